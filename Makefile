@@ -1,0 +1,34 @@
+.DEFAULT_GOAL := help
+.PHONY: help demo test check synth deploy-local destroy-local bench truth clean
+SCALE ?= demo
+ENV ?= dev
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+demo: ## deploy to this laptop, send shoppers' data through all five pillars, check and show the result
+	@./c360 demo --scale $(SCALE)
+
+test: ## set up and pass every test
+	@./c360 test
+
+check: ## contracts, formatting, lint, types, import directions, locks
+	@./c360 check
+
+synth: ## write the cloud assembly of ENV (default dev)
+	@./c360 synth --env $(ENV)
+
+deploy-local: ## deploy the dev assembly to an emulator that stays until destroy-local
+	@./c360 deploy-local
+
+destroy-local: ## destroy that deployment and stop the emulator
+	@./c360 destroy-local
+
+bench: ## measure speed, as ratios against a peer in the same run
+	@./c360 bench
+
+truth: ## score the matching against the known truth
+	@./c360 truth
+
+clean: ## remove everything that was built
+	@./c360 clean

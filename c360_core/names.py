@@ -1,0 +1,98 @@
+"""Every name that the infrastructure and the running code must agree on.
+
+A physical name is `c360-<environment>-<name>` (or with underscores where the catalog wants them), so that
+several environments can live in one account.
+"""
+
+from enum import StrEnum
+from typing import Final
+
+PROJECT: Final = "c360"
+
+
+class Stream(StrEnum):
+    """Streams, in the order in which the data passes through them."""
+
+    EVENTS = "events"
+    INTERACTIONS = "interactions"
+    IDENTITY_CHANGES = "identity-changes"
+    PROFILE_CHANGES = "profile-changes"
+
+
+class Zone(StrEnum):
+    """Zones of the lake: one bucket each; those that are queried have one catalog database each."""
+
+    LANDING = "landing"
+    RAW = "raw"
+    QUARANTINE = "quarantine"
+    CURATED = "curated"
+    PRODUCTS = "products"
+    RESULTS = "results"
+
+
+CATALOGED_ZONES: Final = (Zone.RAW, Zone.QUARANTINE, Zone.CURATED, Zone.PRODUCTS)
+
+
+class Table(StrEnum):
+    """Iceberg tables that the templates create. File sources add one raw table each, named after the source."""
+
+    INTERACTIONS = "interactions"
+    DUPLICATES = "duplicates"
+    REJECTED = "rejected"
+    IDENTITY_RECORDS = "identity_records"
+    IDENTITY_MAP = "identity_map"
+    PROFILES = "profiles"
+    SEGMENT_MEMBERSHIP = "segment_membership"
+
+
+class IdentifierType(StrEnum):
+    """Identifier types, strongest first: the order decides which one keys an interaction."""
+
+    LOYALTY_ID = "loyalty_id"
+    CRM_ID = "crm_id"
+    CASE_SYSTEM_ID = "case_system_id"
+    EMAIL = "email"
+    PHONE = "phone"
+    DEVICE_ID = "device_id"
+    COOKIE_ID = "cookie_id"
+    PUSH_TOKEN = "push_token"  # noqa: S105  # the name of an identifier type, not a secret
+    IP = "ip"
+
+
+class PiiClass(StrEnum):
+    """How sensitive a column is; the values of the Lake Formation tag `pii`."""
+
+    NONE = "none"
+    PSEUDONYMOUS = "pseudonymous"
+    DIRECT = "direct"
+    SENSITIVE = "sensitive"
+
+
+class Property(StrEnum):
+    """Property groups of the Flink applications."""
+
+    RUN_OPTIONS = "kinesis.analytics.flink.run.options"
+    STREAMS = "streams"
+    LAKE = "lake"
+    IDENTITY = "identity"
+    TUNING = "tuning"
+
+
+ANONYMOUS_PREFIX: Final = "a_"
+PERSON_PREFIX: Final = "p_"
+METRIC_NAMESPACE: Final = "Customer360"
+
+
+def stream_name(environment: str, stream: Stream) -> str:
+    """Return the physical name of a stream; on Kafka the topic has the same name."""
+    return f"{PROJECT}-{environment}-{stream}"
+
+
+def database_name(environment: str, zone: Zone) -> str:
+    """Return the catalog database of a zone."""
+    return f"{PROJECT}_{environment}_{zone}"
+
+
+def stack_name(environment: str, pillar: str) -> str:
+    """Return the CloudFormation stack of a pillar, for example `C360-dev-Foundation`."""
+    return f"C360-{environment}-{pillar.title()}"

@@ -1,0 +1,1 @@
+"""The laptop twin: runs the synthesized assembly on an emulator and real engines, without an account."""

@@ -1,0 +1,71 @@
+"""Where the twin keeps things, and how it starts: one frozen value, handed to the emulator process as JSON."""
+
+import json
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Final, Self
+
+ACCOUNT: Final = "123456789012"
+REGION: Final = "us-east-1"
+ROOT: Final = Path(__file__).resolve().parents[1]
+BUILD: Final = ROOT / "build"
+
+
+def python_of(environment: str) -> Path:
+    """Return the interpreter of one of the environments under `.venvs/`."""
+    return ROOT / ".venvs" / environment / "bin" / "python"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TwinSettings:
+    """One run of the twin.
+
+    Attributes:
+        home: folder of this run, under `build/`: logs, engine data, state; removed by `destroy`.
+        port: loopback port of the emulator.
+        environment: the deployed environment, for example `dev`.
+    """
+
+    home: Path
+    port: int
+    environment: str = "dev"
+
+    @property
+    def endpoint(self) -> str:
+        """Address of the emulator. A name, not a number: path-style S3 addresses need it."""
+        return f"http://localhost:{self.port}"
+
+    @property
+    def logs(self) -> Path:
+        """Folder of the log files, one for each process."""
+        return self.home / "logs"
+
+    def client_environment(self) -> dict[str, str]:
+        """Return the variables that point any AWS client at the emulator."""
+        return {
+            "AWS_ENDPOINT_URL": self.endpoint,
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",  # the emulator's fixed pair, not a secret
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_REGION": REGION,
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+
+    def save(self) -> Path:
+        """Write the settings for the emulator process; return the file."""
+        self.home.mkdir(parents=True, exist_ok=True)
+        path = self.home / "settings.json"
+        path.write_text(json.dumps(asdict(self), default=str), encoding="utf-8")
+        return path
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read what `save` wrote."""
+        values = json.loads(path.read_text(encoding="utf-8"))
+        return cls(**{**values, "home": Path(values["home"])})
+
+
+def executable_folder() -> Path:
+    """Return the folder of this environment's programs: the CDK command and its own Node are in it."""
+    return Path(sys.executable).parent
