@@ -33,11 +33,11 @@ class Emulator:
 
     Attributes:
         settings: where it listens and keeps its things.
-        process: its process; everything it starts ends with it.
+        process: its process, when this process owns it; everything it starts ends with it.
     """
 
     settings: TwinSettings
-    process: Child
+    process: Child | None
 
     @classmethod
     def start(cls, home: Path, *, environment: str = "dev", port: int | None = None) -> Self:
@@ -67,7 +67,8 @@ class Emulator:
 
     def stop(self) -> None:
         """End the emulator and every engine that it started."""
-        self.process.terminate()
+        if self.process is not None:
+            self.process.terminate()
 
     def client(self, service: str) -> Any:
         """Return a boto3 client that talks to this emulator."""
@@ -102,6 +103,11 @@ def running(home: Path, *, environment: str = "dev", port: int | None = None) ->
         yield emulator
     finally:
         emulator.stop()
+
+
+def attach(settings: TwinSettings) -> Emulator:
+    """Return an emulator that another process owns."""
+    return Emulator(settings=settings, process=None)
 
 
 def _answers(settings: TwinSettings) -> bool:

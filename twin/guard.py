@@ -18,16 +18,16 @@ GRACE_SECONDS: Final = 8.0
 POLL_SECONDS: Final = 0.1
 
 
-def end_group(process: "subprocess.Popen[bytes]") -> None:
-    """Ask the command's process group to end; force it when it has not within the grace time."""
-    for sig, patience in ((signal.SIGTERM, GRACE_SECONDS), (signal.SIGKILL, GRACE_SECONDS)):
+def end_group(group: int) -> None:
+    """Ask a process group to end; force it when it has not within the grace time."""
+    for sig in (signal.SIGTERM, signal.SIGKILL):
         try:
-            os.killpg(process.pid, sig)
+            os.killpg(group, sig)
         except ProcessLookupError:
             return
-        deadline = time.monotonic() + patience
+        deadline = time.monotonic() + GRACE_SECONDS
         while time.monotonic() < deadline:
-            if process.poll() is not None and not _group_lives(process.pid):
+            if not _group_lives(group):
                 return
             time.sleep(POLL_SECONDS)
 
@@ -46,15 +46,19 @@ def main(arguments: list[str]) -> int:
     process = subprocess.Popen(command, start_new_session=True)
     Path(pid_file).write_text(str(process.pid), encoding="ascii")
 
+    # In threads, because this one waits for the command, and only a command that was waited for leaves its group.
+    def end() -> None:
+        end_group(process.pid)
+
     def watch_owner() -> None:
         while os.read(int(descriptor), 1):
             pass
-        end_group(process)
+        end()
 
-    signal.signal(signal.SIGTERM, lambda *_: end_group(process))
+    signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=end, daemon=True).start())
     threading.Thread(target=watch_owner, daemon=True).start()
     status = process.wait()
-    end_group(process)  # whatever the command left behind in its group
+    end()  # whatever the command left behind in its group
     return status if status >= 0 else 128 - status
 
 

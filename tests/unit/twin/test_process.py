@@ -1,0 +1,79 @@
+"""Children of the twin end with their owner, in whatever way it ends."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from twin.process import ProcessFailedError, free_port, spawn, wait_until
+
+SLEEPER = [sys.executable, "-c", "import time; time.sleep(600)"]
+
+
+def gone(pid: int, seconds: float = 15) -> bool:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return True
+        if Path(f"/proc/{pid}/stat").exists() and Path(f"/proc/{pid}/stat").read_text().split()[2] == "Z":
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def test_terminate_ends_the_command(tmp_path: Path) -> None:
+    child = spawn("sleeper", SLEEPER, log_path=tmp_path / "sleeper.log")
+    pid = child.pid
+
+    child.terminate()
+
+    assert gone(pid)
+
+
+def test_a_killed_owner_takes_its_children_along(tmp_path: Path) -> None:
+    owner_code = (
+        "import sys, time; from pathlib import Path; from twin.process import spawn\n"
+        f"child = spawn('sleeper', [sys.executable, '-c', 'import time; time.sleep(600)'],"
+        f" log_path=Path({str(tmp_path / 'sleeper.log')!r}))\n"
+        "print(child.pid, flush=True); time.sleep(600)"
+    )
+    owner = subprocess.Popen([sys.executable, "-c", owner_code], stdout=subprocess.PIPE, text=True)
+    assert owner.stdout is not None
+    pid = int(owner.stdout.readline())
+
+    owner.send_signal(signal.SIGKILL)
+    owner.wait()
+
+    assert gone(pid)
+
+
+def test_what_the_command_leaves_behind_ends_with_it(tmp_path: Path) -> None:
+    code = (
+        "import subprocess, sys\n"
+        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'])\n"
+        f"open({str(tmp_path / 'orphan')!r}, 'w').write(str(child.pid))"
+    )
+    child = spawn("parent", [sys.executable, "-c", code], log_path=tmp_path / "parent.log")
+    wait_for_end = child.guard.wait(timeout=20)
+
+    assert wait_for_end == 0
+    assert gone(int((tmp_path / "orphan").read_text()))
+
+
+def test_a_command_that_ends_early_is_reported_with_its_log(tmp_path: Path) -> None:
+    code = "import sys; sys.stderr.write('no such table'); sys.exit(3)"
+    child = spawn("engine", [sys.executable, "-c", code], log_path=tmp_path / "engine.log")
+
+    with pytest.raises(ProcessFailedError, match="engine ended with status 3:\nno such table"):
+        wait_until(lambda: False, child=child, seconds=20)
+
+
+@pytest.mark.enable_socket
+def test_free_port_is_a_port() -> None:
+    assert 1024 <= free_port() <= 65535

@@ -1,0 +1,152 @@
+"""Turns contracts that have passed every check into the plain document that the runtimes read."""
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from c360_core.names import PiiClass, Zone
+
+DECIMAL: Final = re.compile(r"decimal\((\d+),(\d+)\)")
+SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+ENVELOPE: Final = "envelope"
+
+# When the row was loaded. The ingestion adds it to the columns of every file.
+LOADED_AT: Final = {
+    "name": "loaded_at",
+    "description": "When the file was loaded.",
+    "logical_type": "timestamp",
+    "required": True,
+    "unique": False,
+    "classification": PiiClass.NONE.value,
+}
+
+_OPTIONS: Final = {
+    "pattern": "pattern",
+    "minLength": "min_length",
+    "maxLength": "max_length",
+    "minimum": "minimum",
+    "maximum": "maximum",
+    "minItems": "min_items",
+    "maxItems": "max_items",
+}
+_CUSTOM: Final = {"consentPurpose": "consent_purpose", "identityRole": "identity_role", "lakeOnly": "lake_only"}
+
+
+def custom_properties(element: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the custom properties of a contract or a field, by name."""
+    return {entry["property"]: entry["value"] for entry in element.get("customProperties", [])}
+
+
+def compile_contracts(parsed: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the document; keys are sorted when it is written, so file order does not matter."""
+    document: dict[str, Any] = {"version": "", "envelope": [], "events": {}, "sources": {}, "products": {}}
+    for contract in parsed.values():
+        custom = custom_properties(contract)
+        name = contract["name"]
+        if custom["kind"] == "events":
+            document |= _events(contract)
+        elif custom["kind"] == "product":
+            table = _table(contract, custom, Zone(custom["zone"]))
+            document["products"][name] = {**_header(contract), "store": custom["store"], "table": table}
+        else:
+            document["sources"][name] = _source(contract, custom)
+    return document
+
+
+def _header(contract: Mapping[str, Any]) -> dict[str, Any]:
+    frequency = next(sla for sla in contract["slaProperties"] if sla["property"] == "frequency")
+    return {
+        "version": contract["version"],
+        "description": contract["description"]["purpose"],
+        "owner": contract["team"]["name"],
+        "cadence_seconds": frequency["value"] * SECONDS[frequency["unit"]],
+    }
+
+
+def _events(contract: Mapping[str, Any]) -> dict[str, Any]:
+    objects = {element["name"]: element for element in contract["schema"]}
+    envelope = objects.pop(ENVELOPE)
+    return {
+        "version": contract["version"],
+        "envelope": [_field(field) for field in envelope["properties"]],
+        "events": {
+            name: {
+                "description": element["description"],
+                "fields": [_field(field) for field in element["properties"]],
+            }
+            for name, element in objects.items()
+        },
+    }
+
+
+def _source(contract: Mapping[str, Any], custom: Mapping[str, Any]) -> dict[str, Any]:
+    is_file = custom["kind"] == "file"
+    return {
+        **_header(contract),
+        "kind": custom["kind"],
+        "event_types": custom["eventTypes"],
+        "identifiers": custom["identifiers"],
+        "partition_key": custom["partitionKey"],
+        "table": _table(contract, custom, Zone.RAW) if is_file else None,
+        "publish": [_publish(mapping) for mapping in custom.get("publish", [])],
+    }
+
+
+def _publish(mapping: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "event_type": mapping["eventType"],
+        "id_suffix": mapping["idSuffix"],
+        "occurred_at": mapping["occurredAt"],
+        "when": mapping["when"],
+        "identifiers": mapping["identifiers"],
+        "payload": mapping["payload"],
+    }
+
+
+def _table(contract: Mapping[str, Any], custom: Mapping[str, Any], zone: Zone) -> dict[str, Any]:
+    element = contract["schema"][0]
+    fields = [_field(field) for field in element["properties"]]
+    is_file = custom["kind"] == "file"
+    return {
+        "name": contract["name"],
+        "description": element["description"],
+        "zone": zone.value,
+        "fields": [*fields, LOADED_AT] if is_file else fields,
+        "file_columns": [field["name"] for field in fields] if is_file else [],
+        "rules": [_rule(rule) for rule in element.get("quality", [])],
+        "partition": custom.get("partition"),
+    }
+
+
+def _rule(rule: Mapping[str, Any]) -> dict[str, Any]:
+    if rule.get("metric") == "rowCount":
+        return {"description": rule["description"], "min_rows": rule["mustBeGreaterThan"] + 1}
+    return {"description": rule["description"], "query": rule["query"], "must_be": rule["mustBe"]}
+
+
+def _field(field: Mapping[str, Any], name: str = "element") -> dict[str, Any]:
+    compiled: dict[str, Any] = {
+        "name": field.get("name", name),
+        "description": field["description"],
+        "logical_type": field["logicalType"],
+        "required": field.get("required", False),
+        "unique": field.get("unique", False),
+        "classification": field["classification"],
+    }
+    compiled |= {_OPTIONS[key]: value for key, value in field.get("logicalTypeOptions", {}).items()}
+    compiled |= {_CUSTOM[key]: value for key, value in custom_properties(field).items()}
+    if "enum" in field:
+        compiled["enum"] = [entry["value"] for entry in field["enum"]]
+    if "properties" in field:
+        compiled["fields"] = [_field(part) for part in field["properties"]]
+    if field["logicalType"] == "array":
+        compiled["items"] = _field(field["items"])
+    if field["logicalType"] == "map":
+        compiled["items"] = _field(field["map"]["value"], "value")
+    return compiled | _physical(field.get("physicalType", ""))
+
+
+def _physical(physical_type: str) -> dict[str, Any]:
+    if decimal := DECIMAL.fullmatch(physical_type):
+        return {"precision": int(decimal[1]), "scale": int(decimal[2])}
+    return {"long": True} if physical_type == "bigint" else {}

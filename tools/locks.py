@@ -1,0 +1,55 @@
+"""Hashed requirement files, one for each dependency group, that never name a registry's address."""
+
+import hashlib
+import json
+import os
+import subprocess
+import tomllib
+from pathlib import Path
+from typing import Final
+
+from tools.bootstrap import ROOT, UV, requirements_of
+
+HEADER: Final = "# Locked from pyproject.toml, group {group}; digest {digest}. Write anew with: ./c360 lock\n"
+
+
+def groups() -> dict[str, list[str]]:
+    """Return the dependency groups of pyproject.toml."""
+    return dict(_pyproject()["dependency-groups"])
+
+
+def digest(group: str) -> str:
+    """Return a digest of everything that decides what a group resolves to."""
+    document = _pyproject()
+    decides = {"group": groups()[group], "python": document["project"]["requires-python"], "uv": document["tool"]["uv"]}
+    return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def write() -> None:
+    """Resolve every group anew, keeping the versions already locked where they still fit."""
+    for group in groups():
+        target = requirements_of(group)
+        command = [str(UV), "pip", "compile", "--quiet", "--group", group, "--universal", "--generate-hashes"]
+        options = ["--no-emit-index-url", "--no-header", "--output-file", str(target), "pyproject.toml"]
+        subprocess.run([*command, *options], cwd=ROOT, check=True, env={**os.environ, "UV_PYTHON_DOWNLOADS": "never"})
+        body = "".join(line for line in target.read_text().splitlines(keepends=True) if not line.startswith("# Locked"))
+        target.write_text(HEADER.format(group=group, digest=digest(group)) + body)
+
+
+def problems() -> list[str]:
+    """Return what is wrong with the committed requirement files, each with its fix."""
+    found = []
+    for group in groups():
+        path = requirements_of(group)
+        name = path.relative_to(ROOT)
+        if not path.exists():
+            found.append(f"{name}: missing; run ./c360 lock")
+        elif f"digest {digest(group)}." not in path.read_text().partition("\n")[0]:
+            found.append(f"{name}: older than group {group} in pyproject.toml; run ./c360 lock")
+        elif "://" in path.read_text():
+            found.append(f"{name}: names an address; run ./c360 lock")
+    return found
+
+
+def _pyproject() -> dict[str, dict[str, object]]:
+    return tomllib.loads(Path(ROOT / "pyproject.toml").read_text(encoding="utf-8"))  # type: ignore[return-value]

@@ -1,0 +1,50 @@
+"""What must be there before anything runs: environments, Java libraries, contracts, staged assets, the assembly."""
+
+import shutil
+from pathlib import Path
+
+from tools import build, build_flink, environments
+from tools.bootstrap import ENVIRONMENTS, ROOT
+from tools.console import Steps
+from twin.emulator import synthesize
+
+
+def machine(steps: Steps, *, engines: bool = True) -> None:
+    """Install the engines' environments and resolve their Java libraries; quick when all is there."""
+    if not engines:
+        return
+    from twin.engines import kafka, spark, trino
+
+    with steps.step("Engines' environments"):
+        environments.sync_all()
+    with steps.step("Engines' Java libraries"):
+        kafka.ensure_jars()
+        spark.ensure_jars()
+        trino.ensure_jars()
+        build_flink.build_jar()
+
+
+def contracts() -> None:
+    """Turn the contracts into the JSON that every runtime reads."""
+    build.stage_contracts()
+
+
+def assets(steps: Steps) -> None:
+    """Lay out what the templates ship: Lambda code, Glue library, the Flink application."""
+    with steps.step("Assets"):
+        build.stage_all()
+
+
+def assembly(steps: Steps, environment: str) -> Path:
+    """Write the cloud assembly."""
+    with steps.step(f"Cloud assembly for {environment}"):
+        return synthesize(environment)
+
+
+def clean() -> None:
+    """Remove everything that was built, and the environments."""
+    for path in (ROOT / "build", ROOT / "c360_core" / "contracts.json", ENVIRONMENTS):
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)

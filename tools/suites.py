@@ -1,0 +1,126 @@
+"""`c360 test` and `c360 check`: every suite in its own environment, with one summary at the end."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from rich.console import Console
+from rich.table import Table
+
+from tools import locks, prepare
+from tools.bootstrap import ENVIRONMENTS, ROOT
+from tools.console import Steps
+
+CODE: Final = ("app.py", "c360", "c360_core", "config", "stacks", "lambdas", "glue_jobs", "flink_apps", "twin", "tools")
+FORMATTED: Final = (*CODE, "benchmarks", "tests")
+NOT_RUN: Final = ROOT / "build" / "not-run.txt"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How one part of a suite ended."""
+
+    suite: str
+    part: str
+    passed: bool
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """One command of a suite."""
+
+    suite: str
+    name: str
+    command: tuple[str, ...]
+    variables: Mapping[str, str]
+
+
+def python(environment: str = "twin") -> str:
+    """Return the interpreter of an environment."""
+    return str(ENVIRONMENTS / environment / "bin" / "python")
+
+
+def checks() -> list[Part]:
+    """Return the static checks."""
+    existing = [name for name in CODE if (ROOT / name).exists() and name != "c360"]
+    formatted = [name for name in FORMATTED if (ROOT / name).exists()]
+    commands = {
+        "contracts": (python(), "-m", "tools.contracts", "--check"),
+        "format": (python(), "-m", "ruff", "format", "--check", "--quiet", *formatted),
+        "lint": (python(), "-m", "ruff", "check", "--quiet", *formatted),
+        "types": (python(), "-m", "mypy", *existing),
+        "imports": (str(ENVIRONMENTS / "twin" / "bin" / "lint-imports"), "--no-cache"),
+    }
+    return [Part(suite="check", name=name, command=command, variables={}) for name, command in commands.items()]
+
+
+def tests() -> list[Part]:
+    """Return the test suites, quickest first."""
+    return [
+        _pytest("unit", "unit", "tests/unit", "--disable-socket", "--allow-unix-socket", "-n", "2"),
+        _pytest("contract", "contract", "tests/contract", "--disable-socket", "--allow-unix-socket"),
+        _pytest("infrastructure", "infrastructure", "tests/infrastructure"),
+        _pytest("engines", "flink", "tests/engines/flink", environment="flink"),
+        _pytest("engines", "spark", "tests/engines/spark", environment="spark"),
+        _pytest("engines", "kafka", "tests/engines/kafka"),
+        _pytest("engines", "trino", "tests/engines/trino"),
+        _pytest("twin", "twin", "tests/twin"),
+    ]
+
+
+def _pytest(suite: str, name: str, folder: str, *options: str, environment: str = "twin") -> Part:
+    variables = {"PYTHONPATH": str(ROOT), "C360_NOT_RUN": str(NOT_RUN)}
+    command = (python(environment), "-m", "pytest", folder, *options)
+    return Part(suite=suite, name=name, command=command, variables=variables)
+
+
+def run(steps: Steps, *, only: Sequence[str] = ()) -> int:
+    """Run the suites (all when `only` is empty) and print a summary; return the exit status."""
+    known = {part.suite for part in [*checks(), *tests()]}
+    unknown = [name for name in only if name not in known]
+    if unknown:
+        raise ValueError(f"unknown suite {unknown[0]!r}; choose from {', '.join(sorted(known))}")
+    wanted = set(only) or known
+    if wanted - {"check"}:
+        prepare.machine(steps, engines=bool(wanted & {"engines", "twin"}))
+    prepare.contracts()
+    if wanted & {"twin"}:
+        prepare.assets(steps)
+        prepare.assembly(steps, "dev")
+    NOT_RUN.parent.mkdir(parents=True, exist_ok=True)
+    NOT_RUN.unlink(missing_ok=True)
+    outcomes = [_locks()] if "check" in wanted else []
+    outcomes += [_execute(part) for part in [*checks(), *tests()] if part.suite in wanted]
+    _summary(outcomes)
+    return 0 if all(outcome.passed for outcome in outcomes) else 1
+
+
+def _locks() -> Outcome:
+    found = locks.problems()
+    for problem in found:
+        sys.stderr.write(f"{problem}\n")
+    return Outcome(suite="check", part="locks", passed=not found, seconds=0.0)
+
+
+def _execute(part: Part) -> Outcome:
+    started = time.monotonic()
+    Console(stderr=True).rule(f"{part.suite}: {part.name}", align="left")
+    done = subprocess.run(part.command, cwd=ROOT, env={**os.environ, **part.variables}, check=False)
+    return Outcome(suite=part.suite, part=part.name, passed=done.returncode == 0, seconds=time.monotonic() - started)
+
+
+def _summary(outcomes: Sequence[Outcome]) -> None:
+    console = Console(highlight=False)
+    table = Table("suite", "part", "result", "seconds", box=None, header_style="dim")
+    for outcome in outcomes:
+        result = "[green]passed[/green]" if outcome.passed else "[red]failed[/red]"
+        table.add_row(outcome.suite, outcome.part, result, f"{outcome.seconds:.1f}")
+    console.print(table)
+    if NOT_RUN.exists():
+        console.print("Not run here:")
+        console.print(NOT_RUN.read_text(encoding="utf-8").rstrip())

@@ -1,0 +1,124 @@
+"""Send events and files in, by the three ways that a source may use: HTTP, straight to the stream, and files."""
+
+import base64
+import json
+import zlib
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+
+BATCH: Final = 500
+LANES: Final = 2
+TIMEOUT_SECONDS: Final = 60.0
+HTTP_OK: Final = (200, 207)
+
+
+class CollectorRefusedError(RuntimeError):
+    """The collector refused a whole request; the message quotes its answer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Collected:
+    """What the collector said about the events of some requests.
+
+    Attributes:
+        accepted: events that it found in order.
+        rejected: refused events, by reason code.
+    """
+
+    accepted: int
+    rejected: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Collector:
+    """The collector API as a sending system sees it.
+
+    Attributes:
+        url: its address, without a trailing slash.
+        keys: the key of each source that may send.
+    """
+
+    url: str
+    keys: Mapping[str, str]
+
+    def send(self, source: str, lines: Iterable[str]) -> Collected:
+        """Post events (one JSON text each) in batches; one customer's events stay in order.
+
+        Raises:
+            CollectorRefusedError: a request was answered with anything but per-event results.
+        """
+        lanes: list[list[str]] = [[] for _ in range(LANES)]
+        for line in lines:
+            lanes[zlib.crc32(partition_hint(line).encode()) % LANES].append(line)
+        with ThreadPoolExecutor(max_workers=LANES) as pool:
+            results = list(pool.map(lambda lane: self._send_lane(source, lane), lanes))
+        rejected: Counter[str] = Counter()
+        for result in results:
+            rejected.update(result.rejected)
+        return Collected(accepted=sum(r.accepted for r in results), rejected=dict(rejected))
+
+    def _send_lane(self, source: str, lines: list[str]) -> Collected:
+        accepted, rejected = 0, Counter[str]()
+        with httpx.Client(timeout=TIMEOUT_SECONDS) as client:
+            for batch in batched(lines, BATCH):
+                body = '{"batch":[' + ",".join(batch) + "]}"
+                headers = {"content-type": "application/json", "x-api-key": self.keys[source]}
+                answer = client.post(f"{self.url}/v1/batch", content=body.encode(), headers=headers)
+                if answer.status_code not in HTTP_OK:
+                    raise CollectorRefusedError(f"{answer.status_code} for {len(batch)} events: {answer.text[:500]}")
+                for result in answer.json()["results"]:
+                    if result["status"] == "accepted":
+                        accepted += 1
+                    else:
+                        rejected[result["code"]] += 1
+        return Collected(accepted=accepted, rejected=dict(rejected))
+
+
+def produce(kinesis: Any, stream: str, lines: Iterable[str]) -> int:
+    """Put events straight on the stream, as a till system does; return how many.
+
+    One customer's events have one partition key and so stay in order.
+    """
+    sent = 0
+    for batch in batched(lines, BATCH):
+        records = [{"Data": line.encode(), "PartitionKey": partition_hint(line)} for line in batch]
+        while records:
+            answer = kinesis.put_records(StreamName=stream, Records=records)
+            failed = [r for r, o in zip(records, answer["Records"], strict=True) if "ErrorCode" in o]
+            sent += len(records) - len(failed)
+            records = failed
+    return sent
+
+
+def land(s3: Any, bucket: str, folder: Path) -> list[str]:
+    """Put files where their sources put them: one key prefix for each source; return the keys."""
+    keys = []
+    for path in sorted(folder.glob("*/*")):
+        key = f"{path.parent.name}/{path.name}"
+        s3.upload_file(str(path), bucket, key)
+        keys.append(key)
+    return keys
+
+
+def partition_hint(line: str) -> str:
+    """Return what keeps one sender's events together: its first identifier, or the text itself when it has none."""
+    try:
+        identifiers = json.loads(line).get("identifiers", {})
+        values = next(iter(identifiers.values()))
+        return str(values[0])[:256]
+    except (ValueError, AttributeError, StopIteration, TypeError, IndexError, KeyError):
+        return base64.b32encode(zlib.crc32(line.encode()).to_bytes(4, "big")).decode("ascii")
+
+
+def batched(lines: Iterable[str], size: int) -> Iterator[list[str]]:
+    """Yield lists of at most `size` lines."""
+    rest = iter(lines)
+    while batch := list(islice(rest, size)):
+        yield batch

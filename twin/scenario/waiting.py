@@ -1,0 +1,28 @@
+"""Wait for a distributed system to reach a state, and say what it was when it did not."""
+
+import time
+from collections.abc import Callable
+from typing import Final, TypeVar
+
+T = TypeVar("T")
+PAUSE_SECONDS: Final = 0.5
+
+
+class NeverReachedError(RuntimeError):
+    """The awaited state did not come; the message says what was seen last."""
+
+
+def until(
+    what: str, observe: Callable[[], T], wanted: Callable[[T], bool], *, seconds: float, pause: float = PAUSE_SECONDS
+) -> T:
+    """Observe until the observation is the wanted one, and return it.
+
+    Raises:
+        NeverReachedError: the time is over.
+    """
+    deadline = time.monotonic() + seconds
+    while not wanted(seen := observe()):
+        if time.monotonic() > deadline:
+            raise NeverReachedError(f"{what}: not reached after {seconds:.0f} s; last seen: {seen!r}")
+        time.sleep(pause)
+    return seen
