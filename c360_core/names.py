@@ -34,15 +34,20 @@ CATALOGED_ZONES: Final = (Zone.RAW, Zone.QUARANTINE, Zone.CURATED, Zone.PRODUCTS
 
 
 class Table(StrEnum):
-    """Iceberg tables that the templates create. File sources add one raw table each, named after the source."""
+    """Tables that the templates create. File sources add one raw table each, named after the source.
+
+    All are Iceberg tables but `er_input`, which the matching service reads: it knows CSV and Parquet only.
+    """
 
     INTERACTIONS = "interactions"
     DUPLICATES = "duplicates"
     REJECTED = "rejected"
     IDENTITY_RECORDS = "identity_records"
     IDENTITY_MAP = "identity_map"
+    IDENTIFIER_MAP = "identifier_map"
     PROFILES = "profiles"
     SEGMENT_MEMBERSHIP = "segment_membership"
+    ER_INPUT = "er_input"
 
 
 class IdentifierType(StrEnum):
@@ -76,6 +81,7 @@ class Property(StrEnum):
     LAKE = "lake"
     IDENTITY = "identity"
     TUNING = "tuning"
+    ENVIRONMENT = "environment"
 
 
 ANONYMOUS_PREFIX: Final = "a_"

@@ -7,6 +7,7 @@ from typing import Any, Final
 from c360_core.names import PiiClass, Zone
 
 DECIMAL: Final = re.compile(r"decimal\((\d+),(\d+)\)")
+BAD_ROWS: Final = re.compile(r"SELECT count\(\*\) FROM \{object\} WHERE (.+)")
 SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 ENVELOPE: Final = "envelope"
 
@@ -121,7 +122,7 @@ def _table(contract: Mapping[str, Any], custom: Mapping[str, Any], zone: Zone) -
 def _rule(rule: Mapping[str, Any]) -> dict[str, Any]:
     if rule.get("metric") == "rowCount":
         return {"description": rule["description"], "min_rows": rule["mustBeGreaterThan"] + 1}
-    return {"description": rule["description"], "query": rule["query"], "must_be": rule["mustBe"]}
+    return {"description": rule["description"], "bad_row": BAD_ROWS.fullmatch(rule["query"])[1]}  # type: ignore[index]
 
 
 def _field(field: Mapping[str, Any], name: str = "element") -> dict[str, Any]:

@@ -14,7 +14,7 @@ from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
 from c360_core.names import IdentifierType, PiiClass, Zone
-from tools.contract_compiler import DECIMAL, ENVELOPE, SECONDS, custom_properties
+from tools.contract_compiler import BAD_ROWS, DECIMAL, ENVELOPE, SECONDS, custom_properties
 from tools.contract_standard import SUFFIX, Problem
 
 CONSENT_PURPOSES: Final = ("service", "marketing", "analytics", "personalisation")
@@ -138,8 +138,9 @@ def _schema_problems(report: _Report, contract: Contract) -> Problems:
         if not element.get("description"):
             yield here("has no description", "say what it is")
         yield from _fields_problems(here, element.get("properties", []))
+        columns = {field["name"]: field for field in element.get("properties", [])}
         for rule in element.get("quality", []):
-            yield from _quality_problems(here.at("quality"), rule)
+            yield from _quality_problems(here.at("quality"), rule, columns)
 
 
 def _duplicates(report: _Report, names: Sequence[str]) -> Problems:
@@ -230,15 +231,18 @@ def _pattern_problems(report: _Report, pattern: str) -> Problems:
         yield report(f"is no regular expression ({error})", "correct it")
 
 
-def _quality_problems(report: _Report, rule: Contract) -> Problems:
+def _quality_problems(report: _Report, rule: Contract, columns: Mapping[str, Contract]) -> Problems:
     if not rule.get("description"):
         yield report("a rule has no description", "say why the rule is there")
     is_rows = rule.get("metric") == "rowCount" and isinstance(rule.get("mustBeGreaterThan"), int)
-    is_query = rule.get("type") == "sql" and rule.get("query") and isinstance(rule.get("mustBe"), int)
-    if not is_rows and not is_query:
-        yield report("this rule has no projection", "use rowCount with mustBeGreaterThan, or sql with mustBe")
-    elif is_query:
-        yield from _sql_problems(report, rule["query"].replace("{object}", "t"), None)
+    if is_rows:
+        return
+    bad_rows = BAD_ROWS.fullmatch(rule.get("query", ""))
+    if rule.get("type") != "sql" or rule.get("mustBe") != 0 or not bad_rows:
+        fix = "use rowCount with mustBeGreaterThan, or `SELECT count(*) FROM {object} WHERE <bad row>` with mustBe 0"
+        yield report("this rule has no projection", fix)
+        return
+    yield from _sql_problems(report, bad_rows[1], columns)
 
 
 # ---- what each kind needs
@@ -360,13 +364,11 @@ def _payload_problems(
             yield report.at(name)(f"{event['name']} needs this field", "map a column or an expression to it")
 
 
-def _sql_problems(report: _Report, text: Any, columns: Mapping[str, Contract] | None) -> Problems:
+def _sql_problems(report: _Report, text: Any, columns: Mapping[str, Contract]) -> Problems:
     try:
         tree = sqlglot.parse_one(str(text), dialect="spark")
     except SqlglotError as error:
         yield report(f"`{text}` is not Spark SQL ({str(error).splitlines()[0]})", "correct the expression")
-        return
-    if columns is None:
         return
     for column in tree.find_all(exp.Column):
         if column.name not in columns:

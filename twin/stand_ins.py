@@ -8,15 +8,27 @@ is resolved, and whatever refers to it gets a value. It proves nothing of what A
 import hashlib
 import json
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 import jsonschema
+import regex
 from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 
 Properties = dict[str, Any]
+
+
+def _matches(_: Any, pattern: str, value: Any, __: Any) -> Iterator[jsonschema.ValidationError]:
+    if isinstance(value, str) and not regex.search(pattern, value):
+        yield jsonschema.ValidationError(f"{value!r} does not match {pattern!r}")
+
+
+# AWS writes patterns in a dialect that Python's own `re` cannot read, with classes such as \p{L}.
+Validator: Final = jsonschema.validators.extend(  # type: ignore[no-untyped-call]
+    jsonschema.Draft7Validator, {"pattern": _matches}
+)
 SUFFIXES_OF_A_NAME: Final = ("Name", "Id", "Arn")
 
 
@@ -58,6 +70,11 @@ class Registry:
             self._resources.pop((type_name, physical_id), None)
             self._save()
         self.on_change()
+
+    def all(self) -> tuple[Resource, ...]:
+        """Return every resource, in order of creation."""
+        with self._lock:
+            return tuple(self._resources.values())
 
     def of_type(self, type_name: str) -> tuple[Resource, ...]:
         """Return the resources of a type, in order of creation."""
@@ -124,7 +141,7 @@ class StandInType:
         if unknown:
             raise PropertiesError(f"{self.type_name} {logical_id}: unknown properties {unknown}")
         rules = {key: self.schema[key] for key in ("properties", "definitions", "required") if key in self.schema}
-        validator = jsonschema.Draft7Validator({"type": "object", **rules})
+        validator = Validator({"type": "object", **rules})
         for error in validator.iter_errors(properties):
             path = "/".join(str(step) for step in error.absolute_path) or "(top)"
             raise PropertiesError(f"{self.type_name} {logical_id}: {path}: {error.message}")
@@ -196,3 +213,38 @@ class StandInTypes(dict[str, Any]):
         )
         self[name] = stand_in.handlers()
         return self[name]
+
+
+def recorded(type_name: str, handlers: Mapping[str, Any], registry: Registry) -> dict[str, Any]:
+    """Wrap the emulator's own handlers of a type, so that its resolved properties can be found in the registry too."""
+
+    def keep(physical_id: str, logical_id: str, properties: Properties, stack: str, attributes: Properties) -> None:
+        resource = Resource(
+            type_name=type_name,
+            physical_id=physical_id,
+            logical_id=logical_id,
+            stack=stack,
+            properties=properties,
+            attributes=attributes,
+        )
+        registry.put(resource)
+
+    def create(logical_id: str, properties: Properties, stack: str) -> tuple[str, Properties]:
+        made: tuple[str, Properties] = handlers["create"](logical_id, properties, stack)
+        keep(made[0], logical_id, properties, stack, made[1])
+        return made
+
+    def update(
+        physical_id: str, old: Properties, new: Properties, stack: str, logical_id: str | None = None
+    ) -> tuple[str, Properties]:
+        extra = (logical_id,) if handlers.get("update_with_logical_id") else ()
+        made: tuple[str, Properties] = handlers["update"](physical_id, old, new, stack, *extra)
+        keep(made[0], logical_id or physical_id, new, stack, made[1])
+        return made
+
+    def delete(physical_id: str, properties: Properties) -> None:
+        handlers["delete"](physical_id, properties)
+        registry.remove(type_name, physical_id)
+
+    updates = {"update": update, "update_with_logical_id": True} if "update" in handlers else {}
+    return {**handlers, "create": create, "delete": delete, **updates}

@@ -1,0 +1,282 @@
+"""Reads the data contracts that the build compiled from `contracts/*.odcs.yaml` into `contracts.json`.
+
+Runtimes carry the JSON and this module, and no YAML or contract library.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from c360_core.names import IdentifierType, PiiClass, Zone
+
+_T = TypeVar("_T")
+
+CONTRACTS_NAME: Final = "contracts.json"
+CONTRACTS_FILE: Final = Path(__file__).with_name(CONTRACTS_NAME)
+BUILD_HINT: Final = "run `python -m tools.contracts` to build it from contracts/*.odcs.yaml"
+
+
+class ContractsNotBuiltError(RuntimeError):
+    """The compiled contracts are missing or were written by another version of the compiler."""
+
+
+class UnknownContractError(KeyError):
+    """Nobody wrote a contract for this source, product or event type."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Field:
+    """One field of a payload, a file or a table.
+
+    `items` describes the elements of an array and the values of a map; `fields` the parts of an object.
+    `minimum` and `maximum` are inclusive. `precision` and `scale` are set for decimals only.
+    """
+
+    name: str
+    description: str
+    logical_type: str
+    required: bool
+    unique: bool
+    classification: PiiClass
+    long: bool = False
+    precision: int | None = None
+    scale: int | None = None
+    enum: tuple[str, ...] = ()
+    pattern: str | None = None
+    min_length: int | None = None
+    max_length: int | None = None
+    minimum: int | None = None
+    maximum: int | None = None
+    min_items: int | None = None
+    max_items: int | None = None
+    lake_only: bool = False
+    consent_purpose: str | None = None
+    identity_role: str | None = None
+    items: "Field | None" = None
+    fields: tuple["Field", ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """A quality rule of a whole table: at least so many rows, or a Spark SQL condition that marks a bad row."""
+
+    description: str
+    min_rows: int | None = None
+    bad_row: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """Columns and rules of one table.
+
+    `file_columns` is empty for products; for a file source it names the columns of the file, in order, to which
+    the ingestion adds the others. `partition` is an Iceberg transform such as `day(received_at)`, or None.
+    """
+
+    name: str
+    description: str
+    zone: Zone
+    fields: tuple[Field, ...]
+    file_columns: tuple[str, ...] = ()
+    rules: tuple[Rule, ...] = ()
+    partition: str | None = None
+
+    def field(self, name: str) -> Field:
+        """Return the column of this name, or raise UnknownContractError."""
+        return _lookup({field.name: field for field in self.fields}, name, f"column of {self.name}")
+
+    @property
+    def key(self) -> str | None:
+        """The column that no two rows share, or None."""
+        return next((field.name for field in self.fields if field.unique), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Publish:
+    """How a row of a file becomes an event. Everything but `event_type` and `id_suffix` is Spark SQL over the row.
+
+    The event's id is `f_` + the first 32 hex characters of the SHA-256 of
+    `<source>|<key of the row>|<id_suffix>|<occurred_at in epoch milliseconds>`: a file that is loaded twice gives
+    the same ids, and a changed row gives a new one.
+    """
+
+    event_type: str
+    id_suffix: str
+    occurred_at: str
+    when: str
+    identifiers: Mapping[str, str]
+    payload: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """A system that sends data: which events it may send and which identifiers they may carry."""
+
+    name: str
+    version: str
+    description: str
+    owner: str
+    cadence_seconds: int
+    kind: str
+    event_types: tuple[str, ...]
+    identifiers: tuple[IdentifierType, ...]
+    partition_key: IdentifierType
+    table: Table | None = None
+    publish: tuple[Publish, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Product:
+    """A table that we publish. `store` is `lake` or `single_view`."""
+
+    name: str
+    version: str
+    description: str
+    owner: str
+    cadence_seconds: int
+    store: str
+    table: Table
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventType:
+    """One interaction of the closed list and the fields of its payload."""
+
+    name: str
+    description: str
+    fields: tuple[Field, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contracts:
+    """All contracts of one build. `version` is the version of the events contract."""
+
+    version: str
+    envelope: tuple[Field, ...]
+    events: Mapping[str, EventType]
+    sources: Mapping[str, Source]
+    products: Mapping[str, Product]
+
+    def source(self, name: str) -> Source:
+        """Return the contract of a source, or raise UnknownContractError."""
+        return _lookup(self.sources, name, "source")
+
+    def product(self, name: str) -> Product:
+        """Return the contract of a product, or raise UnknownContractError."""
+        return _lookup(self.products, name, "product")
+
+    def event(self, event_type: str) -> EventType:
+        """Return an event type, or raise UnknownContractError."""
+        return _lookup(self.events, event_type, "event type")
+
+    def stream_sources(self) -> tuple[Source, ...]:
+        """Sources that send events themselves."""
+        return tuple(source for source in self.sources.values() if source.kind == "stream")
+
+    def file_sources(self) -> tuple[Source, ...]:
+        """Sources whose files are ingested and then published as events."""
+        return tuple(source for source in self.sources.values() if source.kind == "file")
+
+    def accepted_events(self) -> tuple[tuple[str, str], ...]:
+        """Every (source, event type) that may arrive on the events stream."""
+        return tuple((source.name, kind) for source in self.sources.values() for kind in source.event_types)
+
+    def lake_tables(self) -> tuple[Table, ...]:
+        """Every table that the templates create: products of the lake and the raw table of each file source."""
+        products = [product.table for product in self.products.values() if product.store == "lake"]
+        return tuple(products + [source.table for source in self.file_sources() if source.table is not None])
+
+
+def _lookup(known: Mapping[str, _T], name: str, what: str) -> _T:
+    if name not in known:
+        raise UnknownContractError(f"there is no {what} `{name}`; known: {', '.join(sorted(known))}")
+    return known[name]
+
+
+@cache
+def load(path: Path | None = None) -> Contracts:
+    """Read the compiled contracts, once per process.
+
+    By default they come from beside this module, which may sit in a zip file: Glue imports it from there.
+
+    Raises:
+        ContractsNotBuiltError: the file is missing or not what this reader expects.
+    """
+    file = path or files("c360_core").joinpath(CONTRACTS_NAME)
+    try:
+        document = json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ContractsNotBuiltError(f"{file}: the compiled contracts are missing; {BUILD_HINT}") from error
+    except ValueError as error:
+        raise ContractsNotBuiltError(f"{file}: not JSON ({error}); {BUILD_HINT}") from error
+    try:
+        return from_document(document)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ContractsNotBuiltError(f"{file}: cannot be read ({error!r}); {BUILD_HINT}") from error
+
+
+def from_document(document: Mapping[str, Any]) -> Contracts:
+    """Build the contracts from the parsed content of `contracts.json`."""
+    return Contracts(
+        version=document["version"],
+        envelope=_fields(document["envelope"]),
+        events={
+            name: EventType(name=name, description=event["description"], fields=_fields(event["fields"]))
+            for name, event in document["events"].items()
+        },
+        sources={name: _source(name, source) for name, source in document["sources"].items()},
+        products={
+            name: Product(name=name, **{**product, "table": _table(product["table"])})
+            for name, product in document["products"].items()
+        },
+    )
+
+
+def _source(name: str, source: Mapping[str, Any]) -> Source:
+    table = source["table"]
+    return Source(
+        name=name,
+        version=source["version"],
+        description=source["description"],
+        owner=source["owner"],
+        cadence_seconds=source["cadence_seconds"],
+        kind=source["kind"],
+        event_types=tuple(source["event_types"]),
+        identifiers=tuple(IdentifierType(kind) for kind in source["identifiers"]),
+        partition_key=IdentifierType(source["partition_key"]),
+        table=_table(table) if table else None,
+        publish=tuple(Publish(**publish) for publish in source["publish"]),
+    )
+
+
+def _table(table: Mapping[str, Any]) -> Table:
+    return Table(
+        name=table["name"],
+        description=table["description"],
+        zone=Zone(table["zone"]),
+        fields=_fields(table["fields"]),
+        file_columns=tuple(table["file_columns"]),
+        rules=tuple(Rule(**rule) for rule in table["rules"]),
+        partition=table["partition"],
+    )
+
+
+def _fields(fields: list[Mapping[str, Any]]) -> tuple[Field, ...]:
+    return tuple(_field(field) for field in fields)
+
+
+def _field(field: Mapping[str, Any]) -> Field:
+    values = dict(field)
+    values["classification"] = PiiClass(values["classification"])
+    values["enum"] = tuple(values.get("enum", ()))
+    values["fields"] = _fields(values.get("fields", []))
+    if values.get("items"):
+        values["items"] = _field(values["items"])
+    return Field(**values)

@@ -1,0 +1,322 @@
+"""From an event as sent to a clean interaction, or to the reason why it is none.
+
+The collector, the ingestion and the `clean` application share these rules: what one accepts, the others accept. A
+reason names the field and the fix, never the value, because values are personal data and reasons are read widely.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+from functools import cache
+from typing import Any, Final
+
+import fastjsonschema
+
+from c360_core import contracts as contracts_module
+from c360_core.contracts import Contracts
+from c360_core.identity.keys import identifier_key, usable
+from c360_core.names import IdentifierType
+from c360_core.projections import REASON_BY_SCHEMA_RULE, event_json_schema
+
+MAX_EVENT_BYTES: Final = 32 * 1024
+FUTURE_TOLERANCE: Final = timedelta(minutes=5)
+UNKNOWN_SOURCE_NAME: Final = "unknown"
+MAX_NAME_LENGTH: Final = 64
+MAX_REASON_LENGTH: Final = 2000
+# A web session belongs to a device or, failing that, to a browser's cookie.
+VISITOR_TYPES: Final = (IdentifierType.DEVICE_ID, IdentifierType.COOKIE_ID)
+
+Document = Mapping[str, Any]
+Check = Callable[[Document], Any]
+
+_SIGN_OF_AMOUNT: Final = {"order_placed": 1, "order_returned": -1}
+_EXPLANATIONS: Final = {
+    "type": "must be of type {}",
+    "pattern": "must have the form {}",
+    "format": "must be a valid {}",
+    "enum": "must be one of: {}",
+    "const": "must be {}",
+    "minimum": "must be at least {}",
+    "maximum": "must be at most {}",
+    "minLength": "must have at least {} characters",
+    "maxLength": "must have at most {} characters",
+    "minItems": "must have at least {} elements",
+    "maxItems": "must have at most {} elements",
+    "minProperties": "is empty; send at least one identifier",
+    "additionalProperties": "has fields that the contract does not name; remove them or extend the contract",
+}
+
+
+class ReasonCode(StrEnum):
+    """Why a record was rejected."""
+
+    MALFORMED_JSON = "MALFORMED_JSON"
+    UNKNOWN_SOURCE = "UNKNOWN_SOURCE"
+    UNKNOWN_EVENT_TYPE = "UNKNOWN_EVENT_TYPE"
+    MISSING_FIELD = "MISSING_FIELD"
+    WRONG_TYPE = "WRONG_TYPE"
+    OUT_OF_RANGE = "OUT_OF_RANGE"
+    FUTURE_EVENT = "FUTURE_EVENT"
+    OVERSIZE = "OVERSIZE"
+    NO_IDENTIFIER = "NO_IDENTIFIER"
+    MISSING_COLUMN = "MISSING_COLUMN"
+    EXTRA_COLUMN = "EXTRA_COLUMN"
+    WRONG_ENCODING = "WRONG_ENCODING"
+    QUALITY_RULE = "QUALITY_RULE"
+
+
+class RejectedEventError(ValueError):
+    """An event broke its contract.
+
+    Attributes:
+        code: why, for machines.
+        reason: why, for people: the field and the fix.
+        source: the contract that the event names, or `unknown`.
+    """
+
+    def __init__(self, code: ReasonCode, reason: str, *, source: str = UNKNOWN_SOURCE_NAME) -> None:
+        super().__init__(f"{code}: {reason}")
+        self.code = code
+        self.reason = reason[:MAX_REASON_LENGTH]
+        self.source = source
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interaction:
+    """A clean event. Its session is not here: that takes the events before it.
+
+    Attributes:
+        customer_key: key of the strongest identifier.
+        identifier_keys: keys of all usable identifiers, strongest first.
+        visitor_key: key of the device or cookie that sessions are counted by; None where there is neither.
+        amount: money of the event, negative for returns; None where there is none.
+        payload: the payload as JSON text.
+        identifiers: the clear identifiers as JSON text; for the lake only.
+    """
+
+    event_id: str
+    event_type: str
+    source: str
+    schema_version: int
+    occurred_at: datetime
+    received_at: datetime
+    trace_id: str | None
+    replay_id: str | None
+    customer_key: str
+    identifier_keys: tuple[str, ...]
+    visitor_key: str | None
+    order_id: str | None
+    amount: Decimal | None
+    currency: str | None
+    payload: str
+    identifiers: str
+
+
+def parse(body: bytes) -> dict[str, Any]:
+    """Return the JSON object of a record.
+
+    Raises:
+        RejectedEventError: it is too big, not UTF-8, not JSON, or not an object.
+    """
+    if len(body) > MAX_EVENT_BYTES:
+        raise RejectedEventError(
+            ReasonCode.OVERSIZE,
+            f"the event has {len(body)} bytes; send at most {MAX_EVENT_BYTES}, details by reference",
+        )
+    try:
+        text = body.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise RejectedEventError(
+            ReasonCode.WRONG_ENCODING, f"byte {error.start} is not UTF-8; encode the event in UTF-8"
+        ) from error
+    document = _json(text)
+    if not isinstance(document, dict):
+        raise RejectedEventError(
+            ReasonCode.MALFORMED_JSON, "the record is not a JSON object; send one event per record"
+        )
+    return document
+
+
+def check(document: Document, *, now: datetime, contracts: Contracts | None = None) -> None:
+    """Make sure that an event keeps the contract of its source.
+
+    Args:
+        document: the event, parsed.
+        now: the present, timezone-aware: nothing happens much later than it is received.
+        contracts: the contracts to hold it to; those of this build when omitted.
+
+    Raises:
+        RejectedEventError: it does not; the first finding.
+    """
+    known = contracts or contracts_module.load()
+    source = _known_source(document, known)
+    event_type = document.get("event_type")
+    if event_type is None:
+        raise RejectedEventError(ReasonCode.MISSING_FIELD, "`event_type` is missing; name the event", source=source)
+    if event_type not in known.source(source).event_types:
+        raise RejectedEventError(
+            ReasonCode.UNKNOWN_EVENT_TYPE,
+            f"`event_type` is not one that `{source}` may send; its contract allows: "
+            f"{', '.join(known.source(source).event_types)}",
+            source=source,
+        )
+    try:
+        _compiled(source, event_type, known.version, contracts)(document)
+    except fastjsonschema.JsonSchemaValueException as error:
+        code = ReasonCode(REASON_BY_SCHEMA_RULE.get(str(error.rule), ReasonCode.WRONG_TYPE))
+        raise RejectedEventError(code, _explained(error), source=source) from error
+    _check_time(document, now, source)
+
+
+def interaction(document: Document, *, secret: bytes, now: datetime) -> Interaction:
+    """Return the interaction of an event that passed `check`.
+
+    Args:
+        document: the event.
+        secret: the key under which identifiers are hashed.
+        now: taken as the time of receipt where the event has none.
+
+    Raises:
+        RejectedEventError: no identifier of the event is usable.
+    """
+    identifiers = document["identifiers"]
+    found = usable(identifiers)
+    if all(kind is IdentifierType.IP for kind, _ in found):
+        raise RejectedEventError(
+            ReasonCode.NO_IDENTIFIER,
+            "`identifiers` has no usable value beside an IP address, which many people share; send at least a device "
+            "or cookie id",
+            source=document["source"],
+        )
+    keys = {kind: identifier_key(secret, kind, value) for kind, value in reversed(found)}
+    payload = document["payload"]
+    return Interaction(
+        event_id=document["event_id"],
+        event_type=document["event_type"],
+        source=document["source"],
+        schema_version=int(document["schema_version"]),
+        trace_id=document.get("trace_id"),
+        replay_id=document.get("replay_id"),
+        occurred_at=_moment(document["occurred_at"], now),
+        received_at=_moment(document.get("received_at"), now),
+        customer_key=keys[found[0][0]],
+        identifier_keys=tuple(identifier_key(secret, kind, value) for kind, value in found),
+        visitor_key=next((keys[kind] for kind in VISITOR_TYPES if kind in keys), None),
+        order_id=payload.get("order_id"),
+        amount=_amount(document["event_type"], payload),
+        currency=payload.get("currency"),
+        payload=_text(payload),
+        identifiers=_text(identifiers),
+    )
+
+
+def clean(body: bytes, *, secret: bytes, now: datetime) -> Interaction:
+    """Return the interaction of a record of the events stream.
+
+    Raises:
+        RejectedEventError: the record is not a valid event.
+    """
+    document = parse(body)
+    check(document, now=now)
+    return interaction(document, secret=secret, now=now)
+
+
+def rejected_id(position: str) -> str:
+    """Return the id of a rejection: the same whenever the record at this position of its stream is read again."""
+    return f"r_{hashlib.sha256(position.encode()).hexdigest()[:32]}"
+
+
+def _json(text: str) -> Any:
+    try:
+        document = json.loads(text, parse_constant=_no_constant)
+        if "\\u" in text:
+            _text(document).encode()  # half a surrogate pair is JSON, but no text that can be stored
+    except UnicodeEncodeError as error:
+        raise RejectedEventError(
+            ReasonCode.MALFORMED_JSON,
+            "the record has half a surrogate pair (\\ud800 to \\udfff); send whole characters",
+        ) from error
+    except (ValueError, RecursionError) as error:
+        where = f"at character {error.pos}: {error.msg}" if isinstance(error, json.JSONDecodeError) else "as a whole"
+        raise RejectedEventError(
+            ReasonCode.MALFORMED_JSON, f"the record is not JSON {where}; send one JSON object per record"
+        ) from error
+    return document
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is no JSON number")
+
+
+def _known_source(document: Document, known: Contracts) -> str:
+    source = document.get("source")
+    if source is None:
+        raise RejectedEventError(ReasonCode.MISSING_FIELD, "`source` is missing; name the contract of the sender")
+    if not isinstance(source, str) or source not in known.sources:
+        raise RejectedEventError(
+            ReasonCode.UNKNOWN_SOURCE,
+            f"`source` names no contract; known: {', '.join(sorted(known.sources))}",
+            source=source[:MAX_NAME_LENGTH] if isinstance(source, str) and source else UNKNOWN_SOURCE_NAME,
+        )
+    return source
+
+
+def _compiled(source: str, event_type: str, version: str, contracts: Contracts | None) -> Check:
+    if contracts is None:
+        return _compiled_once(source, event_type, version)
+    check: Check = fastjsonschema.compile(event_json_schema(contracts, source, event_type))
+    return check
+
+
+@cache
+def _compiled_once(source: str, event_type: str, version: str) -> Check:  # noqa: ARG001  # the version keys the cache
+    check: Check = fastjsonschema.compile(event_json_schema(contracts_module.load(), source, event_type))
+    return check
+
+
+def _explained(error: fastjsonschema.JsonSchemaValueException) -> str:
+    field = ".".join(error.path[1:])
+    wanted = error.rule_definition
+    if error.rule == "required":
+        missing = next(name for name in wanted if name not in error.value)
+        return f"`{field}{'.' if field else ''}{missing}` is missing; send it"
+    if isinstance(wanted, list):
+        wanted = ", ".join(str(value) for value in wanted)
+    text = _EXPLANATIONS.get(str(error.rule), f"breaks the rule {error.rule}")
+    return f"`{field or 'event'}` {text.format(wanted)}"
+
+
+def _check_time(document: Document, now: datetime, source: str) -> None:
+    moments = {}
+    for field in ("received_at", "occurred_at"):
+        try:
+            moments[field] = _moment(document.get(field), now)
+        except ValueError as error:
+            raise RejectedEventError(
+                ReasonCode.WRONG_TYPE, f"`{field}` is no time that exists; send ISO 8601 UTC", source=source
+            ) from error
+    # A sender whose clock runs ahead may stamp both times: what it received cannot excuse the future.
+    if moments["occurred_at"] > min(moments["received_at"], now) + FUTURE_TOLERANCE:
+        raise RejectedEventError(
+            ReasonCode.FUTURE_EVENT,
+            f"`occurred_at` is more than {FUTURE_TOLERANCE.seconds // 60} minutes after the event was received; "
+            "correct the sender's clock",
+            source=source,
+        )
+
+
+def _moment(text: str | None, otherwise: datetime) -> datetime:
+    return otherwise if text is None else datetime.fromisoformat(text).astimezone(UTC)
+
+
+def _amount(event_type: str, payload: Document) -> Decimal | None:
+    sign = _SIGN_OF_AMOUNT.get(event_type)
+    return None if sign is None else sign * Decimal(payload["total"])
+
+
+def _text(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

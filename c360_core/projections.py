@@ -1,0 +1,292 @@
+"""What each engine wants to know of a contract, derived from nothing but the contract.
+
+Tables of the lake have no NOT NULL columns: a required column can never be relaxed by schema evolution, and the
+engines disagree on how they refuse a null. Completeness is the work of the quality rules and the event schemas.
+Timestamps are instants (`timestamptz` in Iceberg), because every time in the project is UTC.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from c360_core.contracts import Contracts, Field, Table, UnknownContractError
+from c360_core.names import IdentifierType, PiiClass
+
+# Zulu only: an offset would sort and partition differently in the engines that compare texts.
+UTC_PATTERN: Final = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,9})?Z$"
+DATE_PATTERN: Final = "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
+MAX_IDENTIFIERS_PER_TYPE: Final = 20
+
+# Which reason code a broken JSON schema rule means. `pattern` and `format` say that the text has not the form
+# that its type needs (money, time, currency); bounds and closed lists say that the value is not allowed.
+REASON_BY_SCHEMA_RULE: Final[Mapping[str, str]] = {
+    "required": "MISSING_FIELD",
+    "type": "WRONG_TYPE",
+    "pattern": "WRONG_TYPE",
+    "format": "WRONG_TYPE",
+    "minProperties": "NO_IDENTIFIER",
+    "enum": "OUT_OF_RANGE",
+    "const": "OUT_OF_RANGE",
+    "minimum": "OUT_OF_RANGE",
+    "maximum": "OUT_OF_RANGE",
+    "minLength": "OUT_OF_RANGE",
+    "maxLength": "OUT_OF_RANGE",
+    "minItems": "OUT_OF_RANGE",
+    "maxItems": "OUT_OF_RANGE",
+    "additionalProperties": "OUT_OF_RANGE",
+}
+
+_SPARK: Final = {"string": "STRING", "boolean": "BOOLEAN", "date": "DATE", "timestamp": "TIMESTAMP"}
+_FLINK: Final = {"string": "STRING", "boolean": "BOOLEAN", "date": "DATE", "timestamp": "TIMESTAMP_LTZ(3)"}
+_GLUE: Final = {"string": "string", "boolean": "boolean", "date": "date", "timestamp": "timestamp"}
+_ICEBERG: Final = {"string": "string", "boolean": "boolean", "date": "date", "timestamp": "timestamptz"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """One column in the words of an engine."""
+
+    name: str
+    type: str
+    comment: str
+
+
+# ---- events
+
+
+def event_json_schema(contracts: Contracts, source: str, event_type: str) -> dict[str, Any]:
+    """Return the JSON schema (draft 7, as fastjsonschema reads it) of one event type from one source.
+
+    The envelope and the identifiers are closed: a misspelt `replay_id` would mail people about history, and an
+    identifier type that a source may not carry would key events wrongly. The payload is open: a till that adds a
+    field must not have its orders rejected; nobody reads a field before the contract names it.
+
+    Raises:
+        UnknownContractError: no such source or event type, or this source may not send it.
+    """
+    sender = contracts.source(source)
+    event = contracts.event(event_type)
+    if event_type not in sender.event_types:
+        raise UnknownContractError(
+            f"source `{source}` may not send `{event_type}`; it may send: {', '.join(sender.event_types)}"
+        )
+    properties = {field.name: _value_schema(field) for field in contracts.envelope}
+    properties["source"] = {"const": source}
+    properties["event_type"] = {"const": event_type}
+    properties["identifiers"] = _identifiers_schema(contracts.envelope, sender.identifiers)
+    properties["payload"] = _object_schema(event.fields)
+    return {
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "title": f"{source}: {event_type}",
+        "type": "object",
+        "properties": properties,
+        "required": [field.name for field in contracts.envelope if field.required],
+        "additionalProperties": False,
+    }
+
+
+def _identifiers_schema(envelope: Iterable[Field], types: Iterable[IdentifierType]) -> dict[str, Any]:
+    values = next(field.items for field in envelope if field.name == "identifiers")
+    if values is None:
+        raise UnknownContractError("the envelope's `identifiers` does not describe its values; make it a map of arrays")
+    return {
+        "type": "object",
+        "minProperties": 1,
+        "properties": {str(kind): _value_schema(values) for kind in types},
+        "additionalProperties": False,
+    }
+
+
+def _object_schema(fields: Iterable[Field]) -> dict[str, Any]:
+    fields = tuple(fields)
+    return {
+        "type": "object",
+        "properties": {field.name: _value_schema(field) for field in fields},
+        "required": [field.name for field in fields if field.required],
+    }
+
+
+def _value_schema(field: Field) -> dict[str, Any]:
+    schema = _SCHEMAS[field.logical_type](field)
+    if not field.required:
+        schema["type"] = [schema["type"], "null"]
+        if "enum" in schema:
+            schema["enum"] = [*schema["enum"], None]
+    return schema
+
+
+def _string_schema(field: Field) -> dict[str, Any]:
+    schema: dict[str, Any] = {"type": "string"}
+    if field.enum:
+        schema["enum"] = list(field.enum)
+    return schema | _given(pattern=field.pattern, minLength=field.min_length, maxLength=field.max_length)
+
+
+def _array_schema(field: Field) -> dict[str, Any]:
+    items = _value_schema(field.items) if field.items else {}
+    return {"type": "array", "items": items} | _given(minItems=field.min_items, maxItems=field.max_items)
+
+
+def _given(**options: Any) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if value is not None}
+
+
+_SCHEMAS: Final[Mapping[str, Callable[[Field], dict[str, Any]]]] = {
+    "string": _string_schema,
+    "integer": lambda field: {"type": "integer"} | _given(minimum=field.minimum, maximum=field.maximum),
+    "number": lambda field: {"type": "number"} | _given(minimum=field.minimum, maximum=field.maximum),
+    "boolean": lambda _: {"type": "boolean"},
+    "date": lambda _: {"type": "string", "pattern": DATE_PATTERN, "format": "date"},
+    "timestamp": lambda _: {"type": "string", "pattern": UTC_PATTERN, "format": "date-time"},
+    "array": _array_schema,
+    "map": lambda _: {"type": "object"},
+    "object": lambda field: _object_schema(field.fields),
+}
+
+
+# ---- tables
+
+
+def _type_text(field: Field, names: Mapping[str, str], numbers: tuple[str, str, str], array: str) -> str:
+    """`numbers` names the 32-bit, the 64-bit and the decimal type; `array` is a format with one place."""
+    if field.logical_type == "integer":
+        return numbers[1] if field.long else numbers[0]
+    if field.logical_type == "number":
+        return numbers[2].format(field.precision, field.scale)
+    if field.logical_type == "array" and field.items is not None:
+        return array.format(_type_text(field.items, names, numbers, array))
+    if field.logical_type not in names:
+        raise ValueError(f"{field.name}: a {field.logical_type} has no column type; store it as JSON text (string)")
+    return names[field.logical_type]
+
+
+def spark_type(field: Field) -> str:
+    """Return the Spark SQL type."""
+    return _type_text(field, _SPARK, ("INT", "BIGINT", "DECIMAL({},{})"), "ARRAY<{}>")
+
+
+def flink_type(field: Field) -> str:
+    """Return the Flink SQL type; JSON texts of instants need `json.timestamp-format.standard` = ISO-8601."""
+    return _type_text(field, _FLINK, ("INT", "BIGINT", "DECIMAL({}, {})"), "ARRAY<{}>")
+
+
+def glue_type(field: Field) -> str:
+    """Return the Hive type that the Glue catalog shows."""
+    return _type_text(field, _GLUE, ("int", "bigint", "decimal({},{})"), "array<{}>")
+
+
+def iceberg_type(field: Field) -> str:
+    """Return the Iceberg type, lists as `list<...>`."""
+    return _type_text(field, _ICEBERG, ("int", "long", "decimal({}, {})"), "list<{}>")
+
+
+def flink_columns(table: Table, *, lake: bool = False) -> str:
+    """Return the column list of a Flink `CREATE TABLE`, one per line.
+
+    Args:
+        table: the table of a product.
+        lake: with the columns that are in the lake only; by default as on the stream.
+    """
+    fields = [field for field in table.fields if lake or not field.lake_only]
+    return ",\n".join(f"  `{field.name}` {flink_type(field)}" for field in fields)
+
+
+def spark_schema(table: Table) -> str:
+    """Return the columns as the schema text that Spark's readers and `from_json` take."""
+    return ", ".join(f"`{field.name}` {spark_type(field)}" for field in table.fields)
+
+
+def spark_ddl(table: Table, identifier: str) -> str:
+    """Return `CREATE TABLE IF NOT EXISTS` for an Iceberg table; `identifier` is catalog.database.table."""
+    columns = ",\n".join(
+        f"  `{field.name}` {spark_type(field)} COMMENT '{_quoted(field.description)}'" for field in table.fields
+    )
+    partition = f"\nPARTITIONED BY ({table.partition.replace('day(', 'days(')})" if table.partition else ""
+    return (
+        f"CREATE TABLE IF NOT EXISTS {identifier} (\n{columns}\n)\nUSING iceberg{partition}\n"
+        "TBLPROPERTIES ('format-version' = '2')"
+    )
+
+
+def _quoted(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("'", "\\'")
+
+
+def glue_columns(table: Table) -> tuple[Column, ...]:
+    """Return the columns for `AWS::Glue::Table`."""
+    return tuple(Column(name=field.name, type=glue_type(field), comment=field.description) for field in table.fields)
+
+
+def iceberg_schema(table: Table) -> dict[str, Any]:
+    """Return the Iceberg schema in the shape of the template's `IcebergTableInput.Schema`; ids count from 1."""
+    return {
+        "Type": "struct",
+        "Fields": [
+            {
+                "Id": number,
+                "Name": field.name,
+                "Type": iceberg_type(field),
+                "Required": False,
+                "Doc": field.description,
+            }
+            for number, field in enumerate(table.fields, start=1)
+        ],
+    }
+
+
+def iceberg_partition_spec(table: Table) -> dict[str, Any] | None:
+    """Return the partition spec in the shape of `IcebergTableInput.PartitionSpec`, or None."""
+    if table.partition is None:
+        return None
+    column = table.partition.removeprefix("day(").removesuffix(")")
+    source_id = next(number for number, field in enumerate(table.fields, start=1) if field.name == column)
+    return {"Fields": [{"SourceId": source_id, "Transform": "day", "Name": f"{column}_day", "FieldId": 1000}]}
+
+
+def lakeformation_tags(table: Table) -> dict[str, PiiClass]:
+    """Return the value of the tag `pii` for each column."""
+    return {field.name: field.classification for field in table.fields}
+
+
+# ---- quality
+
+
+def dqdl(table: Table) -> str:
+    """Return the Glue Data Quality ruleset of a table; of a file source, over the columns of the file.
+
+    Bounds are two comparisons, because `between` leaves out both ends. No rule has a `with threshold`: it is
+    ignored for texts and numbers. Optional columns are looked at only where they have a value.
+    """
+    fields = [field for field in table.fields if field.name in table.file_columns or not table.file_columns]
+    rules = [rule for field in fields for rule in _column_rules(field)]
+    for rule in table.rules:
+        if rule.min_rows is not None:
+            rules.append(f"RowCount >= {rule.min_rows}")
+        if rule.bad_row is not None:
+            query = f"SELECT count(*) FROM primary WHERE {rule.bad_row}"  # noqa: S608  # from a checked contract
+            rules.append(f'CustomSql "{query}" = 0')
+    return "Rules = [\n" + ",\n".join(f"    {rule}" for rule in rules) + "\n]"
+
+
+def _column_rules(field: Field) -> list[str]:
+    column = f'"{field.name}"'
+    where = "" if field.required else f' where "{field.name} is not null"'
+    rules = []
+    if field.required:
+        rules.append(f"IsComplete {column}")
+    if field.unique:
+        rules.append(f"IsUnique {column}")
+    if field.enum:
+        values = ", ".join(f'"{value}"' for value in field.enum)
+        rules.append(f"ColumnValues {column} in [{values}]{where}")
+    if field.pattern:
+        rules.append(f'ColumnValues {column} matches "{field.pattern}"{where}')
+    rules += [f"ColumnValues {column} {sign} {bound}{where}" for sign, bound in _bounds(field.minimum, field.maximum)]
+    rules += [
+        f"ColumnLength {column} {sign} {bound}{where}" for sign, bound in _bounds(field.min_length, field.max_length)
+    ]
+    return rules
+
+
+def _bounds(low: int | None, high: int | None) -> list[tuple[str, int]]:
+    return [(sign, bound) for sign, bound in ((">=", low), ("<=", high)) if bound is not None]

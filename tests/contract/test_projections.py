@@ -1,0 +1,227 @@
+"""Every field of every contract is in every projection, with the right type."""
+
+import re
+
+import fastjsonschema
+import pytest
+
+from c360_core import projections
+from c360_core.contracts import UnknownContractError
+from c360_core.names import PiiClass
+from tests.factories.events import event
+from tools.contracts import load_and_check
+
+CONTRACTS = load_and_check().contracts
+TABLES = [*(p.table for p in CONTRACTS.products.values()), *(s.table for s in CONTRACTS.file_sources())]
+ALL_TABLES = pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
+ALL_EVENTS = pytest.mark.parametrize(("source", "event_type"), CONTRACTS.accepted_events())
+
+TYPES = {  # logical type -> Spark, Flink, Glue, Iceberg
+    "string": ("STRING", "STRING", "string", "string"),
+    "integer": ("INT", "INT", "int", "int"),
+    "long": ("BIGINT", "BIGINT", "bigint", "long"),
+    "decimal(14,2)": ("DECIMAL(14,2)", "DECIMAL(14, 2)", "decimal(14,2)", "decimal(14, 2)"),
+    "decimal(4,2)": ("DECIMAL(4,2)", "DECIMAL(4, 2)", "decimal(4,2)", "decimal(4, 2)"),
+    "boolean": ("BOOLEAN", "BOOLEAN", "boolean", "boolean"),
+    "date": ("DATE", "DATE", "date", "date"),
+    "timestamp": ("TIMESTAMP", "TIMESTAMP_LTZ(3)", "timestamp", "timestamptz"),
+    "array": ("ARRAY<STRING>", "ARRAY<STRING>", "array<string>", "list<string>"),
+}
+
+
+def expected(field):
+    if field.logical_type == "number":
+        return TYPES[f"decimal({field.precision},{field.scale})"]
+    return TYPES["long" if field.long else field.logical_type]
+
+
+@ALL_TABLES
+def test_spark_has_every_column(table):
+    ddl = projections.spark_ddl(table, "glue_catalog.db.t")
+
+    assert re.findall(r"^  `(\w+)` (\S+) COMMENT '.+',?$", ddl, re.MULTILINE) == [
+        (field.name, expected(field)[0]) for field in table.fields
+    ]
+    assert ("PARTITIONED BY (days(" in ddl) == (table.partition is not None)
+    assert projections.spark_schema(table) == ", ".join(f"`{f.name}` {expected(f)[0]}" for f in table.fields)
+
+
+@ALL_TABLES
+def test_flink_has_every_column_of_the_lake(table):
+    lines = projections.flink_columns(table, lake=True).split(",\n")
+
+    assert lines == [f"  `{field.name}` {expected(field)[1]}" for field in table.fields]
+
+
+def test_flink_stream_leaves_out_the_clear_identifiers():
+    columns = projections.flink_columns(CONTRACTS.product("interactions").table)
+
+    assert "`identifiers`" not in columns
+    assert "`identifier_keys` ARRAY<STRING>" in columns
+
+
+@ALL_TABLES
+def test_glue_has_every_column(table):
+    assert [(c.name, c.type, c.comment) for c in projections.glue_columns(table)] == [
+        (field.name, expected(field)[2], field.description) for field in table.fields
+    ]
+
+
+@ALL_TABLES
+def test_iceberg_has_every_column_with_ids_from_one(table):
+    fields = projections.iceberg_schema(table)["Fields"]
+
+    assert [(f["Id"], f["Name"], f["Type"]) for f in fields] == [
+        (number, field.name, expected(field)[3]) for number, field in enumerate(table.fields, start=1)
+    ]
+
+
+@ALL_TABLES
+def test_iceberg_partition_points_at_its_column(table):
+    spec = projections.iceberg_partition_spec(table)
+
+    if table.partition is None:
+        assert spec is None
+    else:
+        (field,) = spec["Fields"]
+        assert table.partition == f"day({table.fields[field['SourceId'] - 1].name})"
+
+
+@ALL_TABLES
+def test_every_column_has_its_pii_tag(table):
+    assert projections.lakeformation_tags(table) == {field.name: field.classification for field in table.fields}
+
+
+def test_names_and_addresses_are_never_untagged():
+    for table in TABLES:
+        tags = projections.lakeformation_tags(table)
+        for name in {"first_name", "last_name", "email", "phone", "street", "birth_date", "text"} & set(tags):
+            assert tags[name] in {PiiClass.DIRECT, PiiClass.SENSITIVE}, f"{table.name}.{name}"
+
+
+@ALL_TABLES
+def test_quality_rules_cover_every_constraint(table):
+    rules = projections.dqdl(table)
+
+    for field in table.fields:
+        if table.file_columns and field.name not in table.file_columns:
+            continue
+        where = "" if field.required else f' where "{field.name} is not null"'
+        assert (f'IsComplete "{field.name}"' in rules) == field.required
+        assert (f'IsUnique "{field.name}"' in rules) == field.unique
+        if field.enum:
+            values = ", ".join(f'"{value}"' for value in field.enum)
+            assert f'ColumnValues "{field.name}" in [{values}]{where}' in rules
+        if field.pattern:
+            assert f'ColumnValues "{field.name}" matches "{field.pattern}"{where}' in rules
+        if field.minimum is not None:
+            assert f'ColumnValues "{field.name}" >= {field.minimum}{where}' in rules
+        if field.maximum is not None:
+            assert f'ColumnValues "{field.name}" <= {field.maximum}{where}' in rules
+    assert rules.count("RowCount") + rules.count("CustomSql") == len(table.rules)
+    assert "between" not in rules
+    assert "threshold" not in rules
+
+
+# ---- events
+
+
+def validator(source, event_type):
+    return fastjsonschema.compile(projections.event_json_schema(CONTRACTS, source, event_type))
+
+
+@ALL_EVENTS
+def test_schema_has_every_field(source, event_type):
+    schema = projections.event_json_schema(CONTRACTS, source, event_type)
+
+    assert set(schema["properties"]) == {field.name for field in CONTRACTS.envelope}
+    assert set(schema["properties"]["identifiers"]["properties"]) == set(CONTRACTS.source(source).identifiers)
+    payload = schema["properties"]["payload"]
+    fields = CONTRACTS.event(event_type).fields
+    assert set(payload["properties"]) == {field.name for field in fields}
+    assert payload["required"] == [field.name for field in fields if field.required]
+
+
+@ALL_EVENTS
+def test_good_event_is_accepted(source, event_type):
+    good = event(source, event_type)
+
+    assert validator(source, event_type)(good) == good
+
+
+@ALL_EVENTS
+def test_each_required_payload_field_must_be_there(source, event_type):
+    check = validator(source, event_type)
+    for field in CONTRACTS.event(event_type).fields:
+        if field.required:
+            with pytest.raises(fastjsonschema.JsonSchemaValueException) as caught:
+                check(event(source, event_type, payload={field.name: ...}))
+            assert projections.REASON_BY_SCHEMA_RULE[caught.value.rule] == "MISSING_FIELD"
+            assert field.name in caught.value.message
+
+
+@ALL_EVENTS
+def test_each_payload_field_must_have_its_type(source, event_type):
+    check = validator(source, event_type)
+    for field in CONTRACTS.event(event_type).fields:
+        with pytest.raises(fastjsonschema.JsonSchemaValueException) as caught:
+            check(event(source, event_type, payload={field.name: {"not": "this"}}))
+        assert projections.REASON_BY_SCHEMA_RULE[caught.value.rule] == "WRONG_TYPE"
+
+
+@ALL_EVENTS
+def test_each_closed_list_is_closed(source, event_type):
+    check = validator(source, event_type)
+    for field in CONTRACTS.event(event_type).fields:
+        if field.enum:
+            with pytest.raises(fastjsonschema.JsonSchemaValueException) as caught:
+                check(event(source, event_type, payload={field.name: "banana"}))
+            assert projections.REASON_BY_SCHEMA_RULE[caught.value.rule] == "OUT_OF_RANGE"
+
+
+@ALL_EVENTS
+def test_unknown_payload_field_is_let_through(source, event_type):
+    validator(source, event_type)(event(source, event_type, payload={"added_by_a_newer_till": 1}))
+
+
+@pytest.mark.parametrize(
+    ("overrides", "reason"),
+    [
+        ({"event_id": ...}, "MISSING_FIELD"),
+        ({"occurred_at": ...}, "MISSING_FIELD"),
+        ({"identifiers": ...}, "MISSING_FIELD"),
+        ({"identifiers": {}}, "NO_IDENTIFIER"),
+        ({"identifiers": {"device_id": []}}, "OUT_OF_RANGE"),
+        ({"identifiers": {"device_id": "d-1"}}, "WRONG_TYPE"),
+        ({"identifiers": {"case_system_id": ["S1"]}}, "OUT_OF_RANGE"),
+        ({"event_id": "x" * 65}, "OUT_OF_RANGE"),
+        ({"event_id": 7}, "WRONG_TYPE"),
+        ({"schema_version": 2}, "OUT_OF_RANGE"),
+        ({"occurred_at": "yesterday"}, "WRONG_TYPE"),
+        ({"occurred_at": "2026-03-01T09:30:00+02:00"}, "WRONG_TYPE"),
+        ({"replayId": "history-1"}, "OUT_OF_RANGE"),
+    ],
+)
+def test_wrong_envelope_has_a_reason(overrides, reason):
+    with pytest.raises(fastjsonschema.JsonSchemaValueException) as caught:
+        validator("web_events", "page_viewed")(event("web_events", "page_viewed", **overrides))
+
+    assert projections.REASON_BY_SCHEMA_RULE[caught.value.rule] == reason
+
+
+@pytest.mark.parametrize("total", ["12.3", "12", "1,200.00", "-1.00", "abc", "12.345"])
+def test_money_is_decimal_text_with_two_digits(total):
+    with pytest.raises(fastjsonschema.JsonSchemaValueException):
+        validator("pos_transactions", "order_placed")(
+            event("pos_transactions", "order_placed", payload={"total": total})
+        )
+
+
+@pytest.mark.parametrize("absent", ["trace_id", "replay_id", "received_at"])
+def test_optional_envelope_field_may_be_null(absent):
+    validator("web_events", "page_viewed")(event("web_events", "page_viewed", **{absent: None}))
+
+
+def test_source_may_send_only_its_own_types():
+    with pytest.raises(UnknownContractError, match="may not send `case_opened`"):
+        projections.event_json_schema(CONTRACTS, "pos_transactions", "case_opened")

@@ -1,0 +1,108 @@
+import json
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from c360_core.contracts import ContractsNotBuiltError, UnknownContractError, load
+from c360_core.names import IdentifierType, Zone
+from tools.contracts import load_and_check
+
+CORE = Path(__file__).parents[2] / "c360_core"
+
+
+def test_compiled_file_is_the_same_bytes_each_time(document, tmp_path):
+    document.write_json(tmp_path / "one.json")
+    load_and_check().write_json(tmp_path / "two.json")
+
+    assert (tmp_path / "one.json").read_bytes() == (tmp_path / "two.json").read_bytes()
+
+
+def test_unchanged_file_is_not_touched(document, tmp_path):
+    path = tmp_path / "contracts.json"
+    document.write_json(path)
+    before = path.stat().st_mtime_ns
+    document.write_json(path)
+
+    assert path.stat().st_mtime_ns == before
+
+
+def test_reader_gives_back_what_was_compiled(document, contracts, tmp_path):
+    path = tmp_path / "contracts.json"
+    document.write_json(path)
+
+    assert load(path) == contracts
+
+
+def test_reads_from_inside_a_zip_file_as_glue_imports_it(document, tmp_path):
+    archive = tmp_path / "library.zip"
+    with zipfile.ZipFile(archive, "w") as zipped:
+        for module in CORE.glob("*.py"):
+            zipped.write(module, f"c360_core/{module.name}")
+        zipped.writestr("c360_core/contracts.json", document.as_json())
+    script = "from c360_core import contracts; print(contracts.__file__, len(contracts.load().sources))"
+
+    answer = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=tmp_path, env={"PYTHONPATH": str(archive)}, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+
+    assert answer.stdout.split() == [f"{archive}/c360_core/contracts.py", "7"]
+
+
+def test_missing_file_says_how_to_build_it(tmp_path):
+    with pytest.raises(ContractsNotBuiltError, match=r"missing; run `python -m tools\.contracts`"):
+        load(tmp_path / "contracts.json")
+
+
+@pytest.mark.parametrize("content", ["{", json.dumps({"version": "1.0.0"})])
+def test_unreadable_file_says_how_to_build_it(tmp_path, content):
+    path = tmp_path / "contracts.json"
+    path.write_text(content)
+
+    with pytest.raises(ContractsNotBuiltError, match=r"run `python -m tools\.contracts`"):
+        load(path)
+
+
+def test_every_source_and_product_is_found_by_name(contracts):
+    assert set(contracts.sources) == {
+        "pos_transactions", "web_events", "engagement_events",
+        "crm_contacts", "support_cases", "loyalty_members", "demographics",
+    }  # fmt: skip
+    assert set(contracts.products) == {
+        "interactions", "duplicates", "rejected", "identity_records", "identity_map", "identifier_map",
+        "profiles", "segment_membership", "decisions",
+    }  # fmt: skip
+    assert contracts.source("web_events").partition_key is IdentifierType.DEVICE_ID
+    assert contracts.product("rejected").table.zone is Zone.QUARANTINE
+    assert contracts.event("order_placed").name == "order_placed"
+
+
+@pytest.mark.parametrize("look", ["source", "product", "event"])
+def test_unknown_name_lists_the_known_ones(contracts, look):
+    with pytest.raises(UnknownContractError, match=r"`nothing`; known: \w+"):
+        getattr(contracts, look)("nothing")
+
+
+def test_raw_table_of_a_file_is_its_columns_and_the_load_time(contracts):
+    table = contracts.source("crm_contacts").table
+
+    assert table.file_columns[0] == "crm_id"
+    assert [field.name for field in table.fields] == [*table.file_columns, "loaded_at"]
+    assert table.key == "crm_id"
+    assert table.partition == "day(loaded_at)"
+
+
+def test_lake_tables_leave_out_the_items_of_the_single_view(contracts):
+    names = {table.name for table in contracts.lake_tables()}
+
+    assert "decisions" not in names
+    assert {"interactions", "identifier_map", "crm_contacts", "demographics"} <= names
+
+
+def test_every_event_type_has_a_sender_or_is_published(contracts):
+    sent = {event_type for _, event_type in contracts.accepted_events()}
+
+    assert sent == set(contracts.events)

@@ -1,0 +1,173 @@
+"""What was deployed, as a person at the keyboard would use it: through the outputs of the stacks."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import partial
+from typing import Any, Final
+
+from twin.emulator import Emulator
+from twin.scenario.waiting import until
+
+RUNNING: Final = "RUNNING"
+SUCCEEDED: Final = "SUCCEEDED"
+APPLICATION_SECONDS: Final = 180.0
+EXECUTION_SECONDS: Final = 600.0
+QUERY_SECONDS: Final = 300.0
+ENDED: Final = frozenset({"SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED", "CANCELLED"})
+
+
+class StepFailedError(RuntimeError):
+    """Something that was started in the deployment failed; the message quotes its cause."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deployment:
+    """A deployed Customer 360.
+
+    Attributes:
+        emulator: where it is deployed.
+        outputs: the stacks' outputs by name.
+    """
+
+    emulator: Emulator
+    outputs: Mapping[str, str]
+
+    @classmethod
+    def of(cls, emulator: Emulator) -> "Deployment":
+        """Read the outputs of what is deployed."""
+        return cls(emulator=emulator, outputs=emulator.outputs())
+
+    def client(self, service: str) -> Any:
+        """Return a boto3 client for the deployment."""
+        return self.emulator.client(service)
+
+    def url(self, output: str) -> str:
+        """Return the address of an HTTP API as it is reached here: by path, on the emulator."""
+        api_id = self.outputs[output].removeprefix("https://").partition(".")[0]
+        return f"{self.emulator.settings.endpoint}/_aws/execute-api/{api_id}/$default"
+
+    def source_key(self, source: str) -> str:
+        """Return the key with which a source signs in at the collector."""
+        output = f"ApiKeySecretArn{source.title().replace('_', '')}"
+        value = self.client("secretsmanager").get_secret_value(SecretId=self.outputs[output])
+        return str(value["SecretString"])
+
+    def start_applications(self, *outputs: str) -> None:
+        """Start Flink applications and wait until they run.
+
+        Raises:
+            NeverReachedError: one did not come up.
+        """
+        flink = self.client("kinesisanalyticsv2")
+        names = [self.outputs[output] for output in outputs]
+        for name in names:
+            flink.start_application(ApplicationName=name, RunConfiguration={})
+        for name in names:
+            until(
+                f"Flink application {name} runs",
+                partial(flink.describe_application, ApplicationName=name),
+                lambda seen: seen["ApplicationDetail"]["ApplicationStatus"] == RUNNING,
+                seconds=APPLICATION_SECONDS,
+            )
+
+    def execute(self, machine_output: str, document: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Run a state machine to its end and return its description.
+
+        Raises:
+            StepFailedError: it did not succeed.
+        """
+        machine = self.outputs[machine_output]
+        started = self.client("stepfunctions").start_execution(
+            stateMachineArn=machine, input=json.dumps(document or {})
+        )
+        return self._ended(started["executionArn"])
+
+    def wait_for_executions(self, machine_output: str, count: int, *, seconds: float) -> list[dict[str, Any]]:
+        """Wait until a state machine has that many executions and all have ended; return their descriptions."""
+        states = self.client("stepfunctions")
+        machine = self.outputs[machine_output]
+
+        def executions() -> list[dict[str, Any]]:
+            pages = states.get_paginator("list_executions").paginate(stateMachineArn=machine)
+            return [execution for page in pages for execution in page["executions"]]
+
+        found = until(
+            f"{count} executions of {machine.rpartition(':')[2]} ended",
+            executions,
+            lambda seen: len(seen) >= count and all(e["status"] in ENDED for e in seen),
+            seconds=seconds,
+        )
+        return [states.describe_execution(executionArn=e["executionArn"]) for e in found]
+
+    def query(self, sql: str, *, client: Any = None) -> list[tuple[str | None, ...]]:
+        """Run SQL in the deployed Athena workgroup; return the rows as text.
+
+        Raises:
+            StepFailedError: the query failed; the message quotes Athena's reason.
+        """
+        athena = client or self.client("athena")
+        query_id = athena.start_query_execution(QueryString=sql, WorkGroup=self.outputs["WorkgroupName"])[
+            "QueryExecutionId"
+        ]
+        status = until(
+            f"query {sql[:80]!r} ended",
+            lambda: athena.get_query_execution(QueryExecutionId=query_id)["QueryExecution"]["Status"],
+            lambda seen: seen["State"] in ENDED,
+            seconds=QUERY_SECONDS,
+            pause=0.1,
+        )
+        if status["State"] != SUCCEEDED:
+            raise StepFailedError(str(status.get("StateChangeReason", status["State"])))
+        return list(self._rows(athena, query_id))
+
+    def count(self, table: str, where: str = "true") -> int:
+        """Count the rows of a lake table, given as `database.table`."""
+        return int(str(self.query(f"SELECT count(*) FROM {table} WHERE {where}")[0][0]))  # noqa: S608  # our own names
+
+    def profiles(self) -> Iterator[dict[str, Any]]:
+        """Yield the PROFILE items of the single view."""
+        yield from self.items("PROFILE")
+
+    def items(self, prefix: str) -> Iterator[dict[str, Any]]:
+        """Yield the items of the single view whose sort key begins with a prefix."""
+        table = boto3_table(self.client("dynamodb"), self.outputs["SingleViewTableName"])
+        for item in table:
+            if str(item.get("SK", "")).startswith(prefix):
+                yield item
+
+    def _rows(self, athena: Any, query_id: str) -> Iterator[tuple[str | None, ...]]:
+        pages = athena.get_paginator("get_query_results").paginate(QueryExecutionId=query_id)
+        rows = (row for page in pages for row in page["ResultSet"]["Rows"])
+        next(rows, None)  # the first row holds the names
+        for row in rows:
+            yield tuple(cell.get("VarCharValue") for cell in row["Data"])
+
+    def _ended(self, arn: str) -> dict[str, Any]:
+        states = self.client("stepfunctions")
+        ended: dict[str, Any] = until(
+            f"execution {arn.rpartition(':')[2]} ended",
+            lambda: states.describe_execution(executionArn=arn),
+            lambda seen: seen["status"] in ENDED,
+            seconds=EXECUTION_SECONDS,
+            pause=0.2,
+        )
+        if ended["status"] != SUCCEEDED:
+            raise StepFailedError(f"{arn}: {ended.get('error')}: {ended.get('cause')}")
+        return ended
+
+
+def boto3_table(dynamodb: Any, name: str) -> Iterator[dict[str, Any]]:
+    """Yield all items of a table as plain Python values."""
+    from boto3.dynamodb.types import TypeDeserializer
+
+    read = TypeDeserializer().deserialize
+    for page in dynamodb.get_paginator("scan").paginate(TableName=name, ConsistentRead=True):
+        for item in page["Items"]:
+            yield {key: read(value) for key, value in item.items()}
+
+
+def money(value: Any) -> Decimal:
+    """Return an amount with two digits; nothing counts as zero."""
+    return Decimal(str(value or 0)).quantize(Decimal("0.01"))
