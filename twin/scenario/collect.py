@@ -97,14 +97,9 @@ def produce(kinesis: Any, stream: str, lines: Iterable[str]) -> int:
     return sent
 
 
-def land(s3: Any, bucket: str, folder: Path) -> list[str]:
-    """Put files where their sources put them: one key prefix for each source; return the keys."""
-    keys = []
-    for path in sorted(folder.glob("*/*")):
-        key = f"{path.parent.name}/{path.name}"
-        s3.upload_file(str(path), bucket, key)
-        keys.append(key)
-    return keys
+def land(s3: Any, bucket: str, path: Path, *, key: str) -> None:
+    """Put a file where its source puts it: under one key prefix for each source."""
+    s3.upload_file(str(path), bucket, key)
 
 
 def partition_hint(line: str) -> str:

@@ -21,11 +21,10 @@ WORKGROUPS = [
 
 class Cursor:
     rowcount = -1
-    stats = {"physicalInputBytes": 42}
 
     def __init__(self, engine: "Engine", user: str) -> None:
         self._engine, self._user = engine, user
-        self.cancelled = False
+        self.stats = {"physicalInputBytes": 42}
         self.description: list[tuple[str, str]] = []
         self._rows: list[list[Any]] = []
 
@@ -38,7 +37,6 @@ class Cursor:
         return self._rows
 
     def cancel(self) -> None:
-        self.cancelled = True
         self._engine.proceed.set()
 
 
@@ -205,7 +203,7 @@ def test_workgroups_are_those_of_the_template(athena: Athena) -> None:
 def test_saved_queries_are_those_of_the_template(athena: Athena) -> None:
     ids = call(athena, "ListNamedQueries", WorkGroup="fixed")["NamedQueryIds"]
     assert call(athena, "GetNamedQuery", NamedQueryId=ids[0])["NamedQuery"]["QueryString"] == "select 1"
-    assert call(athena, "ListNamedQueries")["NamedQueryIds"] == []
+    assert "NamedQueryIds" not in call(athena, "ListNamedQueries")
 
 
 def test_prepared_statements_live_in_their_workgroup(athena: Athena, engine: Engine) -> None:

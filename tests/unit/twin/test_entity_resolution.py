@@ -1,15 +1,13 @@
-"""The Entity Resolution stand-in on a mocked catalog and object store."""
+"""The Entity Resolution stand-in on a catalog and an object store in memory."""
 
 import csv
 import hashlib
 import io
 
-import boto3
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
-from moto import mock_aws
 
 from c360_core.identity.matching import match_groups_from_output
 from c360_core.identity.workflow import MATCH_FIELDS, MATCH_RULES, OUTPUT_FIELDS
@@ -62,24 +60,57 @@ def row(match_record_id, **values):
     return {**{field.name: None for field in MATCH_FIELDS}, "match_record_id": match_record_id, **values}
 
 
+class Catalog:
+    """As much of Glue as the stand-in asks for."""
+
+    def __init__(self):
+        self.tables = {}
+
+    def get_table(self, *, DatabaseName, Name):  # noqa: N803  # boto3's spelling
+        return {"Table": self.tables[DatabaseName, Name]}
+
+
+class Store:
+    """As much of S3 as the stand-in asks for; lists in pages of one object."""
+
+    def __init__(self, *buckets):
+        self.buckets = {bucket: {} for bucket in buckets}
+        self.encryption = []
+
+    def put_object(self, *, Bucket, Key, Body, ContentType="", **encryption):  # noqa: N803
+        self.buckets[Bucket][Key] = Body
+        self.encryption.append(encryption)
+
+    def get_object(self, *, Bucket, Key):  # noqa: N803
+        return {"Body": io.BytesIO(self.buckets[Bucket][Key])}
+
+    def get_paginator(self, operation):
+        assert operation == "list_objects_v2"
+        return self
+
+    def paginate(self, *, Bucket, Prefix):  # noqa: N803
+        if Bucket not in self.buckets:
+            raise LookupError(f"NoSuchBucket: {Bucket}")
+        for key, body in sorted(self.buckets[Bucket].items()):
+            yield {"Contents": [{"Key": key, "Size": len(body)}]} if key.startswith(Prefix) else {}
+
+
 class House:
     """The stand-in with an empty lake around it."""
 
     def __init__(self):
-        self.clients = {name: boto3.client(name, region_name="us-east-1") for name in ("glue", "s3")}
-        for bucket in ("lake", "results"):
-            self.clients["s3"].create_bucket(Bucket=bucket)
-        self.clients["glue"].create_database(DatabaseInput={"Name": "curated"})
+        self.glue, self.s3 = Catalog(), Store("lake", "results")
         self.workflows = {"people": matching_workflow()}
         self.schemas = {"people-schema": schema_mapping()}
+        clients = {"glue": self.glue, "s3": self.s3}
         self.service = EntityResolution(
-            workflows=self.workflows.get, schemas=self.schemas.get, clients=self.clients.__getitem__
+            workflows=self.workflows.get, schemas=self.schemas.get, clients=clients.__getitem__
         )
 
     def table(self, storage, **parameters):
         columns = [{"Name": field.name, "Type": "string"} for field in MATCH_FIELDS]
         table = {"Name": "er_input", "Parameters": parameters, "StorageDescriptor": {"Columns": columns, **storage}}
-        self.clients["glue"].create_table(DatabaseName="curated", TableInput=table)
+        self.glue.tables["curated", "er_input"] = table
 
     def parquet(self, name, rows):
         body = io.BytesIO()
@@ -88,7 +119,7 @@ class House:
         self.put(name, body.getvalue())
 
     def put(self, name, body):
-        self.clients["s3"].put_object(Bucket="lake", Key=f"er_input/{name}", Body=body)
+        self.s3.buckets["lake"][f"er_input/{name}"] = body
 
     def run(self):
         job_id = self.service.start_matching_job({"workflowName": "people"})["jobId"]
@@ -96,20 +127,15 @@ class House:
         return self.service.get_matching_job({"workflowName": "people", "jobId": job_id})
 
     def output(self, job, kind):
-        prefix = f"er/people/{job['jobId']}/{kind}/"
-        listing = self.clients["s3"].list_objects_v2(Bucket="results", Prefix=prefix)
-        bodies = [
-            self.clients["s3"].get_object(Bucket="results", Key=o["Key"])["Body"].read() for o in listing["Contents"]
-        ]
+        folder = f"er/people/{job['jobId']}/{kind}/"
+        bodies = [body for key, body in self.s3.buckets["results"].items() if key.startswith(folder)]
+        assert bodies
         return [line for body in bodies for line in csv.DictReader(io.StringIO(body.decode()))]
 
 
 @pytest.fixture
-def house(monkeypatch):
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    with mock_aws():
-        yield House()
+def house():
+    return House()
 
 
 ANNS = [
@@ -161,6 +187,15 @@ def test_normalisation_is_as_the_template_says(house):
     assert house.run()["metrics"]["matchIDs"] == 2
     house.workflows["people"]["InputSourceConfig"][0]["ApplyNormalization"] = "true"
     assert house.run()["metrics"]["matchIDs"] == 1
+
+
+def test_output_is_encrypted_with_the_key_of_the_template(house):
+    house.table(PARQUET)
+    house.run()
+    house.workflows["people"]["OutputSourceConfig"][0]["KMSArn"] = "arn:aws:kms:us-east-1:123456789012:key/k"
+    house.run()
+    assert house.s3.encryption[:2] == [{}, {}]
+    assert {e["SSEKMSKeyId"] for e in house.s3.encryption[2:]} == {"arn:aws:kms:us-east-1:123456789012:key/k"}
 
 
 def test_output_is_hashed_where_the_template_says(house):

@@ -1,0 +1,1 @@
+"""Who is who: normalise, match, cluster with a guard, and give stable person ids. Pure Python."""

@@ -1,0 +1,79 @@
+"""Identifier keys: what stands for an identifier wherever its clear value must not be."""
+
+import hmac
+import json
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from c360_core.identity.normalise import normalise
+from c360_core.names import IdentifierType
+
+HASH_DIGITS: Final = 32
+MIN_SECRET_BYTES: Final = 16
+Identifiers = Mapping[str, Sequence[str]]
+
+
+def secret_bytes(secret_string: str) -> bytes:
+    """Return the hashing secret out of what Secrets Manager holds: plain text, or a JSON object with `key`.
+
+    Raises:
+        ValueError: the secret is empty, short, or JSON without `key`.
+    """
+    text = secret_string.strip()
+    if text.startswith("{"):
+        document = json.loads(text)
+        text = str(document.get("key", ""))
+    if len(text.encode()) < MIN_SECRET_BYTES:
+        raise ValueError(
+            f"identifier hash secret: needs at least {MIN_SECRET_BYTES} bytes, as text or as {{'key': ...}}"
+        )
+    return text.encode()
+
+
+def identifier_key(secret: bytes, identifier_type: IdentifierType, normalised: str) -> str:
+    """Return `<type>:<32 hex digits>`, a keyed hash of type and value.
+
+    Args:
+        secret: the hashing secret, see `secret_bytes`.
+        identifier_type: type of the identifier; equal values of two types have different keys.
+        normalised: the value in match form, see `normalise`.
+    """
+    digest = hmac.digest(secret, f"{identifier_type}:{normalised}".encode(), "sha256").hex()
+    return f"{identifier_type}:{digest[:HASH_DIGITS]}"
+
+
+def usable(identifiers: Identifiers) -> tuple[tuple[IdentifierType, str], ...]:
+    """Return the identifiers that say something, in match form, strongest type first, without repetition.
+
+    Types that nobody knows and values that are placeholders or malformed are left out.
+    """
+    found: dict[tuple[IdentifierType, str], None] = {}
+    for identifier_type in IdentifierType:
+        for raw in identifiers.get(identifier_type.value) or ():
+            value = normalise(identifier_type, raw).value
+            if value is not None:
+                found[identifier_type, value] = None
+    return tuple(found)
+
+
+def strongest(identifiers: Identifiers) -> tuple[IdentifierType, str] | None:
+    """Return the strongest usable identifier, which keys an interaction; None when there is none."""
+    return next(iter(usable(identifiers)), None)
+
+
+def identifier_keys(secret: bytes, identifiers: Identifiers) -> tuple[str, ...]:
+    """Return the keys of all usable identifiers, strongest first: the first one is the customer key."""
+    return tuple(identifier_key(secret, kind, value) for kind, value in usable(identifiers))
+
+
+def mask_email(address: str | None) -> str | None:
+    """Return an address fit for a log or a screen: `j***@example.com`."""
+    if not address:
+        return None
+    mailbox, at, domain = address.rpartition("@")
+    return f"{mailbox[:1]}***@{domain}" if at else "***"
+
+
+def mask_phone(number: str | None) -> str | None:
+    """Return a number with only its last two digits: `***17`."""
+    return f"***{number[-2:]}" if number and len(number) > 2 else ("***" if number else None)  # noqa: PLR2004

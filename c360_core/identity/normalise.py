@@ -1,0 +1,300 @@
+"""One written form per value, so that equal values are equal texts; and no value at all where it says nothing.
+
+Two forms exist. The *match* form (here, `normalise_*`) is compared and hashed. The *clean* form (`clean_*`) is what a
+person gave, tidied, and is what the profile shows. Every function is idempotent: normalising twice changes nothing.
+"""
+
+import ipaddress
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import lru_cache
+from typing import Final
+
+import phonenumbers
+from anyascii import anyascii
+
+from c360_core.identity.vocabulary import (
+    ADDRESS_WORDS,
+    NAME_SUFFIXES,
+    NICKNAMES,
+    PLACEHOLDER_DOMAINS,
+    PLACEHOLDER_MAILBOXES,
+    PLACEHOLDER_NAMES,
+    ROLE_MAILBOXES,
+    STATE_CODES,
+    TITLES,
+)
+from c360_core.names import IdentifierType
+
+DEFAULT_REGION: Final = "US"
+EARLIEST_BIRTH_YEAR: Final = 1905
+PLACEHOLDER_DATES: Final = frozenset({"1900-01-01", "1901-01-01", "1970-01-01", "2000-01-01"})
+
+PLACEHOLDER: Final = "placeholder"
+INVALID: Final = "invalid"
+ROLE: Final = "role_mailbox"
+
+_EMAIL: Final = re.compile(r"[a-z0-9!#$%&'*+/=?^_`{|}~.-]+@(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}")
+_BRACKETED: Final = re.compile(r"<([^<>]+)>")
+_NOT_A_LETTER: Final = re.compile(r"[^a-z]")
+_NOT_A_DIGIT: Final = re.compile(r"\D")
+_SPACE: Final = re.compile(r"\s+")
+_EMPTY_WORDS: Final = frozenset({"", "null", "none", "nan", "n/a", "-", "--", "?", "unknown", "undefined"})
+_MIN_REPEATED_DIGITS: Final = 7
+_SHORTEST_ID: Final = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Normalised:
+    """A value in match form, or none and the reason why.
+
+    Attributes:
+        value: the match form; None when there is nothing to match on.
+        dropped: why a value that was there is not used (`placeholder`, `invalid`, `role_mailbox`); None otherwise.
+    """
+
+    value: str | None
+    dropped: str | None = None
+
+
+ABSENT: Final = Normalised(None)
+
+
+def text_of(raw: object) -> str:
+    """Return the trimmed text of a raw value; words that mean "nothing" (null, n/a, ...) become empty."""
+    if raw is None:
+        return ""
+    text = _SPACE.sub(" ", str(raw)).strip()
+    return "" if text.lower() in _EMPTY_WORDS else text
+
+
+def clean_email(raw: object) -> str:
+    """Return the address as one writes to it: lower case, without display name, spaces or `(at)`."""
+    text = text_of(raw).lower()
+    bracketed = _BRACKETED.search(text)
+    if bracketed:
+        text = bracketed.group(1)
+    return text.replace("(at)", "@").replace("[at]", "@").replace(" ", "").removeprefix("mailto:").strip(".,;")
+
+
+@lru_cache(maxsize=200_000)
+def _email(raw: str) -> Normalised:
+    text = clean_email(raw)
+    if not text:
+        return ABSENT
+    if not _EMAIL.fullmatch(text):
+        return Normalised(None, INVALID)
+    mailbox, _, domain = text.rpartition("@")
+    domain = "gmail.com" if domain == "googlemail.com" else domain
+    mailbox = mailbox.partition("+")[0] or mailbox
+    if domain == "gmail.com":
+        mailbox = mailbox.replace(".", "")
+    reason = _why_not(mailbox, domain)
+    return Normalised(None, reason) if reason else Normalised(f"{mailbox}@{domain}")
+
+
+def _why_not(mailbox: str, domain: str) -> str | None:
+    """Return why an address names nobody; None when it may name somebody."""
+    if not mailbox:
+        return INVALID
+    if domain in PLACEHOLDER_DOMAINS or domain.endswith((".invalid", ".test", ".example", ".localhost")):
+        return PLACEHOLDER
+    if mailbox in PLACEHOLDER_MAILBOXES or len(set(mailbox)) == 1:
+        return PLACEHOLDER
+    return ROLE if mailbox in ROLE_MAILBOXES else None
+
+
+def normalise_email(raw: object) -> Normalised:
+    """Return the mailbox behind an address: lower case, no `+tag`, and no dots where the provider ignores them."""
+    return _email(text_of(raw))
+
+
+@lru_cache(maxsize=200_000)
+def _phone(raw: str, region: str) -> Normalised:
+    digits = _NOT_A_DIGIT.sub("", raw)
+    if not digits:
+        return Normalised(None, INVALID) if raw else ABSENT
+    if _is_repeated_or_counting(digits):
+        return Normalised(None, PLACEHOLDER)
+    try:
+        number = phonenumbers.parse(raw, region)
+    except phonenumbers.NumberParseException:
+        return Normalised(None, INVALID)
+    if _is_repeated_or_counting(str(number.national_number)):
+        return Normalised(None, PLACEHOLDER)
+    # "Possible", not "valid": number plans grow faster than their metadata, and fiction uses 555 numbers.
+    if not phonenumbers.is_possible_number(number):
+        return Normalised(None, INVALID)
+    return Normalised(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
+
+
+def normalise_phone(raw: object, region: str = DEFAULT_REGION) -> Normalised:
+    """Return the number in E.164; `region` says how to read a number without a country code."""
+    return _phone(text_of(raw), region)
+
+
+def _is_repeated_or_counting(digits: str) -> bool:
+    if len(digits) < _MIN_REPEATED_DIGITS:
+        return False
+    tail = digits[-_MIN_REPEATED_DIGITS:]
+    return len(set(tail)) == 1 or digits in "01234567890123456789" or digits in "98765432109876543210"
+
+
+def letters(raw: object) -> str:
+    """Return the Latin letters of a text in lower case; other scripts are transliterated."""
+    return _NOT_A_LETTER.sub("", anyascii(text_of(raw)).lower())
+
+
+@lru_cache(maxsize=100_000)
+def _given_name(raw: str) -> Normalised:
+    words = [word for word in (letters(part) for part in raw.replace(".", " ").split()) if word]
+    if not words:
+        return ABSENT
+    # Of several given names the first one counts: forms differ in whether they ask for the others.
+    name = next((word for word in words if word not in TITLES), words[0])
+    is_nobody = {name, "".join(words)} & PLACEHOLDER_NAMES or _is_one_letter(name)
+    return Normalised(None, PLACEHOLDER) if is_nobody else Normalised(name)
+
+
+def normalise_given_name(raw: object) -> Normalised:
+    """Return the given name as written: first word, Latin letters."""
+    return _given_name(text_of(raw))
+
+
+def normalise_first_name(raw: object) -> Normalised:
+    """Return the given name with nicknames folded: `Bob` and `Robert` are one."""
+    given = normalise_given_name(raw)
+    return Normalised(NICKNAMES.get(given.value, given.value)) if given.value else given
+
+
+def _is_one_letter(name: str) -> bool:
+    return len(name) > 2 and len(set(name)) == 1  # noqa: PLR2004  # `Oo` is a family name, `xxx` is none
+
+
+def normalise_last_name(raw: object) -> Normalised:
+    """Return the family name as Latin letters only, so that `O'Brien-Smith` and `OBRIEN SMITH Jr.` are one."""
+    return _last_name(text_of(raw))
+
+
+@lru_cache(maxsize=100_000)
+def _last_name(raw: str) -> Normalised:
+    words = [word for word in (letters(part) for part in raw.replace(",", " ").split()) if word]
+    if len(words) > 1 and words[-1] in NAME_SUFFIXES:
+        words.pop()
+    name = "".join(words)
+    if not name:
+        return ABSENT
+    return Normalised(None, PLACEHOLDER) if name in PLACEHOLDER_NAMES or _is_one_letter(name) else Normalised(name)
+
+
+@lru_cache(maxsize=100_000)
+def _street(raw: str) -> Normalised:
+    text = anyascii(raw.replace("#", " number ")).lower().replace("'", "")
+    words = re.sub(r"[^a-z0-9]+", " ", text).split()
+    kept = [short for short in (ADDRESS_WORDS.get(word, word) for word in words) if short]
+    if not kept:
+        return ABSENT
+    if letters("".join(kept)) in PLACEHOLDER_NAMES:
+        return Normalised(None, PLACEHOLDER)
+    return Normalised(" ".join(kept))
+
+
+def normalise_street(raw: object) -> Normalised:
+    """Return street and house number: word abbreviations unified, letters and digits only, single spaces."""
+    return _street(text_of(raw))
+
+
+def normalise_city(raw: object) -> Normalised:
+    """Return the place name as Latin letters only."""
+    name = letters(raw)
+    return Normalised(None, PLACEHOLDER) if name in PLACEHOLDER_NAMES else Normalised(name or None)
+
+
+def normalise_state(raw: object) -> Normalised:
+    """Return the two-letter code of a state of the USA; other values in upper case."""
+    text = text_of(raw)
+    return Normalised(STATE_CODES.get(letters(text), text.upper()) or None)
+
+
+def normalise_postal_code(raw: object) -> Normalised:
+    """Return the code without extension; five digits in the USA, where spreadsheets eat leading zeros."""
+    text = text_of(raw).upper().partition("-")[0].removesuffix(".0").replace(" ", "")
+    if not text:
+        return ABSENT
+    if text.isdigit():
+        text = text[:5] if len(text) > 5 else text.zfill(5)  # noqa: PLR2004  # the length of a ZIP code
+    return Normalised(None, PLACEHOLDER) if len(set(text)) == 1 or text == "12345" else Normalised(text)
+
+
+def normalise_birth_date(raw: object, today: date | None = None) -> Normalised:
+    """Return the date in ISO form; impossible, future and placeholder dates are dropped.
+
+    Reads ISO (`1980-05-17`), compact (`19800517`) and, with slashes, the American order (`5/17/1980`).
+    """
+    parsed = _date(raw)
+    if parsed is None:
+        return Normalised(None, INVALID) if text_of(raw) else ABSENT
+    if parsed.isoformat() in PLACEHOLDER_DATES:
+        return Normalised(None, PLACEHOLDER)
+    if parsed.year < EARLIEST_BIRTH_YEAR or (today is not None and parsed > today):
+        return Normalised(None, INVALID)
+    return Normalised(parsed.isoformat())
+
+
+def _date(raw: object) -> date | None:
+    if isinstance(raw, datetime):
+        return raw.date()
+    if isinstance(raw, date):
+        return raw
+    text = text_of(raw)[:10]
+    for form in ("%Y-%m-%d", "%Y%m%d", "%m/%d/%Y"):
+        try:
+            return datetime.strptime(text, form).date()  # noqa: DTZ007  # a birth date has no time zone
+        except ValueError:
+            continue
+    return None
+
+
+def _account(raw: object) -> Normalised:
+    text = text_of(raw).upper().replace(" ", "")
+    if not text:
+        return ABSENT
+    return Normalised(None, PLACEHOLDER) if set(text) <= {"0"} or len(text) < _SHORTEST_ID else Normalised(text)
+
+
+def _opaque(raw: object) -> Normalised:
+    text = text_of(raw)
+    if not text:
+        return ABSENT
+    # Browsers that refuse tracking send an id of zeros.
+    return Normalised(None, PLACEHOLDER) if set(text) <= set("0-") else Normalised(text)
+
+
+def _ip(raw: object) -> Normalised:
+    text = text_of(raw)
+    if not text:
+        return ABSENT
+    try:
+        return Normalised(str(ipaddress.ip_address(text)))
+    except ValueError:
+        return Normalised(None, INVALID)
+
+
+_BY_TYPE: Final[Mapping[IdentifierType, Callable[[object], Normalised]]] = {
+    IdentifierType.LOYALTY_ID: _account,
+    IdentifierType.CRM_ID: _account,
+    IdentifierType.CASE_SYSTEM_ID: _account,
+    IdentifierType.EMAIL: normalise_email,
+    IdentifierType.PHONE: normalise_phone,
+    IdentifierType.DEVICE_ID: _opaque,
+    IdentifierType.COOKIE_ID: _opaque,
+    IdentifierType.PUSH_TOKEN: _opaque,
+    IdentifierType.IP: _ip,
+}
+
+
+def normalise(identifier_type: IdentifierType, raw: object) -> Normalised:
+    """Return the match form of an identifier."""
+    return _BY_TYPE[identifier_type](raw)

@@ -1,0 +1,324 @@
+"""One run of the identity resolution: from records and match groups to the new map and what has to be told to whom."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from c360_core.identity.clustering import Clusters, Guard, cluster
+from c360_core.identity.keys import identifier_key
+from c360_core.identity.matching import MatchGroup
+from c360_core.identity.normalise import normalise_email
+from c360_core.identity.records import IdentityRecord
+from c360_core.identity.stable_ids import Assignment, Run, assign, heir
+from c360_core.names import IdentifierType
+from c360_core.survivorship import Golden, SourcePriorities, golden
+
+# Deletions are told again for this long: should a run's messages be lost after its map was written, the next heals it.
+DELETIONS_TOLD_FOR: Final = timedelta(days=7)
+WEAK_IDENTIFIERS: Final = frozenset({IdentifierType.DEVICE_ID, IdentifierType.COOKIE_ID})
+Message = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MapRow:
+    """A row of `curated.identity_map`: whose record this was, from when to when."""
+
+    record_id: str
+    person_id: str
+    valid_from: datetime
+    valid_to: datetime | None
+    run_id: str
+    version: int
+    rule: str
+    match_id: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdentifierRow:
+    """A row of `curated.identifier_map`: whose identifier this is now, and since which run."""
+
+    identifier_key: str
+    person_id: str
+    version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """A person after the run."""
+
+    person_id: str
+    record_ids: tuple[str, ...]
+    golden: Golden
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resolution:
+    """The outcome of a run.
+
+    Attributes:
+        opened: new rows of the identity map.
+        closed: rows to close: the old ones with `valid_to` set; the key is (record_id, valid_from).
+        identifiers: the full identifier map after the run, sorted by key.
+        changes: messages of the identity-changes stream, in the order to send them.
+        persons: everyone, sorted by id.
+        aliases: ids no longer in use -> ids in use, one hop.
+        stats: counts, for logs and metrics.
+    """
+
+    opened: tuple[MapRow, ...]
+    closed: tuple[MapRow, ...]
+    identifiers: tuple[IdentifierRow, ...]
+    changes: tuple[Message, ...]
+    persons: tuple[Person, ...]
+    aliases: Mapping[str, str]
+    stats: Mapping[str, int]
+
+
+def resolve(
+    records: Sequence[IdentityRecord],
+    match_groups: Sequence[MatchGroup],
+    previous_map: Iterable[MapRow],
+    run: Run,
+    *,
+    secret: bytes,
+    previous_identifiers: Iterable[IdentifierRow] = (),
+    guard: Guard | None = None,
+    priorities: SourcePriorities | None = None,
+) -> Resolution:
+    """Resolve all records to persons.
+
+    A run that is tried again gives the same outcome, also when its first try has already written the map: rows of the
+    same run are taken as not written. So write the map first, then send the messages, then replace the identifier map.
+
+    Args:
+        records: all current records, each id once.
+        match_groups: groups found by the matcher.
+        previous_map: all rows of the identity map, closed ones too: aliases and restored ids come from them.
+        run: this run.
+        secret: the hashing secret of identifier keys.
+        previous_identifiers: the identifier map as it is.
+        guard: limits of a cluster.
+        priorities: trust in sources.
+
+    Raises:
+        ValueError: a record id occurs twice, a record has two open rows, or the map is newer than the run.
+    """
+    guard = guard or Guard()
+    history = _before(previous_map, run)
+    current = _open_rows(history)
+    former = _former(history)
+    clusters = cluster(records, match_groups, guard)
+    persons_before = {record_id: row.person_id for record_id, row in current.items()}
+    ids = assign(clusters.clusters, persons_before, run, {old: members for old, (members, _) in former.items()})
+    persons = _persons(records, ids, priorities or SourcePriorities())
+    owners, disputed = _owners(records, ids, secret, guard)
+    identifiers, told = _identifiers(owners, previous_identifiers, run)
+    opened, closed = _map_rows(clusters, ids, current, run)
+    deletions = _person_deletions(ids, persons_before, former, run)
+    changes = ([_upsert(person, run) for person in persons], told, deletions)
+    return Resolution(
+        opened=opened,
+        closed=closed,
+        identifiers=identifiers,
+        changes=tuple(message for part in changes for message in part),
+        persons=persons,
+        aliases=ids.aliases,
+        stats=_stats(clusters, ids, opened, closed, identifiers, disputed),
+    )
+
+
+def _moment(run: Run) -> datetime:
+    return datetime.fromtimestamp(run.version / 1000, UTC)
+
+
+def _before(rows: Iterable[MapRow], run: Run) -> list[MapRow]:
+    """Return the map as it was before this run was first tried."""
+    kept = []
+    for row in rows:
+        if row.version > run.version:
+            raise ValueError(
+                f"identity map: record {row.record_id} has version {row.version}, run {run.run_id} is older "
+                f"({run.version}); start a new run instead of repeating an old one"
+            )
+        if row.version < run.version:
+            kept.append(replace(row, valid_to=None) if row.valid_to == _moment(run) else row)
+    return kept
+
+
+def _open_rows(history: Iterable[MapRow]) -> dict[str, MapRow]:
+    found: dict[str, MapRow] = {}
+    for row in history:
+        if row.valid_to is None and found.setdefault(row.record_id, row) is not row:
+            raise ValueError(f"identity map: record {row.record_id} has two open rows; close all but the newest")
+    return found
+
+
+def _former(history: Iterable[MapRow]) -> dict[str, tuple[tuple[str, ...], datetime]]:
+    """Return id no longer in use -> (records that had it last, when it went out of use)."""
+    rows: defaultdict[str, list[MapRow]] = defaultdict(list)
+    for row in history:
+        rows[row.person_id].append(row)
+    found = {}
+    for person, its_rows in rows.items():
+        ends = [row.valid_to for row in its_rows if row.valid_to is not None]
+        if len(ends) == len(its_rows):
+            end = max(ends)
+            found[person] = (tuple(sorted(row.record_id for row in its_rows if row.valid_to == end)), end)
+    return found
+
+
+def _persons(records: Iterable[IdentityRecord], ids: Assignment, priorities: SourcePriorities) -> tuple[Person, ...]:
+    members: defaultdict[str, list[IdentityRecord]] = defaultdict(list)
+    for record in records:
+        members[ids.persons[record.record_id]].append(record)
+    return tuple(
+        Person(
+            person_id=person,
+            record_ids=tuple(sorted(record.record_id for record in members[person])),
+            golden=golden(members[person], priorities),
+        )
+        for person in sorted(members)
+    )
+
+
+def identifiers_of(record: IdentityRecord) -> tuple[tuple[IdentifierType, str], ...]:
+    """Return the identifiers of a record in match form."""
+    found = (
+        (IdentifierType.LOYALTY_ID, record.loyalty_id),
+        (IdentifierType.CRM_ID, record.crm_id),
+        (IdentifierType.CASE_SYSTEM_ID, record.case_customer_id),
+        (IdentifierType.EMAIL, normalise_email(record.email).value),
+        (IdentifierType.PHONE, record.phone),
+        (IdentifierType.DEVICE_ID, record.device_id),
+        (IdentifierType.COOKIE_ID, record.cookie_id),
+    )
+    return tuple((kind, value) for kind, value in found if value)
+
+
+def _owners(
+    records: Iterable[IdentityRecord], ids: Assignment, secret: bytes, guard: Guard
+) -> tuple[dict[str, str], int]:
+    """Return identifier key -> its person, and how many identifiers have none because too many claim them.
+
+    Of several claims to a strong identifier the best wins: verified, then more records, then the newer one. A device
+    or cookie that several people use belongs to nobody.
+    """
+    claims: defaultdict[tuple[IdentifierType, str], dict[str, list[float]]] = defaultdict(dict)
+    for record in records:
+        person = ids.persons[record.record_id]
+        at = (record.updated_at or record.loaded_at).timestamp()
+        for identifier in identifiers_of(record):
+            claim = claims[identifier].setdefault(person, [0, 0, 0])
+            claim[0] += identifier[0] is IdentifierType.EMAIL and record.email_verified
+            claim[1] += 1
+            claim[2] = max(claim[2], at)
+    owners: dict[str, str] = {}
+    for (kind, value), claimants in claims.items():
+        most = 1 if kind in WEAK_IDENTIFIERS else guard.max_names_of_a_value
+        if len(claimants) <= most:
+            best = sorted(claimants, key=lambda person: ([-mark for mark in claimants[person]], person))[0]
+            owners[identifier_key(secret, kind, value)] = best
+    return owners, len(claims) - len(owners)
+
+
+def _identifiers(
+    owners: Mapping[str, str], previous: Iterable[IdentifierRow], run: Run
+) -> tuple[tuple[IdentifierRow, ...], list[Message]]:
+    # Rows that this very run has written are told again: the messages may not have been sent.
+    before = {row.identifier_key: row for row in previous}
+    after = []
+    messages: list[Message] = []
+    for key in sorted(owners):
+        known = before.get(key)
+        if known and known.person_id == owners[key] and known.version < run.version:
+            after.append(known)
+            continue
+        after.append(IdentifierRow(identifier_key=key, person_id=owners[key], version=run.version))
+        messages.append(_identifier("upsert", key, owners[key], run))
+    messages += [
+        _identifier("delete", key, before[key].person_id, run) for key in sorted(before.keys() - owners.keys())
+    ]
+    return tuple(after), messages
+
+
+def _identifier(operation: str, key: str, person: str, run: Run) -> Message:
+    return {"kind": "identifier", "op": operation, "key": key, "person_id": person, "version": run.version}
+
+
+def _upsert(person: Person, run: Run) -> Message:
+    head = {"kind": "person", "op": "upsert", "person_id": person.person_id, "version": run.version}
+    return {**head, "survivor_id": None, **person.golden.attributes}
+
+
+def _person_deletions(
+    ids: Assignment,
+    persons_before: Mapping[str, str],
+    former: Mapping[str, tuple[tuple[str, ...], datetime]],
+    run: Run,
+) -> list[Message]:
+    """Tell of ids that went out of use in this run or lately, and of aliases that lead elsewhere now."""
+    in_use = set(ids.persons.values())
+    gone = set(persons_before.values()) - in_use
+    for old, (members, end) in former.items():
+        lately = _moment(run) - end <= DELETIONS_TOLD_FOR
+        if old not in in_use and (lately or heir(members, persons_before) != ids.aliases.get(old)):
+            gone.add(old)
+    return [
+        {
+            "kind": "person",
+            "op": "delete",
+            "person_id": old,
+            "version": run.version,
+            "survivor_id": ids.aliases.get(old),
+        }
+        for old in sorted(gone)
+    ]
+
+
+def _map_rows(
+    clusters: Clusters, ids: Assignment, current: Mapping[str, MapRow], run: Run
+) -> tuple[tuple[MapRow, ...], tuple[MapRow, ...]]:
+    """A row changes when the person does; why the record is where it is stays as it was found first."""
+    opened, closed = [], []
+    for record_id in sorted(ids.persons.keys() | current.keys()):
+        row, person = current.get(record_id), ids.persons.get(record_id)
+        if row and row.person_id == person:
+            continue
+        if row:
+            closed.append(replace(row, valid_to=_moment(run)))
+        if person:
+            why = clusters.joined[record_id]
+            opened.append(
+                MapRow(
+                    record_id=record_id,
+                    person_id=person,
+                    valid_from=_moment(run),
+                    valid_to=None,
+                    run_id=run.run_id,
+                    version=run.version,
+                    rule=why.rule,
+                    match_id=why.match_id,
+                )
+            )
+    return tuple(opened), tuple(closed)
+
+
+def _stats(
+    clusters: Clusters,
+    ids: Assignment,
+    opened: Sequence[MapRow],
+    closed: Sequence[MapRow],
+    identifiers: Sequence[IdentifierRow],
+    disputed: int,
+) -> dict[str, int]:
+    changed = Counter(change.kind for change in ids.changes)
+    return {
+        **clusters.stats,
+        **{f"persons_{kind}": changed[kind] for kind in ("created", "merged", "restored", "removed")},
+        "rows_opened": len(opened),
+        "rows_closed": len(closed),
+        "identifiers": len(identifiers),
+        "identifiers_disputed": disputed,
+    }

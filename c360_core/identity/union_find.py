@@ -1,0 +1,47 @@
+"""Disjoint sets: who is connected with whom."""
+
+from collections import defaultdict
+from collections.abc import Hashable
+from typing import Generic, TypeVar
+
+Item = TypeVar("Item", bound=Hashable)
+
+
+class UnionFind(Generic[Item]):
+    """Disjoint sets of items; an item that was never named is alone."""
+
+    __slots__ = ("_parent", "_size")
+
+    def __init__(self) -> None:
+        self._parent: dict[Item, Item] = {}
+        self._size: dict[Item, int] = {}
+
+    def find(self, item: Item) -> Item:
+        """Return the item that stands for the set of this one."""
+        parent = self._parent
+        if item not in parent:
+            parent[item] = item
+            self._size[item] = 1
+            return item
+        while parent[item] != item:
+            parent[item] = parent[parent[item]]
+            item = parent[item]
+        return item
+
+    def union(self, one: Item, other: Item) -> Item:
+        """Join two sets and return the item that stands for the result."""
+        first, second = self.find(one), self.find(other)
+        if first == second:
+            return first
+        if self._size[first] < self._size[second]:
+            first, second = second, first
+        self._parent[second] = first
+        self._size[first] += self._size[second]
+        return first
+
+    def groups(self) -> list[list[Item]]:
+        """Return the sets, items in the order in which they were first named."""
+        found: defaultdict[Item, list[Item]] = defaultdict(list)
+        for item in self._parent:
+            found[self.find(item)].append(item)
+        return list(found.values())

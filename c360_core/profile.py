@@ -1,0 +1,305 @@
+"""The profile: what we know of a person, in parts, with a version that says which of two is newer.
+
+It arrives flat on the profile-changes stream, rests nested in the single view, and leaves as the API's document.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
+from types import MappingProxyType
+from typing import Final
+
+from c360_core.timeline import InvalidChangeError, required_text
+
+Value = str | int | Decimal
+
+ATTRIBUTES: Final = (
+    "first_name",
+    "last_name",
+    "email",
+    "phone",
+    "street",
+    "city",
+    "state",
+    "postal_code",
+    "birth_date",
+    "language",
+    "time_zone",
+)
+AGGREGATES: Final = (
+    "orders",
+    "returns",
+    "spend",
+    "currency",
+    "first_order_at",
+    "last_order_at",
+    "live_orders",
+    "visits",
+    "cases_opened",
+    "cases_closed",
+    "csat_average",
+    "last_case_id",
+    "last_case_csat",
+    "last_case_closed_at",
+    "loyalty_points",
+    "loyalty_tier",
+)
+LINKS: Final = ("crm_id", "case_customer_id", "loyalty_id")
+ENRICHMENT: Final = (
+    "age_band",
+    "income_band",
+    "home_ownership",
+    "marital_status",
+    "household_size",
+    "household_comp",
+    "kids_count",
+)
+PARTS: Final = ("attributes", "aggregates", "links", "enrichment", "segments")
+
+WHOLE_NUMBERS: Final = frozenset(
+    {
+        "orders",
+        "returns",
+        "live_orders",
+        "visits",
+        "cases_opened",
+        "cases_closed",
+        "last_case_csat",
+        "loyalty_points",
+    }
+)
+# Two digits after the point: money, and an average of marks from 1 to 5.
+DECIMALS: Final = frozenset({"spend", "csat_average"})
+CENT: Final = Decimal("0.01")
+
+# Which link a URL template leads to, by the column that fills it.
+LINK_TARGETS: Final = MappingProxyType({"crm": "crm_id", "call_centre": "case_customer_id", "loyalty": "loyalty_id"})
+
+POSITION_DIGITS: Final = 129  # the longest sequence number that Kinesis may give
+VERSION_DIGITS: Final = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Version:
+    """Total order of one person's profiles: the identity map's version first, then the place in the stream."""
+
+    identity_version: int
+    position: str
+
+    @property
+    def text(self) -> str:
+        """The version as one text whose order is the versions' order: what conditional writes compare."""
+        return f"{self.identity_version:0{VERSION_DIGITS}d}#{self.position:0>{POSITION_DIGITS}}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """One person. A part holds only what is known: an unknown value is absent, never null."""
+
+    person_id: str
+    version: Version
+    attributes: Mapping[str, Value] = field(default_factory=dict)
+    aggregates: Mapping[str, Value] = field(default_factory=dict)
+    links: Mapping[str, Value] = field(default_factory=dict)
+    enrichment: Mapping[str, Value] = field(default_factory=dict)
+    segments: tuple[str, ...] = ()
+    last_event_at: str | None = None
+    event_count: int = 0
+    record_count: int = 0
+    computed_at: str | None = None
+
+    def text(self, part: str, name: str) -> str | None:
+        """Return a text of a part (`attributes`, `aggregates`, ...), or None when it is unknown."""
+        value = getattr(self, part).get(name)
+        return value if isinstance(value, str) else None
+
+    def number(self, name: str) -> int | None:
+        """Return a whole number of the aggregates, or None when it is unknown."""
+        value = self.aggregates.get(name)
+        return None if value is None else int(value)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Removal:
+    """A person who is no more: merged into another or erased."""
+
+    person_id: str
+    version: Version
+
+
+def profile_from_change(change: Mapping[str, object], *, position: str) -> Profile | Removal:
+    """Read a profile change of kind `profile`.
+
+    Args:
+        change: the record of the profile-changes stream, flat.
+        position: the record's sequence number in the stream, digits only.
+
+    Raises:
+        InvalidChangeError: the record breaks the contract; the message names the field.
+    """
+    version = Version(identity_version=_whole(change, "identity_version", least=0), position=position)
+    person_id = required_text(change, "person_id")
+    operation = required_text(change, "op")
+    if operation == "delete":
+        return Removal(person_id=person_id, version=version)
+    if operation != "upsert":
+        raise InvalidChangeError("field op: expected upsert or delete")
+    return Profile(
+        person_id=person_id,
+        version=version,
+        attributes=_part(change, ATTRIBUTES),
+        aggregates=_part(change, AGGREGATES),
+        links=_part(change, LINKS),
+        enrichment=_part(change, ENRICHMENT),
+        segments=_segments(change.get("segments")),
+        last_event_at=_optional_text(change, "last_event_at"),
+        event_count=_whole(change, "event_count", least=0, default=0),
+        record_count=_whole(change, "record_count", least=0, default=0),
+        computed_at=_optional_text(change, "computed_at"),
+    )
+
+
+def profile_to_item(profile: Profile) -> dict[str, object]:
+    """Return the profile as the single view stores it, nested, without keys."""
+    return {
+        "person_id": profile.person_id,
+        "attributes": dict(profile.attributes),
+        "aggregates": dict(profile.aggregates),
+        "links": dict(profile.links),
+        "enrichment": dict(profile.enrichment),
+        "segments": list(profile.segments),
+        "record_count": profile.record_count,
+        "version": _known(
+            {
+                "identity_version": profile.version.identity_version,
+                "position": profile.version.position,
+                "last_event_at": profile.last_event_at,
+                "event_count": profile.event_count,
+            }
+        ),
+        "version_order": profile.version.text,
+        **_known({"computed_at": profile.computed_at}),
+    }
+
+
+def profile_from_item(item: Mapping[str, object]) -> Profile:
+    """Read a profile back from the single view; the inverse of `profile_to_item`."""
+    version = _mapping(item.get("version"))
+    return Profile(
+        person_id=required_text(item, "person_id"),
+        version=Version(
+            identity_version=_whole(version, "identity_version", least=0),
+            position=required_text(version, "position"),
+        ),
+        attributes=_part(_mapping(item.get("attributes")), ATTRIBUTES),
+        aggregates=_part(_mapping(item.get("aggregates")), AGGREGATES),
+        links=_part(_mapping(item.get("links")), LINKS),
+        enrichment=_part(_mapping(item.get("enrichment")), ENRICHMENT),
+        segments=_segments(item.get("segments")),
+        last_event_at=_optional_text(version, "last_event_at"),
+        event_count=_whole(version, "event_count", least=0, default=0),
+        record_count=_whole(item, "record_count", least=0, default=0),
+        computed_at=_optional_text(item, "computed_at"),
+    )
+
+
+def profile_document(
+    profile: Profile, *, link_templates: Mapping[str, str], parts: Iterable[str] = PARTS
+) -> dict[str, object]:
+    """Return the profile as the API answers it: the asked parts, ids turned into links, money as decimal text.
+
+    Args:
+        profile: the person.
+        link_templates: URL with `{id}` per target (`crm`, `call_centre`, `loyalty`).
+        parts: names out of `PARTS`.
+    """
+    whole = {
+        "attributes": _shown(profile.attributes),
+        "aggregates": _shown(profile.aggregates),
+        "links": _links(profile.links, link_templates),
+        "enrichment": _shown(profile.enrichment),
+        "segments": list(profile.segments),
+    }
+    version = {
+        "identity_version": profile.version.identity_version,
+        "last_event_at": profile.last_event_at,
+        "event_count": profile.event_count,
+    }
+    return {
+        "person_id": profile.person_id,
+        **{part: whole[part] for part in PARTS if part in set(parts)},
+        "record_count": profile.record_count,
+        "version": version,
+        "computed_at": profile.computed_at,
+    }
+
+
+def _links(links: Mapping[str, Value], templates: Mapping[str, str]) -> dict[str, object]:
+    shown: dict[str, object] = dict(_shown(links))
+    for target, column in LINK_TARGETS.items():
+        if target in templates and column in links:
+            shown[f"{target}_url"] = templates[target].replace("{id}", str(links[column]))
+    return shown
+
+
+def _shown(part: Mapping[str, Value]) -> dict[str, str | int]:
+    return {name: str(value) if isinstance(value, Decimal) else value for name, value in part.items()}
+
+
+def _part(source: Mapping[str, object], names: Iterable[str]) -> dict[str, Value]:
+    return {name: _value(source, name) for name in names if source.get(name) is not None}
+
+
+def _value(source: Mapping[str, object], name: str) -> Value:
+    if name in WHOLE_NUMBERS:
+        return _whole(source, name)
+    value = source[name]
+    if name in DECIMALS:
+        return _decimal(value, name)
+    if isinstance(value, str):
+        return value
+    # Enrichment bands may come as numbers (kids_count 2); the contract calls them text.
+    if isinstance(value, int | Decimal) and not isinstance(value, bool):
+        return str(value)
+    raise InvalidChangeError(f"field {name}: expected a text, got {type(value).__name__}")
+
+
+def _decimal(value: object, name: str) -> Decimal:
+    try:
+        return Decimal(str(value)).quantize(CENT)
+    except InvalidOperation as error:
+        raise InvalidChangeError(f"field {name}: expected a decimal number") from error
+
+
+def _whole(source: Mapping[str, object], name: str, *, least: int | None = None, default: int | None = None) -> int:
+    value = source.get(name)
+    if value is None and default is not None:
+        return default
+    if isinstance(value, bool) or not isinstance(value, int | Decimal) or value != int(value):
+        raise InvalidChangeError(f"field {name}: expected a whole number, got {type(value).__name__}")
+    if least is not None and value < least:
+        raise InvalidChangeError(f"field {name}: expected at least {least}")
+    return int(value)
+
+
+def _segments(value: object) -> tuple[str, ...]:
+    if value is None:
+        return ()
+    if not isinstance(value, list) or not all(isinstance(name, str) and name for name in value):
+        raise InvalidChangeError("field segments: expected a list of names")
+    return tuple(sorted(set(value)))
+
+
+def _optional_text(source: Mapping[str, object], name: str) -> str | None:
+    value = source.get(name)
+    if value is None or isinstance(value, str):
+        return value or None
+    raise InvalidChangeError(f"field {name}: expected a text, got {type(value).__name__}")
+
+
+def _mapping(value: object) -> Mapping[str, object]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _known(values: Mapping[str, object]) -> dict[str, object]:
+    return {name: value for name, value in values.items() if value is not None}

@@ -1,0 +1,120 @@
+"""Which source's word counts: one golden value per attribute out of all records of a person.
+
+In this order: verified before unverified, the source ranked higher, the newer record, the more complete one. Parts that
+only make sense together (a name, an address) are taken together from one record, never mixed.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+from c360_core.identity.records import IdentityRecord
+
+# Attribute groups: each is taken whole from one record.
+ATTRIBUTES: Final[tuple[tuple[str, ...], ...]] = (
+    ("first_name", "last_name"),
+    ("email",),
+    ("phone",),
+    ("street", "city", "state", "postal_code"),
+    ("birth_date",),
+    ("language",),
+    ("time_zone",),
+    ("crm_id",),
+    ("case_customer_id",),
+    ("loyalty_id",),
+)
+
+DEFAULT_PRIORITIES: Final = (
+    "crm_contacts",
+    "loyalty_members",
+    "support_cases",
+    "web_events",
+    "pos_transactions",
+    "demographics",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourcePriorities:
+    """Sources, most trusted first; one that is not listed comes after all that are."""
+
+    order: tuple[str, ...] = DEFAULT_PRIORITIES
+
+    def rank(self, source: str) -> int:
+        """Return the place of a source; smaller is more trusted."""
+        return self.order.index(source) if source in self.order else len(self.order)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provenance:
+    """Where a golden value comes from.
+
+    Attributes:
+        source: name of the source.
+        record_id: the record.
+        at: when the source last changed the record; when it was loaded if the source does not say.
+    """
+
+    source: str
+    record_id: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Golden:
+    """The golden record of a person.
+
+    Attributes:
+        attributes: attribute -> value or None, and `record_count`; the golden part of a `person` message.
+        provenance: attribute that has a value -> where from.
+    """
+
+    attributes: Mapping[str, Any]
+    provenance: Mapping[str, Provenance] = field(default_factory=dict)
+
+
+def golden(records: Sequence[IdentityRecord], priorities: SourcePriorities) -> Golden:
+    """Return the golden record of one person.
+
+    Args:
+        records: the person's records, at least one.
+        priorities: trust in sources.
+
+    Raises:
+        ValueError: there are no records.
+    """
+    if not records:
+        raise ValueError("survivorship: a person without records has no attributes")
+    attributes: dict[str, Any] = {}
+    provenance: dict[str, Provenance] = {}
+    for names in ATTRIBUTES:
+        chosen = _choose(records, names, priorities)
+        for name in names:
+            attributes[name] = getattr(chosen, name) if chosen else None
+            if chosen and attributes[name] is not None:
+                provenance[name] = Provenance(source=chosen.source, record_id=chosen.record_id, at=_at(chosen))
+    attributes["record_count"] = len(records)
+    return Golden(attributes=attributes, provenance=provenance)
+
+
+def _choose(
+    records: Sequence[IdentityRecord], names: tuple[str, ...], priorities: SourcePriorities
+) -> IdentityRecord | None:
+    having = [record for record in records if any(getattr(record, name) for name in names)]
+    if len(having) <= 1:
+        return having[0] if having else None
+    return min(
+        having,
+        key=lambda record: (
+            names == ("email",) and not record.email_verified,
+            priorities.rank(record.source),
+            -_at(record).timestamp(),
+            -sum(getattr(record, name) is not None for name in names),
+            record.record_id,
+        ),
+    )
+
+
+def _at(record: IdentityRecord) -> datetime:
+    return record.updated_at or record.loaded_at

@@ -1,0 +1,80 @@
+"""From the bytes of a request to the JSON it carries."""
+
+import base64
+import binascii
+import json
+import zlib
+from http import HTTPStatus
+from typing import Any, Final
+
+from lambdas.shared.problem import Problem
+
+MAX_BODY_BYTES: Final = 4 * 1024 * 1024
+
+
+def raw_bytes(body: str, *, is_base64: bool) -> bytes:
+    """Return the body as it was sent. Raise a Problem (400) when the gateway's encoding is broken."""
+    try:
+        return base64.b64decode(body, validate=True) if is_base64 else body.encode()
+    except (binascii.Error, UnicodeEncodeError) as error:
+        raise _malformed("The body cannot be decoded.") from error
+
+
+def parse_body(raw: bytes, *, content_encoding: str) -> Any:
+    """Return the JSON of a body, unpacked if it is compressed; its content type does not matter.
+
+    A body that cannot be read is refused whole, and nothing of it goes on: it cannot be told how many events it has,
+    and its sender still has them all.
+
+    Raises:
+        Problem: 400 not JSON, 413 too big, 415 compressed in a way we do not read.
+    """
+    text = _unpacked(raw, content_encoding.lower())
+    if len(text) > MAX_BODY_BYTES:
+        raise _too_big()
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise _malformed("The body is not JSON in UTF-8.") from error
+
+
+def _unpacked(raw: bytes, encoding: str) -> bytes:
+    if encoding in ("", "identity"):
+        return raw
+    if encoding != "gzip":
+        raise Problem(
+            status=HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+            code="UNSUPPORTED_ENCODING",
+            field="content-encoding",
+            detail="The body is compressed in a way that is not read here.",
+            fix="Send the body plain or with gzip.",
+        )
+    unpacker = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+    try:
+        # One byte more than allowed is enough to know: a small body must not unpack into all our memory.
+        text = unpacker.decompress(raw, MAX_BODY_BYTES + 1)
+    except zlib.error as error:
+        raise _malformed("The body is not gzip, although its header says so.") from error
+    if len(text) <= MAX_BODY_BYTES and not unpacker.eof:
+        raise _malformed("The gzip body is cut off.")
+    return text
+
+
+def _malformed(detail: str) -> Problem:
+    return Problem(
+        status=HTTPStatus.BAD_REQUEST,
+        code="MALFORMED_JSON",
+        field="body",
+        detail=detail + " Nothing of it was stored.",
+        fix="Send one JSON object in UTF-8.",
+    )
+
+
+def _too_big() -> Problem:
+    return Problem(
+        status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        code="BODY_TOO_LARGE",
+        field="body",
+        detail=f"The body has more than {MAX_BODY_BYTES} bytes. Nothing of it was stored.",
+        fix="Send smaller batches.",
+    )

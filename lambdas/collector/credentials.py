@@ -1,0 +1,104 @@
+"""Who sends: the write key names the source, and a source with a signing secret signs what it sends.
+
+A write key is public where a browser uses it: it names a source, no more. What a source may send is its contract's
+to say. A till or a server that can keep a secret should have a signing secret.
+"""
+
+import base64
+import binascii
+import hashlib
+import hmac
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from lambdas.shared.problem import Problem
+from lambdas.shared.secrets import Secrets
+
+SIGNATURE_HEADER = "x-c360-signature"
+KEY_HEADER = "x-api-key"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sender:
+    """A source that may send, with the secret it signs with, if it has one."""
+
+    source: str
+    signing_secret: bytes | None = None
+
+
+def senders_by_key(secret_arns: Mapping[str, str], secrets: Secrets) -> dict[str, Sender]:
+    """Return the senders by write key.
+
+    Args:
+        secret_arns: ARN of each source's secret; its value is the write key as plain text, or a JSON object with
+            `key` and `signing_secret`.
+        secrets: where the secrets come from.
+
+    Raises:
+        ValueError: a secret has no key; the message names the source.
+    """
+    senders: dict[str, Sender] = {}
+    for source, arn in secret_arns.items():
+        text = secrets.text(arn).strip()
+        document = json.loads(text) if text.startswith("{") else {"key": text}
+        key, signing_secret = document.get("key"), document.get("signing_secret")
+        if not isinstance(key, str) or not key:
+            raise ValueError(f"secret of source {source}: field key is missing; store the write key as text or as JSON")
+        senders[key] = Sender(source=source, signing_secret=signing_secret.encode() if signing_secret else None)
+    return senders
+
+
+def write_key(headers: Mapping[str, str], query: Mapping[str, str], body: object) -> str | None:
+    """Return the write key of a request: header, Basic user name, query (beacons) or body (browsers), in this order."""
+    in_body = body.get("writeKey") if isinstance(body, Mapping) else None
+    found = headers.get(KEY_HEADER) or _basic_user(headers.get("authorization", "")) or query.get("writeKey") or in_body
+    return found if isinstance(found, str) and found else None
+
+
+def authenticate(senders: Mapping[str, Sender], key: str | None, *, body: bytes, signature: str | None) -> Sender:
+    """Return the sender of a request.
+
+    Args:
+        senders: senders by write key.
+        key: the write key of the request.
+        body: the body's bytes as they were sent, still compressed if they were.
+        signature: hex HMAC-SHA256 of the body under the source's signing secret, `sha256=` before it or not.
+
+    Raises:
+        Problem: 401, the key is unknown or the signature is missing or wrong.
+    """
+    sender = senders.get(key or "")
+    if sender is None:
+        raise Problem(
+            status=HTTPStatus.UNAUTHORIZED,
+            code="UNKNOWN_WRITE_KEY",
+            field=KEY_HEADER,
+            detail="The write key is missing or belongs to no source.",
+            fix="Send the source's write key in the header x-api-key, or as the user name of Basic authorization.",
+        )
+    if sender.signing_secret is not None and not _is_signed(body, signature or "", sender.signing_secret):
+        raise Problem(
+            status=HTTPStatus.UNAUTHORIZED,
+            code="BAD_SIGNATURE",
+            field=SIGNATURE_HEADER,
+            detail="This source signs its requests, and the signature is missing or does not fit the body.",
+            fix="Send the hex HMAC-SHA256 of the body's bytes, as sent, under the source's signing secret.",
+        )
+    return sender
+
+
+def _is_signed(body: bytes, signature: str, secret: bytes) -> bool:
+    expected = hmac.new(secret, body, hashlib.sha256).hexdigest()
+    return hmac.compare_digest(signature.removeprefix("sha256=").lower().encode(), expected.encode())
+
+
+def _basic_user(authorization: str) -> str | None:
+    scheme, _, encoded = authorization.partition(" ")
+    if scheme.lower() != "basic":
+        return None
+    try:
+        return base64.b64decode(encoded).decode().partition(":")[0]
+    except (binascii.Error, UnicodeError):
+        return None

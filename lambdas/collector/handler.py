@@ -1,0 +1,129 @@
+"""Entry point of the collector: an HTTP request with events in, the verdict on each out."""
+
+import os
+from datetime import UTC, datetime
+from functools import cache
+from http import HTTPStatus
+from typing import Any, Final
+
+from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from c360_core import contracts
+from lambdas.collector.body import parse_body, raw_bytes
+from lambdas.collector.credentials import SIGNATURE_HEADER, Sender, authenticate, senders_by_key, write_key
+from lambdas.collector.logic import Call, JudgedEvent, answer_body, judge_all, speaks_segment, unknown_path
+from lambdas.collector.settings import Settings
+from lambdas.shared import aws
+from lambdas.shared.event_stream import EventStream, KinesisEventStream
+from lambdas.shared.observability import logger_for, metrics_for, trace_id, tracer_for
+from lambdas.shared.problem import Problem, json_response, problem_response
+from lambdas.shared.secrets import CachedSecrets, Secrets
+
+SERVICE: Final = "collector"
+
+logger = logger_for(SERVICE)
+tracer = tracer_for(SERVICE)
+metrics = metrics_for(SERVICE)
+app = APIGatewayHttpResolver()
+
+
+@tracer.capture_lambda_handler(capture_response=False)
+@logger.inject_lambda_context
+@metrics.log_metrics
+def handle(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Take the events of one HTTP request."""
+    return app.resolve(event, context)
+
+
+@app.post("/v1/<path>")
+def collect(path: str) -> Response[str]:
+    """Take one event (/v1/track, /v1/identify, /v1/page) or many (/v1/batch)."""
+    event = app.current_event
+    raw = raw_bytes(event.body or "", is_base64=bool(event.is_base64_encoded))
+    headers = {name.lower(): value for name, value in event.headers.items()}
+    body = parse_body(raw, content_encoding=headers.get("content-encoding", ""))
+    sender = authenticate(
+        _senders(),
+        write_key(headers, event.query_string_parameters or {}, body),
+        body=raw,
+        signature=headers.get(SIGNATURE_HEADER),
+    )
+    call = Call(
+        path=path,
+        body=body,
+        source=contracts.load().source(sender.source),
+        received_at=datetime.now(UTC),
+        trace_id=trace_id(),
+    )
+    judged = judge_all(call)
+    store(judged, _stream())
+    answer = answer_body(judged)
+    # Segment's libraries send everything again on any answer but 200, and what was rejected is kept all the same.
+    whole = not answer["rejected"] or speaks_segment(call)
+    return json_response(answer, status=HTTPStatus.OK if whole else HTTPStatus.MULTI_STATUS)
+
+
+@app.post("/beacon/v1/batch")
+def collect_beacon() -> Response[str]:
+    """Take a batch that a browser sends while it leaves the page; the write key is in the query."""
+    return collect("batch")
+
+
+@app.exception_handler(Problem)  # type: ignore[untyped-decorator]  # Powertools leaves it without types
+def refuse(problem: Problem) -> Response[str]:
+    """Answer a request that was refused as a whole."""
+    logger.warning("request refused", extra={"code": problem.code})
+    metrics.add_metric(name="RequestsRefused", unit=MetricUnit.Count, value=1)
+    retry = {"Retry-After": "1"} if problem.status is HTTPStatus.SERVICE_UNAVAILABLE else None
+    return problem_response(problem, retry)
+
+
+@app.not_found
+def no_such_path(_: Exception) -> Response[str]:
+    """Answer a request to a path or with a method that is not ours."""
+    answer: Response[str] = refuse(unknown_path())
+    return answer
+
+
+def store(judged: list[JudgedEvent], stream: EventStream) -> None:
+    """Put every event on the stream, valid or not.
+
+    Raises:
+        Problem: 503, some are not stored; sending all again is safe, because events are told apart by their id.
+    """
+    missing = stream.publish([event.record for event in judged])
+    rejections = [event.rejection for event in judged if event.rejection is not None]
+    for rejection in rejections:
+        logger.info("event rejected", extra={"code": str(rejection.code), "reason": rejection.reason})
+    metrics.add_metric(name="EventsAccepted", unit=MetricUnit.Count, value=len(judged) - len(rejections))
+    metrics.add_metric(name="EventsRejected", unit=MetricUnit.Count, value=len(rejections))
+    if missing:
+        logger.error("events not stored", extra={"missing": len(missing), "of": len(judged)})
+        raise Problem(
+            status=HTTPStatus.SERVICE_UNAVAILABLE,
+            code="STREAM_UNAVAILABLE",
+            detail=f"{len(missing)} of {len(judged)} events could not be stored.",
+            fix="Send the same request again, with the same event ids.",
+        )
+
+
+@cache
+def _settings() -> Settings:
+    return Settings.from_environment(os.environ)
+
+
+@cache
+def _secrets() -> Secrets:
+    return CachedSecrets(aws.secrets_manager())
+
+
+def _senders() -> dict[str, Sender]:
+    # Asked every time: the secrets are cached for some minutes, and a rotated key must be taken up.
+    return senders_by_key(_settings().api_key_secrets, _secrets())
+
+
+@cache
+def _stream() -> EventStream:
+    return KinesisEventStream(client=aws.kinesis(), stream_name=_settings().events_stream_name)

@@ -1,0 +1,1 @@
+"""Watches profiles change and decides: a message, a message later, or silence."""

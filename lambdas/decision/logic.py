@@ -1,0 +1,82 @@
+"""From a changed profile to decisions that are stored and made known."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, Protocol
+
+from c360_core.consent import Consent
+from c360_core.decision import Action, Decision, Occasion, Rules, decide, decision_facts, decision_id, occasions
+from c360_core.profile import Profile
+from c360_core.timeline import moment
+from lambdas.shared.single_view_reader import Page
+
+# Enough to see every contact within the window of the frequency cap.
+RECENT_DECISIONS: Final = 50
+
+
+class SingleView(Protocol):
+    """What a decision needs to know of a person."""
+
+    def consents(self, person_id: str) -> Sequence[Consent]:
+        """Return all answers of a person."""
+
+    def decisions(self, person_id: str, *, limit: int, cursor: str | None = None) -> Page:
+        """Return the latest decisions, newest first."""
+
+
+class Ledger(Protocol):
+    """Where decisions are kept."""
+
+    def put_decision(self, decision: Decision, *, keep_days: int) -> bool:
+        """Store a decision unless this occasion was decided before; tell if it was stored."""
+
+
+class Herald(Protocol):
+    """Who makes decisions known."""
+
+    def announce(self, decision: Mapping[str, Any], profile: Profile) -> None:
+        """Tell the events stream and, unless the decision is silence, the journey. A repetition changes nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decider:
+    """Decides on the occasions that a changed profile brings."""
+
+    view: SingleView
+    ledger: Ledger
+    herald: Herald
+    rules: Rules
+    keep_days: int
+
+    def on_change(self, old: Profile | None, new: Profile, *, now: datetime) -> tuple[Action, ...]:
+        """Decide, store and announce; return the actions taken now.
+
+        The same change may be delivered again: what is decided stays decided, and is only announced again, because
+        the first time may have ended between the two.
+        """
+        decided = (self._on_occasion(occasion, new, now) for occasion in occasions(old, new, self.rules))
+        return tuple(action for action in decided if action is not None)
+
+    def _on_occasion(self, occasion: Occasion, profile: Profile, now: datetime) -> Action | None:
+        recent = self.view.decisions(profile.person_id, limit=RECENT_DECISIONS).items
+        known = next((item for item in recent if item["decision_id"] == decision_id(occasion)), None)
+        if known is not None:
+            self.herald.announce(known, profile)
+            return None
+        decision = decide(
+            occasion,
+            profile,
+            consents=self.view.consents(profile.person_id),
+            contacts=_contacts(recent),
+            rules=self.rules,
+            now=now,
+        )
+        if not self.ledger.put_decision(decision, keep_days=self.keep_days):
+            return None  # another invocation was faster, and announces it
+        self.herald.announce(decision_facts(decision), profile)
+        return decision.action
+
+
+def _contacts(recent: Sequence[Mapping[str, Any]]) -> list[datetime]:
+    return [moment(item["decided_at"]) for item in recent if item["action"] != Action.SILENCE]

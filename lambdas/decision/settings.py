@@ -1,0 +1,24 @@
+"""Environment of the decision function."""
+
+from dataclasses import replace
+from typing import Annotated
+
+from pydantic import Field
+
+from c360_core.decision import Rules
+from lambdas.shared.settings import ContactSettings, Days, Name
+
+
+class Settings(ContactSettings):
+    """Where profiles live, where decisions go, and the limits of contact."""
+
+    single_view_table: Name
+    idempotency_table: Name
+    events_stream_name: Name
+    event_bus_name: Name
+    recovery_csat_at_most: Annotated[int, Field(ge=1, le=5)]
+    decision_ttl_days: Days
+
+    def rules(self) -> Rules:
+        """Return the limits, with the mark at which a case is unhappy."""
+        return replace(super().rules(), recovery_csat_at_most=self.recovery_csat_at_most)

@@ -1,0 +1,79 @@
+"""Entry point of the message sender: one message of a journey in, what became of it out."""
+
+import os
+from datetime import UTC, datetime
+from functools import cache
+from typing import Annotated, Any, Final
+
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.parser import parse
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from pydantic import BaseModel, ConfigDict, Field
+
+from c360_core.consent import Channel, Purpose
+from c360_core.decision import Template
+from lambdas.message_sender.logic import Message, Sender
+from lambdas.message_sender.mail import SesMail
+from lambdas.message_sender.settings import Settings
+from lambdas.shared import aws
+from lambdas.shared.event_stream import KinesisEventStream
+from lambdas.shared.locks import OnceInTable
+from lambdas.shared.observability import logger_for, metrics_for, trace_id, tracer_for
+from lambdas.shared.single_view_reader import SingleViewReader
+from lambdas.shared.single_view_writer import SingleViewWriter
+
+SERVICE: Final = "message_sender"
+
+logger = logger_for(SERVICE)
+tracer = tracer_for(SERVICE)
+metrics = metrics_for(SERVICE)
+
+
+class Request(BaseModel):
+    """What the journey hands over: a decision, with the template of this step."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    decision_id: Annotated[str, Field(min_length=1, max_length=64)]
+    person_id: Annotated[str, Field(min_length=1, max_length=64)]
+    channel: Channel
+    purpose: Purpose
+    template: Template
+    trace_id: str | None = None
+
+
+@tracer.capture_lambda_handler(capture_response=False)
+@logger.inject_lambda_context
+@metrics.log_metrics
+def handle(event: dict[str, Any], context: LambdaContext) -> dict[str, object]:  # noqa: ARG001  # Lambda passes both
+    """Send one message, or say why not."""
+    metrics.add_metric(name="MessagesAsked", unit=MetricUnit.Count, value=1)
+    request = parse(event=event, model=Request)
+    message = Message(**{**request.model_dump(), "trace_id": request.trace_id or trace_id()})
+    answer = _sender().send(message)
+    logger.info("message %s", answer.status, extra={"message_id": answer.message_id, "reasons": list(answer.reasons)})
+    metrics.add_metric(name=f"Messages{answer.status.title()}", unit=MetricUnit.Count, value=1)
+    return answer.document()
+
+
+@cache
+def _sender() -> Sender:
+    settings = Settings.from_environment(os.environ)
+    return Sender(
+        view=SingleViewReader(client=aws.dynamodb(), table=settings.single_view_table),
+        ledger=SingleViewWriter(client=aws.dynamodb(), table=settings.single_view_table),
+        mail=SesMail(
+            client=aws.mail(),
+            sender_address=settings.sender_address,
+            configuration_set=settings.configuration_set,
+            templates=settings.templates,
+        ),
+        stream=KinesisEventStream(client=aws.kinesis(), stream_name=settings.events_stream_name),
+        # No context: a send that was cut off stays locked, for the mail may be on its way.
+        once=OnceInTable(
+            client=aws.dynamodb_plain(), table=settings.idempotency_table, keep_days=settings.message_ttl_days
+        ),
+        rules=settings.rules(),
+        keep_days=settings.message_ttl_days,
+        clock=lambda: datetime.now(UTC),
+    )

@@ -1,0 +1,1 @@
+"""Answers applications from the single view, and takes their customers' consents."""

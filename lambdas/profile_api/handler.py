@@ -1,0 +1,140 @@
+"""Entry point of the profile API: HTTP in, documents or problem documents out."""
+
+import os
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any, Final
+from urllib.parse import quote
+
+from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from c360_core.identity.keys import secret_bytes
+from lambdas.profile_api.logic import Customers, Document, read_limit, read_parts
+from lambdas.profile_api.problems import malformed_body, unknown_path
+from lambdas.profile_api.settings import Settings
+from lambdas.shared import aws
+from lambdas.shared.event_stream import KinesisEventStream
+from lambdas.shared.observability import logger_for, metrics_for, tracer_for
+from lambdas.shared.problem import Problem, json_response, problem_response
+from lambdas.shared.secrets import CachedSecrets
+from lambdas.shared.single_view_reader import SingleViewReader
+from lambdas.shared.single_view_writer import SingleViewWriter
+
+SERVICE: Final = "profile_api"
+CUSTOMERS: Final = "/v1/customers"
+
+logger = logger_for(SERVICE)
+tracer = tracer_for(SERVICE)
+metrics = metrics_for(SERVICE)
+app = APIGatewayHttpResolver()
+
+
+@tracer.capture_lambda_handler(capture_response=False)
+@logger.inject_lambda_context
+@metrics.log_metrics
+def handle(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Answer one HTTP request."""
+    metrics.add_metric(name="Requests", unit=MetricUnit.Count, value=1)
+    return app.resolve(event, context)
+
+
+@app.get(CUSTOMERS)
+def find_customer() -> Response[str]:
+    """Return the customer to whom the one identifier in the query belongs."""
+    query = app.current_event.query_string_parameters or {}
+    document = _customers().by_identifier(query, read_parts(query.get("parts")))
+    return json_response(document, headers={"Content-Location": _location(document)})
+
+
+@app.get(f"{CUSTOMERS}/<person_id>")
+def get_customer(person_id: str) -> Response[str]:
+    """Return a customer; `?parts=` chooses parts."""
+    return _answer(person_id, _customers().by_id(person_id, read_parts(_query("parts"))))
+
+
+@app.get(f"{CUSTOMERS}/<person_id>/timeline")
+def get_timeline(person_id: str) -> Response[str]:
+    """Return a page of what a customer did, newest first."""
+    page = _customers().timeline(person_id, limit=read_limit(_query("limit")), cursor=_query("cursor"))
+    return _answer(person_id, page, "timeline")
+
+
+@app.get(f"{CUSTOMERS}/<person_id>/decisions")
+def get_decisions(person_id: str) -> Response[str]:
+    """Return a page of what was decided about a customer, newest first."""
+    page = _customers().decisions(person_id, limit=read_limit(_query("limit")), cursor=_query("cursor"))
+    return _answer(person_id, page, "decisions")
+
+
+@app.get(f"{CUSTOMERS}/<person_id>/segments")
+def get_segments(person_id: str) -> Response[str]:
+    """Return the segments that a customer is in."""
+    return _answer(person_id, _customers().segments(person_id), "segments")
+
+
+@app.get(f"{CUSTOMERS}/<person_id>/consents")
+def get_consents(person_id: str) -> Response[str]:
+    """Return what a customer has agreed to."""
+    return _answer(person_id, _customers().consents(person_id), "consents")
+
+
+@app.put(f"{CUSTOMERS}/<person_id>/consents/<purpose>/<channel>")
+def put_consent(person_id: str, purpose: str, channel: str) -> Response[str]:
+    """Take a customer's answer to a purpose in a channel."""
+    consent = _customers().put_consent(person_id, purpose, channel, _json_body())
+    return _answer(person_id, consent, f"consents/{consent['purpose']}/{consent['channel']}")
+
+
+@app.exception_handler(Problem)  # type: ignore[untyped-decorator]  # Powertools leaves it without types
+def refuse(problem: Problem) -> Response[str]:
+    """Answer a request that cannot be answered otherwise."""
+    logger.info("request refused", extra={"code": problem.code})
+    metrics.add_metric(name="RequestsRefused", unit=MetricUnit.Count, value=1)
+    return problem_response(problem)
+
+
+@app.not_found
+def no_such_path(_: Exception) -> Response[str]:
+    """Answer a request to a path or with a method that is not ours."""
+    return problem_response(unknown_path())
+
+
+def _query(name: str) -> str | None:
+    return (app.current_event.query_string_parameters or {}).get(name)
+
+
+def _json_body() -> object:
+    try:
+        body = app.current_event.json_body
+    except ValueError as error:
+        raise malformed_body() from error
+    if not isinstance(body, dict):
+        raise malformed_body()
+    return body
+
+
+def _answer(asked_id: str, document: Document, below: str = "") -> Response[str]:
+    """Answer with a document; one that is found under another id than the asked one says where it is."""
+    moved = document["person_id"] != asked_id
+    return json_response(document, headers={"Content-Location": _location(document, below)} if moved else None)
+
+
+def _location(document: Document, below: str = "") -> str:
+    path = f"{CUSTOMERS}/{quote(str(document['person_id']), safe='')}"
+    return f"{path}/{below}" if below else path
+
+
+@cache
+def _customers() -> Customers:
+    settings = Settings.from_environment(os.environ)
+    secrets = CachedSecrets(aws.secrets_manager())
+    return Customers(
+        view=SingleViewReader(client=aws.dynamodb(), table=settings.single_view_table),
+        ledger=SingleViewWriter(client=aws.dynamodb(), table=settings.single_view_table),
+        stream=KinesisEventStream(client=aws.kinesis(), stream_name=settings.events_stream_name),
+        hash_secret=lambda: secret_bytes(secrets.text(settings.hash_secret_arn)),
+        link_templates={str(target): url for target, url in settings.link_templates.items()},
+        clock=lambda: datetime.now(UTC),
+    )

@@ -1,0 +1,261 @@
+"""What the API answers, from the single view; without HTTP, so that it reads as the questions applications ask."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from http import HTTPStatus
+from typing import Any, Final, Protocol
+
+from c360_core.consent import Channel, Consent, Purpose
+from c360_core.identity.keys import identifier_key
+from c360_core.identity.normalise import normalise
+from c360_core.names import IdentifierType
+from c360_core.profile import CENT, PARTS, Profile, profile_document
+from c360_core.timeline import moment, moment_text
+from lambdas.profile_api.problems import (
+    ambiguous_lookup,
+    newer_answer,
+    no_identifier,
+    unknown_customer,
+    unusable_field,
+)
+from lambdas.shared.engagement import engagement_record, identifiers_of
+from lambdas.shared.event_stream import EventStream
+from lambdas.shared.problem import Problem
+from lambdas.shared.single_view_reader import CursorError, Page, WholeView
+
+CONSENTS_PART: Final = "consents"
+KNOWN_PARTS: Final = (*PARTS, CONSENTS_PART)
+# Names of items that are ours alone.
+HIDDEN: Final = frozenset({"PK", "SK", "expires_at"})
+MAX_PAGE: Final = 100
+CLOCK_TOLERANCE: Final = timedelta(minutes=5)
+
+Document = dict[str, Any]
+
+
+class SingleView(Protocol):
+    """What the API reads."""
+
+    def whole(self, person_id: str) -> WholeView | None:
+        """Return profile and segments, or None."""
+
+    def survivor(self, person_id: str) -> str | None:
+        """Return the id into which a person was merged, or None."""
+
+    def current_id(self, person_id: str) -> str | None:
+        """Return the id under which a person lives, or None."""
+
+    def person_of(self, keyed_hash: str) -> str | None:
+        """Return the person an identifier belongs to, or None."""
+
+    def profile(self, person_id: str) -> Profile | None:
+        """Return the profile, or None."""
+
+    def consents(self, person_id: str) -> Sequence[Consent]:
+        """Return all answers of a person."""
+
+    def segments(self, person_id: str) -> Sequence[Mapping[str, Any]]:
+        """Return a person's segment items."""
+
+    def timeline(self, person_id: str, *, limit: int, cursor: str | None = None) -> Page:
+        """Return a page of the timeline, newest first."""
+
+    def decisions(self, person_id: str, *, limit: int, cursor: str | None = None) -> Page:
+        """Return a page of decisions, newest first."""
+
+
+class Ledger(Protocol):
+    """Where consents are kept."""
+
+    def put_consent(self, person_id: str, consent: Consent) -> bool:
+        """Store an answer unless a younger one is there; tell if it was stored."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Customers:
+    """The customers, as applications ask about them. Every method raises a Problem when there is no answer."""
+
+    view: SingleView
+    ledger: Ledger
+    stream: EventStream
+    hash_secret: Callable[[], bytes]
+    link_templates: Mapping[str, str]
+    clock: Callable[[], datetime]
+
+    def by_id(self, person_id: str, parts: Sequence[str] = PARTS) -> Document:
+        """Return a customer, under the surviving id if this one was merged away."""
+        found = self.view.whole(person_id) or self._survivor(person_id)
+        if found is None:
+            raise unknown_customer("id")
+        document = profile_document(found.profile, link_templates=self.link_templates, parts=parts)
+        if "segments" in parts:
+            since = {str(item["segment"]): item.get("since") for item in found.segments}
+            document["segments"] = [{"segment": name, "since": since.get(name)} for name in found.profile.segments]
+        if CONSENTS_PART in parts:
+            document[CONSENTS_PART] = self._consents(found.profile.person_id)
+        return document
+
+    def by_identifier(self, query: Mapping[str, str], parts: Sequence[str] = PARTS) -> Document:
+        """Return the customer to whom an identifier belongs."""
+        asked = [(kind, query[kind]) for kind in IdentifierType if query.get(kind)]
+        if len(asked) != 1:
+            raise ambiguous_lookup()
+        kind, raw = asked[0]
+        value = normalise(kind, raw).value
+        if value is None:
+            raise unusable_field(kind, "Its value is malformed or a placeholder, and names nobody.", "Send a real one.")
+        person_id = self.view.person_of(identifier_key(self.hash_secret(), kind, value))
+        if person_id is None:
+            raise unknown_customer(kind)
+        return self.by_id(person_id, parts)
+
+    def timeline(self, person_id: str, *, limit: int, cursor: str | None) -> Document:
+        """Return a page of what a customer did, newest first."""
+        current = self._current(person_id)
+        return self._page(current, "events", lambda: self.view.timeline(current, limit=limit, cursor=cursor))
+
+    def decisions(self, person_id: str, *, limit: int, cursor: str | None) -> Document:
+        """Return a page of what was decided about a customer, newest first, with the reasons."""
+        current = self._current(person_id)
+        return self._page(current, "decisions", lambda: self.view.decisions(current, limit=limit, cursor=cursor))
+
+    def segments(self, person_id: str) -> Document:
+        """Return the segments that a customer is in."""
+        current = self._current(person_id)
+        return {"person_id": current, "segments": [_shown(item) for item in self.view.segments(current)]}
+
+    def consents(self, person_id: str) -> Document:
+        """Return what a customer has agreed to, as of now."""
+        current = self._current(person_id)
+        return {"person_id": current, "consents": self._consents(current)}
+
+    def put_consent(self, person_id: str, purpose: str, channel: str, body: object) -> Document:
+        """Take a customer's answer: it counts at once, and goes into the events stream as an interaction.
+
+        A repetition of the same answer is a new answer, given later; both count.
+        """
+        consent = read_consent(purpose, channel, body, now=self.clock())
+        current = self._current(person_id)
+        profile = self.view.profile(current)
+        if profile is None:
+            raise unknown_customer("id")
+        if not identifiers_of(profile):
+            raise no_identifier()
+        if not self.ledger.put_consent(current, consent):
+            raise newer_answer()
+        self._emit(profile, consent, body)
+        return {"person_id": current, **_consent_document(consent)}
+
+    def _emit(self, profile: Profile, consent: Consent, body: object) -> None:
+        wording = body.get("wording_version") if isinstance(body, Mapping) else None
+        payload = {"purpose": str(consent.purpose), "channel": str(consent.channel), "granted": consent.granted}
+        at = moment_text(consent.decided_at)
+        record = engagement_record(
+            "consent_changed",
+            profile=profile,
+            subject=f"{profile.person_id}|{consent.purpose}|{consent.channel}|{at}",
+            occurred_at=consent.decided_at,
+            payload=payload if wording is None else {**payload, "wording_version": wording},
+        )
+        if record is not None and self.stream.publish([record]):
+            raise Problem(
+                status=HTTPStatus.SERVICE_UNAVAILABLE,
+                code="STREAM_UNAVAILABLE",
+                detail="The answer counts from now on, but could not be recorded as an event.",
+                fix="Send the same request again.",
+            )
+
+    def _survivor(self, person_id: str) -> WholeView | None:
+        survivor = self.view.survivor(person_id)
+        return None if survivor is None else self.view.whole(survivor)
+
+    def _current(self, person_id: str) -> str:
+        current = self.view.current_id(person_id)
+        if current is None:
+            raise unknown_customer("id")
+        return current
+
+    def _consents(self, person_id: str) -> list[Document]:
+        answers = sorted(self.view.consents(person_id), key=lambda c: (c.purpose, c.channel))
+        return [_consent_document(consent) for consent in answers]
+
+    def _page(self, person_id: str, name: str, read: Callable[[], Page]) -> Document:
+        try:
+            page = read()
+        except CursorError as error:
+            raise unusable_field("cursor", str(error), "Take the cursor unchanged from the page before.") from error
+        return {"person_id": person_id, name: [_shown(item) for item in page.items], "cursor": page.cursor}
+
+
+def read_parts(text: str | None) -> tuple[str, ...]:
+    """Return the parts that a request asks for, comma-separated; all parts of the profile when it does not say."""
+    if not text:
+        return PARTS
+    parts = tuple(part.strip() for part in text.split(","))
+    unknown = sorted(set(parts) - set(KNOWN_PARTS))
+    if unknown:
+        raise unusable_field("parts", "It names parts that there are not.", f"Choose from {', '.join(KNOWN_PARTS)}.")
+    return parts
+
+
+def read_limit(text: str | None) -> int:
+    """Return the length of a page: 1 to 100, 50 when the request does not say."""
+    if not text:
+        return MAX_PAGE // 2
+    if not text.isdecimal() or not 1 <= int(text) <= MAX_PAGE:
+        raise unusable_field("limit", "It is no page length.", f"Send a whole number from 1 to {MAX_PAGE}.")
+    return int(text)
+
+
+def read_consent(purpose: str, channel: str, body: object, *, now: datetime) -> Consent:
+    """Return the answer in a request: `granted`, and `decided_at` when it was given earlier than now.
+
+    Raises:
+        Problem: 422, a field is missing or wrong.
+    """
+    if purpose not in set(Purpose):
+        raise unusable_field("purpose", "There is no such purpose.", f"Choose from {', '.join(Purpose)}.")
+    if channel not in set(Channel):
+        raise unusable_field("channel", "There is no such channel.", f"Choose from {', '.join(Channel)}.")
+    document = body if isinstance(body, Mapping) else {}
+    granted, wording = document.get("granted"), document.get("wording_version")
+    if not isinstance(granted, bool):
+        raise unusable_field("granted", "It is missing, or neither true nor false.", "Send true or false.")
+    if wording is not None and (not isinstance(wording, str) or len(wording) > 32):  # noqa: PLR2004  # the contract's
+        raise unusable_field(
+            "wording_version", "It is no text of at most 32 characters.", "Send the wording's version."
+        )
+    decided_at = _decided_at(document.get("decided_at"), now)
+    return Consent(purpose=Purpose(purpose), channel=Channel(channel), granted=granted, decided_at=decided_at)
+
+
+def _decided_at(value: object, now: datetime) -> datetime:
+    if value is None:
+        return now
+    fix = "Send ISO 8601 UTC, not later than now, or leave it out."
+    try:
+        decided_at = moment(value if isinstance(value, str) else "")
+    except ValueError as error:
+        raise unusable_field("decided_at", "It is no ISO 8601 moment.", fix) from error
+    if decided_at > now + CLOCK_TOLERANCE:
+        # An answer from the future would outlive every withdrawal until then.
+        raise unusable_field("decided_at", "It lies in the future.", fix)
+    return min(decided_at, now)
+
+
+def _consent_document(consent: Consent) -> Document:
+    return {
+        "purpose": str(consent.purpose),
+        "channel": str(consent.channel),
+        "granted": consent.granted,
+        "decided_at": moment_text(consent.decided_at),
+    }
+
+
+def _shown(item: Mapping[str, Any]) -> Document:
+    shown = {name: value for name, value in item.items() if name not in HIDDEN}
+    if isinstance(amount := shown.get("amount"), Decimal):
+        shown["amount"] = str(amount.quantize(CENT))  # the table gives 12.30 back as 12.3
+    return shown

@@ -1,0 +1,1 @@
+"""Folds the profile-changes stream into the single view; older changes never overtake newer ones."""

@@ -1,0 +1,89 @@
+"""Entry point of the profile writer: a Kinesis batch in, the records to deliver again out."""
+
+import os
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any, Final
+
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
+from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
+from aws_lambda_powertools.utilities.data_classes.kinesis_stream_event import KinesisStreamEvent, KinesisStreamRecord
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from botocore.exceptions import BotoCoreError, ClientError
+
+from lambdas.profile_writer.logic import PersonChanges, SingleView, sort_batch, write_person
+from lambdas.profile_writer.settings import Settings
+from lambdas.shared import aws
+from lambdas.shared.observability import logger_for, metrics_for, tracer_for
+from lambdas.shared.single_view_writer import Outcome, SingleViewWriter
+
+SERVICE: Final = "profile_writer"
+WRITERS: Final = 8  # threads: the work is waiting for DynamoDB
+
+logger = logger_for(SERVICE)
+tracer = tracer_for(SERVICE)
+metrics = metrics_for(SERVICE)
+processor = BatchProcessor(event_type=EventType.KinesisDataStreams, raise_on_entire_batch_failure=False)
+
+
+@cache
+def _settings() -> Settings:
+    return Settings.from_environment(os.environ)
+
+
+@tracer.capture_lambda_handler(capture_response=False)
+@logger.inject_lambda_context
+@metrics.log_metrics
+def handle(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
+    """Write a batch of profile changes; report the records that must be delivered again."""
+    settings = _settings()
+    view = SingleViewWriter(client=aws.dynamodb(), table=settings.single_view_table)
+    failures = write_batch(event, view, keep_days=settings.timeline_ttl_days)
+    return process_partial_response(
+        event=event, record_handler=lambda record: _fail_if(failures, record), processor=processor, context=context
+    )
+
+
+def write_batch(event: dict[str, Any], view: SingleView, *, keep_days: int) -> Mapping[str, Exception]:
+    """Write a Kinesis batch; return the errors by the sequence number of the record that they concern."""
+    records = [(record.kinesis.sequence_number, record.kinesis.data_as_bytes()) for record in _records(event)]
+    batch = sort_batch(records)
+    failures: dict[str, Exception] = dict(batch.unreadable)
+    for sequence, fault in batch.unreadable.items():
+        logger.error("unreadable profile change: %s", fault, extra={"sequence_number": sequence})
+    now = datetime.now(UTC)
+
+    def write(person: PersonChanges) -> Outcome | Exception | None:
+        try:
+            return write_person(view, person, keep_days=keep_days, now=now)
+        except (ClientError, BotoCoreError) as error:
+            logger.exception("person not written", extra={"person_id": person.person_id})
+            return error
+
+    with ThreadPoolExecutor(max_workers=WRITERS) as pool:
+        outcomes = list(pool.map(write, batch.people.values()))
+    for person, outcome in zip(batch.people.values(), outcomes, strict=True):
+        if isinstance(outcome, Exception):
+            failures.update(dict.fromkeys(person.sequences, outcome))
+    _count(len(records), outcomes, len(failures))
+    return failures
+
+
+def _records(event: dict[str, Any]) -> list[KinesisStreamRecord]:
+    return list(KinesisStreamEvent(event).records)
+
+
+def _fail_if(failures: Mapping[str, Exception], record: KinesisStreamRecord) -> None:
+    fault = failures.get(record.kinesis.sequence_number)
+    if fault is not None:
+        raise fault
+
+
+def _count(records: int, outcomes: list[Outcome | Exception | None], failures: int) -> None:
+    metrics.add_metric(name="ProfileChangesRead", unit=MetricUnit.Count, value=records)
+    metrics.add_metric(name="ProfilesWritten", unit=MetricUnit.Count, value=outcomes.count(Outcome.WRITTEN))
+    metrics.add_metric(name="ProfilesStale", unit=MetricUnit.Count, value=outcomes.count(Outcome.STALE))
+    metrics.add_metric(name="ProfileChangesFailed", unit=MetricUnit.Count, value=failures)

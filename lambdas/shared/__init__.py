@@ -1,0 +1,1 @@
+"""What the functions share: settings, observability and the adapters to AWS."""

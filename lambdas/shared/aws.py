@@ -1,0 +1,59 @@
+"""AWS clients, made once per function instance and safe to share between threads."""
+
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final
+
+import boto3
+from botocore.config import Config
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_events import EventBridgeClient
+    from mypy_boto3_kinesis import KinesisClient
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+    from mypy_boto3_sesv2 import SESV2Client
+
+RETRYING: Final = Config(
+    retries={"mode": "standard", "total_max_attempts": 4},
+    connect_timeout=2,
+    read_timeout=5,
+    max_pool_connections=16,
+)
+# A mail that may have been accepted must not be handed over again: one attempt, and a patient one.
+ONE_ATTEMPT: Final = Config(retries={"mode": "standard", "total_max_attempts": 1}, connect_timeout=2, read_timeout=20)
+
+
+@cache
+def dynamodb() -> Any:
+    """Return a DynamoDB client that takes and gives Python values."""
+    return boto3.resource("dynamodb", config=RETRYING).meta.client
+
+
+@cache
+def dynamodb_plain() -> "DynamoDBClient":
+    """Return a DynamoDB client that takes and gives DynamoDB's own typed values, as Powertools wants it."""
+    return boto3.client("dynamodb", config=RETRYING)
+
+
+@cache
+def kinesis() -> "KinesisClient":
+    """Return a Kinesis client."""
+    return boto3.client("kinesis", config=RETRYING)
+
+
+@cache
+def secrets_manager() -> "SecretsManagerClient":
+    """Return a Secrets Manager client."""
+    return boto3.client("secretsmanager", config=RETRYING)
+
+
+@cache
+def event_bridge() -> "EventBridgeClient":
+    """Return an EventBridge client."""
+    return boto3.client("events", config=RETRYING)
+
+
+@cache
+def mail() -> "SESV2Client":
+    """Return an SES client that tries once."""
+    return boto3.client("sesv2", config=ONE_ATTEMPT)

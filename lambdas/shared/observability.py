@@ -1,0 +1,41 @@
+"""Logger, tracer and metrics, set up the same way for every function."""
+
+import json
+import os
+from typing import Any
+
+from aws_lambda_powertools import Logger, Metrics, Tracer
+from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
+
+from c360_core.names import METRIC_NAMESPACE
+from lambdas.shared.redaction import redact
+
+
+class RedactingFormatter(LambdaPowertoolsFormatter):
+    """Writes JSON lines from which personal data and secrets are gone."""
+
+    def serialize(self, log: Any) -> str:
+        """Return the record as one line of JSON, redacted last, so that nothing added on the way escapes."""
+        return json.dumps(redact(log), default=lambda value: redact(str(value)), ensure_ascii=False)
+
+
+def logger_for(service: str) -> Logger:
+    """Return the function's logger."""
+    return Logger(service=service, logger_formatter=RedactingFormatter())
+
+
+def tracer_for(service: str) -> Tracer:
+    """Return the function's tracer. Handlers pass capture_response=False: answers are personal data."""
+    return Tracer(service=service)
+
+
+def metrics_for(service: str) -> Metrics:
+    """Return the function's metrics, in the namespace of the dashboards."""
+    return Metrics(namespace=METRIC_NAMESPACE, service=service)
+
+
+def trace_id() -> str | None:
+    """Return the trace of this invocation (`1-...`), or None outside of one; events carry it on."""
+    header = os.environ.get("_X_AMZN_TRACE_ID", "")
+    parts = dict(part.partition("=")[::2] for part in header.split(";"))
+    return parts.get("Root")

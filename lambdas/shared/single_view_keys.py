@@ -1,0 +1,64 @@
+"""Keys of the single view: one partition per person, one sort-key prefix per kind of item."""
+
+from datetime import datetime
+from typing import Final
+
+from c360_core.consent import Consent
+from c360_core.timeline import TimelineEntry, moment_text
+
+PARTITION: Final = "PK"
+SORT: Final = "SK"
+EXPIRES_AT: Final = "expires_at"  # the table's TTL attribute, epoch seconds
+
+PROFILE: Final = "PROFILE"
+ALIAS: Final = "ALIAS"
+REMOVED: Final = "REMOVED"
+IDENTIFIER_SORT: Final = "PERSON"
+SEGMENT_PREFIX: Final = "SEGMENT#"
+CONSENT_PREFIX: Final = "CONSENT#"
+EVENT_PREFIX: Final = "EVENT#"
+DECISION_PREFIX: Final = "DECISION#"
+MESSAGE_PREFIX: Final = "MESSAGE#"
+
+Key = dict[str, str]
+
+
+def person_key(person_id: str, sort: str) -> Key:
+    """Return the key of one item of a person."""
+    return {PARTITION: person_partition(person_id), SORT: sort}
+
+
+def person_partition(person_id: str) -> str:
+    """Return the partition that holds everything about a person."""
+    return f"PERSON#{person_id}"
+
+
+def identifier_key(keyed_hash: str) -> Key:
+    """Return the key of the index item of an identifier, from its keyed hash `<type>:<hmac>`."""
+    kind, _, digest = keyed_hash.partition(":")
+    return {PARTITION: f"ID#{kind}#{digest}", SORT: IDENTIFIER_SORT}
+
+
+def segment_sort(name: str) -> str:
+    """Return the sort key of a person's membership in a segment."""
+    return SEGMENT_PREFIX + name
+
+
+def consent_sort(consent: Consent) -> str:
+    """Return the sort key of the answer to a purpose in a channel."""
+    return f"{CONSENT_PREFIX}{consent.purpose}#{consent.channel}"
+
+
+def event_sort(entry: TimelineEntry) -> str:
+    """Return the sort key of a timeline entry: by time, then by id."""
+    return f"{EVENT_PREFIX}{moment_text(entry.occurred_at)}#{entry.event_id}"
+
+
+def decision_sort(occasion_at: datetime, decision_id: str) -> str:
+    """Return the sort key of a decision: by the time of its occasion, so that it is the same on a second delivery."""
+    return f"{DECISION_PREFIX}{moment_text(occasion_at)}#{decision_id}"
+
+
+def message_sort(sent_at: datetime, message_id: str) -> str:
+    """Return the sort key of a message: by the time it was sent."""
+    return f"{MESSAGE_PREFIX}{moment_text(sent_at)}#{message_id}"

@@ -1,0 +1,148 @@
+"""Reads the single view: each access pattern of the data model in the number of requests it names."""
+
+import base64
+import binascii
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from boto3.dynamodb.conditions import ConditionBase, Key
+
+from c360_core.consent import Consent, consent_from_change
+from c360_core.profile import Profile, profile_from_item
+from lambdas.shared import single_view_keys as keys
+
+Item = Mapping[str, Any]
+
+
+class CursorError(ValueError):
+    """A page cursor that this API did not give out."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """Some items and where to go on; `cursor` is None on the last page."""
+
+    items: Sequence[Item]
+    cursor: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WholeView:
+    """A person's profile with the segment items beside it."""
+
+    profile: Profile
+    segments: Sequence[Item]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SingleViewReader:
+    """The single view, for reading. `client` takes Python values: `boto3.resource("dynamodb").meta.client`."""
+
+    client: Any
+    table: str
+
+    def profile(self, person_id: str) -> Profile | None:
+        """Return the profile, or None. One request."""
+        item = self._get(keys.person_key(person_id, keys.PROFILE))
+        return None if item is None else profile_from_item(item)
+
+    def whole(self, person_id: str) -> WholeView | None:
+        """Return profile and segments, or None. One request: they are neighbours, past the timeline."""
+        in_partition = Key(keys.PARTITION).eq(keys.person_partition(person_id))
+        items = self._query(in_partition & Key(keys.SORT).gte(keys.PROFILE))
+        profile = next((item for item in items if item[keys.SORT] == keys.PROFILE), None)
+        if profile is None:
+            return None
+        segments = [item for item in items if str(item[keys.SORT]).startswith(keys.SEGMENT_PREFIX)]
+        return WholeView(profile=profile_from_item(profile), segments=segments)
+
+    def survivor(self, person_id: str) -> str | None:
+        """Return the id into which a person was merged, or None when this id is no alias. One request."""
+        item = self._get(keys.person_key(person_id, keys.ALIAS))
+        return None if item is None else str(item["person_id"])
+
+    def current_id(self, person_id: str) -> str | None:
+        """Return the id under which a person lives: this one, the one it was merged into, or None. One request."""
+        asked = [keys.person_key(person_id, sort) for sort in (keys.ALIAS, keys.PROFILE)]
+        request = {self.table: {"Keys": asked, "ProjectionExpression": "SK, person_id"}}
+        found = self.client.batch_get_item(RequestItems=request)["Responses"].get(self.table, [])
+        by_sort = {item[keys.SORT]: str(item["person_id"]) for item in found}
+        # The alias wins: right after a merge both may be there.
+        return by_sort.get(keys.ALIAS) or by_sort.get(keys.PROFILE)
+
+    def person_of(self, keyed_hash: str) -> str | None:
+        """Return the person an identifier belongs to, or None. One request."""
+        item = self._get(keys.identifier_key(keyed_hash))
+        return None if item is None else str(item["person_id"])
+
+    def consents(self, person_id: str) -> tuple[Consent, ...]:
+        """Return all answers of a person, as of now. One request, strongly consistent: a withdrawal counts at once."""
+        items = self._query(self._starting_with(person_id, keys.CONSENT_PREFIX), consistent=True)
+        return tuple(consent_from_change(item) for item in items)
+
+    def segments(self, person_id: str) -> Sequence[Item]:
+        """Return a person's segment items, as of now. One request."""
+        return self._query(self._starting_with(person_id, keys.SEGMENT_PREFIX), consistent=True)
+
+    def timeline(self, person_id: str, *, limit: int, cursor: str | None = None) -> Page:
+        """Return a page of the timeline, newest first. One request. Raise CursorError for a foreign cursor."""
+        return self._page(person_id, keys.EVENT_PREFIX, limit, cursor)
+
+    def decisions(self, person_id: str, *, limit: int, cursor: str | None = None) -> Page:
+        """Return a page of decisions, newest first, as of now. One request. Raise CursorError for a foreign cursor."""
+        return self._page(person_id, keys.DECISION_PREFIX, limit, cursor)
+
+    def messages(self, person_id: str, *, limit: int) -> Sequence[Item]:
+        """Return the latest messages, newest first. One request."""
+        return self._page(person_id, keys.MESSAGE_PREFIX, limit, None).items
+
+    def _get(self, key: keys.Key) -> Item | None:
+        item: Item | None = self.client.get_item(TableName=self.table, Key=key).get("Item")
+        return item
+
+    def _starting_with(self, person_id: str, prefix: str) -> ConditionBase:
+        return Key(keys.PARTITION).eq(keys.person_partition(person_id)) & Key(keys.SORT).begins_with(prefix)
+
+    def _query(self, condition: ConditionBase, *, consistent: bool = False) -> list[Item]:
+        request: dict[str, Any] = {
+            "TableName": self.table,
+            "KeyConditionExpression": condition,
+            "ConsistentRead": consistent,
+        }
+        items: list[Item] = []
+        while True:
+            answer = self.client.query(**request)
+            items.extend(answer["Items"])
+            if "LastEvaluatedKey" not in answer:
+                return items
+            request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+
+    def _page(self, person_id: str, prefix: str, limit: int, cursor: str | None) -> Page:
+        request: dict[str, Any] = {
+            "TableName": self.table,
+            "KeyConditionExpression": self._starting_with(person_id, prefix),
+            "ScanIndexForward": False,
+            # What was just decided or sent must count; the timeline may be a second behind.
+            "ConsistentRead": prefix != keys.EVENT_PREFIX,
+            "Limit": limit,
+        }
+        if cursor is not None:
+            request["ExclusiveStartKey"] = keys.person_key(person_id, _read_cursor(cursor, prefix))
+        answer = self.client.query(**request)
+        last = answer.get("LastEvaluatedKey")
+        return Page(items=answer["Items"], cursor=None if last is None else _write_cursor(last[keys.SORT]))
+
+
+def _write_cursor(sort: str) -> str:
+    return base64.urlsafe_b64encode(sort.encode()).decode().rstrip("=")
+
+
+def _read_cursor(cursor: str, prefix: str) -> str:
+    try:
+        sort = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
+    except (binascii.Error, UnicodeError) as error:
+        raise CursorError("cursor: take it unchanged from the page before") from error
+    if not sort.startswith(prefix):
+        raise CursorError("cursor: it belongs to another list")
+    return sort

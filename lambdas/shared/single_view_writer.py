@@ -1,0 +1,214 @@
+"""Writes the single view: every write carries the condition that keeps older from overtaking newer.
+
+A condition that fails is no error: something newer is there already, or the same record came twice.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any, Final
+
+from botocore.exceptions import ClientError
+
+from c360_core.consent import Consent
+from c360_core.decision import Decision, decision_facts
+from c360_core.profile import Profile, Removal, profile_to_item
+from c360_core.timeline import TimelineEntry, moment_text
+from lambdas.shared import single_view_keys as keys
+from lambdas.shared.single_view_reader import SingleViewReader
+
+CONDITION_FAILED: Final = "ConditionalCheckFailedException"
+TRANSACTION_CANCELED: Final = "TransactionCanceledException"
+# How long we remember that a person was removed: longer than any stream or failure queue keeps an older change.
+REMEMBER_REMOVAL: Final = timedelta(days=30)
+
+
+class Outcome(StrEnum):
+    """What became of a write."""
+
+    WRITTEN = "written"
+    REPEATED = "repeated"
+    STALE = "stale"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SingleViewWriter:
+    """The single view, for writing. `client` takes Python values: `boto3.resource("dynamodb").meta.client`."""
+
+    client: Any
+    table: str
+
+    def put_profile(self, profile: Profile) -> Outcome:
+        """Store a profile unless a newer one, or a newer removal, is there."""
+        item = {**keys.person_key(profile.person_id, keys.PROFILE), **profile_to_item(profile)}
+        try:
+            self.client.put_item(
+                TableName=self.table,
+                Item=item,
+                ConditionExpression="version_order < :new",
+                ExpressionAttributeValues={":new": profile.version.text},
+            )
+        except ClientError as error:
+            if _code(error) != CONDITION_FAILED:
+                raise
+        else:
+            return Outcome.WRITTEN
+        return self._put_first_profile(profile, item)
+
+    def remove_profile(self, removal: Removal, *, now: datetime) -> Outcome:
+        """Remove a profile unless a newer one is there, and remember the removal, so that nothing older revives it."""
+        version = {":new": removal.version.text}
+        marker = {
+            **keys.person_key(removal.person_id, keys.REMOVED),
+            "version_order": removal.version.text,
+            keys.EXPIRES_AT: int((now + REMEMBER_REMOVAL).timestamp()),
+        }
+        older = "attribute_not_exists(version_order) OR version_order < :new"
+        written = self._transact(
+            {"Put": {"Item": marker, "ConditionExpression": older, "ExpressionAttributeValues": version}},
+            {
+                "Delete": {
+                    "Key": keys.person_key(removal.person_id, keys.PROFILE),
+                    "ConditionExpression": older,
+                    "ExpressionAttributeValues": version,
+                }
+            },
+        )
+        return Outcome.WRITTEN if written else self._standing(removal.person_id, removal.version.text, keys.REMOVED)
+
+    def reconcile_segments(self, person_id: str, names: tuple[str, ...], *, since: str) -> None:
+        """Make the segment items those of `names`; who is in a segment already keeps the date of joining."""
+        found = SingleViewReader(client=self.client, table=self.table).segments(person_id)
+        stored = {str(item["segment"]) for item in found}
+        for name in sorted(set(names) - stored):
+            item = {**keys.person_key(person_id, keys.segment_sort(name)), "segment": name, "since": since}
+            self.client.put_item(TableName=self.table, Item=item)
+        for name in sorted(stored - set(names)):
+            self.client.delete_item(TableName=self.table, Key=keys.person_key(person_id, keys.segment_sort(name)))
+
+    def put_event(self, entry: TimelineEntry, *, keep_days: int) -> None:
+        """Store a timeline entry; storing it again changes nothing."""
+        known = {
+            "amount": entry.amount,
+            "currency": entry.currency,
+            "session_id": entry.session_id,
+        }
+        item = {
+            **keys.person_key(entry.person_id, keys.event_sort(entry)),
+            "event_id": entry.event_id,
+            "event_type": entry.event_type,
+            "occurred_at": moment_text(entry.occurred_at),
+            "source": entry.source,
+            keys.EXPIRES_AT: int(entry.expires_at(keep_days).timestamp()),
+            **{name: value for name, value in known.items() if value is not None},
+        }
+        self.client.put_item(TableName=self.table, Item=item)
+
+    def remove_event(self, entry: TimelineEntry) -> None:
+        """Take an entry off a timeline: it turned out to be another person's."""
+        self.client.delete_item(TableName=self.table, Key=keys.person_key(entry.person_id, keys.event_sort(entry)))
+
+    def retract_grant(self, person_id: str, consent: Consent) -> None:
+        """Take back a yes that turned out to be another person's, unless there is a younger answer.
+
+        A withdrawal is never taken back: whom it was wrongly put down to can say yes again.
+        """
+        request = {
+            "TableName": self.table,
+            "Key": keys.person_key(person_id, keys.consent_sort(consent)),
+            "ConditionExpression": "granted = :yes AND decided_at <= :at",
+            "ExpressionAttributeValues": {":yes": True, ":at": moment_text(consent.decided_at)},
+        }
+        try:
+            self.client.delete_item(**request)
+        except ClientError as error:
+            if _code(error) != CONDITION_FAILED:
+                raise
+
+    def put_consent(self, person_id: str, consent: Consent) -> bool:
+        """Store an answer unless a younger one is there (at the same moment a withdrawal wins); tell if stored."""
+        item = {
+            **keys.person_key(person_id, keys.consent_sort(consent)),
+            "purpose": str(consent.purpose),
+            "channel": str(consent.channel),
+            "granted": consent.granted,
+            "decided_at": moment_text(consent.decided_at),
+        }
+        condition = "attribute_not_exists(decided_at) OR decided_at < :at"
+        values: dict[str, object] = {":at": item["decided_at"]}
+        if not consent.granted:
+            condition += " OR (decided_at = :at AND granted = :yes)"
+            values[":yes"] = True
+        return self._put_if(item, condition, values)
+
+    def put_decision(self, decision: Decision, *, keep_days: int) -> bool:
+        """Store a decision unless this occasion was decided before. Tell if it was stored."""
+        item = {
+            **keys.person_key(decision.person_id, keys.decision_sort(decision.occasion_at, decision.decision_id)),
+            **decision_facts(decision),
+            keys.EXPIRES_AT: int((decision.decided_at + timedelta(days=keep_days)).timestamp()),
+        }
+        return self._put_if(item, "attribute_not_exists(SK)", {})
+
+    def put_message(self, person_id: str, message: Mapping[str, str], *, sent_at: datetime, keep_days: int) -> None:
+        """Store that a message was sent; storing it again changes nothing."""
+        item = {
+            **keys.person_key(person_id, keys.message_sort(sent_at, message["message_id"])),
+            **message,
+            "sent_at": moment_text(sent_at),
+            keys.EXPIRES_AT: int((sent_at + timedelta(days=keep_days)).timestamp()),
+        }
+        self.client.put_item(TableName=self.table, Item=item)
+
+    def _put_first_profile(self, profile: Profile, item: Mapping[str, object]) -> Outcome:
+        # Nobody is there under this id, or someone newer, or the same record again. A removal may forbid it.
+        written = self._transact(
+            {"Put": {"Item": item, "ConditionExpression": "attribute_not_exists(SK)"}},
+            {
+                "ConditionCheck": {
+                    "Key": keys.person_key(profile.person_id, keys.REMOVED),
+                    "ConditionExpression": "attribute_not_exists(version_order) OR version_order < :new",
+                    "ExpressionAttributeValues": {":new": profile.version.text},
+                }
+            },
+        )
+        return Outcome.WRITTEN if written else self._standing(profile.person_id, profile.version.text, keys.PROFILE)
+
+    def _standing(self, person_id: str, version: str, sort: str) -> Outcome:
+        """Tell whether the very same version is stored (a second delivery) or a newer one."""
+        key = keys.person_key(person_id, sort)
+        item = self.client.get_item(TableName=self.table, Key=key, ConsistentRead=True).get("Item", {})
+        return Outcome.REPEATED if item.get("version_order") == version else Outcome.STALE
+
+    def _put_if(self, item: Mapping[str, object], condition: str, values: Mapping[str, object]) -> bool:
+        request: dict[str, Any] = {"TableName": self.table, "Item": item, "ConditionExpression": condition}
+        if values:
+            request["ExpressionAttributeValues"] = values
+        try:
+            self.client.put_item(**request)
+        except ClientError as error:
+            if _code(error) != CONDITION_FAILED:
+                raise
+            return False
+        return True
+
+    def _transact(self, *actions: Mapping[str, Mapping[str, object]]) -> bool:
+        """Do all actions or none; return False when a condition forbids it. Any other refusal raises."""
+        items = [{kind: {"TableName": self.table, **action} for kind, action in entry.items()} for entry in actions]
+        try:
+            self.client.transact_write_items(TransactItems=items)
+        except ClientError as error:
+            if _code(error) != TRANSACTION_CANCELED or not _forbidden_by_condition(error):
+                raise
+            return False
+        return True
+
+
+def _code(error: ClientError) -> str:
+    return str(error.response["Error"]["Code"])
+
+
+def _forbidden_by_condition(error: ClientError) -> bool:
+    response: Mapping[str, Any] = error.response
+    return any(reason.get("Code") == "ConditionalCheckFailed" for reason in response.get("CancellationReasons", []))

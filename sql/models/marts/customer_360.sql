@@ -1,0 +1,41 @@
+-- One row per person: who they are (masked), what they did, which groups they are in.
+with segments as (
+  select
+    person_id,
+    array_sort(array_agg(segment)) as segments
+  from {{ ref('segment_membership') }}
+  group by person_id
+)
+
+select
+  c.person_id,
+  {{ masked_email('p.email') }} as email_masked,
+  {{ masked_phone('p.phone') }} as phone_masked,
+  p.state,
+  p.language,
+  p.time_zone,
+  cast(coalesce(p.record_count, 0) as bigint) as record_count,
+  coalesce(a.orders, 0) as orders,
+  coalesce(a.returns, 0) as returns,
+  cast(coalesce(a.spend, 0) as decimal(14, 2)) as spend,
+  a.currency,
+  cast(a.ordered_amount / nullif(a.orders, 0) as decimal(14, 2)) as average_basket,
+  a.first_order_at,
+  a.last_order_at,
+  coalesce(a.visits, 0) as visits,
+  coalesce(a.cases_opened, 0) as cases_opened,
+  coalesce(a.cases_closed, 0) as cases_closed,
+  cast(a.csat_average as decimal(4, 2)) as csat_average,
+  cast(p.loyalty_points as bigint) as loyalty_points,
+  p.loyalty_tier,
+  coalesce(s.segments, cast(array[] as array(varchar))) as segments,
+  r.recency_score,
+  r.frequency_score,
+  r.monetary_score,
+  r.cell as rfm_cell,
+  a.last_event_at
+from {{ ref('stg_persons') }} as c
+left join {{ ref('stg_profiles') }} as p on c.person_id = p.person_id
+left join {{ ref('stg_person_activity') }} as a on c.person_id = a.person_id
+left join segments as s on c.person_id = s.person_id
+left join {{ ref('rfm') }} as r on c.person_id = r.person_id

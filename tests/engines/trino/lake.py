@@ -1,0 +1,192 @@
+# ruff: noqa: S608  # the statements are literals of these tests
+"""A small lake in one template, and the literal rows in it."""
+
+import json
+from typing import Any
+
+from c360_core import contracts
+from c360_core.names import Zone, database_name
+from c360_core.projections import iceberg_partition_spec, iceberg_schema, lakeformation_tags
+from twin.settings import ACCOUNT
+
+ENVIRONMENT = "dev"
+RAW, CURATED, PRODUCTS = (database_name(ENVIRONMENT, zone) for zone in (Zone.RAW, Zone.CURATED, Zone.PRODUCTS))
+LAKE, RESULTS = "test-lake", "test-results"
+WORKGROUP = "c360-test"
+PERSONA = "Analyst"
+TABLES = ("interactions", "identity_map", "identifier_map", "profiles")
+
+
+def template() -> str:
+    """The template of the lake: databases, Iceberg tables, a workgroup, and an analyst's permissions by tag."""
+    resources: dict[str, Any] = {}
+    for database, zone in ((RAW, "raw"), (CURATED, "curated"), (PRODUCTS, "products")):
+        resources[f"Database{zone}"] = {
+            "Type": "AWS::Glue::Database",
+            "Properties": {"CatalogId": ACCOUNT, "DatabaseInput": {"Name": database}},
+        }
+    for name in TABLES:
+        resources |= _table(contracts.load().product(name).table)
+    resources |= _permissions()
+    resources["Workgroup"] = {
+        "Type": "AWS::Athena::WorkGroup",
+        "Properties": {
+            "Name": WORKGROUP,
+            "WorkGroupConfiguration": {
+                "EnforceWorkGroupConfiguration": True,
+                "ResultConfiguration": {"OutputLocation": f"s3://{RESULTS}/athena/"},
+            },
+        },
+    }
+    return json.dumps({"Resources": resources})
+
+
+def _table(table: contracts.Table) -> dict[str, Any]:
+    schema = iceberg_schema(table)
+    for position, field in enumerate(schema["Fields"]):
+        if field["Type"] == "list<string>":
+            element = {"element-id": len(schema["Fields"]) + position + 1, "element-required": False}
+            field["Type"] = json.dumps({"type": "list", "element": "string", **element})
+    stated = {"Location": f"s3://{LAKE}/{table.zone}/{table.name}", "Schema": schema}
+    if spec := iceberg_partition_spec(table):
+        stated["PartitionSpec"] = spec
+    iceberg = {"MetadataOperation": "CREATE", "Version": "2", "IcebergTableInput": stated}
+    database = database_name(ENVIRONMENT, table.zone)
+    resource = {
+        "Type": "AWS::Glue::Table",
+        "DependsOn": f"Database{table.zone}",
+        "Properties": {
+            "CatalogId": ACCOUNT,
+            "DatabaseName": database,
+            "Name": table.name,
+            "OpenTableFormatInput": {"IcebergInput": iceberg},
+        },
+    }
+    resources = {f"Table{table.name.replace('_', '')}": resource}
+    by_class: dict[str, list[str]] = {}
+    for column, value in lakeformation_tags(table).items():
+        by_class.setdefault(str(value), []).append(column)
+    for pii, columns in by_class.items():
+        place = {"DatabaseName": database, "Name": table.name, "ColumnNames": columns, "CatalogId": ACCOUNT}
+        name = f"Tags{table.name.replace('_', '')}{pii}"
+        resources[name] = _association({"TableWithColumns": place}, pii)
+    return resources
+
+
+def _association(resource: dict[str, Any], value: str) -> dict[str, Any]:
+    tags = [{"CatalogId": ACCOUNT, "TagKey": "pii", "TagValues": [value]}]
+    return {"Type": "AWS::LakeFormation::TagAssociation", "Properties": {"Resource": resource, "LFTags": tags}}
+
+
+def _permissions() -> dict[str, Any]:
+    expression = [{"TagKey": "pii", "TagValues": ["none", "pseudonymous"]}]
+    policy = {"CatalogId": ACCOUNT, "ResourceType": "TABLE", "Expression": expression}
+    return {
+        "PiiTag": {
+            "Type": "AWS::LakeFormation::Tag",
+            "Properties": {"TagKey": "pii", "TagValues": ["none", "pseudonymous", "direct", "sensitive"]},
+        },
+        "TagsOfProducts": _association({"Database": {"CatalogId": ACCOUNT, "Name": PRODUCTS}}, "pseudonymous"),
+        "TagsOfCurated": _association({"Database": {"CatalogId": ACCOUNT, "Name": CURATED}}, "direct"),
+        "AnalystMayRead": {
+            "Type": "AWS::LakeFormation::PrincipalPermissions",
+            "Properties": {
+                "Principal": {"DataLakePrincipalIdentifier": f"arn:aws:iam::{ACCOUNT}:role/{PERSONA}"},
+                "Permissions": ["SELECT", "DESCRIBE"],
+                "PermissionsWithGrantOption": [],
+                "Resource": {"LFTagPolicy": policy},
+            },
+        },
+    }
+
+
+LOYALTY, EMAIL, CRM, COOKIE = "loyalty_id:aa01", "email:bb02", "crm_id:cc03", "cookie_id:" + "d" * 32
+DECISION = {
+    "decision_id": "d-1",
+    "trigger": "first_order",
+    "action": "send",
+    "channel": "email",
+    "template": "welcome",
+    "reasons": ["FIRST_ORDER", "CONSENT_GRANTED"],
+}
+
+# event_id, event_type, occurred_at, customer_key, session_start, amount, payload
+_EVENTS: list[tuple[str, str, str, str, bool, str | None, dict[str, Any]]] = [
+    ("e-01", "order_placed", "2026-01-05 10:00:00", LOYALTY, True, "100.10", {}),
+    ("e-01", "order_placed", "2026-01-05 10:00:00", LOYALTY, True, "100.10", {}),  # a history loaded again
+    ("e-02", "order_placed", "2026-02-01 10:00:00", EMAIL, True, "50.05", {}),
+    ("e-03", "order_returned", "2026-02-03 10:00:00", LOYALTY, False, "-20.02", {}),
+    ("e-04", "order_placed", "2026-02-11 23:59:59", CRM, True, "10.00", {}),
+    ("e-05", "page_viewed", "2026-02-12 08:00:00", COOKIE, True, None, {"url": "/"}),
+    ("e-06", "order_placed", "2026-02-12 09:00:00", COOKIE, False, "99.99", {}),
+    ("e-07", "case_opened", "2026-02-13 09:00:00", CRM, False, None, {"case_id": "K1"}),
+    ("e-08", "case_closed", "2026-02-13 19:00:00", CRM, False, None, {"case_id": "K1", "csat": 4}),
+    ("e-09", "case_closed", "2026-02-14 19:00:00", CRM, False, None, {"case_id": "K2", "csat": 5}),
+    ("e-10", "decision_made", "2026-02-14 20:00:00", LOYALTY, False, None, DECISION),
+]
+
+# person_id, identity_version, event_count, email, phone, spend, segments
+_PROFILES: list[tuple[str, int, int, str | None, str | None, str, list[str]]] = [
+    ("p_1", 1, 2, "old@example.org", None, "150.15", ["new"]),
+    ("p_1", 2, 1, "old@example.org", None, "100.10", ["frequent"]),
+    ("p_1", 2, 3, "maria@example.org", "+12025550123", "130.13", ["frequent", "vip"]),
+    ("p_2", 2, 1, "bob@example.com", None, "10.00", []),
+    ("p_9", 1, 1, "gone@example.com", None, "7.00", ["vip"]),  # merged into p_1 since
+    ("a_" + "d" * 26, 0, 2, None, None, "99.99", []),
+]
+
+_NOW = "timestamp '2026-02-20 00:00:00 UTC'"
+
+
+def inserts() -> list[str]:
+    """The rows, as statements."""
+    return [_interactions(), _identity_map(), _identifier_map(), _profiles()]
+
+
+def _interactions() -> str:
+    rows = (
+        f"('{e}', '{kind}', 'pos_transactions', 1, timestamp '{at} UTC', {_NOW}, '{key}', array['{key}'], {first}, "
+        f"{f'decimal {quote(amount)}' if amount else 'null'}, {quote('USD') if amount else 'null'}, "
+        f"{quote(json.dumps(payload))}, '{{}}')"
+        for e, kind, at, key, first, amount, payload in _EVENTS
+    )
+    columns = (
+        "event_id, event_type, source, schema_version, occurred_at, received_at, customer_key, identifier_keys, "
+        "session_start, amount, currency, payload, identifiers"
+    )
+    return f"INSERT INTO {RAW}.interactions ({columns}) VALUES {', '.join(rows)}"
+
+
+def _identity_map() -> str:
+    rows = (
+        f"('{record}', '{person}', {_NOW}, {until}, 'run-2', 2)"
+        for record, person, until in (
+            ("loyalty_members:L1", "p_1", "null"),
+            ("crm_contacts:C9", "p_9", _NOW),
+            ("crm_contacts:C9", "p_1", "null"),
+            ("crm_contacts:C2", "p_2", "null"),
+            ("support_cases:S3", "p_3", "null"),
+        )
+    )
+    columns = "record_id, person_id, valid_from, valid_to, run_id, version"
+    return f"INSERT INTO {CURATED}.identity_map ({columns}) VALUES {', '.join(rows)}"
+
+
+def _identifier_map() -> str:
+    rows = (f"('{key}', '{person}', 2)" for key, person in ((LOYALTY, "p_1"), (EMAIL, "p_1"), (CRM, "p_2")))
+    return f"INSERT INTO {CURATED}.identifier_map (identifier_key, person_id, version) VALUES {', '.join(rows)}"
+
+
+def _profiles() -> str:
+    rows = (
+        f"('{person}', {version}, {count}, timestamp '2026-02-{10 + version:02} 00:0{count}:00 UTC', {quote(email)}, "
+        f"{quote(phone)}, decimal '{spend}', cast(array[{', '.join(map(quote, segments))}] as array(varchar)), 1)"
+        for person, version, count, email, phone, spend, segments in _PROFILES
+    )
+    columns = "person_id, identity_version, event_count, computed_at, email, phone, spend, segments, record_count"
+    return f"INSERT INTO {CURATED}.profiles ({columns}) VALUES {', '.join(rows)}"
+
+
+def quote(text: str | None) -> str:
+    """A text or NULL in SQL."""
+    return "null" if text is None else "'" + text.replace("'", "''") + "'"

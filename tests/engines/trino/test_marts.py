@@ -1,0 +1,161 @@
+"""The dbt project on the twin's Athena: built for real, read back to the cent."""
+
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+import awswrangler as wr
+import pytest
+
+from tests.engines.trino import lake
+from tests.engines.trino.stack import QueryFailedError, Stack
+from twin.settings import ROOT
+
+pytestmark = pytest.mark.usefixtures("built")
+
+
+def read(stack: Stack, sql: str, **options: Any) -> list[dict[str, Any]]:
+    frame = wr.athena.read_sql_query(
+        sql,
+        database=lake.PRODUCTS,
+        workgroup=lake.WORKGROUP,
+        boto3_session=stack.session(),
+        athena_query_wait_polling_delay=0.1,
+        **options,
+    )
+    return list(frame.to_dict("records"))
+
+
+def test_every_node_of_the_project_succeeds(built: dict[str, str]) -> None:
+    assert set(built.values()) <= {"success", "pass"}
+    assert sum(name.startswith("model.") for name in built) == 10
+    assert sum(name.startswith("unit_test.") for name in built) == 1
+
+
+def test_spend_is_exact_and_counts_a_repeated_history_once(stack: Stack) -> None:
+    rows = read(stack, "SELECT person_id, spend, average_basket FROM customer_360 ORDER BY 1", ctas_approach=False)
+
+    assert [(row["person_id"], row["spend"]) for row in rows] == [
+        ("p_1", Decimal("130.13")),
+        ("p_2", Decimal("10.00")),
+        ("p_3", Decimal("0.00")),
+    ]
+    assert rows[0]["average_basket"] == Decimal("75.08")
+
+
+def test_unknown_customers_keep_their_own_id_and_stay_out_of_the_marts(stack: Stack) -> None:
+    unknown = "a_" + "d" * 26
+    found = stack.query(
+        "SELECT person_id, is_known FROM stg_interactions WHERE event_id = 'e-06'", database=lake.CURATED
+    )
+    assert found == [[unknown, "false"]]
+    assert stack.query("SELECT count(*) FROM customer_360 WHERE person_id LIKE 'a%' OR person_id = 'p_9'") == [["0"]]
+
+
+def test_contact_data_of_the_newest_profile_is_masked(stack: Stack) -> None:
+    found = stack.query("SELECT email_masked, phone_masked FROM customer_360 WHERE person_id = 'p_1'")
+    assert found == [["m***@***.org", "***0123"]]
+
+
+def test_segments_are_those_of_the_newest_profile_since_they_hold_without_a_break(stack: Stack) -> None:
+    rows = stack.query("SELECT person_id, segment, since FROM segment_membership ORDER BY segment")
+    assert rows == [
+        ["p_1", "frequent", "2026-02-12 00:01:00.000000"],
+        ["p_1", "vip", "2026-02-12 00:03:00.000000"],
+    ]
+
+
+def test_spend_by_segment_and_month(stack: Stack) -> None:
+    rows = read(stack, "SELECT * FROM spend_by_segment_month ORDER BY month, segment", ctas_approach=False)
+    assert [(r["month"], r["segment"], r["spend"], r["orders"]) for r in rows] == [
+        (date(2026, 1, 1), "frequent", Decimal("100.10"), 1),
+        (date(2026, 1, 1), "vip", Decimal("100.10"), 1),
+        (date(2026, 2, 1), "frequent", Decimal("30.03"), 1),
+        (date(2026, 2, 1), "none", Decimal("10.00"), 1),
+        (date(2026, 2, 1), "vip", Decimal("30.03"), 1),
+    ]
+
+
+def test_decisions_keep_their_reasons(stack: Stack) -> None:
+    rows = stack.query("SELECT decision_id, person_id, action, channel, reasons FROM decisions")
+    assert rows == [["d-1", "p_1", "send", "email", "[FIRST_ORDER, CONSENT_GRANTED]"]]
+
+
+def test_awswrangler_reads_by_ctas(stack: Stack) -> None:
+    rows = read(
+        stack,
+        "SELECT person_id, spend, orders, cast(last_order_at AS timestamp(3)) AS last_order_at, segments "
+        "FROM customer_360 WHERE orders > 0",
+        ctas_approach=True,
+    )
+    by_person = {row["person_id"]: row for row in rows}
+    assert {person: (row["spend"], row["orders"]) for person, row in by_person.items()} == {
+        "p_1": (Decimal("130.13"), 2),
+        "p_2": (Decimal("10.00"), 1),
+    }
+    assert by_person["p_1"]["last_order_at"] == datetime(2026, 2, 1, 10, 0)  # noqa: DTZ001  # Athena's times have no zone
+    assert list(by_person["p_1"]["segments"]) == ["frequent", "vip"]
+    tables = stack.client("glue").get_tables(DatabaseName=lake.PRODUCTS)["TableList"]
+    assert not [table["Name"] for table in tables if table["Name"].startswith("temp_table")]
+
+
+def test_awswrangler_reads_by_unload(stack: Stack) -> None:
+    target = f"s3://{lake.RESULTS}/unloaded/"
+    rows = read(
+        stack,
+        "SELECT person_id, spend, csat_average FROM customer_360 WHERE person_id = 'p_2'",
+        ctas_approach=False,
+        unload_approach=True,
+        s3_output=target,
+    )
+    assert rows == [{"person_id": "p_2", "spend": Decimal("10.00"), "csat_average": Decimal("4.50")}]
+
+
+def test_parameters_reach_the_engine_as_values(stack: Stack) -> None:
+    rows = read(
+        stack,
+        "SELECT orders FROM customer_360 WHERE person_id = ? AND spend > ?",
+        ctas_approach=False,
+        params=["'p_1'", "100"],
+        paramstyle="qmark",
+    )
+    assert rows == [{"orders": 2}]
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "sql" / "named_queries").glob("*.sql")), ids=lambda path: path.stem)
+def test_named_queries_run(stack: Stack, path: Any) -> None:
+    sql = path.read_text(encoding="utf-8")
+    options: dict[str, Any] = {"ExecutionParameters": ["'p_1'"]} if "?" in sql else {}
+    assert stack.query(sql, **options)
+
+
+def test_prepared_statements_run_with_arguments(stack: Stack) -> None:
+    stack.query("PREPARE spend_of FROM SELECT spend FROM customer_360 WHERE person_id = ?")
+    assert stack.query("EXECUTE spend_of USING 'p_2'") == [["10.00"]]
+    stack.query("DEALLOCATE PREPARE spend_of")
+    with pytest.raises(QueryFailedError, match="PreparedStatement spend_of was not found"):
+        stack.query("EXECUTE spend_of USING 'p_2'")
+
+
+def test_views_and_marts_show_their_columns_in_the_catalog(stack: Stack) -> None:
+    glue = stack.client("glue")
+    view = glue.get_table(DatabaseName=lake.CURATED, Name="stg_interactions")["Table"]
+    types = {column["Name"]: column["Type"] for column in view["StorageDescriptor"]["Columns"]}
+    assert types["amount"] == "decimal(14,2)"
+    assert types["occurred_at"] == "timestamp"
+    mart = glue.get_table(DatabaseName=lake.PRODUCTS, Name="customer_360")["Table"]
+    assert mart["Parameters"]["table_type"].upper() == "ICEBERG"
+    assert mart["Description"].startswith("One row per person of now.")
+
+
+@pytest.mark.parametrize(
+    ("sql", "reason"),
+    [
+        ("CREATE TABLE t WITH (table_type='ICEBERG', is_external=false) AS SELECT now() AS at", "cast it to timestamp"),
+        ("CREATE VIEW v AS SELECT now() AS at", "cast it to timestamp"),
+        ("SELECT nothing FROM customer_360", "COLUMN_NOT_FOUND"),
+    ],
+)
+def test_what_athena_refuses_fails_with_its_reason(stack: Stack, sql: str, reason: str) -> None:
+    with pytest.raises(QueryFailedError, match=reason):
+        stack.query(sql)

@@ -1,0 +1,1 @@
+"""In-memory ports: what a function talks to, without AWS."""

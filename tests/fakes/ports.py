@@ -1,0 +1,127 @@
+"""In-memory ports of the functions, each as small as the protocol that it stands for."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from c360_core.consent import Consent
+from c360_core.decision import Decision, decision_facts
+from c360_core.profile import Profile
+from c360_core.timeline import moment_text
+from lambdas.message_sender.logic import Delivery, Message
+from lambdas.shared.event_stream import StreamRecord
+from lambdas.shared.single_view_reader import Page
+
+
+@dataclass
+class MemoryStream:
+    """Keeps what is published; refuses the records whose indexes are in `refuse`, on every call."""
+
+    records: list[StreamRecord] = field(default_factory=list)
+    refuse: set[int] = field(default_factory=set)
+
+    def publish(self, records: Sequence[StreamRecord]) -> tuple[int, ...]:
+        """Keep the records that are not refused."""
+        self.records.extend(record for index, record in enumerate(records) if index not in self.refuse)
+        return tuple(sorted(self.refuse & set(range(len(records)))))
+
+    def events(self) -> list[dict[str, Any]]:
+        """Return what was published, parsed."""
+        return [json.loads(record.data) for record in self.records]
+
+
+@dataclass
+class MemorySecrets:
+    """Secrets by ARN."""
+
+    values: dict[str, str]
+
+    def text(self, arn: str) -> str:
+        """Return a secret."""
+        return self.values[arn]
+
+
+@dataclass
+class MemoryOnce:
+    """Remembers results by key, as the idempotency table does."""
+
+    results: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def __call__(self, key: str, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """Do the work the first time; repeat its result later."""
+        if key in self.results:
+            return {**self.results[key], "repeated": True}
+        self.results[key] = work()
+        return {**self.results[key], "repeated": False}
+
+
+@dataclass
+class MemoryPeople:
+    """People with their answers, decisions and messages; reads and writes at once."""
+
+    profiles: dict[str, Profile] = field(default_factory=dict)
+    aliases: dict[str, str] = field(default_factory=dict)
+    answers: dict[str, list[Consent]] = field(default_factory=dict)
+    decided: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    sent: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+
+    def current_id(self, person_id: str) -> str | None:
+        """Return the surviving id, or None."""
+        current = self.aliases.get(person_id, person_id)
+        return current if current in self.profiles else None
+
+    def profile(self, person_id: str) -> Profile | None:
+        """Return a profile, or None."""
+        return self.profiles.get(person_id)
+
+    def consents(self, person_id: str) -> Sequence[Consent]:
+        """Return all answers."""
+        return self.answers.get(person_id, [])
+
+    def decisions(self, person_id: str, *, limit: int, cursor: str | None = None) -> Page:
+        """Return the latest decisions."""
+        return Page(items=self.decided.get(person_id, [])[-limit:][::-1])
+
+    def messages(self, person_id: str, *, limit: int) -> Sequence[dict[str, Any]]:
+        """Return the latest messages."""
+        return self.sent.get(person_id, [])[-limit:][::-1]
+
+    def put_decision(self, decision: Decision, *, keep_days: int) -> bool:
+        """Store a decision once."""
+        known = self.decided.setdefault(decision.person_id, [])
+        if any(item["decision_id"] == decision.decision_id for item in known):
+            return False
+        known.append(decision_facts(decision))
+        return True
+
+    def put_message(self, person_id: str, message: Mapping[str, str], *, sent_at: datetime, keep_days: int) -> None:
+        """Store a message."""
+        self.sent.setdefault(person_id, []).append({**message, "sent_at": moment_text(sent_at)})
+
+
+@dataclass
+class MemoryMail:
+    """A mail service that answers as told and remembers what it was handed."""
+
+    answer: Delivery | Exception = Delivery.ACCEPTED
+    handed_over: list[tuple[Message, Profile]] = field(default_factory=list)
+
+    def send(self, message: Message, profile: Profile) -> Delivery:
+        """Take a message."""
+        self.handed_over.append((message, profile))
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+
+@dataclass
+class MemoryHerald:
+    """Remembers what was announced."""
+
+    announced: list[dict[str, Any]] = field(default_factory=list)
+
+    def announce(self, decision: Mapping[str, Any], profile: Profile) -> None:
+        """Remember a decision."""
+        self.announced.append(dict(decision))

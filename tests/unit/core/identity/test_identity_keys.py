@@ -1,0 +1,70 @@
+import hashlib
+import hmac
+
+import pytest
+
+from c360_core.identity.keys import (
+    identifier_key,
+    identifier_keys,
+    mask_email,
+    mask_phone,
+    secret_bytes,
+    strongest,
+)
+from c360_core.names import IdentifierType
+
+SECRET = b"0123456789abcdef"
+
+
+def test_key_is_the_type_and_half_a_keyed_hash_of_type_and_value():
+    expected = hmac.new(SECRET, b"email:ann@example.com", hashlib.sha256).hexdigest()[:32]
+    assert identifier_key(SECRET, IdentifierType.EMAIL, "ann@example.com") == f"email:{expected}"
+
+
+def test_keys_differ_by_secret_type_and_value():
+    keys = {
+        identifier_key(SECRET, IdentifierType.DEVICE_ID, "a"),
+        identifier_key(SECRET, IdentifierType.COOKIE_ID, "a").replace("cookie_id", "device_id"),
+        identifier_key(SECRET, IdentifierType.DEVICE_ID, "b"),
+        identifier_key(SECRET + b"!", IdentifierType.DEVICE_ID, "a"),
+    }
+    assert len(keys) == 4
+
+
+def test_strongest_is_by_type_and_skips_what_says_nothing():
+    sent = {
+        "ip": ["192.0.2.1"],
+        "email": ["test@test.com", "Ann@example.com"],
+        "loyalty_id": ["000"],
+        "hat_size": ["9"],
+    }
+    assert strongest(sent) == (IdentifierType.EMAIL, "ann@example.com")
+    assert strongest({"phone": ["0000000000"]}) is None
+
+
+def test_all_keys_come_strongest_first_and_once():
+    sent = {"cookie_id": ["c"], "email": ["Ann@example.com", "ann@EXAMPLE.com"], "crm_id": ["c1"]}
+    kinds = [key.partition(":")[0] for key in identifier_keys(SECRET, sent)]
+    assert kinds == ["crm_id", "email", "cookie_id"]
+
+
+def test_order_of_strength_is_the_documented_one():
+    assert [kind.value for kind in IdentifierType] == [
+        "loyalty_id", "crm_id", "case_system_id", "email", "phone", "device_id", "cookie_id", "push_token", "ip",
+    ]  # fmt: skip
+
+
+def test_secret_is_text_or_json():
+    assert secret_bytes('{"key": "0123456789abcdef"}') == secret_bytes(" 0123456789abcdef\n") == SECRET
+
+
+@pytest.mark.parametrize("held", ["", "short", "{}", '{"key": ""}'])
+def test_a_weak_secret_is_refused(held):
+    with pytest.raises(ValueError, match="at least 16 bytes"):
+        secret_bytes(held)
+
+
+def test_masks_keep_just_enough_to_recognise():
+    assert mask_email("john.doe@example.com") == "j***@example.com"
+    assert mask_phone("+15135550143") == "***43"
+    assert [mask_email(None), mask_email("broken"), mask_phone(None), mask_phone("1")] == [None, "***", None, "***"]

@@ -1,0 +1,240 @@
+from datetime import UTC, date, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from c360_core.identity import normalise as n
+from c360_core.identity import vocabulary
+from c360_core.identity.records import match_form, match_record_id, match_row, prepare_record, record_from_row
+from c360_core.identity.workflow import MATCH_FIELDS
+from c360_core.names import IdentifierType
+
+LOADED_AT = datetime(2026, 3, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("raw", "value"),
+    [
+        (" Ann.Lee@Example.COM ", "ann.lee@example.com"),
+        ("Ann Lee <ann.lee@example.com>", "ann.lee@example.com"),
+        ("ann.lee (at) example.com", "ann.lee@example.com"),
+        ("ann.lee+shop@example.com", "ann.lee@example.com"),
+        ("A.n.n.Lee@googlemail.com", "annlee@gmail.com"),
+    ],
+)
+def test_email_has_one_form_per_mailbox(raw, value):
+    assert n.normalise_email(raw) == n.Normalised(value)
+
+
+@pytest.mark.parametrize(
+    ("raw", "reason"),
+    [
+        ("test@test.com", "placeholder"),
+        ("noemail@example.com", "placeholder"),
+        ("xxx@example.com", "placeholder"),
+        ("ann@mail.invalid", "placeholder"),
+        ("info@example.com", "role_mailbox"),
+        ("No-Reply@example.com", "role_mailbox"),
+        ("ann.lee", "invalid"),
+        ("ann@lee@", "invalid"),
+        ("+@gmail.com", None),
+        ("...@gmail.com", "invalid"),
+    ],
+)
+def test_email_that_names_nobody_is_dropped_with_its_reason(raw, reason):
+    assert n.normalise_email(raw).dropped == (reason or "placeholder")
+    assert n.normalise_email(raw).value is None
+
+
+@pytest.mark.parametrize("raw", ["(513) 555-0143", "513-555-0143", "+1 513 555 0143", "1 513.555.0143"])
+def test_phone_is_e164_however_it_was_written(raw):
+    assert n.normalise_phone(raw) == n.Normalised("+15135550143")
+
+
+def test_phone_keeps_the_country_it_was_written_with():
+    assert n.normalise_phone("+44 20 7946 0958").value == "+442079460958"
+    assert n.normalise_phone("020 7946 0958", region="GB").value == "+442079460958"
+
+
+@pytest.mark.parametrize(
+    ("raw", "reason"),
+    [
+        ("0000000000", "placeholder"),
+        ("999-999-9999", "placeholder"),
+        ("513-555-5555", "placeholder"),
+        ("1234567890", "placeholder"),
+        ("12", "invalid"),
+        ("call me", "invalid"),
+    ],
+)
+def test_phone_that_reaches_nobody_is_dropped_with_its_reason(raw, reason):
+    assert n.normalise_phone(raw) == n.Normalised(None, reason)
+
+
+@pytest.mark.parametrize(
+    ("raw", "value"),
+    [
+        ("Bob", "robert"),
+        ("ROBERT", "robert"),
+        ("Dr. Bob J.", "robert"),
+        ("Amélie", "amelie"),
+        ("J.", "j"),
+        ("Ольга", "olga"),
+    ],
+)
+def test_first_name_folds_case_accents_titles_and_nicknames(raw, value):
+    assert n.normalise_first_name(raw).value == value
+
+
+@pytest.mark.parametrize(
+    ("raw", "value"),
+    [("O'Brien-Smith", "obriensmith"), ("OBRIEN SMITH Jr.", "obriensmith"), ("Oo", "oo"), ("Großmann", "grossmann")],
+)
+def test_last_name_is_its_letters(raw, value):
+    assert n.normalise_last_name(raw).value == value
+
+
+@pytest.mark.parametrize("raw", ["Test", "UNKNOWN customer", "xxx", "Walk-in"])
+def test_names_that_are_none_are_placeholders(raw):
+    words = raw.split()
+    assert n.normalise_first_name(words[0]).dropped == "placeholder" or n.text_of(words[0]) == ""
+
+
+def test_street_unifies_words_and_keeps_numbers():
+    forms = {
+        n.normalise_street(raw).value
+        for raw in ("12 North Main Street, Apt. #4", "12 N. Main St 4", "12 n main st unit 4")
+    }
+    assert forms == {"12 n main st 4"}
+    assert n.normalise_street("12 N Main St 5").value not in forms
+
+
+def test_postal_code_survives_spreadsheets():
+    assert [n.normalise_postal_code(raw).value for raw in ("02134-1021", "2134", "2134.0", 2134)] == ["02134"] * 4
+    assert n.normalise_postal_code("00000").dropped == "placeholder"
+
+
+def test_state_is_its_code():
+    assert [n.normalise_state(raw).value for raw in ("Ohio", "oh", "New York")] == ["OH", "OH", "NY"]
+
+
+@pytest.mark.parametrize("raw", ["1980-05-17", "19800517", "5/17/1980", date(1980, 5, 17), "1980-05-17T00:00:00"])
+def test_birth_date_is_iso(raw):
+    assert n.normalise_birth_date(raw).value == "1980-05-17"
+
+
+@pytest.mark.parametrize(
+    ("raw", "reason"),
+    [("1900-01-01", "placeholder"), ("1880-02-03", "invalid"), ("2026-03-02", "invalid"), ("soon", "invalid")],
+)
+def test_birth_date_that_cannot_be_is_dropped(raw, reason):
+    assert n.normalise_birth_date(raw, today=date(2026, 3, 1)) == n.Normalised(None, reason)
+
+
+@pytest.mark.parametrize("raw", [None, "", "  ", "N/A", "null", "-"])
+def test_nothing_is_nothing_and_not_a_placeholder(raw):
+    for kind in IdentifierType:
+        assert n.normalise(kind, raw) == n.ABSENT
+
+
+def test_other_identifiers_have_one_form():
+    assert n.normalise(IdentifierType.LOYALTY_ID, " l 123 ").value == "L123"
+    assert n.normalise(IdentifierType.LOYALTY_ID, "000000").dropped == "placeholder"
+    assert n.normalise(IdentifierType.DEVICE_ID, "00000000-0000-0000").dropped == "placeholder"
+    assert n.normalise(IdentifierType.DEVICE_ID, "d-Ab").value == "d-Ab"
+    assert n.normalise(IdentifierType.IP, "2001:DB8::0:1").value == "2001:db8::1"
+    assert n.normalise(IdentifierType.IP, "10.0.0.300").dropped == "invalid"
+
+
+FORMS = [
+    n.normalise_email,
+    n.normalise_phone,
+    n.normalise_first_name,
+    n.normalise_last_name,
+    n.normalise_street,
+    n.normalise_city,
+    n.normalise_state,
+    n.normalise_postal_code,
+    n.normalise_birth_date,
+    *(lambda raw, kind=kind: n.normalise(kind, raw) for kind in IdentifierType),
+]
+TEXTS = st.one_of(
+    st.text(max_size=40),
+    st.from_regex(r"[A-Za-z.+]{1,12}@[a-z]{1,8}\.(com|org)", fullmatch=True),
+    st.from_regex(r"\+?1?[ (]?[2-9][0-9]{2}[) -]?[2-9][0-9]{2}[ -]?[0-9]{4}", fullmatch=True),
+    st.dates().map(str),
+)
+
+
+@given(TEXTS)
+def test_normalising_twice_changes_nothing(raw):
+    for form in FORMS:
+        value = form(raw).value
+        if value is not None:
+            assert form(value).value == value
+
+
+@given(TEXTS)
+def test_a_value_is_kept_or_dropped_with_a_reason_or_absent(raw):
+    for form in FORMS:
+        result = form(raw)
+        assert result.value != ""
+        assert not (result.value and result.dropped)
+
+
+def test_no_vocabulary_entry_leads_to_another():
+    for table in (vocabulary.NICKNAMES, vocabulary.ADDRESS_WORDS):
+        assert not {value for value in table.values() if value} & table.keys()
+    assert not vocabulary.AMBIGUOUS_NICKNAMES.keys() & vocabulary.NICKNAMES.keys()
+
+
+def test_a_record_shows_what_was_given_and_says_what_was_dropped():
+    record = prepare_record(
+        {
+            "name": "O'Brien, Bob",
+            "email": "Bob+x@Example.com",
+            "email_verified": "true",
+            "phone": "0000000000",
+            "birth_date": "1900-01-01",
+            "state": "Ohio",
+            "updated_at": "2026-02-01T10:00:00+02:00",
+            "unknown_column": 1,
+        },
+        source="crm_contacts",
+        key="7",
+        loaded_at=LOADED_AT,
+    )
+    assert (record.record_id, record.first_name, record.last_name) == ("crm_contacts:7", "Bob", "O'Brien")
+    assert (record.email, record.phone, record.birth_date, record.state) == ("bob+x@example.com", None, None, "OH")
+    assert record.placeholder_dropped == ("phone:placeholder", "birth_date:placeholder")
+    assert record.updated_at == datetime(2026, 2, 1, 8, tzinfo=UTC)
+    assert record.email_verified
+    assert (match_form(record).first_name, match_form(record).email) == ("robert", "bob@example.com")
+
+
+def test_a_record_survives_its_table():
+    record = prepare_record({"first_name": "Ann", "birth_date": "1980-05-17"}, source="s", key="1", loaded_at=LOADED_AT)
+    row = {
+        **record.as_row(),
+        "loaded_at": datetime(2026, 3, 1),  # noqa: DTZ001  # as Spark hands it over
+        "birth_date": date(1980, 5, 17),
+        "email_verified": None,
+    }
+    assert record_from_row(row) == record
+
+
+def test_a_record_without_key_or_with_a_wrong_time_names_the_field():
+    with pytest.raises(ValueError, match="source s: field key"):
+        prepare_record({}, source="s", key="", loaded_at=LOADED_AT)
+    with pytest.raises(ValueError, match="field updated_at is 'soon'"):
+        prepare_record({"updated_at": "soon"}, source="s", key="1", loaded_at=LOADED_AT)
+
+
+def test_the_matcher_gets_exactly_its_columns_under_an_id_it_accepts():
+    record = prepare_record({"first_name": "Bob"}, source="crm_contacts", key="7/ü", loaded_at=LOADED_AT)
+    row = match_row(record)
+    assert list(row) == [field.name for field in MATCH_FIELDS]
+    assert row["match_record_id"] == match_record_id("crm_contacts:7/ü")
+    assert len(row["match_record_id"]) == 32
+    assert row["match_record_id"].isalnum()

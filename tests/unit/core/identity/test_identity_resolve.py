@@ -1,0 +1,254 @@
+import json
+from collections import Counter
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from c360_core.identity.clustering import Guard
+from c360_core.identity.keys import identifier_key
+from c360_core.identity.matching import MatchGroup
+from c360_core.identity.records import IdentityRecord
+from c360_core.identity.resolve import Run, resolve
+from c360_core.names import IdentifierType
+
+SECRET = b"0123456789abcdef"
+START = datetime(2026, 3, 1, tzinfo=UTC)
+DAY = 86_400_000
+RECORDS = "abcdef"
+
+
+def run(number):
+    return Run(run_id=f"run-{number}", version=int(START.timestamp() * 1000) + number * DAY)
+
+
+def record(record_id, **values):
+    return IdentityRecord(record_id=record_id, source="crm_contacts", loaded_at=START, **values)
+
+
+def key(kind, value):
+    return identifier_key(SECRET, kind, value)
+
+
+class Tables:
+    """The identity map and the identifier map as a job keeps them."""
+
+    def __init__(self):
+        self.map = {}
+        self.identifiers = ()
+
+    def run(self, records, number, groups=(), *, write_identifiers=True):
+        done = resolve(
+            records, groups, self.map.values(), run(number), secret=SECRET, previous_identifiers=self.identifiers
+        )
+        for row in (*done.closed, *done.opened):
+            self.map[row.record_id, row.valid_from] = row
+        if write_identifiers:
+            self.identifiers = done.identifiers
+        return done
+
+    def current(self):
+        return {row.record_id: row.person_id for row in self.map.values() if row.valid_to is None}
+
+
+def told(done, kind, operation):
+    return [message for message in done.changes if (message["kind"], message["op"]) == (kind, operation)]
+
+
+def test_a_first_run_opens_a_row_per_record_and_tells_of_everyone():
+    tables = Tables()
+    done = tables.run(
+        [record("a", email="Ann@example.com", first_name="Ann"), record("b", email="ann@example.com"), record("c")], 0
+    )
+    persons = tables.current()
+    assert persons["a"] == persons["b"] != persons["c"]
+    assert [(r.record_id, r.valid_from, r.valid_to, r.version, r.rule) for r in done.opened] == [
+        ("a", START, None, run(0).version, "email"),
+        ("b", START, None, run(0).version, "email"),
+        ("c", START, None, run(0).version, "alone"),
+    ]
+    (upsert,) = [m for m in told(done, "person", "upsert") if m["person_id"] == persons["a"]]
+    assert upsert["first_name"] == "Ann"
+    assert (upsert["record_count"], upsert["survivor_id"], upsert["version"]) == (2, None, run(0).version)
+    assert told(done, "identifier", "upsert") == [
+        {
+            "kind": "identifier", "op": "upsert", "key": key(IdentifierType.EMAIL, "ann@example.com"),
+            "person_id": persons["a"], "version": run(0).version,
+        }
+    ]  # fmt: skip
+    assert json.loads(json.dumps(done.changes)) == list(done.changes)
+    assert (done.stats["persons_created"], done.stats["clusters"], done.stats["records"]) == (2, 2, 3)
+
+
+def test_the_next_run_on_the_same_records_changes_nothing():
+    tables, records = Tables(), [record("a", email="ann@example.com"), record("b", phone="+15135550143")]
+    first = tables.run(records, 0)
+    second = tables.run(records, 1)
+    assert (second.opened, second.closed) == ((), ())
+    assert second.identifiers == first.identifiers
+    assert told(second, "identifier", "upsert") == []
+    assert {m["version"] for m in told(second, "person", "upsert")} == {run(1).version}
+
+
+def test_a_merge_closes_the_smaller_persons_rows_and_tells_of_the_survivor():
+    tables = Tables()
+    tables.run(
+        [record("a", email="ann@example.com"), record("b", email="ann@example.com"), record("c", loyalty_id="L1")], 0
+    )
+    before = tables.current()
+    done = tables.run(
+        [
+            record("a", email="ann@example.com"),
+            record("b", email="ann@example.com", loyalty_id="L1"),
+            record("c", loyalty_id="L1"),
+        ],
+        1,
+    )
+    assert tables.current() == dict.fromkeys("abc", before["a"])
+    assert [(row.record_id, row.person_id, row.valid_to) for row in done.closed] == [
+        ("c", before["c"], START + timedelta(days=1))
+    ]
+    (deleted,) = told(done, "person", "delete")
+    assert (deleted["person_id"], deleted["survivor_id"], deleted["version"]) == (
+        before["c"],
+        before["a"],
+        run(1).version,
+    )
+    (moved,) = told(done, "identifier", "upsert")
+    assert (moved["key"], moved["person_id"]) == (key(IdentifierType.LOYALTY_ID, "L1"), before["a"])
+    assert done.aliases == {before["c"]: before["a"]}
+
+
+def test_a_merge_that_is_undone_gives_the_old_ids_back():
+    apart = [record("a", email="ann@example.com"), record("b", email="ann@example.com"), record("c")]
+    group = MatchGroup(match_id="m", rule="name-address", record_ids=("a", "c"))
+    tables = Tables()
+    tables.run(apart, 0)
+    before = tables.current()
+    tables.run(apart, 1, [group])
+    assert len(set(tables.current().values())) == 1
+    undone = tables.run(apart, 2)
+    assert tables.current() == before
+    assert undone.aliases == {}
+    assert undone.stats["persons_restored"] == 1
+    assert told(undone, "person", "delete") == []
+
+
+def test_a_chain_of_merges_leaves_aliases_of_one_hop():
+    tables = Tables()
+    tables.run(
+        [record("a", email="1@example.com"), record("b", email="2@example.com"), record("c", email="3@example.com")], 0
+    )
+    first = tables.current()
+    rows = [
+        record("a", email="1@example.com", phone="+15135550141"),
+        record("b", email="2@example.com", phone="+15135550141"),
+    ]
+    tables.run([*rows, record("c", email="3@example.com")], 1)
+    done = tables.run([*rows, record("c", email="3@example.com", phone="+15135550141")], 2)
+    (survivor,) = set(tables.current().values())
+    assert done.aliases == {person: survivor for person in first.values() if person != survivor}
+
+
+def test_deletions_are_told_again_for_a_week():
+    tables, records = Tables(), [record("a", loyalty_id="L1"), record("b", loyalty_id="L1")]
+    tables.run([record("a", loyalty_id="L1"), record("b")], 0)
+    assert [len(told(tables.run(records, day), "person", "delete")) for day in (1, 2, 8, 9)] == [1, 1, 1, 0]
+
+
+def test_a_record_that_is_gone_closes_its_row_and_takes_its_identifiers_along():
+    tables = Tables()
+    tables.run([record("a", email="ann@example.com"), record("b", crm_id="C1")], 0)
+    gone = tables.current()["b"]
+    done = tables.run([record("a", email="ann@example.com")], 1)
+    assert [row.record_id for row in done.closed] == ["b"]
+    assert [m["survivor_id"] for m in told(done, "person", "delete")] == [None]
+    assert [(m["key"], m["person_id"]) for m in told(done, "identifier", "delete")] == [
+        (key(IdentifierType.CRM_ID, "C1"), gone)
+    ]
+
+
+def test_a_run_tried_again_after_the_map_was_written_says_the_same():
+    records = [record("a", email="ann@example.com"), record("b", loyalty_id="L1"), record("c", loyalty_id="L2")]
+    later = [record("a", email="ann@example.com", loyalty_id="L1"), record("b", loyalty_id="L1")]
+    tables = Tables()
+    tables.run(records, 0)
+    tried = tables.run(later, 1, write_identifiers=False)
+    written = dict(tables.map)
+    again = tables.run(later, 1)
+    assert again == tried
+    assert tables.map == written
+
+
+def test_a_run_older_than_the_map_is_refused():
+    tables = Tables()
+    tables.run([record("a")], 1)
+    with pytest.raises(ValueError, match=r"record a has version .* run run-0 is older"):
+        tables.run([record("a")], 0)
+
+
+def test_two_open_rows_of_a_record_are_refused():
+    done = resolve([record("a")], [], [], run(0), secret=SECRET)
+    twice = [*done.opened, replace(done.opened[0], valid_from=START - timedelta(days=1))]
+    with pytest.raises(ValueError, match="record a has two open rows"):
+        resolve([record("a")], [], twice, run(1), secret=SECRET)
+
+
+def test_the_mailbox_of_a_couple_belongs_to_who_verified_it():
+    records = [
+        record("a", first_name="Ann", email="lees@example.com"),
+        record("b", first_name="Ann", email="lees@example.com"),
+        record("c", first_name="Bob", email="lees@example.com", email_verified=True),
+    ]
+    tables = Tables()
+    done = tables.run(records, 0)
+    assert [row.person_id for row in done.identifiers] == [tables.current()["c"]]
+
+
+def test_a_device_that_several_people_use_belongs_to_nobody():
+    records = [
+        record("a", first_name="Ann", device_id="d"),
+        record("b", first_name="Bob", device_id="d"),
+        record("c", cookie_id="k"),
+    ]
+    tables = Tables()
+    done = tables.run(records, 0)
+    assert [(row.identifier_key, row.person_id) for row in done.identifiers] == [
+        (key(IdentifierType.COOKIE_ID, "k"), tables.current()["c"])
+    ]
+    assert done.stats["identifiers_disputed"] == 1
+
+
+def test_a_value_that_a_crowd_claims_belongs_to_nobody():
+    records = [record(f"r{i}", first_name=name, phone="+15135550143") for i, name in enumerate(("Ann", "Bob", "Carl"))]
+    done = resolve(records, [], [], run(0), secret=SECRET, guard=Guard(max_names_of_a_value=2))
+    assert done.identifiers == ()
+    assert done.stats["dropped_values"] == 1
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(st.lists(st.integers(0, 3), min_size=len(RECORDS), max_size=len(RECORDS)), min_size=1, max_size=5))
+def test_the_stream_adds_up_to_the_tables_over_any_history(history):
+    """Whoever follows the stream knows the same people and identifiers as the tables, at any time."""
+    tables, people, keys, aliases = Tables(), {}, {}, {}
+    for number, numbers in enumerate(history):
+        # 0: the record is not there in this run.
+        records = [record(r, loyalty_id=f"L{n}", crm_id=f"C{r}") for r, n in zip(RECORDS, numbers, strict=True) if n]
+        done = tables.run(records, number)
+        for message in done.changes:
+            if message["kind"] == "identifier":
+                keys[message["key"]] = message["person_id"] if message["op"] == "upsert" else None
+            elif message["op"] == "upsert":
+                people[message["person_id"]] = message["record_count"]
+                aliases.pop(message["person_id"], None)
+            else:
+                people.pop(message["person_id"], None)
+                aliases[message["person_id"]] = message["survivor_id"]
+        current = tables.current()
+        assert current.keys() == {r.record_id for r in records}
+        assert people == Counter(current.values())
+        assert {k: p for k, p in keys.items() if p} == {row.identifier_key: row.person_id for row in tables.identifiers}
+        assert {old: new for old, new in aliases.items() if new} == dict(done.aliases)
+        assert all(survivor in people for survivor in done.aliases.values())

@@ -1,0 +1,137 @@
+"""Profiles: read from the stream, kept in the single view, shown by the API."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from c360_core.contracts import load
+from c360_core.profile import (
+    AGGREGATES,
+    ATTRIBUTES,
+    ENRICHMENT,
+    LINKS,
+    Profile,
+    Removal,
+    Version,
+    profile_document,
+    profile_from_change,
+    profile_from_item,
+    profile_to_item,
+)
+from c360_core.timeline import InvalidChangeError
+from tests.factories.profiles import PERSON, profile, profile_change
+
+URLS = {
+    "crm": "https://crm.example.com/contacts/{id}",
+    "call_centre": "https://cases.example.com/{id}",
+    "loyalty": "https://loyalty.example.com/{id}",
+}
+
+sequence_numbers = st.integers(0, 10**60).map(str)
+
+
+def test_every_column_of_the_contract_has_a_place_in_the_profile() -> None:
+    columns = {field.name for field in load().product("profiles").table.fields}
+    version = {"person_id", "identity_version", "last_event_at", "event_count", "computed_at", "record_count"}
+
+    assert columns == {*ATTRIBUTES, *AGGREGATES, *LINKS, *ENRICHMENT, *version, "segments"}
+
+
+def test_a_flat_change_becomes_parts() -> None:
+    built = profile()
+
+    assert built.attributes["email"] == "ada.lovelace@mail.org"
+    assert built.aggregates["orders"] == 1
+    assert built.links == {"crm_id": "C0000001", "case_customer_id": "S0000001", "loyalty_id": "L0000001"}
+    assert built.enrichment == {"age_band": "35-44"}
+    assert built.segments == ("new_customers",)
+
+
+def test_what_is_unknown_is_absent() -> None:
+    assert "email" not in profile(email=None).attributes
+
+
+@pytest.mark.parametrize("spend", [12.34, "12.34", Decimal("12.3400")])
+def test_money_is_exact_however_the_stream_writes_it(spend: object) -> None:
+    assert profile(spend=spend).aggregates["spend"] == Decimal("12.34")
+
+
+def test_an_item_reads_back_as_the_same_profile() -> None:
+    built = profile(position="4957", csat_average="3.50", segments=["b", "a"])
+
+    assert profile_from_item(profile_to_item(built)) == built
+
+
+def test_numbers_that_the_table_gives_back_as_decimals_are_whole_again() -> None:
+    item: dict[str, Any] = profile_to_item(profile())
+    item["aggregates"] = {**profile().aggregates, "orders": Decimal(1)}
+    item["version"] = {**item["version"], "identity_version": Decimal(7)}
+
+    assert profile_from_item(item) == profile()
+
+
+def test_a_deletion_is_a_removal_with_its_version() -> None:
+    change = {"kind": "profile", "op": "delete", "person_id": PERSON, "identity_version": 8}
+
+    removal = profile_from_change(change, position="12")
+
+    assert removal == Removal(person_id=PERSON, version=Version(identity_version=8, position="12"))
+
+
+@given(st.integers(0, 10**13), st.integers(0, 10**13), sequence_numbers, sequence_numbers)
+def test_the_text_of_a_version_orders_as_its_numbers_do(first: int, second: int, position: str, other: str) -> None:
+    one = Version(identity_version=first, position=position)
+    two = Version(identity_version=second, position=other)
+
+    assert (one.text < two.text) == ((first, int(position)) < (second, int(other)))
+
+
+def test_a_document_shows_money_as_text_and_ids_as_links() -> None:
+    document: dict[str, Any] = profile_document(profile(), link_templates=URLS)
+
+    assert document["aggregates"]["spend"] == "12.34"
+    assert document["links"]["crm_url"] == "https://crm.example.com/contacts/C0000001"
+    assert document["links"]["call_centre_url"] == "https://cases.example.com/S0000001"
+
+
+def test_a_document_has_only_the_asked_parts_beside_what_says_who_and_when() -> None:
+    document = profile_document(profile(), link_templates=URLS, parts=("segments",))
+
+    assert set(document) == {"person_id", "segments", "record_count", "version", "computed_at"}
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("identity_version", "seven"),
+        ("identity_version", -1),
+        ("orders", 1.5),
+        ("orders", True),
+        ("spend", "much"),
+        ("segments", "vip"),
+        ("first_name", ["Ada"]),
+        ("op", "replace"),
+        ("computed_at", 12),
+    ],
+)
+def test_a_change_that_breaks_the_contract_names_the_field_and_not_the_value(field: str, value: Any) -> None:
+    with pytest.raises(InvalidChangeError, match=field) as fault:
+        profile_from_change(profile_change(**{field: value}), position="1")
+
+    assert "Ada" not in str(fault.value)
+
+
+def test_a_change_without_a_person_is_refused() -> None:
+    with pytest.raises(InvalidChangeError, match="person_id"):
+        profile_from_change(profile_change(person_id=""), position="1")
+
+
+@given(st.dictionaries(st.sampled_from(["first_name", "city", "loyalty_tier", "kids_count"]), st.text(min_size=1)))
+def test_any_text_survives_the_way_through_the_single_view(texts: dict[str, str]) -> None:
+    built = profile(**texts)
+
+    assert isinstance(built, Profile)
+    assert profile_from_item(profile_to_item(built)) == built

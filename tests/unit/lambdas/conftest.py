@@ -1,0 +1,127 @@
+"""AWS in memory for the functions: no socket can be opened, and every test has its own tables and streams."""
+
+import importlib
+import io
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import boto3
+import pytest
+import pytest_socket
+from moto import mock_aws
+
+from lambdas.shared import aws
+from lambdas.shared.single_view_reader import SingleViewReader
+from lambdas.shared.single_view_writer import SingleViewWriter
+from tests.fakes.wire import read_stream
+
+CREDENTIALS = {
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "AWS_ACCESS_KEY_ID": "testing",
+    "AWS_SECRET_ACCESS_KEY": "testing",
+}
+TABLE = "single-view"
+LOCKS = "locks"
+EVENTS = "c360-dev-events"
+HANDLERS = ("collector", "profile_writer", "profile_api", "decision", "message_sender")
+
+
+@pytest.fixture(autouse=True)
+def _no_network(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    for name, value in CREDENTIALS.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("_X_AMZN_TRACE_ID", raising=False)
+    pytest_socket.disable_socket(allow_unix_socket=True)
+    yield
+    pytest_socket.enable_socket()
+
+
+@dataclass(frozen=True)
+class Cloud:
+    """The parts of AWS that the functions use, in memory."""
+
+    dynamodb: Any
+    kinesis: Any
+    secrets: Any
+
+    @property
+    def reader(self) -> SingleViewReader:
+        return SingleViewReader(client=self.dynamodb, table=TABLE)
+
+    @property
+    def writer(self) -> SingleViewWriter:
+        return SingleViewWriter(client=self.dynamodb, table=TABLE)
+
+    def items(self) -> list[dict[str, Any]]:
+        """Return all items of the single view."""
+        found: list[dict[str, Any]] = self.dynamodb.scan(TableName=TABLE)["Items"]
+        return found
+
+    def events(self) -> list[dict[str, Any]]:
+        """Return all events on the stream, in order."""
+        return read_stream(self.kinesis, EVENTS)
+
+
+@pytest.fixture(scope="session")
+def session_cloud() -> Iterator[Cloud]:
+    """Start AWS in memory once: making its clients takes longer than any test."""
+    with pytest.MonkeyPatch.context() as patch, mock_aws():
+        for name, value in CREDENTIALS.items():
+            patch.setenv(name, value)
+        _forget_clients()
+        dynamodb = boto3.resource("dynamodb").meta.client
+        create_tables(dynamodb)
+        yield Cloud(dynamodb=dynamodb, kinesis=boto3.client("kinesis"), secrets=boto3.client("secretsmanager"))
+    _forget_clients()
+
+
+@pytest.fixture
+def cloud(session_cloud: Cloud) -> Iterator[Cloud]:
+    """Return AWS in memory, empty."""
+    session_cloud.kinesis.create_stream(StreamName=EVENTS, ShardCount=1)
+    yield session_cloud
+    session_cloud.kinesis.delete_stream(StreamName=EVENTS)
+    for table, names in ((TABLE, ("PK", "SK")), (LOCKS, ("id",))):
+        for item in session_cloud.dynamodb.scan(TableName=table)["Items"]:
+            session_cloud.dynamodb.delete_item(TableName=table, Key={name: item[name] for name in names})
+    for secret in session_cloud.secrets.list_secrets()["SecretList"]:
+        session_cloud.secrets.delete_secret(SecretId=secret["ARN"], ForceDeleteWithoutRecovery=True)
+    _forget_settings()
+
+
+@pytest.fixture
+def log(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
+    """Return what the functions log from now on."""
+    written = io.StringIO()
+    for name in HANDLERS:
+        importlib.import_module(f"lambdas.{name}.handler")
+        for handler in logging.getLogger(name).handlers:
+            monkeypatch.setattr(handler, "stream", written)
+    return written
+
+
+def create_tables(dynamodb: Any) -> None:
+    """Create the two tables as the template describes them."""
+    for name, keys in ((TABLE, (("PK", "HASH"), ("SK", "RANGE"))), (LOCKS, (("id", "HASH"),))):
+        dynamodb.create_table(
+            TableName=name,
+            BillingMode="PAY_PER_REQUEST",
+            AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key, _ in keys],
+            KeySchema=[{"AttributeName": key, "KeyType": kind} for key, kind in keys],
+        )
+
+
+def _forget_clients() -> None:
+    for value in vars(aws).values():
+        if hasattr(value, "cache_clear"):
+            value.cache_clear()
+
+
+def _forget_settings() -> None:
+    """Drop what functions keep between invocations: it belongs to the environment of another test."""
+    for name in HANDLERS:
+        for value in vars(importlib.import_module(f"lambdas.{name}.handler")).values():
+            if hasattr(value, "cache_clear"):
+                value.cache_clear()

@@ -1,0 +1,226 @@
+"""The decision function: one decision per occasion, stored, on the stream, and with the journey when there is one."""
+
+import io
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from c360_core.consent import Channel, Consent, Purpose
+from c360_core.decision import Action, Rules
+from c360_core.interaction import clean
+from c360_core.profile import profile_to_item
+from lambdas.decision import handler
+from lambdas.decision.herald import BusHerald
+from lambdas.decision.logic import Decider
+from lambdas.shared import single_view_keys as keys
+from lambdas.shared.event_stream import StreamUnavailableError
+from tests.factories.profiles import PERSON, profile
+from tests.fakes.ports import MemoryHerald, MemoryOnce, MemoryPeople, MemoryStream
+from tests.fakes.wire import LambdaContext, stream_record
+from tests.unit.lambdas.conftest import EVENTS, LOCKS, TABLE, Cloud
+
+NOON = datetime(2026, 3, 2, 17, tzinfo=UTC)
+RULES = Rules(quiet_from=21, quiet_until=8, default_time_zone="UTC", cap_messages=1, cap_days=7)
+YES = Consent(purpose=Purpose.MARKETING, channel=Channel.EMAIL, granted=True, decided_at=NOON - timedelta(days=1))
+UNHAPPY: dict[str, Any] = {"last_case_id": "k-1", "last_case_csat": 1, "last_case_closed_at": "2026-03-02T16:00:00Z"}
+
+
+class MemoryBus:
+    """An event bus that keeps entries, or refuses them."""
+
+    def __init__(self, *, refuse: bool = False) -> None:
+        self.entries: list[dict[str, Any]] = []
+        self.refuse = refuse
+
+    def put_events(self, *, Entries: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803  # the service's name
+        if self.refuse:
+            return {"FailedEntryCount": len(Entries), "Entries": [{"ErrorCode": "ThrottlingException"}]}
+        self.entries += Entries
+        return {"FailedEntryCount": 0, "Entries": [{"EventId": "1"}]}
+
+
+def decider(people: MemoryPeople, herald: Any) -> Decider:
+    return Decider(view=people, ledger=people, herald=herald, rules=RULES, keep_days=30)
+
+
+@pytest.fixture
+def people() -> MemoryPeople:
+    return MemoryPeople(answers={PERSON: [YES]})
+
+
+def test_a_first_purchase_is_decided_stored_and_announced_once(people: MemoryPeople) -> None:
+    herald = MemoryHerald()
+
+    actions = decider(people, herald).on_change(None, profile(), now=NOON)
+
+    assert actions == (Action.SEND,)
+    assert [item["template"] for item in people.decided[PERSON]] == ["welcome"]
+    assert [item["decision_id"] for item in herald.announced] == [people.decided[PERSON][0]["decision_id"]]
+
+
+def test_a_second_delivery_decides_nothing_new_and_announces_the_same(people: MemoryPeople) -> None:
+    herald = MemoryHerald()
+    decider(people, herald).on_change(None, profile(), now=NOON)
+    people.answers = {}
+
+    actions = decider(people, herald).on_change(None, profile(), now=NOON + timedelta(hours=1))
+
+    assert actions == ()
+    assert len(people.decided[PERSON]) == 1
+    assert herald.announced[0] == herald.announced[1]
+
+
+def test_an_earlier_message_of_the_week_means_silence_and_silence_does_not_count(people: MemoryPeople) -> None:
+    one = decider(people, MemoryHerald())
+    one.on_change(None, profile(), now=NOON)
+
+    second = one.on_change(profile(), profile(**UNHAPPY), now=NOON + timedelta(hours=1))
+    third = one.on_change(
+        profile(), profile(**{**UNHAPPY, "last_case_id": "k-2"}), now=NOON + timedelta(days=7, minutes=1)
+    )
+
+    assert (second, third) == ((Action.SILENCE,), (Action.SEND,))
+
+
+def announced(action: str, *, bus: MemoryBus, stream: MemoryStream, once: MemoryOnce | None = None) -> None:
+    decision = {
+        "decision_id": "d_1",
+        "person_id": PERSON,
+        "trigger": "first_purchase",
+        "action": action,
+        "channel": "email",
+        "template": "welcome",
+        "purpose": "marketing",
+        "reasons": ["FIRST_PURCHASE", "CONSENT_GRANTED"],
+        "decided_at": "2026-03-02T17:00:00.000Z",
+        "not_before": "2026-03-03T13:00:00.000Z",
+        "occasion_at": "2026-03-02T16:00:00.000Z",
+    }
+    herald = BusHerald(stream=stream, bus=bus, bus_name="bus", once=once or MemoryOnce(), trace_id="1-a-b")  # type: ignore[arg-type]
+    herald.announce(decision, profile())
+
+
+def test_a_decision_to_act_is_an_event_and_starts_the_journey() -> None:
+    bus, stream = MemoryBus(), MemoryStream()
+
+    announced("defer", bus=bus, stream=stream)
+
+    (event,) = stream.events()
+    assert (event["event_type"], event["source"]) == ("decision_made", "engagement_events")
+    assert event["payload"]["reasons"] == ["FIRST_PURCHASE", "CONSENT_GRANTED"]
+    (entry,) = bus.entries
+    assert (entry["EventBusName"], entry["Source"], entry["DetailType"]) == ("bus", "c360.decision", "DecisionMade")
+    detail = json.loads(entry["Detail"])
+    assert (detail["action"], detail["template"], detail["trace_id"]) == ("defer", "welcome", "1-a-b")
+    assert detail["not_before"] == "2026-03-03T13:00:00.000Z"
+    assert "email" not in detail
+
+
+def test_the_event_keeps_its_contract() -> None:
+    stream = MemoryStream()
+
+    announced("send", bus=MemoryBus(), stream=stream)
+
+    clean(stream.records[0].data, secret=b"0123456789abcdef", now=NOON)
+
+
+def test_silence_is_an_event_and_starts_no_journey() -> None:
+    bus, stream = MemoryBus(), MemoryStream()
+
+    announced("silence", bus=bus, stream=stream)
+
+    assert (len(stream.records), bus.entries) == (1, [])
+
+
+def test_what_was_announced_is_not_announced_again() -> None:
+    bus, stream, once = MemoryBus(), MemoryStream(), MemoryOnce()
+
+    announced("send", bus=bus, stream=stream, once=once)
+    announced("send", bus=bus, stream=stream, once=once)
+
+    assert (len(stream.records), len(bus.entries)) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("bus", "stream"), [(MemoryBus(refuse=True), MemoryStream()), (MemoryBus(), MemoryStream(refuse={0}))]
+)
+def test_a_refusal_of_bus_or_stream_is_an_error_so_that_it_is_tried_again(bus: MemoryBus, stream: MemoryStream) -> None:
+    with pytest.raises(StreamUnavailableError):
+        announced("send", bus=bus, stream=stream)
+
+
+@pytest.fixture
+def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    variables = {
+        "ENVIRONMENT": "dev",
+        "SINGLE_VIEW_TABLE": TABLE,
+        "IDEMPOTENCY_TABLE": LOCKS,
+        "EVENTS_STREAM_NAME": EVENTS,
+        "EVENT_BUS_NAME": "default",
+        "QUIET_HOURS_START": "0",
+        "QUIET_HOURS_END": "0",
+        "DEFAULT_TIME_ZONE": "UTC",
+        "FREQUENCY_CAP_MESSAGES": "3",
+        "FREQUENCY_CAP_DAYS": "7",
+        "RECOVERY_CSAT_AT_MOST": "2",
+        "DECISION_TTL_DAYS": "400",
+    }
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+
+
+def image(**changed: Any) -> dict[str, Any]:
+    return {**keys.person_key(PERSON, keys.PROFILE), **profile_to_item(profile(**changed))}
+
+
+def deliver(*records: dict[str, Any]) -> list[str]:
+    answer = handler.handle({"Records": list(records)}, LambdaContext())
+    return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
+
+
+@pytest.mark.usefixtures("_environment")
+def test_a_changed_item_becomes_a_decision_item_and_an_event(cloud: Cloud) -> None:
+    cloud.writer.put_consent(PERSON, YES)
+    record = stream_record(image(), image(orders=0, live_orders=0))
+
+    assert deliver(record) == []
+    assert deliver(record) == []
+
+    (item,) = cloud.reader.decisions(PERSON, limit=10).items
+    assert item["SK"] == f"DECISION#2026-03-01T12:00:00.000Z#{item['decision_id']}"
+    assert (item["action"], item["reasons"]) == ("send", ["FIRST_PURCHASE", "CONSENT_GRANTED"])
+    assert item["message_id"].startswith("m_")
+    (event,) = cloud.events()
+    assert event["payload"]["decision_id"] == item["decision_id"]
+
+
+@pytest.mark.usefixtures("_environment")
+def test_items_that_are_no_profiles_and_removals_mean_nothing(cloud: Cloud) -> None:
+    segment = {**keys.person_key(PERSON, keys.segment_sort("vip")), "segment": "vip"}
+
+    assert deliver(stream_record(segment), stream_record(None, image(), number="2")) == []
+    assert cloud.items() == []
+
+
+@pytest.mark.usefixtures("_environment")
+def test_an_anonymous_person_is_decided_on_without_an_event(cloud: Cloud) -> None:
+    nobody: dict[str, Any] = dict.fromkeys(("email", "phone", "crm_id", "case_customer_id", "loyalty_id"))
+
+    assert deliver(stream_record(image(**nobody))) == []
+
+    (item,) = cloud.reader.decisions(PERSON, limit=10).items
+    assert item["reasons"] == ["CONSENT_NEVER_GIVEN", "NO_EMAIL"]
+    assert cloud.events() == []
+
+
+@pytest.mark.usefixtures("_environment")
+def test_an_item_that_cannot_be_read_is_reported_and_the_next_one_decided(cloud: Cloud, log: io.StringIO) -> None:
+    broken = {**image(), "aggregates": {"orders": "ada.lovelace@mail.org"}}
+
+    assert deliver(stream_record(broken, number="7"), stream_record(image(), number="8")) == ["7"]
+
+    assert len(cloud.reader.decisions(PERSON, limit=10).items) == 1
+    assert "field orders: expected a whole number" in log.getvalue()
+    assert "ada.lovelace" not in log.getvalue()

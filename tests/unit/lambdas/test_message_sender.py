@@ -1,0 +1,344 @@
+"""The message sender: at most one mail per message, and none that the person does not want."""
+
+import io
+import json
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ConnectTimeoutError, ReadTimeoutError
+from botocore.stub import ANY, Stubber
+from pydantic import ValidationError
+
+from c360_core.consent import Channel, Consent, Purpose
+from c360_core.decision import Rules, Template
+from c360_core.interaction import clean
+from lambdas.message_sender import handler
+from lambdas.message_sender.logic import Delivery, Message, Sender, Status
+from lambdas.message_sender.mail import SesMail
+from lambdas.shared import aws
+from lambdas.shared.event_stream import StreamUnavailableError
+from lambdas.shared.locks import OnceInTable, UnderWayError
+from tests.factories.profiles import PERSON, profile
+from tests.fakes.ports import MemoryMail, MemoryOnce, MemoryPeople, MemoryStream
+from tests.fakes.wire import LambdaContext
+from tests.unit.lambdas.conftest import EVENTS, LOCKS, TABLE, Cloud
+
+NOON = datetime(2026, 3, 2, 17, tzinfo=UTC)  # in New York, where the factory's person lives
+RULES = Rules(quiet_from=21, quiet_until=8, default_time_zone="UTC", cap_messages=2, cap_days=7)
+WELCOME = Message(
+    decision_id="d_1",
+    person_id=PERSON,
+    channel=Channel.EMAIL,
+    purpose=Purpose.MARKETING,
+    template=Template.WELCOME,
+)
+
+
+def answer(*, granted: bool, hours: int = 0) -> Consent:
+    return Consent(
+        purpose=Purpose.MARKETING, channel=Channel.EMAIL, granted=granted, decided_at=NOON - timedelta(hours=9 - hours)
+    )
+
+
+class Office:
+    """A sender with everything around it in memory."""
+
+    def __init__(self) -> None:
+        self.people = MemoryPeople(profiles={PERSON: profile()}, answers={PERSON: [answer(granted=True)]})
+        self.mail, self.stream, self.once = MemoryMail(), MemoryStream(), MemoryOnce()
+        self.now = NOON
+
+    def send(self, message: Message = WELCOME) -> Any:
+        sender = Sender(
+            view=self.people,
+            ledger=self.people,
+            mail=self.mail,
+            stream=self.stream,
+            once=self.once,
+            rules=RULES,
+            keep_days=30,
+            clock=lambda: self.now,
+        )
+        return sender.send(message)
+
+
+@pytest.fixture
+def office() -> Office:
+    return Office()
+
+
+def test_a_wanted_message_is_sent_recorded_and_on_the_stream(office: Office) -> None:
+    assert office.send().document() == {
+        "status": "sent",
+        "message_id": WELCOME.message_id,
+        "reasons": [],
+        "not_before": None,
+    }
+    assert len(office.mail.handed_over) == 1
+    assert [message["message_id"] for message in office.people.sent[PERSON]] == [WELCOME.message_id]
+    (event,) = office.stream.events()
+    assert event["event_type"] == "message_sent"
+    assert event["payload"]["decision_id"] == "d_1"
+    clean(office.stream.records[0].data, secret=b"0123456789abcdef", now=NOON)
+
+
+def test_a_message_is_sent_once_however_often_it_is_asked_for(office: Office) -> None:
+    statuses = [office.send().status for _ in range(3)]
+
+    assert statuses == [Status.SENT, Status.DUPLICATE, Status.DUPLICATE]
+    assert len(office.mail.handed_over) == 1
+
+
+def test_the_next_template_of_the_same_decision_is_another_message(office: Office) -> None:
+    office.send()
+    follow_up = Message(
+        decision_id="d_1",
+        person_id=PERSON,
+        channel=Channel.EMAIL,
+        purpose=Purpose.MARKETING,
+        template=Template.WELCOME_FOLLOW_UP,
+    )
+
+    assert office.send(follow_up).status is Status.SENT
+    assert len(office.mail.handed_over) == 2
+
+
+def test_a_consent_withdrawn_after_the_decision_stops_the_message(office: Office) -> None:
+    office.people.answers[PERSON].append(answer(granted=False, hours=1))
+
+    sent = office.send()
+
+    assert (sent.status, sent.reasons) == (Status.SUPPRESSED, ("CONSENT_WITHDRAWN",))
+    assert office.mail.handed_over == []
+    assert office.stream.records == []
+
+
+def test_a_person_who_was_merged_gets_it_under_the_surviving_id(office: Office) -> None:
+    office.people.profiles = {"p_survivor": profile("p_survivor", email="new@mail.org")}
+    office.people.answers = {"p_survivor": [answer(granted=True)]}
+    office.people.aliases = {PERSON: "p_survivor"}
+
+    assert office.send().status is Status.SENT
+    assert office.mail.handed_over[0][1].text("attributes", "email") == "new@mail.org"
+    assert list(office.people.sent) == ["p_survivor"]
+
+
+def test_a_person_who_is_no_more_gets_nothing(office: Office) -> None:
+    office.people.profiles = {}
+
+    assert office.send().reasons == ("PERSON_GONE",)
+
+
+def test_at_night_the_journey_is_told_when_to_come_back(office: Office) -> None:
+    office.now = datetime(2026, 3, 3, 3, tzinfo=UTC)  # 22:00 in New York
+
+    deferred = office.send()
+
+    assert (deferred.status, deferred.not_before) == (Status.DEFERRED, datetime(2026, 3, 3, 13, tzinfo=UTC))
+    office.now = deferred.not_before
+    assert office.send().status is Status.SENT
+
+
+def test_too_many_messages_within_the_window_suppress_the_next(office: Office) -> None:
+    for number in (1, 2):
+        office.people.put_message(PERSON, {"message_id": f"m_{number}"}, sent_at=NOON, keep_days=30)
+
+    assert office.send().reasons == ("FREQUENCY_CAP",)
+
+
+def test_an_address_that_is_refused_for_good_is_not_recorded_as_sent(office: Office) -> None:
+    office.mail.answer = Delivery.REJECTED
+
+    assert office.send().reasons == ("ADDRESS_REJECTED",)
+    assert office.stream.records == []
+
+
+def test_a_send_in_doubt_is_not_repeated(office: Office) -> None:
+    office.mail.answer = Delivery.IN_DOUBT
+
+    assert [office.send().reasons for _ in range(2)] == [("SEND_IN_DOUBT",), ("SEND_IN_DOUBT",)]
+    assert len(office.mail.handed_over) == 1
+
+
+def test_a_message_that_could_not_be_recorded_is_recorded_on_the_next_try_and_not_sent_again(office: Office) -> None:
+    office.stream.refuse = {0}
+    with pytest.raises(StreamUnavailableError):
+        office.send()
+    office.stream.refuse = set()
+
+    assert office.send().status is Status.DUPLICATE
+    assert [event["event_type"] for event in office.stream.events()] == ["message_sent"]
+    assert len(office.mail.handed_over) == 1
+
+
+def ses() -> tuple[SesMail, Stubber]:
+    client = boto3.client("sesv2", region_name="us-east-1", config=aws.ONE_ATTEMPT)
+    mail = SesMail(
+        client=client,
+        sender_address="hello@shop.example.com",
+        configuration_set="set",
+        templates={Template.WELCOME: "c360-dev-welcome"},
+    )
+    return mail, Stubber(client)
+
+
+def test_ses_gets_the_template_with_all_names_it_may_use() -> None:
+    mail, stub = ses()
+    expected = {
+        "FromEmailAddress": "hello@shop.example.com",
+        "Destination": {"ToAddresses": ["ada.lovelace@mail.org"]},
+        "Content": {"Template": {"TemplateName": "c360-dev-welcome", "TemplateData": ANY}},
+        "ConfigurationSetName": "set",
+        "EmailTags": ANY,
+    }
+    stub.add_response("send_email", {"MessageId": "ses-1"}, expected)
+
+    with stub:
+        assert mail.send(WELCOME, profile()) is Delivery.ACCEPTED
+
+    stub.assert_no_pending_responses()
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "delivery"),
+    [("MessageRejected", 400, Delivery.REJECTED), ("InternalServiceErrorException", 500, Delivery.IN_DOUBT)],
+)
+def test_an_answer_of_ses_that_must_not_be_repeated_is_no_error(code: str, status: int, delivery: Delivery) -> None:
+    mail, stub = ses()
+    stub.add_client_error("send_email", code, http_status_code=status)
+
+    with stub:
+        assert mail.send(WELCOME, profile()) is delivery
+
+
+@pytest.mark.parametrize("code", ["TooManyRequestsException", "NotFoundException", "AccountSuspendedException"])
+def test_an_answer_of_ses_that_may_be_repeated_is_an_error(code: str) -> None:
+    mail, stub = ses()
+    stub.add_client_error("send_email", code, http_status_code=400)
+
+    with stub, pytest.raises(mail.client.exceptions.ClientError):
+        mail.send(WELCOME, profile())
+
+
+@pytest.mark.parametrize(
+    ("error", "delivery"),
+    [(ReadTimeoutError(endpoint_url="ses"), Delivery.IN_DOUBT), (ConnectTimeoutError(endpoint_url="ses"), None)],
+)
+def test_only_an_answer_that_got_lost_is_in_doubt(
+    error: Exception, delivery: Delivery | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mail, _ = ses()
+
+    def fail(**_: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(mail.client, "send_email", fail)
+
+    if delivery is None:
+        with pytest.raises(ConnectTimeoutError):
+            mail.send(WELCOME, profile())
+    else:
+        assert mail.send(WELCOME, profile()) is delivery
+
+
+def test_a_lock_in_the_table_repeats_the_result_and_frees_itself_after_an_error(cloud: Cloud) -> None:
+    once = OnceInTable(client=aws.dynamodb_plain(), table=LOCKS, keep_days=1)
+    tries: list[str] = []
+
+    def fail() -> dict[str, Any]:
+        tries.append("failed")
+        raise ConnectionError
+
+    with pytest.raises(ConnectionError):
+        once("k", fail)
+
+    assert once("k", lambda: {"n": 1}) == {"n": 1, "repeated": False}
+    assert once("k", lambda: {"n": 2}) == {"n": 1, "repeated": True}
+    assert once("other", lambda: {"n": 3}) == {"n": 3, "repeated": False}
+
+
+def test_work_that_never_came_back_stays_locked(cloud: Cloud) -> None:
+    once = OnceInTable(client=aws.dynamodb_plain(), table=LOCKS, keep_days=1)
+
+    def cut_off() -> dict[str, Any]:
+        raise SystemExit  # what a timeout looks like: nothing after it runs
+
+    with pytest.raises(SystemExit):
+        once("k", cut_off)
+    with pytest.raises(UnderWayError):
+        once("k", lambda: {"n": 1})
+
+
+def test_work_with_an_end_is_free_again_when_its_invocation_is_over(cloud: Cloud) -> None:
+    ended: Any = LambdaContext(milliseconds_left=0)
+    over = OnceInTable(client=aws.dynamodb_plain(), table=LOCKS, keep_days=1, context=ended)
+
+    def cut_off() -> dict[str, Any]:
+        raise SystemExit
+
+    with pytest.raises(SystemExit):
+        over("k", cut_off)
+    time.sleep(0.01)  # the end of the lock is counted in milliseconds
+
+    assert over("k", lambda: {"n": 1}) == {"n": 1, "repeated": False}
+
+
+@pytest.fixture
+def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    variables = {
+        "ENVIRONMENT": "dev",
+        "SINGLE_VIEW_TABLE": TABLE,
+        "IDEMPOTENCY_TABLE": LOCKS,
+        "EVENTS_STREAM_NAME": EVENTS,
+        "CONFIGURATION_SET": "set",
+        "SENDER_ADDRESS": "hello@shop.example.com",
+        "TEMPLATES": json.dumps({"welcome": "c360-dev-welcome"}),
+        "QUIET_HOURS_START": "0",
+        "QUIET_HOURS_END": "0",
+        "DEFAULT_TIME_ZONE": "UTC",
+        "FREQUENCY_CAP_MESSAGES": "3",
+        "FREQUENCY_CAP_DAYS": "7",
+        "MESSAGE_TTL_DAYS": "400",
+    }
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+
+
+DETAIL = {
+    "decision_id": "d_1",
+    "person_id": PERSON,
+    "trigger": "first_purchase",
+    "action": "send",
+    "channel": "email",
+    "template": "welcome",
+    "purpose": "marketing",
+    "decided_at": "2026-03-02T17:00:00.000Z",
+    "not_before": "2026-03-02T17:00:00.000Z",
+    "reasons": ["FIRST_PURCHASE"],
+    "trace_id": None,
+}
+
+
+@pytest.mark.usefixtures("_environment")
+def test_the_journeys_input_becomes_one_mail_and_one_event(cloud: Cloud, log: io.StringIO) -> None:
+    cloud.writer.put_profile(profile())
+    cloud.writer.put_consent(PERSON, answer(granted=True))
+
+    with Stubber(aws.mail()) as stub:
+        stub.add_response("send_email", {"MessageId": "ses-1"})
+        first, second = (handler.handle(DETAIL, LambdaContext()) for _ in range(2))
+
+    assert (first["status"], second["status"]) == ("sent", "duplicate")
+    assert [event["payload"]["message_id"] for event in cloud.events()][:1] == [first["message_id"]]
+    assert len({event["event_id"] for event in cloud.events()}) == 1
+    assert len(cloud.reader.messages(PERSON, limit=10)) == 1
+    assert "ada.lovelace" not in log.getvalue()
+
+
+@pytest.mark.usefixtures("_environment")
+def test_an_input_that_is_no_decision_is_an_error(cloud: Cloud) -> None:
+    with pytest.raises(ValidationError, match="template"):
+        handler.handle({**DETAIL, "template": "chain_letter"}, LambdaContext())

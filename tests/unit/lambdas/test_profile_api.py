@@ -1,0 +1,301 @@
+"""The profile API: what applications ask of the single view, and how it says no."""
+
+import io
+import json
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from c360_core.consent import Channel, Consent, Purpose
+from c360_core.decision import Occasion, Rules, Trigger, decide
+from c360_core.identity.keys import identifier_key
+from c360_core.interaction import clean
+from c360_core.names import IdentifierType
+from c360_core.timeline import TimelineEntry
+from lambdas.profile_api import handler
+from lambdas.shared import single_view_keys as keys
+from tests.factories.profiles import PERSON, profile
+from tests.fakes.ports import MemoryStream
+from tests.fakes.wire import LambdaContext, http_event
+from tests.unit.lambdas.conftest import EVENTS, TABLE, Cloud
+
+HASH_SECRET = "0123456789abcdef0123456789abcdef"
+NOW = datetime.now(UTC)
+OLD_ID = "p_01HZX0000000000000000000ZZ"
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    headers: dict[str, str]
+    document: dict[str, Any]
+
+
+@pytest.fixture(autouse=True)
+def _environment(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    secret = cloud.secrets.create_secret(Name="hash", SecretString=HASH_SECRET)["ARN"]
+    links = {"crm": "https://crm.example.com/contacts/{id}", "loyalty": "https://loyalty.example.com/{id}"}
+    monkeypatch.setenv("ENVIRONMENT", "dev")
+    monkeypatch.setenv("SINGLE_VIEW_TABLE", TABLE)
+    monkeypatch.setenv("EVENTS_STREAM_NAME", EVENTS)
+    monkeypatch.setenv("HASH_SECRET_ARN", secret)
+    monkeypatch.setenv("LINK_TEMPLATES", json.dumps(links))
+
+
+@pytest.fixture
+def ada(cloud: Cloud) -> None:
+    """Store one person, with an identifier and an id that was merged into hers."""
+    cloud.writer.put_profile(profile())
+    cloud.writer.reconcile_segments(PERSON, ("new_customers",), since="2026-03-01T12:00:01.000Z")
+    key = identifier_key(HASH_SECRET.encode(), IdentifierType.EMAIL, "ada.lovelace@mail.org")
+    cloud.dynamodb.put_item(TableName=TABLE, Item={**keys.identifier_key(key), "person_id": PERSON})
+    cloud.dynamodb.put_item(TableName=TABLE, Item={**keys.person_key(OLD_ID, keys.ALIAS), "person_id": PERSON})
+
+
+def ask(path: str, *, method: str = "GET", query: dict[str, str] | None = None, body: Any = None) -> Answer:
+    content = body if body is None or isinstance(body, str) else json.dumps(body)
+    event = http_event(method, f"/v1/customers{path}", query=query, body=content)
+    answer = handler.handle(event, LambdaContext())
+    return Answer(answer["statusCode"], answer["headers"], json.loads(answer["body"]))
+
+
+@pytest.mark.usefixtures("ada")
+def test_a_customer_is_answered_with_parts_links_and_segments() -> None:
+    answer = ask(f"/{PERSON}")
+
+    assert answer.status == 200
+    assert answer.document["person_id"] == PERSON
+    assert answer.document["attributes"]["first_name"] == "Ada"
+    assert answer.document["aggregates"]["spend"] == "12.34"
+    assert answer.document["links"]["crm_url"] == "https://crm.example.com/contacts/C0000001"
+    assert answer.document["segments"] == [{"segment": "new_customers", "since": "2026-03-01T12:00:01.000Z"}]
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert "Content-Location" not in answer.headers
+
+
+@pytest.mark.usefixtures("ada")
+def test_only_the_asked_parts_are_answered(cloud: Cloud) -> None:
+    consent = Consent(purpose=Purpose.MARKETING, channel=Channel.EMAIL, granted=True, decided_at=NOW)
+    cloud.writer.put_consent(PERSON, consent)
+
+    document = ask(f"/{PERSON}", query={"parts": "links,consents"}).document
+
+    assert {"links", "consents"} <= set(document)
+    assert not {"attributes", "aggregates", "segments"} & set(document)
+    assert document["consents"][0]["granted"] is True
+
+
+@pytest.mark.usefixtures("ada")
+@pytest.mark.parametrize("below", ["", "/timeline", "/segments", "/consents", "/decisions"])
+def test_a_merged_id_answers_with_the_surviving_one_and_says_where_it_is(below: str) -> None:
+    answer = ask(f"/{OLD_ID}{below}")
+
+    assert (answer.status, answer.document["person_id"]) == (200, PERSON)
+    assert answer.headers["Content-Location"] == f"/v1/customers/{PERSON}{below}"
+
+
+@pytest.mark.usefixtures("ada")
+def test_a_customer_is_found_by_any_spelling_of_an_identifier() -> None:
+    answer = ask("", query={"email": " Ada.Lovelace+shop@MAIL.org "})
+
+    assert (answer.status, answer.document["person_id"]) == (200, PERSON)
+    assert answer.headers["Content-Location"] == f"/v1/customers/{PERSON}"
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "code", "field"),
+    [
+        ({}, 400, "ONE_IDENTIFIER", "query"),
+        ({"email": "a@mail.org", "phone": "+14155550132"}, 400, "ONE_IDENTIFIER", "query"),
+        ({"shoe_size": "42"}, 400, "ONE_IDENTIFIER", "query"),
+        ({"email": "not an address"}, 422, "UNUSABLE_FIELD", "email"),
+        ({"email": "grace.hopper@mail.org"}, 404, "UNKNOWN_CUSTOMER", "email"),
+    ],
+)
+def test_a_lookup_that_finds_nobody_says_why(query: dict[str, str], status: int, code: str, field: str) -> None:
+    answer = ask("", query=query)
+
+    assert (answer.status, answer.document["code"], answer.document["field"]) == (status, code, field)
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert answer.document["fix"]
+
+
+@pytest.mark.parametrize("below", ["", "/timeline", "/segments", "/consents", "/decisions"])
+def test_an_unknown_id_is_not_found(below: str) -> None:
+    answer = ask(f"/p_nobody{below}")
+
+    assert (answer.status, answer.document["code"]) == (404, "UNKNOWN_CUSTOMER")
+
+
+@pytest.mark.usefixtures("ada")
+@pytest.mark.parametrize(
+    ("below", "query", "field"),
+    [
+        ("", {"parts": "attributes,shoes"}, "parts"),
+        ("/timeline", {"limit": "0"}, "limit"),
+        ("/timeline", {"limit": "many"}, "limit"),
+        ("/timeline", {"cursor": "!!"}, "cursor"),
+        ("/decisions", {"cursor": "RVZFTlQjMQ"}, "cursor"),
+    ],
+)
+def test_an_unusable_parameter_is_named(below: str, query: dict[str, str], field: str) -> None:
+    answer = ask(f"/{PERSON}{below}", query=query)
+
+    assert (answer.status, answer.document["code"], answer.document["field"]) == (422, "UNUSABLE_FIELD", field)
+
+
+@pytest.mark.usefixtures("ada")
+def test_the_timeline_comes_newest_first_page_by_page(cloud: Cloud) -> None:
+    for number in range(5):
+        entry = TimelineEntry(
+            person_id=PERSON,
+            event_id=f"e-{number}",
+            event_type="order_placed",
+            occurred_at=NOW - timedelta(hours=number),
+            source="pos_transactions",
+            amount=Decimal("12.3"),
+        )
+        cloud.writer.put_event(entry, keep_days=90)
+
+    first = ask(f"/{PERSON}/timeline", query={"limit": "3"}).document
+    second = ask(f"/{PERSON}/timeline", query={"limit": "3", "cursor": first["cursor"]}).document
+
+    assert [event["event_id"] for event in first["events"] + second["events"]] == ["e-0", "e-1", "e-2", "e-3", "e-4"]
+    assert first["events"][0]["amount"] == "12.30"
+    assert not {"PK", "SK", "expires_at"} & set(first["events"][0])
+    assert second["cursor"] is None
+
+
+@pytest.mark.usefixtures("ada")
+def test_decisions_come_with_their_reasons(cloud: Cloud) -> None:
+    rules = Rules(quiet_from=0, quiet_until=0, default_time_zone="UTC", cap_messages=1, cap_days=7)
+    occasion = Occasion(trigger=Trigger.FIRST_PURCHASE, subject="s", at=NOW)
+    decision = decide(occasion, profile(), consents=(), contacts=(), rules=rules, now=NOW)
+    cloud.writer.put_decision(decision, keep_days=30)
+
+    (shown,) = ask(f"/{PERSON}/decisions").document["decisions"]
+
+    assert (shown["action"], shown["reasons"]) == ("silence", ["CONSENT_NEVER_GIVEN"])
+
+
+@pytest.mark.usefixtures("ada")
+def test_a_consent_counts_at_once_and_goes_into_the_stream_as_an_event(cloud: Cloud) -> None:
+    answer = ask(f"/{PERSON}/consents/marketing/email", method="PUT", body={"granted": True, "wording_version": "v3"})
+
+    assert (answer.status, answer.document["granted"]) == (200, True)
+    (consent,) = ask(f"/{PERSON}/consents").document["consents"]
+    assert consent["decided_at"] == answer.document["decided_at"]
+    (event,) = cloud.events()
+    assert (event["event_type"], event["source"]) == ("consent_changed", "engagement_events")
+    assert event["occurred_at"] == consent["decided_at"]
+    assert event["identifiers"]["loyalty_id"] == ["L0000001"]
+    assert event["payload"] == {
+        "purpose": "marketing",
+        "channel": "email",
+        "granted": True,
+        "wording_version": "v3",
+    }
+
+
+@pytest.mark.usefixtures("ada")
+def test_the_consent_event_keeps_its_contract(cloud: Cloud) -> None:
+    ask(f"/{PERSON}/consents/analytics/any", method="PUT", body={"granted": False})
+
+    (event,) = cloud.events()
+    clean(json.dumps(event).encode(), secret=HASH_SECRET.encode(), now=datetime.now(UTC))
+
+
+@pytest.mark.usefixtures("ada")
+def test_a_consent_to_a_merged_id_is_kept_under_the_surviving_one(cloud: Cloud) -> None:
+    ask(f"/{OLD_ID}/consents/marketing/email", method="PUT", body={"granted": False})
+
+    assert [consent.granted for consent in cloud.reader.consents(PERSON)] == [False]
+    assert cloud.reader.consents(OLD_ID) == ()
+
+
+@pytest.mark.usefixtures("ada")
+def test_an_older_answer_does_not_replace_a_younger_one(cloud: Cloud) -> None:
+    ask(f"/{PERSON}/consents/marketing/email", method="PUT", body={"granted": False})
+    older = {"granted": True, "decided_at": (NOW - timedelta(days=1)).isoformat()}
+
+    answer = ask(f"/{PERSON}/consents/marketing/email", method="PUT", body=older)
+
+    assert (answer.status, answer.document["code"]) == (409, "NEWER_ANSWER")
+    assert [consent.granted for consent in cloud.reader.consents(PERSON)] == [False]
+    assert len(cloud.events()) == 1
+
+
+@pytest.mark.usefixtures("ada")
+@pytest.mark.parametrize(
+    ("path", "body", "status", "field"),
+    [
+        ("spying/email", {"granted": True}, 422, "purpose"),
+        ("marketing/pigeon", {"granted": True}, 422, "channel"),
+        ("marketing/email", {}, 422, "granted"),
+        ("marketing/email", {"granted": "yes"}, 422, "granted"),
+        ("marketing/email", {"granted": True, "decided_at": "2999-01-01T00:00:00Z"}, 422, "decided_at"),
+        ("marketing/email", {"granted": True, "decided_at": "soon"}, 422, "decided_at"),
+        ("marketing/email", {"granted": True, "wording_version": 3}, 422, "wording_version"),
+        ("marketing/email", "{", 400, "body"),
+        ("marketing/email", "[]", 400, "body"),
+    ],
+)
+def test_an_unusable_consent_is_refused_and_changes_nothing(
+    cloud: Cloud, path: str, body: Any, status: int, field: str
+) -> None:
+    answer = ask(f"/{PERSON}/consents/{path}", method="PUT", body=body)
+
+    assert (answer.status, answer.document["field"]) == (status, field)
+    assert cloud.reader.consents(PERSON) == ()
+    assert cloud.events() == []
+
+
+@pytest.mark.usefixtures("ada")
+def test_an_answer_from_a_clock_that_is_a_little_fast_counts_from_now(cloud: Cloud) -> None:
+    ahead = (datetime.now(UTC) + timedelta(minutes=2)).isoformat()
+
+    ask(f"/{PERSON}/consents/marketing/email", method="PUT", body={"granted": True, "decided_at": ahead})
+
+    (consent,) = cloud.reader.consents(PERSON)
+    assert consent.decided_at <= datetime.now(UTC)
+
+
+def test_an_anonymous_customer_answers_through_events(cloud: Cloud) -> None:
+    nobody: dict[str, Any] = dict.fromkeys(("email", "phone", "crm_id", "case_customer_id", "loyalty_id"))
+    cloud.writer.put_profile(profile("a_17", **nobody))
+
+    answer = ask("/a_17/consents/marketing/email", method="PUT", body={"granted": True})
+
+    assert (answer.status, answer.document["code"]) == (409, "NO_IDENTIFIER")
+
+
+@pytest.mark.usefixtures("ada")
+def test_a_consent_that_cannot_be_recorded_counts_and_is_asked_for_again(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = replace(handler._customers(), stream=MemoryStream(refuse={0}))
+    monkeypatch.setattr(handler, "_customers", lambda: broken)
+
+    answer = ask(f"/{PERSON}/consents/marketing/email", method="PUT", body={"granted": False})
+
+    assert (answer.status, answer.document["code"]) == (503, "STREAM_UNAVAILABLE")
+    assert [consent.granted for consent in cloud.reader.consents(PERSON)] == [False]
+
+
+@pytest.mark.parametrize(("method", "path"), [("DELETE", f"/{PERSON}"), ("GET", f"/{PERSON}/shoes")])
+def test_any_other_path_or_method_is_a_problem_document(method: str, path: str) -> None:
+    answer = ask(path, method=method)
+
+    assert (answer.status, answer.document["code"]) == (404, "UNKNOWN_PATH")
+
+
+@pytest.mark.usefixtures("ada")
+def test_logs_have_no_personal_data(log: io.StringIO) -> None:
+    ask("", query={"email": "grace.hopper@mail.org"})
+    ask(f"/{PERSON}")
+
+    assert "UNKNOWN_CUSTOMER" in log.getvalue()
+    assert "mail.org" not in log.getvalue()

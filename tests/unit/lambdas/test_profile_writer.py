@@ -1,0 +1,325 @@
+"""The profile writer: whatever is delivered, how often and in which order, the single view ends the same."""
+
+import io
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from c360_core.profile import Profile
+from lambdas.profile_writer import handler
+from lambdas.profile_writer.logic import sort_batch
+from lambdas.shared import single_view_keys as keys
+from lambdas.shared.single_view_writer import Outcome, SingleViewWriter
+from tests.factories.profiles import PERSON, profile, profile_change
+from tests.fakes.wire import LambdaContext, kinesis_event
+from tests.unit.lambdas.conftest import TABLE, Cloud
+
+NOW = datetime.now(UTC)
+RECENTLY = (NOW - timedelta(days=1)).isoformat(timespec="milliseconds")
+
+Numbered = tuple[str, dict[str, Any]]
+
+
+@pytest.fixture(autouse=True)
+def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ENVIRONMENT", "dev")
+    monkeypatch.setenv("SINGLE_VIEW_TABLE", TABLE)
+    monkeypatch.setenv("TIMELINE_TTL_DAYS", "90")
+
+
+def removal(person_id: str = PERSON, identity_version: int = 7) -> dict[str, Any]:
+    return {"kind": "profile", "op": "delete", "person_id": person_id, "identity_version": identity_version}
+
+
+def seen(event_id: str = "e-1", **changed: Any) -> dict[str, Any]:
+    return {
+        "kind": "event",
+        "person_id": PERSON,
+        "event_id": event_id,
+        "event_type": "order_placed",
+        "occurred_at": RECENTLY,
+        "source": "pos_transactions",
+        "amount": 12.3,
+        "currency": "USD",
+        **changed,
+    }
+
+
+def answered(*, granted: bool, at: str = "2026-03-01T12:00:00Z") -> dict[str, Any]:
+    return {
+        "kind": "consent",
+        "person_id": PERSON,
+        "purpose": "marketing",
+        "channel": "email",
+        "granted": granted,
+        "decided_at": at,
+    }
+
+
+def deliver(*changes: Numbered | dict[str, Any]) -> list[str]:
+    """Deliver changes as one batch; return the sequence numbers that must be delivered again."""
+    numbered = [change if isinstance(change, tuple) else (str(i), change) for i, change in enumerate(changes, 1)]
+    event = kinesis_event([(sequence, json.dumps(change).encode()) for sequence, change in numbered])
+    answer = handler.handle(event, LambdaContext())
+    return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
+
+
+def stored(cloud: Cloud) -> Profile:
+    found = cloud.reader.profile(PERSON)
+    assert found is not None
+    return found
+
+
+def test_a_profile_is_stored_in_parts_with_its_segments_beside_it(cloud: Cloud) -> None:
+    assert deliver(profile_change(segments=["vip", "new_customers"])) == []
+
+    item = next(item for item in cloud.items() if item["SK"] == "PROFILE")
+    assert item["PK"] == f"PERSON#{PERSON}"
+    assert str(item["aggregates"]["spend"]) == "12.34"
+    assert item["version"]["identity_version"] == 7
+    assert {item["segment"] for item in cloud.reader.segments(PERSON)} == {"vip", "new_customers"}
+
+
+def test_of_one_person_only_the_last_profile_of_a_batch_is_written() -> None:
+    batch = sort_batch(
+        [(str(n), json.dumps(profile_change(orders=n)).encode()) for n in (9, 10, 11)]
+        + [("12", json.dumps(profile_change("p_other")).encode())]
+    )
+
+    assert set(batch.people) == {PERSON, "p_other"}
+    last = batch.people[PERSON].profile
+    assert isinstance(last, Profile)
+    assert last.number("orders") == 11
+    assert batch.people[PERSON].sequences == ["9", "10", "11"]
+
+
+def test_an_older_position_of_the_same_identity_version_changes_nothing(cloud: Cloud) -> None:
+    deliver(("10", profile_change(orders=10)))
+
+    assert deliver(("9", profile_change(orders=9))) == []
+    assert stored(cloud).number("orders") == 10
+
+
+def test_a_newer_identity_version_wins_over_a_later_position(cloud: Cloud) -> None:
+    deliver(("10", profile_change(identity_version=8, orders=8)))
+    deliver(("11", profile_change(identity_version=7, orders=7)))
+
+    assert stored(cloud).number("orders") == 8
+
+
+def test_who_leaves_a_segment_loses_its_item_and_who_stays_keeps_the_date(cloud: Cloud) -> None:
+    deliver(("1", profile_change(segments=["vip", "new_customers"])))
+    before = {item["segment"]: item["since"] for item in cloud.reader.segments(PERSON)}
+    deliver(("2", profile_change(segments=["vip", "lapsed"])))
+
+    after = {item["segment"]: item["since"] for item in cloud.reader.segments(PERSON)}
+    assert set(after) == {"vip", "lapsed"}
+    assert after["vip"] == before["vip"]
+
+
+def test_a_second_delivery_finishes_segments_that_the_first_left_out(cloud: Cloud) -> None:
+    deliver(("1", profile_change(segments=["vip"])))
+    key = keys.person_key(PERSON, keys.segment_sort("vip"))
+    cloud.dynamodb.delete_item(TableName=TABLE, Key=key)
+
+    deliver(("1", profile_change(segments=["vip"])))
+
+    assert [item["segment"] for item in cloud.reader.segments(PERSON)] == ["vip"]
+
+
+def test_a_removal_takes_profile_and_segments_and_leaves_the_alias(cloud: Cloud) -> None:
+    alias = {**keys.person_key(PERSON, keys.ALIAS), "person_id": "p_survivor"}
+    cloud.dynamodb.put_item(TableName=TABLE, Item=alias)
+    deliver(("1", profile_change()))
+    deliver(("2", removal()))
+
+    assert cloud.reader.profile(PERSON) is None
+    assert cloud.reader.segments(PERSON) == []
+    assert cloud.reader.survivor(PERSON) == "p_survivor"
+
+
+def test_an_older_profile_does_not_bring_a_removed_person_back(cloud: Cloud) -> None:
+    deliver(("2", removal()))
+    deliver(("1", profile_change()))
+
+    assert cloud.reader.profile(PERSON) is None
+
+
+def test_a_newer_profile_brings_a_removed_person_back(cloud: Cloud) -> None:
+    deliver(("1", removal()))
+    deliver(("2", profile_change(identity_version=8)))
+
+    assert stored(cloud).person_id == PERSON
+
+
+def test_an_event_is_on_the_timeline_once_with_its_end_in_ninety_days(cloud: Cloud) -> None:
+    deliver(seen())
+    deliver(seen())
+
+    (item,) = cloud.reader.timeline(PERSON, limit=10).items
+    assert item["SK"] == f"EVENT#{item['occurred_at']}#e-1"
+    assert str(item["amount"]) == "12.30"
+    ends = datetime.fromtimestamp(int(item["expires_at"]), UTC)
+    assert ends - datetime.fromisoformat(item["occurred_at"]) == pytest.approx(
+        timedelta(days=90), abs=timedelta(seconds=1)
+    )
+
+
+def test_an_event_that_would_have_left_the_timeline_is_not_written(cloud: Cloud) -> None:
+    assert deliver(seen(occurred_at="2020-01-01T00:00:00Z")) == []
+
+    assert cloud.items() == []
+
+
+def test_a_withdrawal_stays_however_late_the_older_yes_arrives(cloud: Cloud) -> None:
+    deliver(answered(granted=False, at="2026-03-02T12:00:00Z"))
+    deliver(answered(granted=True, at="2026-03-01T12:00:00Z"))
+
+    (consent,) = cloud.reader.consents(PERSON)
+    assert not consent.granted
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_of_two_answers_of_the_same_moment_the_withdrawal_stays(cloud: Cloud, first: bool) -> None:
+    deliver(answered(granted=first))
+    deliver(answered(granted=not first))
+
+    (consent,) = cloud.reader.consents(PERSON)
+    assert not consent.granted
+
+
+@pytest.mark.parametrize(("reason", "stale"), [("ConditionalCheckFailed", True), ("TransactionConflict", False)])
+def test_only_a_failed_condition_means_that_a_write_is_stale(cloud: Cloud, reason: str, stale: bool) -> None:
+    class Busy:
+        """A table whose transactions are cancelled."""
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(cloud.dynamodb, name)
+
+        def transact_write_items(self, **_: Any) -> None:
+            cancelled = {"Error": {"Code": "TransactionCanceledException"}, "CancellationReasons": [{"Code": reason}]}
+            raise ClientError(cancelled, "TransactWriteItems")  # type: ignore[arg-type]
+
+    writer = SingleViewWriter(client=Busy(), table=TABLE)
+
+    if stale:
+        assert writer.put_profile(profile()) is Outcome.STALE
+    else:
+        with pytest.raises(ClientError):
+            writer.put_profile(profile())
+
+
+def test_an_event_that_turned_out_to_be_another_persons_leaves_the_timeline(cloud: Cloud) -> None:
+    deliver(seen("e-1"), seen("e-2"))
+    deliver(seen("e-1", op="delete"), seen("e-3"), seen("e-3", op="delete"), seen("e-2", op="delete"), seen("e-2"))
+
+    assert [item["event_id"] for item in cloud.reader.timeline(PERSON, limit=10).items] == ["e-2"]
+
+
+def test_a_yes_that_turned_out_to_be_another_persons_is_taken_back(cloud: Cloud) -> None:
+    deliver(answered(granted=True))
+    deliver({**answered(granted=True), "op": "delete"})
+
+    assert cloud.reader.consents(PERSON) == ()
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [answered(granted=False), answered(granted=True, at="2026-03-01T12:00:00.001Z")],
+    ids=["withdrawal", "younger yes"],
+)
+def test_taking_an_answer_back_spares_withdrawals_and_younger_answers(cloud: Cloud, kept: dict[str, Any]) -> None:
+    deliver(kept)
+    deliver({**answered(granted=kept["granted"]), "op": "delete"})
+
+    assert [consent.granted for consent in cloud.reader.consents(PERSON)] == [kept["granted"]]
+
+
+def test_poison_is_reported_with_the_reason_and_without_personal_data(cloud: Cloud, log: io.StringIO) -> None:
+    poison = profile_change(orders="ada.lovelace@mail.org")
+
+    assert deliver(("1", profile_change()), ("2", poison), ("3", seen())) == ["2"]
+
+    logged = log.getvalue()
+    assert "field orders: expected a whole number" in logged
+    assert "ada.lovelace" not in logged
+    assert {item["SK"].split("#")[0] for item in cloud.items()} == {"PROFILE", "SEGMENT", "EVENT"}
+
+
+@pytest.mark.parametrize("data", [b"\xff", b"[1]", b"{", b'{"kind": "rumour", "person_id": "p_1"}'])
+def test_bytes_that_are_no_change_are_reported(cloud: Cloud, data: bytes) -> None:
+    answer = handler.handle(kinesis_event([("5", data)]), LambdaContext())
+
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "5"}]}
+
+
+def test_a_person_who_cannot_be_written_is_reported_and_the_others_are_written(cloud: Cloud, log: io.StringIO) -> None:
+    too_big = profile_change("p_big", segments=["x" * 500_000])
+
+    failed = deliver(("1", profile_change()), ("2", too_big), ("3", {**seen(), "person_id": "p_big"}))
+
+    assert failed == ["2", "3"]
+    assert stored(cloud).person_id == PERSON
+    assert "person not written" in log.getvalue()
+
+
+upserts = st.builds(
+    profile_change,
+    identity_version=st.integers(1, 3),
+    orders=st.integers(0, 9),
+    segments=st.lists(st.sampled_from(["vip", "lapsed", "new_customers"]), unique=True),
+)
+changes = st.one_of(
+    upserts,
+    st.builds(removal, identity_version=st.integers(1, 3)),
+    st.builds(seen, st.sampled_from(["e-1", "e-2"])),
+    st.builds(answered, granted=st.booleans(), at=st.integers(1, 5).map(lambda day: f"2026-03-0{day}T12:00:00Z")),
+)
+
+
+def state(cloud: Cloud) -> list[dict[str, Any]]:
+    """Return what is known now. Joining dates and markers of removals depend on the time of writing."""
+    items = [item for item in cloud.items() if item["SK"] != keys.REMOVED]
+    return sorted(({n: v for n, v in item.items() if n != "since"} for item in items), key=lambda item: item["SK"])
+
+
+def empty(cloud: Cloud) -> None:
+    for item in cloud.items():
+        cloud.dynamodb.delete_item(TableName=TABLE, Key={"PK": item["PK"], "SK": item["SK"]})
+
+
+@given(st.lists(changes, min_size=1, max_size=8), st.data())
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_order_repetition_and_cut_into_batches_converges(
+    cloud: Cloud, sent: list[dict[str, Any]], data: st.DataObject
+) -> None:
+    numbered: list[Numbered] = [(str(number), change) for number, change in enumerate(sent, 100)]
+    empty(cloud)
+    for change in numbered:
+        deliver(change)
+    expected = state(cloud)
+
+    repeated = numbered + data.draw(st.lists(st.sampled_from(numbered), max_size=4))
+    shuffled = data.draw(st.permutations(repeated))
+    cut = data.draw(st.integers(0, len(shuffled)))
+    empty(cloud)
+    for batch in filter(None, (shuffled[:cut], shuffled[cut:])):
+        deliver(*batch)
+
+    assert state(cloud) == expected
+
+
+def test_outcomes_tell_a_repetition_from_something_stale(cloud: Cloud) -> None:
+    newer = sort_batch([("2", json.dumps(profile_change()).encode())]).people[PERSON].profile
+    older = sort_batch([("1", json.dumps(profile_change()).encode())]).people[PERSON].profile
+    assert isinstance(newer, Profile)
+    assert isinstance(older, Profile)
+
+    outcomes = [cloud.writer.put_profile(profile) for profile in (newer, newer, older)]
+
+    assert outcomes == [Outcome.WRITTEN, Outcome.REPEATED, Outcome.STALE]

@@ -1,0 +1,60 @@
+"""The bridge between Kinesis and Kafka as a process of its own, with a plan read from what is deployed."""
+
+import json
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Self
+
+from c360_core.names import Stream, stream_name
+from twin.engines.kafka import Kafka
+from twin.process import Child, spawn
+from twin.settings import ROOT, TwinSettings
+
+WRITTEN_BY_FLINK: Final = (Stream.INTERACTIONS, Stream.PROFILE_CHANGES)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BridgeProcess:
+    """A running bridge."""
+
+    child: Child
+
+    @classmethod
+    def start(cls, *, settings: TwinSettings, broker: Kafka, kinesis: Any, aws_lambda: Any) -> Self:
+        """Make the topics and carry the deployed streams.
+
+        What clients and jobs write goes from Kinesis to Kafka, where Flink reads it. What Flink writes goes from Kafka
+        to Kinesis when something there reads it.
+        """
+        names = kinesis.list_streams()["StreamNames"]
+        broker.create_topics(names)
+        written = {stream_name(settings.environment, stream) for stream in WRITTEN_BY_FLINK}
+        read = _streams_that_functions_read(aws_lambda)
+        config = {
+            "endpoint": settings.endpoint,
+            "bootstrap_servers": broker.bootstrap_servers,
+            "state": str(settings.home / "bridge"),
+            "to_kafka": sorted(set(names) - written),
+            "to_kinesis": sorted(set(names) & written & read),
+        }
+        path = settings.home / "bridge.json"
+        path.write_text(json.dumps(config), encoding="utf-8")
+        command = [sys.executable, "-m", "twin.bridge", "--config", str(path)]
+        environment = {**os.environ, **settings.client_environment()}
+        return cls(child=_spawned(command, settings.logs, environment))
+
+    def stop(self) -> None:
+        """End the bridge; its positions stay."""
+        self.child.terminate()
+
+
+def _spawned(command: list[str], logs: Path, environment: dict[str, str]) -> Child:
+    return spawn("bridge", command, log_path=logs / "bridge.log", env=environment, cwd=ROOT)
+
+
+def _streams_that_functions_read(aws_lambda: Any) -> set[str]:
+    pages = aws_lambda.get_paginator("list_event_source_mappings").paginate()
+    sources = (mapping["EventSourceArn"] for page in pages for mapping in page["EventSourceMappings"])
+    return {arn.rpartition("/")[2] for arn in sources if ":kinesis:" in arn}

@@ -1,0 +1,331 @@
+"""One Flink application on one machine: the application's own zip, run as Managed Flink runs it.
+
+`flink run` starts a mini-cluster in its own process, submits the application's `main` to it, and ends when the job
+ends. What the service configures (parallelism, checkpoints, restarts, libraries) comes from a configuration folder
+made here; the application's code sets none of it. Everything else is asked of Flink's REST interface.
+"""
+
+import json
+import os
+import shutil
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from twin.process import LOOPBACK, Child, ProcessFailedError, free_port, spawn
+
+CLI: Final = "org.apache.flink.client.cli.CliFrontend"
+HEAP: Final = "-Xmx768m"
+START_SECONDS: Final = 180.0
+SAVEPOINT_SECONDS: Final = 120.0
+REQUEST_SECONDS: Final = 10.0
+POLL_SECONDS: Final = 0.25
+RESTARTS_IN_PLACE: Final = 3
+# Whatever proxy the machine has, it is not for the loopback interface.
+DIRECTLY: Final = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+# Flink's own file starts its log anew while it shuts down, just when the reason matters.
+LOGGING: Final = """\
+rootLogger.level = {level}
+rootLogger.appenderRef.file.ref = File
+appender.file.name = File
+appender.file.type = FILE
+appender.file.append = true
+appender.file.fileName = {path}
+appender.file.layout.type = PatternLayout
+appender.file.layout.pattern = %d{{ISO8601}} %-5p %c{{1}} - %m%n
+logger.kafka.name = org.apache.kafka
+logger.kafka.level = WARN
+logger.hadoop.name = org.apache.hadoop
+logger.hadoop.level = WARN
+"""
+# What wraps every failure and says nothing.
+WRAPPERS: Final = ("Python process exits with code", "ProgramAbortException")
+
+
+class FlinkError(RuntimeError):
+    """Flink could not be started, or refused what was asked; the message says why."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checkpoints:
+    """When the job's state is saved: every so many milliseconds, with at least so many between two."""
+
+    interval_ms: int
+    min_pause_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Application:
+    """What is to run.
+
+    Attributes:
+        name: for messages and file names.
+        code: the unpacked zip.
+        main: the Python file to run, relative to `code`.
+        jar: the one jar, relative to `code`.
+        python_files: further Python folders and files, relative to `code`.
+        parallelism: how many tasks of each kind.
+        checkpoints: None runs without.
+        allow_non_restored_state: start even when a snapshot holds state that no operator wants.
+        log_level: of Flink and of the application.
+    """
+
+    name: str
+    code: Path
+    main: str
+    jar: str
+    python_files: tuple[str, ...]
+    parallelism: int
+    checkpoints: Checkpoints | None
+    allow_non_restored_state: bool = False
+    log_level: str = "INFO"
+
+
+@dataclass(slots=True, kw_only=True)
+class FlinkJob:
+    """One run of an application.
+
+    Attributes:
+        application: what runs.
+        child: the process: mini-cluster and client together.
+        port: loopback port of the REST interface.
+        log_path: what Flink writes about itself.
+    """
+
+    application: Application
+    child: Child
+    port: int
+    log_path: Path
+    _job_id: str | None = field(default=None)
+
+    def wait_until_running(self, seconds: float = START_SECONDS) -> None:
+        """Return when every task runs.
+
+        Raises:
+            FlinkError: the job ended or was not running in time; the message says why.
+        """
+        deadline = time.monotonic() + seconds
+        while not self.is_running():
+            if self.child.poll() is not None:
+                raise FlinkError(self.cause_of_end())
+            if time.monotonic() > deadline:
+                raise FlinkError(f"{self.application.name} did not run after {seconds:.0f} s; see {self.log_path}")
+            time.sleep(POLL_SECONDS)
+
+    def is_running(self) -> bool:
+        """Say whether the job and all of its tasks run."""
+        try:
+            job = self._get(f"/jobs/{self.job_id()}")
+        except FlinkError:
+            return False
+        return job["state"] == "RUNNING" and all(vertex["status"] == "RUNNING" for vertex in job["vertices"])
+
+    def job_id(self) -> str:
+        """Return Flink's id of the job, or raise FlinkError while there is none."""
+        if self._job_id is None:
+            jobs = self._get("/jobs")["jobs"]
+            if not jobs:
+                raise FlinkError(f"{self.application.name} has not submitted its job yet")
+            self._job_id = str(jobs[0]["id"])
+        return self._job_id
+
+    def savepoint(self, folder: Path) -> str:
+        """Save the state while the job goes on; return where it lies."""
+        return self._saved(self._post(f"/jobs/{self.job_id()}/savepoints", {"target-directory": folder.as_uri()}))
+
+    def stop_with_savepoint(self, folder: Path) -> str:
+        """Stop reading, save the state, end the job; return where the state lies."""
+        answer = self._post(f"/jobs/{self.job_id()}/stop", {"targetDirectory": folder.as_uri(), "drain": False})
+        location = self._saved(answer)
+        self.end()
+        return location
+
+    def end(self) -> None:
+        """End the process, whatever the job is doing."""
+        self.child.terminate()
+
+    def cause_of_end(self) -> str:
+        """Say why the process ended, in one line where the log has one."""
+        status = self.child.poll()
+        log = self.log_path.read_text(encoding="utf-8", errors="replace") if self.log_path.exists() else ""
+        lines = f"{log}\n{self.child.tail(200)}".splitlines()
+        causes = [line.strip() for line in lines if line.lstrip().startswith("Caused by: ")]
+        causes = [cause for cause in causes if not any(wrapper in cause for wrapper in WRAPPERS)]
+        cause = causes[-1] if causes else (lines[-1].strip() if lines else "no output")
+        return f"{self.application.name} ended with status {status}: {cause[:800]}; see {self.log_path}"
+
+    def _saved(self, answer: Mapping[str, Any]) -> str:
+        deadline = time.monotonic() + SAVEPOINT_SECONDS
+        while time.monotonic() < deadline:
+            outcome = self._get(f"/jobs/{self.job_id()}/savepoints/{answer['request-id']}")
+            if outcome["status"]["id"] == "COMPLETED":
+                operation = outcome["operation"]
+                if "location" in operation:
+                    return str(operation["location"])
+                cause = str(operation.get("failure-cause", {}).get("stack-trace", "no reason")).splitlines()[0]
+                raise FlinkError(f"{self.application.name}: the snapshot failed: {cause}")
+            time.sleep(POLL_SECONDS)
+        raise FlinkError(f"{self.application.name}: the snapshot was not done after {SAVEPOINT_SECONDS:.0f} s")
+
+    def _get(self, path: str) -> dict[str, Any]:
+        return self._ask(urllib.request.Request(f"http://{LOOPBACK}:{self.port}{path}"))
+
+    def _post(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        headers = {"Content-Type": "application/json"}
+        data = json.dumps(body).encode()
+        return self._ask(urllib.request.Request(f"http://{LOOPBACK}:{self.port}{path}", data=data, headers=headers))
+
+    def _ask(self, request: urllib.request.Request) -> dict[str, Any]:
+        try:
+            with DIRECTLY.open(request, timeout=REQUEST_SECONDS) as response:
+                answer: dict[str, Any] = json.load(response)
+                return answer
+        except (OSError, ValueError) as error:
+            detail = error.read().decode(errors="replace")[:500] if isinstance(error, urllib.error.HTTPError) else error
+            raise FlinkError(f"{self.application.name}: Flink did not answer {request.selector}: {detail}") from error
+
+
+def start(
+    application: Application,
+    *,
+    python: Path,
+    folder: Path,
+    checkpoint_folder: Path,
+    environment: Mapping[str, str],
+    restore_from: str | None = None,
+) -> FlinkJob:
+    """Start an application and return at once; `wait_until_running` tells when it runs.
+
+    Args:
+        application: what to run.
+        python: an interpreter whose environment holds PyFlink.
+        folder: configuration and logs of this run; made here.
+        checkpoint_folder: where the job's state is saved; shared by the runs of one start.
+        environment: variables for the application, beside what PyFlink needs.
+        restore_from: a savepoint or checkpoint to begin with.
+
+    Raises:
+        FlinkError: there is no Java or no PyFlink.
+        ProcessFailedError: the process could not be started.
+    """
+    java = shutil.which("java")
+    if java is None:
+        raise FlinkError("Flink needs Java 17: no `java` is on the PATH; install a JDK, see `make help`")
+    home = flink_home(python)
+    port = free_port()
+    for needed in (checkpoint_folder, folder / "conf", folder / "tmp"):
+        needed.mkdir(parents=True, exist_ok=True)
+    configuration = options(application, port=port, checkpoint_folder=checkpoint_folder, temporary=folder / "tmp")
+    (folder / "conf" / "config.yaml").write_text(yaml.safe_dump(configuration), encoding="utf-8")
+    log_path = folder / "flink.log"
+    (folder / "conf" / "log4j.properties").write_text(
+        LOGGING.format(level=application.log_level, path=log_path), encoding="utf-8"
+    )
+    command = [
+        java,
+        HEAP,
+        "-XX:+UseSerialGC",
+        "-XX:+ExitOnOutOfMemoryError",
+        *java_options(home),
+        f"-Dlog4j.configurationFile={folder / 'conf' / 'log4j.properties'}",
+        "-classpath",
+        f"{home / 'lib'}/*",
+        CLI,
+        *run_arguments(application, python=python, restore_from=restore_from),
+    ]
+    variables = {**environment, **flink_variables(home, python, folder / "conf", application)}
+    child = spawn(
+        f"Flink application {application.name}", command, env=variables, log_path=folder / "output.log", cwd=folder
+    )
+    return FlinkJob(application=application, child=child, port=port, log_path=log_path)
+
+
+def run_arguments(application: Application, *, python: Path, restore_from: str | None) -> list[str]:
+    """Return the arguments of `flink run`, which are the service's run options under other names."""
+    arguments = ["run", "--target", "local", "--parallelism", str(application.parallelism)]
+    arguments += ["--python", str(application.code / application.main)]
+    arguments += ["--jarfile", str(application.code / application.jar)]
+    arguments += ["--pyExecutable", str(python), "--pyClientExecutable", str(python)]
+    if application.python_files:
+        arguments += ["--pyFiles", ",".join(str(application.code / name) for name in application.python_files)]
+    if restore_from is not None:
+        arguments += ["--fromSavepoint", restore_from]
+        arguments += ["--allowNonRestoredState"] if application.allow_non_restored_state else []
+    return arguments
+
+
+def options(application: Application, *, port: int, checkpoint_folder: Path, temporary: Path) -> dict[str, Any]:
+    """Return what the service sets for an application: never in the application's own code."""
+    configuration: dict[str, Any] = {
+        "rest.address": LOOPBACK,
+        "rest.bind-address": LOOPBACK,
+        "rest.port": port,
+        "rest.bind-port": str(port),
+        "jobmanager.bind-host": LOOPBACK,
+        "jobmanager.rpc.address": LOOPBACK,
+        "taskmanager.bind-host": LOOPBACK,
+        "taskmanager.host": LOOPBACK,
+        "taskmanager.numberOfTaskSlots": application.parallelism,
+        "taskmanager.memory.network.min": "64m",
+        "taskmanager.memory.network.max": "64m",
+        "io.tmp.dirs": str(temporary),
+        "state.backend.type": "hashmap",
+        "restart-strategy.type": "fixed-delay",
+        "restart-strategy.fixed-delay.attempts": RESTARTS_IN_PLACE,
+        "restart-strategy.fixed-delay.delay": "1 s",
+        "execution.checkpointing.dir": checkpoint_folder.as_uri(),
+    }
+    if application.checkpoints is not None:
+        configuration |= {
+            "execution.checkpointing.interval": f"{application.checkpoints.interval_ms} ms",
+            "execution.checkpointing.min-pause": f"{application.checkpoints.min_pause_ms} ms",
+            "execution.checkpointing.mode": "EXACTLY_ONCE",
+            "execution.checkpointing.externalized-checkpoint-retention": "RETAIN_ON_CANCELLATION",
+        }
+    return configuration
+
+
+def latest_checkpoint(folder: Path) -> Path | None:
+    """Return the newest complete checkpoint below a folder, or None: its metadata is written last."""
+    complete = [path.parent for path in folder.glob("*/chk-*/_metadata")]
+    return max(complete, key=lambda path: (path / "_metadata").stat().st_mtime_ns, default=None)
+
+
+def flink_home(python: Path) -> Path:
+    """Return where PyFlink keeps Flink in the environment of an interpreter, or raise FlinkError."""
+    found = next(python.parent.parent.glob("lib/python3*/site-packages/pyflink"), None)
+    if found is None:
+        raise FlinkError(f"{python} has no PyFlink; run `make demo` once, which installs the engines' environments")
+    return found
+
+
+def flink_variables(home: Path, python: Path, configuration: Path, application: Application) -> dict[str, str]:
+    """Return the variables by which Flink finds itself and its Python."""
+    # In thread mode Python runs inside the JVM, which knows nothing of the virtual environment.
+    paths = [application.code / name for name in application.python_files] + [home.parent]
+    return {
+        "FLINK_CONF_DIR": str(configuration),
+        "FLINK_LIB_DIR": str(home / "lib"),
+        "FLINK_OPT_DIR": str(home / "opt"),
+        "FLINK_PLUGINS_DIR": str(home / "plugins"),
+        "PATH": f"{python.parent}{os.pathsep}{os.environ.get('PATH', '')}",
+        "PYTHONPATH": os.pathsep.join(str(path) for path in paths),
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+
+
+def java_options(home: Path) -> list[str]:
+    """Return the options that Flink itself says its JVM needs."""
+    configuration = yaml.safe_load((home / "conf" / "config.yaml").read_text(encoding="utf-8"))
+    return str(configuration["env"]["java"]["opts"]["all"]).split()
+
+
+__all__ = ["Application", "Checkpoints", "FlinkError", "FlinkJob", "ProcessFailedError", "latest_checkpoint", "start"]

@@ -1,0 +1,233 @@
+"""Spark for Glue jobs: one session process on real Spark 3.5.6 with Iceberg, S3A and Deequ, started by the first job.
+
+Nothing about a job is known here: its script, arguments, libraries and configuration come with each request. What is
+added is only what makes the same job reach the emulator in place of AWS (endpoints, path-style addresses).
+"""
+
+import http.client
+import json
+import logging
+import os
+import re
+import subprocess
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from twin.jars import folder, resolve
+from twin.process import LOOPBACK, Child, free_port, port_is_open, spawn, wait_until
+
+LOG = logging.getLogger(__name__)
+
+SUPPORTED_GLUE_VERSIONS: Final = {"5.1": "3.5.6"}
+HEAP: Final = "1536m"
+START_SECONDS: Final = 90.0
+SERVER: Final = Path(__file__).with_name("spark_server.py")
+POM: Final = Path(__file__).parents[1] / "java" / "spark" / "pom.xml"
+ICEBERG_EXTENSIONS: Final = "org.apache.iceberg.spark.extensions.IcebergSparkSessionExtensions"
+CATALOG: Final = re.compile(r"spark\.sql\.catalog\.(\w+)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SparkJob:
+    """One script to run.
+
+    Attributes:
+        name: for logs, usually job name and run id.
+        script: local path of the script.
+        arguments: what follows the script's name in `sys.argv`.
+        libraries: local archives for the Python path of the driver and the workers.
+        conf: Spark properties of this job.
+    """
+
+    name: str
+    script: Path
+    arguments: Sequence[str] = ()
+    libraries: Sequence[Path] = ()
+    conf: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How a job ended: state SUCCEEDED, FAILED or TIMEOUT, and for the last two the error and its traceback's end."""
+
+    state: str
+    error: str = ""
+    traceback: str = ""
+
+
+def jars() -> Path:
+    """Return the folder with the engine's jars; Maven copies them there once."""
+    return resolve(POM, folder("spark"))
+
+
+def base_conf(*, libraries: Path, endpoint: str, region: str, scratch: Path) -> dict[str, str]:
+    """Return the configuration of the shared session: sizes, jars, and S3 paths that lead to the emulator."""
+    return {
+        "spark.master": "local[2]",
+        "spark.driver.memory": HEAP,
+        "spark.driver.bindAddress": LOOPBACK,
+        "spark.driver.host": LOOPBACK,
+        "spark.driver.extraClassPath": str(libraries / "*"),
+        "spark.driver.extraJavaOptions": "-XX:+UseSerialGC -Duser.timezone=UTC",
+        "spark.local.dir": str(scratch),
+        "spark.sql.warehouse.dir": str(scratch / "warehouse"),
+        "spark.ui.enabled": "false",
+        "spark.ui.showConsoleProgress": "false",
+        "spark.sql.shuffle.partitions": "4",
+        "spark.sql.session.timeZone": "UTC",
+        "spark.sql.extensions": ICEBERG_EXTENSIONS,
+        "spark.hadoop.fs.s3.impl": "org.apache.hadoop.fs.s3a.S3AFileSystem",
+        "spark.hadoop.fs.s3a.endpoint": endpoint,
+        "spark.hadoop.fs.s3a.endpoint.region": region,
+        "spark.hadoop.fs.s3a.path.style.access": "true",
+        "spark.hadoop.fs.s3a.connection.ssl.enabled": str(urlsplit(endpoint).scheme == "https").lower(),
+        "spark.hadoop.fs.s3a.aws.credentials.provider": "com.amazonaws.auth.EnvironmentVariableCredentialsProvider",
+    }
+
+
+def catalog_conf(conf: Mapping[str, str], *, endpoint: str, region: str) -> dict[str, str]:
+    """Return what must be added so that the catalogs that a job configures reach the emulator."""
+    added: dict[str, str] = {}
+    for name in {match[1] for key in conf if (match := CATALOG.match(key))}:
+        prefix = f"spark.sql.catalog.{name}"
+        added |= {
+            f"{prefix}.glue.endpoint": endpoint,
+            f"{prefix}.s3.endpoint": endpoint,
+            f"{prefix}.s3.path-style-access": "true",
+            f"{prefix}.client.region": region,
+        }
+    return added
+
+
+class SparkEngine:
+    """The session process: started by the first job, started again by the job after a death, ended by `stop`."""
+
+    def __init__(
+        self,
+        *,
+        root: Path,
+        endpoint: str,
+        region: str,
+        environment: Mapping[str, str],
+        build: Path | None = None,
+    ) -> None:
+        """Keep the settings; nothing starts yet.
+
+        Args:
+            root: the project's folder, with `.venvs/spark`.
+            endpoint: URL of the emulator.
+            region: AWS region of the emulator.
+            environment: credentials and other variables that jobs see beside PATH, HOME and the endpoint.
+            build: folder for logs and scratch files; `build` in the project when omitted.
+        """
+        self._root = root
+        self._endpoint = endpoint
+        self._region = region
+        self._environment = environment
+        self._build = build or root / "build"
+        self._child: Child | None = None
+        self._port = 0
+        self._turn = threading.Lock()
+
+    def run(self, job: SparkJob, *, timeout: float, on_start: Any = None) -> Outcome:
+        """Run a job when its turn comes and return how it ended; never raises for what the job does.
+
+        Args:
+            job: the script and what belongs to it.
+            timeout: seconds from its start; after that the session is ended and the state is TIMEOUT.
+            on_start: called without arguments when the job's turn has come.
+        """
+        with self._turn:
+            if on_start is not None:
+                on_start()
+            child = self._ensure_started()
+            added = catalog_conf(job.conf, endpoint=self._endpoint, region=self._region)
+            request = {
+                "name": job.name,
+                "script": str(job.script),
+                "arguments": list(job.arguments),
+                "libraries": [str(path) for path in job.libraries],
+                "conf": {**job.conf, **added},
+            }
+            try:
+                return Outcome(**self._post(request, timeout))
+            except TimeoutError:
+                self._end()
+                return Outcome(state="TIMEOUT", error=f"Job run exceeded its timeout of {timeout:.0f} s.")
+            except (OSError, http.client.HTTPException) as error:
+                LOG.warning("the Spark session process died: %s", error)
+                message = (
+                    "The Spark session process died while the job ran "
+                    f"(exit status {self._exit_status(child)}, heap {HEAP}; log: {child.log_path}). "
+                    "The next run starts a new one."
+                )
+                tail = child.tail()
+                self._end()
+                return Outcome(state="FAILED", error=message, traceback=tail)
+
+    @property
+    def pid(self) -> int | None:
+        """Process id of the session process, or None while none runs."""
+        return self._child.pid if self._child is not None and self._child.poll() is None else None
+
+    def stop(self) -> None:
+        """End the session process; a job that runs fails."""
+        self._end()
+
+    def _ensure_started(self) -> Child:
+        if self._child is not None and self._child.poll() is None:
+            return self._child
+        libraries, scratch = jars(), self._build / "spark"
+        scratch.mkdir(parents=True, exist_ok=True)
+        self._port = free_port()
+        conf = base_conf(libraries=libraries, endpoint=self._endpoint, region=self._region, scratch=scratch)
+        environment = {
+            **{
+                name: os.environ[name] for name in ("PATH", "HOME", "JAVA_HOME", "LANG", "TMPDIR") if name in os.environ
+            },
+            **self._environment,
+            "AWS_ENDPOINT_URL": self._endpoint,
+            "AWS_REGION": self._region,
+            "AWS_DEFAULT_REGION": self._region,
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "PYTHONUNBUFFERED": "1",
+            "SPARK_VERSION": "3.5",  # pydeequ reads it when it is imported
+            "TZ": "UTC",
+        }
+        python = str(self._root / ".venvs/spark/bin/python")
+        environment["PYSPARK_PYTHON"] = environment["PYSPARK_DRIVER_PYTHON"] = python
+        child = spawn(
+            "Spark session",
+            [python, str(SERVER), json.dumps({"port": self._port, "conf": conf})],
+            env=environment,
+            log_path=self._build / "logs/spark.log",
+            cwd=scratch,
+        )
+        self._child = child
+        wait_until(lambda: port_is_open(self._port), child=child, seconds=START_SECONDS)
+        return child
+
+    def _post(self, request: dict[str, Any], timeout: float) -> dict[str, str]:
+        connection = http.client.HTTPConnection(LOOPBACK, self._port, timeout=timeout)
+        try:
+            connection.request("POST", "/jobs", json.dumps(request), {"Content-Type": "application/json"})
+            answer: dict[str, str] = json.loads(connection.getresponse().read())
+            return answer
+        finally:
+            connection.close()
+
+    @staticmethod
+    def _exit_status(child: Child) -> int | None:
+        try:
+            return child.guard.wait(10)
+        except subprocess.TimeoutExpired:
+            return child.poll()
+
+    def _end(self) -> None:
+        if self._child is not None:
+            self._child.terminate()
+            self._child = None

@@ -1,0 +1,157 @@
+"""The shared Spark session: one process that runs Glue scripts one after another on one Spark context.
+
+It runs in the Spark environment (pyspark, no package of the twin) and is started by `twin.engines.spark`, which sends
+its settings as JSON in the first argument and each job as an HTTP request. A new session per job costs a second where
+`spark-submit` costs fifteen; jobs still see only their own temporary views, configuration, arguments and libraries.
+"""
+
+import json
+import logging
+import os
+import runpy
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+
+from pyspark.sql import SparkSession
+
+LOG = logging.getLogger("spark-server")
+TRACEBACK_CHARACTERS = 6000
+
+
+class JobRefused(Exception):  # noqa: N818  # a verdict on the job definition, not a fault of the server
+    """The job asks for something that a running session cannot give."""
+
+
+def start_session(conf: dict[str, str]) -> SparkSession:
+    """Start the Spark context with the given configuration."""
+    builder = SparkSession.builder.appName("c360-glue")
+    for key, value in conf.items():
+        builder = builder.config(key, value)
+    session = builder.getOrCreate()
+    session.sparkContext.setLogLevel("WARN")
+    return session
+
+
+def child_session(base: SparkSession, conf: dict[str, str]) -> SparkSession:
+    """Return a new session on the same context, with the job's own configuration, and make it the default one.
+
+    Raises JobRefused for a setting that Spark only reads at start, unless it already has the value asked for.
+    """
+    child = base.newSession()
+    for key, value in conf.items():
+        if child.conf.isModifiable(key) or key.startswith("spark.sql.catalog."):
+            child.conf.set(key, value)
+        elif child.conf.get(key, None) != value:
+            message = (
+                f"--conf {key}={value}: Spark reads this only at start and the shared session has "
+                f"{child.conf.get(key, None)!r}. Remove it from the job or set it in twin/engines/spark.py."
+            )
+            raise JobRefused(message)
+    make_default(base, child)
+    return child
+
+
+def make_default(base: SparkSession, session: SparkSession) -> None:
+    """Let `SparkSession.builder.getOrCreate()` in this thread return the given session."""
+    jvm: Any = base._jvm  # pyspark has no public way to do this
+    SparkSession._instantiatedSession = session
+    jvm.SparkSession.setDefaultSession(session._jsparkSession)
+    jvm.SparkSession.setActiveSession(session._jsparkSession)
+
+
+@contextmanager
+def libraries(base: SparkSession, archives: list[str]) -> Iterator[None]:
+    """Put the job's archives on the path of the driver and of new Python workers; take them away afterwards.
+
+    Workers are kept per environment, so another version of an archive, which has another file name, gets new workers.
+    """
+    path, modules = list(sys.path), set(sys.modules)
+    workers: dict[str, str] = base.sparkContext.environment
+    sys.path[:0] = archives
+    workers["PYTHONPATH"] = os.pathsep.join(archives)
+    try:
+        yield
+    finally:
+        sys.path[:] = path
+        workers.pop("PYTHONPATH", None)
+        for name in set(sys.modules) - modules:
+            if (getattr(sys.modules[name], "__file__", None) or "").startswith(tuple(archives) or ("\0",)):
+                del sys.modules[name]
+
+
+def run_job(base: SparkSession, job: dict[str, Any]) -> dict[str, str]:
+    """Run one script as `__main__` and return its state, and for a failure the error and the end of its traceback."""
+    arguments, directory = sys.argv, Path.cwd()
+    try:
+        child_session(base, job["conf"])
+        with libraries(base, job["libraries"]):
+            sys.argv = [job["script"], *job["arguments"]]
+            runpy.run_path(job["script"], run_name="__main__")
+    except SystemExit as stop:
+        if stop.code not in (None, 0):
+            return {"state": "FAILED", "error": f"SystemExit: {stop.code}", "traceback": ""}
+    except Exception as error:  # whatever a script raises is the outcome of its run
+        LOG.exception("job %s failed", job["name"])
+        text = "".join(traceback.format_exception(error))
+        return {
+            "state": "FAILED",
+            "error": f"{type(error).__name__}: {error}",
+            "traceback": text[-TRACEBACK_CHARACTERS:],
+        }
+    finally:
+        sys.argv = arguments
+        os.chdir(directory)
+        make_default(base, base)
+        base.catalog.clearCache()
+    return {"state": "SUCCEEDED", "error": "", "traceback": ""}
+
+
+def serve(port: int, base: SparkSession) -> None:
+    """Answer job requests one at a time, for ever: a script owns the process while it runs."""
+
+    class Handler(BaseHTTPRequestHandler):
+        """POST /jobs runs a job and answers when it has ended; GET /health answers when none is running."""
+
+        def do_GET(self) -> None:  # the base class finds it by this name
+            self._answer({"version": base.version})
+
+        def do_POST(self) -> None:
+            job = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            LOG.info("job %s starts", job["name"])
+            outcome = run_job(base, job)
+            LOG.info("job %s %s", job["name"], outcome["state"])
+            self._answer(outcome)
+
+        def _answer(self, body: dict[str, str]) -> None:
+            data = json.dumps(body).encode()
+            self.send_response(HTTPStatus.OK)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+        def log_message(self, format: str, *values: object) -> None:  # name given by the base class
+            LOG.debug(format, *values)
+
+    server = HTTPServer(("127.0.0.1", port), Handler)
+    LOG.info("Spark %s answers on port %d", base.version, port)
+    server.serve_forever()
+
+
+def main() -> None:
+    """Start the session, then answer."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.getLogger("py4j").setLevel(logging.WARNING)
+    logging.getLogger("botocore").setLevel(logging.WARNING)
+    settings = json.loads(sys.argv[1])
+    serve(settings["port"], start_session(settings["conf"]))
+
+
+if __name__ == "__main__":
+    main()

