@@ -14,20 +14,25 @@ import json
 import logging
 import os
 import shutil
-import subprocess
 import zipfile
 from collections.abc import Iterable
 from importlib.metadata import distribution
 from pathlib import Path
 from typing import Final
 
+from twin import jars
+from twin.jars import JarsMissingError
+
 ROOT: Final = Path(__file__).resolve().parents[1]
 SOURCES: Final = ROOT / "flink_apps" / "java"
+POM: Final = SOURCES / "pom.xml"
 OUTPUT: Final = ROOT / "build" / "java" / "flink"
 JAR: Final = OUTPUT / "pyflink-dependencies.jar"
 STAMP: Final = OUTPUT / "inputs.json"
 ASSET: Final = ROOT / "build" / "assets" / "flink"
-MAVEN_SECONDS: Final = 900
+BUILD_THERE: Final = f"-DbuildDirectory={OUTPUT}"
+KINESIS_PROFILE: Final = "-Pkinesis"
+KINESIS_ARTIFACT: Final = "flink-connector-aws-kinesis-streams"
 KINESIS_FACTORY: Final = "org/apache/flink/connector/kinesis/table/KinesisDynamicTableFactory.class"
 
 PACKAGES: Final = ("flink_apps", "c360_core")
@@ -51,7 +56,7 @@ LOGGER: Final = logging.getLogger("tools.build_flink")
 
 
 class FlinkBuildError(RuntimeError):
-    """The jar or the asset cannot be built; the message names what is missing and how to get it."""
+    """The asset cannot be built; the message names the library and the reason."""
 
 
 def build_jar(*, force: bool = False, require_kinesis: bool = False) -> Path:
@@ -63,25 +68,28 @@ def build_jar(*, force: bool = False, require_kinesis: bool = False) -> Path:
             is built without it there, and reads Kafka only.
 
     Raises:
-        FlinkBuildError: Maven failed.
+        JarsMissingError: Maven failed.
     """
-    digest = _digest([SOURCES / "pom.xml", SOURCES / "src"])
+    digest = _digest([POM, SOURCES / "src"])
     if not force and _is_current(digest, require_kinesis=require_kinesis):
         return JAR
     with_kinesis = require_kinesis or kinesis_resolves()
     if not with_kinesis:
         LOGGER.warning("the Kinesis connector does not resolve here: the jar is built without it and reads Kafka only")
-    profiles = ["-Pkinesis"] if with_kinesis else []
-    done = _maven("package", *profiles)
-    if done.returncode != 0:
-        raise FlinkBuildError(f"Maven failed on {SOURCES.relative_to(ROOT)}/pom.xml:\n{_tail(done)}")
+    jars.maven(POM, "package", BUILD_THERE, *([KINESIS_PROFILE] if with_kinesis else []))
     STAMP.write_text(json.dumps({"sources": digest, "kinesis": with_kinesis}), encoding="utf-8")
     return JAR
 
 
 def kinesis_resolves() -> bool:
     """Say whether Maven can get the Kinesis connector from here."""
-    return _maven("dependency:resolve", "-Pkinesis").returncode == 0
+    try:
+        jars.maven(POM, "--update-snapshots", "dependency:resolve", BUILD_THERE, KINESIS_PROFILE)
+    except JarsMissingError as error:
+        if KINESIS_ARTIFACT not in str(error):
+            raise
+        return False
+    return True
 
 
 def has_kinesis(jar: Path = JAR) -> bool:
@@ -94,7 +102,8 @@ def stage(destination: Path = ASSET, *, require_kinesis: bool = False) -> Path:
     """Lay out the folder of the asset, and return it.
 
     Raises:
-        FlinkBuildError: Maven failed, or a library is not pure Python.
+        JarsMissingError: Maven failed.
+        FlinkBuildError: a library is not pure Python.
     """
     jar = build_jar(require_kinesis=require_kinesis)
     stamp = destination.with_name(f"{destination.name}.inputs")
@@ -122,25 +131,6 @@ def _is_current(digest: str, *, require_kinesis: bool) -> bool:
         return False
     built = json.loads(STAMP.read_text(encoding="utf-8"))
     return built["sources"] == digest and (built["kinesis"] or not require_kinesis)
-
-
-def _maven(goal: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    if shutil.which("mvn") is None:
-        raise FlinkBuildError("Maven is missing: it builds the jar of the Flink applications; install `maven`")
-    command = ["mvn", "--batch-mode", "--quiet", "--file", str(SOURCES / "pom.xml"), f"-DbuildDirectory={OUTPUT}"]
-    return subprocess.run(
-        [*command, goal, *arguments],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=MAVEN_SECONDS,
-        check=False,
-        stdin=subprocess.DEVNULL,
-    )
-
-
-def _tail(done: "subprocess.CompletedProcess[str]") -> str:
-    return "\n".join(line for line in (done.stdout + done.stderr).splitlines() if "[ERROR]" in line)[:4000]
 
 
 def _record(library: str) -> Path:

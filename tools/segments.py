@@ -62,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         segments = load_segments(chosen.source)
     except (SegmentError, ContractsError) as error:
-        _LOG.error("%s", error)  # noqa: TRY400  # one line that says what to mend, not a stack
+        _LOG.error("%s", error)  # one line that says what to mend, not a stack
         return 1
     if not chosen.check:
         write(segments, chosen.output)

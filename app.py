@@ -1,0 +1,99 @@
+"""The Customer 360 on AWS: settings -> stacks, in deploy order. `cdk synth -c env=dev|staging|prod`."""
+
+import aws_cdk as cdk
+from cdk_nag import AwsSolutionsChecks
+
+from c360_core import contracts
+from c360_core.names import PROJECT, stack_name
+from config.settings import Settings, load
+from stacks.activation.stack import ActivationStack
+from stacks.analytics.stack import AnalyticsStack
+from stacks.assets import REPOSITORY, Assets
+from stacks.collection.stack import CollectionStack
+from stacks.foundation.stack import FoundationStack
+from stacks.governance.stack import GovernanceStack
+from stacks.lake import Lake
+from stacks.operations.stack import OperationsStack
+from stacks.platform import Platform
+from stacks.unification.stack import UnificationStack
+
+
+def build(app: cdk.App, settings: Settings, assets: Assets) -> None:
+    """Create every stack of one environment and hand each what it takes from those before."""
+    agreed = contracts.load()
+
+    def name(pillar: str) -> str:
+        return stack_name(settings.environment, pillar)
+
+    foundation = FoundationStack(app, name("foundation"), settings=settings)
+    platform = Platform(
+        environment=settings.environment,
+        runtime=settings.runtime,
+        assets=assets,
+        key=foundation.key,
+        alarm_topic=foundation.alarm_topic,
+        removal=foundation.removal,
+    )
+    lake = Lake(buckets=foundation.buckets, contracts=agreed, job_security=foundation.job_security)
+    collection = CollectionStack(
+        app,
+        name("collection"),
+        lake=lake,
+        hash_secret=foundation.hash_secret,
+        settings=settings.collection,
+        platform=platform,
+    )
+    unification = UnificationStack(
+        app,
+        name("unification"),
+        lake=lake,
+        streams=collection.streams,
+        hash_secret=foundation.hash_secret,
+        settings=settings.unification,
+        stream_settings=settings.collection.streams,
+        platform=platform,
+    )
+    analytics = AnalyticsStack(
+        app, name("analytics"), buckets=foundation.buckets, settings=settings.analytics, platform=platform
+    )
+    activation = ActivationStack(
+        app,
+        name("activation"),
+        single_view=unification.single_view,
+        idempotency=unification.idempotency,
+        streams=collection.streams,
+        bus=foundation.bus,
+        settings=settings.activation,
+        platform=platform,
+    )
+    GovernanceStack(
+        app,
+        name("governance"),
+        lake=lake,
+        access=[*collection.lake_access, *unification.lake_access, *analytics.lake_access],
+        workgroup_arn=analytics.workgroup.arn,
+        platform=platform,
+    )
+    OperationsStack(
+        app,
+        name("operations"),
+        watched=collection.watched + unification.watched + analytics.watched + activation.watched,
+        secrets=1 + len(agreed.stream_sources()),
+        settings=settings,
+        platform=platform,
+    )
+    cdk.Tags.of(app).add("project", PROJECT)
+    cdk.Tags.of(app).add("environment", settings.environment)
+    cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app))
+
+
+def main() -> None:
+    """Write the cloud assembly of the environment that the context names."""
+    app = cdk.App(analytics_reporting=False)
+    settings = load(app.node.try_get_context("env") or "dev")
+    build(app, settings, Assets(root=REPOSITORY / "build" / "assets"))
+    app.synth()
+
+
+if __name__ == "__main__":
+    main()

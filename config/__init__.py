@@ -1,0 +1,1 @@
+"""Settings of the deployment: read when the templates are synthesised, never at run time."""

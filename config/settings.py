@@ -1,0 +1,242 @@
+"""What may differ between environments: typed, bounded, explained, and refused when misspelt.
+
+Defaults live here; `environments/<name>.yaml` holds only what differs. A stack receives its own slice.
+"""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, get_args
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+EnvironmentName = Literal["dev", "staging", "prod"]
+ENVIRONMENTS: tuple[str, ...] = get_args(EnvironmentName)
+ENVIRONMENTS_FOLDER = Path(__file__).parent / "environments"
+
+Hour = Annotated[int, Field(ge=0, le=23)]
+Days = Annotated[int, Field(ge=1, le=3650)]
+RetentionDays = Literal[1, 3, 5, 7, 14, 30, 60, 90, 180, 365, 731, 1827, 3653]
+
+
+class SettingsError(ValueError):
+    """The settings of an environment cannot be used; the message names the file, the key and what is allowed."""
+
+
+class Slice(BaseModel):
+    """A part of the settings: unknown keys are refused and nothing changes after loading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class RuntimeSettings(Slice):
+    """What every function and job shares."""
+
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_retention_days: RetentionDays = 30
+    powertools_layer_version: int = Field(
+        27, ge=1, description="Version of the layer that AWS publishes for Powertools for AWS Lambda (Python) 3"
+    )
+    reserved_concurrency: int | None = Field(
+        None, ge=1, le=1000, description="Per function; empty leaves functions in the account's shared pool"
+    )
+
+
+class FoundationSettings(Slice):
+    """The lake, its key and the alarm topic."""
+
+    removal: Literal["retain", "destroy"] = Field(
+        "retain", description="What happens to data when a stack is deleted; destroy is for dev alone"
+    )
+    landing_archive_days: Days = Field(30, description="Landed files move to Glacier Instant Retrieval after this")
+    raw_infrequent_days: Days = Field(90, ge=30, description="Raw data moves to infrequent access after this")
+    results_expire_days: Days = Field(14, description="Query results and data quality reports are deleted after this")
+    noncurrent_expire_days: Days = Field(30, description="Overwritten object versions are deleted after this")
+    alarm_email: str | None = Field(
+        None, pattern=r"^[^@\s]+@[^@\s]+$", description="Subscribed to the alarm topic when given"
+    )
+
+
+class StreamSettings(Slice):
+    """The streams: how wide and for how long."""
+
+    mode: Literal["provisioned", "on_demand"] = Field(
+        "on_demand", description="provisioned: about 11 USD a month per shard; on_demand: about 29 per idle stream"
+    )
+    shards: int = Field(1, ge=1, le=500, description="Per stream, when provisioned")
+    retention_hours: int = Field(24, ge=24, le=8760)
+
+
+class FlinkSettings(Slice):
+    """One Managed Flink application."""
+
+    started: bool = Field(
+        default=False,
+        description="Keep the application running: about 161 USD a month at parallelism 1. Off: deployed, stopped",
+    )
+    parallelism: int = Field(1, ge=1, le=256)
+    parallelism_per_kpu: int = Field(1, ge=1, le=8)
+    autoscaling: bool = False
+    checkpoint_interval_seconds: int = Field(60, ge=1, le=3600)
+
+
+class CleanSettings(FlinkSettings):
+    """The application that validates, de-duplicates and sessionises."""
+
+    state_ttl_hours: int = Field(24 * 30, ge=1, description="State not touched for this long is dropped")
+    deduplication_hours: int = Field(24, ge=1, le=24 * 14, description="How long an event id is remembered")
+    session_gap_minutes: int = Field(30, ge=1, le=24 * 60, description="Silence that ends a visit")
+
+
+class CollectionSettings(Slice):
+    """How data comes in."""
+
+    streams: StreamSettings = StreamSettings()
+    clean: CleanSettings = CleanSettings()
+    throttle_requests_per_second: int = Field(1000, ge=1, le=10_000, description="Of the collector API")
+    throttle_burst: int = Field(2000, ge=1, le=20_000)
+    ingest_workers: int = Field(2, ge=2, le=100, description="Glue workers per file")
+    ingest_concurrency: int = Field(4, ge=1, le=50, description="Files ingested at the same time")
+
+
+class UnificationSettings(Slice):
+    """Who is who, and what we know of them."""
+
+    unify: FlinkSettings = FlinkSettings()
+    nightly_resolution: bool = Field(default=False, description="Resolve identities every night; off: on demand")
+    nightly_hour_utc: Hour = 2
+    matching_poll_seconds: int = Field(
+        30, ge=1, le=600, description="How often a matching job is asked whether it ended"
+    )
+    identity_workers: int = Field(2, ge=2, le=100, description="Glue workers of the identity jobs")
+    api_requests_per_second: int = Field(
+        500, ge=1, le=10_000, description="Of the profile API; twice that for a moment"
+    )
+    timeline_ttl_days: Days = Field(90, description="Events stay on the single view's timeline this long")
+    crm_link: str = Field("https://crm.example.com/contacts/{id}", pattern=r"^https://.*\{id\}")
+    call_centre_link: str = Field("https://cases.example.com/customers/{id}", pattern=r"^https://.*\{id\}")
+    loyalty_link: str = Field("https://loyalty.example.com/members/{id}", pattern=r"^https://.*\{id\}")
+
+
+class AnalyticsSettings(Slice):
+    """How the lake is queried."""
+
+    scan_limit_gigabytes: int = Field(10, ge=1, le=10_000, description="A query that scans more is cancelled")
+    nightly_models: bool = Field(default=False, description="Build the dbt models every night; off: on demand")
+    nightly_hour_utc: Hour = 4
+
+
+class EmailSettings(Slice):
+    """The e-mail channel."""
+
+    domain: str | None = Field(
+        None, description="Verified sending domain; empty creates no identity (its DNS records need a person)"
+    )
+    sender: str = Field("hello@example.com", pattern=r"^[^@\s]+@[^@\s]+$", description="From address")
+
+    @model_validator(mode="after")
+    def _sender_belongs_to_domain(self) -> Self:
+        if self.domain is not None and not self.sender.endswith(f"@{self.domain}"):
+            raise ValueError(f"sender {self.sender!r} must be an address of domain {self.domain!r}")
+        return self
+
+
+class ActivationSettings(Slice):
+    """When and how often we may speak to a customer."""
+
+    email: EmailSettings = EmailSettings()
+    quiet_hours_start: Hour = Field(21, description="Local hour from which nothing is sent")
+    quiet_hours_end: Hour = Field(8, description="Local hour from which sending is allowed again")
+    default_time_zone: str = Field("America/New_York", description="For customers whose time zone is unknown")
+    frequency_cap_messages: int = Field(3, ge=1, le=100, description="At most this many messages per person ...")
+    frequency_cap_days: int = Field(7, ge=1, le=365, description="... in this many days")
+    follow_up_delay_seconds: int = Field(3 * 24 * 3600, ge=1, le=365 * 24 * 3600)
+    recovery_csat_at_most: int = Field(2, ge=1, le=5, description="A case closed this badly asks for a recovery")
+    decision_ttl_days: Days = 365
+    message_ttl_days: Days = 365
+
+
+class GovernanceSettings(Slice):
+    """Who may see what."""
+
+    manage_lake_formation: bool = Field(
+        default=True,
+        description="Own the account's Lake Formation settings; switch off in an account shared with others",
+    )
+    admin_role_arns: tuple[str, ...] = Field((), description="Lake Formation administrators beside the deployment role")
+
+
+class OperationsSettings(Slice):
+    """Alarms and the budget."""
+
+    alarms: bool = Field(default=True, description="About 0.10 USD per alarm and month beyond the first ten")
+    iterator_age_minutes: int = Field(5, ge=1, le=1440, description="A reader further behind than this raises an alarm")
+    rejected_events: int = Field(100, ge=1, description="More rejected events than this in five minutes raise an alarm")
+    monthly_budget_usd: int | None = Field(None, ge=1, description="A budget with alerts at 80 and 100 %, when given")
+
+    @model_validator(mode="after")
+    def _alarms_carry_the_budget(self) -> Self:
+        if self.monthly_budget_usd is not None and not self.alarms:
+            raise ValueError("monthly_budget_usd needs alarms: true, since its alerts go to the alarm topic")
+        return self
+
+
+class Settings(Slice):
+    """Everything that may differ between environments."""
+
+    environment: EnvironmentName
+    runtime: RuntimeSettings = RuntimeSettings()
+    foundation: FoundationSettings = FoundationSettings()
+    collection: CollectionSettings = CollectionSettings()
+    unification: UnificationSettings = UnificationSettings()
+    analytics: AnalyticsSettings = AnalyticsSettings()
+    activation: ActivationSettings = ActivationSettings()
+    governance: GovernanceSettings = GovernanceSettings()
+    operations: OperationsSettings = OperationsSettings()
+
+    @model_validator(mode="after")
+    def _only_dev_destroys(self) -> Self:
+        if self.foundation.removal == "destroy" and self.environment != "dev":
+            raise ValueError(f"foundation.removal: destroy is for dev alone, not for {self.environment}; use retain")
+        return self
+
+
+def load(environment: str, folder: Path = ENVIRONMENTS_FOLDER) -> Settings:
+    """Return the settings of an environment.
+
+    Raises:
+        SettingsError: the environment is unknown, or its file has a key or value that is not allowed.
+    """
+    if environment not in ENVIRONMENTS:
+        raise SettingsError(
+            f"unknown environment {environment!r} in {folder}: choose one of {', '.join(ENVIRONMENTS)}, "
+            f"for example `cdk synth -c env=dev`"
+        )
+    path = folder / f"{environment}.yaml"
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        return Settings.model_validate({**values, "environment": environment})
+    except FileNotFoundError:
+        raise SettingsError(f"{path}: no such file; every environment has one, even if it is empty") from None
+    except yaml.YAMLError as error:
+        raise SettingsError(f"{path}: not valid YAML: {error}") from None
+    except ValidationError as error:
+        raise SettingsError(_explain(path, error)) from None
+
+
+def _explain(path: Path, error: ValidationError) -> str:
+    lines = [f"{path}: {len(error.errors())} setting(s) cannot be used"]
+    for problem in error.errors():
+        location = tuple(str(part) for part in problem["loc"])
+        key = ".".join(location) or "(whole file)"
+        if problem["type"] == "extra_forbidden":
+            lines.append(f"  {key}: unknown key; allowed here: {', '.join(_allowed_keys(location[:-1]))}")
+        else:
+            lines.append(f"  {key}: {problem['msg']} (got {problem['input']!r})")
+    return "\n".join(lines)
+
+
+def _allowed_keys(location: tuple[str, ...]) -> list[str]:
+    model: Any = Settings
+    for part in location:
+        model = model.model_fields[part].annotation
+    return sorted(name for name in model.model_fields if name != "environment")

@@ -1,0 +1,122 @@
+"""The one Python function of `clean`: a thin coat for `c360_core.interaction` in Flink's types."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from pyflink.table import DataTypes
+from pyflink.table.udf import FunctionContext, TableFunction, udtf
+
+from c360_core import contracts
+from c360_core.interaction import Interaction, RejectedEventError, clean, rejected_id
+from flink_apps.shared.secrets import SecretReader
+
+Row = tuple[Any, ...]
+
+# In the order of `sql/checked.sql`: a rejection fills the first part and `source`, an interaction the second.
+RESULT_TYPES: Final = (
+    DataTypes.STRING(),  # reason_code
+    DataTypes.STRING(),  # reason
+    DataTypes.STRING(),  # rejected_id
+    DataTypes.STRING(),  # body
+    DataTypes.STRING(),  # contract_version
+    DataTypes.STRING(),  # event_id
+    DataTypes.STRING(),  # event_type
+    DataTypes.STRING(),  # source
+    DataTypes.INT(),  # schema_version
+    DataTypes.BIGINT(),  # occurred_ms
+    DataTypes.BIGINT(),  # received_ms
+    DataTypes.STRING(),  # trace_id
+    DataTypes.STRING(),  # replay_id
+    DataTypes.STRING(),  # customer_key
+    DataTypes.ARRAY(DataTypes.STRING()),  # identifier_keys
+    DataTypes.STRING(),  # visitor_key
+    DataTypes.STRING(),  # order_id
+    DataTypes.STRING(),  # amount
+    DataTypes.STRING(),  # currency
+    DataTypes.STRING(),  # payload
+    DataTypes.STRING(),  # identifiers
+)
+
+
+class CleanEvent(TableFunction):  # type: ignore[misc]  # pyflink has no types
+    """Turns one record into one row.
+
+    Args:
+        secret: where the key for hashing identifiers is read when a worker opens the function.
+    """
+
+    def __init__(self, secret: SecretReader) -> None:
+        self._reader = secret
+        self._secret = b""
+        self._contract_version = ""
+
+    def open(self, function_context: FunctionContext) -> None:  # noqa: ARG002  # the signature is Flink's
+        """Fetch the secret and read the contracts."""
+        self._secret = self._reader.read()
+        self._contract_version = contracts.load().version
+
+    def eval(self, body: bytes, position: str) -> Iterator[Row]:
+        """Yield the one row of the record at this position of its stream."""
+        now = datetime.now(UTC)
+        try:
+            yield interaction_row(clean(body, secret=self._secret, now=now))
+        except RejectedEventError as error:
+            yield rejection_row(error, body, position, now=now, contract_version=self._contract_version)
+
+
+def clean_event(secret: SecretReader) -> Any:
+    """Return the table function for registration as `clean_event`."""
+    return udtf(CleanEvent(secret), result_types=list(RESULT_TYPES))
+
+
+def interaction_row(event: Interaction) -> Row:
+    """Return the columns of an interaction; times in milliseconds, money as text, both exact."""
+    return (
+        *(None,) * 5,
+        event.event_id,
+        event.event_type,
+        event.source,
+        event.schema_version,
+        milliseconds(event.occurred_at),
+        milliseconds(event.received_at),
+        event.trace_id,
+        event.replay_id,
+        event.customer_key,
+        list(event.identifier_keys),
+        event.visitor_key,
+        event.order_id,
+        None if event.amount is None else str(event.amount),
+        event.currency,
+        event.payload,
+        event.identifiers,
+    )
+
+
+def rejection_row(
+    error: RejectedEventError, body: bytes, position: str, *, now: datetime, contract_version: str
+) -> Row:
+    """Return the columns of a rejection; bytes that are not UTF-8 are kept as `\\xNN`."""
+    # In thread mode Flink cannot take a null for a number or an array: the columns of an event that are no texts
+    # get a value that nobody reads.
+    schema_version, occurred_ms, identifier_keys = 0, 0, list[str]()
+    return (
+        str(error.code),
+        error.reason,
+        rejected_id(position),
+        body.decode("utf-8", errors="backslashreplace"),
+        contract_version,
+        *(None,) * 2,
+        error.source,
+        schema_version,
+        occurred_ms,
+        milliseconds(now),
+        *(None,) * 3,
+        identifier_keys,
+        *(None,) * 6,
+    )
+
+
+def milliseconds(moment: datetime) -> int:
+    """Return the moment as milliseconds since 1970, UTC; what is finer is cut off."""
+    return (int(moment.timestamp()) * 1000) + moment.microsecond // 1000

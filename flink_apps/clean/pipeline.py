@@ -1,0 +1,91 @@
+"""The dataflow of `clean`, as SQL over table names: whatever stands behind the names, the flow is the same."""
+
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any, Final
+
+from c360_core import contracts
+from c360_core.names import Table
+from flink_apps.clean.functions import clean_event
+from flink_apps.shared.secrets import SecretReader
+
+VIEWS: Final = ("checked", "visited", "counted", "cleaned")
+INSERTS: Final = ("write_interactions", "write_lake", "write_duplicates", "write_rejected")
+# What the function says of a valid event, and the flow carries on as it is.
+EVENT_COLUMNS: Final = (
+    "event_id",
+    "event_type",
+    "source",
+    "schema_version",
+    "occurred_ms",
+    "received_ms",
+    "trace_id",
+    "replay_id",
+    "customer_key",
+    "identifier_keys",
+    "order_id",
+    "amount",
+    "currency",
+    "payload",
+    "identifiers",
+)
+MILLISECONDS_PER_MINUTE: Final = 60_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tables:
+    """Names of the tables, as SQL writes them.
+
+    Attributes:
+        source: `body` BYTES, `position` STRING, `arrived_at` as processing time.
+        interactions: the stream of interactions.
+        lake_interactions: interactions in the lake, with the clear identifiers.
+        duplicates: events that arrived again.
+        rejected: records that broke their contract.
+    """
+
+    source: str
+    interactions: str
+    lake_interactions: str
+    duplicates: str
+    rejected: str
+
+
+def build(
+    table_environment: Any, tables: Tables, *, secret: SecretReader, session_gap_minutes: int, run_id: str
+) -> Any:
+    """Return the statement set that reads the source once and fills all four sinks.
+
+    Args:
+        table_environment: where the tables are defined and the views will be.
+        tables: their names.
+        secret: where the key for hashing identifiers is read.
+        session_gap_minutes: quiet minutes that end a session.
+        run_id: written beside each rejection: who rejected it.
+    """
+    table = contracts.load().product(Table.INTERACTIONS).table
+    values = {
+        "source": tables.source,
+        "interactions": tables.interactions,
+        "lake_interactions": tables.lake_interactions,
+        "duplicates": tables.duplicates,
+        "rejected": tables.rejected,
+        "event_columns": ", ".join(EVENT_COLUMNS),
+        "session_gap_ms": str(session_gap_minutes * MILLISECONDS_PER_MINUTE),
+        "run_id": run_id,
+        "interaction_columns": ", ".join(f"`{field.name}`" for field in table.fields if not field.lake_only),
+        "lake_columns": ", ".join(f"`{field.name}`" for field in table.fields),
+    }
+    table_environment.create_temporary_system_function("clean_event", clean_event(secret))
+    for view in VIEWS:
+        table_environment.create_temporary_view(view, table_environment.sql_query(sql(view, values)))
+    statements = table_environment.create_statement_set()
+    for insert in INSERTS:
+        statements.add_insert_sql(sql(insert, values))
+    return statements
+
+
+def sql(name: str, values: dict[str, str]) -> str:
+    """Return the text of `sql/<name>.sql` with its places filled."""
+    text = files("flink_apps.clean").joinpath("sql", f"{name}.sql").read_text(encoding="utf-8")
+    return text.format_map(values)

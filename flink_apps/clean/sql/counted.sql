@@ -1,0 +1,5 @@
+-- How often each event has arrived so far. The first arrival is the event, every later one a duplicate.
+SELECT *, COUNT(*) OVER (
+  PARTITION BY event_id ORDER BY arrived_at ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+) AS arrival
+FROM visited

@@ -1,0 +1,2 @@
+INSERT INTO {interactions} ({interaction_columns})
+SELECT {interaction_columns} FROM cleaned

@@ -1,0 +1,2 @@
+INSERT INTO {lake_interactions} ({lake_columns})
+SELECT {lake_columns} FROM cleaned

@@ -1,0 +1,1 @@
+"""What both applications need: property groups, allowed options, table definitions, secrets, submission."""

@@ -1,0 +1,206 @@
+"""Table definitions, rendered as SQL from property groups and columns.
+
+The same columns and the same SQL run on Kinesis and on Kafka; only the options after WITH differ.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from c360_core.contracts import Table
+from c360_core.names import Stream
+from c360_core.projections import flink_type
+from flink_apps.shared.properties import (
+    LakeSettings,
+    PropertyError,
+    StreamProvider,
+    StreamSettings,
+    property_key,
+)
+
+Column = tuple[str, str]
+
+LAKE_CATALOG: Final = "glue_catalog"
+IAM_LOGIN: Final = "software.amazon.msk.auth.iam.IAMLoginModule required;"
+IAM_CALLBACK: Final = "software.amazon.msk.auth.iam.IAMClientCallbackHandler"
+
+RAW_FORMAT: Final[Mapping[str, str]] = {"format": "raw", "raw.charset": "UTF-8"}
+JSON_FORMAT: Final[Mapping[str, str]] = {
+    "format": "json",
+    "json.timestamp-format.standard": "ISO-8601",
+    "json.encode.decimal-as-plain-number": "true",
+    "json.encode.ignore-null-fields": "true",
+}
+# Short enough for a profile to follow its event within seconds; long enough for a batch per shard.
+LINGER_MILLISECONDS: Final = 20
+KINESIS_FLUSH_MILLISECONDS: Final = 100
+# A shard answers five reads a second to all its readers together.
+KINESIS_POLL_MILLISECONDS: Final = 250
+
+
+def contract_columns(table: Table, *, lake: bool = False) -> list[Column]:
+    """Return the columns of a contract's table; those for the lake only when `lake` is set."""
+    return [(field.name, flink_type(field)) for field in table.fields if lake or not field.lake_only]
+
+
+def stream_source(
+    table: str,
+    columns: Sequence[Column],
+    *,
+    stream: Stream,
+    streams: StreamSettings,
+    group: str,
+    format_options: Mapping[str, str],
+    extra_columns: Sequence[str] = (),
+) -> str:
+    """Return the CREATE TABLE that reads a stream from its beginning.
+
+    Args:
+        table: name of the table.
+        columns: physical columns, as (name, Flink SQL type).
+        stream: which stream.
+        streams: where the streams are.
+        group: consumer group, for Kafka: who reads.
+        format_options: how a record becomes columns.
+        extra_columns: further definitions, such as a computed column or a watermark.
+
+    Raises:
+        PropertyError: the property group does not name the stream.
+    """
+    if streams.provider is StreamProvider.KAFKA:
+        options = {
+            **_kafka(stream, streams),
+            "properties.group.id": group,
+            "scan.startup.mode": "earliest-offset",
+            **format_options,
+        }
+    else:
+        options = {
+            **_kinesis(stream, streams),
+            "source.init.position": "TRIM_HORIZON",
+            "source.reader.empty-records-fetch-interval": f"{KINESIS_POLL_MILLISECONDS} ms",
+            **format_options,
+        }
+    return create_table(table, columns, options=options, extra_columns=extra_columns)
+
+
+def stream_sink(
+    table: str,
+    columns: Sequence[Column],
+    *,
+    stream: Stream,
+    streams: StreamSettings,
+    key: str,
+    format_options: Mapping[str, str],
+) -> str:
+    """Return the CREATE TABLE that writes a stream at least once, records of one key in order.
+
+    Args:
+        table: name of the table.
+        columns: columns, as (name, Flink SQL type).
+        stream: which stream.
+        streams: where the streams are.
+        key: the column that is the record's key.
+        format_options: how columns become a record; the key stays among them.
+
+    Raises:
+        PropertyError: the property group does not name the stream.
+    """
+    if streams.provider is StreamProvider.KAFKA:
+        value_format = dict(format_options)
+        options = {
+            **_kafka(stream, streams),
+            "key.format": "raw",
+            "key.fields": key,
+            "value.format": value_format.pop("format"),
+            **{f"value.{option}": value for option, value in value_format.items()},
+            "sink.delivery-guarantee": "at-least-once",
+            "properties.linger.ms": str(LINGER_MILLISECONDS),
+            "properties.compression.type": "lz4",
+        }
+        return create_table(table, columns, options=options)
+    options = {
+        **_kinesis(stream, streams),
+        "sink.flush-buffer.timeout": str(KINESIS_FLUSH_MILLISECONDS),
+        # With two requests under way the second could arrive first, and turn round the order within a key.
+        "sink.requests.max-inflight": "1",
+        **format_options,
+    }
+    return create_table(table, columns, options=options, partitioned_by=key)
+
+
+def lake_catalog(lake: LakeSettings, *, endpoint: str | None) -> str:
+    """Return the CREATE CATALOG of the lake: Iceberg tables in the Glue catalog, files on S3.
+
+    Args:
+        lake: where the tables are.
+        endpoint: address of all AWS services when it is not AWS's own, else None.
+    """
+    options = {
+        "type": "iceberg",
+        "catalog-impl": "org.apache.iceberg.aws.glue.GlueCatalog",
+        "io-impl": "org.apache.iceberg.aws.s3.S3FileIO",
+        "warehouse": lake.warehouse,
+        # Tables belong to the templates: a write never archives their old versions in the catalog.
+        "glue.skip-archive": "true",
+    }
+    if endpoint is not None:
+        options |= {"s3.endpoint": endpoint, "glue.endpoint": endpoint, "s3.path-style-access": "true"}
+    return f"CREATE CATALOG {LAKE_CATALOG} WITH (\n{_options(options)}\n)"
+
+
+def lake_table(database: str, table: str) -> str:
+    """Return the full, quoted name of a lake table."""
+    return f"`{LAKE_CATALOG}`.`{database}`.`{table}`"
+
+
+def create_table(
+    table: str,
+    columns: Sequence[Column],
+    *,
+    options: Mapping[str, str],
+    extra_columns: Sequence[str] = (),
+    partitioned_by: str | None = None,
+) -> str:
+    """Return a CREATE TEMPORARY TABLE statement; `extra_columns` are taken as they are."""
+    lines = [f"  `{name}` {kind}" for name, kind in columns] + [f"  {line}" for line in extra_columns]
+    partition = f" PARTITIONED BY (`{partitioned_by}`)" if partitioned_by else ""
+    body = ",\n".join(lines)
+    return f"CREATE TEMPORARY TABLE `{table}` (\n{body}\n){partition} WITH (\n{_options(options)}\n)"
+
+
+def _kafka(stream: Stream, streams: StreamSettings) -> dict[str, str]:
+    options = {
+        "connector": "kafka",
+        "topic": _located(streams.names, stream, property_key(stream)),
+        "properties.bootstrap.servers": streams.bootstrap_servers or "",
+    }
+    if streams.security_protocol is not None:
+        options |= {
+            "properties.security.protocol": streams.security_protocol,
+            "properties.sasl.mechanism": "AWS_MSK_IAM",
+            "properties.sasl.jaas.config": IAM_LOGIN,
+            "properties.sasl.client.callback.handler.class": IAM_CALLBACK,
+        }
+    return options
+
+
+def _kinesis(stream: Stream, streams: StreamSettings) -> dict[str, str]:
+    return {
+        "connector": "kinesis",
+        "stream.arn": _located(streams.arns, stream, f"{property_key(stream)}_arn"),
+        "aws.region": streams.region,
+    }
+
+
+def _located(where: Mapping[Stream, str], stream: Stream, key: str) -> str:
+    if stream not in where:
+        raise PropertyError(f"property group `streams` lacks `{key}`; this application needs the stream `{stream}`")
+    return where[stream]
+
+
+def _options(options: Mapping[str, str]) -> str:
+    return ",\n".join(f"  '{key}' = '{_escaped(value)}'" for key, value in options.items())
+
+
+def _escaped(value: str) -> str:
+    return value.replace("'", "''")

@@ -1,0 +1,218 @@
+"""What `unify` computes: the statements under `sql/` over tables that are known by name only.
+
+Reads `interactions` and `identity_changes`, writes `profile_changes` and two lake tables. Where the tables are, and
+on what connector, is the caller's business.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from string import Template
+from typing import Any, Final
+
+from c360_core.contracts import Table
+from c360_core.names import ANONYMOUS_PREFIX
+from c360_core.projections import flink_type
+from c360_core.segment import Segment, to_sql
+
+Column = tuple[str, str]
+
+# An interaction's place in time: digits for the moment, then the 32 of a hash that tells events of one moment apart.
+TIME_PATTERN: Final = "yyyyMMddHHmmssSSS"
+TIME_LENGTH: Final = len(TIME_PATTERN)
+TEXT_START: Final = TIME_LENGTH + 32 + 1
+ANONYMOUS_HASH_LENGTH: Final = 26
+
+SEPARATOR: Final = "CHR(31)"  # the control character that is meant to part units of data
+VERSION_LENGTH: Final = 20
+
+PERSON_STATES: Final = "person_states"
+PERSON_UPDATES: Final = "person_updates"
+
+# What identity resolution says of a person. The version comes first, with leading zeros: it decides which word is last.
+IDENTITY_COLUMNS: Final[Sequence[Column]] = (
+    ("version", "BIGINT"),
+    ("op", "STRING"),
+    ("first_name", "STRING"),
+    ("last_name", "STRING"),
+    ("email", "STRING"),
+    ("phone", "STRING"),
+    ("street", "STRING"),
+    ("city", "STRING"),
+    ("state", "STRING"),
+    ("postal_code", "STRING"),
+    ("birth_date", "DATE"),
+    ("language", "STRING"),
+    ("time_zone", "STRING"),
+    ("crm_id", "STRING"),
+    ("case_customer_id", "STRING"),
+    ("loyalty_id", "STRING"),
+    ("record_count", "BIGINT"),
+)
+IDENTITY_CHANGE_COLUMNS: Final[Sequence[Column]] = (
+    ("kind", "STRING"),
+    ("key", "STRING"),
+    ("person_id", "STRING"),
+    ("survivor_id", "STRING"),
+    *IDENTITY_COLUMNS,
+)
+EVENT_COLUMNS: Final[Sequence[Column]] = (
+    ("event_id", "STRING"),
+    ("event_type", "STRING"),
+    ("occurred_at", "TIMESTAMP_LTZ(3)"),
+    ("source", "STRING"),
+    ("amount", "DECIMAL(14, 2)"),
+    ("session_id", "STRING"),
+)
+CONSENT_COLUMNS: Final[Sequence[Column]] = (
+    ("purpose", "STRING"),
+    ("channel", "STRING"),
+    ("granted", "BOOLEAN"),
+    ("decided_at", "TIMESTAMP_LTZ(3)"),
+)
+SHARED_COLUMNS: Final = ("currency",)  # an event has it as well as a profile
+# Columns of a profile message that are said in SQL; all others are carried as they are.
+STATED: Final = frozenset({"person_id", "identity_version", "event_count", "computed_at", "segments"})
+
+
+class SqlText(Template):
+    """SQL with places like `@{name}`; `$` is left to JSON paths."""
+
+    delimiter = "@"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LakeTables:
+    """Full, quoted names of the tables that keep the history."""
+
+    profiles: str
+    segment_membership: str
+
+
+def profile_change_columns(profiles: Table) -> list[Column]:
+    """Return the columns of a profile-changes message: what it is about, then those of each kind."""
+    carried = [(field.name, flink_type(field)) for field in profiles.fields]
+    return [("kind", "STRING"), ("op", "STRING"), *carried, *EVENT_COLUMNS, *CONSENT_COLUMNS]
+
+
+def statements(profiles: Table, segments: Sequence[Segment], lake: LakeTables) -> list[str]:
+    """Return all statements of the application, in order: views first, then the INSERTs."""
+    values = _values(profiles, segments, lake)
+    folder = resources.files(__package__) / "sql"
+    files = sorted((file for file in folder.iterdir() if file.name.endswith(".sql")), key=lambda file: file.name)
+    return [statement for file in files for statement in _split(file.read_text(encoding="utf-8"), values)]
+
+
+def build(environment: Any, profiles: Table, segments: Sequence[Segment], lake: LakeTables) -> Any:
+    """Define the views and return the statement set of the INSERTs, ready to be submitted.
+
+    Args:
+        environment: a stream table environment with the tables `interactions`, `identity_changes`, `profile_changes`.
+        profiles: contract of the profile.
+        segments: who is in which segment.
+        lake: where the history goes.
+    """
+    inserts = environment.create_statement_set()
+    for statement in statements(profiles, segments, lake):
+        if statement.startswith("INSERT"):
+            inserts.add_insert_sql(statement)
+            continue
+        environment.execute_sql(statement)
+        if PERSON_STATES in environment.list_temporary_views() and PERSON_UPDATES not in environment.list_views():
+            _end_batches(environment)
+    return inserts
+
+
+def _end_batches(environment: Any) -> None:
+    """Hand the person states on as a stream of updates.
+
+    TO_CHANGELOG asks for watermarks, and one planner over both parts would then wait for watermarks, which we do not
+    have, to end its small batches. Two plans keep the clock for the first.
+    """
+    updates = environment.to_changelog_stream(environment.from_path(PERSON_STATES))
+    environment.create_temporary_view(PERSON_UPDATES, environment.from_changelog_stream(updates))
+
+
+def _split(text: str, values: Mapping[str, Any]) -> list[str]:
+    code = "\n".join(line for line in text.splitlines() if not line.lstrip().startswith("--"))
+    return [SqlText(statement.strip()).substitute(values) for statement in code.split(";") if statement.strip()]
+
+
+def _values(profiles: Table, segments: Sequence[Segment], lake: LakeTables) -> Mapping[str, Any]:
+    names = [field.name for field in profiles.fields]
+    events, consents = [name for name, _ in EVENT_COLUMNS], [name for name, _ in CONSENT_COLUMNS]
+    living = [f"  CASE WHEN alive THEN `{name}` END AS `{name}`" for name in names if name not in STATED]
+    return {
+        "time_pattern": TIME_PATTERN,
+        "time_length": TIME_LENGTH,
+        "text_start": TEXT_START,
+        "anonymous_id": f"'{ANONYMOUS_PREFIX}' || LEFT(SPLIT_INDEX(customer_key, ':', 1), {ANONYMOUS_HASH_LENGTH})",
+        "place_in_time": f"DATE_FORMAT(CAST(occurred_at AS TIMESTAMP(3)), '{TIME_PATTERN}') || MD5(event_id)",
+        "packed_identity": _packed(IDENTITY_COLUMNS),
+        "unpacked_identity": _unpacked("who", IDENTITY_COLUMNS),
+        "segments": segments_sql(segments),
+        "no_segments": _array([_null("STRING")]),
+        "reasons": reasons_sql(segments),
+        "person_states": PERSON_STATES,
+        "person_updates": PERSON_UPDATES,
+        "profile_state": _state("profile", {*names, "gone"} - {"computed_at"}, profiles),
+        "consent_state": _state("consent", {"person_id", *consents}, profiles),
+        "event_state": _state("event", {"person_id", *events, *SHARED_COLUMNS}, profiles),
+        "attributes_of_the_living": ",\n".join(living),
+        "profile_columns": _names(names),
+        "event_columns": _names([*events, *SHARED_COLUMNS]),
+        "consent_columns": _names(consents),
+        "profiles": lake.profiles,
+        "segment_membership": lake.segment_membership,
+    }
+
+
+def segments_sql(segments: Sequence[Segment]) -> str:
+    """Return the expression for the names of the segments whose condition is true."""
+    return _array([f"CASE WHEN {to_sql(s.condition)} THEN CAST('{s.name}' AS STRING) END" for s in segments])
+
+
+def reasons_sql(segments: Sequence[Segment]) -> str:
+    """Return a map from the name of a segment to what its members are."""
+    pairs = [f"{_text(segment.name)}, {_text(segment.description)}" for segment in segments]
+    return f"MAP[{', '.join(pairs)}]"
+
+
+def _state(kind: str, known: set[str], profiles: Table) -> str:
+    """Return the select list of one kind of state: the columns it knows, and nulls for those of the other kinds."""
+    columns = [("gone", "BOOLEAN"), *profile_change_columns(profiles)[2:]]
+    picked = [f"`{name}`" if name in known else f"{_null(kind_of)} AS `{name}`" for name, kind_of in columns]
+    return ", ".join([f"{_text(kind)} AS kind", *picked])
+
+
+def _packed(columns: Sequence[Column]) -> str:
+    """Return one text of all columns; an empty part is a null."""
+    first, *others = [f"COALESCE(CAST(`{name}` AS STRING), '')" for name, _ in columns]
+    # A separator inside a value would move all that follows into the wrong column.
+    parts = [f"LPAD({first}, {VERSION_LENGTH}, '0')", *[f"REPLACE({part}, {SEPARATOR}, ' ')" for part in others]]
+    return f"CONCAT_WS({SEPARATOR}, {', '.join(parts)})"
+
+
+def _unpacked(text: str, columns: Sequence[Column]) -> str:
+    """Return the select list that takes a packed text apart."""
+    return ", ".join(
+        f"CAST(NULLIF(SPLIT_INDEX({text}, {SEPARATOR}, {index}), '') AS {kind}) AS `{name}`"
+        for index, (name, kind) in enumerate(columns)
+    )
+
+
+def _names(names: Sequence[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def _array(elements: Sequence[str]) -> str:
+    return f"ARRAY_REMOVE(ARRAY[{', '.join(elements)}], {_null('STRING')})"
+
+
+def _null(sql_type: str) -> str:
+    return f"CAST(NULL AS {sql_type})"
+
+
+def _text(value: str) -> str:
+    escaped = value.replace("'", "''")
+    return f"CAST('{escaped}' AS STRING)"

@@ -1,0 +1,8 @@
+-- All that there is to tell about people, as one updating view. It is the end of what is computed in small batches.
+
+CREATE TEMPORARY VIEW @{person_states} AS
+SELECT @{profile_state} FROM profile
+UNION ALL
+SELECT @{consent_state} FROM consent
+UNION ALL
+SELECT @{event_state} FROM timeline;

@@ -1,0 +1,1 @@
+"""All sources' rows about people, normalised, as records; and the same in the form that the matcher reads."""

@@ -1,0 +1,73 @@
+"""Glue job: write curated.identity_records and the matcher's input.
+
+Arguments: environment, er_input_location (s3://bucket/folder/), run_id.
+
+Both outputs are replaced as a whole, so a repeated run does no harm.
+"""
+
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import reduce
+from typing import Final
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F  # noqa: N812
+
+from c360_core import contracts
+from c360_core.names import Table as TableName
+from c360_core.names import Zone
+from glue_jobs.identity_prepare import transform
+from glue_jobs.shared import lake, runtime
+
+LOG = logging.getLogger("identity_prepare")
+FILES: Final = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arguments:
+    """What the template (the first two) and the run say."""
+
+    environment: str
+    er_input_location: str
+    run_id: str
+
+
+def run(spark: SparkSession, arguments: Arguments) -> Mapping[str, int]:
+    """Write the records and the matcher's input; return the number of records by source."""
+    records = transform.records(_raw(spark, arguments.environment)).localCheckpoint()
+    lake.replace(records, lake.table_name(arguments.environment, Zone.CURATED, TableName.IDENTITY_RECORDS))
+    (
+        transform.match_input(records)
+        .coalesce(FILES)
+        .write.mode("overwrite")
+        .option("mapreduce.fileoutputcommitter.marksuccessfuljobs", "false")  # the matcher would read the marker
+        .parquet(arguments.er_input_location.rstrip("/") + "/")
+    )
+    counted = records.groupBy("source").agg(F.count("*").alias("records")).collect()
+    return {row["source"]: row["records"] for row in counted}
+
+
+def _raw(spark: SparkSession, environment: str) -> DataFrame:
+    frames = [
+        transform.file_rows(
+            lake.current(spark, lake.table_name(environment, Zone.RAW, source.name)), source, source.table
+        )
+        for source in contracts.load().file_sources()
+        if source.table is not None
+    ]
+    interactions = lake.current(spark, lake.table_name(environment, Zone.RAW, TableName.INTERACTIONS))
+    return reduce(DataFrame.unionByName, [*frames, transform.logged_in(interactions)])
+
+
+def main() -> None:
+    """Read the arguments, write, log the counts."""
+    runtime.start_logging("identity_prepare")
+    arguments = runtime.read_arguments(Arguments)
+    counts = run(runtime.spark_session(), arguments)
+    LOG.info("run %s: %s", arguments.run_id, json.dumps(counts))
+
+
+if __name__ == "__main__":
+    main()

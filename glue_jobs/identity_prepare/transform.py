@@ -1,0 +1,142 @@
+"""From rows of the raw tables to records: frames in, frames out.
+
+Which column means what comes from the contracts' identity roles, so that a new file source needs no code here.
+"""
+
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from pyspark.sql import Column, DataFrame, Row, Window
+from pyspark.sql import functions as F  # noqa: N812
+
+from c360_core.contracts import Source, Table
+from c360_core.identity.records import match_row, prepare_record, record_from_row
+from c360_core.identity.workflow import MATCH_FIELDS
+
+COLUMN_OF_ROLE: Final = {
+    "given_name": "first_name",
+    "family_name": "last_name",
+    "full_name": "name",
+    "email": "email",
+    "phone": "phone",
+    "street": "street",
+    "city": "city",
+    "state": "state",
+    "postal_code": "postal_code",
+    "birth_date": "birth_date",
+    "loyalty_id": "loyalty_id",
+    "crm_id": "crm_id",
+    "case_system_id": "case_customer_id",
+    "cookie_id": "cookie_id",
+    "device_id": "device_id",
+}
+COLUMN_OF_IDENTIFIER: Final = {
+    "email": "email",
+    "phone": "phone",
+    "loyalty_id": "loyalty_id",
+    "crm_id": "crm_id",
+    "case_system_id": "case_customer_id",
+    "cookie_id": "cookie_id",
+    "device_id": "device_id",
+}
+AS_THEY_ARE: Final = ("language", "time_zone")
+TEXTS: Final = (*dict.fromkeys(COLUMN_OF_ROLE.values()), *AS_THEY_ARE)
+PREPARED: Final = (
+    ", ".join(f"{name} STRING" for name in TEXTS if name != "name")
+    + ", email_verified BOOLEAN, placeholder_dropped ARRAY<STRING>"
+)
+MATCH_SCHEMA: Final = ", ".join(f"{field.name} STRING" for field in MATCH_FIELDS)
+HASH_DIGITS: Final = 8
+
+
+def file_rows(rows: DataFrame, source: Source, table: Table) -> DataFrame:
+    """Return the rows of a file source as raw values of records: source, key, texts, times."""
+    columns = {COLUMN_OF_ROLE[f.identity_role]: f.name for f in table.fields if f.identity_role in COLUMN_OF_ROLE}
+    columns |= {name: name for name in AS_THEY_ARE if name in rows.columns}
+    changed = "updated_at" if "updated_at" in rows.columns else source.publish[0].occurred_at
+    return rows.select(
+        F.lit(source.name).alias("source"),
+        F.col(str(table.key)).alias("key"),
+        *[_text(columns.get(name)).alias(name) for name in TEXTS],
+        F.lit(False).alias("email_verified"),  # noqa: FBT003  # a SQL literal
+        F.expr(f"CAST({changed} AS TIMESTAMP)").alias("updated_at"),
+        "loaded_at",
+    )
+
+
+def _text(column: str | None) -> Column:
+    return (F.lit(None) if column is None else F.col(column)).cast("string")
+
+
+def logged_in(interactions: DataFrame) -> DataFrame:
+    """Return who said who they are, by device or cookie and e-mail address: the latest words of each pair.
+
+    The record's key is the device (or cookie); when several addresses log in there, it is so for the first one, and
+    the others have a part of their address's keyed hash behind it.
+    """
+    told = interactions.where("event_type = 'identified'").select(
+        "source",
+        F.from_json("identifiers", "MAP<STRING, ARRAY<STRING>>").alias("ids"),
+        F.from_json("payload", "MAP<STRING, STRING>").alias("payload"),
+        F.expr("filter(identifier_keys, key -> key LIKE 'email:%')[0]").alias("email_key"),
+        "occurred_at",
+        "received_at",
+        "event_id",
+    )
+    told = told.withColumn("visitor", F.expr("coalesce(ids['device_id'][0], ids['cookie_id'][0], email_key)"))
+    pair = Window.partitionBy("source", "visitor", "email_key")
+    latest = F.row_number().over(pair.orderBy(F.desc("occurred_at"), "event_id"))
+    pairs = (
+        told.where("visitor IS NOT NULL")
+        .withColumn("first_at", F.min("occurred_at").over(pair))
+        .withColumn("latest", latest)
+        .where("latest = 1")
+    )
+    by_visitor = Window.partitionBy("source", "visitor").orderBy("first_at", "email_key")
+    hashed = F.substring(F.substring_index("email_key", ":", -1), 1, HASH_DIGITS)
+    key = F.when(F.row_number().over(by_visitor) == 1, F.col("visitor")).otherwise(F.concat_ws("~", "visitor", hashed))
+    return pairs.select(
+        "source",
+        key.alias("key"),
+        *[_told(name).alias(name) for name in TEXTS],
+        F.expr("ids['email'] IS NOT NULL").alias("email_verified"),
+        F.col("occurred_at").alias("updated_at"),
+        F.col("received_at").alias("loaded_at"),
+    )
+
+
+def _told(column: str) -> Column:
+    kinds = [kind for kind, name in COLUMN_OF_IDENTIFIER.items() if name == column]
+    return F.expr(f"ids['{kinds[0]}'][0]") if kinds else F.expr(f"payload['{column}']")
+
+
+def records(raw: DataFrame) -> DataFrame:
+    """Return the rows of curated.identity_records: values normalised, placeholders dropped and listed."""
+    prepare = F.udf(_prepare, PREPARED)
+    prepared = raw.select(
+        F.concat_ws(":", "source", "key").alias("record_id"),
+        "source",
+        "loaded_at",
+        "updated_at",
+        prepare(F.struct("source", "key", "email_verified", *TEXTS), F.unix_millis("loaded_at")).alias("prepared"),
+    )
+    return prepared.select("record_id", "source", "loaded_at", "updated_at", "prepared.*")
+
+
+def _prepare(values: Row, loaded_at: int) -> dict[str, Any]:
+    """Run in the Python workers: times stay in Spark, where they have a zone."""
+    raw = values.asDict()
+    at = datetime.fromtimestamp(loaded_at / 1000, UTC)
+    return prepare_record(raw, source=raw["source"], key=raw["key"], loaded_at=at).as_row()
+
+
+def match_input(identity_records: DataFrame) -> DataFrame:
+    """Return the rows that the matcher reads, all text, in the order of its schema."""
+    names = [name for name in identity_records.columns if name not in {"loaded_at", "updated_at"}]
+    row = F.udf(_match_row, MATCH_SCHEMA)(F.struct(*names), F.unix_millis("loaded_at"))
+    return identity_records.select(row.alias("row")).select("row.*")
+
+
+def _match_row(values: Row, loaded_at: int) -> dict[str, str | None]:
+    at = datetime.fromtimestamp(loaded_at / 1000, UTC)
+    return match_row(record_from_row({**values.asDict(), "loaded_at": at}))

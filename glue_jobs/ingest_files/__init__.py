@@ -1,0 +1,1 @@
+"""One landed CSV file: checked, quarantined where it breaks its contract, loaded, published as events."""

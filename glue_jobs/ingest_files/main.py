@@ -1,0 +1,227 @@
+"""Glue job: load one landed CSV file.
+
+Arguments: environment, bucket, key (the landed object; the first part of its path is the source), events_stream,
+quarantine_bucket, results_bucket.
+
+The order of the steps makes a repeated run harmless: rejections have ids of their own, the raw table is merged by
+key, events have the same ids again, and whoever reads the stream drops what it has seen.
+"""
+
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Any, Final
+
+import boto3
+from pyspark.sql import DataFrame, SparkSession
+
+from c360_core import contracts
+from c360_core.contracts import Source, Table
+from c360_core.names import Table as TableName
+from c360_core.names import Zone
+from c360_core.projections import dqdl
+from glue_jobs.ingest_files import transform
+from glue_jobs.ingest_files.landed_file import Header, UnreadableFileError, inspect
+from glue_jobs.shared import lake, quality, quarantine, runtime, streams
+
+LOG = logging.getLogger("ingest_files")
+CHUNK_BYTES: Final = 1 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arguments:
+    """What the template (all but the last two) and the run (bucket, key) say."""
+
+    environment: str
+    events_stream: str
+    quarantine_bucket: str
+    results_bucket: str
+    bucket: str
+    key: str
+
+
+class UnknownFileSourceError(ValueError):
+    """The path of the file does not begin with the name of a file source."""
+
+
+class BrokenFileRuleError(RuntimeError):
+    """A rule about the file as a whole failed; nothing of it was loaded."""
+
+
+class Ingestion:
+    """One run over one file."""
+
+    def __init__(self, spark: SparkSession, arguments: Arguments, *, run_id: str, now: datetime) -> None:
+        """Find the contract of the file.
+
+        Raises:
+            UnknownFileSourceError: the key does not begin with a file source.
+        """
+        self._spark = spark
+        self._arguments = arguments
+        self._run_id = run_id
+        self._now = now
+        self._s3: Any = boto3.client("s3")
+        self._source = file_source(arguments.key)
+        self._rejected = lake.table_name(arguments.environment, Zone.QUARANTINE, TableName.REJECTED)
+        self._context = quarantine.Context(
+            source=self._source.name, contract_version=self._source.version, received_at=now, run_id=run_id
+        )
+
+    @property
+    def _table(self) -> Table:
+        if self._source.table is None:
+            raise UnknownFileSourceError(f"contract {self._source.name} has no table; describe its columns")
+        return self._source.table
+
+    @property
+    def _location(self) -> str:
+        return f"s3://{self._arguments.bucket}/{self._arguments.key}"
+
+    def run(self) -> Mapping[str, int]:
+        """Load the file and return how many rows were received, loaded, rejected and published.
+
+        Raises:
+            BrokenFileRuleError: a quality rule about the whole file failed; it is in quarantine.
+        """
+        try:
+            header = self._inspect()
+        except UnreadableFileError as error:
+            self._quarantine_file(error.code, str(error))
+            LOG.warning("%s refused: %s: %s", self._location, error.code, error)
+            return {"received": 0, "loaded": 0, "rejected": 1, "published": 0}
+        if header.extra:
+            names = ", ".join(f"`{name}`" for name in header.extra)
+            self._quarantine_file(
+                "EXTRA_COLUMN",
+                f"column {names} is not in the contract; its values were not loaded. Add it or stop sending it",
+            )
+        return self._load(header)
+
+    def _inspect(self) -> Header:
+        body = self._s3.get_object(Bucket=self._arguments.bucket, Key=self._arguments.key)["Body"]
+        return inspect(body.iter_chunks(CHUNK_BYTES), self._table.file_columns)
+
+    def _load(self, header: Header) -> Mapping[str, int]:
+        """Each step is pinned: Spark neither repeats it nor drags its whole plan along."""
+        rows = transform.read_rows(self._spark, self._location, header, self._table.file_columns).localCheckpoint()
+        typed = transform.typed(rows, self._table, self._now).localCheckpoint()
+        once = transform.to_judge(typed)
+        columns = [field.name for field in self._table.fields]
+        rules = dqdl(self._table)
+        verdict = quality.evaluate(
+            once.select(transform.ROW, *columns),
+            rules,
+            row_id=transform.ROW,
+            name=self._source.name,
+            bad_rows=[rule.bad_row for rule in self._table.rules if rule.bad_row is not None],
+        )
+        judged = once.join(verdict.failed_rows, transform.ROW, "left").localCheckpoint()
+        bad = (
+            transform.malformed(rows, header)
+            .unionByName(transform.with_problems(typed))
+            .unionByName(transform.repeats(typed))
+            .unionByName(transform.breaking_rules(judged))
+            .localCheckpoint()
+        )
+        received, rejected = rows.count(), bad.count()
+        self._quarantine_rows(bad)
+        self._stop_at_broken_file_rules(verdict, received=received, rejected=rejected)
+        good = judged.where(judged["failed_rules"].isNull())
+        self._merge(good)
+        counts = {
+            "received": received,
+            "loaded": received - rejected,
+            "rejected": rejected,
+            "published": self._publish(good),
+        }
+        self._write_result(verdict, counts)
+        return counts
+
+    def _merge(self, good: DataFrame) -> None:
+        table = lake.table_name(self._arguments.environment, Zone.RAW, self._source.name)
+        newer = "updated_at" if "updated_at" in good.columns else None
+        lake.upsert(good, table, [str(self._table.key)], newer=newer, ignore=["loaded_at"])
+
+    def _publish(self, good: DataFrame) -> int:
+        replay_id = "file-" + sha256(self._arguments.key.encode()).hexdigest()[:16]
+        events = transform.events(good, self._source, received_at=self._now, replay_id=replay_id).localCheckpoint()
+        streams.send(events, self._arguments.events_stream)
+        return int(events.count())
+
+    def _quarantine_rows(self, bad: DataFrame) -> None:
+        lake.append_missing(
+            quarantine.rejected(bad, self._context, place=bad[transform.ROW].cast("string")),
+            self._rejected,
+            "rejected_id",
+        )
+
+    def _quarantine_file(self, code: str, reason: str) -> None:
+        """Copy the file out of the landing zone's lifecycle and note why."""
+        copy = {"Bucket": self._arguments.quarantine_bucket, "Key": f"files/{self._arguments.key}"}
+        self._s3.copy({"Bucket": self._arguments.bucket, "Key": self._arguments.key}, **copy)
+        finding = quarantine.FileFinding(
+            code=code, reason=reason, place=self._location, body=f"s3://{copy['Bucket']}/{copy['Key']}"
+        )
+        frame = quarantine.rejected_files(self._spark, [finding], self._context)
+        lake.append_missing(frame, self._rejected, "rejected_id")
+
+    def _stop_at_broken_file_rules(self, verdict: quality.Verdict, *, received: int, rejected: int) -> None:
+        if not verdict.broken_file_rules:
+            return
+        rules = "; ".join(f"{rule.rule} ({rule.reason})" for rule in verdict.broken_file_rules)
+        self._quarantine_file(
+            "QUALITY_RULE", f"the file breaks the contract's rule {rules}; correct the file and send it again"
+        )
+        self._write_result(verdict, {"received": received, "loaded": 0, "rejected": rejected, "published": 0})
+        raise BrokenFileRuleError(f"{self._location}: {rules}; nothing was loaded, the file is in quarantine")
+
+    def _write_result(self, verdict: quality.Verdict, counts: Mapping[str, int]) -> None:
+        result = {
+            "source": self._source.name,
+            "contract_version": self._source.version,
+            "file": self._location,
+            "run_id": self._run_id,
+            "evaluated_at": self._now.isoformat(timespec="milliseconds"),
+            "rows": counts,
+            "rules": [asdict(rule) for rule in verdict.rules],
+        }
+        key = f"data-quality/{self._source.name}/{self._now:%Y/%m/%d}/{self._run_id}.json"
+        self._s3.put_object(
+            Bucket=self._arguments.results_bucket,
+            Key=key,
+            Body=json.dumps(result).encode(),
+            ContentType="application/json",
+        )
+
+
+def file_source(key: str) -> Source:
+    """Return the contract that the first part of a landed object's key names.
+
+    Raises:
+        UnknownFileSourceError: there is no such file source.
+    """
+    name = key.split("/", 1)[0]
+    known = {source.name: source for source in contracts.load().file_sources()}
+    if name not in known or "/" not in key:
+        raise UnknownFileSourceError(
+            f"key {key}: its path must begin with a file source, such as {min(known)}/day.csv; "
+            f"there are {', '.join(sorted(known))}"
+        )
+    return known[name]
+
+
+def main() -> None:
+    """Read the arguments, load the file, log the counts."""
+    runtime.start_logging("ingest_files")
+    arguments = runtime.read_arguments(Arguments)
+    spark = runtime.spark_session()
+    ingestion = Ingestion(spark, arguments, run_id=runtime.glue_run_id(), now=datetime.now(UTC))
+    LOG.info("%s: %s", arguments.key, json.dumps(ingestion.run()))
+
+
+if __name__ == "__main__":
+    main()

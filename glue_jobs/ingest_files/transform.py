@@ -1,0 +1,212 @@
+"""From the text of a file to typed rows, rejections and events: frames in, frames out.
+
+Beside the columns of the contract a frame carries `_row` (1 is the first row after the header) and `_body` (the row
+as received, a JSON object of its texts; the raw line where it could not be cut into columns).
+"""
+
+import csv
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from pyspark.sql import Column, DataFrame, SparkSession, Window
+from pyspark.sql import functions as F  # noqa: N812
+from pyspark.sql import types as T  # noqa: N812
+
+from c360_core.contracts import Field, Publish, Source, Table
+from c360_core.names import IdentifierType
+from c360_core.projections import DATE_PATTERN, UTC_PATTERN, spark_type
+from glue_jobs.ingest_files.landed_file import Header
+
+ROW: Final = "_row"
+BODY: Final = "_body"
+MALFORMED: Final = "_malformed"
+EXTRA: Final = "_extra_"
+PROBLEMS: Final = "_problems"
+FIRST: Final = "_first"
+ISO_MILLISECONDS: Final = "yyyy-MM-dd'T'HH:mm:ss.SSS'Z'"
+EVENT_ID_LENGTH: Final = 32
+SCHEMA_VERSION: Final = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Form:
+    """How the text of a logical type looks, and what to tell who sent another one."""
+
+    pattern: str | None
+    name: str
+    fix: str
+
+
+FORMS: Final = {
+    "string": Form(pattern=None, name="text", fix=""),
+    "integer": Form(pattern="^[+-]?[0-9]{1,18}$", name="a whole number", fix="send digits only, such as 42"),
+    "number": Form(pattern="^[+-]?[0-9]{1,20}([.][0-9]+)?$", name="a decimal number", fix="send it as 12.50"),
+    "boolean": Form(pattern="^(true|false)$", name="true or false", fix="send true or false, or leave it empty"),
+    "date": Form(pattern=DATE_PATTERN, name="a date", fix="send it as 2026-03-01"),
+    "timestamp": Form(pattern=UTC_PATTERN, name="a time in UTC", fix="send it as 2026-03-01T09:30:00Z"),
+}
+
+
+def read_rows(spark: SparkSession, location: str, header: Header, expected: Sequence[str]) -> DataFrame:
+    """Read a CSV file (RFC 4180, text may have line breaks) as texts, with `_row`, `_body` and `_malformed`."""
+    names = [name if name in expected else f"{EXTRA}{name}" for name in header.columns]
+    schema = T.StructType([T.StructField(name, T.StringType()) for name in [*names, MALFORMED]])
+    rows = (
+        spark.read.schema(schema)
+        .option("columnNameOfCorruptRecord", MALFORMED)
+        .option("columnPruning", "false")  # a pruned reader does not notice rows with too few or too many values
+        .csv(
+            _without_wildcards(location),
+            header=True,
+            multiLine=True,
+            quote='"',
+            escape='"',
+            mode="PERMISSIVE",
+            encoding="UTF-8",
+        )
+    )
+    received = F.to_json(
+        F.struct(*[F.col(f"`{name}`").alias(name.removeprefix(EXTRA)) for name in names]), {"ignoreNullFields": "false"}
+    )
+    numbered = rows.withColumn(ROW, F.monotonically_increasing_id() + 1)  # a file is one partition, read in order
+    return numbered.select(*expected, MALFORMED, ROW, F.coalesce(MALFORMED, received).alias(BODY))
+
+
+def _without_wildcards(location: str) -> str:
+    """Spark reads a path as a pattern; a file's name may have brackets in it."""
+    return re.sub(r"([*?\[\]{}\\])", r"\\\1", location)
+
+
+def malformed(rows: DataFrame, header: Header) -> DataFrame:
+    """Return code, reason, `_row` and body of the rows that cannot be cut into the columns of the header."""
+    width = len(header.columns)
+    values = F.udf(_count_values, "int")(MALFORMED)
+    code = F.when(F.col("values") < width, "MISSING_COLUMN").otherwise("EXTRA_COLUMN")
+    reason = F.format_string(
+        f"row %d has %d values where the header has {width}; "
+        "put quotes around values with commas, quotes or line breaks",
+        ROW,
+        "values",
+    )
+    bad = rows.where(F.col(MALFORMED).isNotNull()).withColumn("values", values)
+    return bad.select(code.alias("code"), reason.alias("reason"), ROW, F.col(BODY).alias("body"))
+
+
+def _count_values(line: str) -> int:
+    return len(next(csv.reader([line]), []))
+
+
+def typed(rows: DataFrame, table: Table, loaded_at: datetime) -> DataFrame:
+    """Return the well-formed rows in the contract's types, with `_row`, `_body`, `_problems` and `_first`.
+
+    `_problems` is an array of code and reason; `_first` the number of the first row that says exactly the same.
+    """
+    fields = [table.field(name) for name in table.file_columns]
+    problems = F.array_compact(F.array(*[_problem(field) for field in fields]))
+    return rows.where(F.col(MALFORMED).isNull()).select(
+        *[F.expr(f"try_cast(`{field.name}` AS {spark_type(field)})").alias(field.name) for field in fields],
+        F.lit(loaded_at).alias("loaded_at"),
+        ROW,
+        BODY,
+        problems.alias(PROBLEMS),
+        F.min(ROW).over(Window.partitionBy(BODY)).alias(FIRST),
+    )
+
+
+def _problem(field: Field) -> Column:
+    """What is wrong with a column of a row, as a struct of code and reason; null when nothing is."""
+    text, form = F.col(field.name), FORMS[field.logical_type]
+    empty = f"column `{field.name}` is empty and it is required; send a value"
+    wrong = F.format_string(
+        f"column `{field.name}`: a text of %d characters is not {form.name}; {form.fix}", F.length(text)
+    )
+    problem = F.when(text.isNull() & F.lit(field.required), _finding("MISSING_FIELD", F.lit(empty)))
+    if form.pattern is not None:
+        converted = F.expr(f"try_cast(`{field.name}` AS {spark_type(field)})")
+        fits = text.rlike(form.pattern) & converted.isNotNull()
+        problem = problem.when(text.isNotNull() & ~fits, _finding("WRONG_TYPE", wrong))
+    return problem
+
+
+def _finding(code: str, reason: Column) -> Column:
+    return F.struct(F.lit(code).alias("code"), reason.alias("reason"))
+
+
+def to_judge(frame: DataFrame) -> DataFrame:
+    """Return the typed rows without a problem, each once."""
+    return frame.where((F.size(PROBLEMS) == 0) & (F.col(ROW) == F.col(FIRST)))
+
+
+def with_problems(frame: DataFrame) -> DataFrame:
+    """Return code, reason, `_row` and body of typed rows with problems: the first one's code, all reasons."""
+    reasons = F.concat_ws("; ", F.col(f"{PROBLEMS}.reason"))
+    return frame.where(F.size(PROBLEMS) > 0).select(
+        F.col(PROBLEMS)[0]["code"].alias("code"), reasons.alias("reason"), ROW, F.col(BODY).alias("body")
+    )
+
+
+def repeats(frame: DataFrame) -> DataFrame:
+    """Return code, reason, `_row` and body of rows that say exactly what an earlier row of the file says."""
+    reason = F.format_string("row %d repeats row %d, which counts; send each row once", ROW, FIRST)
+    repeated = frame.where((F.size(PROBLEMS) == 0) & (F.col(ROW) > F.col(FIRST)))
+    return repeated.select(F.lit("QUALITY_RULE").alias("code"), reason.alias("reason"), ROW, F.col(BODY).alias("body"))
+
+
+def breaking_rules(judged: DataFrame) -> DataFrame:
+    """Return code, reason, `_row` and body of rows with `failed_rules`; the reason quotes the rules."""
+    rules = F.concat_ws(" and ", "failed_rules")
+    reason = F.concat(F.lit("breaks the contract's rule "), rules, F.lit("; correct the row"))
+    broken = judged.where(F.col("failed_rules").isNotNull())
+    return broken.select(F.lit("QUALITY_RULE").alias("code"), reason.alias("reason"), ROW, F.col(BODY).alias("body"))
+
+
+def events(frame: DataFrame, source: Source, *, received_at: datetime, replay_id: str) -> DataFrame:
+    """Return `partition_key` and `data` (the event as JSON) for every event that the rows mean."""
+    key = source.table.key if source.table else None
+    if key is None:
+        raise ValueError(f"contract {source.name}: no column is marked `unique`; mark the record's key")
+    published = [_published(frame, source, key, publish, received_at, replay_id) for publish in source.publish]
+    first, *others = published
+    for other in others:
+        first = first.unionByName(other)
+    return first
+
+
+def _published(
+    frame: DataFrame, source: Source, key: str, publish: Publish, received_at: datetime, replay_id: str
+) -> DataFrame:
+    rows = frame.where(F.expr(publish.when)).withColumn("_at", F.expr(f"CAST({publish.occurred_at} AS TIMESTAMP)"))
+    identity = F.concat_ws(
+        "|", F.lit(source.name), F.col(key), F.lit(publish.id_suffix), F.unix_millis("_at").cast("string")
+    )
+    event_id = F.concat(F.lit("f_"), F.substring(F.sha2(identity, 256), 1, EVENT_ID_LENGTH))
+    event = F.struct(
+        event_id.alias("event_id"),
+        F.lit(publish.event_type).alias("event_type"),
+        F.lit(source.name).alias("source"),
+        F.lit(SCHEMA_VERSION).alias("schema_version"),
+        F.date_format("_at", ISO_MILLISECONDS).alias("occurred_at"),
+        F.date_format(F.lit(received_at), ISO_MILLISECONDS).alias("received_at"),
+        F.lit(replay_id).alias("replay_id"),
+        _identifiers(publish).alias("identifiers"),
+        F.struct(*[F.expr(sql).alias(name) for name, sql in sorted(publish.payload.items())]).alias("payload"),
+    )
+    return rows.select(_partition_key(source, publish, event_id).alias("partition_key"), F.to_json(event).alias("data"))
+
+
+def _identifiers(publish: Publish) -> Column:
+    given = sorted(publish.identifiers.items())
+    values = [(kind, F.expr(sql).cast("string")) for kind, sql in given]
+    return F.struct(*[F.when(value.isNotNull(), F.array(value)).alias(kind) for kind, value in values])
+
+
+def _partition_key(source: Source, publish: Publish, event_id: Column) -> Column:
+    """The contract's identifier, else the strongest one of the row, else the event's id."""
+    kinds = [source.partition_key, *IdentifierType]
+    values: Iterable[Column] = [
+        F.expr(publish.identifiers[kind]).cast("string") for kind in kinds if kind in publish.identifiers
+    ]
+    return F.coalesce(*values, event_id)

@@ -1,0 +1,1 @@
+"""What the jobs share: arguments, lake tables, data quality, quarantine, streams."""

@@ -1,0 +1,102 @@
+"""Iceberg tables of the lake: names and the few ways in which jobs write to them."""
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from py4j.protocol import Py4JJavaError
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F  # noqa: N812  # the name that Spark code goes by
+
+from c360_core.names import Zone, database_name
+
+CATALOG: Final = "glue_catalog"
+COMMIT_ATTEMPTS: Final = 4
+CONFLICTS: Final = ("CommitFailedException", "ValidationException")
+
+LOG = logging.getLogger(__name__)
+
+
+def table_name(environment: str, zone: Zone, table: str) -> str:
+    """Return `catalog.database.table`."""
+    return f"{CATALOG}.{database_name(environment, zone)}.{table}"
+
+
+def shaped_like(frame: DataFrame, table: str) -> DataFrame:
+    """Return the frame with exactly the columns of the table, in its order and types; absent ones are null."""
+    columns = set(frame.columns)
+    fields = frame.sparkSession.table(table).schema.fields
+    picked = [(F.col(f.name) if f.name in columns else F.lit(None)).cast(f.dataType).alias(f.name) for f in fields]
+    return frame.select(picked)
+
+
+def append_missing(frame: DataFrame, table: str, key: str) -> None:
+    """Append the rows whose key the table does not have yet.
+
+    An append and not a MERGE, because other writers append to the same table all the time and a MERGE would lose
+    every race against them.
+    """
+    known = frame.sparkSession.table(table).select(key)
+    _commit(
+        lambda: (
+            shaped_like(frame, table)
+            .join(known, key, "left_anti")
+            .select(frame.sparkSession.table(table).columns)
+            .writeTo(table)
+            .append()
+        )
+    )
+
+
+def upsert(
+    frame: DataFrame, table: str, keys: Sequence[str], *, newer: str | None = None, ignore: Sequence[str] = ()
+) -> None:
+    """Insert new rows and update changed ones; a row that says the same as the table stays untouched.
+
+    Args:
+        frame: at most one row per key.
+        table: catalog.database.table.
+        keys: columns that name a row.
+        newer: column that must not go back, for example the source's time of change.
+        ignore: columns whose difference alone is no change, for example the time of loading.
+    """
+    spark = frame.sparkSession
+    columns = spark.table(table).columns
+    compared = [name for name in columns if name not in {*keys, *ignore}]
+    same = " AND ".join(f"t.`{name}` <=> s.`{name}`" for name in compared) or "true"
+    when = f"NOT ({same})" + (f" AND (t.`{newer}` IS NULL OR s.`{newer}` >= t.`{newer}`)" if newer else "")
+    view = "upsert_rows"
+    shaped_like(frame, table).createOrReplaceTempView(view)
+    on = " AND ".join(f"t.`{name}` = s.`{name}`" for name in keys)
+    statement = (
+        f"MERGE INTO {table} t USING {view} s ON {on} "  # names come from the contracts
+        f"WHEN MATCHED AND {when} THEN UPDATE SET * WHEN NOT MATCHED THEN INSERT *"
+    )
+    try:
+        _commit(lambda: spark.sql(statement))
+    finally:
+        spark.catalog.dropTempView(view)
+
+
+def replace(frame: DataFrame, table: str) -> None:
+    """Replace all rows of the table in one commit; readers see the old rows or the new ones."""
+    _commit(lambda: shaped_like(frame, table).writeTo(table).overwrite(F.lit(True)))  # noqa: FBT003  # a SQL literal
+
+
+def current(spark: SparkSession, table: str) -> DataFrame:
+    """Return the table as of now, not as some cached plan remembers it."""
+    spark.catalog.refreshTable(table)
+    return spark.table(table)
+
+
+def _commit(write: Callable[[], object]) -> None:
+    """Write, and again when another writer's commit came between."""
+    for attempt in range(1, COMMIT_ATTEMPTS + 1):
+        try:
+            write()
+        except Py4JJavaError as error:
+            if attempt == COMMIT_ATTEMPTS or not any(name in str(error.java_exception) for name in CONFLICTS):
+                raise
+            LOG.warning("commit conflict, attempt %d of %d", attempt, COMMIT_ATTEMPTS)
+        else:
+            return

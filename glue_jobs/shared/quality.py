@@ -1,0 +1,128 @@
+"""Data quality by DQDL, the language of Glue Data Quality, with the verdict on each row.
+
+Inside Glue its own evaluator runs (and publishes to the Data Quality console and to CloudWatch); elsewhere Deequ, which
+Glue's is built on, with the same parser. Both add the same columns to the rows.
+"""
+
+import importlib.util
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F  # noqa: N812
+
+FAILED_RULES: Final = "DataQualityRulesFail"
+PASSED_RULES: Final = "DataQualityRulesPass"
+RULES_WITHOUT_ROWS: Final = "DataQualityRulesSkip"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleOutcome:
+    """What became of one rule: outcome `Passed` or `Failed`, and why."""
+
+    rule: str
+    outcome: str
+    reason: str | None
+    about_rows: bool
+
+    @property
+    def failed(self) -> bool:
+        """True when the rule did not hold."""
+        return self.outcome != "Passed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """The outcome of a ruleset.
+
+    Attributes:
+        rules: every rule in the order of the ruleset.
+        failed_rows: columns of the row id and `failed_rules` (array of rule texts), only rows that broke a rule.
+    """
+
+    rules: Sequence[RuleOutcome]
+    failed_rows: DataFrame
+
+    @property
+    def broken_file_rules(self) -> tuple[RuleOutcome, ...]:
+        """Failed rules that no row can be blamed for."""
+        return tuple(rule for rule in self.rules if rule.failed and not rule.about_rows)
+
+
+Evaluator = Callable[[DataFrame, str, str], tuple[DataFrame, DataFrame]]
+
+
+def evaluate(frame: DataFrame, ruleset: str, *, row_id: str, name: str, bad_rows: Sequence[str] = ()) -> Verdict:
+    """Run a ruleset over a frame.
+
+    Args:
+        frame: the rows, with one column that names each.
+        ruleset: DQDL text.
+        row_id: the column that names a row.
+        name: evaluation context, for the console.
+        bad_rows: SQL conditions of rules that count bad rows; DQDL gives the number, the condition finds the rows.
+    """
+    frame.createOrReplaceTempView("primary")  # the name by which CustomSql reads the rows
+    outcomes, judged = _evaluator()(frame, ruleset, name)
+    judged = judged.localCheckpoint()
+    touched = judged.select(F.explode(F.array_union(PASSED_RULES, FAILED_RULES)).alias("rule")).distinct()
+    with_rows = {row["rule"] for row in touched.collect()}
+    rules = tuple(
+        RuleOutcome(
+            rule=row["Rule"],
+            outcome=row["Outcome"],
+            reason=row["FailureReason"],
+            about_rows=row["Rule"] in with_rows or any(condition in row["Rule"] for condition in bad_rows),
+        )
+        for row in outcomes.select("Rule", "Outcome", "FailureReason").collect()
+    )
+    return Verdict(rules=rules, failed_rows=_failed_rows(judged, rules, row_id, bad_rows))
+
+
+def _failed_rows(judged: DataFrame, rules: Sequence[RuleOutcome], row_id: str, bad_rows: Sequence[str]) -> DataFrame:
+    """Return the rows that broke a rule.
+
+    A rule that holds for the whole blames no row, whatever the row says: where a rule's `where` leaves no row at all,
+    Deequ calls the rule passed and every row failed.
+    """
+    failed = [rule.rule for rule in rules if rule.failed]
+    of_rules = F.array_intersect(FAILED_RULES, F.array(*[F.lit(rule) for rule in failed]).cast("array<string>"))
+    counted = [F.when(F.expr(sql), F.lit(rule)) for sql in bad_rows for rule in failed if sql in rule]
+    of_counts = F.array_compact(F.array(*counted).cast("array<string>"))
+    broken = judged.select(row_id, F.concat(of_rules, of_counts).alias("failed_rules"))
+    return broken.where(F.size("failed_rules") > 0).localCheckpoint()
+
+
+def _evaluator() -> Evaluator:
+    return _in_glue if importlib.util.find_spec("awsgluedq") else _with_deequ
+
+
+def _with_deequ(frame: DataFrame, ruleset: str, name: str) -> tuple[DataFrame, DataFrame]:  # noqa: ARG001  # one signature
+    os.environ.setdefault(
+        "SPARK_VERSION", ".".join(frame.sparkSession.version.split(".")[:2])
+    )  # pydeequ asks at import
+    from pydeequ.dqdl import EvaluateDataQuality
+
+    result = EvaluateDataQuality.processRows(frame.sparkSession, frame, ruleset)
+    return result[EvaluateDataQuality.RULE_OUTCOMES_KEY], result[EvaluateDataQuality.ROW_LEVEL_OUTCOMES_KEY]
+
+
+def _in_glue(frame: DataFrame, ruleset: str, name: str) -> tuple[DataFrame, DataFrame]:
+    from awsglue.context import GlueContext
+    from awsglue.dynamicframe import DynamicFrame
+    from awsgluedq.transforms import EvaluateDataQuality
+
+    context: Any = GlueContext.getOrCreate(frame.sparkSession.sparkContext)
+    result = EvaluateDataQuality().process_rows(
+        frame=DynamicFrame.fromDF(frame, context, "primary"),
+        ruleset=ruleset,
+        publishing_options={
+            "dataQualityEvaluationContext": name,
+            "enableDataQualityCloudWatchMetrics": True,
+            "enableDataQualityResultsPublishing": True,
+        },
+        additional_options={"performanceTuning.caching": "CACHE_INPUT"},
+    )
+    return result.select("ruleOutcomes").toDF(), result.select("rowLevelOutcomes").toDF()

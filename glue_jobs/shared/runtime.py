@@ -1,0 +1,66 @@
+"""The edge between a job and Glue: arguments, session, run id, logging.
+
+Arguments are read by argparse and not by awsglue's `getResolvedOptions`, which does the same but exists only inside
+Glue: one way everywhere. Glue adds arguments of its own, so unknown ones are let pass.
+"""
+
+import argparse
+import logging
+import sys
+from collections.abc import Sequence
+from dataclasses import MISSING, fields
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+if TYPE_CHECKING:  # arguments can be read where there is no Spark
+    from pyspark.sql import SparkSession
+
+RUN_ID_ARGUMENT: Final = "--JOB_RUN_ID"  # set by Glue
+
+_Arguments = TypeVar("_Arguments")
+
+
+class ArgumentError(ValueError):
+    """An argument is missing; the message names it and where it is set."""
+
+
+def read_arguments(model: type[_Arguments], argv: Sequence[str] | None = None) -> _Arguments:
+    """Return the job's arguments as an instance of a dataclass whose fields are all text and named like them.
+
+    Raises:
+        ArgumentError: an argument without a default is missing or empty.
+    """
+    parser = argparse.ArgumentParser(allow_abbrev=False, add_help=False)
+    declared: Any = fields(model)  # type: ignore[arg-type]
+    for field in declared:
+        parser.add_argument(f"--{field.name}", default=None)
+    given, _ = parser.parse_known_args(sys.argv[1:] if argv is None else list(argv))
+    values = {name: value for name, value in vars(given).items() if value}
+    missing = [field.name for field in declared if field.default is MISSING and field.name not in values]
+    if missing:
+        names = ", ".join(f"--{name}" for name in missing)
+        raise ArgumentError(f"{model.__name__}: missing {names}; set it in the job's DefaultArguments or for the run")
+    return model(**values)
+
+
+def glue_run_id(argv: Sequence[str] | None = None) -> str:
+    """Return the id that Glue gave this run, or `manual` when a person runs the script."""
+    parser = argparse.ArgumentParser(allow_abbrev=False, add_help=False)
+    parser.add_argument(RUN_ID_ARGUMENT, dest="run_id", default="manual")
+    given, _ = parser.parse_known_args(sys.argv[1:] if argv is None else list(argv))
+    return str(given.run_id)
+
+
+def spark_session() -> "SparkSession":
+    """Return the session that Glue, or whoever runs the script, has configured."""
+    from pyspark.sql import SparkSession
+
+    session = SparkSession.builder.getOrCreate()
+    session.conf.set("spark.sql.session.timeZone", "UTC")
+    return session
+
+
+def start_logging(job: str) -> logging.Logger:
+    """Log to standard error, which Glue sends to CloudWatch; return the job's logger."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr)
+    logging.getLogger("py4j").setLevel(logging.WARNING)
+    return logging.getLogger(job)

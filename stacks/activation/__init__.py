@@ -1,0 +1,1 @@
+"""The activation stack and its parts."""

@@ -1,0 +1,65 @@
+"""What now for this person? Asked whenever a profile changes."""
+
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_events as events
+from aws_cdk import aws_kinesis as kinesis
+from constructs import Construct
+
+from config.settings import ActivationSettings
+from stacks.activation.contact_rules import contact_rules
+from stacks.constructs.grants import allow, put_records, read_changes, use_table
+from stacks.constructs.python_function import PythonFunction
+from stacks.constructs.stream_reader import Batching, StreamReader
+from stacks.platform import Platform
+
+_PROFILES = {"eventName": ["INSERT", "MODIFY"], "dynamodb": {"NewImage": {"SK": {"S": ["PROFILE"]}}}}
+
+
+class DecisionEngine(Construct):
+    """Reads the single view's changes of profiles, decides, and tells the event bus; it calls nobody."""
+
+    function: PythonFunction
+    reader: StreamReader
+
+    def __init__(
+        self,
+        scope: Construct,
+        id_: str,
+        *,
+        single_view: dynamodb.ITableV2,
+        idempotency: dynamodb.ITableV2,
+        events_stream: kinesis.IStream,
+        bus: events.IEventBus,
+        settings: ActivationSettings,
+        platform: Platform,
+    ) -> None:
+        super().__init__(scope, id_)
+        self.function = PythonFunction(
+            self,
+            "Function",
+            name="decision",
+            platform=platform,
+            variables={
+                "SINGLE_VIEW_TABLE": single_view.table_name,
+                "IDEMPOTENCY_TABLE": idempotency.table_name,
+                "EVENTS_STREAM_NAME": events_stream.stream_name,
+                "EVENT_BUS_NAME": bus.event_bus_name,
+                "RECOVERY_CSAT_AT_MOST": settings.recovery_csat_at_most,
+                "DECISION_TTL_DAYS": settings.decision_ttl_days,
+                **contact_rules(settings),
+            },
+            timeout_seconds=120,
+        )
+        use_table(self.function.role, single_view)
+        use_table(self.function.role, idempotency)
+        put_records(self.function.role, events_stream)
+        allow(self.function.role, ("events:PutEvents",), bus.event_bus_arn)
+        self.reader = StreamReader(
+            self,
+            "Changes",
+            function=self.function,
+            source_arn=read_changes(self.function.role, single_view),
+            batching=Batching(size=100),
+            platform=platform,
+            pattern=_PROFILES,
+        )

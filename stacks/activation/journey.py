@@ -1,0 +1,109 @@
+"""A journey: messages with time between them, begun by a decision."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import aws_cdk as cdk
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_stepfunctions as sfn
+from aws_cdk import aws_stepfunctions_tasks as tasks
+from constructs import Construct
+
+from c360_core.decision import Action, Template
+from stacks.constructs.dead_letter_queue import DeadLetterQueue
+from stacks.constructs.grants import arn_of_versions
+from stacks.constructs.python_function import PythonFunction
+from stacks.constructs.state_machine import StateMachine
+from stacks.nag import acknowledge, wildcard
+from stacks.platform import Platform
+
+_DECISION: Final = ("decision_id", "person_id", "channel", "purpose", "trace_id")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One message of a journey, after a pause."""
+
+    template: Template
+    after_seconds: int = 0
+
+
+class Journey(Construct):
+    """Sends its steps one after the other. The sender has the last word on each.
+
+    A message that falls into quiet hours waits for their end. One that may not be sent ends the journey.
+    """
+
+    machine: sfn.StateMachine
+    undelivered: DeadLetterQueue
+
+    def __init__(
+        self,
+        scope: Construct,
+        id_: str,
+        *,
+        steps: Sequence[Step],
+        sender: PythonFunction,
+        bus: events.IEventBus,
+        platform: Platform,
+    ) -> None:
+        super().__init__(scope, id_)
+        self.machine = StateMachine(
+            self, "Run", platform=platform, steps=self._states(steps, sender), subject="a journey broke off"
+        ).machine
+        versions = arn_of_versions(sender.function)
+        acknowledge(
+            self.machine.role, {wildcard(self, versions): "CDK lets a task invoke every version of its function"}
+        )
+        self.undelivered = DeadLetterQueue(self, "Undelivered", platform=platform)
+        events.Rule(
+            self,
+            "Decided",
+            event_bus=bus,
+            description=f"A decision for the template {steps[0].template} begins the journey",
+            event_pattern=events.EventPattern(
+                source=["c360.decision"],
+                detail_type=["DecisionMade"],
+                detail={"action": [str(Action.SEND), str(Action.DEFER)], "template": [str(steps[0].template)]},
+            ),
+            targets=[
+                targets.SfnStateMachine(
+                    self.machine,
+                    input=events.RuleTargetInput.from_event_path("$.detail"),
+                    dead_letter_queue=self.undelivered.queue,
+                )
+            ],
+        )
+
+    def _states(self, steps: Sequence[Step], sender: PythonFunction) -> sfn.IChainable:
+        done: sfn.IChainable = sfn.Succeed(self, "Done")
+        for step in reversed(steps):
+            done = self._step(step, sender, done)
+        return done
+
+    def _step(self, step: Step, sender: PythonFunction, then: sfn.IChainable) -> sfn.IChainable:
+        name = step.template.title().replace("_", "")
+        decision = {key: sfn.JsonPath.string_at(f"$.{key}") for key in _DECISION}
+        send = tasks.LambdaInvoke(
+            self,
+            f"Send{name}",
+            lambda_function=sender.function,
+            payload=sfn.TaskInput.from_object({**decision, "template": str(step.template)}),
+            payload_response_only=True,
+            result_path="$.answer",
+        )
+        later = sfn.Wait(self, f"Wait{name}", time=sfn.WaitTime.timestamp_path("$.answer.not_before"))
+        status = sfn.Condition.string_equals
+        answered = (
+            sfn.Choice(self, f"{name}Sent?")
+            .when(status("$.answer.status", "deferred"), later.next(send))
+            .when(status("$.answer.status", "suppressed"), sfn.Succeed(self, f"{name}Unwanted"))
+            .otherwise(then)
+        )
+        send.next(answered)
+        if not step.after_seconds:
+            return send
+        pause = sfn.Wait(self, f"Before{name}", time=sfn.WaitTime.duration(cdk.Duration.seconds(step.after_seconds)))
+        return pause.next(send)

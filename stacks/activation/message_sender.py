@@ -1,0 +1,67 @@
+"""The one sender of messages."""
+
+import json
+
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_kinesis as kinesis
+from constructs import Construct
+
+from config.settings import ActivationSettings
+from stacks.activation.contact_rules import contact_rules
+from stacks.activation.email import Email
+from stacks.constructs.grants import allow, put_records, use_table
+from stacks.constructs.python_function import PythonFunction
+from stacks.platform import Platform
+
+
+class MessageSender(Construct):
+    """Sends one message if the person still wants it, and says what became of it."""
+
+    function: PythonFunction
+
+    def __init__(
+        self,
+        scope: Construct,
+        id_: str,
+        *,
+        email: Email,
+        single_view: dynamodb.ITableV2,
+        idempotency: dynamodb.ITableV2,
+        events_stream: kinesis.IStream,
+        settings: ActivationSettings,
+        platform: Platform,
+    ) -> None:
+        super().__init__(scope, id_)
+        self.function = PythonFunction(
+            self,
+            "Function",
+            name="message_sender",
+            platform=platform,
+            variables={
+                "SINGLE_VIEW_TABLE": single_view.table_name,
+                "IDEMPOTENCY_TABLE": idempotency.table_name,
+                "EVENTS_STREAM_NAME": events_stream.stream_name,
+                "CONFIGURATION_SET": email.configuration_set.configuration_set_name,
+                "SENDER_ADDRESS": settings.email.sender,
+                "TEMPLATES": json.dumps({str(template): name for template, name in email.template_names.items()}),
+                "MESSAGE_TTL_DAYS": settings.message_ttl_days,
+                **contact_rules(settings),
+            },
+        )
+        use_table(self.function.role, single_view)
+        use_table(self.function.role, idempotency)
+        put_records(self.function.role, events_stream)
+        self._let_send(email)
+
+    def _let_send(self, email: Email) -> None:
+        """SES checks a send against the identity, the configuration set and the template."""
+        prefix = email.identity_arn.rpartition("identity/")[0]
+        templates = sorted(f"{prefix}template/{name}" for name in email.template_names.values())
+        configuration_set = f"{prefix}configuration-set/{email.configuration_set.configuration_set_name}"
+        allow(
+            self.function.role,
+            ("ses:SendEmail", "ses:SendTemplatedEmail"),
+            email.identity_arn,
+            configuration_set,
+            *templates,
+        )

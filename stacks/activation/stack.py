@@ -1,0 +1,100 @@
+"""What we do with what we know: decisions, messages, journeys."""
+
+from collections.abc import Mapping
+
+import aws_cdk as cdk
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_events as events
+from aws_cdk import aws_kinesis as kinesis
+from constructs import Construct
+
+from c360_core.decision import Template
+from c360_core.names import Stream
+from config.settings import ActivationSettings
+from stacks.activation.decision_engine import DecisionEngine
+from stacks.activation.email import Email
+from stacks.activation.journey import Journey, Step
+from stacks.activation.message_sender import MessageSender
+from stacks.platform import Platform
+from stacks.watched import Watched
+
+
+class ActivationStack(cdk.Stack):
+    """Owns the decision engine, the e-mail channel and the journeys."""
+
+    decision: DecisionEngine
+    sender: MessageSender
+    watched: Watched
+
+    def __init__(
+        self,
+        scope: Construct,
+        id_: str,
+        *,
+        single_view: dynamodb.ITableV2,
+        idempotency: dynamodb.ITableV2,
+        streams: Mapping[Stream, kinesis.IStream],
+        bus: events.IEventBus,
+        settings: ActivationSettings,
+        platform: Platform,
+    ) -> None:
+        super().__init__(scope, id_, description="Customer 360: decisions, messages, journeys")
+        self.email = Email(self, "Email", settings=settings.email, platform=platform)
+        self.decision = DecisionEngine(
+            self,
+            "Decision",
+            single_view=single_view,
+            idempotency=idempotency,
+            events_stream=streams[Stream.EVENTS],
+            bus=bus,
+            settings=settings,
+            platform=platform,
+        )
+        self.sender = MessageSender(
+            self,
+            "MessageSender",
+            email=self.email,
+            single_view=single_view,
+            idempotency=idempotency,
+            events_stream=streams[Stream.EVENTS],
+            settings=settings,
+            platform=platform,
+        )
+        self.welcome = Journey(
+            self,
+            "Welcome",
+            steps=[
+                Step(template=Template.WELCOME),
+                Step(template=Template.WELCOME_FOLLOW_UP, after_seconds=settings.follow_up_delay_seconds),
+            ],
+            sender=self.sender.function,
+            bus=bus,
+            platform=platform,
+        )
+        self.recovery = Journey(
+            self,
+            "ServiceRecovery",
+            steps=[Step(template=Template.SERVICE_RECOVERY)],
+            sender=self.sender.function,
+            bus=bus,
+            platform=platform,
+        )
+        self.watched = Watched(
+            functions={
+                "Decision": self.decision.function.function,
+                "MessageSender": self.sender.function.function,
+            },
+            machines={"Welcome": self.welcome.machine, "ServiceRecovery": self.recovery.machine},
+            queues={
+                "DecisionFailed": self.decision.reader.failed.queue,
+                "WelcomeUndelivered": self.welcome.undelivered.queue,
+                "ServiceRecoveryUndelivered": self.recovery.undelivered.queue,
+            },
+        )
+        self._export()
+
+    def _export(self) -> None:
+        cdk.CfnOutput(self, "WelcomeJourneyStateMachineArn", value=self.welcome.machine.state_machine_arn)
+        cdk.CfnOutput(self, "ServiceRecoveryStateMachineArn", value=self.recovery.machine.state_machine_arn)
+        cdk.CfnOutput(self, "ConfigurationSetName", value=self.email.configuration_set.configuration_set_name)
+        cdk.CfnOutput(self, "MessageSenderFunctionName", value=self.sender.function.function.function_name)

@@ -1,0 +1,1 @@
+"""The analytics stack and its parts."""

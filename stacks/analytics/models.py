@@ -1,0 +1,173 @@
+"""The marts: the dbt project, built where AWS runs it."""
+
+from collections.abc import Mapping
+from typing import Final
+
+import aws_cdk as cdk
+from aws_cdk import aws_codebuild as codebuild
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_s3_assets as s3_assets
+from aws_cdk import aws_sqs as sqs
+from aws_cdk import aws_stepfunctions as sfn
+from aws_cdk import aws_stepfunctions_tasks as tasks
+from constructs import Construct
+
+from c360_core.names import Table, Zone
+from config.settings import AnalyticsSettings
+from stacks.analytics.workgroup import RESULTS_PREFIX, Workgroup
+from stacks.constructs.dead_letter_queue import DeadLetterQueue
+from stacks.constructs.grants import (
+    allow,
+    catalog_arns,
+    query_lake,
+    read_objects,
+    use_key,
+    use_workgroup,
+    write_objects,
+)
+from stacks.constructs.log_group import log_group
+from stacks.constructs.state_machine import StateMachine
+from stacks.nag import acknowledge, wildcard
+from stacks.platform import Platform
+
+MARTS_PREFIX: Final = "marts/"
+STAGING_VIEWS: Final = "stg_*"
+_READ_CURATED: Final = (Table.IDENTITY_MAP, Table.IDENTIFIER_MAP, Table.PROFILES, Table.SEGMENT_MEMBERSHIP)
+_READ: Final = ("glue:GetDatabase", "glue:GetDatabases", "glue:GetTable", "glue:GetTables", "glue:GetTableVersions")
+_WRITE: Final = (
+    *_READ,
+    "glue:CreateTable",
+    "glue:UpdateTable",
+    "glue:DeleteTable",
+    "glue:DeleteTableVersion",
+    "glue:BatchDeleteTableVersion",
+)
+_BUILD: Final = {
+    "version": "0.2",
+    "phases": {
+        "install": {
+            "runtime-versions": {"python": "3.13"},
+            "commands": ["pip install --quiet --require-hashes --requirement requirements.txt"],
+        },
+        "build": {"commands": ["dbt build --project-dir sql --profiles-dir sql"]},
+    },
+}
+
+
+class Models(Construct):
+    """A CodeBuild project that runs `dbt build`, and the state machine that runs it, nightly when switched on."""
+
+    project: codebuild.CfnProject
+    role: iam.Role
+    machine: sfn.StateMachine
+    queues: Mapping[str, sqs.IQueue]
+
+    def __init__(
+        self,
+        scope: Construct,
+        id_: str,
+        *,
+        buckets: Mapping[Zone, s3.IBucket],
+        workgroup: Workgroup,
+        settings: AnalyticsSettings,
+        platform: Platform,
+    ) -> None:
+        super().__init__(scope, id_)
+        source = s3_assets.Asset(self, "Source", path=platform.assets.dbt_project)
+        self.role = self._role(source, buckets, workgroup, platform)
+        self.project = self._project(source, buckets, workgroup, platform)
+        self.project.node.add_dependency(self.role)
+        project = codebuild.Project.from_project_name(self, "Built", self.project.ref)
+        build = tasks.CodeBuildStartBuild(
+            self, "Build", project=project, integration_pattern=sfn.IntegrationPattern.RUN_JOB
+        )
+        self.machine = StateMachine(
+            self, "Run", platform=platform, steps=build, subject="the marts could not be built"
+        ).machine
+        self.queues = {}
+        if settings.nightly_models:
+            self.queues = {"BuildModelsUndelivered": self._every_night(settings.nightly_hour_utc, platform)}
+
+    def _project(
+        self, source: s3_assets.Asset, buckets: Mapping[Zone, s3.IBucket], workgroup: Workgroup, platform: Platform
+    ) -> codebuild.CfnProject:
+        logs = log_group(self, "Logs", platform=platform)
+        logs.grant_write(self.role)
+        marts = f"s3://{buckets[Zone.PRODUCTS].bucket_name}/{MARTS_PREFIX}"
+        variables = {
+            "C360_ENVIRONMENT": platform.environment,
+            "C360_WORKGROUP": workgroup.name,
+            "C360_MARTS_LOCATION": marts,
+        }
+        project = codebuild.CfnProject
+        return project(
+            self,
+            "Project",
+            description="Builds and tests the marts with dbt",
+            service_role=self.role.role_arn,
+            encryption_key=platform.key.key_arn,
+            timeout_in_minutes=60,
+            concurrent_build_limit=1,
+            artifacts=project.ArtifactsProperty(type="NO_ARTIFACTS"),
+            source=project.SourceProperty(
+                type="S3",
+                location=f"{source.s3_bucket_name}/{source.s3_object_key}",
+                build_spec=cdk.Stack.of(self).to_json_string(_BUILD),
+            ),
+            environment=project.EnvironmentProperty(
+                type="ARM_CONTAINER",
+                compute_type="BUILD_GENERAL1_SMALL",
+                image="aws/codebuild/amazonlinux-aarch64-standard:4.0",
+                environment_variables=[
+                    project.EnvironmentVariableProperty(name=name, value=value) for name, value in variables.items()
+                ],
+            ),
+            logs_config=project.LogsConfigProperty(
+                cloud_watch_logs=project.CloudWatchLogsConfigProperty(status="ENABLED", group_name=logs.log_group_name)
+            ),
+        )
+
+    def _role(
+        self, source: s3_assets.Asset, buckets: Mapping[Zone, s3.IBucket], workgroup: Workgroup, platform: Platform
+    ) -> iam.Role:
+        role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("codebuild.amazonaws.com"))
+        use_key(role, platform.key)
+        allow(role, ("s3:GetObject", "s3:GetObjectVersion"), source.bucket.arn_for_objects(source.s3_object_key))
+        use_workgroup(role, workgroup.arn)
+        query_lake(role)
+        write_objects(role, buckets[Zone.RESULTS], RESULTS_PREFIX)
+        write_objects(role, buckets[Zone.PRODUCTS], MARTS_PREFIX)
+        read_objects(role, buckets[Zone.RAW], f"{Table.INTERACTIONS}/")
+        for table in _READ_CURATED:
+            read_objects(role, buckets[Zone.CURATED], f"{table}/")
+        self._catalog(role, platform)
+        return role
+
+    def _catalog(self, role: iam.Role, platform: Platform) -> None:
+        allow(role, _READ, *catalog_arns(role, platform, Zone.RAW, [Table.INTERACTIONS]))
+        allow(role, _READ, *catalog_arns(role, platform, Zone.CURATED, _READ_CURATED))
+        allow(role, _WRITE, *catalog_arns(role, platform, Zone.CURATED, [STAGING_VIEWS]))
+        allow(role, _WRITE, *catalog_arns(role, platform, Zone.PRODUCTS, ["*"]))
+        reason = "dbt creates these tables and views under names that its models give"
+        own = {Zone.CURATED: STAGING_VIEWS, Zone.PRODUCTS: "*"}
+        acknowledge(
+            role,
+            {
+                wildcard(role, catalog_arns(role, platform, zone, [pattern])[-1]): reason
+                for zone, pattern in own.items()
+            },
+        )
+
+    def _every_night(self, hour: int, platform: Platform) -> sqs.IQueue:
+        undelivered = DeadLetterQueue(self, "Undelivered", platform=platform)
+        events.Rule(
+            self,
+            "Nightly",
+            description="Build the marts every night",
+            schedule=events.Schedule.cron(hour=str(hour), minute="0"),
+            targets=[targets.SfnStateMachine(self.machine, dead_letter_queue=undelivered.queue)],
+        )
+        return undelivered.queue

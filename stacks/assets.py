@@ -1,0 +1,58 @@
+"""Where the built assets lie. `tools/build.py` fills the folder; tests point at a small one of their own."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+class AssetMissingError(FileNotFoundError):
+    """An asset has not been built yet."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assets:
+    """Folders and files that the templates ship.
+
+    Attributes:
+        root: the built folders `lambda`, `glue_lib`, `flink` and `dbt`.
+        sources: the repository, for what ships as it is (job scripts, named queries).
+    """
+
+    root: Path
+    sources: Path = REPOSITORY
+
+    @property
+    def lambda_code(self) -> str:
+        """The folder that every function runs from."""
+        return self._existing(self.root / "lambda")
+
+    @property
+    def glue_library(self) -> str:
+        """The folder of modules that every Spark job imports."""
+        return self._existing(self.root / "glue_lib")
+
+    @property
+    def flink_application(self) -> str:
+        """The folder that becomes the zip of both Flink applications."""
+        return self._existing(self.root / "flink")
+
+    @property
+    def dbt_project(self) -> str:
+        """The folder of the dbt project and its pinned requirements."""
+        return self._existing(self.root / "dbt")
+
+    @property
+    def named_queries(self) -> str:
+        """The folder of the questions that are asked often."""
+        return self._existing(self.sources / "sql" / "named_queries")
+
+    def glue_script(self, job: str) -> str:
+        """The entry point of a Spark job."""
+        return self._existing(self.sources / "glue_jobs" / job / "main.py")
+
+    @staticmethod
+    def _existing(path: Path) -> str:
+        if not path.exists():
+            raise AssetMissingError(f"{path} does not exist; build the assets first: python -m tools.build")
+        return str(path)

@@ -1,0 +1,1 @@
+"""The collection stack and its parts."""

@@ -1,0 +1,127 @@
+"""Files that land become rows and events: by event, through a state machine, by a Spark job."""
+
+import aws_cdk as cdk
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_glue as glue
+from aws_cdk import aws_kinesis as kinesis
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_stepfunctions as sfn
+from aws_cdk import aws_stepfunctions_tasks as tasks
+from constructs import Construct
+
+from c360_core import projections
+from c360_core.contracts import Contracts
+from c360_core.names import PROJECT, Table, Zone, database_name
+from config.settings import CollectionSettings
+from stacks.constructs.dead_letter_queue import DeadLetterQueue
+from stacks.constructs.grants import put_records, read_objects, write_objects, write_tables
+from stacks.constructs.spark_job import SparkJob
+from stacks.constructs.state_machine import StateMachine
+from stacks.lake import Lake
+from stacks.platform import Platform
+
+
+class FileIngestion(Construct):
+    """Checks a landed file against its contract, keeps good rows and refuses bad ones, and publishes events."""
+
+    job: SparkJob
+    machine: sfn.StateMachine
+    undelivered: DeadLetterQueue
+
+    def __init__(
+        self,
+        scope: Construct,
+        id_: str,
+        *,
+        lake: Lake,
+        events_stream: kinesis.IStream,
+        settings: CollectionSettings,
+        platform: Platform,
+    ) -> None:
+        super().__init__(scope, id_)
+        self._rulesets(lake.contracts, platform)
+        self.job = SparkJob(
+            self,
+            "Job",
+            name="ingest_files",
+            platform=platform,
+            lake=lake,
+            arguments={
+                "--events_stream": events_stream.stream_name,
+                "--quarantine_bucket": lake.buckets[Zone.QUARANTINE].bucket_name,
+                "--results_bucket": lake.buckets[Zone.RESULTS].bucket_name,
+            },
+            workers=settings.ingest_workers,
+            concurrent_runs=settings.ingest_concurrency,
+        )
+        self._grant(lake, events_stream, platform)
+        self.machine = StateMachine(
+            self, "Run", platform=platform, steps=self._steps(), subject="a file could not be ingested"
+        ).machine
+        self.undelivered = DeadLetterQueue(self, "Undelivered", platform=platform)
+        self._start_when_a_file_lands(lake.buckets[Zone.LANDING])
+
+    def _rulesets(self, contracts: Contracts, platform: Platform) -> None:
+        for source in contracts.file_sources():
+            if source.table is None:
+                raise ValueError(f"contract {source.name}: a file source needs a table")
+            ruleset = glue.CfnDataQualityRuleset(
+                self,
+                f"Rules{source.name.title().replace('_', '')}",
+                name=f"{PROJECT}-{platform.environment}-{source.name}",
+                description=f"Quality rules of {source.name}, contract version {source.version}",
+                ruleset=projections.dqdl(source.table),
+                target_table=glue.CfnDataQualityRuleset.DataQualityTargetTableProperty(
+                    database_name=database_name(platform.environment, Zone.RAW), table_name=source.table.name
+                ),
+            )
+            ruleset.apply_removal_policy(cdk.RemovalPolicy.DESTROY)
+
+    def _grant(self, lake: Lake, events_stream: kinesis.IStream, platform: Platform) -> None:
+        buckets = lake.buckets
+        role = self.job.role
+        sources = [source.name for source in lake.contracts.file_sources()]
+        put_records(role, events_stream)
+        for source in sources:
+            read_objects(role, buckets[Zone.LANDING], f"{source}/")
+            write_objects(role, buckets[Zone.RAW], f"{source}/")
+        write_objects(role, buckets[Zone.QUARANTINE], f"{Table.REJECTED}/")
+        write_objects(role, buckets[Zone.QUARANTINE], "files/")
+        write_objects(role, buckets[Zone.RESULTS], "data-quality/")
+        write_tables(role, platform, Zone.RAW, sources)
+        write_tables(role, platform, Zone.QUARANTINE, [Table.REJECTED])
+
+    def _steps(self) -> sfn.IChainable:
+        run = tasks.GlueStartJobRun(
+            self,
+            "Ingest",
+            glue_job_name=self.job.job.ref,
+            integration_pattern=sfn.IntegrationPattern.RUN_JOB,
+            arguments=sfn.TaskInput.from_object(
+                {
+                    "--bucket": sfn.JsonPath.string_at("$.detail.bucket.name"),
+                    "--key": sfn.JsonPath.string_at("$.detail.object.key"),
+                }
+            ),
+        )
+        run.add_retry(
+            errors=["Glue.ConcurrentRunsExceededException"],
+            interval=cdk.Duration.seconds(30),
+            max_attempts=10,
+            backoff_rate=1.5,
+        )
+        return run
+
+    def _start_when_a_file_lands(self, landing: s3.IBucket) -> None:
+        events.Rule(
+            self,
+            "FileLanded",
+            description="A file landed: ingest it",
+            event_pattern=events.EventPattern(
+                source=["aws.s3"],
+                detail_type=["Object Created"],
+                detail={"bucket": {"name": [landing.bucket_name]}},
+            ),
+            targets=[targets.SfnStateMachine(self.machine, dead_letter_queue=self.undelivered.queue, retry_attempts=3)],
+        )

@@ -1,0 +1,30 @@
+"""The tables that collection writes: clean interactions, duplicates, files as they came, and what was refused."""
+
+from collections.abc import Sequence
+
+from constructs import Construct
+
+from c360_core.names import Zone
+from stacks.constructs.lake_table import LakeTable
+from stacks.lake import Lake
+from stacks.platform import Platform
+
+
+class CollectionTables(Construct):
+    """Every table of the raw and quarantine zones that has a contract."""
+
+    tables: Sequence[LakeTable]
+
+    def __init__(self, scope: Construct, id_: str, *, lake: Lake, platform: Platform) -> None:
+        super().__init__(scope, id_)
+        self.tables = [
+            LakeTable(
+                self,
+                table.name.title().replace("_", ""),
+                table=table,
+                bucket=lake.buckets[table.zone],
+                platform=platform,
+            )
+            for table in lake.contracts.lake_tables()
+            if table.zone in {Zone.RAW, Zone.QUARANTINE}
+        ]

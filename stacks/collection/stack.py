@@ -1,0 +1,98 @@
+"""How data comes in: events over HTTP, files through the lake, and the application that cleans both."""
+
+from collections.abc import Mapping, Sequence
+
+import aws_cdk as cdk
+from aws_cdk import aws_kinesis as kinesis
+from aws_cdk import aws_secretsmanager as secretsmanager
+from constructs import Construct
+
+from c360_core.names import Stream, Zone
+from config.settings import CollectionSettings
+from stacks.collection.clean_application import CleanApplication
+from stacks.collection.collector import Collector
+from stacks.collection.file_ingestion import FileIngestion
+from stacks.collection.lake_tables import CollectionTables
+from stacks.constructs.data_stream import DataStream
+from stacks.constructs.lake_table import LakeTable
+from stacks.lake import Lake
+from stacks.lake_access import LakeAccess
+from stacks.platform import Platform
+from stacks.watched import Watched
+
+
+class CollectionStack(cdk.Stack):
+    """Owns the events and interactions streams and everything that writes to them."""
+
+    streams: Mapping[Stream, kinesis.IStream]
+    tables: Sequence[LakeTable]
+    lake_access: Sequence[LakeAccess]
+    watched: Watched
+
+    def __init__(
+        self,
+        scope: Construct,
+        id_: str,
+        *,
+        lake: Lake,
+        hash_secret: secretsmanager.ISecret,
+        settings: CollectionSettings,
+        platform: Platform,
+    ) -> None:
+        super().__init__(scope, id_, description="Customer 360: collector, file ingestion, cleaning")
+        self.streams = {
+            name: DataStream(
+                self, f"{name.title()}Stream", name=name, settings=settings.streams, platform=platform
+            ).stream
+            for name in (Stream.EVENTS, Stream.INTERACTIONS)
+        }
+        self.tables = CollectionTables(self, "Lake", lake=lake, platform=platform).tables
+        self.collector = Collector(
+            self,
+            "Collector",
+            events=self.streams[Stream.EVENTS],
+            contracts=lake.contracts,
+            settings=settings,
+            platform=platform,
+        )
+        self.ingestion = FileIngestion(
+            self,
+            "FileIngestion",
+            lake=lake,
+            events_stream=self.streams[Stream.EVENTS],
+            settings=settings,
+            platform=platform,
+        )
+        self.clean = CleanApplication(
+            self,
+            "Clean",
+            streams=self.streams,
+            buckets=lake.buckets,
+            hash_secret=hash_secret,
+            settings=settings.clean,
+            platform=platform,
+        )
+        self.lake_access = [
+            LakeAccess(name="CleanRaw", role=self.clean.role, zone=Zone.RAW, writes=True),
+            LakeAccess(name="CleanQuarantine", role=self.clean.role, zone=Zone.QUARANTINE, writes=True),
+            LakeAccess(name="IngestRaw", role=self.ingestion.job.role, zone=Zone.RAW, writes=True),
+            LakeAccess(name="IngestQuarantine", role=self.ingestion.job.role, zone=Zone.QUARANTINE, writes=True),
+        ]
+        self.watched = Watched(
+            streams={"Events": self.streams[Stream.EVENTS], "Interactions": self.streams[Stream.INTERACTIONS]},
+            functions={"Collector": self.collector.function.function},
+            machines={"IngestFile": self.ingestion.machine},
+            queues={"IngestFileUndelivered": self.ingestion.undelivered.queue},
+            applications={"Clean": self.clean.application} if settings.clean.started else {},
+        )
+        self._export()
+
+    def _export(self) -> None:
+        cdk.CfnOutput(self, "CollectorUrl", value=self.collector.url)
+        for source, secret in self.collector.api_keys.items():
+            cdk.CfnOutput(self, f"ApiKeySecretArn{source.title().replace('_', '')}", value=secret.secret_arn)
+        cdk.CfnOutput(self, "EventsStreamName", value=self.streams[Stream.EVENTS].stream_name)
+        cdk.CfnOutput(self, "InteractionsStreamName", value=self.streams[Stream.INTERACTIONS].stream_name)
+        cdk.CfnOutput(self, "IngestFileStateMachineArn", value=self.ingestion.machine.state_machine_arn)
+        cdk.CfnOutput(self, "IngestFilesJobName", value=self.ingestion.job.job.ref)
+        cdk.CfnOutput(self, "CleanApplicationName", value=self.clean.application.ref)

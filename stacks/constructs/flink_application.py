@@ -1,0 +1,162 @@
+"""An application on Managed Service for Apache Flink."""
+
+from collections.abc import Mapping
+from typing import Final
+
+import aws_cdk as cdk
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kinesis as kinesis
+from aws_cdk import aws_kinesisanalyticsv2 as flink
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_s3_assets as s3_assets
+from constructs import Construct
+
+from c360_core.names import Property, Stream
+from config.settings import FlinkSettings
+from stacks.constructs.grants import allow, use_key
+from stacks.constructs.log_group import log_group
+from stacks.platform import Platform
+
+RUNTIME: Final = "FLINK-2_3"
+PropertyGroups = Mapping[Property, Mapping[str, str]]
+_Configuration = flink.CfnApplication
+
+
+class FlinkApplication(Construct):
+    """A streaming application, deployed stopped: starting it is an operation, not a part of a template.
+
+    `name` is the folder in the zip that holds the entry point.
+    """
+
+    application: flink.CfnApplication
+    role: iam.Role
+
+    def __init__(
+        self,
+        scope: Construct,
+        id_: str,
+        *,
+        name: str,
+        platform: Platform,
+        settings: FlinkSettings,
+        properties: PropertyGroups,
+    ) -> None:
+        super().__init__(scope, id_)
+        code = s3_assets.Asset(self, "Code", path=platform.assets.flink_application)
+        log_stream = logs.LogStream(
+            self,
+            "LogStream",
+            log_group=log_group(self, "Logs", platform=platform),
+            removal_policy=cdk.RemovalPolicy.DESTROY,
+        )
+        self.role = self._role(platform, code)
+        self.application = flink.CfnApplication(
+            self,
+            "Application",
+            runtime_environment=RUNTIME,
+            application_mode="STREAMING",
+            application_description=f"Flink application {name}",
+            service_execution_role=self.role.role_arn,
+            application_configuration=_configuration(code, settings, _with_run_options(name, properties)),
+        )
+        self._log_to(log_stream)
+        # The service checks at creation that the role may read the code.
+        self.application.node.add_dependency(self.role)
+
+    def _role(self, platform: Platform, code: s3_assets.Asset) -> iam.Role:
+        account = cdk.Stack.of(self).account
+        principal = iam.ServicePrincipal(
+            "kinesisanalytics.amazonaws.com", conditions={"StringEquals": {"aws:SourceAccount": account}}
+        )
+        role = iam.Role(self, "Role", assumed_by=principal)
+        use_key(role, platform.key)
+        allow(role, ("s3:GetObject", "s3:GetObjectVersion"), code.bucket.arn_for_objects(code.s3_object_key))
+        return role
+
+    def _log_to(self, stream: logs.LogStream) -> None:
+        stack = cdk.Stack.of(self)
+        group = stream.node.try_find_child("Resource")
+        if not isinstance(group, logs.CfnLogStream):
+            raise TypeError(f"{stream.node.path} has no log stream resource")
+        group_arn = f"arn:{stack.partition}:logs:{stack.region}:{stack.account}:log-group:{group.log_group_name}"
+        stream_arn = f"{group_arn}:log-stream:{stream.log_stream_name}"
+        allow(self.role, ("logs:PutLogEvents", "logs:DescribeLogStreams"), group_arn, stream_arn)
+        allow(self.role, ("logs:DescribeLogGroups",), f"{group_arn}")
+        flink.CfnApplicationCloudWatchLoggingOption(
+            self,
+            "LoggingOption",
+            application_name=self.application.ref,
+            cloud_watch_logging_option=flink.CfnApplicationCloudWatchLoggingOption.CloudWatchLoggingOptionProperty(
+                log_stream_arn=stream_arn
+            ),
+        )
+
+
+def _with_run_options(name: str, properties: PropertyGroups) -> PropertyGroups:
+    options = {"python": f"{name}/main.py", "jarfile": "lib/pyflink-dependencies.jar", "pyFiles": "dep/"}
+    return {Property.RUN_OPTIONS: options, **properties}
+
+
+def _configuration(
+    code: s3_assets.Asset, settings: FlinkSettings, properties: PropertyGroups
+) -> flink.CfnApplication.ApplicationConfigurationProperty:
+    return _Configuration.ApplicationConfigurationProperty(
+        application_code_configuration=_Configuration.ApplicationCodeConfigurationProperty(
+            code_content_type="ZIPFILE",
+            code_content=_Configuration.CodeContentProperty(
+                s3_content_location=_Configuration.S3ContentLocationProperty(
+                    bucket_arn=code.bucket.bucket_arn, file_key=code.s3_object_key
+                )
+            ),
+        ),
+        application_snapshot_configuration=_Configuration.ApplicationSnapshotConfigurationProperty(
+            snapshots_enabled=True
+        ),
+        environment_properties=_Configuration.EnvironmentPropertiesProperty(
+            property_groups=[
+                _Configuration.PropertyGroupProperty(property_group_id=group, property_map=dict(values))
+                for group, values in properties.items()
+            ]
+        ),
+        flink_application_configuration=_flink_configuration(settings),
+    )
+
+
+def _flink_configuration(settings: FlinkSettings) -> flink.CfnApplication.FlinkApplicationConfigurationProperty:
+    return _Configuration.FlinkApplicationConfigurationProperty(
+        checkpoint_configuration=_Configuration.CheckpointConfigurationProperty(
+            configuration_type="CUSTOM",
+            checkpointing_enabled=True,
+            checkpoint_interval=settings.checkpoint_interval_seconds * 1000,
+            min_pause_between_checkpoints=min(5_000, settings.checkpoint_interval_seconds * 1000),
+        ),
+        monitoring_configuration=_Configuration.MonitoringConfigurationProperty(
+            configuration_type="CUSTOM", log_level="INFO", metrics_level="APPLICATION"
+        ),
+        parallelism_configuration=_Configuration.ParallelismConfigurationProperty(
+            configuration_type="CUSTOM",
+            parallelism=settings.parallelism,
+            parallelism_per_kpu=settings.parallelism_per_kpu,
+            auto_scaling_enabled=settings.autoscaling,
+        ),
+    )
+
+
+def common_properties(
+    scope: Construct,
+    *,
+    platform: Platform,
+    streams: Mapping[Stream, kinesis.IStream],
+    warehouse: s3.IBucket,
+) -> dict[Property, dict[str, str]]:
+    """Return the property groups that every application of ours reads: its streams, the lake, its place."""
+    stream_values: dict[str, str] = {}
+    for name, stream in streams.items():
+        key = name.replace("-", "_")
+        stream_values |= {key: stream.stream_name, f"{key}_arn": stream.stream_arn}
+    return {
+        Property.STREAMS: {"provider": "kinesis", "region": cdk.Stack.of(scope).region, **stream_values},
+        Property.LAKE: {"catalog": "glue", "warehouse": f"s3://{warehouse.bucket_name}"},
+        Property.ENVIRONMENT: {"name": platform.environment},
+    }

@@ -1,0 +1,146 @@
+"""Rights, spelt out: each function adds the fewest actions that do the job, on the fewest resources.
+
+The grants that CDK offers are wider (`s3:GetObject*`, `kms:GenerateDataKey*`). Where a resource must end in a wildcard,
+because objects have no names before they exist, the finding is accepted here, with its reason.
+"""
+
+from collections.abc import Iterable
+from typing import Final
+
+import aws_cdk as cdk
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kinesis as kinesis
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_secretsmanager as secretsmanager
+from constructs import IConstruct
+
+from c360_core.names import Zone, database_name
+from stacks.nag import acknowledge, wildcard
+from stacks.platform import Platform
+
+_READ_OBJECTS: Final = ("s3:GetObject",)
+_WRITE_OBJECTS: Final = ("s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload")
+_READ_TABLES: Final = ("glue:GetDatabase", "glue:GetTable", "glue:GetTables")
+_WRITE_TABLES: Final = (*_READ_TABLES, "glue:UpdateTable")
+_READ_ITEMS: Final = ("dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query", "dynamodb:ConditionCheckItem")
+_WRITE_ITEMS: Final = (
+    "dynamodb:PutItem",
+    "dynamodb:UpdateItem",
+    "dynamodb:DeleteItem",
+    "dynamodb:BatchWriteItem",
+)
+
+
+def allow(role: iam.IRole, actions: Iterable[str], *resources: str) -> None:
+    """Let a role do named actions on named resources."""
+    role.add_to_principal_policy(iam.PolicyStatement(actions=list(actions), resources=list(resources)))
+
+
+def use_key(role: iam.IRole, key: kms.IKey) -> None:
+    """Let a role read and write what the key encrypts."""
+    allow(role, ("kms:Decrypt", "kms:GenerateDataKey"), key.key_arn)
+
+
+def read_objects(role: iam.IRole, bucket: s3.IBucket, prefix: str) -> None:
+    """Let a role list a bucket and read the objects under a prefix, which ends in `/` or is empty for all."""
+    _objects(role, bucket, prefix, _READ_OBJECTS)
+
+
+def write_objects(role: iam.IRole, bucket: s3.IBucket, prefix: str) -> None:
+    """Let a role list a bucket and read, write and delete the objects under a prefix."""
+    _objects(role, bucket, prefix, _WRITE_OBJECTS)
+
+
+def read_tables(role: iam.IRole, platform: Platform, zone: Zone, tables: Iterable[str]) -> None:
+    """Let a role read the catalog's entries of named tables."""
+    allow(role, _READ_TABLES, *catalog_arns(role, platform, zone, tables))
+
+
+def write_tables(role: iam.IRole, platform: Platform, zone: Zone, tables: Iterable[str]) -> None:
+    """Let a role commit to named Iceberg tables, which means updating their catalog entries."""
+    allow(role, _WRITE_TABLES, *catalog_arns(role, platform, zone, tables))
+
+
+def catalog_arns(scope: IConstruct, platform: Platform, zone: Zone, tables: Iterable[str]) -> list[str]:
+    """Return the ARNs of the catalog, a zone's database and its named tables."""
+    stack = cdk.Stack.of(scope)
+    prefix = f"arn:{stack.partition}:glue:{stack.region}:{stack.account}"
+    database = database_name(platform.environment, zone)
+    return [
+        f"{prefix}:catalog",
+        f"{prefix}:database/{database}",
+        *(f"{prefix}:table/{database}/{table}" for table in tables),
+    ]
+
+
+def query_lake(role: iam.IRole) -> None:
+    """Let a role ask Lake Formation for the data that its grants there open."""
+    allow(role, ("lakeformation:GetDataAccess",), "*")
+    acknowledge(role, {"IAM5[Resource::*]": "GetDataAccess accepts no resource; Lake Formation's grants decide"})
+
+
+def use_workgroup(role: iam.IRole, workgroup_arn: str) -> None:
+    """Let a role run queries in one workgroup."""
+    actions = (
+        "athena:StartQueryExecution",
+        "athena:StopQueryExecution",
+        "athena:GetQueryExecution",
+        "athena:GetQueryResults",
+        "athena:GetWorkGroup",
+        "athena:ListQueryExecutions",
+    )
+    allow(role, actions, workgroup_arn)
+
+
+def put_records(role: iam.IRole, stream: kinesis.IStream) -> None:
+    """Let a role write to a stream."""
+    allow(role, ("kinesis:PutRecord", "kinesis:PutRecords", "kinesis:DescribeStreamSummary"), stream.stream_arn)
+
+
+def read_records(role: iam.IRole, stream: kinesis.IStream) -> None:
+    """Let a role read a stream."""
+    actions = ("kinesis:GetRecords", "kinesis:GetShardIterator", "kinesis:ListShards", "kinesis:DescribeStreamSummary")
+    allow(role, actions, stream.stream_arn)
+
+
+def read_changes(role: iam.IRole, table: dynamodb.ITableV2) -> str:
+    """Let a role read the stream of a table's changes; return the stream's ARN."""
+    arn = table.table_stream_arn
+    if arn is None:
+        raise ValueError(f"{table.node.path} has no stream to read; give it one")
+    actions = ("dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:ListStreams")
+    allow(role, actions, arn)
+    return arn
+
+
+def read_secret(role: iam.IRole, *secrets: secretsmanager.ISecret) -> None:
+    """Let a role read secrets."""
+    allow(role, ("secretsmanager:GetSecretValue",), *(secret.secret_arn for secret in secrets))
+
+
+def use_table(role: iam.IRole, table: dynamodb.ITableV2) -> None:
+    """Let a role read and write items."""
+    allow(role, (*_READ_ITEMS, *_WRITE_ITEMS), table.table_arn)
+
+
+def _objects(role: iam.IRole, bucket: s3.IBucket, prefix: str, actions: Iterable[str]) -> None:
+    allow(role, ("s3:ListBucket", "s3:GetBucketLocation"), bucket.bucket_arn)
+    allow(role, actions, bucket.arn_for_objects(f"{prefix}*"))
+    reason = f"objects under {prefix or 'the whole bucket'} are named by those who write them"
+    acknowledge(role, {wildcard(role, f"{arn_seen_from(role, bucket)}/{prefix}*"): reason})
+
+
+def arn_seen_from(scope: IConstruct, bucket: s3.IBucket) -> str:
+    """Return a bucket's ARN as another stack's template spells it: by import, if the bucket is not its own."""
+    owner = cdk.Stack.of(bucket)
+    if owner.node.path == cdk.Stack.of(scope).node.path:
+        return bucket.bucket_arn
+    return owner.export_value(bucket.bucket_arn) or bucket.bucket_arn
+
+
+def arn_of_versions(function: lambda_.IFunction) -> str:
+    """Return the ARN of all versions of a function, which CDK's grants add to the function's own."""
+    return f"{function.function_arn}:*"

@@ -1,0 +1,102 @@
+"""An Iceberg table, created by the template from its contract."""
+
+import json
+import re
+from typing import Any, Final
+
+import aws_cdk as cdk
+from aws_cdk import aws_glue as glue
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from c360_core import contracts, projections
+from c360_core.names import Zone, database_name
+from stacks.platform import Platform
+
+_LIST: Final = re.compile(r"list<(?P<element>[a-z]+)>")
+_PROPERTIES: Final = {
+    "write.format.default": "parquet",
+    "write.parquet.compression-codec": "zstd",
+    "write.metadata.delete-after-commit.enabled": "true",
+    "write.metadata.previous-versions-max": "50",
+}
+
+
+class LakeTable(Construct):
+    """A table of the lake, in the only shape that survives updates by CloudFormation.
+
+    Schema and partitions stand in `IcebergTableInput`, and there is no `TableInput`: with one, Glue refuses the
+    resource, or loses the table's format at the first update.
+    """
+
+    resource: glue.CfnTable
+    name: str
+    zone: Zone
+
+    def __init__(
+        self, scope: Construct, id_: str, *, table: contracts.Table, bucket: s3.IBucket, platform: Platform
+    ) -> None:
+        super().__init__(scope, id_)
+        self.name, self.zone = table.name, table.zone
+        self.resource = glue.CfnTable(
+            self,
+            "Table",
+            catalog_id=cdk.Aws.ACCOUNT_ID,
+            database_name=database_name(platform.environment, table.zone),
+            name=table.name,
+            open_table_format_input=glue.CfnTable.OpenTableFormatInputProperty(
+                iceberg_input=glue.CfnTable.IcebergInputProperty(
+                    metadata_operation="CREATE",
+                    version="2",
+                    iceberg_table_input=_iceberg_table(table, f"s3://{bucket.bucket_name}/{table.name}"),
+                )
+            ),
+        )
+        self.resource.apply_removal_policy(platform.removal)
+
+
+def _iceberg_table(table: contracts.Table, location: str) -> glue.CfnTable.IcebergTableInputProperty:
+    schema = projections.iceberg_schema(table)
+    return glue.CfnTable.IcebergTableInputProperty(
+        location=location,
+        schema=glue.CfnTable.IcebergSchemaProperty(type=schema["Type"], fields=_fields(schema["Fields"])),
+        partition_spec=_partition_spec(projections.iceberg_partition_spec(table)),
+        properties={**_PROPERTIES, "comment": table.description},
+    )
+
+
+def _fields(fields: list[dict[str, Any]]) -> list[glue.CfnTable.IcebergStructFieldProperty]:
+    """Elements of lists take the ids after those of the columns."""
+    ids = iter(range(len(fields) + 1, 2 * len(fields) + 1))
+    return [
+        glue.CfnTable.IcebergStructFieldProperty(
+            id=field["Id"],
+            name=field["Name"],
+            type=_type_text(field["Type"], next(ids)) if _LIST.fullmatch(field["Type"]) else field["Type"],
+            required=field["Required"],
+            doc=field["Doc"],
+        )
+        for field in fields
+    ]
+
+
+def _type_text(list_type: str, element_id: int) -> str:
+    """The property is a text: a nested type goes in as the JSON of Iceberg's own specification."""
+    element = _LIST.sub(r"\g<element>", list_type)
+    return json.dumps({"type": "list", "element-id": element_id, "element-required": False, "element": element})
+
+
+def _partition_spec(spec: dict[str, Any] | None) -> glue.CfnTable.IcebergPartitionSpecProperty | None:
+    if spec is None:
+        return None
+    return glue.CfnTable.IcebergPartitionSpecProperty(
+        fields=[
+            glue.CfnTable.IcebergPartitionFieldProperty(
+                source_id=field["SourceId"],
+                transform=field["Transform"],
+                name=field["Name"],
+                field_id=field["FieldId"],
+            )
+            for field in spec["Fields"]
+        ]
+    )

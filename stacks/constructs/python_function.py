@@ -1,0 +1,83 @@
+"""A Lambda function in Python."""
+
+from collections.abc import Mapping
+from typing import Final
+
+import aws_cdk as cdk
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from constructs import Construct
+
+from c360_core.names import METRIC_NAMESPACE
+from stacks.constructs.grants import use_key
+from stacks.constructs.log_group import log_group
+from stacks.nag import acknowledge
+from stacks.platform import Platform
+
+# AWS publishes the Powertools layers from this account, in every region.
+_POWERTOOLS_ACCOUNT: Final = "017000801446"
+_RUNTIME_REASON: Final = "Python 3.13 is supported until June 2029 and is the newest that our engines share"
+_TRACING_REASON: Final = "X-Ray's PutTraceSegments and PutTelemetryRecords accept no resource"
+
+
+class PythonFunction(Construct):
+    """A function with its own least-privilege role, encrypted logs, tracing, and Powertools from AWS's layer.
+
+    `name` is the folder under `lambdas/`; the handler string is the import path that the tests use.
+    """
+
+    function: lambda_.Function
+    role: iam.Role
+
+    def __init__(
+        self,
+        scope: Construct,
+        id_: str,
+        *,
+        name: str,
+        platform: Platform,
+        variables: Mapping[str, str | int],
+        timeout_seconds: int = 30,
+        memory_megabytes: int = 512,
+    ) -> None:
+        super().__init__(scope, id_)
+        logs = log_group(self, "Logs", platform=platform)
+        self.role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
+        logs.grant_write(self.role)
+        use_key(self.role, platform.key)
+        self.function = lambda_.Function(
+            self,
+            "Function",
+            runtime=lambda_.Runtime.PYTHON_3_13,
+            architecture=lambda_.Architecture.ARM_64,
+            handler=f"lambdas.{name}.handler.handle",
+            code=lambda_.Code.from_asset(platform.assets.lambda_code),
+            layers=[self._powertools(platform)],
+            role=self.role,
+            environment=_environment(name, platform, variables),
+            environment_encryption=platform.key,
+            log_group=logs,
+            tracing=lambda_.Tracing.ACTIVE,
+            timeout=cdk.Duration.seconds(timeout_seconds),
+            memory_size=memory_megabytes,
+            reserved_concurrent_executions=platform.runtime.reserved_concurrency,
+        )
+        acknowledge(self.function, {"L1": _RUNTIME_REASON})
+        acknowledge(self.role, {"IAM5[Resource::*]": _TRACING_REASON})
+
+    def _powertools(self, platform: Platform) -> lambda_.ILayerVersion:
+        stack = cdk.Stack.of(self)
+        name = f"AWSLambdaPowertoolsPythonV3-python313-arm64:{platform.runtime.powertools_layer_version}"
+        arn = f"arn:{stack.partition}:lambda:{stack.region}:{_POWERTOOLS_ACCOUNT}:layer:{name}"
+        return lambda_.LayerVersion.from_layer_version_arn(self, "Powertools", arn)
+
+
+def _environment(name: str, platform: Platform, variables: Mapping[str, str | int]) -> dict[str, str]:
+    common = {
+        "ENVIRONMENT": platform.environment,
+        "LOG_LEVEL": platform.runtime.log_level,
+        "POWERTOOLS_LOG_LEVEL": platform.runtime.log_level,
+        "POWERTOOLS_SERVICE_NAME": name,
+        "POWERTOOLS_METRICS_NAMESPACE": METRIC_NAMESPACE,
+    }
+    return {**common, **{key: str(value) for key, value in variables.items()}}

@@ -1,0 +1,1 @@
+"""The foundation stack and its parts."""

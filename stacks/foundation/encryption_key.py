@@ -1,0 +1,57 @@
+"""The one customer-managed key of an environment."""
+
+import aws_cdk as cdk
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from constructs import Construct
+
+
+class EncryptionKey(Construct):
+    """A rotating key. Roles get its use by their own policies, services that act on their own by the key's."""
+
+    key: kms.IKey
+
+    def __init__(self, scope: Construct, id_: str, *, alias: str, removal: cdk.RemovalPolicy) -> None:
+        super().__init__(scope, id_)
+        key = kms.Key(
+            self,
+            "Key",
+            alias=alias,
+            description="Encrypts everything that the Customer 360 stores",
+            enable_key_rotation=True,
+            pending_window=cdk.Duration.days(7),
+            removal_policy=removal,
+        )
+        self._let_logs_encrypt(key)
+        self._let_notifiers_publish(key)
+        self.key = key
+
+    def _let_logs_encrypt(self, key: kms.Key) -> None:
+        stack = cdk.Stack.of(self)
+        log_groups = f"arn:{stack.partition}:logs:{stack.region}:{stack.account}:*"
+        key.add_to_resource_policy(
+            iam.PolicyStatement(
+                sid="LogGroups",
+                principals=[iam.ServicePrincipal(f"logs.{stack.region}.amazonaws.com")],
+                actions=["kms:Encrypt*", "kms:Decrypt*", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:Describe*"],
+                resources=["*"],
+                conditions={"ArnLike": {"kms:EncryptionContext:aws:logs:arn": log_groups}},
+            )
+        )
+
+    def _let_notifiers_publish(self, key: kms.Key) -> None:
+        """Alarms, rules and budgets write to encrypted topics and dead-letter queues without a role of ours."""
+        for sid, service in (
+            ("Alarms", "cloudwatch.amazonaws.com"),
+            ("Rules", "events.amazonaws.com"),
+            ("Budgets", "budgets.amazonaws.com"),
+        ):
+            key.add_to_resource_policy(
+                iam.PolicyStatement(
+                    sid=sid,
+                    principals=[iam.ServicePrincipal(service)],
+                    actions=["kms:Decrypt", "kms:GenerateDataKey*"],
+                    resources=["*"],
+                    conditions={"StringEquals": {"aws:SourceAccount": cdk.Stack.of(self).account}},
+                )
+            )

@@ -1,0 +1,34 @@
+"""Lake Formation's settings for the account."""
+
+import aws_cdk as cdk
+from aws_cdk import aws_lakeformation as lakeformation
+from constructs import Construct
+
+
+class LakeAdministration(Construct):
+    """Makes the deployment role an administrator and takes the open door away.
+
+    Lake Formation lets IAM alone decide on every database that is created while its defaults stand. So this must exist
+    before the databases do; governance then grants what each role needs.
+    """
+
+    def __init__(self, scope: Construct, id_: str, *, admin_role_arns: tuple[str, ...]) -> None:
+        super().__init__(scope, id_)
+        admins = (deployment_role_arn(), *admin_role_arns)
+        lakeformation.CfnDataLakeSettings(
+            self,
+            "Settings",
+            mutation_type="APPEND",
+            admins=[
+                lakeformation.CfnDataLakeSettings.DataLakePrincipalProperty(data_lake_principal_identifier=arn)
+                for arn in admins
+            ],
+            create_database_default_permissions=[],
+            create_table_default_permissions=[],
+        )
+
+
+def deployment_role_arn() -> str:
+    """Return the role with which CloudFormation deploys: the one of the default bootstrap."""
+    template = cdk.DefaultStackSynthesizer.DEFAULT_CLOUDFORMATION_ROLE_ARN
+    return cdk.Fn.sub(template.replace("${Qualifier}", cdk.DefaultStackSynthesizer.DEFAULT_QUALIFIER))

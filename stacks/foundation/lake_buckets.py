@@ -1,0 +1,98 @@
+"""The buckets of the lake: one per zone, each with the life its data has."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import aws_cdk as cdk
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from c360_core.names import Zone
+from config.settings import FoundationSettings
+from stacks.nag import acknowledge
+
+_ABORT_UPLOADS_AFTER: Final = cdk.Duration.days(7)
+
+
+class LakeBuckets(Construct):
+    """A private, encrypted, versioned bucket per zone, reachable by TLS alone, with access logs beside them."""
+
+    by_zone: Mapping[Zone, s3.IBucket]
+
+    def __init__(
+        self, scope: Construct, id_: str, *, key: kms.IKey, settings: FoundationSettings, removal: cdk.RemovalPolicy
+    ) -> None:
+        super().__init__(scope, id_)
+        access_logs = self._access_logs(settings, removal)
+        lifecycles = _lifecycles(settings)
+        self.by_zone = {
+            zone: s3.Bucket(
+                self,
+                zone.title(),
+                encryption=s3.BucketEncryption.KMS,
+                encryption_key=key,
+                bucket_key_enabled=True,
+                block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+                enforce_ssl=True,
+                versioned=True,
+                server_access_logs_bucket=access_logs,
+                server_access_logs_prefix=f"{zone}/",
+                lifecycle_rules=[_housekeeping(settings), *lifecycles.get(zone, ())],
+                removal_policy=removal,
+            )
+            for zone in Zone
+        }
+        _announce_new_objects(self.by_zone[Zone.LANDING])
+
+    def _access_logs(self, settings: FoundationSettings, removal: cdk.RemovalPolicy) -> s3.Bucket:
+        bucket = s3.Bucket(
+            self,
+            "AccessLogs",
+            encryption=s3.BucketEncryption.S3_MANAGED,
+            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+            object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
+            enforce_ssl=True,
+            versioned=True,
+            lifecycle_rules=[_housekeeping(settings), s3.LifecycleRule(expiration=cdk.Duration.days(365))],
+            removal_policy=removal,
+        )
+        acknowledge(bucket, {"S1": "this bucket receives the access logs; logging itself would feed on its own writes"})
+        return bucket
+
+
+def _lifecycles(settings: FoundationSettings) -> dict[Zone, Sequence[s3.LifecycleRule]]:
+    return {
+        Zone.LANDING: [
+            _move(s3.StorageClass.GLACIER_INSTANT_RETRIEVAL, after_days=settings.landing_archive_days),
+        ],
+        Zone.RAW: [_move(s3.StorageClass.INFREQUENT_ACCESS, after_days=settings.raw_infrequent_days)],
+        Zone.RESULTS: [s3.LifecycleRule(expiration=cdk.Duration.days(settings.results_expire_days))],
+    }
+
+
+def _move(storage_class: s3.StorageClass, *, after_days: int) -> s3.LifecycleRule:
+    transition = s3.Transition(storage_class=storage_class, transition_after=cdk.Duration.days(after_days))
+    return s3.LifecycleRule(transitions=[transition])
+
+
+def _housekeeping(settings: FoundationSettings) -> s3.LifecycleRule:
+    return s3.LifecycleRule(
+        noncurrent_version_expiration=cdk.Duration.days(settings.noncurrent_expire_days),
+        abort_incomplete_multipart_upload_after=_ABORT_UPLOADS_AFTER,
+    )
+
+
+def _announce_new_objects(bucket: s3.IBucket) -> None:
+    """Send the bucket's events to EventBridge.
+
+    The property is set on the resource itself: the higher-level switch would bring a custom resource that does
+    the same with rights on every bucket.
+    """
+    resource = bucket.node.default_child
+    if not isinstance(resource, s3.CfnBucket):
+        raise TypeError(f"{bucket.node.path} has no bucket resource to announce new objects of")
+    resource.add_property_override(
+        "NotificationConfiguration.EventBridgeConfiguration.EventBridgeEnabled",
+        True,  # noqa: FBT003  # the property's value
+    )

@@ -1,0 +1,68 @@
+"""What every pillar stands on: key, lake, catalog, event bus, alarm topic, hash secret."""
+
+from collections.abc import Mapping
+
+import aws_cdk as cdk
+from aws_cdk import aws_events as events
+from aws_cdk import aws_glue as glue
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_secretsmanager as secretsmanager
+from aws_cdk import aws_sns as sns
+from constructs import Construct
+
+from c360_core.names import PROJECT, Zone
+from config.settings import Settings
+from stacks.foundation.alarm_topic import AlarmTopic
+from stacks.foundation.catalog import Catalog
+from stacks.foundation.encryption_key import EncryptionKey
+from stacks.foundation.hash_secret import HashSecret
+from stacks.foundation.job_security import JobSecurity
+from stacks.foundation.lake_administration import LakeAdministration
+from stacks.foundation.lake_buckets import LakeBuckets
+
+_REMOVAL = {"retain": cdk.RemovalPolicy.RETAIN, "destroy": cdk.RemovalPolicy.DESTROY}
+
+
+class FoundationStack(cdk.Stack):
+    """Owns what outlives every other stack."""
+
+    key: kms.IKey
+    buckets: Mapping[Zone, s3.IBucket]
+    databases: Mapping[Zone, glue.CfnDatabase]
+    bus: events.IEventBus
+    alarm_topic: sns.ITopic
+    hash_secret: secretsmanager.ISecret
+    job_security: glue.CfnSecurityConfiguration
+    removal: cdk.RemovalPolicy
+
+    def __init__(self, scope: Construct, id_: str, *, settings: Settings) -> None:
+        super().__init__(scope, id_, description="Customer 360: key, lake, catalog, event bus")
+        self.removal = _REMOVAL[settings.foundation.removal]
+        self.key = EncryptionKey(
+            self, "EncryptionKey", alias=f"{PROJECT}-{settings.environment}", removal=self.removal
+        ).key
+        self.buckets = LakeBuckets(
+            self, "Lake", key=self.key, settings=settings.foundation, removal=self.removal
+        ).by_zone
+        catalog = Catalog(self, "Catalog", environment=settings.environment, buckets=self.buckets)
+        if settings.governance.manage_lake_formation:
+            catalog.node.add_dependency(
+                LakeAdministration(self, "LakeAdministration", admin_role_arns=settings.governance.admin_role_arns)
+            )
+        self.databases = catalog.by_zone
+        self.bus = events.EventBus(self, "Bus", description="Notifications between the stacks", kms_key=self.key)
+        self.alarm_topic = AlarmTopic(self, "Alarms", key=self.key, email=settings.foundation.alarm_email).topic
+        self.hash_secret = HashSecret(self, "HashSecret", key=self.key, removal=self.removal).secret
+        self.job_security = JobSecurity(
+            self, "JobSecurity", environment=settings.environment, key=self.key
+        ).configuration
+        self._export()
+
+    def _export(self) -> None:
+        for zone, bucket in self.buckets.items():
+            cdk.CfnOutput(self, f"{zone.title()}BucketName", value=bucket.bucket_name)
+        cdk.CfnOutput(self, "KeyArn", value=self.key.key_arn)
+        cdk.CfnOutput(self, "HashSecretArn", value=self.hash_secret.secret_arn)
+        cdk.CfnOutput(self, "EventBusName", value=self.bus.event_bus_name)
+        cdk.CfnOutput(self, "AlarmTopicArn", value=self.alarm_topic.topic_arn)

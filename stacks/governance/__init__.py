@@ -1,0 +1,1 @@
+"""The governance stack and its parts."""

@@ -1,0 +1,93 @@
+"""People who read the lake: what they may see follows from the tags, not from lists of columns."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import aws_cdk as cdk
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lakeformation as lakeformation
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from c360_core.names import PiiClass, Zone, database_name
+from stacks.analytics.workgroup import RESULTS_PREFIX
+from stacks.constructs.grants import catalog_arns, query_lake, read_tables, use_key, use_workgroup, write_objects
+from stacks.governance.lake_tags import PII, ZONE, LakeTags
+from stacks.nag import acknowledge, wildcard
+from stacks.platform import Platform
+
+_ZONES: Final = (Zone.CURATED, Zone.PRODUCTS)
+
+
+class Persona(Construct):
+    """A role that queries the curated and products zones and sees only columns of the classes that it may."""
+
+    role: iam.Role
+
+    def __init__(
+        self,
+        scope: Construct,
+        id_: str,
+        *,
+        classes: Sequence[PiiClass],
+        tags: LakeTags,
+        workgroup_arn: str,
+        buckets: Mapping[Zone, s3.IBucket],
+        platform: Platform,
+    ) -> None:
+        super().__init__(scope, id_)
+        self._environment = platform.environment
+        self.role = iam.Role(
+            self,
+            "Role",
+            assumed_by=iam.AccountPrincipal(cdk.Aws.ACCOUNT_ID),
+            max_session_duration=cdk.Duration.hours(4),
+        )
+        use_key(self.role, platform.key)
+        use_workgroup(self.role, workgroup_arn)
+        write_objects(self.role, buckets[Zone.RESULTS], RESULTS_PREFIX)
+        query_lake(self.role)
+        for zone in _ZONES:
+            read_tables(self.role, platform, zone, ["*"])
+            seen = wildcard(self.role, catalog_arns(self.role, platform, zone, ["*"])[-1])
+            acknowledge(self.role, {seen: "which tables exist is for Lake Formation's tags to say, not for IAM"})
+            self._describe(zone)
+        self._select(classes, tags)
+
+    def _describe(self, zone: Zone) -> None:
+        database = lakeformation.CfnPrincipalPermissions.DatabaseResourceProperty(
+            catalog_id=cdk.Aws.ACCOUNT_ID, name=database_name(self._environment, zone)
+        )
+        resource = lakeformation.CfnPrincipalPermissions.ResourceProperty(database=database)
+        self._grant(f"Describe{zone.title()}", resource, ["DESCRIBE"])
+
+    def _select(self, classes: Sequence[PiiClass], tags: LakeTags) -> None:
+        allowed = {PII: [str(one) for one in classes], ZONE: [str(zone) for zone in _ZONES]}
+        policy = lakeformation.CfnPrincipalPermissions.LFTagPolicyResourceProperty(
+            catalog_id=cdk.Aws.ACCOUNT_ID,
+            resource_type="TABLE",
+            expression=[
+                lakeformation.CfnPrincipalPermissions.LFTagProperty(tag_key=tags.key(name), tag_values=values)
+                for name, values in allowed.items()
+            ],
+        )
+        grant = self._grant(
+            "SelectByTag",
+            lakeformation.CfnPrincipalPermissions.ResourceProperty(lf_tag_policy=policy),
+            ["SELECT", "DESCRIBE"],
+        )
+        grant.node.add_dependency(*tags.tags)
+
+    def _grant(
+        self, id_: str, resource: lakeformation.CfnPrincipalPermissions.ResourceProperty, permissions: Sequence[str]
+    ) -> lakeformation.CfnPrincipalPermissions:
+        return lakeformation.CfnPrincipalPermissions(
+            self,
+            id_,
+            principal=lakeformation.CfnPrincipalPermissions.DataLakePrincipalProperty(
+                data_lake_principal_identifier=self.role.role_arn
+            ),
+            resource=resource,
+            permissions=list(permissions),
+            permissions_with_grant_option=[],
+        )

@@ -1,0 +1,25 @@
+"""The lake, as those who work in it see it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from aws_cdk import aws_glue as glue
+from aws_cdk import aws_s3 as s3
+
+from c360_core.contracts import Contracts
+from c360_core.names import Zone
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lake:
+    """Buckets, contracts, and how jobs encrypt.
+
+    Attributes:
+        buckets: one per zone.
+        contracts: what is agreed on sources and tables.
+        job_security: the security configuration of every Spark job.
+    """
+
+    buckets: Mapping[Zone, s3.IBucket]
+    contracts: Contracts
+    job_security: glue.CfnSecurityConfiguration

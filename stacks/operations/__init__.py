@@ -1,0 +1,1 @@
+"""The operations stack and its parts."""

@@ -1,0 +1,125 @@
+"""What wakes somebody."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import aws_cdk as cdk
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_cloudwatch_actions as actions
+from aws_cdk import aws_sns as sns
+from constructs import Construct
+
+from c360_core.names import METRIC_NAMESPACE
+from config.settings import OperationsSettings
+from stacks.watched import Watched
+
+_FIVE_MINUTES: Final = cdk.Duration.minutes(5)
+_AT_LEAST: Final = cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD
+
+
+class Alarms(Construct):
+    """Alarms on readers that fall behind, input that nobody could handle, failures, downtime and refused events."""
+
+    alarms: Sequence[cloudwatch.Alarm]
+
+    def __init__(
+        self, scope: Construct, id_: str, *, watched: Watched, topic: sns.ITopic, settings: OperationsSettings
+    ) -> None:
+        super().__init__(scope, id_)
+        self._topic = topic
+        late = settings.iterator_age_minutes * 60_000
+        self.alarms = [
+            *(
+                self._alarm(f"{name}Behind", metric, late, f"readers of the stream {name} fall behind")
+                for name, metric in iterator_ages(watched).items()
+            ),
+            *(
+                self._alarm(
+                    f"{name}Queue", metric, 1, f"{name}: input waits in the dead-letter queue; see it, redrive it"
+                )
+                for name, metric in queue_depths(watched).items()
+            ),
+            *(
+                self._alarm(f"{name}Errors", metric, 1, f"the function {name} fails")
+                for name, metric in function_errors(watched).items()
+            ),
+            *(
+                self._alarm(f"{name}Failed", metric, 1, f"an execution of {name} failed")
+                for name, metric in failed_executions(watched).items()
+            ),
+            *(
+                self._alarm(f"{name}Down", metric, 60_000, f"the Flink application {name} does not run")
+                for name, metric in downtimes(watched).items()
+            ),
+            self._alarm(
+                "EventsRejected",
+                rejected_events(),
+                settings.rejected_events,
+                "sources send events that break contracts",
+            ),
+        ]
+
+    def _alarm(self, id_: str, metric: cloudwatch.IMetric, threshold: float, text: str) -> cloudwatch.Alarm:
+        alarm = cloudwatch.Alarm(
+            self,
+            id_,
+            metric=metric,
+            threshold=threshold,
+            evaluation_periods=1,
+            comparison_operator=_AT_LEAST,
+            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+            alarm_description=f"Customer 360: {text}",
+        )
+        alarm.add_alarm_action(actions.SnsAction(self._topic))
+        return alarm
+
+
+def iterator_ages(watched: Watched) -> dict[str, cloudwatch.Metric]:
+    """How far behind the slowest reader of each stream is, in milliseconds."""
+    return {
+        name: stream.metric_get_records_iterator_age_milliseconds(period=_FIVE_MINUTES, statistic="Maximum")
+        for name, stream in watched.streams.items()
+    }
+
+
+def queue_depths(watched: Watched) -> dict[str, cloudwatch.Metric]:
+    """How many messages wait in each dead-letter queue."""
+    return {
+        name: queue.metric_approximate_number_of_messages_visible(period=_FIVE_MINUTES, statistic="Maximum")
+        for name, queue in watched.queues.items()
+    }
+
+
+def function_errors(watched: Watched) -> dict[str, cloudwatch.Metric]:
+    """How often each function failed."""
+    return {name: each.metric_errors(period=_FIVE_MINUTES) for name, each in watched.functions.items()}
+
+
+def failed_executions(watched: Watched) -> dict[str, cloudwatch.Metric]:
+    """How often each state machine failed; the jobs that it runs fail with it."""
+    return {name: each.metric_failed(period=_FIVE_MINUTES) for name, each in watched.machines.items()}
+
+
+def downtimes(watched: Watched) -> dict[str, cloudwatch.Metric]:
+    """How long each running application has been down, in milliseconds."""
+    return {
+        name: cloudwatch.Metric(
+            namespace="AWS/KinesisAnalytics",
+            metric_name="downtime",
+            dimensions_map={"Application": application.ref},
+            period=_FIVE_MINUTES,
+            statistic="Maximum",
+        )
+        for name, application in watched.applications.items()
+    }
+
+
+def rejected_events() -> cloudwatch.Metric:
+    """How many events the collector refused."""
+    return cloudwatch.Metric(
+        namespace=METRIC_NAMESPACE,
+        metric_name="EventsRejected",
+        dimensions_map={"service": "collector"},
+        period=_FIVE_MINUTES,
+        statistic="Sum",
+    )

@@ -1,0 +1,1 @@
+"""The unification stack and its parts."""

@@ -1,0 +1,191 @@
+"""Who is who: prepare the records, let the matcher group them, give people their ids."""
+
+from collections.abc import Mapping
+
+import aws_cdk as cdk
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_kinesis as kinesis
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_secretsmanager as secretsmanager
+from aws_cdk import aws_sqs as sqs
+from aws_cdk import aws_stepfunctions as sfn
+from aws_cdk import aws_stepfunctions_tasks as tasks
+from constructs import Construct
+
+from c360_core.names import Table, Zone
+from config.settings import UnificationSettings
+from stacks.constructs.dead_letter_queue import DeadLetterQueue
+from stacks.constructs.grants import (
+    allow,
+    put_records,
+    read_objects,
+    read_secret,
+    read_tables,
+    write_objects,
+    write_tables,
+)
+from stacks.constructs.spark_job import SparkJob
+from stacks.constructs.state_machine import StateMachine
+from stacks.lake import Lake
+from stacks.platform import Platform
+from stacks.unification.lake_tables import MatchingInput
+from stacks.unification.matching_workflow import MatchingWorkflow
+
+_RUN_ID = sfn.JsonPath.string_at("$$.Execution.Name")
+_MAPS = (Table.IDENTITY_MAP, Table.IDENTIFIER_MAP)
+
+
+class IdentityResolution(Construct):
+    """Two Spark jobs around the matching workflow, run by a state machine, nightly when switched on."""
+
+    matching: MatchingWorkflow
+    prepare: SparkJob
+    resolve: SparkJob
+    machine: sfn.StateMachine
+    queues: Mapping[str, sqs.IQueue]
+
+    def __init__(
+        self,
+        scope: Construct,
+        id_: str,
+        *,
+        lake: Lake,
+        identity_changes: kinesis.IStream,
+        single_view: dynamodb.ITableV2,
+        hash_secret: secretsmanager.ISecret,
+        settings: UnificationSettings,
+        platform: Platform,
+    ) -> None:
+        super().__init__(scope, id_)
+        matching_input = MatchingInput(self, "MatchingInput", bucket=lake.buckets[Zone.CURATED], platform=platform)
+        self.matching = MatchingWorkflow(
+            self, "Matching", matching_input=matching_input, buckets=lake.buckets, platform=platform
+        )
+        self.prepare = SparkJob(
+            self,
+            "Prepare",
+            name="identity_prepare",
+            platform=platform,
+            lake=lake,
+            arguments={"--er_input_location": matching_input.location},
+            workers=settings.identity_workers,
+        )
+        self.resolve = SparkJob(
+            self,
+            "Resolve",
+            name="identity_resolve",
+            platform=platform,
+            lake=lake,
+            arguments={
+                "--identity_changes_stream": identity_changes.stream_name,
+                "--single_view_table": single_view.table_name,
+                "--hash_secret_arn": hash_secret.secret_arn,
+            },
+            workers=settings.identity_workers,
+        )
+        self._let_prepare_work(lake, platform)
+        self._let_resolve_work(lake.buckets, platform)
+        put_records(self.resolve.role, identity_changes)
+        allow(self.resolve.role, ("dynamodb:BatchWriteItem",), single_view.table_arn)
+        read_secret(self.resolve.role, hash_secret)
+        steps = self._steps(self.matching, settings)
+        self.machine = StateMachine(
+            self, "Run", platform=platform, steps=steps, subject="identities could not be resolved"
+        ).machine
+        self.queues = {}
+        if settings.nightly_resolution:
+            self.queues = {"ResolveIdentityUndelivered": self._every_night(settings.nightly_hour_utc, platform)}
+
+    def _let_prepare_work(self, lake: Lake, platform: Platform) -> None:
+        buckets = lake.buckets
+        role = self.prepare.role
+        sources = [*(source.name for source in lake.contracts.file_sources()), Table.INTERACTIONS]
+        for source in sources:
+            read_objects(role, buckets[Zone.RAW], f"{source}/")
+        read_tables(role, platform, Zone.RAW, sources)
+        write_tables(role, platform, Zone.CURATED, [Table.IDENTITY_RECORDS])
+        for folder in (Table.IDENTITY_RECORDS, Table.ER_INPUT):
+            write_objects(role, buckets[Zone.CURATED], f"{folder}/")
+
+    def _let_resolve_work(self, buckets: Mapping[Zone, s3.IBucket], platform: Platform) -> None:
+        role = self.resolve.role
+        read_tables(role, platform, Zone.CURATED, [Table.IDENTITY_RECORDS])
+        read_objects(role, buckets[Zone.CURATED], f"{Table.IDENTITY_RECORDS}/")
+        read_objects(role, buckets[Zone.RESULTS], "entity-resolution/")
+        write_tables(role, platform, Zone.CURATED, _MAPS)
+        for table in _MAPS:
+            write_objects(role, buckets[Zone.CURATED], f"{table}/")
+
+    def _steps(self, matching: MatchingWorkflow, settings: UnificationSettings) -> sfn.IChainable:
+        prepare = self._job("PrepareRecords", self.prepare, {"--run_id": _RUN_ID})
+        start = self._matcher(
+            "StartMatching", matching, "startMatchingJob", {"WorkflowName": matching.name}, result_path="$.matching"
+        )
+        ask = self._matcher(
+            "AskMatching",
+            matching,
+            "getMatchingJob",
+            {"WorkflowName": matching.name, "JobId": sfn.JsonPath.string_at("$.matching.JobId")},
+            result_path="$.matching",
+        )
+        wait = sfn.Wait(
+            self,
+            "WaitForMatching",
+            time=sfn.WaitTime.duration(cdk.Duration.seconds(settings.matching_poll_seconds)),
+        )
+        output = sfn.JsonPath.format(
+            f"{matching.output}/{matching.name}/{{}}/", sfn.JsonPath.string_at("$.matching.JobId")
+        )
+        resolve = self._job(
+            "ResolveIdentities",
+            self.resolve,
+            {
+                "--run_id": _RUN_ID,
+                "--started_at": sfn.JsonPath.string_at("$$.Execution.StartTime"),
+                "--match_output": output,
+            },
+        )
+        failed = sfn.Fail(self, "MatchingFailed", cause="the matching job failed; see its ErrorDetails")
+        ended = (
+            sfn.Choice(self, "MatchingEnded?")
+            .when(sfn.Condition.string_equals("$.matching.Status", "SUCCEEDED"), resolve)
+            .when(sfn.Condition.string_equals("$.matching.Status", "FAILED"), failed)
+            .otherwise(wait)
+        )
+        return prepare.next(start).next(wait).next(ask).next(ended)
+
+    def _job(self, id_: str, job: SparkJob, arguments: Mapping[str, str]) -> tasks.GlueStartJobRun:
+        return tasks.GlueStartJobRun(
+            self,
+            id_,
+            glue_job_name=job.job.ref,
+            integration_pattern=sfn.IntegrationPattern.RUN_JOB,
+            arguments=sfn.TaskInput.from_object(dict(arguments)),
+            result_path=sfn.JsonPath.DISCARD,
+        )
+
+    def _matcher(
+        self, id_: str, matching: MatchingWorkflow, action: str, parameters: Mapping[str, str], *, result_path: str
+    ) -> tasks.CallAwsService:
+        return tasks.CallAwsService(
+            self,
+            id_,
+            service="entityresolution",
+            action=action,
+            parameters=dict(parameters),
+            iam_resources=[matching.workflow.attr_workflow_arn],
+            result_path=result_path,
+        )
+
+    def _every_night(self, hour: int, platform: Platform) -> sqs.IQueue:
+        undelivered = DeadLetterQueue(self, "Undelivered", platform=platform)
+        events.Rule(
+            self,
+            "Nightly",
+            description="Resolve identities every night",
+            schedule=events.Schedule.cron(hour=str(hour), minute="0"),
+            targets=[targets.SfnStateMachine(self.machine, dead_letter_queue=undelivered.queue)],
+        )
+        return undelivered.queue

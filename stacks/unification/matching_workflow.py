@@ -1,0 +1,117 @@
+"""Entity Resolution: which columns are compared and by which rules, from `c360_core.identity.workflow`."""
+
+from collections.abc import Mapping
+
+import aws_cdk as cdk
+from aws_cdk import aws_entityresolution as entityresolution
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from c360_core.identity.workflow import MATCH_FIELDS, MATCH_RULES, OUTPUT_FIELDS
+from c360_core.names import PROJECT, Table, Zone
+from stacks.constructs.grants import allow, catalog_arns, read_objects, use_key, write_objects
+from stacks.platform import Platform
+from stacks.unification.lake_tables import MatchingInput
+
+_OUTPUT_FOLDER = "entity-resolution"
+
+
+class MatchingWorkflow(Construct):
+    """A schema mapping and a rule-based workflow; values arrive normalised, so the service leaves them alone."""
+
+    workflow: entityresolution.CfnMatchingWorkflow
+    role: iam.Role
+    name: str
+    output: str
+
+    def __init__(
+        self,
+        scope: Construct,
+        id_: str,
+        *,
+        matching_input: MatchingInput,
+        buckets: Mapping[Zone, s3.IBucket],
+        platform: Platform,
+    ) -> None:
+        super().__init__(scope, id_)
+        self.name = f"{PROJECT}-{platform.environment}-people"
+        self.output = f"s3://{buckets[Zone.RESULTS].bucket_name}/{_OUTPUT_FOLDER}"
+        schema = self._schema(platform)
+        self.role = self._role(schema, buckets, platform)
+        self.workflow = entityresolution.CfnMatchingWorkflow(
+            self,
+            "Workflow",
+            workflow_name=self.name,
+            description="Groups identity records that are one person",
+            role_arn=self.role.role_arn,
+            input_source_config=[
+                entityresolution.CfnMatchingWorkflow.InputSourceProperty(
+                    input_source_arn=matching_input.arn, schema_arn=schema.attr_schema_arn, apply_normalization=False
+                )
+            ],
+            output_source_config=[
+                entityresolution.CfnMatchingWorkflow.OutputSourceProperty(
+                    output_s3_path=self.output,
+                    kms_arn=platform.key.key_arn,
+                    apply_normalization=False,
+                    output=[
+                        entityresolution.CfnMatchingWorkflow.OutputAttributeProperty(name=n) for n in OUTPUT_FIELDS
+                    ],
+                )
+            ],
+            resolution_techniques=_techniques(),
+        )
+        self.workflow.node.add_dependency(matching_input.resource, self.role)
+
+    def _schema(self, platform: Platform) -> entityresolution.CfnSchemaMapping:
+        return entityresolution.CfnSchemaMapping(
+            self,
+            "Schema",
+            schema_name=f"{PROJECT}-{platform.environment}-identity-records",
+            description="Columns of the matcher's input",
+            mapped_input_fields=[
+                entityresolution.CfnSchemaMapping.SchemaInputAttributeProperty(
+                    field_name=field.name, type=field.type, match_key=field.match_key
+                )
+                for field in MATCH_FIELDS
+            ],
+        )
+
+    def _role(
+        self, schema: entityresolution.CfnSchemaMapping, buckets: Mapping[Zone, s3.IBucket], platform: Platform
+    ) -> iam.Role:
+        account = cdk.Stack.of(self).account
+        role = iam.Role(
+            self,
+            "Role",
+            assumed_by=iam.ServicePrincipal(
+                "entityresolution.amazonaws.com", conditions={"StringEquals": {"aws:SourceAccount": account}}
+            ),
+        )
+        use_key(role, platform.key)
+        read_objects(role, buckets[Zone.CURATED], f"{Table.ER_INPUT}/")
+        write_objects(role, buckets[Zone.RESULTS], f"{_OUTPUT_FOLDER}/")
+        allow(
+            role,
+            ("glue:GetDatabase", "glue:GetTable", "glue:GetPartition", "glue:GetPartitions", "glue:BatchGetPartition"),
+            *catalog_arns(role, platform, Zone.CURATED, [Table.ER_INPUT]),
+        )
+        allow(role, ("entityresolution:GetSchemaMapping",), schema.attr_schema_arn)
+        return role
+
+
+def _techniques() -> entityresolution.CfnMatchingWorkflow.ResolutionTechniquesProperty:
+    return entityresolution.CfnMatchingWorkflow.ResolutionTechniquesProperty(
+        resolution_type="RULE_MATCHING",
+        rule_based_properties=entityresolution.CfnMatchingWorkflow.RuleBasedPropertiesProperty(
+            attribute_matching_model="ONE_TO_ONE",
+            match_purpose="IDENTIFIER_GENERATION",
+            rules=[
+                entityresolution.CfnMatchingWorkflow.RuleProperty(
+                    rule_name=rule.name, matching_keys=list(rule.match_keys)
+                )
+                for rule in MATCH_RULES
+            ],
+        ),
+    )

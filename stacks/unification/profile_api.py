@@ -1,0 +1,74 @@
+"""The single view over HTTP."""
+
+import aws_cdk as cdk
+from aws_cdk import aws_apigatewayv2 as apigateway
+from aws_cdk import aws_apigatewayv2_authorizers as authorizers
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_kinesis as kinesis
+from aws_cdk import aws_secretsmanager as secretsmanager
+from constructs import Construct
+
+from config.settings import UnificationSettings
+from stacks.constructs.grants import put_records, read_secret, use_table
+from stacks.constructs.http_api import HttpApi, Route, Throttle
+from stacks.constructs.python_function import PythonFunction
+from stacks.platform import Platform
+
+_METHODS = (
+    apigateway.HttpMethod.GET,
+    apigateway.HttpMethod.PUT,
+    apigateway.HttpMethod.PATCH,
+)
+
+
+class ProfileApi(Construct):
+    """Answers who a customer is to callers that AWS has authenticated; consents come back in as events."""
+
+    function: PythonFunction
+    url: str
+
+    def __init__(
+        self,
+        scope: Construct,
+        id_: str,
+        *,
+        single_view: dynamodb.ITableV2,
+        events: kinesis.IStream,
+        hash_secret: secretsmanager.ISecret,
+        settings: UnificationSettings,
+        platform: Platform,
+    ) -> None:
+        super().__init__(scope, id_)
+        links = {
+            "crm": settings.crm_link,
+            "call_centre": settings.call_centre_link,
+            "loyalty": settings.loyalty_link,
+        }
+        self.function = PythonFunction(
+            self,
+            "Function",
+            name="profile_api",
+            platform=platform,
+            variables={
+                "SINGLE_VIEW_TABLE": single_view.table_name,
+                "EVENTS_STREAM_NAME": events.stream_name,
+                "HASH_SECRET_ARN": hash_secret.secret_arn,
+                "LINK_TEMPLATES": cdk.Stack.of(self).to_json_string(links),
+            },
+            memory_megabytes=1024,
+        )
+        use_table(self.function.role, single_view)
+        put_records(self.function.role, events)
+        read_secret(self.function.role, hash_secret)
+        self.url = HttpApi(
+            self,
+            "Http",
+            platform=platform,
+            handler=self.function.function,
+            routes=[
+                Route(path="/v1/customers", methods=_METHODS),
+                Route(path="/v1/customers/{proxy+}", methods=_METHODS),
+            ],
+            throttle=Throttle(rate=settings.api_requests_per_second, burst=2 * settings.api_requests_per_second),
+            authorizer=authorizers.HttpIamAuthorizer(),
+        ).url

@@ -1,0 +1,48 @@
+"""The one writer of profiles."""
+
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_kinesis as kinesis
+from constructs import Construct
+
+from stacks.constructs.grants import read_records, use_table
+from stacks.constructs.python_function import PythonFunction
+from stacks.constructs.stream_reader import Batching, StreamReader
+from stacks.platform import Platform
+
+
+class ProfileWriter(Construct):
+    """Applies profile changes to the single view, each only if it is newer than what is there."""
+
+    function: PythonFunction
+    reader: StreamReader
+
+    def __init__(
+        self,
+        scope: Construct,
+        id_: str,
+        *,
+        profile_changes: kinesis.IStream,
+        single_view: dynamodb.ITableV2,
+        timeline_ttl_days: int,
+        platform: Platform,
+    ) -> None:
+        super().__init__(scope, id_)
+        self.function = PythonFunction(
+            self,
+            "Function",
+            name="profile_writer",
+            platform=platform,
+            variables={"SINGLE_VIEW_TABLE": single_view.table_name, "TIMELINE_TTL_DAYS": timeline_ttl_days},
+            timeout_seconds=120,
+            memory_megabytes=1024,
+        )
+        use_table(self.function.role, single_view)
+        read_records(self.function.role, profile_changes)
+        self.reader = StreamReader(
+            self,
+            "Changes",
+            function=self.function,
+            source_arn=profile_changes.stream_arn,
+            batching=Batching(size=500),
+            platform=platform,
+        )

@@ -1,0 +1,123 @@
+"""Who is this, and what do we know: identity, profiles, the single view and its API."""
+
+from collections.abc import Mapping, Sequence
+
+import aws_cdk as cdk
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_kinesis as kinesis
+from aws_cdk import aws_secretsmanager as secretsmanager
+from constructs import Construct
+
+from c360_core.names import Stream, Zone
+from config.settings import StreamSettings, UnificationSettings
+from stacks.constructs.data_stream import DataStream
+from stacks.constructs.lake_table import LakeTable
+from stacks.lake import Lake
+from stacks.lake_access import LakeAccess
+from stacks.platform import Platform
+from stacks.unification.identity_resolution import IdentityResolution
+from stacks.unification.lake_tables import UnificationTables
+from stacks.unification.profile_api import ProfileApi
+from stacks.unification.profile_writer import ProfileWriter
+from stacks.unification.single_view import SingleView
+from stacks.unification.unify_application import UnifyApplication
+from stacks.watched import Watched
+
+
+class UnificationStack(cdk.Stack):
+    """Owns the identity and profile change streams, the curated tables and the single view."""
+
+    single_view: dynamodb.ITableV2
+    idempotency: dynamodb.ITableV2
+    tables: Sequence[LakeTable]
+    lake_access: Sequence[LakeAccess]
+    watched: Watched
+
+    def __init__(
+        self,
+        scope: Construct,
+        id_: str,
+        *,
+        lake: Lake,
+        streams: Mapping[Stream, kinesis.IStream],
+        hash_secret: secretsmanager.ISecret,
+        settings: UnificationSettings,
+        stream_settings: StreamSettings,
+        platform: Platform,
+    ) -> None:
+        super().__init__(scope, id_, description="Customer 360: identity, profiles, single view")
+        self.streams = {
+            name: DataStream(
+                self, f"{name.title().replace('-', '')}Stream", name=name, settings=stream_settings, platform=platform
+            ).stream
+            for name in (Stream.IDENTITY_CHANGES, Stream.PROFILE_CHANGES)
+        }
+        self.tables = UnificationTables(self, "Lake", lake=lake, platform=platform).tables
+        view = SingleView(self, "SingleView", platform=platform)
+        self.single_view, self.idempotency = view.table, view.idempotency
+        self.identity = IdentityResolution(
+            self,
+            "Identity",
+            lake=lake,
+            identity_changes=self.streams[Stream.IDENTITY_CHANGES],
+            single_view=self.single_view,
+            hash_secret=hash_secret,
+            settings=settings,
+            platform=platform,
+        )
+        self.unify = UnifyApplication(
+            self,
+            "Unify",
+            streams={Stream.INTERACTIONS: streams[Stream.INTERACTIONS], **self.streams},
+            buckets=lake.buckets,
+            settings=settings.unify,
+            platform=platform,
+        )
+        self.writer = ProfileWriter(
+            self,
+            "ProfileWriter",
+            profile_changes=self.streams[Stream.PROFILE_CHANGES],
+            single_view=self.single_view,
+            timeline_ttl_days=settings.timeline_ttl_days,
+            platform=platform,
+        )
+        self.api = ProfileApi(
+            self,
+            "ProfileApi",
+            single_view=self.single_view,
+            events=streams[Stream.EVENTS],
+            hash_secret=hash_secret,
+            settings=settings,
+            platform=platform,
+        )
+        self.lake_access = [
+            LakeAccess(name="PrepareRaw", role=self.identity.prepare.role, zone=Zone.RAW),
+            LakeAccess(name="PrepareCurated", role=self.identity.prepare.role, zone=Zone.CURATED, writes=True),
+            LakeAccess(name="ResolveCurated", role=self.identity.resolve.role, zone=Zone.CURATED, writes=True),
+            LakeAccess(name="MatchingCurated", role=self.identity.matching.role, zone=Zone.CURATED),
+            LakeAccess(name="UnifyCurated", role=self.unify.role, zone=Zone.CURATED, writes=True),
+        ]
+        self.watched = Watched(
+            streams={
+                "IdentityChanges": self.streams[Stream.IDENTITY_CHANGES],
+                "ProfileChanges": self.streams[Stream.PROFILE_CHANGES],
+            },
+            functions={
+                "ProfileWriter": self.writer.function.function,
+                "ProfileApi": self.api.function.function,
+            },
+            machines={"ResolveIdentity": self.identity.machine},
+            queues={"ProfileWriterFailed": self.writer.reader.failed.queue, **self.identity.queues},
+            applications={"Unify": self.unify.application} if settings.unify.started else {},
+        )
+        self._export()
+
+    def _export(self) -> None:
+        cdk.CfnOutput(self, "ProfileApiUrl", value=self.api.url)
+        cdk.CfnOutput(self, "SingleViewTableName", value=self.single_view.table_name)
+        cdk.CfnOutput(self, "IdempotencyTableName", value=self.idempotency.table_name)
+        cdk.CfnOutput(self, "IdentityChangesStreamName", value=self.streams[Stream.IDENTITY_CHANGES].stream_name)
+        cdk.CfnOutput(self, "ProfileChangesStreamName", value=self.streams[Stream.PROFILE_CHANGES].stream_name)
+        cdk.CfnOutput(self, "ResolveIdentityStateMachineArn", value=self.identity.machine.state_machine_arn)
+        cdk.CfnOutput(self, "MatchingWorkflowName", value=self.identity.matching.name)
+        cdk.CfnOutput(self, "UnifyApplicationName", value=self.unify.application.ref)

@@ -1,0 +1,204 @@
+"""`unify` on a real Flink: the last profile of everyone is exactly right, whatever came first."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyflink.table import TableEnvironment
+
+from c360_core.contracts import load
+from c360_core.segment import load as load_segments
+from c360_core.segment import parse, profile_fields, to_sql
+from tests.engines.flink.unify_job import Unify, eventually, running, table_environment
+from tests.engines.flink.unify_oracle import Oracle, Row, read
+from tests.engines.flink.unify_world import EVENTS, World
+from tests.factories.segment_cases import CASES, FIELDS, FLINK_TYPES, PROFILES, document
+
+HALF = EVENTS // 2
+
+
+@dataclass(slots=True)
+class Story:
+    """A job, and what it has been told so far."""
+
+    job: Unify
+    oracle: Oracle
+
+    def tell(self, *, interactions: list[Row] | None = None, identity: list[Row] | None = None) -> None:
+        if interactions:
+            self.oracle.interactions += interactions
+            self.job.feed("interactions", interactions)
+        if identity:
+            self.oracle.changes += identity
+            self.job.feed("identity_changes", identity)
+
+    def messages(self, kind: str) -> list[dict[str, Any]]:
+        return [row for row in self.job.rows("profile_changes") if row["kind"] == kind]
+
+    def profiles(self) -> dict[str, dict[str, Any] | None]:
+        """The last word on everyone."""
+        last = {row["person_id"]: row for row in self.messages("profile")}
+        return {person: read(row) if row["op"] == "upsert" else None for person, row in last.items()}
+
+    def check_profiles(self) -> None:
+        expected = self.oracle.profiles()
+        found = self.profiles()
+        assert {person: found.get(person) for person in expected} == expected
+        # Who is not expected at all was anonymous for a while.
+        assert {person for person in set(found) - set(expected) if found[person] is not None} == set()
+
+
+@pytest.fixture(scope="module")
+def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
+    """Three worlds, told in three interleavings; after each chapter every profile is checked."""
+    segments = load_segments(profile_fields(load().product("profiles").table))
+    late, early, mixed = World("l"), World("e"), World("m")
+    with running(tmp_path_factory.mktemp("unify"), segments) as job:
+        told = Story(job, Oracle(segments))
+        # The first world does everything before anyone is recognised; the second one is known beforehand.
+        told.tell(interactions=late.interactions())
+        told.tell(identity=early.first_run() + early.merge_run() + early.split_run() + mixed.first_run())
+        eventually(told.check_profiles)
+        told.tell(identity=late.first_run())
+        told.tell(interactions=mixed.interactions()[:HALF] + mixed.interactions()[:HALF])
+        eventually(told.check_profiles)
+        told.tell(identity=late.merge_run() + mixed.merge_run())
+        eventually(told.check_profiles)
+        told.tell(interactions=mixed.interactions()[HALF:] + early.interactions()[:HALF])
+        eventually(told.check_profiles)
+        told.tell(identity=late.split_run() + mixed.split_run())
+        told.tell(interactions=early.interactions())  # the first half comes twice
+        told.tell(identity=mixed.first_run() + early.first_run())  # old news again
+        eventually(told.check_profiles)
+        yield told
+
+
+def test_every_profile_is_exact_after_every_chapter(story: Story) -> None:
+    eventually(story.check_profiles)
+
+    assert sum(1 for profile in story.profiles().values() if profile) > 40
+    spend = sum((profile["spend"] for profile in story.profiles().values() if profile), Decimal(0))
+    amounts = {event["event_id"]: Decimal(event.get("amount") or 0) for event in story.oracle.interactions}
+    assert spend == sum(amounts.values())
+
+
+def test_the_merged_and_the_forgotten_are_told_to_be_gone(story: Story) -> None:
+    profiles = story.profiles()
+
+    for name in ("l", "e", "m"):
+        world = World(name)
+        assert profiles[world.person(3)] is None
+        assert profiles[world.person(4)] is None
+        assert profiles[world.person(1)] is not None, "the split brought this one back"
+        assert profiles[world.person(10)] is not None, "known, though there is no interaction"
+
+
+def test_versions_of_a_person_never_go_back(story: Story) -> None:
+    versions: dict[str, list[int]] = defaultdict(list)
+    for message in story.messages("profile"):
+        versions[message["person_id"]].append(message["identity_version"])
+
+    assert all(told == sorted(told) for told in versions.values())
+
+
+def test_a_profile_never_dips_while_only_interactions_arrive(story: Story) -> None:
+    known_beforehand = {World("e").person(number) for number in range(10)}
+    counts: dict[str, list[int]] = defaultdict(list)
+    for message in story.messages("profile"):
+        if message["op"] == "upsert" and message["person_id"] in known_beforehand:
+            counts[message["person_id"]].append(message["event_count"])
+
+    assert counts
+    assert all(told == sorted(told) for told in counts.values())
+
+
+def test_consents_are_the_latest_word_of_the_person(story: Story) -> None:
+    def check() -> None:
+        last = {(row["person_id"], row["purpose"], row["channel"]): row for row in story.messages("consent")}
+        standing = {
+            key: (row["granted"], read(row)["decided_at"]) for key, row in last.items() if row["op"] == "upsert"
+        }
+        assert standing == story.oracle.consents()
+
+    eventually(check)
+
+
+def test_the_timeline_holds_what_is_not_history_with_the_right_person(story: Story) -> None:
+    def check() -> None:
+        last = {(row["person_id"], row["event_id"]): row for row in story.messages("event")}
+        assert {key for key, row in last.items() if row["op"] == "upsert"} == story.oracle.timeline()
+
+    eventually(check)
+
+
+def test_the_lake_keeps_every_version_and_empties_those_who_are_gone(story: Story) -> None:
+    def check() -> None:
+        rows = story.job.rows("profiles")
+        assert len(rows) == len(story.messages("profile"))
+        last = {row["person_id"]: read(row) for row in rows}
+        for person, profile in story.profiles().items():
+            if profile is None:
+                assert last[person].keys() == {"person_id", "identity_version", "event_count", "segments"}
+                assert (last[person]["event_count"], last[person]["segments"]) == (0, [])
+            else:
+                assert last[person] == profile
+
+    eventually(check)
+
+
+def test_membership_is_entered_and_left_as_the_profile_says(story: Story) -> None:
+    def check() -> None:
+        rows = story.job.rows("segment_membership")
+        told: dict[tuple[str, str], list[bool]] = defaultdict(list)
+        for row in rows:
+            told[row["person_id"], row["segment"]].append(row["member"])
+        now = {key for key, steps in told.items() if steps[-1]}
+        profiles = story.profiles().items()
+        assert now == {(person, name) for person, profile in profiles if profile for name in profile["segments"]}
+        assert all(steps == [place % 2 == 0 for place in range(len(steps))] for steps in told.values())
+        assert {row["why"] for row in rows} <= {segment.description for segment in story.oracle.segments}
+
+    eventually(check)
+
+
+def test_flink_decides_segments_like_python(tmp_path: Path) -> None:
+    environment = table_environment(tmp_path)
+    environment.execute_sql(f"CREATE TEMPORARY VIEW profile AS {_as_values()}")
+    conditions = {segment.name: to_sql(segment.condition) for segment in parse(document(), FIELDS, file="cases")}
+    columns = ["person", *(f"({condition}) IS TRUE AS `{name}`" for name, condition in conditions.items())]
+
+    members = _members(environment, f"SELECT {', '.join(columns)} FROM profile", list(conditions))  # noqa: S608
+
+    assert members == {name: expected for name, _, expected in CASES}
+
+
+def _as_values() -> str:
+    rows = []
+    for person, profile in PROFILES.items():
+        cells = [f"CAST({_literal(profile[name])} AS {kind}) AS `{name}`" for name, kind in FLINK_TYPES.items()]
+        rows.append(f"SELECT CAST('{person}' AS STRING) AS person, {', '.join(cells)}")
+    return " UNION ALL ".join(rows)
+
+
+def _literal(value: Any) -> str:
+    if value is None:
+        return "NULL"
+    if hasattr(value, "hour"):
+        return f"TIMESTAMP '{value:%Y-%m-%d %H:%M:%S}.{value.microsecond // 1000:03d}'"
+    escaped = str(value).replace("'", "''")
+    return f"'{escaped}'"
+
+
+def _members(environment: TableEnvironment, query: str, names: list[str]) -> dict[str, frozenset[str]]:
+    members: dict[str, set[str]] = {name: set() for name in names}
+    with environment.execute_sql(query).collect() as rows:
+        for row in rows:
+            person, *answers = row
+            for name, answer in zip(names, answers, strict=True):
+                if answer:
+                    members[name].add(person)
+    return {name: frozenset(people) for name, people in members.items()}

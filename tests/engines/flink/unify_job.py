@@ -1,0 +1,121 @@
+"""`unify` on a real Flink, its streams and lake tables played by folders of JSON files that it watches."""
+
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from pyflink.common import Configuration
+from pyflink.datastream import StreamExecutionEnvironment
+from pyflink.table import StreamTableEnvironment
+
+from c360_core.contracts import Table, load
+from c360_core.projections import flink_type
+from c360_core.segment import Segment
+from flink_apps.shared.configuration import set_options
+from flink_apps.shared.tables import JSON_FORMAT, Column, create_table
+from flink_apps.unify.job import options
+from flink_apps.unify.pipeline import IDENTITY_CHANGE_COLUMNS, LakeTables, build, profile_change_columns
+
+PATIENCE_SECONDS = 150
+
+Row = Mapping[str, Any]
+
+
+def table_environment(folder: Path) -> StreamTableEnvironment:
+    """A mini-cluster as the service sets one up: what code may not set is set here."""
+    configuration = Configuration()
+    for key, value in {
+        "parallelism.default": "2",
+        "restart-strategy.type": "disable",
+        "execution.checkpointing.interval": "500 ms",
+        "execution.checkpointing.storage": "filesystem",
+        "execution.checkpointing.dir": (folder / "checkpoints").as_uri(),
+        "rest.bind-address": "127.0.0.1",
+        "rest.port": "0",
+    }.items():
+        configuration.set_string(key, value)
+    environment = StreamTableEnvironment.create(StreamExecutionEnvironment.get_execution_environment(configuration))
+    set_options(environment, options())
+    return environment
+
+
+@dataclass(slots=True)
+class Unify:
+    """A running job: feed it, read it."""
+
+    folder: Path
+    _files: int = field(default=0)
+
+    def feed(self, table: str, rows: Sequence[Row]) -> None:
+        """Deliver rows; the job sees the whole file or nothing."""
+        self._files += 1
+        draft = self.folder / f"draft-{self._files}"
+        draft.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+        draft.rename(self.folder / table / f"{self._files:04d}.json")
+
+    def rows(self, table: str) -> list[dict[str, Any]]:
+        """All that was written so far; the rows of one key in the order in which they were written."""
+        ordered = sorted(
+            (self.folder / table).glob("part-*"),
+            key=lambda path: (*path.name.split("-")[:-1], int(path.name.split("-")[-1])),
+        )
+        lines = (line for path in ordered for line in path.read_text(encoding="utf-8").splitlines())
+        return [json.loads(line, parse_float=Decimal) for line in lines]
+
+
+@contextmanager
+def running(folder: Path, segments: Sequence[Segment]) -> Iterator[Unify]:
+    """Run the job for the length of a `with` block."""
+    contracts = load()
+    environment = table_environment(folder)
+    tables: dict[str, list[Column]] = {
+        "interactions": _columns(contracts.product("interactions").table),
+        "identity_changes": list(IDENTITY_CHANGE_COLUMNS),
+        "profile_changes": profile_change_columns(contracts.product("profiles").table),
+        "profiles": _columns(contracts.product("profiles").table),
+        "segment_membership": _columns(contracts.product("segment_membership").table),
+    }
+    for name, columns in tables.items():
+        (folder / name).mkdir()
+        environment.execute_sql(create_table(name, columns, options=_files(folder / name)))
+    lake = LakeTables(profiles="profiles", segment_membership="segment_membership")
+    client = build(environment, contracts.product("profiles").table, segments, lake).execute().get_job_client()
+    assert client is not None
+    try:
+        yield Unify(folder)
+    finally:
+        client.cancel().result()
+
+
+def eventually(check: Callable[[], None]) -> None:
+    """Check until it holds; when it never does, raise what it said last."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            check()
+        except AssertionError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.5)
+        else:
+            return
+
+
+def _columns(table: Table) -> list[Column]:
+    return [(column.name, flink_type(column)) for column in table.fields if not column.lake_only]
+
+
+def _files(folder: Path) -> dict[str, str]:
+    return {
+        "connector": "filesystem",
+        "path": folder.as_uri(),
+        "source.monitor-interval": "200 ms",
+        "sink.rolling-policy.rollover-interval": "200 ms",
+        "sink.rolling-policy.check-interval": "100 ms",
+        **JSON_FORMAT,
+    }

@@ -1,0 +1,315 @@
+"""Records prepared and resolved on real Spark and Iceberg, with the emulator's streams, secrets and single view."""
+
+import csv
+import io
+import json
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import boto3
+import pytest
+from pyspark.sql import SparkSession
+
+from c360_core.identity.keys import identifier_key
+from c360_core.identity.records import match_record_id
+from c360_core.identity.workflow import MATCH_FIELDS
+from c360_core.names import IdentifierType, Zone
+from glue_jobs.identity_prepare import main as prepare
+from glue_jobs.identity_resolve.main import Arguments, IdentityResolution
+from glue_jobs.identity_resolve.transform import run_version
+from glue_jobs.shared import lake
+
+Rows = Callable[..., list[dict[str, Any]]]
+
+AT = datetime(2026, 3, 1, 6, 0, tzinfo=UTC)
+LATER = datetime(2026, 3, 2, 6, 0, tzinfo=UTC)
+SECRET = "a secret of the tests, long enough"
+ER_INPUT = "s3://test-lake/er_input/"
+OUTPUT = "s3://test-results/entity-resolution/c360-dev-people"
+STREAM = "c360-dev-identity-changes"
+VIEW = "single-view"
+TABLES = (
+    (Zone.RAW, "crm_contacts"),
+    (Zone.RAW, "loyalty_members"),
+    (Zone.RAW, "support_cases"),
+    (Zone.RAW, "demographics"),
+    (Zone.RAW, "interactions"),
+    (Zone.CURATED, "identity_records"),
+    (Zone.CURATED, "identity_map"),
+    (Zone.CURATED, "identifier_map"),
+)
+
+
+@pytest.fixture
+def tables(spark: SparkSession) -> Callable[[Zone, str, list[dict[str, Any]]], None]:
+    """Empty tables, and how to fill one: `tables(zone, table, rows)`."""
+    for zone, table in TABLES:
+        spark.sql(f"DELETE FROM {lake.table_name('dev', zone, table)} WHERE true")  # noqa: S608  # our own names
+
+    def fill(zone: Zone, table: str, values: list[dict[str, Any]]) -> None:
+        name = lake.table_name("dev", zone, table)
+        spark.createDataFrame(values, spark.table(name).schema).writeTo(name).append()
+
+    return fill
+
+
+Fill = Callable[[Zone, str, list[dict[str, Any]]], None]
+
+
+def contact(number: int, **values: Any) -> dict[str, Any]:
+    return {"crm_id": f"C00000{number}", "created_at": AT, "updated_at": AT, "loaded_at": AT, **values}
+
+
+def member(number: int, **values: Any) -> dict[str, Any]:
+    return {"loyalty_id": f"L00000{number}", "joined_at": AT, "updated_at": AT, "loaded_at": AT, **values}
+
+
+def login(event: str, device: str, email: str, at: datetime = AT, **payload: str) -> dict[str, Any]:
+    return {
+        "event_id": event,
+        "event_type": "identified",
+        "source": "web_events",
+        "schema_version": 1,
+        "occurred_at": at,
+        "received_at": at,
+        "identifier_keys": [f"email:{email.encode().hex():0<32}"[:38], "device_id:00"],
+        "identifiers": json.dumps({"email": [email], "device_id": [device]}),
+        "payload": json.dumps(payload),
+    }
+
+
+def prepared(spark: SparkSession) -> dict[str, int]:
+    return dict(prepare.run(spark, prepare.Arguments(environment="dev", er_input_location=ER_INPUT, run_id="r1")))
+
+
+def test_rows_of_every_source_become_records_in_one_form(spark: SparkSession, tables: Fill, rows: Rows) -> None:
+    typed = {"first_name": " Ann ", "last_name": "Lee", "email": "ANN@Example.com", "phone": "(212) 555-0147"}
+    tables(Zone.RAW, "crm_contacts", [contact(1, **typed, birth_date=AT.date(), language="en")])
+    tables(Zone.RAW, "loyalty_members", [member(1, email="test@test.com", points=3)])
+    case = {"case_id": "K000001", "case_customer_id": "S000001", "customer_name": "Lee, Ann", "topic": "x",
+            "channel": "phone", "opened_at": LATER, "loaded_at": LATER}  # fmt: skip
+    tables(Zone.RAW, "support_cases", [case])
+    bought = {"provider_row_id": "D000001", "last_name": "Lee", "valid_from": AT, "loaded_at": AT}
+    tables(Zone.RAW, "demographics", [bought])
+    tables(Zone.RAW, "interactions", [login("e1", "device-1", "ann@example.com", first_name="Ann", time_zone="UTC")])
+
+    counts = prepared(spark)
+
+    assert counts == {name: 1 for _, name in TABLES[:4]} | {"web_events": 1}
+    records = {row["record_id"]: row for row in rows(Zone.CURATED, "identity_records")}
+    ann = records["crm_contacts:C000001"]
+    assert (ann["first_name"], ann["email"], ann["phone"]) == ("Ann", "ann@example.com", "+12125550147")
+    assert (ann["crm_id"], ann["birth_date"], ann["language"]) == ("C000001", AT.date(), "en")
+    assert ann["updated_at"] == AT.replace(tzinfo=None)
+    dropped = records["loyalty_members:L000001"]
+    assert dropped["email"] is None
+    assert dropped["placeholder_dropped"] == ["email:placeholder"]
+    called = records["support_cases:K000001"]
+    assert (called["first_name"], called["last_name"], called["case_customer_id"]) == ("Ann", "Lee", "S000001")
+    assert called["updated_at"] == LATER.replace(tzinfo=None)
+    assert records["demographics:D000001"]["updated_at"] == AT.replace(tzinfo=None)
+    web = records["web_events:device-1"]
+    assert (web["email"], web["email_verified"], web["device_id"]) == ("ann@example.com", True, "device-1")
+    assert (web["first_name"], web["time_zone"]) == ("Ann", "UTC")
+
+
+def test_the_matcher_reads_the_records_in_its_own_columns(spark: SparkSession, tables: Fill) -> None:
+    tables(Zone.RAW, "crm_contacts", [contact(1, first_name="Ann", email="ann@example.com", birth_date=AT.date())])
+    prepared(spark)
+
+    frame = spark.read.parquet(ER_INPUT)
+    assert frame.dtypes == [(field.name, "string") for field in MATCH_FIELDS]
+    (row,) = frame.collect()
+    assert row["match_record_id"] == match_record_id("crm_contacts:C000001")
+    assert (row["record_id"], row["email"], row["birth_date"]) == (
+        "crm_contacts:C000001",
+        "ann@example.com",
+        "2026-03-01",
+    )
+    objects = boto3.client("s3").list_objects_v2(Bucket="test-lake", Prefix="er_input/")["Contents"]
+    assert all(entry["Key"].endswith(".parquet") for entry in objects)
+
+
+def test_the_second_address_on_a_device_is_a_record_of_its_own(spark: SparkSession, tables: Fill, rows: Rows) -> None:
+    logins = [
+        login("e1", "device-1", "ann@example.com", AT, first_name="Ann"),
+        login("e2", "device-1", "bob@example.com", LATER, first_name="Bob"),
+        login("e3", "device-1", "ann@example.com", LATER, first_name="Anna"),
+    ]
+    tables(Zone.RAW, "interactions", logins)
+    prepared(spark)
+
+    records = {row["record_id"]: row for row in rows(Zone.CURATED, "identity_records")}
+    names = {record_id: row["first_name"] for record_id, row in records.items()}
+    assert names == {"web_events:device-1": "Anna", f"web_events:device-1~{b'bob@'.hex()}": "Bob"}
+
+
+def test_records_that_left_their_source_leave_the_table(spark: SparkSession, tables: Fill, rows: Rows) -> None:
+    tables(Zone.RAW, "crm_contacts", [contact(1, email="ann@example.com"), contact(2, email="bob@example.com")])
+    prepared(spark)
+    spark.sql("DELETE FROM glue_catalog.c360_dev_raw.crm_contacts WHERE crm_id = 'C000002'")
+    prepared(spark)
+
+    assert [row["record_id"] for row in rows(Zone.CURATED, "identity_records")] == ["crm_contacts:C000001"]
+    assert spark.read.parquet(ER_INPUT).count() == 1
+
+
+class Identity:
+    """Runs the resolution over contacts of the CRM, with a matcher's output of the test's own."""
+
+    def __init__(self, spark: SparkSession, fill: Fill, rows: Rows, secret_arn: str) -> None:
+        self.spark, self.fill, self.rows, self.secret_arn = spark, fill, rows, secret_arn
+
+    def resolve(self, run_id: str, started_at: str, groups: list[list[int]], numbers: list[int]) -> dict[str, int]:
+        self.spark.sql("DELETE FROM glue_catalog.c360_dev_curated.identity_records WHERE true")
+        values = [
+            {"record_id": f"crm_contacts:C00000{n}", "source": "crm_contacts", "loaded_at": AT, "crm_id": f"C00000{n}",
+             "email": f"user{n}@example.com", "first_name": "Ann", "last_name": "Lee", "email_verified": False,
+             "placeholder_dropped": []}
+            for n in numbers
+        ]  # fmt: skip
+        self.fill(Zone.CURATED, "identity_records", values)
+        self._write_output(run_id, groups, numbers)
+        arguments = Arguments(
+            environment="dev",
+            identity_changes_stream=STREAM,
+            single_view_table=VIEW,
+            hash_secret_arn=self.secret_arn,
+            run_id=run_id,
+            started_at=started_at,
+            match_output=f"{OUTPUT}/{run_id}/",
+        )
+        return dict(IdentityResolution(self.spark, arguments).run())
+
+    def _write_output(self, run_id: str, groups: list[list[int]], numbers: list[int]) -> None:
+        alone = [[n] for n in numbers if not any(n in group for group in groups)]
+        text = io.StringIO()
+        writer = csv.writer(text)
+        writer.writerow(["InputSourceARN", "RecordId", "MatchID", "MatchRule", "match_record_id", "record_id"])
+        for members in [*groups, *alone]:
+            rule = "name-birth-date" if len(members) > 1 else ""
+            for n in members:
+                identity = match_record_id(f"crm_contacts:C00000{n}")
+                record_id = f"crm_contacts:C00000{n}"
+                writer.writerow(["arn:x", identity, f"m{members[0]}", rule, identity, record_id])
+        key = f"entity-resolution/c360-dev-people/{run_id}/success/part-0.csv"
+        boto3.client("s3").put_object(Bucket="test-results", Key=key, Body=text.getvalue().encode())
+
+    def persons(self) -> dict[str, str]:
+        """Record number -> person now."""
+        current = self.rows(Zone.CURATED, "identity_map", "valid_to IS NULL")
+        return {row["record_id"][-1]: row["person_id"] for row in current}
+
+
+@pytest.fixture
+def identity(spark: SparkSession, tables: Fill, rows: Rows) -> Iterator[Identity]:
+    boto3.client("kinesis").create_stream(StreamName=STREAM, ShardCount=1)
+    secret = boto3.client("secretsmanager").create_secret(Name="hash", SecretString=SECRET)
+    dynamodb = boto3.client("dynamodb")
+    dynamodb.create_table(
+        TableName=VIEW,
+        KeySchema=[{"AttributeName": "PK", "KeyType": "HASH"}, {"AttributeName": "SK", "KeyType": "RANGE"}],
+        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("PK", "SK")],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    yield Identity(spark, tables, rows, secret["ARN"])
+    dynamodb.delete_table(TableName=VIEW)
+    boto3.client("kinesis").delete_stream(StreamName=STREAM)
+    boto3.client("secretsmanager").delete_secret(SecretId=secret["ARN"], ForceDeleteWithoutRecovery=True)
+
+
+def messages() -> list[dict[str, Any]]:
+    kinesis = boto3.client("kinesis")
+    shard = kinesis.list_shards(StreamName=STREAM)["Shards"][0]["ShardId"]
+    start = kinesis.get_shard_iterator(StreamName=STREAM, ShardId=shard, ShardIteratorType="TRIM_HORIZON")
+    records = kinesis.get_records(ShardIterator=start["ShardIterator"], Limit=1000)["Records"]
+    return [json.loads(record["Data"]) for record in records]
+
+
+def view() -> dict[tuple[str, str], str]:
+    items = boto3.resource("dynamodb").Table(VIEW).scan()["Items"]
+    return {(item["PK"], item["SK"]): item["person_id"] for item in items}
+
+
+def email_item(number: int) -> tuple[str, str]:
+    kind, digest = identifier_key(SECRET.encode(), IdentifierType.EMAIL, f"user{number}@example.com").split(":")
+    return (f"ID#{kind}#{digest}", "PERSON")
+
+
+def test_matched_records_are_one_person_and_everyone_is_told(identity: Identity, rows: Rows) -> None:
+    counts = identity.resolve("run-1", "2026-03-01T09:30:00.123Z", [[1, 2]], [1, 2, 3])
+
+    persons = identity.persons()
+    assert persons["1"] == persons["2"] != persons["3"]
+    opened = rows(Zone.CURATED, "identity_map")
+    assert {(row["run_id"], row["version"], row["valid_to"]) for row in opened} == {("run-1", 1772357400123, None)}
+    assert {row["valid_from"].isoformat() for row in opened} == {"2026-03-01T09:30:00.123000"}
+    told = messages()
+    assert len(told) == counts["messages"]
+    people = [message for message in told if message["kind"] == "person"]
+    assert {(m["op"], m["person_id"], m["record_count"]) for m in people} == {
+        ("upsert", persons["1"], 2),
+        ("upsert", persons["3"], 1),
+    }
+    assert all(message["version"] == 1772357400123 for message in told)
+    keys = {row["identifier_key"]: row["person_id"] for row in rows(Zone.CURATED, "identifier_map")}
+    assert keys[identifier_key(SECRET.encode(), IdentifierType.CRM_ID, "C000002")] == persons["1"]
+    assert {m["key"]: m["person_id"] for m in told if m["kind"] == "identifier"} == keys
+    assert view()[email_item(2)] == persons["1"]
+    assert len(view()) == len(keys) == 6
+
+
+def test_a_run_that_is_tried_again_leaves_what_it_left_before(identity: Identity, rows: Rows) -> None:
+    identity.resolve("run-1", "2026-03-01T09:30:00Z", [[1, 2]], [1, 2, 3])
+    identity.resolve("run-2", "2026-03-02T09:30:00Z", [[1, 2, 3]], [1, 2, 3])
+
+    def state() -> list[Any]:
+        tables = [rows(Zone.CURATED, "identity_map"), rows(Zone.CURATED, "identifier_map")]
+        return [sorted(map(repr, table)) for table in tables] + [view()]
+
+    before, told = state(), len(messages())
+    identity.resolve("run-2", "2026-03-02T09:30:00Z", [[1, 2, 3]], [1, 2, 3])
+
+    assert state() == before
+    again = messages()[told:]
+    assert [message for message in again if message["kind"] == "person"] == [
+        message for message in messages()[:told] if message["kind"] == "person" and message["version"] == 1772443800000
+    ]
+
+
+def test_a_merge_leaves_an_alias_and_its_end_takes_it_away(identity: Identity, rows: Rows) -> None:
+    identity.resolve("run-1", "2026-03-01T09:30:00Z", [[1, 2]], [1, 2, 3])
+    first = identity.persons()
+    identity.resolve("run-2", "2026-03-02T09:30:00Z", [[1, 2, 3]], [1, 2, 3])
+
+    assert set(identity.persons().values()) == {first["1"]}
+    assert view()[f"PERSON#{first['3']}", "ALIAS"] == first["1"]
+    assert view()[email_item(3)] == first["1"]
+    gone = [m for m in messages() if m["kind"] == "person" and m["op"] == "delete"]
+    assert [(m["person_id"], m["survivor_id"]) for m in gone] == [(first["3"], first["1"])]
+    (closed,) = rows(Zone.CURATED, "identity_map", "valid_to IS NOT NULL")
+    assert (closed["record_id"], closed["person_id"]) == ("crm_contacts:C000003", first["3"])
+    assert closed["valid_to"].isoformat() == "2026-03-02T09:30:00"
+
+    identity.resolve("run-3", "2026-03-03T09:30:00Z", [[1, 2]], [1, 2, 3])
+
+    assert identity.persons() == first
+    assert (f"PERSON#{first['3']}", "ALIAS") not in view()
+    assert view()[email_item(3)] == first["3"]
+
+
+def test_identifiers_of_a_record_that_is_gone_belong_to_nobody(identity: Identity, rows: Rows) -> None:
+    identity.resolve("run-1", "2026-03-01T09:30:00Z", [], [1, 2])
+    identity.resolve("run-2", "2026-03-02T09:30:00Z", [], [1])
+
+    assert email_item(2) not in view()
+    deleted = [m["key"] for m in messages() if m["kind"] == "identifier" and m["op"] == "delete"]
+    assert identifier_key(SECRET.encode(), IdentifierType.EMAIL, "user2@example.com") in deleted
+    assert len(rows(Zone.CURATED, "identifier_map")) == 2
+
+
+def test_a_start_without_a_zone_is_refused() -> None:
+    with pytest.raises(ValueError, match="has no zone; end it with Z"):
+        run_version("2026-03-01T09:30:00")
+    assert run_version("2026-03-01T09:30:00.5Z") == 1772357400500

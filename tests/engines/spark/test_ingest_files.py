@@ -1,0 +1,256 @@
+"""A landed file, whatever its state, on real Spark, Iceberg, Deequ and the emulator's S3, Glue and Kinesis."""
+
+import json
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Any
+
+import boto3
+import pytest
+from pyspark.sql import SparkSession
+
+from c360_core.names import Zone
+from glue_jobs.ingest_files.main import Arguments, BrokenFileRuleError, Ingestion, UnknownFileSourceError
+
+NOW = datetime(2026, 3, 2, 6, 0, tzinfo=UTC)
+LATER = datetime(2026, 3, 3, 6, 0, tzinfo=UTC)
+STREAM = "c360-dev-events"
+HEADER = "case_id,case_customer_id,customer_name,email,phone,topic,channel,text,opened_at,closed_at,csat"
+OPEN = 'K000001,S000001,Ann Lee,ann@example.com,,delivery,email,"Late, again\nand ""cold""",2026-03-01T09:30:00Z,,'
+CLOSED = "K000002,S000002,Bob Ray,bob@example.com,,refund,phone,thanks,2026-03-01T10:00:00.5Z,2026-03-01T12:00:00Z,5"
+
+Rows = Callable[..., list[dict[str, Any]]]
+
+
+class Landing:
+    """Lands a file of a test's own source folder and ingests it."""
+
+    def __init__(self, spark: SparkSession, test: str) -> None:
+        self.spark = spark
+        self.folder = f"support_cases/{test}"
+
+    def ingest(self, content: str | bytes, *, name: str = "day.csv", now: datetime = NOW, run_id: str = "jr_1") -> Any:
+        key = f"{self.folder}/{name}"
+        body = content if isinstance(content, bytes) else content.encode()
+        boto3.client("s3").put_object(Bucket="test-landing", Key=key, Body=body)
+        arguments = Arguments(
+            environment="dev",
+            events_stream=STREAM,
+            quarantine_bucket="test-quarantine",
+            results_bucket="test-results",
+            bucket="test-landing",
+            key=key,
+        )
+        return Ingestion(self.spark, arguments, run_id=run_id, now=now).run()
+
+
+@pytest.fixture
+def landing(spark: SparkSession, request: pytest.FixtureRequest) -> Iterator[Landing]:
+    for table in ("c360_dev_raw.support_cases", "c360_dev_quarantine.rejected"):
+        spark.sql(f"DELETE FROM glue_catalog.{table} WHERE true")  # noqa: S608  # our own names
+    boto3.client("kinesis").create_stream(StreamName=STREAM, ShardCount=1)
+    yield Landing(spark, request.node.name)
+    boto3.client("kinesis").delete_stream(StreamName=STREAM)
+
+
+def published() -> list[dict[str, Any]]:
+    kinesis = boto3.client("kinesis")
+    shard = kinesis.list_shards(StreamName=STREAM)["Shards"][0]["ShardId"]
+    start = kinesis.get_shard_iterator(StreamName=STREAM, ShardId=shard, ShardIteratorType="TRIM_HORIZON")
+    records = kinesis.get_records(ShardIterator=start["ShardIterator"], Limit=1000)["Records"]
+    return [json.loads(r["Data"]) | {"_partition_key": r["PartitionKey"]} for r in records]
+
+
+def csv(*lines: str, header: str = HEADER) -> str:
+    return "\n".join([header, *lines]) + "\n"
+
+
+def test_a_good_file_is_loaded_with_its_types_and_its_text_as_written(landing: Landing, rows: Rows) -> None:
+    counts = landing.ingest(csv(OPEN, CLOSED))
+
+    assert counts == {"received": 2, "loaded": 2, "rejected": 0, "published": 3}
+    by_id = {row["case_id"]: row for row in rows(Zone.RAW, "support_cases")}
+    assert by_id["K000001"]["text"] == 'Late, again\nand "cold"'
+    assert by_id["K000001"]["closed_at"] is None
+    assert by_id["K000002"]["csat"] == 5
+    assert by_id["K000002"]["opened_at"].isoformat() == "2026-03-01T10:00:00.500000"
+    assert by_id["K000002"]["loaded_at"] == NOW.replace(tzinfo=None)
+    assert rows(Zone.QUARANTINE, "rejected") == []
+
+
+def test_rows_become_exactly_the_events_of_the_contract(landing: Landing) -> None:
+    landing.ingest(csv(CLOSED))
+
+    opened, closed = sorted(published(), key=lambda event: event["event_type"], reverse=True)
+    identity = "support_cases|K000002|closed|1772366400000"
+    assert closed == {
+        "event_id": "f_" + sha256(identity.encode()).hexdigest()[:32],
+        "event_type": "case_closed",
+        "source": "support_cases",
+        "schema_version": 1,
+        "occurred_at": "2026-03-01T12:00:00.000Z",
+        "received_at": "2026-03-02T06:00:00.000Z",
+        "replay_id": "file-" + sha256(f"{landing.folder}/day.csv".encode()).hexdigest()[:16],
+        "identifiers": {"case_system_id": ["S000002"], "email": ["bob@example.com"]},
+        "payload": {"case_id": "K000002", "csat": 5},
+        "_partition_key": "S000002",
+    }
+    assert opened["event_type"] == "case_opened"
+    assert opened["occurred_at"] == "2026-03-01T10:00:00.500Z"
+    assert opened["payload"] == {"case_id": "K000002", "channel": "phone", "text": "thanks", "topic": "refund"}
+
+
+def test_the_same_file_twice_changes_nothing_and_repeats_the_same_event_ids(landing: Landing, rows: Rows) -> None:
+    bad = "K000003,S000003,,,,refund,fax,,2026-03-01T10:00:00Z,,"
+    landing.ingest(csv(OPEN, CLOSED, bad))
+    first = (rows(Zone.RAW, "support_cases"), rows(Zone.QUARANTINE, "rejected"), published())
+
+    landing.ingest(csv(OPEN, CLOSED, bad), now=LATER, run_id="jr_2")
+
+    def by_case(row: dict[str, Any]) -> str:
+        return str(row["case_id"])
+
+    assert sorted(rows(Zone.RAW, "support_cases"), key=by_case) == sorted(first[0], key=by_case)
+    assert rows(Zone.QUARANTINE, "rejected") == first[1]
+    ids = [event["event_id"] for event in published()]
+    assert len(ids) == 2 * len(first[2])
+    assert set(ids) == {event["event_id"] for event in first[2]}
+
+
+def test_a_later_file_updates_the_row_and_publishes_what_is_new(landing: Landing, rows: Rows) -> None:
+    landing.ingest(csv(OPEN), name="1.csv")
+    landing.ingest(csv(OPEN.removesuffix(",,") + ",2026-03-02T08:00:00Z,1"), name="2.csv", now=LATER)
+
+    (row,) = rows(Zone.RAW, "support_cases")
+    assert (row["csat"], row["loaded_at"]) == (1, LATER.replace(tzinfo=None))
+    types = [event["event_type"] for event in published()]
+    assert sorted(types) == ["case_closed", "case_opened", "case_opened"]
+    assert len({event["event_id"] for event in published()}) == 2
+
+
+BAD_ROWS = [
+    ("K000101,S000001,,,,delivery,email,,yesterday,,", "WRONG_TYPE", ["`opened_at`", "9 characters", "2026-03-01T"]),
+    ("K000102,S000001,,,,delivery,email,,2026-02-30T10:00:00Z,,", "WRONG_TYPE", ["`opened_at`"]),
+    ("K000103,S000001,,,,delivery,email,,2026-03-01T10:00:00Z,,five", "WRONG_TYPE", ["`csat`", "whole number"]),
+    ("K000104,,,,,delivery,email,,2026-03-01T10:00:00Z,,", "MISSING_FIELD", ["`case_customer_id`", "send a value"]),
+    ("K000105,,,,,delivery,email,,yesterday,,", "MISSING_FIELD", ["`case_customer_id`", "`opened_at`"]),
+    ("K000106,S000001,,,,delivery,fax,,2026-03-01T10:00:00Z,,", "QUALITY_RULE", ['"channel"', '"phone"']),
+    ("K000107,S000001,,,,delivery,email,,2026-03-01T10:00:00Z,,9", "QUALITY_RULE", ['"csat" <= 5']),
+    ("K1,S000001,,,,delivery,email,,2026-03-01T10:00:00Z,,", "QUALITY_RULE", ['"case_id" matches']),
+    (
+        "K000108,S000001,,,,x,email,,2026-03-01T10:00:00Z,2026-02-01T10:00:00Z,",
+        "QUALITY_RULE",
+        ["closed_at < opened_at"],
+    ),
+    ("K000109,S000001,,,,first,email,,2026-03-01T10:00:00Z,,", "QUALITY_RULE", ['IsUnique "case_id"']),
+    ("K000109,S000001,,,,other,email,,2026-03-01T10:00:00Z,,", "QUALITY_RULE", ['IsUnique "case_id"']),
+    (CLOSED, "QUALITY_RULE", ["row 14 repeats row 1"]),
+    ("K000110,S000001,delivery,email,2026-03-01T10:00:00Z", "MISSING_COLUMN", ["row 13 has 5 values", "11"]),
+    (
+        "K000111,S000001,,,,Late, again,email,,2026-03-01T10:00:00Z,,",
+        "EXTRA_COLUMN",
+        ["row 15 has 12 values", "quotes"],
+    ),
+]
+
+
+def test_each_bad_row_is_quarantined_with_its_reason_and_the_others_are_loaded(landing: Landing, rows: Rows) -> None:
+    lines = [line for line, _, _ in BAD_ROWS]
+    lines[11], lines[12] = lines[12], lines[11]
+    counts = landing.ingest(csv(CLOSED, *lines, OPEN))
+
+    assert counts == {"received": 16, "loaded": 2, "rejected": 14, "published": 3}
+    assert {row["case_id"] for row in rows(Zone.RAW, "support_cases")} == {"K000001", "K000002"}
+    rejected = rows(Zone.QUARANTINE, "rejected")
+    assert {(row["source"], row["contract_version"], row["run_id"]) for row in rejected} == {
+        ("support_cases", "1.0.0", "jr_1")
+    }
+    for line, code, words in BAD_ROWS:
+        (row,) = [row for row in rejected if _received(row) == line]
+        assert row["reason_code"] == code, row["reason"]
+        assert all(word in row["reason"] for word in words), row["reason"]
+
+
+def _received(row: dict[str, Any]) -> str:
+    """The line that a rejected row was made from: the body is the row as received, by column or as it stands."""
+    if row["reason_code"].endswith("_COLUMN"):
+        return str(row["body"])
+    values = json.loads(row["body"])
+    assert ",".join(values) == HEADER
+    return ",".join(value or "" for value in values.values())
+
+
+def test_a_file_name_with_wildcards_is_taken_literally(landing: Landing) -> None:
+    assert landing.ingest(csv(CLOSED), name="cases [6-0] {a}*?.csv")["loaded"] == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "code", "words"),
+    [
+        (csv(OPEN).encode("utf-16"), "WRONG_ENCODING", ["0xFF", "offset 0", "UTF-8"]),
+        (csv(OPEN.replace("Ann", "Zoé")).encode("latin-1"), "WRONG_ENCODING", ["0xE9", "line 2"]),
+        (
+            csv(CLOSED.replace("bob@example.com,", ""), header=HEADER.replace("email,", "")),
+            "MISSING_COLUMN",
+            ["`email`"],
+        ),
+        (csv(CLOSED.replace(",", ";"), header=HEADER.replace(",", ";")), "MISSING_COLUMN", ["`case_id`", "commas"]),
+        ("", "MISSING_COLUMN", ["no header row"]),
+        (csv(CLOSED + ",x", header=HEADER + ",csat"), "EXTRA_COLUMN", ["`csat`", "twice"]),
+    ],
+)
+def test_a_file_that_cannot_be_read_goes_to_quarantine_as_a_whole(
+    landing: Landing, rows: Rows, content: str | bytes, code: str, words: list[str]
+) -> None:
+    counts = landing.ingest(content)
+
+    assert counts == {"received": 0, "loaded": 0, "rejected": 1, "published": 0}
+    assert rows(Zone.RAW, "support_cases") == []
+    (rejected,) = rows(Zone.QUARANTINE, "rejected")
+    assert rejected["reason_code"] == code
+    assert all(word in rejected["reason"] for word in words), rejected["reason"]
+    assert rejected["body"] == f"s3://test-quarantine/files/{landing.folder}/day.csv"
+    copy = boto3.client("s3").get_object(Bucket="test-quarantine", Key=f"files/{landing.folder}/day.csv")["Body"].read()
+    assert copy == (content if isinstance(content, bytes) else content.encode())
+
+
+def test_an_extra_column_is_noted_and_the_rest_is_loaded(landing: Landing, rows: Rows) -> None:
+    counts = landing.ingest(csv("gold," + CLOSED, header="vip," + HEADER))
+
+    assert counts == {"received": 1, "loaded": 1, "rejected": 0, "published": 2}
+    assert rows(Zone.RAW, "support_cases")[0]["csat"] == 5
+    (rejected,) = rows(Zone.QUARANTINE, "rejected")
+    assert rejected["reason_code"] == "EXTRA_COLUMN"
+    assert "`vip`" in rejected["reason"]
+    assert rejected["body"] == f"s3://test-quarantine/files/{landing.folder}/day.csv"
+
+
+def test_a_broken_rule_about_the_file_fails_the_job_and_loads_nothing(landing: Landing, rows: Rows) -> None:
+    with pytest.raises(BrokenFileRuleError, match="RowCount >= 1"):
+        landing.ingest(csv())
+
+    assert rows(Zone.RAW, "support_cases") == []
+    assert published() == []
+    (rejected,) = rows(Zone.QUARANTINE, "rejected")
+    assert rejected["reason_code"] == "QUALITY_RULE"
+    assert rejected["body"].startswith("s3://test-quarantine/files/")
+
+
+def test_the_outcome_of_every_rule_is_kept_as_a_result(landing: Landing) -> None:
+    landing.ingest(csv("K1,S000001,,,,delivery,email,,2026-03-01T10:00:00Z,,", CLOSED), run_id="jr_result")
+
+    stored = boto3.client("s3").get_object(
+        Bucket="test-results", Key="data-quality/support_cases/2026/03/02/jr_result.json"
+    )
+    result = json.loads(stored["Body"].read())
+    assert result["rows"] == {"received": 2, "loaded": 1, "rejected": 1, "published": 2}
+    failed = [rule["rule"] for rule in result["rules"] if rule["outcome"] == "Failed"]
+    assert len(failed) == 1
+    assert failed[0].startswith('ColumnValues "case_id" matches')
+
+
+def test_a_file_outside_every_source_fails_with_the_known_ones(landing: Landing) -> None:
+    landing.folder = "newsletter"
+    with pytest.raises(UnknownFileSourceError, match="crm_contacts"):
+        landing.ingest(csv(OPEN))

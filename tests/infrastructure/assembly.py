@@ -1,0 +1,154 @@
+"""The synthesised templates of an environment, and how tests ask them."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aws_cdk as cdk
+
+import app
+from c360_core.names import stack_name
+from config.settings import Settings, load
+from stacks.assets import Assets
+
+Template = dict[str, Any]
+PILLARS = ("foundation", "collection", "unification", "analytics", "activation", "governance", "operations")
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class Resource:
+    """One resource of a template."""
+
+    pillar: str
+    logical_id: str
+    document: Template
+
+    @property
+    def properties(self) -> Template:
+        return self.document.get("Properties", {})
+
+    def __str__(self) -> str:
+        return f"{self.pillar}/{self.logical_id}"
+
+
+@dataclass(frozen=True)
+class Assembly:
+    """The templates of one environment, by pillar, and the validation report of its synthesis."""
+
+    settings: Settings
+    folder: Path
+    templates: Mapping[str, Template]
+    report: Template
+    messages: tuple[str, ...]
+
+    @property
+    def files(self) -> list[Path]:
+        return [self.folder / f"{stack_name(self.settings.environment, p)}.template.json" for p in PILLARS]
+
+    def resources(self, type_name: str | None = None, pillar: str | None = None) -> Iterator[Resource]:
+        """Yield the resources of a type, in a pillar or in all."""
+        for name, template in self.templates.items():
+            if pillar not in {None, name}:
+                continue
+            for logical_id, document in template["Resources"].items():
+                if type_name in {None, document["Type"]}:
+                    yield Resource(name, logical_id, document)
+
+    def one(self, type_name: str, pillar: str, part: str = "") -> Resource:
+        """Return the only resource of a type whose logical id has this part."""
+        found = [r for r in self.resources(type_name, pillar) if part in r.logical_id]
+        assert len(found) == 1, f"{type_name} {part}: {[str(r) for r in found]}"
+        return found[0]
+
+
+def synthesize(environment: str, assets: Assets, folder: Path) -> Assembly:
+    """Synthesise one environment exactly as the CDK command does, with every validation on."""
+    context = json.loads((ROOT / "cdk.json").read_text(encoding="utf-8"))["context"]
+    cdk_app = cdk.App(context=context, outdir=str(folder), analytics_reporting=False)
+    settings = load(environment)
+    app.build(cdk_app, settings, assets)
+    cdk_app.synth()
+    return Assembly(
+        settings=settings,
+        folder=folder,
+        templates={
+            pillar: json.loads((folder / f"{stack_name(environment, pillar)}.template.json").read_text())
+            for pillar in PILLARS
+        },
+        report=json.loads((folder / "validation-report.json").read_text()),
+        messages=tuple(_messages(folder)),
+    )
+
+
+def _messages(folder: Path) -> Iterator[str]:
+    for path in sorted(folder.glob("*.metadata.json")):
+        for entries in json.loads(path.read_text()).values():
+            yield from (str(entry["data"]) for entry in entries if entry["type"].startswith("aws:cdk:"))
+
+
+def placeholder_assets(root: Path) -> Assets:
+    """Return tiny assets, so that no test of the templates needs Maven or a build."""
+    for name in ("lambda", "glue_lib", "flink", "dbt"):
+        (root / name).mkdir(parents=True)
+        (root / name / "placeholder.txt").write_text(name)
+    return Assets(root=root)
+
+
+def resolve(value: Any) -> str:
+    """Return a text for a template's value: references become their names, joins are joined."""
+    match value:
+        case str() | int():
+            return str(value)
+        case {"Fn::Join": [delimiter, parts]}:
+            return str(delimiter).join(resolve(part) for part in parts)
+        case {"Ref": name}:
+            return {"AWS::Region": "us-east-1", "AWS::AccountId": "123456789012", "AWS::Partition": "aws"}.get(
+                name, name
+            )
+        case {"Fn::GetAtt": [name, attribute]}:
+            return f"{name}.{attribute}"
+        case {"Fn::ImportValue": name}:
+            return re.sub(r"^.*ExportsOutput(FnGetAtt|Ref)", "", resolve(name))
+        case {"Fn::Sub": text}:
+            return str(text)
+        case _:
+            raise TypeError(f"cannot resolve {value!r}")
+
+
+def references(value: Any) -> bool:
+    """Say whether a value refers to another resource instead of being a plain text."""
+    return isinstance(value, dict)
+
+
+def statements(assembly: Assembly) -> Iterator[tuple[Resource, Template]]:
+    """Yield every statement that grants an identity something."""
+    for resource in assembly.resources("AWS::IAM::Policy"):
+        for statement in resource.properties["PolicyDocument"]["Statement"]:
+            yield resource, statement
+    for resource in assembly.resources("AWS::IAM::Role"):
+        for policy in resource.properties.get("Policies", ()):
+            for statement in policy["PolicyDocument"]["Statement"]:
+                yield resource, statement
+
+
+def listed(value: Any) -> list[Any]:
+    """Return a value as a list, as IAM reads it."""
+    return value if isinstance(value, list) else [value]
+
+
+def definition(machine: Resource) -> Template:
+    """Return a state machine's definition with references resolved to texts."""
+    return json.loads(resolve(machine.properties["DefinitionString"]))
+
+
+def states(machine: Template) -> dict[str, Template]:
+    """Return all states of a definition, those of branches included."""
+    found = dict(machine["States"])
+    for state in machine["States"].values():
+        for branch in state.get("Branches", ()):
+            found |= states(branch)
+    return found

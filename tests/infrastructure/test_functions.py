@@ -1,0 +1,111 @@
+"""Functions: what the template gives them is what their code asks for."""
+
+import importlib
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.infrastructure.assembly import ROOT, resolve
+
+FUNCTIONS = ("collector", "profile_writer", "profile_api", "decision", "message_sender")
+
+
+def function(assembly, name):
+    return next(
+        f
+        for f in assembly.resources("AWS::Lambda::Function")
+        if f.properties["Handler"] == f"lambdas.{name}.handler.handle"
+    )
+
+
+def environment(assembly, name):
+    variables = function(assembly, name).properties["Environment"]["Variables"]
+    return {key: resolve(value) for key, value in variables.items()}
+
+
+def test_exactly_our_functions_exist(assembly):
+    handlers = {f.properties["Handler"] for f in assembly.resources("AWS::Lambda::Function")}
+    assert handlers == {f"lambdas.{name}.handler.handle" for name in FUNCTIONS}
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_settings_load_from_the_template(assembly, name):
+    settings = importlib.import_module(f"lambdas.{name}.settings").Settings
+    loaded = settings.from_environment(environment(assembly, name))
+    assert loaded.environment == assembly.settings.environment
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_no_variable_is_passed_that_nobody_reads(dev, name):
+    settings = importlib.import_module(f"lambdas.{name}.settings").Settings
+    read = {field.upper() for field in settings.model_fields}
+    unread = {key for key in environment(dev, name) if not key.startswith(("POWERTOOLS_", "LOG_LEVEL"))} - read
+    assert unread == set()
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_handlers_exist(name):
+    path = ROOT / Path(*f"lambdas.{name}.handler".split(".")).with_suffix(".py")
+    assert "def handle(" in path.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_functions_are_traced_logged_and_equipped(assembly, name):
+    properties = function(assembly, name).properties
+    assert properties["Runtime"] == "python3.13"
+    assert properties["Architectures"] == ["arm64"]
+    assert properties["TracingConfig"] == {"Mode": "Active"}
+    assert "Logs" in resolve(properties["LoggingConfig"]["LogGroup"])
+    (layer,) = properties["Layers"]
+    version = assembly.settings.runtime.powertools_layer_version
+    assert resolve(layer) == (
+        f"arn:aws:lambda:us-east-1:017000801446:layer:AWSLambdaPowertoolsPythonV3-python313-arm64:{version}"
+    )
+
+
+def test_the_collector_has_a_key_for_every_source_that_streams(assembly, agreed):
+    keys = json.loads(environment(assembly, "collector")["API_KEY_SECRETS"])
+    assert set(keys) == {source.name for source in agreed.stream_sources()}
+    assert len(set(keys.values())) == len(keys)
+    generated = {secret.logical_id for secret in assembly.resources("AWS::SecretsManager::Secret", "collection")}
+    assert set(keys.values()) == generated
+
+
+def test_no_secret_value_is_in_a_template(assembly):
+    for secret in assembly.resources("AWS::SecretsManager::Secret"):
+        assert "SecretString" not in secret.properties, secret
+        assert secret.properties["GenerateSecretString"]["PasswordLength"] >= 40, secret
+
+
+def test_collector_routes_are_open_to_keys_and_profile_routes_to_signed_requests(assembly):
+    routes = {
+        pillar: {
+            route.properties["RouteKey"]: route.properties.get("AuthorizationType", "NONE")
+            for route in assembly.resources("AWS::ApiGatewayV2::Route", pillar)
+        }
+        for pillar in ("collection", "unification")
+    }
+    assert routes["collection"] == {f"POST /v1/{path}": "NONE" for path in ("track", "identify", "page", "batch")}
+    assert set(routes["unification"].values()) == {"AWS_IAM"}
+    assert {key.partition(" ")[2] for key in routes["unification"]} == {"/v1/customers", "/v1/customers/{proxy+}"}
+
+
+def test_apis_are_throttled_and_logged(assembly):
+    stages = list(assembly.resources("AWS::ApiGatewayV2::Stage"))
+    assert len(stages) == 2
+    for stage in stages:
+        assert stage.properties["DefaultRouteSettings"]["ThrottlingRateLimit"] > 0, stage
+        assert "DestinationArn" in stage.properties["AccessLogSettings"], stage
+
+
+def test_decision_and_sender_agree_on_the_limits_of_contact(assembly):
+    limits = (
+        "QUIET_HOURS_START",
+        "QUIET_HOURS_END",
+        "DEFAULT_TIME_ZONE",
+        "FREQUENCY_CAP_MESSAGES",
+        "FREQUENCY_CAP_DAYS",
+    )
+    decision, sender = environment(assembly, "decision"), environment(assembly, "message_sender")
+    assert {key: decision[key] for key in limits} == {key: sender[key] for key in limits}

@@ -1,0 +1,203 @@
+"""Tables, jobs, rules and tags of the lake follow the contracts."""
+
+import json
+from collections import Counter
+
+import pytest
+
+from c360_core import projections
+from c360_core.identity.workflow import MATCH_FIELDS, MATCH_RULES, OUTPUT_FIELDS
+from c360_core.names import CATALOGED_ZONES, Table, Zone, database_name
+from tests.infrastructure.assembly import resolve
+
+
+def iceberg_tables(assembly):
+    return {
+        (t.properties["DatabaseName"], t.properties["Name"]): t.properties
+        for t in assembly.resources("AWS::Glue::Table")
+        if "OpenTableFormatInput" in t.properties
+    }
+
+
+def test_queried_zones_have_a_database(assembly):
+    names = {d.properties["DatabaseInput"]["Name"] for d in assembly.resources("AWS::Glue::Database")}
+    assert names == {database_name(assembly.settings.environment, zone) for zone in CATALOGED_ZONES}
+
+
+def test_every_contract_of_the_lake_has_its_table(assembly, agreed):
+    environment = assembly.settings.environment
+    wanted = {(database_name(environment, table.zone), table.name) for table in agreed.lake_tables()}
+    assert set(iceberg_tables(assembly)) == wanted
+
+
+def test_iceberg_tables_have_the_shape_that_survives_updates(assembly):
+    for name, table in iceberg_tables(assembly).items():
+        assert "TableInput" not in table, name
+        iceberg = table["OpenTableFormatInput"]["IcebergInput"]
+        assert (iceberg["MetadataOperation"], iceberg["Version"]) == ("CREATE", "2"), name
+        assert resolve(iceberg["IcebergTableInput"]["Location"]).endswith(f"/{name[1]}"), name
+
+
+def test_columns_are_those_of_the_contract_with_ids_of_their_own(dev, agreed):
+    tables = iceberg_tables(dev)
+    for table in agreed.lake_tables():
+        stated = tables[database_name("dev", table.zone), table.name]
+        fields = stated["OpenTableFormatInput"]["IcebergInput"]["IcebergTableInput"]["Schema"]["Fields"]
+        assert [field["Name"] for field in fields] == [field.name for field in table.fields]
+        nested = [json.loads(f["Type"])["element-id"] for f in fields if f["Type"].startswith("{")]
+        ids = [field["Id"] for field in fields] + nested
+        assert len(set(ids)) == len(ids)
+
+
+def test_lists_are_written_as_iceberg_json(dev):
+    table = iceberg_tables(dev)[database_name("dev", Zone.RAW), Table.INTERACTIONS]
+    fields = table["OpenTableFormatInput"]["IcebergInput"]["IcebergTableInput"]["Schema"]["Fields"]
+    keys = next(field for field in fields if field["Name"] == "identifier_keys")
+    stated = json.loads(keys["Type"])
+    assert (stated["type"], stated["element"]) == ("list", "string")
+    assert stated["element-id"] > len(fields)
+
+
+def test_interactions_are_partitioned_by_day_of_receipt(dev):
+    table = iceberg_tables(dev)[database_name("dev", Zone.RAW), Table.INTERACTIONS]["OpenTableFormatInput"]
+    stated = table["IcebergInput"]["IcebergTableInput"]
+    (partition,) = stated["PartitionSpec"]["Fields"]
+    source = next(field for field in stated["Schema"]["Fields"] if field["Id"] == partition["SourceId"])
+    assert (source["Name"], partition["Transform"]) == ("received_at", "day")
+
+
+def test_every_file_source_has_its_quality_rules(assembly, agreed):
+    rulesets = {
+        r.properties["TargetTable"]["TableName"]: r.properties["Ruleset"]
+        for r in assembly.resources("AWS::Glue::DataQualityRuleset")
+    }
+    assert rulesets == {s.name: projections.dqdl(s.table) for s in agreed.file_sources()}
+
+
+@pytest.mark.parametrize(
+    ("part", "pillar", "arguments"),
+    [
+        ("FileIngestion", "collection", {"--events_stream", "--quarantine_bucket", "--results_bucket"}),
+        ("Prepare", "unification", {"--er_input_location"}),
+        ("Resolve", "unification", {"--identity_changes_stream", "--single_view_table", "--hash_secret_arn"}),
+    ],
+)
+def test_jobs_are_told_what_they_need(assembly, part, pillar, arguments):
+    job = assembly.one("AWS::Glue::Job", pillar, part).properties
+    assert job["GlueVersion"] == "5.1"
+    assert job["Command"]["Name"] == "glueetl"
+    assert resolve(job["Command"]["ScriptLocation"]).endswith(".py")
+    given = {key: resolve(value) for key, value in job["DefaultArguments"].items()}
+    assert arguments <= set(given)
+    assert given["--extra-py-files"].endswith(".zip")
+    assert given["--environment"] == assembly.settings.environment
+    assert "spark.sql.catalog.glue_catalog=org.apache.iceberg.spark.SparkCatalog" in given["--conf"]
+    assert "spark.sql.session.timeZone=UTC" in given["--conf"]
+
+
+def test_files_are_ingested_side_by_side_and_identities_one_run_at_a_time(assembly):
+    concurrent = {
+        job.logical_id: job.properties["ExecutionProperty"]["MaxConcurrentRuns"]
+        for job in assembly.resources("AWS::Glue::Job")
+    }
+    for name, runs in concurrent.items():
+        wanted = assembly.settings.collection.ingest_concurrency if "FileIngestion" in name else 1
+        assert runs == wanted, name
+
+
+def test_matching_follows_the_rules_of_the_core(assembly):
+    schema = assembly.one("AWS::EntityResolution::SchemaMapping", "unification").properties
+    fields = [(f["FieldName"], f["Type"], f.get("MatchKey")) for f in schema["MappedInputFields"]]
+    assert fields == [(f.name, f.type, f.match_key) for f in MATCH_FIELDS]
+    workflow = assembly.one("AWS::EntityResolution::MatchingWorkflow", "unification").properties
+    rules = workflow["ResolutionTechniques"]["RuleBasedProperties"]["Rules"]
+    assert [(r["RuleName"], tuple(r["MatchingKeys"])) for r in rules] == [(r.name, r.match_keys) for r in MATCH_RULES]
+    (source,) = workflow["InputSourceConfig"]
+    assert source["ApplyNormalization"] is False
+    (output,) = workflow["OutputSourceConfig"]
+    assert [o["Name"] for o in output["Output"]] == list(OUTPUT_FIELDS)
+
+
+def test_the_matcher_reads_the_columns_that_it_is_told_of(assembly):
+    (table,) = [
+        t.properties["TableInput"] for t in assembly.resources("AWS::Glue::Table") if "TableInput" in t.properties
+    ]
+    assert table["Name"] == Table.ER_INPUT
+    columns = [(c["Name"], c["Type"]) for c in table["StorageDescriptor"]["Columns"]]
+    assert columns == [(field.name, "string") for field in MATCH_FIELDS]
+
+
+def associations(assembly):
+    return [a.properties for a in assembly.resources("AWS::LakeFormation::TagAssociation")]
+
+
+def test_every_column_carries_the_class_of_its_contract_once(assembly, agreed):
+    environment = assembly.settings.environment
+    tagged = Counter(
+        (table["DatabaseName"], table["Name"], column, association["LFTags"][0]["TagValues"][0])
+        for association in associations(assembly)
+        if (table := association["Resource"].get("TableWithColumns"))
+        for column in table["ColumnNames"]
+    )
+    wanted = Counter(
+        (database_name(environment, table.zone), table.name, column, str(classification))
+        for table in agreed.lake_tables()
+        for column, classification in projections.lakeformation_tags(table).items()
+    )
+    assert tagged == wanted
+
+
+def test_what_no_contract_describes_is_closed(assembly):
+    by_database = {
+        a["Resource"]["Database"]["Name"]: {t["TagKey"].rpartition("-")[2]: t["TagValues"] for t in a["LFTags"]}
+        for a in associations(assembly)
+        if "Database" in a["Resource"]
+    }
+    environment = assembly.settings.environment
+    assert {name: tags["pii"] for name, tags in by_database.items()} == {
+        database_name(environment, Zone.RAW): ["sensitive"],
+        database_name(environment, Zone.QUARANTINE): ["sensitive"],
+        database_name(environment, Zone.CURATED): ["sensitive"],
+        database_name(environment, Zone.PRODUCTS): ["pseudonymous"],
+    }
+
+
+def grants_of(assembly, part):
+    return [
+        grant.properties
+        for grant in assembly.resources("AWS::LakeFormation::PrincipalPermissions")
+        if part in resolve(grant.properties["Principal"]["DataLakePrincipalIdentifier"])
+    ]
+
+
+def test_the_marketing_analyst_reads_pseudonyms_of_two_zones_and_changes_nothing(assembly):
+    grants = grants_of(assembly, "MarketingAnalyst")
+    assert {permission for grant in grants for permission in grant["Permissions"]} == {"SELECT", "DESCRIBE"}
+    (by_tag,) = [g["Resource"]["LFTagPolicy"] for g in grants if "LFTagPolicy" in g["Resource"]]
+    expression = {term["TagKey"].rpartition("-")[2]: term["TagValues"] for term in by_tag["Expression"]}
+    assert expression == {"pii": ["none", "pseudonymous"], "zone": ["curated", "products"]}
+    assert by_tag["ResourceType"] == "TABLE"
+    assert not [g for g in grants if "Table" in g["Resource"]]
+
+
+def test_the_pipelines_may_work_where_they_work(assembly):
+    tables = {
+        (
+            resolve(g.properties["Principal"]["DataLakePrincipalIdentifier"]),
+            g.properties["Resource"]["Table"]["DatabaseName"],
+        )
+        for g in assembly.resources("AWS::LakeFormation::PrincipalPermissions")
+        if "Table" in g.properties["Resource"]
+    }
+    zones = Counter(database.rpartition("_")[2] for _, database in tables)
+    assert zones == {"raw": 4, "quarantine": 2, "curated": 5, "products": 1}
+
+
+def test_the_open_door_is_closed_before_databases_exist(assembly):
+    settings = assembly.one("AWS::LakeFormation::DataLakeSettings", "foundation")
+    assert settings.properties["CreateTableDefaultPermissions"] == []
+    assert settings.properties["CreateDatabaseDefaultPermissions"] == []
+    (admin, *_) = settings.properties["Admins"]
+    assert "cfn-exec-role" in resolve(admin["DataLakePrincipalIdentifier"])
+    for database in assembly.resources("AWS::Glue::Database"):
+        assert settings.logical_id in database.document["DependsOn"], database

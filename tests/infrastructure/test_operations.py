@@ -1,0 +1,88 @@
+"""What wakes somebody, what is shown, and what it costs."""
+
+import json
+
+import pytest
+
+from config.settings import load
+from stacks.operations.standing_costs import standing_costs
+from tests.infrastructure.assembly import resolve
+
+
+def alarms(assembly):
+    return list(assembly.resources("AWS::CloudWatch::Alarm"))
+
+
+def watched_names(assembly, metric):
+    return {
+        resolve(dimension["Value"])
+        for alarm in alarms(assembly)
+        if alarm.properties["MetricName"] == metric
+        for dimension in alarm.properties["Dimensions"]
+    }
+
+
+@pytest.mark.parametrize(
+    ("metric", "type_name"),
+    [
+        ("GetRecords.IteratorAgeMilliseconds", "AWS::Kinesis::Stream"),
+        ("ApproximateNumberOfMessagesVisible", "AWS::SQS::Queue"),
+        ("Errors", "AWS::Lambda::Function"),
+        ("ExecutionsFailed", "AWS::StepFunctions::StateMachine"),
+    ],
+)
+def test_every_part_is_watched(assembly, metric, type_name):
+    parts = [part.logical_id for part in assembly.resources(type_name)]
+    watched = watched_names(assembly, metric)
+    assert len(watched) == len(parts)
+    assert all(any(part in name for name in watched) for part in parts)
+
+
+def test_running_applications_are_watched_for_downtime(dev, prod):
+    assert len(watched_names(prod, "downtime")) == 2
+    assert watched_names(dev, "downtime") == set()
+
+
+def test_refused_events_raise_an_alarm(assembly):
+    assert watched_names(assembly, "EventsRejected") == {"collector"}
+
+
+def test_every_alarm_tells_the_topic_and_says_what_is_wrong(assembly):
+    for alarm in alarms(assembly):
+        (action,) = alarm.properties["AlarmActions"]
+        assert "Alarms" in resolve(action), alarm
+        assert alarm.properties["AlarmDescription"].startswith("Customer 360: "), alarm
+
+
+def test_the_dashboard_shows_every_stage(assembly):
+    body = json.loads(resolve(assembly.one("AWS::CloudWatch::Dashboard", "operations").properties["DashboardBody"]))
+    titles = {widget["properties"]["title"] for widget in body["widgets"]}
+    assert {"Records into each stream", "Function errors", "Waiting in dead-letter queues"} <= titles
+
+
+def test_a_budget_exists_where_the_settings_ask_for_one(assembly):
+    limits = [b.properties["Budget"]["BudgetLimit"]["Amount"] for b in assembly.resources("AWS::Budgets::Budget")]
+    wanted = assembly.settings.operations.monthly_budget_usd
+    assert limits == ([] if wanted is None else [wanted])
+
+
+def test_synthesis_says_what_idling_costs(assembly):
+    environment = assembly.settings.environment
+    assert any(f"{environment} idles at about" in message for message in assembly.messages)
+
+
+def test_costs_follow_the_switches():
+    def total(environment):
+        return sum(cost.usd for cost in standing_costs(load(environment), secrets=4))
+
+    assert total("dev") == pytest.approx(1 + 4 * 0.4 + 4 * 11)
+    assert total("staging") == pytest.approx(total("dev") + 2 * 160)
+    assert total("prod") > total("staging")
+
+
+def test_everything_is_tagged(assembly):
+    environment = assembly.settings.environment
+    for bucket in assembly.resources("AWS::S3::Bucket"):
+        tags = {tag["Key"]: tag["Value"] for tag in bucket.properties["Tags"]}
+        assert tags["environment"] == environment
+        assert tags["project"] == "c360"

@@ -1,0 +1,132 @@
+"""Everything is encrypted under our key, private, and kept as long as the environment says."""
+
+import pytest
+
+from tests.infrastructure.assembly import references, resolve
+
+STATEFUL = (
+    "AWS::S3::Bucket",
+    "AWS::DynamoDB::GlobalTable",
+    "AWS::Kinesis::Stream",
+    "AWS::Glue::Table",
+    "AWS::SecretsManager::Secret",
+    "AWS::KMS::Key",
+)
+
+
+def lake_buckets(assembly):
+    return [b for b in assembly.resources("AWS::S3::Bucket") if "AccessLogs" not in b.logical_id]
+
+
+def test_the_key_rotates(assembly):
+    assert assembly.one("AWS::KMS::Key", "foundation").properties["EnableKeyRotation"] is True
+
+
+def test_lake_has_one_encrypted_private_versioned_logged_bucket_per_zone(assembly):
+    buckets = lake_buckets(assembly)
+    assert len(buckets) == 6
+    for bucket in buckets:
+        rule = bucket.properties["BucketEncryption"]["ServerSideEncryptionConfiguration"][0]
+        assert rule["ServerSideEncryptionByDefault"]["SSEAlgorithm"] == "aws:kms", bucket
+        assert rule["BucketKeyEnabled"] is True, bucket
+        assert set(bucket.properties["PublicAccessBlockConfiguration"].values()) == {True}, bucket
+        assert bucket.properties["VersioningConfiguration"]["Status"] == "Enabled", bucket
+        assert "DestinationBucketName" in bucket.properties["LoggingConfiguration"], bucket
+
+
+def test_every_bucket_refuses_plain_connections(assembly):
+    refusing = set()
+    for policy in assembly.resources("AWS::S3::BucketPolicy"):
+        for statement in policy.properties["PolicyDocument"]["Statement"]:
+            if statement["Effect"] == "Deny" and statement.get("Condition") == {
+                "Bool": {"aws:SecureTransport": "false"}
+            }:
+                refusing.add(policy.properties["Bucket"]["Ref"])
+    assert refusing == {bucket.logical_id for bucket in assembly.resources("AWS::S3::Bucket")}
+
+
+def test_landing_tells_event_bridge_of_new_files(assembly):
+    told = {
+        bucket.logical_id
+        for bucket in lake_buckets(assembly)
+        if bucket.properties.get("NotificationConfiguration")
+        == {"EventBridgeConfiguration": {"EventBridgeEnabled": True}}
+    }
+    assert {name for name in told if "Landing" in name} == told != set()
+
+
+@pytest.mark.parametrize(
+    ("zone", "storage_class"), [("Landing", "GLACIER_IR"), ("Raw", "STANDARD_IA")], ids=["landing", "raw"]
+)
+def test_old_data_moves_to_cheaper_storage(assembly, zone, storage_class):
+    bucket = next(b for b in lake_buckets(assembly) if zone in b.logical_id)
+    moves = [m for r in bucket.properties["LifecycleConfiguration"]["Rules"] for m in r.get("Transitions", ())]
+    assert [move["StorageClass"] for move in moves] == [storage_class]
+
+
+def test_results_expire(assembly):
+    bucket = next(b for b in lake_buckets(assembly) if "Results" in b.logical_id)
+    rules = bucket.properties["LifecycleConfiguration"]["Rules"]
+    assert [r["ExpirationInDays"] for r in rules if "ExpirationInDays" in r] == [
+        assembly.settings.foundation.results_expire_days
+    ]
+
+
+@pytest.mark.parametrize(
+    ("type_name", "path"),
+    [
+        ("AWS::Kinesis::Stream", ("StreamEncryption", "KeyId")),
+        ("AWS::SQS::Queue", ("KmsMasterKeyId",)),
+        ("AWS::SNS::Topic", ("KmsMasterKeyId",)),
+        ("AWS::SecretsManager::Secret", ("KmsKeyId",)),
+        ("AWS::Logs::LogGroup", ("KmsKeyId",)),
+        ("AWS::Lambda::Function", ("KmsKeyArn",)),
+        ("AWS::Events::EventBus", ("KmsKeyIdentifier",)),
+        ("AWS::CodeBuild::Project", ("EncryptionKey",)),
+    ],
+)
+def test_our_key_encrypts(assembly, type_name, path):
+    found = list(assembly.resources(type_name))
+    assert found
+    for resource in found:
+        value = resource.properties
+        for part in path:
+            value = value.get(part, {})
+        assert references(value), resource
+        assert "Key" in resolve(value), resource
+
+
+def test_our_key_encrypts_tables_results_and_jobs(assembly):
+    tables = list(assembly.resources("AWS::DynamoDB::GlobalTable"))
+    assert len(tables) == 2
+    for table in tables:
+        assert table.properties["SSESpecification"] == {"SSEEnabled": True, "SSEType": "KMS"}
+        (replica,) = table.properties["Replicas"]
+        assert "Key" in resolve(replica["SSESpecification"]["KMSMasterKeyId"])
+        assert replica["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"] is True
+    work_group = assembly.one("AWS::Athena::WorkGroup", "analytics").properties["WorkGroupConfiguration"]
+    assert work_group["EnforceWorkGroupConfiguration"] is True
+    assert work_group["ResultConfiguration"]["EncryptionConfiguration"]["EncryptionOption"] == "SSE_KMS"
+    jobs = list(assembly.resources("AWS::Glue::Job"))
+    assert len(jobs) == 3
+    assert all("SecurityConfiguration" in job.properties for job in jobs)
+
+
+def test_logs_are_forgotten(assembly):
+    for group in assembly.resources("AWS::Logs::LogGroup"):
+        assert group.properties["RetentionInDays"] == assembly.settings.runtime.log_retention_days, group
+
+
+def test_data_outlives_its_stack_except_in_dev(assembly):
+    wanted = "Delete" if assembly.settings.environment == "dev" else "Retain"
+    for type_name in STATEFUL:
+        for resource in assembly.resources(type_name):
+            policy = resource.document.get("DeletionPolicy")
+            if "MatchingInput" not in resource.logical_id:  # can be made again from the records
+                assert policy == wanted, resource
+
+
+def test_the_single_view_is_protected_from_deletion_except_in_dev(assembly):
+    table = next(t for t in assembly.resources("AWS::DynamoDB::GlobalTable") if "SingleViewTable" in t.logical_id)
+    protected = table.properties["Replicas"][0].get("DeletionProtectionEnabled", False)
+    assert protected is (assembly.settings.environment != "dev")

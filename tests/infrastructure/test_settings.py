@@ -1,0 +1,86 @@
+"""Settings say what is wrong, where, and what would be right."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from config.settings import ENVIRONMENTS, SettingsError, load
+
+
+@pytest.fixture
+def folder(tmp_path):
+    def write(text: str, environment: str = "dev"):
+        (tmp_path / f"{environment}.yaml").write_text(text, encoding="utf-8")
+        return tmp_path
+
+    return write
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_every_environment_loads(environment):
+    assert load(environment).environment == environment
+
+
+def test_unknown_environment_is_named_with_the_choices():
+    with pytest.raises(SettingsError, match=r"unknown environment 'qa'.*dev, staging, prod"):
+        load("qa")
+
+
+def test_missing_file_is_named(tmp_path):
+    with pytest.raises(SettingsError, match=r"prod\.yaml: no such file"):
+        load("prod", tmp_path)
+
+
+def test_empty_file_means_defaults(folder):
+    assert load("prod", folder("", "prod")).collection.streams.mode == "on_demand"
+
+
+def test_unknown_key_is_named_with_file_and_allowed_keys(folder):
+    with pytest.raises(SettingsError) as failure:
+        load("dev", folder("collection: {streams: {shard: 2}}"))
+    message = str(failure.value)
+    assert "dev.yaml" in message
+    assert "collection.streams.shard: unknown key; allowed here: mode, retention_hours, shards" in message
+
+
+def test_every_problem_is_told_at_once(folder):
+    with pytest.raises(SettingsError) as failure:
+        load("dev", folder("collection: {streams: {shards: 0, retention_hours: 1}}\nnope: 1"))
+    assert "3 setting(s)" in str(failure.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("collection: {streams: {mode: sometimes}}", "collection.streams.mode: .*'provisioned' or 'on_demand'"),
+        ("activation: {quiet_hours_start: 24}", "activation.quiet_hours_start: .*less than or equal to 23"),
+        ("foundation: {alarm_email: nobody}", "foundation.alarm_email: .*pattern"),
+        ("activation: {email: {domain: shop.example, sender: a@other.example}}", "must be an address of domain"),
+        ("operations: {alarms: false, monthly_budget_usd: 10}", "needs alarms: true"),
+        ("analytics: 3", "analytics: .*dictionary"),
+        ("a: b: c", "not valid YAML"),
+    ],
+)
+def test_values_out_of_range_are_refused(folder, text, said):
+    with pytest.raises(SettingsError, match=said):
+        load("dev", folder(text))
+
+
+@pytest.mark.parametrize("environment", ["staging", "prod"])
+def test_only_dev_may_destroy_data(folder, environment):
+    with pytest.raises(SettingsError, match="destroy is for dev alone"):
+        load(environment, folder("foundation: {removal: destroy}", environment))
+
+
+@given(key=st.from_regex(r"[a-z]{3,12}_zz", fullmatch=True))
+def test_any_misspelt_key_is_refused_by_name(tmp_path_factory, key):
+    folder = tmp_path_factory.mktemp("settings")
+    (folder / "dev.yaml").write_text(f"unification: {{{key}: 1}}", encoding="utf-8")
+    with pytest.raises(SettingsError, match=f"unification.{key}: unknown key"):
+        load("dev", folder)
+
+
+def test_settings_do_not_change_after_loading():
+    settings = load("dev")
+    with pytest.raises(ValueError, match="frozen"):
+        settings.environment = "prod"

@@ -1,0 +1,145 @@
+"""State machines do what their pillar promises, are logged and traced, and tell when they fail."""
+
+from itertools import pairwise
+
+import pytest
+
+from c360_core.decision import Template
+from tests.infrastructure.assembly import definition, resolve, states
+
+
+def machine(assembly, pillar, part=""):
+    return assembly.one("AWS::StepFunctions::StateMachine", pillar, part)
+
+
+def test_every_machine_is_logged_and_traced(assembly):
+    machines = list(assembly.resources("AWS::StepFunctions::StateMachine"))
+    assert len(machines) >= 5
+    for each in machines:
+        logging = each.properties["LoggingConfiguration"]
+        assert logging["Level"] == "ALL", each
+        assert logging["IncludeExecutionData"] is False, each  # it would write customer data into logs
+        assert each.properties["TracingConfiguration"] == {"Enabled": True}, each
+
+
+def test_every_machine_tells_the_alarm_topic_when_it_fails(assembly):
+    for each in assembly.resources("AWS::StepFunctions::StateMachine"):
+        document = definition(each)
+        steps = document["States"][document["StartAt"]]
+        (catch,) = steps["Catch"]
+        assert catch["ErrorEquals"] == ["States.ALL"], each
+        tell = document["States"][catch["Next"]]
+        assert resolve(tell["Resource"]) == "arn:aws:states:::sns:publish", each
+        assert document["States"][tell["Next"]]["Type"] == "Fail", each
+
+
+def test_a_landed_file_is_ingested_by_name(assembly):
+    found = states(definition(machine(assembly, "collection")))
+    ingest = found["Ingest"]
+    assert ingest["Resource"] == "arn:aws:states:::glue:startJobRun.sync"
+    assert ingest["Parameters"]["Arguments"] == {
+        "--bucket.$": "$.detail.bucket.name",
+        "--key.$": "$.detail.object.key",
+    }
+    waits = [retry for retry in ingest["Retry"] if "Glue.ConcurrentRunsExceededException" in retry["ErrorEquals"]]
+    assert waits
+
+
+def test_ingestion_begins_when_a_file_lands(assembly):
+    rule = assembly.one("AWS::Events::Rule", "collection").properties
+    assert rule["EventPattern"]["source"] == ["aws.s3"]
+    assert rule["EventPattern"]["detail-type"] == ["Object Created"]
+    (bucket,) = rule["EventPattern"]["detail"]["bucket"]["name"]
+    assert "Landing" in resolve(bucket)
+    (target,) = rule["Targets"]
+    assert "FileIngestion" in resolve(target["Arn"])
+
+
+def test_identities_are_prepared_matched_and_resolved(assembly):
+    document = states(definition(machine(assembly, "unification")))
+    order = ["PrepareRecords", "StartMatching", "WaitForMatching", "AskMatching", "MatchingEnded?"]
+    for state, following in pairwise(order):
+        assert document[state]["Next"] == following
+    assert document["StartMatching"]["Resource"] == "arn:aws:states:::aws-sdk:entityresolution:startMatchingJob"
+    assert document["AskMatching"]["Resource"] == "arn:aws:states:::aws-sdk:entityresolution:getMatchingJob"
+    choices = {c["StringEquals"]: c["Next"] for c in document["MatchingEnded?"]["Choices"]}
+    assert choices == {"SUCCEEDED": "ResolveIdentities", "FAILED": "MatchingFailed"}
+    assert document["MatchingEnded?"]["Default"] == "WaitForMatching"
+
+
+def test_resolution_is_told_its_run_and_the_matcher_s_answer(assembly):
+    resolve_step = states(definition(machine(assembly, "unification")))["ResolveIdentities"]
+    arguments = resolve_step["Parameters"]["Arguments"]
+    assert arguments["--run_id.$"] == "$$.Execution.Name"
+    assert arguments["--started_at.$"] == "$$.Execution.StartTime"
+    workflow = f"c360-{assembly.settings.environment}-people"
+    assert f"/entity-resolution/{workflow}/{{}}/', $.matching.JobId)" in arguments["--match_output.$"]
+
+
+def test_marts_are_built_by_codebuild(assembly):
+    build = states(definition(machine(assembly, "analytics")))["Build"]
+    assert build["Resource"] == "arn:aws:states:::codebuild:startBuild.sync"
+
+
+@pytest.mark.parametrize(
+    ("part", "templates"),
+    [
+        ("Welcome", [Template.WELCOME, Template.WELCOME_FOLLOW_UP]),
+        ("ServiceRecovery", [Template.SERVICE_RECOVERY]),
+    ],
+)
+def test_journeys_send_their_messages_in_order(assembly, part, templates):
+    document = states(definition(machine(assembly, "activation", part)))
+    sends = {name: state for name, state in document.items() if state.get("Resource", "").endswith("Arn")}
+    assert [state["Parameters"]["template"] for state in sends.values()] == templates
+    for state in sends.values():
+        given = {key.removesuffix(".$") for key in state["Parameters"]}
+        assert given == {"decision_id", "person_id", "channel", "purpose", "trace_id", "template"}
+
+
+def test_a_message_in_quiet_hours_waits_for_their_end(assembly):
+    document = states(definition(machine(assembly, "activation", "Welcome")))
+    deferred = next(c for c in document["WelcomeSent?"]["Choices"] if c["StringEquals"] == "deferred")
+    wait = document[deferred["Next"]]
+    assert wait["TimestampPath"] == "$.answer.not_before"
+    assert wait["Next"] == "SendWelcome"
+
+
+def test_an_unwanted_message_ends_the_journey(assembly):
+    document = states(definition(machine(assembly, "activation", "Welcome")))
+    unwanted = next(c for c in document["WelcomeSent?"]["Choices"] if c["StringEquals"] == "suppressed")
+    assert document[unwanted["Next"]]["Type"] == "Succeed"
+
+
+def test_the_follow_up_waits_as_long_as_the_settings_say(assembly):
+    document = states(definition(machine(assembly, "activation", "Welcome")))
+    assert document["BeforeWelcomeFollowUp"]["Seconds"] == assembly.settings.activation.follow_up_delay_seconds
+
+
+def test_decisions_to_act_begin_journeys(assembly):
+    patterns = [rule.properties["EventPattern"] for rule in assembly.resources("AWS::Events::Rule", "activation")]
+    assert sorted(p["detail"]["template"][0] for p in patterns) == ["service_recovery", "welcome"]
+    for pattern in patterns:
+        assert pattern["source"] == ["c360.decision"]
+        assert pattern["detail"]["action"] == ["send", "defer"]
+
+
+def test_nights_are_quiet_in_dev_and_busy_in_prod(dev, prod):
+    def schedules(assembly):
+        return {
+            resolve(rule.properties["ScheduleExpression"])
+            for rule in assembly.resources("AWS::Events::Rule")
+            if "ScheduleExpression" in rule.properties
+        }
+
+    assert schedules(dev) == set()
+    assert schedules(prod) == {"cron(0 2 * * ? *)", "cron(0 4 * * ? *)", "rate(15 minutes)"}
+
+
+def test_the_keeper_starts_stopped_applications(prod):
+    document = states(definition(machine(prod, "operations")))
+    for name in ("Clean", "Unify"):
+        (choice,) = document[f"{name}Stopped?"]["Choices"]
+        assert choice["StringEquals"] == "READY"
+        start = document[choice["Next"]]
+        assert start["Resource"] == "arn:aws:states:::aws-sdk:kinesisanalyticsv2:startApplication"

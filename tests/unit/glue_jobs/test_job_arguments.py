@@ -1,0 +1,47 @@
+"""Arguments of the jobs."""
+
+from dataclasses import dataclass
+
+import pytest
+
+from glue_jobs.shared.runtime import ArgumentError, glue_run_id, read_arguments
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arguments:
+    bucket: str
+    key: str
+    limit: str = "10"
+
+
+def test_arguments_are_read_and_those_of_glue_are_let_pass() -> None:
+    argv = [
+        "--JOB_NAME",
+        "x",
+        "--bucket",
+        "b",
+        "--enable-metrics",
+        "true",
+        "--key",
+        "a b.csv",
+        "--job-language",
+        "python",
+    ]
+    assert read_arguments(Arguments, argv) == Arguments(bucket="b", key="a b.csv", limit="10")
+
+
+def test_an_abbreviation_is_not_an_argument() -> None:
+    with pytest.raises(ArgumentError, match="--bucket"):
+        read_arguments(Arguments, ["--buck", "b", "--key", "k"])
+
+
+def test_missing_and_empty_arguments_are_named() -> None:
+    with pytest.raises(
+        ArgumentError, match=r"Arguments: missing --bucket, --key; set it in the job's DefaultArguments"
+    ):
+        read_arguments(Arguments, ["--key", ""])
+
+
+def test_the_run_has_the_id_that_glue_gave_it() -> None:
+    assert glue_run_id(["--key", "k", "--JOB_RUN_ID", "jr_1"]) == "jr_1"
+    assert glue_run_id(["--key", "k"]) == "manual"
