@@ -19,7 +19,8 @@ ASSETS: Final = ROOT / "build" / "assets"
 LOGGER: Final = logging.getLogger("tools.build")
 
 LAMBDA_SOURCES: Final = ("lambdas", "c360_core")
-LAMBDA_WHEELS: Final = ("fastjsonschema", "phonenumberslite", "anyascii")
+# tzdata, because the runtime may lack the zones of the system.
+LAMBDA_WHEELS: Final = ("fastjsonschema", "phonenumberslite", "anyascii", "tzdata")
 GLUE_SOURCES: Final = ("glue_jobs", "c360_core")
 GLUE_WHEELS: Final = ("phonenumberslite", "anyascii")
 _DBT_FOLDERS: Final = ("target", "logs", "dbt_packages", ".user.yml")

@@ -6,7 +6,7 @@ import os
 import subprocess
 import tomllib
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from tools.bootstrap import ROOT, UV, requirements_of
 
@@ -15,7 +15,8 @@ HEADER: Final = "# Locked from pyproject.toml, group {group}; digest {digest}. W
 
 def groups() -> dict[str, list[str]]:
     """Return the dependency groups of pyproject.toml."""
-    return dict(_pyproject()["dependency-groups"])
+    found: dict[str, list[str]] = _pyproject()["dependency-groups"]
+    return found
 
 
 def digest(group: str) -> str:
@@ -51,5 +52,5 @@ def problems() -> list[str]:
     return found
 
 
-def _pyproject() -> dict[str, dict[str, object]]:
-    return tomllib.loads(Path(ROOT / "pyproject.toml").read_text(encoding="utf-8"))  # type: ignore[return-value]
+def _pyproject() -> dict[str, Any]:
+    return tomllib.loads(Path(ROOT / "pyproject.toml").read_text(encoding="utf-8"))

@@ -6,6 +6,7 @@ from pathlib import Path
 from tools import build, build_flink, environments
 from tools.bootstrap import ENVIRONMENTS, ROOT
 from tools.console import Steps
+from twin import jars
 from twin.emulator import synthesize
 
 
@@ -18,9 +19,9 @@ def machine(steps: Steps, *, engines: bool = True) -> None:
     with steps.step("Engines' environments"):
         environments.sync_all()
     with steps.step("Engines' Java libraries"):
-        kafka.ensure_jars()
-        spark.ensure_jars()
-        trino.ensure_jars()
+        jars.resolve(kafka.POM, jars.folder("kafka"))
+        spark.jars()
+        trino.ensure_jars(jars.folder("trino"))
         build_flink.build_jar()
 
 

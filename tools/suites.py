@@ -74,7 +74,9 @@ def tests() -> list[Part]:
 
 
 def _pytest(suite: str, name: str, folder: str, *options: str, environment: str = "twin") -> Part:
-    variables = {"PYTHONPATH": str(ROOT), "C360_NOT_RUN": str(NOT_RUN)}
+    # The CDK's runtime takes the Node that it finds first: the one of this environment, not the system's.
+    path = f"{ENVIRONMENTS / 'twin' / 'bin'}{os.pathsep}{os.environ['PATH']}"
+    variables = {"PYTHONPATH": str(ROOT), "C360_NOT_RUN": str(NOT_RUN), "PATH": path}
     command = (python(environment), "-m", "pytest", folder, *options)
     return Part(suite=suite, name=name, command=command, variables=variables)
 

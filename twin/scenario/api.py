@@ -12,7 +12,7 @@ from twin.settings import REGION
 
 NOT_FOUND: Final = 404
 TIMEOUT_SECONDS: Final = 20.0
-PARTS: Final = ("timeline", "segments", "consents", "decisions")
+LIST_OF_PART: Final = {"timeline": "events"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +36,7 @@ class ProfileApi:
     def page(self, person_id: str, part: str) -> list[dict[str, Any]]:
         """Return the first page of a person's timeline, decisions, consents or segments."""
         answer = self._request("GET", f"/v1/customers/{person_id}/{part}") or {}
-        return list(answer.get("items", answer.get(part, ())))
+        return list(answer.get(LIST_OF_PART.get(part, part), ()))
 
     def put_consent(self, person_id: str, purpose: str, channel: str, *, granted: bool) -> dict[str, Any]:
         """Give or withdraw a consent."""

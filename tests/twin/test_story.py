@@ -1,0 +1,194 @@
+"""The deployed assets do their work on the laptop: every store holds what it must, to the event and to the cent."""
+
+import json
+import os
+import signal
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from c360_core.names import Zone
+from tests.twin.conftest import HOME, Run
+from twin import emulator
+from twin.process import LOOPBACK
+from twin.scenario import unify
+from twin.scenario.collect import produce
+from twin.scenario.waiting import until
+
+FLOOR_PRECISION = 0.95
+FLOOR_RECALL = 0.90
+
+
+def test_every_known_answer_is_found(run: Run) -> None:
+    assert [(c.name, c.expected, c.actual) for c in run.checks if not c.passed] == []
+
+
+def test_sent_is_clean_plus_duplicates_plus_rejected(run: Run) -> None:
+    counted = [int(run.check(n).actual) for n in ("clean interactions", "duplicates", "rejected, in quarantine")]
+    rejected_rows = sum(
+        sum(file.rejected.values()) for file in (*run.story.manifest.files, *run.story.manifest.broken_files)
+    )
+
+    assert sum(counted) == run.story.manifest.events_sent + rejected_rows
+
+
+def test_the_matching_reaches_its_floor(run: Run) -> None:
+    assert run.agreement.b_cubed.precision >= FLOOR_PRECISION
+    assert run.agreement.b_cubed.recall >= FLOOR_RECALL
+
+
+def test_the_quarantine_says_why_for_every_reason_that_was_sent(run: Run) -> None:
+    deployment = run.story.deployment
+    environment = deployment.emulator.settings.environment
+    rows = deployment.query(
+        f"SELECT reason_code, count(*), min(reason) FROM c360_{environment}_{Zone.QUARANTINE}.rejected GROUP BY 1"
+    )
+    sent: dict[str, int] = {}
+    manifest = run.story.manifest
+    for rejected in (f.rejected for f in (*manifest.streams, *manifest.files, *manifest.broken_files)):
+        for code, count in rejected.items():
+            sent[code] = sent.get(code, 0) + count
+
+    assert {str(code): int(str(count)) for code, count, _ in rows} == sent
+    assert all(reason for _, _, reason in rows)
+
+
+def test_a_customer_is_found_by_any_identifier_and_seen_whole(run: Run) -> None:
+    view = run.story.api.get(run.told.welcome_id)
+    assert view is not None
+
+    assert view["attributes"]["first_name"] == "Nora"
+    assert view["aggregates"]["orders"] == 1
+    assert view["aggregates"]["spend"] == "39.90"
+    assert {event["event_type"] for event in run.story.api.page(run.told.welcome_id, "timeline")} >= {"order_placed"}
+
+
+def test_marts_hold_segments_months_and_quintiles(run: Run) -> None:
+    assert run.analysis.segments
+    assert len({month for month, _, _ in run.analysis.spend}) >= 12
+    assert {recency for recency, _, _ in run.analysis.rfm} == {1, 2, 3, 4, 5}
+
+
+def test_the_mail_greets_by_name_and_goes_to_nobody_else(run: Run) -> None:
+    (welcome,) = run.told.mails["welcome"]
+
+    assert "Nora" in welcome.subject + welcome.body
+    assert run.told.mails["withdrawn"] == []
+
+
+def test_a_message_that_was_sent_comes_back_as_an_interaction(run: Run) -> None:
+    deployment = run.story.deployment
+    table = f"c360_{deployment.emulator.settings.environment}_raw.interactions"
+
+    until(
+        "the sent messages are in the lake",
+        lambda: deployment.count(table, "event_type = 'message_sent'"),
+        lambda seen: seen >= 2,
+        seconds=90,
+    )
+
+
+def test_state_machines_ran_their_real_definitions(run: Run) -> None:
+    deployment = run.story.deployment
+    states = deployment.client("stepfunctions")
+    executions = states.list_executions(stateMachineArn=deployment.outputs["ResolveIdentityStateMachineArn"])
+    history_of = states.get_execution_history(executionArn=executions["executions"][0]["executionArn"])
+    entered = {e["stateEnteredEventDetails"]["name"] for e in history_of["events"] if "stateEnteredEventDetails" in e}
+
+    assert len(entered) >= 4
+
+
+def order(number: int, card: str) -> dict[str, Any]:
+    now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return {
+        "event_id": f"kill-{number}",
+        "event_type": "order_placed",
+        "source": "pos_transactions",
+        "schema_version": 1,
+        "occurred_at": now,
+        "identifiers": {"loyalty_id": [card]},
+        "payload": {
+            "order_id": f"kill-{number}",
+            "currency": "USD",
+            "total": "1.00",
+            "lines": [{"product_id": "1", "quantity": 1, "amount": "1.00"}],
+        },
+    }
+
+
+@pytest.mark.parametrize("engine", ["taskmanager of clean", "bridge"])
+def test_a_killed_engine_loses_nothing(run: Run, engine: str) -> None:
+    deployment = run.story.deployment
+    before = unify.view_totals(deployment)
+    lines = [json.dumps(order(n, run.story._cards()[n % 5]) | {"event_id": f"{engine}-{n}"}) for n in range(200)]
+    stream, kinesis = deployment.outputs["EventsStreamName"], deployment.client("kinesis")
+
+    produce(kinesis, stream, lines[:100])
+    os.kill(victim(engine).pid, signal.SIGKILL)
+    produce(kinesis, stream, lines[100:])
+
+    until(
+        f"all orders are counted after the {engine} was killed",
+        lambda: unify.view_totals(deployment).orders,
+        lambda seen: seen == before.orders + 200,
+        seconds=240,
+    )
+
+
+def victim(engine: str) -> psutil.Process:
+    wanted = "twin.bridge" if engine == "bridge" else "CleanApplication"
+    home = str(HOME)
+    for process in psutil.process_iter(["cmdline"]):
+        words = process.info["cmdline"] or []
+        text = " ".join(words)
+        if wanted in text and home in text and "guard.py" not in text and (engine == "bridge" or "java" in words[0]):
+            return process
+    raise AssertionError(f"no process of {engine} is running")
+
+
+def test_everything_listens_on_loopback_only(run: Run) -> None:
+    family = psutil.Process(run.story.deployment.emulator.process.guard.pid)  # type: ignore[union-attr]
+    listening = [
+        connection
+        for process in family.children(recursive=True)
+        for connection in process.net_connections("inet")
+        if connection.status == psutil.CONN_LISTEN
+    ]
+
+    assert listening
+    assert {c.laddr.ip for c in listening} <= {LOOPBACK, "::1", f"::ffff:{LOOPBACK}"}
+
+
+def test_deploying_again_changes_nothing(run: Run) -> None:
+    said = emulator.deploy(run.story.deployment.emulator)
+
+    assert said.count("(no changes)") == len(emulator.stacks_in("dev"))
+
+
+def test_destroying_leaves_nothing(run: Run) -> None:
+    running = run.story.deployment.emulator
+    emulator.destroy(running)
+
+    names = [stack["StackName"] for stack in running.client("cloudformation").describe_stacks()["Stacks"]]
+    assert names == ["CDKToolkit"]
+    assert running.client("kinesis").list_streams()["StreamNames"] == []
+    assert running.client("dynamodb").list_tables()["TableNames"] == []
+    assert running.client("lambda").list_functions()["Functions"] == []
+    assert running.client("glue").get_databases()["DatabaseList"] == []
+    assert running.client("stepfunctions").list_state_machines()["stateMachines"] == []
+    assert json.loads((Path(running.settings.home) / "stand-ins.json").read_text()) == []
+
+
+def test_stopping_leaves_no_process(run: Run) -> None:
+    running = run.story.deployment.emulator
+    assert running.process is not None
+    family = psutil.Process(running.process.guard.pid).children(recursive=True)
+
+    running.stop()
+    time.sleep(1)
+
+    assert [p for p in family if p.is_running() and p.status() != psutil.STATUS_ZOMBIE] == []

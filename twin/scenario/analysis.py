@@ -1,0 +1,89 @@
+"""What analysts see: the marts, read with awswrangler through Athena, and what a persona may read of the lake."""
+
+from decimal import Decimal
+from typing import Any, Final
+
+import awswrangler
+import boto3
+
+from c360_core.names import Table, Zone, database_name
+from twin.scenario.deployment import Deployment, StepFailedError
+from twin.scenario.result import Analysis, PersonaAnswer
+from twin.settings import REGION
+
+SEGMENTS_SQL: Final = "SELECT segment, count(*) AS members FROM segment_membership GROUP BY segment ORDER BY 2 DESC"
+SPEND_SQL: Final = (
+    "SELECT date_format(month, '%Y-%m') AS month, segment, sum(spend) AS spend "
+    "FROM spend_by_segment_month GROUP BY 1, 2 ORDER BY 1, 2"
+)
+RFM_SQL: Final = "SELECT recency_score, frequency_score, count(*) AS customers FROM rfm GROUP BY 1, 2"
+ALLOWED_SQL: Final = "SELECT person_id, email_masked, phone_masked, spend FROM {products}.customer_360 LIMIT 3"
+REFUSED_SQL: Final = (
+    "SELECT email FROM {curated}.{profiles} LIMIT 1",
+    "SELECT identifiers FROM {raw}.{interactions} LIMIT 1",
+)
+
+
+def build_models(deployment: Deployment) -> None:
+    """Run the state machine that builds and tests the dbt models, to its end."""
+    deployment.execute("BuildModelsStateMachineArn")
+
+
+def read_marts(deployment: Deployment) -> Analysis:
+    """Read the marts."""
+    segments = _frame(deployment, SEGMENTS_SQL)
+    spend = _frame(deployment, SPEND_SQL)
+    rfm = _frame(deployment, RFM_SQL)
+    return Analysis(
+        segments=tuple((str(row[0]), int(row[1])) for row in segments),
+        spend=tuple((str(row[0]), str(row[1]), Decimal(str(row[2]))) for row in spend),
+        rfm=tuple((int(row[0]), int(row[1]), int(row[2])) for row in rfm),
+    )
+
+
+def ask_as_analyst(deployment: Deployment) -> tuple[PersonaAnswer, ...]:
+    """Ask as the marketing analyst: once for masked columns, then for what must be refused."""
+    environment = deployment.emulator.settings.environment
+    names = {zone.value: database_name(environment, zone) for zone in Zone}
+    names |= {Table.PROFILES.value: Table.PROFILES.value, Table.INTERACTIONS.value: Table.INTERACTIONS.value}
+    athena = _as_role(deployment, deployment.outputs["MarketingAnalystRoleArn"])
+    answers = []
+    for sql in (ALLOWED_SQL, *REFUSED_SQL):
+        query = sql.format(**names)
+        try:
+            rows = deployment.query(query, client=athena)
+            answers.append(PersonaAnswer(query=query, allowed=True, answer="; ".join(str(row) for row in rows)))
+        except StepFailedError as refusal:
+            answers.append(PersonaAnswer(query=query, allowed=False, answer=str(refusal)))
+    return tuple(answers)
+
+
+def _frame(deployment: Deployment, sql: str) -> list[Any]:
+    endpoint = deployment.emulator.settings.endpoint
+    for service in ("athena", "s3", "glue", "sts"):
+        setattr(awswrangler.config, f"{service}_endpoint_url", endpoint)
+    frame = awswrangler.athena.read_sql_query(
+        sql,
+        database=database_name(deployment.emulator.settings.environment, Zone.PRODUCTS),
+        workgroup=deployment.outputs["WorkgroupName"],
+        ctas_approach=False,
+        boto3_session=_session(),
+    )
+    return list(frame.itertuples(index=False, name=None))
+
+
+def _session() -> boto3.Session:
+    return boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=REGION)  # noqa: S106
+
+
+def _as_role(deployment: Deployment, role_arn: str) -> Any:
+    answer = deployment.client("sts").assume_role(RoleArn=role_arn, RoleSessionName="analyst")
+    credentials = answer["Credentials"]
+    return boto3.client(
+        "athena",
+        endpoint_url=deployment.emulator.settings.endpoint,
+        region_name=REGION,
+        aws_access_key_id=credentials["AccessKeyId"],
+        aws_secret_access_key=credentials["SecretAccessKey"],
+        aws_session_token=credentials["SessionToken"],
+    )

@@ -1,0 +1,262 @@
+"""The whole demonstration: history, people, live customers, analysis, and every known answer checked."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Final
+
+from c360_core.identity.scoring import Agreement
+from twin.emulator import Emulator
+from twin.scenario import analysis, history, live, unify
+from twin.scenario.api import ProfileApi
+from twin.scenario.deployment import Deployment, money
+from twin.scenario.result import Analysis, Check, DecisionLine, Floor, Message, PersonaAnswer, Stage
+from twin.scenario.waiting import until
+from twin.shoppers import LiveScenario, Manifest, live_customers
+
+Step = Callable[[str], AbstractContextManager[None]]
+FLOORS: Final = {"B-cubed precision": 0.97, "B-cubed recall": 0.92}
+PROBES: Final = live.PROBES
+WELCOME: Final = "welcome"
+FOLLOW_UP_SECONDS: Final = 180.0
+LIVE_ORDER: Final = Decimal("39.90")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What the live customers did and what came of it.
+
+    Attributes:
+        events: events that they sent.
+        orders: orders among them.
+        welcome_id: person id of the one who was welcomed.
+        mails: mails by role of the customer.
+        decisions: what was decided, for the page.
+        latency: seconds to the single view, one for each probe.
+    """
+
+    events: int
+    orders: int
+    spend: Decimal
+    welcome_id: str
+    mails: dict[str, list[Message]]
+    decisions: tuple[DecisionLine, ...]
+    latency: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Story:
+    """One run of the demonstration on a deployed Customer 360.
+
+    Attributes:
+        deployment: what is deployed.
+        manifest: the shoppers' data and its known answers.
+        folder: where that data is.
+        step: shows a step to the person at the terminal and times it.
+    """
+
+    deployment: Deployment
+    manifest: Manifest
+    folder: Path
+    step: Step
+
+    @classmethod
+    def of(cls, emulator: Emulator, manifest: Manifest, folder: Path, step: Step) -> "Story":
+        """Tell the story on what is deployed in an emulator."""
+        return cls(deployment=Deployment.of(emulator), manifest=manifest, folder=folder, step=step)
+
+    @property
+    def api(self) -> ProfileApi:
+        """The profile API."""
+        return ProfileApi(url=self.deployment.url("ProfileApiUrl"))
+
+    @property
+    def net_spend(self) -> Decimal:
+        """The history's orders less its returns."""
+        return money(self.manifest.spend) - money(self.manifest.returned)
+
+    def start(self) -> None:
+        """Start the Flink applications, as one does on AWS after a deployment."""
+        with self.step("Start Flink: clean, unify"):
+            self.deployment.start_applications("CleanApplicationName", "UnifyApplicationName")
+
+    def collect(self) -> list[Check]:
+        """Send the history in and check that every event and every row is accounted for."""
+        with self.step("Land files: CRM, loyalty, cases, demographics"):
+            failed = history.land_files(self.deployment, self.manifest, self.folder)
+        with self.step("Send a year of baskets and clicks"):
+            history.send_events(self.deployment, self.folder, self.manifest)
+        expected = history.expected_counts(self.manifest)
+        with self.step(f"clean: {expected.total:,} events into lake and quarantine"):
+            seen = history.wait_for_lake(self.deployment, expected)
+        return [
+            Check(name="file ingestions that failed", expected=0, actual=len(failed)),
+            Check(name="clean interactions", expected=expected.clean, actual=seen.clean),
+            Check(name="duplicates", expected=expected.duplicates, actual=seen.duplicates),
+            Check(name="rejected, in quarantine", expected=expected.rejected, actual=seen.rejected),
+        ]
+
+    def unify(self) -> tuple[Agreement, list[Check]]:
+        """Resolve who is who; check the single view against lake and truth, to the cent."""
+        with self.step("Resolve identities"):
+            unify.resolve(self.deployment)
+        with self.step("unify: interactions to people, into the single view"):
+            totals = unify.wait_for_view(self.deployment, orders=self.manifest.orders, spend=self.net_spend)
+        with self.step("Score the matching against the truth"):
+            agreement = unify.agreement(self.deployment, self.folder / "truth")
+        lake = unify.lake_spend(self.deployment)
+        return agreement, [
+            Check(name="orders in the single view", expected=self.manifest.orders, actual=totals.orders),
+            Check(name="spend in the single view", expected=self.net_spend, actual=totals.spend),
+            Check(name="spend in the lake", expected=self.net_spend, actual=lake),
+        ]
+
+    def live(self) -> tuple[Told, list[Check]]:
+        """Let new people turn up; check who gets mail, and that a withdrawn consent stops the next message."""
+        people = live_customers(datetime.now(UTC), self.manifest.seed)
+        with self.step("New people join: ingest and resolve them"):
+            live.introduce(self.deployment, people, self.folder / "live")
+            unify.resolve(self.deployment)
+            ids = {person.role: live.person_of(self.api, person) for person in people.all}
+        with self.step("They shop and complain; decisions are taken"):
+            events = sum(live.act(self.deployment, person) for person in people.all)
+            decided = {role: live.decisions_about(self.api, person_id) for role, person_id in ids.items()}
+        with self.step("Mails leave"):
+            mails = self._mails(people)
+        with self.step("Consent is withdrawn; the next message must stop"):
+            self.api.put_consent(ids[WELCOME], "marketing", "email", granted=False)
+        with self.step(f"Time {PROBES} live orders to the single view"):
+            latency = live.latencies(self.deployment, self.api, self._cards())
+        shoppers = [person for person in people.all if person.role != "unhappy"]
+        spend = LIVE_ORDER * len(shoppers) + Decimal(live.PROBE_AMOUNT) * len(latency)
+        told = Told(
+            events=events + len(latency),
+            orders=len(shoppers) + len(latency),
+            spend=spend,
+            welcome_id=ids[WELCOME],
+            mails=mails,
+            decisions=tuple(_decision_line(role, line) for role, lines in decided.items() for line in lines),
+            latency=tuple(latency),
+        )
+        return told, _live_checks(decided, mails)
+
+    def withdrawn_stops(self, people_mails: int) -> Check:
+        """Wait until the welcome journey has come to its second message; check that it was not sent."""
+        states = self.deployment.client("stepfunctions")
+        machine = self.deployment.outputs["WelcomeJourneyStateMachineArn"]
+        with self.step("The follow-up comes due"):
+            until(
+                "the welcome journey of the one who withdrew has ended",
+                lambda: states.list_executions(stateMachineArn=machine, statusFilter="SUCCEEDED")["executions"],
+                lambda ended: len(ended) >= 1,
+                seconds=FOLLOW_UP_SECONDS,
+                pause=1.0,
+            )
+        now = len(live.outbox(self.deployment))
+        return Check(name="mails after the consent was withdrawn", expected=0, actual=now - people_mails)
+
+    def analyse(self, told: Told) -> tuple[Analysis, tuple[PersonaAnswer, ...], list[Check]]:
+        """Build the marts, read them, and ask as a persona."""
+        with self.step("The single view holds what happened live"):
+            unify.wait_for_view(
+                self.deployment, orders=self.manifest.orders + told.orders, spend=self.net_spend + told.spend
+            )
+        with self.step("Build and test the dbt models on Athena"):
+            analysis.build_models(self.deployment)
+        with self.step("Read the marts with awswrangler"):
+            found = analysis.read_marts(self.deployment)
+        with self.step("Ask as the marketing analyst"):
+            answers = analysis.ask_as_analyst(self.deployment)
+        refused = sum(not answer.allowed for answer in answers)
+        return (
+            found,
+            answers,
+            [
+                Check(name="spend in customer_360", expected=self.net_spend + told.spend, actual=self._mart_spend()),
+                Check(
+                    name="persona: masked columns read", expected="yes", actual="yes" if answers[0].allowed else "no"
+                ),
+                Check(name="persona: clear columns refused", expected=len(analysis.REFUSED_SQL), actual=refused),
+            ],
+        )
+
+    def stages(self, told: Told, checks: list[Check]) -> tuple[Stage, ...]:
+        """Return the counts along the way of the data."""
+        counted = {check.name: int(check.actual) for check in checks if isinstance(check.actual, int)}
+        totals = unify.view_totals(self.deployment)
+        return (
+            Stage(pillar="collection", name="events sent", count=self.manifest.events_sent + told.events),
+            Stage(pillar="collection", name="clean", count=counted["clean interactions"]),
+            Stage(pillar="collection", name="duplicates", count=counted["duplicates"]),
+            Stage(pillar="collection", name="rejected", count=counted["rejected, in quarantine"]),
+            Stage(pillar="unification", name="profiles", count=totals.profiles, note="known and anonymous"),
+            Stage(pillar="unification", name="orders", count=totals.orders),
+            Stage(pillar="activation", name="decisions", count=len(told.decisions)),
+            Stage(pillar="activation", name="mails", count=sum(len(mails) for mails in told.mails.values())),
+        )
+
+    def _mails(self, people: LiveScenario) -> dict[str, list[Message]]:
+        """Wait for the mails that must leave, then look at everybody's."""
+        for person in (people.welcome, people.unhappy):
+            until(
+                f"a mail to {person.role}",
+                lambda person=person: live.mails_to(self.deployment, person),  # type: ignore[misc]
+                lambda mails: len(mails) > 0,
+                seconds=live.EFFECT_SECONDS,
+            )
+        return {person.role: live.mails_to(self.deployment, person) for person in people.all}
+
+    def _cards(self) -> list[str]:
+        """Return loyalty cards of people with a history, in a fixed order."""
+        links = (item.get("links", {}).get("loyalty_id") for item in self.deployment.profiles())
+        return sorted({str(card) for card in links if card and not str(card).startswith("L88")})[:PROBES]
+
+    def _mart_spend(self) -> Decimal:
+        environment = self.deployment.emulator.settings.environment
+        rows = self.deployment.query(f"SELECT sum(spend) FROM c360_{environment}_products.customer_360")  # noqa: S608
+        return money(rows[0][0])
+
+
+def floors(agreement: Agreement) -> tuple[Floor, ...]:
+    """Return the scores that must not fall below a floor."""
+    actual = {"B-cubed precision": agreement.b_cubed.precision, "B-cubed recall": agreement.b_cubed.recall}
+    return tuple(Floor(name=name, floor=floor, actual=actual[name]) for name, floor in FLOORS.items())
+
+
+def scores(agreement: Agreement) -> dict[str, float]:
+    """Return every score by name."""
+    return {
+        "pairwise precision": agreement.pairwise.precision,
+        "pairwise recall": agreement.pairwise.recall,
+        "pairwise F1": agreement.pairwise.f1,
+        "B-cubed precision": agreement.b_cubed.precision,
+        "B-cubed recall": agreement.b_cubed.recall,
+        "B-cubed F1": agreement.b_cubed.f1,
+    }
+
+
+def _live_checks(decided: dict[str, list[dict[str, Any]]], mails: dict[str, list[Message]]) -> list[Check]:
+    actions = {role: str(lines[0]["action"]) for role, lines in decided.items()}
+    return [
+        Check(name="first purchase by day: decision", expected="send", actual=actions["welcome"]),
+        Check(name="first purchase by night: decision", expected="defer", actual=actions["night"]),
+        Check(name="very unhappy case: decision", expected="send", actual=actions["unhappy"]),
+        Check(name="first purchase without consent: decision", expected="silence", actual=actions["withdrawn"]),
+        Check(name="mails to the welcomed", expected=1, actual=len(mails["welcome"])),
+        Check(name="mails to the unhappy", expected=1, actual=len(mails["unhappy"])),
+        Check(name="mails at night", expected=0, actual=len(mails["night"])),
+        Check(name="mails without consent", expected=0, actual=len(mails["withdrawn"])),
+    ]
+
+
+def _decision_line(role: str, line: dict[str, Any]) -> DecisionLine:
+    return DecisionLine(
+        customer=role,
+        trigger=str(line.get("trigger", "")),
+        action=str(line.get("action", "")),
+        reasons=tuple(str(reason) for reason in line.get("reasons", ())),
+        decided_at=str(line.get("decided_at", "")),
+    )
