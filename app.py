@@ -1,14 +1,16 @@
 """The Customer 360 on AWS: settings -> stacks, in deploy order. `cdk synth -c env=dev|staging|prod`."""
 
+import sys
+
 import aws_cdk as cdk
 from cdk_nag import AwsSolutionsChecks
 
 from c360_core import contracts
 from c360_core.names import PROJECT, stack_name
-from config.settings import Settings, load
+from config.settings import Settings, SettingsError, load
 from stacks.activation.stack import ActivationStack
 from stacks.analytics.stack import AnalyticsStack
-from stacks.assets import REPOSITORY, Assets
+from stacks.assets import REPOSITORY, AssetMissingError, Assets
 from stacks.collection.stack import CollectionStack
 from stacks.foundation.stack import FoundationStack
 from stacks.governance.stack import GovernanceStack
@@ -90,8 +92,11 @@ def build(app: cdk.App, settings: Settings, assets: Assets) -> None:
 def main() -> None:
     """Write the cloud assembly of the environment that the context names."""
     app = cdk.App(analytics_reporting=False)
-    settings = load(app.node.try_get_context("env") or "dev")
-    build(app, settings, Assets(root=REPOSITORY / "build" / "assets"))
+    try:
+        settings = load(app.node.try_get_context("env") or "dev")
+        build(app, settings, Assets(root=REPOSITORY / "build" / "assets"))
+    except (SettingsError, AssetMissingError) as error:
+        sys.exit(f"error: {error}")
     app.synth()
 
 

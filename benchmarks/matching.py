@@ -3,39 +3,33 @@
     .venvs/bench/bin/python -m benchmarks.matching --shoppers FOLDER    # what twin.shoppers.generate wrote
     .venvs/bench/bin/python -m benchmarks.matching --made-up 1000       # invented on the spot, no generator needed
 
-Each matcher runs in a process of its own, so that one's memory is not the other's. Time is that of the work alone, from
-records in memory to clusters: no start of Python, no imports, no reading.
+Each matcher runs in a process of its own, several times in turns with the others, so that one's memory is not the
+other's. Time is that of the work alone, from records in memory to clusters: no start of Python, no imports, no reading.
+The table goes to standard error; standard output ends with the line that `benchmarks.report` describes.
 """
 
 import argparse
-import csv
 import importlib
-import json
 import logging
 import multiprocessing
 import resource
+import statistics
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Final
 
-from c360_core.identity import matching, workflow
+from benchmarks.report import REPETITIONS, Comparison, Detail, spread
 from c360_core.identity.clustering import Guard, cluster
-from c360_core.identity.records import IdentityRecord, match_form, match_row, prepare_record
+from c360_core.identity.records import IdentityRecord, match_form
 from c360_core.identity.scoring import Agreement, score
+from twin.scenario import records as shoppers
 
-LOGGER: Final = logging.getLogger("benchmarks.matching")
-LOADED_AT: Final = datetime(2026, 11, 1, tzinfo=UTC)
-KEYS: Final = {
-    "crm_contacts": "crm_id",
-    "loyalty_members": "loyalty_id",
-    "support_cases": "case_id",
-    "demographics": "provider_row_id",
-}
+OURS: Final = "ours"
+PEER: Final = "splink"
 SPLINK_THRESHOLDS: Final = (0.95, 0.99, 0.999, 0.9999)
 SPLINK_TRAINING_PAIRS: Final = 1_000_000
 Persons = dict[str, str]
@@ -48,55 +42,38 @@ class Result:
 
     Attributes:
         name: the matcher.
-        seconds: wall time.
-        megabytes: growth of the peak over the memory that records and libraries take.
-        variants: clusters by variant; most matchers have one.
+        times: wall seconds of each run.
+        megabytes: growth of the peak over the memory that records and libraries take, the median of the runs.
+        variants: clusters by variant; most matchers have one. The same in every run.
     """
 
     name: str
-    seconds: float
+    times: tuple[float, ...]
     megabytes: float
     variants: Mapping[str, Persons]
 
+    @property
+    def seconds(self) -> float:
+        """The median of the times."""
+        return statistics.median(self.times)
 
-def entity_resolution_workflow() -> matching.Workflow:
-    """Return the deployed workflow, as the template builds it from the same tables."""
-    return matching.Workflow(
-        fields=tuple(
-            matching.InputField(name=field.name, type=field.type, match_key=field.match_key)
-            for field in workflow.MATCH_FIELDS
-        ),
-        rules=tuple(matching.Rule(name=rule.name, match_keys=rule.match_keys) for rule in workflow.MATCH_RULES),
-        apply_normalization=False,
-    )
-
-
-def match_groups(records: Sequence[IdentityRecord]) -> list[matching.MatchGroup]:
-    """Run the workflow's rules over records, as the matching job does."""
-    rows = [match_row(record) for record in records]
-    record_ids = {str(row[workflow.MATCH_RECORD_ID]): str(row["record_id"]) for row in rows}
-    return [
-        matching.MatchGroup(
-            match_id=group.match_id,
-            rule=group.rule,
-            record_ids=tuple(sorted(record_ids[key] for key in group.record_ids)),
-        )
-        for group in matching.match(rows, entity_resolution_workflow())
-        if len(group.record_ids) > 1
-    ]
+    def best(self, truth: Mapping[str, str]) -> tuple[str, Agreement]:
+        """Return the variant that agrees best with the truth, by B-cubed F1, and how well it does."""
+        agreements = {variant: score(persons, truth) for variant, persons in self.variants.items()}
+        return max(agreements.items(), key=lambda item: item[1].b_cubed.f1)
 
 
 def by_rules_alone(records: Sequence[IdentityRecord]) -> Mapping[str, Persons]:
     """The matching workflow as it is, without our clustering."""
     persons = {record.record_id: record.record_id for record in records}
-    for group in match_groups(records):
+    for group in shoppers.match_groups(records):
         persons.update(dict.fromkeys(group.record_ids, group.match_id))
     return {"": persons}
 
 
 def by_ours(records: Sequence[IdentityRecord]) -> Mapping[str, Persons]:
     """The whole chain: rules, then clustering with its guard."""
-    found = cluster(records, match_groups(records), Guard())
+    found = cluster(records, shoppers.match_groups(records), Guard())
     return {"": {record_id: members[0] for members in found.clusters for record_id in members}}
 
 
@@ -168,6 +145,23 @@ def _splink_row(record: IdentityRecord) -> dict[str, str | None]:
     }
 
 
+def run_all(names: Sequence[str], records: Sequence[IdentityRecord], repetitions: int) -> list[Result]:
+    """Run the matchers in turns, so that whatever else the machine does meets all of them."""
+    runs: dict[str, list[Result]] = {name: [] for name in names}
+    for _ in range(repetitions):
+        for name in names:
+            runs[name].append(run_apart(name, MATCHERS[name], records))
+    return [
+        Result(
+            name=name,
+            times=tuple(time for result in results for time in result.times),
+            megabytes=statistics.median(result.megabytes for result in results),
+            variants=results[-1].variants,
+        )
+        for name, results in runs.items()
+    ]
+
+
 def run_apart(name: str, matcher: Matcher, records: Sequence[IdentityRecord]) -> Result:
     """Run a matcher in a process of its own.
 
@@ -184,7 +178,7 @@ def run_apart(name: str, matcher: Matcher, records: Sequence[IdentityRecord]) ->
         raise RuntimeError(f"matcher {name} ended without a result") from error
     finally:
         child.join()
-    return Result(name=name, seconds=seconds, megabytes=megabytes, variants=variants)
+    return Result(name=name, times=(seconds,), megabytes=megabytes, variants=variants)
 
 
 def _measure(answer: Connection, matcher: Matcher, records: Sequence[IdentityRecord]) -> None:
@@ -201,58 +195,12 @@ def _peak_megabytes() -> float:
 
 
 def shopper_records(folder: Path) -> tuple[list[IdentityRecord], dict[str, str]]:
-    """Read what the generator wrote: the newest row per record, and the truth about it.
-
-    Rows that the truth does not know are those that ingestion rejects.
+    """Return the records of a generated data set, and the true person of each.
 
     Raises:
-        FileNotFoundError: the folder has no truth; run the generator first.
+        FileNotFoundError: nothing was generated there.
     """
-    with (folder / "truth" / "records.csv").open(encoding="utf-8", newline="") as file:
-        truth = {row["record_id"]: row["person_id"] for row in csv.DictReader(file)}
-    rows: dict[str, dict[str, Any]] = {}
-    for source, key in KEYS.items():
-        for path in sorted((folder / "files" / source).glob("*.csv")):
-            for row in _csv_rows(path):
-                if f"{source}:{row.get(key)}" in truth:
-                    _keep_newer(rows, f"{source}:{row[key]}", row, row.get("updated_at") or "")
-    for event in _logins(folder / "events" / "web.jsonl"):
-        clear = {kind: values[0] for kind, values in event["identifiers"].items() if values}
-        if f"web_events:{clear.get('device_id')}" in truth:
-            values = {**event["payload"], **clear, "email_verified": True}
-            _keep_newer(rows, f"web_events:{clear['device_id']}", values, event["occurred_at"])
-    records = [_record(record_id, row) for record_id, row in sorted(rows.items())]
-    return records, {record.record_id: truth[record.record_id] for record in records}
-
-
-def _csv_rows(path: Path) -> Iterable[dict[str, Any]]:
-    # One of the broken exports is not UTF-8; its rows are not in the truth.
-    with path.open(encoding="utf-8", errors="replace", newline="") as file:
-        yield from csv.DictReader(file)
-
-
-def _keep_newer(rows: dict[str, dict[str, Any]], record_id: str, row: Mapping[str, Any], at: str) -> None:
-    if record_id not in rows or rows[record_id]["_at"] <= at:
-        rows[record_id] = {**row, "_at": at}
-
-
-def _logins(path: Path) -> Iterable[dict[str, Any]]:
-    with path.open(encoding="utf-8") as file:
-        for line in file:
-            if '"identified"' not in line:
-                continue
-            try:
-                event = json.loads(line)
-            except json.JSONDecodeError:
-                continue  # spoilt on purpose; the collector rejects it
-            if isinstance(event, dict) and event.get("event_type") == "identified":
-                yield event
-
-
-def _record(record_id: str, row: Mapping[str, Any]) -> IdentityRecord:
-    source, _, key = record_id.partition(":")
-    values = {**row, "name": row.get("customer_name")}
-    return prepare_record(values, source=source, key=key, loaded_at=LOADED_AT)
+    return shoppers.load(folder), shoppers.true_people(folder)
 
 
 def made_up_records(humans: int) -> tuple[list[IdentityRecord], dict[str, str]]:
@@ -261,19 +209,39 @@ def made_up_records(humans: int) -> tuple[list[IdentityRecord], dict[str, str]]:
     return made.records, made.truth
 
 
-def report(results: Sequence[Result], truth: Mapping[str, str], ours: str) -> str:
+def report(results: Sequence[Result], truth: Mapping[str, str]) -> str:
     """Return a table of the results; ratios are to ours."""
-    base = next(result for result in results if result.name == ours)
-    best = score(base.variants[""], truth).b_cubed.f1
-    lines = [f"{len(truth)} records of {len(set(truth.values()))} people; ratios to {ours}", _HEADER]
+    base = next(result for result in results if result.name == OURS)
+    best = base.best(truth)[1]
+    lines = [f"{best.records} judged records, {len(base.times)} runs of each; ratios to {OURS}", _HEADER]
     for result in results:
         cost = (
             f"{result.seconds:>8.2f} s {result.seconds / base.seconds:>6.1f}x"
             f" {result.megabytes:>7.0f} MiB {result.megabytes / max(base.megabytes, 1):>5.1f}x"
         )
         for variant, persons in result.variants.items():
-            lines.append(f"{f'{result.name} {variant}':<14}{cost}   {_quality(score(persons, truth), best)}")
+            quality = _quality(score(persons, truth), best.b_cubed.f1)
+            lines.append(f"{f'{result.name} {variant}':<14}{cost}   {quality}")
     return "\n".join(lines)
+
+
+def comparison(ours: Result, peer: Result, truth: Mapping[str, str]) -> Comparison:
+    """Return ours against a peer, which gets the threshold that suits the truth best: we have none to choose."""
+    details: dict[str, Detail] = {"repetitions": len(ours.times)}
+    for side, result in (("ours", ours), ("peer", peer)):
+        variant, agreement = result.best(truth)
+        details |= {
+            f"{side}_megabytes": result.megabytes,
+            f"{side}_b_cubed_precision": agreement.b_cubed.precision,
+            f"{side}_b_cubed_recall": agreement.b_cubed.recall,
+            f"{side}_b_cubed_f1": agreement.b_cubed.f1,
+            f"{side}_spread": spread(result.times),
+        }
+        if variant:
+            details[f"{side}_threshold"] = variant
+    return Comparison(
+        name=f"matching / {peer.name}", ours_seconds=ours.seconds, peer_seconds=peer.seconds, details=details
+    )
 
 
 def _quality(agreement: Agreement, best: float) -> str:
@@ -287,23 +255,25 @@ _HEADER: Final = (
     f"{'matcher':<14}{'time':>10} {'':>7} {'memory':>11} {'':>6}"
     f"   {'pairs P':<7}R      F1       {'B-cubed P':<9}R    F1      F1 ratio"
 )
-MATCHERS: Final[Mapping[str, Matcher]] = {"ours": by_ours, "rules only": by_rules_alone, "splink": by_splink}
+MATCHERS: Final[Mapping[str, Matcher]] = {OURS: by_ours, "rules only": by_rules_alone, PEER: by_splink}
 
 LIBRARIES: Final[Mapping[Matcher, Sequence[str]]] = {by_splink: ("splink", "splink.comparison_library", "pandas")}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the benchmark and write the table to standard output."""
+    """Run every matcher, write the table and the comparison with the peer."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--shoppers", type=Path, help="folder that twin.shoppers.generate wrote")
     source.add_argument("--made-up", type=int, metavar="HUMANS", help="number of invented people")
-    parser.add_argument("--without", action="append", choices=sorted(MATCHERS), default=[], help="leave a matcher out")
+    parser.add_argument("--repetitions", type=int, default=REPETITIONS, help="runs of each matcher")
     chosen = parser.parse_args(arguments)
     logging.basicConfig(level=logging.WARNING)
     records, truth = shopper_records(chosen.shoppers) if chosen.shoppers else made_up_records(chosen.made_up)
-    results = [run_apart(name, matcher, records) for name, matcher in MATCHERS.items() if name not in chosen.without]
-    sys.stdout.write(report(results, truth, "ours") + "\n")
+    results = run_all(list(MATCHERS), records, chosen.repetitions)
+    sys.stderr.write(report(results, truth) + "\n")
+    found = {result.name: result for result in results}
+    comparison(found[OURS], found[PEER], truth).write()
     return 0
 
 

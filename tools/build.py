@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from c360_core.contracts import CONTRACTS_FILE
-from tools import build_flink, contracts
+from tools import build_flink, contracts, segments
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 ASSETS: Final = ROOT / "build" / "assets"
@@ -42,12 +42,13 @@ def stage_all() -> None:
 
 
 def stage_contracts() -> None:
-    """Compile the contracts into the JSON that every runtime carries."""
+    """Compile the contracts and the segments into the JSON that the runtimes carry."""
     inputs = [ROOT / "contracts", *sorted((ROOT / "tools").glob("contract*.py")), ROOT / "c360_core" / "contracts.py"]
     if CONTRACTS_FILE.exists():
         _when_changed("contracts", inputs, lambda: contracts.load_and_check().write_json())
     else:
         contracts.load_and_check().write_json()
+    segments.write(segments.load_segments())
 
 
 def stage_lambda() -> Path:

@@ -36,7 +36,9 @@ class Steps:
         """Show a step while it runs; on failure mark it and let the error through."""
         started = time.monotonic()
         columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-        progress = Progress(*columns, console=self.console, transient=True, disable=self.machine)
+        progress = Progress(
+            *columns, console=self.console, transient=True, disable=self.machine or not self.console.is_terminal
+        )
         try:
             with progress:
                 progress.add_task(name)

@@ -51,6 +51,7 @@ def checks() -> list[Part]:
     formatted = [name for name in FORMATTED if (ROOT / name).exists()]
     commands = {
         "contracts": (python(), "-m", "tools.contracts", "--check"),
+        "segments": (python(), "-m", "tools.segments", "--check"),
         "format": (python(), "-m", "ruff", "format", "--check", "--quiet", *formatted),
         "lint": (python(), "-m", "ruff", "check", "--quiet", *formatted),
         "types": (python(), "-m", "mypy", *existing),
@@ -63,6 +64,7 @@ def tests() -> list[Part]:
     """Return the test suites, quickest first."""
     return [
         _pytest("unit", "unit", "tests/unit", "--disable-socket", "--allow-unix-socket", "-n", "2"),
+        _pytest("unit", "docs", "tests/docs", "--disable-socket", "--allow-unix-socket", "-n", "2"),
         _pytest("contract", "contract", "tests/contract", "--disable-socket", "--allow-unix-socket"),
         _pytest("infrastructure", "infrastructure", "tests/infrastructure"),
         _pytest("engines", "flink", "tests/engines/flink", environment="flink"),

@@ -44,14 +44,18 @@ def prepare_environment(settings: TwinSettings) -> None:
 
 def plug_in_resource_types(registry: Registry) -> None:
     """Give every CloudFormation type that MiniStack lacks a stand-in, and Iceberg tables their metadata."""
+    from ministack.services import ses
     from ministack.services.cloudformation import changesets, provisioners
 
-    from twin.services import glue_catalog
+    from twin.services import glue_catalog, ses_templates
 
     glue_catalog.install()
     existing = dict(provisioners._RESOURCE_HANDLERS)
     existing[WORK_GROUP] = recorded(WORK_GROUP, existing[WORK_GROUP], registry)
     types = StandInTypes(existing, registry=registry, account=ACCOUNT, region=REGION)
+    types[ses_templates.TEMPLATE_TYPE] = ses_templates.template_handlers(
+        types[ses_templates.TEMPLATE_TYPE], ses._templates
+    )
     provisioners._RESOURCE_HANDLERS = types
     changesets._RESOURCE_HANDLERS = types
 

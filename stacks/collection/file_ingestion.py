@@ -83,8 +83,9 @@ class FileIngestion(Construct):
         role = self.job.role
         sources = [source.name for source in lake.contracts.file_sources()]
         put_records(role, events_stream)
+        # All of it: a file of a source that nobody knows has to be read too, to be refused with its reason.
+        read_objects(role, buckets[Zone.LANDING], "")
         for source in sources:
-            read_objects(role, buckets[Zone.LANDING], f"{source}/")
             write_objects(role, buckets[Zone.RAW], f"{source}/")
         write_objects(role, buckets[Zone.QUARANTINE], f"{Table.REJECTED}/")
         write_objects(role, buckets[Zone.QUARANTINE], "files/")

@@ -16,6 +16,7 @@ from c360_core.names import Property, Stream
 from config.settings import FlinkSettings
 from stacks.constructs.grants import allow, use_key
 from stacks.constructs.log_group import log_group
+from stacks.nag import acknowledge, wildcard
 from stacks.platform import Platform
 
 RUNTIME: Final = "FLINK-2_3"
@@ -82,7 +83,9 @@ class FlinkApplication(Construct):
         group_arn = f"arn:{stack.partition}:logs:{stack.region}:{stack.account}:log-group:{group.log_group_name}"
         stream_arn = f"{group_arn}:log-stream:{stream.log_stream_name}"
         allow(self.role, ("logs:PutLogEvents", "logs:DescribeLogStreams"), group_arn, stream_arn)
-        allow(self.role, ("logs:DescribeLogGroups",), f"{group_arn}")
+        all_groups = f"arn:{stack.partition}:logs:{stack.region}:{stack.account}:log-group:*"
+        allow(self.role, ("logs:DescribeLogGroups",), all_groups)
+        acknowledge(self.role, {wildcard(self, all_groups): "log groups can only be listed as a whole"})
         flink.CfnApplicationCloudWatchLoggingOption(
             self,
             "LoggingOption",

@@ -41,7 +41,7 @@ def allow(role: iam.IRole, actions: Iterable[str], *resources: str) -> None:
 
 def use_key(role: iam.IRole, key: kms.IKey) -> None:
     """Let a role read and write what the key encrypts."""
-    allow(role, ("kms:Decrypt", "kms:GenerateDataKey"), key.key_arn)
+    allow(role, ("kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey"), key.key_arn)
 
 
 def read_objects(role: iam.IRole, bucket: s3.IBucket, prefix: str) -> None:

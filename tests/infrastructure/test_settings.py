@@ -1,10 +1,16 @@
 """Settings say what is wrong, where, and what would be right."""
 
+import os
+import re
+import subprocess
+import sys
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from config.settings import ENVIRONMENTS, SettingsError, load
+from tests.infrastructure.assembly import ROOT
 
 
 @pytest.fixture
@@ -84,3 +90,17 @@ def test_settings_do_not_change_after_loading():
     settings = load("dev")
     with pytest.raises(ValueError, match="frozen"):
         settings.environment = "prod"
+
+
+def test_the_app_ends_with_one_clear_line_for_an_unknown_environment():
+    told = subprocess.run(
+        [sys.executable, "app.py"],
+        cwd=ROOT,
+        env={**os.environ, "CDK_CONTEXT_JSON": '{"env": "qa"}'},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert told.returncode == 1
+    assert re.fullmatch(r"error: unknown environment 'qa' .*dev, staging, prod.*", told.stderr.strip())

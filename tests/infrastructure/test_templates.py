@@ -4,7 +4,7 @@ import json
 import re
 
 import pytest
-from cfnlint.api import lint_file
+from cfnlint.api import lint_by_config
 from cfnlint.config import ManualArgs
 
 from tests.infrastructure.assembly import PILLARS
@@ -15,9 +15,9 @@ ASSET_HASH = re.compile(r"\b[0-9a-f]{64}\b")
 
 
 def test_cfn_lint_has_nothing_to_say(assembly):
-    configuration = ManualArgs(regions=["us-east-1"], ignore_checks=ACCEPTED_RULES)
-    findings = [str(match) for path in assembly.files for match in lint_file(path, config=configuration)]
-    assert findings == []
+    files = [str(path) for path in assembly.files]
+    findings = lint_by_config(ManualArgs(regions=["us-east-1"], ignore_checks=ACCEPTED_RULES, templates=files))
+    assert [str(finding) for finding in findings] == []
 
 
 def test_nothing_has_to_be_looked_up_in_an_account(assembly):

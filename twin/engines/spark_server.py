@@ -107,24 +107,37 @@ def run_job(base: SparkSession, job: dict[str, Any]) -> dict[str, str]:
     finally:
         sys.argv = arguments
         os.chdir(directory)
-        make_default(base, base)
-        base.catalog.clearCache()
+        if not is_stopped(base):
+            make_default(base, base)
+            base.catalog.clearCache()
     return {"state": "SUCCEEDED", "error": "", "traceback": ""}
 
 
-def serve(port: int, base: SparkSession) -> None:
+def is_stopped(session: SparkSession) -> bool:
+    """Say whether a script has stopped the context, as some do at their end."""
+    return session.sparkContext._jsc is None
+
+
+def serve(port: int, conf: dict[str, str]) -> None:
     """Answer job requests one at a time, for ever: a script owns the process while it runs."""
+    sessions = [start_session(conf)]
+
+    def session() -> SparkSession:
+        if is_stopped(sessions[0]):
+            LOG.warning("a job stopped the Spark context; starting another")
+            sessions[0] = start_session(conf)
+        return sessions[0]
 
     class Handler(BaseHTTPRequestHandler):
         """POST /jobs runs a job and answers when it has ended; GET /health answers when none is running."""
 
         def do_GET(self) -> None:  # the base class finds it by this name
-            self._answer({"version": base.version})
+            self._answer({"version": session().version})
 
         def do_POST(self) -> None:
             job = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             LOG.info("job %s starts", job["name"])
-            outcome = run_job(base, job)
+            outcome = run_job(session(), job)
             LOG.info("job %s %s", job["name"], outcome["state"])
             self._answer(outcome)
 
@@ -140,7 +153,7 @@ def serve(port: int, base: SparkSession) -> None:
             LOG.debug(format, *values)
 
     server = HTTPServer(("127.0.0.1", port), Handler)
-    LOG.info("Spark %s answers on port %d", base.version, port)
+    LOG.info("Spark %s answers on port %d", session().version, port)
     server.serve_forever()
 
 
@@ -150,7 +163,7 @@ def main() -> None:
     logging.getLogger("py4j").setLevel(logging.WARNING)
     logging.getLogger("botocore").setLevel(logging.WARNING)
     settings = json.loads(sys.argv[1])
-    serve(settings["port"], start_session(settings["conf"]))
+    serve(settings["port"], settings["conf"])
 
 
 if __name__ == "__main__":

@@ -132,7 +132,7 @@ def _customer(number: int, role: str, first: str, last: str, zone: str, now: int
         time_zone=zone,
         contact=contact,
         member=member,
-        events=story.events(identity, case_customer_id),
+        events=story.events(identity),
     )
 
 
@@ -147,11 +147,11 @@ class _Story:
     loyalty_id: str
     now: int
 
-    def events(self, identity: dict[str, str], case_customer_id: str) -> tuple[Event, ...]:
+    def events(self, identity: dict[str, str]) -> tuple[Event, ...]:
         visitor = {"email": [self.email], "device_id": [self.device_id]}
         web = [("web_events", "identified", visitor, dict(identity))]
         if self.role == "unhappy":
-            caller = {"case_system_id": [case_customer_id], "email": [self.email]}
+            caller = {"email": [self.email]}  # the agent knows the caller by their address; a number comes later
             return self._dated([*web, *self._case(caller)])
         granted = self.role != "withdrawn"
         consent = {"purpose": "marketing", "channel": "email", "granted": granted, "wording_version": "2026-01"}

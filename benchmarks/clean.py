@@ -1,0 +1,326 @@
+"""How fast `clean` is, against a Flink job that only carries records from one topic to another.
+
+Both read the same Kafka topic, with the same jar, heap, parallelism and checkpoints, one after the other. `clean` does
+all that it does in the twin: contract, hashing, sessions, de-duplication, stream, and Iceberg through the emulator.
+The time runs from the moment when every task runs until the last record is in the output topic.
+"""
+
+import json
+import logging
+import os
+import random
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import boto3
+import psutil
+from confluent_kafka import Consumer, Producer, TopicPartition
+
+from c360_core import contracts
+from c360_core.names import Property, Stream, Table, Zone, database_name, stream_name
+from c360_core.projections import iceberg_partition_spec, iceberg_schema
+from flink_apps.shared.properties import PROPERTIES_FILE_VARIABLE, property_key
+from tools import build_flink
+from twin.engines import flink, kafka
+from twin.process import free_port, port_is_open, spawn, wait_until
+from twin.services.iceberg_tables import create_iceberg_table
+from twin.settings import REGION, ROOT, TwinSettings, python_of
+
+LOGGER: Final = logging.getLogger("benchmarks.clean")
+
+EVENTS: Final = 250_000
+ENVIRONMENT: Final = "dev"
+LAKE: Final = "bench-lake"
+PARTITIONS: Final = 2
+CHECKPOINTS: Final = flink.Checkpoints(interval_ms=5_000, min_pause_ms=1_000)
+PATIENCE_SECONDS: Final = 540.0
+POLL_SECONDS: Final = 0.1
+SEED: Final = 360
+LAKE_TABLES: Final = ((Zone.RAW, Table.INTERACTIONS), (Zone.RAW, Table.DUPLICATES), (Zone.QUARANTINE, Table.REJECTED))
+
+
+class BenchmarkError(RuntimeError):
+    """A job did not do its work in time, or lost something."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """What one job took.
+
+    Attributes:
+        name: the job.
+        parallelism: tasks of each kind.
+        records: what came out.
+        start_seconds: from the command to the moment when every task runs.
+        seconds: from then to the last record.
+        cpu_seconds: of the whole process in that time, warming up included.
+        megabytes: resident memory at the end.
+    """
+
+    name: str
+    parallelism: int
+    records: int
+    start_seconds: float
+    seconds: float
+    cpu_seconds: float
+    megabytes: float
+
+    @property
+    def rate(self) -> float:
+        """Records a second."""
+        return self.records / self.seconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """Both jobs, side by side."""
+
+    events: int
+    pass_through: Run
+    clean: Run
+
+    @property
+    def ratio(self) -> float:
+        """How many times as long `clean` takes as the pass-through, for one record."""
+        return self.pass_through.rate / self.clean.rate
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the figures for machines."""
+        runs = {run.name: asdict(run) | {"rate": run.rate} for run in (self.pass_through, self.clean)}
+        return {"events": self.events, "ratio": self.ratio, **runs}
+
+
+def run(events: int = EVENTS, parallelism: int = 1) -> Outcome:
+    """Measure both jobs on the same input.
+
+    Raises:
+        BenchmarkError: a job was not done in time.
+    """
+    code = build_flink.stage()
+    with ExitStack() as cleanup:
+        home = Path(tempfile.mkdtemp(prefix="bench-clean-", dir=ROOT / "build"))
+        cleanup.callback(shutil.rmtree, home, ignore_errors=True)
+        emulator = _emulator(home, cleanup)
+        broker = kafka.start(home / "kafka")
+        cleanup.callback(broker.stop)
+        bench = _Bench(home=home, code=code, emulator=emulator, broker=broker, parallelism=parallelism)
+        good = bench.fill(events)
+        return Outcome(
+            events=events,
+            pass_through=bench.measure("pass-through", str(ROOT / "benchmarks" / "flink_pass_through.py"), events),
+            clean=bench.measure("clean", "clean/main.py", good),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Bench:
+    home: Path
+    code: Path
+    emulator: TwinSettings
+    broker: kafka.Kafka
+    parallelism: int
+
+    def fill(self, events: int) -> int:
+        """Write the input, and return how many of the events are good and new."""
+        topic = stream_name(ENVIRONMENT, Stream.EVENTS)
+        self.broker.create_topics([topic], partitions=PARTITIONS)
+        producer = Producer({"bootstrap.servers": self.broker.bootstrap_servers, "linger.ms": 20})
+        good = 0
+        for number, (key, body, is_good) in enumerate(_events(events)):
+            good += is_good
+            producer.produce(topic, body, key=key)
+            if number % 5_000 == 0:
+                producer.flush()
+        producer.flush()
+        return good
+
+    def measure(self, name: str, main: str, expected: int) -> Run:
+        output = f"bench-{name}"
+        self.broker.create_topics([output], partitions=PARTITIONS)
+        application = flink.Application(
+            name=name,
+            code=self.code,
+            main=main,
+            jar="lib/pyflink-dependencies.jar",
+            python_files=("dep",),
+            parallelism=self.parallelism,
+            checkpoints=CHECKPOINTS,
+        )
+        variables = {
+            **self.emulator.client_environment(),
+            PROPERTIES_FILE_VARIABLE: str(self._properties(output)),
+        }
+        began = time.monotonic()
+        job = flink.start(
+            application,
+            python=python_of("flink"),
+            folder=self.home / name,
+            checkpoint_folder=self.home / name / "checkpoints",
+            environment=variables,
+        )
+        try:
+            job.wait_until_running()
+            return self._watch(job, output, expected, start_seconds=time.monotonic() - began)
+        finally:
+            job.end()
+
+    def _watch(self, job: flink.FlinkJob, output: str, expected: int, *, start_seconds: float) -> Run:
+        process = psutil.Process(job.child.pid)
+        began, cpu = time.monotonic(), sum(process.cpu_times()[:2])
+        while (found := self._length(output)) < expected:
+            if job.child.poll() is not None:
+                raise BenchmarkError(job.cause_of_end())
+            if time.monotonic() - began > PATIENCE_SECONDS:
+                raise BenchmarkError(
+                    f"{job.application.name}: {found} of {expected} records in {PATIENCE_SECONDS:.0f} s"
+                )
+            time.sleep(POLL_SECONDS)
+        return Run(
+            name=job.application.name,
+            parallelism=self.parallelism,
+            records=found,
+            start_seconds=start_seconds,
+            seconds=time.monotonic() - began,
+            cpu_seconds=sum(process.cpu_times()[:2]) - cpu,
+            megabytes=process.memory_info().rss / 1024**2,
+        )
+
+    def _length(self, topic: str) -> int:
+        consumer = Consumer({"bootstrap.servers": self.broker.bootstrap_servers, "group.id": "bench"})
+        try:
+            partitions = [TopicPartition(topic, number) for number in range(PARTITIONS)]
+            return sum(int(consumer.get_watermark_offsets(partition)[1]) for partition in partitions)
+        finally:
+            consumer.close()
+
+    def _properties(self, output: str) -> Path:
+        secret = _client(self.emulator, "secretsmanager").describe_secret(SecretId="hash")["ARN"]
+        groups: dict[str, dict[str, str]] = {
+            Property.STREAMS: {
+                "provider": "kafka",
+                "region": REGION,
+                "bootstrap.servers": self.broker.bootstrap_servers,
+                property_key(Stream.EVENTS): stream_name(ENVIRONMENT, Stream.EVENTS),
+                property_key(Stream.INTERACTIONS): output,
+            },
+            Property.LAKE: {
+                "warehouse": f"s3://{LAKE}",
+                **{f"{zone}_database": database_name(ENVIRONMENT, zone) for zone in (Zone.RAW, Zone.QUARANTINE)},
+            },
+            Property.IDENTITY: {"hash_secret_arn": secret},
+            Property.TUNING: {"state_ttl_hours": "24", "deduplication_hours": "24", "session_gap_minutes": "30"},
+        }
+        path = self.home / f"{output}.json"
+        document = [{"PropertyGroupId": name, "PropertyMap": values} for name, values in groups.items()]
+        path.write_text(json.dumps(document), encoding="utf-8")
+        return path
+
+
+def _events(number: int) -> Iterator[tuple[bytes, bytes, bool]]:
+    """Yield (key, record, whether it is good and new): baskets and page views, 2 % bad, 2 % sent twice."""
+    source = random.Random(SEED)  # noqa: S311  # the same input in every run
+    previous = b""
+    for index in range(number):
+        visitor = f"{source.randrange(number // 20 + 1):07d}"
+        body = json.dumps(_basket(index, visitor) if index % 3 == 0 else _view(index, visitor, source)).encode()
+        kind = index % 50
+        if kind == 0:
+            yield visitor.encode(), b"{broken", False
+        elif kind == 1 and previous:
+            yield visitor.encode(), previous, False
+        else:
+            previous = body
+            yield visitor.encode(), body, True
+
+
+def _basket(index: int, member: str) -> dict[str, Any]:
+    lines = [{"product_id": str(1_000_000 + line), "quantity": 1, "amount": "2.50"} for line in range(5)]
+    return {
+        **_envelope(index, "pos_transactions", "order_placed"),
+        "identifiers": {"loyalty_id": [f"L{member}"]},
+        "payload": {"order_id": f"o-{index}", "currency": "USD", "total": "12.50", "lines": lines},
+    }
+
+
+def _view(index: int, device: str, source: random.Random) -> dict[str, Any]:
+    return {
+        **_envelope(index, "web_events", "product_viewed"),
+        "identifiers": {"device_id": [f"d-{device}"], "cookie_id": [f"k-{device}"]},
+        "payload": {"product_id": str(1_000_000 + source.randrange(90_000)), "department": "GROCERY"},
+    }
+
+
+def _envelope(index: int, source: str, event_type: str) -> dict[str, Any]:
+    second = index % 60
+    minute = index // 60 % 60
+    hour = index // 3600 % 24
+    return {
+        "event_id": f"e-{index:08d}",
+        "event_type": event_type,
+        "source": source,
+        "schema_version": 1,
+        "occurred_at": f"2026-03-{1 + index // 86400 % 28:02d}T{hour:02d}:{minute:02d}:{second:02d}.000Z",
+        "received_at": "2026-04-01T00:00:00.000Z",
+    }
+
+
+def _emulator(home: Path, cleanup: ExitStack) -> TwinSettings:
+    """Start a bare emulator with what `clean` needs of AWS: the lake's tables and the secret."""
+    settings = TwinSettings(home=home, port=free_port(), environment=ENVIRONMENT)
+    variables = {"BIND_HOST": "127.0.0.1", "IOT_MTLS_ENABLED": "0", "GATEWAY_PORT": str(settings.port)}
+    child = spawn(
+        "emulator",
+        [str(python_of("twin")), "-m", "ministack"],
+        log_path=home / "emulator.log",
+        env={**os.environ, **settings.client_environment(), **variables},
+        cwd=home,
+    )
+    cleanup.callback(child.terminate)
+    wait_until(lambda: port_is_open(settings.port), child=child, seconds=60)
+    store, catalog = _client(settings, "s3"), _client(settings, "glue")
+    store.create_bucket(Bucket=LAKE)
+    _client(settings, "secretsmanager").create_secret(Name="hash", SecretString="0123456789abcdef")
+    for zone, name in LAKE_TABLES:
+        database = database_name(ENVIRONMENT, zone)
+        if zone is not Zone.RAW or name is Table.INTERACTIONS:
+            catalog.create_database(DatabaseInput={"Name": database})
+        table = contracts.load().product(name).table
+        stated: dict[str, Any] = {"Location": f"s3://{LAKE}/{name}", "Schema": iceberg_schema(table)}
+        if spec := iceberg_partition_spec(table):
+            stated["PartitionSpec"] = spec
+        create_iceberg_table(
+            {
+                "DatabaseName": database,
+                "Name": str(name),
+                "OpenTableFormatInput": {
+                    "IcebergInput": {"MetadataOperation": "CREATE", "Version": "2", "IcebergTableInput": stated}
+                },
+            },
+            put_object=lambda bucket, key, body: store.put_object(Bucket=bucket, Key=key, Body=body),
+            create_table=lambda request: catalog.create_table(**request),
+        )
+    return settings
+
+
+def _client(settings: TwinSettings, service: str) -> Any:
+    return boto3.client(
+        service,  # type: ignore[call-overload]
+        endpoint_url=settings.endpoint,
+        region_name=REGION,
+        aws_access_key_id="test",
+        aws_secret_access_key="test",  # noqa: S106  # the emulator's fixed pair
+    )
+
+
+if __name__ == "__main__":
+    import sys
+
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    arguments = [int(argument) for argument in sys.argv[1:]]
+    LOGGER.info("%s", json.dumps(run(*arguments).as_dict(), indent=2))

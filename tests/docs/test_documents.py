@@ -1,0 +1,263 @@
+"""What the documents say is so: every command, path, key, name and number in them is held against the project."""
+
+import json
+import re
+import subprocess
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlglot
+from sqlglot import exp
+
+from c360_core.interaction import ReasonCode, check
+from c360_core.names import IdentifierType, Stream
+from config.settings import ENVIRONMENTS, Settings, load
+from lambdas.shared import single_view_keys
+from stacks.operations.standing_costs import standing_costs
+from tests.docs.documents import (
+    DOCUMENTS,
+    ROOT,
+    Block,
+    Command,
+    anchors,
+    blocks,
+    coded_list,
+    commands,
+    inline_code,
+    links,
+    simple_commands,
+    table,
+)
+from tests.docs.programs import deployed, problems
+from tools import suites
+from tools.contracts import load_and_check
+
+README = ROOT / "README.md"
+MODEL = ROOT / "docs" / "data-model.md"
+ARCHITECTURE = ROOT / "docs" / "architecture.md"
+REJECTED = ROOT / "docs" / "runbooks" / "events-are-rejected.md"
+PILLARS = ("foundation", "collection", "unification", "analytics", "activation", "governance", "operations")
+# Quick, and they change nothing.
+RUN = ("make help", "./c360 --help", "-m tools.contracts --check", "-m tools.segments --check")
+MADE_LATER = (".venvs", "build")
+CONTRACTS = load_and_check().contracts
+
+
+def name_of(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def bare(cell: str) -> str:
+    return cell.strip("`*")
+
+
+def column(document: Path, marker: str, number: int = 0) -> list[str]:
+    return [bare(row[number]) for row in table(document, marker)]
+
+
+# ---- commands
+
+
+@pytest.mark.parametrize("command", commands(), ids=str)
+def test_a_command_can_be_typed_as_it_stands(command: Command) -> None:
+    assert problems(command.words) == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)
+def test_a_command_within_a_sentence_is_right_too(document: Path) -> None:
+    named = [text.split() for text in inline_code(document) if text.startswith(("make ", "./c360 "))]
+    assert [problem for words in named for problem in problems(words)] == []
+
+
+@pytest.mark.parametrize("text", RUN)
+def test_a_harmless_command_really_runs(text: str) -> None:
+    words = next(c.words for c in commands() if " ".join(c.words).endswith(text))
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("line", "complaint"),
+    [
+        ("make demmo", "no target demmo"),
+        ("make demo SIZE=full", "no variable SIZE"),
+        ("./c360 dance", "no command dance"),
+        ("./c360 demo --scale enormous", "enormous"),
+        ("./c360 demo --speed 3", "--speed"),
+        ("./c360 test --only everything", "no suite everything"),
+        ("cdk deplay --all", "no command deplay"),
+        ("cdk deploy --all --outputs-fill x", "no option --outputs-fill"),
+        ("cdk destroy --app build/cdk.out/dev", "which stacks?"),
+        ("cdk bootstrap --app build/cdk.out/dev", "bootstrap which account"),
+        ("aws kinesys list-streams", "no service kinesys"),
+        ("aws kinesis put-recrod", "no operation put-recrod"),
+        ("aws kinesis get-records --iterator x", "no parameter --iterator"),
+        ("aws kinesis get-records --limit 10", "--shard-iterator is missing"),
+        ("aws sesv2 get-account --query ProductionAccess", "no ProductionAccess"),
+        ("X=$(aws cloudformation describe-stacks --stack-name C360-$ENV-Collection "
+         "--query \"Stacks[0].Outputs[?OutputKey=='Colector'].OutputValue\")", "no OutputKey Colector"),
+        ("aws kinesisanalyticsv2 start-application --application-name x "
+         "--run-configuration '{\"ApplicationRestore\": {}}'", "ApplicationRestore"),
+        ("python -m tools.contracts --dry-run", "no option --dry-run"),
+        ("python -m tools.contract", "no module tools.contract"),
+        ("python -c 'from tools.build_flink import build_jar; build_jar(kinesis=True)'", "kinesis"),
+        (".venvs/ml/bin/python -m tools.contracts", "no interpreter .venvs/ml"),
+        ("curl --data @x.json \"${COLLECTOR%/}/v1/tracks\"", "no route POST /v1/tracks"),
+        ("true && terraform apply", "nobody knows the program"),
+    ],
+)  # fmt: skip
+def test_a_wrong_command_is_found(line: str, complaint: str) -> None:
+    assert any(complaint in problem for words in simple_commands(line) for problem in problems(words))
+
+
+# ---- paths, links, names
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)
+def test_links_lead_somewhere(document: Path) -> None:
+    for target in links(document):
+        path, _, anchor = target.partition("#")
+        page = (document.parent / path).resolve() if path else document
+        assert page.exists(), target
+        assert not anchor or anchor in anchors(page), target
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)
+def test_paths_exist(document: Path) -> None:
+    tops = {entry.name for entry in ROOT.iterdir()} - set(MADE_LATER)
+    named = {text for text in inline_code(document) if re.fullmatch(r"[\w.-]+(/[\w.-]+)*/?", text)}
+    gone = [text for text in named if ("/" in text or text in tops) and text.split("/")[0] in tops
+            and not (ROOT / text).exists()]  # fmt: skip
+    assert gone == []
+
+
+def test_the_layout_names_folders_that_are_there() -> None:
+    _, _, layout = README.read_text(encoding="utf-8").partition("## Layout")
+    folders = re.findall(r"`([\w]+/)`", layout)
+    assert [folder for folder in folders if not (ROOT / folder).is_dir()] == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)
+def test_settings_keys_exist(document: Path) -> None:
+    slices = "|".join(Settings.model_fields)
+    keys = [text for text in inline_code(document) if re.fullmatch(rf"({slices})(\.\w+)+", text)]
+    assert [key for key in keys if not is_setting(key)] == []
+
+
+def is_setting(key: str) -> bool:
+    model: Any = Settings
+    for part in key.split("."):
+        if part not in getattr(model, "model_fields", {}):
+            return False
+        model = model.model_fields[part].annotation
+    return True
+
+
+def test_a_misspelt_settings_key_is_found() -> None:
+    assert is_setting("collection.clean.started")
+    assert not is_setting("collection.clean.start")
+    assert not is_setting("collection.started.clean")
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)
+def test_lake_tables_and_variables_exist(document: Path) -> None:
+    tables = {f"{t.zone}.{t.name}" for t in CONTRACTS.lake_tables()} | {"curated.er_input"}
+    code = inline_code(document)
+    assert {text for text in code if re.fullmatch(r"(raw|quarantine|curated)\.\w+", text)} <= tables
+    sources = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "tools").glob("*.py"))
+    assert [text for text in code if (found := re.match(r"C360_[A-Z_]+", text)) and found[0] not in sources] == []
+
+
+# ---- the README's picture and numbers
+
+
+def test_the_picture_shows_the_pillars_and_every_stream() -> None:
+    [picture] = blocks("mermaid")
+    assert set(re.findall(r"\[\[(.+?)\]\]", picture.text)) == set(Stream)
+    assert {f.lower() for f in re.findall(r"subgraph (\w+)", picture.text)} == set(PILLARS) - {
+        "foundation", "operations"
+    }  # fmt: skip
+
+
+def test_the_picture_shows_what_runs() -> None:
+    [picture] = blocks("mermaid")
+    applications = {path.parent.name for path in (ROOT / "flink_apps").glob("*/main.py")}
+    assert set(re.findall(r"\[Flink: (\w+)\]", picture.text)) == applications
+    functions = set(re.findall(r"\[Lambda: (\w+)\]", picture.text)) | {"collector", "profile_api"}
+    assert functions == {path.parent.name for path in (ROOT / "lambdas").glob("*/handler.py")}
+    outputs = [name for pillar in PILLARS for name in deployed(pillar)["Outputs"] if name.endswith("StateMachineArn")]
+    machines = [name.removesuffix("StateMachineArn").removesuffix("Journey") for name in outputs]
+    assert [machine for machine in machines if machine not in picture.text] == []
+
+
+@pytest.mark.parametrize(("number", "environment"), [*enumerate(ENVIRONMENTS, start=1)])
+def test_costs_are_those_that_synthesis_prints(number: int, environment: str) -> None:
+    rows = {bare(row[0]): float(row[number] or 0) for row in table(README, "costs")}
+    total = rows.pop("total")
+    costs = standing_costs(load(environment), secrets=1 + len(CONTRACTS.stream_sources()))
+    assert {part: usd for part, usd in rows.items() if usd} == pytest.approx({cost.part: cost.usd for cost in costs})
+    assert total == pytest.approx(sum(rows.values()))
+
+
+def test_the_suites_are_those_of_the_tool() -> None:
+    assert set(column(README, "suites")) == {part.suite for part in [*suites.checks(), *suites.tests()]}
+
+
+def test_the_stand_ins_are_the_types_that_the_emulator_lacks() -> None:
+    from ministack.services.cloudformation import provisioners
+
+    used = {resource["Type"] for pillar in PILLARS for resource in deployed(pillar)["Resources"].values()}
+    named = re.findall(r"`(AWS::\w+::\w+)`", README.read_text(encoding="utf-8"))
+    assert sorted(named) == sorted(used - set(provisioners._RESOURCE_HANDLERS))
+
+
+# ---- the model
+
+
+def test_stacks_are_the_ones_deployed() -> None:
+    assert column(ARCHITECTURE, "stacks") == list(PILLARS)
+    assert [pillar for pillar in PILLARS if not deployed(pillar)["Resources"]] == []
+
+
+def test_streams_tables_and_types_are_those_of_the_contracts() -> None:
+    assert column(MODEL, "streams") == list(Stream)
+    rows = sorted((bare(zone), bare(name), day or None) for zone, name, day in table(MODEL, "tables"))
+    assert rows == sorted((str(t.zone), t.name, t.partition) for t in CONTRACTS.lake_tables())
+    assert sorted(coded_list(MODEL, "event types")) == sorted(CONTRACTS.events)
+    assert coded_list(MODEL, "identifiers") == list(IdentifierType)
+
+
+def test_items_are_those_of_the_single_view() -> None:
+    known = {value for name, value in vars(single_view_keys).items() if name.endswith("_PREFIX")}
+    known |= {single_view_keys.PROFILE, single_view_keys.ALIAS, single_view_keys.REMOVED}
+    assert {re.sub(r"(#).*", r"\1", key) for key in column(MODEL, "items")} == known
+
+
+def test_requests_are_those_that_the_profile_api_answers() -> None:
+    source = (ROOT / "lambdas" / "profile_api" / "handler.py").read_text(encoding="utf-8")
+    routes = re.findall(r'@app\.(\w+)\((?:f"\{)?CUSTOMERS\}?([^")]*)', source)
+    answered = {f"{verb.upper()} /v1/customers{path}".translate(str.maketrans("<>", "{}")) for verb, path in routes}
+    named = {request.partition("?")[0] for request in column(MODEL, "routes")}
+    assert {request.replace("{id}", "{person_id}") for request in named} == answered
+
+
+def test_every_reason_is_explained() -> None:
+    assert sorted(column(REJECTED, "reasons")) == sorted(ReasonCode)
+
+
+@pytest.mark.parametrize("block", blocks("json"), ids=str)
+def test_an_example_event_keeps_its_contract(block: Block) -> None:
+    document = json.loads(block.text)
+    for event in document.get("batch", [document]):
+        check({"source": "web_events", **event}, now=datetime.now(UTC), contracts=CONTRACTS)
+
+
+@pytest.mark.parametrize("block", blocks("sql"), ids=str)
+def test_a_query_asks_for_tables_and_columns_that_exist(block: Block) -> None:
+    query = sqlglot.parse_one(block.text, dialect="trino")
+    [asked] = query.find_all(exp.Table)
+    known = next(t for t in CONTRACTS.lake_tables() if (f"c360_dev_{t.zone}", t.name) == (asked.db, asked.name))
+    aliases = {alias.alias for alias in query.find_all(exp.Alias)}
+    assert {found.name for found in query.find_all(exp.Column)} - aliases <= {field.name for field in known.fields}

@@ -1,0 +1,80 @@
+"""Assets are built once, again when their sources change, and missed by name."""
+
+import pytest
+
+from stacks.assets import AssetMissingError, Assets
+from tools import build
+
+
+@pytest.fixture
+def repository(tmp_path, monkeypatch):
+    monkeypatch.setattr(build, "ROOT", tmp_path)
+    monkeypatch.setattr(build, "ASSETS", tmp_path / "build")
+    for package in ("lambdas", "c360_core"):
+        (tmp_path / package / "__pycache__").mkdir(parents=True)
+        (tmp_path / package / "__init__.py").write_text(f"# {package}")
+        (tmp_path / package / "__pycache__" / "x.pyc").write_text("")
+    (tmp_path / "c360_core" / "contracts.json").write_text("{}")
+    return tmp_path
+
+
+def test_lambda_asset_holds_our_code_its_data_and_pure_libraries(repository):
+    folder = build.stage_lambda()
+    for name in (
+        "lambdas/__init__.py",
+        "c360_core/contracts.json",
+        "fastjsonschema/__init__.py",
+        "anyascii/__init__.py",
+    ):
+        assert (folder / name).is_file(), name
+    assert not list(folder.rglob("__pycache__"))
+
+
+def test_unchanged_sources_are_not_built_again(repository):
+    marker = build.stage_lambda() / "marker"
+    marker.write_text("still here")
+    build.stage_lambda()
+    assert marker.exists()
+
+
+def test_changed_sources_are_built_again(repository):
+    folder = build.stage_lambda()
+    (repository / "lambdas" / "__init__.py").write_text("# changed")
+    build.stage_lambda()
+    assert (folder / "lambdas" / "__init__.py").read_text() == "# changed"
+
+
+def test_a_lost_asset_is_built_again(repository):
+    folder = build.stage_lambda()
+    (folder / "lambdas" / "__init__.py").unlink()
+    folder.rename(folder.with_name("elsewhere"))
+    assert (build.stage_lambda() / "lambdas" / "__init__.py").exists()
+
+
+def test_a_library_that_is_not_installed_is_named(repository, monkeypatch):
+    monkeypatch.setattr(build, "LAMBDA_WHEELS", ("not-a-library",))
+    with pytest.raises(build.BuildError, match="not-a-library is not installed"):
+        build.stage_lambda()
+
+
+def test_a_library_with_native_code_is_refused(repository, monkeypatch):
+    monkeypatch.setattr(build, "LAMBDA_WHEELS", ("pydantic-core",))
+    with pytest.raises(build.BuildError, match="pydantic-core is not pure Python"):
+        build.stage_lambda()
+
+
+def test_the_dbt_project_ships_with_its_pins_and_without_what_dbt_wrote(repository):
+    (repository / "sql" / "target").mkdir(parents=True)
+    (repository / "sql" / "dbt_project.yml").write_text("name: x")
+    (repository / "requirements").mkdir()
+    (repository / "requirements" / "dbt.txt").write_text("dbt-core==1.12.6")
+    folder = build.stage_dbt()
+    assert (folder / "requirements.txt").read_text() == "dbt-core==1.12.6"
+    assert [path.name for path in (folder / "sql").iterdir()] == ["dbt_project.yml"]
+
+
+def test_a_missing_asset_says_how_to_build_it(tmp_path):
+    with pytest.raises(
+        AssetMissingError, match=r"lambda does not exist; build the assets first: python -m tools\.build"
+    ):
+        _ = Assets(root=tmp_path).lambda_code
