@@ -11,13 +11,16 @@ from typing import Final
 from rich.console import Console
 from rich.table import Table
 
-from tools import locks, prepare
+from tools import build_flink, locks, prepare
 from tools.bootstrap import ENVIRONMENTS, ROOT
 from tools.console import Steps
 
 CODE: Final = ("app.py", "c360", "c360_core", "config", "stacks", "lambdas", "glue_jobs", "flink_apps", "twin", "tools")
 FORMATTED: Final = (*CODE, "benchmarks", "tests")
-NOT_RUN: Final = ROOT / "build" / "not-run.txt"
+WITHOUT_CONNECTOR: Final = (
+    "the clean application reading and writing the emulator's Kinesis through Flink's own connector: "
+    "flink-connector-aws-kinesis-streams for Flink 2 cannot be fetched from this network's Maven repository"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +81,7 @@ def tests() -> list[Part]:
 def _pytest(suite: str, name: str, folder: str, *options: str, environment: str = "twin") -> Part:
     # The CDK's runtime takes the Node that it finds first: the one of this environment, not the system's.
     path = f"{ENVIRONMENTS / 'twin' / 'bin'}{os.pathsep}{os.environ['PATH']}"
-    variables = {"PYTHONPATH": str(ROOT), "C360_NOT_RUN": str(NOT_RUN), "PATH": path}
+    variables = {"PYTHONPATH": str(ROOT), "PATH": path}
     command = (python(environment), "-m", "pytest", folder, *options)
     return Part(suite=suite, name=name, command=command, variables=variables)
 
@@ -96,8 +99,6 @@ def run(steps: Steps, *, only: Sequence[str] = ()) -> int:
     if wanted & {"twin"}:
         prepare.assets(steps)
         prepare.assembly(steps, "dev")
-    NOT_RUN.parent.mkdir(parents=True, exist_ok=True)
-    NOT_RUN.unlink(missing_ok=True)
     outcomes = [_locks()] if "check" in wanted else []
     outcomes += [_execute(part) for part in [*checks(), *tests()] if part.suite in wanted]
     _summary(outcomes)
@@ -125,6 +126,5 @@ def _summary(outcomes: Sequence[Outcome]) -> None:
         result = "[green]passed[/green]" if outcome.passed else "[red]failed[/red]"
         table.add_row(outcome.suite, outcome.part, result, f"{outcome.seconds:.1f}")
     console.print(table)
-    if NOT_RUN.exists():
-        console.print("Not run here:")
-        console.print(NOT_RUN.read_text(encoding="utf-8").rstrip())
+    if any(outcome.suite == "engines" for outcome in outcomes) and not build_flink.has_kinesis():
+        console.print(f"Not run here: {WITHOUT_CONNECTOR}.", soft_wrap=True)

@@ -41,6 +41,15 @@ def introduce(deployment: Deployment, people: LiveScenario, folder: Path) -> Non
     deployment.wait_for_executions("IngestFileStateMachineArn", before + len(FILES), seconds=INGEST_SECONDS)
 
 
+def verify_sender(deployment: Deployment) -> None:
+    """Verify the sender's domain in SES, as the operator does once by hand: a new account is in the sandbox."""
+    configuration = deployment.client("lambda").get_function_configuration(
+        FunctionName=deployment.outputs["MessageSenderFunctionName"]
+    )
+    domain = configuration["Environment"]["Variables"]["SENDER_ADDRESS"].rpartition("@")[2]
+    deployment.client("sesv2").create_email_identity(EmailIdentity=domain)
+
+
 def act(deployment: Deployment, person: LiveCustomer) -> int:
     """Let a new person do what they do, by the ways that their sources use; return the number of events."""
     collector = Collector(url=deployment.url("CollectorUrl"), keys={WEB: deployment.source_key(WEB)})
@@ -76,7 +85,8 @@ def outbox(deployment: Deployment) -> list[Message]:
     """Return the mails that left, recipients masked."""
     answer = httpx.get(f"{deployment.emulator.settings.endpoint}{MESSAGES_PATH}", timeout=20)
     answer.raise_for_status()
-    return [_message(message) for message in answer.json()["messages"]]
+    by_account: dict[str, list[dict[str, Any]]] = answer.json()["messages"]
+    return [_message(message) for messages in by_account.values() for message in messages]
 
 
 def mails_to(deployment: Deployment, person: LiveCustomer) -> list[Message]:
@@ -146,12 +156,10 @@ def _order(card: str, number: int) -> dict[str, Any]:
 
 
 def _message(raw: Mapping[str, Any]) -> Message:
-    recipients = raw.get("to") or raw.get("destination") or raw.get("Destination", {}).get("ToAddresses", [])
-    first = recipients[0] if isinstance(recipients, list) else recipients
     return Message(
-        recipient=mask_email(str(first)) or "unreadable",
-        subject=str(raw.get("subject", "")),
-        body=str(raw.get("body_text") or raw.get("body") or raw.get("body_html") or ""),
+        recipient=mask_email(str(raw["To"][0])) or "unreadable",
+        subject=str(raw["Subject"]),
+        body=str(raw["BodyText"]),
     )
 
 

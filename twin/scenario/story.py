@@ -117,6 +117,7 @@ class Story:
     def live(self) -> tuple[Told, list[Check]]:
         """Let new people turn up; check who gets mail, and that a withdrawn consent stops the next message."""
         people = live_customers(datetime.now(UTC), self.manifest.seed)
+        live.verify_sender(self.deployment)
         with self.step("New people join: ingest and resolve them"):
             live.introduce(self.deployment, people, self.folder / "live")
             unify.resolve(self.deployment)
