@@ -114,7 +114,7 @@ def _in_glue(frame: DataFrame, ruleset: str, name: str) -> tuple[DataFrame, Data
     from awsglue.dynamicframe import DynamicFrame
     from awsgluedq.transforms import EvaluateDataQuality
 
-    context: Any = GlueContext.getOrCreate(frame.sparkSession.sparkContext)
+    context: Any = GlueContext(frame.sparkSession.sparkContext)
     result = EvaluateDataQuality().process_rows(
         frame=DynamicFrame.fromDF(frame, context, "primary"),
         ruleset=ruleset,

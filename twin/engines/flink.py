@@ -234,7 +234,6 @@ def start(
         HEAP,
         "-XX:+UseSerialGC",
         "-XX:+ExitOnOutOfMemoryError",
-        "-XX:TieredStopAtLevel=1",
         *java_options(home),
         f"-Dlog4j.configurationFile={folder / 'conf' / 'log4j.properties'}",
         "-classpath",

@@ -4,7 +4,6 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import boto3
@@ -83,9 +82,3 @@ def rows(spark: SparkSession) -> Callable[..., list[dict[str, Any]]]:
         return [row.asDict() for row in frame.collect()]
 
     return read
-
-
-@pytest.fixture
-def project() -> Path:
-    """The project's folder."""
-    return ROOT

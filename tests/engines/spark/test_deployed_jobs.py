@@ -92,7 +92,7 @@ def test_a_landed_file_becomes_rows_events_and_records(
     glue: Callable[..., dict[str, Any]], spark: SparkSession, rows: Rows
 ) -> None:
     for table in ("c360_dev_raw.loyalty_members", "c360_dev_quarantine.rejected", "c360_dev_curated.identity_records"):
-        spark.sql(f"DELETE FROM glue_catalog.{table} WHERE true")  # noqa: S608  # our own names
+        spark.sql(f"DELETE FROM glue_catalog.{table} WHERE true")  # our own names
     boto3.client("kinesis").create_stream(StreamName="deployed-events", ShardCount=1)
     boto3.client("s3").put_object(Bucket="test-landing", Key="loyalty_members/m.csv", Body=MEMBERS.encode())
 

@@ -45,7 +45,7 @@ TABLES = (
 def tables(spark: SparkSession) -> Callable[[Zone, str, list[dict[str, Any]]], None]:
     """Empty tables, and how to fill one: `tables(zone, table, rows)`."""
     for zone, table in TABLES:
-        spark.sql(f"DELETE FROM {lake.table_name('dev', zone, table)} WHERE true")  # noqa: S608  # our own names
+        spark.sql(f"DELETE FROM {lake.table_name('dev', zone, table)} WHERE true")  # our own names
 
     def fill(zone: Zone, table: str, values: list[dict[str, Any]]) -> None:
         name = lake.table_name("dev", zone, table)

@@ -48,7 +48,7 @@ class Landing:
 @pytest.fixture
 def landing(spark: SparkSession, request: pytest.FixtureRequest) -> Iterator[Landing]:
     for table in ("c360_dev_raw.support_cases", "c360_dev_quarantine.rejected"):
-        spark.sql(f"DELETE FROM glue_catalog.{table} WHERE true")  # noqa: S608  # our own names
+        spark.sql(f"DELETE FROM glue_catalog.{table} WHERE true")  # our own names
     boto3.client("kinesis").create_stream(StreamName=STREAM, ShardCount=1)
     yield Landing(spark, request.node.name)
     boto3.client("kinesis").delete_stream(StreamName=STREAM)

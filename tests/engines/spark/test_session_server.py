@@ -80,6 +80,14 @@ def test_an_error_ends_the_job_with_its_traceback_and_not_the_session(engine: Sp
     assert pid is None or engine.pid == pid
 
 
+def test_a_script_that_stops_spark_at_its_end_does_not_stop_the_next_one(engine: SparkEngine, tmp_path: Path) -> None:
+    script = (
+        "from pyspark.sql import SparkSession\nspark = SparkSession.builder.getOrCreate()\nspark.range(1).count()\n"
+    )
+    assert engine.run(job(tmp_path, script + "spark.stop()"), timeout=120).state == "SUCCEEDED"
+    assert engine.run(job(tmp_path, script), timeout=120).state == "SUCCEEDED"
+
+
 def test_a_setting_that_a_running_session_cannot_take_is_refused(engine: SparkEngine, tmp_path: Path) -> None:
     refused = engine.run(job(tmp_path, "", **{"spark.executor.memory": "9g"}), timeout=120)
     assert refused.state == "FAILED"

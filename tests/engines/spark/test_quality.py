@@ -1,0 +1,108 @@
+"""Verdicts on rows and on whole frames, by Deequ; and how Glue's own evaluator is called inside Glue."""
+
+import importlib.machinery
+import sys
+from types import ModuleType
+from typing import Any
+
+import pytest
+from pyspark.sql import DataFrame, SparkSession
+
+from glue_jobs.shared import quality
+
+RULESET = """Rules = [
+    IsComplete "id",
+    ColumnLength "name" <= 3 where "name is not null",
+    ColumnLength "never" <= 3 where "never is not null",
+    RowCount >= 2,
+    CustomSql "SELECT count(*) FROM primary WHERE size > 9" = 0
+]"""
+
+
+@pytest.fixture
+def frame(spark: SparkSession) -> DataFrame:
+    rows = [(1, "a", "Ann", None, 1), (2, None, None, None, 10), (3, "c", "Robert", None, 20)]
+    return spark.createDataFrame(rows, "row INT, id STRING, name STRING, never STRING, size INT")
+
+
+def failed(verdict: quality.Verdict) -> dict[int, list[str]]:
+    return {
+        row["row"]: sorted(rule.split('"')[0] for rule in row["failed_rules"]) for row in verdict.failed_rows.collect()
+    }
+
+
+def evaluate(frame: DataFrame) -> quality.Verdict:
+    return quality.evaluate(frame, RULESET, row_id="row", name="test", bad_rows=["size > 9"])
+
+
+def test_each_row_is_blamed_for_the_rules_that_it_breaks(frame: DataFrame) -> None:
+    verdict = evaluate(frame)
+    assert failed(verdict) == {2: ["CustomSql ", "IsComplete "], 3: ["ColumnLength ", "CustomSql "]}
+    assert verdict.broken_file_rules == ()
+    assert len(verdict.rules) == 5
+
+
+def test_a_column_without_any_value_blames_no_row(frame: DataFrame) -> None:
+    verdict = evaluate(frame.where("row = 1").union(frame.where("row = 1")))
+    assert failed(verdict) == {}
+
+
+def test_a_rule_about_the_whole_names_no_row(frame: DataFrame) -> None:
+    verdict = evaluate(frame.where("row = 1"))
+    assert [rule.rule for rule in verdict.broken_file_rules] == ["RowCount >= 2"]
+    assert failed(verdict) == {}
+
+
+class FakeDynamicFrame:
+    """Glue's frame: here only a wrapper."""
+
+    def __init__(self, frame: DataFrame) -> None:
+        self.frame = frame
+
+    @classmethod
+    def fromDF(cls, frame: DataFrame, context: Any, name: str) -> "FakeDynamicFrame":  # noqa: N802
+        assert context.spark_context is frame.sparkSession.sparkContext
+        assert name == "primary"
+        return cls(frame)
+
+    def toDF(self) -> DataFrame:  # noqa: N802
+        return self.frame
+
+
+class FakeGlueContext:
+    """Glue's context: here only what it was made from."""
+
+    def __init__(self, spark_context: Any) -> None:
+        self.spark_context = spark_context
+
+
+class FakeEvaluator:
+    """Glue's evaluator, with Deequ inside, as in Glue."""
+
+    options: dict[str, Any] = {}  # noqa: RUF012  # what the last call was given
+
+    def process_rows(self, *, frame: FakeDynamicFrame, ruleset: str, **options: Any) -> Any:
+        FakeEvaluator.options = options
+        rules, rows = quality._with_deequ(frame.frame, ruleset, "")
+        frames = {"ruleOutcomes": rules, "rowLevelOutcomes": rows}
+        return type("Frames", (), {"select": lambda _, key: FakeDynamicFrame(frames[key])})()
+
+
+def test_inside_glue_its_own_evaluator_judges_and_publishes(frame: DataFrame, monkeypatch: pytest.MonkeyPatch) -> None:
+    modules = {
+        "awsglue": {},
+        "awsglue.context": {"GlueContext": FakeGlueContext},
+        "awsglue.dynamicframe": {"DynamicFrame": FakeDynamicFrame},
+        "awsgluedq": {},
+        "awsgluedq.transforms": {"EvaluateDataQuality": FakeEvaluator},
+    }
+    for name, content in modules.items():
+        module = ModuleType(name)
+        module.__spec__ = importlib.machinery.ModuleSpec(name, None)
+        vars(module).update(content)
+        monkeypatch.setitem(sys.modules, name, module)
+
+    assert failed(evaluate(frame)) == {2: ["CustomSql ", "IsComplete "], 3: ["ColumnLength ", "CustomSql "]}
+    publishing = FakeEvaluator.options["publishing_options"]
+    assert publishing["dataQualityEvaluationContext"] == "test"
+    assert publishing["enableDataQualityCloudWatchMetrics"] is True
