@@ -26,6 +26,8 @@ START_SECONDS: Final = 180.0
 SAVEPOINT_SECONDS: Final = 120.0
 REQUEST_SECONDS: Final = 10.0
 POLL_SECONDS: Final = 0.25
+# A process that a signal ended has this much above the signal's number as its status.
+KILLED: Final = 128
 RESTARTS_IN_PLACE: Final = 3
 # Whatever proxy the machine has, it is not for the loopback interface.
 DIRECTLY: Final = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -160,7 +162,9 @@ class FlinkJob:
         causes = [line.strip() for line in lines if line.lstrip().startswith("Caused by: ")]
         causes = [cause for cause in causes if not any(wrapper in cause for wrapper in WRAPPERS)]
         cause = causes[-1] if causes else (lines[-1].strip() if lines else "no output")
-        return f"{self.application.name} ended with status {status}: {cause[:800]}; see {self.log_path}"
+        killed = status is not None and status > KILLED
+        how = f"was killed by signal {status - KILLED}" if killed and status else f"ended with status {status}: {cause[:800]}"
+        return f"{self.application.name} {how}; see {self.log_path}"
 
     def _saved(self, answer: Mapping[str, Any]) -> str:
         deadline = time.monotonic() + SAVEPOINT_SECONDS
@@ -294,9 +298,12 @@ def options(application: Application, *, port: int, checkpoint_folder: Path, tem
 
 
 def latest_checkpoint(folder: Path) -> Path | None:
-    """Return the newest complete checkpoint below a folder, or None: its metadata is written last."""
+    """Return the newest complete checkpoint below a folder, or None.
+
+    Metadata is written last, so a checkpoint that has it is complete. Numbers go on counting in a restored job.
+    """
     complete = [path.parent for path in folder.glob("*/chk-*/_metadata")]
-    return max(complete, key=lambda path: (path / "_metadata").stat().st_mtime_ns, default=None)
+    return max(complete, key=lambda path: int(path.name.removeprefix("chk-")), default=None)
 
 
 def flink_home(python: Path) -> Path:

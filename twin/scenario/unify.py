@@ -1,13 +1,14 @@
 """Who is who: run the identity resolution, wait for the single view, and score the result against the truth."""
 
 import csv
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from c360_core.identity.scoring import Agreement, score
-from c360_core.names import Table, Zone, database_name
+from c360_core.names import ANONYMOUS_PREFIX, Table, Zone, database_name
 from twin.scenario.deployment import Deployment, money
 from twin.scenario.waiting import until
 
@@ -16,11 +17,12 @@ SETTLE_SECONDS: Final = 600.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ViewTotals:
-    """Sums over all profiles of the single view."""
+    """Sums over all profiles of the single view; `known_spend` leaves out those of people who are still anonymous."""
 
     profiles: int
     orders: int
     spend: Decimal
+    known_spend: Decimal
 
 
 def resolve(deployment: Deployment) -> None:
@@ -30,13 +32,18 @@ def resolve(deployment: Deployment) -> None:
 
 def view_totals(deployment: Deployment) -> ViewTotals:
     """Add up the single view."""
-    profiles, orders, spend = 0, 0, Decimal(0)
-    for item in deployment.profiles():
-        aggregates = item.get("aggregates", {})
-        profiles += 1
-        orders += int(aggregates.get("orders") or 0)
-        spend += money(aggregates.get("spend"))
-    return ViewTotals(profiles=profiles, orders=orders, spend=spend)
+    profiles = list(deployment.profiles())
+    known = [item for item in profiles if not str(item["PK"]).startswith(f"PERSON#{ANONYMOUS_PREFIX}")]
+    return ViewTotals(
+        profiles=len(profiles),
+        orders=sum(int(item.get("aggregates", {}).get("orders") or 0) for item in profiles),
+        spend=_spend(profiles),
+        known_spend=_spend(known),
+    )
+
+
+def _spend(profiles: Iterable[Mapping[str, Any]]) -> Decimal:
+    return sum((money(item.get("aggregates", {}).get("spend")) for item in profiles), Decimal(0))
 
 
 def wait_for_view(deployment: Deployment, *, orders: int, spend: Decimal) -> ViewTotals:
@@ -66,6 +73,17 @@ def lake_spend(deployment: Deployment) -> Decimal:
     raw = database_name(deployment.emulator.settings.environment, Zone.RAW)
     rows = deployment.query(f"SELECT sum(amount) FROM {raw}.{Table.INTERACTIONS}")  # noqa: S608  # our own names
     return money(rows[0][0])
+
+
+def wait_for_lake_spend(deployment: Deployment, spend: Decimal) -> None:
+    """Wait until the lake holds every cent: it is written at checkpoints, seconds after the single view."""
+    until(
+        f"the lake holds {spend}",
+        lambda: lake_spend(deployment),
+        lambda seen: seen == spend,
+        seconds=SETTLE_SECONDS,
+        pause=1.0,
+    )
 
 
 def agreement(deployment: Deployment, truth: Path) -> Agreement:
