@@ -7,7 +7,6 @@ The time runs from the moment when every task runs until the last record is in t
 
 import json
 import logging
-import os
 import random
 import shutil
 import tempfile
@@ -18,31 +17,25 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import boto3
 import psutil
 from confluent_kafka import Consumer, Producer, TopicPartition
 
-from c360_core import contracts
-from c360_core.names import Property, Stream, Table, Zone, database_name, stream_name
-from c360_core.projections import iceberg_partition_spec, iceberg_schema
+from benchmarks import bare_emulator
+from benchmarks.bare_emulator import ENVIRONMENT
+from c360_core.names import Property, Stream, stream_name
 from flink_apps.shared.properties import PROPERTIES_FILE_VARIABLE, property_key
 from tools import build_flink
 from twin.engines import flink, kafka
-from twin.process import free_port, port_is_open, spawn, wait_until
-from twin.services.iceberg_tables import create_iceberg_table
 from twin.settings import REGION, ROOT, TwinSettings, python_of
 
 LOGGER: Final = logging.getLogger("benchmarks.clean")
 
 EVENTS: Final = 250_000
-ENVIRONMENT: Final = "dev"
-LAKE: Final = "bench-lake"
 PARTITIONS: Final = 2
 CHECKPOINTS: Final = flink.Checkpoints(interval_ms=5_000, min_pause_ms=1_000)
 PATIENCE_SECONDS: Final = 540.0
 POLL_SECONDS: Final = 0.1
 SEED: Final = 360
-LAKE_TABLES: Final = ((Zone.RAW, Table.INTERACTIONS), (Zone.RAW, Table.DUPLICATES), (Zone.QUARANTINE, Table.REJECTED))
 
 
 class BenchmarkError(RuntimeError):
@@ -59,6 +52,7 @@ class Run:
         records: what came out.
         start_seconds: from the command to the moment when every task runs.
         seconds: from then to the last record.
+        steady_seconds: the part of it in which the second half came out: the JVM is warm by then.
         cpu_seconds: of the whole process in that time, warming up included.
         megabytes: resident memory at the end.
     """
@@ -68,13 +62,19 @@ class Run:
     records: int
     start_seconds: float
     seconds: float
+    steady_seconds: float
     cpu_seconds: float
     megabytes: float
 
     @property
     def rate(self) -> float:
-        """Records a second."""
+        """Records a second, warming up included."""
         return self.records / self.seconds
+
+    @property
+    def steady_rate(self) -> float:
+        """Records a second, once warm."""
+        return self.records / 2 / self.steady_seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,12 +87,15 @@ class Outcome:
 
     @property
     def ratio(self) -> float:
-        """How many times as long `clean` takes as the pass-through, for one record."""
-        return self.pass_through.rate / self.clean.rate
+        """How many times as long `clean` takes as the pass-through, for one record, once warm."""
+        return self.pass_through.steady_rate / self.clean.steady_rate
 
     def as_dict(self) -> dict[str, Any]:
         """Return the figures for machines."""
-        runs = {run.name: asdict(run) | {"rate": run.rate} for run in (self.pass_through, self.clean)}
+        runs = {
+            run.name: asdict(run) | {"rate": run.rate, "steady_rate": run.steady_rate}
+            for run in (self.pass_through, self.clean)
+        }
         return {"events": self.events, "ratio": self.ratio, **runs}
 
 
@@ -106,7 +109,7 @@ def run(events: int = EVENTS, parallelism: int = 1) -> Outcome:
     with ExitStack() as cleanup:
         home = Path(tempfile.mkdtemp(prefix="bench-clean-", dir=ROOT / "build"))
         cleanup.callback(shutil.rmtree, home, ignore_errors=True)
-        emulator = _emulator(home, cleanup)
+        emulator = bare_emulator.start(home, cleanup)
         broker = kafka.start(home / "kafka")
         cleanup.callback(broker.stop)
         bench = _Bench(home=home, code=code, emulator=emulator, broker=broker, parallelism=parallelism)
@@ -173,7 +176,10 @@ class _Bench:
     def _watch(self, job: flink.FlinkJob, output: str, expected: int, *, start_seconds: float) -> Run:
         process = psutil.Process(job.child.pid)
         began, cpu = time.monotonic(), sum(process.cpu_times()[:2])
+        half = began
         while (found := self._length(output)) < expected:
+            if found < expected / 2:
+                half = time.monotonic()
             if job.child.poll() is not None:
                 raise BenchmarkError(job.cause_of_end())
             if time.monotonic() - began > PATIENCE_SECONDS:
@@ -186,7 +192,8 @@ class _Bench:
             parallelism=self.parallelism,
             records=found,
             start_seconds=start_seconds,
-            seconds=time.monotonic() - began,
+            seconds=(ended := time.monotonic()) - began,
+            steady_seconds=ended - half,
             cpu_seconds=sum(process.cpu_times()[:2]) - cpu,
             megabytes=process.memory_info().rss / 1024**2,
         )
@@ -200,8 +207,8 @@ class _Bench:
             consumer.close()
 
     def _properties(self, output: str) -> Path:
-        secret = _client(self.emulator, "secretsmanager").describe_secret(SecretId="hash")["ARN"]
         groups: dict[str, dict[str, str]] = {
+            **bare_emulator.property_groups(self.emulator),
             Property.STREAMS: {
                 "provider": "kafka",
                 "region": REGION,
@@ -209,12 +216,6 @@ class _Bench:
                 property_key(Stream.EVENTS): stream_name(ENVIRONMENT, Stream.EVENTS),
                 property_key(Stream.INTERACTIONS): output,
             },
-            Property.LAKE: {
-                "warehouse": f"s3://{LAKE}",
-                **{f"{zone}_database": database_name(ENVIRONMENT, zone) for zone in (Zone.RAW, Zone.QUARANTINE)},
-            },
-            Property.IDENTITY: {"hash_secret_arn": secret},
-            Property.TUNING: {"state_ttl_hours": "24", "deduplication_hours": "24", "session_gap_minutes": "30"},
         }
         path = self.home / f"{output}.json"
         document = [{"PropertyGroupId": name, "PropertyMap": values} for name, values in groups.items()]
@@ -268,54 +269,6 @@ def _envelope(index: int, source: str, event_type: str) -> dict[str, Any]:
         "occurred_at": f"2026-03-{1 + index // 86400 % 28:02d}T{hour:02d}:{minute:02d}:{second:02d}.000Z",
         "received_at": "2026-04-01T00:00:00.000Z",
     }
-
-
-def _emulator(home: Path, cleanup: ExitStack) -> TwinSettings:
-    """Start a bare emulator with what `clean` needs of AWS: the lake's tables and the secret."""
-    settings = TwinSettings(home=home, port=free_port(), environment=ENVIRONMENT)
-    variables = {"BIND_HOST": "127.0.0.1", "IOT_MTLS_ENABLED": "0", "GATEWAY_PORT": str(settings.port)}
-    child = spawn(
-        "emulator",
-        [str(python_of("twin")), "-m", "ministack"],
-        log_path=home / "emulator.log",
-        env={**os.environ, **settings.client_environment(), **variables},
-        cwd=home,
-    )
-    cleanup.callback(child.terminate)
-    wait_until(lambda: port_is_open(settings.port), child=child, seconds=60)
-    store, catalog = _client(settings, "s3"), _client(settings, "glue")
-    store.create_bucket(Bucket=LAKE)
-    _client(settings, "secretsmanager").create_secret(Name="hash", SecretString="0123456789abcdef")
-    for zone, name in LAKE_TABLES:
-        database = database_name(ENVIRONMENT, zone)
-        if zone is not Zone.RAW or name is Table.INTERACTIONS:
-            catalog.create_database(DatabaseInput={"Name": database})
-        table = contracts.load().product(name).table
-        stated: dict[str, Any] = {"Location": f"s3://{LAKE}/{name}", "Schema": iceberg_schema(table)}
-        if spec := iceberg_partition_spec(table):
-            stated["PartitionSpec"] = spec
-        create_iceberg_table(
-            {
-                "DatabaseName": database,
-                "Name": str(name),
-                "OpenTableFormatInput": {
-                    "IcebergInput": {"MetadataOperation": "CREATE", "Version": "2", "IcebergTableInput": stated}
-                },
-            },
-            put_object=lambda bucket, key, body: store.put_object(Bucket=bucket, Key=key, Body=body),
-            create_table=lambda request: catalog.create_table(**request),
-        )
-    return settings
-
-
-def _client(settings: TwinSettings, service: str) -> Any:
-    return boto3.client(
-        service,  # type: ignore[call-overload]
-        endpoint_url=settings.endpoint,
-        region_name=REGION,
-        aws_access_key_id="test",
-        aws_secret_access_key="test",  # noqa: S106  # the emulator's fixed pair
-    )
 
 
 if __name__ == "__main__":

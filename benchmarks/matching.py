@@ -5,6 +5,7 @@
 
 Each matcher runs in a process of its own, several times in turns with the others, so that one's memory is not the
 other's. Time is that of the work alone, from records in memory to clusters: no start of Python, no imports, no reading.
+Memory is the peak of the whole process: Python, the libraries, the records, the work.
 The table goes to standard error; standard output ends with the line that `benchmarks.report` describes.
 """
 
@@ -30,10 +31,26 @@ from twin.scenario import records as shoppers
 
 OURS: Final = "ours"
 PEER: Final = "splink"
+STATUS: Final = Path("/proc/self/status")
 SPLINK_THRESHOLDS: Final = (0.95, 0.99, 0.999, 0.9999)
 SPLINK_TRAINING_PAIRS: Final = 1_000_000
 Persons = dict[str, str]
-Matcher = Callable[[Sequence[IdentityRecord]], Mapping[str, Persons]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What one run of a matcher gave.
+
+    Attributes:
+        variants: clusters by variant; most matchers have one.
+        training_seconds: the part of its time that a model kept from an earlier day would save.
+    """
+
+    variants: Mapping[str, Persons]
+    training_seconds: float = 0.0
+
+
+Matcher = Callable[[Sequence[IdentityRecord]], Found]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,13 +59,15 @@ class Result:
 
     Attributes:
         name: the matcher.
-        times: wall seconds of each run.
-        megabytes: growth of the peak over the memory that records and libraries take, the median of the runs.
-        variants: clusters by variant; most matchers have one. The same in every run.
+        times: wall seconds of each run, training included.
+        training_seconds: the median of the part of them that was training.
+        megabytes: peak memory of the process, the median of the runs.
+        variants: clusters by variant, the same in every run.
     """
 
     name: str
     times: tuple[float, ...]
+    training_seconds: float
     megabytes: float
     variants: Mapping[str, Persons]
 
@@ -63,21 +82,21 @@ class Result:
         return max(agreements.items(), key=lambda item: item[1].b_cubed.f1)
 
 
-def by_rules_alone(records: Sequence[IdentityRecord]) -> Mapping[str, Persons]:
+def by_rules_alone(records: Sequence[IdentityRecord]) -> Found:
     """The matching workflow as it is, without our clustering."""
     persons = {record.record_id: record.record_id for record in records}
     for group in shoppers.match_groups(records):
         persons.update(dict.fromkeys(group.record_ids, group.match_id))
-    return {"": persons}
+    return Found(variants={"": persons})
 
 
-def by_ours(records: Sequence[IdentityRecord]) -> Mapping[str, Persons]:
+def by_ours(records: Sequence[IdentityRecord]) -> Found:
     """The whole chain: rules, then clustering with its guard."""
     found = cluster(records, shoppers.match_groups(records), Guard())
-    return {"": {record_id: members[0] for members in found.clusters for record_id in members}}
+    return Found(variants={"": {record_id: members[0] for members in found.clusters for record_id in members}})
 
 
-def by_splink(records: Sequence[IdentityRecord]) -> Mapping[str, Persons]:
+def by_splink(records: Sequence[IdentityRecord]) -> Found:
     """Splink 5 on DuckDB: trained on the records themselves, connected components above several thresholds.
 
     It gets the same values in match form, comparisons made for names, dates and mailboxes, and blocks as wide as ours.
@@ -109,6 +128,7 @@ def by_splink(records: Sequence[IdentityRecord]) -> Mapping[str, Persons]:
     table = splink.DuckDBAPI().register(pandas.DataFrame(rows))
     # It warns of comparisons that a small data set cannot train.
     linker = splink.Linker(table, settings, log_level=logging.ERROR)
+    started = time.perf_counter()
     training = linker.training
     training.estimate_probability_two_random_records_match(
         [splink.block_on("email"), splink.block_on("first_name", "last_name", "birth_date")], recall=0.7
@@ -118,8 +138,10 @@ def by_splink(records: Sequence[IdentityRecord]) -> Mapping[str, Persons]:
         training.estimate_parameters_using_expectation_maximisation(
             block, max_pairs=SPLINK_TRAINING_PAIRS, record_sample_proportion=1.0
         )
+    trained = time.perf_counter() - started
     pairs = linker.inference.predict(threshold_match_probability=min(SPLINK_THRESHOLDS))
-    return {str(threshold): _splink_persons(linker, pairs, threshold) for threshold in SPLINK_THRESHOLDS}
+    variants = {str(threshold): _splink_persons(linker, pairs, threshold) for threshold in SPLINK_THRESHOLDS}
+    return Found(variants=variants, training_seconds=trained)
 
 
 def _splink_persons(linker: Any, pairs: Any, threshold: float) -> Persons:
@@ -150,11 +172,12 @@ def run_all(names: Sequence[str], records: Sequence[IdentityRecord], repetitions
     runs: dict[str, list[Result]] = {name: [] for name in names}
     for _ in range(repetitions):
         for name in names:
-            runs[name].append(run_apart(name, MATCHERS[name], records))
+            runs[name].append(run_apart(name, records))
     return [
         Result(
             name=name,
             times=tuple(time for result in results for time in result.times),
+            training_seconds=statistics.median(result.training_seconds for result in results),
             megabytes=statistics.median(result.megabytes for result in results),
             variants=results[-1].variants,
         )
@@ -162,36 +185,47 @@ def run_all(names: Sequence[str], records: Sequence[IdentityRecord], repetitions
     ]
 
 
-def run_apart(name: str, matcher: Matcher, records: Sequence[IdentityRecord]) -> Result:
-    """Run a matcher in a process of its own.
+def run_apart(name: str, records: Sequence[IdentityRecord]) -> Result:
+    """Run a matcher in a process of its own, a new one: a copy of this one would work in memory that we left free.
 
     Raises:
         RuntimeError: the process ended without a result; its message is on standard error.
     """
-    here, there = multiprocessing.get_context("fork").Pipe(duplex=False)
-    child = multiprocessing.get_context("fork").Process(target=_measure, args=(there, matcher, records))
+    context = multiprocessing.get_context("spawn")
+    here, there = context.Pipe(duplex=False)
+    child = context.Process(target=_measure, args=(there, name, records), daemon=True)
     child.start()
     there.close()
     try:
-        seconds, megabytes, variants = here.recv()
+        seconds, megabytes, found = here.recv()
     except EOFError as error:
         raise RuntimeError(f"matcher {name} ended without a result") from error
     finally:
         child.join()
-    return Result(name=name, times=(seconds,), megabytes=megabytes, variants=variants)
+    return Result(
+        name=name,
+        times=(seconds,),
+        training_seconds=found.training_seconds,
+        megabytes=megabytes,
+        variants=found.variants,
+    )
 
 
-def _measure(answer: Connection, matcher: Matcher, records: Sequence[IdentityRecord]) -> None:
-    for library in LIBRARIES.get(matcher, ()):
+def _measure(answer: Connection, name: str, records: Sequence[IdentityRecord]) -> None:
+    for library in LIBRARIES.get(name, ()):
         importlib.import_module(library)
-    before = _peak_megabytes()
     start = time.perf_counter()
-    variants = matcher(records)
-    answer.send((time.perf_counter() - start, _peak_megabytes() - before, variants))
+    found = MATCHERS[name](records)
+    seconds = time.perf_counter() - start
+    answer.send((seconds, _peak_megabytes(), found))
 
 
 def _peak_megabytes() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    """Return the peak of this process since it became this program."""
+    if STATUS.exists():
+        peak = next(line for line in STATUS.read_text(encoding="ascii").splitlines() if line.startswith("VmHWM:"))
+        return int(peak.split()[1]) / 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2  # macOS, in bytes
 
 
 def shopper_records(folder: Path) -> tuple[list[IdentityRecord], dict[str, str]]:
@@ -239,6 +273,8 @@ def comparison(ours: Result, peer: Result, truth: Mapping[str, str]) -> Comparis
         }
         if variant:
             details[f"{side}_threshold"] = variant
+    if peer.training_seconds:
+        details["peer_training_seconds"] = peer.training_seconds
     return Comparison(
         name=f"matching / {peer.name}", ours_seconds=ours.seconds, peer_seconds=peer.seconds, details=details
     )
@@ -257,7 +293,7 @@ _HEADER: Final = (
 )
 MATCHERS: Final[Mapping[str, Matcher]] = {OURS: by_ours, "rules only": by_rules_alone, PEER: by_splink}
 
-LIBRARIES: Final[Mapping[Matcher, Sequence[str]]] = {by_splink: ("splink", "splink.comparison_library", "pandas")}
+LIBRARIES: Final[Mapping[str, Sequence[str]]] = {PEER: ("splink", "splink.comparison_library", "pandas")}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

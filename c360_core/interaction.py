@@ -33,6 +33,14 @@ VISITOR_TYPES: Final = (IdentifierType.DEVICE_ID, IdentifierType.COOKIE_ID)
 Document = Mapping[str, Any]
 Check = Callable[[Document], Any]
 
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is no JSON number")
+
+
+# Made once: `json.loads` and `json.dumps` would make one for every call.
+_DECODER: Final = json.JSONDecoder(parse_constant=_no_constant)
+_ENCODER: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 _SIGN_OF_AMOUNT: Final = {"order_placed": 1, "order_returned": -1}
 _EXPLANATIONS: Final = {
     "type": "must be of type {}",
@@ -192,7 +200,7 @@ def interaction(document: Document, *, secret: bytes, now: datetime) -> Interact
             "or cookie id",
             source=document["source"],
         )
-    keys = {kind: identifier_key(secret, kind, value) for kind, value in reversed(found)}
+    keys = [(kind, identifier_key(secret, kind, value)) for kind, value in found]
     payload = document["payload"]
     return Interaction(
         event_id=document["event_id"],
@@ -203,9 +211,9 @@ def interaction(document: Document, *, secret: bytes, now: datetime) -> Interact
         replay_id=document.get("replay_id"),
         occurred_at=_moment(document["occurred_at"], now),
         received_at=_moment(document.get("received_at"), now),
-        customer_key=keys[found[0][0]],
-        identifier_keys=tuple(identifier_key(secret, kind, value) for kind, value in found),
-        visitor_key=next((keys[kind] for kind in VISITOR_TYPES if kind in keys), None),
+        customer_key=keys[0][1],
+        identifier_keys=tuple(key for _, key in keys),
+        visitor_key=next((key for wanted in VISITOR_TYPES for kind, key in keys if kind is wanted), None),
         order_id=payload.get("order_id"),
         amount=_amount(document["event_type"], payload),
         currency=payload.get("currency"),
@@ -232,7 +240,7 @@ def rejected_id(position: str) -> str:
 
 def _json(text: str) -> Any:
     try:
-        document = json.loads(text, parse_constant=_no_constant)
+        document = _DECODER.decode(text)
         if "\\u" in text:
             _text(document).encode()  # half a surrogate pair is JSON, but no text that can be stored
     except UnicodeEncodeError as error:
@@ -246,10 +254,6 @@ def _json(text: str) -> Any:
             ReasonCode.MALFORMED_JSON, f"the record is not JSON {where}; send one JSON object per record"
         ) from error
     return document
-
-
-def _no_constant(name: str) -> Any:
-    raise ValueError(f"{name} is no JSON number")
 
 
 def _known_source(document: Document, known: Contracts) -> str:
@@ -319,4 +323,4 @@ def _amount(event_type: str, payload: Document) -> Decimal | None:
 
 
 def _text(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return _ENCODER.encode(value)

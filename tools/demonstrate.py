@@ -11,7 +11,7 @@ from rich.table import Table
 from tools import prepare
 from tools.console import Steps
 from twin import emulator
-from twin.scenario import page, story
+from twin.scenario import floors, page, story
 from twin.scenario.memory import PeakMemory
 from twin.scenario.result import Check, DemoResult, Floor
 from twin.settings import BUILD
@@ -69,7 +69,7 @@ def _tell(steps: Steps, running: emulator.Emulator, manifest: Manifest, data: Pa
         seed=manifest.seed,
         stages=told_story.stages(told, everything),
         checks=tuple(everything),
-        floors=story.floors(agreement),
+        floors=floors.compare(manifest.scale, agreement),
         analysis=analysis,
         customer=told_story.api.get(told.welcome_id) or {},
         timeline=_timeline(told_story.api.page(told.welcome_id, "timeline")),

@@ -15,26 +15,12 @@ from c360_core.identity.stable_ids import Run
 from tools import prepare
 from tools.console import Steps
 from twin.scenario import records as shoppers
+from twin.scenario.floors import compare
 from twin.scenario.result import Floor
 from twin.settings import BUILD
 from twin.shoppers import generate
 
 RUN: Final = Run(run_id="truth", version=1)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Floors:
-    """The lowest B-cubed precision and recall with which the matching passes."""
-
-    precision: float
-    recall: float
-
-
-DEMO_FLOORS: Final = Floors(precision=0.985, recall=0.93)
-# Some 60 people: one couple that shares a mailbox, or one person who moved, changes a score by a whole percent. Over
-# thirty seeds precision fell to 0.974 and recall to 0.928, while a thousand people vary by less than half a percent.
-TINY_FLOORS: Final = Floors(precision=0.96, recall=0.91)
-FLOORS: Final[Mapping[str, Floors]] = {"tiny": TINY_FLOORS, "demo": DEMO_FLOORS, "full": DEMO_FLOORS}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,19 +98,14 @@ def judge(found: Mapping[str, str], truth: Mapping[str, str], *, scale: str, see
     Raises:
         ValueError: there is no such scale.
     """
-    if scale not in FLOORS:
-        raise ValueError(f"there is no floor for scale `{scale}`; use one of {', '.join(FLOORS)}")
-    agreement, floors, judged = score(found, truth), FLOORS[scale], found.keys() & truth.keys()
+    agreement, judged = score(found, truth), found.keys() & truth.keys()
     return TruthScore(
         scale=scale,
         seed=seed,
         people=len({truth[record_id] for record_id in judged}),
         found=len({found[record_id] for record_id in judged}),
         agreement=agreement,
-        floors=(
-            Floor(name="B-cubed precision", floor=floors.precision, actual=agreement.b_cubed.precision),
-            Floor(name="B-cubed recall", floor=floors.recall, actual=agreement.b_cubed.recall),
-        ),
+        floors=compare(scale, agreement),
     )
 
 

@@ -17,7 +17,7 @@ from flink_apps.unify.pipeline import IDENTITY_CHANGE_COLUMNS, LakeTables, build
 
 NAME: Final = "c360-unify"
 ENDPOINT_VARIABLE: Final = "AWS_ENDPOINT_URL"
-BATCH_MILLISECONDS: Final = 300
+BATCH_MILLISECONDS: Final = 1_000
 BATCH_ROWS: Final = 20_000
 
 

@@ -10,7 +10,7 @@ from importlib import resources
 from string import Template
 from typing import Any, Final
 
-from c360_core.contracts import Table
+from c360_core.contracts import Field, Table
 from c360_core.names import ANONYMOUS_PREFIX
 from c360_core.projections import flink_type
 from c360_core.segment import Segment, to_sql
@@ -54,7 +54,8 @@ IDENTITY_CHANGE_COLUMNS: Final[Sequence[Column]] = (
     ("key", "STRING"),
     ("person_id", "STRING"),
     ("survivor_id", "STRING"),
-    *IDENTITY_COLUMNS,
+    # A date is read as text and then tried: one that is none must not stop the application.
+    *((name, "STRING" if kind == "DATE" else kind) for name, kind in IDENTITY_COLUMNS),
 )
 EVENT_COLUMNS: Final[Sequence[Column]] = (
     ("event_id", "STRING"),
@@ -71,8 +72,9 @@ CONSENT_COLUMNS: Final[Sequence[Column]] = (
     ("decided_at", "TIMESTAMP_LTZ(3)"),
 )
 SHARED_COLUMNS: Final = ("currency",)  # an event has it as well as a profile
-# Columns of a profile message that are said in SQL; all others are carried as they are.
-STATED: Final = frozenset({"person_id", "identity_version", "event_count", "computed_at", "segments"})
+NO_SEGMENTS: Final = "ARRAY_REMOVE(ARRAY[CAST(NULL AS STRING)], CAST(NULL AS STRING))"
+# What the lake still says of a person who is gone.
+IDENTIFYING: Final = frozenset({"person_id", "identity_version", "computed_at"})
 
 
 class SqlText(Template):
@@ -95,14 +97,6 @@ def profile_change_columns(profiles: Table) -> list[Column]:
     return [("kind", "STRING"), ("op", "STRING"), *carried, *EVENT_COLUMNS, *CONSENT_COLUMNS]
 
 
-def statements(profiles: Table, segments: Sequence[Segment], lake: LakeTables) -> list[str]:
-    """Return all statements of the application, in order: views first, then the INSERTs."""
-    values = _values(profiles, segments, lake)
-    folder = resources.files(__package__) / "sql"
-    files = sorted((file for file in folder.iterdir() if file.name.endswith(".sql")), key=lambda file: file.name)
-    return [statement for file in files for statement in _split(file.read_text(encoding="utf-8"), values)]
-
-
 def build(environment: Any, profiles: Table, segments: Sequence[Segment], lake: LakeTables) -> Any:
     """Define the views and return the statement set of the INSERTs, ready to be submitted.
 
@@ -112,25 +106,34 @@ def build(environment: Any, profiles: Table, segments: Sequence[Segment], lake: 
         segments: who is in which segment.
         lake: where the history goes.
     """
+    values = _values(profiles, segments, lake)
+    for statement in statements("states", values):
+        environment.execute_sql(statement)
+    _end_batches(environment)
     inserts = environment.create_statement_set()
-    for statement in statements(profiles, segments, lake):
+    for statement in statements("messages", values):
         if statement.startswith("INSERT"):
             inserts.add_insert_sql(statement)
-            continue
-        environment.execute_sql(statement)
-        if PERSON_STATES in environment.list_temporary_views() and PERSON_UPDATES not in environment.list_views():
-            _end_batches(environment)
+        else:
+            environment.execute_sql(statement)
     return inserts
 
 
 def _end_batches(environment: Any) -> None:
     """Hand the person states on as a stream of updates.
 
-    TO_CHANGELOG asks for watermarks, and one planner over both parts would then wait for watermarks, which we do not
-    have, to end its small batches. Two plans keep the clock for the first.
+    TO_CHANGELOG asks for watermarks. One plan over both parts would then end its small batches at watermarks, which we
+    do not have, instead of by the clock. With two plans the first keeps the clock.
     """
     updates = environment.to_changelog_stream(environment.from_path(PERSON_STATES))
     environment.create_temporary_view(PERSON_UPDATES, environment.from_changelog_stream(updates))
+
+
+def statements(part: str, values: Mapping[str, Any]) -> list[str]:
+    """Return the statements of the files under `sql/<part>`, in order, with every place filled."""
+    folder = resources.files(__package__) / "sql" / part
+    files = sorted((file for file in folder.iterdir() if file.name.endswith(".sql")), key=lambda file: file.name)
+    return [statement for file in files for statement in _split(file.read_text(encoding="utf-8"), values)]
 
 
 def _split(text: str, values: Mapping[str, Any]) -> list[str]:
@@ -141,7 +144,6 @@ def _split(text: str, values: Mapping[str, Any]) -> list[str]:
 def _values(profiles: Table, segments: Sequence[Segment], lake: LakeTables) -> Mapping[str, Any]:
     names = [field.name for field in profiles.fields]
     events, consents = [name for name, _ in EVENT_COLUMNS], [name for name, _ in CONSENT_COLUMNS]
-    living = [f"  CASE WHEN alive THEN `{name}` END AS `{name}`" for name in names if name not in STATED]
     return {
         "time_pattern": TIME_PATTERN,
         "time_length": TIME_LENGTH,
@@ -151,14 +153,15 @@ def _values(profiles: Table, segments: Sequence[Segment], lake: LakeTables) -> M
         "packed_identity": _packed(IDENTITY_COLUMNS),
         "unpacked_identity": _unpacked("who", IDENTITY_COLUMNS),
         "segments": segments_sql(segments),
-        "no_segments": _array([_null("STRING")]),
+        "no_segments": NO_SEGMENTS,
         "reasons": reasons_sql(segments),
         "person_states": PERSON_STATES,
         "person_updates": PERSON_UPDATES,
         "profile_state": _state("profile", {*names, "gone"} - {"computed_at"}, profiles),
         "consent_state": _state("consent", {"person_id", *consents}, profiles),
         "event_state": _state("event", {"person_id", *events, *SHARED_COLUMNS}, profiles),
-        "attributes_of_the_living": ",\n".join(living),
+        "carried_columns": _names([name for name in names if name != "computed_at"]),
+        "nothing_left": ", ".join(_nothing_left(field) for field in profiles.fields),
         "profile_columns": _names(names),
         "event_columns": _names([*events, *SHARED_COLUMNS]),
         "consent_columns": _names(consents),
@@ -185,6 +188,13 @@ def _state(kind: str, known: set[str], profiles: Table) -> str:
     return ", ".join([f"{_text(kind)} AS kind", *picked])
 
 
+def _nothing_left(field: Field) -> str:
+    if field.name in IDENTIFYING:
+        return f"`{field.name}`"
+    empty = {"event_count": "0", "segments": NO_SEGMENTS}.get(field.name, "NULL")
+    return f"CAST({empty} AS {flink_type(field)}) AS `{field.name}`"
+
+
 def _packed(columns: Sequence[Column]) -> str:
     """Return one text of all columns; an empty part is a null."""
     first, *others = [f"COALESCE(CAST(`{name}` AS STRING), '')" for name, _ in columns]
@@ -196,7 +206,7 @@ def _packed(columns: Sequence[Column]) -> str:
 def _unpacked(text: str, columns: Sequence[Column]) -> str:
     """Return the select list that takes a packed text apart."""
     return ", ".join(
-        f"CAST(NULLIF(SPLIT_INDEX({text}, {SEPARATOR}, {index}), '') AS {kind}) AS `{name}`"
+        f"TRY_CAST(NULLIF(SPLIT_INDEX({text}, {SEPARATOR}, {index}), '') AS {kind}) AS `{name}`"
         for index, (name, kind) in enumerate(columns)
     )
 

@@ -155,16 +155,17 @@ class FlinkJob:
         self.child.terminate()
 
     def cause_of_end(self) -> str:
-        """Say why the process ended, in one line where the log has one."""
-        status = self.child.poll()
+        """Say why the process ended, in one line."""
+        status = self.child.poll() or 0
+        how = f"was killed by signal {status - KILLED}" if status > KILLED else f"ended with status {status}"
+        return f"{self.application.name} {how}{self._cause() if status <= KILLED else ''}; see {self.log_path}"
+
+    def _cause(self) -> str:
         log = self.log_path.read_text(encoding="utf-8", errors="replace") if self.log_path.exists() else ""
         lines = f"{log}\n{self.child.tail(200)}".splitlines()
         causes = [line.strip() for line in lines if line.lstrip().startswith("Caused by: ")]
-        causes = [cause for cause in causes if not any(wrapper in cause for wrapper in WRAPPERS)]
-        cause = causes[-1] if causes else (lines[-1].strip() if lines else "no output")
-        killed = status is not None and status > KILLED
-        how = f"was killed by signal {status - KILLED}" if killed and status else f"ended with status {status}: {cause[:800]}"
-        return f"{self.application.name} {how}; see {self.log_path}"
+        telling = [cause for cause in causes if not any(wrapper in cause for wrapper in WRAPPERS)]
+        return f": {telling[-1][:800]}" if telling else ""
 
     def _saved(self, answer: Mapping[str, Any]) -> str:
         deadline = time.monotonic() + SAVEPOINT_SECONDS

@@ -14,6 +14,7 @@ from twin.scenario.result import DemoResult
 
 TEMPLATE: Final = "page.html.j2"
 WIDTH: Final = 520
+HEIGHT: Final = 240
 INK: Final = "#1f2a44"
 ACCENT: Final = "#2f6fdb"
 FONT: Final = "system-ui, sans-serif"
@@ -88,7 +89,8 @@ def rfm_chart(result: DemoResult) -> Markup:
         y=alt.Y("recency:O", sort="descending", title="recency quintile (5 = latest)"),
     )
     heat = base.mark_rect().encode(color=alt.Color("customers:Q", scale=alt.Scale(scheme="blues"), title="customers"))
-    return _svg(heat + base.mark_text(fontSize=11).encode(text="customers:Q"), "Recency and frequency")
+    cells = (heat + base.mark_text(fontSize=11).encode(text="customers:Q")).properties(height=HEIGHT)
+    return _svg(cells, "Recency and frequency")
 
 
 def times_chart(result: DemoResult) -> Markup:

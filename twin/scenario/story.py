@@ -13,12 +13,11 @@ from twin.emulator import Emulator
 from twin.scenario import analysis, history, live, unify
 from twin.scenario.api import ProfileApi
 from twin.scenario.deployment import Deployment, money
-from twin.scenario.result import Analysis, Check, DecisionLine, Floor, Message, PersonaAnswer, Stage
+from twin.scenario.result import Analysis, Check, DecisionLine, Message, PersonaAnswer, Stage
 from twin.scenario.waiting import until
 from twin.shoppers import LiveScenario, Manifest, live_customers
 
 Step = Callable[[str], AbstractContextManager[None]]
-FLOORS: Final = {"B-cubed precision": 0.97, "B-cubed recall": 0.92}
 PROBES: Final = live.PROBES
 WELCOME: Final = "welcome"
 FOLLOW_UP_SECONDS: Final = 180.0
@@ -106,7 +105,7 @@ class Story:
         with self.step("unify: interactions to people, into the single view"):
             totals = unify.wait_for_view(self.deployment, orders=self.manifest.orders, spend=self.net_spend)
         with self.step("Score the matching against the truth"):
-            agreement = unify.agreement(self.deployment, self.folder / "truth")
+            agreement = unify.agreement(self.deployment, self.folder)
         lake = unify.lake_spend(self.deployment)
         return agreement, [
             Check(name="orders in the single view", expected=self.manifest.orders, actual=totals.orders),
@@ -221,12 +220,6 @@ class Story:
         environment = self.deployment.emulator.settings.environment
         rows = self.deployment.query(f"SELECT sum(spend) FROM c360_{environment}_products.customer_360")  # noqa: S608
         return money(rows[0][0])
-
-
-def floors(agreement: Agreement) -> tuple[Floor, ...]:
-    """Return the scores that must not fall below a floor."""
-    actual = {"B-cubed precision": agreement.b_cubed.precision, "B-cubed recall": agreement.b_cubed.recall}
-    return tuple(Floor(name=name, floor=floor, actual=actual[name]) for name, floor in FLOORS.items())
 
 
 def scores(agreement: Agreement) -> dict[str, float]:

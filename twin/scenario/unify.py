@@ -1,6 +1,5 @@
 """Who is who: run the identity resolution, wait for the single view, and score the result against the truth."""
 
-import csv
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -10,6 +9,7 @@ from typing import Any, Final
 from c360_core.identity.scoring import Agreement, score
 from c360_core.names import ANONYMOUS_PREFIX, Table, Zone, database_name
 from twin.scenario.deployment import Deployment, money
+from twin.scenario.records import true_people
 from twin.scenario.waiting import until
 
 SETTLE_SECONDS: Final = 600.0
@@ -86,15 +86,9 @@ def wait_for_lake_spend(deployment: Deployment, spend: Decimal) -> None:
     )
 
 
-def agreement(deployment: Deployment, truth: Path) -> Agreement:
+def agreement(deployment: Deployment, folder: Path) -> Agreement:
     """Score the identity map in the lake against the truth of who is who."""
     curated = database_name(deployment.emulator.settings.environment, Zone.CURATED)
     sql = f"SELECT record_id, person_id FROM {curated}.{Table.IDENTITY_MAP} WHERE valid_to IS NULL"  # noqa: S608
     found = {str(record): str(person) for record, person in deployment.query(sql)}
-    return score(found, true_people(truth))
-
-
-def true_people(truth: Path) -> dict[str, str]:
-    """Return the true person of each record."""
-    with (truth / "records.csv").open(encoding="utf-8", newline="") as file:
-        return {row["record_id"]: row["person_id"] for row in csv.DictReader(file)}
+    return score(found, true_people(folder))

@@ -161,6 +161,18 @@ class ManagedFlink:
             LOGGER.exception("%s: the snapshot %s failed", running.name, snapshot_name)
             return None
 
+    def process_id(self, app: Record) -> int:
+        """Return the process of a running application, for who wants to look at it or kill it.
+
+        Raises:
+            ApplicationError: it does not run.
+        """
+        with self._lock:
+            running = self._running.get(_key(app))
+        if running is None or running.job is None:
+            raise ApplicationError(f"{app['ApplicationName']} does not run")
+        return running.job.child.pid
+
     def delete(self, app: Record) -> None:
         """End an application and remove all that it left."""
         self.stop(app, force=True, take_snapshot=False)

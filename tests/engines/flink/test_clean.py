@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pyflink.table import DataTypes, StreamTableEnvironment, TableEnvironment
+from pyflink.table import DataTypes, EnvironmentSettings, StreamTableEnvironment, TableEnvironment
 
 from c360_core import contracts
 from c360_core.interaction import MAX_EVENT_BYTES
@@ -17,17 +17,30 @@ from flink_apps.clean.pipeline import Tables, build
 from flink_apps.clean.tables import events_table, interactions_table
 from flink_apps.shared.properties import StreamProvider, StreamSettings
 from flink_apps.shared.tables import JSON_FORMAT, contract_columns, create_table
-from tests.engines.flink.conftest import JAR, new_environment, rows_of
+from tests.engines.flink.clean_support import JAR, KnownSecret, cluster_configuration, new_environment, rows_of
 from tests.factories.events import event
 
 GAP_MINUTES = 30
-
-
-class KnownSecret:
-    """A secret that needs no service."""
-
-    def read(self) -> bytes:
-        return b"0123456789abcdef"
+INTERACTION_COLUMNS = (
+    "event_id",
+    "customer_key",
+    "identifier_keys",
+    "session_id",
+    "session_start",
+    "amount",
+    "payload",
+    "identifiers",
+)
+REJECTED_COLUMNS = (
+    "rejected_id",
+    "source",
+    "reason_code",
+    "reason",
+    "contract_version",
+    "run_id",
+    "body",
+    "fixed_by",
+)
 
 
 def at(clock: str, **fields: Any) -> dict[str, Any]:
@@ -101,6 +114,14 @@ def define(flink: StreamTableEnvironment, folder: Path) -> Tables:
     )
 
 
+def reading_environment() -> TableEnvironment:
+    """Return an environment that reads finished tables."""
+    settings = EnvironmentSettings.new_instance().in_batch_mode().with_configuration(cluster_configuration()).build()
+    environment = TableEnvironment.create(settings)
+    environment.get_config().set("table.local-time-zone", "UTC")
+    return environment
+
+
 def lake_of(folder: Path) -> str:
     """Return a catalog of Iceberg tables in a folder."""
     return (
@@ -115,17 +136,18 @@ def statements(flink: StreamTableEnvironment, folder: Path) -> Any:
 
 
 @pytest.fixture(scope="module")
-def outcome(tmp_path_factory: pytest.TempPathFactory, reader: TableEnvironment) -> Outcome:
+def outcome(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
     """The one job of these tests, finished."""
     folder = tmp_path_factory.mktemp("clean")
     statements(new_environment(), folder).execute().wait()
+    reader = reading_environment()
     reader.execute_sql(lake_of(folder))
     lines = [line for path in (folder / "stream").iterdir() for line in path.read_text(encoding="utf-8").splitlines()]
     return Outcome(
         stream=[json.loads(line, parse_float=Decimal) for line in lines],
-        lake={row["event_id"]: row for row in rows_of(reader, "SELECT * FROM lake.db.interactions")},
-        duplicates=list(rows_of(reader, "SELECT * FROM lake.db.duplicates")),
-        rejected=list(rows_of(reader, "SELECT * FROM lake.db.rejected")),
+        lake={row["event_id"]: row for row in rows_of(reader, "lake.db.interactions", INTERACTION_COLUMNS)},
+        duplicates=list(rows_of(reader, "lake.db.duplicates", ("event_id", "source"))),
+        rejected=list(rows_of(reader, "lake.db.rejected", REJECTED_COLUMNS)),
     )
 
 
@@ -143,7 +165,7 @@ class TestEveryEventHasOnePlace:
 
     def test_each_reason_is_found_with_the_record_as_it_came(self, outcome):
         codes = Counter(row["reason_code"] for row in outcome.rejected)
-        assert codes == Counter(BAD) + Counter(["MALFORMED_JSON"])
+        assert codes == Counter([*BAD, "MALFORMED_JSON"])
         bodies = {row["reason_code"]: row["body"] for row in outcome.rejected}
         assert bodies["MALFORMED_JSON"] == "{broken"
         assert bodies["WRONG_ENCODING"] == '{"source": "caf\\xe9"}'
@@ -219,17 +241,18 @@ class TestSessions:
         assert self.session(outcome, "order") == (None, False)
 
 
-def test_the_function_sees_each_record_once(flink, tmp_path):
+def test_the_function_sees_each_record_once(tmp_path):
     """All four sinks share one reading of the source and one evaluation of the Python function."""
-    plan = statements(flink, tmp_path).explain().partition("== Optimized Execution Plan ==")[2]
+    plan = statements(new_environment(), tmp_path).explain().partition("== Optimized Execution Plan ==")[2]
     assert plan.count("PythonCorrelate(") == 1
     assert plan.count("TableSourceScan(") == 1
     assert plan.count("OverAggregate(partitionBy=[event_id]") == 1
     assert plan.count("Sink(") == 4
 
 
-def test_with_kinesis_only_the_connector_may_be_missing(flink):
+def test_with_kinesis_only_the_connector_may_be_missing():
     """The same flow plans on Kinesis wherever the jar carries its connector; elsewhere that is all that it lacks."""
+    flink = new_environment()
     streams = StreamSettings(
         provider=StreamProvider.KINESIS,
         region="us-east-1",

@@ -13,8 +13,9 @@ from pyflink.table import TableEnvironment
 from c360_core.contracts import load
 from c360_core.segment import load as load_segments
 from c360_core.segment import parse, profile_fields, to_sql
-from tests.engines.flink.unify_job import Unify, eventually, running, table_environment
-from tests.engines.flink.unify_oracle import Oracle, Row, read
+from flink_apps.unify.pipeline import PERSON_STATES
+from tests.engines.flink.unify_job import Unify, defined, eventually, running, table_environment
+from tests.engines.flink.unify_oracle import Oracle, Row, moment, read
 from tests.engines.flink.unify_world import EVENTS, World
 from tests.factories.segment_cases import CASES, FIELDS, FLINK_TYPES, PROFILES, document
 
@@ -139,7 +140,7 @@ def test_the_lake_keeps_every_version_and_empties_those_who_are_gone(story: Stor
     def check() -> None:
         rows = story.job.rows("profiles")
         assert len(rows) == len(story.messages("profile"))
-        last = {row["person_id"]: read(row) for row in rows}
+        last = {row["person_id"]: read(row) for row in sorted(rows, key=lambda row: moment(row["computed_at"]))}
         for person, profile in story.profiles().items():
             if profile is None:
                 assert last[person].keys() == {"person_id", "identity_version", "event_count", "segments"}
@@ -165,13 +166,23 @@ def test_membership_is_entered_and_left_as_the_profile_says(story: Story) -> Non
     eventually(check)
 
 
+def test_small_batches_end_by_the_clock_and_not_by_watermarks(story: Story, tmp_path: Path) -> None:
+    environment = table_environment(tmp_path)
+    defined(environment, tmp_path, story.oracle.segments)
+
+    plan = environment.from_path(PERSON_STATES).explain()
+
+    assert "mode=[ProcTime]" in plan
+    assert "mode=[RowTime]" not in plan
+
+
 def test_flink_decides_segments_like_python(tmp_path: Path) -> None:
     environment = table_environment(tmp_path)
     environment.execute_sql(f"CREATE TEMPORARY VIEW profile AS {_as_values()}")
     conditions = {segment.name: to_sql(segment.condition) for segment in parse(document(), FIELDS, file="cases")}
     columns = ["person", *(f"({condition}) IS TRUE AS `{name}`" for name, condition in conditions.items())]
 
-    members = _members(environment, f"SELECT {', '.join(columns)} FROM profile", list(conditions))  # noqa: S608
+    members = _members(environment, f"SELECT {', '.join(columns)} FROM profile", list(conditions))
 
     assert members == {name: expected for name, _, expected in CASES}
 

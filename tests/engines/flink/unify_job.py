@@ -11,7 +11,7 @@ from typing import Any
 
 from pyflink.common import Configuration
 from pyflink.datastream import StreamExecutionEnvironment
-from pyflink.table import StreamTableEnvironment
+from pyflink.table import StatementSet, StreamTableEnvironment
 
 from c360_core.contracts import Table, load
 from c360_core.projections import flink_type
@@ -71,8 +71,18 @@ class Unify:
 @contextmanager
 def running(folder: Path, segments: Sequence[Segment]) -> Iterator[Unify]:
     """Run the job for the length of a `with` block."""
-    contracts = load()
     environment = table_environment(folder)
+    client = defined(environment, folder, segments).execute().get_job_client()
+    assert client is not None
+    try:
+        yield Unify(folder)
+    finally:
+        client.cancel().result()
+
+
+def defined(environment: StreamTableEnvironment, folder: Path, segments: Sequence[Segment]) -> StatementSet:
+    """Define all tables and views of the job, without running it."""
+    contracts = load()
     tables: dict[str, list[Column]] = {
         "interactions": _columns(contracts.product("interactions").table),
         "identity_changes": list(IDENTITY_CHANGE_COLUMNS),
@@ -84,12 +94,7 @@ def running(folder: Path, segments: Sequence[Segment]) -> Iterator[Unify]:
         (folder / name).mkdir()
         environment.execute_sql(create_table(name, columns, options=_files(folder / name)))
     lake = LakeTables(profiles="profiles", segment_membership="segment_membership")
-    client = build(environment, contracts.product("profiles").table, segments, lake).execute().get_job_client()
-    assert client is not None
-    try:
-        yield Unify(folder)
-    finally:
-        client.cancel().result()
+    return build(environment, contracts.product("profiles").table, segments, lake)
 
 
 def eventually(check: Callable[[], None]) -> None:

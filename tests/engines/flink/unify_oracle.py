@@ -1,6 +1,7 @@
 """What `unify` has to know after a given input, worked out in plain Python from the whole of it."""
 
 import json
+import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -82,10 +83,15 @@ class Oracle:
 
     def _profile(self, person_id: str, word: Row | None, events: list[Row]) -> dict[str, Any]:
         values = {name: (word or {}).get(name) for name in GOLDEN}
+        values["birth_date"] = values["birth_date"] if is_date(values["birth_date"]) else None
         values |= {"person_id": person_id, "identity_version": word["version"] if word else 0}
         values |= _sums(events) | _latest_words(events)
         known = {name: value for name, value in values.items() if value is not None}
         return {**known, "segments": [s.name for s in self.segments if matches(s, known)]}
+
+
+def is_date(text: str | None) -> bool:
+    return text is not None and re.fullmatch(r"\d{4}-\d{2}-\d{2}", text) is not None
 
 
 def anonymous_id(customer_key: str) -> str:

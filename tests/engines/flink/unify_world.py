@@ -68,7 +68,7 @@ class World:
             "email": f"{number}@example.com",
             "city": CITIES[number % len(CITIES)],
             "state": "OH" if number % 2 else "NY",
-            "birth_date": f"19{50 + number}-02-03",
+            "birth_date": f"19{50 + number}-02-03" if number != 5 else "3rd of February",
             "loyalty_id": f"L{number}" if number % 3 else None,
             "record_count": number + 1,
         }

@@ -1,4 +1,4 @@
-# ruff: noqa: S608  # the statements are literals of these tests
+# the statements are literals of these tests
 """A small lake in one template, and the literal rows in it."""
 
 import json

@@ -1,4 +1,4 @@
-# ruff: noqa: S608  # the statements are literals of these tests
+# the statements are literals of these tests
 """Glue's additions and the tables that a template makes."""
 
 from typing import Any

@@ -1,4 +1,4 @@
-# ruff: noqa: S608  # the statements are literals of these tests
+# the statements are literals of these tests
 """Lake Formation's tags as the analyst meets them: each right is proven by a query under the analyst's own keys."""
 
 import pytest

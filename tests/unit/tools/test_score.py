@@ -10,9 +10,9 @@ import pytest
 from rich.console import Console
 
 from c360_core import contracts
-from tools import score
-from tools.score import FLOORS, judge, people_of, table
+from tools.score import judge, people_of, table
 from twin.scenario import records
+from twin.scenario.floors import FLOORS
 
 ADA = {"first_name": "Ada", "last_name": "Lovelace", "email": "ada@example.com", "birth_date": "1975-12-10"}
 DEVICE = "d-0123456789ab"
@@ -248,4 +248,4 @@ def test_the_table_shows_scores_and_floors() -> None:
 def test_every_scale_of_the_generator_has_floors() -> None:
     from twin.shoppers import SCALES
 
-    assert set(score.FLOORS) == set(SCALES)
+    assert set(FLOORS) == set(SCALES)

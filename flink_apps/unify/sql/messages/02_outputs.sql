@@ -10,11 +10,14 @@ WHERE kind = 'event' OR (kind = 'consent' AND op <> 'before');
 -- The lake keeps every version. A person who is gone gets a last row with nothing in it.
 INSERT INTO @{profiles} (@{profile_columns})
 SELECT @{profile_columns}
-FROM profile_message;
+FROM profile_message
+WHERE op = 'upsert'
+UNION ALL
+SELECT @{nothing_left}
+FROM profile_message
+WHERE op = 'delete';
 
 INSERT INTO @{segment_membership} (person_id, segment, `member`, why, changed_at, identity_version)
-SELECT person_id, segment, TRUE, @{reasons}[segment], computed_at, identity_version
-FROM segment_step CROSS JOIN UNNEST(ARRAY_EXCEPT(segments, earlier)) AS entered (segment)
-UNION ALL
-SELECT person_id, segment, FALSE, @{reasons}[segment], computed_at, identity_version
-FROM segment_step CROSS JOIN UNNEST(ARRAY_EXCEPT(earlier, segments)) AS left_behind (segment);
+SELECT person_id, segment, ARRAY_CONTAINS(segments, segment), @{reasons}[segment], computed_at, identity_version
+FROM segment_step CROSS JOIN UNNEST(ARRAY_UNION(segments, earlier)) AS mentioned (segment)
+WHERE ARRAY_CONTAINS(segments, segment) <> ARRAY_CONTAINS(earlier, segment);

@@ -2,7 +2,7 @@
 -- the old state of an update; only an event may there belong to somebody else than in the new one.
 
 CREATE TEMPORARY VIEW change AS
-SELECT *, op = 'upsert' AND NOT COALESCE(gone, FALSE) AS alive
+SELECT *
 FROM TO_CHANGELOG(
   input => TABLE @{person_updates},
   op => DESCRIPTOR(op),
@@ -10,17 +10,12 @@ FROM TO_CHANGELOG(
   produces_full_deletes => TRUE
 );
 
--- Of a profile that is gone nothing is told but that.
 CREATE TEMPORARY VIEW profile_message AS
 SELECT
-  CASE WHEN alive THEN 'upsert' ELSE 'delete' END AS op,
-  person_id,
-  identity_version,
-  CASE WHEN alive THEN event_count ELSE 0 END AS event_count,
+  CASE WHEN gone THEN 'delete' ELSE op END AS op,
   CURRENT_ROW_TIMESTAMP() AS computed_at,
-@{attributes_of_the_living},
-  CASE WHEN alive THEN segments ELSE @{no_segments} END AS segments,
-  PROCTIME() AS changed
+  PROCTIME() AS changed,
+  @{carried_columns}
 FROM change
 WHERE kind = 'profile' AND op <> 'before';
 
@@ -28,4 +23,9 @@ CREATE TEMPORARY VIEW segment_step AS
 SELECT
   person_id, identity_version, computed_at, segments,
   COALESCE(LAG(segments) OVER (PARTITION BY person_id ORDER BY changed), @{no_segments}) AS earlier
-FROM profile_message;
+FROM (
+  SELECT
+    person_id, identity_version, computed_at, changed,
+    CASE WHEN op = 'upsert' THEN segments ELSE @{no_segments} END AS segments
+  FROM profile_message
+);
