@@ -1,0 +1,183 @@
+"""A killed Flink loses nothing and doubles nothing: the real engine, Kafka, and Iceberg in the emulator."""
+
+import json
+import os
+import signal
+import threading
+import time
+import zipfile
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from confluent_kafka import Consumer, Producer, TopicPartition
+from pyiceberg.catalog import load_catalog
+
+from benchmarks import bare_emulator
+from c360_core.names import Property, Stream, Table, Zone, database_name, stream_name
+from tests.factories.events import event
+from tools import build_flink
+from twin.engines import kafka
+from twin.services.managed_flink import ManagedFlink
+from twin.settings import REGION, TwinSettings, python_of
+
+EVENTS, INTERACTIONS = (stream_name(bare_emulator.ENVIRONMENT, s) for s in (Stream.EVENTS, Stream.INTERACTIONS))
+PATIENCE_SECONDS = 240
+PART = 1_000
+
+
+@dataclass
+class World:
+    """The engine under test and what surrounds it."""
+
+    emulator: TwinSettings
+    broker: kafka.Kafka
+    plane: ManagedFlink
+    app: dict[str, Any]
+    said: list[tuple[str, str | None]] = field(default_factory=list)
+    news: threading.Condition = field(default_factory=threading.Condition)
+    sent: int = 0
+
+    def hear(self, status: str, message: str | None = None) -> None:
+        with self.news:
+            self.said.append((status, message))
+            self.news.notify_all()
+
+    def wait_for_running(self, times: int) -> None:
+        with self.news:
+            assert self.news.wait_for(lambda: len(self.said) >= times, PATIENCE_SECONDS), "it does not run"
+            assert self.said == [("RUNNING", None)] * times
+
+    def send(self, records: list[bytes]) -> None:
+        producer = Producer({"bootstrap.servers": self.broker.bootstrap_servers})
+        for number, body in enumerate(records):
+            producer.produce(EVENTS, body, key=str(number % 7).encode())
+        producer.flush()
+        self.sent += len(records)
+
+    def rows(self, zone: Zone, table: Table) -> list[str]:
+        """Return the first column of a lake table."""
+        properties = {"type": "glue", "glue.endpoint": self.emulator.endpoint, "s3.endpoint": self.emulator.endpoint}
+        keys = {f"{kind}.{name}": "test" for kind in ("glue", "s3") for name in ("access-key-id", "secret-access-key")}
+        catalog = load_catalog("glue", **properties, **keys, **{"glue.region": REGION, "s3.region": REGION})
+        found = catalog.load_table((database_name(bare_emulator.ENVIRONMENT, zone), str(table)))
+        return [str(value) for value in found.scan().to_arrow().column(0).to_pylist()]
+
+    def counts(self) -> dict[str, int]:
+        return {str(table): len(self.rows(zone, table)) for zone, table in bare_emulator.LAKE_TABLES}
+
+    def wait_for_all(self) -> dict[str, int]:
+        """Wait until everything sent is in the lake, and a little longer: too much would show as well."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while sum((counts := self.counts()).values()) < self.sent:
+            assert time.monotonic() < deadline, f"{counts} of {self.sent} arrived"
+            time.sleep(0.5)
+        time.sleep(3)
+        return self.counts()
+
+    def stream(self) -> list[str]:
+        """Return the event ids on the interactions stream."""
+        consumer = Consumer({"bootstrap.servers": self.broker.bootstrap_servers, "group.id": "test"})
+        start = [TopicPartition(INTERACTIONS, number, 0) for number in (0, 1)]
+        expected = sum(consumer.get_watermark_offsets(partition)[1] for partition in start)
+        consumer.assign(start)
+        found = [message.value() for message in consumer.consume(expected, timeout=30)]
+        consumer.close()
+        return [json.loads(body)["event_id"] for body in found]
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    with ExitStack() as cleanup:
+        emulator = bare_emulator.start(tmp_path, cleanup)
+        broker = kafka.start(tmp_path / "kafka")
+        cleanup.callback(broker.stop)
+        broker.create_topics([EVENTS, INTERACTIONS], partitions=2)
+        upload(emulator, tmp_path)
+        plane = ManagedFlink(
+            python=python_of("flink"),
+            scratch=tmp_path / "flink",
+            client=lambda service: bare_emulator.client(emulator, service),
+            streams=lambda: {"provider": "kafka", "bootstrap.servers": broker.bootstrap_servers},
+            variables=emulator.client_environment(),
+        )
+        cleanup.callback(plane.reset)
+        yield World(emulator=emulator, broker=broker, plane=plane, app=application(emulator))
+
+
+def upload(emulator: TwinSettings, folder: Path) -> None:
+    """Put the asset into S3 as the CDK would: one zip."""
+    asset = build_flink.stage()
+    with zipfile.ZipFile(folder / "code.zip", "w") as archive:
+        for path in asset.rglob("*"):
+            archive.write(path, path.relative_to(asset))
+    store = bare_emulator.client(emulator, "s3")
+    store.create_bucket(Bucket="assets")
+    store.upload_file(str(folder / "code.zip"), "assets", "code.zip")
+    (folder / "code.zip").unlink()
+
+
+def application(emulator: TwinSettings) -> dict[str, Any]:
+    """Return the application as the emulator's control plane shows it."""
+    groups = {
+        **bare_emulator.property_groups(emulator),
+        Property.RUN_OPTIONS: {
+            "python": "clean/main.py",
+            "jarfile": "lib/pyflink-dependencies.jar",
+            "pyFiles": "dep/",
+        },
+        Property.STREAMS: {
+            "provider": "kinesis",
+            "region": REGION,
+            "events": EVENTS,
+            "interactions": INTERACTIONS,
+        },
+    }
+    location = {"BucketARN": "arn:aws:s3:::assets", "FileKey": "code.zip"}
+    return {
+        "ApplicationName": "clean",
+        "ApplicationConfigurationDescription": {
+            "ApplicationCodeConfigurationDescription": {
+                "CodeContentDescription": {"S3ApplicationCodeLocationDescription": location}
+            },
+            "FlinkApplicationConfigurationDescription": {
+                "ParallelismConfigurationDescription": {"Parallelism": 2},
+                "CheckpointConfigurationDescription": {"CheckpointInterval": 1000, "MinPauseBetweenCheckpoints": 200},
+                "MonitoringConfigurationDescription": {"LogLevel": "INFO"},
+            },
+            "EnvironmentPropertyDescriptions": {
+                "PropertyGroupDescriptions": [
+                    {"PropertyGroupId": str(name), "PropertyMap": values} for name, values in groups.items()
+                ]
+            },
+        },
+    }
+
+
+def test_a_killed_engine_and_a_new_version_lose_nothing_and_double_nothing(world: World) -> None:
+    """Sent = clean + duplicate + rejected, through a kill -9 and through a stop with a snapshot."""
+    good = [event(received_at="2026-03-02T00:00:00.000Z") for _ in range(3 * PART)]
+    bodies = [json.dumps(document).encode() for document in good]
+
+    world.send([*bodies[:PART], b"{broken"])
+    world.plane.start(world.app, None, world.hear)
+    world.wait_for_running(1)
+    while sum(world.counts().values()) == 0:
+        time.sleep(0.2)
+    os.kill(world.plane.process_id(world.app), signal.SIGKILL)
+    world.send([*bodies[PART : 2 * PART], *bodies[:10]])
+    world.wait_for_running(2)
+    assert world.wait_for_all() == {"interactions": 2 * PART, "duplicates": 10, "rejected": 1}
+
+    snapshot = world.plane.stop(world.app, force=False, take_snapshot=True)
+    world.send([*bodies[2 * PART :], *bodies[:10]])
+    world.plane.start(world.app, snapshot, world.hear)
+    world.wait_for_running(3)
+    assert world.wait_for_all() == {"interactions": 3 * PART, "duplicates": 20, "rejected": 1}
+
+    expected = {document["event_id"] for document in good}
+    assert set(world.rows(Zone.RAW, Table.INTERACTIONS)) == expected
+    assert set(world.stream()) == expected
