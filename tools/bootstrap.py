@@ -145,12 +145,15 @@ def sync(environment: str) -> None:
     if stamp_is_current(environment):
         return
     home = ENVIRONMENTS / environment
-    variables = {**os.environ, "UV_PYTHON_DOWNLOADS": "never"}
+    # The machine's own certificates: many companies sign what passes their proxy.
+    variables = {"UV_SYSTEM_CERTS": "1", **os.environ, "UV_PYTHON_DOWNLOADS": "never"}
     if not (home / "bin" / "python").exists():
         make = [str(UV), "venv", "--quiet", "--python", sys.executable, str(home)]
         subprocess.run(make, check=True, env=variables)
     install = [str(UV), "pip", "sync", "--quiet", "--require-hashes", "--python", str(home / "bin" / "python")]
-    subprocess.run([*install, str(requirements_of(environment))], check=True, env=variables)
+    done = subprocess.run([*install, str(requirements_of(environment))], check=False, env=variables)
+    if done.returncode != 0:
+        stop(f"could not install requirements/{environment}.txt into .venvs/{environment}; uv says why above")
     write_stamp(environment)
 
 
