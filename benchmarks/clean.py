@@ -13,7 +13,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,6 +22,7 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 
 from benchmarks import bare_emulator
 from benchmarks.bare_emulator import ENVIRONMENT
+from benchmarks.report import Comparison
 from c360_core.names import Property, Stream, stream_name
 from flink_apps.shared.properties import PROPERTIES_FILE_VARIABLE, property_key
 from tools import build_flink
@@ -89,14 +90,6 @@ class Outcome:
     def ratio(self) -> float:
         """How many times as long `clean` takes as the pass-through, for one record, once warm."""
         return self.pass_through.steady_rate / self.clean.steady_rate
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the figures for machines."""
-        runs = {
-            run.name: asdict(run) | {"rate": run.rate, "steady_rate": run.steady_rate}
-            for run in (self.pass_through, self.clean)
-        }
-        return {"events": self.events, "ratio": self.ratio, **runs}
 
 
 def run(events: int = EVENTS, parallelism: int = 1) -> Outcome:
@@ -271,9 +264,19 @@ def _envelope(index: int, source: str, event_type: str) -> dict[str, Any]:
     }
 
 
+def compare(outcome: Outcome) -> Comparison:
+    """Return seconds per record of `clean` against the pass-through: the two count different numbers of records."""
+    ours, peer = outcome.clean, outcome.pass_through
+    return Comparison(
+        name="clean against a bare pass-through",
+        ours_seconds=ours.seconds / ours.records,
+        peer_seconds=peer.seconds / peer.records,
+        details={"events": outcome.events, "ours_cpu_seconds": ours.cpu_seconds, "peer_cpu_seconds": peer.cpu_seconds},
+    )
+
+
 if __name__ == "__main__":
     import sys
 
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    arguments = [int(argument) for argument in sys.argv[1:]]
-    LOGGER.info("%s", json.dumps(run(*arguments).as_dict(), indent=2))
+    compare(run(*(int(argument) for argument in sys.argv[1:]))).write()
