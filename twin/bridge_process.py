@@ -1,10 +1,11 @@
 """The bridge between Kinesis and Kafka as a process of its own, with a plan read from what is deployed."""
 
 import json
+import logging
 import os
 import sys
-from dataclasses import dataclass
-from pathlib import Path
+import threading
+from collections.abc import Callable
 from typing import Any, Final, Self
 
 from c360_core.names import Stream, stream_name
@@ -12,14 +13,20 @@ from twin.engines.kafka import Kafka
 from twin.process import Child, spawn
 from twin.settings import ROOT, TwinSettings
 
+LOGGER: Final = logging.getLogger("twin.bridge_process")
+KEEPER_SECONDS: Final = 0.5
 WRITTEN_BY_FLINK: Final = (Stream.INTERACTIONS, Stream.PROFILE_CHANGES)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class BridgeProcess:
-    """A running bridge."""
+    """A running bridge. When its process dies it is started again and goes on from its stored positions."""
 
-    child: Child
+    def __init__(self, start: Callable[[], Child]) -> None:
+        self._start = start
+        self._stopped = threading.Event()
+        self._child = start()
+        self._keeper = threading.Thread(target=self._keep, daemon=True, name="bridge keeper")
+        self._keeper.start()
 
     @classmethod
     def start(cls, *, settings: TwinSettings, broker: Kafka, kinesis: Any, aws_lambda: Any) -> Self:
@@ -43,15 +50,20 @@ class BridgeProcess:
         path.write_text(json.dumps(config), encoding="utf-8")
         command = [sys.executable, "-m", "twin.bridge", "--config", str(path)]
         environment = {**os.environ, **settings.client_environment()}
-        return cls(child=_spawned(command, settings.logs, environment))
+        return cls(lambda: spawn("bridge", command, log_path=settings.logs / "bridge.log", env=environment, cwd=ROOT))
 
     def stop(self) -> None:
         """End the bridge; its positions stay."""
-        self.child.terminate()
+        self._stopped.set()
+        self._keeper.join()
+        self._child.terminate()
 
-
-def _spawned(command: list[str], logs: Path, environment: dict[str, str]) -> Child:
-    return spawn("bridge", command, log_path=logs / "bridge.log", env=environment, cwd=ROOT)
+    def _keep(self) -> None:
+        while not self._stopped.wait(KEEPER_SECONDS):
+            if self._child.poll() is not None:
+                LOGGER.warning("the bridge ended (%s); starting it again:\n%s", self._child.poll(), self._child.tail(5))
+                self._child.terminate()
+                self._child = self._start()
 
 
 def _streams_that_functions_read(aws_lambda: Any) -> set[str]:
