@@ -320,6 +320,8 @@ def flink_variables(home: Path, python: Path, configuration: Path, application: 
     # In thread mode Python runs inside the JVM, which knows nothing of the virtual environment.
     paths = [application.code / name for name in application.python_files] + [home.parent]
     return {
+        # Without this PyFlink opens a server for Python workers on every interface; none is used in thread mode.
+        "_python_worker_execution_mode": "process",
         "FLINK_CONF_DIR": str(configuration),
         "FLINK_LIB_DIR": str(home / "lib"),
         "FLINK_OPT_DIR": str(home / "opt"),
