@@ -12,6 +12,7 @@ import statistics
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -52,8 +53,7 @@ def fill_table(dynamodb: Any) -> None:
     )
     dynamodb.get_waiter("table_exists").wait(TableName=TABLE)
     writer = SingleViewWriter(client=dynamodb, table=TABLE)
-    writer.put_profile(profile(segments=list(SEGMENTS)))
-    writer.reconcile_segments(PERSON, SEGMENTS, since="2026-03-01T12:00:01.000Z")
+    writer.put_profile(profile(segments=list(SEGMENTS)), now=datetime.now(UTC))
 
 
 def api_request(handle: Callable[[dict[str, Any], Any], dict[str, Any]]) -> None:

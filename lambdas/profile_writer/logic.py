@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from c360_core.consent import Consent, consent_from_change
 from c360_core.profile import Profile, Removal, profile_from_change
-from c360_core.timeline import InvalidChangeError, TimelineEntry, entry_from_change, moment_text, required_text
+from c360_core.timeline import InvalidChangeError, TimelineEntry, entry_from_change, required_text
 from lambdas.shared.single_view_writer import Outcome
 
 
@@ -24,14 +24,11 @@ class Operation(StrEnum):
 class SingleView(Protocol):
     """What the writer needs of the single view."""
 
-    def put_profile(self, profile: Profile) -> Outcome:
-        """Store a profile unless a newer one is there."""
+    def put_profile(self, profile: Profile, *, now: datetime) -> Outcome:
+        """Store a profile and its segments unless a newer one is there."""
 
     def remove_profile(self, removal: Removal, *, now: datetime) -> Outcome:
-        """Remove a profile unless a newer one is there."""
-
-    def reconcile_segments(self, person_id: str, names: tuple[str, ...], *, since: str) -> None:
-        """Make the segment items those of `names`."""
+        """Remove a profile and its segments unless a newer one is there."""
 
     def put_event(self, entry: TimelineEntry, *, keep_days: int) -> None:
         """Store a timeline entry."""
@@ -96,20 +93,11 @@ def write_person(view: SingleView, changes: PersonChanges, *, keep_days: int, no
             view.remove_event(entry)
         elif entry.expires_at(keep_days) > now:
             view.put_event(entry, keep_days=keep_days)
-    return None if changes.profile is None else _write_profile(view, changes.profile, now)
-
-
-def _write_profile(view: SingleView, profile: Profile | Removal, now: datetime) -> Outcome:
-    if isinstance(profile, Removal):
-        outcome = view.remove_profile(profile, now=now)
-        segments: tuple[str, ...] = ()
-    else:
-        outcome = view.put_profile(profile)
-        segments = profile.segments
-    # A repeated profile is a second delivery: the first may have stopped right here, before the segments.
-    if outcome is not Outcome.STALE:
-        view.reconcile_segments(profile.person_id, segments, since=moment_text(now))
-    return outcome
+    if changes.profile is None:
+        return None
+    if isinstance(changes.profile, Removal):
+        return view.remove_profile(changes.profile, now=now)
+    return view.put_profile(changes.profile, now=now)
 
 
 def _take(batch: Batch, sequence: str, change: Mapping[str, object]) -> None:

@@ -36,6 +36,21 @@ class WholeView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """What stands in the place of a person: what a writer must know before it writes.
+
+    Attributes:
+        version: order text of the newest profile or removal; empty when neither is there.
+        has_profile: whether a profile is there.
+        segments: names of the segments that the person is in.
+    """
+
+    version: str
+    has_profile: bool
+    segments: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SingleViewReader:
     """The single view, for reading. `client` takes Python values: `boto3.resource("dynamodb").meta.client`."""
 
@@ -56,6 +71,19 @@ class SingleViewReader:
             return None
         segments = [item for item in items if str(item[keys.SORT]).startswith(keys.SEGMENT_PREFIX)]
         return WholeView(profile=profile_from_item(profile), segments=segments)
+
+    def standing(self, person_id: str) -> Standing:
+        """Return what stands in the place of a person, as of now. One request."""
+        in_partition = Key(keys.PARTITION).eq(keys.person_partition(person_id))
+        items = self._query(in_partition & Key(keys.SORT).gte(keys.PROFILE), consistent=True, only="SK, version_order")
+        sorts = [str(item[keys.SORT]) for item in items]
+        return Standing(
+            version=max((str(item["version_order"]) for item in items if "version_order" in item), default=""),
+            has_profile=keys.PROFILE in sorts,
+            segments=frozenset(
+                sort.removeprefix(keys.SEGMENT_PREFIX) for sort in sorts if sort.startswith(keys.SEGMENT_PREFIX)
+            ),
+        )
 
     def survivor(self, person_id: str) -> str | None:
         """Return the id into which a person was merged, or None when this id is no alias. One request."""
@@ -104,12 +132,14 @@ class SingleViewReader:
     def _starting_with(self, person_id: str, prefix: str) -> ConditionBase:
         return Key(keys.PARTITION).eq(keys.person_partition(person_id)) & Key(keys.SORT).begins_with(prefix)
 
-    def _query(self, condition: ConditionBase, *, consistent: bool = False) -> list[Item]:
+    def _query(self, condition: ConditionBase, *, consistent: bool = False, only: str | None = None) -> list[Item]:
         request: dict[str, Any] = {
             "TableName": self.table,
             "KeyConditionExpression": condition,
             "ConsistentRead": consistent,
         }
+        if only is not None:
+            request["ProjectionExpression"] = only
         items: list[Item] = []
         while True:
             answer = self.client.query(**request)

@@ -3,7 +3,7 @@
 A condition that fails is no error: something newer is there already, or the same record came twice.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -16,12 +16,15 @@ from c360_core.decision import Decision, decision_facts
 from c360_core.profile import Profile, Removal, profile_to_item
 from c360_core.timeline import TimelineEntry, moment_text
 from lambdas.shared import single_view_keys as keys
-from lambdas.shared.single_view_reader import SingleViewReader
+from lambdas.shared.single_view_reader import SingleViewReader, Standing
 
 CONDITION_FAILED: Final = "ConditionalCheckFailedException"
-TRANSACTION_CANCELED: Final = "TransactionCanceledException"
+ABSENT_OR_OLDER: Final = "attribute_not_exists(version_order) OR version_order < :new"
+ATTEMPTS: Final = 3
 # How long we remember that a person was removed: longer than any stream or failure queue keeps an older change.
 REMEMBER_REMOVAL: Final = timedelta(days=30)
+
+Action = Mapping[str, Mapping[str, object]]
 
 
 class Outcome(StrEnum):
@@ -39,53 +42,23 @@ class SingleViewWriter:
     client: Any
     table: str
 
-    def put_profile(self, profile: Profile) -> Outcome:
-        """Store a profile unless a newer one, or a newer removal, is there."""
-        item = {**keys.person_key(profile.person_id, keys.PROFILE), **profile_to_item(profile)}
-        try:
-            self.client.put_item(
-                TableName=self.table,
-                Item=item,
-                ConditionExpression="version_order < :new",
-                ExpressionAttributeValues={":new": profile.version.text},
-            )
-        except ClientError as error:
-            if _code(error) != CONDITION_FAILED:
-                raise
-        else:
-            return Outcome.WRITTEN
-        return self._put_first_profile(profile, item)
+    def put_profile(self, profile: Profile, *, now: datetime) -> Outcome:
+        """Store a profile and its memberships in segments, unless a newer one, or a newer removal, is there.
+
+        Profile and memberships change together or not at all. Who is in a segment already keeps the date of joining.
+
+        Raises:
+            ClientError: DynamoDB refused, or others kept changing the same person.
+        """
+        return self._replace(profile.person_id, profile.version.text, lambda there: self._put(profile, there, now))
 
     def remove_profile(self, removal: Removal, *, now: datetime) -> Outcome:
-        """Remove a profile unless a newer one is there, and remember the removal, so that nothing older revives it."""
-        version = {":new": removal.version.text}
-        marker = {
-            **keys.person_key(removal.person_id, keys.REMOVED),
-            "version_order": removal.version.text,
-            keys.EXPIRES_AT: int((now + REMEMBER_REMOVAL).timestamp()),
-        }
-        older = "attribute_not_exists(version_order) OR version_order < :new"
-        written = self._transact(
-            {"Put": {"Item": marker, "ConditionExpression": older, "ExpressionAttributeValues": version}},
-            {
-                "Delete": {
-                    "Key": keys.person_key(removal.person_id, keys.PROFILE),
-                    "ConditionExpression": older,
-                    "ExpressionAttributeValues": version,
-                }
-            },
-        )
-        return Outcome.WRITTEN if written else self._standing(removal.person_id, removal.version.text, keys.REMOVED)
+        """Remove a profile unless a newer one is there, and remember the removal, so that nothing older revives it.
 
-    def reconcile_segments(self, person_id: str, names: tuple[str, ...], *, since: str) -> None:
-        """Make the segment items those of `names`; who is in a segment already keeps the date of joining."""
-        found = SingleViewReader(client=self.client, table=self.table).segments(person_id)
-        stored = {str(item["segment"]) for item in found}
-        for name in sorted(set(names) - stored):
-            item = {**keys.person_key(person_id, keys.segment_sort(name)), "segment": name, "since": since}
-            self.client.put_item(TableName=self.table, Item=item)
-        for name in sorted(stored - set(names)):
-            self.client.delete_item(TableName=self.table, Key=keys.person_key(person_id, keys.segment_sort(name)))
+        Raises:
+            ClientError: DynamoDB refused, or others kept changing the same person.
+        """
+        return self._replace(removal.person_id, removal.version.text, lambda there: self._remove(removal, there, now))
 
     def put_event(self, entry: TimelineEntry, *, keep_days: int) -> None:
         """Store a timeline entry; storing it again changes nothing."""
@@ -161,25 +134,65 @@ class SingleViewWriter:
         }
         self.client.put_item(TableName=self.table, Item=item)
 
-    def _put_first_profile(self, profile: Profile, item: Mapping[str, object]) -> Outcome:
-        # Nobody is there under this id, or someone newer, or the same record again. A removal may forbid it.
-        written = self._transact(
+    def _replace(
+        self, person_id: str, version: str, write: Callable[[Standing], None], attempts: int = ATTEMPTS
+    ) -> Outcome:
+        """Write a version of a person over what stands there, unless that is newer or the same."""
+        there = SingleViewReader(client=self.client, table=self.table).standing(person_id)
+        if there.version >= version:
+            return Outcome.REPEATED if there.version == version else Outcome.STALE
+        try:
+            write(there)
+        except ClientError as error:
+            if attempts == 1 or not _condition_failed(error):
+                raise
+            return self._replace(person_id, version, write, attempts - 1)  # someone else was faster: look again
+        return Outcome.WRITTEN
+
+    def _put(self, profile: Profile, there: Standing, now: datetime) -> None:
+        person_id, version = profile.person_id, {":new": profile.version.text}
+        item = {**keys.person_key(person_id, keys.PROFILE), **profile_to_item(profile)}
+        segments = self._segment_writes(person_id, there.segments, set(profile.segments), now)
+        if there.has_profile:
+            put = {"Item": item, "ConditionExpression": "version_order < :new", "ExpressionAttributeValues": version}
+            if segments:
+                self._transact({"Put": put}, *segments)
+            else:  # half the price of a transaction
+                self.client.put_item(TableName=self.table, **put)
+            return
+        self._transact(
             {"Put": {"Item": item, "ConditionExpression": "attribute_not_exists(SK)"}},
             {
                 "ConditionCheck": {
-                    "Key": keys.person_key(profile.person_id, keys.REMOVED),
-                    "ConditionExpression": "attribute_not_exists(version_order) OR version_order < :new",
-                    "ExpressionAttributeValues": {":new": profile.version.text},
+                    "Key": keys.person_key(person_id, keys.REMOVED),
+                    "ConditionExpression": ABSENT_OR_OLDER,
+                    "ExpressionAttributeValues": version,
                 }
             },
+            *segments,
         )
-        return Outcome.WRITTEN if written else self._standing(profile.person_id, profile.version.text, keys.PROFILE)
 
-    def _standing(self, person_id: str, version: str, sort: str) -> Outcome:
-        """Tell whether the very same version is stored (a second delivery) or a newer one."""
-        key = keys.person_key(person_id, sort)
-        item = self.client.get_item(TableName=self.table, Key=key, ConsistentRead=True).get("Item", {})
-        return Outcome.REPEATED if item.get("version_order") == version else Outcome.STALE
+    def _remove(self, removal: Removal, there: Standing, now: datetime) -> None:
+        person_id, version = removal.person_id, {":new": removal.version.text}
+        condition = {"ConditionExpression": ABSENT_OR_OLDER, "ExpressionAttributeValues": version}
+        marker = {
+            **keys.person_key(person_id, keys.REMOVED),
+            "version_order": removal.version.text,
+            keys.EXPIRES_AT: int((now + REMEMBER_REMOVAL).timestamp()),
+        }
+        self._transact(
+            {"Put": {"Item": marker, **condition}},
+            {"Delete": {"Key": keys.person_key(person_id, keys.PROFILE), **condition}},
+            *self._segment_writes(person_id, there.segments, set(), now),
+        )
+
+    def _segment_writes(self, person_id: str, stored: Set[str], wanted: Set[str], now: datetime) -> list[Action]:
+        joined = [
+            {**keys.person_key(person_id, keys.segment_sort(name)), "segment": name, "since": moment_text(now)}
+            for name in sorted(wanted - stored)
+        ]
+        left = [keys.person_key(person_id, keys.segment_sort(name)) for name in sorted(stored - wanted)]
+        return [*({"Put": {"Item": item}} for item in joined), *({"Delete": {"Key": key}} for key in left)]
 
     def _put_if(self, item: Mapping[str, object], condition: str, values: Mapping[str, object]) -> bool:
         request: dict[str, Any] = {"TableName": self.table, "Item": item, "ConditionExpression": condition}
@@ -193,22 +206,18 @@ class SingleViewWriter:
             return False
         return True
 
-    def _transact(self, *actions: Mapping[str, Mapping[str, object]]) -> bool:
-        """Do all actions or none; return False when a condition forbids it. Any other refusal raises."""
+    def _transact(self, *actions: Action) -> None:
+        """Do all actions or none."""
         items = [{kind: {"TableName": self.table, **action} for kind, action in entry.items()} for entry in actions]
-        try:
-            self.client.transact_write_items(TransactItems=items)
-        except ClientError as error:
-            if _code(error) != TRANSACTION_CANCELED or not _forbidden_by_condition(error):
-                raise
-            return False
-        return True
+        self.client.transact_write_items(TransactItems=items)
 
 
 def _code(error: ClientError) -> str:
     return str(error.response["Error"]["Code"])
 
 
-def _forbidden_by_condition(error: ClientError) -> bool:
+def _condition_failed(error: ClientError) -> bool:
+    """Tell whether a condition stood against the write. Any other reason of a cancelled transaction counts more."""
     response: Mapping[str, Any] = error.response
-    return any(reason.get("Code") == "ConditionalCheckFailed" for reason in response.get("CancellationReasons", []))
+    reasons = {reason.get("Code") for reason in response.get("CancellationReasons", ())} - {None, "None"}
+    return _code(error) == CONDITION_FAILED or reasons == {"ConditionalCheckFailed"}

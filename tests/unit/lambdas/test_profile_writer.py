@@ -2,6 +2,7 @@
 
 import io
 import json
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -69,6 +70,13 @@ def deliver(*changes: Numbered | dict[str, Any]) -> list[str]:
     return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
 
 
+def parsed(sequence: str, change: dict[str, Any]) -> Profile:
+    """Return the profile that a record holds."""
+    found = sort_batch([(sequence, json.dumps(change).encode())]).people[PERSON].profile
+    assert isinstance(found, Profile)
+    return found
+
+
 def stored(cloud: Cloud) -> Profile:
     found = cloud.reader.profile(PERSON)
     assert found is not None
@@ -120,16 +128,6 @@ def test_who_leaves_a_segment_loses_its_item_and_who_stays_keeps_the_date(cloud:
     after = {item["segment"]: item["since"] for item in cloud.reader.segments(PERSON)}
     assert set(after) == {"vip", "lapsed"}
     assert after["vip"] == before["vip"]
-
-
-def test_a_second_delivery_finishes_segments_that_the_first_left_out(cloud: Cloud) -> None:
-    deliver(("1", profile_change(segments=["vip"])))
-    key = keys.person_key(PERSON, keys.segment_sort("vip"))
-    cloud.dynamodb.delete_item(TableName=TABLE, Key=key)
-
-    deliver(("1", profile_change(segments=["vip"])))
-
-    assert [item["segment"] for item in cloud.reader.segments(PERSON)] == ["vip"]
 
 
 def test_a_removal_takes_profile_and_segments_and_leaves_the_alias(cloud: Cloud) -> None:
@@ -193,25 +191,67 @@ def test_of_two_answers_of_the_same_moment_the_withdrawal_stays(cloud: Cloud, fi
     assert not consent.granted
 
 
-@pytest.mark.parametrize(("reason", "stale"), [("ConditionalCheckFailed", True), ("TransactionConflict", False)])
-def test_only_a_failed_condition_means_that_a_write_is_stale(cloud: Cloud, reason: str, stale: bool) -> None:
-    class Busy:
-        """A table whose transactions are cancelled."""
+class Contended:
+    """A table on which others are faster: the first transactions are cancelled, after what the others do."""
 
-        def __getattr__(self, name: str) -> Any:
-            return getattr(cloud.dynamodb, name)
+    def __init__(self, cloud: Cloud, reason: str, others: Sequence[Callable[[], object]]) -> None:
+        self._cloud = cloud
+        self._reason = reason
+        self._others = list(others)
 
-        def transact_write_items(self, **_: Any) -> None:
-            cancelled = {"Error": {"Code": "TransactionCanceledException"}, "CancellationReasons": [{"Code": reason}]}
-            raise ClientError(cancelled, "TransactWriteItems")  # type: ignore[arg-type]
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._cloud.dynamodb, name)
 
-    writer = SingleViewWriter(client=Busy(), table=TABLE)
+    def transact_write_items(self, **request: Any) -> None:
+        if not self._others:
+            self._cloud.dynamodb.transact_write_items(**request)
+            return
+        self._others.pop(0)()
+        reasons = [{"Code": "None"}, {"Code": self._reason}]
+        cancelled = {"Error": {"Code": "TransactionCanceledException"}, "CancellationReasons": reasons}
+        raise ClientError(cancelled, "TransactWriteItems")  # type: ignore[arg-type]
 
-    if stale:
-        assert writer.put_profile(profile()) is Outcome.STALE
-    else:
-        with pytest.raises(ClientError):
-            writer.put_profile(profile())
+
+def test_who_finds_that_another_was_faster_looks_again(cloud: Cloud) -> None:
+    older, newer = parsed("1", profile_change(orders=1)), parsed("2", profile_change(orders=2))
+
+    def other() -> None:
+        cloud.writer.put_profile(newer, now=NOW)
+
+    late = SingleViewWriter(client=Contended(cloud, "ConditionalCheckFailed", [other]), table=TABLE)
+    assert late.put_profile(older, now=NOW) is Outcome.STALE
+    assert stored(cloud).number("orders") == 2
+
+
+def test_who_lost_a_race_against_something_older_still_writes(cloud: Cloud) -> None:
+    older, newer = parsed("1", profile_change(orders=1)), parsed("2", profile_change(orders=2, segments=["vip"]))
+
+    def other() -> None:
+        cloud.writer.put_profile(older, now=NOW)
+
+    writer = SingleViewWriter(client=Contended(cloud, "ConditionalCheckFailed", [other]), table=TABLE)
+    assert writer.put_profile(newer, now=NOW) is Outcome.WRITTEN
+    assert stored(cloud).number("orders") == 2
+    assert [item["segment"] for item in cloud.reader.segments(PERSON)] == ["vip"]
+
+
+@pytest.mark.parametrize(("reason", "times"), [("ConditionalCheckFailed", 3), ("TransactionConflict", 1)])
+def test_a_write_that_cannot_be_settled_is_an_error(cloud: Cloud, reason: str, times: int) -> None:
+    tries: list[None] = []
+    writer = SingleViewWriter(client=Contended(cloud, reason, [lambda: tries.append(None)] * 5), table=TABLE)
+
+    with pytest.raises(ClientError):
+        writer.put_profile(profile(), now=NOW)
+
+    assert len(tries) == times
+
+
+def test_profile_and_segments_are_stored_together_or_not_at_all(cloud: Cloud) -> None:
+    deliver(("1", profile_change(orders=1, segments=["vip"])))
+    before = cloud.items()
+
+    assert deliver(("2", profile_change(orders=2, segments=["lapsed", "x" * 2_000]))) == ["2"]
+    assert cloud.items() == before
 
 
 def test_an_event_that_turned_out_to_be_another_persons_leaves_the_timeline(cloud: Cloud) -> None:
@@ -315,11 +355,8 @@ def test_any_order_repetition_and_cut_into_batches_converges(
 
 
 def test_outcomes_tell_a_repetition_from_something_stale(cloud: Cloud) -> None:
-    newer = sort_batch([("2", json.dumps(profile_change()).encode())]).people[PERSON].profile
-    older = sort_batch([("1", json.dumps(profile_change()).encode())]).people[PERSON].profile
-    assert isinstance(newer, Profile)
-    assert isinstance(older, Profile)
+    newer, older = parsed("2", profile_change()), parsed("1", profile_change())
 
-    outcomes = [cloud.writer.put_profile(profile) for profile in (newer, newer, older)]
+    outcomes = [cloud.writer.put_profile(profile, now=NOW) for profile in (newer, newer, older)]
 
     assert outcomes == [Outcome.WRITTEN, Outcome.REPEATED, Outcome.STALE]
