@@ -53,7 +53,8 @@ def fill_table(dynamodb: Any) -> None:
     )
     dynamodb.get_waiter("table_exists").wait(TableName=TABLE)
     writer = SingleViewWriter(client=dynamodb, table=TABLE)
-    writer.put_profile(profile(segments=list(SEGMENTS)), now=datetime.now(UTC))
+    person = profile(segments=list(SEGMENTS))
+    writer.put_profile(person, writer.standings([PERSON])[PERSON], now=datetime.now(UTC))
 
 
 def api_request(handle: Callable[[dict[str, Any], Any], dict[str, Any]]) -> None:

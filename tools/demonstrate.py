@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
 
@@ -30,14 +31,10 @@ def run(steps: Steps, *, scale: str, seed: int, port: int | None = None) -> Demo
     """
     with PeakMemory() as memory:
         prepare.machine(steps)
-        with steps.step(f"Shoppers, scale {scale}"):
-            prepare.contracts()
-            data = BUILD / "shoppers" / f"{scale}-{seed}"
-            manifest = generate(scale, seed, data)
+        prepare.contracts()
         prepare.assets(steps)
-        prepare.assembly(steps, "dev")
-        with steps.step("Emulator"):
-            running = emulator.Emulator.start(HOME, port=port)
+        data = BUILD / "shoppers" / f"{scale}-{seed}"
+        running, manifest = _begin(steps, data, scale=scale, seed=seed, port=port)
         try:
             result = _tell(steps, running, manifest, data, memory)
         finally:
@@ -50,13 +47,31 @@ def run(steps: Steps, *, scale: str, seed: int, port: int | None = None) -> Demo
     return result
 
 
+def _begin(
+    steps: Steps, data: Path, *, scale: str, seed: int, port: int | None
+) -> tuple[emulator.Emulator, Manifest]:
+    """Make the cloud assembly, and meanwhile the shoppers and the emulator: none needs another."""
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        starting = pool.submit(emulator.Emulator.start, HOME, port=port)
+        generating = pool.submit(generate, scale, seed, data)
+        try:
+            prepare.assembly(steps, "dev")
+            with steps.step(f"Shoppers, scale {scale}"):
+                manifest = generating.result()
+        except BaseException:
+            if not starting.exception():
+                starting.result().stop()
+            raise
+        with steps.step("Emulator"):
+            return starting.result(), manifest
+
+
 def _tell(steps: Steps, running: emulator.Emulator, manifest: Manifest, data: Path, memory: PeakMemory) -> DemoResult:
     with steps.step("cdk bootstrap"):
         emulator.bootstrap(running)
     with steps.step("cdk deploy --all"):
         emulator.deploy(running)
     told_story = story.Story.of(running, manifest, data, steps.step)
-    told_story.start()
     checks = told_story.collect()
     agreement, more = told_story.unify()
     told, live_checks = told_story.live()

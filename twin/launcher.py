@@ -47,9 +47,10 @@ def plug_in_resource_types(registry: Registry) -> None:
     from ministack.services import ses
     from ministack.services.cloudformation import changesets, provisioners
 
-    from twin.services import glue_catalog, ses_templates
+    from twin.services import glue_catalog, kinesis_expiry, ses_templates
 
     glue_catalog.install()
+    kinesis_expiry.install()
     existing = dict(provisioners._RESOURCE_HANDLERS)
     existing[WORK_GROUP] = recorded(WORK_GROUP, existing[WORK_GROUP], registry)
     types = StandInTypes(existing, registry=registry, account=ACCOUNT, region=REGION)

@@ -55,10 +55,11 @@ def write_batch(event: dict[str, Any], view: SingleView, *, keep_days: int) -> M
     for sequence, fault in batch.unreadable.items():
         logger.error("unreadable profile change: %s", fault, extra={"sequence_number": sequence})
     now = datetime.now(UTC)
+    there = view.standings(person.person_id for person in batch.people.values() if person.profile is not None)
 
     def write(person: PersonChanges) -> Outcome | Exception | None:
         try:
-            return write_person(view, person, keep_days=keep_days, now=now)
+            return write_person(view, person, there.get(person.person_id), keep_days=keep_days, now=now)
         except (ClientError, BotoCoreError) as error:
             logger.exception("person not written", extra={"person_id": person.person_id})
             return error

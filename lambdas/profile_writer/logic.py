@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from c360_core.consent import Consent, consent_from_change
 from c360_core.profile import Profile, Removal, profile_from_change
 from c360_core.timeline import InvalidChangeError, TimelineEntry, entry_from_change, required_text
+from lambdas.shared.single_view_reader import Standing
 from lambdas.shared.single_view_writer import Outcome
 
 
@@ -24,10 +25,13 @@ class Operation(StrEnum):
 class SingleView(Protocol):
     """What the writer needs of the single view."""
 
-    def put_profile(self, profile: Profile, *, now: datetime) -> Outcome:
+    def standings(self, person_ids: Iterable[str]) -> Mapping[str, Standing]:
+        """Return what stands in the place of each person."""
+
+    def put_profile(self, profile: Profile, there: Standing, *, now: datetime) -> Outcome:
         """Store a profile and its segments unless a newer one is there."""
 
-    def remove_profile(self, removal: Removal, *, now: datetime) -> Outcome:
+    def remove_profile(self, removal: Removal, there: Standing, *, now: datetime) -> Outcome:
         """Remove a profile and its segments unless a newer one is there."""
 
     def put_event(self, entry: TimelineEntry, *, keep_days: int) -> None:
@@ -77,8 +81,17 @@ def sort_batch(records: Iterable[tuple[str, bytes]]) -> Batch:
     return batch
 
 
-def write_person(view: SingleView, changes: PersonChanges, *, keep_days: int, now: datetime) -> Outcome | None:
+def write_person(
+    view: SingleView, changes: PersonChanges, there: Standing | None, *, keep_days: int, now: datetime
+) -> Outcome | None:
     """Write all that a batch says about one person; doing it again changes nothing.
+
+    Args:
+        view: where to write.
+        changes: what the batch says.
+        there: what stood in the person's place before; needed when the batch has a profile.
+        keep_days: how long an event stays on the timeline.
+        now: the moment of writing.
 
     Returns:
         What became of the profile, or None when the batch had no profile of this person.
@@ -93,11 +106,11 @@ def write_person(view: SingleView, changes: PersonChanges, *, keep_days: int, no
             view.remove_event(entry)
         elif entry.expires_at(keep_days) > now:
             view.put_event(entry, keep_days=keep_days)
-    if changes.profile is None:
+    if changes.profile is None or there is None:
         return None
     if isinstance(changes.profile, Removal):
-        return view.remove_profile(changes.profile, now=now)
-    return view.put_profile(changes.profile, now=now)
+        return view.remove_profile(changes.profile, there, now=now)
+    return view.put_profile(changes.profile, there, now=now)
 
 
 def _take(batch: Batch, sequence: str, change: Mapping[str, object]) -> None:

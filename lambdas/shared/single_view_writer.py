@@ -3,7 +3,7 @@
 A condition that fails is no error: something newer is there already, or the same record came twice.
 """
 
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -42,23 +42,32 @@ class SingleViewWriter:
     client: Any
     table: str
 
-    def put_profile(self, profile: Profile, *, now: datetime) -> Outcome:
+    def standings(self, person_ids: Iterable[str]) -> dict[str, Standing]:
+        """Return what stands in the place of each person: what the writes below want to know."""
+        return SingleViewReader(client=self.client, table=self.table).standings(person_ids)
+
+    def put_profile(self, profile: Profile, there: Standing, *, now: datetime) -> Outcome:
         """Store a profile and its memberships in segments, unless a newer one, or a newer removal, is there.
 
         Profile and memberships change together or not at all. Who is in a segment already keeps the date of joining.
+        `there` may be out of date by now: then it is looked up again.
 
         Raises:
             ClientError: DynamoDB refused, or others kept changing the same person.
         """
-        return self._replace(profile.person_id, profile.version.text, lambda there: self._put(profile, there, now))
+        return self._replace(
+            profile.person_id, profile.version.text, there, lambda found: self._put(profile, found, now)
+        )
 
-    def remove_profile(self, removal: Removal, *, now: datetime) -> Outcome:
+    def remove_profile(self, removal: Removal, there: Standing, *, now: datetime) -> Outcome:
         """Remove a profile unless a newer one is there, and remember the removal, so that nothing older revives it.
 
         Raises:
             ClientError: DynamoDB refused, or others kept changing the same person.
         """
-        return self._replace(removal.person_id, removal.version.text, lambda there: self._remove(removal, there, now))
+        return self._replace(
+            removal.person_id, removal.version.text, there, lambda found: self._remove(removal, found, now)
+        )
 
     def put_event(self, entry: TimelineEntry, *, keep_days: int) -> None:
         """Store a timeline entry; storing it again changes nothing."""
@@ -135,10 +144,9 @@ class SingleViewWriter:
         self.client.put_item(TableName=self.table, Item=item)
 
     def _replace(
-        self, person_id: str, version: str, write: Callable[[Standing], None], attempts: int = ATTEMPTS
+        self, person_id: str, version: str, there: Standing, write: Callable[[Standing], None], attempts: int = ATTEMPTS
     ) -> Outcome:
         """Write a version of a person over what stands there, unless that is newer or the same."""
-        there = SingleViewReader(client=self.client, table=self.table).standing(person_id)
         if there.version >= version:
             return Outcome.REPEATED if there.version == version else Outcome.STALE
         try:
@@ -146,7 +154,8 @@ class SingleViewWriter:
         except ClientError as error:
             if attempts == 1 or not _condition_failed(error):
                 raise
-            return self._replace(person_id, version, write, attempts - 1)  # someone else was faster: look again
+            found = self.standings([person_id])[person_id]  # someone else was faster: look again
+            return self._replace(person_id, version, found, write, attempts - 1)
         return Outcome.WRITTEN
 
     def _put(self, profile: Profile, there: Standing, now: datetime) -> None:

@@ -49,7 +49,6 @@ def running() -> Iterator[emulator.Emulator]:
 def run(running: emulator.Emulator, tmp_path_factory: pytest.TempPathFactory) -> Run:
     folder: Path = tmp_path_factory.mktemp("shoppers")
     story = Story.of(running, generate("tiny", 360, folder), folder, silent)
-    story.start()
     collected = story.collect()
     agreement, unified = story.unify()
     told, lived = story.live()

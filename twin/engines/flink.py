@@ -238,6 +238,7 @@ def start(
         java,
         HEAP,
         "-XX:+UseSerialGC",
+        "-XX:TieredStopAtLevel=1",  # it lives for minutes: the optimizing compiler would cost more than it brings
         "-XX:+ExitOnOutOfMemoryError",
         *java_options(home),
         f"-Dlog4j.configurationFile={folder / 'conf' / 'log4j.properties'}",

@@ -107,7 +107,9 @@ def start(folder: Path, *, port: int | None = None) -> Kafka:
     class_path = str(jars.resolve(POM, jars.folder("kafka")) / "*")
     _format(java, class_path, configuration, folder / "data")
     log_path = folder / "kafka.log"
-    command = [java, *HEAP, "-XX:+UseSerialGC", "-Djava.awt.headless=true", "-cp", class_path]
+    # It lives for minutes: the optimizing compiler would cost more than it brings.
+    options = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Djava.awt.headless=true")
+    command = [java, *HEAP, *options, "-cp", class_path]
     child = spawn("Kafka", [*command, "kafka.Kafka", str(configuration)], log_path=log_path)
     kafka = Kafka(bootstrap_servers=f"{LOOPBACK}:{port}", child=child)
     try:

@@ -55,16 +55,20 @@ class Deployment:
         return str(value["SecretString"])
 
     def start_applications(self, *outputs: str) -> None:
-        """Start Flink applications and wait until they run.
+        """Ask for Flink applications to be started; `wait_for_applications` tells when they run."""
+        for output in outputs:
+            self.client("kinesisanalyticsv2").start_application(
+                ApplicationName=self.outputs[output], RunConfiguration={}
+            )
+
+    def wait_for_applications(self, *outputs: str) -> None:
+        """Wait until Flink applications run.
 
         Raises:
             NeverReachedError: one did not come up.
         """
         flink = self.client("kinesisanalyticsv2")
-        names = [self.outputs[output] for output in outputs]
-        for name in names:
-            flink.start_application(ApplicationName=name, RunConfiguration={})
-        for name in names:
+        for name in (self.outputs[output] for output in outputs):
             until(
                 f"Flink application {name} runs",
                 partial(flink.describe_application, ApplicationName=name),
@@ -132,10 +136,12 @@ class Deployment:
 
     def items(self, prefix: str) -> Iterator[dict[str, Any]]:
         """Yield the items of the single view whose sort key begins with a prefix."""
-        table = boto3_table(self.client("dynamodb"), self.outputs["SingleViewTableName"])
-        for item in table:
-            if str(item.get("SK", "")).startswith(prefix):
-                yield item
+        yield from boto3_table(
+            self.client("dynamodb"),
+            self.outputs["SingleViewTableName"],
+            FilterExpression="begins_with(SK, :prefix)",
+            ExpressionAttributeValues={":prefix": {"S": prefix}},
+        )
 
     def _rows(self, athena: Any, query_id: str) -> Iterator[tuple[str | None, ...]]:
         pages = athena.get_paginator("get_query_results").paginate(QueryExecutionId=query_id)
@@ -158,12 +164,12 @@ class Deployment:
         return ended
 
 
-def boto3_table(dynamodb: Any, name: str) -> Iterator[dict[str, Any]]:
-    """Yield all items of a table as plain Python values."""
+def boto3_table(dynamodb: Any, name: str, **only: Any) -> Iterator[dict[str, Any]]:
+    """Yield the items of a table as plain Python values: all, or those that a scan's filter lets through."""
     from boto3.dynamodb.types import TypeDeserializer
 
     read = TypeDeserializer().deserialize
-    for page in dynamodb.get_paginator("scan").paginate(TableName=name, ConsistentRead=True):
+    for page in dynamodb.get_paginator("scan").paginate(TableName=name, ConsistentRead=True, **only):
         for item in page["Items"]:
             yield {key: read(value) for key, value in item.items()}
 

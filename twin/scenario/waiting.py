@@ -17,12 +17,17 @@ def until(
 ) -> T:
     """Observe until the observation is the wanted one, and return it.
 
+    Observing may slow down what is waited for, so at most a third of the time goes to it.
+
     Raises:
         NeverReachedError: the time is over.
     """
     deadline = time.monotonic() + seconds
-    while not wanted(seen := observe()):
-        if time.monotonic() > deadline:
+    while True:
+        began = time.monotonic()
+        if wanted(seen := observe()):
+            return seen
+        now = time.monotonic()
+        if now > deadline:
             raise NeverReachedError(f"{what}: not reached after {seconds:.0f} s; last seen: {seen!r}")
-        time.sleep(pause)
-    return seen
+        time.sleep(max(pause, 2 * (now - began)))

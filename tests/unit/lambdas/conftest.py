@@ -5,6 +5,7 @@ import io
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import boto3
@@ -12,9 +13,10 @@ import pytest
 import pytest_socket
 from moto import mock_aws
 
+from c360_core.profile import Profile
 from lambdas.shared import aws
-from lambdas.shared.single_view_reader import SingleViewReader
-from lambdas.shared.single_view_writer import SingleViewWriter
+from lambdas.shared.single_view_reader import SingleViewReader, Standing
+from lambdas.shared.single_view_writer import Outcome, SingleViewWriter
 from tests.fakes.wire import read_stream
 
 CREDENTIALS = {
@@ -53,6 +55,14 @@ class Cloud:
     @property
     def writer(self) -> SingleViewWriter:
         return SingleViewWriter(client=self.dynamodb, table=TABLE)
+
+    def put_profile(self, profile: Profile, *, now: datetime) -> Outcome:
+        """Store a profile over whatever is there."""
+        return self.writer.put_profile(profile, self.standing(profile), now=now)
+
+    def standing(self, profile: Profile) -> Standing:
+        """Return what stands in the place of a person."""
+        return self.reader.standings([profile.person_id])[profile.person_id]
 
     def items(self) -> list[dict[str, Any]]:
         """Return all items of the single view."""

@@ -324,7 +324,7 @@ DETAIL = {
 
 @pytest.mark.usefixtures("_environment")
 def test_the_journeys_input_becomes_one_mail_and_one_event(cloud: Cloud, log: io.StringIO) -> None:
-    cloud.writer.put_profile(profile(), now=datetime.now(UTC))
+    cloud.put_profile(profile(), now=datetime.now(UTC))
     cloud.writer.put_consent(PERSON, answer(granted=True))
 
     with Stubber(aws.mail()) as stub:

@@ -49,7 +49,7 @@ def _environment(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
 def ada(cloud: Cloud) -> None:
     """Store one person, with an identifier and an id that was merged into hers."""
     joined = datetime(2026, 3, 1, 12, 0, 1, tzinfo=UTC)
-    cloud.writer.put_profile(profile(segments=["new_customers"]), now=joined)
+    cloud.put_profile(profile(segments=["new_customers"]), now=joined)
     key = identifier_key(HASH_SECRET.encode(), IdentifierType.EMAIL, "ada.lovelace@mail.org")
     cloud.dynamodb.put_item(TableName=TABLE, Item={**keys.identifier_key(key), "person_id": PERSON})
     cloud.dynamodb.put_item(TableName=TABLE, Item={**keys.person_key(OLD_ID, keys.ALIAS), "person_id": PERSON})
@@ -265,7 +265,7 @@ def test_an_answer_from_a_clock_that_is_a_little_fast_counts_from_now(cloud: Clo
 
 def test_an_anonymous_customer_answers_through_events(cloud: Cloud) -> None:
     nobody: dict[str, Any] = dict.fromkeys(("email", "phone", "crm_id", "case_customer_id", "loyalty_id"))
-    cloud.writer.put_profile(profile("a_17", **nobody), now=datetime.now(UTC))
+    cloud.put_profile(profile("a_17", **nobody), now=datetime.now(UTC))
 
     answer = ask("/a_17/consents/marketing/email", method="PUT", body={"granted": True})
 

@@ -15,6 +15,7 @@ from c360_core.profile import Profile
 from lambdas.profile_writer import handler
 from lambdas.profile_writer.logic import sort_batch
 from lambdas.shared import single_view_keys as keys
+from lambdas.shared.single_view_reader import SingleViewReader
 from lambdas.shared.single_view_writer import Outcome, SingleViewWriter
 from tests.factories.profiles import PERSON, profile, profile_change
 from tests.fakes.wire import LambdaContext, kinesis_event
@@ -216,10 +217,11 @@ def test_who_finds_that_another_was_faster_looks_again(cloud: Cloud) -> None:
     older, newer = parsed("1", profile_change(orders=1)), parsed("2", profile_change(orders=2))
 
     def other() -> None:
-        cloud.writer.put_profile(newer, now=NOW)
+        cloud.put_profile(newer, now=NOW)
 
+    before = cloud.standing(older)
     late = SingleViewWriter(client=Contended(cloud, "ConditionalCheckFailed", [other]), table=TABLE)
-    assert late.put_profile(older, now=NOW) is Outcome.STALE
+    assert late.put_profile(older, before, now=NOW) is Outcome.STALE
     assert stored(cloud).number("orders") == 2
 
 
@@ -227,12 +229,44 @@ def test_who_lost_a_race_against_something_older_still_writes(cloud: Cloud) -> N
     older, newer = parsed("1", profile_change(orders=1)), parsed("2", profile_change(orders=2, segments=["vip"]))
 
     def other() -> None:
-        cloud.writer.put_profile(older, now=NOW)
+        cloud.put_profile(older, now=NOW)
 
+    before = cloud.standing(newer)
     writer = SingleViewWriter(client=Contended(cloud, "ConditionalCheckFailed", [other]), table=TABLE)
-    assert writer.put_profile(newer, now=NOW) is Outcome.WRITTEN
+    assert writer.put_profile(newer, before, now=NOW) is Outcome.WRITTEN
     assert stored(cloud).number("orders") == 2
     assert [item["segment"] for item in cloud.reader.segments(PERSON)] == ["vip"]
+
+
+def test_a_write_on_what_is_no_longer_there_is_taken_up_anew(cloud: Cloud) -> None:
+    before = cloud.standing(profile())
+    deliver(("1", profile_change(orders=1, segments=["lapsed"])))
+
+    assert cloud.writer.put_profile(parsed("2", profile_change(segments=["vip"])), before, now=NOW) is Outcome.WRITTEN
+    assert [item["segment"] for item in cloud.reader.segments(PERSON)] == ["vip"]
+
+
+def test_what_stands_is_asked_in_few_requests_until_all_is_answered(cloud: Cloud) -> None:
+    everybody = [f"p_{number}" for number in range(120)]
+    deliver(*[profile_change(person_id) for person_id in everybody[:60]])
+    requests: list[int] = []
+
+    class Slow:
+        """A table that answers for one key at a time less than it is asked for."""
+
+        def batch_get_item(self, RequestItems: dict[str, Any]) -> dict[str, Any]:  # noqa: N803  # the API's name
+            asked = RequestItems[TABLE]["Keys"]
+            requests.append(len(asked))
+            answer = cloud.dynamodb.batch_get_item(
+                RequestItems={TABLE: {**RequestItems[TABLE], "Keys": asked[:-1] or asked}}
+            )
+            rest = {TABLE: {**RequestItems[TABLE], "Keys": asked[-1:]}} if len(asked) > 1 else {}
+            return {**answer, "UnprocessedKeys": rest}
+
+    found = SingleViewReader(client=Slow(), table=TABLE).standings(everybody)
+
+    assert [person_id for person_id, standing in found.items() if standing.has_profile] == everybody[:60]
+    assert requests == [100, 1, 100, 1, 40, 1]
 
 
 @pytest.mark.parametrize(("reason", "times"), [("ConditionalCheckFailed", 3), ("TransactionConflict", 1)])
@@ -241,7 +275,7 @@ def test_a_write_that_cannot_be_settled_is_an_error(cloud: Cloud, reason: str, t
     writer = SingleViewWriter(client=Contended(cloud, reason, [lambda: tries.append(None)] * 5), table=TABLE)
 
     with pytest.raises(ClientError):
-        writer.put_profile(profile(), now=NOW)
+        writer.put_profile(profile(), cloud.standing(profile()), now=NOW)
 
     assert len(tries) == times
 
@@ -357,6 +391,6 @@ def test_any_order_repetition_and_cut_into_batches_converges(
 def test_outcomes_tell_a_repetition_from_something_stale(cloud: Cloud) -> None:
     newer, older = parsed("2", profile_change()), parsed("1", profile_change())
 
-    outcomes = [cloud.writer.put_profile(profile, now=NOW) for profile in (newer, newer, older)]
+    outcomes = [cloud.put_profile(profile, now=NOW) for profile in (newer, newer, older)]
 
     assert outcomes == [Outcome.WRITTEN, Outcome.REPEATED, Outcome.STALE]
