@@ -27,6 +27,8 @@ FUTURE_TOLERANCE: Final = timedelta(minutes=5)
 UNKNOWN_SOURCE_NAME: Final = "unknown"
 MAX_NAME_LENGTH: Final = 64
 MAX_REASON_LENGTH: Final = 2000
+# Rows of files have ids without it: what begins so was an event on the stream.
+REJECTED_EVENT_PREFIX: Final = "r_"
 # A web session belongs to a device or, failing that, to a browser's cookie.
 VISITOR_TYPES: Final = (IdentifierType.DEVICE_ID, IdentifierType.COOKIE_ID)
 
@@ -235,7 +237,7 @@ def clean(body: bytes, *, secret: bytes, now: datetime) -> Interaction:
 
 def rejected_id(position: str) -> str:
     """Return the id of a rejection: the same whenever the record at this position of its stream is read again."""
-    return f"r_{hashlib.sha256(position.encode()).hexdigest()[:32]}"
+    return f"{REJECTED_EVENT_PREFIX}{hashlib.sha256(position.encode()).hexdigest()[:32]}"
 
 
 def _json(text: str) -> Any:

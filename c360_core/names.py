@@ -99,6 +99,11 @@ def database_name(environment: str, zone: Zone) -> str:
     return f"{PROJECT}_{environment}_{zone}"
 
 
+def workgroup_name(environment: str) -> str:
+    """Return the Athena workgroup in which people and tools ask the lake."""
+    return f"{PROJECT}-{environment}"
+
+
 def stack_name(environment: str, pillar: str) -> str:
     """Return the CloudFormation stack of a pillar, for example `C360-dev-Foundation`."""
     return f"C360-{environment}-{pillar.title()}"

@@ -6,7 +6,9 @@ Exit status: 0 done, 1 a check or a test failed, 2 wrong usage, 3 the machine la
 import json
 import logging
 import sys
+from datetime import UTC, datetime
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -23,6 +25,7 @@ APP = typer.Typer(
     pretty_exceptions_enable=False,
 )
 EXIT_FAILED = 1
+TIMES = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%dT%H:%M:%S.%fZ"]
 
 
 class Scale(StrEnum):
@@ -147,6 +150,55 @@ def truth(*, scale: Annotated[Scale, typer.Option()] = Scale.DEMO, seed: int = 3
 
 
 @APP.command()
+def replay(  # noqa: PLR0913  # typer makes one option of each argument
+    *,
+    env: Env = Environment.DEV,
+    source: Annotated[str | None, typer.Option(help="Only rows of this source.")] = None,
+    code: Annotated[str | None, typer.Option(help="Only rows with this reason code.")] = None,
+    event_type: Annotated[str | None, typer.Option(help="Only events of this type.")] = None,
+    since: Annotated[
+        datetime | None, typer.Option(formats=TIMES, help="Only rows received then or later, UTC.")
+    ] = None,
+    until: Annotated[datetime | None, typer.Option(formats=TIMES, help="Only rows received before then, UTC.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Replay at most so many rows, the oldest first.")] = None,
+    again: Annotated[bool, typer.Option("--again", help="Also rows that were replayed before.")] = False,
+    replay_id: Annotated[
+        str | None, typer.Option(help="Set on every event: it counts, and no message goes out.")
+    ] = None,
+    to_file: Annotated[
+        Path | None, typer.Option(help="Write the rows that need mending here, one JSON a line.")
+    ] = None,
+    from_file: Annotated[Path | None, typer.Option(help="Replay the rows of this file, with the bodies in it.")] = None,
+    fixed_by: Annotated[str | None, typer.Option(help="Send nothing; note what replaced the rows.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done; send and mark nothing.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Send quarantined events again, and mark their rows; works on AWS and, with AWS_ENDPOINT_URL, on the twin."""
+    from tools import replay as replaying
+
+    selection = replaying.Selection(
+        source=source,
+        code=code,
+        event_type=event_type,
+        since=in_utc(since),
+        until=in_utc(until),
+        fixed_too=again,
+    )
+    request = replaying.Request(
+        environment=env.value,
+        selection=selection,
+        replay_id=replay_id,
+        fixed_by=fixed_by,
+        from_file=from_file,
+        to_file=to_file,
+        limit=limit,
+        dry_run=dry_run,
+    )
+    report = replaying.run(Steps(machine=as_json), request)
+    raise typer.Exit(0 if report.passed else EXIT_FAILED)
+
+
+@APP.command()
 def lock() -> None:
     """Write the hashed requirement files anew from pyproject.toml."""
     from tools import locks
@@ -165,6 +217,11 @@ def clean() -> None:
 def vars_of(value: object) -> dict[str, object]:
     """Return a frozen value's fields, for JSON."""
     return {name: getattr(value, name) for name in value.__slots__}  # type: ignore[attr-defined]
+
+
+def in_utc(at: datetime | None) -> datetime | None:
+    """Return a time from the command line, which is always UTC there."""
+    return None if at is None else at.replace(tzinfo=UTC)
 
 
 def main() -> None:

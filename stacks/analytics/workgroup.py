@@ -9,7 +9,7 @@ from aws_cdk import aws_athena as athena
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from c360_core.names import PROJECT, Zone, database_name
+from c360_core.names import Zone, database_name, workgroup_name
 from stacks.platform import Platform
 
 RESULTS_PREFIX: Final = "athena/"
@@ -33,7 +33,7 @@ class Workgroup(Construct):
         platform: Platform,
     ) -> None:
         super().__init__(scope, id_)
-        self.name = f"{PROJECT}-{platform.environment}"
+        self.name = workgroup_name(platform.environment)
         location = f"s3://{buckets[Zone.RESULTS].bucket_name}/{RESULTS_PREFIX}"
         group = athena.CfnWorkGroup
         self.resource = group(

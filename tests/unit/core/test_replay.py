@@ -1,0 +1,177 @@
+"""What may be replayed, what is held back, and how a payload is mended."""
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from c360_core.interaction import ReasonCode, rejected_id
+from c360_core.replay import HELD_BACK, Judged, Rejected, Verdict, Wish, judge, mended_line, to_mend
+from tests.factories.events import event
+
+NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
+GOOD = event("web_events", "page_viewed", event_id="e-1")
+
+
+def row(body: Any = GOOD, **values: Any) -> Rejected:
+    row = Rejected(
+        rejected_id=rejected_id("0:1"),
+        source="web_events",
+        reason_code="MISSING_FIELD",
+        reason="`payload.url` is missing; send it",
+        received_at=NOW,
+        body=body if isinstance(body, str) or body is None else json.dumps(body),
+        fixed_by=None,
+    )
+    return replace(row, **values)
+
+
+def judged(subject: Rejected, **wishes: Any) -> Judged:
+    return judge(subject, Wish(**wishes), now=NOW)
+
+
+def test_what_its_contract_accepts_now_is_sent_byte_by_byte_under_its_own_id() -> None:
+    body = json.dumps(GOOD, indent=3)
+
+    found = judged(row(body))
+
+    assert found.verdict is Verdict.SEND
+    assert found.event is not None
+    assert found.event.data == body.encode()
+    assert (found.event.event_id, found.fixed_by) == ("e-1", "e-1")
+    assert found.event.identifiers == GOOD["identifiers"]
+
+
+def test_what_would_be_rejected_again_is_held_back_with_what_is_wrong_now() -> None:
+    found = judged(row({**GOOD, "payload": {}}))
+
+    assert found.verdict is Verdict.STILL_BROKEN
+    assert found.reason == "MISSING_FIELD: `payload.url` is missing; send it"
+    assert found.event is None
+    assert found.fixed_by is None
+
+
+def test_an_event_without_an_id_is_held_back_since_nobody_could_tell_its_repetition() -> None:
+    without = {name: value for name, value in GOOD.items() if name != "event_id"}
+
+    assert "`event_id` is missing" in judged(row(without)).reason
+    assert judged(row(without)).verdict is Verdict.STILL_BROKEN
+
+
+@pytest.mark.parametrize("code", [ReasonCode.OVERSIZE, ReasonCode.WRONG_ENCODING])
+def test_a_record_that_may_not_be_kept_whole_goes_out_mended_only(code: ReasonCode) -> None:
+    held = row(reason_code=str(code))
+
+    assert judged(held).verdict is Verdict.NOT_WHOLE
+    assert judged(held, mended={held.rejected_id: json.dumps(GOOD)}).verdict is Verdict.SEND
+
+
+def test_a_row_without_a_body_goes_out_mended_only() -> None:
+    assert judged(row(None)).verdict is Verdict.NOT_WHOLE
+
+
+@pytest.mark.parametrize("body", ['{"loyalty_id": "L1", "points": "many"}', "s3://quarantine/files/x.csv", None])
+def test_what_came_in_a_file_is_no_event_even_if_it_is_mended_into_one(body: str | None) -> None:
+    held = row(body, rejected_id="0" * 32, source="loyalty_members")
+
+    assert judged(held).verdict is Verdict.FROM_FILE
+    assert judged(held, mended={held.rejected_id: json.dumps(GOOD)}).verdict is Verdict.FROM_FILE
+
+
+def test_an_event_that_a_file_published_is_an_event() -> None:
+    published = event("loyalty_members", "loyalty_points_changed", event_id="f_1")
+
+    assert judged(row(published, source="loyalty_members")).verdict is Verdict.SEND
+
+
+def test_a_mended_payload_takes_the_place_of_what_was_received() -> None:
+    held = row({**GOOD, "payload": {}})
+
+    found = judged(held, mended={held.rejected_id: json.dumps(GOOD)})
+
+    assert found.event is not None
+    assert json.loads(found.event.data) == GOOD
+
+
+@pytest.mark.parametrize("mended", ["", "{}", '"\\ud800"', '{"event_id": "\ud800"}'])
+def test_a_mended_payload_that_is_still_wrong_is_held_back(mended: str) -> None:
+    held = row()
+
+    assert judged(held, mended={held.rejected_id: mended}).verdict is Verdict.STILL_BROKEN
+
+
+def test_a_replayed_row_is_left_unless_it_is_wanted_again() -> None:
+    held = row(fixed_by="e-1")
+
+    assert judged(held).verdict is Verdict.REPLAYED_BEFORE
+    assert judged(held, again=True).verdict is Verdict.SEND
+
+
+def test_a_replay_id_makes_history_of_an_event_and_changes_nothing_else() -> None:
+    found = judged(row(), replay_id="outage-7")
+
+    assert found.event is not None
+    assert json.loads(found.event.data) == {**GOOD, "replay_id": "outage-7"}
+    assert judged(row(), replay_id="x" * 65).verdict is Verdict.STILL_BROKEN
+    assert judged(row("no json"), replay_id="outage-7").verdict is Verdict.STILL_BROKEN
+
+
+def test_what_replaced_a_row_can_be_noted_for_rows_of_files_too() -> None:
+    for held in (row(rejected_id="0" * 32), row("no json")):
+        found = judged(held, fixed_by="loyalty_members/corrected.csv")
+        assert (found.verdict, found.event, found.fixed_by) == (Verdict.NOTE, None, "loyalty_members/corrected.csv")
+    assert judged(row(fixed_by="e-1"), fixed_by="another").verdict is Verdict.REPLAYED_BEFORE
+
+
+@given(
+    body=st.none() | st.text() | st.just(json.dumps(GOOD)),
+    code=st.sampled_from([str(code) for code in ReasonCode]),
+    mended=st.none() | st.text() | st.just(json.dumps(GOOD)),
+    replay_id=st.none() | st.text(max_size=70),
+    prefix=st.sampled_from(["r_", ""]),
+)
+def test_every_row_is_either_sent_and_marked_by_its_event_or_held_back_and_unmarked(
+    body: str | None, code: str, mended: str | None, replay_id: str | None, prefix: str
+) -> None:
+    held = row(body, rejected_id=f"{prefix}abc", reason_code=code)
+
+    found = judged(held, mended={} if mended is None else {held.rejected_id: mended}, replay_id=replay_id)
+
+    if found.verdict is Verdict.SEND:
+        assert found.event is not None
+        assert found.fixed_by == found.event.event_id == json.loads(found.event.data)["event_id"]
+    else:
+        assert found.verdict in HELD_BACK
+        assert (found.event, found.fixed_by) == (None, None)
+
+
+@pytest.mark.parametrize("body", [GOOD, {"event_id": "ü"}, "no json {", "", '{"a": "\\ud800"}'])
+def test_a_line_to_mend_comes_back_as_it_was(body: Any) -> None:
+    held = row(body)
+
+    line = to_mend(judged(held))
+
+    named, mended = mended_line(line, 1)
+    assert named == held.rejected_id
+    assert mended == (body if isinstance(body, str) else json.dumps(body, separators=(",", ":"), ensure_ascii=False))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "not json",
+        "[]",
+        "{}",
+        '{"rejected_id": "", "body": {}}',
+        '{"rejected_id": 7, "body": {}}',
+        '{"rejected_id": "r"}',
+        '{"rejected_id": "r", "body": [1]}',
+    ],
+)
+def test_a_line_that_mends_nothing_is_refused_by_its_number(line: str) -> None:
+    with pytest.raises(ValueError, match="line 7"):
+        mended_line(line, 7)
