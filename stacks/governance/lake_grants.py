@@ -16,7 +16,7 @@ from stacks.platform import Platform
 
 _Resource = lakeformation.CfnPrincipalPermissions.ResourceProperty
 _READ = ("SELECT", "DESCRIBE")
-_WRITE = (*_READ, "INSERT", "DELETE", "ALTER")
+WRITE = (*_READ, "INSERT", "DELETE", "ALTER")
 
 
 class LakeLocations(Construct):
@@ -74,7 +74,7 @@ class LakeGrants(Construct):
             database_name=database_name(self._environment, access.zone),
             table_wildcard={},
         )
-        permissions = _WRITE if access.writes else _READ
+        permissions = WRITE if access.writes else _READ
         self._grant(f"{access.name}Tables", access.role.role_arn, _Resource(table=wildcard), permissions)
 
     def _database(self, access: LakeAccess) -> None:

@@ -13,8 +13,10 @@ from sqlglot import exp
 
 from c360_core.interaction import ReasonCode, check
 from c360_core.names import IdentifierType, Stream
+from c360_core.replay import Verdict
 from config.settings import ENVIRONMENTS, Settings, load
 from lambdas.shared import single_view_keys
+from stacks.governance import lake_grants
 from stacks.operations.standing_costs import standing_costs
 from tests.docs.documents import (
     DOCUMENTS,
@@ -245,6 +247,24 @@ def test_requests_are_those_that_the_profile_api_answers() -> None:
 
 def test_every_reason_is_explained() -> None:
     assert sorted(column(REJECTED, "reasons")) == sorted(ReasonCode)
+
+
+def test_every_verdict_of_a_replay_is_explained() -> None:
+    assert sorted(column(REJECTED, "verdicts")) == sorted(Verdict)
+
+
+def test_the_operators_rights_are_such_as_our_own_roles_have() -> None:
+    statements = [statement for pillar in PILLARS for resource in deployed(pillar)["Resources"].values()
+                  if resource["Type"] == "AWS::IAM::Policy"
+                  for statement in resource["Properties"]["PolicyDocument"]["Statement"]]  # fmt: skip
+    granted = {action for one in statements for action in ([one["Action"]] if isinstance(one["Action"], str)
+                                                           else one["Action"])}  # fmt: skip
+    named = {action for _, actions in table(REJECTED, "permissions") for action in re.findall(r"`([^`]+)`", actions)}
+    assert named - granted == set()
+    [given, taken] = [command.words for command in commands()
+                      if command.words[:2] == ("aws", "lakeformation") and "rejected" in command.words[-1]]  # fmt: skip
+    for words in (given, taken):
+        assert set(words[words.index("--permissions") + 1 : words.index("--resource")]) == set(lake_grants.WRITE)
 
 
 @pytest.mark.parametrize("block", blocks("json"), ids=str)

@@ -3,6 +3,8 @@
 import json
 import os
 import signal
+import subprocess
+import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +14,7 @@ import psutil
 import pytest
 
 from c360_core.names import Zone
+from tests.factories.events import event
 from tests.twin.conftest import HOME, Run
 from twin import emulator
 from twin.process import LOOPBACK
@@ -19,6 +22,7 @@ from twin.scenario import unify
 from twin.scenario.collect import produce
 from twin.scenario.floors import compare
 from twin.scenario.waiting import until
+from twin.settings import ROOT
 
 
 def test_every_known_answer_is_found(run: Run) -> None:
@@ -98,6 +102,52 @@ def test_every_resolution_ran_the_matching_job_of_the_deployed_workflow(run: Run
 
     assert [execution["status"] for execution in executions["executions"]] == ["SUCCEEDED", "SUCCEEDED"]
     assert [job["status"] for job in jobs] == ["SUCCEEDED", "SUCCEEDED"]
+
+
+def test_a_mended_rejection_is_replayed_once_and_its_row_names_the_event(run: Run, tmp_path: Path) -> None:
+    deployment, file = run.story.deployment, tmp_path / "mended.jsonl"
+    environment = deployment.emulator.settings.environment
+    rejected, interactions = f"c360_{environment}_quarantine.rejected", f"c360_{environment}_raw.interactions"
+    chosen = ("--source", "web_events", "--code", "MISSING_FIELD")
+
+    looked = c360_replay(run, *chosen, "--dry-run", "--to-file", str(file))
+    line = json.loads(file.read_text(encoding="utf-8").splitlines()[0])
+    line["body"] = event("web_events", "page_viewed", event_id="replayed-1", payload={"title": "it's \u00fc\r\n"})
+    file.write_text(json.dumps(line), encoding="utf-8")
+    first, second = (c360_replay(run, "--from-file", str(file)) for _ in range(2))
+
+    held = deployment.count(rejected, "source = 'web_events' AND reason_code = 'MISSING_FIELD'")
+    assert held > 0
+    assert (looked["held_back"], looked["sent"]) == (held, 0)
+    assert (first["sent"], first["marked"], second["sent"]) == (1, 1, 0)
+    marked = deployment.query(f"SELECT rejected_id, fixed_by FROM {rejected} WHERE fixed_by IS NOT NULL")
+    assert marked == [(line["rejected_id"], "replayed-1")]
+    until(
+        "the replayed event is in the lake",
+        lambda: deployment.count(interactions, "event_id = 'replayed-1'"),
+        lambda seen: seen == 1,
+        seconds=90,
+    )
+
+
+def test_rows_that_came_in_files_are_held_back_by_name_and_marked_by_the_file_that_replaced_them(run: Run) -> None:
+    chosen = ("--source", "loyalty_members")
+
+    looked = c360_replay(run, *chosen, "--dry-run")
+    noted = c360_replay(run, *chosen, "--fixed-by", "loyalty_members/corrected.csv")
+
+    assert {group["verdict"] for group in looked["groups"]} == {"from_file"}
+    assert (noted["sent"], noted["marked"]) == (0, looked["held_back"])
+
+
+def c360_replay(run: Run, *arguments: str) -> dict[str, Any]:
+    settings = run.story.deployment.emulator.settings
+    words = (sys.executable, "-m", "tools.cli", "replay", "--env", settings.environment, "--json", *arguments)
+    variables = {**os.environ, **settings.client_environment()}
+    done = subprocess.run(words, cwd=ROOT, env=variables, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    answer: dict[str, Any] = json.loads(done.stdout)
+    return answer
 
 
 def order(number: int, card: str) -> dict[str, Any]:
