@@ -83,12 +83,15 @@ def run_tests(
         list[str] | None,
         typer.Option(help="Run only these suites: check, unit, contract, infrastructure, engines, twin."),
     ] = None,
+    lanes: Annotated[
+        int, typer.Option(min=1, max=4, help="So many long suites side by side; 1 needs half the memory.")
+    ] = 2,
     as_json: Json = False,
 ) -> None:
     """Set up and pass every test."""
     from tools import suites
 
-    raise typer.Exit(suites.run(Steps(machine=as_json), only=tuple(only or ())))
+    raise typer.Exit(suites.run(Steps(machine=as_json), only=tuple(only or ()), lanes=lanes))
 
 
 @APP.command()

@@ -1,12 +1,15 @@
 """`c360 test` and `c360 check`: every suite in its own environment, with one summary at the end."""
 
 import os
+import shutil
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TextIO
 
 from rich.console import Console
 from rich.table import Table
@@ -14,7 +17,10 @@ from rich.table import Table
 from tools import build_flink, locks, prepare
 from tools.bootstrap import ENVIRONMENTS, ROOT
 from tools.console import Steps
+from twin.settings import BUILD
 
+LANES: Final = 2
+PRINTING: Final = threading.Lock()
 CODE: Final = ("app.py", "c360", "c360_core", "config", "stacks", "lambdas", "glue_jobs", "flink_apps", "twin", "tools")
 FORMATTED: Final = (*CODE, "benchmarks", "tests")
 WITHOUT_CONNECTOR: Final = (
@@ -63,18 +69,24 @@ def checks() -> list[Part]:
     return [Part(suite="check", name=name, command=command, variables={}) for name, command in commands.items()]
 
 
-def tests() -> list[Part]:
-    """Return the test suites, quickest first."""
+def quick_tests() -> list[Part]:
+    """Return the suites that use every core themselves, and say soonest what is wrong."""
     return [
         _pytest("unit", "unit", "tests/unit", "--disable-socket", "--allow-unix-socket", "-n", "2"),
         _pytest("unit", "docs", "tests/docs", "--disable-socket", "--allow-unix-socket", "-n", "2"),
         _pytest("contract", "contract", "tests/contract", "--disable-socket", "--allow-unix-socket"),
-        _pytest("infrastructure", "infrastructure", "tests/infrastructure"),
-        _pytest("engines", "flink", "tests/engines/flink", environment="flink"),
-        _pytest("engines", "spark", "tests/engines/spark", environment="spark"),
-        _pytest("engines", "kafka", "tests/engines/kafka"),
-        _pytest("engines", "trino", "tests/engines/trino"),
+    ]
+
+
+def long_tests() -> list[Part]:
+    """Return the suites that mostly wait for one engine and can run side by side, longest first."""
+    return [
         _pytest("twin", "twin", "tests/twin"),
+        _pytest("engines", "spark", "tests/engines/spark", environment="spark"),
+        _pytest("engines", "trino", "tests/engines/trino"),
+        _pytest("engines", "flink", "tests/engines/flink", environment="flink"),
+        _pytest("infrastructure", "infrastructure", "tests/infrastructure"),
+        _pytest("engines", "kafka", "tests/engines/kafka"),
     ]
 
 
@@ -86,9 +98,21 @@ def _pytest(suite: str, name: str, folder: str, *options: str, environment: str 
     return Part(suite=suite, name=name, command=command, variables=variables)
 
 
-def run(steps: Steps, *, only: Sequence[str] = ()) -> int:
-    """Run the suites (all when `only` is empty) and print a summary; return the exit status."""
-    known = {part.suite for part in [*checks(), *tests()]}
+def tests() -> list[Part]:
+    """Return every suite of tests."""
+    return [*quick_tests(), *long_tests()]
+
+
+def run(steps: Steps, *, only: Sequence[str] = (), lanes: int = LANES) -> int:
+    """Run the suites (all when `only` is empty) and print a summary; return the exit status.
+
+    Args:
+        steps: where progress is shown.
+        only: names of suites.
+        lanes: how many of the long suites run side by side; what one of them says is printed when it has ended.
+    """
+    in_turn, side_by_side = [*checks(), *quick_tests()], long_tests()
+    known = {part.suite for part in [*in_turn, *side_by_side]}
     unknown = [name for name in only if name not in known]
     if unknown:
         raise ValueError(f"unknown suite {unknown[0]!r}; choose from {', '.join(sorted(known))}")
@@ -100,7 +124,10 @@ def run(steps: Steps, *, only: Sequence[str] = ()) -> int:
         prepare.assets(steps)
         prepare.assembly(steps, "dev")
     outcomes = [_locks()] if "check" in wanted else []
-    outcomes += [_execute(part) for part in [*checks(), *tests()] if part.suite in wanted]
+    outcomes += [_execute(part) for part in in_turn if part.suite in wanted]
+    with ThreadPoolExecutor(max_workers=lanes) as pool:
+        execute = _execute if lanes == 1 else _execute_quietly
+        outcomes += pool.map(execute, [part for part in side_by_side if part.suite in wanted])
     _summary(outcomes)
     return 0 if all(outcome.passed for outcome in outcomes) else 1
 
@@ -113,9 +140,34 @@ def _locks() -> Outcome:
 
 
 def _execute(part: Part) -> Outcome:
-    started = time.monotonic()
+    _title(part)
+    return _run(part, None)
+
+
+def _execute_quietly(part: Part) -> Outcome:
+    """Run a part and print what it said in one piece, so that two parts do not mix."""
+    log = BUILD / "logs" / f"test-{part.name}.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("w+", encoding="utf-8", errors="replace") as said:
+        outcome = _run(part, said)
+        said.seek(0)
+        with PRINTING:
+            _title(part)
+            shutil.copyfileobj(said, sys.stdout)
+            sys.stdout.flush()
+    return outcome
+
+
+def _title(part: Part) -> None:
     Console(stderr=True).rule(f"{part.suite}: {part.name}", align="left")
-    done = subprocess.run(part.command, cwd=ROOT, env={**os.environ, **part.variables}, check=False)
+
+
+def _run(part: Part, output: TextIO | None) -> Outcome:
+    started = time.monotonic()
+    environment = {**os.environ, **part.variables}
+    done = subprocess.run(
+        part.command, cwd=ROOT, env=environment, check=False, stdout=output, stderr=output and subprocess.STDOUT
+    )
     return Outcome(suite=part.suite, part=part.name, passed=done.returncode == 0, seconds=time.monotonic() - started)
 
 

@@ -21,7 +21,8 @@ import yaml
 from twin.process import LOOPBACK, Child, ProcessFailedError, free_port, spawn
 
 CLI: Final = "org.apache.flink.client.cli.CliFrontend"
-HEAP: Final = "-Xmx768m"
+# Room for a year of all shoppers (`SCALE=full`); the ratios keep what is taken close to what is used.
+HEAP: Final = ("-Xmx1536m", "-XX:MinHeapFreeRatio=20", "-XX:MaxHeapFreeRatio=40")
 START_SECONDS: Final = 180.0
 SAVEPOINT_SECONDS: Final = 120.0
 REQUEST_SECONDS: Final = 10.0
@@ -236,7 +237,7 @@ def start(
     )
     command = [
         java,
-        HEAP,
+        *HEAP,
         "-XX:+UseSerialGC",
         "-XX:TieredStopAtLevel=1",  # it lives for minutes: the optimizing compiler would cost more than it brings
         "-XX:+ExitOnOutOfMemoryError",

@@ -6,6 +6,7 @@ from typing import Final, TypeVar
 
 T = TypeVar("T")
 PAUSE_SECONDS: Final = 0.5
+LONGEST_PAUSE_SECONDS: Final = 4.0
 
 
 class NeverReachedError(RuntimeError):
@@ -17,7 +18,7 @@ def until(
 ) -> T:
     """Observe until the observation is the wanted one, and return it.
 
-    Observing may slow down what is waited for, so at most a third of the time goes to it.
+    Observing may slow down what is waited for: who looks for long also pauses for long.
 
     Raises:
         NeverReachedError: the time is over.
@@ -30,4 +31,4 @@ def until(
         now = time.monotonic()
         if now > deadline:
             raise NeverReachedError(f"{what}: not reached after {seconds:.0f} s; last seen: {seen!r}")
-        time.sleep(max(pause, 2 * (now - began)))
+        time.sleep(max(pause, min(2 * (now - began), LONGEST_PAUSE_SECONDS)))
