@@ -282,8 +282,8 @@ def _send_and_mark(batch: Sequence[Judged], quarantine: Quarantine, stream: Even
         before = report.rows(Verdict.SEND, Verdict.NOTE)
         raise ReplayFailedError(
             f"the events stream refused {len(refused)} of {len(batch)} records in every attempt; "
-            f"{before + len(stored)} rows were replayed and marked before that. Run the same command again: "
-            "it takes up what is not marked"
+            f"{before + len(stored)} rows were replayed and marked before that. If it refuses all, see whether the "
+            "stream is there and the role may write to it. Run the same command again: it takes up what is not marked"
         )
 
 

@@ -19,6 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from moto import mock_aws
 from rich.console import Console
+from typer.testing import CliRunner
 
 from c360_core.interaction import rejected_id
 from c360_core.names import IdentifierType
@@ -26,6 +27,7 @@ from c360_core.replay import Judged, Rejected, Verdict, Wish, judge
 from lambdas.shared.event_stream import KinesisEventStream, StreamRecord, partition_key
 from tests.factories.events import event
 from tests.fakes.ports import MemoryStream
+from tools.cli import APP
 from tools.console import Steps
 from tools.replay import (
     ATTEMPTS,
@@ -468,6 +470,37 @@ def test_people_see_what_became_of_each_reason_and_what_to_do_next() -> None:
     assert "came in a file (1). Next: land a file of the corrected rows" in shown
     assert "breaks its contract (1). Next: change and deploy the contract" in shown
     assert "r_gone" in shown
+
+
+@pytest.mark.parametrize(("dry_run", "status"), [(True, 0), (False, 1)])
+def test_the_options_become_a_request_and_held_back_rows_the_exit_status(
+    monkeypatch: pytest.MonkeyPatch, dry_run: bool, status: int
+) -> None:
+    asked: list[Request] = []
+
+    def answer(_steps: Steps, request: Request) -> Report:
+        asked.append(request)
+        report = Report(environment=request.environment, dry_run=request.dry_run)
+        report.add(judge(row(1, body="no json"), Wish(), now=NOW))
+        return report
+
+    monkeypatch.setattr("tools.replay.run", answer)
+    words = ["replay", "--env", "prod", "--code", "OVERSIZE", "--event-type", "page_viewed", "--limit", "7", "--again"]
+    words += ["--since", "2026-03-01", "--until", "2026-03-02T04:05:06.789Z", "--replay-id", "x"]
+
+    done = CliRunner().invoke(APP, [*words, "--dry-run"] if dry_run else words)
+
+    assert done.exit_code == status
+    until = datetime(2026, 3, 2, 4, 5, 6, 789_000, tzinfo=UTC)
+    selection = Selection(
+        code="OVERSIZE",
+        event_type="page_viewed",
+        since=datetime(2026, 3, 1, tzinfo=UTC),
+        until=until,
+        fixed_too=True,
+    )
+    wanted = Request(environment="prod", selection=selection, limit=7, replay_id="x", dry_run=dry_run)
+    assert asked == [wanted]
 
 
 def test_what_aws_refuses_becomes_one_message_that_leads_to_the_permissions() -> None:
