@@ -20,6 +20,7 @@ from c360_core.contracts import Table
 SEGMENTS_FILE: Final = Path(__file__).with_name("segments.json")
 MAX_NAME_LENGTH: Final = 64
 MAX_DEPTH: Final = 5
+MOST_SEGMENTS: Final = 98  # a transaction takes 100 actions: the profile, the check for its removal, and these
 NOT_IN_RULES: Final = frozenset({"computed_at", "segments"})
 
 Value = str | int | Decimal | date | datetime
@@ -133,6 +134,11 @@ def parse(document: Any, fields: Mapping[str, FieldType], *, file: str) -> tuple
     entries = document.get("segments") if isinstance(document, Mapping) else None
     if not isinstance(entries, list) or not entries:
         raise SegmentError(f"{file}: `segments` must be a list with at least one segment")
+    if len(entries) > MOST_SEGMENTS:
+        raise SegmentError(
+            f"{file}: {len(entries)} segments; {MOST_SEGMENTS} at most, since a profile and all of its "
+            "segments change in one transaction"
+        )
     segments = tuple(_segment(entry, fields, file) for entry in entries)
     names = [segment.name for segment in segments]
     for name in names:

@@ -128,6 +128,15 @@ def test_a_name_that_is_there_twice_is_refused() -> None:
         parse(twice, FIELDS, file="segments.yaml")
 
 
+def test_more_segments_than_one_transaction_takes_are_refused() -> None:
+    (shoppers,) = one(group("and", rule("city", "=", "x")))["segments"]
+    many = [{**shoppers, "name": f"segment_{number}"} for number in range(99)]
+
+    assert len(parse({"segments": many[:98]}, FIELDS, file="segments.yaml")) == 98
+    with pytest.raises(SegmentError, match=r"segments\.yaml: 99 segments; 98 at most"):
+        parse({"segments": many}, FIELDS, file="segments.yaml")
+
+
 def test_what_runtimes_read_is_what_was_checked(tmp_path: Path) -> None:
     segments = parse(document(), FIELDS, file="cases")
     path = tmp_path / "segments.json"
