@@ -233,6 +233,15 @@ def decision_facts(decision: Decision) -> dict[str, object]:
     }
 
 
+def answers_arrived(profile: Profile, consents: Iterable[Consent]) -> bool:
+    """Tell whether the answers at hand are as new as those that a profile counts.
+
+    Profile and answers reach the single view as two messages. A purchase right after a withdrawal may be seen first.
+    """
+    counted = profile.text("aggregates", "last_consent_at")
+    return counted is None or any(consent.decided_at >= moment(counted) for consent in consents)
+
+
 def decision_id(occasion: Occasion) -> str:
     """Return the id of the decision on an occasion: the same whenever the occasion is seen again."""
     return DECISION_PREFIX + _hash(occasion.trigger, occasion.subject)

@@ -41,6 +41,7 @@ AGGREGATES: Final = (
     "last_case_id",
     "last_case_csat",
     "last_case_closed_at",
+    "last_consent_at",
     "loyalty_points",
     "loyalty_tier",
 )

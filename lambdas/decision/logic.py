@@ -1,18 +1,36 @@
 """From a changed profile to decisions that are stored and made known."""
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Protocol
 
 from c360_core.consent import Consent
-from c360_core.decision import Action, Decision, Occasion, Rules, decide, decision_facts, decision_id, occasions
+from c360_core.decision import (
+    Action,
+    Decision,
+    Occasion,
+    Rules,
+    answers_arrived,
+    decide,
+    decision_facts,
+    decision_id,
+    occasions,
+)
 from c360_core.profile import Profile
 from c360_core.timeline import moment
 from lambdas.shared.single_view_reader import Page
 
 # Enough to see every contact within the window of the frequency cap.
 RECENT_DECISIONS: Final = 50
+# An answer that a profile counts already is at most a batch behind it.
+LOOK_AGAIN_SECONDS: Final = 0.2
+PATIENCE_SECONDS: Final = 5.0
+
+
+class AnswerUnderwayError(RuntimeError):
+    """A consent was given or withdrawn, and which of the two is not known yet: decide when the change comes again."""
 
 
 class SingleView(Protocol):
@@ -48,12 +66,16 @@ class Decider:
     herald: Herald
     rules: Rules
     keep_days: int
+    pause: Callable[[float], None] = time.sleep
 
     def on_change(self, old: Profile | None, new: Profile, *, now: datetime) -> tuple[Action, ...]:
         """Decide, store and announce; return the actions taken now.
 
         The same change may be delivered again: what is decided stays decided, and is only announced again, because
         the first time may have ended between the two.
+
+        Raises:
+            AnswerUnderwayError: the profile counts an answer about a consent that has not arrived.
         """
         decided = (self._on_occasion(occasion, new, now) for occasion in occasions(old, new, self.rules))
         return tuple(action for action in decided if action is not None)
@@ -67,7 +89,7 @@ class Decider:
         decision = decide(
             occasion,
             profile,
-            consents=self.view.consents(profile.person_id),
+            consents=self._consents(profile),
             contacts=_contacts(recent),
             rules=self.rules,
             now=now,
@@ -76,6 +98,19 @@ class Decider:
             return None  # another invocation was faster, and announces it
         self.herald.announce(decision_facts(decision), profile)
         return decision.action
+
+    def _consents(self, profile: Profile) -> Sequence[Consent]:
+        """Return all answers of a person, once they are as new as the profile."""
+        waited = 0.0
+        while not answers_arrived(profile, consents := self.view.consents(profile.person_id)):
+            if waited >= PATIENCE_SECONDS:
+                raise AnswerUnderwayError(
+                    f"{profile.person_id}: an answer of {profile.text('aggregates', 'last_consent_at')} is counted in "
+                    f"the profile but not stored after {waited:.0f} s; the change will be delivered again"
+                )
+            self.pause(LOOK_AGAIN_SECONDS)
+            waited += LOOK_AGAIN_SECONDS
+        return consents
 
 
 def _contacts(recent: Sequence[Mapping[str, Any]]) -> list[datetime]:

@@ -24,7 +24,15 @@ ENRICHMENT = (
     "household_comp",
     "kids_count",
 )
-MOMENTS = ("last_event_at", "first_order_at", "last_order_at", "last_case_closed_at", "occurred_at", "decided_at")
+MOMENTS = (
+    "last_event_at",
+    "first_order_at",
+    "last_order_at",
+    "last_case_closed_at",
+    "last_consent_at",
+    "occurred_at",
+    "decided_at",
+)
 CENT = Decimal("0.01")
 
 
@@ -116,6 +124,7 @@ def _sums(events: list[Row]) -> dict[str, Any]:
         "first_order_at": min(times, default=None),
         "last_order_at": max(times, default=None),
         "live_orders": sum(1 for event in placed if not event["replay_id"]),
+        "last_consent_at": max((moment(event["occurred_at"]) for event in of["consent_changed"]), default=None),
         "visits": sum(1 for event in events if event["session_start"]),
         "cases_opened": len(of["case_opened"]),
         "cases_closed": len(of["case_closed"]),

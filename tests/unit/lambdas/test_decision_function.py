@@ -2,6 +2,7 @@
 
 import io
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,7 +14,7 @@ from c360_core.interaction import clean
 from c360_core.profile import profile_to_item
 from lambdas.decision import handler
 from lambdas.decision.herald import BusHerald
-from lambdas.decision.logic import Decider
+from lambdas.decision.logic import AnswerUnderwayError, Decider
 from lambdas.shared import single_view_keys as keys
 from lambdas.shared.event_stream import StreamUnavailableError
 from tests.factories.profiles import PERSON, profile
@@ -82,6 +83,33 @@ def test_an_earlier_message_of_the_week_means_silence_and_silence_does_not_count
     )
 
     assert (second, third) == ((Action.SILENCE,), (Action.SEND,))
+
+
+COUNTED = {"last_consent_at": (NOON - timedelta(minutes=1)).isoformat()}
+NO = Consent(purpose=Purpose.MARKETING, channel=Channel.EMAIL, granted=False, decided_at=NOON - timedelta(minutes=1))
+
+
+def test_an_answer_that_the_profile_counts_already_is_waited_for(people: MemoryPeople) -> None:
+    pauses: list[float] = []
+
+    def pause(seconds: float) -> None:
+        pauses.append(seconds)
+        if len(pauses) == 3:
+            people.answers[PERSON] = [NO]
+
+    patient = replace(decider(people, MemoryHerald()), pause=pause)
+
+    assert patient.on_change(None, profile(**COUNTED), now=NOON) == (Action.SILENCE,)
+    assert len(pauses) == 3
+
+
+def test_without_the_answer_nothing_is_decided_and_the_change_comes_again(people: MemoryPeople) -> None:
+    patient = replace(decider(people, MemoryHerald()), pause=lambda _: None)
+
+    with pytest.raises(AnswerUnderwayError, match="the change will be delivered again"):
+        patient.on_change(None, profile(**COUNTED), now=NOON)
+
+    assert people.decided == {}
 
 
 def announced(action: str, *, bus: MemoryBus, stream: MemoryStream, once: MemoryOnce | None = None) -> None:

@@ -23,6 +23,7 @@ SELECT
   COUNT(csat) AS csat_count,
   MAX(live_case) AS last_case,
   MAX(occurred_at) FILTER (WHERE live_case IS NOT NULL) AS last_case_closed_at,
+  MAX(occurred_at) FILTER (WHERE event_type = 'consent_changed') AS last_consent_at,
   MAX(loyalty) AS last_loyalty,
   MAX(demographics) AS last_demographics
 FROM (
@@ -49,7 +50,7 @@ SELECT
   CASE WHEN csat_count > 0 THEN CAST(CAST(csat_sum AS DECIMAL(14, 4)) / csat_count AS DECIMAL(4, 2)) END
     AS csat_average,
   SUBSTRING(last_case FROM @{text_start}) AS last_case,
-  last_case_closed_at,
+  last_case_closed_at, last_consent_at,
   SUBSTRING(last_loyalty FROM @{text_start}) AS last_loyalty,
   SUBSTRING(last_demographics FROM @{text_start}) AS last_demographics
 FROM person_sum;
@@ -66,7 +67,7 @@ SELECT
   cases_opened, cases_closed, csat_average,
   JSON_VALUE(last_case, '$.case_id') AS last_case_id,
   JSON_VALUE(last_case, '$.csat' RETURNING INTEGER) AS last_case_csat,
-  last_case_closed_at,
+  last_case_closed_at, last_consent_at,
   CAST(JSON_VALUE(last_loyalty, '$.balance' RETURNING INTEGER) AS BIGINT) AS loyalty_points,
   JSON_VALUE(last_loyalty, '$.tier') AS loyalty_tier,
   JSON_VALUE(last_demographics, '$.age_band') AS age_band,
