@@ -2,6 +2,7 @@
 .PHONY: help demo test check synth deploy-local destroy-local bench truth clean
 SCALE ?= demo
 ENV ?= dev
+FOR ?= local
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -15,8 +16,8 @@ test: ## set up and pass every test
 check: ## contracts, formatting, lint, types, import directions, locks
 	@./c360 check
 
-synth: ## write the cloud assembly of ENV (default dev)
-	@./c360 synth --env $(ENV)
+synth: ## write the cloud assembly of ENV (default dev); FOR=aws before a deployment there
+	@./c360 synth --env $(ENV) --for $(FOR)
 
 deploy-local: ## deploy the dev assembly to an emulator that stays until destroy-local
 	@./c360 deploy-local

@@ -32,13 +32,13 @@ class BuildError(RuntimeError):
     """An asset cannot be built; the message names what is missing and how to get it."""
 
 
-def stage_all() -> None:
-    """Build every asset."""
+def stage_all(*, release: bool = False) -> None:
+    """Build every asset; for a release to AWS, fail when the Flink jar cannot carry the Kinesis connector."""
     stage_contracts()
     stage_lambda()
     stage_glue_library()
     stage_dbt()
-    build_flink.stage()
+    build_flink.stage(require_kinesis=release)
 
 
 def stage_contracts() -> None:

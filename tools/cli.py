@@ -28,6 +28,13 @@ EXIT_FAILED = 1
 TIMES = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%dT%H:%M:%S.%fZ"]
 
 
+class Place(StrEnum):
+    """Where an assembly will be deployed."""
+
+    LOCAL = "local"
+    AWS = "aws"
+
+
 class Scale(StrEnum):
     """How much of the shoppers' data the demo sends."""
 
@@ -103,12 +110,19 @@ def check(*, as_json: Json = False) -> None:
 
 
 @APP.command()
-def synth(*, env: Env = Environment.DEV, as_json: Json = False) -> None:
+def synth(
+    *,
+    env: Env = Environment.DEV,
+    place: Annotated[
+        Place, typer.Option("--for", help="aws: fail where Flink's Kinesis connector cannot be fetched.")
+    ] = Place.LOCAL,
+    as_json: Json = False,
+) -> None:
     """Write the cloud assembly of an environment."""
     from tools import prepare
 
     steps = Steps(machine=as_json)
-    prepare.assets(steps)
+    prepare.assets(steps, release=place is Place.AWS)
     folder = prepare.assembly(steps, env.value)
     steps.note(f"assembly: {folder}")
     steps.result({"assembly": folder})

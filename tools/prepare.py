@@ -30,10 +30,14 @@ def contracts() -> None:
     build.stage_contracts()
 
 
-def assets(steps: Steps) -> None:
-    """Lay out what the templates ship: Lambda code, Glue library, the Flink application."""
+def assets(steps: Steps, *, release: bool = False) -> None:
+    """Lay out what the templates ship: Lambda code, Glue library, the Flink application.
+
+    Raises:
+        JarsMissingError: a release needs the Kinesis connector, and Maven cannot get it.
+    """
     with steps.step("Assets"):
-        build.stage_all()
+        build.stage_all(release=release)
 
 
 def assembly(steps: Steps, environment: str) -> Path:
