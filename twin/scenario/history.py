@@ -16,7 +16,7 @@ from twin.shoppers.manifest import DataFile, Manifest
 
 POS: Final = "pos_transactions"
 WEB: Final = "web_events"
-SETTLE_SECONDS: Final = 900.0
+STALLED_SECONDS: Final = 180.0
 INGEST_SECONDS: Final = 600.0
 HTTP_SHARE: Final = 20  # one device in so many sends over HTTP; the rest comes from the web shop's own producer
 
@@ -105,8 +105,9 @@ def wait_for_lake(deployment: Deployment, expected: LakeCounts) -> LakeCounts:
         f"the lake holds {expected.total} rows",
         lambda: lake_counts(deployment),
         lambda seen: seen.total >= expected.total,
-        seconds=SETTLE_SECONDS,
+        seconds=STALLED_SECONDS,
         pause=2.0,
+        moving=True,
     )
 
 

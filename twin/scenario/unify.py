@@ -12,7 +12,7 @@ from twin.scenario.deployment import Deployment, money
 from twin.scenario.records import true_people
 from twin.scenario.waiting import until
 
-SETTLE_SECONDS: Final = 600.0
+STALLED_SECONDS: Final = 180.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,8 +62,9 @@ def wait_for_view(deployment: Deployment, *, orders: int, spend: Decimal) -> Vie
         f"the single view holds {orders} orders and {spend}",
         lambda: (read(), seen[-1]),
         lambda state: state[0],
-        seconds=SETTLE_SECONDS,
+        seconds=STALLED_SECONDS,
         pause=1.0,
+        moving=True,
     )
     return seen[-1]
 
@@ -81,8 +82,9 @@ def wait_for_lake_spend(deployment: Deployment, spend: Decimal) -> None:
         f"the lake holds {spend}",
         lambda: lake_spend(deployment),
         lambda seen: seen == spend,
-        seconds=SETTLE_SECONDS,
+        seconds=STALLED_SECONDS,
         pause=1.0,
+        moving=True,
     )
 
 

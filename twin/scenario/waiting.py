@@ -14,21 +14,38 @@ class NeverReachedError(RuntimeError):
 
 
 def until(
-    what: str, observe: Callable[[], T], wanted: Callable[[T], bool], *, seconds: float, pause: float = PAUSE_SECONDS
+    what: str,
+    observe: Callable[[], T],
+    wanted: Callable[[T], bool],
+    *,
+    seconds: float,
+    pause: float = PAUSE_SECONDS,
+    moving: bool = False,
 ) -> T:
     """Observe until the observation is the wanted one, and return it.
 
     Observing may slow down what is waited for: who looks for long also pauses for long.
 
+    Args:
+        what: for the message of the error.
+        observe: what to look at.
+        wanted: whether an observation is the one.
+        seconds: how long to wait.
+        pause: at least so many seconds between two observations.
+        moving: wait on while observations change; the time then counts from the last change.
+
     Raises:
         NeverReachedError: the time is over.
     """
     deadline = time.monotonic() + seconds
+    before: T | None = None
     while True:
         began = time.monotonic()
         if wanted(seen := observe()):
             return seen
         now = time.monotonic()
+        if moving and seen != before:
+            before, deadline = seen, now + seconds
         if now > deadline:
             raise NeverReachedError(f"{what}: not reached after {seconds:.0f} s; last seen: {seen!r}")
         time.sleep(max(pause, min(2 * (now - began), LONGEST_PAUSE_SECONDS)))
