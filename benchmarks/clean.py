@@ -54,21 +54,15 @@ class Run:
         name: the job.
         parallelism: tasks of each kind.
         records: what came out.
-        start_seconds: from the command to the moment when every task runs.
-        seconds: from then to the last record.
-        steady_seconds: the part of it in which the second half came out: the JVM is warm by then.
-        cpu_seconds: of the whole process in that time, warming up included.
-        megabytes: resident memory at the end.
+        steady_seconds: the time in which the second half came out: the JVM is warm by then.
+        cpu_seconds: of the whole process from the moment when every task runs, warming up included.
     """
 
     name: str
     parallelism: int
     records: int
-    start_seconds: float
-    seconds: float
     steady_seconds: float
     cpu_seconds: float
-    megabytes: float
 
     @property
     def cpu_per_record(self) -> float:
@@ -160,7 +154,6 @@ class _Bench:
             **self.emulator.client_environment(),
             PROPERTIES_FILE_VARIABLE: str(self._properties(output)),
         }
-        began = time.monotonic()
         job = flink.start(
             application,
             python=python_of("flink"),
@@ -170,11 +163,11 @@ class _Bench:
         )
         try:
             job.wait_until_running()
-            return self._watch(job, output, expected, start_seconds=time.monotonic() - began)
+            return self._watch(job, output, expected)
         finally:
             job.end()
 
-    def _watch(self, job: flink.FlinkJob, output: str, expected: int, *, start_seconds: float) -> Run:
+    def _watch(self, job: flink.FlinkJob, output: str, expected: int) -> Run:
         process = psutil.Process(job.child.pid)
         began, cpu = time.monotonic(), sum(process.cpu_times()[:2])
         half = began
@@ -192,11 +185,8 @@ class _Bench:
             name=job.application.name,
             parallelism=self.parallelism,
             records=found,
-            start_seconds=start_seconds,
-            seconds=(ended := time.monotonic()) - began,
-            steady_seconds=ended - half,
+            steady_seconds=time.monotonic() - half,
             cpu_seconds=sum(process.cpu_times()[:2]) - cpu,
-            megabytes=process.memory_info().rss / 1024**2,
         )
 
     def _length(self, topic: str) -> int:

@@ -219,8 +219,8 @@ def interaction(document: Document, *, secret: bytes, now: datetime) -> Interact
         order_id=payload.get("order_id"),
         amount=_amount(document["event_type"], payload),
         currency=payload.get("currency"),
-        payload=_text(payload),
-        identifiers=_text(identifiers),
+        payload=compact(payload),
+        identifiers=compact(identifiers),
     )
 
 
@@ -244,7 +244,7 @@ def _json(text: str) -> Any:
     try:
         document = _DECODER.decode(text)
         if "\\u" in text:
-            _text(document).encode()  # half a surrogate pair is JSON, but no text that can be stored
+            compact(document).encode()  # half a surrogate pair is JSON, but no text that can be stored
     except UnicodeEncodeError as error:
         raise RejectedEventError(
             ReasonCode.MALFORMED_JSON,
@@ -324,5 +324,6 @@ def _amount(event_type: str, payload: Document) -> Decimal | None:
     return None if sign is None else sign * Decimal(payload["total"])
 
 
-def _text(value: Any) -> str:
+def compact(value: Any) -> str:
+    """Return JSON as it goes on the stream: no blanks, no escapes but those that JSON asks for."""
     return _ENCODER.encode(value)

@@ -11,7 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
-from c360_core.interaction import REJECTED_EVENT_PREFIX, ReasonCode, RejectedEventError, clean, parse
+from c360_core.interaction import REJECTED_EVENT_PREFIX, ReasonCode, RejectedEventError, clean, compact, parse
 
 # Identifiers are hashed under a secret that only `clean` has. Here the verdict counts, not the keys.
 NO_SECRET: Final = b""
@@ -124,11 +124,6 @@ def _event(body: str, replay_id: str | None, now: datetime) -> Event:
     return Event(
         event_id=accepted.event_id, source=accepted.source, identifiers=json.loads(accepted.identifiers), data=data
     )
-
-
-def compact(document: Any) -> str:
-    """Return JSON as it goes on the stream."""
-    return json.dumps(document, separators=(",", ":"), ensure_ascii=False)
 
 
 def to_mend(judged: Judged) -> str:

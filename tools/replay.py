@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, Protocol
 
 import awswrangler
 import boto3
@@ -40,8 +40,7 @@ from c360_core.timeline import moment, moment_text
 from lambdas.shared.event_stream import EventStream, KinesisEventStream, StreamRecord, partition_key
 from tools import prepare
 from tools.console import Steps
-
-_T = TypeVar("_T")
+from twin.batching import batched
 
 # Rows that are sent and then marked by one statement: Athena takes 256 KiB, and Kinesis 500 records in one request.
 BATCH: Final = 500
@@ -252,7 +251,7 @@ def replay(
                 yield judged
 
     with _lines(request.to_file) as write:
-        for batch in _batched(islice(to_replay(write), request.limit), BATCH):
+        for batch in batched(islice(to_replay(write), request.limit), BATCH):
             if not request.dry_run:
                 _send_and_mark(batch, quarantine, stream, report)
             for judged in batch:
@@ -266,7 +265,7 @@ def _selected(quarantine: Quarantine, selection: Selection, ids: tuple[str, ...]
     if ids is None:
         yield from quarantine.read(selection)
         return
-    for part in _batched(iter(ids), IDS_PER_QUERY):
+    for part in batched(ids, IDS_PER_QUERY):
         # Those that were replayed before are asked for by name, and so are told apart from those that are not there.
         yield from quarantine.read(replace(selection, rejected_ids=tuple(part), fixed_too=True))
 
@@ -469,11 +468,6 @@ def _lines(path: Path | None) -> Iterator[Callable[[str], None]]:
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, OWNER_ONLY)
     with os.fdopen(handle, "w", encoding="utf-8") as file:
         yield lambda line: print(line, file=file)
-
-
-def _batched(items: Iterator[_T], size: int) -> Iterator[list[_T]]:
-    while batch := list(islice(items, size)):
-        yield batch
 
 
 def _text(at: datetime | None) -> str | None:

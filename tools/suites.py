@@ -166,7 +166,12 @@ def _run(part: Part, output: TextIO | None) -> Outcome:
     started = time.monotonic()
     environment = {**os.environ, **part.variables}
     done = subprocess.run(
-        part.command, cwd=ROOT, env=environment, check=False, stdout=output, stderr=output and subprocess.STDOUT
+        part.command,
+        cwd=ROOT,
+        env=environment,
+        check=False,
+        stdout=output,
+        stderr=None if output is None else subprocess.STDOUT,
     )
     return Outcome(suite=part.suite, part=part.name, passed=done.returncode == 0, seconds=time.monotonic() - started)
 

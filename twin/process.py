@@ -13,6 +13,8 @@ from typing import Final
 
 LOOPBACK: Final = "127.0.0.1"
 GUARD: Final = Path(__file__).with_name("guard.py")
+# A JVM here lives for minutes: the optimizing compiler and parallel collectors would cost more than they bring.
+SHORT_LIVED_JVM: Final = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
 
 
 class ProcessFailedError(RuntimeError):

@@ -59,7 +59,7 @@ def write_batch(event: dict[str, Any], view: SingleView, *, keep_days: int) -> M
 
     def write(person: PersonChanges) -> Outcome | Exception | None:
         try:
-            return write_person(view, person, there.get(person.person_id), keep_days=keep_days, now=now)
+            return write_person(view, person, there, keep_days=keep_days, now=now)
         except (ClientError, BotoCoreError) as error:
             logger.exception("person not written", extra={"person_id": person.person_id})
             return error

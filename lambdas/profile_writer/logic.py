@@ -82,14 +82,14 @@ def sort_batch(records: Iterable[tuple[str, bytes]]) -> Batch:
 
 
 def write_person(
-    view: SingleView, changes: PersonChanges, there: Standing | None, *, keep_days: int, now: datetime
+    view: SingleView, changes: PersonChanges, there: Mapping[str, Standing], *, keep_days: int, now: datetime
 ) -> Outcome | None:
     """Write all that a batch says about one person; doing it again changes nothing.
 
     Args:
         view: where to write.
         changes: what the batch says.
-        there: what stood in the person's place before; needed when the batch has a profile.
+        there: what stood in a person's place before, for everyone of whom the batch has a profile.
         keep_days: how long an event stays on the timeline.
         now: the moment of writing.
 
@@ -106,11 +106,12 @@ def write_person(
             view.remove_event(entry)
         elif entry.expires_at(keep_days) > now:
             view.put_event(entry, keep_days=keep_days)
-    if changes.profile is None or there is None:
+    if changes.profile is None:
         return None
+    standing = there[changes.person_id]
     if isinstance(changes.profile, Removal):
-        return view.remove_profile(changes.profile, there, now=now)
-    return view.put_profile(changes.profile, there, now=now)
+        return view.remove_profile(changes.profile, standing, now=now)
+    return view.put_profile(changes.profile, standing, now=now)
 
 
 def _take(batch: Batch, sequence: str, change: Mapping[str, object]) -> None:

@@ -18,7 +18,7 @@ from typing import Any, Final
 
 import yaml
 
-from twin.process import LOOPBACK, Child, ProcessFailedError, free_port, spawn
+from twin.process import LOOPBACK, SHORT_LIVED_JVM, Child, ProcessFailedError, free_port, spawn
 
 CLI: Final = "org.apache.flink.client.cli.CliFrontend"
 # Room for a year of all shoppers (`SCALE=full`); the ratios keep what is taken close to what is used.
@@ -238,8 +238,7 @@ def start(
     command = [
         java,
         *HEAP,
-        "-XX:+UseSerialGC",
-        "-XX:TieredStopAtLevel=1",  # it lives for minutes: the optimizing compiler would cost more than it brings
+        *SHORT_LIVED_JVM,
         "-XX:+ExitOnOutOfMemoryError",
         *java_options(home),
         f"-Dlog4j.configurationFile={folder / 'conf' / 'log4j.properties'}",

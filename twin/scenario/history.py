@@ -11,12 +11,11 @@ from typing import Final
 from c360_core.names import Table, Zone, database_name
 from twin.scenario.collect import Collected, Collector, land, produce
 from twin.scenario.deployment import Deployment
-from twin.scenario.waiting import until
+from twin.scenario.waiting import STALLED_SECONDS, until
 from twin.shoppers.manifest import DataFile, Manifest
 
 POS: Final = "pos_transactions"
 WEB: Final = "web_events"
-STALLED_SECONDS: Final = 180.0
 INGEST_SECONDS: Final = 600.0
 HTTP_SHARE: Final = 20  # one device in so many sends over HTTP; the rest comes from the web shop's own producer
 

@@ -4,15 +4,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from c360_core.identity.scoring import Agreement, score
 from c360_core.names import ANONYMOUS_PREFIX, Table, Zone, database_name
 from twin.scenario.deployment import Deployment, money
 from twin.scenario.records import true_people
-from twin.scenario.waiting import until
-
-STALLED_SECONDS: Final = 180.0
+from twin.scenario.waiting import STALLED_SECONDS, until
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

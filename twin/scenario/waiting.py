@@ -7,6 +7,7 @@ from typing import Final, TypeVar
 T = TypeVar("T")
 PAUSE_SECONDS: Final = 0.5
 LONGEST_PAUSE_SECONDS: Final = 4.0
+STALLED_SECONDS: Final = 180.0  # what moves at all has moved by then
 
 
 class NeverReachedError(RuntimeError):

@@ -213,27 +213,24 @@ class Contended:
         raise ClientError(cancelled, "TransactWriteItems")  # type: ignore[arg-type]
 
 
+def put_after(cloud: Cloud, first: Profile, second: Profile) -> Outcome:
+    """Put the second profile by what stood there before the first; the first arrives while the second is written."""
+    before = cloud.standing(second)
+    faster = Contended(cloud, "ConditionalCheckFailed", [lambda: cloud.put_profile(first, now=NOW)])
+    return SingleViewWriter(client=faster, table=TABLE).put_profile(second, before, now=NOW)
+
+
 def test_who_finds_that_another_was_faster_looks_again(cloud: Cloud) -> None:
     older, newer = parsed("1", profile_change(orders=1)), parsed("2", profile_change(orders=2))
 
-    def other() -> None:
-        cloud.put_profile(newer, now=NOW)
-
-    before = cloud.standing(older)
-    late = SingleViewWriter(client=Contended(cloud, "ConditionalCheckFailed", [other]), table=TABLE)
-    assert late.put_profile(older, before, now=NOW) is Outcome.STALE
+    assert put_after(cloud, newer, older) is Outcome.STALE
     assert stored(cloud).number("orders") == 2
 
 
 def test_who_lost_a_race_against_something_older_still_writes(cloud: Cloud) -> None:
     older, newer = parsed("1", profile_change(orders=1)), parsed("2", profile_change(orders=2, segments=["vip"]))
 
-    def other() -> None:
-        cloud.put_profile(older, now=NOW)
-
-    before = cloud.standing(newer)
-    writer = SingleViewWriter(client=Contended(cloud, "ConditionalCheckFailed", [other]), table=TABLE)
-    assert writer.put_profile(newer, before, now=NOW) is Outcome.WRITTEN
+    assert put_after(cloud, older, newer) is Outcome.WRITTEN
     assert stored(cloud).number("orders") == 2
     assert [item["segment"] for item in cloud.reader.segments(PERSON)] == ["vip"]
 
