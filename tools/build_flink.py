@@ -93,7 +93,9 @@ def kinesis_resolves() -> bool:
 
 
 def has_kinesis(jar: Path = JAR) -> bool:
-    """Say whether a jar carries the Kinesis connector."""
+    """Say whether a jar is there and carries the Kinesis connector."""
+    if not jar.exists():
+        return False
     with zipfile.ZipFile(jar) as archive:
         return KINESIS_FACTORY in archive.NameToInfo
 

@@ -183,5 +183,5 @@ def _summary(outcomes: Sequence[Outcome]) -> None:
         result = "[green]passed[/green]" if outcome.passed else "[red]failed[/red]"
         table.add_row(outcome.suite, outcome.part, result, f"{outcome.seconds:.1f}")
     console.print(table)
-    if any(outcome.suite == "engines" for outcome in outcomes) and not build_flink.has_kinesis():
+    if any(outcome.suite == "twin" for outcome in outcomes) and not build_flink.has_kinesis():
         console.print(f"Not run here: {WITHOUT_CONNECTOR}.", soft_wrap=True)

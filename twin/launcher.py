@@ -95,12 +95,15 @@ def plug_in_services(registry: Registry, engines: EnginesPool) -> dict[str, Wire
 
 
 def plug_in_engines(engines: EnginesPool) -> None:
-    """Let MiniStack's control planes of Managed Flink and Glue start the real engines."""
+    """Let MiniStack's control planes of Managed Flink, Glue and stream mappings use what really runs."""
     from ministack.services import kinesisanalyticsv2
+
+    from twin.services.stream_mappings import StreamMappings
 
     kinesisanalyticsv2._dataplane = engines.managed_flink
     engines.glue_jobs.install()
     engines.builds.install()
+    StreamMappings(queues=lambda: engines.client("sqs")).install()
 
 
 def plug_in_state_machines(wires: Mapping[str, Wire]) -> None:

@@ -15,6 +15,8 @@ LOOPBACK: Final = "127.0.0.1"
 GUARD: Final = Path(__file__).with_name("guard.py")
 # A JVM here lives for minutes: the optimizing compiler and parallel collectors would cost more than they bring.
 SHORT_LIVED_JVM: Final = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
+# What a JVM takes stays close to what it uses, so that its limit can leave room for a year of all shoppers.
+CLOSE_HEAP: Final = ("-XX:MinHeapFreeRatio=20", "-XX:MaxHeapFreeRatio=40")
 
 
 class ProcessFailedError(RuntimeError):

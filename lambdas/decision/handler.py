@@ -12,12 +12,12 @@ from aws_lambda_powertools.utilities.batch.types import PartialItemFailureRespon
 from aws_lambda_powertools.utilities.data_classes.dynamo_db_stream_event import DynamoDBRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from c360_core import single_view_keys as keys
 from c360_core.profile import Profile, profile_from_item
 from lambdas.decision.herald import BusHerald
 from lambdas.decision.logic import Decider
 from lambdas.decision.settings import Settings
 from lambdas.shared import aws
-from lambdas.shared import single_view_keys as keys
 from lambdas.shared.event_stream import KinesisEventStream
 from lambdas.shared.locks import OnceInTable
 from lambdas.shared.observability import logger_for, metrics_for, trace_id, tracer_for

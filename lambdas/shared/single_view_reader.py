@@ -8,9 +8,9 @@ from typing import Any, Final
 
 from boto3.dynamodb.conditions import ConditionBase, Key
 
+from c360_core import single_view_keys as keys
 from c360_core.consent import Consent, consent_from_change
 from c360_core.profile import Profile, profile_from_item
-from lambdas.shared import single_view_keys as keys
 
 Item = Mapping[str, Any]
 BATCH_KEYS: Final = 100  # BatchGetItem takes no more
@@ -85,7 +85,7 @@ class SingleViewReader:
 
     def survivor(self, person_id: str) -> str | None:
         """Return the id into which a person was merged, or None when this id is no alias. One request."""
-        item = self._get(keys.person_key(person_id, keys.ALIAS))
+        item = self._get(keys.alias_key(person_id))
         return None if item is None else str(item["person_id"])
 
     def current_id(self, person_id: str) -> str | None:

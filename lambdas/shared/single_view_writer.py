@@ -11,11 +11,11 @@ from typing import Any, Final
 
 from botocore.exceptions import ClientError
 
+from c360_core import single_view_keys as keys
 from c360_core.consent import Consent
 from c360_core.decision import Decision, decision_facts
 from c360_core.profile import Profile, Removal, profile_to_item
 from c360_core.timeline import TimelineEntry, moment_text
-from lambdas.shared import single_view_keys as keys
 from lambdas.shared.single_view_reader import SingleViewReader, Standing
 
 CONDITION_FAILED: Final = "ConditionalCheckFailedException"

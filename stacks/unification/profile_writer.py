@@ -43,6 +43,6 @@ class ProfileWriter(Construct):
             "Changes",
             function=self.function,
             source_arn=profile_changes.stream_arn,
-            batching=Batching(size=500),
+            batching=Batching(size=2_000),
             platform=platform,
         )

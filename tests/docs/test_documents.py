@@ -11,11 +11,11 @@ import pytest
 import sqlglot
 from sqlglot import exp
 
+from c360_core import single_view_keys
 from c360_core.interaction import ReasonCode, check
 from c360_core.names import IdentifierType, Stream
 from c360_core.replay import Verdict
 from config.settings import ENVIRONMENTS, Settings, load
-from lambdas.shared import single_view_keys
 from stacks.governance import lake_grants
 from stacks.operations.standing_costs import standing_costs
 from tests.docs.documents import (

@@ -1,4 +1,7 @@
-"""A killed Flink loses nothing and doubles nothing: the real engine, Kafka, and Iceberg in the emulator."""
+"""A killed Flink loses nothing and doubles nothing: the real engine, the emulator's lake, both kinds of streams.
+
+Kafka is what the laptop has under Flink. On the emulator's Kinesis it runs where the jar holds the Kinesis connector.
+"""
 
 import json
 import os
@@ -10,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
@@ -27,6 +30,76 @@ from twin.settings import REGION, TwinSettings, python_of
 EVENTS, INTERACTIONS = (stream_name(bare_emulator.ENVIRONMENT, s) for s in (Stream.EVENTS, Stream.INTERACTIONS))
 PATIENCE_SECONDS = 240
 PART = 1_000
+PUT_RECORDS = 500  # the service takes no more in one request
+SHARDS = 2
+
+
+class Streams(Protocol):
+    """The streams around the application."""
+
+    def properties(self) -> dict[str, str]:
+        """Return what differs from the properties that the application has on AWS."""
+
+    def send(self, records: list[bytes]) -> None:
+        """Put records onto the events stream."""
+
+    def received(self) -> list[bytes]:
+        """Return all records of the interactions stream."""
+
+
+@dataclass(frozen=True)
+class KafkaStreams:
+    """Topics of a broker."""
+
+    broker: kafka.Kafka
+
+    def properties(self) -> dict[str, str]:
+        return {"provider": "kafka", "bootstrap.servers": self.broker.bootstrap_servers}
+
+    def send(self, records: list[bytes]) -> None:
+        producer = Producer({"bootstrap.servers": self.broker.bootstrap_servers})
+        for number, body in enumerate(records):
+            producer.produce(EVENTS, body, key=str(number % 7).encode())
+        producer.flush()
+
+    def received(self) -> list[bytes]:
+        consumer = Consumer({"bootstrap.servers": self.broker.bootstrap_servers, "group.id": "test"})
+        start = [TopicPartition(INTERACTIONS, number, 0) for number in range(SHARDS)]
+        expected = sum(consumer.get_watermark_offsets(partition)[1] for partition in start)
+        consumer.assign(start)
+        found = [message.value() for message in consumer.consume(expected, timeout=30)]
+        consumer.close()
+        return found
+
+
+@dataclass(frozen=True)
+class KinesisStreams:
+    """Streams of the emulator, which Flink's own connector reads and writes."""
+
+    kinesis: Any
+
+    def properties(self) -> dict[str, str]:
+        return {}
+
+    def send(self, records: list[bytes]) -> None:
+        entries = [{"Data": body, "PartitionKey": str(number % 7)} for number, body in enumerate(records)]
+        for start in range(0, len(entries), PUT_RECORDS):
+            answer = self.kinesis.put_records(StreamName=EVENTS, Records=entries[start : start + PUT_RECORDS])
+            assert answer["FailedRecordCount"] == 0
+
+    def received(self) -> list[bytes]:
+        return [body for shard in self._shards() for body in self._read(shard)]
+
+    def _shards(self) -> list[str]:
+        return [shard["ShardId"] for shard in self.kinesis.list_shards(StreamName=INTERACTIONS)["Shards"]]
+
+    def _read(self, shard: str) -> Iterator[bytes]:
+        iterator = self.kinesis.get_shard_iterator(
+            StreamName=INTERACTIONS, ShardId=shard, ShardIteratorType="TRIM_HORIZON"
+        )["ShardIterator"]
+        while (answer := self.kinesis.get_records(ShardIterator=iterator))["Records"]:
+            yield from (record["Data"] for record in answer["Records"])
+            iterator = answer["NextShardIterator"]
 
 
 @dataclass
@@ -34,7 +107,7 @@ class World:
     """The engine under test and what surrounds it."""
 
     emulator: TwinSettings
-    broker: kafka.Kafka
+    streams: Streams
     plane: ManagedFlink
     app: dict[str, Any]
     said: list[tuple[str, str | None]] = field(default_factory=list)
@@ -52,10 +125,7 @@ class World:
             assert self.said == [("RUNNING", None)] * times
 
     def send(self, records: list[bytes]) -> None:
-        producer = Producer({"bootstrap.servers": self.broker.bootstrap_servers})
-        for number, body in enumerate(records):
-            producer.produce(EVENTS, body, key=str(number % 7).encode())
-        producer.flush()
+        self.streams.send(records)
         self.sent += len(records)
 
     def rows(self, zone: Zone, table: Table) -> list[str]:
@@ -80,32 +150,40 @@ class World:
 
     def stream(self) -> list[str]:
         """Return the event ids on the interactions stream."""
-        consumer = Consumer({"bootstrap.servers": self.broker.bootstrap_servers, "group.id": "test"})
-        start = [TopicPartition(INTERACTIONS, number, 0) for number in (0, 1)]
-        expected = sum(consumer.get_watermark_offsets(partition)[1] for partition in start)
-        consumer.assign(start)
-        found = [message.value() for message in consumer.consume(expected, timeout=30)]
-        consumer.close()
-        return [json.loads(body)["event_id"] for body in found]
+        return [json.loads(body)["event_id"] for body in self.streams.received()]
 
 
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
+KINESIS = pytest.param(
+    "kinesis", marks=pytest.mark.skipif(not build_flink.has_kinesis(), reason="the jar has no Kinesis connector")
+)
+
+
+@pytest.fixture(params=["kafka", KINESIS])
+def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
     with ExitStack() as cleanup:
         emulator = bare_emulator.start(tmp_path, cleanup)
-        broker = kafka.start(tmp_path / "kafka")
-        cleanup.callback(broker.stop)
-        broker.create_topics([EVENTS, INTERACTIONS], partitions=2)
+        kinesis = bare_emulator.client(emulator, "kinesis")
+        for name in (EVENTS, INTERACTIONS):
+            kinesis.create_stream(StreamName=name, ShardCount=SHARDS)
+        streams = KinesisStreams(kinesis) if request.param == "kinesis" else KafkaStreams(broker(tmp_path, cleanup))
         upload(emulator, tmp_path)
         plane = ManagedFlink(
             python=python_of("flink"),
             scratch=tmp_path / "flink",
             client=lambda service: bare_emulator.client(emulator, service),
-            streams=lambda: {"provider": "kafka", "bootstrap.servers": broker.bootstrap_servers},
+            streams=streams.properties,
             variables=emulator.client_environment(),
         )
         cleanup.callback(plane.reset)
-        yield World(emulator=emulator, broker=broker, plane=plane, app=application(emulator))
+        yield World(emulator=emulator, streams=streams, plane=plane, app=application(emulator))
+
+
+def broker(folder: Path, cleanup: ExitStack) -> kafka.Kafka:
+    """Start a broker with the topics."""
+    started = kafka.start(folder / "kafka")
+    cleanup.callback(started.stop)
+    started.create_topics([EVENTS, INTERACTIONS], partitions=SHARDS)
+    return started
 
 
 def upload(emulator: TwinSettings, folder: Path) -> None:
@@ -122,6 +200,8 @@ def upload(emulator: TwinSettings, folder: Path) -> None:
 
 def application(emulator: TwinSettings) -> dict[str, Any]:
     """Return the application as the emulator's control plane shows it."""
+    kinesis = bare_emulator.client(emulator, "kinesis")
+    arns = {name: kinesis.describe_stream_summary(StreamName=name) for name in (EVENTS, INTERACTIONS)}
     groups = {
         **bare_emulator.property_groups(emulator),
         Property.RUN_OPTIONS: {
@@ -134,6 +214,8 @@ def application(emulator: TwinSettings) -> dict[str, Any]:
             "region": REGION,
             "events": EVENTS,
             "interactions": INTERACTIONS,
+            "events_arn": arns[EVENTS]["StreamDescriptionSummary"]["StreamARN"],
+            "interactions_arn": arns[INTERACTIONS]["StreamDescriptionSummary"]["StreamARN"],
         },
     }
     location = {"BucketARN": "arn:aws:s3:::assets", "FileKey": "code.zip"}

@@ -187,6 +187,41 @@ def test_a_killed_engine_loses_nothing(run: Run, engine: str) -> None:
     )
 
 
+def test_a_change_that_cannot_be_read_ends_in_the_failure_queue_and_holds_up_nobody(run: Run) -> None:
+    deployment = run.story.deployment
+    listed = deployment.client("lambda").list_event_source_mappings()["EventSourceMappings"]
+    mapping = next(entry for entry in listed if entry["EventSourceArn"].endswith("profile-changes"))
+    stream, kinesis = mapping["EventSourceArn"].rpartition("/")[2], deployment.client("kinesis")
+    seen = {
+        "kind": "event",
+        "person_id": "p_BEHIND_POISON",
+        "event_id": "behind-poison",
+        "event_type": "page_viewed",
+        "occurred_at": datetime.now(UTC).isoformat(timespec="milliseconds"),
+        "source": "web_events",
+    }
+
+    poison = kinesis.put_record(StreamName=stream, PartitionKey="p", Data=b"{")["SequenceNumber"]
+    kinesis.put_record(StreamName=stream, PartitionKey="p", Data=json.dumps(seen).encode())
+
+    until(
+        "the change behind the poison is on the timeline",
+        lambda: [item["event_id"] for item in deployment.items("EVENT#")],
+        lambda events: "behind-poison" in events,
+        seconds=60,
+    )
+    sqs, queue = deployment.client("sqs"), mapping["DestinationConfig"]["OnFailure"]["Destination"].rpartition(":")[2]
+    url = sqs.get_queue_url(QueueName=queue)["QueueUrl"]
+    (message,) = until(
+        "the place of the poison is in the failure queue",
+        lambda: sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", []),
+        bool,
+        seconds=60,
+    )
+    place = json.loads(message["Body"])["KinesisBatchInfo"]
+    assert (place["startSequenceNumber"], place["batchSize"]) == (poison, 1)
+
+
 def victim(engine: str) -> psutil.Process:
     wanted = "twin.bridge" if engine == "bridge" else "CleanApplication"
     home = str(HOME)

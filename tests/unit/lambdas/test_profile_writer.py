@@ -11,10 +11,10 @@ from botocore.exceptions import ClientError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from c360_core import single_view_keys as keys
 from c360_core.profile import Profile
 from lambdas.profile_writer import handler
 from lambdas.profile_writer.logic import sort_batch
-from lambdas.shared import single_view_keys as keys
 from lambdas.shared.single_view_reader import SingleViewReader
 from lambdas.shared.single_view_writer import Outcome, SingleViewWriter
 from tests.factories.profiles import PERSON, profile, profile_change

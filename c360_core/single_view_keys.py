@@ -33,6 +33,11 @@ def person_partition(person_id: str) -> str:
     return f"PERSON#{person_id}"
 
 
+def alias_key(person_id: str) -> Key:
+    """Return the key of the alias of an id that is no longer in use: it names the one that took its place."""
+    return person_key(person_id, ALIAS)
+
+
 def identifier_key(keyed_hash: str) -> Key:
     """Return the key of the index item of an identifier, from its keyed hash `<type>:<hmac>`."""
     kind, _, digest = keyed_hash.partition(":")

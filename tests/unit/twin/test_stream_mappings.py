@@ -1,0 +1,134 @@
+"""A function gets the records of a stream until each is processed or given up; what it did not process comes again."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from twin.services.stream_mappings import Delivery, given_up
+
+MAPPING = {"FunctionArn": "arn:function", "EventSourceArn": "arn:aws:kinesis:us-east-1:123456789012:stream/changes"}
+
+Record = Mapping[str, Any]
+
+
+def record(number: int) -> Record:
+    return {"eventID": f"shardId-000000000000:{number:03d}", "kinesis": {"sequenceNumber": f"{number:03d}"}}
+
+
+def numbers(batch: Sequence[Record]) -> list[int]:
+    return [int(entry["kinesis"]["sequenceNumber"]) for entry in batch]
+
+
+def change(number: int) -> Record:
+    return {"dynamodb": {"SequenceNumber": f"{number:03d}"}}
+
+
+class Function:
+    """Processes what it can and names the records that it cannot; some only the first few times."""
+
+    def __init__(self, ailing: Mapping[int, int]) -> None:
+        self.ailing = dict(ailing)  # how often a record fails before it is well
+        self.calls: list[list[int]] = []
+        self.processed: list[int] = []
+
+    def __call__(self, batch: Sequence[Record]) -> Mapping[str, Any]:
+        self.calls.append(numbers(batch))
+        failed = [number for number in numbers(batch) if self.ailing.get(number, 0) > 0]
+        for number in failed:
+            self.ailing[number] -= 1
+        self.processed += [number for number in numbers(batch) if number not in failed]
+        return {"body": {"batchItemFailures": [{"itemIdentifier": f"{number:03d}"} for number in failed]}}
+
+
+def deliver(
+    function: Callable[[Sequence[Record]], Mapping[str, Any]],
+    *,
+    count: int = 4,
+    retries: int | None = 2,
+    halves: bool = True,
+    names_failures: bool = True,
+) -> list[list[int]]:
+    """Deliver records 0, 1, ...; return the batches that were given up."""
+    lost: list[list[int]] = []
+    Delivery(
+        invoke=function,
+        give_up=lambda batch, _tries: lost.append(numbers(batch)),
+        retries=retries,
+        halves=halves,
+        names_failures=names_failures,
+        pause=lambda _seconds: None,
+    ).deliver([record(number) for number in range(count)])
+    return lost
+
+
+def test_a_batch_that_is_processed_comes_once() -> None:
+    function = Function({})
+
+    assert deliver(function) == []
+    assert function.calls == [[0, 1, 2, 3]]
+
+
+def test_from_the_first_failed_record_on_everything_comes_again() -> None:
+    function = Function({1: 1})
+
+    assert deliver(function) == []
+    assert function.calls == [[0, 1, 2, 3], [1, 2, 3]]
+
+
+def test_a_record_that_never_works_is_given_up_alone_after_its_retries() -> None:
+    function = Function({1: 99})
+
+    assert deliver(function) == [[1]]
+    assert function.calls == [[0, 1, 2, 3], [1, 2, 3], [1], [1], [1], [2, 3]]
+
+
+def test_a_mapping_that_does_not_halve_gives_the_rest_up() -> None:
+    function = Function({1: 99})
+
+    assert deliver(function, halves=False) == [[1, 2, 3]]
+    assert function.calls == [[0, 1, 2, 3], *[[1, 2, 3]] * 3]
+
+
+@pytest.mark.parametrize("body", ['{"batchItemFailures": [{"itemIdentifier": "001"}]}', None, {}, ""])
+def test_an_answer_counts_only_where_the_mapping_asks_for_it(body: object) -> None:
+    assert deliver(lambda _batch: {"body": body}, names_failures=False) == []
+
+
+def test_an_answer_in_text_counts_as_well() -> None:
+    lost = deliver(lambda _batch: {"body": '{"batchItemFailures": [{"itemIdentifier": "000"}]}'}, count=1)
+
+    assert lost == [[0]]
+
+
+@pytest.mark.parametrize(
+    "answer", [{"error": True, "body": {}}, {"body": {"batchItemFailures": [{"itemIdentifier": "of another batch"}]}}]
+)
+def test_an_error_and_an_answer_about_something_else_are_failures_of_all(answer: Mapping[str, Any]) -> None:
+    assert deliver(lambda _batch: answer, count=2) == [[0], [1]]
+
+
+@given(st.dictionaries(st.integers(0, 19), st.sampled_from([1, 2, 99])))
+def test_whatever_ails_every_record_is_processed_or_given_up(ailing: dict[int, int]) -> None:
+    function = Function(ailing)
+
+    lost = deliver(function, count=20)
+
+    assert lost == [[number] for number in sorted(ailing) if ailing[number] > 2]
+    assert set(function.processed) == set(range(20)) - {number for batch in lost for number in batch}
+
+
+def test_who_is_given_up_is_named_by_its_place_in_the_stream() -> None:
+    message = given_up(MAPPING, [record(3), record(4)], 11)
+
+    assert message["KinesisBatchInfo"] == {
+        "shardId": "shardId-000000000000",
+        "startSequenceNumber": "003",
+        "endSequenceNumber": "004",
+        "batchSize": 2,
+        "streamArn": MAPPING["EventSourceArn"],
+    }
+    assert message["requestContext"]["approximateInvokeCount"] == 11
+    assert given_up(MAPPING, [change(7)], 11)["DDBStreamBatchInfo"]["startSequenceNumber"] == "007"

@@ -1,0 +1,210 @@
+"""Event source mappings on streams, run as the service runs them.
+
+MiniStack polls all mappings in one thread, so that a function that waits holds up every other reader, and it takes an
+answer that names failed records for success. Here each mapping on a stream has a thread of its own, and what a
+function did not process is given to it again, halved, and in the end put down in the mapping's failure queue. Batching
+windows are not waited for: a batch is what there is.
+"""
+
+import json
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from ministack.services import lambda_svc
+
+from c360_core.timeline import moment_text
+
+LOGGER: Final = logging.getLogger("twin.stream_mappings")
+IDLE_SECONDS: Final = 0.05
+RETRY_SECONDS: Final = 1.0
+EXHAUSTED: Final = "RetryAttemptsExhausted"
+
+Record = Mapping[str, Any]
+Result = Mapping[str, Any]
+Mapped = tuple[str, str, dict[str, Any]]
+
+
+def sequence_number(record: Record) -> str:
+    """Return where a record of Kinesis or of a table's changes stands in its shard."""
+    inner = record.get("kinesis") or record["dynamodb"]
+    return str(inner.get("sequenceNumber") or inner["SequenceNumber"])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """Gives records to a function, in order, until each is processed or given up.
+
+    Attributes:
+        invoke: calls the function with a batch; the result says `error`, and has what it answered in `body`.
+        give_up: takes a batch that failed at its first record once too often, and the number of tries.
+        retries: how often such a batch is given again; None without end.
+        halves: whether a batch that fails is halved first, which is not a try.
+        names_failures: whether the function answers with the records that failed.
+        pause: waits before the next try.
+    """
+
+    invoke: Callable[[Sequence[Record]], Result]
+    give_up: Callable[[Sequence[Record], int], None]
+    retries: int | None
+    halves: bool
+    names_failures: bool
+    pause: Callable[[float], None] = time.sleep
+
+    def deliver(self, records: Sequence[Record]) -> None:
+        """Deliver a batch; returns when none of its records waits any more."""
+        waiting = deque([(records, 1)])
+        while waiting:
+            batch, tries = waiting.popleft()
+            rest = self._not_processed(batch)
+            if not rest:
+                continue
+            if len(rest) < len(batch):  # it got further: what is left is a batch of its own
+                waiting.appendleft((rest, 1))
+                continue
+            if self.halves and len(batch) > 1:
+                middle = len(batch) // 2
+                waiting.extendleft([(batch[middle:], tries), (batch[:middle], tries)])
+            elif self.retries is None or tries <= self.retries:
+                waiting.appendleft((batch, tries + 1))
+            else:
+                self.give_up(batch, tries)
+                continue
+            self.pause(RETRY_SECONDS)
+
+    def _not_processed(self, batch: Sequence[Record]) -> Sequence[Record]:
+        """Return the records from the first failed one on: the order of a shard is kept."""
+        result = self.invoke(batch)
+        if result.get("error"):
+            return batch
+        if not self.names_failures:
+            return ()
+        failed = _failed(result.get("body"))
+        numbers = [sequence_number(record) for record in batch]
+        if not failed <= set(numbers):  # an answer that names something else is a failure of all
+            return batch
+        first = next((index for index, number in enumerate(numbers) if number in failed), len(batch))
+        return batch[first:]
+
+
+def _failed(body: Any) -> set[str]:
+    answer = json.loads(body) if isinstance(body, str) and body else body
+    failures = answer.get("batchItemFailures") or () if isinstance(answer, Mapping) else ()
+    return {str(failure.get("itemIdentifier", "")) for failure in failures}
+
+
+class StreamMappings:
+    """The mappings of one emulator on its streams.
+
+    Args:
+        queues: an SQS client of the emulator, asked for when a batch is given up.
+    """
+
+    def __init__(self, queues: Callable[[], Any]) -> None:
+        self._queues = queues
+        self._own = threading.local()  # the mapping that a thread serves
+        self._threads: dict[str, threading.Thread] = {}
+        self._all: Callable[[], Iterator[Mapped]] = lambda_svc._iter_all_esms
+        self._execute: Callable[[Any, dict[str, Any]], Result] = lambda_svc._execute_function
+        self._polls: Mapping[str, Callable[[], bool]] = {
+            "kinesis": lambda_svc._poll_kinesis,
+            "dynamodb": lambda_svc._poll_dynamodb_streams,
+        }
+
+    def install(self) -> None:
+        """Take the streams out of MiniStack's one loop; it keeps the queues and tells us of new mappings."""
+        lambda_svc._iter_all_esms = self._mine
+        lambda_svc._execute_function = self._run
+        lambda_svc._poll_kinesis = self._serve_new
+        lambda_svc._poll_dynamodb_streams = lambda: False
+
+    def _serve_new(self) -> bool:
+        """Start a thread for every mapping on a stream that has none. Finds no work for MiniStack's own loop."""
+        for _account, _region, mapping in self._all():
+            uuid, service = mapping["UUID"], mapping.get("EventSourceArn", "::").split(":")[2]
+            if service in self._polls and uuid not in self._threads:
+                arguments = (uuid, self._polls[service])
+                self._threads[uuid] = threading.Thread(target=self._serve, args=arguments, daemon=True)
+                self._threads[uuid].start()
+        return False
+
+    def _serve(self, uuid: str, poll: Callable[[], bool]) -> None:
+        self._own.uuid = uuid
+        while any(mapping["UUID"] == uuid for _account, _region, mapping in self._all()):
+            try:
+                busy = poll()
+            except Exception:
+                LOGGER.exception("event source mapping %s", uuid)
+                busy = False
+            if not busy:
+                time.sleep(IDLE_SECONDS)
+        self._threads.pop(uuid)
+
+    def _mine(self) -> Iterator[Mapped]:
+        own = getattr(self._own, "uuid", None)
+        for entry in self._all():
+            if own is None or entry[2]["UUID"] == own:
+                self._own.mapping = entry[2]
+                yield entry
+
+    def _run(self, function: Any, event: dict[str, Any]) -> Result:
+        """Run a function; for a mapping on a stream, until all records are processed or given up."""
+        if getattr(self._own, "uuid", None) is None:
+            return self._execute(function, event)
+        return self._deliver(self._own.mapping, function, event["Records"])
+
+    def _deliver(self, mapping: Mapping[str, Any], function: Any, records: Sequence[Record]) -> Result:
+        logs: list[str] = []
+
+        def invoke(batch: Sequence[Record]) -> Result:
+            result = self._execute(function, {"Records": list(batch)})
+            logs.append(str(result.get("log", "")))
+            if result.get("error"):
+                LOGGER.warning("%s failed: %s", mapping["FunctionArn"], result.get("body"))
+            return result
+
+        retries = int(mapping.get("MaximumRetryAttempts", -1))
+        Delivery(
+            invoke=invoke,
+            give_up=lambda batch, tries: self._give_up(mapping, batch, tries),
+            retries=None if retries < 0 else retries,
+            halves=bool(mapping.get("BisectBatchOnFunctionError")),
+            names_failures="ReportBatchItemFailures" in mapping.get("FunctionResponseTypes", ()),
+        ).deliver(records)
+        return {"body": {}, "log": "\n".join(filter(None, logs))}
+
+    def _give_up(self, mapping: Mapping[str, Any], batch: Sequence[Record], tries: int) -> None:
+        destination = ((mapping.get("DestinationConfig") or {}).get("OnFailure") or {}).get("Destination")
+        if not destination:
+            LOGGER.error("%s: %d records given up, and no failure queue", mapping["FunctionArn"], len(batch))
+            return
+        queues = self._queues()
+        url = queues.get_queue_url(QueueName=destination.rpartition(":")[2])["QueueUrl"]
+        queues.send_message(QueueUrl=url, MessageBody=json.dumps(given_up(mapping, batch, tries)))
+
+
+def given_up(mapping: Mapping[str, Any], batch: Sequence[Record], tries: int) -> dict[str, Any]:
+    """Return the message about records that were given up: where they are in their stream, not what they hold."""
+    kinesis = "kinesis" in batch[0]
+    place = {
+        "shardId": str(batch[0].get("eventID", "")).partition(":")[0] if kinesis else "",
+        "startSequenceNumber": sequence_number(batch[0]),
+        "endSequenceNumber": sequence_number(batch[-1]),
+        "batchSize": len(batch),
+        "streamArn": mapping["EventSourceArn"],
+    }
+    return {
+        "requestContext": {
+            "functionArn": mapping["FunctionArn"],
+            "condition": EXHAUSTED,
+            "approximateInvokeCount": tries,
+        },
+        "version": "1.0",
+        "timestamp": moment_text(datetime.now(UTC)),
+        "KinesisBatchInfo" if kinesis else "DDBStreamBatchInfo": place,
+    }
