@@ -19,7 +19,8 @@ from twin.scenario.waiting import until
 from twin.shoppers import LiveScenario, Manifest, live_customers
 
 Step = Callable[[str], AbstractContextManager[None]]
-APPLICATIONS: Final = ("CleanApplicationName", "UnifyApplicationName")
+CLEAN: Final = "CleanApplicationName"
+UNIFY: Final = "UnifyApplicationName"
 PROBES: Final = live.PROBES
 WELCOME: Final = "welcome"
 FOLLOW_UP_SECONDS: Final = 180.0
@@ -85,12 +86,12 @@ class Story:
         Files land and events stream in side by side, while Flink is still starting: nothing that is sent waits for a
         reader, as on AWS.
         """
-        self.deployment.start_applications(*APPLICATIONS)
+        self.deployment.start_applications(CLEAN)
         with ThreadPoolExecutor(max_workers=1) as pool:
             landing = pool.submit(history.land_files, self.deployment, self.manifest, self.folder)
             with self.step("Start Flink; send a year of baskets and clicks"):
                 history.send_events(self.deployment, self.folder, self.manifest)
-                self.deployment.wait_for_applications(*APPLICATIONS)
+                self.deployment.wait_for_applications(CLEAN)
             with self.step("Land files: CRM, loyalty, cases, demographics"):
                 failed = landing.result()
         expected = history.expected_counts(self.manifest)
@@ -104,9 +105,14 @@ class Story:
         ]
 
     def unify(self) -> tuple[Agreement, list[Check]]:
-        """Resolve who is who; check the single view against lake and truth, to the cent."""
+        """Resolve who is who; check the single view against lake and truth, to the cent.
+
+        `unify` starts on a history whose people are known: started before, it would give the whole year to anonymous
+        people first and take all of it back.
+        """
         with self.step("Resolve identities"):
             unify.resolve(self.deployment)
+            self.deployment.start_applications(UNIFY)
         with self.step("unify: interactions to people, into the single view"):
             totals = unify.wait_for_view(self.deployment, orders=self.manifest.orders, spend=self.net_spend)
         with self.step("Score the matching against the truth"):
