@@ -70,7 +70,7 @@ def property_groups(settings: TwinSettings) -> dict[str, dict[str, str]]:
             **{f"{zone}_database": database_name(ENVIRONMENT, zone) for zone, _ in LAKE_TABLES},
         },
         Property.IDENTITY: {"hash_secret_arn": secret},
-        Property.TUNING: {"state_ttl_hours": "24", "deduplication_hours": "24", "session_gap_minutes": "30"},
+        Property.TUNING: {"state_ttl_hours": "24", "session_gap_minutes": "30"},
     }
 
 

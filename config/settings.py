@@ -3,11 +3,12 @@
 Defaults live here; `environments/<name>.yaml` holds only what differs. A stack receives its own slice.
 """
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 EnvironmentName = Literal["dev", "staging", "prod"]
 ENVIRONMENTS: tuple[str, ...] = get_args(EnvironmentName)
@@ -16,6 +17,24 @@ ENVIRONMENTS_FOLDER = Path(__file__).parent / "environments"
 Hour = Annotated[int, Field(ge=0, le=23)]
 Days = Annotated[int, Field(ge=1, le=3650)]
 RetentionDays = Literal[1, 3, 5, 7, 14, 30, 60, 90, 180, 365, 731, 1827, 3653]
+
+# The gateway compares letter by letter with what a browser sends: lower case, and no port where it is the default one.
+_ORIGIN = re.compile(
+    r"(https://[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*(?!:443$)|http://localhost(?!:80$))"
+    r"(:[1-9][0-9]{0,4})?"
+)
+
+
+def _as_browsers_send_it(origin: str) -> str:
+    if _ORIGIN.fullmatch(origin) is None:
+        raise ValueError(
+            "write an origin as https://shop.example.com, https://shop.example.com:8443 or http://localhost:3000: "
+            "in lower case, without path, wildcard or default port"
+        )
+    return origin
+
+
+Origin = Annotated[str, AfterValidator(_as_browsers_send_it)]
 
 
 class SettingsError(ValueError):
@@ -66,6 +85,18 @@ class StreamSettings(Slice):
     retention_hours: int = Field(24, ge=24, le=8760)
 
 
+class CollectorSettings(Slice):
+    """The door for events over HTTP."""
+
+    allowed_origins: tuple[Origin, ...] = Field(
+        (),
+        description="Sites whose pages may call the collector under its own domain; empty: only pages whose site "
+        "forwards to it. Browsers keep to it and nobody else: what keeps others out are the keys",
+    )
+    throttle_requests_per_second: int = Field(1000, ge=1, le=10_000)
+    throttle_burst: int = Field(2000, ge=1, le=20_000, description="Requests at the same moment")
+
+
 class FlinkSettings(Slice):
     """One Managed Flink application."""
 
@@ -82,8 +113,9 @@ class FlinkSettings(Slice):
 class CleanSettings(FlinkSettings):
     """The application that validates, de-duplicates and sessionises."""
 
-    state_ttl_hours: int = Field(24 * 30, ge=1, description="State not touched for this long is dropped")
-    deduplication_hours: int = Field(24, ge=1, le=24 * 14, description="How long an event id is remembered")
+    state_ttl_hours: int = Field(
+        24 * 30, ge=1, description="An event id or a visit that nothing touched for this long is forgotten"
+    )
     session_gap_minutes: int = Field(30, ge=1, le=24 * 60, description="Silence that ends a visit")
 
 
@@ -91,9 +123,8 @@ class CollectionSettings(Slice):
     """How data comes in."""
 
     streams: StreamSettings = StreamSettings()
+    collector: CollectorSettings = CollectorSettings()
     clean: CleanSettings = CleanSettings()
-    throttle_requests_per_second: int = Field(1000, ge=1, le=10_000, description="Of the collector API")
-    throttle_burst: int = Field(2000, ge=1, le=20_000)
     ingest_workers: int = Field(2, ge=2, le=100, description="Glue workers per file")
     ingest_concurrency: int = Field(4, ge=1, le=50, description="Files ingested at the same time")
 

@@ -24,13 +24,7 @@ def main() -> None:
     properties = ApplicationProperties.load(os.environ)
     tuning = properties.tuning()
     identity = properties.identity()
-    environment = table_environment(
-        standard_options(
-            name=APPLICATION,
-            # One lifetime for all state: what is remembered longer than asked does no harm, shorter would.
-            state_ttl_hours=max(tuning.state_ttl_hours, tuning.deduplication_hours),
-        )
-    )
+    environment = table_environment(standard_options(name=APPLICATION, state_ttl_hours=tuning.state_ttl_hours))
     statements = build(
         environment,
         define_tables(environment, properties, endpoint=os.environ.get(ENDPOINT_VARIABLE)),

@@ -69,10 +69,9 @@ class IdentitySettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TuningSettings:
-    """How long the application remembers: hours of state and of event ids, minutes between two visits."""
+    """How long the application remembers: hours of state, event ids included, and minutes between two visits."""
 
     state_ttl_hours: int
-    deduplication_hours: int
     session_gap_minutes: int
 
 
@@ -172,7 +171,6 @@ class ApplicationProperties:
         group = Property.TUNING
         return TuningSettings(
             state_ttl_hours=self.integer(group, "state_ttl_hours"),
-            deduplication_hours=self.integer(group, "deduplication_hours"),
             session_gap_minutes=self.integer(group, "session_gap_minutes"),
         )
 

@@ -39,7 +39,7 @@ def handle(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 @app.post("/v1/<path>")
 def collect(path: str) -> Response[str]:
-    """Take one event (/v1/track, /v1/identify, /v1/page) or many (/v1/batch)."""
+    """Take one event (/v1/track, /v1/identify, /v1/page) or many (/v1/batch); browsers say t, i, p and b for these."""
     event = app.current_event
     raw = raw_bytes(event.body or "", is_base64=bool(event.is_base64_encoded))
     headers = {name.lower(): value for name, value in event.headers.items()}

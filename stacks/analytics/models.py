@@ -35,7 +35,7 @@ from stacks.platform import Platform
 
 MARTS_PREFIX: Final = "marts/"
 STAGING_VIEWS: Final = "stg_*"
-_READ_CURATED: Final = (Table.IDENTITY_MAP, Table.IDENTIFIER_MAP, Table.PROFILES, Table.SEGMENT_MEMBERSHIP)
+_READ_CURATED: Final = (Table.IDENTITY_MAP, Table.IDENTIFIER_MAP, Table.PROFILES)
 _READ: Final = ("glue:GetDatabase", "glue:GetDatabases", "glue:GetTable", "glue:GetTables", "glue:GetTableVersions")
 _WRITE: Final = (
     *_READ,

@@ -41,7 +41,6 @@ class CleanApplication(FlinkApplication):
         properties[Property.IDENTITY] = {"hash_secret_arn": hash_secret.secret_arn}
         properties[Property.TUNING] = {
             "state_ttl_hours": str(settings.state_ttl_hours),
-            "deduplication_hours": str(settings.deduplication_hours),
             "session_gap_minutes": str(settings.session_gap_minutes),
         }
         super().__init__(scope, id_, name="clean", platform=platform, settings=settings, properties=properties)

@@ -1,5 +1,6 @@
 """The door for events: an HTTP API, its function, and one key per source."""
 
+from collections.abc import Sequence
 from typing import Final
 
 import aws_cdk as cdk
@@ -9,18 +10,29 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
 from c360_core.contracts import Contracts
-from config.settings import CollectionSettings
+from config.settings import CollectorSettings
 from stacks.constructs.grants import put_records, read_secret
 from stacks.constructs.http_api import HttpApi, Route, Throttle
 from stacks.constructs.python_function import PythonFunction
 from stacks.nag import acknowledge
 from stacks.platform import Platform
 
-_PATHS: Final = ("/v1/track", "/v1/identify", "/v1/page", "/v1/batch")
+# The short ones are Segment's browser library's; RudderStack's sends a beacon while a page closes.
+_PATHS: Final = (
+    *("/v1/track", "/v1/identify", "/v1/page", "/v1/batch"),
+    *("/v1/t", "/v1/i", "/v1/p", "/v1/b"),
+    "/beacon/v1/batch",
+)
+# What those two libraries send, and the key as other pages may send it.
+_BROWSER_HEADERS: Final = ("authorization", "content-type", "x-api-key", "anonymousid", "sentat")
 
 
 class Collector(Construct):
-    """Takes events over HTTP, answers each with what is wrong with it, and puts the good ones on the stream."""
+    """Takes events over HTTP, puts all of them on the stream, and answers each with what is wrong with it.
+
+    The browsers' paths are there whatever the settings say: they are open to the same keys as the others, and a site
+    that forwards a path of its own domain to them needs no `allowed_origins`.
+    """
 
     function: PythonFunction
     api_keys: dict[str, secretsmanager.ISecret]
@@ -33,7 +45,7 @@ class Collector(Construct):
         *,
         events: kinesis.IStream,
         contracts: Contracts,
-        settings: CollectionSettings,
+        settings: CollectorSettings,
         platform: Platform,
     ) -> None:
         super().__init__(scope, id_)
@@ -59,12 +71,13 @@ class Collector(Construct):
             handler=self.function.function,
             routes=[Route(path=path, methods=[apigateway.HttpMethod.POST]) for path in _PATHS],
             throttle=Throttle(rate=settings.throttle_requests_per_second, burst=settings.throttle_burst),
+            cors=_cors(settings.allowed_origins),
         )
         acknowledge(
             api,
             {
-                "APIG4": "browsers and tills cannot sign AWS requests: the function checks the source's key in the "
-                "x-api-key header and refuses events that the source may not send"
+                "APIG4": "browsers and tills cannot sign AWS requests: the function lets in who has a source's write "
+                "key, and rejects events that the source may not send"
             },
         )
         self.url = api.url
@@ -83,3 +96,14 @@ class Collector(Construct):
             {"SMG4": "the key is shared with another team's system: it is changed together with them, not on a clock"},
         )
         return secret
+
+
+def _cors(origins: Sequence[str]) -> apigateway.CorsPreflightOptions | None:
+    if not origins:
+        return None
+    return apigateway.CorsPreflightOptions(
+        allow_origins=list(origins),
+        allow_headers=list(_BROWSER_HEADERS),
+        allow_methods=[apigateway.CorsHttpMethod.POST],
+        max_age=cdk.Duration.hours(2),  # some browsers remember an answer no longer
+    )

@@ -83,7 +83,7 @@ class FileIngestion(Construct):
         role = self.job.role
         sources = [source.name for source in lake.contracts.file_sources()]
         put_records(role, events_stream)
-        # All of it: a file of a source that nobody knows has to be read too, to be refused with its reason.
+        # All of it: a file under a prefix that is no source's is copied to quarantine and noted as UNKNOWN_SOURCE.
         read_objects(role, buckets[Zone.LANDING], "")
         for source in sources:
             write_objects(role, buckets[Zone.RAW], f"{source}/")

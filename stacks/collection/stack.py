@@ -52,7 +52,7 @@ class CollectionStack(cdk.Stack):
             "Collector",
             events=self.streams[Stream.EVENTS],
             contracts=lake.contracts,
-            settings=settings,
+            settings=settings.collector,
             platform=platform,
         )
         self.ingestion = FileIngestion(

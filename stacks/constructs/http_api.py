@@ -49,7 +49,10 @@ class Throttle:
 
 
 class HttpApi(Construct):
-    """Routes to one function, throttled, with access logs. Without an authorizer the function itself decides."""
+    """Routes to one function, throttled, with access logs. Without an authorizer the function itself decides.
+
+    With `cors` the gateway answers preflight requests itself, and browsers let pages of those sites call it.
+    """
 
     api: apigateway.HttpApi
     url: str
@@ -64,9 +67,10 @@ class HttpApi(Construct):
         routes: Sequence[Route],
         throttle: Throttle,
         authorizer: apigateway.IHttpRouteAuthorizer | None = None,
+        cors: apigateway.CorsPreflightOptions | None = None,
     ) -> None:
         super().__init__(scope, id_)
-        self.api = apigateway.HttpApi(self, "Api", create_default_stage=False)
+        self.api = apigateway.HttpApi(self, "Api", create_default_stage=False, cors_preflight=cors)
         integration = integrations.HttpLambdaIntegration("Integration", handler)
         for route in routes:
             self.api.add_routes(

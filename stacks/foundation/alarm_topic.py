@@ -1,13 +1,20 @@
 """Where alarms and failures are told."""
 
+from typing import Final
+
+import aws_cdk as cdk
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
+# State machines tell their failures too, each under its own role.
+_PUBLISHERS: Final = {"Alarms": "cloudwatch.amazonaws.com", "Budgets": "budgets.amazonaws.com"}
+
 
 class AlarmTopic(Construct):
-    """An encrypted topic, subscribed by e-mail when an address is given."""
+    """An encrypted topic on which alarms and budgets may publish, subscribed by e-mail when an address is given."""
 
     topic: sns.ITopic
 
@@ -16,4 +23,18 @@ class AlarmTopic(Construct):
         topic = sns.Topic(self, "Topic", master_key=key, enforce_ssl=True)
         if email is not None:
             topic.add_subscription(subscriptions.EmailSubscription(email))
+        self._let_services_publish(topic)
         self.topic = topic
+
+    def _let_services_publish(self, topic: sns.Topic) -> None:
+        """Let in who publishes without a role of ours: a topic with a policy of its own has lost the default one."""
+        for sid, service in _PUBLISHERS.items():
+            topic.add_to_resource_policy(
+                iam.PolicyStatement(
+                    sid=sid,
+                    principals=[iam.ServicePrincipal(service)],
+                    actions=["sns:Publish"],
+                    resources=[topic.topic_arn],
+                    conditions={"StringEquals": {"aws:SourceAccount": cdk.Stack.of(self).account}},
+                )
+            )

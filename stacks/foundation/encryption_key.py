@@ -40,7 +40,7 @@ class EncryptionKey(Construct):
         )
 
     def _let_notifiers_publish(self, key: kms.Key) -> None:
-        """Alarms, rules and budgets write to encrypted topics and dead-letter queues without a role of ours."""
+        """Alarms and budgets write to the alarm topic, and rules to dead-letter queues, without a role of ours."""
         for sid, service in (
             ("Alarms", "cloudwatch.amazonaws.com"),
             ("Rules", "events.amazonaws.com"),

@@ -14,12 +14,6 @@ from stacks.constructs.http_api import HttpApi, Route, Throttle
 from stacks.constructs.python_function import PythonFunction
 from stacks.platform import Platform
 
-_METHODS = (
-    apigateway.HttpMethod.GET,
-    apigateway.HttpMethod.PUT,
-    apigateway.HttpMethod.PATCH,
-)
-
 
 class ProfileApi(Construct):
     """Answers who a customer is to callers that AWS has authenticated; consents come back in as events."""
@@ -66,8 +60,8 @@ class ProfileApi(Construct):
             platform=platform,
             handler=self.function.function,
             routes=[
-                Route(path="/v1/customers", methods=_METHODS),
-                Route(path="/v1/customers/{proxy+}", methods=_METHODS),
+                Route(path="/v1/customers", methods=[apigateway.HttpMethod.GET]),
+                Route(path="/v1/customers/{proxy+}", methods=[apigateway.HttpMethod.GET, apigateway.HttpMethod.PUT]),
             ],
             throttle=Throttle(rate=settings.api_requests_per_second, burst=2 * settings.api_requests_per_second),
             authorizer=authorizers.HttpIamAuthorizer(),

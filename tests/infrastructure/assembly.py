@@ -11,7 +11,7 @@ import aws_cdk as cdk
 
 import app
 from c360_core.names import stack_name
-from config.settings import Settings, load
+from config.settings import Settings
 from stacks.assets import Assets
 
 Template = dict[str, Any]
@@ -65,11 +65,11 @@ class Assembly:
         return found[0]
 
 
-def synthesize(environment: str, assets: Assets, folder: Path) -> Assembly:
+def synthesize(settings: Settings, assets: Assets, folder: Path) -> Assembly:
     """Synthesise one environment exactly as the CDK command does, with every validation on."""
+    environment = settings.environment
     context = json.loads((ROOT / "cdk.json").read_text(encoding="utf-8"))["context"]
     cdk_app = cdk.App(context=context, outdir=str(folder), analytics_reporting=False)
-    settings = load(environment)
     app.build(cdk_app, settings, assets)
     cdk_app.synth()
     return Assembly(

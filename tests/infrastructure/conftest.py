@@ -2,10 +2,9 @@ import pytest
 from syrupy.extensions.json import JSONSnapshotExtension
 
 from c360_core import contracts
+from config.settings import ENVIRONMENTS, load
 from tests.infrastructure.assembly import Assembly, placeholder_assets, synthesize
 from tools import build
-
-ENVIRONMENTS = ("dev", "staging", "prod")
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -17,7 +16,17 @@ def _contracts() -> None:
 def assemblies(_contracts, tmp_path_factory) -> dict[str, Assembly]:
     """All environments, synthesised once: each takes seconds, most of them for validation."""
     assets = placeholder_assets(tmp_path_factory.mktemp("assets"))
-    return {name: synthesize(name, assets, tmp_path_factory.mktemp(name)) for name in ENVIRONMENTS}
+    return {name: synthesize(load(name), assets, tmp_path_factory.mktemp(name)) for name in ENVIRONMENTS}
+
+
+@pytest.fixture(scope="session")
+def shop(_contracts, tmp_path_factory) -> Assembly:
+    """A small environment that takes events from the browsers of a shop's visitors."""
+    folder = tmp_path_factory.mktemp("settings")
+    origins = "[https://shop.example.com, http://localhost:3000]"
+    (folder / "dev.yaml").write_text(f"collection: {{collector: {{allowed_origins: {origins}}}}}", encoding="utf-8")
+    assets = placeholder_assets(tmp_path_factory.mktemp("assets"))
+    return synthesize(load("dev", folder), assets, tmp_path_factory.mktemp("shop"))
 
 
 @pytest.fixture(params=ENVIRONMENTS)

@@ -1,9 +1,11 @@
 """Flink applications: deployed stopped, on the runtime and with the properties that their code expects."""
 
+from dataclasses import fields
+
 import pytest
 
 from c360_core.names import Property, Stream, Zone, database_name
-from flink_apps.shared.properties import ApplicationProperties, StreamProvider
+from flink_apps.shared.properties import ApplicationProperties, StreamProvider, TuningSettings
 from tests.infrastructure.assembly import resolve
 
 USES = {
@@ -80,7 +82,11 @@ def test_the_code_reads_its_property_groups(groups, assembly, name):
         lake = properties.lake(Zone.RAW, Zone.QUARANTINE)
         assert lake.databases[Zone.RAW] == database_name(environment, Zone.RAW)
         assert properties.identity().hash_secret_arn
-        assert properties.tuning().session_gap_minutes == assembly.settings.collection.clean.session_gap_minutes
+        clean = assembly.settings.collection.clean
+        assert properties.tuning() == TuningSettings(
+            state_ttl_hours=clean.state_ttl_hours, session_gap_minutes=clean.session_gap_minutes
+        )
+        assert groups[Property.TUNING].keys() == {field.name for field in fields(TuningSettings)}
     else:
         assert properties.lake(Zone.CURATED).databases[Zone.CURATED] == database_name(environment, Zone.CURATED)
 

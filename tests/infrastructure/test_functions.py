@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from lambdas.collector.logic import BATCH_PATHS, MESSAGE_TYPES
 from tests.infrastructure.assembly import ROOT, resolve
 
 FUNCTIONS = ("collector", "profile_writer", "profile_api", "decision", "message_sender")
@@ -78,6 +79,55 @@ def test_no_secret_value_is_in_a_template(assembly):
         assert secret.properties["GenerateSecretString"]["PasswordLength"] >= 40, secret
 
 
+def let_through(assembly, pillar):
+    return {route.properties["RouteKey"] for route in assembly.resources("AWS::ApiGatewayV2::Route", pillar)}
+
+
+def answered(name):
+    """Return the method and path of everything that a function's code answers."""
+    router = importlib.import_module(f"lambdas.{name}.handler").app
+    return {(route.method, route.path) for route in [*router._static_routes, *router._dynamic_routes]}
+
+
+def test_the_gateway_lets_through_what_the_collector_answers_and_nothing_else(assembly):
+    beacon = "/beacon/v1/batch"
+    assert answered("collector") == {("POST", "/v1/<path>"), ("POST", beacon)}
+    paths = {beacon, *(f"/v1/{path}" for path in {*MESSAGE_TYPES, *BATCH_PATHS})}
+    assert let_through(assembly, "collection") == {f"POST {path}" for path in paths}
+
+
+def test_the_gateway_lets_through_what_the_profile_api_answers_and_nothing_else(assembly):
+    customers = "/v1/customers"
+    served = {
+        f"{method} {path if path == customers else customers + '/{proxy+}'}" for method, path in answered("profile_api")
+    }
+    assert let_through(assembly, "unification") == served
+
+
+def cors(assembly, pillar):
+    return assembly.one("AWS::ApiGatewayV2::Api", pillar).properties.get("CorsConfiguration")
+
+
+def test_browsers_are_told_of_no_other_site_by_default(assembly):
+    assert cors(assembly, "collection") is None
+    assert cors(assembly, "unification") is None
+
+
+def test_pages_of_allowed_sites_may_send_what_browser_libraries_send(shop):
+    assert cors(shop, "collection") == {
+        "AllowOrigins": ["https://shop.example.com", "http://localhost:3000"],
+        "AllowMethods": ["POST"],
+        "AllowHeaders": ["authorization", "content-type", "x-api-key", "anonymousid", "sentat"],
+        "MaxAge": 7200,
+    }
+    assert cors(shop, "unification") is None
+
+
+def test_nag_has_nothing_open_where_sites_are_allowed(shop):
+    (report,) = [one for one in shop.report["pluginReports"] if one["pluginName"] == "AwsSolutions"]
+    assert report["violations"] == []
+
+
 def test_collector_routes_are_open_to_keys_and_profile_routes_to_signed_requests(assembly):
     routes = {
         pillar: {
@@ -86,9 +136,8 @@ def test_collector_routes_are_open_to_keys_and_profile_routes_to_signed_requests
         }
         for pillar in ("collection", "unification")
     }
-    assert routes["collection"] == {f"POST /v1/{path}": "NONE" for path in ("track", "identify", "page", "batch")}
+    assert set(routes["collection"].values()) == {"NONE"}
     assert set(routes["unification"].values()) == {"AWS_IAM"}
-    assert {key.partition(" ")[2] for key in routes["unification"]} == {"/v1/customers", "/v1/customers/{proxy+}"}
 
 
 def test_apis_are_throttled_and_logged(assembly):

@@ -6,7 +6,7 @@ import pytest
 
 from config.settings import load
 from stacks.operations.standing_costs import standing_costs
-from tests.infrastructure.assembly import resolve
+from tests.infrastructure.assembly import listed, resolve
 
 
 def alarms(assembly):
@@ -54,6 +54,58 @@ def test_every_alarm_tells_the_topic_and_says_what_is_wrong(assembly):
         assert alarm.properties["AlarmDescription"].startswith("Customer 360: "), alarm
 
 
+def services_that_tell_the_topic(assembly):
+    topic = assembly.one("AWS::SNS::Topic", "foundation").logical_id
+    told = {
+        "cloudwatch.amazonaws.com": [
+            action for alarm in alarms(assembly) for action in alarm.properties["AlarmActions"]
+        ],
+        "budgets.amazonaws.com": [
+            subscriber["Address"]
+            for budget in assembly.resources("AWS::Budgets::Budget")
+            for alert in budget.properties["NotificationsWithSubscribers"]
+            for subscriber in alert["Subscribers"]
+        ],
+        "events.amazonaws.com": [
+            target["Arn"] for rule in assembly.resources("AWS::Events::Rule") for target in rule.properties["Targets"]
+        ],
+    }
+    return {service for service, arns in told.items() if any(topic in resolve(arn) for arn in arns)}
+
+
+def services_allowed(policy, actions):
+    """Return the services that a resource's policy lets do these actions for our own account."""
+    return {
+        resolve(statement["Principal"]["Service"])
+        for statement in policy["Statement"]
+        if statement["Effect"] == "Allow"
+        and "Service" in statement["Principal"]
+        and actions <= set(listed(statement["Action"]))
+        and statement["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
+    }
+
+
+def test_every_service_that_tells_the_topic_may_publish_on_it(assembly):
+    policy = assembly.one("AWS::SNS::TopicPolicy", "foundation").properties
+    (topic,) = policy["Topics"]
+    allowed = services_allowed(policy["PolicyDocument"], {"sns:Publish"})
+    assert services_that_tell_the_topic(assembly) <= allowed == {"cloudwatch.amazonaws.com", "budgets.amazonaws.com"}
+    for statement in policy["PolicyDocument"]["Statement"]:
+        assert statement["Resource"] == topic
+        assert statement["Effect"] == "Deny" or statement["Principal"] != "*"
+
+
+def test_alarms_and_budgets_tell_the_topic_and_rules_do_not(dev, prod):
+    assert services_that_tell_the_topic(dev) == {"cloudwatch.amazonaws.com"}
+    assert services_that_tell_the_topic(prod) == {"cloudwatch.amazonaws.com", "budgets.amazonaws.com"}
+
+
+def test_every_service_that_writes_to_topic_or_dead_letter_queue_may_use_the_key(assembly):
+    policy = assembly.one("AWS::KMS::Key", "foundation").properties["KeyPolicy"]
+    allowed = services_allowed(policy, {"kms:Decrypt", "kms:GenerateDataKey*"})
+    assert services_that_tell_the_topic(assembly) | {"events.amazonaws.com"} <= allowed
+
+
 def test_the_dashboard_shows_every_stage(assembly):
     body = json.loads(resolve(assembly.one("AWS::CloudWatch::Dashboard", "operations").properties["DashboardBody"]))
     titles = {widget["properties"]["title"] for widget in body["widgets"]}
@@ -64,6 +116,13 @@ def test_a_budget_exists_where_the_settings_ask_for_one(assembly):
     limits = [b.properties["Budget"]["BudgetLimit"]["Amount"] for b in assembly.resources("AWS::Budgets::Budget")]
     wanted = assembly.settings.operations.monthly_budget_usd
     assert limits == ([] if wanted is None else [wanted])
+
+
+def test_the_budget_counts_what_carries_the_environment_s_tag(prod):
+    (budget,) = prod.resources("AWS::Budgets::Budget")
+    ((key, value),) = [one.split("$") for one in budget.properties["Budget"]["CostFilters"]["TagKeyValue"]]
+    tagged = prod.one("AWS::SNS::Topic", "foundation").properties["Tags"]
+    assert {"Key": key.removeprefix("user:"), "Value": value} in tagged
 
 
 def test_synthesis_says_what_idling_costs(assembly):

@@ -1,6 +1,8 @@
 """Roles may do what they need, spelt out, and nothing else."""
 
-from tests.infrastructure.assembly import listed, resolve, statements
+import re
+
+from tests.infrastructure.assembly import ROOT, listed, resolve, statements
 
 # Actions that AWS lets nobody limit to a resource.
 WITHOUT_RESOURCE = {
@@ -83,6 +85,19 @@ def test_only_the_writer_the_api_and_activation_write_the_single_view(assembly):
         "DecisionFunction",
         "MessageSenderFunction",
     }
+
+
+def test_the_models_read_the_tables_that_they_name_as_sources_and_no_others(assembly):
+    models = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "sql" / "models").rglob("*.sql"))
+    resources = " ".join(
+        resolve(one)
+        for resource, statement in statements(assembly)
+        if resource.logical_id.startswith("ModelsRole")
+        for one in listed(statement["Resource"])
+    )
+    entries = re.findall(r":table/c360_\w+_(raw|curated)/(\w+)(?= |$)", resources)
+    folders = [(zone.lower(), table) for zone, table in re.findall(r"Lake(Raw|Curated)\w+/(\w+)/\*", resources)]
+    assert set(entries) == set(folders) == set(re.findall(r"source\('(\w+)', '(\w+)'\)", models))
 
 
 def test_nag_has_nothing_open(assembly):

@@ -61,6 +61,7 @@ def test_every_problem_is_told_at_once(folder):
         ("collection: {streams: {mode: sometimes}}", "collection.streams.mode: .*'provisioned' or 'on_demand'"),
         ("activation: {quiet_hours_start: 24}", "activation.quiet_hours_start: .*less than or equal to 23"),
         ("foundation: {alarm_email: nobody}", "foundation.alarm_email: .*pattern"),
+        ("collection: {collector: {allowed_origins: https://shop.example.com}}", "allowed_origins: .*tuple"),
         ("activation: {email: {domain: shop.example, sender: a@other.example}}", "must be an address of domain"),
         ("operations: {alarms: false, monthly_budget_usd: 10}", "needs alarms: true"),
         ("analytics: 3", "analytics: .*dictionary"),
@@ -70,6 +71,48 @@ def test_every_problem_is_told_at_once(folder):
 def test_values_out_of_range_are_refused(folder, text, said):
     with pytest.raises(SettingsError, match=said):
         load("dev", folder(text))
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "https://shop.example.com",
+        "https://shop.example.com:8443",
+        "https://xn--mnchen-3ya.example",
+        "http://localhost",
+        "http://localhost:3000",
+    ],
+)
+def test_an_origin_is_taken_as_browsers_send_it(folder, origin):
+    written = folder(f"collection: {{collector: {{allowed_origins: ['{origin}']}}}}")
+    assert load("dev", written).collection.collector.allowed_origins == (origin,)
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "*",
+        "https://*.example.com",
+        "http://shop.example.com",
+        "http://localhost.example.com",
+        "shop.example.com",
+        "https://shop.example.com/",
+        "https://Shop.example.com",
+        "https://shop.example.com:443",
+        "http://localhost:80",
+        "https://shop.example.com:0",
+        "https://-shop.example.com",
+        "https://user@shop.example.com",
+        "null",
+        "",
+    ],
+)
+def test_an_origin_that_would_match_no_browser_or_too_many_is_refused(folder, origin):
+    written = folder(f"collection: {{collector: {{allowed_origins: ['https://a.example', '{origin}']}}}}")
+    with pytest.raises(
+        SettingsError, match=r"collection\.collector\.allowed_origins\.1: .* https://shop\.example\.com"
+    ):
+        load("dev", written)
 
 
 @pytest.mark.parametrize("environment", ["staging", "prod"])

@@ -1,17 +1,16 @@
 """Whole templates: clean for cfn-lint, without lookups, and reviewed when they change."""
 
 import json
-import re
 
 import pytest
 from cfnlint.api import lint_by_config
 from cfnlint.config import ManualArgs
 
 from tests.infrastructure.assembly import PILLARS
+from tests.infrastructure.differences import ABSENT, compared, differences, reviewable
 
 # CDK lets a function depend on its whole role, policy included; the role alone is implied already.
 ACCEPTED_RULES = ["W3005"]
-ASSET_HASH = re.compile(r"\b[0-9a-f]{64}\b")
 
 
 def test_cfn_lint_has_nothing_to_say(assembly):
@@ -38,5 +37,34 @@ def test_no_resource_is_named_but_contracts(assembly):
 
 @pytest.mark.parametrize("pillar", PILLARS)
 def test_the_template_is_the_reviewed_one(dev, pillar, snapshot_json):
-    text = ASSET_HASH.sub("<asset>", json.dumps(dev.templates[pillar]))
-    assert json.loads(text) == snapshot_json
+    assert reviewable(dev.templates[pillar]) == snapshot_json
+
+
+@pytest.mark.parametrize("environment", ["staging", "prod"])
+def test_what_differs_from_dev_is_the_reviewed(assemblies, environment, snapshot_json):
+    """With the template of dev this is the whole one, since everything else is the same in both."""
+    dev, other = assemblies["dev"], assemblies[environment]
+    assert {pillar: differences(dev, other, pillar) for pillar in PILLARS} == snapshot_json
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "found"),
+    [
+        ({"a": {"b": 1}}, {"a": {"b": 1}}, []),
+        ({"a": {"b": 1}}, {"a": {"b": 2}}, [("/a/b", 1, 2)]),
+        ({"a": 1}, {"b": 1}, [("/a", 1, ABSENT), ("/b", ABSENT, 1)]),
+        ({"a": [1, 2]}, {"a": [1, 3]}, [("/a/1", 2, 3)]),
+        ({"a": [1, 2, 3]}, {"a": [1, 3]}, [("/a/1:2", [2], [])]),
+        ({"a": [1]}, {"a": {"0": 1}}, [("/a", [1], {"0": 1})]),
+        ({"a": None}, {}, [("/a", None, ABSENT)]),
+    ],
+)
+def test_no_difference_is_missed(one, other, found):
+    assert list(compared(one, other)) == found
+
+
+def test_a_changed_asset_is_no_difference():
+    def template(script, library):
+        return {"Statement": [{"Action": "s3:GetObject", "Resource": sorted([f"{script}.py", f"{library}.zip"])}]}
+
+    assert reviewable(template("a" * 64, "b" * 64)) == reviewable(template("c" * 64, "b" * 64))

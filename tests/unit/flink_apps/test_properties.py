@@ -10,6 +10,7 @@ from flink_apps.shared.properties import (
     ApplicationProperties,
     PropertyError,
     StreamProvider,
+    TuningSettings,
 )
 
 GROUPS = {
@@ -22,7 +23,7 @@ GROUPS = {
     },
     "lake": {"warehouse": "s3://raw", "raw_database": "c360_dev_raw"},
     "identity": {"hash_secret_arn": "arn:secret"},
-    "tuning": {"state_ttl_hours": "24", "deduplication_hours": "48", "session_gap_minutes": "30"},
+    "tuning": {"state_ttl_hours": "24", "session_gap_minutes": "30"},
     "environment": {"name": "dev"},
 }
 
@@ -78,7 +79,7 @@ class TestOtherGroups:
             properties().lake(Zone.RAW, Zone.QUARANTINE)
 
     def test_times_are_whole_numbers_above_zero(self):
-        assert properties().tuning().deduplication_hours == 48
+        assert properties().tuning() == TuningSettings(state_ttl_hours=24, session_gap_minutes=30)
         for wrong in ("0", "-1", "1.5", "soon"):
             with pytest.raises(PropertyError, match="`state_ttl_hours` of property group `tuning`"):
                 properties(tuning={**GROUPS["tuning"], "state_ttl_hours": wrong}).tuning()

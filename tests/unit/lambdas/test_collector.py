@@ -248,6 +248,22 @@ def test_segments_browser_library_is_understood(cloud: Cloud) -> None:
     assert event["payload"] == {"url": "https://shop.example.com/", "title": "Shop"}
 
 
+@pytest.mark.parametrize(
+    ("path", "event_type"), [("t", "product_viewed"), ("i", "identified"), ("p", "page_viewed"), ("b", "page_viewed")]
+)
+def test_the_short_paths_of_browsers_stand_for_the_long_ones(cloud: Cloud, path: str, event_type: str) -> None:
+    message = page_message(event="Product Viewed", traits={"firstName": "Ada"})
+    if path != "b":
+        del message["type"]
+    body = json.dumps({"batch": [message]} if path == "b" else message)
+    authorization = "Basic " + base64.b64encode(f"{WEB_KEY}:".encode()).decode()
+
+    status, _ = send(f"/v1/{path}", body, headers={"authorization": authorization, "content-type": "text/plain"})
+
+    assert status == 200
+    assert [event["event_type"] for event in cloud.events()] == [event_type]
+
+
 def test_python_libraries_are_understood_with_gzip_and_basic_authorization(cloud: Cloud) -> None:
     track = {
         "type": "track",
