@@ -117,7 +117,12 @@ class Publish:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """A system that sends data: which events it may send and which identifiers they may carry."""
+    """A system that sends data: which events it may send and which identifiers they may carry.
+
+    Attributes:
+        live_within_hours: an event that a file's row means is live up to this age, counted at loading, and history
+            beyond it; 0 makes history of all. A stream source has 0: its senders say themselves what is history.
+    """
 
     name: str
     version: str
@@ -130,6 +135,7 @@ class Source:
     partition_key: IdentifierType
     table: Table | None = None
     publish: tuple[Publish, ...] = ()
+    live_within_hours: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -253,6 +259,7 @@ def _source(name: str, source: Mapping[str, Any]) -> Source:
         partition_key=IdentifierType(source["partition_key"]),
         table=_table(table) if table else None,
         publish=tuple(Publish(**publish) for publish in source["publish"]),
+        live_within_hours=source["live_within_hours"],
     )
 
 

@@ -122,8 +122,15 @@ class Decision:
 
 
 def occasions(old: Profile | None, new: Profile, rules: Rules) -> tuple[Occasion, ...]:
-    """Return what became true between two profiles of one person. History that was replayed triggers nothing."""
-    found = (_first_purchase(old, new), _unhappy_case(old, new, rules.recovery_csat_at_most))
+    """Return what became true between two profiles of one person. History that was replayed triggers nothing.
+
+    Someone whom identity resolution does not know yet cannot be answered: no address, no consent. To be silent now
+    would be the last word on the matter, so the occasion waits for the first profile of the person who is known.
+    """
+    if not _is_known(new):
+        return ()
+    before = old if old is not None and _is_known(old) else None
+    found = (_first_purchase(before, new), _unhappy_case(before, new, rules.recovery_csat_at_most))
     return tuple(occasion for occasion in found if occasion is not None)
 
 
@@ -250,6 +257,11 @@ def decision_id(occasion: Occasion) -> str:
 def message_id(decision: str, channel: Channel, template: str) -> str:
     """Return the id of a message: one per decision, channel and template, so that it cannot be sent twice."""
     return MESSAGE_PREFIX + _hash(decision, channel, template)
+
+
+def _is_known(person: Profile) -> bool:
+    """Tell whether a run of identity resolution has said who this is, and not only what is theirs."""
+    return person.version.identity_version > 0
 
 
 def _first_purchase(old: Profile | None, new: Profile) -> Occasion | None:

@@ -9,6 +9,8 @@ from c360_core.names import PiiClass, Zone
 DECIMAL: Final = re.compile(r"decimal\((\d+),(\d+)\)")
 BAD_ROWS: Final = re.compile(r"SELECT count\(\*\) FROM \{object\} WHERE (.+)")
 SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+HOUR: Final = SECONDS["h"]
+LEAST_LIVE_HOURS: Final = 48  # time enough for a file that comes a day late
 ENVELOPE: Final = "envelope"
 
 # When the row was loaded. The ingestion adds it to the columns of every file.
@@ -54,13 +56,29 @@ def compile_contracts(parsed: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]
     return document
 
 
-def _header(contract: Mapping[str, Any]) -> dict[str, Any]:
+def cadence_seconds(contract: Mapping[str, Any]) -> int:
+    """Return how often the data comes; 0 for a stream."""
     frequency = next(sla for sla in contract["slaProperties"] if sla["property"] == "frequency")
+    return int(frequency["value"]) * SECONDS[frequency["unit"]]
+
+
+def live_within_hours(contract: Mapping[str, Any]) -> int:
+    """Return up to which age an event of a file's row is live: what the contract says, else two cadences.
+
+    What happens right after an export is one cadence old when the next one comes; the second is for a file that is
+    late.
+    """
+    said = custom_properties(contract).get("liveWithinHours")
+    two_cadences = -(-2 * cadence_seconds(contract) // HOUR)  # begun hours count
+    return max(LEAST_LIVE_HOURS, two_cadences) if said is None else int(said)
+
+
+def _header(contract: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "version": contract["version"],
         "description": contract["description"]["purpose"],
         "owner": contract["team"]["name"],
-        "cadence_seconds": frequency["value"] * SECONDS[frequency["unit"]],
+        "cadence_seconds": cadence_seconds(contract),
     }
 
 
@@ -90,6 +108,7 @@ def _source(contract: Mapping[str, Any], custom: Mapping[str, Any]) -> dict[str,
         "partition_key": custom["partitionKey"],
         "table": _table(contract, custom, Zone.RAW) if is_file else None,
         "publish": [_publish(mapping) for mapping in custom.get("publish", [])],
+        "live_within_hours": live_within_hours(contract) if is_file else 0,
     }
 
 

@@ -14,7 +14,7 @@ from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
 from c360_core.names import IdentifierType, PiiClass, Zone
-from tools.contract_compiler import BAD_ROWS, DECIMAL, ENVELOPE, SECONDS, custom_properties
+from tools.contract_compiler import BAD_ROWS, DECIMAL, ENVELOPE, SECONDS, custom_properties, live_within_hours
 from tools.contract_standard import SUFFIX, Problem
 
 CONSENT_PURPOSES: Final = ("service", "marketing", "analytics", "personalisation")
@@ -40,7 +40,8 @@ KINDS: Final[Mapping[str, tuple[str, ...]]] = {
     "file": ("eventTypes", "identifiers", "partitionKey", "publish", "partition"),
     "product": ("zone", "store"),
 }
-OPTIONAL: Final[Mapping[str, tuple[str, ...]]] = {"product": ("partition",)}
+OPTIONAL: Final[Mapping[str, tuple[str, ...]]] = {"product": ("partition",), "file": ("liveWithinHours",)}
+MOST_LIVE_HOURS: Final = 30 * 24  # nobody wants to be answered on what is older
 PUBLISH_KEYS: Final = ("eventType", "idSuffix", "occurredAt", "when", "identifiers", "payload")
 ADDED_COLUMNS: Final = ("loaded_at",)
 
@@ -263,6 +264,8 @@ def _kind_problems(report: _Report, contract: Contract, events: Mapping[str, Con
                 yield report.at(name)(f"`{custom[name]}` is unknown", f"use one of {', '.join(allowed)}")
         return
     yield from _source_problems(report, custom, events)
+    if kind == "file":
+        yield from _live_problems(report.at("liveWithinHours"), contract)
     if kind == "file" and len(contract.get("schema", [])) == 1:
         columns = {field["name"]: field for field in contract["schema"][0].get("properties", [])}
         for mapping in custom["publish"]:
@@ -301,6 +304,17 @@ def _source_problems(report: _Report, custom: Contract, events: Mapping[str, Con
         yield report.at("partitionKey")(
             f"`{custom['partitionKey']}` is not among the identifiers", f"use one of {', '.join(custom['identifiers'])}"
         )
+
+
+def _live_problems(report: _Report, contract: Contract) -> Problems:
+    """0 is allowed: then every row is history, whatever its age."""
+    fix = f"use whole hours from 0 (all of it is history) to {MOST_LIVE_HOURS}"
+    hours = custom_properties(contract).get("liveWithinHours")
+    if hours is None:
+        if live_within_hours(contract) > MOST_LIVE_HOURS:
+            yield report("is missing, and two cadences are too old to act on", f"say what is still live: {fix}")
+    elif not isinstance(hours, int) or isinstance(hours, bool) or not 0 <= hours <= MOST_LIVE_HOURS:
+        yield report(f"`{hours}` is no age up to which an event is live", fix)
 
 
 # ---- publishing rows of a file as events

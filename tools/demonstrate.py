@@ -16,7 +16,7 @@ from twin.scenario import floors, page, story
 from twin.scenario.memory import PeakMemory
 from twin.scenario.result import Check, DemoResult, Floor
 from twin.settings import BUILD
-from twin.shoppers import Manifest, generate
+from twin.shoppers import Manifest, generate_once
 
 HOME: Final = BUILD / "twin" / "demo"
 PAGE: Final = BUILD / "demo" / "index.html"
@@ -51,7 +51,7 @@ def _begin(steps: Steps, data: Path, *, scale: str, seed: int, port: int | None)
     """Make the cloud assembly, and meanwhile the shoppers and the emulator: none needs another."""
     with ThreadPoolExecutor(max_workers=2) as pool:
         starting = pool.submit(emulator.Emulator.start, HOME, port=port)
-        generating = pool.submit(generate, scale, seed, data)
+        generating = pool.submit(generate_once, scale, seed, data)
         try:
             prepare.assembly(steps, "dev")
             with steps.step(f"Shoppers, scale {scale}"):
@@ -71,8 +71,8 @@ def _tell(steps: Steps, running: emulator.Emulator, manifest: Manifest, data: Pa
         emulator.deploy(running)
     told_story = story.Story.of(running, manifest, data, steps.step)
     checks = told_story.collect()
-    agreement, more = told_story.unify()
-    told, live_checks = told_story.live()
+    agreement, more, people = told_story.unify()
+    told, live_checks = told_story.live(people)
     analysis, persona, mart_checks = told_story.analyse(told)
     mails = [message for found in told.mails.values() for message in found]
     withdrawn = told_story.withdrawn_stops(len(mails))

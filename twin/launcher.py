@@ -37,6 +37,7 @@ def prepare_environment(settings: TwinSettings) -> None:
             "IOT_MTLS_ENABLED": "0",
             "LOG_LEVEL": os.environ.get("LOG_LEVEL", "INFO"),
             "TMPDIR": str(settings.home / "tmp"),
+            "AWS_XRAY_SDK_ENABLED": "false",  # functions inherit it: nobody listens for traces here
         }
     )
     (settings.home / "tmp").mkdir(parents=True, exist_ok=True)
@@ -47,8 +48,9 @@ def plug_in_resource_types(registry: Registry) -> None:
     from ministack.services import ses
     from ministack.services.cloudformation import changesets, provisioners
 
-    from twin.services import glue_catalog, kinesis_expiry, ses_templates
+    from twin.services import generated_secrets, glue_catalog, kinesis_expiry, ses_templates
 
+    generated_secrets.install()
     glue_catalog.install()
     kinesis_expiry.install()
     existing = dict(provisioners._RESOURCE_HANDLERS)

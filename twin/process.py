@@ -14,7 +14,13 @@ from typing import Final
 LOOPBACK: Final = "127.0.0.1"
 GUARD: Final = Path(__file__).with_name("guard.py")
 # A JVM here lives for minutes: the optimizing compiler and parallel collectors would cost more than they bring.
-SHORT_LIVED_JVM: Final = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
+# Nor does it load code that it must distrust: the engines' own jars are not verified class by class.
+SHORT_LIVED_JVM: Final = (
+    "-XX:+UseSerialGC",
+    "-XX:TieredStopAtLevel=1",
+    "-XX:+UnlockDiagnosticVMOptions",
+    "-XX:-BytecodeVerificationRemote",
+)
 # What a JVM takes stays close to what it uses, so that its limit can leave room for a year of all shoppers.
 CLOSE_HEAP: Final = ("-XX:MinHeapFreeRatio=20", "-XX:MaxHeapFreeRatio=40")
 

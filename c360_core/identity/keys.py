@@ -3,12 +3,17 @@
 import hmac
 import json
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Final
 
 from c360_core.identity.normalise import normalise
 from c360_core.names import IdentifierType
 
 HASH_DIGITS: Final = 32
+# A device or a card comes again and again; to look it up is ten times quicker than to hash it.
+REMEMBERED: Final = 100_000
+_TYPES: Final = {kind.value: kind for kind in IdentifierType}
+_STRENGTH: Final = {name: place for place, name in enumerate(_TYPES)}
 MIN_SECRET_BYTES: Final = 16
 Identifiers = Mapping[str, Sequence[str]]
 
@@ -16,12 +21,17 @@ Identifiers = Mapping[str, Sequence[str]]
 def secret_bytes(secret_string: str) -> bytes:
     """Return the hashing secret out of what Secrets Manager holds: plain text, or a JSON object with `key`.
 
+    Text that merely begins like JSON is text: a generated secret may begin with any character.
+
     Raises:
-        ValueError: the secret is empty, short, or JSON without `key`.
+        ValueError: the secret is empty, short, or a JSON object without `key`.
     """
     text = secret_string.strip()
-    if text.startswith("{"):
+    try:
         document = json.loads(text)
+    except ValueError:
+        document = None
+    if isinstance(document, dict):
         text = str(document.get("key", ""))
     if len(text.encode()) < MIN_SECRET_BYTES:
         raise ValueError(
@@ -30,6 +40,7 @@ def secret_bytes(secret_string: str) -> bytes:
     return text.encode()
 
 
+@lru_cache(maxsize=REMEMBERED)
 def identifier_key(secret: bytes, identifier_type: IdentifierType, normalised: str) -> str:
     """Return `<type>:<32 hex digits>`, a keyed hash of type and value.
 
@@ -47,13 +58,20 @@ def usable(identifiers: Identifiers) -> tuple[tuple[IdentifierType, str], ...]:
 
     Types that nobody knows and values that are placeholders or malformed are left out.
     """
+    given = sorted((_STRENGTH[name], name) for name, values in identifiers.items() if values and name in _STRENGTH)
     found: dict[tuple[IdentifierType, str], None] = {}
-    for identifier_type in IdentifierType:
-        for raw in identifiers.get(identifier_type.value) or ():
-            value = normalise(identifier_type, raw).value
+    for _, name in given:
+        identifier_type = _TYPES[name]
+        for raw in identifiers[name]:
+            value = _match_form(identifier_type, str(raw))
             if value is not None:
                 found[identifier_type, value] = None
     return tuple(found)
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _match_form(identifier_type: IdentifierType, raw: str) -> str | None:
+    return normalise(identifier_type, raw).value
 
 
 def strongest(identifiers: Identifiers) -> tuple[IdentifierType, str] | None:

@@ -117,12 +117,11 @@ def resolve(
     identifiers, told = _identifiers(owners, previous_identifiers, run)
     opened, closed = _map_rows(clusters, ids, current, run)
     deletions = _person_deletions(ids, persons_before, former, run)
-    changes = ([_upsert(person, run) for person in persons], told, deletions)
     return Resolution(
         opened=opened,
         closed=closed,
         identifiers=identifiers,
-        changes=tuple(message for part in changes for message in part),
+        changes=_in_order(told, [_upsert(person, run) for person in persons], deletions),
         persons=persons,
         aliases=ids.aliases,
         stats=_stats(clusters, ids, opened, closed, identifiers, disputed),
@@ -250,6 +249,16 @@ def _identifier(operation: str, key: str, person: str, run: Run) -> Message:
 def _upsert(person: Person, run: Run) -> Message:
     head = {"kind": "person", "op": "upsert", "person_id": person.person_id, "version": run.version}
     return {**head, "survivor_id": None, **person.golden.attributes}
+
+
+def _in_order(told: list[Message], upserts: list[Message], deletions: list[Message]) -> tuple[Message, ...]:
+    """Tell person by person: what is theirs, then who they are.
+
+    A profile whose person is said has all that the person did by then, also the answers about consent. The other way
+    round it would be decided on half of it.
+    """
+    persons = sorted([*told, *upserts], key=lambda message: (message["person_id"], message["kind"] == "person"))
+    return (*persons, *deletions)
 
 
 def _person_deletions(

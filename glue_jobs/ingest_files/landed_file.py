@@ -1,4 +1,4 @@
-"""What can be said of a landed file before Spark reads it: is it UTF-8, and has it the columns of its contract?"""
+"""What can be said of a landed file before Spark reads it: whose is it, is it UTF-8, has it its contract's columns?"""
 
 import codecs
 import csv
@@ -6,11 +6,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from c360_core.contracts import Contracts, Source
+
 BYTE_ORDER_MARK: Final = "\ufeff"
 MAX_HEADER_CHARACTERS: Final = 65_536
 
 
-class UnreadableFileError(ValueError):
+class RefusedFileError(ValueError):
     """The whole file is refused; `code` is the reason code and the message the reason."""
 
     def __init__(self, code: str, reason: str) -> None:
@@ -31,6 +33,27 @@ class Header:
     extra: tuple[str, ...]
 
 
+def folder_of(key: str) -> str:
+    """Return the first part of a landed object's path, which is to be its source; empty when it lies in no folder."""
+    return key.partition("/")[0] if "/" in key else ""
+
+
+def file_source(key: str, contracts: Contracts) -> Source:
+    """Return the contract of a landed object.
+
+    Raises:
+        RefusedFileError: UNKNOWN_SOURCE, because its folder is not that of a file source.
+    """
+    known = {source.name: source for source in contracts.file_sources()}
+    if (folder := folder_of(key)) in known:
+        return known[folder]
+    raise RefusedFileError(
+        "UNKNOWN_SOURCE",
+        f"the path `{key}` begins with no file source; put the file under one of "
+        f"{', '.join(f'{name}/' for name in sorted(known))}, or write a contract for its source",
+    )
+
+
 def inspect(chunks: Iterable[bytes], expected: Sequence[str]) -> Header:
     """Read a file once and return its header.
 
@@ -41,16 +64,16 @@ def inspect(chunks: Iterable[bytes], expected: Sequence[str]) -> Header:
         expected: the columns of the contract.
 
     Raises:
-        UnreadableFileError: WRONG_ENCODING or MISSING_COLUMN, or EXTRA_COLUMN for a name that appears twice.
+        RefusedFileError: WRONG_ENCODING or MISSING_COLUMN, or EXTRA_COLUMN for a name that appears twice.
     """
     columns = _first_row(_checked_text(chunks))
     repeated = sorted({name for name in columns if columns.count(name) > 1})
     if repeated:
-        raise UnreadableFileError("EXTRA_COLUMN", f"column {_quoted(repeated)} appears twice; send each column once")
+        raise RefusedFileError("EXTRA_COLUMN", f"column {_quoted(repeated)} appears twice; send each column once")
     missing = [name for name in expected if name not in columns]
     if missing:
         found = _quoted(columns) if columns else "no header row"
-        raise UnreadableFileError(
+        raise RefusedFileError(
             "MISSING_COLUMN",
             f"column {_quoted(missing)} is missing; the file has {found}; add it (empty where unknown), "
             "with commas between the columns",
@@ -83,8 +106,8 @@ def _checked_text(chunks: Iterable[bytes]) -> str:
     return start.removeprefix(BYTE_ORDER_MARK)
 
 
-def _wrong_encoding(where: str) -> UnreadableFileError:
-    return UnreadableFileError("WRONG_ENCODING", f"the file is not UTF-8: {where}; export it again as UTF-8")
+def _wrong_encoding(where: str) -> RefusedFileError:
+    return RefusedFileError("WRONG_ENCODING", f"the file is not UTF-8: {where}; export it again as UTF-8")
 
 
 def _first_row(text: str) -> tuple[str, ...]:

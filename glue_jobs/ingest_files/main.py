@@ -3,6 +3,9 @@
 Arguments: environment, bucket, key (the landed object; the first part of its path is the source), events_stream,
 quarantine_bucket, results_bucket.
 
+A file that is refused as a whole is copied to quarantine and noted there, and the run succeeds: to try it again would
+change nothing.
+
 The order of the steps makes a repeated run harmless: rejections have ids of their own, the raw table is merged by
 key, events have the same ids again, and whoever reads the stream drops what it has seen.
 """
@@ -19,16 +22,17 @@ import boto3
 from pyspark.sql import DataFrame, SparkSession
 
 from c360_core import contracts
-from c360_core.contracts import Source, Table
+from c360_core.contracts import Contracts, Source, Table
 from c360_core.names import Table as TableName
 from c360_core.names import Zone
 from c360_core.projections import dqdl
 from glue_jobs.ingest_files import transform
-from glue_jobs.ingest_files.landed_file import Header, UnreadableFileError, inspect
+from glue_jobs.ingest_files.landed_file import Header, RefusedFileError, file_source, folder_of, inspect
 from glue_jobs.shared import lake, quality, quarantine, runtime, streams
 
 LOG = logging.getLogger("ingest_files")
 CHUNK_BYTES: Final = 1 << 20
+REFUSED: Final = {"received": 0, "loaded": 0, "rejected": 1, "published": 0}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,38 +47,93 @@ class Arguments:
     key: str
 
 
-class UnknownFileSourceError(ValueError):
-    """The path of the file does not begin with the name of a file source."""
-
-
 class BrokenFileRuleError(RuntimeError):
     """A rule about the file as a whole failed; nothing of it was loaded."""
 
 
-class Ingestion:
-    """One run over one file."""
+def ingest(spark: SparkSession, arguments: Arguments, *, run_id: str, now: datetime) -> Mapping[str, int]:
+    """Load the file and return how many rows were received, loaded, rejected and published.
 
-    def __init__(self, spark: SparkSession, arguments: Arguments, *, run_id: str, now: datetime) -> None:
-        """Find the contract of the file.
+    Raises:
+        BrokenFileRuleError: a quality rule about the whole file failed; it is in quarantine.
+    """
+    known = contracts.load()
+    refusals = Refusals(spark, arguments, _context(arguments.key, known, run_id, now))
+    try:
+        source = file_source(arguments.key, known)
+        return Ingestion(spark, arguments, source, refusals, run_id=run_id, now=now).run()
+    except RefusedFileError as error:
+        refusals.add_file(error.code, str(error))
+        LOG.warning("s3://%s/%s refused: %s: %s", arguments.bucket, arguments.key, error.code, error)
+        return REFUSED
 
-        Raises:
-            UnknownFileSourceError: the key does not begin with a file source.
-        """
+
+def _context(key: str, known: Contracts, run_id: str, now: datetime) -> quarantine.Context:
+    """Say whose file it is, also where no contract does: then by the folder, and by the version of all contracts."""
+    name = folder_of(key)[: quarantine.MAX_SOURCE] or quarantine.UNKNOWN_SOURCE
+    version = known.sources[name].version if name in known.sources else known.version
+    return quarantine.Context(source=name, contract_version=version, received_at=now, run_id=run_id)
+
+
+class Refusals:
+    """What is refused of one landed file: some of its rows, or the whole."""
+
+    def __init__(self, spark: SparkSession, arguments: Arguments, context: quarantine.Context) -> None:
+        """Name the table."""
         self._spark = spark
         self._arguments = arguments
+        self._context = context
+        self._table = lake.table_name(arguments.environment, Zone.QUARANTINE, TableName.REJECTED)
+
+    def add_rows(self, bad: DataFrame) -> None:
+        """Keep rows with their code, reason and body."""
+        place = bad[transform.ROW].cast("string")
+        self._append(quarantine.rejected(bad, self._context, place=place))
+
+    def add_file(self, code: str, reason: str) -> None:
+        """Copy the file out of the landing zone's lifecycle and note why."""
+        landed = {"Bucket": self._arguments.bucket, "Key": self._arguments.key}
+        copy = {"Bucket": self._arguments.quarantine_bucket, "Key": f"files/{self._arguments.key}"}
+        s3: Any = boto3.client("s3")
+        s3.copy(landed, **copy)
+        finding = quarantine.FileFinding(
+            code=code,
+            reason=reason,
+            place=f"s3://{landed['Bucket']}/{landed['Key']}",
+            body=f"s3://{copy['Bucket']}/{copy['Key']}",
+        )
+        self._append(quarantine.rejected_files(self._spark, [finding], self._context))
+
+    def _append(self, rejected: DataFrame) -> None:
+        lake.append_missing(rejected, self._table, "rejected_id")
+
+
+class Ingestion:
+    """One run over one file of a source."""
+
+    def __init__(
+        self,
+        spark: SparkSession,
+        arguments: Arguments,
+        source: Source,
+        refusals: Refusals,
+        *,
+        run_id: str,
+        now: datetime,
+    ) -> None:
+        """Take the file's contract and the place for what is refused."""
+        self._spark = spark
+        self._arguments = arguments
+        self._source = source
+        self._refusals = refusals
         self._run_id = run_id
         self._now = now
         self._s3: Any = boto3.client("s3")
-        self._source = file_source(arguments.key)
-        self._rejected = lake.table_name(arguments.environment, Zone.QUARANTINE, TableName.REJECTED)
-        self._context = quarantine.Context(
-            source=self._source.name, contract_version=self._source.version, received_at=now, run_id=run_id
-        )
 
     @property
     def _table(self) -> Table:
         if self._source.table is None:
-            raise UnknownFileSourceError(f"contract {self._source.name} has no table; describe its columns")
+            raise ValueError(f"contract {self._source.name} has no table; describe its columns")
         return self._source.table
 
     @property
@@ -85,17 +144,13 @@ class Ingestion:
         """Load the file and return how many rows were received, loaded, rejected and published.
 
         Raises:
+            RefusedFileError: the file cannot be read; nothing of it was loaded.
             BrokenFileRuleError: a quality rule about the whole file failed; it is in quarantine.
         """
-        try:
-            header = self._inspect()
-        except UnreadableFileError as error:
-            self._quarantine_file(error.code, str(error))
-            LOG.warning("%s refused: %s: %s", self._location, error.code, error)
-            return {"received": 0, "loaded": 0, "rejected": 1, "published": 0}
+        header = self._inspect()
         if header.extra:
             names = ", ".join(f"`{name}`" for name in header.extra)
-            self._quarantine_file(
+            self._refusals.add_file(
                 "EXTRA_COLUMN",
                 f"column {names} is not in the contract; its values were not loaded. Add it or stop sending it",
             )
@@ -128,7 +183,7 @@ class Ingestion:
             .localCheckpoint()
         )
         received, rejected = rows.count(), bad.count()
-        self._quarantine_rows(bad)
+        self._refusals.add_rows(bad)
         self._stop_at_broken_file_rules(verdict, received=received, rejected=rejected)
         good = judged.where(judged["failed_rules"].isNull())
         self._merge(good)
@@ -152,28 +207,11 @@ class Ingestion:
         streams.send(events, self._arguments.events_stream)
         return int(events.count())
 
-    def _quarantine_rows(self, bad: DataFrame) -> None:
-        lake.append_missing(
-            quarantine.rejected(bad, self._context, place=bad[transform.ROW].cast("string")),
-            self._rejected,
-            "rejected_id",
-        )
-
-    def _quarantine_file(self, code: str, reason: str) -> None:
-        """Copy the file out of the landing zone's lifecycle and note why."""
-        copy = {"Bucket": self._arguments.quarantine_bucket, "Key": f"files/{self._arguments.key}"}
-        self._s3.copy({"Bucket": self._arguments.bucket, "Key": self._arguments.key}, **copy)
-        finding = quarantine.FileFinding(
-            code=code, reason=reason, place=self._location, body=f"s3://{copy['Bucket']}/{copy['Key']}"
-        )
-        frame = quarantine.rejected_files(self._spark, [finding], self._context)
-        lake.append_missing(frame, self._rejected, "rejected_id")
-
     def _stop_at_broken_file_rules(self, verdict: quality.Verdict, *, received: int, rejected: int) -> None:
         if not verdict.broken_file_rules:
             return
         rules = "; ".join(f"{rule.rule} ({rule.reason})" for rule in verdict.broken_file_rules)
-        self._quarantine_file(
+        self._refusals.add_file(
             "QUALITY_RULE", f"the file breaks the contract's rule {rules}; correct the file and send it again"
         )
         self._write_result(verdict, {"received": received, "loaded": 0, "rejected": rejected, "published": 0})
@@ -198,29 +236,12 @@ class Ingestion:
         )
 
 
-def file_source(key: str) -> Source:
-    """Return the contract that the first part of a landed object's key names.
-
-    Raises:
-        UnknownFileSourceError: there is no such file source.
-    """
-    name = key.split("/", 1)[0]
-    known = {source.name: source for source in contracts.load().file_sources()}
-    if name not in known or "/" not in key:
-        raise UnknownFileSourceError(
-            f"key {key}: its path must begin with a file source, such as {min(known)}/day.csv; "
-            f"there are {', '.join(sorted(known))}"
-        )
-    return known[name]
-
-
 def main() -> None:
     """Read the arguments, load the file, log the counts."""
     runtime.start_logging("ingest_files")
     arguments = runtime.read_arguments(Arguments)
-    spark = runtime.spark_session()
-    ingestion = Ingestion(spark, arguments, run_id=runtime.glue_run_id(), now=datetime.now(UTC))
-    LOG.info("%s: %s", arguments.key, json.dumps(ingestion.run()))
+    counts = ingest(runtime.spark_session(), arguments, run_id=runtime.glue_run_id(), now=datetime.now(UTC))
+    LOG.info("%s: %s", arguments.key, json.dumps(counts))
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import csv
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from pyspark.sql import Column, DataFrame, SparkSession, Window
@@ -164,7 +164,10 @@ def breaking_rules(judged: DataFrame) -> DataFrame:
 
 
 def events(frame: DataFrame, source: Source, *, received_at: datetime, replay_id: str) -> DataFrame:
-    """Return `partition_key` and `data` (the event as JSON) for every event that the rows mean."""
+    """Return `partition_key` and `data` (the event as JSON) for every event that the rows mean.
+
+    Those that the contract calls too old to act on at `received_at` carry the `replay_id`.
+    """
     key = source.table.key if source.table else None
     if key is None:
         raise ValueError(f"contract {source.name}: no column is marked `unique`; mark the record's key")
@@ -190,11 +193,18 @@ def _published(
         F.lit(SCHEMA_VERSION).alias("schema_version"),
         F.date_format("_at", ISO_MILLISECONDS).alias("occurred_at"),
         F.date_format(F.lit(received_at), ISO_MILLISECONDS).alias("received_at"),
-        F.lit(replay_id).alias("replay_id"),
+        F.when(_is_history(F.col("_at"), source, received_at), F.lit(replay_id)).alias("replay_id"),
         _identifiers(publish).alias("identifiers"),
         F.struct(*[F.expr(sql).alias(name) for name, sql in sorted(publish.payload.items())]).alias("payload"),
     )
     return rows.select(_partition_key(source, publish, event_id).alias("partition_key"), F.to_json(event).alias("data"))
+
+
+def _is_history(at: Column, source: Source, received_at: datetime) -> Column:
+    """Tell whether an event only counts. The age decides, not the file: a whole export repeats the past every day."""
+    if source.live_within_hours == 0:
+        return F.lit(True)  # noqa: FBT003  # a SQL literal
+    return at < F.lit(received_at - timedelta(hours=source.live_within_hours))
 
 
 def _identifiers(publish: Publish) -> Column:

@@ -8,6 +8,7 @@ import pytest
 
 from c360_core.contracts import ContractsNotBuiltError, UnknownContractError, load
 from c360_core.names import IdentifierType, Zone
+from tests.contract.conftest import change_contract
 from tools.contracts import load_and_check
 
 CORE = Path(__file__).parents[2] / "c360_core"
@@ -93,6 +94,38 @@ def test_raw_table_of_a_file_is_its_columns_and_the_load_time(contracts):
     assert [field.name for field in table.fields] == [*table.file_columns, "loaded_at"]
     assert table.key == "crm_id"
     assert table.partition == "day(loaded_at)"
+
+
+def test_a_row_of_a_file_is_live_for_two_days_unless_the_contract_says_otherwise(contracts):
+    assert {source.name: source.live_within_hours for source in contracts.file_sources()} == {
+        "crm_contacts": 48, "support_cases": 48, "loyalty_members": 48, "demographics": 0,
+    }  # fmt: skip
+    assert {source.live_within_hours for source in contracts.stream_sources()} == {0}
+
+
+@pytest.mark.parametrize(
+    ("frequency", "said", "hours"),
+    [
+        ((1, "d"), None, 48),
+        ((15, "m"), None, 48),
+        ((0, "s"), None, 48),
+        ((7, "d"), None, 336),
+        ((1501, "m"), None, 51),
+        ((1, "d"), 6, 6),
+        ((1, "d"), 0, 0),
+        ((90, "d"), 24, 24),
+        ((15, "d"), None, 720),
+    ],
+)
+def test_what_is_live_follows_from_the_cadence(directory, frequency, said, hours):
+    def change(contract):
+        contract["slaProperties"][0].update(value=frequency[0], unit=frequency[1])
+        if said is not None:
+            contract["customProperties"].append({"property": "liveWithinHours", "value": said})
+
+    change_contract(directory, "support_cases.odcs.yaml", change)
+
+    assert load_and_check(directory).contracts.source("support_cases").live_within_hours == hours
 
 
 def test_lake_tables_leave_out_the_items_of_the_single_view(contracts):

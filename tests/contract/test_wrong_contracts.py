@@ -1,28 +1,13 @@
 """A wrong contract is refused with the file, the field and the fix."""
 
-import shutil
-
 import pytest
-import yaml
 
-from tools.contracts import CONTRACTS_DIRECTORY, ContractsError, load_and_check, main
+from tests.contract.conftest import change_contract
+from tools.contracts import ContractsError, load_and_check, main
 
 CRM = "crm_contacts.odcs.yaml"
 WEB = "web_events.odcs.yaml"
 EVENTS = "events.odcs.yaml"
-
-
-@pytest.fixture
-def directory(tmp_path):
-    shutil.copytree(CONTRACTS_DIRECTORY, tmp_path / "contracts")
-    return tmp_path / "contracts"
-
-
-def break_contract(directory, file, change):
-    path = directory / file
-    contract = yaml.safe_load(path.read_text())
-    change(contract)
-    path.write_text(yaml.safe_dump(contract, sort_keys=False))
 
 
 def column(contract, name):
@@ -35,6 +20,10 @@ def custom(contract, name):
 
 def publish(contract):
     return custom(contract, "publish")["value"][0]
+
+
+def live_within(value):
+    return lambda contract: contract["customProperties"].append({"property": "liveWithinHours", "value": value})
 
 
 def duplicate(contract):
@@ -110,6 +99,20 @@ CASES = {
     "bounds the wrong way round": (
         "support_cases.odcs.yaml", lambda c: column(c, "csat")["logicalTypeOptions"].update(minimum=9),
         "support_cases.csat.minimum", "above the maximum", "swap them"),
+    "live for less than nothing": (CRM, live_within(-1),
+        "liveWithinHours", "`-1` is no age", "whole hours from 0 (all of it is history) to 720"),
+    "live for parts of hours": (CRM, live_within(1.5),
+        "liveWithinHours", "`1.5` is no age", "whole hours"),
+    "live for a time with a unit": (CRM, live_within("48h"),
+        "liveWithinHours", "`48h` is no age", "whole hours"),
+    "live for a truth": (CRM, live_within(True),
+        "liveWithinHours", "`True` is no age", "whole hours"),
+    "live for too long": (CRM, live_within(721),
+        "liveWithinHours", "`721` is no age", "to 720"),
+    "rare files that do not say what is live": (CRM, lambda c: c["slaProperties"][0].update(value=16),
+        "liveWithinHours", "two cadences are too old", "say what is still live"),
+    "live rows of a source without rows": (WEB, live_within(48),
+        "liveWithinHours", "is unknown", "remove it"),
     "no key": (CRM, lambda c: column(c, "crm_id").pop("unique"),
         "crm_contacts", "has no key", "unique: true"),
     "column that the ingestion adds": (CRM, lambda c: column(c, "updated_at").update(name="loaded_at"),
@@ -129,7 +132,7 @@ CASES = {
 
 @pytest.mark.parametrize(("file", "change", "field", "message", "fix"), CASES.values(), ids=CASES.keys())
 def test_wrong_contract_names_file_field_and_fix(directory, file, change, field, message, fix):
-    break_contract(directory, file, change)
+    change_contract(directory, file, change)
 
     with pytest.raises(ContractsError) as caught:
         load_and_check(directory)
@@ -141,8 +144,8 @@ def test_wrong_contract_names_file_field_and_fix(directory, file, change, field,
 
 
 def test_all_problems_are_reported_in_one_run(directory):
-    break_contract(directory, CRM, lambda c: c.pop("team"))
-    break_contract(directory, WEB, lambda c: custom(c, "identifiers")["value"].append("fingerprint"))
+    change_contract(directory, CRM, lambda c: c.pop("team"))
+    change_contract(directory, WEB, lambda c: custom(c, "identifiers")["value"].append("fingerprint"))
 
     with pytest.raises(ContractsError) as caught:
         load_and_check(directory)
@@ -173,7 +176,7 @@ def test_missing_event_list_is_named(directory):
 
 
 def test_command_line_ends_with_1_and_one_line_per_problem(directory, tmp_path, caplog):
-    break_contract(directory, CRM, lambda c: c.pop("team"))
+    change_contract(directory, CRM, lambda c: c.pop("team"))
     output = tmp_path / "contracts.json"
 
     assert main(["--directory", str(directory), "--output", str(output)]) == 1

@@ -18,6 +18,7 @@ SPEND_SQL: Final = (
 )
 RFM_SQL: Final = "SELECT recency_score, frequency_score, count(*) AS customers FROM rfm GROUP BY 1, 2"
 ALLOWED_SQL: Final = "SELECT person_id, email_masked, phone_masked, spend FROM {products}.customer_360 LIMIT 3"
+DENIED: Final = "PERMISSION_DENIED"
 REFUSED_SQL: Final = (
     "SELECT email FROM {curated}.{profiles} LIMIT 1",
     "SELECT identifiers FROM {raw}.{interactions} LIMIT 1",
@@ -42,7 +43,11 @@ def read_marts(deployment: Deployment) -> Analysis:
 
 
 def ask_as_analyst(deployment: Deployment) -> tuple[PersonaAnswer, ...]:
-    """Ask as the marketing analyst: once for masked columns, then for what must be refused."""
+    """Ask as the marketing analyst: once for masked columns, then for what must be refused.
+
+    Raises:
+        StepFailedError: a query failed for another reason than that the persona may not.
+    """
     environment = deployment.emulator.settings.environment
     names = {zone.value: database_name(environment, zone) for zone in Zone}
     names |= {Table.PROFILES.value: Table.PROFILES.value, Table.INTERACTIONS.value: Table.INTERACTIONS.value}
@@ -54,6 +59,8 @@ def ask_as_analyst(deployment: Deployment) -> tuple[PersonaAnswer, ...]:
             rows = deployment.query(query, client=athena)
             answers.append(PersonaAnswer(query=query, allowed=True, answer="; ".join(str(row) for row in rows)))
         except StepFailedError as refusal:
+            if DENIED not in str(refusal):
+                raise
             answers.append(PersonaAnswer(query=query, allowed=False, answer=str(refusal)))
     return tuple(answers)
 

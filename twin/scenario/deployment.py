@@ -11,6 +11,7 @@ from twin.emulator import Emulator
 from twin.scenario.waiting import until
 
 RUNNING: Final = "RUNNING"
+READY: Final = "READY"  # what an application that was starting goes back to when it gives up
 SUCCEEDED: Final = "SUCCEEDED"
 APPLICATION_SECONDS: Final = 180.0
 EXECUTION_SECONDS: Final = 600.0
@@ -61,19 +62,29 @@ class Deployment:
             flink.start_application(ApplicationName=self.outputs[output], RunConfiguration={})
 
     def wait_for_applications(self, *outputs: str) -> None:
-        """Wait until Flink applications run.
+        """Wait until Flink applications run that were asked to start.
 
         Raises:
-            NeverReachedError: one did not come up.
+            StepFailedError: one gave up; the message quotes its reason.
+            NeverReachedError: one did not come up in time.
         """
         flink = self.client("kinesisanalyticsv2")
         for name in (self.outputs[output] for output in outputs):
-            until(
+            seen = until(
                 f"Flink application {name} runs",
                 partial(flink.describe_application, ApplicationName=name),
-                lambda seen: seen["ApplicationDetail"]["ApplicationStatus"] == RUNNING,
+                lambda seen: seen["ApplicationDetail"]["ApplicationStatus"] in {RUNNING, READY},
                 seconds=APPLICATION_SECONDS,
             )
+            if seen["ApplicationDetail"]["ApplicationStatus"] != RUNNING:
+                raise StepFailedError(f"Flink application {name} did not start: {self._why_not_started(name)}")
+
+    def _why_not_started(self, name: str) -> str:
+        """Return the reason from the emulator's log: the service's API has no place for one."""
+        log = self.emulator.settings.logs / "emulator.log"
+        said = log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
+        _, found, reason = said.rpartition(f"Flink application {name} failed to start: ")
+        return f"{reason.partition(chr(10))[0] if found else 'no reason was given'}; log: {log}"
 
     def execute(self, machine_output: str, document: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Run a state machine to its end and return its description.

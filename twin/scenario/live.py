@@ -3,7 +3,7 @@
 import csv
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,24 +19,28 @@ from twin.scenario.deployment import Deployment
 from twin.scenario.history import INGEST_SECONDS, WEB
 from twin.scenario.result import Message
 from twin.scenario.waiting import until
-from twin.shoppers.live import LiveCustomer, LiveScenario
+from twin.shoppers.live import LiveCustomer, LiveScenario, Row
 
 PROBES: Final = 20
 PROBE_SECONDS: Final = 60.0
 PROBE_AMOUNT: Final = "1.00"
 EFFECT_SECONDS: Final = 120.0
 MESSAGES_PATH: Final = HEALTH_PATH.replace("health", "ses/messages")
-FILES: Final = {"crm_contacts": "contact", "loyalty_members": "member"}
+FILES: Final[Mapping[str, Callable[[LiveCustomer], tuple[Row, ...]]]] = {
+    "crm_contacts": lambda person: (person.contact,),
+    "loyalty_members": lambda person: (person.member,),
+    "support_cases": lambda person: person.cases,
+}
 
 
 def introduce(deployment: Deployment, people: LiveScenario, folder: Path) -> None:
-    """Land the new people's rows in the CRM and the loyalty programme, and wait until they are ingested."""
+    """Land the new people's rows of the CRM, the loyalty programme and the call centre; wait until all are ingested."""
     states = deployment.client("stepfunctions")
     machine = deployment.outputs["IngestFileStateMachineArn"]
     before = len(states.list_executions(stateMachineArn=machine, maxResults=1000)["executions"])
-    for source, rows in FILES.items():
+    for source, rows_of in FILES.items():
         path = folder / f"{source}-live.csv"
-        _write_rows(path, [getattr(person, rows) for person in people.all])
+        _write_rows(path, [row for person in people.all for row in rows_of(person)])
         land(deployment.client("s3"), deployment.outputs["LandingBucketName"], path, key=f"{source}/{path.name}")
     deployment.wait_for_executions("IngestFileStateMachineArn", before + len(FILES), seconds=INGEST_SECONDS)
 
@@ -51,13 +55,10 @@ def verify_sender(deployment: Deployment) -> None:
 
 
 def act(deployment: Deployment, person: LiveCustomer) -> int:
-    """Let a new person do what they do, by the ways that their sources use; return the number of events."""
+    """Let a new person do what they do on the web; return the number of events."""
     collector = Collector(url=deployment.url("CollectorUrl"), keys={WEB: deployment.source_key(WEB)})
-    web = [json.dumps(event) for event in person.events if event["source"] == WEB]
-    others = [json.dumps(event) for event in person.events if event["source"] != WEB]
-    collector.send(WEB, web)
-    produce(deployment.client("kinesis"), deployment.outputs["EventsStreamName"], others)
-    return len(web) + len(others)
+    collector.send(WEB, [json.dumps(event) for event in person.events])
+    return len(person.events)
 
 
 def person_of(api: ProfileApi, person: LiveCustomer) -> str:

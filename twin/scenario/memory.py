@@ -7,7 +7,8 @@ from typing import Final, Self
 
 import psutil
 
-PAUSE_SECONDS: Final = 1.0
+# To ask for the shares of a process with gigabytes takes the system a tenth of a second.
+PAUSE_SECONDS: Final = 3.0
 GIGABYTE: Final = 1e9
 
 

@@ -12,6 +12,7 @@ and the mistakes of real life. Phones use the 555-01xx range and e-mails the exa
 """
 
 from twin.shoppers.generate import SCALES, generate
+from twin.shoppers.kept import generate_once
 from twin.shoppers.live import LiveCustomer, LiveScenario, live_customers
 from twin.shoppers.manifest import DataFile, Manifest, StreamFile
 
@@ -23,5 +24,6 @@ __all__ = [
     "Manifest",
     "StreamFile",
     "generate",
+    "generate_once",
     "live_customers",
 ]

@@ -1,6 +1,6 @@
 """New people who turn up while the demonstration runs, and what they do.
 
-Their events carry no `replay_id`, so activation answers them.
+Their events carry no `replay_id`, and the rows about them are minutes old, so activation answers them.
 """
 
 from dataclasses import dataclass
@@ -13,6 +13,7 @@ from twin.shoppers.clock import MINUTE, SECOND, iso, milliseconds
 
 Event = dict[str, Any]
 Row = dict[str, str]
+WEB: Final = "web_events"
 # One zone for each few hours of the clock, so that somewhere it is always day and somewhere always night.
 ZONES: Final = (
     "Pacific/Auckland", "Asia/Tokyo", "Asia/Kolkata", "Asia/Dubai", "Europe/Berlin", "America/Sao_Paulo",
@@ -32,7 +33,10 @@ _PEOPLE: Final = (
 class LiveCustomer:
     """One new person and the events they send, in order.
 
-    `contact` is their row of a CRM export with consent to marketing e-mail, `member` their row of a loyalty export.
+    Attributes:
+        contact: their row of a CRM export, with consent to marketing e-mail.
+        member: their row of a loyalty export.
+        cases: their rows of a call centre's export.
     """
 
     role: str
@@ -42,11 +46,11 @@ class LiveCustomer:
     phone: str
     loyalty_id: str
     crm_id: str
-    case_customer_id: str
     device_id: str
     time_zone: str
     contact: Row
     member: Row
+    cases: tuple[Row, ...]
     events: tuple[Event, ...]
 
 
@@ -56,7 +60,7 @@ class LiveScenario:
 
     welcome: logs in, says yes to e-mail and buys for the first time; it is day where they live: a welcome goes out.
     night: the same, but it is night where they live: nothing goes out.
-    unhappy: opens a case that is closed with the worst mark: service recovery.
+    unhappy: calls, and the case is closed with the worst mark: service recovery, once it is known who called.
     withdrawn: said yes in the CRM and takes it back before the first purchase: nothing goes out.
     """
 
@@ -100,7 +104,7 @@ def _customer(number: int, role: str, first: str, last: str, zone: str, now: int
     tag = rng.randint(100_000, 999_999)
     email = f"{first}.{last}{tag}@example.com".lower()
     phone = f"+1872555{100 + 20 * number + rng.randrange(20):04d}"
-    loyalty_id, crm_id, case_customer_id = (f"{letter}88{tag}{number}" for letter in "LCS")
+    loyalty_id, crm_id = (f"{letter}88{tag}{number}" for letter in "LC")
     device_id = f"d-{rng.getrandbits(48):012x}"
     told = {
         "first_name": first,
@@ -127,18 +131,35 @@ def _customer(number: int, role: str, first: str, last: str, zone: str, now: int
         phone=phone,
         loyalty_id=loyalty_id,
         crm_id=crm_id,
-        case_customer_id=case_customer_id,
         device_id=device_id,
         time_zone=zone,
         contact=contact,
         member=member,
+        cases=(_case(told, f"88{tag}{number}", now),) if role == "unhappy" else (),
         events=story.events(identity),
     )
 
 
+def _case(told: Row, number: str, now: int) -> Row:
+    """Return the case of somebody whom the call centre has never heard of: only name, address and number say who."""
+    return {
+        "case_id": f"K{number}",
+        "case_customer_id": f"S{number}",
+        "customer_name": f"{told['first_name']} {told['last_name']}",
+        "email": told["email"],
+        "phone": told["phone"],
+        "topic": "delivery",
+        "channel": "phone",
+        "text": "This is terrible. My order never came, nobody called me back and I am furious.",
+        "opened_at": iso(now - 20 * MINUTE),
+        "closed_at": iso(now - 10 * MINUTE),
+        "csat": "1",
+    }
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Story:
-    """What one new person does, one event every few seconds, the last one at `now`."""
+    """What one new person does on the web, one event every few seconds, the last one at `now`."""
 
     role: str
     tag: str
@@ -149,19 +170,18 @@ class _Story:
 
     def events(self, identity: dict[str, str]) -> tuple[Event, ...]:
         visitor = {"email": [self.email], "device_id": [self.device_id]}
-        web = [("web_events", "identified", visitor, dict(identity))]
+        log_in = ("identified", visitor, dict(identity))
         if self.role == "unhappy":
-            caller = {"email": [self.email]}  # the agent knows the caller by their address; a number comes later
-            return self._dated([*web, *self._case(caller)])
+            return self._dated([log_in])
         granted = self.role != "withdrawn"
         consent = {"purpose": "marketing", "channel": "email", "granted": granted, "wording_version": "2026-01"}
         member = {"loyalty_id": [self.loyalty_id], **visitor}
         return self._dated(
             [
-                *web,
-                ("web_events", "consent_changed", visitor, consent),
-                ("web_events", "product_viewed", visitor, {"product_id": "1029743", "department": "GROCERY"}),
-                ("web_events", "order_placed", member, self._order()),
+                log_in,
+                ("consent_changed", visitor, consent),
+                ("product_viewed", visitor, {"product_id": "1029743", "department": "GROCERY"}),
+                ("order_placed", member, self._order()),
             ]
         )
 
@@ -172,27 +192,17 @@ class _Story:
         ]
         return {"order_id": f"live-{self.tag}", "currency": "USD", "total": "39.90", "lines": lines}
 
-    def _case(self, caller: dict[str, list[str]]) -> list[tuple[str, str, dict[str, list[str]], dict[str, Any]]]:
-        case_id = f"K88{self.tag}"
-        text = "This is terrible. My order never came, nobody called me back and I am furious."
-        opened = {"case_id": case_id, "topic": "delivery", "channel": "phone", "text": text}
-        closed = {"case_id": case_id, "csat": 1, "resolution": "refund promised"}
-        return [
-            ("support_cases", "case_opened", caller, opened),
-            ("support_cases", "case_closed", caller, closed),
-        ]
-
-    def _dated(self, told: list[tuple[str, str, dict[str, list[str]], dict[str, Any]]]) -> tuple[Event, ...]:
+    def _dated(self, told: list[tuple[str, dict[str, list[str]], dict[str, Any]]]) -> tuple[Event, ...]:
         start = self.now - 5 * SECOND * (len(told) - 1)
         return tuple(
             {
                 "event_id": f"live-{self.role}-{self.tag}-{number}",
                 "event_type": event_type,
-                "source": source,
+                "source": WEB,
                 "schema_version": 1,
                 "occurred_at": iso(start + 5 * SECOND * number),
                 "identifiers": identifiers,
                 "payload": payload,
             }
-            for number, (source, event_type, identifiers, payload) in enumerate(told)
+            for number, (event_type, identifiers, payload) in enumerate(told)
         )

@@ -83,6 +83,11 @@ class Manifest:
         return good + self._published - sum(self.published_duplicates.values())
 
     @property
+    def rows_refused(self) -> int:
+        """Rows of files, and files as a whole, that must come to quarantine."""
+        return sum(sum(file.rejected.values()) for file in (*self.files, *self.broken_files))
+
+    @property
     def _published(self) -> int:
         return sum(file.published for file in (*self.files, *self.broken_files))
 

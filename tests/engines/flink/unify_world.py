@@ -36,10 +36,15 @@ class World:
         return [self._interaction(number, random) for number in range(EVENTS)]
 
     def first_run(self) -> list[Row]:
-        """Everyone is a person but for the devices, which stay unknown; one person has never done anything."""
-        people = range(PEOPLE + 1)
-        said = [self.said(number, FIRST_RUN) for number in people]
-        return said + [self.owned(kind, number, number, FIRST_RUN) for number in people for kind in KINDS[:2]]
+        """Everyone is a person but for the devices, which stay unknown; one person has never done anything.
+
+        Told as the job tells it: what is theirs, then who they are.
+        """
+        changes: list[Row] = []
+        for number in range(PEOPLE + 1):
+            changes += [self.owned(kind, number, number, FIRST_RUN) for kind in KINDS[:2]]
+            changes.append(self.said(number, FIRST_RUN))
+        return changes
 
     def merge_run(self) -> list[Row]:
         """Person 1 was person 0, person 3 was person 2; the devices of both pairs are recognised."""

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
@@ -10,8 +10,9 @@ import boto3
 import pytest
 from pyspark.sql import SparkSession
 
+from c360_core import contracts
 from c360_core.names import Zone
-from glue_jobs.ingest_files.main import Arguments, BrokenFileRuleError, Ingestion, UnknownFileSourceError
+from glue_jobs.ingest_files.main import Arguments, BrokenFileRuleError, ingest
 
 NOW = datetime(2026, 3, 2, 6, 0, tzinfo=UTC)
 LATER = datetime(2026, 3, 3, 6, 0, tzinfo=UTC)
@@ -31,7 +32,7 @@ class Landing:
         self.folder = f"support_cases/{test}"
 
     def ingest(self, content: str | bytes, *, name: str = "day.csv", now: datetime = NOW, run_id: str = "jr_1") -> Any:
-        key = f"{self.folder}/{name}"
+        key = f"{self.folder}/{name}".removeprefix("/")
         body = content if isinstance(content, bytes) else content.encode()
         boto3.client("s3").put_object(Bucket="test-landing", Key=key, Body=body)
         arguments = Arguments(
@@ -42,7 +43,7 @@ class Landing:
             bucket="test-landing",
             key=key,
         )
-        return Ingestion(self.spark, arguments, run_id=run_id, now=now).run()
+        return ingest(self.spark, arguments, run_id=run_id, now=now)
 
 
 @pytest.fixture
@@ -91,7 +92,6 @@ def test_rows_become_exactly_the_events_of_the_contract(landing: Landing) -> Non
         "schema_version": 1,
         "occurred_at": "2026-03-01T12:00:00.000Z",
         "received_at": "2026-03-02T06:00:00.000Z",
-        "replay_id": "file-" + sha256(f"{landing.folder}/day.csv".encode()).hexdigest()[:16],
         "identifiers": {"case_system_id": ["S000002"], "email": ["bob@example.com"]},
         "payload": {"case_id": "K000002", "csat": 5},
         "_partition_key": "S000002",
@@ -99,6 +99,49 @@ def test_rows_become_exactly_the_events_of_the_contract(landing: Landing) -> Non
     assert opened["event_type"] == "case_opened"
     assert opened["occurred_at"] == "2026-03-01T10:00:00.500Z"
     assert opened["payload"] == {"case_id": "K000002", "channel": "phone", "text": "thanks", "topic": "refund"}
+
+
+def test_what_happened_lately_is_live_and_what_is_older_is_history(landing: Landing) -> None:
+    """A daily file: 48 hours before 06:00 on 2 March."""
+    rows = {
+        "opened before, closed lately": ("2026-02-20T10:00:00Z", "2026-03-01T12:00:00Z"),
+        "just young enough": ("2026-02-28T06:00:00Z", ""),
+        "just too old": ("2026-02-28T05:59:59.999Z", ""),
+    }
+    lines = [
+        f"K00000{number},S000001,,,,{topic.replace(',', '')},email,,{opened},{closed},"
+        for number, (topic, (opened, closed)) in enumerate(rows.items(), start=1)
+    ]
+    landing.ingest(csv(*lines))
+
+    history = "file-" + sha256(f"{landing.folder}/day.csv".encode()).hexdigest()[:16]
+    assert {(event["payload"]["case_id"], event["event_type"]): event.get("replay_id") for event in published()} == {
+        ("K000001", "case_opened"): history,
+        ("K000001", "case_closed"): None,
+        ("K000002", "case_opened"): None,
+        ("K000003", "case_opened"): history,
+    }
+
+
+def test_a_file_that_is_loaded_much_later_is_history_under_the_same_ids(landing: Landing) -> None:
+    landing.ingest(csv(CLOSED))
+    landing.ingest(csv(CLOSED), now=LATER + timedelta(days=30))
+
+    first, second, third, fourth = published()
+    assert {first["event_id"], second["event_id"]} == {third["event_id"], fourth["event_id"]}
+    assert ["replay_id" in event for event in (first, second, third, fourth)] == [False, False, True, True]
+
+
+def test_rows_of_a_source_that_is_never_live_are_history_at_any_age(landing: Landing, spark: SparkSession) -> None:
+    spark.sql("DELETE FROM glue_catalog.c360_dev_raw.demographics WHERE true")
+    names = contracts.load().source("demographics").table.file_columns  # type: ignore[union-attr]
+    row = dict.fromkeys(names, "") | {"provider_row_id": "D000001", "email": "ann@example.com"}
+    row |= {"valid_from": "2026-03-02T05:59:00Z"}
+    landing.folder = "demographics"
+    counts = landing.ingest(csv(",".join(row.values()), header=",".join(names)))
+
+    assert counts["published"] == 1
+    assert [event["replay_id"][:5] for event in published()] == ["file-"]
 
 
 def test_the_same_file_twice_changes_nothing_and_repeats_the_same_event_ids(landing: Landing, rows: Rows) -> None:
@@ -250,7 +293,24 @@ def test_the_outcome_of_every_rule_is_kept_as_a_result(landing: Landing) -> None
     assert failed[0].startswith('ColumnValues "case_id" matches')
 
 
-def test_a_file_outside_every_source_fails_with_the_known_ones(landing: Landing) -> None:
-    landing.folder = "newsletter"
-    with pytest.raises(UnknownFileSourceError, match="crm_contacts"):
-        landing.ingest(csv(OPEN))
+@pytest.mark.parametrize(
+    ("folder", "source"),
+    [("newsletter", "newsletter"), ("web_events", "web_events"), ("", "unknown"), ("n" * 80, "n" * 64)],
+)
+def test_a_file_of_no_file_source_goes_to_quarantine_with_the_folders_that_there_are(
+    landing: Landing, rows: Rows, folder: str, source: str
+) -> None:
+    landing.folder = folder
+    key = f"{folder}/day.csv".removeprefix("/")
+    counts = landing.ingest(csv(OPEN))
+
+    assert landing.ingest(csv(OPEN), now=LATER, run_id="jr_2") == counts
+    assert counts == {"received": 0, "loaded": 0, "rejected": 1, "published": 0}
+    (rejected,) = rows(Zone.QUARANTINE, "rejected")
+    assert (rejected["source"], rejected["reason_code"], rejected["run_id"]) == (source, "UNKNOWN_SOURCE", "jr_1")
+    assert rejected["contract_version"] == "1.0.0"
+    assert all(word in rejected["reason"] for word in (f"`{key}`", "crm_contacts/", "support_cases/"))
+    assert rejected["body"] == f"s3://test-quarantine/files/{key}"
+    copy = boto3.client("s3").get_object(Bucket="test-quarantine", Key=f"files/{key}")["Body"].read()
+    assert copy == csv(OPEN).encode()
+    assert published() == []

@@ -96,6 +96,36 @@ def test_a_case_has_one_decision_even_when_two_people_become_one() -> None:
     assert decision_id(before) == decision_id(after)
 
 
+CLOSED: dict[str, Any] = {"last_case_id": "k-1", "last_case_csat": 1, "last_case_closed_at": "2026-03-02T16:00:00Z"}
+
+
+@pytest.mark.parametrize("happened", [{}, CLOSED], ids=["first purchase", "unhappy case"])
+def test_nothing_is_an_occasion_while_nobody_knows_who_it_is(happened: dict[str, Any]) -> None:
+    assert occasions(None, profile("a_1", identity_version=0, **happened), RULES) == ()
+
+
+@pytest.mark.parametrize(
+    ("happened", "trigger"),
+    [({}, Trigger.FIRST_PURCHASE), ({"orders": 0, "live_orders": 0, **CLOSED}, Trigger.UNHAPPY_CASE)],
+    ids=["first purchase", "unhappy case"],
+)
+@pytest.mark.parametrize("seen_before", [True, False])
+def test_the_occasion_comes_when_the_person_is_known(
+    happened: dict[str, Any], trigger: Trigger, seen_before: bool
+) -> None:
+    unnamed = profile(identity_version=0, **happened) if seen_before else None
+
+    assert [o.trigger for o in occasions(unnamed, profile(**happened), RULES)] == [trigger]
+
+
+def test_the_case_of_someone_who_becomes_known_later_comes_when_it_is_theirs() -> None:
+    known = profile(orders=3, live_orders=0)
+
+    assert [o.trigger for o in occasions(known, profile(orders=3, live_orders=0, **CLOSED), RULES)] == [
+        Trigger.UNHAPPY_CASE
+    ]
+
+
 def test_a_message_goes_to_whoever_agreed() -> None:
     decision = decided()
 

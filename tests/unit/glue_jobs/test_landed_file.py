@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glue_jobs.ingest_files.landed_file import Header, UnreadableFileError, inspect
+from c360_core.contracts import load
+from glue_jobs.ingest_files.landed_file import Header, RefusedFileError, file_source, folder_of, inspect
 
 COLUMNS = ("id", "name")
 
@@ -13,10 +14,38 @@ def in_pieces(content: bytes, size: int = 3) -> list[bytes]:
     return [content[start : start + size] for start in range(0, len(content), size)]
 
 
-def refusal(content: bytes) -> UnreadableFileError:
-    with pytest.raises(UnreadableFileError) as raised:
+def refusal(content: bytes) -> RefusedFileError:
+    with pytest.raises(RefusedFileError) as raised:
         inspect(in_pieces(content), COLUMNS)
     return raised.value
+
+
+def test_a_file_belongs_to_the_source_whose_folder_it_lies_in() -> None:
+    assert file_source("support_cases/2026/03/day.csv", load()).name == "support_cases"
+
+
+@pytest.mark.parametrize(
+    ("key", "folder"),
+    [
+        ("newsletter/day.csv", "newsletter"),
+        ("web_events/day.csv", "web_events"),
+        ("Support_Cases/day.csv", "Support_Cases"),
+        ("support_cases", ""),
+        ("day.csv", ""),
+        ("/support_cases/day.csv", ""),
+    ],
+    ids=["no contract", "sends events, no files", "other letters", "no folder", "no name", "empty folder"],
+)
+def test_a_file_of_no_file_source_is_refused_with_its_path_and_the_folders_that_there_are(
+    key: str, folder: str
+) -> None:
+    with pytest.raises(RefusedFileError) as raised:
+        file_source(key, load())
+
+    assert raised.value.code == "UNKNOWN_SOURCE"
+    assert f"`{key}`" in str(raised.value)
+    assert "crm_contacts/, demographics/, loyalty_members/, support_cases/" in str(raised.value)
+    assert folder_of(key) == folder
 
 
 def test_a_file_with_the_columns_in_another_order_is_read_in_its_own_order() -> None:
@@ -63,5 +92,5 @@ def test_every_text_in_utf_8_passes_however_it_is_cut(text: str, size: int) -> N
 @given(st.text(alphabet="aé\n€", max_size=30), st.integers(1, 7))
 def test_the_first_wrong_byte_is_found_however_the_file_is_cut(text: str, size: int) -> None:
     good = f"id,name\n{text}".encode()
-    with pytest.raises(UnreadableFileError, match=f"offset {len(good)}, line {good.count(bytes([10])) + 1};"):
+    with pytest.raises(RefusedFileError, match=f"offset {len(good)}, line {good.count(bytes([10])) + 1};"):
         inspect(in_pieces(good + b"\xff\n", size), COLUMNS)

@@ -233,7 +233,7 @@ def test_items_that_are_no_profiles_and_removals_mean_nothing(cloud: Cloud) -> N
 
 
 @pytest.mark.usefixtures("_environment")
-def test_an_anonymous_person_is_decided_on_without_an_event(cloud: Cloud) -> None:
+def test_a_person_without_an_address_is_decided_on_without_an_event(cloud: Cloud) -> None:
     nobody: dict[str, Any] = dict.fromkeys(("email", "phone", "crm_id", "case_customer_id", "loyalty_id"))
 
     assert deliver(stream_record(image(**nobody))) == []

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -345,6 +346,21 @@ def test_published_duplicates_are_the_rows_that_a_later_file_repeats(folder, man
     }
 
 
+def test_rows_of_files_are_history_on_every_day_after_the_last_export(folder, manifest, contracts):
+    for file in (*manifest.files, *manifest.broken_files):
+        if file.good:
+            youngest = max(moments(contracts, file.source, rows(folder, file.path)))
+            live_until = youngest + timedelta(hours=contracts.source(file.source).live_within_hours)
+            assert live_until < datetime(2026, 10, 30, tzinfo=UTC), file.path
+
+
+def moments(contracts, source, found):
+    table = contracts.source(source).table
+    names = [name for name in table.file_columns if table.field(name).logical_type == "timestamp"]
+    good = [row[name] for row in found for name in names if row[name].endswith("Z")]
+    return [datetime.fromisoformat(text) for text in good]
+
+
 # ---- live
 
 
@@ -374,6 +390,9 @@ def test_live_rows_fit_their_files(contracts):
     for customer in live_customers(NOW, SEED).all:
         assert set(customer.contact) == set(contracts.source("crm_contacts").table.file_columns)
         assert set(customer.member) == set(contracts.source("loyalty_members").table.file_columns)
+        for case in customer.cases:
+            assert tuple(case) == contracts.source("support_cases").table.file_columns
+            assert re.fullmatch(contracts.source("support_cases").table.field("case_id").pattern, case["case_id"])
         assert normalise_phone(customer.phone).value == customer.phone
 
 
@@ -381,10 +400,28 @@ def test_live_people_tell_their_story():
     scenario = live_customers(NOW, SEED)
 
     assert [event["event_type"] for event in scenario.welcome.events][-1] == "order_placed"
-    assert scenario.unhappy.events[-1]["payload"]["csat"] == 1
+    assert [(case["csat"], case["email"]) for case in scenario.unhappy.cases] == [("1", scenario.unhappy.email)]
+    assert [customer.role for customer in scenario.all if customer.cases] == ["unhappy"]
     granted = [e["payload"]["granted"] for e in scenario.withdrawn.events if e["event_type"] == "consent_changed"]
     assert granted == [False]
     assert len({customer.email for customer in scenario.all}) == 4
+
+
+def test_live_rows_are_young_enough_to_be_answered_and_say_what_happened_in_its_order(contracts):
+    for customer in live_customers(NOW, SEED).all:
+        files = {"crm_contacts": [customer.contact], "loyalty_members": [customer.member],
+                 "support_cases": list(customer.cases)}  # fmt: skip
+        for source, found in files.items():
+            window = timedelta(hours=contracts.source(source).live_within_hours)
+            assert all(NOW - window < at < NOW for at in moments(contracts, source, found))
+    (case,) = live_customers(NOW, SEED).unhappy.cases
+    assert case["opened_at"] < case["closed_at"]
+
+
+def test_live_people_send_events_as_the_web_shop_does():
+    assert {event["source"] for customer in live_customers(NOW, SEED).all for event in customer.events} == {
+        "web_events"
+    }
 
 
 def test_live_needs_a_time_zone():

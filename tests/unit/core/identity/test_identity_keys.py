@@ -58,6 +58,11 @@ def test_secret_is_text_or_json():
     assert secret_bytes('{"key": "0123456789abcdef"}') == secret_bytes(" 0123456789abcdef\n") == SECRET
 
 
+@pytest.mark.parametrize("held", ["{0123456789abcdef", "[0123456789abcdef]", '"0123456789abcdef"', "01234567890123456"])
+def test_a_secret_that_only_looks_like_json_is_text(held):
+    assert secret_bytes(held) == held.encode()
+
+
 @pytest.mark.parametrize("held", ["", "short", "{}", '{"key": ""}'])
 def test_a_weak_secret_is_refused(held):
     with pytest.raises(ValueError, match="at least 16 bytes"):

@@ -82,6 +82,25 @@ def test_a_first_run_opens_a_row_per_record_and_tells_of_everyone():
     assert (done.stats["persons_created"], done.stats["clusters"], done.stats["records"]) == (2, 2, 3)
 
 
+def test_a_person_is_told_after_all_that_is_theirs_and_before_the_next_one():
+    tables = Tables()
+    tables.run([record("d", email="old@example.com")], 0)
+    done = tables.run(
+        [
+            record("a", email="ann@example.com", phone="+15135550143", crm_id="C1"),
+            record("b", email="bob@example.com", loyalty_id="L1"),
+        ],
+        1,
+    )
+
+    people = [message["person_id"] for message in done.changes if message["op"] == "upsert"]
+    assert people == sorted(people)
+    for person in set(people):
+        kinds = [message["kind"] for message in done.changes if message["person_id"] == person]
+        assert kinds.index("person") == len(kinds) - 1 > 0
+    assert [(m["kind"], m["op"]) for m in done.changes][-1] == ("person", "delete")
+
+
 def test_the_next_run_on_the_same_records_changes_nothing():
     tables, records = Tables(), [record("a", email="ann@example.com"), record("b", phone="+15135550143")]
     first = tables.run(records, 0)
