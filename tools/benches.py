@@ -68,8 +68,8 @@ def run(steps: Steps) -> dict[str, Any]:
     prepare.machine(steps)
     prepare.contracts()
     prepare.assets(steps)
-    with steps.step("The benchmarks' environment"):
-        environments.sync_all(environments.BENCHMARKS)
+    with steps.progress("The benchmarks' environment", len(environments.BENCHMARKS)) as done:
+        environments.sync_all(environments.BENCHMARKS, done)
     shoppers = score.make_shoppers(steps, scale=SCALE, seed=SEED)
     return measure(steps, benches(shoppers))
 
@@ -78,9 +78,9 @@ def measure(steps: Steps, chosen: Sequence[Bench]) -> dict[str, Any]:
     """Run benchmarks one after the other; see `run`."""
     found: list[Comparison] = []
     failed: list[str] = []
-    for bench in chosen:
+    for number, bench in enumerate(chosen, start=1):
         try:
-            with steps.step(f"Benchmark {bench.module}"):
+            with steps.step(f"Benchmark {bench.module} ({number} of {len(chosen)})"):
                 found.append(execute(bench))
         except (ProcessFailedError, UnreadableReportError) as error:
             failed.append(f"{bench.module}: {error} (log: {bench.log_path})")

@@ -6,24 +6,44 @@
 3. Make the `twin` environment, which holds the `c360` tool, the CDK and the emulator; then start the tool in it.
 """
 
+# An interpreter that is too old for the project must get as far as being told so.
+from __future__ import annotations
+
 import hashlib
+import itertools
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NoReturn
+
+from tools.errors import EXIT_UNFIT, UnfitMachineError
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 ENVIRONMENTS: Final = ROOT / ".venvs"
 UV: Final = ENVIRONMENTS / "uv" / "bin" / "uv"
 OLDEST_PYTHON: Final = (3, 11)
 TOO_NEW_PYTHON: Final = (3, 14)
+# Spark 3.5 supports nothing newer, and the project has been tried with nothing else.
 JAVA_MAJOR: Final = 17
-EXIT_MISSING: Final = 3
+# Where packages put a JDK that need not be on the PATH: Debian and Ubuntu, Fedora, Homebrew, macOS.
+JDK_FOLDERS: Final = (
+    "/usr/lib/jvm/*17*",
+    "/opt/homebrew/opt/openjdk@17",
+    "/usr/local/opt/openjdk@17",
+    "/Library/Java/JavaVirtualMachines/*17*/Contents/Home",
+)
+QUOTED_LINES: Final = 10
+MOVE_SECONDS: Final = 0.1
+LINE_SECONDS: Final = 30.0
 
 
 @dataclass(frozen=True)
@@ -35,12 +55,32 @@ class Requirement:
         found: tells whether it is there.
         package: the Debian package that brings it.
         elsewhere: how to get it on other systems.
+        instead: says what is there that does not fit, or nothing.
     """
 
     name: str
     found: Callable[[], bool]
     package: str
     elsewhere: str
+    instead: Callable[[], str] = str
+
+
+@dataclass(frozen=True)
+class Jdk:
+    """A Java development kit.
+
+    Attributes:
+        home: its folder, as JAVA_HOME names it.
+        version: for example `17.0.15`.
+    """
+
+    home: Path
+    version: str
+
+    @property
+    def fits(self) -> bool:
+        """Say whether the engines run on it."""
+        return self.version.partition(".")[0] == str(JAVA_MAJOR)
 
 
 def output_of(*command: str) -> str:
@@ -51,10 +91,47 @@ def output_of(*command: str) -> str:
     return done.stdout + done.stderr if done.returncode == 0 else ""
 
 
-def java_compiler_major() -> int:
-    """Return the major version of the JDK's compiler, 0 when there is none."""
-    found = re.search(r"javac (\d+)", output_of("javac", "-version"))
-    return int(found.group(1)) if found else 0
+def jdk_of(javac: str) -> Jdk | None:
+    """Return the JDK of a Java compiler; None when there is no such program, or it is no compiler."""
+    # A program on the PATH may be a link or a shim: the compiler itself knows where it lives.
+    said = output_of(javac, "-J-XshowSettings:properties", "-version")
+    home, version = re.search(r"java\.home = (.+)", said), re.search(r"javac (\S+)", said)
+    return Jdk(Path(home[1].strip()), version[1]) if home and version else None
+
+
+def chosen_jdks() -> Iterator[Jdk]:
+    """Yield the JDKs that the person chose: by JAVA_HOME, and by the PATH."""
+    home = os.environ.get("JAVA_HOME")
+    for javac in (*([str(Path(home) / "bin" / "javac")] if home else ()), "javac"):
+        if (found := jdk_of(javac)) is not None:
+            yield found
+
+
+def installed_jdks() -> Iterator[Jdk]:
+    """Yield the JDKs that lie in the usual folders."""
+    for pattern in JDK_FOLDERS:
+        for home in sorted(Path("/").glob(pattern.lstrip("/"))):
+            if (found := jdk_of(str(home / "bin" / "javac"))) is not None:
+                yield found
+
+
+def adopt_jdk() -> bool:
+    """Point JAVA_HOME and the PATH at a JDK that fits; say whether there is one.
+
+    Maven and Spark follow JAVA_HOME, Kafka and Flink the PATH: all must meet the same one.
+    """
+    jdk = next((jdk for jdk in itertools.chain(chosen_jdks(), installed_jdks()) if jdk.fits), None)
+    if jdk is None:
+        return False
+    os.environ["JAVA_HOME"] = str(jdk.home)
+    os.environ["PATH"] = f"{jdk.home / 'bin'}{os.pathsep}{os.environ.get('PATH', '')}"
+    return True
+
+
+def unfit_jdks() -> str:
+    """Name the JDKs that were chosen but do not fit."""
+    named = dict.fromkeys(f"JDK {jdk.version} in {jdk.home}" for jdk in chosen_jdks() if not jdk.fits)
+    return f"{', '.join(named)}: the engines were tried with {JAVA_MAJOR} alone" if named else ""
 
 
 def python_is_usable() -> bool:
@@ -76,10 +153,11 @@ REQUIREMENTS: Final = (
         "it is part of the official Python builds",
     ),
     Requirement(
-        "JDK 17 (javac)",
-        lambda: java_compiler_major() >= JAVA_MAJOR,
+        f"JDK {JAVA_MAJOR} (javac)",
+        adopt_jdk,
         "openjdk-17-jdk-headless",
-        "brew install openjdk@17, or any JDK 17 on the PATH",
+        "brew install openjdk@17, or any JDK 17 in JAVA_HOME or on the PATH",
+        unfit_jdks,
     ),
     Requirement("Maven", lambda: bool(output_of("mvn", "--version")), "maven", "brew install maven"),
     Requirement("GNU make", lambda: "GNU Make" in output_of("make", "--version"), "make", "xcode-select --install"),
@@ -93,9 +171,13 @@ def missing(requirements: Sequence[Requirement] = REQUIREMENTS) -> list[Requirem
 
 def explain(lacking: Sequence[Requirement]) -> str:
     """Say, line by line, what is missing and the one line that installs it."""
-    lines = ["This machine lacks:"]
-    lines += [f"  - {r.name}: sudo apt-get install -y {r.package}   (elsewhere: {r.elsewhere})" for r in lacking]
-    return "\n".join(lines)
+    return "\n".join(["This machine lacks:", *(_line(requirement) for requirement in lacking)])
+
+
+def _line(lacked: Requirement) -> str:
+    instead = lacked.instead()
+    found = f"   (not {instead})" if instead else ""
+    return f"  - {lacked.name}: sudo apt-get install -y {lacked.package}   (elsewhere: {lacked.elsewhere}){found}"
 
 
 def may_install() -> list[str] | None:
@@ -104,57 +186,100 @@ def may_install() -> list[str] | None:
         return None
     if os.geteuid() == 0:
         return []
-    return ["sudo", "-n"] if output_of("sudo", "-n", "true") or _sudo_works() else None
+    return ["sudo", "-n"] if _sudo_works() else None
 
 
 def _sudo_works() -> bool:
-    return shutil.which("sudo") is not None and subprocess.run(["sudo", "-n", "true"], check=False).returncode == 0
+    if shutil.which("sudo") is None:
+        return False
+    return subprocess.run(["sudo", "-n", "true"], capture_output=True, check=False).returncode == 0
 
 
 def ensure_machine() -> None:
-    """Check the machine and install what is missing where we may; otherwise say what to do and stop."""
-    lacking = missing()
-    if not lacking:
-        return
-    prefix = may_install()
+    """Check the machine, and install what is missing where we may.
+
+    Raises:
+        UnfitMachineError: something is still missing.
+    """
+    lacking, failure = missing(), ""
+    prefix = may_install() if lacking else None
     if prefix is not None and python_is_usable():
-        say(f"installing {', '.join(r.name for r in lacking)} with apt-get")
-        quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-        subprocess.run([*prefix, "apt-get", "update", "-qq"], check=True, env=quiet)
-        packages = [r.package for r in lacking]
-        subprocess.run([*prefix, "apt-get", "install", "-y", "-qq", *packages], check=True, env=quiet)
+        failure = install([requirement.package for requirement in lacking], prefix)
         lacking = missing()
     if lacking:
-        stop(explain(lacking))
+        raise UnfitMachineError("\n".join(filter(None, (failure, explain(lacking)))))
+
+
+def install(packages: Sequence[str], prefix: Sequence[str]) -> str:
+    """Install Debian packages; return why that failed, or nothing."""
+    variables = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    failure = ""
+    with moving(f"installing {', '.join(packages)} with apt-get"):
+        # When the lists cannot be read anew, those of yesterday may still do.
+        for words in (["update", "-qq"], ["install", "-y", "-qq", *packages]):
+            try:
+                call([*prefix, "apt-get", *words], variables)
+            except UnfitMachineError as error:
+                failure = str(error)
+    return failure
 
 
 def ensure_uv() -> None:
-    """Install uv into an environment of its own."""
+    """Install uv into an environment of its own.
+
+    Raises:
+        UnfitMachineError: it could not be installed.
+    """
     if stamp_is_current("uv"):
         return
-    say("installing uv")
     home = ENVIRONMENTS / "uv"
-    subprocess.run([sys.executable, "-m", "venv", "--clear", str(home)], check=True)
-    pip = [str(home / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    subprocess.run([*pip, "--require-hashes", "-r", str(requirements_of("uv"))], check=True)
+    with moving("installing uv"):
+        call([sys.executable, "-m", "venv", "--clear", str(home)])
+        pip = [str(home / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        call([*pip, "--require-hashes", "-r", str(requirements_of("uv"))])
     write_stamp("uv")
 
 
 def sync(environment: str) -> None:
-    """Make an environment hold exactly what its hashed requirement file says; quick when it already does."""
+    """Make an environment hold exactly what its hashed requirement file says; quick when it already does.
+
+    Raises:
+        UnfitMachineError: something could not be installed.
+    """
     if stamp_is_current(environment):
         return
     home = ENVIRONMENTS / environment
     # The machine's own certificates: many companies sign what passes their proxy.
     variables = {"UV_SYSTEM_CERTS": "1", **os.environ, "UV_PYTHON_DOWNLOADS": "never"}
     if not (home / "bin" / "python").exists():
-        make = [str(UV), "venv", "--quiet", "--python", sys.executable, str(home)]
-        subprocess.run(make, check=True, env=variables)
-    install = [str(UV), "pip", "sync", "--quiet", "--require-hashes", "--python", str(home / "bin" / "python")]
-    done = subprocess.run([*install, str(requirements_of(environment))], check=False, env=variables)
-    if done.returncode != 0:
-        stop(f"could not install requirements/{environment}.txt into .venvs/{environment}; uv says why above")
+        call([str(UV), "venv", "--quiet", "--python", sys.executable, str(home)], variables)
+    options = ["--quiet", "--require-hashes", "--python", str(home / "bin" / "python")]
+    call([str(UV), "pip", "sync", *options, str(requirements_of(environment))], variables)
     write_stamp(environment)
+
+
+def call(command: Sequence[str], variables: Mapping[str, str] | None = None) -> None:
+    """Run a command that must succeed, and keep to ourselves what it says.
+
+    Raises:
+        UnfitMachineError: it failed; the message has the command and the end of what it said.
+    """
+    try:
+        done = subprocess.run(
+            command,
+            env=variables,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            check=False,
+        )
+    except OSError as error:
+        raise UnfitMachineError(f"`{' '.join(command)}` could not be run: {error}") from error
+    if done.returncode != 0:
+        said = "\n".join(done.stdout.strip().splitlines()[-QUOTED_LINES:])
+        raise UnfitMachineError(f"`{' '.join(command)}` failed with status {done.returncode}: {said}")
 
 
 def requirements_of(environment: str) -> Path:
@@ -183,20 +308,57 @@ def say(text: str) -> None:
     sys.stderr.flush()
 
 
-def stop(text: str) -> NoReturn:
-    """End with a message and the exit status for an unfit machine."""
-    say(text)
-    raise SystemExit(EXIT_MISSING)
+@contextmanager
+def moving(doing: str) -> Iterator[None]:
+    """Show that something goes on: a moving mark with the seconds on a terminal, a line now and then elsewhere."""
+    began, over = time.monotonic(), threading.Event()
+    terminal = sys.stderr.isatty()
+    if not terminal:
+        say(doing)
+    drawing = threading.Thread(target=_draw, args=(doing, began, over), kwargs={"terminal": terminal}, daemon=True)
+    drawing.start()
+    try:
+        yield
+    finally:
+        over.set()
+        drawing.join()
+        if terminal:
+            sys.stderr.write("\r\033[K")
+        say(f"{doing}: {time.monotonic() - began:.0f} s")
 
 
-def main(arguments: list[str]) -> NoReturn:
-    """Prepare, then become the tool."""
+def _draw(doing: str, began: float, over: threading.Event, *, terminal: bool) -> None:
+    for mark in itertools.cycle("|/-\\"):
+        if over.wait(MOVE_SECONDS if terminal else LINE_SECONDS):
+            return
+        seconds = f"{time.monotonic() - began:.0f} s"
+        sys.stderr.write(f"\r{mark} {doing} {seconds}" if terminal else f"c360: {doing}: {seconds} so far\n")
+        sys.stderr.flush()
+
+
+def prepare() -> None:
+    """Make the machine and the first environment ready.
+
+    Raises:
+        UnfitMachineError: that is not possible here.
+    """
     ensure_machine()
     ENVIRONMENTS.mkdir(exist_ok=True)
     ensure_uv()
     if not stamp_is_current("twin"):
-        say("installing the twin environment (CDK, emulator, tests); once")
-        sync("twin")
+        with moving("installing the twin environment (CDK, emulator, tests); once"):
+            sync("twin")
+
+
+def main(arguments: list[str]) -> NoReturn:
+    """Prepare, then become the tool."""
+    try:
+        prepare()
+    except UnfitMachineError as error:
+        if "--json" in arguments:
+            sys.stdout.write(json.dumps({"error": type(error).__name__, "message": str(error)}, indent=2) + "\n")
+        say(str(error))
+        raise SystemExit(EXIT_UNFIT) from None
     python = str(ENVIRONMENTS / "twin" / "bin" / "python")
     os.chdir(ROOT)
     os.execv(python, [python, "-m", "tools.cli", *arguments])  # noqa: S606  # becomes the tool, no shell

@@ -1,30 +1,35 @@
-"""The `c360` command: one tool for the laptop and for AWS.
+"""The `c360` command: one tool for the laptop and for AWS."""
 
-Exit status: 0 done, 1 a check or a test failed, 2 wrong usage, 3 the machine lacks something.
-"""
-
-import json
 import logging
 import sys
+from contextlib import suppress
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 
-from tools.console import Steps
+from tools.console import Steps, document
+from tools.errors import EXIT_FAILED, EXIT_UNFIT, EXIT_USAGE, UnfitMachineError, WrongUsageError
 
+if TYPE_CHECKING:
+    from tools.suites import Report
+
+PROGRAM = "./c360"
+EXIT_STATUS = """Exit status: 0 done; 1 a test, a check, a known answer or the command itself failed; 2 wrong usage;
+3 this machine lacks something; 130 interrupted. With --json, standard output holds one JSON document, whatever
+happens; a failure of the command itself is {"error": ..., "message": ...}."""
 APP = typer.Typer(
     name="c360",
     help="Build, deploy, demonstrate and test the Customer 360.",
+    epilog=EXIT_STATUS.replace("\n", " "),
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-EXIT_FAILED = 1
 TIMES = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%dT%H:%M:%S.%fZ"]
 
 
@@ -98,7 +103,7 @@ def run_tests(
     """Set up and pass every test."""
     from tools import suites
 
-    raise typer.Exit(suites.run(Steps(machine=as_json), only=tuple(only or ()), lanes=lanes))
+    finish(suites.run(Steps(machine=as_json), only=tuple(only or ()), lanes=lanes), as_json=as_json)
 
 
 @APP.command()
@@ -106,7 +111,7 @@ def check(*, as_json: Json = False) -> None:
     """Check contracts, formatting, lint, types, import directions and locks."""
     from tools import suites
 
-    raise typer.Exit(suites.run(Steps(machine=as_json), only=("check",)))
+    finish(suites.run(Steps(machine=as_json), only=("check",)), as_json=as_json)
 
 
 @APP.command()
@@ -216,19 +221,35 @@ def replay(  # noqa: PLR0913  # typer makes one option of each argument
 
 
 @APP.command()
-def lock() -> None:
+def lock(*, as_json: Json = False) -> None:
     """Write the hashed requirement files anew from pyproject.toml."""
     from tools import locks
 
-    locks.write()
+    steps = Steps(machine=as_json)
+    changed = locks.write(steps)
+    steps.note(f"changed: {', '.join(changed) or 'nothing'}")
+    steps.result({"changed": changed})
 
 
 @APP.command()
-def clean() -> None:
-    """Remove everything that was built, and the environments."""
-    from tools import prepare
+def clean(*, as_json: Json = False) -> None:
+    """End a local deployment; remove everything that was built, and the environments."""
+    from tools import local, prepare
+    from tools.bootstrap import say
 
-    prepare.clean()
+    local.end()
+    removed = [str(path) for path in prepare.clean()]
+    # What runs here is gone by now: only what was imported before still works.
+    if as_json:
+        document({"removed": removed})
+    else:
+        say(f"removed {', '.join(removed) or 'nothing'}")
+
+
+def finish(report: "Report", *, as_json: bool) -> None:
+    """Print the outcome of suites for machines, and end with its exit status."""
+    Steps(machine=as_json).result(report.as_dict())
+    raise typer.Exit(0 if report.passed else EXIT_FAILED)
 
 
 def vars_of(value: object) -> dict[str, object]:
@@ -245,12 +266,55 @@ def main() -> None:
     """Run the tool; an expected failure ends in one clear message, not in a traceback."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     try:
-        APP()
-    except (RuntimeError, ValueError, OSError) as error:
-        if "--json" in sys.argv:
-            Console().print_json(json.dumps({"error": type(error).__name__, "message": str(error)}))
-        Console(stderr=True, highlight=False).print(f"[red]c360: {escape(str(error))}[/red]")
-        raise SystemExit(EXIT_FAILED) from error
+        APP(prog_name=PROGRAM)
+    except SystemExit as ended:
+        if isinstance(refused := ended.__context__, typer.TyperException):
+            # People have read it on standard error; programs read standard output.
+            tell_machine("WrongUsageError", refused.format_message())
+        raise
+    except Exception as error:
+        message = said_by(error)
+        tell_machine(type(error).__name__, message)
+        if not is_expected(error):
+            raise
+        Console(stderr=True, highlight=False).print(f"[red]c360: {escape(message)}[/red]", soft_wrap=True)
+        raise SystemExit(status_of(error)) from error
+
+
+def tell_machine(error: str, message: str) -> None:
+    """Write the document of a failed command, where one was asked for."""
+    if "--json" in sys.argv:
+        document({"error": error, "message": message})
+
+
+def is_expected(error: Exception) -> bool:
+    """Say whether a failure explains itself; of any other the traceback is wanted."""
+    import subprocess
+
+    import httpx
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    # Of subprocess: a program that failed, or took too long.
+    others = (subprocess.SubprocessError, httpx.HTTPError, BotoCoreError, ClientError)
+    return isinstance(error, (RuntimeError, ValueError, OSError, *others))
+
+
+def said_by(error: Exception) -> str:
+    """Return what a failure says; one that says nothing is named, and one of HTTP names what was asked."""
+    import httpx
+
+    text = str(error) or type(error).__name__
+    if isinstance(error, httpx.RequestError):
+        with suppress(RuntimeError):  # it does not know its request
+            return f"{error.request.method} {error.request.url}: {text}"
+    return text
+
+
+def status_of(error: Exception) -> int:
+    """Return the exit status for a failure."""
+    if isinstance(error, UnfitMachineError):
+        return EXIT_UNFIT
+    return EXIT_USAGE if isinstance(error, WrongUsageError) else EXIT_FAILED
 
 
 if __name__ == "__main__":

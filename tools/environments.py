@@ -1,6 +1,7 @@
 """The environments beside `twin`: one for each engine whose pins clash with the others'."""
 
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import Final
 
 from tools import bootstrap
@@ -9,8 +10,17 @@ ENGINES: Final = ("flink", "spark", "dbt")
 BENCHMARKS: Final = ("bench",)
 
 
-def sync_all(names: tuple[str, ...] = ENGINES) -> None:
-    """Make the environments hold what their requirement files say, two at a time."""
+def sync_all(names: Sequence[str], done: Callable[[], None]) -> None:
+    """Make the environments hold what their requirement files say, two at a time.
+
+    Args:
+        names: of the environments.
+        done: called when one of them is ready.
+
+    Raises:
+        UnfitMachineError: something could not be installed.
+    """
     with ThreadPoolExecutor(max_workers=2) as pool:
-        for outcome in [pool.submit(bootstrap.sync, name) for name in names]:
+        for outcome in as_completed([pool.submit(bootstrap.sync, name) for name in names]):
             outcome.result()
+            done()

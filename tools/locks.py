@@ -9,8 +9,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from tools.bootstrap import ROOT, UV, requirements_of
+from tools.console import Steps
 
 HEADER: Final = "# Locked from pyproject.toml, group {group}; digest {digest}. Write anew with: ./c360 lock\n"
+
+
+class LockFailedError(RuntimeError):
+    """A group has no set of versions that fit together, or they cannot be looked up; the message quotes uv."""
 
 
 def groups() -> dict[str, list[str]]:
@@ -26,15 +31,36 @@ def digest(group: str) -> str:
     return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def write() -> None:
-    """Resolve every group anew, keeping the versions already locked where they still fit."""
-    for group in groups():
-        target = requirements_of(group)
-        command = [str(UV), "pip", "compile", "--quiet", "--group", group, "--universal", "--generate-hashes"]
-        options = ["--no-emit-index-url", "--no-header", "--output-file", str(target), "pyproject.toml"]
-        subprocess.run([*command, *options], cwd=ROOT, check=True, env={**os.environ, "UV_PYTHON_DOWNLOADS": "never"})
-        body = "".join(line for line in target.read_text().splitlines(keepends=True) if not line.startswith("# Locked"))
-        target.write_text(HEADER.format(group=group, digest=digest(group)) + body)
+def write(steps: Steps) -> list[str]:
+    """Resolve every group anew, keeping the versions already locked where they still fit; return what changed."""
+    changed = []
+    with steps.progress("Locked requirements", len(groups())) as done:
+        for group in groups():
+            target = requirements_of(group)
+            before = target.read_text(encoding="utf-8") if target.exists() else ""
+            _resolve(group, target)
+            if target.read_text(encoding="utf-8") != before:
+                changed.append(str(target.relative_to(ROOT)))
+            done()
+    return changed
+
+
+def _resolve(group: str, target: Path) -> None:
+    command = [str(UV), "pip", "compile", "--quiet", "--group", group, "--universal", "--generate-hashes"]
+    options = ["--no-emit-index-url", "--no-header", "--output-file", str(target), "pyproject.toml"]
+    done = subprocess.run(
+        [*command, *options],
+        cwd=ROOT,
+        env={**os.environ, "UV_PYTHON_DOWNLOADS": "never"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        raise LockFailedError(f"uv could not resolve group {group}: {done.stderr.strip()}")
+    lines = target.read_text(encoding="utf-8").splitlines(keepends=True)
+    body = "".join(line for line in lines if not line.startswith("# Locked"))
+    target.write_text(HEADER.format(group=group, digest=digest(group)) + body, encoding="utf-8")
 
 
 def problems() -> list[str]:

@@ -1,8 +1,11 @@
 """What must be there before anything runs: environments, Java libraries, contracts, staged assets, the assembly."""
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
+from c360_core.contracts import CONTRACTS_FILE
+from c360_core.segment import SEGMENTS_FILE
 from tools import build, build_flink, environments
 from tools.bootstrap import ENVIRONMENTS, ROOT
 from tools.console import Steps
@@ -16,13 +19,18 @@ def machine(steps: Steps, *, engines: bool = True) -> None:
         return
     from twin.engines import kafka, spark, trino
 
-    with steps.step("Engines' environments"):
-        environments.sync_all()
-    with steps.step("Engines' Java libraries"):
-        jars.resolve(kafka.POM, jars.folder("kafka"))
-        spark.jars()
-        trino.ensure_jars(jars.folder("trino"))
-        build_flink.build_jar()
+    with steps.progress("Engines' environments", len(environments.ENGINES)) as done:
+        environments.sync_all(environments.ENGINES, done)
+    libraries: tuple[Callable[[], Path], ...] = (
+        lambda: jars.resolve(kafka.POM, jars.folder("kafka")),
+        spark.jars,
+        lambda: trino.ensure_jars(jars.folder("trino")),
+        build_flink.build_jar,
+    )
+    with steps.progress("Engines' Java libraries", len(libraries)) as done:
+        for resolve in libraries:
+            resolve()
+            done()
 
 
 def contracts() -> None:
@@ -46,10 +54,12 @@ def assembly(steps: Steps, environment: str) -> Path:
         return synthesize(environment)
 
 
-def clean() -> None:
-    """Remove everything that was built, and the environments."""
-    for path in (ROOT / "build", ROOT / "c360_core" / "contracts.json", ENVIRONMENTS):
+def clean() -> list[Path]:
+    """Remove everything that was built, and the environments; return what was there."""
+    removed = [path for path in (ROOT / "build", CONTRACTS_FILE, SEGMENTS_FILE, ENVIRONMENTS) if path.exists()]
+    for path in removed:
         if path.is_dir():
             shutil.rmtree(path)
         else:
-            path.unlink(missing_ok=True)
+            path.unlink()
+    return removed

@@ -40,6 +40,7 @@ from c360_core.timeline import moment, moment_text
 from lambdas.shared.event_stream import EventStream, KinesisEventStream, StreamRecord, partition_key
 from tools import prepare
 from tools.console import Steps
+from tools.errors import WrongUsageError
 from twin.batching import batched
 
 # Rows that are sent and then marked by one statement: Athena takes 256 KiB, and Kinesis 500 records in one request.
@@ -188,7 +189,8 @@ def run(steps: Steps, request: Request) -> Report:
     """Replay what was asked for, and say what became of every row.
 
     Raises:
-        ValueError: the request contradicts itself, or a line of the mended file is wrong.
+        WrongUsageError: the request contradicts itself.
+        ValueError: a line of the mended file is wrong.
         ReplayFailedError: AWS refused something.
     """
     prepare.contracts()
@@ -208,16 +210,18 @@ def refuse_contradictions(request: Request) -> None:
     """Stop before anything is read.
 
     Raises:
-        ValueError: names the options.
+        WrongUsageError: names the options.
     """
     if request.fixed_by is None:
         return
     if not request.fixed_by or len(request.fixed_by) > MAX_FIXED_BY:
-        raise ValueError(f"--fixed-by takes 1 to {MAX_FIXED_BY} characters: the event or file that replaced the rows")
+        raise WrongUsageError(
+            f"--fixed-by takes 1 to {MAX_FIXED_BY} characters: the event or file that replaced the rows"
+        )
     if request.from_file or request.replay_id:
-        raise ValueError("--fixed-by sends nothing; leave --from-file and --replay-id away")
+        raise WrongUsageError("--fixed-by sends nothing; leave --from-file and --replay-id away")
     if request.selection.is_everything:
-        raise ValueError("--fixed-by would mark every row; say which, for example with --source and --code")
+        raise WrongUsageError("--fixed-by would mark every row; say which, for example with --source and --code")
 
 
 def replay(

@@ -6,10 +6,10 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import Final, TextIO
+from dataclasses import asdict, dataclass
+from typing import Any, Final, TextIO
 
 from rich.console import Console
 from rich.table import Table
@@ -17,16 +17,13 @@ from rich.table import Table
 from tools import build_flink, locks, prepare
 from tools.bootstrap import ENVIRONMENTS, ROOT
 from tools.console import Steps
+from tools.errors import WrongUsageError
 from twin.settings import BUILD
 
 LANES: Final = 2
-PRINTING: Final = threading.Lock()
+STANDARD_ERROR: Final = 2
 CODE: Final = ("app.py", "c360", "c360_core", "config", "stacks", "lambdas", "glue_jobs", "flink_apps", "twin", "tools")
 FORMATTED: Final = (*CODE, "benchmarks", "tests")
-WITHOUT_CONNECTOR: Final = (
-    "the clean application reading and writing the emulator's Kinesis through Flink's own connector: "
-    "flink-connector-aws-kinesis-streams for Flink 2 cannot be fetched from this network's Maven repository"
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +34,41 @@ class Outcome:
     part: str
     passed: bool
     seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotRun:
+    """What could not be tested on this machine, and why."""
+
+    what: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """How everything ended that was asked for."""
+
+    outcomes: tuple[Outcome, ...]
+    not_run: tuple[NotRun, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Say whether nothing failed."""
+        return all(outcome.passed for outcome in self.outcomes)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return everything as JSON has it."""
+        return {
+            "passed": self.passed,
+            "outcomes": [{**asdict(outcome), "seconds": round(outcome.seconds, 1)} for outcome in self.outcomes],
+            "not_run": [asdict(not_run) for not_run in self.not_run],
+        }
+
+
+WITHOUT_CONNECTOR: Final = NotRun(
+    what="the clean application reading and writing the emulator's Kinesis through Flink's own connector",
+    why="flink-connector-aws-kinesis-streams for Flink 2 cannot be fetched from this network's Maven repository",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,85 +135,149 @@ def tests() -> list[Part]:
     return [*quick_tests(), *long_tests()]
 
 
-def run(steps: Steps, *, only: Sequence[str] = (), lanes: int = LANES) -> int:
-    """Run the suites (all when `only` is empty) and print a summary; return the exit status.
+class Teller:
+    """Says which part starts and ends, in whole pieces, so that two parts side by side do not mix.
+
+    For people the parts' own words go to standard output; when that is for a program's document, to standard error.
+    """
+
+    def __init__(self, steps: Steps, *, total: int) -> None:
+        self._console = steps.console
+        self._machine = steps.machine
+        self._total = total
+        self._ended = 0
+        self._lock = threading.RLock()
+
+    @property
+    def descriptor(self) -> int | None:
+        """Where a part writes that says everything itself: None is this process's own standard output."""
+        return STANDARD_ERROR if self._machine else None
+
+    def title(self, part: Part) -> None:
+        """Head what a part is about to say."""
+        with self._lock:
+            self._console.rule(f"{part.suite}: {part.name}", align="left")
+
+    def start(self, part: Part) -> None:
+        """Say that a part starts whose words come later."""
+        with self._lock:
+            self._console.print(f"{part.suite}: {part.name} starts", soft_wrap=True)
+
+    def repeat(self, part: Part, said: TextIO) -> None:
+        """Print what a part has said, in one piece."""
+        with self._lock:
+            self.title(part)
+            output = sys.stderr if self._machine else sys.stdout
+            shutil.copyfileobj(said, output)
+            output.flush()
+
+    def end(self, outcome: Outcome) -> None:
+        """Say how a part ended."""
+        with self._lock:
+            self._ended += 1
+            result = f"{_result(outcome)}, {outcome.seconds:.1f} s ({self._ended} of {self._total})"
+            self._console.print(f"{outcome.suite}: {outcome.part} {result}", soft_wrap=True)
+
+
+def run(steps: Steps, *, only: Sequence[str] = (), lanes: int = LANES) -> Report:
+    """Run the suites (all when `only` is empty) and print a summary; return how they ended.
 
     Args:
         steps: where progress is shown.
         only: names of suites.
         lanes: how many of the long suites run side by side; what one of them says is printed when it has ended.
+
+    Raises:
+        WrongUsageError: there is no such suite.
     """
+    everything = [*checks(), *tests()]
+    wanted = _wanted(only, {part.suite for part in everything})
+    _prepare(steps, wanted)
     in_turn, side_by_side = [*checks(), *quick_tests()], long_tests()
-    known = {part.suite for part in [*in_turn, *side_by_side]}
+    in_turn, side_by_side = ([p for p in parts if p.suite in wanted] for parts in (in_turn, side_by_side))
+    teller = Teller(steps, total=len(in_turn) + len(side_by_side) + ("check" in wanted))
+    outcomes = [_locks(teller)] if "check" in wanted else []
+    outcomes += [_execute(part, teller) for part in in_turn]
+    if lanes == 1:
+        outcomes += [_execute(part, teller) for part in side_by_side]
+    elif side_by_side:
+        outcomes += _side_by_side(steps, side_by_side, teller, lanes=lanes)
+    connector = "twin" not in wanted or build_flink.has_kinesis()
+    report = Report(outcomes=tuple(outcomes), not_run=() if connector else (WITHOUT_CONNECTOR,))
+    if not steps.machine:
+        _summary(report)
+    return report
+
+
+def _wanted(only: Sequence[str], known: set[str]) -> set[str]:
     unknown = [name for name in only if name not in known]
     if unknown:
-        raise ValueError(f"unknown suite {unknown[0]!r}; choose from {', '.join(sorted(known))}")
-    wanted = set(only) or known
+        raise WrongUsageError(f"unknown suite {unknown[0]!r}; choose from {', '.join(sorted(known))}")
+    return set(only) or known
+
+
+def _prepare(steps: Steps, wanted: set[str]) -> None:
     if wanted - {"check"}:
         prepare.machine(steps, engines=bool(wanted & {"engines", "twin"}))
     prepare.contracts()
-    if wanted & {"twin"}:
+    if "twin" in wanted:
         prepare.assets(steps)
         prepare.assembly(steps, "dev")
-    outcomes = [_locks()] if "check" in wanted else []
-    outcomes += [_execute(part) for part in in_turn if part.suite in wanted]
-    with ThreadPoolExecutor(max_workers=lanes) as pool:
-        execute = _execute if lanes == 1 else _execute_quietly
-        outcomes += pool.map(execute, [part for part in side_by_side if part.suite in wanted])
-    _summary(outcomes)
-    return 0 if all(outcome.passed for outcome in outcomes) else 1
 
 
-def _locks() -> Outcome:
+def _locks(teller: Teller) -> Outcome:
+    started = time.monotonic()
     found = locks.problems()
     for problem in found:
         sys.stderr.write(f"{problem}\n")
-    return Outcome(suite="check", part="locks", passed=not found, seconds=0.0)
-
-
-def _execute(part: Part) -> Outcome:
-    _title(part)
-    return _run(part, None)
-
-
-def _execute_quietly(part: Part) -> Outcome:
-    """Run a part and print what it said in one piece, so that two parts do not mix."""
-    log = BUILD / "logs" / f"test-{part.name}.log"
-    log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("w+", encoding="utf-8", errors="replace") as said:
-        outcome = _run(part, said)
-        said.seek(0)
-        with PRINTING:
-            _title(part)
-            shutil.copyfileobj(said, sys.stdout)
-            sys.stdout.flush()
+    outcome = Outcome(suite="check", part="locks", passed=not found, seconds=time.monotonic() - started)
+    teller.end(outcome)
     return outcome
 
 
-def _title(part: Part) -> None:
-    Console(stderr=True).rule(f"{part.suite}: {part.name}", align="left")
+def _execute(part: Part, teller: Teller) -> Outcome:
+    """Run a part that says everything itself."""
+    teller.title(part)
+    outcome = _run(part, teller.descriptor, None)
+    teller.end(outcome)
+    return outcome
 
 
-def _run(part: Part, output: TextIO | None) -> Outcome:
+def _side_by_side(steps: Steps, parts: Sequence[Part], teller: Teller, *, lanes: int) -> list[Outcome]:
+    with steps.progress("Run the long suites", len(parts)) as done, ThreadPoolExecutor(max_workers=lanes) as pool:
+        return list(pool.map(lambda part: _execute_quietly(part, teller, done), parts))
+
+
+def _execute_quietly(part: Part, teller: Teller, done: Callable[[], None]) -> Outcome:
+    """Run a part, and print what it said when it has ended."""
+    log = BUILD / "logs" / f"test-{part.name}.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("w+", encoding="utf-8", errors="replace") as said:
+        teller.start(part)
+        outcome = _run(part, said.fileno(), subprocess.STDOUT)
+        said.seek(0)
+        teller.repeat(part, said)
+    teller.end(outcome)
+    done()
+    return outcome
+
+
+def _run(part: Part, output: int | None, errors: int | None) -> Outcome:
     started = time.monotonic()
     environment = {**os.environ, **part.variables}
-    done = subprocess.run(
-        part.command,
-        cwd=ROOT,
-        env=environment,
-        check=False,
-        stdout=output,
-        stderr=None if output is None else subprocess.STDOUT,
-    )
+    done = subprocess.run(part.command, cwd=ROOT, env=environment, check=False, stdout=output, stderr=errors)
     return Outcome(suite=part.suite, part=part.name, passed=done.returncode == 0, seconds=time.monotonic() - started)
 
 
-def _summary(outcomes: Sequence[Outcome]) -> None:
+def _result(outcome: Outcome) -> str:
+    return "[green]passed[/green]" if outcome.passed else "[red]failed[/red]"
+
+
+def _summary(report: Report) -> None:
     console = Console(highlight=False)
     table = Table("suite", "part", "result", "seconds", box=None, header_style="dim")
-    for outcome in outcomes:
-        result = "[green]passed[/green]" if outcome.passed else "[red]failed[/red]"
-        table.add_row(outcome.suite, outcome.part, result, f"{outcome.seconds:.1f}")
+    for outcome in report.outcomes:
+        table.add_row(outcome.suite, outcome.part, _result(outcome), f"{outcome.seconds:.1f}")
     console.print(table)
-    if any(outcome.suite == "twin" for outcome in outcomes) and not build_flink.has_kinesis():
-        console.print(f"Not run here: {WITHOUT_CONNECTOR}.", soft_wrap=True)
+    for not_run in report.not_run:
+        console.print(f"Not run here: {not_run.what}: {not_run.why}.", soft_wrap=True)

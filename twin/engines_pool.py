@@ -3,7 +3,7 @@
 import logging
 import threading
 from collections.abc import Callable, Mapping
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, Generic, Protocol, TypeVar
 
 import boto3
 
@@ -17,30 +17,94 @@ from twin.services.managed_flink import ManagedFlink
 from twin.settings import REGION, ROOT, TwinSettings, python_of
 
 LOGGER: Final = logging.getLogger("twin.engines")
-Engine = TypeVar("Engine")
+WATCH_SECONDS: Final = 0.5
+
+
+class Started(Protocol):
+    """What a started engine lets others do."""
+
+    def stop(self) -> None:
+        """End it."""
+
+
+Engine = TypeVar("Engine", bound=Started)
+
+
+def _always(_engine: Any) -> bool:
+    return True
 
 
 class Lazily(Generic[Engine]):
-    """Starts an engine once, on first use, whoever asks first; others wait for it."""
+    """Starts an engine on first use, whoever asks first; others wait for it. One that has died is started anew.
 
-    def __init__(self, start: Callable[[], Engine]) -> None:
+    Args:
+        name: for the log.
+        start: starts the engine.
+        alive: tells whether a started engine still runs; what looks after itself needs none.
+    """
+
+    def __init__(self, name: str, start: Callable[[], Engine], *, alive: Callable[[Engine], bool] = _always) -> None:
+        self._name = name
         self._start = start
+        self._alive = alive
         self._lock = threading.Lock()
         self._engine: Engine | None = None
+        self._wanted = False
 
     def get(self) -> Engine:
-        """Return the engine, started."""
+        """Return the engine, started and alive."""
         with self._lock:
-            if self._engine is None:
-                self._engine = self._start()
-            return self._engine
+            return self._living()
+
+    def revive(self) -> None:
+        """Start the engine anew when it was started and has died."""
+        with self._lock:
+            if self._wanted:
+                self._living()
 
     def stop(self) -> None:
         """Stop the engine when it was ever started."""
         with self._lock:
-            if self._engine is not None:
-                self._engine.stop()  # type: ignore[attr-defined]
-                self._engine = None
+            self._wanted = False
+            self._end()
+
+    def _living(self) -> Engine:
+        if self._engine is not None and not self._alive(self._engine):
+            LOGGER.warning("%s died; starting it again", self._name)
+            self._end()
+        if self._engine is None:
+            self._engine = self._start()
+            self._wanted = True
+        return self._engine
+
+    def _end(self) -> None:
+        # Forgotten first: what cannot be ended cleanly must not be ended twice.
+        ending, self._engine = self._engine, None
+        if ending is not None:
+            ending.stop()
+
+
+class Watch:
+    """Looks every now and then after something that nobody asks for again: others hold its address."""
+
+    def __init__(self, look: Callable[[], None], *, pause: float = WATCH_SECONDS) -> None:
+        self._look = look
+        self._pause = pause
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True, name="watch")
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Look no more; return when the last look is over."""
+        self._over.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        while not self._over.wait(self._pause):
+            try:
+                self._look()
+            except Exception:  # whatever it is: the next look may find it mended
+                LOGGER.exception("an engine that died could not be started again")
 
 
 class LazyTrino:
@@ -64,9 +128,10 @@ class EnginesPool:
 
     def __init__(self, settings: TwinSettings) -> None:
         self._settings = settings
-        self._kafka = Lazily(self._start_kafka)
-        self._bridge = Lazily(self._start_bridge)
-        self._trino = Lazily(self._start_trino)
+        self._kafka = Lazily("Kafka", self._start_kafka, alive=lambda broker: broker.alive)
+        self._kafka_port: int | None = None
+        self._bridge = Lazily("the bridge", self._start_bridge)
+        self._trino = Lazily("Trino", self._start_trino, alive=lambda server: server.alive)
         self._spark = spark.SparkEngine(
             root=ROOT,
             endpoint=settings.endpoint,
@@ -91,6 +156,7 @@ class EnginesPool:
             streams=self._streams_for_flink,
             variables=settings.client_environment(),
         )
+        self._kafka_watch = Watch(self._kafka.revive)
 
     def client(self, service: str) -> Any:
         """Return a boto3 client of this emulator."""
@@ -104,7 +170,8 @@ class EnginesPool:
 
     def close(self) -> None:
         """Stop every engine that was started."""
-        for stop in (self.managed_flink.reset, self._bridge.stop, self._kafka.stop, self._spark.stop, self._trino.stop):
+        ends = (self._kafka_watch, self._bridge, self._kafka, self._spark, self._trino)
+        for stop in (self.managed_flink.reset, *(ending.stop for ending in ends)):
             try:
                 stop()
             except Exception:  # one engine that does not stop must not keep the others running
@@ -117,7 +184,10 @@ class EnginesPool:
         return {"provider": "kafka", "bootstrap.servers": servers}
 
     def _start_kafka(self) -> kafka.Kafka:
-        return kafka.start(self._settings.home / "kafka")
+        """Start the broker; again: on its data, and on the port that Flink and the bridge know."""
+        broker = kafka.start(self._settings.home / "kafka", port=self._kafka_port)
+        self._kafka_port = int(broker.bootstrap_servers.rpartition(":")[2])
+        return broker
 
     def _start_bridge(self) -> BridgeProcess:
         return BridgeProcess.start(

@@ -18,7 +18,9 @@ def main(arguments: list[str]) -> None:
     told_to_stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: told_to_stop.set())
     with running(home, port=port) as emulator:
-        (home / "keeper.pid").write_text(str(os.getpid()), encoding="ascii")
+        draft = home / "keeper.pid.new"
+        draft.write_text(str(os.getpid()), encoding="ascii")
+        draft.replace(home / "keeper.pid")  # as a whole: who waits for it must not read half of it
         while not told_to_stop.wait(1.0):
             if emulator.process is None or emulator.process.poll() is not None:
                 break

@@ -67,6 +67,11 @@ class Kafka:
     bootstrap_servers: str
     child: Child
 
+    @property
+    def alive(self) -> bool:
+        """Say whether the broker's process runs."""
+        return self.child.poll() is None
+
     def create_topics(self, names: Iterable[str], *, partitions: int = 1) -> None:
         """Create the topics that do not exist yet, and return when they can be written.
 

@@ -86,6 +86,11 @@ class Trino:
     port: int
     rules_path: Path
 
+    @property
+    def alive(self) -> bool:
+        """Say whether the server's process runs."""
+        return self.child.poll() is None
+
     def connect(self, user: str, *, catalog: str = CATALOG, schema: str | None = None) -> Any:
         """Open a DB-API connection that runs its statements as the user."""
         import trino.dbapi

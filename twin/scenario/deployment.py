@@ -1,11 +1,13 @@
 """What was deployed, as a person at the keyboard would use it: through the outputs of the stacks."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
 from typing import Any, Final
+
+from boto3.dynamodb.types import TypeDeserializer
 
 from twin.emulator import Emulator
 from twin.scenario.waiting import until
@@ -16,6 +18,7 @@ SUCCEEDED: Final = "SUCCEEDED"
 APPLICATION_SECONDS: Final = 180.0
 EXECUTION_SECONDS: Final = 600.0
 QUERY_SECONDS: Final = 300.0
+READ: Final = TypeDeserializer().deserialize
 ENDED: Final = frozenset({"SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED", "CANCELLED"})
 
 
@@ -153,6 +156,16 @@ class Deployment:
             ExpressionAttributeValues={":prefix": {"S": prefix}},
         )
 
+    def items_at(self, keys: Sequence[Mapping[str, str]]) -> list[dict[str, Any]]:
+        """Return the items of the single view at these keys (a hundred at most), those that are there."""
+        table = self.outputs["SingleViewTableName"]
+        wanted = [{name: {"S": value} for name, value in key.items()} for key in keys]
+        if not wanted:
+            return []
+        request = {table: {"Keys": wanted, "ConsistentRead": True}}
+        found = self.client("dynamodb").batch_get_item(RequestItems=request)["Responses"][table]
+        return [plain(item) for item in found]
+
     def _rows(self, athena: Any, query_id: str) -> Iterator[tuple[str | None, ...]]:
         pages = athena.get_paginator("get_query_results").paginate(QueryExecutionId=query_id)
         rows = (row for page in pages for row in page["ResultSet"]["Rows"])
@@ -176,12 +189,14 @@ class Deployment:
 
 def boto3_table(dynamodb: Any, name: str, **only: Any) -> Iterator[dict[str, Any]]:
     """Yield the items of a table as plain Python values: all, or those that a scan's filter lets through."""
-    from boto3.dynamodb.types import TypeDeserializer
-
-    read = TypeDeserializer().deserialize
     for page in dynamodb.get_paginator("scan").paginate(TableName=name, ConsistentRead=True, **only):
         for item in page["Items"]:
-            yield {key: read(value) for key, value in item.items()}
+            yield plain(item)
+
+
+def plain(item: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an item as plain Python values."""
+    return {name: READ(value) for name, value in item.items()}
 
 
 def money(value: Any) -> Decimal:

@@ -1,16 +1,21 @@
 """A machine that lacks something is told what, by name and version, and the one line that installs it."""
 
+import io
+import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from tools import bootstrap
 from tools.bootstrap import Requirement
+from tools.errors import EXIT_UNFIT, UnfitMachineError
 
 ROOT = Path(__file__).resolve().parents[3]
+THING = Requirement("Thing 2", lambda: False, "thing", "fetch it")
 
 
 @pytest.fixture
@@ -20,35 +25,162 @@ def bare_path(tmp_path: Path) -> str:
     return str(tmp_path)
 
 
+def program(path: Path, *lines: str) -> Path:
+    """Write a program of the shell."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("\n".join(("#!/bin/sh", *lines, "")))
+    path.chmod(0o755)
+    return path
+
+
+def jdk(home: Path, version: str) -> Path:
+    """Lay out a JDK whose compiler knows its home and its version."""
+    program(home / "bin" / "javac", f"echo '    java.home = {home}' >&2", f"echo 'javac {version}'")
+    return home
+
+
+@pytest.fixture
+def no_jdk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine without any JDK."""
+    monkeypatch.delenv("JAVA_HOME", raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    monkeypatch.setattr(bootstrap, "JDK_FOLDERS", (str(tmp_path / "jvm" / "*17*"),))
+
+
 def test_a_machine_without_jdk_is_told_how_to_get_one(bare_path: str) -> None:
+    nowhere = "import sys; from tools import bootstrap; bootstrap.JDK_FOLDERS = (); bootstrap.main(sys.argv[1:])"
     done = subprocess.run(
-        [sys.executable, str(ROOT / "c360"), "--help"],
+        [sys.executable, "-c", nowhere, "test", "--json"],
         env={"PATH": bare_path, "HOME": os.environ.get("HOME", ""), "C360_NO_INSTALL": "1"},
+        cwd=ROOT,
         capture_output=True,
         text=True,
         check=False,
     )
 
-    assert done.returncode == bootstrap.EXIT_MISSING
+    assert done.returncode == EXIT_UNFIT
     assert "JDK 17 (javac): sudo apt-get install -y openjdk-17-jdk-headless" in done.stderr
     assert "Maven: sudo apt-get install -y maven" in done.stderr
+    assert json.loads(done.stdout)["error"] == "UnfitMachineError"
 
 
 def test_only_what_is_missing_is_named() -> None:
     there = Requirement("Something 1", lambda: True, "something", "get it")
-    lacking = Requirement("Other 2", lambda: False, "other", "fetch it")
 
-    assert bootstrap.missing([there, lacking]) == [lacking]
-    assert bootstrap.explain([lacking]).splitlines() == [
+    assert bootstrap.missing([there, THING]) == [THING]
+    assert bootstrap.explain([THING]).splitlines() == [
         "This machine lacks:",
-        "  - Other 2: sudo apt-get install -y other   (elsewhere: fetch it)",
+        "  - Thing 2: sudo apt-get install -y thing   (elsewhere: fetch it)",
     ]
+
+
+@pytest.mark.usefixtures("no_jdk")
+@pytest.mark.parametrize("version", ["1.8.0_392", "11.0.24", "21.0.4", "25"])
+def test_a_jdk_of_another_version_is_refused_by_name_and_version(
+    version: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("JAVA_HOME", str(jdk(tmp_path / "other", version)))
+    wanted = next(requirement for requirement in bootstrap.REQUIREMENTS if requirement.name.startswith("JDK"))
+
+    assert not wanted.found()
+    said = bootstrap.explain([wanted])
+    assert f"not JDK {version} in {tmp_path / 'other'}: the engines were tried with 17 alone" in said
+    assert "sudo apt-get install -y openjdk-17-jdk-headless" in said
+
+
+@pytest.mark.usefixtures("no_jdk")
+@pytest.mark.parametrize("place", ["JAVA_HOME", "PATH", "folder"])
+def test_of_several_jdks_the_one_that_fits_is_used_by_everything(
+    place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    newer = jdk(tmp_path / "newer", "25.0.1")
+    fits = jdk(tmp_path / "jvm" / "java-17" if place == "folder" else tmp_path / "fits", "17.0.15")
+    monkeypatch.setenv("JAVA_HOME", str(fits if place == "JAVA_HOME" else newer))
+    monkeypatch.setenv("PATH", f"{fits if place == 'PATH' else newer}/bin")
+
+    assert bootstrap.adopt_jdk()
+    assert os.environ["JAVA_HOME"] == str(fits)
+    assert os.environ["PATH"].split(os.pathsep)[0] == f"{fits}/bin"
 
 
 def test_nothing_is_installed_where_that_is_forbidden(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("C360_NO_INSTALL", "1")
 
     assert bootstrap.may_install() is None
+
+
+def test_an_installation_that_fails_says_why_and_what_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    program(tmp_path / "apt-get", "echo reading >&1", "echo 'E: Unable to locate package thing' >&2", "exit 100")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("C360_NO_INSTALL", raising=False)
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(bootstrap, "missing", lambda: [THING])
+
+    with pytest.raises(SystemExit) as ended:
+        bootstrap.main(["test", "--json"])
+
+    said = capsys.readouterr()
+    assert ended.value.code == EXIT_UNFIT
+    assert "install -y -qq thing` failed with status 100: reading\nE: Unable to locate package thing" in said.err
+    assert "Thing 2: sudo apt-get install -y thing" in said.err
+    assert json.loads(said.out)["message"] in said.err
+
+
+def test_lists_that_cannot_be_read_anew_do_not_stop_an_installation(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program(tmp_path / "apt-get", 'test "$1" = install && touch "$DONE"')
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setenv("DONE", str(tmp_path / "done"))
+    monkeypatch.delenv("C360_NO_INSTALL", raising=False)
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(bootstrap, "missing", lambda: [] if (tmp_path / "done").exists() else [THING])
+
+    bootstrap.ensure_machine()
+
+    assert (tmp_path / "done").exists()
+
+
+def test_an_environment_that_cannot_be_made_says_which_command_failed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bootstrap, "ENVIRONMENTS", tmp_path)
+    monkeypatch.setattr(sys, "executable", str(program(tmp_path / "python", "echo 'No space left'", "exit 1")))
+
+    with pytest.raises(UnfitMachineError, match=r"-m venv .* failed with status 1: No space left"):
+        bootstrap.ensure_uv()
+
+
+def test_what_takes_long_says_so_in_lines_where_there_is_no_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(bootstrap, "LINE_SECONDS", 0.02)
+
+    with bootstrap.moving("installing it"):
+        time.sleep(0.1)
+
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "c360: installing it"
+    assert lines[1] == "c360: installing it: 0 s so far"
+    assert lines[-1] == "c360: installing it: 0 s"
+
+
+def test_what_takes_long_moves_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setattr(bootstrap, "MOVE_SECONDS", 0.01)
+
+    with bootstrap.moving("installing it"):
+        time.sleep(0.1)
+
+    assert "\r| installing it 0 s\r/ installing it 0 s" in terminal.getvalue()
+    assert terminal.getvalue().endswith("\r\033[Kc360: installing it: 0 s\n")
 
 
 @pytest.mark.parametrize(("version", "usable"), [((3, 10), False), ((3, 11), True), ((3, 13), True), ((3, 14), False)])

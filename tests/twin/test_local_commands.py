@@ -1,0 +1,50 @@
+"""The commands of a local deployment, as a person types them: deploy, deploy again, destroy, and nothing is left."""
+
+import json
+import subprocess
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+
+from tools import local
+from twin.emulator import HEALTH_PATH
+from twin.settings import ROOT
+
+LIMIT_SECONDS = 300
+
+
+def c360(*words: str) -> dict[str, Any]:
+    """Run the command, and return its document."""
+    command = [str(ROOT / "c360"), *words, "--json"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=LIMIT_SECONDS)
+    assert done.returncode == 0, done.stdout + done.stderr
+    document: dict[str, Any] = json.loads(done.stdout)
+    return document
+
+
+def processes() -> list[psutil.Process]:
+    """Return every process that works for the local deployment."""
+    return [p for p in psutil.process_iter(["cmdline"]) if str(local.HOME) in " ".join(p.info["cmdline"] or [])]
+
+
+def test_a_local_deployment_stays_is_deployed_again_and_leaves_nothing() -> None:
+    if processes():
+        pytest.skip("somebody's local deployment is here: run ./c360 destroy-local first")
+
+    first = c360("deploy-local")
+    health = httpx.get(first["endpoint"] + HEALTH_PATH)
+    second = c360("deploy-local")
+    kept = len(processes())
+    destroyed = c360("destroy-local")
+
+    assert health.is_success
+    assert (first["changed"], second["changed"]) == (True, False)
+    assert second["endpoint"] == first["endpoint"]
+    assert second["outputs"] == first["outputs"] != {}
+    assert kept > 0
+    assert destroyed == {"destroyed": True}
+    assert processes() == []
+    assert not local.HOME.exists()
+    assert c360("destroy-local") == {"destroyed": False}

@@ -1,0 +1,132 @@
+"""The `c360` command: failures are one message, documents are one document, the exit status says what kind it was."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+import typer
+from botocore.exceptions import ClientError, EndpointConnectionError
+from typer.testing import CliRunner
+
+from tools import cli, local, locks, prepare
+from tools.cli import APP
+from tools.errors import UnfitMachineError, WrongUsageError
+
+ASKED = httpx.Request("POST", "http://localhost:1/v1/batch")
+REFUSED = ClientError({"Error": {"Code": "AccessDenied", "Message": "not you"}}, "ListStreams")
+FAILURES = [
+    (REFUSED, 1, "An error occurred (AccessDenied) when calling the ListStreams operation: not you"),
+    (EndpointConnectionError(endpoint_url="http://x"), 1, 'Could not connect to the endpoint URL: "http://x"'),
+    (httpx.ConnectError("refused", request=ASKED), 1, "POST http://localhost:1/v1/batch: refused"),
+    (httpx.ReadTimeout(""), 1, "ReadTimeout"),
+    (subprocess.TimeoutExpired(["cdk"], 600), 1, "Command '['cdk']' timed out after 600 seconds"),
+    (subprocess.CalledProcessError(2, ["cdk"]), 1, "Command '['cdk']' returned non-zero exit status 2."),
+    (OSError("no space [left]"), 1, "no space [left]"),
+    (WrongUsageError("not both"), 2, "not both"),
+    (UnfitMachineError("no JDK"), 3, "no JDK"),
+]
+
+
+@pytest.fixture
+def setup_fails(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Exception:
+    """Let `c360 setup` fail."""
+    error: Exception = request.param
+
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(prepare, "machine", fail)
+    return error
+
+
+@pytest.mark.parametrize(
+    ("setup_fails", "status", "message"), FAILURES, ids=lambda value: type(value).__name__, indirect=["setup_fails"]
+)
+@pytest.mark.parametrize("as_json", [False, True])
+def test_a_failure_is_one_message_and_a_document(
+    setup_fails: Exception,
+    status: int,
+    message: str,
+    as_json: bool,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["c360", "setup", *(["--json"] if as_json else [])])
+
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+
+    said = capsys.readouterr()
+    assert ended.value.code == status
+    assert said.err.splitlines() == [f"c360: {message}"]
+    expected = {"error": type(setup_fails).__name__, "message": message}
+    assert (json.loads(said.out) if as_json else said.out) == (expected if as_json else "")
+
+
+@pytest.mark.parametrize("setup_fails", [KeyError("a bug")], indirect=True)
+@pytest.mark.usefixtures("setup_fails")
+def test_a_bug_keeps_its_traceback_and_is_in_the_document(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["c360", "setup", "--json"])
+
+    with pytest.raises(KeyError):
+        cli.main()
+
+    assert json.loads(capsys.readouterr().out)["error"] == "KeyError"
+
+
+def test_wrong_usage_is_in_the_document(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(sys, "argv", ["c360", "test", "--lanes", "9", "--json"])
+
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+
+    assert ended.value.code == 2
+    assert "--lanes" in json.loads(capsys.readouterr().out)["message"]
+
+
+def test_every_command_can_write_a_document() -> None:
+    commands = typer.main.get_command(APP).commands  # type: ignore[attr-defined]
+
+    assert len(commands) > 10
+    without = [
+        name for name, command in commands.items() if "--json" not in {o for p in command.params for o in p.opts}
+    ]
+    assert without == []
+
+
+def test_the_exit_status_is_explained() -> None:
+    said = " ".join(CliRunner().invoke(APP, ["--help"]).output.split())
+
+    for meaning in ("0 done", "1 a test, a check", "2 wrong usage", "3 this machine lacks something"):
+        assert meaning in said
+
+
+def test_lock_says_what_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(locks, "write", lambda _steps: ["requirements/twin.txt"])
+
+    assert json.loads(CliRunner().invoke(APP, ["lock", "--json"]).stdout) == {"changed": ["requirements/twin.txt"]}
+
+
+def test_clean_ends_a_local_deployment_and_leaves_nothing_that_was_built(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    ended: list[bool] = []
+    monkeypatch.setattr(local, "end", lambda: ended.append((tmp_path / "build").exists()))
+    monkeypatch.setattr(prepare, "ROOT", tmp_path)
+    monkeypatch.setattr(prepare, "ENVIRONMENTS", tmp_path / ".venvs")
+    for name in ("CONTRACTS_FILE", "SEGMENTS_FILE"):
+        monkeypatch.setattr(prepare, name, tmp_path / f"{name}.json")
+        (tmp_path / f"{name}.json").touch()
+    (tmp_path / "build" / "logs").mkdir(parents=True)
+
+    done = CliRunner().invoke(APP, ["clean", "--json"])
+
+    there = ["build", "CONTRACTS_FILE.json", "SEGMENTS_FILE.json"]
+    assert json.loads(done.stdout) == {"removed": [str(tmp_path / name) for name in there]}
+    assert list(tmp_path.iterdir()) == []
+    assert ended == [True]
