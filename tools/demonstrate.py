@@ -50,7 +50,7 @@ def run(steps: Steps, *, scale: str, seed: int, port: int | None = None) -> Demo
 def _begin(steps: Steps, data: Path, *, scale: str, seed: int, port: int | None) -> tuple[emulator.Emulator, Manifest]:
     """Make the cloud assembly, and meanwhile the shoppers and the emulator: none needs another."""
     with ThreadPoolExecutor(max_workers=2) as pool:
-        starting = pool.submit(emulator.Emulator.start, HOME, port=port)
+        starting = pool.submit(emulator.Emulator.start, HOME, port=port, warm=True)
         generating = pool.submit(generate_once, scale, seed, data)
         try:
             prepare.assembly(steps, "dev")

@@ -118,6 +118,7 @@ def long_tests() -> list[Part]:
         _pytest("engines", "trino", "tests/engines/trino"),
         _pytest("engines", "flink", "tests/engines/flink", environment="flink"),
         _pytest("infrastructure", "infrastructure", "tests/infrastructure"),
+        _pytest("twin", "local", "tests/local"),
         _pytest("engines", "kafka", "tests/engines/kafka"),
     ]
 

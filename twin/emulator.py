@@ -40,13 +40,14 @@ class Emulator:
     process: Child | None
 
     @classmethod
-    def start(cls, home: Path, *, environment: str = "dev", port: int | None = None) -> Self:
+    def start(cls, home: Path, *, environment: str = "dev", port: int | None = None, warm: bool = False) -> Self:
         """Start an emulator and wait until it answers.
 
         Args:
             home: folder for logs, engine data and state; emptied first.
             environment: the environment whose assembly will be deployed.
             port: loopback port; a free one when omitted.
+            warm: start the engines that every run needs at once, not on first use.
 
         Raises:
             ProcessFailedError: the port is in use, or the emulator did not come up.
@@ -55,7 +56,7 @@ class Emulator:
             raise ProcessFailedError(f"port {port} is in use: stop what listens there, or choose another with --port")
         if home.exists():
             shutil.rmtree(home)
-        settings = TwinSettings(home=home, port=port or free_port(), environment=environment)
+        settings = TwinSettings(home=home, port=port or free_port(), environment=environment, warm=warm)
         argv = [sys.executable, "-m", "twin.launcher", str(settings.save())]
         child = spawn("emulator", argv, log_path=settings.logs / "emulator.log", env=dict(os.environ), cwd=ROOT)
         try:
@@ -96,9 +97,9 @@ class Emulator:
 
 
 @contextmanager
-def running(home: Path, *, environment: str = "dev", port: int | None = None) -> Iterator[Emulator]:
-    """Run an emulator for the length of a `with` block."""
-    emulator = Emulator.start(home, environment=environment, port=port)
+def running(home: Path, *, environment: str = "dev", port: int | None = None, warm: bool = False) -> Iterator[Emulator]:
+    """Run an emulator for the length of a `with` block; see `Emulator.start`."""
+    emulator = Emulator.start(home, environment=environment, port=port, warm=warm)
     try:
         yield emulator
     finally:

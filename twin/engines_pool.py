@@ -168,14 +168,22 @@ class EnginesPool:
             aws_secret_access_key="test",  # noqa: S106  # the emulator's fixed pair
         )
 
+    def warm(self) -> None:
+        """Start in the background what every run needs: meanwhile the templates are deployed, which takes one core."""
+        for start in (self._kafka.get, self._spark.start):
+            threading.Thread(target=_quietly, args=(start,), daemon=True).start()
+
     def close(self) -> None:
-        """Stop every engine that was started."""
-        ends = (self._kafka_watch, self._bridge, self._kafka, self._spark, self._trino)
-        for stop in (self.managed_flink.reset, *(ending.stop for ending in ends)):
-            try:
-                stop()
-            except Exception:  # one engine that does not stop must not keep the others running
-                LOGGER.exception("an engine did not stop cleanly")
+        """Stop every engine that was started; those that have nothing to do with each other side by side."""
+        streaming = (self._kafka_watch.stop, self.managed_flink.reset, self._bridge.stop, self._kafka.stop)
+        lines = [
+            threading.Thread(target=_quietly, args=stops)
+            for stops in (streaming, (self._spark.stop,), (self._trino.stop,))
+        ]
+        for line in lines:
+            line.start()
+        for line in lines:
+            line.join()
 
     def _streams_for_flink(self) -> Mapping[str, str]:
         """Start Kafka and the bridge; return the properties that point an application's streams at them."""
@@ -212,3 +220,12 @@ class EnginesPool:
         name = database_name(self._settings.environment, Zone.PRODUCTS)
         database = self.client("glue").get_database(Name=name)["Database"]
         return str(database["LocationUri"]).rstrip("/")
+
+
+def _quietly(*steps: Callable[[], Any]) -> None:
+    """Do one thing after the other; one that fails is logged and must not keep the others from being done."""
+    for step in steps:
+        try:
+            step()
+        except Exception:
+            LOGGER.exception("an engine did not start or stop cleanly")

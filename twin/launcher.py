@@ -208,6 +208,8 @@ def main() -> None:
     plug_in_engines(engines)
     plug_in_state_machines(wires)
     sys.argv = sys.argv[:1]
+    if settings.warm:
+        engines.warm()
     try:
         app.main()
     finally:

@@ -25,11 +25,13 @@ class TwinSettings:
         home: folder of this run, under `build/`: logs, engine data, state; removed by `destroy`.
         port: loopback port of the emulator.
         environment: the deployed environment, for example `dev`.
+        warm: start Kafka and Spark at once instead of on first use.
     """
 
     home: Path
     port: int
     environment: str = "dev"
+    warm: bool = False
 
     @property
     def endpoint(self) -> str:

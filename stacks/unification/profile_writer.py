@@ -43,6 +43,7 @@ class ProfileWriter(Construct):
             "Changes",
             function=self.function,
             source_arn=profile_changes.stream_arn,
-            batching=Batching(size=2_000),
+            # Of a person's changes in a batch only the last is written: the larger it is, the fewer the writes.
+            batching=Batching(size=5_000),
             platform=platform,
         )

@@ -43,7 +43,7 @@ def test_the_writer_reads_profile_changes(assembly):
     mapping = assembly.one("AWS::Lambda::EventSourceMapping", "unification").properties
     assert "ProfileChangesStream" in resolve(mapping["EventSourceArn"])
     assert "ProfileWriter" in resolve(mapping["FunctionName"])
-    assert mapping["BatchSize"] == 2000  # many changes of one person become one write
+    assert mapping["BatchSize"] == 5000  # many changes of one person become one write
 
 
 def test_the_decision_engine_reads_changed_profiles_only(assembly):

@@ -39,7 +39,7 @@ def silent(_name: str) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def running() -> Iterator[emulator.Emulator]:
-    with emulator.running(HOME) as started:
+    with emulator.running(HOME, warm=True) as started:
         emulator.bootstrap(started)
         emulator.deploy(started)
         yield started

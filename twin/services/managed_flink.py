@@ -183,8 +183,11 @@ class ManagedFlink:
         with self._lock:
             everyone = list(self._running.values())
             self._running.clear()
-        for running in everyone:
-            running.end()
+        ends = [threading.Thread(target=running.end) for running in everyone]
+        for end in ends:
+            end.start()
+        for end in ends:
+            end.join()
 
     def _keep_running(self, app: Record, savepoint_path: str | None, running: Running) -> None:
         """Run the application until it is to end, starting it again from its last checkpoint when it crashes."""
