@@ -156,13 +156,21 @@ def _stop(running: emulator.Emulator) -> None:
     if keeper is None:
         return
     keeper.terminate()
-    if not _within(STOP_SECONDS, lambda: _keeper() is None):
+    if not _within(STOP_SECONDS, lambda: _is_gone(keeper)):
         keeper.kill()  # its guards see that and end the rest
-    if not _within(FORCE_SECONDS, lambda: _keeper() is None and not port_is_open(running.settings.port)):
+    if not _within(FORCE_SECONDS, lambda: _is_gone(keeper) and not port_is_open(running.settings.port)):
         raise StuckError(
             f"the emulator on port {running.settings.port} does not end; its process is {keeper.pid}, "
             f"its logs are in {running.settings.logs}"
         )
+
+
+def _is_gone(process: psutil.Process) -> bool:
+    """Say whether a process has ended; one that nobody has waited for yet has."""
+    try:
+        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
 
 
 def _within(seconds: float, reached: Callable[[], bool]) -> bool:

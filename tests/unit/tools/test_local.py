@@ -104,8 +104,11 @@ def start_keeper(cloud: Cloud) -> Iterator[StartKeeper]:
 
 
 def ended(process: psutil.Process) -> bool:
-    # One that was killed stays a zombie until its parent, this test, has waited for it.
-    return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    try:
+        # One that was killed stays a zombie until its parent, this test, has waited for it.
+        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
 
 
 @pytest.fixture
