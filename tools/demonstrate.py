@@ -93,6 +93,7 @@ def _tell(steps: Steps, running: emulator.Emulator, manifest: Manifest, data: Pa
         times=tuple((time.name, time.seconds) for time in steps.times),
         peak_memory_gigabytes=memory.gigabytes,
         matching=story.scores(agreement),
+        regular=told_story.regular(),
     )
 
 

@@ -41,13 +41,21 @@ def senders_by_key(secret_arns: Mapping[str, str], secrets: Secrets) -> dict[str
     """
     senders: dict[str, Sender] = {}
     for source, arn in secret_arns.items():
-        text = secrets.text(arn).strip()
-        document = json.loads(text) if text.startswith("{") else {"key": text}
+        document = _document(secrets.text(arn).strip())
         key, signing_secret = document.get("key"), document.get("signing_secret")
         if not isinstance(key, str) or not key:
             raise ValueError(f"secret of source {source}: field key is missing; store the write key as text or as JSON")
-        senders[key] = Sender(source=source, signing_secret=signing_secret.encode() if signing_secret else None)
+        senders[key] = Sender(source=source, signing_secret=str(signing_secret).encode() if signing_secret else None)
     return senders
+
+
+def _document(text: str) -> Mapping[str, object]:
+    """Return what a secret holds; text that merely begins like JSON is a key."""
+    try:
+        document = json.loads(text)
+    except ValueError:
+        document = None
+    return document if isinstance(document, dict) else {"key": text}
 
 
 def write_key(headers: Mapping[str, str], query: Mapping[str, str], body: object) -> str | None:

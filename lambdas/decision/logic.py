@@ -24,6 +24,8 @@ from lambdas.shared.single_view_reader import Page
 
 # Enough to see every contact within the window of the frequency cap.
 RECENT_DECISIONS: Final = 50
+# An identity run tells of a person in several messages, and who reads them may make a profile between two of them.
+SETTLE_SECONDS: Final = 3.0
 # An answer that a profile counts already is at most a batch behind it.
 LOOK_AGAIN_SECONDS: Final = 0.2
 PATIENCE_SECONDS: Final = 5.0
@@ -35,6 +37,9 @@ class AnswerUnderwayError(RuntimeError):
 
 class SingleView(Protocol):
     """What a decision needs to know of a person."""
+
+    def profile(self, person_id: str) -> Profile | None:
+        """Return the profile as it is now."""
 
     def consents(self, person_id: str) -> Sequence[Consent]:
         """Return all answers of a person."""
@@ -86,18 +91,31 @@ class Decider:
         if known is not None:
             self.herald.announce(known, profile)
             return None
+        settled = self._settled(profile, now)
         decision = decide(
             occasion,
-            profile,
-            consents=self._consents(profile),
+            settled,
+            consents=self._consents(settled),
             contacts=_contacts(recent),
             rules=self.rules,
             now=now,
         )
         if not self.ledger.put_decision(decision, keep_days=self.keep_days):
             return None  # another invocation was faster, and announces it
-        self.herald.announce(decision_facts(decision), profile)
+        self.herald.announce(decision_facts(decision), settled)
         return decision.action
+
+    def _settled(self, profile: Profile, now: datetime) -> Profile:
+        """Return the profile when what was told together with this change has arrived too.
+
+        On half of what is known of a person a decision would be silence, for want of a consent that is on its way; and
+        what is decided stays decided.
+        """
+        if profile.computed_at is not None:
+            age = (now - moment(profile.computed_at)).total_seconds()
+            if age < SETTLE_SECONDS:
+                self.pause(min(SETTLE_SECONDS - age, SETTLE_SECONDS))
+        return self.view.profile(profile.person_id) or profile
 
     def _consents(self, profile: Profile) -> Sequence[Consent]:
         """Return all answers of a person, once they are as new as the profile."""

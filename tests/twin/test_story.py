@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import httpx
 import psutil
 import pytest
 
@@ -19,8 +20,10 @@ from tests.twin.conftest import HOME, Run
 from twin import emulator
 from twin.process import LOOPBACK
 from twin.scenario import unify
-from twin.scenario.collect import produce
+from twin.scenario.collect import produce, signed
+from twin.scenario.deployment import Credentials
 from twin.scenario.floors import compare
+from twin.scenario.history import WEB
 from twin.scenario.waiting import until
 from twin.settings import ROOT
 
@@ -53,6 +56,31 @@ def test_the_quarantine_says_why_for_every_reason_that_was_sent(run: Run) -> Non
 
     assert {str(code): int(str(count)) for code, count, _ in rows} == sent
     assert all(reason for _, _, reason in rows)
+
+
+def test_who_does_not_sign_what_a_signing_source_sends_is_turned_away(run: Run) -> None:
+    deployment, body = run.story.deployment, b'{"batch":[]}'
+    url = f"{deployment.url('CollectorUrl')}/v1/batch"
+    ours = deployment.credentials(WEB)
+    forged = Credentials(key=ours.key, signing_secret=b"somebody else's")
+
+    answers = {
+        name: httpx.post(url, content=body, headers={"content-type": "application/json", **headers}, timeout=60)
+        for name, headers in {
+            "nobody": {},
+            "unsigned": {"x-api-key": ours.key},
+            "forged": signed(body, forged),
+            "signed": signed(body, ours),
+        }.items()
+    }
+
+    assert {name: answer.status_code == 401 for name, answer in answers.items()} == {
+        "nobody": True,
+        "unsigned": True,
+        "forged": True,
+        "signed": False,
+    }
+    assert answers["unsigned"].json()["code"] == "BAD_SIGNATURE"
 
 
 def test_a_customer_is_found_by_any_identifier_and_seen_whole(run: Run) -> None:

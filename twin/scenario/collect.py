@@ -1,6 +1,7 @@
 """Send events and files in, by the three ways that a source may use: HTTP, straight to the stream, and files."""
 
 import base64
+import hmac
 import json
 import zlib
 from collections import Counter
@@ -13,6 +14,7 @@ from typing import Any, Final
 import httpx
 
 from twin.batching import batched
+from twin.scenario.deployment import Credentials
 
 BATCH: Final = 500
 LANES: Final = 2
@@ -43,11 +45,11 @@ class Collector:
 
     Attributes:
         url: its address, without a trailing slash.
-        keys: the key of each source that may send.
+        credentials: what each source that may send signs in with.
     """
 
     url: str
-    keys: Mapping[str, str]
+    credentials: Mapping[str, Credentials]
 
     def send(self, source: str, lines: Iterable[str]) -> Collected:
         """Post events (one JSON text each) in batches; one customer's events stay in order.
@@ -69,9 +71,9 @@ class Collector:
         accepted, rejected = 0, Counter[str]()
         with httpx.Client(timeout=TIMEOUT_SECONDS) as client:
             for batch in batched(lines, BATCH):
-                body = '{"batch":[' + ",".join(batch) + "]}"
-                headers = {"content-type": "application/json", "x-api-key": self.keys[source]}
-                answer = client.post(f"{self.url}/v1/batch", content=body.encode(), headers=headers)
+                body = ('{"batch":[' + ",".join(batch) + "]}").encode()
+                headers = {"content-type": "application/json", **signed(body, self.credentials[source])}
+                answer = client.post(f"{self.url}/v1/batch", content=body, headers=headers)
                 if answer.status_code not in HTTP_OK:
                     raise CollectorRefusedError(f"{answer.status_code} for {len(batch)} events: {answer.text[:500]}")
                 for result in answer.json()["results"]:
@@ -80,6 +82,14 @@ class Collector:
                     else:
                         rejected[result["code"]] += 1
         return Collected(accepted=accepted, rejected=dict(rejected))
+
+
+def signed(body: bytes, credentials: Credentials) -> dict[str, str]:
+    """Return the headers that say who sends: the key, and the signature of a source that signs."""
+    headers = {"x-api-key": credentials.key}
+    if credentials.signing_secret is not None:
+        headers["x-c360-signature"] = f"sha256={hmac.digest(credentials.signing_secret, body, 'sha256').hex()}"
+    return headers
 
 
 def produce(kinesis: Any, stream: str, lines: Iterable[str]) -> int:

@@ -1,6 +1,7 @@
 """What was deployed, as a person at the keyboard would use it: through the outputs of the stacks."""
 
 import json
+import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -24,6 +25,14 @@ ENDED: Final = frozenset({"SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED", "CANCEL
 
 class StepFailedError(RuntimeError):
     """Something that was started in the deployment failed; the message quotes its cause."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credentials:
+    """What a source signs in with: its key, and the secret under which it signs what it sends, if it has one."""
+
+    key: str
+    signing_secret: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,11 +61,21 @@ class Deployment:
         api_id = self.outputs[output].removeprefix("https://").partition(".")[0]
         return f"{self.emulator.settings.endpoint}/_aws/execute-api/{api_id}/$default"
 
-    def source_key(self, source: str) -> str:
-        """Return the key with which a source signs in at the collector."""
-        output = f"ApiKeySecretArn{source.title().replace('_', '')}"
-        value = self.client("secretsmanager").get_secret_value(SecretId=self.outputs[output])
-        return str(value["SecretString"])
+    def credentials(self, source: str) -> Credentials:
+        """Return what a source signs in with at the collector."""
+        value = str(self.client("secretsmanager").get_secret_value(SecretId=self._secret_of(source))["SecretString"])
+        if not value.startswith("{"):
+            return Credentials(key=value)
+        document = json.loads(value)
+        return Credentials(key=document["key"], signing_secret=document["signing_secret"].encode())
+
+    def let_sign(self, source: str) -> None:
+        """Give a source a signing secret beside its key, as the operator does for one that can keep it."""
+        held = {"key": self.credentials(source).key, "signing_secret": secrets.token_hex(32)}
+        self.client("secretsmanager").put_secret_value(SecretId=self._secret_of(source), SecretString=json.dumps(held))
+
+    def _secret_of(self, source: str) -> str:
+        return self.outputs[f"ApiKeySecretArn{source.title().replace('_', '')}"]
 
     def start_applications(self, *outputs: str) -> None:
         """Ask for Flink applications to be started; `wait_for_applications` tells when they run."""

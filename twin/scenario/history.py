@@ -1,7 +1,9 @@
 """The history: a year of baskets and clicks, and the files of the other systems, until the lake holds all of it."""
 
+import csv
 import json
 import zlib
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
@@ -13,11 +15,13 @@ from twin.scenario.collect import Collected, Collector, land, produce
 from twin.scenario.deployment import Deployment
 from twin.scenario.waiting import STALLED_SECONDS, until
 from twin.shoppers.manifest import DataFile, Manifest
+from twin.shoppers.truth import BAD_LINES
 
 POS: Final = "pos_transactions"
 WEB: Final = "web_events"
 INGEST_SECONDS: Final = 600.0
 HTTP_SHARE: Final = 20  # one device in so many sends over HTTP; the rest comes from the web shop's own producer
+HTTP_LANE: Final = 10  # the device that sends what breaks its contract is among them: a sender is told what is wrong
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,11 +60,20 @@ def send_events(deployment: Deployment, folder: Path, manifest: Manifest) -> Col
     Returns what the collector said about the events that it was sent.
     """
     kinesis, stream = deployment.client("kinesis"), deployment.outputs["EventsStreamName"]
-    collector = Collector(url=deployment.url("CollectorUrl"), keys={WEB: deployment.source_key(WEB)})
+    collector = Collector(url=deployment.url("CollectorUrl"), credentials={WEB: deployment.credentials(WEB)})
     produce(kinesis, stream, lines(folder / manifest.stream(POS).path))
     web = list(lines(folder / manifest.stream(WEB).path))
     produce(kinesis, stream, (line for line in web if not _goes_over_http(line)))
     return collector.send(WEB, (line for line in web if _goes_over_http(line)))
+
+
+def refused_over_http(folder: Path, manifest: Manifest) -> dict[str, int]:
+    """Return how many events the collector must refuse, by reason: the bad ones that are sent to it."""
+    path = manifest.stream(WEB).path
+    sent = list(lines(folder / path))
+    with (folder / "truth" / BAD_LINES).open(encoding="utf-8", newline="") as file:
+        bad = [(int(row["line"]), row["reason_code"]) for row in csv.DictReader(file) if row["path"] == path]
+    return dict(Counter(reason for number, reason in bad if _goes_over_http(sent[number - 1])))
 
 
 def lines(path: Path) -> Iterator[str]:
@@ -126,6 +139,7 @@ def _goes_over_http(line: str) -> bool:
     try:
         event = json.loads(line)
         device = event["identifiers"]["device_id"][0]
+        ours = event["source"] == WEB  # over HTTP the key says whose an event is, whatever the event says
     except (ValueError, KeyError, TypeError, IndexError):
         return False
-    return zlib.crc32(str(device).encode()) % HTTP_SHARE == 0
+    return ours and zlib.crc32(str(device).encode()) % HTTP_SHARE == HTTP_LANE

@@ -57,7 +57,7 @@ def verify_sender(deployment: Deployment) -> None:
 
 def act(deployment: Deployment, person: LiveCustomer) -> int:
     """Let a new person do what they do on the web; return the number of events."""
-    collector = Collector(url=deployment.url("CollectorUrl"), keys={WEB: deployment.source_key(WEB)})
+    collector = Collector(url=deployment.url("CollectorUrl"), credentials={WEB: deployment.credentials(WEB)})
     collector.send(WEB, [json.dumps(event) for event in person.events])
     return len(person.events)
 

@@ -96,6 +96,7 @@ class DemoResult:
         latency: seconds from sending a live event to its effect in the single view, one for each probe.
         customer: the single view of one customer, as the API answered it.
         timeline: that customer's events, newest first: time, what, amount.
+        regular: the single view of a customer with a year behind them: orders, cases, bought facts, all links.
         times: (step, seconds).
         peak_memory_gigabytes: highest sum of the resident memory of all processes of the run.
     """
@@ -115,6 +116,7 @@ class DemoResult:
     times: tuple[tuple[str, float], ...]
     peak_memory_gigabytes: float = 0.0
     matching: Mapping[str, float] = field(default_factory=dict)
+    regular: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def passed(self) -> bool:

@@ -1,6 +1,6 @@
 """The whole demonstration: history, people, live customers, analysis, and every known answer checked."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -86,19 +86,26 @@ class Story:
         Files land and events stream in side by side, while Flink is still starting: nothing that is sent waits for a
         reader, as on AWS.
         """
+        self.deployment.let_sign(history.WEB)
         self.deployment.start_applications(CLEAN)
         with ThreadPoolExecutor(max_workers=1) as pool:
             landing = pool.submit(history.land_files, self.deployment, self.manifest, self.folder)
             with self.step("Start Flink; send a year of baskets and clicks"):
-                history.send_events(self.deployment, self.folder, self.manifest)
+                collected = history.send_events(self.deployment, self.folder, self.manifest)
                 self.deployment.wait_for_applications(CLEAN)
             with self.step("Land files: CRM, loyalty, cases, demographics"):
                 failed = landing.result()
-        expected = history.expected_counts(self.manifest)
+        expected, refusals = (
+            history.expected_counts(self.manifest),
+            history.refused_over_http(self.folder, self.manifest),
+        )
         with self.step(f"clean: {expected.total:,} events into lake and quarantine"):
             seen = history.wait_for_lake(self.deployment, expected)
         return [
             Check(name="file ingestions that failed", expected=0, actual=len(failed)),
+            Check(
+                name="refused by the collector", expected=_by_reason(refusals), actual=_by_reason(collected.rejected)
+            ),
             Check(name="clean interactions", expected=expected.clean, actual=seen.clean),
             Check(name="duplicates", expected=expected.duplicates, actual=seen.duplicates),
             Check(name="rejected, in quarantine", expected=expected.rejected, actual=seen.rejected),
@@ -230,6 +237,17 @@ class Story:
             Stage(pillar="activation", name="mails", count=sum(len(mails) for mails in told.mails.values())),
         )
 
+    def regular(self) -> dict[str, Any]:
+        """Return the view of the customer of whom most is known: links, cases and bought facts, then orders."""
+
+        def known(item: Mapping[str, Any]) -> tuple[int, bool, int]:
+            sums = item.get("aggregates", {})
+            rated = sums.get("csat_average") is not None
+            return len(item.get("links", {})) + len(item.get("enrichment", {})), rated, int(sums.get("orders") or 0)
+
+        fullest = max(self.deployment.profiles(), key=known)
+        return self.api.get(str(fullest["PK"]).removeprefix("PERSON#")) or {}
+
     def _mails(self, people: LiveScenario) -> dict[str, list[Message]]:
         """Wait for the mails that must leave, then look at everybody's."""
         for person in (people.welcome, people.unhappy):
@@ -250,6 +268,10 @@ class Story:
         environment = self.deployment.emulator.settings.environment
         rows = self.deployment.query(f"SELECT sum(spend) FROM c360_{environment}_products.customer_360")  # noqa: S608
         return money(rows[0][0])
+
+
+def _by_reason(counted: Mapping[str, int]) -> str:
+    return ", ".join(f"{count} {reason}" for reason, count in sorted(counted.items()))
 
 
 def scores(agreement: Agreement) -> dict[str, float]:

@@ -3,10 +3,13 @@
 import csv
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
 from twin.shoppers.clock import iso
 from twin.shoppers.history import Account, Ledger, money
 from twin.shoppers.people import Household
+
+BAD_LINES: Final = "bad_lines.csv"
 
 
 def write_truth(directory: Path, households: Sequence[Household], records: Mapping[str, str], ledger: Ledger) -> None:
@@ -38,7 +41,7 @@ def write_truth(directory: Path, households: Sequence[Household], records: Mappi
 
 def write_bad_lines(directory: Path, lines: Iterable[tuple[str, int, str]]) -> None:
     """Write which line of which event file is bad, and why."""
-    _write(directory / "truth" / "bad_lines.csv", ("path", "line", "reason_code"), lines)
+    _write(directory / "truth" / BAD_LINES, ("path", "line", "reason_code"), lines)
 
 
 def _identifiers(households: Iterable[Household]) -> Iterable[tuple[str, str, str, int]]:

@@ -16,7 +16,7 @@ from c360_core.segment import parse, profile_fields, to_sql
 from flink_apps.unify.pipeline import PERSON_STATES
 from tests.engines.flink.unify_job import Unify, defined, eventually, running, table_environment
 from tests.engines.flink.unify_oracle import Oracle, Row, moment, read
-from tests.engines.flink.unify_world import EVENTS, FIRST_RUN, PEOPLE, World
+from tests.engines.flink.unify_world import EVENTS, World
 from tests.factories.segment_cases import CASES, FIELDS, FLINK_TYPES, PROFILES, document
 
 HALF = EVENTS // 2
@@ -96,20 +96,6 @@ def test_the_merged_and_the_forgotten_are_told_to_be_gone(story: Story) -> None:
         assert profiles[world.person(4)] is None
         assert profiles[world.person(1)] is not None, "the split brought this one back"
         assert profiles[world.person(10)] is not None, "known, though there is no interaction"
-
-
-def test_the_first_profile_of_someone_who_is_known_has_all_that_they_did(story: Story) -> None:
-    """A decision waits for it: on half a profile it would miss the case, or the consent."""
-    world = World("l")
-    expected = Oracle(story.oracle.segments, world.interactions(), world.first_run()).profiles()
-    first: dict[str, dict[str, Any]] = {}
-    for message in story.messages("profile"):
-        if message["identity_version"] == FIRST_RUN:
-            first.setdefault(message["person_id"], message)
-
-    people = [world.person(number) for number in range(PEOPLE)]
-    assert {person: read(first[person]) for person in people} == {person: expected[person] for person in people}
-    assert any((expected[person] or {}).get("last_case_csat") for person in people)
 
 
 def test_versions_of_a_person_never_go_back(story: Story) -> None:

@@ -211,6 +211,12 @@ def test_a_source_with_a_signing_secret_must_sign_the_bytes_it_sends(cloud: Clou
     assert statuses == [200, 200, 401, 401, 401]
 
 
+def test_a_key_that_only_looks_like_json_is_a_key(cloud: Cloud) -> None:
+    cloud.secrets.put_secret_value(SecretId="web", SecretString="{not-json")
+
+    assert send("/v1/batch", {"batch": []}, headers={"x-api-key": "{not-json"})[0] == 200
+
+
 def test_a_signature_covers_the_compressed_bytes(cloud: Cloud) -> None:
     body = gzip.compress(b'{"batch": []}')
     signature = hmac.new(SIGNING_SECRET.encode(), body, hashlib.sha256).hexdigest()

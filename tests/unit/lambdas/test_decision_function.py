@@ -112,6 +112,41 @@ def test_without_the_answer_nothing_is_decided_and_the_change_comes_again(people
     assert people.decided == {}
 
 
+def test_a_decision_waits_for_what_was_told_together_with_the_change(people: MemoryPeople) -> None:
+    young = profile(computed_at=(NOON - timedelta(seconds=1)).isoformat())
+    people.answers = {}
+    pauses: list[float] = []
+
+    def pause(seconds: float) -> None:
+        pauses.append(seconds)
+        people.answers[PERSON] = [YES]  # it comes with the rest of the identity run
+
+    patient = replace(decider(people, MemoryHerald()), pause=pause)
+
+    assert patient.on_change(None, young, now=NOON) == (Action.SEND,)
+    assert pauses == [2.0]
+
+
+def test_a_decision_is_taken_on_the_profile_as_it_is_by_then(people: MemoryPeople) -> None:
+    people.profiles[PERSON] = profile(**COUNTED)
+    patient = replace(decider(people, MemoryHerald()), pause=lambda _: None)
+
+    with pytest.raises(AnswerUnderwayError):
+        patient.on_change(None, profile(), now=NOON)
+
+
+@pytest.mark.parametrize(("age", "waited"), [(10.0, []), (3.0, []), (-60.0, [3.0])])
+def test_nobody_waits_for_an_old_change_nor_long_for_one_of_a_fast_clock(
+    people: MemoryPeople, age: float, waited: list[float]
+) -> None:
+    pauses: list[float] = []
+    patient = replace(decider(people, MemoryHerald()), pause=pauses.append)
+
+    patient.on_change(None, profile(computed_at=(NOON - timedelta(seconds=age)).isoformat()), now=NOON)
+
+    assert pauses == waited
+
+
 def announced(action: str, *, bus: MemoryBus, stream: MemoryStream, once: MemoryOnce | None = None) -> None:
     decision = {
         "decision_id": "d_1",
