@@ -18,7 +18,7 @@ from twin.scenario import records as shoppers
 from twin.scenario.floors import compare
 from twin.scenario.result import Floor
 from twin.settings import BUILD
-from twin.shoppers import generate
+from twin.shoppers import generate_once
 
 RUN: Final = Run(run_id="truth", version=1)
 
@@ -77,11 +77,11 @@ def run(steps: Steps, *, scale: str, seed: int) -> TruthScore:
 
 
 def make_shoppers(steps: Steps, *, scale: str, seed: int) -> Path:
-    """Generate a data set, always anew: the generator may have changed; return its folder."""
+    """Generate a data set, or take the one that the same generator made before; return its folder."""
     folder = BUILD / "shoppers" / f"{scale}-{seed}"
     prepare.contracts()
     with steps.step(f"Shoppers ({scale}, seed {seed})"):
-        generate(scale, seed, folder)
+        generate_once(scale, seed, folder)
     return folder
 
 

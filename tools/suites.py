@@ -88,7 +88,7 @@ def python(environment: str = "twin") -> str:
 
 def checks() -> list[Part]:
     """Return the static checks."""
-    existing = [name for name in CODE if (ROOT / name).exists() and name != "c360"]
+    existing = [name for name in (*CODE, "benchmarks") if (ROOT / name).exists() and name != "c360"]
     formatted = [name for name in FORMATTED if (ROOT / name).exists()]
     commands = {
         "contracts": (python(), "-m", "tools.contracts", "--check"),
