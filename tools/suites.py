@@ -113,12 +113,12 @@ def quick_tests() -> list[Part]:
 def long_tests() -> list[Part]:
     """Return the suites that mostly wait for one engine and can run side by side, longest first."""
     return [
-        _pytest("twin", "twin", "tests/twin"),
+        # One after the other: both use the dev assembly, and one of them writes it.
+        _pytest("twin", "twin", "tests/twin", "tests/local"),
         _pytest("engines", "spark", "tests/engines/spark", environment="spark"),
         _pytest("engines", "trino", "tests/engines/trino"),
         _pytest("engines", "flink", "tests/engines/flink", environment="flink"),
         _pytest("infrastructure", "infrastructure", "tests/infrastructure"),
-        _pytest("twin", "local", "tests/local"),
         _pytest("engines", "kafka", "tests/engines/kafka"),
     ]
 
