@@ -19,13 +19,11 @@ import fastjsonschema
 from c360_core import contracts as contracts_module
 from c360_core.contracts import Contracts
 from c360_core.identity.keys import identifier_key, usable
-from c360_core.names import IdentifierType
+from c360_core.names import MAX_SOURCE_LENGTH, UNKNOWN_SOURCE_NAME, IdentifierType
 from c360_core.projections import REASON_BY_SCHEMA_RULE, event_json_schema
 
 MAX_EVENT_BYTES: Final = 32 * 1024
 FUTURE_TOLERANCE: Final = timedelta(minutes=5)
-UNKNOWN_SOURCE_NAME: Final = "unknown"
-MAX_NAME_LENGTH: Final = 64
 MAX_REASON_LENGTH: Final = 2000
 # Rows of files have ids without it: what begins so was an event on the stream.
 REJECTED_EVENT_PREFIX: Final = "r_"
@@ -266,7 +264,7 @@ def _known_source(document: Document, known: Contracts) -> str:
         raise RejectedEventError(
             ReasonCode.UNKNOWN_SOURCE,
             f"`source` names no contract; known: {', '.join(sorted(known.sources))}",
-            source=source[:MAX_NAME_LENGTH] if isinstance(source, str) and source else UNKNOWN_SOURCE_NAME,
+            source=source[:MAX_SOURCE_LENGTH] if isinstance(source, str) and source else UNKNOWN_SOURCE_NAME,
         )
     return source
 

@@ -86,6 +86,9 @@ class Property(StrEnum):
 
 ANONYMOUS_PREFIX: Final = "a_"
 PERSON_PREFIX: Final = "p_"
+# How a record without a known source is called, and how much of a name is kept.
+UNKNOWN_SOURCE_NAME: Final = "unknown"
+MAX_SOURCE_LENGTH: Final = 64
 METRIC_NAMESPACE: Final = "Customer360"
 
 

@@ -3,6 +3,7 @@
 import logging
 import threading
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, Generic, Protocol, TypeVar
 
 import boto3
@@ -176,14 +177,9 @@ class EnginesPool:
     def close(self) -> None:
         """Stop every engine that was started; those that have nothing to do with each other side by side."""
         streaming = (self._kafka_watch.stop, self.managed_flink.reset, self._bridge.stop, self._kafka.stop)
-        lines = [
-            threading.Thread(target=_quietly, args=stops)
-            for stops in (streaming, (self._spark.stop,), (self._trino.stop,))
-        ]
-        for line in lines:
-            line.start()
-        for line in lines:
-            line.join()
+        with ThreadPoolExecutor() as pool:
+            for stops in (streaming, (self._spark.stop,), (self._trino.stop,)):
+                pool.submit(_quietly, *stops)
 
     def _streams_for_flink(self) -> Mapping[str, str]:
         """Start Kafka and the bridge; return the properties that point an application's streams at them."""

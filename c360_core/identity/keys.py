@@ -1,13 +1,13 @@
 """Identifier keys: what stands for an identifier wherever its clear value must not be."""
 
 import hmac
-import json
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Final
 
 from c360_core.identity.normalise import normalise
 from c360_core.names import IdentifierType
+from c360_core.secret_text import parts
 
 HASH_DIGITS: Final = 32
 # A device or a card comes again and again; to look it up is ten times quicker than to hash it.
@@ -21,18 +21,10 @@ Identifiers = Mapping[str, Sequence[str]]
 def secret_bytes(secret_string: str) -> bytes:
     """Return the hashing secret out of what Secrets Manager holds: plain text, or a JSON object with `key`.
 
-    Text that merely begins like JSON is text: a generated secret may begin with any character.
-
     Raises:
         ValueError: the secret is empty, short, or a JSON object without `key`.
     """
-    text = secret_string.strip()
-    try:
-        document = json.loads(text)
-    except ValueError:
-        document = None
-    if isinstance(document, dict):
-        text = str(document.get("key", ""))
+    text = str(parts(secret_string).get("key", ""))
     if len(text.encode()) < MIN_SECRET_BYTES:
         raise ValueError(
             f"identifier hash secret: needs at least {MIN_SECRET_BYTES} bytes, as text or as {{'key': ...}}"

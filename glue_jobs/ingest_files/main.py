@@ -23,8 +23,8 @@ from pyspark.sql import DataFrame, SparkSession
 
 from c360_core import contracts
 from c360_core.contracts import Contracts, Source, Table
+from c360_core.names import MAX_SOURCE_LENGTH, UNKNOWN_SOURCE_NAME, Zone
 from c360_core.names import Table as TableName
-from c360_core.names import Zone
 from c360_core.projections import dqdl
 from glue_jobs.ingest_files import transform
 from glue_jobs.ingest_files.landed_file import Header, RefusedFileError, file_source, folder_of, inspect
@@ -70,7 +70,7 @@ def ingest(spark: SparkSession, arguments: Arguments, *, run_id: str, now: datet
 
 def _context(key: str, known: Contracts, run_id: str, now: datetime) -> quarantine.Context:
     """Say whose file it is, also where no contract does: then by the folder, and by the version of all contracts."""
-    name = folder_of(key)[: quarantine.MAX_SOURCE] or quarantine.UNKNOWN_SOURCE
+    name = folder_of(key)[:MAX_SOURCE_LENGTH] or UNKNOWN_SOURCE_NAME
     version = known.sources[name].version if name in known.sources else known.version
     return quarantine.Context(source=name, contract_version=version, received_at=now, run_id=run_id)
 

@@ -9,8 +9,6 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812
 
 MAX_REASON: Final = 2000
-MAX_SOURCE: Final = 64
-UNKNOWN_SOURCE: Final = "unknown"
 ID_LENGTH: Final = 32
 FILE_FINDING_SCHEMA: Final = "code STRING, reason STRING, place STRING, body STRING"
 

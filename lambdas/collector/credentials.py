@@ -8,11 +8,11 @@ import base64
 import binascii
 import hashlib
 import hmac
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 
+from c360_core.secret_text import parts
 from lambdas.shared.problem import Problem
 from lambdas.shared.secrets import Secrets
 
@@ -41,21 +41,12 @@ def senders_by_key(secret_arns: Mapping[str, str], secrets: Secrets) -> dict[str
     """
     senders: dict[str, Sender] = {}
     for source, arn in secret_arns.items():
-        document = _document(secrets.text(arn).strip())
+        document = parts(secrets.text(arn))
         key, signing_secret = document.get("key"), document.get("signing_secret")
         if not isinstance(key, str) or not key:
             raise ValueError(f"secret of source {source}: field key is missing; store the write key as text or as JSON")
         senders[key] = Sender(source=source, signing_secret=str(signing_secret).encode() if signing_secret else None)
     return senders
-
-
-def _document(text: str) -> Mapping[str, object]:
-    """Return what a secret holds; text that merely begins like JSON is a key."""
-    try:
-        document = json.loads(text)
-    except ValueError:
-        document = None
-    return document if isinstance(document, dict) else {"key": text}
 
 
 def write_key(headers: Mapping[str, str], query: Mapping[str, str], body: object) -> str | None:

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from boto3.dynamodb.types import TypeDeserializer
 
+from c360_core.secret_text import parts
 from twin.emulator import Emulator
 from twin.scenario.waiting import until
 
@@ -63,11 +64,10 @@ class Deployment:
 
     def credentials(self, source: str) -> Credentials:
         """Return what a source signs in with at the collector."""
-        value = str(self.client("secretsmanager").get_secret_value(SecretId=self._secret_of(source))["SecretString"])
-        if not value.startswith("{"):
-            return Credentials(key=value)
-        document = json.loads(value)
-        return Credentials(key=document["key"], signing_secret=document["signing_secret"].encode())
+        held = self.client("secretsmanager").get_secret_value(SecretId=self._secret_of(source))
+        document = parts(held["SecretString"])
+        signing_secret = document.get("signing_secret")
+        return Credentials(key=document["key"], signing_secret=signing_secret.encode() if signing_secret else None)
 
     def let_sign(self, source: str) -> None:
         """Give a source a signing secret beside its key, as the operator does for one that can keep it."""

@@ -62,18 +62,21 @@ def send_events(deployment: Deployment, folder: Path, manifest: Manifest) -> Col
     kinesis, stream = deployment.client("kinesis"), deployment.outputs["EventsStreamName"]
     collector = Collector(url=deployment.url("CollectorUrl"), credentials={WEB: deployment.credentials(WEB)})
     produce(kinesis, stream, lines(folder / manifest.stream(POS).path))
-    web = list(lines(folder / manifest.stream(WEB).path))
-    produce(kinesis, stream, (line for line in web if not _goes_over_http(line)))
-    return collector.send(WEB, (line for line in web if _goes_over_http(line)))
+    straight: list[str] = []
+    over_http: list[str] = []
+    for line in lines(folder / manifest.stream(WEB).path):
+        (over_http if _goes_over_http(line) else straight).append(line)
+    produce(kinesis, stream, straight)
+    return collector.send(WEB, over_http)
 
 
 def refused_over_http(folder: Path, manifest: Manifest) -> dict[str, int]:
     """Return how many events the collector must refuse, by reason: the bad ones that are sent to it."""
     path = manifest.stream(WEB).path
-    sent = list(lines(folder / path))
     with (folder / "truth" / BAD_LINES).open(encoding="utf-8", newline="") as file:
-        bad = [(int(row["line"]), row["reason_code"]) for row in csv.DictReader(file) if row["path"] == path]
-    return dict(Counter(reason for number, reason in bad if _goes_over_http(sent[number - 1])))
+        bad = {int(row["line"]): row["reason_code"] for row in csv.DictReader(file) if row["path"] == path}
+    numbered = enumerate(lines(folder / path), start=1)
+    return dict(Counter(bad[number] for number, line in numbered if number in bad and _goes_over_http(line)))
 
 
 def lines(path: Path) -> Iterator[str]:

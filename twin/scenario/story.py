@@ -95,10 +95,8 @@ class Story:
                 self.deployment.wait_for_applications(CLEAN)
             with self.step("Land files: CRM, loyalty, cases, demographics"):
                 failed = landing.result()
-        expected, refusals = (
-            history.expected_counts(self.manifest),
-            history.refused_over_http(self.folder, self.manifest),
-        )
+        expected = history.expected_counts(self.manifest)
+        refusals = history.refused_over_http(self.folder, self.manifest)
         with self.step(f"clean: {expected.total:,} events into lake and quarantine"):
             seen = history.wait_for_lake(self.deployment, expected)
         return [

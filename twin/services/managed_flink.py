@@ -14,6 +14,7 @@ import threading
 import time
 import zipfile
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -183,11 +184,8 @@ class ManagedFlink:
         with self._lock:
             everyone = list(self._running.values())
             self._running.clear()
-        ends = [threading.Thread(target=running.end) for running in everyone]
-        for end in ends:
-            end.start()
-        for end in ends:
-            end.join()
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(Running.end, everyone))
 
     def _keep_running(self, app: Record, savepoint_path: str | None, running: Running) -> None:
         """Run the application until it is to end, starting it again from its last checkpoint when it crashes."""

@@ -1,0 +1,18 @@
+"""What a secret of Secrets Manager holds: plain text, or a JSON object of named parts."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+
+def parts(secret_string: str) -> Mapping[str, Any]:
+    """Return the parts of a secret; plain text is the part `key`.
+
+    Text that merely begins like JSON is text: a generated secret may begin with any character.
+    """
+    text = secret_string.strip()
+    try:
+        document = json.loads(text)
+    except ValueError:
+        document = None
+    return document if isinstance(document, dict) else {"key": text}
