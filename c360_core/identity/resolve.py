@@ -225,13 +225,14 @@ def _owners(
 def _identifiers(
     owners: Mapping[str, str], previous: Iterable[IdentifierRow], run: Run
 ) -> tuple[tuple[IdentifierRow, ...], list[Message]]:
-    # Rows that this very run has written are told again: the messages may not have been sent.
+    # Rows that this very run has written are told again: the messages may not have been sent. So are those that were
+    # told on a stream that is gone.
     before = {row.identifier_key: row for row in previous}
     after = []
     messages: list[Message] = []
     for key in sorted(owners):
         known = before.get(key)
-        if known and known.person_id == owners[key] and known.version < run.version:
+        if known and known.person_id == owners[key] and run.told_since <= known.version < run.version:
             after.append(known)
             continue
         after.append(IdentifierRow(identifier_key=key, person_id=owners[key], version=run.version))

@@ -25,10 +25,13 @@ class Run:
     Attributes:
         run_id: its name, the same when it is tried again.
         version: when it started, in milliseconds since 1970; grows from run to run.
+        told_since: when the stream that tells of it was made, in milliseconds since 1970. Nobody who reads it knows
+            what was told before.
     """
 
     run_id: str
     version: int
+    told_since: int = 0
 
     def __post_init__(self) -> None:
         if not self.run_id:

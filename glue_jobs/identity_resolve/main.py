@@ -5,13 +5,13 @@ match_output (s3://bucket/.../<job id>/ of the matcher).
 
 A run is named by its id and its start; repeated, it gives the same ids and the same rows. The order of the writes
 makes a stop in between harmless: the map first, then the messages and the single view, and last the identifier map,
-against which the next try finds out what changed.
+against which the next try finds out what changed. Without its stream a run ends before it writes anything.
 """
 
 import json
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import boto3
@@ -52,19 +52,19 @@ class IdentityResolution:
 
     def run(self) -> Mapping[str, int]:
         """Resolve, write, tell; return counts."""
+        kinesis: Any = boto3.client("kinesis")
+        told_since = streams.created_at(kinesis, self._arguments.identity_changes_stream)
         before = transform.identity_map(self._read(TableName.IDENTITY_MAP))
         resolution = resolve(
             transform.records(self._read(TableName.IDENTITY_RECORDS)),
             transform.match_groups(self._match_output()),
             before,
-            self._run,
+            replace(self._run, told_since=told_since),
             secret=self._secret(),
             previous_identifiers=transform.identifier_map(self._read(TableName.IDENTIFIER_MAP)),
         )
         self._write_map(resolution, before)
-        sent = streams.put_records(
-            boto3.client("kinesis"), self._arguments.identity_changes_stream, transform.messages(resolution)
-        )
+        sent = streams.put_records(kinesis, self._arguments.identity_changes_stream, transform.messages(resolution))
         self._write_single_view(resolution, before)
         identifiers = self._table(TableName.IDENTIFIER_MAP)
         lake.replace(transform.identifier_rows(self._spark, resolution, identifiers), identifiers)

@@ -69,9 +69,14 @@ class KinesisEventStream:
         try:
             answer = self.client.put_records(StreamName=self.stream_name, Records=entries)
         except (ClientError, BotoCoreError) as error:
-            logger.warning("stream %s refused %d records: %s", self.stream_name, len(chunk), type(error).__name__)
+            logger.warning("stream %s refused %d records: %s", self.stream_name, len(chunk), _name(error))
             return list(chunk)
         return [index for index, result in zip(chunk, answer["Records"], strict=True) if result.get("ErrorCode")]
+
+
+def _name(error: ClientError | BotoCoreError) -> str:
+    """Return what an error is called: by the service, as `ResourceNotFoundException`, or by the client."""
+    return str(error.response["Error"]["Code"]) if isinstance(error, ClientError) else type(error).__name__
 
 
 def event_record(event: Mapping[str, object], *, key: str) -> StreamRecord:

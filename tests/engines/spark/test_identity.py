@@ -309,6 +309,27 @@ def test_identifiers_of_a_record_that_is_gone_belong_to_nobody(identity: Identit
     assert len(rows(Zone.CURATED, "identifier_map")) == 2
 
 
+def test_without_its_stream_a_run_writes_nothing(identity: Identity, rows: Rows) -> None:
+    kinesis = boto3.client("kinesis")
+    kinesis.delete_stream(StreamName=STREAM)
+
+    with pytest.raises(kinesis.exceptions.ResourceNotFoundException):
+        identity.resolve("run-1", "2026-03-01T09:30:00Z", [], [1, 2])
+
+    assert (rows(Zone.CURATED, "identity_map"), rows(Zone.CURATED, "identifier_map"), view()) == ([], [], {})
+    kinesis.create_stream(StreamName=STREAM, ShardCount=1)
+
+
+def test_identifiers_that_were_told_on_an_older_stream_are_told_again(identity: Identity, rows: Rows) -> None:
+    identity.resolve("run-1", "2026-03-01T09:30:00Z", [], [1, 2])
+    told = len(messages())
+
+    identity.resolve("run-2", "2026-03-02T09:30:00Z", [], [1, 2])  # both before the stream was made
+
+    keys = {row["identifier_key"]: row["person_id"] for row in rows(Zone.CURATED, "identifier_map")}
+    assert {m["key"]: m["person_id"] for m in messages()[told:] if m["kind"] == "identifier"} == keys
+
+
 def test_a_start_without_a_zone_is_refused() -> None:
     with pytest.raises(ValueError, match="has no zone; end it with Z"):
         run_version("2026-03-01T09:30:00")

@@ -1,12 +1,13 @@
 """Records on their way to a stream."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glue_jobs.shared.streams import ATTEMPTS, MAX_BYTES, MAX_RECORDS, Record, StreamWriteError, put_records
+from glue_jobs.shared.streams import ATTEMPTS, MAX_BYTES, MAX_RECORDS, Record, StreamWriteError, created_at, put_records
 
 
 class FakeKinesis:
@@ -17,6 +18,10 @@ class FakeKinesis:
         self.taken: list[bytes] = []
         self.requests: list[int] = []
         self.sizes: list[int] = []
+
+    def describe_stream_summary(self, *, StreamName: str) -> dict[str, Any]:  # noqa: N803
+        made = datetime(2026, 3, 1, 9, 30, tzinfo=UTC)
+        return {"StreamDescriptionSummary": {"StreamName": StreamName, "StreamCreationTimestamp": made}}
 
     def put_records(self, *, StreamName: str, Records: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803
         self.requests.append(len(Records))
@@ -34,6 +39,10 @@ class FakeKinesis:
 
 def records(count: int, size: int = 1) -> list[Record]:
     return [Record(partition_key=str(number), data=f"{number}".encode().rjust(size)) for number in range(count)]
+
+
+def test_a_stream_says_when_it_was_made_in_milliseconds_as_versions_of_runs_are() -> None:
+    assert created_at(FakeKinesis(), "events") == 1772357400000
 
 
 def test_records_go_out_in_batches_of_at_most_five_hundred() -> None:

@@ -365,6 +365,21 @@ def test_events_that_could_not_be_stored_are_asked_for_again(cloud: Cloud, monke
     assert (status, problem["code"]) == (503, "STREAM_UNAVAILABLE")
 
 
+def test_without_a_stream_the_sender_is_asked_to_come_again_and_the_log_says_why(
+    cloud: Cloud, log: io.StringIO, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EVENTS_STREAM_NAME", "c360-asleep-events")
+    event = http_event("POST", "/v1/track", body=json.dumps(viewed()), headers={"x-api-key": WEB_KEY})
+
+    answer = handler.handle(event, LambdaContext())
+
+    assert answer["statusCode"] == 503
+    assert answer["headers"]["Retry-After"] == "1"
+    assert "c360-asleep-events refused 1 records: ResourceNotFoundException" in caplog.text
+    assert "events not stored" in log.getvalue()
+    assert cloud.events() == []
+
+
 def test_events_of_one_device_share_a_partition_and_its_key_shows_nothing() -> None:
     web = contracts.load().source("web_events")
     batch = [viewed("e-1"), viewed("e-2", identifiers={"device_id": ["d-17"], "email": ["ada@mail.org"]})]

@@ -285,6 +285,19 @@ def test_a_consent_that_cannot_be_recorded_counts_and_is_asked_for_again(
     assert [consent.granted for consent in cloud.reader.consents(PERSON)] == [False]
 
 
+@pytest.mark.usefixtures("ada")
+def test_without_a_stream_a_consent_counts_and_is_asked_for_again(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EVENTS_STREAM_NAME", "c360-asleep-events")
+    handler._customers.cache_clear()
+
+    answer = ask(f"/{PERSON}/consents/marketing/email", method="PUT", body={"granted": False})
+
+    assert (answer.status, answer.document["code"]) == (503, "STREAM_UNAVAILABLE")
+    assert [consent.granted for consent in cloud.reader.consents(PERSON)] == [False]
+
+
 @pytest.mark.parametrize(("method", "path"), [("DELETE", f"/{PERSON}"), ("GET", f"/{PERSON}/shoes")])
 def test_any_other_path_or_method_is_a_problem_document(method: str, path: str) -> None:
     answer = ask(path, method=method)

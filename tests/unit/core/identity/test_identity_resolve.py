@@ -20,8 +20,9 @@ DAY = 86_400_000
 RECORDS = "abcdef"
 
 
-def run(number):
-    return Run(run_id=f"run-{number}", version=int(START.timestamp() * 1000) + number * DAY)
+def run(number, told_since=0):
+    version = int(START.timestamp() * 1000) + number * DAY
+    return Run(run_id=f"run-{number}", version=version, told_since=told_since)
 
 
 def record(record_id, **values):
@@ -39,9 +40,14 @@ class Tables:
         self.map = {}
         self.identifiers = ()
 
-    def run(self, records, number, groups=(), *, write_identifiers=True):
+    def run(self, records, number, groups=(), *, write_identifiers=True, told_since=0):
         done = resolve(
-            records, groups, self.map.values(), run(number), secret=SECRET, previous_identifiers=self.identifiers
+            records,
+            groups,
+            self.map.values(),
+            run(number, told_since),
+            secret=SECRET,
+            previous_identifiers=self.identifiers,
         )
         for row in (*done.closed, *done.opened):
             self.map[row.record_id, row.valid_from] = row
@@ -109,6 +115,18 @@ def test_the_next_run_on_the_same_records_changes_nothing():
     assert second.identifiers == first.identifiers
     assert told(second, "identifier", "upsert") == []
     assert {m["version"] for m in told(second, "person", "upsert")} == {run(1).version}
+
+
+def test_what_was_told_on_a_stream_that_is_gone_is_told_again_once():
+    tables, records = Tables(), [record("a", email="ann@example.com"), record("b", phone="+15135550143")]
+    tables.run(records, 0)
+    newer_stream = run(0).version + 1
+    second = tables.run(records, 1, told_since=newer_stream)
+    again = [(message["key"], message["version"]) for message in told(second, "identifier", "upsert")]
+    assert again == [(row.identifier_key, run(1).version) for row in second.identifiers]
+    assert len(again) == 2
+    third = tables.run(records, 2, told_since=newer_stream)
+    assert told(third, "identifier", "upsert") == []
 
 
 def test_a_merge_closes_the_smaller_persons_rows_and_tells_of_the_survivor():
