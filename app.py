@@ -55,6 +55,8 @@ def build(app: cdk.App, settings: Settings, assets: Assets) -> None:
         stream_settings=settings.collection.streams,
         platform=platform,
     )
+    # Nothing is imported that would say so: a stream is known by its name, and is there before those who use it.
+    unification.add_stack_dependency(collection)
     analytics = AnalyticsStack(
         app, name("analytics"), buckets=foundation.buckets, settings=settings.analytics, platform=platform
     )

@@ -76,8 +76,13 @@ class FoundationSettings(Slice):
 
 
 class StreamSettings(Slice):
-    """The streams: how wide and for how long."""
+    """All four streams: whether they are there, how wide and for how long."""
 
+    deployed: bool = Field(
+        default=True,
+        description="Off: the environment sleeps at about 3 USD a month. The streams, with what is in them, and the "
+        "Flink applications, with their state, are deleted; everything else stays",
+    )
     mode: Literal["provisioned", "on_demand"] = Field(
         "on_demand", description="provisioned: about 11 USD a month per shard; on_demand: about 29 per idle stream"
     )
@@ -228,6 +233,30 @@ class Settings(Slice):
     def _only_dev_destroys(self) -> Self:
         if self.foundation.removal == "destroy" and self.environment != "dev":
             raise ValueError(f"foundation.removal: destroy is for dev alone, not for {self.environment}; use retain")
+        return self
+
+    @model_validator(mode="after")
+    def _sleep_is_cheap(self) -> Self:
+        if not self.collection.streams.deployed and self.foundation.removal == "retain":
+            raise ValueError(
+                "collection.streams.deployed: false needs foundation.removal: destroy, deployed before it, since "
+                "retain keeps the streams and their bill; leave the streams on where data must be kept"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _nothing_runs_asleep(self) -> Self:
+        switches = {
+            "collection.clean.started": self.collection.clean.started,
+            "unification.unify.started": self.unification.unify.started,
+            "unification.nightly_resolution": self.unification.nightly_resolution,
+        }
+        running = [key for key, on in switches.items() if on]
+        if running and not self.collection.streams.deployed:
+            raise ValueError(
+                f"collection.streams.deployed: false does not go with {', '.join(running)}: true, which needs the "
+                "streams; switch that off, or the streams on"
+            )
         return self
 
 

@@ -4,24 +4,26 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Self
 
-from aws_cdk import aws_kinesis as kinesis
 from aws_cdk import aws_kinesisanalyticsv2 as flink
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
+
+from stacks.constructs.data_stream import DataStream
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watched:
     """Moving parts by a name that tells a person at night which one it is.
 
-    `applications` are those that the settings keep running; a stopped one has nothing to say.
+    `applications` are those that the settings keep running; a stopped one has nothing to say. Neither has a stream of
+    an environment that sleeps.
     """
 
     functions: Mapping[str, lambda_.IFunction] = field(default_factory=dict)
     queues: Mapping[str, sqs.IQueue] = field(default_factory=dict)
     machines: Mapping[str, sfn.IStateMachine] = field(default_factory=dict)
-    streams: Mapping[str, kinesis.IStream] = field(default_factory=dict)
+    streams: Mapping[str, DataStream] = field(default_factory=dict)
     applications: Mapping[str, flink.CfnApplication] = field(default_factory=dict)
 
     def __add__(self, other: Self) -> Self:

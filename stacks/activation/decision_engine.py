@@ -2,11 +2,11 @@
 
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_events as events
-from aws_cdk import aws_kinesis as kinesis
 from constructs import Construct
 
 from config.settings import ActivationSettings
 from stacks.activation.contact_rules import contact_rules
+from stacks.constructs.data_stream import DataStream
 from stacks.constructs.grants import allow, put_records, read_changes, use_table
 from stacks.constructs.python_function import PythonFunction
 from stacks.constructs.stream_reader import Batching, StreamReader
@@ -28,7 +28,7 @@ class DecisionEngine(Construct):
         *,
         single_view: dynamodb.ITableV2,
         idempotency: dynamodb.ITableV2,
-        events_stream: kinesis.IStream,
+        events_stream: DataStream,
         bus: events.IEventBus,
         settings: ActivationSettings,
         platform: Platform,
@@ -42,7 +42,7 @@ class DecisionEngine(Construct):
             variables={
                 "SINGLE_VIEW_TABLE": single_view.table_name,
                 "IDEMPOTENCY_TABLE": idempotency.table_name,
-                "EVENTS_STREAM_NAME": events_stream.stream_name,
+                "EVENTS_STREAM_NAME": events_stream.name,
                 "EVENT_BUS_NAME": bus.event_bus_name,
                 "RECOVERY_CSAT_AT_MOST": settings.recovery_csat_at_most,
                 "DECISION_TTL_DAYS": settings.decision_ttl_days,

@@ -3,12 +3,12 @@
 import json
 
 from aws_cdk import aws_dynamodb as dynamodb
-from aws_cdk import aws_kinesis as kinesis
 from constructs import Construct
 
 from config.settings import ActivationSettings
 from stacks.activation.contact_rules import contact_rules
 from stacks.activation.email import Email
+from stacks.constructs.data_stream import DataStream
 from stacks.constructs.grants import allow, put_records, use_table
 from stacks.constructs.python_function import PythonFunction
 from stacks.platform import Platform
@@ -27,7 +27,7 @@ class MessageSender(Construct):
         email: Email,
         single_view: dynamodb.ITableV2,
         idempotency: dynamodb.ITableV2,
-        events_stream: kinesis.IStream,
+        events_stream: DataStream,
         settings: ActivationSettings,
         platform: Platform,
     ) -> None:
@@ -40,7 +40,7 @@ class MessageSender(Construct):
             variables={
                 "SINGLE_VIEW_TABLE": single_view.table_name,
                 "IDEMPOTENCY_TABLE": idempotency.table_name,
-                "EVENTS_STREAM_NAME": events_stream.stream_name,
+                "EVENTS_STREAM_NAME": events_stream.name,
                 "CONFIGURATION_SET": email.configuration_set.configuration_set_name,
                 "SENDER_ADDRESS": settings.email.sender,
                 "TEMPLATES": json.dumps({str(template): name for template, name in email.template_names.items()}),

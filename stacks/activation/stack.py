@@ -5,7 +5,6 @@ from collections.abc import Mapping
 import aws_cdk as cdk
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_events as events
-from aws_cdk import aws_kinesis as kinesis
 from constructs import Construct
 
 from c360_core.decision import Template
@@ -15,6 +14,7 @@ from stacks.activation.decision_engine import DecisionEngine
 from stacks.activation.email import Email
 from stacks.activation.journey import Journey, Step
 from stacks.activation.message_sender import MessageSender
+from stacks.constructs.data_stream import DataStream
 from stacks.platform import Platform
 from stacks.watched import Watched
 
@@ -33,7 +33,7 @@ class ActivationStack(cdk.Stack):
         *,
         single_view: dynamodb.ITableV2,
         idempotency: dynamodb.ITableV2,
-        streams: Mapping[Stream, kinesis.IStream],
+        streams: Mapping[Stream, DataStream],
         bus: events.IEventBus,
         settings: ActivationSettings,
         platform: Platform,

@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping
 
-from aws_cdk import aws_kinesis as kinesis
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
 from c360_core.names import Property, Stream, Table, Zone, database_name
 from config.settings import CleanSettings
+from stacks.constructs.data_stream import DataStream
 from stacks.constructs.flink_application import FlinkApplication, common_properties
 from stacks.constructs.grants import put_records, read_records, read_secret, write_objects, write_tables
 from stacks.platform import Platform
@@ -27,7 +27,7 @@ class CleanApplication(FlinkApplication):
         scope: Construct,
         id_: str,
         *,
-        streams: Mapping[Stream, kinesis.IStream],
+        streams: Mapping[Stream, DataStream],
         buckets: Mapping[Zone, s3.IBucket],
         hash_secret: secretsmanager.ISecret,
         settings: CleanSettings,
@@ -43,7 +43,15 @@ class CleanApplication(FlinkApplication):
             "state_ttl_hours": str(settings.state_ttl_hours),
             "session_gap_minutes": str(settings.session_gap_minutes),
         }
-        super().__init__(scope, id_, name="clean", platform=platform, settings=settings, properties=properties)
+        super().__init__(
+            scope,
+            id_,
+            name="clean",
+            platform=platform,
+            streams=streams,
+            settings=settings,
+            properties=properties,
+        )
         read_records(self.role, streams[Stream.EVENTS])
         put_records(self.role, streams[Stream.INTERACTIONS])
         read_secret(self.role, hash_secret)

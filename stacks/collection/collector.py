@@ -5,12 +5,12 @@ from typing import Final
 
 import aws_cdk as cdk
 from aws_cdk import aws_apigatewayv2 as apigateway
-from aws_cdk import aws_kinesis as kinesis
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
 from c360_core.contracts import Contracts
 from config.settings import CollectorSettings
+from stacks.constructs.data_stream import DataStream
 from stacks.constructs.grants import put_records, read_secret
 from stacks.constructs.http_api import HttpApi, Route, Throttle
 from stacks.constructs.python_function import PythonFunction
@@ -43,7 +43,7 @@ class Collector(Construct):
         scope: Construct,
         id_: str,
         *,
-        events: kinesis.IStream,
+        events: DataStream,
         contracts: Contracts,
         settings: CollectorSettings,
         platform: Platform,
@@ -57,7 +57,7 @@ class Collector(Construct):
             name="collector",
             platform=platform,
             variables={
-                "EVENTS_STREAM_NAME": events.stream_name,
+                "EVENTS_STREAM_NAME": events.name,
                 "API_KEY_SECRETS": cdk.Stack.of(self).to_json_string(key_arns),
             },
             memory_megabytes=1024,

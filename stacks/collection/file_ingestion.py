@@ -4,7 +4,6 @@ import aws_cdk as cdk
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_glue as glue
-from aws_cdk import aws_kinesis as kinesis
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_stepfunctions as sfn
 from aws_cdk import aws_stepfunctions_tasks as tasks
@@ -14,6 +13,7 @@ from c360_core import projections
 from c360_core.contracts import Contracts
 from c360_core.names import PROJECT, Table, Zone, database_name
 from config.settings import CollectionSettings
+from stacks.constructs.data_stream import DataStream
 from stacks.constructs.dead_letter_queue import DeadLetterQueue
 from stacks.constructs.grants import put_records, read_objects, write_objects, write_tables
 from stacks.constructs.spark_job import SparkJob
@@ -35,7 +35,7 @@ class FileIngestion(Construct):
         id_: str,
         *,
         lake: Lake,
-        events_stream: kinesis.IStream,
+        events_stream: DataStream,
         settings: CollectionSettings,
         platform: Platform,
     ) -> None:
@@ -48,7 +48,7 @@ class FileIngestion(Construct):
             platform=platform,
             lake=lake,
             arguments={
-                "--events_stream": events_stream.stream_name,
+                "--events_stream": events_stream.name,
                 "--quarantine_bucket": lake.buckets[Zone.QUARANTINE].bucket_name,
                 "--results_bucket": lake.buckets[Zone.RESULTS].bucket_name,
             },
@@ -78,7 +78,7 @@ class FileIngestion(Construct):
             )
             ruleset.apply_removal_policy(cdk.RemovalPolicy.DESTROY)
 
-    def _grant(self, lake: Lake, events_stream: kinesis.IStream, platform: Platform) -> None:
+    def _grant(self, lake: Lake, events_stream: DataStream, platform: Platform) -> None:
         buckets = lake.buckets
         role = self.job.role
         sources = [source.name for source in lake.contracts.file_sources()]

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 
 import aws_cdk as cdk
-from aws_cdk import aws_kinesis as kinesis
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
@@ -24,7 +23,7 @@ from stacks.watched import Watched
 class CollectionStack(cdk.Stack):
     """Owns the events and interactions streams and everything that writes to them."""
 
-    streams: Mapping[Stream, kinesis.IStream]
+    streams: Mapping[Stream, DataStream]
     tables: Sequence[LakeTable]
     lake_access: Sequence[LakeAccess]
     watched: Watched
@@ -41,9 +40,7 @@ class CollectionStack(cdk.Stack):
     ) -> None:
         super().__init__(scope, id_, description="Customer 360: collector, file ingestion, cleaning")
         self.streams = {
-            name: DataStream(
-                self, f"{name.title()}Stream", name=name, settings=settings.streams, platform=platform
-            ).stream
+            name: DataStream(self, f"{name.title()}Stream", name=name, settings=settings.streams, platform=platform)
             for name in (Stream.EVENTS, Stream.INTERACTIONS)
         }
         self.tables = CollectionTables(self, "Lake", lake=lake, platform=platform).tables
@@ -78,21 +75,27 @@ class CollectionStack(cdk.Stack):
             LakeAccess(name="IngestRaw", role=self.ingestion.job.role, zone=Zone.RAW, writes=True),
             LakeAccess(name="IngestQuarantine", role=self.ingestion.job.role, zone=Zone.QUARANTINE, writes=True),
         ]
-        self.watched = Watched(
-            streams={"Events": self.streams[Stream.EVENTS], "Interactions": self.streams[Stream.INTERACTIONS]},
+        self.watched = self._watched(settings)
+        self._export()
+
+    def _watched(self, settings: CollectionSettings) -> Watched:
+        streams = {"Events": self.streams[Stream.EVENTS], "Interactions": self.streams[Stream.INTERACTIONS]}
+        application = self.clean.application
+        return Watched(
+            streams=streams if settings.streams.deployed else {},
             functions={"Collector": self.collector.function.function},
             machines={"IngestFile": self.ingestion.machine},
             queues={"IngestFileUndelivered": self.ingestion.undelivered.queue},
-            applications={"Clean": self.clean.application} if settings.clean.started else {},
+            applications={"Clean": application} if application is not None and settings.clean.started else {},
         )
-        self._export()
 
     def _export(self) -> None:
         cdk.CfnOutput(self, "CollectorUrl", value=self.collector.url)
         for source, secret in self.collector.api_keys.items():
             cdk.CfnOutput(self, f"ApiKeySecretArn{source.title().replace('_', '')}", value=secret.secret_arn)
-        cdk.CfnOutput(self, "EventsStreamName", value=self.streams[Stream.EVENTS].stream_name)
-        cdk.CfnOutput(self, "InteractionsStreamName", value=self.streams[Stream.INTERACTIONS].stream_name)
+        cdk.CfnOutput(self, "EventsStreamName", value=self.streams[Stream.EVENTS].name)
+        cdk.CfnOutput(self, "InteractionsStreamName", value=self.streams[Stream.INTERACTIONS].name)
         cdk.CfnOutput(self, "IngestFileStateMachineArn", value=self.ingestion.machine.state_machine_arn)
         cdk.CfnOutput(self, "IngestFilesJobName", value=self.ingestion.job.job.ref)
-        cdk.CfnOutput(self, "CleanApplicationName", value=self.clean.application.ref)
+        if self.clean.application is not None:
+            cdk.CfnOutput(self, "CleanApplicationName", value=self.clean.application.ref)

@@ -11,19 +11,34 @@ from stacks.platform import Platform
 
 
 class DataStream(Construct):
-    """An encrypted stream. Its name is a contract: the topic of the same name carries it on Kafka."""
+    """An encrypted stream, or only its name while the environment sleeps.
 
-    stream: kinesis.IStream
+    Its name is a contract: the topic of the same name carries it on Kafka. Everyone knows the stream by that name and
+    the ARN made of it, never by its resource: CloudFormation deletes nothing that another stack imports, and a role
+    keeps its rights while the stream is away.
+    """
+
+    name: str
+    arn: str
+    deployed: bool
 
     def __init__(
         self, scope: Construct, id_: str, *, name: Stream, settings: StreamSettings, platform: Platform
     ) -> None:
         super().__init__(scope, id_)
+        stack = cdk.Stack.of(self)
+        self.name = stream_name(platform.environment, name)
+        self.arn = f"arn:{stack.partition}:kinesis:{stack.region}:{stack.account}:stream/{self.name}"
+        self.deployed = settings.deployed
+        if self.deployed:
+            self._deploy(settings, platform)
+
+    def _deploy(self, settings: StreamSettings, platform: Platform) -> None:
         provisioned = settings.mode == "provisioned"
-        self.stream = kinesis.Stream(
+        stream = kinesis.Stream(
             self,
             "Stream",
-            stream_name=stream_name(platform.environment, name),
+            stream_name=self.name,
             stream_mode=kinesis.StreamMode.PROVISIONED if provisioned else kinesis.StreamMode.ON_DEMAND,
             shard_count=settings.shards if provisioned else None,
             retention_period=cdk.Duration.hours(settings.retention_hours),
@@ -32,5 +47,5 @@ class DataStream(Construct):
             removal_policy=platform.removal,
         )
         acknowledge(
-            self.stream, {"KDS3": "customer data is encrypted under the environment's own key, whose use we control"}
+            stream, {"KDS3": "customer data is encrypted under the environment's own key, whose use we control"}
         )

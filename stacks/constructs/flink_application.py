@@ -5,7 +5,6 @@ from typing import Final
 
 import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_kinesis as kinesis
 from aws_cdk import aws_kinesisanalyticsv2 as flink
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
@@ -14,6 +13,7 @@ from constructs import Construct
 
 from c360_core.names import Property, Stream
 from config.settings import FlinkSettings
+from stacks.constructs.data_stream import DataStream
 from stacks.constructs.grants import allow, use_key
 from stacks.constructs.log_group import log_group
 from stacks.nag import acknowledge, wildcard
@@ -27,10 +27,12 @@ _Configuration = flink.CfnApplication
 class FlinkApplication(Construct):
     """A streaming application, deployed stopped: starting it is an operation, not a part of a template.
 
-    `name` is the folder in the zip that holds the entry point.
+    `name` is the folder in the zip that holds the entry point. Without its streams there is a role and no application:
+    its snapshots hold positions in the streams that went, and one restored from them would miss what comes on the new
+    ones. The application that comes back has none.
     """
 
-    application: flink.CfnApplication
+    application: flink.CfnApplication | None
     role: iam.Role
 
     def __init__(
@@ -40,30 +42,18 @@ class FlinkApplication(Construct):
         *,
         name: str,
         platform: Platform,
+        streams: Mapping[Stream, DataStream],
         settings: FlinkSettings,
         properties: PropertyGroups,
     ) -> None:
         super().__init__(scope, id_)
         code = s3_assets.Asset(self, "Code", path=platform.assets.flink_application)
-        log_stream = logs.LogStream(
-            self,
-            "LogStream",
-            log_group=log_group(self, "Logs", platform=platform),
-            removal_policy=cdk.RemovalPolicy.DESTROY,
-        )
         self.role = self._role(platform, code)
-        self.application = flink.CfnApplication(
-            self,
-            "Application",
-            runtime_environment=RUNTIME,
-            application_mode="STREAMING",
-            application_description=f"Flink application {name}",
-            service_execution_role=self.role.role_arn,
-            application_configuration=_configuration(code, settings, _with_run_options(name, properties)),
-        )
-        self._log_to(log_stream)
-        # The service checks at creation that the role may read the code.
-        self.application.node.add_dependency(self.role)
+        log_stream_arn = self._log_stream(platform)
+        self.application = None
+        if all(stream.deployed for stream in streams.values()):
+            configuration = _configuration(code, settings, _with_run_options(name, properties))
+            self.application = self._deploy(name, configuration, log_stream_arn)
 
     def _role(self, platform: Platform, code: s3_assets.Asset) -> iam.Role:
         account = cdk.Stack.of(self).account
@@ -75,7 +65,14 @@ class FlinkApplication(Construct):
         allow(role, ("s3:GetObject", "s3:GetObjectVersion"), code.bucket.arn_for_objects(code.s3_object_key))
         return role
 
-    def _log_to(self, stream: logs.LogStream) -> None:
+    def _log_stream(self, platform: Platform) -> str:
+        """Make the log stream that the role may write to; return its ARN."""
+        stream = logs.LogStream(
+            self,
+            "LogStream",
+            log_group=log_group(self, "Logs", platform=platform),
+            removal_policy=cdk.RemovalPolicy.DESTROY,
+        )
         stack = cdk.Stack.of(self)
         group = stream.node.try_find_child("Resource")
         if not isinstance(group, logs.CfnLogStream):
@@ -86,14 +83,31 @@ class FlinkApplication(Construct):
         all_groups = f"arn:{stack.partition}:logs:{stack.region}:{stack.account}:log-group:*"
         allow(self.role, ("logs:DescribeLogGroups",), all_groups)
         acknowledge(self.role, {wildcard(self, all_groups): "log groups can only be listed as a whole"})
+        return stream_arn
+
+    def _deploy(
+        self, name: str, configuration: flink.CfnApplication.ApplicationConfigurationProperty, log_stream_arn: str
+    ) -> flink.CfnApplication:
+        application = flink.CfnApplication(
+            self,
+            "Application",
+            runtime_environment=RUNTIME,
+            application_mode="STREAMING",
+            application_description=f"Flink application {name}",
+            service_execution_role=self.role.role_arn,
+            application_configuration=configuration,
+        )
         flink.CfnApplicationCloudWatchLoggingOption(
             self,
             "LoggingOption",
-            application_name=self.application.ref,
+            application_name=application.ref,
             cloud_watch_logging_option=flink.CfnApplicationCloudWatchLoggingOption.CloudWatchLoggingOptionProperty(
-                log_stream_arn=stream_arn
+                log_stream_arn=log_stream_arn
             ),
         )
+        # The service checks at creation that the role may read the code.
+        application.node.add_dependency(self.role)
+        return application
 
 
 def _with_run_options(name: str, properties: PropertyGroups) -> PropertyGroups:
@@ -150,14 +164,14 @@ def common_properties(
     scope: Construct,
     *,
     platform: Platform,
-    streams: Mapping[Stream, kinesis.IStream],
+    streams: Mapping[Stream, DataStream],
     warehouse: s3.IBucket,
 ) -> dict[Property, dict[str, str]]:
     """Return the property groups that every application of ours reads: its streams, the lake, its place."""
     stream_values: dict[str, str] = {}
     for name, stream in streams.items():
         key = name.replace("-", "_")
-        stream_values |= {key: stream.stream_name, f"{key}_arn": stream.stream_arn}
+        stream_values |= {key: stream.name, f"{key}_arn": stream.arn}
     return {
         Property.STREAMS: {"provider": "kinesis", "region": cdk.Stack.of(scope).region, **stream_values},
         Property.LAKE: {"catalog": "glue", "warehouse": f"s3://{warehouse.bucket_name}"},

@@ -10,7 +10,6 @@ from typing import Final
 import aws_cdk as cdk
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_kinesis as kinesis
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_s3 as s3
@@ -18,6 +17,7 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import IConstruct
 
 from c360_core.names import Zone, database_name
+from stacks.constructs.data_stream import DataStream
 from stacks.nag import acknowledge, wildcard
 from stacks.platform import Platform
 
@@ -95,15 +95,15 @@ def use_workgroup(role: iam.IRole, workgroup_arn: str) -> None:
     allow(role, actions, workgroup_arn)
 
 
-def put_records(role: iam.IRole, stream: kinesis.IStream) -> None:
+def put_records(role: iam.IRole, stream: DataStream) -> None:
     """Let a role write to a stream."""
-    allow(role, ("kinesis:PutRecord", "kinesis:PutRecords", "kinesis:DescribeStreamSummary"), stream.stream_arn)
+    allow(role, ("kinesis:PutRecord", "kinesis:PutRecords", "kinesis:DescribeStreamSummary"), stream.arn)
 
 
-def read_records(role: iam.IRole, stream: kinesis.IStream) -> None:
+def read_records(role: iam.IRole, stream: DataStream) -> None:
     """Let a role read a stream."""
     actions = ("kinesis:GetRecords", "kinesis:GetShardIterator", "kinesis:ListShards", "kinesis:DescribeStreamSummary")
-    allow(role, actions, stream.stream_arn)
+    allow(role, actions, stream.arn)
 
 
 def read_changes(role: iam.IRole, table: dynamodb.ITableV2) -> str:

@@ -27,10 +27,12 @@ class StreamReader(Construct):
     """Feeds a function from a stream that its role may read, in order.
 
     The function names the records that failed. A batch that fails is halved until the bad record is found; after the
-    retries its position goes to a dead-letter queue, so that one record cannot stop the stream.
+    retries its position goes to a dead-letter queue, so that one record cannot stop the stream. Without a source, since
+    the environment sleeps, the queue waits and nothing feeds the function.
     """
 
     failed: DeadLetterQueue
+    mapping: lambda_.CfnEventSourceMapping | None
 
     def __init__(
         self,
@@ -38,7 +40,7 @@ class StreamReader(Construct):
         id_: str,
         *,
         function: PythonFunction,
-        source_arn: str,
+        source_arn: str | None,
         batching: Batching,
         platform: Platform,
         pattern: Mapping[str, Any] | None = None,
@@ -46,6 +48,11 @@ class StreamReader(Construct):
         super().__init__(scope, id_)
         self.failed = DeadLetterQueue(self, "Failed", platform=platform)
         allow(function.role, ("sqs:SendMessage",), self.failed.queue.queue_arn)
+        self.mapping = None if source_arn is None else self._feed(function, source_arn, batching, pattern)
+
+    def _feed(
+        self, function: PythonFunction, source_arn: str, batching: Batching, pattern: Mapping[str, Any] | None
+    ) -> lambda_.CfnEventSourceMapping:
         mapping = lambda_.CfnEventSourceMapping(
             self,
             "Mapping",
@@ -64,6 +71,7 @@ class StreamReader(Construct):
         )
         # Lambda checks at creation that the function's role may read the stream.
         mapping.node.add_dependency(function.role)
+        return mapping
 
 
 def _only(pattern: Mapping[str, Any] | None) -> lambda_.CfnEventSourceMapping.FilterCriteriaProperty | None:

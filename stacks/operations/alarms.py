@@ -11,6 +11,7 @@ from constructs import Construct
 
 from c360_core.names import METRIC_NAMESPACE
 from config.settings import OperationsSettings
+from stacks.constructs.data_stream import DataStream
 from stacks.watched import Watched
 
 _FIVE_MINUTES: Final = cdk.Duration.minutes(5)
@@ -77,9 +78,26 @@ class Alarms(Construct):
 def iterator_ages(watched: Watched) -> dict[str, cloudwatch.Metric]:
     """How far behind the slowest reader of each stream is, in milliseconds."""
     return {
-        name: stream.metric_get_records_iterator_age_milliseconds(period=_FIVE_MINUTES, statistic="Maximum")
+        name: _of_stream(stream, "GetRecords.IteratorAgeMilliseconds", statistic="Maximum")
         for name, stream in watched.streams.items()
     }
+
+
+def incoming_records(watched: Watched) -> dict[str, cloudwatch.Metric]:
+    """How many records each stream takes."""
+    return {
+        name: _of_stream(stream, "IncomingRecords", statistic="Average") for name, stream in watched.streams.items()
+    }
+
+
+def _of_stream(stream: DataStream, metric_name: str, *, statistic: str) -> cloudwatch.Metric:
+    return cloudwatch.Metric(
+        namespace="AWS/Kinesis",
+        metric_name=metric_name,
+        dimensions_map={"StreamName": stream.name},
+        period=_FIVE_MINUTES,
+        statistic=statistic,
+    )
 
 
 def queue_depths(watched: Watched) -> dict[str, cloudwatch.Metric]:

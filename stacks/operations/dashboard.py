@@ -12,6 +12,7 @@ from stacks.operations.alarms import (
     downtimes,
     failed_executions,
     function_errors,
+    incoming_records,
     iterator_ages,
     queue_depths,
     rejected_events,
@@ -35,11 +36,13 @@ class Dashboard(Construct):
             dashboard_name=f"{PROJECT}-{environment}",
             default_interval=cdk.Duration.hours(3),
         )
-        incoming = {name: stream.metric_incoming_records() for name, stream in watched.streams.items()}
         durations = {name: each.metric_duration(statistic="p95") for name, each in watched.functions.items()}
+        if watched.streams:
+            dashboard.add_widgets(
+                _graph("Records into each stream", incoming_records(watched)),
+                _graph("How far readers are behind (ms)", iterator_ages(watched)),
+            )
         dashboard.add_widgets(
-            _graph("Records into each stream", incoming),
-            _graph("How far readers are behind (ms)", iterator_ages(watched)),
             _graph("Function errors", function_errors(watched)),
             _graph("Function duration, p95 (ms)", durations),
             _graph("Executions that failed", failed_executions(watched)),

@@ -26,10 +26,9 @@ class StandingCost:
 
 def standing_costs(settings: Settings, *, secrets: int) -> list[StandingCost]:
     """Return what is paid by the hour or the month under these settings."""
-    costs = [
-        StandingCost(part="KMS key and secrets", usd=_KEY_USD + secrets * _SECRET_USD),
-        StandingCost(part=f"{len(Stream)} Kinesis streams", usd=_streams(settings.collection.streams)),
-    ]
+    costs = [StandingCost(part="KMS key and secrets", usd=_KEY_USD + secrets * _SECRET_USD)]
+    if settings.collection.streams.deployed:
+        costs.append(StandingCost(part=f"{len(Stream)} Kinesis streams", usd=_streams(settings.collection.streams)))
     applications = {"clean": settings.collection.clean, "unify": settings.unification.unify}
     for name, application in applications.items():
         if application.started:

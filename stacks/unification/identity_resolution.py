@@ -6,7 +6,6 @@ import aws_cdk as cdk
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
-from aws_cdk import aws_kinesis as kinesis
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk import aws_sqs as sqs
@@ -16,6 +15,7 @@ from constructs import Construct
 
 from c360_core.names import Table, Zone
 from config.settings import UnificationSettings
+from stacks.constructs.data_stream import DataStream
 from stacks.constructs.dead_letter_queue import DeadLetterQueue
 from stacks.constructs.grants import (
     allow,
@@ -52,7 +52,7 @@ class IdentityResolution(Construct):
         id_: str,
         *,
         lake: Lake,
-        identity_changes: kinesis.IStream,
+        identity_changes: DataStream,
         single_view: dynamodb.ITableV2,
         hash_secret: secretsmanager.ISecret,
         settings: UnificationSettings,
@@ -79,7 +79,7 @@ class IdentityResolution(Construct):
             platform=platform,
             lake=lake,
             arguments={
-                "--identity_changes_stream": identity_changes.stream_name,
+                "--identity_changes_stream": identity_changes.name,
                 "--single_view_table": single_view.table_name,
                 "--hash_secret_arn": hash_secret.secret_arn,
             },

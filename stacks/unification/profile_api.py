@@ -4,11 +4,11 @@ import aws_cdk as cdk
 from aws_cdk import aws_apigatewayv2 as apigateway
 from aws_cdk import aws_apigatewayv2_authorizers as authorizers
 from aws_cdk import aws_dynamodb as dynamodb
-from aws_cdk import aws_kinesis as kinesis
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
 from config.settings import UnificationSettings
+from stacks.constructs.data_stream import DataStream
 from stacks.constructs.grants import put_records, read_secret, use_table
 from stacks.constructs.http_api import HttpApi, Route, Throttle
 from stacks.constructs.python_function import PythonFunction
@@ -27,7 +27,7 @@ class ProfileApi(Construct):
         id_: str,
         *,
         single_view: dynamodb.ITableV2,
-        events: kinesis.IStream,
+        events: DataStream,
         hash_secret: secretsmanager.ISecret,
         settings: UnificationSettings,
         platform: Platform,
@@ -45,7 +45,7 @@ class ProfileApi(Construct):
             platform=platform,
             variables={
                 "SINGLE_VIEW_TABLE": single_view.table_name,
-                "EVENTS_STREAM_NAME": events.stream_name,
+                "EVENTS_STREAM_NAME": events.name,
                 "HASH_SECRET_ARN": hash_secret.secret_arn,
                 "LINK_TEMPLATES": cdk.Stack.of(self).to_json_string(links),
             },

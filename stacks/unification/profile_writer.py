@@ -1,9 +1,9 @@
 """The one writer of profiles."""
 
 from aws_cdk import aws_dynamodb as dynamodb
-from aws_cdk import aws_kinesis as kinesis
 from constructs import Construct
 
+from stacks.constructs.data_stream import DataStream
 from stacks.constructs.grants import read_records, use_table
 from stacks.constructs.python_function import PythonFunction
 from stacks.constructs.stream_reader import Batching, StreamReader
@@ -21,7 +21,7 @@ class ProfileWriter(Construct):
         scope: Construct,
         id_: str,
         *,
-        profile_changes: kinesis.IStream,
+        profile_changes: DataStream,
         single_view: dynamodb.ITableV2,
         timeline_ttl_days: int,
         platform: Platform,
@@ -42,8 +42,11 @@ class ProfileWriter(Construct):
             self,
             "Changes",
             function=self.function,
-            source_arn=profile_changes.stream_arn,
+            source_arn=profile_changes.arn if profile_changes.deployed else None,
             # Of a person's changes in a batch only the last is written: the larger it is, the fewer the writes.
             batching=Batching(size=5_000),
             platform=platform,
         )
+        if self.reader.mapping is not None:
+            # The ARN is a text, from which CloudFormation cannot tell that the stream has to be there first.
+            self.reader.mapping.node.add_dependency(profile_changes)

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 
 import aws_cdk as cdk
 from aws_cdk import aws_dynamodb as dynamodb
-from aws_cdk import aws_kinesis as kinesis
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
@@ -39,7 +38,7 @@ class UnificationStack(cdk.Stack):
         id_: str,
         *,
         lake: Lake,
-        streams: Mapping[Stream, kinesis.IStream],
+        streams: Mapping[Stream, DataStream],
         hash_secret: secretsmanager.ISecret,
         settings: UnificationSettings,
         stream_settings: StreamSettings,
@@ -49,7 +48,7 @@ class UnificationStack(cdk.Stack):
         self.streams = {
             name: DataStream(
                 self, f"{name.title().replace('-', '')}Stream", name=name, settings=stream_settings, platform=platform
-            ).stream
+            )
             for name in (Stream.IDENTITY_CHANGES, Stream.PROFILE_CHANGES)
         }
         self.tables = UnificationTables(self, "Lake", lake=lake, platform=platform).tables
@@ -97,27 +96,33 @@ class UnificationStack(cdk.Stack):
             LakeAccess(name="MatchingCurated", role=self.identity.matching.role, zone=Zone.CURATED),
             LakeAccess(name="UnifyCurated", role=self.unify.role, zone=Zone.CURATED, writes=True),
         ]
-        self.watched = Watched(
-            streams={
-                "IdentityChanges": self.streams[Stream.IDENTITY_CHANGES],
-                "ProfileChanges": self.streams[Stream.PROFILE_CHANGES],
-            },
+        self.watched = self._watched(settings, stream_settings)
+        self._export()
+
+    def _watched(self, settings: UnificationSettings, stream_settings: StreamSettings) -> Watched:
+        streams = {
+            "IdentityChanges": self.streams[Stream.IDENTITY_CHANGES],
+            "ProfileChanges": self.streams[Stream.PROFILE_CHANGES],
+        }
+        application = self.unify.application
+        return Watched(
+            streams=streams if stream_settings.deployed else {},
             functions={
                 "ProfileWriter": self.writer.function.function,
                 "ProfileApi": self.api.function.function,
             },
             machines={"ResolveIdentity": self.identity.machine},
             queues={"ProfileWriterFailed": self.writer.reader.failed.queue, **self.identity.queues},
-            applications={"Unify": self.unify.application} if settings.unify.started else {},
+            applications={"Unify": application} if application is not None and settings.unify.started else {},
         )
-        self._export()
 
     def _export(self) -> None:
         cdk.CfnOutput(self, "ProfileApiUrl", value=self.api.url)
         cdk.CfnOutput(self, "SingleViewTableName", value=self.single_view.table_name)
         cdk.CfnOutput(self, "IdempotencyTableName", value=self.idempotency.table_name)
-        cdk.CfnOutput(self, "IdentityChangesStreamName", value=self.streams[Stream.IDENTITY_CHANGES].stream_name)
-        cdk.CfnOutput(self, "ProfileChangesStreamName", value=self.streams[Stream.PROFILE_CHANGES].stream_name)
+        cdk.CfnOutput(self, "IdentityChangesStreamName", value=self.streams[Stream.IDENTITY_CHANGES].name)
+        cdk.CfnOutput(self, "ProfileChangesStreamName", value=self.streams[Stream.PROFILE_CHANGES].name)
         cdk.CfnOutput(self, "ResolveIdentityStateMachineArn", value=self.identity.machine.state_machine_arn)
         cdk.CfnOutput(self, "MatchingWorkflowName", value=self.identity.matching.name)
-        cdk.CfnOutput(self, "UnifyApplicationName", value=self.unify.application.ref)
+        if self.unify.application is not None:
+            cdk.CfnOutput(self, "UnifyApplicationName", value=self.unify.application.ref)

@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 
-from aws_cdk import aws_kinesis as kinesis
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from c360_core.names import Property, Stream, Table, Zone, database_name
 from config.settings import FlinkSettings
+from stacks.constructs.data_stream import DataStream
 from stacks.constructs.flink_application import FlinkApplication, common_properties
 from stacks.constructs.grants import put_records, read_records, write_objects, write_tables
 from stacks.platform import Platform
@@ -24,14 +24,22 @@ class UnifyApplication(FlinkApplication):
         scope: Construct,
         id_: str,
         *,
-        streams: Mapping[Stream, kinesis.IStream],
+        streams: Mapping[Stream, DataStream],
         buckets: Mapping[Zone, s3.IBucket],
         settings: FlinkSettings,
         platform: Platform,
     ) -> None:
         properties = common_properties(scope, platform=platform, streams=streams, warehouse=buckets[Zone.CURATED])
         properties[Property.LAKE]["curated_database"] = database_name(platform.environment, Zone.CURATED)
-        super().__init__(scope, id_, name="unify", platform=platform, settings=settings, properties=properties)
+        super().__init__(
+            scope,
+            id_,
+            name="unify",
+            platform=platform,
+            streams=streams,
+            settings=settings,
+            properties=properties,
+        )
         for name in _READS:
             read_records(self.role, streams[name])
         put_records(self.role, streams[Stream.PROFILE_CHANGES])

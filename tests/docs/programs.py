@@ -93,7 +93,9 @@ def cdk(arguments: Words) -> Problems:
     if not known:
         return [f"no command {command}"]
     found = [f"no option {word}" for word in rest if word.startswith("-") and word not in known]
-    if command in {"deploy", "destroy"} and "--all" not in rest:
+    named = [stack[1] for word in rest if (stack := STACK.fullmatch(word))]
+    found += [f"no stack {pillar}" for pillar in named if not deployed(pillar.lower())["Resources"]]
+    if command in {"deploy", "destroy"} and "--all" not in rest and not named:
         found.append("which stacks?")
     if command == "bootstrap" and not any(re.fullmatch(r"aws://[^/]+/[^/]+", word) for word in rest):
         found.append("bootstrap which account and region?")

@@ -92,6 +92,7 @@ def test_a_harmless_command_really_runs(text: str) -> None:
         ("cdk deplay --all", "no command deplay"),
         ("cdk deploy --all --outputs-fill x", "no option --outputs-fill"),
         ("cdk destroy --app build/cdk.out/dev", "which stacks?"),
+        ("cdk deploy --exclusively C360-$ENV-Operatoins --app build/cdk.out/dev", "no stack Operatoins"),
         ("cdk bootstrap --app build/cdk.out/dev", "bootstrap which account"),
         ("aws kinesys list-streams", "no service kinesys"),
         ("aws kinesis put-recrod", "no operation put-recrod"),

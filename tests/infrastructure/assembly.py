@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import aws_cdk as cdk
+import yaml
 
 import app
 from c360_core.names import stack_name
-from config.settings import Settings
+from config.settings import ENVIRONMENTS_FOLDER, Settings, load
 from stacks.assets import Assets
 
 Template = dict[str, Any]
@@ -63,6 +64,14 @@ class Assembly:
         found = [r for r in self.resources(type_name, pillar) if part in r.logical_id]
         assert len(found) == 1, f"{type_name} {part}: {[str(r) for r in found]}"
         return found[0]
+
+
+def sleeping_dev(folder: Path) -> Settings:
+    """Return the settings of `dev` with its streams off, from a file of their own."""
+    values = yaml.safe_load((ENVIRONMENTS_FOLDER / "dev.yaml").read_text(encoding="utf-8"))
+    values["collection"]["streams"]["deployed"] = False
+    (folder / "dev.yaml").write_text(yaml.safe_dump(values), encoding="utf-8")
+    return load("dev", folder)
 
 
 def synthesize(settings: Settings, assets: Assets, folder: Path) -> Assembly:

@@ -3,7 +3,7 @@ from syrupy.extensions.json import JSONSnapshotExtension
 
 from c360_core import contracts
 from config.settings import ENVIRONMENTS, load
-from tests.infrastructure.assembly import Assembly, placeholder_assets, synthesize
+from tests.infrastructure.assembly import Assembly, placeholder_assets, sleeping_dev, synthesize
 from tools import build
 
 
@@ -27,6 +27,14 @@ def shop(_contracts, tmp_path_factory) -> Assembly:
     (folder / "dev.yaml").write_text(f"collection: {{collector: {{allowed_origins: {origins}}}}}", encoding="utf-8")
     assets = placeholder_assets(tmp_path_factory.mktemp("assets"))
     return synthesize(load("dev", folder), assets, tmp_path_factory.mktemp("shop"))
+
+
+@pytest.fixture(scope="session")
+def asleep(_contracts, tmp_path_factory) -> Assembly:
+    """The environment `dev` without its streams."""
+    settings = sleeping_dev(tmp_path_factory.mktemp("settings"))
+    assets = placeholder_assets(tmp_path_factory.mktemp("assets"))
+    return synthesize(settings, assets, tmp_path_factory.mktemp("asleep"))
 
 
 @pytest.fixture(params=ENVIRONMENTS)

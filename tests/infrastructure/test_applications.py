@@ -4,7 +4,7 @@ from dataclasses import fields
 
 import pytest
 
-from c360_core.names import Property, Stream, Zone, database_name
+from c360_core.names import Property, Stream, Zone, database_name, stream_name
 from flink_apps.shared.properties import ApplicationProperties, StreamProvider, TuningSettings
 from tests.infrastructure.assembly import resolve
 
@@ -78,7 +78,8 @@ def test_the_code_reads_its_property_groups(groups, assembly, name):
     assert streams.provider is StreamProvider.KINESIS
     assert dict(streams.names).keys() == USES[name] == dict(streams.arns).keys()
     if name == "clean":
-        assert streams.names[Stream.EVENTS].startswith("EventsStream")
+        assert streams.names[Stream.EVENTS] == stream_name(environment, Stream.EVENTS)
+        assert streams.arns[Stream.EVENTS] == f"arn:aws:kinesis:us-east-1:123456789012:stream/c360-{environment}-events"
         lake = properties.lake(Zone.RAW, Zone.QUARANTINE)
         assert lake.databases[Zone.RAW] == database_name(environment, Zone.RAW)
         assert properties.identity().hash_secret_arn

@@ -32,7 +32,8 @@ def watched_names(assembly, metric):
     ],
 )
 def test_every_part_is_watched(assembly, metric, type_name):
-    parts = [part.logical_id for part in assembly.resources(type_name)]
+    # A stream is known by its agreed name, everything else by its resource.
+    parts = [part.properties.get("Name", part.logical_id) for part in assembly.resources(type_name)]
     watched = watched_names(assembly, metric)
     assert len(watched) == len(parts)
     assert all(any(part in name for name in watched) for part in parts)
@@ -137,6 +138,12 @@ def test_costs_follow_the_switches():
     assert total("dev") == pytest.approx(1 + 4 * 0.4 + 4 * 11)
     assert total("staging") == pytest.approx(total("dev") + 2 * 160)
     assert total("prod") > total("staging")
+
+
+def test_streams_that_are_not_there_cost_nothing(asleep):
+    (cost,) = standing_costs(asleep.settings, secrets=4)
+    assert cost.usd == pytest.approx(1 + 4 * 0.4)
+    assert any("dev idles at about 3 USD a month" in message for message in asleep.messages)
 
 
 def test_everything_is_tagged(assembly):

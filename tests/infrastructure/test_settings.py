@@ -46,7 +46,7 @@ def test_unknown_key_is_named_with_file_and_allowed_keys(folder):
         load("dev", folder("collection: {streams: {shard: 2}}"))
     message = str(failure.value)
     assert "dev.yaml" in message
-    assert "collection.streams.shard: unknown key; allowed here: mode, retention_hours, shards" in message
+    assert "collection.streams.shard: unknown key; allowed here: deployed, mode, retention_hours, shards" in message
 
 
 def test_every_problem_is_told_at_once(folder):
@@ -119,6 +119,27 @@ def test_an_origin_that_would_match_no_browser_or_too_many_is_refused(folder, or
 def test_only_dev_may_destroy_data(folder, environment):
     with pytest.raises(SettingsError, match="destroy is for dev alone"):
         load(environment, folder("foundation: {removal: destroy}", environment))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "needs foundation.removal: destroy, deployed before it"),
+        ("foundation: {removal: destroy}\nunification: {nightly_resolution: true}",
+         "does not go with unification.nightly_resolution: true"),
+        ("foundation: {removal: destroy}\nunification: {unify: {started: true}}",
+         "does not go with unification.unify.started: true"),
+    ],
+)  # fmt: skip
+def test_an_environment_sleeps_whole_or_not_at_all(folder, text, said):
+    with pytest.raises(SettingsError, match=rf"collection\.streams\.deployed: false .*{re.escape(said)}"):
+        load("dev", folder(f"collection: {{streams: {{deployed: false}}}}\n{text}"))
+
+
+def test_everything_that_would_run_asleep_is_told_at_once(folder):
+    text = "foundation: {removal: destroy}\ncollection: {streams: {deployed: false}, clean: {started: true}}\n"
+    with pytest.raises(SettingsError, match=r"collection\.clean\.started, unification\.unify\.started: true"):
+        load("dev", folder(text + "unification: {unify: {started: true}}"))
 
 
 @given(key=st.from_regex(r"[a-z]{3,12}_zz", fullmatch=True))

@@ -40,8 +40,11 @@ def test_readers_wait_for_their_rights(assembly):
 
 
 def test_the_writer_reads_profile_changes(assembly):
-    mapping = assembly.one("AWS::Lambda::EventSourceMapping", "unification").properties
-    assert "ProfileChangesStream" in resolve(mapping["EventSourceArn"])
+    name = stream_name(assembly.settings.environment, Stream.PROFILE_CHANGES)
+    reader = assembly.one("AWS::Lambda::EventSourceMapping", "unification")
+    mapping = reader.properties
+    assert any("ProfileChangesStream" in logical_id for logical_id in reader.document["DependsOn"])
+    assert resolve(mapping["EventSourceArn"]).endswith(f":stream/{name}")
     assert "ProfileWriter" in resolve(mapping["FunctionName"])
     assert mapping["BatchSize"] == 5000  # many changes of one person become one write
 
