@@ -360,5 +360,8 @@ def main(arguments: list[str]) -> NoReturn:
         say(str(error))
         raise SystemExit(EXIT_UNFIT) from None
     python = str(ENVIRONMENTS / "twin" / "bin" / "python")
+    # Some machines forbid it. But Python starts some fifty times in a demonstration, and would compile all it imports
+    # each time.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     os.chdir(ROOT)
     os.execv(python, [python, "-m", "tools.cli", *arguments])  # noqa: S606  # becomes the tool, no shell

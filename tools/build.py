@@ -13,6 +13,7 @@ from typing import Final
 
 from c360_core.contracts import CONTRACTS_FILE
 from tools import build_flink, contracts, segments
+from twin.emulator import assembly_folder, synthesize
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 ASSETS: Final = ROOT / "build" / "assets"
@@ -23,6 +24,17 @@ LAMBDA_SOURCES: Final = ("lambdas", "c360_core")
 LAMBDA_WHEELS: Final = ("fastjsonschema", "phonenumberslite", "anyascii", "tzdata")
 GLUE_SOURCES: Final = ("glue_jobs", "c360_core")
 GLUE_WHEELS: Final = ("phonenumberslite", "anyascii")
+# What `app.py` reads beside the assets: its code, the compiled contracts, what ships as it is, the libraries' versions.
+ASSEMBLED: Final = (
+    "app.py",
+    "cdk.json",
+    "config",
+    "stacks",
+    "c360_core",
+    "glue_jobs",
+    "sql/named_queries",
+    "requirements/twin.txt",
+)
 _DBT_FOLDERS: Final = ("target", "logs", "dbt_packages", ".user.yml")
 _DBT_OUTPUT: Final = shutil.ignore_patterns(*_DBT_FOLDERS)
 _IGNORED: Final = shutil.ignore_patterns("__pycache__", "*.pyc", "*.md", ".*")
@@ -45,7 +57,7 @@ def stage_contracts() -> None:
     """Compile the contracts and the segments into the JSON that the runtimes carry."""
     inputs = [ROOT / "contracts", *sorted((ROOT / "tools").glob("contract*.py")), ROOT / "c360_core" / "contracts.py"]
     if CONTRACTS_FILE.exists():
-        _when_changed("contracts", inputs, lambda: contracts.load_and_check().write_json())
+        _when_changed(_stamp("contracts"), inputs, lambda: contracts.load_and_check().write_json())
     else:
         contracts.load_and_check().write_json()
     segments.write(segments.load_segments())
@@ -71,10 +83,25 @@ def stage_dbt() -> Path:
         shutil.copytree(project, target / "sql", ignore=_DBT_OUTPUT)
         shutil.copyfile(requirements, target / "requirements.txt")
 
-    _when_changed(
-        "dbt", [*(p for p in sorted(project.iterdir()) if p.name not in _DBT_FOLDERS), requirements], build, target
-    )
+    inputs = [*(path for path in sorted(project.iterdir()) if path.name not in _DBT_FOLDERS), requirements]
+    _when_changed(_stamp("dbt"), inputs, build, target)
     return target
+
+
+def assemble(environment: str, *, anew: bool = False) -> Path:
+    """Write the cloud assembly of an environment, unless all that `app.py` reads is as it was; return its folder.
+
+    Args:
+        environment: `dev`, `staging` or `prod`.
+        anew: write it in any case.
+    """
+    folder = assembly_folder(environment)
+    stamp = folder.with_suffix(".inputs")
+    if anew:
+        stamp.unlink(missing_ok=True)
+    inputs = [*(ROOT / name for name in ASSEMBLED), *sorted(ASSETS.glob("*.inputs"))]
+    _when_changed(stamp, inputs, lambda: synthesize(environment), folder / "manifest.json")
+    return folder
 
 
 def _stage_python(name: str, sources: Sequence[str], wheels: Sequence[str]) -> Path:
@@ -88,17 +115,22 @@ def _stage_python(name: str, sources: Sequence[str], wheels: Sequence[str]) -> P
         for wheel in wheels:
             _copy_wheel(wheel, target)
 
-    _when_changed(name, inputs, build, output=target)
+    _when_changed(_stamp(name), inputs, build, target)
     return target
 
 
-def _when_changed(name: str, inputs: Iterable[Path], build: Callable[[], None], output: Path | None = None) -> None:
-    stamp = ASSETS / f"{name}.inputs"
+def _stamp(asset: str) -> Path:
+    """Return the file that says what an asset was made from."""
+    return ASSETS / f"{asset}.inputs"
+
+
+def _when_changed(stamp: Path, inputs: Iterable[Path], build: Callable[[], object], output: Path | None = None) -> None:
     digest = _digest(inputs)
     if (output is None or output.exists()) and stamp.exists() and stamp.read_text(encoding="utf-8") == digest:
-        LOGGER.debug("%s is up to date", name)
+        LOGGER.debug("%s is up to date", stamp.stem)
         return
-    LOGGER.info("building %s", name)
+    LOGGER.info("building %s", stamp.stem)
+    stamp.unlink(missing_ok=True)  # what is half built must not pass for what the old stamp says
     build()
     stamp.parent.mkdir(parents=True, exist_ok=True)
     stamp.write_text(digest, encoding="utf-8")

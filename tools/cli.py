@@ -128,7 +128,7 @@ def synth(
 
     steps = Steps(machine=as_json)
     prepare.assets(steps, release=place is Place.AWS)
-    folder = prepare.assembly(steps, env.value)
+    folder = prepare.assembly(steps, env.value, anew=True)
     steps.note(f"assembly: {folder}")
     steps.result({"assembly": folder})
 

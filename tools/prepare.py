@@ -10,7 +10,6 @@ from tools import build, build_flink, environments
 from tools.bootstrap import ENVIRONMENTS, ROOT
 from tools.console import Steps
 from twin import jars
-from twin.emulator import synthesize
 
 
 def machine(steps: Steps, *, engines: bool = True) -> None:
@@ -48,10 +47,10 @@ def assets(steps: Steps, *, release: bool = False) -> None:
         build.stage_all(release=release)
 
 
-def assembly(steps: Steps, environment: str) -> Path:
-    """Write the cloud assembly."""
+def assembly(steps: Steps, environment: str, *, anew: bool = False) -> Path:
+    """Write the cloud assembly; one that was made from the same is kept, unless it is wanted anew."""
     with steps.step(f"Cloud assembly for {environment}"):
-        return synthesize(environment)
+        return build.assemble(environment, anew=anew)
 
 
 def clean() -> list[Path]:

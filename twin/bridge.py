@@ -324,8 +324,8 @@ def carriers(plan: Plan) -> list[Callable[[], Carrier]]:
 
 
 def _kinesis(plan: Plan) -> Any:
-    retries = Config(retries={"mode": "standard", "max_attempts": 3})
-    return boto3.client("kinesis", endpoint_url=plan.endpoint, config=retries)
+    once = Config(retries={"total_max_attempts": 1})  # `run` tries again, and hears meanwhile that it is to stop
+    return boto3.client("kinesis", endpoint_url=plan.endpoint, config=once)
 
 
 def _producer(plan: Plan) -> Producer:

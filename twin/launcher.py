@@ -37,6 +37,7 @@ def prepare_environment(settings: TwinSettings) -> None:
             "IOT_MTLS_ENABLED": "0",
             "LOG_LEVEL": os.environ.get("LOG_LEVEL", "INFO"),
             "TMPDIR": str(settings.home / "tmp"),
+            "STATE_DIR": str(settings.home / "state"),
             "AWS_XRAY_SDK_ENABLED": "false",  # functions inherit it: nobody listens for traces here
         }
     )

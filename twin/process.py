@@ -25,6 +25,16 @@ SHORT_LIVED_JVM: Final = (
 CLOSE_HEAP: Final = ("-XX:MinHeapFreeRatio=20", "-XX:MaxHeapFreeRatio=40")
 
 
+def short_lived_jvm(temporary: Path) -> tuple[str, ...]:
+    """Return the options of a JVM that lives for minutes and leaves nothing in the machine's folder for such things.
+
+    Args:
+        temporary: what it unpacks goes here; made when missing.
+    """
+    temporary.mkdir(parents=True, exist_ok=True)
+    return (*SHORT_LIVED_JVM, f"-Djava.io.tmpdir={temporary.resolve()}")
+
+
 class ProcessFailedError(RuntimeError):
     """A child ended or did not become ready; the message quotes the end of its log."""
 

@@ -78,3 +78,57 @@ def test_a_missing_asset_says_how_to_build_it(tmp_path):
         AssetMissingError, match=r"lambda does not exist; build the assets first: python -m tools\.build"
     ):
         _ = Assets(root=tmp_path).lambda_code
+
+
+@pytest.fixture
+def assembled(repository, monkeypatch):
+    """A repository whose assembly takes no CDK; returns the environments that were synthesised."""
+    made = []
+
+    def synthesize(environment):
+        made.append(environment)
+        folder = repository / environment
+        folder.mkdir(exist_ok=True)
+        (folder / "manifest.json").write_text("{}")
+
+    monkeypatch.setattr(build, "assembly_folder", lambda environment: repository / environment)
+    monkeypatch.setattr(build, "synthesize", synthesize)
+    build.stage_lambda()
+    return made
+
+
+def test_an_assembly_of_the_same_is_kept(repository, assembled):
+    folder = build.assemble("dev")
+    assert build.assemble("dev") == folder == repository / "dev"
+    build.assemble("prod")
+    assert assembled == ["dev", "prod"]
+
+
+@pytest.mark.parametrize("source", ["app.py", "stacks/stack.py", "c360_core/contracts.json", "lambdas/__init__.py"])
+def test_an_assembly_of_something_else_is_made_anew(repository, assembled, source):
+    build.assemble("dev")
+    (repository / source).parent.mkdir(exist_ok=True)
+    (repository / source).write_text("# changed")
+    build.stage_lambda()
+    build.assemble("dev")
+    assert assembled == ["dev", "dev"]
+
+
+def test_an_assembly_is_made_anew_where_one_asks_for_it_or_has_lost_it(repository, assembled):
+    build.assemble("dev")
+    build.assemble("dev", anew=True)
+    (repository / "dev" / "manifest.json").unlink()
+    build.assemble("dev")
+    assert assembled == ["dev"] * 3
+
+
+def test_an_assembly_that_failed_half_way_is_not_kept(repository, assembled, monkeypatch):
+    build.assemble("dev")
+    (repository / "app.py").write_text("raise SystemExit")
+    with monkeypatch.context() as patched:
+        patched.setattr(build, "synthesize", lambda _environment: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            build.assemble("dev")
+    (repository / "app.py").unlink()
+    build.assemble("dev")
+    assert assembled == ["dev"] * 2

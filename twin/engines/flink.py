@@ -18,7 +18,7 @@ from typing import Any, Final
 
 import yaml
 
-from twin.process import CLOSE_HEAP, LOOPBACK, SHORT_LIVED_JVM, Child, ProcessFailedError, free_port, spawn
+from twin.process import CLOSE_HEAP, LOOPBACK, Child, ProcessFailedError, free_port, short_lived_jvm, spawn
 
 CLI: Final = "org.apache.flink.client.cli.CliFrontend"
 HEAP: Final = ("-Xmx1536m", *CLOSE_HEAP)
@@ -226,7 +226,7 @@ def start(
         raise FlinkError("Flink needs Java 17: no `java` is on the PATH; install a JDK, see `make help`")
     home = flink_home(python)
     port = free_port()
-    for needed in (checkpoint_folder, folder / "conf", folder / "tmp"):
+    for needed in (checkpoint_folder, folder / "conf"):
         needed.mkdir(parents=True, exist_ok=True)
     configuration = options(application, port=port, checkpoint_folder=checkpoint_folder, temporary=folder / "tmp")
     (folder / "conf" / "config.yaml").write_text(yaml.safe_dump(configuration), encoding="utf-8")
@@ -237,7 +237,7 @@ def start(
     command = [
         java,
         *HEAP,
-        *SHORT_LIVED_JVM,
+        *short_lived_jvm(folder / "tmp"),
         "-XX:+ExitOnOutOfMemoryError",
         *java_options(home),
         f"-Dlog4j.configurationFile={folder / 'conf' / 'log4j.properties'}",
@@ -328,7 +328,7 @@ def flink_variables(home: Path, python: Path, configuration: Path, application: 
         "FLINK_PLUGINS_DIR": str(home / "plugins"),
         "PATH": f"{python.parent}{os.pathsep}{os.environ.get('PATH', '')}",
         "PYTHONPATH": os.pathsep.join(str(path) for path in paths),
-        "PYTHONDONTWRITEBYTECODE": "1",
+        "TMPDIR": str(configuration.with_name("tmp")),
     }
 
 

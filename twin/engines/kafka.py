@@ -3,7 +3,7 @@
 import shutil
 import subprocess
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -13,7 +13,7 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
 from twin import jars
-from twin.process import LOOPBACK, SHORT_LIVED_JVM, Child, free_port, spawn, wait_until
+from twin.process import LOOPBACK, Child, free_port, short_lived_jvm, spawn, wait_until
 from twin.settings import ROOT
 
 POM: Final = ROOT / "twin" / "java" / "kafka" / "pom.xml"
@@ -110,10 +110,10 @@ def start(folder: Path, *, port: int | None = None) -> Kafka:
     port = port or free_port()
     configuration = _configure(folder, port)
     class_path = str(jars.resolve(POM, jars.folder("kafka")) / "*")
-    _format(java, class_path, configuration, folder / "data")
+    program = [java, *HEAP, *short_lived_jvm(folder / "tmp"), "-Djava.awt.headless=true", "-cp", class_path]
+    _format(program, configuration, folder / "data")
     log_path = folder / "kafka.log"
-    command = [java, *HEAP, *SHORT_LIVED_JVM, "-Djava.awt.headless=true", "-cp", class_path]
-    child = spawn("Kafka", [*command, "kafka.Kafka", str(configuration)], log_path=log_path)
+    child = spawn("Kafka", [*program, "kafka.Kafka", str(configuration)], log_path=log_path)
     kafka = Kafka(bootstrap_servers=f"{LOOPBACK}:{port}", child=child)
     try:
         wait_until(lambda: _answers(kafka.bootstrap_servers), child=child, seconds=READY_SECONDS)
@@ -140,13 +140,13 @@ def _configure(folder: Path, port: int) -> Path:
     return configuration
 
 
-def _format(java: str, class_path: str, configuration: Path, data: Path) -> None:
+def _format(program: Sequence[str], configuration: Path, data: Path) -> None:
     """Give a new data folder its cluster id; a folder that has one stays as it is."""
     if (data / "meta.properties").exists():
         return
-    command = [java, "-Xmx96m", "-XX:TieredStopAtLevel=1", "-cp", class_path, "kafka.tools.StorageTool"]
+    words = ["kafka.tools.StorageTool", "format", "--cluster-id", uuid.uuid4().hex[:22], "--config", str(configuration)]
     done = subprocess.run(
-        [*command, "format", "--cluster-id", uuid.uuid4().hex[:22], "--config", str(configuration)],
+        [*program, *words],
         capture_output=True,
         text=True,
         timeout=FORMAT_SECONDS,

@@ -9,6 +9,7 @@ import json
 import logging
 import os
 import re
+import shlex
 import subprocess
 import threading
 from collections.abc import Mapping, Sequence
@@ -18,7 +19,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from twin.jars import folder, resolve
-from twin.process import LOOPBACK, SHORT_LIVED_JVM, Child, free_port, port_is_open, spawn, wait_until
+from twin.process import LOOPBACK, Child, free_port, port_is_open, short_lived_jvm, spawn, wait_until
 
 LOG = logging.getLogger(__name__)
 
@@ -76,7 +77,7 @@ def base_conf(*, libraries: Path, endpoint: str, region: str, scratch: Path) -> 
         "spark.driver.bindAddress": LOOPBACK,
         "spark.driver.host": LOOPBACK,
         "spark.driver.extraClassPath": str(libraries / "*"),
-        "spark.driver.extraJavaOptions": " ".join((*SHORT_LIVED_JVM, "-Duser.timezone=UTC")),
+        "spark.driver.extraJavaOptions": shlex.join((*short_lived_jvm(scratch / "tmp"), "-Duser.timezone=UTC")),
         "spark.local.dir": str(scratch),
         "spark.sql.warehouse.dir": str(scratch / "warehouse"),
         "spark.ui.enabled": "false",
@@ -86,6 +87,7 @@ def base_conf(*, libraries: Path, endpoint: str, region: str, scratch: Path) -> 
         "spark.sql.codegen.wholeStage": "false",
         "spark.sql.session.timeZone": "UTC",
         "spark.sql.extensions": ICEBERG_EXTENSIONS,
+        "spark.hadoop.hadoop.tmp.dir": str(scratch / "hadoop"),
         "spark.hadoop.fs.s3.impl": "org.apache.hadoop.fs.s3a.S3AFileSystem",
         "spark.hadoop.fs.s3a.endpoint": endpoint,
         "spark.hadoop.fs.s3a.endpoint.region": region,
@@ -204,7 +206,6 @@ class SparkEngine:
             "AWS_ENDPOINT_URL": self._endpoint,
             "AWS_REGION": self._region,
             "AWS_DEFAULT_REGION": self._region,
-            "PYTHONDONTWRITEBYTECODE": "1",
             "PYTHONUNBUFFERED": "1",
             "SPARK_VERSION": "3.5",  # pydeequ reads it when it is imported
             "TZ": "UTC",

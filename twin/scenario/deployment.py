@@ -162,17 +162,18 @@ class Deployment:
         """Count the rows of a lake table, given as `database.table`."""
         return int(str(self.query(f"SELECT count(*) FROM {table} WHERE {where}")[0][0]))  # noqa: S608  # our own names
 
-    def profiles(self) -> Iterator[dict[str, Any]]:
-        """Yield the PROFILE items of the single view."""
-        yield from self.items("PROFILE")
+    def profiles(self, *attributes: str) -> Iterator[dict[str, Any]]:
+        """Yield the PROFILE items of the single view, whole or with these attributes alone."""
+        yield from self.items("PROFILE", *attributes)
 
-    def items(self, prefix: str) -> Iterator[dict[str, Any]]:
+    def items(self, prefix: str, *attributes: str) -> Iterator[dict[str, Any]]:
         """Yield the items of the single view whose sort key begins with a prefix."""
         yield from boto3_table(
             self.client("dynamodb"),
             self.outputs["SingleViewTableName"],
             FilterExpression="begins_with(SK, :prefix)",
             ExpressionAttributeValues={":prefix": {"S": prefix}},
+            **({"ProjectionExpression": ", ".join(attributes)} if attributes else {}),
         )
 
     def items_at(self, keys: Sequence[Mapping[str, str]]) -> list[dict[str, Any]]:

@@ -30,7 +30,7 @@ def resolve(deployment: Deployment) -> None:
 
 def view_totals(deployment: Deployment) -> ViewTotals:
     """Add up the single view."""
-    profiles = list(deployment.profiles())
+    profiles = list(deployment.profiles("PK", "aggregates.orders", "aggregates.spend"))
     known = [item for item in profiles if not str(item["PK"]).startswith(f"PERSON#{ANONYMOUS_PREFIX}")]
     return ViewTotals(
         profiles=len(profiles),

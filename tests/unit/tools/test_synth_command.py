@@ -1,11 +1,12 @@
 """`c360 synth`: a release to AWS must carry what the laptop can do without."""
 
+import json
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
-from tools import build, build_flink, prepare
+from tools import build, build_flink
 from tools.cli import APP
 from twin import jars
 
@@ -14,7 +15,7 @@ from twin import jars
 def _nothing_else_is_built(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in ("stage_contracts", "stage_lambda", "stage_glue_library", "stage_dbt"):
         monkeypatch.setattr(build, name, lambda: None)
-    monkeypatch.setattr(prepare, "synthesize", lambda environment: tmp_path / environment)
+    monkeypatch.setattr(build, "assemble", lambda environment, *, anew: tmp_path / f"{environment}-{anew}")
     for name in ("JAR", "STAMP"):
         monkeypatch.setattr(build_flink, name, tmp_path / name)
 
@@ -45,3 +46,12 @@ def test_only_a_release_insists_on_the_connector(
 
     assert done.exit_code == 0, done.output
     assert asked == [insists]
+
+
+@pytest.mark.usefixtures("_nothing_else_is_built")
+def test_who_asks_for_an_assembly_gets_a_new_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(build_flink, "stage", lambda *, require_kinesis: None)  # noqa: ARG005  # the real signature
+
+    done = CliRunner().invoke(APP, ["synth", "--env", "prod", "--json"])
+
+    assert json.loads(done.stdout) == {"assembly": str(tmp_path / "prod-True")}
