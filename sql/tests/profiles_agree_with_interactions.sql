@@ -5,5 +5,5 @@ select
   p.spend as streamed,
   a.spend as added_up
 from {{ ref('stg_profiles') }} as p
-inner join {{ ref('stg_person_activity') }} as a on p.person_id = a.person_id
+inner join {{ ref('person_activity') }} as a on p.person_id = a.person_id
 where p.spend <> a.spend

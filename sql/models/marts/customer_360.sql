@@ -36,6 +36,6 @@ select
   a.last_event_at
 from {{ ref('stg_persons') }} as c
 left join {{ ref('stg_profiles') }} as p on c.person_id = p.person_id
-left join {{ ref('stg_person_activity') }} as a on c.person_id = a.person_id
+left join {{ ref('person_activity') }} as a on c.person_id = a.person_id
 left join segments as s on c.person_id = s.person_id
 left join {{ ref('rfm') }} as r on c.person_id = r.person_id

@@ -6,7 +6,7 @@ with buyers as (
     spend as monetary,
     cast(last_order_at as date) as last_order_on,
     max(cast(last_order_at as date)) over () as as_of
-  from {{ ref('stg_person_activity') }}
+  from {{ ref('person_activity') }}
   where orders > 0
 ),
 

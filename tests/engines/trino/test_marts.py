@@ -2,6 +2,7 @@
 
 from datetime import date, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import awswrangler as wr
@@ -30,6 +31,27 @@ def test_every_node_of_the_project_succeeds(built: dict[str, str]) -> None:
     assert set(built.values()) <= {"success", "pass"}
     assert sum(name.startswith("model.") for name in built) == 10
     assert sum(name.startswith("unit_test.") for name in built) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "columns", "rows", "found"),
+    [
+        ("is_key_decisions", "decision_id, person_id, action", "('d', 'p', 'send'), ('e', 'p', 'send')", 0),
+        ("is_key_decisions", "decision_id, person_id, action", "('d', 'p', 'send'), ('d', 'q', 'send')", 1),
+        ("is_key_decisions", "decision_id, person_id, action", "(NULL, 'p', 'send'), ('e', NULL, 'send')", 2),
+        ("no_nulls_segment_membership", "person_id, segment", "('p', 'vip'), ('q', 'vip')", 0),
+        ("no_nulls_segment_membership", "person_id, segment", "('p', NULL), (NULL, 'vip')", 2),
+        ("within_rfm", "recency_score, frequency_score, monetary_score", "(1, 5, 3)", 0),
+        ("within_rfm", "recency_score, frequency_score, monetary_score", "(0, 1, 1), (1, 6, 1), (1, 1, NULL)", 3),
+    ],
+)
+def test_the_data_tests_find_what_they_look_for(
+    stack: Stack, dbt_variables: dict[str, str], name: str, columns: str, rows: str, found: int
+) -> None:
+    [compiled] = Path(dbt_variables["DBT_TARGET_PATH"]).glob(f"compiled/**/{name}_*.sql")
+    text = compiled.read_text(encoding="utf-8")
+    relation = text.partition("from ")[2].split()[0]
+    assert len(stack.query(text.replace(relation, f"(VALUES {rows}) AS bad ({columns})"))) == found
 
 
 def test_spend_is_exact_and_counts_a_repeated_history_once(stack: Stack) -> None:

@@ -1,9 +1,9 @@
--- What the interactions of each known person add up to.
+-- What the interactions of each known person add up to: added up once, for all that is made of it.
 select
   person_id,
   count_if(event_type = 'order_placed') as orders,
   count_if(event_type = 'order_returned') as returns,
-  coalesce(sum(amount), cast(0 as decimal(14, 2))) as spend,
+  coalesce(sum(amount), cast(0 as decimal(38, 2))) as spend,
   sum(case when event_type = 'order_placed' then amount end) as ordered_amount,
   max(currency) as currency,
   min(case when event_type = 'order_placed' then occurred_at end) as first_order_at,
