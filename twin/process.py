@@ -13,11 +13,13 @@ from typing import Final
 
 LOOPBACK: Final = "127.0.0.1"
 GUARD: Final = Path(__file__).with_name("guard.py")
-# A JVM here lives for minutes: the optimizing compiler and parallel collectors would cost more than they bring.
+# A JVM here lives for minutes: the optimizing compiler and parallel collectors would cost more than they bring, and the
+# quick compiler does not pay for what is called a few hundred times only.
 # Nor does it load code that it must distrust: the engines' own jars are not verified class by class.
 SHORT_LIVED_JVM: Final = (
     "-XX:+UseSerialGC",
     "-XX:TieredStopAtLevel=1",
+    "-XX:CompileThresholdScaling=3",
     "-XX:+UnlockDiagnosticVMOptions",
     "-XX:-BytecodeVerificationRemote",
 )
