@@ -93,7 +93,7 @@ def run_tests(
     *,
     only: Annotated[
         list[str] | None,
-        typer.Option(help="Run only these suites: check, unit, contract, infrastructure, engines, twin."),
+        typer.Option(help="Run only these suites: check, unit, contract, infrastructure, engines, twin, documents."),
     ] = None,
     lanes: Annotated[
         int, typer.Option(min=1, max=4, help="So many long suites side by side; 1 needs half the memory.")

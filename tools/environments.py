@@ -1,4 +1,4 @@
-"""The environments beside `twin`: one for each engine whose pins clash with the others'."""
+"""The environments beside `twin`: one for each engine whose pins clash with the others', and one for the AWS CLI."""
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -8,6 +8,7 @@ from tools import bootstrap
 
 ENGINES: Final = ("flink", "spark", "dbt")
 BENCHMARKS: Final = ("bench",)
+DOCUMENTS: Final = ("aws",)
 
 
 def sync_all(names: Sequence[str], done: Callable[[], None]) -> None:

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from typing import Any, Final, TextIO
@@ -14,7 +14,7 @@ from typing import Any, Final, TextIO
 from rich.console import Console
 from rich.table import Table
 
-from tools import build_flink, locks, prepare
+from tools import build_flink, environments, locks, prepare
 from tools.bootstrap import ENVIRONMENTS, ROOT
 from tools.console import Steps
 from tools.errors import WrongUsageError
@@ -65,6 +65,9 @@ class Report:
         }
 
 
+WITHOUT_CURL: Final = NotRun(
+    what="the commands of the documents", why="one of them is curl, which is not on this machine"
+)
 WITHOUT_CONNECTOR: Final = NotRun(
     what="the clean application reading and writing the emulator's Kinesis through Flink's own connector",
     why="flink-connector-aws-kinesis-streams for Flink 2 cannot be fetched from this network's Maven repository",
@@ -120,6 +123,8 @@ def long_tests() -> list[Part]:
         _pytest("engines", "flink", "tests/engines/flink", environment="flink"),
         _pytest("infrastructure", "infrastructure", "tests/infrastructure"),
         _pytest("engines", "kafka", "tests/engines/kafka"),
+        # Works on a copy of the tree. Last, so that it seldom meets `twin`: both run every engine.
+        _pytest("documents", "documents", "tests/walkthrough"),
     ]
 
 
@@ -203,8 +208,7 @@ def run(steps: Steps, *, only: Sequence[str] = (), lanes: int = LANES) -> Report
         outcomes += [_execute(part, teller) for part in side_by_side]
     elif side_by_side:
         outcomes += _side_by_side(steps, side_by_side, teller, lanes=lanes)
-    connector = "twin" not in wanted or build_flink.has_kinesis()
-    report = Report(outcomes=tuple(outcomes), not_run=() if connector else (WITHOUT_CONNECTOR,))
+    report = Report(outcomes=tuple(outcomes), not_run=tuple(_not_run(wanted)))
     if not steps.machine:
         _summary(report)
     return report
@@ -217,9 +221,19 @@ def _wanted(only: Sequence[str], known: set[str]) -> set[str]:
     return set(only) or known
 
 
+def _not_run(wanted: set[str]) -> Iterator[NotRun]:
+    if "twin" in wanted and not build_flink.has_kinesis():
+        yield WITHOUT_CONNECTOR
+    if "documents" in wanted and shutil.which("curl") is None:
+        yield WITHOUT_CURL
+
+
 def _prepare(steps: Steps, wanted: set[str]) -> None:
     if wanted - {"check"}:
-        prepare.machine(steps, engines=bool(wanted & {"engines", "twin"}))
+        prepare.machine(steps, engines=bool(wanted & {"engines", "twin", "documents"}))
+    if "documents" in wanted:
+        with steps.progress("The documents' environment", len(environments.DOCUMENTS)) as done:
+            environments.sync_all(environments.DOCUMENTS, done)
     prepare.contracts()
     if "twin" in wanted:
         prepare.assets(steps)

@@ -45,7 +45,9 @@ def two_parts(folder: Path, *, seconds: float) -> list[suites.Part]:
 
 
 def test_an_unknown_suite_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(WrongUsageError, match="unknown suite 'untested'; choose from check, contract, engines"):
+    with pytest.raises(
+        WrongUsageError, match="unknown suite 'untested'; choose from check, contract, documents, engines"
+    ):
         suites.run(Steps(machine=True), only=("untested",))
 
 
@@ -139,3 +141,19 @@ def test_people_read_the_tests_words_on_standard_output(
     lines = capfd.readouterr().out.splitlines()
     assert lines[0] == "1 passed in 0.1s"
     assert [line.split()[:3] for line in lines[2:]] == [["check", "locks", "passed"], ["check", "types", "passed"]]
+
+
+@pytest.mark.usefixtures("stage")
+@pytest.mark.parametrize(("curl", "named"), [("/usr/bin/curl", []), (None, ["the commands of the documents"])])
+def test_without_curl_it_says_that_the_documents_were_not_followed(
+    curl: str | None, named: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[str] = []
+    monkeypatch.setattr(suites, "long_tests", lambda: [part("documents", "documents", "pass")])
+    monkeypatch.setattr(suites.shutil, "which", lambda _: curl)
+    monkeypatch.setattr(suites.environments, "sync_all", lambda names, _: synced.extend(names))
+
+    report = suites.run(Steps(machine=True), only=("documents",))
+
+    assert synced == ["aws"]
+    assert [not_run.what for not_run in report.not_run] == named
