@@ -119,12 +119,12 @@ def long_tests() -> list[Part]:
         # One after the other: both use the dev assembly, and one of them writes it.
         _pytest("twin", "twin", "tests/twin", "tests/local"),
         _pytest("engines", "spark", "tests/engines/spark", environment="spark"),
+        # Works on a copy of the tree, so that it may meet `twin`; both run every engine.
+        _pytest("documents", "documents", "tests/walkthrough"),
         _pytest("engines", "trino", "tests/engines/trino"),
         _pytest("engines", "flink", "tests/engines/flink", environment="flink"),
         _pytest("infrastructure", "infrastructure", "tests/infrastructure"),
         _pytest("engines", "kafka", "tests/engines/kafka"),
-        # Works on a copy of the tree. Last, so that it seldom meets `twin`: both run every engine.
-        _pytest("documents", "documents", "tests/walkthrough"),
     ]
 
 

@@ -70,7 +70,7 @@ def plug_in_services(registry: Registry, engines: EnginesPool) -> dict[str, Wire
 
     from twin.services.athena import Athena
     from twin.services.entity_resolution import EntityResolution
-    from twin.services.lake_formation import LakeFormationRules, user_name
+    from twin.services.lake_formation import LakeFormation, LakeFormationRules, user_name
     from twin.services.lake_formation import Resource as Permission
 
     def permissions() -> list[Permission]:
@@ -91,7 +91,12 @@ def plug_in_services(registry: Registry, engines: EnginesPool) -> dict[str, Wire
         schemas=lambda name: registry.find("AWS::EntityResolution::SchemaMapping", "SchemaName", name),
         clients=engines.client,
     )
-    wires = {"athena": Wire("athena", athena), "entityresolution": Wire("entityresolution", resolution)}
+    lake_formation = LakeFormation(resources=permissions)
+    wires = {
+        "athena": Wire("athena", athena),
+        "entityresolution": Wire("entityresolution", resolution),
+        "lakeformation": Wire("lakeformation", lake_formation),
+    }
     for name, wire in wires.items():
         app.SERVICE_HANDLERS[name] = _with_caller(wire.handle)
     return wires

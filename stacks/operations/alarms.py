@@ -85,9 +85,7 @@ def iterator_ages(watched: Watched) -> dict[str, cloudwatch.Metric]:
 
 def incoming_records(watched: Watched) -> dict[str, cloudwatch.Metric]:
     """How many records each stream takes."""
-    return {
-        name: _of_stream(stream, "IncomingRecords", statistic="Average") for name, stream in watched.streams.items()
-    }
+    return {name: _of_stream(stream, "IncomingRecords", statistic="Sum") for name, stream in watched.streams.items()}
 
 
 def _of_stream(stream: DataStream, metric_name: str, *, statistic: str) -> cloudwatch.Metric:

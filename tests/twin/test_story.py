@@ -271,6 +271,17 @@ def test_everything_listens_on_loopback_only(run: Run) -> None:
     assert {c.laddr.ip for c in listening} <= {LOOPBACK, "::1", f"::ffff:{LOOPBACK}"}
 
 
+def test_engines_unpack_what_they_need_inside_the_folder_of_the_run(run: Run) -> None:
+    running = run.story.deployment.emulator
+    family = psutil.Process(running.process.guard.pid)  # type: ignore[union-attr]
+    alive = [p.cmdline() for p in family.children(recursive=True) if p.status() != psutil.STATUS_ZOMBIE]
+    machines = [words for words in alive if words and Path(words[0]).name == "java"]
+
+    assert machines
+    wanted = f"-Djava.io.tmpdir={running.settings.home}"
+    assert [words for words in machines if not any(word.startswith(wanted) for word in words)] == []
+
+
 def test_deploying_again_changes_nothing(run: Run) -> None:
     said = emulator.deploy(run.story.deployment.emulator)
 

@@ -110,7 +110,6 @@ ELSEWHERE: Final = (
     Elsewhere(beginning="./c360 --help", why="tests/docs runs it"),
     Elsewhere(beginning=".venvs/twin/bin/python -m tools.", why="tests/docs runs it"),
     Elsewhere(beginning="aws ce ", why="the emulator has no Cost Explorer"),
-    Elsewhere(beginning="aws lakeformation ", why="the emulator has no Lake Formation, the twin only its effect"),
     Elsewhere(
         beginning="make synth",
         document=REJECTED.document,

@@ -45,6 +45,14 @@ ASSOCIATION_TYPE: Final = "AWS::LakeFormation::TagAssociation"
 SETTINGS_TYPE: Final = "AWS::LakeFormation::DataLakeSettings"
 
 
+# Everybody whom IAM lets may use what is new: Lake Formation stays out of it.
+_OPEN: Final = [{"Principal": {"DataLakePrincipalIdentifier": "IAM_ALLOWED_PRINCIPALS"}, "Permissions": ["ALL"]}]
+ACCOUNT_SETTINGS: Final[Document] = {
+    "CreateDatabaseDefaultPermissions": _OPEN,
+    "CreateTableDefaultPermissions": _OPEN,
+}
+
+
 class PermissionsError(ValueError):
     """A permission of the template that cannot be carried over; the message names it."""
 
@@ -64,6 +72,25 @@ class Resource:
 
     type: str
     properties: Document
+
+
+class LakeFormation:
+    """The one operation of the service that the documents ask for.
+
+    Args:
+        resources: the Lake Formation resources of what is deployed.
+    """
+
+    def __init__(self, *, resources: Callable[[], Iterable[Resource]]) -> None:
+        self._resources = resources
+
+    def get_data_lake_settings(self, _request: Document) -> Document:
+        """Return the settings that are deployed; before that, those that every account begins with."""
+        deployed = [resource.properties for resource in self._resources() if resource.type == SETTINGS_TYPE]
+        settings = deployed[-1] if deployed else ACCOUNT_SETTINGS
+        names = ("CreateDatabaseDefaultPermissions", "CreateTableDefaultPermissions", "Parameters")
+        kept = {name: settings[name] for name in names if name in settings}
+        return {"DataLakeSettings": {"DataLakeAdmins": settings.get("Admins", []), **kept}}
 
 
 def user_name(principal: str) -> str:

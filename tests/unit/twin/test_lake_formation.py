@@ -4,7 +4,16 @@ from typing import Any
 
 import pytest
 
-from twin.services.lake_formation import LakeTable, PermissionsError, Resource, access_rules, personas, user_name
+from twin.services.lake_formation import (
+    LakeFormation,
+    LakeTable,
+    PermissionsError,
+    Resource,
+    access_rules,
+    personas,
+    user_name,
+)
+from twin.wire import Wire
 
 ANALYST = "arn:aws:iam::123456789012:role/Analyst"
 PROFILES = LakeTable(database="curated", name="profiles", columns=("person_id", "email", "spend"))
@@ -133,3 +142,19 @@ def test_row_filters_are_refused_and_not_ignored() -> None:
 )
 def test_principals_are_known_by_role_or_user(principal: str, expected: str) -> None:
     assert user_name(principal) == expected
+
+
+def test_an_account_is_open_until_its_settings_are_deployed() -> None:
+    deployed: list[Resource] = []
+    wire = Wire("lakeformation", LakeFormation(resources=lambda: deployed))
+    before = wire.invoke("getDataLakeSettings", {})["DataLakeSettings"]
+    admin = {"DataLakePrincipalIdentifier": "arn:aws:iam::123456789012:role/deployer"}
+    properties = {"Admins": [admin], "CreateDatabaseDefaultPermissions": [], "MutationType": "REPLACE"}
+
+    deployed.append(Resource(type="AWS::LakeFormation::DataLakeSettings", properties=properties))
+
+    everybody = {"DataLakePrincipalIdentifier": "IAM_ALLOWED_PRINCIPALS"}
+    assert before["DataLakeAdmins"] == []
+    assert [entry["Principal"] for entry in before["CreateTableDefaultPermissions"]] == [everybody]
+    after = wire.invoke("getDataLakeSettings", {})["DataLakeSettings"]
+    assert after == {"DataLakeAdmins": [admin], "CreateDatabaseDefaultPermissions": []}
