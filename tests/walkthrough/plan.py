@@ -111,6 +111,7 @@ ELSEWHERE: Final = (
     Elsewhere(beginning=".venvs/twin/bin/python -m tools.", why="tests/docs runs it"),
     Elsewhere(beginning="aws ce ", why="the emulator has no Cost Explorer"),
     Elsewhere(beginning="aws lakeformation grant-permissions ", why="the twin's permissions are those of the template"),
+    Elsewhere(beginning="aws lakeformation revoke-permissions ", why="the same"),
     Elsewhere(
         beginning="make synth",
         document=REJECTED.document,
