@@ -56,10 +56,7 @@ def stage_all(*, release: bool = False) -> None:
 def stage_contracts() -> None:
     """Compile the contracts and the segments into the JSON that the runtimes carry."""
     inputs = [ROOT / "contracts", *sorted((ROOT / "tools").glob("contract*.py")), ROOT / "c360_core" / "contracts.py"]
-    if CONTRACTS_FILE.exists():
-        _when_changed(_stamp("contracts"), inputs, lambda: contracts.load_and_check().write_json())
-    else:
-        contracts.load_and_check().write_json()
+    _when_changed(_stamp("contracts"), inputs, lambda: contracts.load_and_check().write_json(), CONTRACTS_FILE)
     segments.write(segments.load_segments())
 
 

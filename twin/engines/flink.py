@@ -226,9 +226,10 @@ def start(
         raise FlinkError("Flink needs Java 17: no `java` is on the PATH; install a JDK, see `make help`")
     home = flink_home(python)
     port = free_port()
+    temporary = folder / "tmp"
     for needed in (checkpoint_folder, folder / "conf"):
         needed.mkdir(parents=True, exist_ok=True)
-    configuration = options(application, port=port, checkpoint_folder=checkpoint_folder, temporary=folder / "tmp")
+    configuration = options(application, port=port, checkpoint_folder=checkpoint_folder, temporary=temporary)
     (folder / "conf" / "config.yaml").write_text(yaml.safe_dump(configuration), encoding="utf-8")
     log_path = folder / "flink.log"
     (folder / "conf" / "log4j.properties").write_text(
@@ -237,7 +238,7 @@ def start(
     command = [
         java,
         *HEAP,
-        *short_lived_jvm(folder / "tmp"),
+        *short_lived_jvm(temporary),
         "-XX:+ExitOnOutOfMemoryError",
         *java_options(home),
         f"-Dlog4j.configurationFile={folder / 'conf' / 'log4j.properties'}",
@@ -246,7 +247,11 @@ def start(
         CLI,
         *run_arguments(application, python=python, restore_from=restore_from),
     ]
-    variables = {**environment, **flink_variables(home, python, folder / "conf", application)}
+    variables = {
+        **environment,
+        **flink_variables(home, python, folder / "conf", application),
+        "TMPDIR": str(temporary),
+    }
     child = spawn(
         f"Flink application {application.name}", command, env=variables, log_path=folder / "output.log", cwd=folder
     )
@@ -328,7 +333,6 @@ def flink_variables(home: Path, python: Path, configuration: Path, application: 
         "FLINK_PLUGINS_DIR": str(home / "plugins"),
         "PATH": f"{python.parent}{os.pathsep}{os.environ.get('PATH', '')}",
         "PYTHONPATH": os.pathsep.join(str(path) for path in paths),
-        "TMPDIR": str(configuration.with_name("tmp")),
     }
 
 

@@ -18,6 +18,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, Producer, TopicPartition
 
 from twin.engines.kafka import Kafka
 from twin.process import Child, spawn
+from twin.scenario.waiting import until
 from twin.settings import ROOT, TwinSettings
 
 COUNT = 20_000
@@ -93,16 +94,13 @@ class Sides:
 
     def wait_for_the_first(self) -> None:
         """Wait until a record has come to Kinesis. To read all of them would give the bridge time to bring the rest."""
-        shards = [shard["ShardId"] for shard in self.kinesis.list_shards(StreamName=self.outward)["Shards"]]
-        first = {"StreamName": self.outward, "ShardIteratorType": "TRIM_HORIZON"}
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while time.monotonic() < deadline:
-            for shard in shards:
-                iterator = self.kinesis.get_shard_iterator(ShardId=shard, **first)["ShardIterator"]
-                if self.kinesis.get_records(ShardIterator=iterator, Limit=1)["Records"]:
-                    return
-            time.sleep(0.02)
-        raise AssertionError("the bridge brought nothing")
+        until("the bridge brings something", self.has_brought_something, bool, seconds=PATIENCE_SECONDS, pause=0.02)
+
+    def has_brought_something(self) -> bool:
+        opened = {"StreamName": self.outward, "ShardIteratorType": "TRIM_HORIZON"}
+        shards = self.kinesis.list_shards(StreamName=self.outward)["Shards"]
+        starts = [self.kinesis.get_shard_iterator(ShardId=shard["ShardId"], **opened) for shard in shards]
+        return any(self.kinesis.get_records(ShardIterator=s["ShardIterator"], Limit=1)["Records"] for s in starts)
 
     def from_kinesis(self) -> list[Pair]:
         found: list[Pair] = []
