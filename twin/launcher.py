@@ -10,7 +10,7 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -69,15 +69,26 @@ def plug_in_services(registry: Registry, engines: EnginesPool) -> dict[str, Wire
     from ministack import app
 
     from twin.services.athena import Athena
+    from twin.services.cost_explorer import CostExplorer
     from twin.services.entity_resolution import EntityResolution
-    from twin.services.lake_formation import LakeFormation, LakeFormationRules, user_name
+    from twin.services.lake_formation import LakeFormationRules, user_name
     from twin.services.lake_formation import Resource as Permission
+    from twin.services.lake_formation_grants import Grants, LakeFormation
 
     def permissions() -> list[Permission]:
         held = (r for r in registry.all() if r.type_name.startswith("AWS::LakeFormation::"))
         return [Permission(type=r.type_name, properties=r.properties) for r in held]
 
-    rules = LakeFormationRules(resources=permissions, glue=engines.client("glue"), rules_path=engines.rules_path)
+    def stack_tags() -> Iterator[str]:
+        for page in engines.client("cloudformation").get_paginator("describe_stacks").paginate():
+            yield from (tag["Key"] for stack in page["Stacks"] for tag in stack.get("Tags", ()))
+
+    rules = LakeFormationRules(
+        resources=lambda: [*permissions(), *grants.resources()],
+        glue=engines.client("glue"),
+        rules_path=engines.rules_path,
+    )
+    grants = Grants(tables=rules.tables)
     athena = Athena(
         trino=engines.trino,
         client=engines.client,
@@ -91,9 +102,10 @@ def plug_in_services(registry: Registry, engines: EnginesPool) -> dict[str, Wire
         schemas=lambda name: registry.find("AWS::EntityResolution::SchemaMapping", "SchemaName", name),
         clients=engines.client,
     )
-    lake_formation = LakeFormation(resources=permissions)
+    lake_formation = LakeFormation(deployed=permissions, grants=grants)
     wires = {
         "athena": Wire("athena", athena),
+        "ce": Wire("ce", CostExplorer(tag_keys=stack_tags)),
         "entityresolution": Wire("entityresolution", resolution),
         "lakeformation": Wire("lakeformation", lake_formation),
     }

@@ -95,8 +95,8 @@ BEHIND: Final = Section(document=RUNBOOKS / "single-view-falls-behind.md")
 WALKED: Final = (DEPLOY, SLEEP, CLEAN_UP, RUNBOOK, REJECTED, BEHIND)
 
 ELSEWHERE: Final = (
-    Elsewhere(beginning="make demo", why="tests/twin tells its story; the command takes minutes"),
-    Elsewhere(beginning="./c360 demo", why="tests/twin tells its story; the command takes minutes"),
+    Elsewhere(beginning="make demo", why="tests/twin gives the same demonstration at the smallest scale"),
+    Elsewhere(beginning="./c360 demo", why="the same"),
     Elsewhere(beginning="make test", why="it runs this"),
     Elsewhere(beginning="./c360 test", why="it runs suites, as `make test` does"),
     Elsewhere(beginning="make check", why="`make test` runs the same checks"),
@@ -104,14 +104,11 @@ ELSEWHERE: Final = (
     Elsewhere(beginning="make destroy-local", why="tests/local runs what it runs"),
     Elsewhere(beginning="make clean", why="it removes the environments that this runs in"),
     Elsewhere(beginning="make bench", why="it measures, for minutes"),
-    Elsewhere(beginning="make truth", why="it measures, for minutes"),
+    Elsewhere(beginning="make truth", why="tests/local runs what it runs"),
     Elsewhere(beginning=".venvs/bench/bin/python -m benchmarks.", why="it measures, for minutes"),
     Elsewhere(beginning="make help", why="tests/docs runs it"),
     Elsewhere(beginning="./c360 --help", why="tests/docs runs it"),
     Elsewhere(beginning=".venvs/twin/bin/python -m tools.", why="tests/docs runs it"),
-    Elsewhere(beginning="aws ce ", why="the emulator has no Cost Explorer"),
-    Elsewhere(beginning="aws lakeformation grant-permissions ", why="the twin's permissions are those of the template"),
-    Elsewhere(beginning="aws lakeformation revoke-permissions ", why="the same"),
     Elsewhere(
         beginning="make synth",
         document=REJECTED.document,

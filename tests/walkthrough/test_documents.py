@@ -16,8 +16,8 @@ from tests.walkthrough import plan
 from tests.walkthrough.place import Place, open_place
 from tests.walkthrough.terminal import Terminal
 from tests.walkthrough.walk import Walk
-from twin.scenario import collect
-from twin.scenario.deployment import ENDED, READY, RUNNING, SUCCEEDED, Deployment
+from twin.scenario import analysis, collect
+from twin.scenario.deployment import ENDED, READY, RUNNING, SUCCEEDED, Deployment, StepFailedError
 from twin.scenario.waiting import until
 from twin.settings import ACCOUNT
 
@@ -26,6 +26,7 @@ WAIT_SECONDS = 120.0
 CLEAN, UNIFY = "CleanApplicationName", "UnifyApplicationName"
 INGEST, RESOLVE, MODELS = (f"{name}StateMachineArn" for name in ("IngestFile", "ResolveIdentity", "BuildModels"))
 TOOLKIT = "CDKToolkit"
+STEWARD = "QuarantineSteward"
 MEMBERS = """\
 loyalty_id,first_name,last_name,email,phone,street,city,state,postal_code,birth_date,joined_at,updated_at,points,tier
 L0000123,Ada,Example,ada@example.com,+14155550101,1 Main St,Springfield,IL,62701,1980-01-31,\
@@ -51,6 +52,27 @@ class Account:
 
     def client(self, service: str) -> Any:
         return self.place.running.client(service)
+
+    def active_tags(self) -> list[str]:
+        found = self.client("ce").list_cost_allocation_tags(Status="Active")["CostAllocationTags"]
+        return [tag["TagKey"] for tag in found]
+
+    def steward(self) -> str:
+        """Make the role of somebody who looks after the quarantine; return its ARN."""
+        trusted = {"Effect": "Allow", "Principal": {"AWS": ACCOUNT}, "Action": "sts:AssumeRole"}
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [trusted]})
+        made = self.client("iam").create_role(RoleName=STEWARD, AssumeRolePolicyDocument=policy)
+        return str(made["Role"]["Arn"])
+
+    def may_read_rejected(self, role_arn: str) -> bool:
+        sql = f"SELECT count(*) FROM c360_{ENV}_quarantine.rejected"
+        try:
+            self.deployment.query(sql, client=analysis.as_role(self.deployment, role_arn))
+        except StepFailedError as refusal:
+            if analysis.DENIED in str(refusal):
+                return False
+            raise
+        return True
 
     def stacks(self) -> set[str]:
         return {stack["StackName"] for stack in self.client("cloudformation").describe_stacks()["Stacks"]}
@@ -147,6 +169,8 @@ def deploy(account: Account, walk: Walk) -> None:
     walk.to("cdk deploy")
     outputs = json.loads((tree / "build" / f"outputs-{ENV}.json").read_text(encoding="utf-8"))
     assert set(outputs) == account.stacks() - {TOOLKIT}
+    assert json.loads(walk.to("aws ce update-cost-allocation-tags-status"))["Errors"] == []
+    assert account.active_tags() == ["environment"]
     assert walk.to("aws sesv2 get-account").strip() in {"true", "false"}
 
 
@@ -190,6 +214,12 @@ def mend_what_was_rejected(account: Account) -> None:
         walk.to("QUERY=")
         account.wait_for_query(terminal.type('echo "$QUERY"').strip())
         assert "MISSING_FIELD" in walk.to("aws athena get-query-results")
+        steward = account.steward()
+        terminal.give(ROLE_ARN=steward)
+        walk.to("aws lakeformation grant-permissions")
+        assert account.may_read_rejected(steward)
+        walk.to("aws lakeformation revoke-permissions")
+        assert not account.may_read_rejected(steward)
         assert "no changes" in walk.to("cdk deploy")
         assert "would be" not in walk.to("./c360 replay --env dev --dry-run")
         walk.to("./c360 replay --env dev --source web_events --code MISSING_FIELD --dry-run --to-file")

@@ -52,7 +52,7 @@ def ask_as_analyst(deployment: Deployment) -> tuple[PersonaAnswer, ...]:
     environment = deployment.emulator.settings.environment
     names = {zone.value: database_name(environment, zone) for zone in Zone}
     names |= {Table.PROFILES.value: Table.PROFILES.value, Table.INTERACTIONS.value: Table.INTERACTIONS.value}
-    athena = _as_role(deployment, deployment.outputs["MarketingAnalystRoleArn"])
+    athena = as_role(deployment, deployment.outputs["MarketingAnalystRoleArn"])
     answers = []
     for sql in (ALLOWED_SQL, *REFUSED_SQL):
         query = sql.format(**names)
@@ -85,7 +85,8 @@ def _session() -> boto3.Session:
     return boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=REGION)  # noqa: S106
 
 
-def _as_role(deployment: Deployment, role_arn: str) -> Any:
+def as_role(deployment: Deployment, role_arn: str) -> Any:
+    """Return an Athena client that asks as a role."""
     answer = deployment.client("sts").assume_role(RoleArn=role_arn, RoleSessionName="analyst")
     credentials = answer["Credentials"]
     return boto3.client(

@@ -1,10 +1,12 @@
 """Lake Formation's permissions as access rules of Trino.
 
-The deployed template's resources (tags, their associations, permissions, settings) and the catalog's tables become one
-rules file, which Trino reads again within a second of a change. Two kinds of user exist:
+The deployed template's resources (tags, their associations, permissions, settings), what clients grant, and the
+catalog's tables become one rules file, which Trino reads again within a second of a change. Two kinds of user exist:
 
-- a **persona** holds read permissions only (SELECT, DESCRIBE) and is no data lake administrator. It reads the columns
-  that its permissions name, by tag or by resource, and nothing else;
+- a **persona** holds by the template read permissions only (SELECT, DESCRIBE), and is no data lake administrator. It
+  reads the columns that its permissions name, by tag or by resource, and nothing else. What a client grants it beyond
+  that, it may do (INSERT, DELETE, ALTER); whoever was granted something by a client alone is a persona, too, also
+  when it was taken back;
 - **everyone else** has full access: the pipelines' roles and administrators, whom IAM governs.
 
 A tag on a database holds for its tables and a tag on a table for its columns, unless a nearer one states another value.
@@ -38,19 +40,13 @@ Document = dict[str, Any]
 _LAKE: Final = f"{CATALOG}|{HIVE_CATALOG}"
 _READ_PERMISSIONS: Final = {"SELECT", "DESCRIBE"}
 _REFRESH_SECONDS: Final = 1.6  # Trino's refresh period of one second, and a reserve
+# Athena's UPDATE and MERGE take DELETE and INSERT; Trino has a privilege for the first.
+_PRIVILEGES: Final = {"INSERT": ("INSERT",), "DELETE": ("DELETE", "UPDATE"), "ALTER": ("OWNERSHIP",)}
 _EVERYTHING: Final = ["SELECT", "INSERT", "DELETE", "UPDATE", "OWNERSHIP", "GRANT_SELECT"]
 
 PERMISSIONS_TYPE: Final = "AWS::LakeFormation::PrincipalPermissions"
 ASSOCIATION_TYPE: Final = "AWS::LakeFormation::TagAssociation"
 SETTINGS_TYPE: Final = "AWS::LakeFormation::DataLakeSettings"
-
-
-# Everybody whom IAM lets may use what is new: Lake Formation stays out of it.
-_OPEN: Final = [{"Principal": {"DataLakePrincipalIdentifier": "IAM_ALLOWED_PRINCIPALS"}, "Permissions": ["ALL"]}]
-ACCOUNT_SETTINGS: Final[Document] = {
-    "CreateDatabaseDefaultPermissions": _OPEN,
-    "CreateTableDefaultPermissions": _OPEN,
-}
 
 
 class PermissionsError(ValueError):
@@ -68,29 +64,11 @@ class LakeTable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resource:
-    """One Lake Formation resource of the deployed template, with resolved properties."""
+    """One Lake Formation resource with resolved properties, of the deployed template or from a client."""
 
     type: str
     properties: Document
-
-
-class LakeFormation:
-    """The one operation of the service that the documents ask for.
-
-    Args:
-        resources: the Lake Formation resources of what is deployed.
-    """
-
-    def __init__(self, *, resources: Callable[[], Iterable[Resource]]) -> None:
-        self._resources = resources
-
-    def get_data_lake_settings(self, _request: Document) -> Document:
-        """Return the settings that are deployed; before that, those that every account begins with."""
-        deployed = [resource.properties for resource in self._resources() if resource.type == SETTINGS_TYPE]
-        settings = deployed[-1] if deployed else ACCOUNT_SETTINGS
-        names = ("CreateDatabaseDefaultPermissions", "CreateTableDefaultPermissions", "Parameters")
-        kept = {name: settings[name] for name in names if name in settings}
-        return {"DataLakeSettings": {"DataLakeAdmins": settings.get("Admins", []), **kept}}
+    by_client: bool = False
 
 
 def user_name(principal: str) -> str:
@@ -139,22 +117,19 @@ def _places(resource: Document) -> list[tuple[str, ...]]:
 
 
 def personas(resources: Iterable[Resource]) -> dict[str, list[Document]]:
-    """The read permissions of each user that has no others and is no administrator."""
+    """The permissions of each user that the template gives no others than to read, and that is no administrator."""
     granted: dict[str, list[Document]] = defaultdict(list)
-    administrators = set()
+    administrators, pipelines = set(), set()
     for resource in resources:
         if resource.type == SETTINGS_TYPE:
             admins = resource.properties.get("Admins") or []
             administrators |= {user_name(admin["DataLakePrincipalIdentifier"]) for admin in admins}
         if resource.type == PERMISSIONS_TYPE:
-            granted[user_name(resource.properties["Principal"]["DataLakePrincipalIdentifier"])].append(
-                resource.properties
-            )
-    return {
-        user: permissions
-        for user, permissions in sorted(granted.items())
-        if user not in administrators and all(set(p["Permissions"]) <= _READ_PERMISSIONS for p in permissions)
-    }
+            user = user_name(resource.properties["Principal"]["DataLakePrincipalIdentifier"])
+            granted[user].append(resource.properties)
+            if not resource.by_client and not set(resource.properties["Permissions"]) <= _READ_PERMISSIONS:
+                pipelines.add(user)
+    return {user: granted[user] for user in sorted(granted.keys() - administrators - pipelines)}
 
 
 def readable(table: LakeTable, permissions: Iterable[Document], tags: Tags) -> set[str]:
@@ -165,6 +140,13 @@ def readable(table: LakeTable, permissions: Iterable[Document], tags: Tags) -> s
     """
     selects = [p["Resource"] for p in permissions if "SELECT" in p["Permissions"]]
     return {column for resource in selects for column in table.columns if _reaches(resource, table, column, tags)}
+
+
+def _privileges(table: LakeTable, permissions: Iterable[Document]) -> list[str]:
+    """Return what a persona may do with a table: to read, and what was granted on the whole of it."""
+    whole = [p for p in permissions if "Table" in p["Resource"] and _reaches(p["Resource"], table, "", Tags(()))]
+    granted = {permission for p in whole for permission in p["Permissions"]}
+    return ["SELECT", *(name for permission, names in _PRIVILEGES.items() if permission in granted for name in names)]
 
 
 def _reaches(resource: Document, table: LakeTable, column: str, tags: Tags) -> bool:
@@ -199,11 +181,14 @@ def access_rules(resources: Iterable[Resource], tables: Iterable[LakeTable]) -> 
     """
     stated = list(resources)
     tags = Tags(resource.properties for resource in stated if resource.type == ASSOCIATION_TYPE)
-    read_only = personas(stated)
+    held_by = personas(stated)
     known = sorted(tables, key=lambda table: (table.database, table.name))
-    table_rules = [rule for user, held in read_only.items() for rule in _table_rules(user, held, known, tags)]
-    users = "|".join(_exactly(user) for user in read_only)
+    table_rules = [rule for user, held in held_by.items() for rule in _table_rules(user, held, known, tags)]
+    users = "|".join(_exactly(user) for user in held_by)
+    writers = "|".join(sorted({rule["user"] for rule in table_rules if rule["privileges"] != ["SELECT"]}))
     rules: Document = {"catalogs": [], "schemas": [], "tables": table_rules}
+    if writers:
+        rules["catalogs"].append({"user": writers, "catalog": _LAKE, "allow": "all"})
     if users:
         rules["catalogs"] += [
             {"user": users, "catalog": _LAKE, "allow": "read-only"},
@@ -236,7 +221,7 @@ def _table_rules(user: str, held: list[Document], tables: Iterable[LakeTable], t
             "catalog": _LAKE,
             "schema": _exactly(table.database),
             "table": _exactly(table.name),
-            "privileges": ["SELECT"],
+            "privileges": _privileges(table, held),
         }
         rules.append({**rule, "columns": refused} if refused else rule)
     return rules

@@ -1,11 +1,11 @@
 """Lake Formation's permissions as access rules."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from twin.services.lake_formation import (
-    LakeFormation,
     LakeTable,
     PermissionsError,
     Resource,
@@ -13,7 +13,6 @@ from twin.services.lake_formation import (
     personas,
     user_name,
 )
-from twin.wire import Wire
 
 ANALYST = "arn:aws:iam::123456789012:role/Analyst"
 PROFILES = LakeTable(database="curated", name="profiles", columns=("person_id", "email", "spend"))
@@ -47,6 +46,10 @@ def columns(*names: str) -> dict[str, Any]:
     return {"TableWithColumns": {"DatabaseName": "curated", "Name": "profiles", "ColumnNames": list(names)}}
 
 
+def from_client(resource: Resource) -> Resource:
+    return replace(resource, by_client=True)
+
+
 def granted(*resources: Resource) -> dict[str, set[str]]:
     """What the analyst may read, as the engine will see it."""
     rules = [rule for rule in access_rules(resources, TABLES)["tables"] if rule.get("user") == "Analyst"]
@@ -54,7 +57,7 @@ def granted(*resources: Resource) -> dict[str, set[str]]:
     return {
         rule["table"]: set(known[rule["schema"], rule["table"]].columns) - {c["name"] for c in rule.get("columns", ())}
         for rule in rules
-        if rule["privileges"] == ["SELECT"]
+        if "table" in rule
     }
 
 
@@ -118,6 +121,42 @@ def test_who_may_write_or_administer_is_no_persona() -> None:
     assert list(found) == ["Analyst"]
 
 
+def test_what_a_client_grants_comes_on_top_and_leaves_a_pipeline_as_it_is() -> None:
+    job = "arn:aws:iam::1:role/Job"
+    whole = {"Table": {"DatabaseName": "curated", "Name": "profiles"}}
+    given = [
+        grant(policy(pii=["none"])),
+        tagged(columns("spend"), "none"),
+        grant({"Database": {"Name": "raw"}}, principal=job, permissions=("SELECT", "INSERT")),
+    ]
+
+    added = [from_client(grant(whole)), from_client(grant(whole, principal=job))]
+
+    assert granted(*given) == {"profiles": {"spend"}}
+    assert granted(*given, *added) == {"profiles": {"person_id", "email", "spend"}}
+    assert list(personas([*given, *added])) == ["Analyst"]
+
+
+def test_a_persona_changes_the_table_that_a_client_let_it_change_and_no_other() -> None:
+    whole = {"Table": {"DatabaseName": "curated", "Name": "profiles"}}
+    rules = access_rules(
+        [from_client(grant(whole, permissions=("SELECT", "DESCRIBE", "INSERT", "DELETE", "ALTER")))], TABLES
+    )
+
+    [rule] = [rule for rule in rules["tables"] if rule.get("user") == "Analyst" and "table" in rule]
+    assert (rule["schema"], rule["table"]) == ("curated", "profiles")
+    assert rule["privileges"] == ["SELECT", "INSERT", "DELETE", "UPDATE", "OWNERSHIP"]
+    assert next(rule["allow"] for rule in rules["catalogs"] if rule.get("user") == "Analyst") == "all"
+
+
+def test_whoever_has_nothing_left_reads_nothing() -> None:
+    whole = {"Table": {"DatabaseName": "curated", "Name": "profiles"}}
+    rules = access_rules([from_client(grant(whole, permissions=()))], TABLES)
+
+    assert [rule["privileges"] for rule in rules["tables"] if rule.get("user") == "Analyst"][-1] == []
+    assert granted(from_client(grant(whole, permissions=()))) == {}
+
+
 def test_everyone_else_has_full_access_and_personas_come_first() -> None:
     rules = access_rules([grant(policy(pii=["none"]))], TABLES)
     assert rules["catalogs"][-1] == {"allow": "all"}
@@ -142,19 +181,3 @@ def test_row_filters_are_refused_and_not_ignored() -> None:
 )
 def test_principals_are_known_by_role_or_user(principal: str, expected: str) -> None:
     assert user_name(principal) == expected
-
-
-def test_an_account_is_open_until_its_settings_are_deployed() -> None:
-    deployed: list[Resource] = []
-    wire = Wire("lakeformation", LakeFormation(resources=lambda: deployed))
-    before = wire.invoke("getDataLakeSettings", {})["DataLakeSettings"]
-    admin = {"DataLakePrincipalIdentifier": "arn:aws:iam::123456789012:role/deployer"}
-    properties = {"Admins": [admin], "CreateDatabaseDefaultPermissions": [], "MutationType": "REPLACE"}
-
-    deployed.append(Resource(type="AWS::LakeFormation::DataLakeSettings", properties=properties))
-
-    everybody = {"DataLakePrincipalIdentifier": "IAM_ALLOWED_PRINCIPALS"}
-    assert before["DataLakeAdmins"] == []
-    assert [entry["Principal"] for entry in before["CreateTableDefaultPermissions"]] == [everybody]
-    after = wire.invoke("getDataLakeSettings", {})["DataLakeSettings"]
-    assert after == {"DataLakeAdmins": [admin], "CreateDatabaseDefaultPermissions": []}
