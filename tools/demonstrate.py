@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,9 +13,10 @@ from rich.table import Table
 from tools import prepare
 from tools.console import Steps
 from twin import emulator
-from twin.scenario import floors, page, story
+from twin.scenario import floors, page
 from twin.scenario.memory import PeakMemory
 from twin.scenario.result import Check, DemoResult, Floor
+from twin.scenario.story import Story, Told, scores
 from twin.settings import BUILD
 from twin.shoppers import Manifest, generate_once
 
@@ -23,36 +25,62 @@ PAGE: Final = BUILD / "demo" / "index.html"
 TIMELINE_LENGTH: Final = 20
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Demonstration:
+    """A demonstration that has been given; what it was given on still runs.
+
+    Attributes:
+        story: on the deployment.
+        told: what the live customers did and what came of it.
+        result: what the summary and the page show.
+    """
+
+    story: Story
+    told: Told
+    result: DemoResult
+
+
 def run(steps: Steps, *, scale: str, seed: int, port: int | None = None) -> DemoResult:
     """Run the demonstration; leave the page behind and nothing running.
 
     Raises:
         RuntimeError: a step failed; the message says which and why. The logs stay in `build/twin/demo/logs`.
     """
-    with PeakMemory() as memory:
+    with PeakMemory() as memory, ThreadPoolExecutor(max_workers=1) as pool:
         prepare.machine(steps)
         prepare.contracts()
-        prepare.assets(steps)
         data = BUILD / "shoppers" / f"{scale}-{seed}"
-        running, manifest = _begin(steps, data, scale=scale, seed=seed, port=port)
+        running, manifest = begin(steps, HOME, data, scale=scale, seed=seed, port=port)
         try:
-            result = _tell(steps, running, manifest, data, memory)
+            result = tell(steps, running, manifest, data, memory).result
+            writing = pool.submit(page.write, result, PAGE)
         finally:
-            with steps.step("Stop everything"):
+            with steps.step("Write the page; stop everything"):
                 running.stop()
-    with steps.step("Page"):
-        page.write(result, PAGE)
+        writing.result()
     shutil.rmtree(HOME, ignore_errors=True)
     summarize(steps, result)
     return result
 
 
-def _begin(steps: Steps, data: Path, *, scale: str, seed: int, port: int | None) -> tuple[emulator.Emulator, Manifest]:
-    """Make the cloud assembly, and meanwhile the shoppers and the emulator: none needs another."""
+def begin(
+    steps: Steps, home: Path, data: Path, *, scale: str, seed: int, port: int | None = None
+) -> tuple[emulator.Emulator, Manifest]:
+    """Make assets and cloud assembly, and meanwhile the shoppers and the emulator: none needs another.
+
+    Args:
+        steps: shows what is done.
+        home: folder of the emulator; emptied first.
+        data: folder of the shoppers' data, made or kept.
+        scale: how much data.
+        seed: which invented people.
+        port: loopback port of the emulator; a free one when omitted.
+    """
     with ThreadPoolExecutor(max_workers=2) as pool:
-        starting = pool.submit(emulator.Emulator.start, HOME, port=port, warm=True)
+        starting = pool.submit(emulator.Emulator.start, home, port=port, warm=True)
         generating = pool.submit(generate_once, scale, seed, data)
         try:
+            prepare.assets(steps)
             prepare.assembly(steps, "dev")
             with steps.step(f"Shoppers, scale {scale}"):
                 manifest = generating.result()
@@ -64,37 +92,43 @@ def _begin(steps: Steps, data: Path, *, scale: str, seed: int, port: int | None)
             return starting.result(), manifest
 
 
-def _tell(steps: Steps, running: emulator.Emulator, manifest: Manifest, data: Path, memory: PeakMemory) -> DemoResult:
+def tell(steps: Steps, running: emulator.Emulator, manifest: Manifest, data: Path, memory: PeakMemory) -> Demonstration:
+    """Deploy to a running emulator and tell the whole story there.
+
+    Raises:
+        RuntimeError: a step failed; the message says which and why.
+    """
     with steps.step("cdk bootstrap"):
         emulator.bootstrap(running)
     with steps.step("cdk deploy --all"):
         emulator.deploy(running)
-    told_story = story.Story.of(running, manifest, data, steps.step)
-    checks = told_story.collect()
-    agreement, more, people = told_story.unify()
-    told, live_checks = told_story.live(people)
-    analysis, persona, mart_checks = told_story.analyse(told)
+    story = Story.of(running, manifest, data, steps.step)
+    checks = story.collect()
+    agreement, more, people = story.unify()
+    told, live_checks = story.live(people)
+    found = story.analyse(told)
     mails = [message for found in told.mails.values() for message in found]
-    withdrawn = told_story.withdrawn_stops(len(mails))
-    everything = [*checks, *more, *live_checks, *mart_checks, withdrawn]
-    return DemoResult(
+    withdrawn = story.withdrawn_stops(len(mails))
+    everything = [*checks, *more, *live_checks, *found.checks, withdrawn]
+    result = DemoResult(
         scale=manifest.scale,
         seed=manifest.seed,
-        stages=told_story.stages(told, everything),
+        stages=story.stages(told, found, everything),
         checks=tuple(everything),
         floors=floors.compare(manifest.scale, agreement),
-        analysis=analysis,
-        customer=told_story.api.get(told.welcome_id) or {},
-        timeline=_timeline(told_story.api.page(told.welcome_id, "timeline")),
+        analysis=found.analysis,
+        customer=story.api.get(told.welcome_id) or {},
+        timeline=_timeline(story.api.page(told.welcome_id, "timeline")),
         decisions=told.decisions,
         messages=tuple(mails),
-        persona=persona,
+        persona=found.persona,
         latency=told.latency,
         times=tuple((time.name, time.seconds) for time in steps.times),
         peak_memory_gigabytes=memory.gigabytes,
-        matching=story.scores(agreement),
-        regular=told_story.regular(),
+        matching=scores(agreement),
+        regular=found.regular,
     )
+    return Demonstration(story=story, told=told, result=result)
 
 
 def _timeline(events: list[dict[str, Any]]) -> tuple[tuple[str, str, str], ...]:

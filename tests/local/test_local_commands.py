@@ -1,4 +1,4 @@
-"""The commands of a local deployment, as a person types them: deploy, deploy again, destroy, and nothing is left."""
+"""Commands as a person types them: a local deployment that stays and leaves nothing, and the score of the matching."""
 
 import json
 import subprocess
@@ -48,3 +48,12 @@ def test_a_local_deployment_stays_is_deployed_again_and_leaves_nothing() -> None
     assert processes() == []
     assert not local.HOME.exists()
     assert c360("destroy-local") == {"destroyed": False}
+
+
+def test_the_matching_reaches_its_floors_on_the_shoppers_of_the_demonstration() -> None:
+    found = c360("truth")
+
+    assert [floor["name"] for floor in found["floors"] if not floor["passed"]] == []
+    assert len(found["floors"]) > 0
+    assert found["records"] > found["people"] > 0
+    assert found["passed"] is True

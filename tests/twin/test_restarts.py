@@ -9,14 +9,14 @@ import signal
 
 import psutil
 
-from tests.twin.conftest import Run
 from tests.twin.test_story import order
+from tools.demonstrate import Demonstration
 from twin.scenario import unify
 from twin.scenario.collect import produce
 from twin.scenario.waiting import until
 
 
-def engine(run: Run, *words: str) -> psutil.Process:
+def engine(run: Demonstration, *words: str) -> psutil.Process:
     """Return the Java process of this deployment that was started with these words."""
     emulator = run.story.deployment.emulator.process
     assert emulator is not None
@@ -40,7 +40,7 @@ def has_ended(process: psutil.Process) -> bool:
         return True
 
 
-def test_a_query_after_trino_was_killed_is_answered(run: Run) -> None:
+def test_a_query_after_trino_was_killed_is_answered(run: Demonstration) -> None:
     deployment = run.story.deployment
     table = f"c360_{deployment.emulator.settings.environment}_raw.interactions"
     before = deployment.count(table)
@@ -51,7 +51,7 @@ def test_a_query_after_trino_was_killed_is_answered(run: Run) -> None:
     assert deployment.count(table) >= before
 
 
-def test_kafka_comes_back_after_a_kill_and_nothing_is_lost(run: Run) -> None:
+def test_kafka_comes_back_after_a_kill_and_nothing_is_lost(run: Demonstration) -> None:
     deployment = run.story.deployment
     before = unify.view_totals(deployment)
     lines = [json.dumps(order(n, run.story._cards()[n % 5]) | {"event_id": f"kafka-{n}"}) for n in range(200)]

@@ -16,33 +16,56 @@ import pytest
 
 from c360_core.names import Zone
 from tests.factories.events import event
-from tests.twin.conftest import HOME, Run
+from tests.twin.conftest import HOME
+from tools import demonstrate
+from tools.console import Steps
+from tools.demonstrate import Demonstration
 from twin import emulator
 from twin.process import LOOPBACK
-from twin.scenario import unify
+from twin.scenario import page, unify
 from twin.scenario.collect import produce, signed
 from twin.scenario.deployment import Credentials
-from twin.scenario.floors import compare
 from twin.scenario.history import WEB
 from twin.scenario.waiting import until
 from twin.settings import ROOT
 
 
-def test_every_known_answer_is_found(run: Run) -> None:
-    assert [(c.name, c.expected, c.actual) for c in run.checks if not c.passed] == []
+def test_every_known_answer_is_found(run: Demonstration) -> None:
+    assert [(c.name, c.expected, c.actual) for c in run.result.checks if not c.passed] == []
 
 
-def test_sent_is_clean_plus_duplicates_plus_rejected(run: Run) -> None:
-    counted = [int(run.check(n).actual) for n in ("clean interactions", "duplicates", "rejected, in quarantine")]
+def test_sent_is_clean_plus_duplicates_plus_rejected(run: Demonstration) -> None:
+    found = {check.name: check.actual for check in run.result.checks}
+    counted = [int(found[name]) for name in ("clean interactions", "duplicates", "rejected, in quarantine")]
 
     assert sum(counted) == run.story.manifest.events_sent + run.story.manifest.rows_refused
 
 
-def test_the_matching_reaches_its_floor(run: Run) -> None:
-    assert [floor for floor in compare("tiny", run.agreement) if not floor.passed] == []
+def test_the_matching_reaches_its_floor(run: Demonstration) -> None:
+    assert run.result.floors
+    assert [floor for floor in run.result.floors if not floor.passed] == []
 
 
-def test_the_quarantine_says_why_for_every_reason_that_was_sent(run: Run) -> None:
+def test_the_summary_for_machines_holds_what_was_found(run: Demonstration, capsys: pytest.CaptureFixture[str]) -> None:
+    demonstrate.summarize(Steps(machine=True), run.result)
+    said = json.loads(capsys.readouterr().out)
+
+    assert said["passed"] is True
+    assert {check["name"] for check in said["checks"]} >= {"spend in the lake", "mails after the consent was withdrawn"}
+    assert 0 < said["latency_p50_seconds"] <= said["latency_p95_seconds"]
+    assert said["peak_memory_gigabytes"] > 0
+    assert said["seconds"]["cdk deploy --all"] > 0
+
+
+def test_the_page_shows_the_people_of_this_run(run: Demonstration, tmp_path: Path) -> None:
+    page.write(run.result, tmp_path / "index.html")
+    shown = (tmp_path / "index.html").read_text(encoding="utf-8")
+
+    assert run.told.welcome_id in shown
+    assert all(message.subject in shown for message in run.result.messages)
+
+
+def test_the_quarantine_says_why_for_every_reason_that_was_sent(run: Demonstration) -> None:
     deployment = run.story.deployment
     environment = deployment.emulator.settings.environment
     rows = deployment.query(
@@ -58,7 +81,7 @@ def test_the_quarantine_says_why_for_every_reason_that_was_sent(run: Run) -> Non
     assert all(reason for _, _, reason in rows)
 
 
-def test_who_does_not_sign_what_a_signing_source_sends_is_turned_away(run: Run) -> None:
+def test_who_does_not_sign_what_a_signing_source_sends_is_turned_away(run: Demonstration) -> None:
     deployment, body = run.story.deployment, b'{"batch":[]}'
     url = f"{deployment.url('CollectorUrl')}/v1/batch"
     ours = deployment.credentials(WEB)
@@ -83,7 +106,7 @@ def test_who_does_not_sign_what_a_signing_source_sends_is_turned_away(run: Run) 
     assert answers["unsigned"].json()["code"] == "BAD_SIGNATURE"
 
 
-def test_a_customer_is_found_by_any_identifier_and_seen_whole(run: Run) -> None:
+def test_a_customer_is_found_by_any_identifier_and_seen_whole(run: Demonstration) -> None:
     view = run.story.api.get(run.told.welcome_id)
     assert view is not None
 
@@ -93,21 +116,21 @@ def test_a_customer_is_found_by_any_identifier_and_seen_whole(run: Run) -> None:
     assert {event["event_type"] for event in run.story.api.page(run.told.welcome_id, "timeline")} >= {"order_placed"}
 
 
-def test_marts_hold_segments_months_and_quintiles(run: Run) -> None:
-    assert run.analysis.segments
-    assert len({month for month, _, _ in run.analysis.spend}) >= 12
+def test_marts_hold_segments_months_and_quintiles(run: Demonstration) -> None:
+    assert run.result.analysis.segments
+    assert len({month for month, _, _ in run.result.analysis.spend}) >= 12
     # Everybody who bought last on the same day shares a quintile, so that one may stay empty.
-    assert {1, 2, 3} <= {recency for recency, _, _ in run.analysis.rfm} <= {1, 2, 3, 4, 5}
+    assert {1, 2, 3} <= {recency for recency, _, _ in run.result.analysis.rfm} <= {1, 2, 3, 4, 5}
 
 
-def test_the_mail_greets_by_name_and_goes_to_nobody_else(run: Run) -> None:
+def test_the_mail_greets_by_name_and_goes_to_nobody_else(run: Demonstration) -> None:
     (welcome,) = run.told.mails["welcome"]
 
     assert "Nora" in welcome.subject + welcome.body
     assert run.told.mails["withdrawn"] == []
 
 
-def test_a_message_that_was_sent_comes_back_as_an_interaction(run: Run) -> None:
+def test_a_message_that_was_sent_comes_back_as_an_interaction(run: Demonstration) -> None:
     deployment = run.story.deployment
     table = f"c360_{deployment.emulator.settings.environment}_raw.interactions"
 
@@ -119,7 +142,7 @@ def test_a_message_that_was_sent_comes_back_as_an_interaction(run: Run) -> None:
     )
 
 
-def test_every_resolution_ran_the_matching_job_of_the_deployed_workflow(run: Run) -> None:
+def test_every_resolution_ran_the_matching_job_of_the_deployed_workflow(run: Demonstration) -> None:
     deployment = run.story.deployment
     states, matching = deployment.client("stepfunctions"), deployment.client("entityresolution")
     executions = states.list_executions(stateMachineArn=deployment.outputs["ResolveIdentityStateMachineArn"])
@@ -129,7 +152,7 @@ def test_every_resolution_ran_the_matching_job_of_the_deployed_workflow(run: Run
     assert [job["status"] for job in jobs] == ["SUCCEEDED", "SUCCEEDED"]
 
 
-def test_a_mended_rejection_is_replayed_once_and_its_row_names_the_event(run: Run, tmp_path: Path) -> None:
+def test_a_mended_rejection_is_replayed_once_and_its_row_names_the_event(run: Demonstration, tmp_path: Path) -> None:
     deployment, file = run.story.deployment, tmp_path / "mended.jsonl"
     environment = deployment.emulator.settings.environment
     rejected, interactions = f"c360_{environment}_quarantine.rejected", f"c360_{environment}_raw.interactions"
@@ -155,7 +178,9 @@ def test_a_mended_rejection_is_replayed_once_and_its_row_names_the_event(run: Ru
     )
 
 
-def test_rows_that_came_in_files_are_held_back_by_name_and_marked_by_the_file_that_replaced_them(run: Run) -> None:
+def test_rows_that_came_in_files_are_held_back_by_name_and_marked_by_the_file_that_replaced_them(
+    run: Demonstration,
+) -> None:
     chosen = ("--source", "loyalty_members")
 
     looked = c360_replay(run, *chosen, "--dry-run")
@@ -165,7 +190,7 @@ def test_rows_that_came_in_files_are_held_back_by_name_and_marked_by_the_file_th
     assert (noted["sent"], noted["marked"]) == (0, looked["held_back"])
 
 
-def c360_replay(run: Run, *arguments: str) -> dict[str, Any]:
+def c360_replay(run: Demonstration, *arguments: str) -> dict[str, Any]:
     settings = run.story.deployment.emulator.settings
     words = (sys.executable, "-m", "tools.cli", "replay", "--env", settings.environment, "--json", *arguments)
     variables = {**os.environ, **settings.client_environment()}
@@ -194,7 +219,7 @@ def order(number: int, card: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("engine", ["taskmanager of clean", "bridge"])
-def test_a_killed_engine_loses_nothing(run: Run, engine: str) -> None:
+def test_a_killed_engine_loses_nothing(run: Demonstration, engine: str) -> None:
     deployment = run.story.deployment
     before = unify.view_totals(deployment)
     lines = [json.dumps(order(n, run.story._cards()[n % 5]) | {"event_id": f"{engine}-{n}"}) for n in range(200)]
@@ -212,7 +237,7 @@ def test_a_killed_engine_loses_nothing(run: Run, engine: str) -> None:
     )
 
 
-def test_a_change_that_cannot_be_read_ends_in_the_failure_queue_and_holds_up_nobody(run: Run) -> None:
+def test_a_change_that_cannot_be_read_ends_in_the_failure_queue_and_holds_up_nobody(run: Demonstration) -> None:
     deployment = run.story.deployment
     listed = deployment.client("lambda").list_event_source_mappings()["EventSourceMappings"]
     mapping = next(entry for entry in listed if entry["EventSourceArn"].endswith("profile-changes"))
@@ -258,7 +283,7 @@ def victim(engine: str) -> psutil.Process:
     raise AssertionError(f"no process of {engine} is running")
 
 
-def test_everything_listens_on_loopback_only(run: Run) -> None:
+def test_everything_listens_on_loopback_only(run: Demonstration) -> None:
     family = psutil.Process(run.story.deployment.emulator.process.guard.pid)  # type: ignore[union-attr]
     listening = [
         connection
@@ -271,7 +296,7 @@ def test_everything_listens_on_loopback_only(run: Run) -> None:
     assert {c.laddr.ip for c in listening} <= {LOOPBACK, "::1", f"::ffff:{LOOPBACK}"}
 
 
-def test_engines_unpack_what_they_need_inside_the_folder_of_the_run(run: Run) -> None:
+def test_engines_unpack_what_they_need_inside_the_folder_of_the_run(run: Demonstration) -> None:
     running = run.story.deployment.emulator
     family = psutil.Process(running.process.guard.pid)  # type: ignore[union-attr]
     alive = [p.cmdline() for p in family.children(recursive=True) if p.status() != psutil.STATUS_ZOMBIE]
@@ -282,13 +307,13 @@ def test_engines_unpack_what_they_need_inside_the_folder_of_the_run(run: Run) ->
     assert [words for words in machines if not any(word.startswith(wanted) for word in words)] == []
 
 
-def test_deploying_again_changes_nothing(run: Run) -> None:
+def test_deploying_again_changes_nothing(run: Demonstration) -> None:
     said = emulator.deploy(run.story.deployment.emulator)
 
     assert said.count("(no changes)") == len(emulator.stacks_in("dev"))
 
 
-def test_destroying_leaves_nothing(run: Run) -> None:
+def test_destroying_leaves_nothing(run: Demonstration) -> None:
     running = run.story.deployment.emulator
     emulator.destroy(running)
 
@@ -302,7 +327,7 @@ def test_destroying_leaves_nothing(run: Run) -> None:
     assert json.loads((Path(running.settings.home) / "stand-ins.json").read_text()) == []
 
 
-def test_stopping_leaves_no_process(run: Run) -> None:
+def test_stopping_leaves_no_process(run: Demonstration) -> None:
     running = run.story.deployment.emulator
     assert running.process is not None
     family = psutil.Process(running.process.guard.pid).children(recursive=True)

@@ -162,6 +162,12 @@ class Deployment:
         """Count the rows of a lake table, given as `database.table`."""
         return int(str(self.query(f"SELECT count(*) FROM {table} WHERE {where}")[0][0]))  # noqa: S608  # our own names
 
+    def version_of(self, table: str) -> str:
+        """Return where the newest metadata of a lake table lies, given as `database.table`: each commit moves it."""
+        database, _, name = table.partition(".")
+        found = self.client("glue").get_table(DatabaseName=database, Name=name)["Table"]
+        return str(found["Parameters"]["metadata_location"])
+
     def profiles(self, *attributes: str) -> Iterator[dict[str, Any]]:
         """Yield the PROFILE items of the single view, whole or with these attributes alone."""
         yield from self.items("PROFILE", *attributes)

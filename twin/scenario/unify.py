@@ -9,6 +9,7 @@ from typing import Any
 from c360_core.identity.scoring import Agreement, score
 from c360_core.names import ANONYMOUS_PREFIX, Table, Zone, database_name
 from twin.scenario.deployment import Deployment, money
+from twin.scenario.lake import at_commits
 from twin.scenario.records import true_people
 from twin.scenario.waiting import STALLED_SECONDS, until
 
@@ -63,25 +64,28 @@ def wait_for_view(deployment: Deployment, *, orders: int, spend: Decimal) -> Vie
         seconds=STALLED_SECONDS,
         pause=2.0,
         moving=True,
+        done=lambda state: state[1].orders / orders,
     )
     return seen[-1]
 
 
 def lake_spend(deployment: Deployment) -> Decimal:
     """Add up the amounts of all clean interactions in the lake."""
-    raw = database_name(deployment.emulator.settings.environment, Zone.RAW)
-    rows = deployment.query(f"SELECT sum(amount) FROM {raw}.{Table.INTERACTIONS}")  # noqa: S608  # our own names
+    rows = deployment.query(f"SELECT sum(amount) FROM {_interactions(deployment)}")  # noqa: S608  # our own names
     return money(rows[0][0])
 
 
-def wait_for_lake_spend(deployment: Deployment, spend: Decimal) -> None:
-    """Wait until the lake holds every cent: it is written at checkpoints, seconds after the single view."""
-    until(
+def _interactions(deployment: Deployment) -> str:
+    return f"{database_name(deployment.emulator.settings.environment, Zone.RAW)}.{Table.INTERACTIONS}"
+
+
+def wait_for_lake_spend(deployment: Deployment, spend: Decimal) -> Decimal:
+    """Wait until the lake holds every cent, and return it: it is written at checkpoints, seconds after the view."""
+    return until(
         f"the lake holds {spend}",
-        lambda: lake_spend(deployment),
+        at_commits(deployment, _interactions(deployment), lambda: lake_spend(deployment)),
         lambda seen: seen == spend,
         seconds=STALLED_SECONDS,
-        pause=1.0,
         moving=True,
     )
 

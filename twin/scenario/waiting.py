@@ -7,6 +7,7 @@ from typing import Final, TypeVar
 T = TypeVar("T")
 PAUSE_SECONDS: Final = 0.5
 LONGEST_PAUSE_SECONDS: Final = 4.0
+LONGEST_REST_SECONDS: Final = 12.0
 STALLED_SECONDS: Final = 180.0  # what moves at all has moved by then
 
 
@@ -22,10 +23,12 @@ def until(
     seconds: float,
     pause: float = PAUSE_SECONDS,
     moving: bool = False,
+    done: Callable[[T], float] | None = None,
 ) -> T:
     """Observe until the observation is the wanted one, and return it.
 
-    Observing may slow down what is waited for: who looks for long also pauses for long.
+    Observing may slow down what is waited for: who looks for long also pauses for long, and who sees that most is
+    still to come does not look again at once.
 
     Args:
         what: for the message of the error.
@@ -34,11 +37,13 @@ def until(
         seconds: how long to wait.
         pause: at least so many seconds between two observations.
         moving: wait on while observations change; the time then counts from the last change.
+        done: what share of the wanted an observation shows; the pause is then half of what the rest should take.
 
     Raises:
         NeverReachedError: the time is over.
     """
-    deadline = time.monotonic() + seconds
+    start = time.monotonic()
+    deadline = start + seconds
     before: T | None = None
     while True:
         began = time.monotonic()
@@ -49,4 +54,10 @@ def until(
             before, deadline = seen, now + seconds
         if now > deadline:
             raise NeverReachedError(f"{what}: not reached after {seconds:.0f} s; last seen: {seen!r}")
-        time.sleep(max(pause, min(2 * (now - began), LONGEST_PAUSE_SECONDS)))
+        rest = _rest(now - start, done(seen)) if done else 0.0
+        time.sleep(max(pause, min(2 * (now - began), LONGEST_PAUSE_SECONDS), min(rest / 2, LONGEST_REST_SECONDS)))
+
+
+def _rest(so_far: float, share: float) -> float:
+    """Return how many seconds the rest should take when a share of the whole took so many; none when all is there."""
+    return so_far * (1 - share) / share if 0 < share < 1 else 0.0

@@ -74,6 +74,11 @@ class LiveScenario:
         """Everybody, in order."""
         return self.welcome, self.night, self.unhappy, self.withdrawn
 
+    @property
+    def shoppers(self) -> tuple[LiveCustomer, ...]:
+        """Those who place an order, one each."""
+        return self.welcome, self.night, self.withdrawn
+
 
 def live_customers(now: datetime, seed: int) -> LiveScenario:
     """Return new people whose events happen in the minutes before `now` (timezone-aware)."""

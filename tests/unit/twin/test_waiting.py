@@ -1,5 +1,7 @@
 """Waiting: until the wanted state, for so long, or for as long as something moves."""
 
+from itertools import pairwise
+
 import pytest
 
 from twin.scenario import waiting
@@ -63,3 +65,27 @@ def test_who_looks_for_long_also_pauses_for_long(monkeypatch: pytest.MonkeyPatch
     until("later", look, lambda seen: seen > 8, seconds=100, pause=0.5)
 
     assert set(pauses) == {3.0}
+
+
+def test_who_sees_how_little_is_done_pauses_for_half_of_the_rest_and_never_long(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now, looks = [0.0], list[float]()
+
+    def sleep(seconds: float) -> None:
+        now[0] += seconds
+
+    def look() -> float:
+        looks.append(now[0])
+        return now[0] + 2  # of 102, one a second
+
+    monkeypatch.setattr(waiting.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(waiting.time, "sleep", sleep)
+
+    until("all", look, lambda seen: seen >= 102, seconds=1000, pause=1, done=lambda seen: seen / 102)
+
+    pauses = [later - earlier for earlier, later in pairwise(looks)]
+    assert max(pauses) == waiting.LONGEST_REST_SECONDS
+    assert pauses[-1] == 1
+    assert len(looks) < 20
+    assert looks[-1] <= 101

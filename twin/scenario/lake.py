@@ -1,0 +1,31 @@
+"""Readings of a lake table that ask the engine only when there is something new to read."""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from twin.scenario.deployment import Deployment
+
+T = TypeVar("T")
+
+
+def at_commits(deployment: Deployment, table: str, read: Callable[[], T]) -> Callable[[], T]:
+    """Return a reading that is taken anew after each commit to a table; in between it returns the last one.
+
+    Flink commits at its checkpoints. A query between two of them finds nothing new, and takes time from Flink.
+
+    Args:
+        deployment: where the table is.
+        table: given as `database.table`.
+        read: what is read of the table.
+    """
+    seen: dict[str, T] = {}
+
+    def reading() -> T:
+        version = deployment.version_of(table)
+        if version not in seen:
+            fresh = read()
+            seen.clear()
+            seen[version] = fresh
+        return seen[version]
+
+    return reading
