@@ -25,7 +25,7 @@ def main() -> None:
         "properties.bootstrap.servers": str(streams.bootstrap_servers),
         "sink.delivery-guarantee": "at-least-once",
         "properties.linger.ms": str(LINGER_MILLISECONDS),
-        "properties.compression.type": "lz4",
+        "properties.compression.type": "zstd",
         **RAW_FORMAT,
     }
     for statement in (source, create_table("sink", COLUMNS, options=sink)):

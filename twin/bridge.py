@@ -334,7 +334,6 @@ def _producer(plan: Plan) -> Producer:
             "bootstrap.servers": plan.bootstrap_servers,
             "enable.idempotence": True,
             "linger.ms": 5,
-            "compression.type": "lz4",
             "message.timeout.ms": int(PATIENCE_SECONDS * 1000),
             "partitioner": "murmur2_random",  # as the Java clients: Flink and we agree on a key's partition
         }

@@ -5,6 +5,7 @@ owner ends, in whatever way, the kernel closes the pipe; the guard then ends the
 guard imports nothing but the standard library, because it also runs before any environment exists.
 """
 
+import ctypes
 import os
 import signal
 import subprocess
@@ -16,10 +17,26 @@ from typing import Final
 
 GRACE_SECONDS: Final = 8.0
 POLL_SECONDS: Final = 0.1
+PR_SET_CHILD_SUBREAPER: Final = 36
 
 
-def end_group(group: int) -> None:
-    """Ask a process group to end; force it when it has not within the grace time."""
+def adopt_orphans() -> None:
+    """Become the parent of processes whose own parent ends, where the system knows this (Linux).
+
+    A dead process stays in its group until its parent has looked at it. The system's first process, which adopts
+    orphans otherwise, may take a second to do so, in which nobody can tell that the group is gone.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def end_group(group: int, *, look: bool = False) -> None:
+    """Ask a process group to end; force it when it has not within the grace time.
+
+    Args:
+        group: its id.
+        look: look at the dead among our children; not while somebody else waits for one of them.
+    """
     for sig in (signal.SIGTERM, signal.SIGKILL):
         try:
             os.killpg(group, sig)
@@ -27,9 +44,19 @@ def end_group(group: int) -> None:
             return
         deadline = time.monotonic() + GRACE_SECONDS
         while time.monotonic() < deadline:
+            if look:
+                _look_at_dead(group)
             if not _group_lives(group):
                 return
             time.sleep(POLL_SECONDS)
+
+
+def _look_at_dead(group: int) -> None:
+    try:
+        while os.waitpid(-group, os.WNOHANG)[0]:
+            pass
+    except ChildProcessError:
+        return
 
 
 def _group_lives(group: int) -> bool:
@@ -43,6 +70,7 @@ def _group_lives(group: int) -> bool:
 def main(arguments: list[str]) -> int:
     """Start the command, watch the owner, and return the command's exit status."""
     descriptor, pid_file, _, *command = arguments
+    adopt_orphans()
     process = subprocess.Popen(command, start_new_session=True)
     Path(pid_file).write_text(str(process.pid), encoding="ascii")
 
@@ -58,7 +86,7 @@ def main(arguments: list[str]) -> int:
     signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=end, daemon=True).start())
     threading.Thread(target=watch_owner, daemon=True).start()
     status = process.wait()
-    end()  # whatever the command left behind in its group
+    end_group(process.pid, look=True)  # whatever the command left behind in its group
     return status if status >= 0 else 128 - status
 
 

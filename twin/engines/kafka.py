@@ -91,7 +91,7 @@ class Kafka:
 
     def stop(self) -> None:
         """Shut the broker down; its data stays and can be started again."""
-        self.child.terminate()
+        self.child.kill()
 
 
 def start(folder: Path, *, port: int | None = None) -> Kafka:

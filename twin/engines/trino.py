@@ -118,7 +118,7 @@ class Trino:
 
     def stop(self) -> None:
         """End the server."""
-        self.child.terminate()
+        self.child.kill()
 
 
 def ensure_jars(folder: Path) -> Path:

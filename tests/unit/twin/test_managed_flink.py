@@ -312,7 +312,7 @@ class TestFlinkRun:
         arguments = flink.run_arguments(self.APPLICATION, python=Path("/python"), restore_from="file:/s")
         pairs = dict(pairwise(arguments))
         assert pairs["--python"] == "/code/clean/main.py"
-        assert pairs["--jarfile"] == "/code/lib/a.jar"
+        assert pairs["--classpath"] == "file:///code/lib/a.jar"
         assert pairs["--pyFiles"] == "/code/dep"
         assert pairs["--parallelism"] == "2"
         assert pairs["--fromSavepoint"] == "file:/s"

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from twin.guard import GRACE_SECONDS
 from twin.process import ProcessFailedError, free_port, spawn, wait_until
 
 SLEEPER = [sys.executable, "-c", "import time; time.sleep(600)"]
@@ -34,6 +35,32 @@ def test_terminate_ends_the_command(tmp_path: Path) -> None:
     child.terminate()
 
     assert gone(pid)
+
+
+def test_kill_ends_what_will_not_listen_and_its_children_at_once(tmp_path: Path) -> None:
+    deaf = (
+        "import signal, time\n"
+        "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+        "print('ready', flush=True)\n"
+        "time.sleep(600)"
+    )
+    code = (
+        "import subprocess, sys\n"
+        f"child = subprocess.Popen([sys.executable, '-c', {deaf!r}])\n"
+        f"open({str(tmp_path / 'child')!r}, 'w').write(str(child.pid)); child.wait()"
+    )
+    child = spawn("parent", [sys.executable, "-c", code], log_path=tmp_path / "parent.log")
+    wait_until(lambda: "ready" in child.tail(), child=child, seconds=20)
+    parent = child.pid
+
+    began = time.monotonic()
+    child.kill()
+    took = time.monotonic() - began
+
+    assert gone(parent)
+    assert gone(int((tmp_path / "child").read_text()))
+    assert took < GRACE_SECONDS  # nobody was asked first
+    assert child.poll() == 128 + signal.SIGKILL
 
 
 def test_a_killed_owner_takes_its_children_along(tmp_path: Path) -> None:
