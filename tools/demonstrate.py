@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import psutil
 from rich.console import Console
 from rich.table import Table
 
 from tools import prepare
 from tools.console import Steps
-from twin import emulator
+from twin import class_archives, emulator
 from twin.scenario import floors, page
 from twin.scenario.memory import PeakMemory
 from twin.scenario.result import Check, DemoResult, Floor
@@ -50,10 +51,11 @@ def run(steps: Steps, *, scale: str, seed: int, port: int | None = None) -> Demo
         prepare.machine(steps)
         prepare.contracts()
         data = BUILD / "shoppers" / f"{scale}-{seed}"
-        running, manifest = begin(steps, HOME, data, scale=scale, seed=seed, port=port)
+        running, manifest = begin(steps, HOME, data, scale=scale, seed=seed, port=port, record_classes=True)
         try:
             result = tell(steps, running, manifest, data, memory).result
             writing = pool.submit(page.write, result, PAGE)
+            keep_classes(steps)
         finally:
             with steps.step("Write the page; stop everything"):
                 running.stop()
@@ -64,7 +66,14 @@ def run(steps: Steps, *, scale: str, seed: int, port: int | None = None) -> Demo
 
 
 def begin(
-    steps: Steps, home: Path, data: Path, *, scale: str, seed: int, port: int | None = None
+    steps: Steps,
+    home: Path,
+    data: Path,
+    *,
+    scale: str,
+    seed: int,
+    port: int | None = None,
+    record_classes: bool = False,
 ) -> tuple[emulator.Emulator, Manifest]:
     """Make assets and cloud assembly, and meanwhile the shoppers and the emulator: none needs another.
 
@@ -75,9 +84,10 @@ def begin(
         scale: how much data.
         seed: which invented people.
         port: loopback port of the emulator; a free one when omitted.
+        record_classes: let engines remember what they load, for `keep_classes`.
     """
     with ThreadPoolExecutor(max_workers=2) as pool:
-        starting = pool.submit(emulator.Emulator.start, home, port=port, warm=True)
+        starting = pool.submit(emulator.Emulator.start, home, port=port, warm=True, record_classes=record_classes)
         generating = pool.submit(generate_once, scale, seed, data)
         try:
             prepare.assets(steps)
@@ -90,6 +100,18 @@ def begin(
             raise
         with steps.step("Emulator"):
             return starting.result(), manifest
+
+
+def keep_classes(steps: Steps) -> None:
+    """Let the engines write the classes that they loaded, for those to come; once, and again when they have changed."""
+    archives = class_archives.wanted(psutil.Process().children(recursive=True))
+    if not archives:
+        return
+    try:
+        with steps.progress("Keep the engines' classes: the next run starts faster", len(archives)) as done:
+            class_archives.record(archives, done)
+    except class_archives.ArchiveError as error:
+        steps.note(f"the next run starts no faster: {error}")
 
 
 def tell(steps: Steps, running: emulator.Emulator, manifest: Manifest, data: Path, memory: PeakMemory) -> Demonstration:

@@ -15,6 +15,7 @@ from typing import Any, Final, Self
 
 import boto3
 
+from twin import class_archives
 from twin.process import Child, ProcessFailedError, free_port, port_is_open, spawn, wait_until
 from twin.settings import BUILD, REGION, ROOT, TwinSettings, executable_folder
 
@@ -40,7 +41,15 @@ class Emulator:
     process: Child | None
 
     @classmethod
-    def start(cls, home: Path, *, environment: str = "dev", port: int | None = None, warm: bool = False) -> Self:
+    def start(
+        cls,
+        home: Path,
+        *,
+        environment: str = "dev",
+        port: int | None = None,
+        warm: bool = False,
+        record_classes: bool = False,
+    ) -> Self:
         """Start an emulator and wait until it answers.
 
         Args:
@@ -48,6 +57,7 @@ class Emulator:
             environment: the environment whose assembly will be deployed.
             port: loopback port; a free one when omitted.
             warm: start the engines that every run needs at once, not on first use.
+            record_classes: let engines remember what they load, for `class_archives.record`.
 
         Raises:
             ProcessFailedError: the port is in use, or the emulator did not come up.
@@ -57,8 +67,9 @@ class Emulator:
         if home.exists():
             shutil.rmtree(home)
         settings = TwinSettings(home=home, port=port or free_port(), environment=environment, warm=warm)
+        variables = {**os.environ, **({class_archives.RECORD: "1"} if record_classes else {})}
         argv = [sys.executable, "-m", "twin.launcher", str(settings.save())]
-        child = spawn("emulator", argv, log_path=settings.logs / "emulator.log", env=dict(os.environ), cwd=ROOT)
+        child = spawn("emulator", argv, log_path=settings.logs / "emulator.log", env=variables, cwd=ROOT)
         try:
             wait_until(lambda: _answers(settings), child=child, seconds=START_SECONDS)
         except ProcessFailedError:

@@ -17,6 +17,7 @@ from typing import Final
 
 GRACE_SECONDS: Final = 8.0
 POLL_SECONDS: Final = 0.1
+PR_SET_PDEATHSIG: Final = 1
 PR_SET_CHILD_SUBREAPER: Final = 36
 
 
@@ -28,6 +29,12 @@ def adopt_orphans() -> None:
     """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def end_with_the_guard() -> None:
+    """Let the system end this process when the one that started it ends, where it knows this (Linux)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
 def end_group(group: int, *, look: bool = False) -> None:
@@ -71,7 +78,8 @@ def main(arguments: list[str]) -> int:
     """Start the command, watch the owner, and return the command's exit status."""
     descriptor, pid_file, _, *command = arguments
     adopt_orphans()
-    process = subprocess.Popen(command, start_new_session=True)
+    # Nobody looks after the command any more when the guard itself is killed. There is no thread yet to be in the way.
+    process = subprocess.Popen(command, start_new_session=True, preexec_fn=end_with_the_guard)  # noqa: PLW1509
     Path(pid_file).write_text(str(process.pid), encoding="ascii")
 
     # In threads, because this one waits for the command, and only a command that was waited for leaves its group.

@@ -114,15 +114,17 @@ def plug_in_services(registry: Registry, engines: EnginesPool) -> dict[str, Wire
     return wires
 
 
-def plug_in_engines(engines: EnginesPool) -> None:
+def plug_in_engines(engines: EnginesPool, settings: TwinSettings) -> None:
     """Let MiniStack's control planes of Managed Flink, Glue and stream mappings use what really runs."""
     from ministack.services import kinesisanalyticsv2
 
+    from twin.services import lambda_code
     from twin.services.stream_mappings import StreamMappings
 
     kinesisanalyticsv2._dataplane = engines.managed_flink
     engines.glue_jobs.install()
     engines.builds.install()
+    lambda_code.install(settings.home / "code")
     StreamMappings(queues=lambda: engines.client("sqs")).install()
 
 
@@ -223,7 +225,7 @@ def main() -> None:
     registry = Registry(path=settings.home / "stand-ins.json")
     plug_in_resource_types(registry)
     wires = plug_in_services(registry, engines)
-    plug_in_engines(engines)
+    plug_in_engines(engines, settings)
     plug_in_state_machines(wires)
     sys.argv = sys.argv[:1]
     if settings.warm:

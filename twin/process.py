@@ -12,12 +12,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from twin.class_archives import Classes
+
 LOOPBACK: Final = "127.0.0.1"
 GUARD: Final = Path(__file__).with_name("guard.py")
 # A JVM here lives for minutes: the optimizing compiler and parallel collectors would cost more than they bring, and the
 # quick compiler does not pay for what is called a few hundred times only.
 # Nor does it load code that it must distrust: the engines' own jars are not verified class by class. And it is told at
 # once that its classes take more than the 20 MB at which it would begin to collect everything whenever they grow.
+# Figures about itself for others to read it does not keep: killed, it would leave the file behind.
 SHORT_LIVED_JVM: Final = (
     "-XX:+UseSerialGC",
     "-XX:TieredStopAtLevel=1",
@@ -25,19 +28,22 @@ SHORT_LIVED_JVM: Final = (
     "-XX:+UnlockDiagnosticVMOptions",
     "-XX:-BytecodeVerificationRemote",
     "-XX:MetaspaceSize=256m",
+    "-XX:-UsePerfData",
 )
 # What a JVM takes stays close to what it uses, so that its limit can leave room for a year of all shoppers.
 CLOSE_HEAP: Final = ("-XX:MinHeapFreeRatio=20", "-XX:MaxHeapFreeRatio=40")
 
 
-def short_lived_jvm(temporary: Path) -> tuple[str, ...]:
+def short_lived_jvm(temporary: Path, classes: Classes | None = None) -> tuple[str, ...]:
     """Return the options of a JVM that lives for minutes and leaves nothing in the machine's folder for such things.
 
     Args:
         temporary: what it unpacks goes here; made when missing.
+        classes: what it loads, when that is worth an archive.
     """
     temporary.mkdir(parents=True, exist_ok=True)
-    return (*SHORT_LIVED_JVM, f"-Djava.io.tmpdir={temporary.resolve()}")
+    archive = classes.options(SHORT_LIVED_JVM) if classes is not None else ()
+    return (*SHORT_LIVED_JVM, *archive, f"-Djava.io.tmpdir={temporary.resolve()}")
 
 
 class ProcessFailedError(RuntimeError):

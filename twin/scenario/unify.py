@@ -11,7 +11,7 @@ from c360_core.names import ANONYMOUS_PREFIX, Table, Zone, database_name
 from twin.scenario.deployment import Deployment, money
 from twin.scenario.lake import at_commits
 from twin.scenario.records import true_people
-from twin.scenario.waiting import STALLED_SECONDS, until
+from twin.scenario.waiting import PAUSE_SECONDS, STALLED_SECONDS, until
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +86,7 @@ def wait_for_lake_spend(deployment: Deployment, spend: Decimal) -> Decimal:
         at_commits(deployment, _interactions(deployment), lambda: lake_spend(deployment)),
         lambda seen: seen == spend,
         seconds=STALLED_SECONDS,
+        longest_pause=PAUSE_SECONDS,
         moving=True,
     )
 

@@ -22,6 +22,7 @@ def until(
     *,
     seconds: float,
     pause: float = PAUSE_SECONDS,
+    longest_pause: float = LONGEST_PAUSE_SECONDS,
     moving: bool = False,
     done: Callable[[T], float] | None = None,
 ) -> T:
@@ -36,6 +37,8 @@ def until(
         wanted: whether an observation is the one.
         seconds: how long to wait.
         pause: at least so many seconds between two observations.
+        longest_pause: at most so many after an observation that took long; for one that seldom does, no more than
+            `pause`.
         moving: wait on while observations change; the time then counts from the last change.
         done: what share of the wanted an observation shows; the pause is then half of what the rest should take.
 
@@ -55,7 +58,7 @@ def until(
         if now > deadline:
             raise NeverReachedError(f"{what}: not reached after {seconds:.0f} s; last seen: {seen!r}")
         rest = _rest(now - start, done(seen)) if done else 0.0
-        time.sleep(max(pause, min(2 * (now - began), LONGEST_PAUSE_SECONDS), min(rest / 2, LONGEST_REST_SECONDS)))
+        time.sleep(max(pause, min(2 * (now - began), longest_pause), min(rest / 2, LONGEST_REST_SECONDS)))
 
 
 def _rest(so_far: float, share: float) -> float:

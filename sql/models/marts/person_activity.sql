@@ -5,7 +5,7 @@ select
   count_if(event_type = 'order_returned') as returns,
   coalesce(sum(amount), cast(0 as decimal(38, 2))) as spend,
   sum(case when event_type = 'order_placed' then amount end) as ordered_amount,
-  max(currency) as currency,
+  case when min(currency) = max(currency) then max(currency) end as currency,
   min(case when event_type = 'order_placed' then occurred_at end) as first_order_at,
   max(case when event_type = 'order_placed' then occurred_at end) as last_order_at,
   count_if(session_start) as visits,

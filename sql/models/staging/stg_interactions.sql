@@ -2,7 +2,9 @@
 with numbered as (
   select
     *,
-    row_number() over (partition by event_id order by received_at) as delivery
+    -- An event's id says which event it is. Its type is named, too, because what is asked of a part of the types is
+    -- then asked of the files: only those rows are read and numbered.
+    row_number() over (partition by event_type, event_id order by received_at) as delivery
   from {{ source('raw', 'interactions') }}
 )
 

@@ -104,3 +104,13 @@ def test_a_command_that_ends_early_is_reported_with_its_log(tmp_path: Path) -> N
 @pytest.mark.enable_socket
 def test_free_port_is_a_port() -> None:
     assert 1024 <= free_port() <= 65535
+
+
+def test_a_killed_guard_takes_its_command_along(tmp_path: Path) -> None:
+    child = spawn("sleeper", SLEEPER, log_path=tmp_path / "sleeper.log")
+    pid = child.pid
+
+    child.guard.send_signal(signal.SIGKILL)
+    child.guard.wait()
+
+    assert gone(pid)
