@@ -62,7 +62,7 @@ def wait_for_view(deployment: Deployment, *, orders: int, spend: Decimal) -> Vie
         lambda: (read(), seen[-1]),
         lambda state: state[0],
         seconds=STALLED_SECONDS,
-        pause=2.0,
+        pause=1.0,
         moving=True,
         done=lambda state: state[1].orders / orders,
     )

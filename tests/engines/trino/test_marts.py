@@ -42,13 +42,25 @@ def test_every_node_of_the_project_succeeds(built: dict[str, str]) -> None:
         ("no_nulls_segment_membership", "person_id, segment", "('p', 'vip'), ('q', 'vip')", 0),
         ("no_nulls_segment_membership", "person_id, segment", "('p', NULL), (NULL, 'vip')", 2),
         ("within_rfm", "recency_score, frequency_score, monetary_score", "(1, 5, 3)", 0),
+        (
+            "one_currency_per_person",
+            "person_id, spend, currency, orders, returns",
+            "('p', 1.00, 'USD', 1, 0), ('q', 0, NULL, 0, 0)",
+            0,
+        ),
+        (
+            "one_currency_per_person",
+            "person_id, spend, currency, orders, returns",
+            "('p', 1.00, NULL, 1, 0), ('q', -1.00, NULL, 0, 1)",
+            2,
+        ),
         ("within_rfm", "recency_score, frequency_score, monetary_score", "(0, 1, 1), (1, 6, 1), (1, 1, NULL)", 3),
     ],
 )
 def test_the_data_tests_find_what_they_look_for(
     stack: Stack, dbt_variables: dict[str, str], name: str, columns: str, rows: str, found: int
 ) -> None:
-    [compiled] = Path(dbt_variables["DBT_TARGET_PATH"]).glob(f"compiled/**/{name}_*.sql")
+    [compiled] = Path(dbt_variables["DBT_TARGET_PATH"]).glob(f"compiled/**/{name}*.sql")
     text = compiled.read_text(encoding="utf-8")
     relation = text.partition("from ")[2].split()[0]
     assert len(stack.query(text.replace(relation, f"(VALUES {rows}) AS bad ({columns})"))) == found
