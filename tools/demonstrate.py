@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -104,7 +105,7 @@ def begin(
 
 def keep_classes(steps: Steps) -> None:
     """Let the engines write the classes that they loaded, for those to come; once, and again when they have changed."""
-    archives = class_archives.wanted(psutil.Process().children(recursive=True))
+    archives = class_archives.wanted(_commands())
     if not archives:
         return
     try:
@@ -112,6 +113,15 @@ def keep_classes(steps: Steps) -> None:
             class_archives.record(archives, done)
     except class_archives.ArchiveError as error:
         steps.note(f"the next run starts no faster: {error}")
+
+
+def _commands() -> dict[int, list[str]]:
+    """Return program and arguments of all that this process has started and that still runs."""
+    found = {}
+    for process in psutil.Process().children(recursive=True):
+        with suppress(psutil.Error):  # it has just ended
+            found[process.pid] = process.cmdline()
+    return found
 
 
 def tell(steps: Steps, running: emulator.Emulator, manifest: Manifest, data: Path, memory: PeakMemory) -> Demonstration:

@@ -11,13 +11,11 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
-
-import psutil
 
 from twin.settings import BUILD
 
@@ -89,21 +87,18 @@ class Classes:
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
 
 
-def wanted(processes: Iterable[psutil.Process]) -> dict[Path, int]:
+def wanted(commands: Mapping[int, Sequence[str]]) -> dict[Path, int]:
     """Return the archives that running JVMs were started to record, each with the id of such a process.
 
-    Of several for one archive it is the last in the given order.
+    Args:
+        commands: program and arguments of processes by their ids. Of several for one archive the last one is taken.
     """
     found: dict[Path, int] = {}
-    for process in processes:
-        try:
-            command = process.cmdline()
-        except psutil.Error:  # it has just ended
-            continue
+    for pid, command in commands.items():
         # What starts a JVM has the same words behind its own name.
         marks = [word.removeprefix(MARK) for word in command if word.startswith(MARK)]
         if marks and Path(command[0]).name == "java":
-            found[Path(marks[0])] = process.pid
+            found[Path(marks[0])] = pid
     return found
 
 

@@ -25,7 +25,7 @@ def shown(steps: Steps) -> str:
 
 def test_every_archive_that_is_wanted_is_written(steps: Steps, monkeypatch: pytest.MonkeyPatch) -> None:
     written: list[dict[Path, int]] = []
-    monkeypatch.setattr(class_archives, "wanted", lambda _processes: ARCHIVES)
+    monkeypatch.setattr(class_archives, "wanted", lambda _commands: ARCHIVES)
     monkeypatch.setattr(class_archives, "record", lambda archives, _done: written.append(archives))
 
     demonstrate.keep_classes(steps)
@@ -44,7 +44,7 @@ def test_an_archive_that_is_not_written_fails_nothing(steps: Steps, monkeypatch:
     def refuse(_archives: dict[Path, int], _done: Callable[[], None]) -> None:
         raise class_archives.ArchiveError("no room on the disk")
 
-    monkeypatch.setattr(class_archives, "wanted", lambda _processes: ARCHIVES)
+    monkeypatch.setattr(class_archives, "wanted", lambda _commands: ARCHIVES)
     monkeypatch.setattr(class_archives, "record", refuse)
 
     demonstrate.keep_classes(steps)

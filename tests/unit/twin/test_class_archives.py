@@ -64,13 +64,17 @@ def running(classes: Classes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     child.kill()
 
 
+def commands(*pids: int) -> dict[int, list[str]]:
+    return {pid: psutil.Process(pid).cmdline() for pid in pids}
+
+
 def test_nothing_is_recorded_unasked(classes: Classes) -> None:
     assert classes.options(SHORT_LIVED_JVM) == []
 
 
 def test_what_one_records_the_next_one_loads(classes: Classes, running: Child, folder: Path) -> None:
     done: list[None] = []
-    archives = class_archives.wanted(psutil.Process().children(recursive=True))
+    archives = class_archives.wanted(commands(running.guard.pid, running.pid))
 
     class_archives.record(archives, lambda: done.append(None))
     log = subprocess.run(
@@ -84,13 +88,11 @@ def test_what_one_records_the_next_one_loads(classes: Classes, running: Child, f
 
 
 def test_the_words_behind_another_program_make_it_no_jvm(running: Child) -> None:
-    guards = [psutil.Process(running.guard.pid)]
-
-    assert class_archives.wanted(guards) == {}
+    assert class_archives.wanted(commands(running.guard.pid)) == {}
 
 
 def test_a_changed_library_makes_an_archive_useless(classes: Classes, running: Child, folder: Path) -> None:
-    class_archives.record(class_archives.wanted([psutil.Process(running.pid)]), lambda: None)
+    class_archives.record(class_archives.wanted(commands(running.pid)), lambda: None)
     before = classes.options(SHORT_LIVED_JVM)
 
     classes.jars[0].touch()
@@ -105,7 +107,7 @@ def test_an_archive_replaces_those_of_before(classes: Classes, running: Child, f
     for name in ("waiting-0.jsa", "waiting-0.base", "other-0.jsa"):
         (folder / name).touch()
 
-    class_archives.record(class_archives.wanted([psutil.Process(running.pid)]), lambda: None)
+    class_archives.record(class_archives.wanted(commands(running.pid)), lambda: None)
 
     [mine] = folder.glob("waiting-*")
     assert sorted(folder.iterdir()) == sorted([folder / "other-0.jsa", mine])
