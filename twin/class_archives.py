@@ -23,7 +23,7 @@ FOLDER: Final = BUILD / "java" / "classes"
 # In the environment of who starts engines: their JVMs are to remember what they load, which costs them some time.
 RECORD: Final = "C360_RECORD_CLASSES"
 MARK: Final = "-Dc360.classes="
-# Says of the archive of the whole machine that there is none: some runtimes come without the one of Java's own classes.
+# The archive of Java's own classes, below a Java's home; some come without it.
 OWN_CLASSES: Final = "lib/server/classes.jsa"
 DUMP_SECONDS: Final = 120
 DUMPS_AT_ONCE: Final = 2

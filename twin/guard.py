@@ -27,14 +27,17 @@ def adopt_orphans() -> None:
     A dead process stays in its group until its parent has looked at it. The system's first process, which adopts
     orphans otherwise, may take a second to do so, in which nobody can tell that the group is gone.
     """
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    _prctl(PR_SET_CHILD_SUBREAPER, 1)
 
 
 def end_with_the_guard() -> None:
     """Let the system end this process when the one that started it ends, where it knows this (Linux)."""
+    _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _prctl(option: int, value: int) -> None:
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
 
 
 def end_group(group: int, *, look: bool = False) -> None:

@@ -14,8 +14,8 @@ from typing import Final
 from c360_core.names import Table, Zone, database_name
 from twin.scenario.collect import Collected, Collector, land, produce
 from twin.scenario.deployment import Deployment
-from twin.scenario.lake import at_commits
-from twin.scenario.waiting import PAUSE_SECONDS, STALLED_SECONDS, until
+from twin.scenario.lake import until_committed
+from twin.scenario.waiting import STALLED_SECONDS, until
 from twin.shoppers.manifest import DataFile, Manifest
 from twin.shoppers.truth import BAD_LINES
 
@@ -119,13 +119,12 @@ def wait_for_lake(deployment: Deployment, expected: LakeCounts) -> LakeCounts:
     The good rows are most of them: the others are counted when those are there.
     """
     interactions = _raw(deployment, Table.INTERACTIONS)
-    until(
+    until_committed(
         f"the lake holds {expected.clean} interactions",
-        at_commits(deployment, interactions, lambda: deployment.count(interactions)),
+        deployment,
+        interactions,
+        lambda: deployment.count(interactions),
         lambda seen: seen >= expected.clean,
-        seconds=STALLED_SECONDS,
-        longest_pause=PAUSE_SECONDS,
-        moving=True,
     )
     return until(
         f"the lake holds {expected.total} rows",

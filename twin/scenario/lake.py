@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from twin.scenario.deployment import Deployment
+from twin.scenario.waiting import PAUSE_SECONDS, STALLED_SECONDS, until
 
 T = TypeVar("T")
 
@@ -29,3 +30,28 @@ def at_commits(deployment: Deployment, table: str, read: Callable[[], T]) -> Cal
         return seen[version]
 
     return reading
+
+
+def until_committed(
+    what: str, deployment: Deployment, table: str, read: Callable[[], T], wanted: Callable[[T], bool]
+) -> T:
+    """Wait until what is read of a lake table is the wanted, looking for commits all the while, and return it.
+
+    Args:
+        what: for the message of the error.
+        deployment: where the table is.
+        table: given as `database.table`.
+        read: what is read of the table.
+        wanted: whether a reading is the one.
+
+    Raises:
+        NeverReachedError: nothing has changed for too long.
+    """
+    return until(
+        what,
+        at_commits(deployment, table, read),
+        wanted,
+        seconds=STALLED_SECONDS,
+        longest_pause=PAUSE_SECONDS,
+        moving=True,
+    )

@@ -9,9 +9,9 @@ from typing import Any
 from c360_core.identity.scoring import Agreement, score
 from c360_core.names import ANONYMOUS_PREFIX, Table, Zone, database_name
 from twin.scenario.deployment import Deployment, money
-from twin.scenario.lake import at_commits
+from twin.scenario.lake import until_committed
 from twin.scenario.records import true_people
-from twin.scenario.waiting import PAUSE_SECONDS, STALLED_SECONDS, until
+from twin.scenario.waiting import STALLED_SECONDS, until
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,13 +81,12 @@ def _interactions(deployment: Deployment) -> str:
 
 def wait_for_lake_spend(deployment: Deployment, spend: Decimal) -> Decimal:
     """Wait until the lake holds every cent, and return it: it is written at checkpoints, seconds after the view."""
-    return until(
+    return until_committed(
         f"the lake holds {spend}",
-        at_commits(deployment, _interactions(deployment), lambda: lake_spend(deployment)),
+        deployment,
+        _interactions(deployment),
+        lambda: lake_spend(deployment),
         lambda seen: seen == spend,
-        seconds=STALLED_SECONDS,
-        longest_pause=PAUSE_SECONDS,
-        moving=True,
     )
 
 
