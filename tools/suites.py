@@ -22,7 +22,19 @@ from twin.settings import BUILD
 
 LANES: Final = 2
 STANDARD_ERROR: Final = 2
-CODE: Final = ("app.py", "c360", "c360_core", "config", "stacks", "lambdas", "glue_jobs", "flink_apps", "twin", "tools")
+CODE: Final = (
+    "app.py",
+    "c360",
+    "c360_core",
+    "config",
+    "stacks",
+    "lambdas",
+    "glue_jobs",
+    "flink_apps",
+    "sql",
+    "twin",
+    "tools",
+)
 FORMATTED: Final = (*CODE, "benchmarks", "tests")
 
 

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from twin import http_server
 from twin.engines_pool import EnginesPool
 from twin.settings import ACCOUNT, REGION, TwinSettings
 from twin.stand_ins import Registry, StandInTypes, recorded
@@ -49,8 +50,9 @@ def plug_in_resource_types(registry: Registry) -> None:
     from ministack.services import ses
     from ministack.services.cloudformation import changesets, provisioners
 
-    from twin.services import generated_secrets, glue_catalog, kinesis_expiry, ses_templates
+    from twin.services import dynamodb_expressions, generated_secrets, glue_catalog, kinesis_expiry, ses_templates
 
+    dynamodb_expressions.install()
     generated_secrets.install()
     glue_catalog.install()
     kinesis_expiry.install()
@@ -227,6 +229,7 @@ def main() -> None:
     wires = plug_in_services(registry, engines)
     plug_in_engines(engines, settings)
     plug_in_state_machines(wires)
+    http_server.install()
     sys.argv = sys.argv[:1]
     if settings.warm:
         engines.warm()

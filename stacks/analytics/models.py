@@ -52,7 +52,7 @@ _BUILD: Final = {
             "runtime-versions": {"python": "3.13"},
             "commands": ["pip install --quiet --require-hashes --requirement requirements.txt"],
         },
-        "build": {"commands": ["dbt build --project-dir sql --profiles-dir sql"]},
+        "build": {"commands": ["python sql/run_dbt.py build --project-dir sql --profiles-dir sql"]},
     },
 }
 

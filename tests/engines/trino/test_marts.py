@@ -9,7 +9,7 @@ import awswrangler as wr
 import pytest
 
 from tests.engines.trino import lake
-from tests.engines.trino.stack import QueryFailedError, Stack
+from tests.engines.trino.stack import QueryFailedError, Stack, run_dbt
 from twin.settings import ROOT
 
 pytestmark = pytest.mark.usefixtures("built")
@@ -31,6 +31,13 @@ def test_every_node_of_the_project_succeeds(built: dict[str, str]) -> None:
     assert set(built.values()) <= {"success", "pass"}
     assert sum(name.startswith("model.") for name in built) == 10
     assert sum(name.startswith("unit_test.") for name in built) == 1
+
+
+def test_what_dbt_refuses_fails_the_build(dbt_variables: dict[str, str]) -> None:
+    done = run_dbt(dbt_variables, "build", "--select", "rfm", "--no-such-option")
+
+    assert done.returncode != 0
+    assert "No such option" in done.stderr
 
 
 @pytest.mark.parametrize(
