@@ -1,6 +1,7 @@
 """Child processes that end with their owner, and free loopback ports."""
 
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -15,6 +16,9 @@ from typing import Final
 from twin.class_archives import Classes
 
 LOOPBACK: Final = "127.0.0.1"
+# Below the ports of outgoing connections and of those who ask for any. A port of these could be gone again before the
+# engine listens that it was found for: a JVM opens some of its own while it starts.
+PORTS: Final = range(20_000, 32_000)
 GUARD: Final = Path(__file__).with_name("guard.py")
 # A JVM here lives for minutes: the optimizing compiler and parallel collectors would cost more than they bring, and the
 # quick compiler does not pay for what is called a few hundred times only.
@@ -167,11 +171,12 @@ def wait_until(ready: Callable[[], bool], *, child: Child, seconds: float, pause
 
 
 def free_port() -> int:
-    """Return a loopback port that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Return a loopback port that was free a moment ago, and that the system gives to nobody who asks for just any."""
+    for port in random.sample(PORTS, k=len(PORTS)):
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind((LOOPBACK, port))
+            return port
+    raise RuntimeError(f"no port from {PORTS[0]} to {PORTS[-1]} is free on {LOOPBACK}")
 
 
 def port_is_open(port: int) -> bool:

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from c360_core import contracts
 from c360_core.names import Table
-from flink_apps.clean.functions import clean_event
+from flink_apps.clean.functions import RESULT, clean_event
 from flink_apps.shared.secrets import SecretReader
 
 VIEWS: Final = ("checked", "visited", "counted", "cleaned")
@@ -70,6 +70,7 @@ def build(
         "lake_interactions": tables.lake_interactions,
         "duplicates": tables.duplicates,
         "rejected": tables.rejected,
+        "result_columns": ", ".join(f"event.`{name}` AS `{name}`" for name in RESULT),
         "event_columns": ", ".join(EVENT_COLUMNS),
         "session_gap_ms": str(session_gap_minutes * MILLISECONDS_PER_MINUTE),
         "run_id": run_id,

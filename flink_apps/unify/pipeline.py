@@ -4,6 +4,7 @@ Reads `interactions` and `identity_changes`, writes `profile_changes` and two la
 on what connector, is the caller's business.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
@@ -23,6 +24,7 @@ TIME_LENGTH: Final = len(TIME_PATTERN)
 TEXT_START: Final = TIME_LENGTH + 32 + 1
 ANONYMOUS_HASH_LENGTH: Final = 26
 
+VIEW: Final = re.compile(r"CREATE TEMPORARY VIEW (?P<name>\w+) AS\s+(?P<query>.*)", re.DOTALL)
 SEPARATOR: Final = "CHR(31)"  # the control character that is meant to part units of data
 VERSION_LENGTH: Final = 20
 
@@ -108,15 +110,27 @@ def build(environment: Any, profiles: Table, segments: Sequence[Segment], lake: 
     """
     values = _values(profiles, segments, lake)
     for statement in statements("states", values):
-        environment.execute_sql(statement)
+        define(environment, statement)
     _end_batches(environment)
     inserts = environment.create_statement_set()
     for statement in statements("messages", values):
         if statement.startswith("INSERT"):
             inserts.add_insert_sql(statement)
         else:
-            environment.execute_sql(statement)
+            define(environment, statement)
     return inserts
+
+
+def define(environment: Any, statement: str) -> None:
+    """Define a view, given as `CREATE TEMPORARY VIEW name AS query`.
+
+    Flink keeps a view that is created by SQL as text, and reads it anew, with all views below it, in every view above:
+    for ours that is a second of its start. A view that is created from a query stays as it was read.
+    """
+    stated = VIEW.fullmatch(statement)
+    if stated is None:
+        raise ValueError(f"expected CREATE TEMPORARY VIEW name AS query, found: {statement[:80]}")
+    environment.create_temporary_view(stated["name"], environment.sql_query(stated["query"]))
 
 
 def _end_batches(environment: Any) -> None:

@@ -25,6 +25,10 @@ CLI: Final = "org.apache.flink.client.cli.CliFrontend"
 # Room enough for what is new, and for the state from the beginning: a year of events would otherwise be collected
 # hundreds of times, and all of the state with it whenever the heap grows.
 HEAP: Final = ("-Xms640m", "-Xmn288m", "-Xmx1536m", *CLOSE_HEAP)
+# Flink cuts long generated code into methods that the compiler takes, for which it must parse that code: a second and a
+# half of an application's start. Here the compiler takes long methods, too; Java's own limit is 64 KB.
+LONG_METHODS: Final = "-XX:-DontCompileHugeMethods"
+LONGEST_CODE: Final = 60_000
 START_SECONDS: Final = 180.0
 SAVEPOINT_SECONDS: Final = 120.0
 REQUEST_SECONDS: Final = 10.0
@@ -241,6 +245,7 @@ def start(
     command = [
         java,
         *HEAP,
+        LONG_METHODS,
         *short_lived_jvm(temporary, Classes.of("flink", java, home / "lib")),
         "-XX:+ExitOnOutOfMemoryError",
         *java_options(home),
@@ -295,6 +300,7 @@ def options(application: Application, *, port: int, checkpoint_folder: Path, tem
         "taskmanager.memory.network.max": "64m",
         "io.tmp.dirs": str(temporary),
         "state.backend.type": "hashmap",
+        "table.generated-code.max-length": LONGEST_CODE,
         "restart-strategy.type": "fixed-delay",
         "restart-strategy.fixed-delay.attempts": RESTARTS_IN_PLACE,
         "restart-strategy.fixed-delay.delay": "1 s",

@@ -244,7 +244,7 @@ class TestSessions:
 def test_the_function_sees_each_record_once(tmp_path):
     """All four sinks share one reading of the source and one evaluation of the Python function."""
     plan = statements(new_environment(), tmp_path).explain().partition("== Optimized Execution Plan ==")[2]
-    assert plan.count("PythonCorrelate(") == 1
+    assert plan.count("PythonCalc(") == 1
     assert plan.count("TableSourceScan(") == 1
     assert plan.count("OverAggregate(partitionBy=[event_id]") == 1
     assert plan.count("Sink(") == 4

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -9,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from twin import process
 from twin.guard import GRACE_SECONDS
-from twin.process import ProcessFailedError, free_port, spawn, wait_until
+from twin.process import LOOPBACK, PORTS, ProcessFailedError, free_port, spawn, wait_until
 
 SLEEPER = [sys.executable, "-c", "import time; time.sleep(600)"]
 
@@ -102,8 +104,22 @@ def test_a_command_that_ends_early_is_reported_with_its_log(tmp_path: Path) -> N
 
 
 @pytest.mark.enable_socket
-def test_free_port_is_a_port() -> None:
-    assert 1024 <= free_port() <= 65535
+def test_a_free_port_is_none_that_the_system_gives_to_others() -> None:
+    with socket.socket() as anyone:
+        anyone.bind((LOOPBACK, 0))
+        assert anyone.getsockname()[1] not in PORTS
+    with socket.socket() as owner:
+        owner.bind((LOOPBACK, free_port()))
+        assert owner.getsockname()[1] in PORTS
+
+
+@pytest.mark.enable_socket
+def test_a_port_in_use_is_not_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    taken, free = (free_port() for _ in range(2))
+    monkeypatch.setattr(process, "PORTS", (taken, free))
+    with socket.socket() as owner:
+        owner.bind((LOOPBACK, taken))
+        assert {free_port() for _ in range(20)} == {free}
 
 
 def test_a_killed_guard_takes_its_command_along(tmp_path: Path) -> None:
