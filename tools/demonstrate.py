@@ -135,13 +135,12 @@ def tell(steps: Steps, running: emulator.Emulator, manifest: Manifest, data: Pat
     with steps.step("cdk deploy --all"):
         emulator.deploy(running)
     story = Story.of(running, manifest, data, steps.step)
-    checks = story.collect()
-    agreement, more, people = story.unify()
+    agreement, checks, people = story.unify(story.collect())
     told, live_checks = story.live(people)
     found = story.analyse(told)
     mails = [message for found in told.mails.values() for message in found]
     withdrawn = story.withdrawn_stops(len(mails))
-    everything = [*checks, *more, *live_checks, *found.checks, withdrawn]
+    everything = [*checks, *live_checks, *found.checks, withdrawn]
     result = DemoResult(
         scale=manifest.scale,
         seed=manifest.seed,

@@ -28,6 +28,19 @@ LIVE_ORDER: Final = Decimal("39.90")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """What was said at once of the history that was sent.
+
+    Attributes:
+        failed_files: ingestions that failed.
+        refused: events that the collector refused, by reason.
+    """
+
+    failed_files: int
+    refused: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
     """What the live customers did, new people and regulars, and what came of it.
 
@@ -100,11 +113,10 @@ class Story:
         """The history's orders less its returns."""
         return money(self.manifest.spend) - money(self.manifest.returned)
 
-    def collect(self) -> list[Check]:
-        """Send the history in and check that every event and every row is accounted for.
+    def collect(self) -> Sent:
+        """Send the history in: files land and events stream in side by side, while Flink is still starting.
 
-        Files land and events stream in side by side, while Flink is still starting: nothing that is sent waits for a
-        reader, as on AWS.
+        Nothing that is sent waits for a reader, as on AWS.
         """
         self.deployment.let_sign(history.WEB)
         self.deployment.start_applications(CLEAN)
@@ -115,44 +127,49 @@ class Story:
                 self.deployment.wait_for_applications(CLEAN)
             with self.step("Land files: CRM, loyalty, cases, demographics"):
                 failed = landing.result()
-        expected = history.expected_counts(self.manifest)
-        refusals = history.refused_over_http(self.folder, self.manifest)
-        with self.step(f"clean: {expected.total:,} events into lake and quarantine"):
-            seen = history.wait_for_lake(self.deployment, expected)
-        return [
-            Check(name="file ingestions that failed", expected=0, actual=len(failed)),
-            Check(
-                name="told why by the collector",
-                expected=sum(refusals.values()),
-                actual=sum(min(count, collected.rejected.get(reason, 0)) for reason, count in refusals.items()),
-            ),
-            Check(name="clean interactions", expected=expected.clean, actual=seen.clean),
-            Check(name="duplicates", expected=expected.duplicates, actual=seen.duplicates),
-            Check(name="rejected, in quarantine", expected=expected.rejected, actual=seen.rejected),
-        ]
+        return Sent(failed_files=len(failed), refused=collected.rejected)
 
-    def unify(self) -> tuple[Agreement, list[Check], LiveScenario]:
-        """Resolve who is who; check the single view against the truth, to the cent.
+    def unify(self, sent: Sent) -> tuple[Agreement, list[Check], LiveScenario]:
+        """Resolve who is who; check lake and single view against the truth: every event, every row, every cent.
 
         `unify` starts on a history whose people are known: started before, it would give the whole year to anonymous
         people first and take all of it back. While it reads the year, new people join.
         """
-        with self.step("Resolve identities; start unify"):
-            self.deployment.start_applications(UNIFY)
-            unify.resolve(self.deployment)
-        with ThreadPoolExecutor(max_workers=1) as pool:
+        expected = history.expected_counts(self.manifest)
+        with ThreadPoolExecutor(max_workers=2) as pool:
+            counting = pool.submit(history.wait_for_lake, self.deployment, expected)
+            with self.step("Resolve identities; start unify"):
+                self.deployment.start_applications(UNIFY)
+                unify.resolve(self.deployment)
             joining = pool.submit(self._let_people_join)
             with self.step("Score the matching against the truth"):
                 agreement = unify.agreement(self.deployment, self.folder)
+            with self.step(f"clean: {expected.total:,} events into lake and quarantine"):
+                counts = counting.result()
             with self.step("unify: interactions to people, into the single view"):
                 totals = unify.wait_for_view(self.deployment, orders=self.manifest.orders, spend=self.net_spend)
             with self.step("New people join: ingest and resolve them"):
                 people = joining.result()
         checks = [
+            *self._collected(sent, expected, counts),
             Check(name="orders in the single view", expected=self.manifest.orders, actual=totals.orders),
             Check(name="spend in the single view", expected=self.net_spend, actual=totals.spend),
         ]
         return agreement, checks, people
+
+    def _collected(self, sent: Sent, expected: history.LakeCounts, found: history.LakeCounts) -> list[Check]:
+        refusals = history.refused_over_http(self.folder, self.manifest)
+        return [
+            Check(name="file ingestions that failed", expected=0, actual=sent.failed_files),
+            Check(
+                name="told why by the collector",
+                expected=sum(refusals.values()),
+                actual=sum(min(count, sent.refused.get(reason, 0)) for reason, count in refusals.items()),
+            ),
+            Check(name="clean interactions", expected=expected.clean, actual=found.clean),
+            Check(name="duplicates", expected=expected.duplicates, actual=found.duplicates),
+            Check(name="rejected, in quarantine", expected=expected.rejected, actual=found.rejected),
+        ]
 
     def _let_people_join(self) -> LiveScenario:
         """Land what other systems say of new people. One has a complaint: an answer leaves once it is known whose."""

@@ -2,8 +2,9 @@
 
 MiniStack polls all mappings in one thread, so that a function that waits holds up every other reader, and it takes an
 answer that names failed records for success. Here each mapping on a stream has a thread of its own, and what a
-function did not process is given to it again, halved, and in the end put down in the mapping's failure queue. Batching
-windows are not waited for: a batch is what there is.
+function did not process is given to it again, halved, and in the end put down in the mapping's failure queue. Between
+two batches a mapping's batching window passes, unless the first was full; other than at AWS, the record that ends a
+silence does not wait for more.
 """
 
 import json
@@ -98,6 +99,18 @@ def _failed(body: Any) -> set[str]:
     return {str(failure.get("itemIdentifier", "")) for failure in failures}
 
 
+def rest(mapping: Mapping[str, Any], took: float, *, full: bool) -> float:
+    """Return the seconds until a mapping reads again: what is left of its batching window, nothing after a full batch.
+
+    Args:
+        mapping: as Lambda describes it.
+        took: seconds that the batch took from being read to being processed.
+        full: whether the batch had all the records that one may have.
+    """
+    window = float(mapping.get("MaximumBatchingWindowInSeconds") or 0)
+    return 0.0 if full else max(0.0, window - took)
+
+
 class StreamMappings:
     """The mappings of one emulator on its streams.
 
@@ -111,6 +124,7 @@ class StreamMappings:
         self._threads: dict[str, threading.Thread] = {}
         self._all: Callable[[], Iterator[Mapped]] = lambda_svc._iter_all_esms
         self._execute: Callable[[Any, dict[str, Any]], Result] = lambda_svc._execute_function
+        self._filter: Callable[[list[Record], dict[str, Any]], Any] = lambda_svc._apply_filter_criteria
         self._polls: Mapping[str, Callable[[], bool]] = {
             "kinesis": lambda_svc._poll_kinesis,
             "dynamodb": lambda_svc._poll_dynamodb_streams,
@@ -120,6 +134,7 @@ class StreamMappings:
         """Take the streams out of MiniStack's one loop; it keeps the queues and tells us of new mappings."""
         lambda_svc._iter_all_esms = self._mine
         lambda_svc._execute_function = self._run
+        lambda_svc._apply_filter_criteria = self._picked
         lambda_svc._poll_kinesis = self._serve_new
         lambda_svc._poll_dynamodb_streams = lambda: False
 
@@ -136,13 +151,15 @@ class StreamMappings:
     def _serve(self, uuid: str, poll: Callable[[], bool]) -> None:
         self._own.uuid = uuid
         while any(mapping["UUID"] == uuid for _account, _region, mapping in self._all()):
+            self._own.full = False
+            began = time.monotonic()
             try:
                 busy = poll()
             except Exception:
                 LOGGER.exception("event source mapping %s", uuid)
                 busy = False
-            if not busy:
-                time.sleep(IDLE_SECONDS)
+            took = time.monotonic() - began
+            time.sleep(rest(self._own.mapping, took, full=self._own.full) if busy else IDLE_SECONDS)
         self._threads.pop(uuid)
 
     def _mine(self) -> Iterator[Mapped]:
@@ -157,6 +174,11 @@ class StreamMappings:
         if getattr(self._own, "uuid", None) is None:
             return self._execute(function, event)
         return self._deliver(self._own.mapping, function, event["Records"])
+
+    def _picked(self, records: list[Record], mapping: dict[str, Any]) -> Any:
+        """Filter what was read, and note whether more may wait behind it."""
+        self._own.full = getattr(self._own, "full", False) or len(records) >= int(mapping["BatchSize"])
+        return self._filter(records, mapping)
 
     def _deliver(self, mapping: Mapping[str, Any], function: Any, records: Sequence[Record]) -> Result:
         logs: list[str] = []

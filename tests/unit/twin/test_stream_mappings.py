@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from twin.services.stream_mappings import Delivery, given_up
+from twin.services.stream_mappings import Delivery, given_up, rest
 
 MAPPING = {"FunctionArn": "arn:function", "EventSourceArn": "arn:aws:kinesis:us-east-1:123456789012:stream/changes"}
 
@@ -132,3 +132,17 @@ def test_who_is_given_up_is_named_by_its_place_in_the_stream() -> None:
     }
     assert message["requestContext"]["approximateInvokeCount"] == 11
     assert given_up(MAPPING, [change(7)], 11)["DDBStreamBatchInfo"]["startSequenceNumber"] == "007"
+
+
+@pytest.mark.parametrize(
+    ("window", "took", "full", "seconds"),
+    [
+        (1, 0.25, False, 0.75),
+        (1, 3.0, False, 0.0),
+        (1, 0.25, True, 0.0),
+        (0, 0.25, False, 0.0),
+        (None, 0.0, False, 0.0),
+    ],
+)
+def test_a_mapping_reads_again_when_its_window_is_over_or_the_batch_was_full(window, took, full, seconds) -> None:
+    assert rest({"MaximumBatchingWindowInSeconds": window}, took, full=full) == seconds
