@@ -148,9 +148,14 @@ def _pytest(suite: str, name: str, folder: str, *options: str, environment: str 
     return Part(suite=suite, name=name, command=command, variables=variables)
 
 
+def slow_tests() -> list[Part]:
+    """Return the suites that run only when they are named: what they measure needs the machine for itself."""
+    return [_pytest("benchmarks", "benchmarks", "tests/benchmarks")]
+
+
 def tests() -> list[Part]:
     """Return every suite of tests."""
-    return [*quick_tests(), *long_tests()]
+    return [*quick_tests(), *long_tests(), *slow_tests()]
 
 
 class Teller:
@@ -198,7 +203,7 @@ class Teller:
 
 
 def run(steps: Steps, *, only: Sequence[str] = (), lanes: int = LANES) -> Report:
-    """Run the suites (all when `only` is empty) and print a summary; return how they ended.
+    """Run the suites (all but the slow ones when `only` is empty) and print a summary; return how they ended.
 
     Args:
         steps: where progress is shown.
@@ -211,7 +216,7 @@ def run(steps: Steps, *, only: Sequence[str] = (), lanes: int = LANES) -> Report
     everything = [*checks(), *tests()]
     wanted = _wanted(only, {part.suite for part in everything})
     _prepare(steps, wanted)
-    in_turn, side_by_side = [*checks(), *quick_tests()], long_tests()
+    in_turn, side_by_side = [*checks(), *quick_tests(), *slow_tests()], long_tests()
     in_turn, side_by_side = ([p for p in parts if p.suite in wanted] for parts in (in_turn, side_by_side))
     teller = Teller(steps, total=len(in_turn) + len(side_by_side) + ("check" in wanted))
     outcomes = [_locks(teller)] if "check" in wanted else []
@@ -230,7 +235,7 @@ def _wanted(only: Sequence[str], known: set[str]) -> set[str]:
     unknown = [name for name in only if name not in known]
     if unknown:
         raise WrongUsageError(f"unknown suite {unknown[0]!r}; choose from {', '.join(sorted(known))}")
-    return set(only) or known
+    return set(only) or known - {part.suite for part in slow_tests()}
 
 
 def _not_run(wanted: set[str]) -> Iterator[NotRun]:
@@ -242,7 +247,7 @@ def _not_run(wanted: set[str]) -> Iterator[NotRun]:
 
 def _prepare(steps: Steps, wanted: set[str]) -> None:
     if wanted - {"check"}:
-        prepare.machine(steps, engines=bool(wanted & {"engines", "twin", "documents"}))
+        prepare.machine(steps, engines=bool(wanted & {"engines", "twin", "documents", "benchmarks"}))
     if "documents" in wanted:
         with steps.progress("The documents' environment", len(environments.DOCUMENTS)) as done:
             environments.sync_all(environments.DOCUMENTS, done)

@@ -35,6 +35,11 @@ exec {curl} "${{words[@]}}"
 """
 
 
+def copy_tree(target: Path) -> None:
+    """Copy the tree as a clone would have it: without what is built or installed."""
+    shutil.copytree(ROOT, target, ignore=NOT_COPIED, symlinks=True)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
     """A copy of the tree, and the emulator that stands for AWS.
@@ -52,7 +57,7 @@ class Place:
         """Copy the tree and lay out the programs."""
         home = running.settings.home
         tree, programs = home / "tree", home / "programs"
-        shutil.copytree(ROOT, tree, ignore=NOT_COPIED, symlinks=True)
+        copy_tree(tree)
         (tree / ENVIRONMENTS.name).symlink_to(ENVIRONMENTS)
         (tree / BUILD.name).mkdir()
         (tree / BUILD.name / "java").symlink_to(BUILD / "java")

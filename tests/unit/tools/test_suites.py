@@ -46,9 +46,21 @@ def two_parts(folder: Path, *, seconds: float) -> list[suites.Part]:
 
 def test_an_unknown_suite_is_refused_with_the_known_ones() -> None:
     with pytest.raises(
-        WrongUsageError, match="unknown suite 'untested'; choose from check, contract, documents, engines"
+        WrongUsageError, match="unknown suite 'untested'; choose from benchmarks, check, contract, documents, engines"
     ):
         suites.run(Steps(machine=True), only=("untested",))
+
+
+@pytest.mark.usefixtures("stage")
+def test_what_measures_runs_only_when_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("checks", "quick_tests", "long_tests", "slow_tests"):
+        monkeypatch.setattr(suites, name, lambda name=name: [part(name, name, "")])
+
+    everything = suites.run(Steps(machine=True))
+    named = suites.run(Steps(machine=True), only=("slow_tests",))
+
+    assert [outcome.suite for outcome in everything.outcomes] == ["checks", "quick_tests", "long_tests"]
+    assert [outcome.suite for outcome in named.outcomes] == ["slow_tests"]
 
 
 def test_every_suite_has_tests() -> None:
