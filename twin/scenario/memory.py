@@ -8,7 +8,7 @@ from typing import Final, Self
 import psutil
 
 # To ask for the shares of a process with gigabytes takes the system a tenth of a second.
-PAUSE_SECONDS: Final = 3.0
+PAUSE_SECONDS: Final = 6.0
 GIGABYTE: Final = 1e9
 
 
