@@ -177,7 +177,8 @@ class StreamMappings:
 
     def _picked(self, records: list[Record], mapping: dict[str, Any]) -> Any:
         """Filter what was read, and note whether more may wait behind it."""
-        self._own.full = getattr(self._own, "full", False) or len(records) >= int(mapping["BatchSize"])
+        if getattr(self._own, "uuid", None) is not None and len(records) >= int(mapping["BatchSize"]):
+            self._own.full = True
         return self._filter(records, mapping)
 
     def _deliver(self, mapping: Mapping[str, Any], function: Any, records: Sequence[Record]) -> Result:
