@@ -149,8 +149,8 @@ def _pytest(suite: str, name: str, folder: str, *options: str, environment: str 
 
 
 def slow_tests() -> list[Part]:
-    """Return the suites that run only when they are named: what they measure needs the machine for itself."""
-    return [_pytest("benchmarks", "benchmarks", "tests/benchmarks")]
+    """Return the suites that run only when they are named: they take long, and need the machine for themselves."""
+    return [_pytest("slow", "slow", "tests/slow")]
 
 
 def tests() -> list[Part]:
@@ -247,7 +247,7 @@ def _not_run(wanted: set[str]) -> Iterator[NotRun]:
 
 def _prepare(steps: Steps, wanted: set[str]) -> None:
     if wanted - {"check"}:
-        prepare.machine(steps, engines=bool(wanted & {"engines", "twin", "documents", "benchmarks"}))
+        prepare.machine(steps, engines=bool(wanted & {"engines", "twin", "documents", "slow"}))
     if "documents" in wanted:
         with steps.progress("The documents' environment", len(environments.DOCUMENTS)) as done:
             environments.sync_all(environments.DOCUMENTS, done)

@@ -95,7 +95,7 @@ BEHIND: Final = Section(document=RUNBOOKS / "single-view-falls-behind.md")
 WALKED: Final = (DEPLOY, SLEEP, CLEAN_UP, RUNBOOK, REJECTED, BEHIND)
 
 ELSEWHERE: Final = (
-    Elsewhere(beginning="make demo", why="tests/twin gives the same demonstration at the smallest scale"),
+    Elsewhere(beginning="make demo", why="tests/slow types it; tests/twin gives the same at the smallest scale"),
     Elsewhere(beginning="./c360 demo", why="the same"),
     Elsewhere(beginning="make test", why="it runs this"),
     Elsewhere(beginning="./c360 test", why="it runs suites, as `make test` does"),
@@ -103,9 +103,9 @@ ELSEWHERE: Final = (
     Elsewhere(beginning="make deploy-local", why="tests/local runs what it runs"),
     Elsewhere(beginning="make destroy-local", why="tests/local runs what it runs"),
     Elsewhere(beginning="make clean", why="tests/local types it, in a copy: it removes the environments"),
-    Elsewhere(beginning="make bench", why="tests/benchmarks types it"),
+    Elsewhere(beginning="make bench", why="tests/slow types it"),
     Elsewhere(beginning="make truth", why="tests/local runs what it runs"),
-    Elsewhere(beginning=".venvs/bench/bin/python -m benchmarks.", why="tests/benchmarks types it"),
+    Elsewhere(beginning=".venvs/bench/bin/python -m benchmarks.", why="tests/slow types it"),
     Elsewhere(beginning="make help", why="tests/docs runs it"),
     Elsewhere(beginning="./c360 --help", why="tests/docs runs it"),
     Elsewhere(beginning=".venvs/twin/bin/python -m tools.", why="tests/docs runs it"),
