@@ -141,11 +141,12 @@ class Story:
             with self.step("Resolve identities; start unify"):
                 self.deployment.start_applications(UNIFY)
                 unify.resolve(self.deployment)
-            joining = pool.submit(self._let_people_join)
             with self.step("Score the matching against the truth"):
                 agreement = unify.agreement(self.deployment, self.folder)
             with self.step(f"clean: {expected.total:,} events into lake and quarantine"):
                 counts = counting.result()
+            # Not before the history is counted: what is said of new people are events, too.
+            joining = pool.submit(self._let_people_join)
             with self.step("unify: interactions to people, into the single view"):
                 totals = unify.wait_for_view(self.deployment, orders=self.manifest.orders, spend=self.net_spend)
             with self.step("New people join: ingest and resolve them"):
