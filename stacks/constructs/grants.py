@@ -25,6 +25,13 @@ _READ_OBJECTS: Final = ("s3:GetObject",)
 _WRITE_OBJECTS: Final = ("s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload")
 _READ_TABLES: Final = ("glue:GetDatabase", "glue:GetTable", "glue:GetTables")
 _WRITE_TABLES: Final = (*_READ_TABLES, "glue:UpdateTable")
+_READ_RECORDS: Final = (
+    "kinesis:DescribeStream",
+    "kinesis:DescribeStreamSummary",
+    "kinesis:GetRecords",
+    "kinesis:GetShardIterator",
+    "kinesis:ListShards",
+)
 _READ_ITEMS: Final = ("dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query", "dynamodb:ConditionCheckItem")
 _WRITE_ITEMS: Final = (
     "dynamodb:PutItem",
@@ -101,9 +108,8 @@ def put_records(role: iam.IRole, stream: DataStream) -> None:
 
 
 def read_records(role: iam.IRole, stream: DataStream) -> None:
-    """Let a role read a stream."""
-    actions = ("kinesis:GetRecords", "kinesis:GetShardIterator", "kinesis:ListShards", "kinesis:DescribeStreamSummary")
-    allow(role, actions, stream.arn)
+    """Let a role read a stream. Lambda creates no event source mapping for one that may not describe it both ways."""
+    allow(role, _READ_RECORDS, stream.arn)
 
 
 def read_changes(role: iam.IRole, table: dynamodb.ITableV2) -> str:
