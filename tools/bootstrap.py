@@ -30,8 +30,10 @@ from tools.errors import EXIT_UNFIT, UnfitMachineError
 ROOT: Final = Path(__file__).resolve().parents[1]
 ENVIRONMENTS: Final = ROOT / ".venvs"
 UV: Final = ENVIRONMENTS / "uv" / "bin" / "uv"
-OLDEST_PYTHON: Final = (3, 11)
-TOO_NEW_PYTHON: Final = (3, 14)
+# For each of these every pinned package can be installed, which `./c360 lock` tries: Flink's and dbt's pins have no wheels
+# for 3.13. The code itself runs on 3.13, too, as it does in Lambda.
+PYTHONS: Final = ((3, 11), (3, 12))
+PYTHON_NAMES: Final = tuple(f"{major}.{minor}" for major, minor in PYTHONS)
 # Spark 3.5 supports nothing newer, and the project has been tried with nothing else.
 JAVA_MAJOR: Final = 17
 # Where packages put a JDK that need not be on the PATH: Debian and Ubuntu, Fedora, Homebrew, macOS.
@@ -135,16 +137,28 @@ def unfit_jdks() -> str:
 
 
 def python_is_usable() -> bool:
-    """Say whether this interpreter is one that the project supports."""
-    return OLDEST_PYTHON <= sys.version_info[:2] < TOO_NEW_PYTHON
+    """Say whether all environments can be made for this interpreter."""
+    return sys.version_info[:2] in PYTHONS
+
+
+def unfit_python() -> str:
+    """Name this interpreter when it does not fit, and how another one is chosen."""
+    if python_is_usable():
+        return ""
+    version = ".".join(str(part) for part in sys.version_info[:3])
+    return (
+        f"Python {version} in {sys.executable}: not every pinned package has a wheel for it; put a folder with another "
+        f"`python3` first on the PATH, or type `python{PYTHON_NAMES[0]} c360` for `./c360`"
+    )
 
 
 REQUIREMENTS: Final = (
     Requirement(
-        "Python 3.11, 3.12 or 3.13",
+        f"Python {' or '.join(PYTHON_NAMES)}",
         python_is_usable,
-        "python3.11",
+        f"python{PYTHON_NAMES[0]}",
         "install it from python.org or with pyenv, and run ./c360 with it",
+        unfit_python,
     ),
     Requirement(
         "Python's venv module",

@@ -3,9 +3,11 @@
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 import time
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -183,13 +185,42 @@ def test_what_takes_long_moves_on_a_terminal(monkeypatch: pytest.MonkeyPatch) ->
     assert terminal.getvalue().endswith("\r\033[Kc360: installing it: 0 s\n")
 
 
-@pytest.mark.parametrize(("version", "usable"), [((3, 10), False), ((3, 11), True), ((3, 13), True), ((3, 14), False)])
+@pytest.mark.parametrize(("version", "usable"), [((3, 10), False), ((3, 11), True), ((3, 12), True), ((3, 13), False)])
 def test_the_supported_pythons_are_known(
     version: tuple[int, int], usable: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "version_info", (*version, 0, "final", 0))
 
     assert bootstrap.python_is_usable() is usable
+
+
+def test_a_python_that_some_pin_has_no_wheel_for_is_refused_before_anything_is_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "version_info", (3, 13, 0, "final", 0))
+    monkeypatch.setattr(bootstrap, "ENVIRONMENTS", tmp_path / "venvs")
+    monkeypatch.setattr(bootstrap, "call", lambda *_: pytest.fail("something was installed"))
+
+    with pytest.raises(SystemExit) as ended:
+        bootstrap.main(["demo"])
+
+    said = capsys.readouterr().err
+    assert ended.value.code == EXIT_UNFIT
+    assert "Python 3.11 or 3.12: sudo apt-get install -y python3.11" in said
+    assert f"not Python 3.13.0 in {sys.executable}: not every pinned package has a wheel for it" in said
+    assert "type `python3.11 c360` for `./c360`" in said
+    assert not (tmp_path / "venvs").exists()
+
+
+def test_the_pythons_are_named_alike_everywhere() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    allowed = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["requires-python"]
+    (wanted,) = [requirement for requirement in bootstrap.REQUIREMENTS if requirement.name.startswith("Python 3")]
+
+    assert f"| {wanted.name}, with `venv` | `{wanted.package}`, `python3-venv` |" in readme
+    assert wanted.name == f"Python {' or '.join(bootstrap.PYTHON_NAMES)}"
+    oldest, newest = re.findall(r"3\.(\d+)", allowed)
+    assert all(int(oldest) <= minor < int(newest) for _, minor in bootstrap.PYTHONS)
 
 
 def test_an_environment_is_current_until_its_requirements_change(
