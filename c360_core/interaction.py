@@ -18,6 +18,7 @@ import fastjsonschema
 
 from c360_core import contracts as contracts_module
 from c360_core.contracts import Contracts
+from c360_core.exact_json import FIXES, AmbiguousObject, Fault, UnreadableJsonError, decode, encode
 from c360_core.identity.keys import identifier_key, usable
 from c360_core.names import MAX_SOURCE_LENGTH, UNKNOWN_SOURCE_NAME, IdentifierType
 from c360_core.projections import REASON_BY_SCHEMA_RULE, event_json_schema
@@ -33,14 +34,6 @@ VISITOR_TYPES: Final = (IdentifierType.DEVICE_ID, IdentifierType.COOKIE_ID)
 Document = Mapping[str, Any]
 Check = Callable[[Document], Any]
 
-
-def _no_constant(name: str) -> Any:
-    raise ValueError(f"{name} is no JSON number")
-
-
-# Made once: `json.loads` and `json.dumps` would make one for every call.
-_DECODER: Final = json.JSONDecoder(parse_constant=_no_constant)
-_ENCODER: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 _SIGN_OF_AMOUNT: Final = {"order_placed": 1, "order_returned": -1}
 _EXPLANATIONS: Final = {
     "type": "must be of type {}",
@@ -217,8 +210,8 @@ def interaction(document: Document, *, secret: bytes, now: datetime) -> Interact
         order_id=payload.get("order_id"),
         amount=_amount(document["event_type"], payload),
         currency=payload.get("currency"),
-        payload=compact(payload),
-        identifiers=compact(identifiers),
+        payload=encode(payload),
+        identifiers=encode(identifiers),
     )
 
 
@@ -240,20 +233,24 @@ def rejected_id(position: str) -> str:
 
 def _json(text: str) -> Any:
     try:
-        document = _DECODER.decode(text)
-        if "\\u" in text:
-            compact(document).encode()  # half a surrogate pair is JSON, but no text that can be stored
-    except UnicodeEncodeError as error:
+        return decode(text)
+    except UnreadableJsonError as error:
+        code = ReasonCode.OUT_OF_RANGE if error.fault is Fault.LONG_NUMBER else ReasonCode.MALFORMED_JSON
         raise RejectedEventError(
-            ReasonCode.MALFORMED_JSON,
-            "the record has half a surrogate pair (\\ud800 to \\udfff); send whole characters",
+            code, f"`{error.field or 'record'}` {error.fault}; {FIXES[error.fault]}", source=_source_of(error.document)
         ) from error
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         where = f"at character {error.pos}: {error.msg}" if isinstance(error, json.JSONDecodeError) else "as a whole"
         raise RejectedEventError(
             ReasonCode.MALFORMED_JSON, f"the record is not JSON {where}; send one JSON object per record"
         ) from error
-    return document
+
+
+def _source_of(document: Any) -> str:
+    """Return the source that a document names which cannot be taken, as far as it can be read."""
+    fields = document.fields if isinstance(document, AmbiguousObject) else document
+    source = fields.get("source") if isinstance(fields, dict) else None
+    return source if isinstance(source, str) and source in contracts_module.load().sources else UNKNOWN_SOURCE_NAME
 
 
 def _known_source(document: Document, known: Contracts) -> str:
@@ -320,8 +317,3 @@ def _moment(text: str | None, otherwise: datetime) -> datetime:
 def _amount(event_type: str, payload: Document) -> Decimal | None:
     sign = _SIGN_OF_AMOUNT.get(event_type)
     return None if sign is None else sign * Decimal(payload["total"])
-
-
-def compact(value: Any) -> str:
-    """Return JSON as it goes on the stream: no blanks, no escapes but those that JSON asks for."""
-    return _ENCODER.encode(value)

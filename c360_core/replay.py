@@ -11,7 +11,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
-from c360_core.interaction import REJECTED_EVENT_PREFIX, ReasonCode, RejectedEventError, clean, compact, parse
+from c360_core.exact_json import decode_leniently, encode
+from c360_core.interaction import REJECTED_EVENT_PREFIX, ReasonCode, RejectedEventError, clean, parse
 
 # Identifiers are hashed under a secret that only `clean` has. Here the verdict counts, not the keys.
 NO_SECRET: Final = b""
@@ -119,7 +120,7 @@ def _as(verdict: Verdict, row: Rejected) -> Judged:
 def _event(body: str, replay_id: str | None, now: datetime) -> Event:
     data = body.encode(errors="surrogatepass")  # half a surrogate pair is refused as what it is, no UTF-8
     if replay_id is not None:
-        data = compact({**parse(data), "replay_id": replay_id}).encode()
+        data = encode({**parse(data), "replay_id": replay_id}).encode()
     accepted = clean(data, secret=NO_SECRET, now=now)
     return Event(
         event_id=accepted.event_id, source=accepted.source, identifiers=json.loads(accepted.identifiers), data=data
@@ -133,7 +134,7 @@ def to_mend(judged: Judged) -> str:
     except RejectedEventError:
         body = judged.row.body
     row = judged.row
-    return compact({"rejected_id": row.rejected_id, "source": row.source, "reason": judged.reason, "body": body})
+    return encode({"rejected_id": row.rejected_id, "source": row.source, "reason": judged.reason, "body": body})
 
 
 def mended_line(line: str, number: int) -> tuple[str, str]:
@@ -143,11 +144,11 @@ def mended_line(line: str, number: int) -> tuple[str, str]:
         ValueError: the line is not what `to_mend` wrote, with a mended body; the message has its number.
     """
     try:
-        document = json.loads(line)
+        document = decode_leniently(line.encode(errors="surrogatepass"))
     except ValueError as error:
         raise ValueError(f"line {number} is not JSON ({error}); write one JSON object per line") from error
     match document:
         case {"rejected_id": str(rejected_id), "body": dict() | str() as body} if rejected_id:
-            return rejected_id, body if isinstance(body, str) else compact(body)
+            return rejected_id, body if isinstance(body, str) else encode(body)
         case _:
             raise ValueError(f'line {number}: write {{"rejected_id": "r_...", "body": {{the mended event}}}}')

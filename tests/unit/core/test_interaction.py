@@ -175,6 +175,7 @@ class TestBadEvents:
             (b"[]", ReasonCode.MALFORMED_JSON),
             (b'"text"', ReasonCode.MALFORMED_JSON),
             (b'{"source": NaN}', ReasonCode.MALFORMED_JSON),
+            (b'{"source": 1, "source": "web_events"}', ReasonCode.MALFORMED_JSON),
             (b'{"source": "\\ud800"}', ReasonCode.MALFORMED_JSON),
             (b"[" * 20_000, ReasonCode.MALFORMED_JSON),
             (b'{"source": "caf\xe9"}', ReasonCode.WRONG_ENCODING),
@@ -183,6 +184,26 @@ class TestBadEvents:
     )
     def test_a_record_that_is_no_event_has_its_code(self, body, code):
         assert rejection(body).code is code
+
+    @pytest.mark.parametrize(
+        ("value", "code", "words"),
+        [
+            ("9" * 1001, ReasonCode.OUT_OF_RANGE, "at most 64 characters"),
+            ("1" + "0" * 5000, ReasonCode.OUT_OF_RANGE, "at most 64 characters"),
+            ("1e400", ReasonCode.OUT_OF_RANGE, "exponent"),
+            ("NaN", ReasonCode.MALFORMED_JSON, "finite number"),
+            ("[" * 40 + "]" * 40, ReasonCode.MALFORMED_JSON, "at most 32 levels"),
+            ('{"a": 1, "a": 2}', ReasonCode.MALFORMED_JSON, "send each field once"),
+            ('"\\ud800"', ReasonCode.MALFORMED_JSON, "whole characters"),
+        ],
+        ids=lambda value: str(value)[:20],
+    )
+    def test_what_flink_cannot_read_is_rejected_though_no_contract_names_it(self, value, code, words):
+        consent = json.dumps(event(event_type="consent_changed", payload={"extra": "HERE"}))
+        error = rejection(consent.replace('"HERE"', value).encode())
+        assert (error.code, error.source) == (code, "web_events")
+        assert "`payload.extra" in error.reason
+        assert words in error.reason
 
     def test_a_record_of_the_greatest_size_is_read(self):
         body = json.dumps(event()).encode()
