@@ -5,11 +5,12 @@ from importlib.resources import files
 from typing import Any, Final
 
 from c360_core import contracts
+from c360_core.interaction import REJECTED_EVENT_PREFIX
 from c360_core.names import Table
 from flink_apps.clean.functions import RESULT, clean_event
 from flink_apps.shared.secrets import SecretReader
 
-VIEWS: Final = ("checked", "visited", "counted", "cleaned")
+VIEWS: Final = ("checked", "visited", "counted", "cleaned", "refused")
 INSERTS: Final = ("write_interactions", "write_lake", "write_duplicates", "write_rejected")
 # What the function says of a valid event, and the flow carries on as it is.
 EVENT_COLUMNS: Final = (
@@ -37,7 +38,7 @@ class Tables:
     """Names of the tables, as SQL writes them.
 
     Attributes:
-        source: `body` BYTES, `position` STRING, `arrived_at` as processing time.
+        source: `body` BYTES, `position` STRING (equal for equal bodies), `arrived_at` as processing time.
         interactions: the stream of interactions.
         lake_interactions: interactions in the lake, with the clear identifiers.
         duplicates: events that arrived again.
@@ -73,6 +74,7 @@ def build(
         "result_columns": ", ".join(f"event.`{name}` AS `{name}`" for name in RESULT),
         "event_columns": ", ".join(EVENT_COLUMNS),
         "session_gap_ms": str(session_gap_minutes * MILLISECONDS_PER_MINUTE),
+        "rejected_event_prefix": REJECTED_EVENT_PREFIX,
         "run_id": run_id,
         "interaction_columns": ", ".join(f"`{field.name}`" for field in table.fields if not field.lake_only),
         "lake_columns": ", ".join(f"`{field.name}`" for field in table.fields),

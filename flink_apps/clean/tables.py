@@ -1,12 +1,11 @@
 """The tables of `clean`: two streams and the lake."""
 
-from collections.abc import Mapping
 from typing import Final
 
 from c360_core import contracts
 from c360_core.names import Stream
 from c360_core.names import Table as TableName
-from flink_apps.shared.properties import StreamProvider, StreamSettings
+from flink_apps.shared.properties import StreamSettings
 from flink_apps.shared.tables import (
     JSON_FORMAT,
     RAW_FORMAT,
@@ -17,19 +16,9 @@ from flink_apps.shared.tables import (
 
 CONSUMER_GROUP: Final = "c360-clean"
 EVENT_COLUMNS: Final = (("body", "BYTES"),)
-# Where the record is in its stream: the same on every reading, so that a rejection keeps its id.
-POSITION: Final[Mapping[StreamProvider, tuple[str, ...]]] = {
-    StreamProvider.KAFKA: (
-        "`record_partition` INT METADATA FROM 'partition' VIRTUAL",
-        "`record_offset` BIGINT METADATA FROM 'offset' VIRTUAL",
-        "`position` AS CAST(`record_partition` AS STRING) || ':' || CAST(`record_offset` AS STRING)",
-    ),
-    StreamProvider.KINESIS: (
-        "`record_shard` VARCHAR(128) NOT NULL METADATA FROM 'shard-id' VIRTUAL",
-        "`record_number` VARCHAR(128) NOT NULL METADATA FROM 'sequence-number' VIRTUAL",
-        "`position` AS `record_shard` || ':' || `record_number`",
-    ),
-}
+# What the id of a rejection is made from. Kinesis tells its readers no position, so that it is the content: the same on
+# every reading. Copies are told apart where rejections are written.
+POSITION: Final = "`position` AS SHA256(CAST(`body` AS STRING))"
 ARRIVAL: Final = "`arrived_at` AS PROCTIME()"
 
 
@@ -42,7 +31,7 @@ def events_table(streams: StreamSettings) -> str:
         streams=streams,
         group=CONSUMER_GROUP,
         format_options=RAW_FORMAT,
-        extra_columns=(*POSITION[streams.provider], ARRIVAL),
+        extra_columns=(POSITION, ARRIVAL),
     )
 
 

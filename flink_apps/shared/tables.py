@@ -35,6 +35,8 @@ LINGER_MILLISECONDS: Final = 20
 KINESIS_FLUSH_MILLISECONDS: Final = 100
 # A shard answers five reads a second to all its readers together.
 KINESIS_POLL_MILLISECONDS: Final = 250
+# A started reader asks at this interval which shards there are, and reads nothing before the first answer.
+KINESIS_DISCOVERY_SECONDS: Final = 2
 
 
 def contract_columns(table: Table, *, lake: bool = False) -> list[Column]:
@@ -77,6 +79,7 @@ def stream_source(
         options = {
             **_kinesis(stream, streams),
             "source.init.position": "TRIM_HORIZON",
+            "source.shard.discovery.interval": f"{KINESIS_DISCOVERY_SECONDS} s",
             "source.reader.empty-records-fetch-interval": f"{KINESIS_POLL_MILLISECONDS} ms",
             **format_options,
         }

@@ -28,15 +28,14 @@ class TestSources:
         assert events_table(KINESIS) == (
             "CREATE TEMPORARY TABLE `events` (\n"
             "  `body` BYTES,\n"
-            "  `record_shard` VARCHAR(128) NOT NULL METADATA FROM 'shard-id' VIRTUAL,\n"
-            "  `record_number` VARCHAR(128) NOT NULL METADATA FROM 'sequence-number' VIRTUAL,\n"
-            "  `position` AS `record_shard` || ':' || `record_number`,\n"
+            "  `position` AS SHA256(CAST(`body` AS STRING)),\n"
             "  `arrived_at` AS PROCTIME()\n"
             ") WITH (\n"
             "  'connector' = 'kinesis',\n"
             "  'stream.arn' = 'arn:events',\n"
             "  'aws.region' = 'eu-central-1',\n"
             "  'source.init.position' = 'TRIM_HORIZON',\n"
+            "  'source.shard.discovery.interval' = '2 s',\n"
             "  'source.reader.empty-records-fetch-interval' = '250 ms',\n"
             "  'format' = 'raw',\n"
             "  'raw.charset' = 'UTF-8'\n"
@@ -52,7 +51,6 @@ class TestSources:
             "'properties.group.id' = 'c360-clean'",
             "'scan.startup.mode' = 'earliest-offset'",
             "'format' = 'raw'",
-            "`record_offset` BIGINT METADATA FROM 'offset' VIRTUAL",
         ):
             assert option in text
 
