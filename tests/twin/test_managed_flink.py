@@ -114,6 +114,11 @@ class World:
     news: threading.Condition = field(default_factory=threading.Condition)
     sent: int = 0
 
+    def failed(self) -> list[str]:
+        """Return why the application has failed; empty while it has not."""
+        with self.news:
+            return [f"{status}: {message}" for status, message in self.said if status != "RUNNING"]
+
     def hear(self, status: str, message: str | None = None) -> None:
         with self.news:
             self.said.append((status, message))
@@ -121,7 +126,9 @@ class World:
 
     def wait_for_running(self, times: int) -> None:
         with self.news:
-            assert self.news.wait_for(lambda: len(self.said) >= times, PATIENCE_SECONDS), "it does not run"
+            ended = self.news.wait_for(lambda: len(self.said) >= times or self.failed(), PATIENCE_SECONDS)
+            assert self.failed() == []
+            assert ended, "it does not run"
             assert self.said == [("RUNNING", None)] * times
 
     def send(self, records: list[bytes]) -> None:
@@ -139,12 +146,17 @@ class World:
     def counts(self) -> dict[str, int]:
         return {str(table): len(self.rows(zone, table)) for zone, table in bare_emulator.LAKE_TABLES}
 
-    def wait_for_all(self) -> dict[str, int]:
-        """Wait until everything sent is in the lake, and a little longer: too much would show as well."""
+    def wait_for_rows(self, number: int) -> None:
+        """Wait until the lake has so many rows; an application that has failed will not write them any more."""
         deadline = time.monotonic() + PATIENCE_SECONDS
-        while sum((counts := self.counts()).values()) < self.sent:
+        while sum((counts := self.counts()).values()) < number:
+            assert self.failed() == []
             assert time.monotonic() < deadline, f"{counts} of {self.sent} arrived"
             time.sleep(0.5)
+
+    def wait_for_all(self) -> dict[str, int]:
+        """Wait until everything sent is in the lake, and a little longer: too much would show as well."""
+        self.wait_for_rows(self.sent)
         time.sleep(3)
         return self.counts()
 
@@ -247,8 +259,7 @@ def test_a_killed_engine_and_a_new_version_lose_nothing_and_double_nothing(world
     world.send([*bodies[:PART], b"{broken"])
     world.plane.start(world.app, None, world.hear)
     world.wait_for_running(1)
-    while sum(world.counts().values()) == 0:
-        time.sleep(0.2)
+    world.wait_for_rows(1)
     os.kill(world.plane.process_id(world.app), signal.SIGKILL)
     world.send([*bodies[PART : 2 * PART], *bodies[:10]])
     world.wait_for_running(2)
