@@ -163,7 +163,7 @@ def _values(profiles: Table, segments: Sequence[Segment], lake: LakeTables) -> M
         "time_length": TIME_LENGTH,
         "text_start": TEXT_START,
         "anonymous_id": f"'{ANONYMOUS_PREFIX}' || LEFT(SPLIT_INDEX(customer_key, ':', 1), {ANONYMOUS_HASH_LENGTH})",
-        "place_in_time": f"DATE_FORMAT(CAST(occurred_at AS TIMESTAMP(3)), '{TIME_PATTERN}') || MD5(event_id)",
+        "place_in_time": f"DATE_FORMAT(CAST(occurred_at AS TIMESTAMP(3)), '{TIME_PATTERN}') || MD5(source || ':' || event_id)",
         "packed_identity": _packed(IDENTITY_COLUMNS),
         "unpacked_identity": _unpacked("who", IDENTITY_COLUMNS),
         "segments": segments_sql(segments),

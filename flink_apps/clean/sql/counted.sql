@@ -1,5 +1,6 @@
--- How often each event has arrived so far. The first arrival is the event, every later one a duplicate.
+-- How often each event has arrived so far. The first arrival is the event, every later one a duplicate. Each source
+-- numbers its own events.
 SELECT *, COUNT(*) OVER (
-  PARTITION BY event_id ORDER BY arrived_at ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+  PARTITION BY source, event_id ORDER BY arrived_at ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
 ) AS arrival
 FROM visited

@@ -168,6 +168,12 @@ class TestEveryEventHasOnePlace:
     def test_a_copy_is_a_duplicate(self, outcome):
         assert sorted(row["event_id"] for row in outcome.duplicates) == ["first", "order"]
 
+    def test_each_source_numbers_its_own_events(self, tmp_path):
+        shop, till = at("09:00", event_id="1001"), event("pos_transactions", "order_placed", event_id="1001")
+        outcome = finished(tmp_path, [json.dumps(document).encode() for document in (shop, till, till)])
+        assert {row["source"] for row in outcome.stream} == {"web_events", "pos_transactions"}
+        assert outcome.duplicates == [{"event_id": "1001", "source": "pos_transactions"}]
+
     def test_each_reason_is_found_with_the_record_as_it_came(self, outcome):
         codes = Counter(row["reason_code"] for row in outcome.rejected)
         assert codes == Counter([*BAD, "MALFORMED_JSON"])
@@ -258,7 +264,7 @@ def test_the_function_sees_each_record_once(tmp_path):
     plan = statements(new_environment(), tmp_path).explain().partition("== Optimized Execution Plan ==")[2]
     assert plan.count("PythonCalc(") == 1
     assert plan.count("TableSourceScan(") == 1
-    assert plan.count("OverAggregate(partitionBy=[event_id]") == 1
+    assert plan.count("OverAggregate(partitionBy=[event_id, source]") == 1
     assert plan.count("Sink(") == 4
 
 

@@ -83,7 +83,7 @@ def test_every_profile_is_exact_after_every_chapter(story: Story) -> None:
 
     assert sum(1 for profile in story.profiles().values() if profile) > 40
     spend = sum((profile["spend"] for profile in story.profiles().values() if profile), Decimal(0))
-    amounts = {event["event_id"]: Decimal(event.get("amount") or 0) for event in story.oracle.interactions}
+    amounts = {(event["source"], event["event_id"]): Decimal(event.get("amount") or 0) for event in story.oracle.interactions}
     assert spend == sum(amounts.values())
 
 
@@ -130,7 +130,7 @@ def test_consents_are_the_latest_word_of_the_person(story: Story) -> None:
 
 def test_the_timeline_holds_what_is_not_history_with_the_right_person(story: Story) -> None:
     def check() -> None:
-        last = {(row["person_id"], row["event_id"]): row for row in story.messages("event")}
+        last = {(row["person_id"], row["source"], row["event_id"]): row for row in story.messages("event")}
         assert {key for key, row in last.items() if row["op"] == "upsert"} == story.oracle.timeline()
 
     eventually(check)

@@ -52,7 +52,7 @@ class Oracle:
         """Each interaction once, by the person whose it is now."""
         owners = self._latest("identifier", "key")
         people: dict[str, list[Row]] = defaultdict(list)
-        for event in {event["event_id"]: event for event in self.interactions}.values():
+        for event in {(event["source"], event["event_id"]): event for event in self.interactions}.values():
             owner = owners.get(event["customer_key"], {"op": "delete"})
             known = owner["op"] == "upsert"
             people[owner["person_id"] if known else anonymous_id(event["customer_key"])].append(event)
@@ -80,10 +80,10 @@ class Oracle:
                     words[key] = max(words.get(key, word), word)
         return {key: (not refused, at) for key, (at, refused) in words.items()}
 
-    def timeline(self) -> set[tuple[str, str]]:
-        """(person, event) of everything that is not history."""
+    def timeline(self) -> set[tuple[str, str, str]]:
+        """(person, source, event) of everything that is not history."""
         people = self.attributed().items()
-        return {(person, event["event_id"]) for person, events in people for event in events if not event["replay_id"]}
+        return {(person, event["source"], event["event_id"]) for person, events in people for event in events if not event["replay_id"]}
 
     def _latest(self, kind: str, key: str) -> dict[str, Row]:
         words = sorted((c for c in self.changes if c["kind"] == kind), key=lambda change: change["version"])

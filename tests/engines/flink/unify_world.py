@@ -98,9 +98,10 @@ class World:
         moment = at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
         event_type, details = random.choice(ACTIONS)(f"{self.name}{number}", random)
         return {
-            "event_id": f"{self.name}-{number}",
+            # The shop and the tills number their events each for themselves.
+            "event_id": f"{self.name}-{number // 2}",
             "event_type": event_type,
-            "source": "web_events",
+            "source": ("web_events", "pos_transactions")[number % 2],
             "schema_version": 1,
             "occurred_at": moment,
             "received_at": moment,
@@ -141,10 +142,10 @@ def points(_: str, random: Random) -> tuple[str, dict[str, Any]]:
     return "loyalty_points_changed", {"payload": json.dumps({"delta": 1, "balance": random.randrange(900), **tier})}
 
 
-def enriched(_: str, random: Random) -> tuple[str, dict[str, Any]]:
+def enriched(name: str, random: Random) -> tuple[str, dict[str, Any]]:
     payload = {"age_band": random.choice(["19-24", "65+"]), "kids_count": random.choice(["0", "2"])}
     source = random.choice(["demographics", "web_events"])
-    return "contact_changed", {"source": source, "payload": json.dumps(payload)}
+    return "contact_changed", {"event_id": name, "source": source, "payload": json.dumps(payload)}
 
 
 def consented(_: str, random: Random) -> tuple[str, dict[str, Any]]:

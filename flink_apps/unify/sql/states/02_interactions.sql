@@ -1,4 +1,4 @@
--- Every interaction once, cut down to what profiles are made of, and given to the person whose identifier it carries
+-- Every interaction once (an id is unique within its source), cut down to what profiles are made of, and given to the person whose identifier it carries
 -- now. Interactions only ever arrive, so that a profile never dips between two states; an identity change takes them
 -- from one person and gives them to another. Who is not known is an anonymous person of that identifier.
 
@@ -17,7 +17,7 @@ SELECT
   CASE WHEN event_type = 'contact_changed' AND source = 'demographics' THEN @{place_in_time} || payload END
     AS demographics
 FROM (
-  SELECT *, ROW_NUMBER() OVER (PARTITION BY event_id ORDER BY arrived) AS delivery
+  SELECT *, ROW_NUMBER() OVER (PARTITION BY source, event_id ORDER BY arrived) AS delivery
   FROM arriving_interaction
 )
 WHERE delivery = 1;
