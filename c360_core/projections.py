@@ -251,8 +251,16 @@ def lakeformation_tags(table: Table) -> dict[str, PiiClass]:
 # ---- quality
 
 
-def dqdl(table: Table) -> str:
+def row_count_rule(min_rows: int) -> str:
+    """Return the DQDL rule that asks for at least so many rows."""
+    return f"RowCount >= {min_rows}"
+
+
+def dqdl(table: Table, *, row_counts: bool = True) -> str:
     """Return the Glue Data Quality ruleset of a table; of a file source, over the columns of the file.
+
+    Without `row_counts` it only says what a row is to be: for those who judge the good rows of a file and count the
+    received ones.
 
     Bounds are two comparisons, because `between` leaves out both ends. No rule has a `with threshold`: it is
     ignored for texts and numbers. Optional columns are looked at only where they have a value.
@@ -260,8 +268,8 @@ def dqdl(table: Table) -> str:
     fields = [field for field in table.fields if field.name in table.file_columns or not table.file_columns]
     rules = [rule for field in fields for rule in _column_rules(field)]
     for rule in table.rules:
-        if rule.min_rows is not None:
-            rules.append(f"RowCount >= {rule.min_rows}")
+        if rule.min_rows is not None and row_counts:
+            rules.append(row_count_rule(rule.min_rows))
         if rule.bad_row is not None:
             query = f"SELECT count(*) FROM primary WHERE {rule.bad_row}"  # noqa: S608  # from a checked contract
             rules.append(f'CustomSql "{query}" = 0')

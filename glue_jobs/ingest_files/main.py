@@ -12,7 +12,7 @@ key, events have the same ids again, and whoever reads the stream drops what it 
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -25,7 +25,7 @@ from c360_core import contracts
 from c360_core.contracts import Contracts, Source, Table
 from c360_core.names import MAX_SOURCE_LENGTH, UNKNOWN_SOURCE_NAME, Zone
 from c360_core.names import Table as TableName
-from c360_core.projections import dqdl
+from c360_core.projections import dqdl, row_count_rule
 from glue_jobs.ingest_files import transform
 from glue_jobs.ingest_files.landed_file import Header, RefusedFileError, file_source, folder_of, inspect
 from glue_jobs.shared import lake, quality, quarantine, runtime, streams
@@ -165,15 +165,9 @@ class Ingestion:
         rows = transform.read_rows(self._spark, self._location, header, self._table.file_columns).localCheckpoint()
         typed = transform.typed(rows, self._table, self._now).localCheckpoint()
         once = transform.to_judge(typed)
-        columns = [field.name for field in self._table.fields]
-        rules = dqdl(self._table)
-        verdict = quality.evaluate(
-            once.select(transform.ROW, *columns),
-            rules,
-            row_id=transform.ROW,
-            name=self._source.name,
-            bad_rows=[rule.bad_row for rule in self._table.rules if rule.bad_row is not None],
-        )
+        received = rows.count()
+        counted = self._count_rules(received)
+        verdict = self._judge(once)
         judged = once.join(verdict.failed_rows, transform.ROW, "left").localCheckpoint()
         bad = (
             transform.malformed(rows, header)
@@ -182,9 +176,11 @@ class Ingestion:
             .unionByName(transform.breaking_rules(judged))
             .localCheckpoint()
         )
-        received, rejected = rows.count(), bad.count()
+        rejected = bad.count()
         self._refusals.add_rows(bad)
-        self._stop_at_broken_file_rules(verdict, received=received, rejected=rejected)
+        rules = (*counted, *verdict.rules)
+        self._stop_at_too_few_rows(counted, rules, received=received, rejected=rejected)
+        self._stop_at_broken_file_rules(verdict, rules, received=received, rejected=rejected)
         good = judged.where(judged["failed_rules"].isNull())
         self._merge(good)
         counts = {
@@ -193,8 +189,36 @@ class Ingestion:
             "rejected": rejected,
             "published": self._publish(good),
         }
-        self._write_result(verdict, counts)
+        self._write_result(rules, counts)
+        if received and received == rejected:
+            LOG.warning("%s: every one of its %d rows is in quarantine; nothing was loaded", self._location, received)
         return counts
+
+    def _count_rules(self, received: int) -> Sequence[quality.RuleOutcome]:
+        """Hold the rules about the number of rows against the rows that came, not those that are good.
+
+        Otherwise a file whose rows are all bad, each for its own reason, would be blamed for being empty.
+        """
+        return [
+            quality.RuleOutcome(
+                rule=row_count_rule(rule.min_rows),
+                outcome="Passed" if received >= rule.min_rows else "Failed",
+                reason=None if received >= rule.min_rows else f"the file has {received} rows",
+                about_rows=False,
+            )
+            for rule in self._table.rules
+            if rule.min_rows is not None
+        ]
+
+    def _judge(self, once: DataFrame) -> quality.Verdict:
+        columns = [field.name for field in self._table.fields]
+        return quality.evaluate(
+            once.select(transform.ROW, *columns),
+            dqdl(self._table, row_counts=False),
+            row_id=transform.ROW,
+            name=self._source.name,
+            bad_rows=[rule.bad_row for rule in self._table.rules if rule.bad_row is not None],
+        )
 
     def _merge(self, good: DataFrame) -> None:
         table = lake.table_name(self._arguments.environment, Zone.RAW, self._source.name)
@@ -207,17 +231,34 @@ class Ingestion:
         streams.send(events, self._arguments.events_stream)
         return int(events.count())
 
-    def _stop_at_broken_file_rules(self, verdict: quality.Verdict, *, received: int, rejected: int) -> None:
+    def _stop_at_too_few_rows(
+        self,
+        counted: Sequence[quality.RuleOutcome],
+        rules: Sequence[quality.RuleOutcome],
+        *,
+        received: int,
+        rejected: int,
+    ) -> None:
+        broken = "; ".join(f"{rule.rule} ({rule.reason})" for rule in counted if rule.failed)
+        if broken:
+            self._write_result(rules, {"received": received, "loaded": 0, "rejected": rejected, "published": 0})
+            raise RefusedFileError(
+                "QUALITY_RULE", f"the file breaks the contract's rule {broken}; send the whole export again"
+            )
+
+    def _stop_at_broken_file_rules(
+        self, verdict: quality.Verdict, rules: Sequence[quality.RuleOutcome], *, received: int, rejected: int
+    ) -> None:
         if not verdict.broken_file_rules:
             return
-        rules = "; ".join(f"{rule.rule} ({rule.reason})" for rule in verdict.broken_file_rules)
+        broken = "; ".join(f"{rule.rule} ({rule.reason})" for rule in verdict.broken_file_rules)
         self._refusals.add_file(
-            "QUALITY_RULE", f"the file breaks the contract's rule {rules}; correct the file and send it again"
+            "QUALITY_RULE", f"the file breaks the contract's rule {broken}; correct the file and send it again"
         )
-        self._write_result(verdict, {"received": received, "loaded": 0, "rejected": rejected, "published": 0})
-        raise BrokenFileRuleError(f"{self._location}: {rules}; nothing was loaded, the file is in quarantine")
+        self._write_result(rules, {"received": received, "loaded": 0, "rejected": rejected, "published": 0})
+        raise BrokenFileRuleError(f"{self._location}: {broken}; nothing was loaded, the file is in quarantine")
 
-    def _write_result(self, verdict: quality.Verdict, counts: Mapping[str, int]) -> None:
+    def _write_result(self, rules: Sequence[quality.RuleOutcome], counts: Mapping[str, int]) -> None:
         result = {
             "source": self._source.name,
             "contract_version": self._source.version,
@@ -225,7 +266,7 @@ class Ingestion:
             "run_id": self._run_id,
             "evaluated_at": self._now.isoformat(timespec="milliseconds"),
             "rows": counts,
-            "rules": [asdict(rule) for rule in verdict.rules],
+            "rules": [asdict(rule) for rule in rules],
         }
         key = f"data-quality/{self._source.name}/{self._now:%Y/%m/%d}/{self._run_id}.json"
         self._s3.put_object(

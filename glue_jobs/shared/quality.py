@@ -63,7 +63,13 @@ def evaluate(frame: DataFrame, ruleset: str, *, row_id: str, name: str, bad_rows
         row_id: the column that names a row.
         name: evaluation context, for the console.
         bad_rows: SQL conditions of rules that count bad rows; DQDL gives the number, the condition finds the rows.
+
+    No rows break no rule about rows, though Deequ would say so of each (`IsComplete` of nothing fails).
     """
+    if frame.isEmpty():
+        return Verdict(
+            rules=(), failed_rows=frame.select(row_id, F.array().cast("array<string>").alias("failed_rules"))
+        )
     frame.createOrReplaceTempView("primary")  # the name by which CustomSql reads the rows
     outcomes, judged = _evaluator()(frame, ruleset, name)
     judged = judged.localCheckpoint()

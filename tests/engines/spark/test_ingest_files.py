@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any
@@ -12,7 +13,7 @@ from pyspark.sql import SparkSession
 
 from c360_core import contracts
 from c360_core.names import Zone
-from glue_jobs.ingest_files.main import Arguments, BrokenFileRuleError, ingest
+from glue_jobs.ingest_files.main import Arguments, ingest
 
 NOW = datetime(2026, 3, 2, 6, 0, tzinfo=UTC)
 LATER = datetime(2026, 3, 3, 6, 0, tzinfo=UTC)
@@ -269,15 +270,44 @@ def test_an_extra_column_is_noted_and_the_rest_is_loaded(landing: Landing, rows:
     assert rejected["body"] == f"s3://test-quarantine/files/{landing.folder}/day.csv"
 
 
-def test_a_broken_rule_about_the_file_fails_the_job_and_loads_nothing(landing: Landing, rows: Rows) -> None:
-    with pytest.raises(BrokenFileRuleError, match="RowCount >= 1"):
-        landing.ingest(csv())
+def test_a_file_with_fewer_rows_than_its_contract_asks_for_is_refused(landing: Landing, rows: Rows) -> None:
+    counts = landing.ingest(csv())
 
+    assert counts == {"received": 0, "loaded": 0, "rejected": 1, "published": 0}
     assert rows(Zone.RAW, "support_cases") == []
     assert published() == []
     (rejected,) = rows(Zone.QUARANTINE, "rejected")
     assert rejected["reason_code"] == "QUALITY_RULE"
+    assert "RowCount >= 1 (the file has 0 rows)" in rejected["reason"]
     assert rejected["body"].startswith("s3://test-quarantine/files/")
+
+
+def test_an_empty_export_of_a_source_that_may_be_empty_is_a_success(
+    landing: Landing, rows: Rows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = contracts.load()
+    source = known.source("support_cases")
+    assert source.table is not None
+    without_rules = replace(source, table=replace(source.table, rules=()))
+    changed = replace(known, sources={**known.sources, "support_cases": without_rules})
+    monkeypatch.setattr(contracts, "load", lambda: changed)
+
+    assert landing.ingest(csv()) == {"received": 0, "loaded": 0, "rejected": 0, "published": 0}
+    assert rows(Zone.QUARANTINE, "rejected") == []
+
+
+def test_a_file_whose_rows_are_all_bad_has_the_reason_of_each_and_no_other(landing: Landing, rows: Rows) -> None:
+    wrong_time = "K000101,S000001,,,,delivery,email,,01.03.2026,,"
+    breaks_a_rule = "K000107,S000001,,,,delivery,email,,2026-03-01T10:00:00Z,,9"
+    for name, lines in (("1.csv", [wrong_time]), ("2.csv", [breaks_a_rule]), ("3.csv", [breaks_a_rule, wrong_time])):
+        counts = landing.ingest(csv(*lines), name=name)
+        assert counts == {"received": len(lines), "loaded": 0, "rejected": len(lines), "published": 0}
+
+    assert rows(Zone.RAW, "support_cases") == []
+    assert published() == []
+    rejected = sorted((row["reason_code"], row["reason"][:38]) for row in rows(Zone.QUARANTINE, "rejected"))
+    assert [code for code, _ in rejected] == ["QUALITY_RULE", "WRONG_TYPE", "WRONG_TYPE"]  # one came twice
+    assert not [reason for _, reason in rejected if "RowCount" in reason or "IsComplete" in reason]
 
 
 def test_the_outcome_of_every_rule_is_kept_as_a_result(landing: Landing) -> None:
