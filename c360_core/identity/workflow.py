@@ -4,7 +4,10 @@ The template turns these tables into the schema mapping and the matching workflo
 preparation job writes exactly these columns, and the clustering ranks the service's answer by the same order.
 """
 
-from dataclasses import dataclass
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from typing import Final, Literal
 
 FieldType = Literal["UNIQUE_ID", "EMAIL_ADDRESS", "PHONE", "DATE", "STRING"]
@@ -64,3 +67,15 @@ MATCH_RULES: Final = (
 
 # Columns that the matcher hands back beside its own: enough to find the record, nothing personal.
 OUTPUT_FIELDS: Final = (MATCH_RECORD_ID, "record_id")
+
+SCHEMA_DESCRIPTION: Final = "Columns of the matcher's input"
+
+
+def schema_version(fields: Sequence[MatchField] = MATCH_FIELDS, description: str = SCHEMA_DESCRIPTION) -> str:
+    """Return eight characters that change with anything that a schema mapping says.
+
+    They are a part of its name, since Entity Resolution lets nobody change a mapping that a workflow uses: another
+    mapping is made, the workflow moves over to it, and the old one goes.
+    """
+    said = json.dumps([description, [asdict(field) for field in fields]], sort_keys=True)
+    return hashlib.sha256(said.encode()).hexdigest()[:8]

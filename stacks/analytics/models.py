@@ -49,7 +49,8 @@ _BUILD: Final = {
     "version": "0.2",
     "phases": {
         "install": {
-            "runtime-versions": {"python": "3.13"},
+            # As `./c360 lock` tries it: for 3.13, dbt's pins have no wheels.
+            "runtime-versions": {"python": "3.12"},
             "commands": ["pip install --quiet --require-hashes --requirement requirements.txt"],
         },
         "build": {"commands": ["python sql/run_dbt.py build --project-dir sql --profiles-dir sql"]},

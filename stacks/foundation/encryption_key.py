@@ -40,11 +40,16 @@ class EncryptionKey(Construct):
         )
 
     def _let_notifiers_publish(self, key: kms.Key) -> None:
-        """Alarms and budgets write to the alarm topic, and rules to dead-letter queues, without a role of ours."""
-        for sid, service in (
-            ("Alarms", "cloudwatch.amazonaws.com"),
-            ("Rules", "events.amazonaws.com"),
-            ("Budgets", "budgets.amazonaws.com"),
+        """Alarms and budgets write to the alarm topic, and rules to dead-letter queues, without a role of ours.
+
+        Rules come without the account that they belong to when they write to an encrypted queue, so a condition on it
+        would shut them out. Each queue's own policy lets its rule alone write to it.
+        """
+        same_account = {"StringEquals": {"aws:SourceAccount": cdk.Stack.of(self).account}}
+        for sid, service, conditions in (
+            ("Alarms", "cloudwatch.amazonaws.com", same_account),
+            ("Rules", "events.amazonaws.com", None),
+            ("Budgets", "budgets.amazonaws.com", same_account),
         ):
             key.add_to_resource_policy(
                 iam.PolicyStatement(
@@ -52,6 +57,6 @@ class EncryptionKey(Construct):
                     principals=[iam.ServicePrincipal(service)],
                     actions=["kms:Decrypt", "kms:GenerateDataKey*"],
                     resources=["*"],
-                    conditions={"StringEquals": {"aws:SourceAccount": cdk.Stack.of(self).account}},
+                    conditions=conditions,
                 )
             )

@@ -1,24 +1,40 @@
 """Entity Resolution: which columns are compared and by which rules, from `c360_core.identity.workflow`."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Final
 
 import aws_cdk as cdk
 from aws_cdk import aws_entityresolution as entityresolution
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lakeformation as lakeformation
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from c360_core.identity.workflow import MATCH_FIELDS, MATCH_RULES, OUTPUT_FIELDS
-from c360_core.names import PROJECT, Table, Zone
-from stacks.constructs.grants import allow, catalog_arns, read_objects, use_key, write_objects
+from c360_core.identity.workflow import MATCH_FIELDS, MATCH_RULES, OUTPUT_FIELDS, SCHEMA_DESCRIPTION, schema_version
+from c360_core.names import PROJECT, Table, Zone, database_name
+from stacks.constructs.grants import allow, catalog_arns, query_lake, read_objects, use_key, write_objects
 from stacks.platform import Platform
 from stacks.unification.lake_tables import MatchingInput
 
 _OUTPUT_FOLDER = "entity-resolution"
+_READ_CATALOG: Final = (
+    "glue:GetDatabase",
+    "glue:GetTable",
+    "glue:GetPartition",
+    "glue:GetPartitions",
+    "glue:GetSchema",
+    "glue:GetSchemaVersion",
+    "glue:BatchGetPartition",
+)
+_Resource = lakeformation.CfnPrincipalPermissions.ResourceProperty
 
 
 class MatchingWorkflow(Construct):
-    """A schema mapping and a rule-based workflow; values arrive normalised, so the service leaves them alone."""
+    """A schema mapping and a rule-based workflow; values arrive normalised, so the service leaves them alone.
+
+    Lake Formation governs the input from the moment at which its table is made. So the role's grants are made here, not
+    by the governance stack, which comes after the workflow: the service must find the table when it makes one.
+    """
 
     workflow: entityresolution.CfnMatchingWorkflow
     role: iam.Role
@@ -62,14 +78,14 @@ class MatchingWorkflow(Construct):
             ],
             resolution_techniques=_techniques(),
         )
-        self.workflow.node.add_dependency(matching_input.resource, self.role)
+        self.workflow.node.add_dependency(self.role, *self._lake_grants(matching_input, platform))
 
     def _schema(self, platform: Platform) -> entityresolution.CfnSchemaMapping:
         return entityresolution.CfnSchemaMapping(
             self,
             "Schema",
-            schema_name=f"{PROJECT}-{platform.environment}-identity-records",
-            description="Columns of the matcher's input",
+            schema_name=f"{PROJECT}-{platform.environment}-identity-records-{schema_version()}",
+            description=SCHEMA_DESCRIPTION,
             mapped_input_fields=[
                 entityresolution.CfnSchemaMapping.SchemaInputAttributeProperty(
                     field_name=field.name, type=field.type, match_key=field.match_key
@@ -92,13 +108,50 @@ class MatchingWorkflow(Construct):
         use_key(role, platform.key)
         read_objects(role, buckets[Zone.CURATED], f"{Table.ER_INPUT}/")
         write_objects(role, buckets[Zone.RESULTS], f"{_OUTPUT_FOLDER}/")
-        allow(
-            role,
-            ("glue:GetDatabase", "glue:GetTable", "glue:GetPartition", "glue:GetPartitions", "glue:BatchGetPartition"),
-            *catalog_arns(role, platform, Zone.CURATED, [Table.ER_INPUT]),
-        )
+        allow(role, _READ_CATALOG, *catalog_arns(role, platform, Zone.CURATED, [Table.ER_INPUT]))
+        query_lake(role)
         allow(role, ("entityresolution:GetSchemaMapping",), schema.attr_schema_arn)
         return role
+
+    def _lake_grants(
+        self, matching_input: MatchingInput, platform: Platform
+    ) -> Sequence[lakeformation.CfnPrincipalPermissions]:
+        """Let the role see the input's database, and read the input; in turn, since side by side grants may collide."""
+        database = database_name(platform.environment, Zone.CURATED)
+        see = self._grant(
+            "SeeDatabase",
+            _Resource(
+                database=lakeformation.CfnPrincipalPermissions.DatabaseResourceProperty(
+                    catalog_id=cdk.Aws.ACCOUNT_ID, name=database
+                )
+            ),
+            ["DESCRIBE"],
+        )
+        read = self._grant(
+            "ReadInput",
+            _Resource(
+                table=lakeformation.CfnPrincipalPermissions.TableResourceProperty(
+                    catalog_id=cdk.Aws.ACCOUNT_ID, database_name=database, name=Table.ER_INPUT
+                )
+            ),
+            ["SELECT", "DESCRIBE"],
+        )
+        read.node.add_dependency(matching_input.resource, see)
+        return [see, read]
+
+    def _grant(
+        self, id_: str, resource: _Resource, permissions: Sequence[str]
+    ) -> lakeformation.CfnPrincipalPermissions:
+        return lakeformation.CfnPrincipalPermissions(
+            self,
+            id_,
+            principal=lakeformation.CfnPrincipalPermissions.DataLakePrincipalProperty(
+                data_lake_principal_identifier=self.role.role_arn
+            ),
+            resource=resource,
+            permissions=list(permissions),
+            permissions_with_grant_option=[],
+        )
 
 
 def _techniques() -> entityresolution.CfnMatchingWorkflow.ResolutionTechniquesProperty:

@@ -93,7 +93,6 @@ class UnificationStack(cdk.Stack):
             LakeAccess(name="PrepareRaw", role=self.identity.prepare.role, zone=Zone.RAW),
             LakeAccess(name="PrepareCurated", role=self.identity.prepare.role, zone=Zone.CURATED, writes=True),
             LakeAccess(name="ResolveCurated", role=self.identity.resolve.role, zone=Zone.CURATED, writes=True),
-            LakeAccess(name="MatchingCurated", role=self.identity.matching.role, zone=Zone.CURATED),
             LakeAccess(name="UnifyCurated", role=self.unify.role, zone=Zone.CURATED, writes=True),
         ]
         self.watched = self._watched(settings, stream_settings)

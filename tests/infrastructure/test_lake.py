@@ -2,11 +2,18 @@
 
 import json
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
 from c360_core import projections
-from c360_core.identity.workflow import MATCH_FIELDS, MATCH_RULES, OUTPUT_FIELDS
+from c360_core.identity.workflow import (
+    MATCH_FIELDS,
+    MATCH_RULES,
+    OUTPUT_FIELDS,
+    SCHEMA_DESCRIPTION,
+    schema_version,
+)
 from c360_core.names import CATALOGED_ZONES, Table, Zone, database_name
 from tests.infrastructure.assembly import resolve
 
@@ -79,7 +86,11 @@ def test_every_file_source_has_its_quality_rules(assembly, agreed):
     [
         ("FileIngestion", "collection", {"--events_stream", "--quarantine_bucket", "--results_bucket"}),
         ("Prepare", "unification", {"--er_input_location"}),
-        ("Resolve", "unification", {"--identity_changes_stream", "--single_view_table", "--hash_secret_arn"}),
+        (
+            "Resolve",
+            "unification",
+            {"--identity_changes_stream", "--single_view_table", "--hash_secret_arn", "--most_records"},
+        ),
     ],
 )
 def test_jobs_are_told_what_they_need(assembly, part, pillar, arguments):
@@ -116,6 +127,21 @@ def test_matching_follows_the_rules_of_the_core(assembly):
     assert source["ApplyNormalization"] is False
     (output,) = workflow["OutputSourceConfig"]
     assert [o["Name"] for o in output["Output"]] == list(OUTPUT_FIELDS)
+
+
+def test_a_changed_mapping_is_another_one(assembly):
+    """A schema mapping that a workflow uses cannot be changed: it gets another name, and CloudFormation replaces it."""
+    schema = assembly.one("AWS::EntityResolution::SchemaMapping", "unification")
+    assert schema.properties["SchemaName"].endswith(f"-identity-records-{schema_version()}")
+    assert schema.properties["Description"] == SCHEMA_DESCRIPTION
+    known = set(schema.properties) - {"Tags"}
+    assert known == {"SchemaName", "Description", "MappedInputFields"}  # what the name does not follow from
+    changed = [MATCH_FIELDS[:-1], (*MATCH_FIELDS[:-1], replace(MATCH_FIELDS[-1], type="STRING"))]
+    names = {schema_version(), schema_version(description="Other"), *(schema_version(fields) for fields in changed)}
+    assert len(names) == 4
+    workflow = assembly.one("AWS::EntityResolution::MatchingWorkflow", "unification").properties
+    (source,) = workflow["InputSourceConfig"]
+    assert resolve(source["SchemaArn"]) == f"{schema.logical_id}.SchemaArn"
 
 
 def test_the_matcher_reads_the_columns_that_it_is_told_of(assembly):

@@ -1,9 +1,12 @@
 """Every integration has the permissions that AWS documents for it: see `needs.py`."""
 
-import pytest
+import json
+import re
 
+from c360_core.names import Stream, Table, Zone, database_name, stream_name
 from tests.infrastructure import needs
-from tests.infrastructure.assembly import resolve
+from tests.infrastructure.assembly import definition, resolve, states
+from tools import locks
 
 
 def readers(assembly):
@@ -15,6 +18,22 @@ def readers(assembly):
         yield mapping, needs.role_of(function.properties["Role"])
 
 
+def machines(assembly):
+    """Yield each state machine with its role and its states."""
+    for machine in assembly.resources("AWS::StepFunctions::StateMachine"):
+        yield machine, needs.role_of(machine.properties["RoleArn"]), states(definition(machine))
+
+
+def key_in(assembly, pillar):
+    """Return the environment's key as the templates of a pillar that imports it spell it."""
+    (name,) = {
+        resolve(queue.properties["KmsMasterKeyId"])
+        for queue in assembly.resources("AWS::SQS::Queue", pillar)
+        if "KmsMasterKeyId" in queue.properties
+    }
+    return name
+
+
 def test_functions_may_read_the_streams_that_feed_them(assembly):
     kinds = {"kinesis": needs.LAMBDA_READS_KINESIS, "dynamodb": needs.LAMBDA_READS_DYNAMODB}
     found = list(readers(assembly))
@@ -23,3 +42,146 @@ def test_functions_may_read_the_streams_that_feed_them(assembly):
         source = resolve(mapping.properties["EventSourceArn"])
         need = kinds["kinesis" if ":kinesis:" in source else "dynamodb"]
         assert needs.missing(assembly, mapping.pillar, role, need, source) == [], f"{mapping}: {need.page}"
+
+
+def test_functions_may_read_encrypted_streams_and_tell_encrypted_queues(assembly):
+    for mapping, role in readers(assembly):
+        queue = resolve(mapping.properties["DestinationConfig"]["OnFailure"]["Destination"])
+        key = key_in(assembly, mapping.pillar)
+        wanted = {
+            queue: [needs.LAMBDA_TELLS_A_QUEUE],
+            key: [needs.READ_ENCRYPTED_STREAM, needs.SEND_TO_ENCRYPTED_QUEUE],
+        }
+        for resource, wants in wanted.items():
+            for need in wants:
+                assert needs.missing(assembly, mapping.pillar, role, need, resource) == [], f"{mapping}: {need.page}"
+
+
+def test_flink_may_read_and_write_its_streams(assembly):
+    used = {
+        "collection": ([Stream.EVENTS], [Stream.INTERACTIONS]),
+        "unification": ([Stream.INTERACTIONS, Stream.IDENTITY_CHANGES], [Stream.PROFILE_CHANGES]),
+    }
+    for pillar, (read, written) in used.items():
+        application = assembly.one("AWS::KinesisAnalyticsV2::Application", pillar)
+        role = needs.role_of(application.properties["ServiceExecutionRole"])
+        wanted = [(needs.FLINK_READS_KINESIS, stream) for stream in read]
+        wanted += [(needs.FLINK_WRITES_KINESIS, stream) for stream in written]
+        for need, stream in wanted:
+            name = stream_name(assembly.settings.environment, stream)
+            arn = f"arn:aws:kinesis:us-east-1:123456789012:stream/{name}"
+            assert needs.missing(assembly, pillar, role, need, arn) == [], f"{application}, {stream}: {need.page}"
+        key = key_in(assembly, pillar)
+        for need in (needs.READ_ENCRYPTED_STREAM, needs.WRITE_ENCRYPTED_STREAM):
+            assert needs.missing(assembly, pillar, role, need, key) == [], f"{application}: {need.page}"
+
+
+def test_state_machines_may_run_and_stop_their_jobs(assembly):
+    found = 0
+    for machine, role, steps in machines(assembly):
+        for name, step in steps.items():
+            if step.get("Resource") == "arn:aws:states:::glue:startJobRun.sync":
+                job = f"arn:aws:glue:us-east-1:123456789012:job/{resolve(step['Parameters']['JobName'])}"
+                need, found = needs.STEP_FUNCTIONS_RUN_GLUE, found + 1
+                assert needs.missing(assembly, machine.pillar, role, need, job) == [], f"{machine}, {name}: {need.page}"
+    assert found == 3
+
+
+def test_state_machines_may_run_matching_jobs(assembly):
+    workflow = assembly.one("AWS::EntityResolution::MatchingWorkflow", "unification")
+    for machine, role, steps in machines(assembly):
+        if any("entityresolution" in step.get("Resource", "") for step in steps.values()):
+            need, arn = needs.STEP_FUNCTIONS_RUN_MATCHING, f"{workflow.logical_id}.WorkflowArn"
+            assert needs.missing(assembly, machine.pillar, role, need, arn) == [], f"{machine}: {need.page}"
+            break
+    else:
+        raise AssertionError("no state machine runs the matching workflow")
+
+
+def test_the_matcher_may_read_its_input_and_write_its_output(assembly):
+    workflow = assembly.one("AWS::EntityResolution::MatchingWorkflow", "unification").properties
+    role = needs.role_of(workflow["RoleArn"])
+    (source,), (output,) = workflow["InputSourceConfig"], workflow["OutputSourceConfig"]
+    table = resolve(source["InputSourceARN"])
+    database = database_name(assembly.settings.environment, Zone.CURATED)
+    assert table.endswith(f":table/{database}/{Table.ER_INPUT}")
+    (entry,) = [t.properties for t in assembly.resources("AWS::Glue::Table") if "TableInput" in t.properties]
+    read = resolve(entry["TableInput"]["StorageDescriptor"]["Location"]).removeprefix("s3://")
+    written = resolve(output["OutputS3Path"]).removeprefix("s3://")
+    granted = {
+        resource
+        for _, some in needs.grants(assembly, "unification", role)
+        for resource in some
+        if resource.startswith("Lake")
+    }
+    prefix = table.partition(":table/")[0]
+    wanted = [
+        *((needs.MATCHING_READS_CATALOG, f"{prefix}:{one}") for one in ("catalog", f"database/{database}")),
+        (needs.MATCHING_READS_CATALOG, table),
+        (needs.ASKS_LAKE_FORMATION, "*"),
+        (needs.MATCHING_USES_KEY, resolve(output["KMSArn"])),
+        (needs.MATCHING_READS_OBJECTS, object_in(read, granted)),
+        (needs.MATCHING_WRITES_OBJECTS, object_in(f"{written}/", granted)),
+        *((needs.MATCHING_LISTS_BUCKETS, bucket_of(place, granted)) for place in (read, written)),
+    ]
+    for need, resource in wanted:
+        assert needs.missing(assembly, "unification", role, need, resource) == [], f"{resource}: {need.page}"
+
+
+def bucket_of(location, granted):
+    """Return a bucket's ARN as policies spell it: they import the ARN, where a location has the imported name."""
+    part = re.match(r"Lake[A-Z][a-z]+", location)[0]
+    (arn,) = {one.partition("/")[0] for one in granted if one.startswith(part)}
+    return arn
+
+
+def object_in(location, granted):
+    """Return the ARN of an object under a location."""
+    return f"{bucket_of(location, granted)}/{location.partition('/')[2]}part-0"
+
+
+def test_the_input_of_the_matcher_is_granted_before_the_workflow_is_made(assembly):
+    """Lake Formation governs the curated zone: without a grant on it, the service cannot even describe the table."""
+    workflow = assembly.one("AWS::EntityResolution::MatchingWorkflow", "unification")
+    role = resolve(workflow.properties["RoleArn"])
+    grants = {
+        grant.logical_id: grant
+        for grant in assembly.resources("AWS::LakeFormation::PrincipalPermissions", "unification")
+        if resolve(grant.properties["Principal"]["DataLakePrincipalIdentifier"]) == role
+    }
+    assert set(grants) <= set(workflow.document["DependsOn"])
+    on = {next(iter(grant.properties["Resource"])): grant.properties for grant in grants.values()}
+    assert set(on) == {"Database", "Table"}
+    assert on["Database"]["Permissions"] == ["DESCRIBE"]
+    assert on["Table"]["Permissions"] == ["SELECT", "DESCRIBE"]
+    assert on["Table"]["Resource"]["Table"]["Name"] == Table.ER_INPUT
+
+
+def test_rules_may_start_executions_and_keep_what_they_cannot_deliver(assembly):
+    key = assembly.one("AWS::KMS::Key", "foundation").properties["KeyPolicy"]
+    service = "events.amazonaws.com"
+    # To the key of a queue, EventBridge states neither account nor rule: a condition on them is never met.
+    unconditional = {"Statement": [one for one in key["Statement"] if "Condition" not in one]}
+    assert needs.lacking(unconditional, service, needs.EVENTBRIDGE_USES_KEY, "*") == [], needs.EVENTBRIDGE_USES_KEY.page
+    found = 0
+    for rule in assembly.resources("AWS::Events::Rule"):
+        for target in rule.properties["Targets"]:
+            machine, queue = resolve(target["Arn"]), resolve(target["DeadLetterConfig"]["Arn"])
+            need = needs.EVENTBRIDGE_STARTS_EXECUTIONS
+            role = needs.role_of(target["RoleArn"])
+            assert needs.missing(assembly, rule.pillar, role, need, machine) == [], f"{rule}: {need.page}"
+            policies = [
+                policy.properties["PolicyDocument"]
+                for policy in assembly.resources("AWS::SQS::QueuePolicy", rule.pillar)
+                if queue.removesuffix(".Arn") in [resolve(one) for one in policy.properties["Queues"]]
+            ]
+            need, found = needs.EVENTBRIDGE_SENDS_TO_QUEUE, found + 1
+            assert any(needs.lacking(one, service, need, queue) == [] for one in policies), f"{rule}: {need.page}"
+    assert found >= 3
+
+
+def test_codebuild_gets_the_python_that_the_requirements_were_tried_with(assembly):
+    project = assembly.one("AWS::CodeBuild::Project", "analytics").properties
+    buildspec = json.loads(resolve(project["Source"]["BuildSpec"]))
+    assert buildspec["phases"]["install"]["runtime-versions"] == {"python": locks.CODEBUILD.python}
+    assert (project["Environment"]["Type"], locks.CODEBUILD.platform) == ("ARM_CONTAINER", "aarch64-unknown-linux-gnu")
