@@ -30,8 +30,8 @@ from tools.errors import EXIT_UNFIT, UnfitMachineError
 ROOT: Final = Path(__file__).resolve().parents[1]
 ENVIRONMENTS: Final = ROOT / ".venvs"
 UV: Final = ENVIRONMENTS / "uv" / "bin" / "uv"
-# For each of these every pinned package can be installed, which `./c360 lock` tries: Flink's and dbt's pins have no wheels
-# for 3.13. The code itself runs on 3.13, too, as it does in Lambda.
+# For each of these every pinned package can be installed, which `./c360 lock` tries: Flink's and dbt's pins have no
+# wheels for 3.13. The code itself runs on 3.13, too, as it does in Lambda.
 PYTHONS: Final = ((3, 11), (3, 12))
 PYTHON_NAMES: Final = tuple(f"{major}.{minor}" for major, minor in PYTHONS)
 # Spark 3.5 supports nothing newer, and the project has been tried with nothing else.
