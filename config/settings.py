@@ -134,16 +134,32 @@ class CollectionSettings(Slice):
     ingest_concurrency: int = Field(4, ge=1, le=50, description="Files ingested at the same time")
 
 
+WorkerType = Literal["G.1X", "G.2X"]
+
+
 class UnificationSettings(Slice):
     """Who is who, and what we know of them."""
 
     unify: FlinkSettings = FlinkSettings()
-    nightly_resolution: bool = Field(default=False, description="Resolve identities every night; off: on demand")
-    nightly_hour_utc: Hour = 2
+    resolution_schedule: Literal["on_demand", "weekly", "nightly"] = Field(
+        "on_demand",
+        description="When all records are matched anew, at 0.25 USD per 1,000 of them; weekly: on Sundays",
+    )
+    resolution_hour_utc: Hour = Field(
+        2, description="When a scheduled run starts; of all environments in a Region one can match at a time"
+    )
+    expected_identity_records: int = Field(
+        100_000, ge=1, description="How many records a run is expected to match; for the statement of costs"
+    )
     matching_poll_seconds: int = Field(
-        30, ge=1, le=600, description="How often a matching job is asked whether it ended"
+        30, ge=15, le=600, description="How often a matching job is asked whether it ended"
     )
     identity_workers: int = Field(2, ge=2, le=100, description="Glue workers of the identity jobs")
+    identity_driver: WorkerType = Field(
+        "G.1X",
+        description="Glue worker type of identity_resolve, whose driver holds all records: 500,000 fit into a G.1X, "
+        "1,000,000 into a G.2X",
+    )
     api_requests_per_second: int = Field(
         500, ge=1, le=10_000, description="Of the profile API; twice that for a moment"
     )
@@ -246,15 +262,16 @@ class Settings(Slice):
 
     @model_validator(mode="after")
     def _nothing_runs_asleep(self) -> Self:
+        schedule = self.unification.resolution_schedule
         switches = {
-            "collection.clean.started": self.collection.clean.started,
-            "unification.unify.started": self.unification.unify.started,
-            "unification.nightly_resolution": self.unification.nightly_resolution,
+            "collection.clean.started: true": self.collection.clean.started,
+            "unification.unify.started: true": self.unification.unify.started,
+            f"unification.resolution_schedule: {schedule}": schedule != "on_demand",
         }
-        running = [key for key, on in switches.items() if on]
+        running = [switch for switch, on in switches.items() if on]
         if running and not self.collection.streams.deployed:
             raise ValueError(
-                f"collection.streams.deployed: false does not go with {', '.join(running)}: true, which needs the "
+                f"collection.streams.deployed: false does not go with {', '.join(running)}, which needs the "
                 "streams; switch that off, or the streams on"
             )
         return self

@@ -140,8 +140,8 @@ def plug_in_state_machines(wires: Mapping[str, Wire]) -> None:
             try:
                 return _upper(wire.invoke(action, _lower(request)))
             except ServiceError as error:
-                service = resource.split(":")[-2]
-                raise stepfunctions._ExecutionError(f"{service}.{error.code}", error.message) from error
+                # Step Functions names a service as its SDK for Java does: EntityResolution, not entityresolution.
+                raise stepfunctions._ExecutionError(f"{wire.service_id}.{error.code}", error.message) from error
 
         return call
 

@@ -60,6 +60,11 @@ class Wire:
         self._stand_in = stand_in
         self._routes = [self._route(name) for name in self._model.operation_names]
 
+    @property
+    def service_id(self) -> str:
+        """Return what the service calls itself, without blanks, for example `EntityResolution`."""
+        return str(self._model.service_id).replace(" ", "")
+
     def _route(self, name: str) -> tuple[str, "re.Pattern[str]", str]:
         http = self._model.operation_model(name).http
         path = str(http.get("requestUri", "/")).partition("?")[0]

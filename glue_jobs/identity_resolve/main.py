@@ -1,7 +1,7 @@
 """Glue job: resolve records to persons and tell everyone.
 
-Arguments: environment, identity_changes_stream, single_view_table, hash_secret_arn, run_id, started_at (ISO 8601),
-match_output (s3://bucket/.../<job id>/ of the matcher).
+Arguments: environment, identity_changes_stream, single_view_table, hash_secret_arn, most_records (that the driver can
+hold), run_id, started_at (ISO 8601), match_output (s3://bucket/.../<job id>/ of the matcher).
 
 A run is named by its id and its start; repeated, it gives the same ids and the same rows. The order of the writes
 makes a stop in between harmless: the map first, then the messages and the single view, and last the identifier map,
@@ -23,6 +23,7 @@ from c360_core.identity.stable_ids import Run
 from c360_core.names import Table as TableName
 from c360_core.names import Zone
 from glue_jobs.identity_resolve import single_view, transform
+from glue_jobs.identity_resolve.size import refuse_too_many
 from glue_jobs.shared import lake, runtime, streams
 
 LOG = logging.getLogger("identity_resolve")
@@ -30,12 +31,13 @@ LOG = logging.getLogger("identity_resolve")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arguments:
-    """What the template (the first four) and the run say."""
+    """What the template (the first five) and the run say."""
 
     environment: str
     identity_changes_stream: str
     single_view_table: str
     hash_secret_arn: str
+    most_records: str
     run_id: str
     started_at: str
     match_output: str
@@ -54,6 +56,7 @@ class IdentityResolution:
         """Resolve, write, tell; return counts."""
         kinesis: Any = boto3.client("kinesis")
         told_since = streams.created_at(kinesis, self._arguments.identity_changes_stream)
+        self._refuse_too_many()
         before = transform.identity_map(self._read(TableName.IDENTITY_MAP))
         resolution = resolve(
             transform.records(self._read(TableName.IDENTITY_RECORDS)),
@@ -69,6 +72,11 @@ class IdentityResolution:
         identifiers = self._table(TableName.IDENTIFIER_MAP)
         lake.replace(transform.identifier_rows(self._spark, resolution, identifiers), identifiers)
         return {**resolution.stats, "messages": sent}
+
+    def _refuse_too_many(self) -> None:
+        held = (TableName.IDENTITY_RECORDS, TableName.IDENTITY_MAP, TableName.IDENTIFIER_MAP)
+        counts = {f"{Zone.CURATED}.{table}": self._read(table).count() for table in held}
+        refuse_too_many(counts, int(self._arguments.most_records))
 
     def _table(self, table: TableName) -> str:
         return lake.table_name(self._arguments.environment, Zone.CURATED, table)

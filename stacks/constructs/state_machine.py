@@ -1,5 +1,6 @@
 """A logged and traced state machine that tells when it fails."""
 
+import aws_cdk as cdk
 from aws_cdk import aws_stepfunctions as sfn
 from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
@@ -11,11 +12,23 @@ from stacks.platform import Platform
 
 
 class StateMachine(Construct):
-    """Runs a chain of states. Whatever state gives up, the alarm topic hears of it and the execution fails."""
+    """Runs a chain of states. Whatever state gives up, the alarm topic hears of it and the execution fails.
+
+    After `timeout` the execution ends without a word to the topic: that is for the alarm on its failures to say.
+    """
 
     machine: sfn.StateMachine
 
-    def __init__(self, scope: Construct, id_: str, *, platform: Platform, steps: sfn.IChainable, subject: str) -> None:
+    def __init__(
+        self,
+        scope: Construct,
+        id_: str,
+        *,
+        platform: Platform,
+        steps: sfn.IChainable,
+        subject: str,
+        timeout: cdk.Duration | None = None,
+    ) -> None:
         super().__init__(scope, id_)
         guarded = sfn.Parallel(self, "Steps", result_path=sfn.JsonPath.DISCARD).branch(steps)
         guarded.add_catch(self._failure(platform, subject), result_path="$.failure")
@@ -23,6 +36,7 @@ class StateMachine(Construct):
             self,
             "Machine",
             definition_body=sfn.DefinitionBody.from_chainable(guarded),
+            timeout=timeout,
             tracing_enabled=True,
             logs=sfn.LogOptions(
                 destination=log_group(self, "Logs", platform=platform),

@@ -49,6 +49,10 @@ class Alarms(Construct):
                 for name, metric in failed_executions(watched).items()
             ),
             *(
+                self._alarm(f"{name}TimedOut", metric, 1, f"an execution of {name} ran out of time and was ended")
+                for name, metric in late_executions(watched).items()
+            ),
+            *(
                 self._alarm(f"{name}Down", metric, 60_000, f"the Flink application {name} does not run")
                 for name, metric in downtimes(watched).items()
             ),
@@ -114,6 +118,11 @@ def function_errors(watched: Watched) -> dict[str, cloudwatch.Metric]:
 def failed_executions(watched: Watched) -> dict[str, cloudwatch.Metric]:
     """How often each state machine failed; the jobs that it runs fail with it."""
     return {name: each.metric_failed(period=_FIVE_MINUTES) for name, each in watched.machines.items()}
+
+
+def late_executions(watched: Watched) -> dict[str, cloudwatch.Metric]:
+    """How often each state machine was ended because it ran too long, which does not count as failed."""
+    return {name: each.metric_timed_out(period=_FIVE_MINUTES) for name, each in watched.machines.items()}
 
 
 def downtimes(watched: Watched) -> dict[str, cloudwatch.Metric]:

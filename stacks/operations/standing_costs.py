@@ -1,19 +1,22 @@
 """What an environment costs while nothing happens, said at every synthesis.
 
-List prices of us-east-1, November 2026, 730 hours a month. Use (requests, storage, queries, runs) comes on top.
+List prices of us-east-1, November 2026, 730 hours a month. Use (requests, storage, queries, other runs) comes on top. A
+run of the matcher that a schedule starts is paid whether anything has changed or not: it matches all records anew.
 """
 
 from dataclasses import dataclass
 from typing import Final
 
 from c360_core.names import Stream
-from config.settings import FlinkSettings, Settings, StreamSettings
+from config.settings import FlinkSettings, Settings, StreamSettings, UnificationSettings
 
 _SHARD_USD: Final = 11
 _ON_DEMAND_STREAM_USD: Final = 29
 _KPU_USD: Final = 80
 _KEY_USD: Final = 1.0
 _SECRET_USD: Final = 0.4
+_MATCHED_RECORD_USD: Final = 0.25 / 1000
+_RUNS: Final = {"on_demand": 0.0, "weekly": 730 / (7 * 24), "nightly": 730 / 24}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +36,16 @@ def standing_costs(settings: Settings, *, secrets: int) -> list[StandingCost]:
     for name, application in applications.items():
         if application.started:
             costs.append(StandingCost(part=f"Flink application {name}", usd=_flink(application)))
+    if settings.unification.resolution_schedule != "on_demand":
+        costs.append(matching(settings.unification))
     return costs
+
+
+def matching(settings: UnificationSettings) -> StandingCost:
+    """Return what Entity Resolution takes for the scheduled runs, to the cent."""
+    runs = _RUNS[settings.resolution_schedule]
+    usd = runs * settings.expected_identity_records * _MATCHED_RECORD_USD
+    return StandingCost(part=f"Entity Resolution, {settings.resolution_schedule}", usd=round(usd, 2))
 
 
 def _streams(settings: StreamSettings) -> float:

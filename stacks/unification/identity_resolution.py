@@ -1,6 +1,7 @@
 """Who is who: prepare the records, let the matcher group them, give people their ids."""
 
 from collections.abc import Mapping
+from typing import Final
 
 import aws_cdk as cdk
 from aws_cdk import aws_dynamodb as dynamodb
@@ -14,7 +15,7 @@ from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
 
 from c360_core.names import Table, Zone
-from config.settings import UnificationSettings
+from config.settings import UnificationSettings, WorkerType
 from stacks.constructs.data_stream import DataStream
 from stacks.constructs.dead_letter_queue import DeadLetterQueue
 from stacks.constructs.grants import (
@@ -35,10 +36,20 @@ from stacks.unification.matching_workflow import MatchingWorkflow
 
 _RUN_ID = sfn.JsonPath.string_at("$$.Execution.Name")
 _MAPS = (Table.IDENTITY_MAP, Table.IDENTIFIER_MAP)
+# How many records the driver of each worker type can hold, with as much again to spare: see benchmarks/resolution.py.
+_MOST_RECORDS: Final[Mapping[WorkerType, int]] = {"G.1X": 500_000, "G.2X": 1_000_000}
+# Of all matching jobs in a Region one can run at a time, whoever started it, and no quota lifts that. So a run waits
+# for its turn: a minute, then twice as long each time, up to ten minutes, a little over two hours in all.
+_NOT_OUR_TURN: Final = ("EntityResolution.ConflictException", "EntityResolution.ExceedsLimitException")
+_TURN_TRIES: Final = 15
+_PASSING: Final = ("EntityResolution.ThrottlingException", "EntityResolution.InternalServerException")
+# Long enough for the largest matching job that the settings allow for, and short enough for the 25,000 entries that the
+# history of an execution may have: each question about the job adds nine.
+_LONGEST_RUN: Final = cdk.Duration.hours(10)
 
 
 class IdentityResolution(Construct):
-    """Two Spark jobs around the matching workflow, run by a state machine, nightly when switched on."""
+    """Two Spark jobs around the matching workflow, run by a state machine, on a schedule when there is one."""
 
     matching: MatchingWorkflow
     prepare: SparkJob
@@ -82,9 +93,12 @@ class IdentityResolution(Construct):
                 "--identity_changes_stream": identity_changes.name,
                 "--single_view_table": single_view.table_name,
                 "--hash_secret_arn": hash_secret.secret_arn,
+                "--most_records": str(_MOST_RECORDS[settings.identity_driver]),
             },
             workers=settings.identity_workers,
         )
+        # Its driver holds every record.
+        self.resolve.job.worker_type = settings.identity_driver
         self._let_prepare_work(lake, platform)
         self._let_resolve_work(lake.buckets, platform)
         put_records(self.resolve.role, identity_changes)
@@ -92,11 +106,16 @@ class IdentityResolution(Construct):
         read_secret(self.resolve.role, hash_secret)
         steps = self._steps(self.matching, settings)
         self.machine = StateMachine(
-            self, "Run", platform=platform, steps=steps, subject="identities could not be resolved"
+            self,
+            "Run",
+            platform=platform,
+            steps=steps,
+            subject="identities could not be resolved",
+            timeout=_LONGEST_RUN,
         ).machine
         self.queues = {}
-        if settings.nightly_resolution:
-            self.queues = {"ResolveIdentityUndelivered": self._every_night(settings.nightly_hour_utc, platform)}
+        if settings.resolution_schedule != "on_demand":
+            self.queues = {"ResolveIdentityUndelivered": self._on_schedule(settings, platform)}
 
     def _let_prepare_work(self, lake: Lake, platform: Platform) -> None:
         buckets = lake.buckets
@@ -123,6 +142,13 @@ class IdentityResolution(Construct):
         start = self._matcher(
             "StartMatching", matching, "startMatchingJob", {"WorkflowName": matching.name}, result_path="$.matching"
         )
+        start.add_retry(
+            errors=[*_NOT_OUR_TURN, *_PASSING],
+            interval=cdk.Duration.minutes(1),
+            backoff_rate=2,
+            max_delay=cdk.Duration.minutes(10),
+            max_attempts=_TURN_TRIES,
+        )
         ask = self._matcher(
             "AskMatching",
             matching,
@@ -130,6 +156,7 @@ class IdentityResolution(Construct):
             {"WorkflowName": matching.name, "JobId": sfn.JsonPath.string_at("$.matching.JobId")},
             result_path="$.matching",
         )
+        ask.add_retry(errors=list(_PASSING), interval=cdk.Duration.seconds(15), backoff_rate=2, max_attempts=6)
         wait = sfn.Wait(
             self,
             "WaitForMatching",
@@ -152,9 +179,9 @@ class IdentityResolution(Construct):
             sfn.Choice(self, "MatchingEnded?")
             .when(sfn.Condition.string_equals("$.matching.Status", "SUCCEEDED"), resolve)
             .when(sfn.Condition.string_equals("$.matching.Status", "FAILED"), failed)
-            .otherwise(wait)
+            .otherwise(wait.next(ask))
         )
-        return prepare.next(start).next(wait).next(ask).next(ended)
+        return prepare.next(start).next(ask).next(ended)
 
     def _job(self, id_: str, job: SparkJob, arguments: Mapping[str, str]) -> tasks.GlueStartJobRun:
         return tasks.GlueStartJobRun(
@@ -174,18 +201,20 @@ class IdentityResolution(Construct):
             id_,
             service="entityresolution",
             action=action,
+            iam_action=f"entityresolution:{action[0].upper()}{action[1:]}",
             parameters=dict(parameters),
             iam_resources=[matching.workflow.attr_workflow_arn],
             result_path=result_path,
         )
 
-    def _every_night(self, hour: int, platform: Platform) -> sqs.IQueue:
+    def _on_schedule(self, settings: UnificationSettings, platform: Platform) -> sqs.IQueue:
         undelivered = DeadLetterQueue(self, "Undelivered", platform=platform)
+        day = "SUN" if settings.resolution_schedule == "weekly" else None
         events.Rule(
             self,
-            "Nightly",
-            description="Resolve identities every night",
-            schedule=events.Schedule.cron(hour=str(hour), minute="0"),
+            "Schedule",
+            description=f"Resolve identities ({settings.resolution_schedule})",
+            schedule=events.Schedule.cron(week_day=day, hour=str(settings.resolution_hour_utc), minute="0"),
             targets=[targets.SfnStateMachine(self.machine, dead_letter_queue=undelivered.queue)],
         )
         return undelivered.queue

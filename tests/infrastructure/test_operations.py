@@ -29,6 +29,7 @@ def watched_names(assembly, metric):
         ("ApproximateNumberOfMessagesVisible", "AWS::SQS::Queue"),
         ("Errors", "AWS::Lambda::Function"),
         ("ExecutionsFailed", "AWS::StepFunctions::StateMachine"),
+        ("ExecutionsTimedOut", "AWS::StepFunctions::StateMachine"),
     ],
 )
 def test_every_part_is_watched(assembly, metric, type_name):
@@ -152,3 +153,22 @@ def test_everything_is_tagged(assembly):
         tags = {tag["Key"]: tag["Value"] for tag in bucket.properties["Tags"]}
         assert tags["environment"] == environment
         assert tags["project"] == "c360"
+
+
+def test_matching_anew_is_never_most_of_the_bill(assembly):
+    """Entity Resolution is paid for each record of each run: a schedule is chosen by what it costs."""
+    costs = {cost.part: cost.usd for cost in standing_costs(assembly.settings, secrets=6)}
+    matching = sum(usd for part, usd in costs.items() if part.startswith("Entity Resolution"))
+    assert matching < sum(costs.values()) / 2
+
+
+def test_a_run_of_the_matcher_costs_a_quarter_for_a_thousand_records(tmp_path):
+    def monthly(schedule):
+        text = f"unification: {{resolution_schedule: {schedule}, expected_identity_records: 200000}}"
+        (tmp_path / "prod.yaml").write_text(text, encoding="utf-8")
+        costs = {cost.part: cost.usd for cost in standing_costs(load("prod", tmp_path), secrets=6)}
+        return {part: usd for part, usd in costs.items() if part.startswith("Entity Resolution")}
+
+    assert monthly("on_demand") == {}
+    assert monthly("weekly") == {"Entity Resolution, weekly": 217.26}  # 50 USD each, 4.35 times
+    assert monthly("nightly") == {"Entity Resolution, nightly": 1520.83}

@@ -125,8 +125,8 @@ def test_only_dev_may_destroy_data(folder, environment):
     ("text", "said"),
     [
         ("", "needs foundation.removal: destroy, deployed before it"),
-        ("foundation: {removal: destroy}\nunification: {nightly_resolution: true}",
-         "does not go with unification.nightly_resolution: true"),
+        ("foundation: {removal: destroy}\nunification: {resolution_schedule: weekly}",
+         "does not go with unification.resolution_schedule: weekly"),
         ("foundation: {removal: destroy}\nunification: {unify: {started: true}}",
          "does not go with unification.unify.started: true"),
     ],
@@ -168,3 +168,16 @@ def test_the_app_ends_with_one_clear_line_for_an_unknown_environment():
     )
     assert told.returncode == 1
     assert re.fullmatch(r"error: unknown environment 'qa' .*dev, staging, prod.*", told.stderr.strip())
+
+
+def test_no_two_environments_match_at_the_same_hour():
+    """One matching job at a time runs in a Region, which environments may share; a run waits two hours for its turn."""
+    hours = [load(environment).unification.resolution_hour_utc for environment in ENVIRONMENTS
+             if load(environment).unification.resolution_schedule != "on_demand"]  # fmt: skip
+    assert len(hours) > 1
+    assert len(set(hours)) == len(hours)
+
+
+def test_a_matching_job_is_asked_no_faster_than_every_fifteen_seconds(folder):
+    with pytest.raises(SettingsError, match=r"matching_poll_seconds: .*greater than or equal to 15 \(got 1\)"):
+        load("dev", folder("unification: {matching_poll_seconds: 1}"))

@@ -2,6 +2,7 @@
 
 from itertools import pairwise
 
+import botocore.session
 import pytest
 
 from c360_core.decision import Template
@@ -57,14 +58,42 @@ def test_ingestion_begins_when_a_file_lands(assembly):
 
 def test_identities_are_prepared_matched_and_resolved(assembly):
     document = states(definition(machine(assembly, "unification")))
-    order = ["PrepareRecords", "StartMatching", "WaitForMatching", "AskMatching", "MatchingEnded?"]
+    order = ["PrepareRecords", "StartMatching", "AskMatching", "MatchingEnded?"]
     for state, following in pairwise(order):
         assert document[state]["Next"] == following
+    assert document["WaitForMatching"]["Next"] == "AskMatching"
     assert document["StartMatching"]["Resource"] == "arn:aws:states:::aws-sdk:entityresolution:startMatchingJob"
     assert document["AskMatching"]["Resource"] == "arn:aws:states:::aws-sdk:entityresolution:getMatchingJob"
     choices = {c["StringEquals"]: c["Next"] for c in document["MatchingEnded?"]["Choices"]}
     assert choices == {"SUCCEEDED": "ResolveIdentities", "FAILED": "MatchingFailed"}
     assert document["MatchingEnded?"]["Default"] == "WaitForMatching"
+
+
+def test_a_run_waits_for_the_one_matching_job_of_the_region(assembly):
+    (retry,) = states(definition(machine(assembly, "unification")))["StartMatching"]["Retry"]
+    # By the names of the service's own errors, with which Step Functions tells them: a wrong one would never be caught.
+    model = botocore.session.get_session().get_service_model("entityresolution")
+    stated = {f"{model.service_id}.{shape.name}" for shape in model.operation_model("StartMatchingJob").error_shapes}
+    waited = {"EntityResolution.ConflictException", "EntityResolution.ExceedsLimitException"}
+    assert waited < set(retry["ErrorEquals"]) <= stated
+    delays = [
+        min(retry["IntervalSeconds"] * retry["BackoffRate"] ** n, retry["MaxDelaySeconds"])
+        for n in range(retry["MaxAttempts"])
+    ]
+    assert 2 * 3600 < sum(delays) < 2.5 * 3600
+
+
+def test_the_longest_run_fits_into_the_history_of_an_execution(assembly):
+    """Step Functions ends an execution at its 25,000th history entry, and with it the word of what happened."""
+    document = definition(machine(assembly, "unification"))
+    found = states(document)
+    assert found["WaitForMatching"]["Seconds"] >= 15
+    # A wait and a choice are entered and left; a task is also scheduled, started and answered.
+    questions = document["TimeoutSeconds"] / 15
+    entries = questions * (2 + 5 + 2)
+    # Each further try schedules, starts and fails.
+    tries = sum(3 * retry["MaxAttempts"] for state in found.values() for retry in state.get("Retry", ()))
+    assert entries + tries + 100 < 25_000
 
 
 def test_resolution_is_told_its_run_and_the_matcher_s_answer(assembly):
@@ -133,7 +162,7 @@ def test_nights_are_quiet_in_dev_and_busy_in_prod(dev, prod):
         }
 
     assert schedules(dev) == set()
-    assert schedules(prod) == {"cron(0 2 * * ? *)", "cron(0 4 * * ? *)", "rate(15 minutes)"}
+    assert schedules(prod) == {"cron(0 2 ? * SUN *)", "cron(0 4 * * ? *)", "rate(15 minutes)"}
 
 
 def test_the_keeper_starts_stopped_applications(prod):

@@ -34,6 +34,7 @@ TABLE_ARN: Final = re.compile(r"arn:aws[\w-]*:glue:[^:]*:[^:]*:table/(?P<databas
 ROWS_OF_A_PART: Final = 50_000
 JOBS_OF_A_PAGE: Final = 25
 MESSAGE_LENGTH: Final = 2048
+SHORT_JOB: Final = 20.0  # seconds
 
 
 class JobError(Exception):
@@ -71,30 +72,46 @@ class EntityResolution:
             no such workflow.
         schemas: the same for `AWS::EntityResolution::SchemaMapping`.
         clients: client of the emulator by service name; used for `glue` and `s3`.
+        patience: how many seconds a start waits for its job to end.
     """
 
-    def __init__(self, *, workflows: Lookup, schemas: Lookup, clients: Callable[[str], Client]) -> None:
+    def __init__(
+        self, *, workflows: Lookup, schemas: Lookup, clients: Callable[[str], Client], patience: float = SHORT_JOB
+    ) -> None:
         self._workflows = workflows
         self._schemas = schemas
         self._clients = clients
+        self._patience = patience
         self._jobs: dict[str, Job] = {}
         self._threads: dict[str, threading.Thread] = {}
         self._lock = threading.Lock()
 
     def start_matching_job(self, request: Document) -> Document:
-        """Start a job; the service runs one at a time for a workflow."""
+        """Start a job; the service runs one at a time in a Region, and refuses another, of whichever workflow.
+
+        A job that ends within seconds has ended when this answers: who asks at once need not wait and ask again.
+        """
         name = str(request["workflowName"])
         properties = self._workflow(name)
         refuse_what_the_twin_lacks(name, properties)
         job = Job(uuid.uuid4().hex, name, datetime.now(UTC))
         with self._lock:
-            if any(other.workflow == name and other.status == "RUNNING" for other in self._jobs.values()):
-                raise ServiceError("ExceedsLimitException", f"workflow {name} has a job that is still running", 402)
+            self._refuse_while_one_runs(name)
             self._jobs[job.job_id] = job
         thread = threading.Thread(target=self._run, args=(job, properties), name=f"match-{job.job_id}", daemon=True)
         self._threads[job.job_id] = thread
         thread.start()
+        thread.join(self._patience)
         return {"jobId": job.job_id}
+
+    def _refuse_while_one_runs(self, name: str) -> None:
+        running = {job.workflow for job in self._jobs.values() if job.status == "RUNNING"}
+        if name in running:
+            raise ServiceError("ConflictException", f"workflow {name} has a job that is still running")
+        if running:
+            raise ServiceError(
+                "ExceedsLimitException", f"one matching job at a time: that of {', '.join(running)} is running", 402
+            )
 
     def get_matching_job(self, request: Document) -> Document:
         """Return state and metrics of a job."""

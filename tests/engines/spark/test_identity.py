@@ -176,6 +176,7 @@ class Identity:
             identity_changes_stream=STREAM,
             single_view_table=VIEW,
             hash_secret_arn=self.secret_arn,
+            most_records="10000",
             run_id=run_id,
             started_at=started_at,
             match_output=f"{OUTPUT}/{run_id}/",

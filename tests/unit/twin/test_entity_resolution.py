@@ -294,6 +294,10 @@ def test_one_job_at_a_time(house, monkeypatch):
     house.service.start_matching_job({"workflowName": "people"})
     with pytest.raises(ServiceError, match="still running") as raised:
         house.service.start_matching_job({"workflowName": "people"})
+    assert raised.value.code == "ConflictException"
+    house.workflows["others"] = {**matching_workflow(), "WorkflowName": "others"}
+    with pytest.raises(ServiceError, match="one matching job at a time: that of people is running") as raised:
+        house.service.start_matching_job({"workflowName": "others"})
     assert raised.value.code == "ExceedsLimitException"
 
 

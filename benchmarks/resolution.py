@@ -1,0 +1,112 @@
+"""Memory and time that the resolution of identities takes: it happens in one process, the driver of the Spark job.
+
+    .venvs/twin/bin/python -m benchmarks.resolution --people 30000
+
+Invented people (the factory of the tests) are resolved twice, as in two nights: the second run also holds the map and
+the identifiers of the first, which is what every run but the first takes. What Spark's own JVM takes is not in it.
+"""
+
+import argparse
+import importlib
+import json
+import multiprocessing
+import resource
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from multiprocessing.connection import Connection
+from typing import Any
+
+from c360_core.identity.matching import AttributeMatchingModel, InputField, Rule, Workflow, match
+from c360_core.identity.records import IdentityRecord, record_from_row
+from c360_core.identity.resolve import IdentifierRow, MapRow, resolve
+from c360_core.identity.stable_ids import Run
+from c360_core.identity.workflow import MATCH_FIELDS, MATCH_RECORD_ID, MATCH_RULES
+
+_SECRET = b"a secret of the benchmark, 32 B."
+_FIRST, _SECOND = Run(run_id="first", version=1_772_000_000_000), Run(run_id="second", version=1_772_086_400_000)
+
+
+def made_up_rows(people: int, *, seed: int) -> list[dict[str, Any]]:
+    """Return rows of curated.identity_records about invented people."""
+    town = importlib.import_module("tests.factories.people").town(people, seed=seed)
+    return [record.as_row() for record in town.records]
+
+
+def _groups(records: Sequence[IdentityRecord]) -> list[Any]:
+    workflow = Workflow(
+        fields=tuple(InputField(name=f.name, type=f.type, match_key=f.match_key) for f in MATCH_FIELDS),
+        rules=tuple(Rule(name=rule.name, match_keys=rule.match_keys) for rule in MATCH_RULES),
+        model=AttributeMatchingModel.ONE_TO_ONE,
+        apply_normalization=False,
+    )
+    rows = [{**record.as_row(), MATCH_RECORD_ID: record.record_id} for record in records]
+    return match(rows, workflow)
+
+
+def _measure(answer: Connection, people: int, seed: int) -> None:
+    """Do what the job does, on rows as Spark hands them over, and tell its time and peak."""
+    rows = made_up_rows(people, seed=seed)
+    groups = _groups([record_from_row(row) for row in rows])
+    first = resolve([record_from_row(row) for row in rows], groups, [], _FIRST, secret=_SECRET)
+    map_rows = [asdict(row) for row in first.opened]
+    identifier_rows = [asdict(row) for row in first.identifiers]
+    persons = len(first.persons)
+    del first
+    start = time.perf_counter()
+    second = resolve(
+        [record_from_row(row) for row in rows],
+        groups,
+        [MapRow(**row) for row in map_rows],
+        _SECOND,
+        secret=_SECRET,
+        previous_identifiers=[IdentifierRow(**row) for row in identifier_rows],
+    )
+    messages = [json.dumps(change, default=str).encode() for change in second.changes]
+    seconds = time.perf_counter() - start
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024**2 if sys.platform == "darwin" else 1024)
+    answer.send(
+        {
+            "records": len(rows),
+            "persons": persons,
+            "messages": len(messages),
+            "seconds": round(seconds, 1),
+            "peak_megabytes": round(peak),
+            "kilobytes_per_record": round(peak * 1024 / len(rows), 1),
+        }
+    )
+
+
+def measured(people: int, *, seed: int = 1) -> dict[str, Any]:
+    """Return counts, seconds of a later run, and the peak memory in a process of its own.
+
+    Raises:
+        RuntimeError: the process ended without a result; its message is on standard error.
+    """
+    context = multiprocessing.get_context("spawn")
+    here, there = context.Pipe(duplex=False)
+    child = context.Process(target=_measure, args=(there, people, seed), daemon=True)
+    child.start()
+    there.close()
+    try:
+        result: dict[str, Any] = here.recv()
+    except EOFError as error:
+        raise RuntimeError("the resolution ended without a result") from error
+    finally:
+        child.join()
+    return result
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--people", type=int, default=30_000, help="number of invented people; some four records each")
+    parser.add_argument("--seed", type=int, default=1)
+    chosen = parser.parse_args(arguments)
+    sys.stdout.write(json.dumps(measured(chosen.people, seed=chosen.seed), indent=2) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
