@@ -221,6 +221,22 @@ def replay(  # noqa: PLR0913  # typer makes one option of each argument
 
 
 @APP.command()
+def smoke(
+    *,
+    env: Env = Environment.DEV,
+    send: Annotated[
+        bool, typer.Option("--send", help="Send one made-up event, too, marked as history: it moves nobody.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Ask a deployed environment whether everything is there and answers; fails when something does not."""
+    from tools import smoke as smoking
+
+    report = smoking.run(Steps(machine=as_json), env.value, send=send)
+    raise typer.Exit(0 if report.passed else EXIT_FAILED)
+
+
+@APP.command()
 def lock(*, as_json: Json = False) -> None:
     """Write the hashed requirement files anew from pyproject.toml."""
     from tools import locks

@@ -190,6 +190,19 @@ def test_rows_that_came_in_files_are_held_back_by_name_and_marked_by_the_file_th
     assert (noted["sent"], noted["marked"]) == (0, looked["held_back"])
 
 
+def test_the_smoke_test_finds_everything_there_and_answering(run: Demonstration) -> None:
+    settings = run.story.deployment.emulator.settings
+    words = (sys.executable, "-m", "tools.cli", "smoke", "--env", settings.environment, "--send", "--json")
+    variables = {**os.environ, **settings.client_environment()}
+    done = subprocess.run(words, cwd=ROOT, env=variables, capture_output=True, text=True, check=False)
+    told = json.loads(done.stdout)
+
+    assert [one for one in told["checks"] if one["outcome"] == "failed"] == []
+    assert done.returncode == 0, done.stderr
+    skipped = [one["check"] for one in told["checks"] if one["outcome"] == "skipped"]
+    assert skipped == ["profile API refuses", "e-mail"]
+
+
 def c360_replay(run: Demonstration, *arguments: str) -> dict[str, Any]:
     settings = run.story.deployment.emulator.settings
     words = (sys.executable, "-m", "tools.cli", "replay", "--env", settings.environment, "--json", *arguments)

@@ -21,6 +21,7 @@ from urllib.parse import urlparse
 import pyarrow.parquet
 
 from c360_core.identity import matching
+from twin.settings import ACCOUNT, REGION
 from twin.wire import ServiceError
 
 LOGGER: Final = logging.getLogger("twin.entity_resolution")
@@ -35,6 +36,7 @@ ROWS_OF_A_PART: Final = 50_000
 JOBS_OF_A_PAGE: Final = 25
 MESSAGE_LENGTH: Final = 2048
 SHORT_JOB: Final = 20.0  # seconds
+ARN: Final = f"arn:aws:entityresolution:{REGION}:{ACCOUNT}"
 
 
 class JobError(Exception):
@@ -82,6 +84,7 @@ class EntityResolution:
         self._schemas = schemas
         self._clients = clients
         self._patience = patience
+        self._began = datetime.now(UTC)
         self._jobs: dict[str, Job] = {}
         self._threads: dict[str, threading.Thread] = {}
         self._lock = threading.Lock()
@@ -138,6 +141,53 @@ class EntityResolution:
         names = ("jobId", "status", "startTime", "endTime")
         answer: Document = {"jobs": [{key: job[key] for key in names if key in job} for job in page]}
         return {**answer, "nextToken": str(end)} if end < len(jobs) else answer
+
+    def get_matching_workflow(self, request: Document) -> Document:
+        """Return what the template says of a workflow, as far as the laptop's clients ask for it."""
+        name = str(request["workflowName"])
+        properties = self._workflow(name)
+        return {
+            "workflowName": name,
+            "workflowArn": f"{ARN}:matchingworkflow/{name}",
+            "createdAt": self._began,
+            "updatedAt": self._began,
+            "inputSourceConfig": [
+                {
+                    "inputSourceARN": str(source["InputSourceARN"]),
+                    "schemaName": str(source["SchemaArn"]).rpartition("/")[2],
+                    "applyNormalization": _is_true(source.get("ApplyNormalization", True)),
+                }
+                for source in properties["InputSourceConfig"]
+            ],
+            "outputSourceConfig": [
+                {
+                    "outputS3Path": str(output["OutputS3Path"]),
+                    "output": [{"name": str(one["Name"])} for one in output["Output"]],
+                }
+                for output in properties["OutputSourceConfig"]
+            ],
+            "resolutionTechniques": {"resolutionType": str(properties["ResolutionTechniques"]["ResolutionType"])},
+            "roleArn": str(properties["RoleArn"]),
+        }
+
+    def get_schema_mapping(self, request: Document) -> Document:
+        """Return what the template says of a schema mapping."""
+        name = str(request["schemaName"])
+        properties = self._schemas(name)
+        if properties is None:
+            raise _not_found(f"there is no schema mapping {name}; is the template that has it deployed?")
+        keys = {"FieldName": "fieldName", "Type": "type", "MatchKey": "matchKey", "GroupName": "groupName"}
+        return {
+            "schemaName": name,
+            "schemaArn": f"{ARN}:schemamapping/{name}",
+            "createdAt": self._began,
+            "updatedAt": self._began,
+            "hasWorkflows": True,
+            "mappedInputFields": [
+                {short: str(mapped[key]) for key, short in keys.items() if mapped.get(key)}
+                for mapped in properties["MappedInputFields"]
+            ],
+        }
 
     def wait(self, job_id: str, seconds: float) -> None:
         """Wait for a job's thread; for tests and for an orderly end of the twin."""

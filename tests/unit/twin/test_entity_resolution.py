@@ -329,3 +329,16 @@ def test_requests_and_answers_fit_the_services_model(house):
 def test_these_templates_fit_the_published_schema(kind, properties):
     schema = PROVIDER_SCHEMA_MANAGER.get_resource_schema("us-east-1", f"AWS::EntityResolution::{kind}").schema
     assert set(schema["required"]) <= properties.keys() <= schema["properties"].keys()
+
+
+def test_workflow_and_mapping_are_described_as_the_service_describes_them(house):
+    wire = Wire("entityresolution", house.service)
+
+    workflow = wire.invoke("getMatchingWorkflow", {"workflowName": "people"})
+    (source,) = workflow["inputSourceConfig"]
+    schema = wire.invoke("getSchemaMapping", {"schemaName": source["schemaName"]})
+
+    assert source["schemaName"] == "people-schema"
+    assert [mapped["fieldName"] for mapped in schema["mappedInputFields"]] == [field.name for field in MATCH_FIELDS]
+    with pytest.raises(ServiceError, match="there is no schema mapping nobody"):
+        house.service.get_schema_mapping({"schemaName": "nobody"})

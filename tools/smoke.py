@@ -1,0 +1,423 @@
+"""`c360 smoke`: after a deployment, ask AWS what no test can know before it: is everything there, and does it answer?
+
+Each check is one function under `check`, which returns what it found; a new one needs nothing else. It raises
+`BrokenError` when something is wrong and `NotAskedError` when there is nothing to ask. Whatever else goes wrong in it,
+such as a missing right of who asks, is its failure too, and the others go on.
+
+Nothing is changed, unless `send` is on: then one made-up event is sent, marked as history, so that it moves nobody.
+"""
+
+import hashlib
+import hmac
+import json
+import os
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Any, Final
+
+import boto3
+import httpx
+from botocore.exceptions import BotoCoreError, ClientError
+
+from c360_core import contracts
+from c360_core.names import database_name, stack_name
+from c360_core.secret_text import parts
+from tools.console import Steps
+from tools.errors import WrongUsageError
+
+PILLARS: Final = ("foundation", "collection", "unification", "analytics", "activation", "governance", "operations")
+ENDPOINT: Final = "AWS_ENDPOINT_URL"
+QUERY_SECONDS: Final = 120.0
+POLL_SECONDS: Final = 1.0
+HTTP_SECONDS: Final = 30.0
+UNAUTHORIZED: Final = 401
+FORBIDDEN: Final = 403
+MARKS: Final = {"ok": "[green]✓[/green]", "failed": "[red]✗[/red]", "skipped": "[dim]-[/dim]"}
+
+
+class BrokenError(Exception):
+    """What a check found is not as it should be; the message says what."""
+
+
+class NotAskedError(Exception):
+    """A check has nothing to ask here; the message says why."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How a check ended.
+
+    Attributes:
+        outcome: `ok`, `failed` or `skipped`.
+        found: what it found, or why it was skipped.
+        fix: what to do when it failed.
+    """
+
+    check: str
+    outcome: str
+    found: str
+    fix: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """The outcomes of all checks, in their order."""
+
+    environment: str
+    outcomes: tuple[Outcome, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Say whether nothing failed."""
+        return all(outcome.outcome != "failed" for outcome in self.outcomes)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return everything as JSON has it."""
+        return {
+            "environment": self.environment,
+            "passed": self.passed,
+            "checks": [asdict(outcome) for outcome in self.outcomes],
+        }
+
+
+@dataclass(kw_only=True)
+class Deployed:
+    """What is deployed of an environment, as CloudFormation knows it.
+
+    Attributes:
+        client: gives a boto3 client by the name of its service.
+        endpoint: of the emulator that stands for AWS; empty on AWS.
+        send: send an event.
+    """
+
+    environment: str
+    client: Callable[[str], Any]
+    endpoint: str = ""
+    send: bool = False
+    http: httpx.Client = field(default_factory=lambda: httpx.Client(timeout=HTTP_SECONDS))
+
+    @cached_property
+    def stacks(self) -> dict[str, dict[str, Any]]:
+        """The stacks of the environment that are there, by name."""
+        names = {stack_name(self.environment, pillar) for pillar in PILLARS}
+        pages = self.client("cloudformation").get_paginator("describe_stacks").paginate()
+        return {stack["StackName"]: stack for page in pages for stack in page["Stacks"] if stack["StackName"] in names}
+
+    @cached_property
+    def outputs(self) -> dict[str, str]:
+        """The outputs of all stacks, by their names in the templates."""
+        stacks = self.stacks.values()
+        return {one["OutputKey"]: one["OutputValue"] for stack in stacks for one in stack.get("Outputs", ())}
+
+    @cached_property
+    def _resources(self) -> list[tuple[str, str]]:
+        """The type and the physical id of every resource."""
+        paginator = self.client("cloudformation").get_paginator("list_stack_resources")
+        return [
+            (one["ResourceType"], one["PhysicalResourceId"])
+            for stack in self.stacks
+            for page in paginator.paginate(StackName=stack)
+            for one in page["StackResourceSummaries"]
+        ]
+
+    def ids(self, type_name: str) -> list[str]:
+        """Return the physical ids of all resources of a type.
+
+        Raises:
+            NotAskedError: there is none.
+        """
+        found = [physical for kind, physical in self._resources if kind == type_name]
+        if not found:
+            raise NotAskedError(f"no {type_name} is deployed")
+        return found
+
+    def output(self, name: str) -> str:
+        """Return an output.
+
+        Raises:
+            BrokenError: no stack has it.
+        """
+        if name not in self.outputs:
+            raise BrokenError(f"no stack of {self.environment} has the output {name}")
+        return self.outputs[name]
+
+    def url(self, output: str) -> str:
+        """Return the address of an HTTP API; on the emulator the path leads to it, not the name."""
+        url = self.output(output).rstrip("/")
+        if not self.endpoint:
+            return url
+        api_id = url.removeprefix("https://").partition(".")[0]
+        return f"{self.endpoint.rstrip('/')}/_aws/execute-api/{api_id}/$default"
+
+
+Check = Callable[[Deployed], str]
+CHECKS: Final[list[tuple[str, str, Check]]] = []
+
+
+def check(name: str, *, fix: str) -> Callable[[Check], Check]:
+    """Register a check under a name, with what to do when it fails."""
+
+    def register(function: Check) -> Check:
+        CHECKS.append((name, fix, function))
+        return function
+
+    return register
+
+
+def run(steps: Steps, environment: str, *, send: bool = False) -> Report:
+    """Ask about a deployed environment, as whoever the AWS credentials say, and print what was found.
+
+    Raises:
+        WrongUsageError: nothing of the environment is deployed there.
+    """
+    clients: dict[str, Any] = {}
+
+    def client(service: str) -> Any:
+        if service not in clients:
+            clients[service] = boto3.client(service)  # type: ignore[call-overload]
+        return clients[service]
+
+    deployed = Deployed(environment=environment, client=client, endpoint=os.environ.get(ENDPOINT, ""), send=send)
+    if not deployed.stacks:
+        raise WrongUsageError(f"no stack of {environment} is deployed in this account and region: see --env")
+    outcomes = []
+    for outcome in ask(deployed):
+        steps.note(f"{MARKS[outcome.outcome]} {outcome.check}: {outcome.found}")
+        if outcome.fix:
+            steps.note(f"    {outcome.fix}")
+        outcomes.append(outcome)
+    report = Report(environment=environment, outcomes=tuple(outcomes))
+    steps.result(report.as_dict())
+    return report
+
+
+def ask(deployed: Deployed) -> Iterator[Outcome]:
+    """Yield the outcome of each check."""
+    for name, fix, function in CHECKS:
+        try:
+            yield Outcome(check=name, outcome="ok", found=function(deployed))
+        except NotAskedError as reason:
+            yield Outcome(check=name, outcome="skipped", found=str(reason))
+        except (BrokenError, ClientError, BotoCoreError, httpx.HTTPError) as error:
+            yield Outcome(check=name, outcome="failed", found=str(error) or type(error).__name__, fix=fix)
+
+
+def _expect(wrong: list[str], found: str) -> str:
+    if wrong:
+        raise BrokenError("; ".join(wrong))
+    return found
+
+
+@check("stacks", fix="deploy again; the stack's events in CloudFormation say what stopped it")
+def stacks(deployed: Deployed) -> str:
+    """All stacks are there, and done."""
+    wanted = {stack_name(deployed.environment, pillar) for pillar in PILLARS}
+    wrong = [f"{name} is not deployed" for name in sorted(wanted - set(deployed.stacks))]
+    wrong += [
+        f"{name} is {stack['StackStatus']}"
+        for name, stack in deployed.stacks.items()
+        if stack["StackStatus"] not in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}
+    ]
+    return _expect(wrong, f"{len(deployed.stacks)} complete, {len(deployed.outputs)} outputs")
+
+
+@check("streams", fix="wait until a stream is ACTIVE; one that is away was deleted by hand: deploy again")
+def streams(deployed: Deployed) -> str:
+    """All streams take records."""
+    kinesis, names = deployed.client("kinesis"), deployed.ids("AWS::Kinesis::Stream")
+    status = {
+        name: kinesis.describe_stream_summary(StreamName=name)["StreamDescriptionSummary"]["StreamStatus"]
+        for name in names
+    }
+    return _expect(
+        [f"{name} is {state}" for name, state in status.items() if state != "ACTIVE"], f"{len(names)} ACTIVE"
+    )
+
+
+@check(
+    "event source mappings", fix="StateTransitionReason says why; enable it with aws lambda update-event-source-mapping"
+)
+def mappings(deployed: Deployed) -> str:
+    """Functions are fed from their streams."""
+    found = [
+        deployed.client("lambda").get_event_source_mapping(UUID=uuid_)
+        for uuid_ in deployed.ids("AWS::Lambda::EventSourceMapping")
+    ]
+    wrong = [
+        f"{one['FunctionArn'].rpartition(':')[2]} is {one['State']} ({one.get('StateTransitionReason', 'no reason')})"
+        for one in found
+        if one["State"] != "Enabled"
+    ]
+    troubled = [
+        f"{one['FunctionArn'].rpartition(':')[2]}: {one['LastProcessingResult']}"
+        for one in found
+        if one.get("LastProcessingResult", "OK") not in {"OK", "No records processed"}
+    ]
+    return _expect(wrong + troubled, f"{len(found)} Enabled")
+
+
+@check("Flink applications", fix="the application's log group says why; the README's step 9 starts one")
+def applications(deployed: Deployed) -> str:
+    """Each application runs, or waits to be started."""
+    flink = deployed.client("kinesisanalyticsv2")
+    status = {
+        name: flink.describe_application(ApplicationName=name)["ApplicationDetail"]["ApplicationStatus"]
+        for name in deployed.ids("AWS::KinesisAnalyticsV2::Application")
+    }
+    fine = {"READY", "RUNNING", "STARTING", "AUTOSCALING", "UPDATING"}
+    shown = ", ".join(f"{name} {state}" for name, state in status.items())
+    return _expect([f"{name} is {state}" for name, state in status.items() if state not in fine], shown)
+
+
+@check("collector refuses", fix="the collector's function logs what it answers; its secrets must have a value")
+def collector_refuses(deployed: Deployed) -> str:
+    """The collector answers, and takes nothing without a key."""
+    answer = deployed.http.post(f"{deployed.url('CollectorUrl')}/v1/track", json={})
+    return _expect(
+        [] if answer.status_code == UNAUTHORIZED else [f"answered {answer.status_code} without a key, not 401"],
+        "401 without a key",
+    )
+
+
+@check(
+    "collector accepts", fix="503: the stream is away; 401: the source's secret was changed in the last five minutes"
+)
+def collector_accepts(deployed: Deployed) -> str:
+    """The collector stores an event: a page view that is marked as history, of a visitor who is nobody."""
+    if not deployed.send:
+        raise NotAskedError("--send would send one event, marked as history")
+    arn = deployed.output("ApiKeySecretArnWebEvents")
+    held = parts(deployed.client("secretsmanager").get_secret_value(SecretId=arn)["SecretString"])
+    moment = datetime.now(UTC)
+    name = f"smoke-{uuid.uuid4()}"
+    event = {
+        "event_id": name,
+        "event_type": "page_viewed",
+        "source": "web_events",
+        "schema_version": 1,
+        "occurred_at": moment.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "replay_id": f"smoke-{moment:%Y%m%d}",
+        "identifiers": {"cookie_id": [name]},
+        "payload": {"url": "https://www.example.com/smoke", "title": "Smoke test"},
+    }
+    body = json.dumps(event).encode()
+    headers = {"content-type": "application/json", "x-api-key": held["key"]}
+    if secret := held.get("signing_secret"):
+        headers["x-c360-signature"] = "sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+    answer = deployed.http.post(f"{deployed.url('CollectorUrl')}/v1/track", content=body, headers=headers)
+    said = f"answered {answer.status_code}: {answer.text[:200]}"
+    return _expect([] if answer.is_success else [said], f"{name} ({answer.status_code})")
+
+
+@check("profile API refuses", fix="its routes must ask for AWS_IAM: deploy Unification again")
+def profile_api_refuses(deployed: Deployed) -> str:
+    """Nobody reads profiles without a signature."""
+    if deployed.endpoint:
+        raise NotAskedError("the emulator asks nobody for a signature")
+    answer = deployed.http.get(f"{deployed.url('ProfileApiUrl')}/v1/customers")
+    return _expect(
+        [] if answer.status_code == FORBIDDEN else [f"answered {answer.status_code} without a signature, not 403"],
+        "403 without a signature",
+    )
+
+
+@check("Athena", fix="who asks needs athena:StartQueryExecution on the workgroup, and its results prefix")
+def athena(deployed: Deployed) -> str:
+    """The workgroup answers a query."""
+    client, workgroup = deployed.client("athena"), deployed.output("WorkgroupName")
+    started = client.start_query_execution(QueryString="SELECT 1", WorkGroup=workgroup)["QueryExecutionId"]
+    deadline = time.monotonic() + QUERY_SECONDS
+    while True:
+        status = client.get_query_execution(QueryExecutionId=started)["QueryExecution"]["Status"]
+        if status["State"] not in {"QUEUED", "RUNNING"}:
+            break
+        if time.monotonic() > deadline:
+            raise BrokenError(f"SELECT 1 in {workgroup} took more than {QUERY_SECONDS:.0f} s")
+        time.sleep(POLL_SECONDS)
+    reason = status.get("StateChangeReason", "no reason")
+    return _expect(
+        [] if status["State"] == "SUCCEEDED" else [f"SELECT 1 in {workgroup} {status['State']}: {reason}"],
+        f"{workgroup} answers",
+    )
+
+
+@check("lake tables", fix="deploy again; without a Lake Formation grant to who asks, tables are hidden from them")
+def lake_tables(deployed: Deployed) -> str:
+    """The catalog has every table that has a contract, with its Iceberg metadata."""
+    glue, wrong = deployed.client("glue"), []
+    tables = list(contracts.load().lake_tables())
+    for table in tables:
+        database = database_name(deployed.environment, table.zone)
+        try:
+            parameters = glue.get_table(DatabaseName=database, Name=table.name)["Table"].get("Parameters", {})
+        except ClientError as error:
+            wrong.append(f"{database}.{table.name}: {error.response['Error']['Code']}")
+            continue
+        if not parameters.get("metadata_location"):
+            wrong.append(f"{database}.{table.name} has no metadata_location: it is no Iceberg table")
+    return _expect(wrong, f"{len(tables)} with Iceberg metadata")
+
+
+@check("Entity Resolution", fix="deploy Unification again; do not deploy while ResolveIdentity runs")
+def entity_resolution(deployed: Deployed) -> str:
+    """The matching workflow uses a schema mapping that is there."""
+    client, name = deployed.client("entityresolution"), deployed.output("MatchingWorkflowName")
+    workflow = client.get_matching_workflow(workflowName=name)
+    used = [str(source["schemaName"]) for source in workflow["inputSourceConfig"]]
+    there = [client.get_schema_mapping(schemaName=schema)["schemaName"] for schema in used]
+    return _expect([] if there else [f"{name} has no input"], f"{name} with {', '.join(there)}")
+
+
+@check("Lake Formation", fix="let an administrator read the README's step 5, and add the deployment role")
+def lake_formation(deployed: Deployed) -> str:
+    """The account has administrators, and new tables are not open to everybody."""
+    settings = deployed.client("lakeformation").get_data_lake_settings()["DataLakeSettings"]
+    admins = [admin["DataLakePrincipalIdentifier"] for admin in settings.get("DataLakeAdmins", ())]
+    opened = [
+        key
+        for key in ("CreateDatabaseDefaultPermissions", "CreateTableDefaultPermissions")
+        if any(one.get("Permissions") for one in settings.get(key, ()))
+    ]
+    wrong = [] if admins else ["nobody is a data lake administrator"]
+    wrong += [f"{key} still lets IAM alone decide" for key in opened]
+    return _expect(wrong, f"{len(admins)} administrator(s), no open defaults")
+
+
+@check("state machines", fix="deploy again")
+def state_machines(deployed: Deployed) -> str:
+    """All state machines can be started."""
+    client, arns = deployed.client("stepfunctions"), deployed.ids("AWS::StepFunctions::StateMachine")
+    wrong = [
+        f"{arn.rpartition(':')[2]} is {state}"
+        for arn in arns
+        if (state := client.describe_state_machine(stateMachineArn=arn)["status"]) != "ACTIVE"
+    ]
+    return _expect(wrong, f"{len(arns)} ACTIVE")
+
+
+@check("alarms", fix="the runbooks say what each alarm means")
+def alarms(deployed: Deployed) -> str:
+    """Nothing is wrong already."""
+    names = set(deployed.ids("AWS::CloudWatch::Alarm"))
+    pages = deployed.client("cloudwatch").get_paginator("describe_alarms").paginate()
+    found = [alarm for page in pages for alarm in page["MetricAlarms"] if alarm["AlarmName"] in names]
+    wrong = [f"{one['AlarmName']}: {one.get('AlarmDescription', '')}" for one in found if one["StateValue"] == "ALARM"]
+    return _expect(wrong, f"{len(names)}, none in ALARM")
+
+
+@check("e-mail", fix="put the identity's DKIM records into your DNS; ask AWS to lift the sandbox: the README's step 8")
+def email(deployed: Deployed) -> str:
+    """The sending domain is verified, and the account may write to anybody."""
+    client = deployed.client("sesv2")
+    waiting = [
+        f"{name} is not verified yet"
+        for name in deployed.ids("AWS::SES::EmailIdentity")
+        if not client.get_email_identity(EmailIdentity=name).get("VerifiedForSendingStatus")
+    ]
+    if not client.get_account().get("ProductionAccessEnabled"):
+        waiting.append("the account is in the SES sandbox")
+    return _expect(waiting, "the domain is verified, and the account is out of the sandbox")
