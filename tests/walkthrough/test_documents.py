@@ -169,6 +169,7 @@ def deploy(account: Account, walk: Walk) -> None:
     walk.to("cdk deploy")
     outputs = json.loads((tree / "build" / f"outputs-{ENV}.json").read_text(encoding="utf-8"))
     assert set(outputs) == account.stacks() - {TOOLKIT}
+    walk.to("./c360 smoke")
     assert json.loads(walk.to("aws ce update-cost-allocation-tags-status"))["Errors"] == []
     assert account.active_tags() == ["environment"]
     assert walk.to("aws sesv2 get-account").strip() in {"true", "false"}
