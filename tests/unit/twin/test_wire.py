@@ -79,3 +79,8 @@ def test_state_machines_invoke_an_operation_by_its_name() -> None:
     assert wire.invoke("getMatchingJob", {"workflowName": "people", "jobId": "1"})["status"] == "SUCCEEDED"
     with pytest.raises(ServiceError, match="no operation runEverything"):
         wire.invoke("runEverything", {})
+
+
+def test_a_service_is_named_as_step_functions_names_it_in_errors() -> None:
+    assert Wire("entityresolution", Workflows()).service_id == "EntityResolution"
+    assert Wire("kinesisanalyticsv2", Workflows()).service_id == "KinesisAnalyticsV2"
