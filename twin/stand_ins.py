@@ -30,6 +30,8 @@ Validator: Final = jsonschema.validators.extend(  # type: ignore[no-untyped-call
     jsonschema.Draft7Validator, {"pattern": _matches}
 )
 SUFFIXES_OF_A_NAME: Final = ("Name", "Id", "Arn")
+# What AWS lets nobody change while a resource of another type refers to it.
+FIXED_WHILE_USED_BY: Final = {"AWS::EntityResolution::SchemaMapping": "AWS::EntityResolution::MatchingWorkflow"}
 
 
 class PropertiesError(ValueError):
@@ -121,11 +123,36 @@ class StandInType:
         return self._keep(physical_id, logical_id, properties, stack)
 
     def update(
-        self, physical_id: str, _old: Properties, new: Properties, stack: str, logical_id: str | None = None
+        self, physical_id: str, old: Properties, new: Properties, stack: str, logical_id: str | None = None
     ) -> tuple[str, Properties]:
-        """Check and keep the changed properties; the physical id stays."""
-        self.check(logical_id or physical_id, new)
-        return self._keep(physical_id, logical_id or physical_id, new, stack)
+        """Check and keep the changed properties.
+
+        The physical id stays, but where a property changes that AWS can only set at creation: then it is another
+        resource, which takes the place of this one.
+
+        Raises:
+            PropertiesError: also for what AWS lets nobody change while it is used.
+        """
+        logical_id = logical_id or physical_id
+        self.check(logical_id, new)
+        fixed = [pointer.rpartition("/")[2] for pointer in self.schema.get("createOnlyProperties", ())]
+        if any(old.get(name) != new.get(name) for name in fixed):
+            made = self._keep(self._physical_id(logical_id, new, stack), logical_id, new, stack)
+            if made[0] != physical_id:
+                self.registry.remove(self.type_name, physical_id)
+            return made
+        if old != new:
+            self._refuse_while_used(physical_id, logical_id)
+        return self._keep(physical_id, logical_id, new, stack)
+
+    def _refuse_while_used(self, physical_id: str, logical_id: str) -> None:
+        user = FIXED_WHILE_USED_BY.get(self.type_name)
+        arn = f'"{self._arn(physical_id)}"'
+        if user and any(arn in json.dumps(one.properties) for one in self.registry.of_type(user)):
+            raise PropertiesError(
+                f"{self.type_name} {logical_id}: {physical_id} is used by a resource of type {user}, so nothing of it "
+                "can be changed; give it another name"
+            )
 
     def delete(self, physical_id: str, _properties: Properties) -> None:
         """Forget the resource."""

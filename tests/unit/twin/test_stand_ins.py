@@ -70,6 +70,43 @@ def test_update_replaces_and_delete_forgets(types: StandInTypes, registry: Regis
     assert registry.of_type(TYPE) == ()
 
 
+WORKFLOW = "AWS::EntityResolution::MatchingWorkflow"
+
+
+def workflow(schema_arn: str) -> dict[str, Any]:
+    rule = {"RuleName": "r", "MatchingKeys": ["Email"]}
+    return {
+        "WorkflowName": "people",
+        "RoleArn": "arn:aws:iam::123456789012:role/matching",
+        "InputSourceConfig": [
+            {"InputSourceARN": "arn:aws:glue:us-east-1:123456789012:table/curated/er_input", "SchemaArn": schema_arn}
+        ],
+        "OutputSourceConfig": [{"OutputS3Path": "s3://results/er", "Output": [{"Name": "record_id"}]}],
+        "ResolutionTechniques": {
+            "ResolutionType": "RULE_MATCHING",
+            "RuleBasedProperties": {"AttributeMatchingModel": "ONE_TO_ONE", "Rules": [rule]},
+        },
+    }
+
+
+def test_a_mapping_that_a_workflow_uses_cannot_be_changed_but_replaced(registry: Registry) -> None:
+    types = StandInTypes({}, registry=registry, account="123456789012", region="us-east-1")
+    physical_id, attributes = types[TYPE]["create"]("Mapping", MAPPING, "stack")
+    types[WORKFLOW]["create"]("Workflow", workflow(attributes["SchemaArn"]), "stack")
+    changed = {**MAPPING, "Description": "who is who"}
+
+    types[TYPE]["update"](physical_id, MAPPING, MAPPING, "stack", "Mapping")
+    with pytest.raises(PropertiesError, match=f"{TYPE} Mapping: people is used by .* give it another name"):
+        types[TYPE]["update"](physical_id, MAPPING, changed, "stack", "Mapping")
+    renamed = {**changed, "SchemaName": "people-2"}
+    physical_id, attributes = types[TYPE]["update"](physical_id, MAPPING, renamed, "stack", "Mapping")
+
+    assert physical_id == "people-2"
+    assert attributes["SchemaArn"].endswith(":schemamapping/people-2")
+    assert registry.find(TYPE, "SchemaName", "people") is None
+    assert registry.find(TYPE, "SchemaName", "people-2") == renamed
+
+
 def test_every_change_is_announced(types: StandInTypes, registry: Registry) -> None:
     announced: list[int] = []
     registry.on_change = lambda: announced.append(len(registry.of_type(TYPE)))
