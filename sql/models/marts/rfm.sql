@@ -4,6 +4,7 @@ with buyers as (
     person_id,
     orders as frequency,
     spend as monetary,
+    currency,
     cast(last_order_at as date) as last_order_on,
     max(cast(last_order_at as date)) over () as as_of
   from {{ ref('person_activity') }}
@@ -17,9 +18,11 @@ scored as (
     date_diff('day', last_order_on, as_of) as recency_days,
     frequency,
     monetary,
+    currency,
     {{ quintile('last_order_on') }} as recency_score,
     {{ quintile('frequency') }} as frequency_score,
-    {{ quintile('monetary') }} as monetary_score
+    -- 100 USD are not more than 90 EUR: money is compared within its currency.
+    {{ quintile('monetary', among='currency') }} as monetary_score
   from buyers
 )
 

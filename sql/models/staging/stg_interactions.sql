@@ -2,9 +2,8 @@
 with numbered as (
   select
     *,
-    -- An event's id says which event it is. Its type is named, too, because what is asked of a part of the types is
-    -- then asked of the files: only those rows are read and numbered.
-    row_number() over (partition by event_type, event_id order by received_at) as delivery
+    -- Each source numbers its own events: the web shop's 1001 is not the till's.
+    row_number() over (partition by source, event_id order by received_at) as delivery
   from {{ source('raw', 'interactions') }}
 )
 
@@ -16,8 +15,7 @@ select
   cast(i.received_at as timestamp(6)) as received_at,
   i.replay_id,
   i.customer_key,
-  -- An unknown customer is a person of its own until stitched, under the id that the stream job gives it.
-  coalesce(m.person_id, 'a_' || substr(split_part(i.customer_key, ':', 2), 1, 26)) as person_id,
+  {{ person_of('i.customer_key', 'm.person_id') }} as person_id,
   m.person_id is not null as is_known,
   i.session_id,
   i.session_start,

@@ -125,6 +125,25 @@ _EVENTS: list[tuple[str, str, str, str, bool, str | None, dict[str, Any]]] = [
     ("e-10", "decision_made", "2026-02-14 20:00:00", LOYALTY, False, None, DECISION),
 ]
 
+FOREIGN, RICH = "email:ff06", "email:aa07"
+LAST_TO_COME = "7.00"  # what comes again and says something else
+# source, and then as above, with the currency before the payload: customers about whom something is odd
+_ODD_EVENTS: list[tuple[str, str, str, str, str, str | None, str | None, str]] = [
+    ("pos_transactions", "1001", "order_placed", "2025-12-01 10:00:00", FOREIGN, "10.00", "USD", "{}"),
+    ("pos_transactions", "1002", "order_placed", "2025-12-02 10:00:00", FOREIGN, "20.00", "EUR", "{}"),
+    ("pos_transactions", "1003", "order_placed", "2025-12-03 10:00:00", FOREIGN, "5.00", "EUR", "{}"),
+    ("web_events", "1001", "order_placed", "2025-12-01 10:00:00", RICH, "999999999999.99", "USD", "{}"),
+    ("web_events", "1002", "order_placed", "2025-12-02 10:00:00", RICH, "999999999999.99", "USD", "{}"),
+    ("web_events", "1002", "order_placed", "2025-12-02 10:00:00", RICH, LAST_TO_COME, "USD", "{}"),
+    ("support_cases", "1001", "case_closed", "2025-12-03 10:00:00", RICH, None, None, '{"csat": "great"}'),
+    ("support_cases", "1002", "case_closed", "2025-12-04 10:00:00", RICH, None, None, '{"csat": 1000}'),
+    ("support_cases", "1003", "case_closed", "2025-12-05 10:00:00", RICH, None, None, '{"csat": 3.0}'),
+    ("support_cases", "1004", "case_closed", "2025-12-06 10:00:00", RICH, None, None, "not JSON"),
+    ("support_cases", "1005", "case_closed", "2025-12-07 10:00:00", RICH, None, None, '{"csat": null}'),
+    ("decisions", "1001", "decision_made", "2025-12-05 11:00:00", RICH, None, None, '{"decision_id": "d-0", "reasons": 7}'),
+    ("decisions", "1002", "decision_made", "2025-12-05 12:00:00", RICH, None, None, '{"decision_id": "d-0"}'),
+]
+
 # person_id, identity_version, event_count, email, phone, spend, segments
 _PROFILES: list[tuple[str, int, int, str | None, str | None, str, list[str]]] = [
     ("p_1", 1, 2, "old@example.org", None, "150.15", ["new"]),
@@ -135,12 +154,12 @@ _PROFILES: list[tuple[str, int, int, str | None, str | None, str, list[str]]] = 
     ("a_" + "d" * 26, 0, 2, None, None, "99.99", []),
 ]
 
-_NOW = "timestamp '2026-02-20 00:00:00 UTC'"
+_NOW, _LATER = "timestamp '2026-02-20 00:00:00 UTC'", "timestamp '2026-02-20 01:00:00 UTC'"
 
 
 def inserts() -> list[str]:
     """The rows, as statements."""
-    return [_interactions(), _identity_map(), _identifier_map(), _profiles()]
+    return [_interactions(), _odd_interactions(), _identity_map(), _identifier_map(), _profiles()]
 
 
 def _interactions() -> str:
@@ -157,6 +176,20 @@ def _interactions() -> str:
     return f"INSERT INTO {RAW}.interactions ({columns}) VALUES {', '.join(rows)}"
 
 
+def _odd_interactions() -> str:
+    rows = (
+        f"('{e}', '{kind}', '{source}', 1, timestamp '{at} UTC', {_LATER if amount == LAST_TO_COME else _NOW}, "
+        f"'{key}', array['{key}'], false, "
+        f"{f'decimal {quote(amount)}' if amount else 'null'}, {quote(currency)}, {quote(payload)})"
+        for source, e, kind, at, key, amount, currency, payload in _ODD_EVENTS
+    )
+    columns = (
+        "event_id, event_type, source, schema_version, occurred_at, received_at, customer_key, identifier_keys, "
+        "session_start, amount, currency, payload"
+    )
+    return f"INSERT INTO {RAW}.interactions ({columns}) VALUES {', '.join(rows)}"
+
+
 def _identity_map() -> str:
     rows = (
         f"('{record}', '{person}', {_NOW}, {until}, 'run-2', 2)"
@@ -166,6 +199,8 @@ def _identity_map() -> str:
             ("crm_contacts:C9", "p_1", "null"),
             ("crm_contacts:C2", "p_2", "null"),
             ("support_cases:S3", "p_3", "null"),
+            ("crm_contacts:C4", "p_4", "null"),
+            ("crm_contacts:C5", "p_5", "null"),
         )
     )
     columns = "record_id, person_id, valid_from, valid_to, run_id, version"
@@ -173,7 +208,8 @@ def _identity_map() -> str:
 
 
 def _identifier_map() -> str:
-    rows = (f"('{key}', '{person}', 2)" for key, person in ((LOYALTY, "p_1"), (EMAIL, "p_1"), (CRM, "p_2")))
+    people = ((LOYALTY, "p_1"), (EMAIL, "p_1"), (CRM, "p_2"), (FOREIGN, "p_4"), (RICH, "p_5"))
+    rows = (f"('{key}', '{person}', 2)" for key, person in people)
     return f"INSERT INTO {CURATED}.identifier_map (identifier_key, person_id, version) VALUES {', '.join(rows)}"
 
 

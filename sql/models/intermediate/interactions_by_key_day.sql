@@ -1,0 +1,59 @@
+-- What the interactions of each identifier add up to, per day and currency. Persons are joined afterwards, so that a
+-- merge or a split of persons rewrites nothing here.
+with deliveries as (
+  select
+    source,
+    event_id,
+    event_type,
+    customer_key,
+    amount,
+    session_start,
+    cast(occurred_at as timestamp(6)) as happened_at,
+    cast(received_at as timestamp(6)) as arrived_at,
+    -- ISO 4217 has a code for what involves no currency.
+    coalesce(currency, 'XXX') as currency,
+    event_type = 'case_closed' and {{ has_value('payload', 'csat') }} as has_csat,
+    case when event_type = 'case_closed' then {{ csat_of('payload') }} end as csat
+  from {{ source('raw', 'interactions') }}
+),
+
+numbered as (
+  select
+    *,
+    -- Each source numbers its own events. What comes again says when it happened as it did before, so that a day is
+    -- enough to know it by.
+    row_number() over event as delivery,
+    first_value(amount) over event as first_amount,
+    first_value(customer_key) over event as first_key
+  from deliveries
+  window event as (
+    partition by cast(happened_at as date), source, event_id
+    order by arrived_at, customer_key, amount
+  )
+)
+
+select
+  first_key as customer_key,
+  cast(happened_at as date) as occurred_on,
+  currency,
+  count_if(delivery = 1) as events,
+  count_if(amount is distinct from first_amount or customer_key <> first_key) as conflicts,
+  count_if(delivery = 1 and event_type = 'order_placed') as orders,
+  count_if(delivery = 1 and event_type = 'order_returned') as returns,
+  sum(case when delivery = 1 then cast(amount as decimal(38, 2)) end) as amount,
+  sum(
+    case when delivery = 1 and event_type = 'order_placed' then cast(amount as decimal(38, 2)) end
+  ) as ordered_amount,
+  min(case when delivery = 1 and event_type = 'order_placed' then happened_at end) as first_order_at,
+  max(case when delivery = 1 and event_type = 'order_placed' then happened_at end) as last_order_at,
+  min(happened_at) as first_event_at,
+  max(happened_at) as last_event_at,
+  count_if(delivery = 1 and session_start) as visits,
+  count_if(delivery = 1 and event_type = 'case_opened') as cases_opened,
+  count_if(delivery = 1 and event_type = 'case_closed') as cases_closed,
+  cast(sum(case when delivery = 1 then csat end) as decimal(38, 4)) as csat_sum,
+  count_if(delivery = 1 and csat is not null) as csat_count,
+  count_if(delivery = 1 and has_csat and csat is null) as unreadable,
+  max(arrived_at) as last_received_at
+from numbered
+group by first_key, cast(happened_at as date), currency
