@@ -17,6 +17,15 @@ Document = dict[str, Any]
 Response = tuple[int, dict[str, str], bytes]
 
 TABLE_TYPE: Final = "AWS::Glue::Table"
+VIEW: Final = "VIRTUAL_VIEW"
+STORAGE_OF_VIEWS: Final = {
+    "Location": "",
+    "Compressed": False,
+    "NumberOfBuckets": 0,
+    "SerdeInfo": {},
+    "SortColumns": [],
+    "StoredAsSubDirectories": False,
+}
 
 
 class GlueAdditions:
@@ -48,14 +57,14 @@ class GlueAdditions:
         """UpdateTable that keeps the version which it replaces, unless the request says not to."""
         key = _table_key(data, data.get("TableInput", {}).get("Name"))
         before = copy.deepcopy(self._glue._tables.get("/".join(key)))
-        answer: Response = self._update_table(data)
+        answer: Response = self._update_table(_with_storage_of_views(data))
         if before is not None and answer[0] == 200 and not data.get("SkipArchive"):  # noqa: PLR2004
             self._versions.setdefault(key, []).append(before)
         return answer
 
     def create_table(self, data: Document) -> Response:
         """CreateTable; a new table has no past, even under a name that was used before."""
-        answer: Response = self._create_table(data)
+        answer: Response = self._create_table(_with_storage_of_views(data))
         if answer[0] == 200:  # noqa: PLR2004
             self._versions.pop(_table_key(data, data.get("TableInput", {}).get("Name")), None)
         return answer
@@ -206,6 +215,20 @@ def _put_object(bucket: str, key: str, body: bytes) -> None:
     status, _, answer = s3._put_object(bucket, key, body, {"content-type": "application/json"})
     if status >= 400:  # noqa: PLR2004
         raise CatalogError("InvalidInputException", f"s3://{bucket}/{key} cannot be written: {answer[:300]!r}")
+
+
+def _with_storage_of_views(data: Document) -> Document:
+    """The request as Athena makes it for a view: with a storage descriptor that says, emptily, where its files are.
+
+    Trino leaves that out. Athena's clients read it of whatever a database holds, and of its earlier versions.
+    """
+    table = data.get("TableInput", {})
+    if table.get("TableType") != VIEW:
+        return data
+    return {
+        **data,
+        "TableInput": {**table, "StorageDescriptor": {**STORAGE_OF_VIEWS, **table.get("StorageDescriptor", {})}},
+    }
 
 
 def _table_key(data: Document, name: str | None = None) -> tuple[str, str]:
