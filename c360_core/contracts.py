@@ -36,7 +36,8 @@ class Field:
     """One field of a payload, a file or a table.
 
     `items` describes the elements of an array and the values of a map; `fields` the parts of an object.
-    `minimum` and `maximum` are inclusive. `precision` and `scale` are set for decimals only.
+    `minimum` and `maximum` are inclusive. `precision` and `scale` are set for decimals only. `field_id` is set for
+    columns of the lake and the elements of their arrays: by it Iceberg knows them again.
     """
 
     name: str
@@ -59,6 +60,7 @@ class Field:
     lake_only: bool = False
     consent_purpose: str | None = None
     identity_role: str | None = None
+    field_id: int | None = None
     items: "Field | None" = None
     fields: tuple["Field", ...] = ()
 

@@ -5,6 +5,7 @@ engines disagree on how they refuse a null. Completeness is the work of the qual
 Timestamps are instants (`timestamptz` in Iceberg), because every time in the project is UTC.
 """
 
+import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -218,20 +219,51 @@ def glue_columns(table: Table) -> tuple[Column, ...]:
 
 
 def iceberg_schema(table: Table) -> dict[str, Any]:
-    """Return the Iceberg schema in the shape of the template's `IcebergTableInput.Schema`; ids count from 1."""
+    """Return the Iceberg schema in the shape of the template's `IcebergTableInput.Schema`.
+
+    The ids are the contract's, and columns stand in the order of their ids: a new column comes last, wherever the
+    contract has it, so that a catalog which numbers a new table itself gives the same ids. A list is a text, too, the
+    JSON of Iceberg's own specification: its elements have an id of their own.
+
+    Raises:
+        ValueError: a column without an id.
+    """
     return {
         "Type": "struct",
         "Fields": [
             {
-                "Id": number,
+                "Id": field_id(field),
                 "Name": field.name,
-                "Type": iceberg_type(field),
+                "Type": _iceberg_type_text(field),
                 "Required": False,
                 "Doc": field.description,
             }
-            for number, field in enumerate(table.fields, start=1)
+            for field in sorted(table.fields, key=field_id)
         ],
     }
+
+
+def field_id(field: Field) -> int:
+    """Return the id by which Iceberg knows the column.
+
+    Raises:
+        ValueError: the contract gives it none.
+    """
+    if field.field_id is None:
+        raise ValueError(f"{field.name}: the contract gives no `fieldId`; run `./c360 contracts ids`")
+    return field.field_id
+
+
+def _iceberg_type_text(field: Field) -> str:
+    nested = _iceberg_nested_type(field)
+    return nested if isinstance(nested, str) else json.dumps(nested)
+
+
+def _iceberg_nested_type(field: Field) -> str | dict[str, Any]:
+    if field.items is None or field.logical_type != "array":
+        return iceberg_type(field)
+    element = _iceberg_nested_type(field.items)
+    return {"type": "list", "element-id": field_id(field.items), "element-required": False, "element": element}
 
 
 def iceberg_partition_spec(table: Table) -> dict[str, Any] | None:
@@ -239,7 +271,7 @@ def iceberg_partition_spec(table: Table) -> dict[str, Any] | None:
     if table.partition is None:
         return None
     column = table.partition.removeprefix("day(").removesuffix(")")
-    source_id = next(number for number, field in enumerate(table.fields, start=1) if field.name == column)
+    source_id = field_id(table.field(column))
     return {"Fields": [{"SourceId": source_id, "Transform": "day", "Name": f"{column}_day", "FieldId": 1000}]}
 
 

@@ -48,6 +48,14 @@ class Scale(StrEnum):
     FULL = "full"
 
 
+class ContractsAction(StrEnum):
+    """What can be done with the contracts as a whole."""
+
+    DIFF = "diff"
+    IDS = "ids"
+    RELEASE = "release"
+
+
 class Environment(StrEnum):
     """Environments that have settings."""
 
@@ -112,6 +120,33 @@ def check(*, as_json: Json = False) -> None:
     from tools import suites
 
     finish(suites.run(Steps(machine=as_json), only=("check",)), as_json=as_json)
+
+
+@APP.command("contracts")
+def on_contracts(
+    action: Annotated[
+        ContractsAction,
+        typer.Argument(
+            help="diff: compare the tables with the last release; ids: give new columns their field ids; "
+            "release: note the tables as they are, in the commit that is deployed."
+        ),
+    ],
+    *,
+    previous: Annotated[
+        Path | None, typer.Option(help="diff: compare with this snapshot, not with contracts/released.json.")
+    ] = None,
+    anyway: Annotated[
+        bool, typer.Option("--anyway", help="release: take incompatible changes, too, but none that breaks ids.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Say what a change of the contracts does to the tables that are deployed."""
+    from tools import contract_commands
+
+    steps = Steps(machine=as_json)
+    outcome = contract_commands.run(steps, action.value, previous=previous, anyway=anyway)
+    steps.result(outcome.as_dict())
+    raise typer.Exit(0 if outcome.passed else EXIT_FAILED)
 
 
 @APP.command()

@@ -32,7 +32,12 @@ _OPTIONS: Final = {
     "minItems": "min_items",
     "maxItems": "max_items",
 }
-_CUSTOM: Final = {"consentPurpose": "consent_purpose", "identityRole": "identity_role", "lakeOnly": "lake_only"}
+_CUSTOM: Final = {
+    "consentPurpose": "consent_purpose",
+    "identityRole": "identity_role",
+    "lakeOnly": "lake_only",
+    "fieldId": "field_id",
+}
 
 
 def custom_properties(element: Mapping[str, Any]) -> dict[str, Any]:
@@ -131,7 +136,7 @@ def _table(contract: Mapping[str, Any], custom: Mapping[str, Any], zone: Zone) -
         "name": contract["name"],
         "description": element["description"],
         "zone": zone.value,
-        "fields": [*fields, LOADED_AT] if is_file else fields,
+        "fields": [*fields, LOADED_AT | {"field_id": custom["addedFieldIds"]["loaded_at"]}] if is_file else fields,
         "file_columns": [field["name"] for field in fields] if is_file else [],
         "rules": [_rule(rule) for rule in element.get("quality", [])],
         "partition": custom.get("partition"),

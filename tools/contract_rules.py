@@ -15,6 +15,7 @@ from sqlglot.errors import SqlglotError
 
 from c360_core.names import IdentifierType, PiiClass, Zone
 from tools.contract_compiler import BAD_ROWS, DECIMAL, ENVELOPE, SECONDS, custom_properties, live_within_hours
+from tools.contract_ids import id_problems
 from tools.contract_standard import SUFFIX, Problem
 
 CONSENT_PURPOSES: Final = ("service", "marketing", "analytics", "personalisation")
@@ -30,7 +31,7 @@ OPTIONS: Final = {
     "number": {"minimum", "maximum"},
     "array": {"minItems", "maxItems"},
 }
-FIELD_PROPERTIES: Final = ("consentPurpose", "identityRole", "lakeOnly")
+FIELD_PROPERTIES: Final = ("consentPurpose", "identityRole", "lakeOnly", "fieldId")
 STORES: Final = ("lake", "single_view")
 PARTITION: Final = re.compile(r"day\((\w+)\)")
 VERSION: Final = re.compile(r"\d+\.\d+\.\d+")
@@ -40,7 +41,10 @@ KINDS: Final[Mapping[str, tuple[str, ...]]] = {
     "file": ("eventTypes", "identifiers", "partitionKey", "publish", "partition"),
     "product": ("zone", "store"),
 }
-OPTIONAL: Final[Mapping[str, tuple[str, ...]]] = {"product": ("partition",), "file": ("liveWithinHours",)}
+OPTIONAL: Final[Mapping[str, tuple[str, ...]]] = {
+    "product": ("partition",),
+    "file": ("liveWithinHours", "addedFieldIds"),
+}
 MOST_LIVE_HOURS: Final = 30 * 24  # nobody wants to be answered on what is older
 PUBLISH_KEYS: Final = ("eventType", "idSuffix", "occurredAt", "when", "identifiers", "payload")
 ADDED_COLUMNS: Final = ("loaded_at",)
@@ -76,6 +80,7 @@ def rule_problems(parsed: Mapping[str, Contract]) -> list[Problem]:
         problems += _schema_problems(report, contract)
         if not header:
             problems += _kind_problems(report, contract, events)
+            problems += id_problems(file, contract)
     return problems
 
 

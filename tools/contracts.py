@@ -15,6 +15,8 @@ from typing import Any, Final
 
 from c360_core.contracts import CONTRACTS_FILE, Contracts, from_document
 from tools.contract_compiler import compile_contracts
+from tools.contract_releases import read as read_release
+from tools.contract_releases import release_problems
 from tools.contract_rules import rule_problems
 from tools.contract_standard import SUFFIX, Problem, read_contract
 
@@ -53,8 +55,12 @@ class ContractsDocument:
         path.write_text(text, encoding="utf-8")
 
 
-def load_and_check(directory: Path = CONTRACTS_DIRECTORY) -> ContractsDocument:
+def load_and_check(directory: Path = CONTRACTS_DIRECTORY, *, as_released: bool = True) -> ContractsDocument:
     """Read every contract of a directory.
+
+    Args:
+        directory: where the contracts are.
+        as_released: refuse what would spoil the tables of the last release, which `released.json` describes.
 
     Raises:
         ContractsError: with every problem found, each naming the file, the field and the fix.
@@ -74,7 +80,10 @@ def load_and_check(directory: Path = CONTRACTS_DIRECTORY) -> ContractsDocument:
     problems += rule_problems(parsed)
     if problems:
         raise ContractsError(problems)
-    return ContractsDocument(document=compile_contracts(parsed))
+    document = ContractsDocument(document=compile_contracts(parsed))
+    if as_released and (problems := release_problems(read_release(directory), document.contracts)):
+        raise ContractsError(problems)
+    return document
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -1,7 +1,5 @@
 """An Iceberg table, created by the template from its contract."""
 
-import json
-import re
 from typing import Any, Final
 
 import aws_cdk as cdk
@@ -13,7 +11,6 @@ from c360_core import contracts, projections
 from c360_core.names import Zone, database_name
 from stacks.platform import Platform
 
-_LIST: Final = re.compile(r"list<(?P<element>[a-z]+)>")
 _PROPERTIES: Final = {
     "write.format.default": "parquet",
     "write.parquet.compression-codec": "zstd",
@@ -26,7 +23,8 @@ class LakeTable(Construct):
     """A table of the lake, in the only shape that survives updates by CloudFormation.
 
     Schema and partitions stand in `IcebergTableInput`, and there is no `TableInput`: with one, Glue refuses the
-    resource, or loses the table's format at the first update.
+    resource, or loses the table's format at the first update. So an update of the stack adds the new schema to the
+    table, which keeps its files; that these are read right rests on the field ids, which the contract keeps.
     """
 
     resource: glue.CfnTable
@@ -66,24 +64,16 @@ def _iceberg_table(table: contracts.Table, location: str) -> glue.CfnTable.Icebe
 
 
 def _fields(fields: list[dict[str, Any]]) -> list[glue.CfnTable.IcebergStructFieldProperty]:
-    """Elements of lists take the ids after those of the columns."""
-    ids = iter(range(len(fields) + 1, 2 * len(fields) + 1))
     return [
         glue.CfnTable.IcebergStructFieldProperty(
             id=field["Id"],
             name=field["Name"],
-            type=_type_text(field["Type"], next(ids)) if _LIST.fullmatch(field["Type"]) else field["Type"],
+            type=field["Type"],
             required=field["Required"],
             doc=field["Doc"],
         )
         for field in fields
     ]
-
-
-def _type_text(list_type: str, element_id: int) -> str:
-    """The property is a text: a nested type goes in as the JSON of Iceberg's own specification."""
-    element = _LIST.sub(r"\g<element>", list_type)
-    return json.dumps({"type": "list", "element-id": element_id, "element-required": False, "element": element})
 
 
 def _partition_spec(spec: dict[str, Any] | None) -> glue.CfnTable.IcebergPartitionSpecProperty | None:

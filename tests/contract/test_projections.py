@@ -1,6 +1,8 @@
 """Every field of every contract is in every projection, with the right type."""
 
+import json
 import re
+from dataclasses import replace
 
 import fastjsonschema
 import pytest
@@ -68,12 +70,38 @@ def test_glue_has_every_column(table):
 
 
 @ALL_TABLES
-def test_iceberg_has_every_column_with_ids_from_one(table):
+def test_iceberg_has_every_column_under_the_id_of_the_contract(table):
     fields = projections.iceberg_schema(table)["Fields"]
 
-    assert [(f["Id"], f["Name"], f["Type"]) for f in fields] == [
-        (number, field.name, expected(field)[3]) for number, field in enumerate(table.fields, start=1)
-    ]
+    assert {f["Name"]: (f["Id"], plain(f["Type"])) for f in fields} == {
+        field.name: (field.field_id, expected(field)[3]) for field in table.fields
+    }
+    ids = [f["Id"] for f in fields] + [json.loads(f["Type"])["element-id"] for f in fields if f["Type"].startswith("{")]
+    assert len(set(ids)) == len(ids)
+
+
+def plain(iceberg_type):
+    if not iceberg_type.startswith("{"):
+        return iceberg_type
+    stated = json.loads(iceberg_type)
+    assert stated["element-required"] is False
+    return f"{stated['type']}<{stated['element']}>"
+
+
+@ALL_TABLES
+def test_columns_stand_in_the_order_of_their_ids(table):
+    """A catalog that numbers the columns of a new table itself gives the ids of the contract."""
+    ids = [field["Id"] for field in projections.iceberg_schema(table)["Fields"]]
+
+    assert ids == sorted(ids)
+
+
+def test_a_column_without_an_id_is_no_column_of_the_lake():
+    table = CONTRACTS.product("duplicates").table
+    without = replace(table, fields=(*table.fields, replace(table.fields[0], name="more", field_id=None)))
+
+    with pytest.raises(ValueError, match=r"more: the contract gives no `fieldId`; run `\./c360 contracts ids`"):
+        projections.iceberg_schema(without)
 
 
 @ALL_TABLES
@@ -84,7 +112,8 @@ def test_iceberg_partition_points_at_its_column(table):
         assert spec is None
     else:
         (field,) = spec["Fields"]
-        assert table.partition == f"day({table.fields[field['SourceId'] - 1].name})"
+        (column,) = [column for column in table.fields if column.field_id == field["SourceId"]]
+        assert table.partition == f"day({column.name})"
 
 
 @ALL_TABLES

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from twin.services.glue_errors import CatalogError
 from twin.services.glue_filters import matches
-from twin.services.iceberg_tables import create_iceberg_table
+from twin.services.iceberg_tables import create_iceberg_table, evolve_iceberg_table, table_name
 
 Document = dict[str, Any]
 Response = tuple[int, dict[str, str], bytes]
@@ -183,29 +183,49 @@ def table_handlers(emulator: Document, glue: Any) -> Document:
         if "OpenTableFormatInput" not in properties:
             made: tuple[str, Document] = emulator["create"](logical_id, properties, stack)
             return made
-        return create_iceberg_table(properties, put_object=_put_object, create_table=_creator(glue)), {}
+        return create_iceberg_table(properties, put_object=_put_object, create_table=_caller(glue._create_table)), {}
 
     def update(physical_id: str, old: Document, new: Document, stack: str, *rest: Any, **named: Any) -> Any:
         if "OpenTableFormatInput" not in new:
             return emulator["update"](physical_id, old, new, stack, *rest, **named)
         if old != new:
-            message = (
-                f"table {physical_id}: an Iceberg schema changes by ALTER TABLE, not by a new OpenTableFormatInput"
+            evolve_iceberg_table(
+                new,
+                entry=_entry(glue, old),
+                get_object=_get_object,
+                put_object=_put_object,
+                update_table=_caller(glue._update_table),
             )
-            raise CatalogError("InvalidInputException", message)
         return physical_id, {}
 
     return {**emulator, "create": create, "update": update}
 
 
-def _creator(glue: Any) -> Callable[[Document], None]:
-    def create(request: Document) -> None:
-        status, _, body = glue._create_table(request)
+def _entry(glue: Any, properties: Document) -> Document:
+    name = table_name(properties)
+    found: Document | None = glue._tables.get("/".join(_table_key(properties, name)))
+    if found is None:
+        raise CatalogError("EntityNotFoundException", f"Table {name} not found.")
+    return found
+
+
+def _caller(operation: Callable[[Document], Response]) -> Callable[[Document], None]:
+    def call(request: Document) -> None:
+        status, _, body = operation(request)
         if status >= 400:  # noqa: PLR2004
             answer = json.loads(body)
             raise CatalogError(str(answer.get("__type", "InternalServiceException")), str(answer.get("message", body)))
 
-    return create
+    return call
+
+
+def _get_object(bucket: str, key: str) -> bytes:
+    from ministack.services import s3
+
+    status, _, body = s3._get_object(bucket, key, {})
+    if status >= 400:  # noqa: PLR2004
+        raise CatalogError("InvalidInputException", f"s3://{bucket}/{key} cannot be read: {body[:300]!r}")
+    return bytes(body)
 
 
 def _put_object(bucket: str, key: str, body: bytes) -> None:

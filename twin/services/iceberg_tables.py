@@ -1,15 +1,21 @@
-"""Iceberg tables that a template describes: the first metadata.json and the catalog entry that points to it."""
+"""Iceberg tables that a template describes: metadata.json and the catalog entry that points to it.
+
+A new table gets the field ids that the template states, and a changed template adds its schema to those of the table.
+Nothing is checked that Glue would not check, either: whether old files are read right rests on the ids.
+"""
 
 import json
 import re
 import uuid
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from twin.services.glue_errors import CatalogError
 
 Document = dict[str, Any]
 PutObject = Callable[[str, str, bytes], None]
+GetObject = Callable[[str, str], bytes]
 
 
 def create_iceberg_table(
@@ -35,8 +41,7 @@ def create_iceberg_table(
     location = _required(table_input, "Location", name).rstrip("/")
     metadata = _metadata(table_input, location, name, str(_iceberg_input(properties).get("Version", "2")))
     metadata_location = f"{location}/metadata/00000-{uuid.uuid4()}.metadata.json"
-    bucket, _, key = metadata_location.removeprefix("s3://").partition("/")
-    put_object(bucket, key, metadata.model_dump_json().encode())
+    put_object(*_bucket_and_key(metadata_location), metadata.model_dump_json().encode())
     stated = properties.get("TableInput") or {}
     entry = {
         **{key: stated[key] for key in ("Description", "Owner") if key in stated},
@@ -51,6 +56,71 @@ def create_iceberg_table(
     }
     create_table({"DatabaseName": _required(properties, "DatabaseName", name), "TableInput": entry})
     return name
+
+
+def evolve_iceberg_table(
+    properties: Document,
+    *,
+    entry: Document,
+    get_object: GetObject,
+    put_object: PutObject,
+    update_table: Callable[[Document], None],
+) -> None:
+    """Give a table the schema and the properties of a changed template; its files stay as they are.
+
+    Args:
+        properties: the resolved properties.
+        entry: the table as Glue has it.
+        get_object: reads an object (bucket, key).
+        put_object: writes an object (bucket, key, body).
+        update_table: Glue's UpdateTable with a request of its API.
+
+    Raises:
+        CatalogError: the template moves the table, or partitions it anew.
+    """
+    from pyiceberg.table.metadata import TableMetadataUtil
+    from pyiceberg.table.update import update_table_metadata
+
+    name = table_name(properties)
+    stated = _iceberg_table_input(properties, name)
+    before = str(entry["Parameters"]["metadata_location"])
+    metadata = TableMetadataUtil.parse_raw(get_object(*_bucket_and_key(before)).decode())
+    schema = _schema(stated["Schema"], name)
+    if _required(stated, "Location", name).rstrip("/") != metadata.location:
+        raise CatalogError("InvalidInputException", f"table {name}: Location cannot change from {metadata.location}")
+    if _partition_spec(stated.get("PartitionSpec"), schema, name).fields != metadata.spec().fields:
+        message = f"table {name}: PartitionSpec cannot change; partitions evolve by ALTER TABLE"
+        raise CatalogError("InvalidInputException", message)
+    changed = update_table_metadata(metadata, _updates(metadata, schema, stated), metadata_location=before)
+    version = int(before.rpartition("/")[2].partition("-")[0]) + 1
+    after = f"{metadata.location}/metadata/{version:05}-{uuid.uuid4()}.metadata.json"
+    put_object(*_bucket_and_key(after), changed.model_dump_json().encode())
+    table = {key: entry[key] for key in ("Name", "Description", "Owner", "TableType") if key in entry}
+    table["Parameters"] = {
+        **entry["Parameters"],
+        "metadata_location": after,
+        "previous_metadata_location": before,
+    }
+    table["StorageDescriptor"] = {**entry["StorageDescriptor"], "Columns": _glue_columns(changed.schema(), stated)}
+    update_table({"DatabaseName": _required(properties, "DatabaseName", name), "TableInput": table})
+
+
+def _updates(metadata: Any, schema: Any, stated: Document) -> tuple[Any, ...]:
+    from pyiceberg.table.update import AddSchemaUpdate, SetCurrentSchemaUpdate, SetPropertiesUpdate
+
+    updates: list[Any] = []
+    if schema.as_struct() != metadata.schema().as_struct():
+        number = max(known.schema_id for known in metadata.schemas) + 1
+        numbered = schema.model_copy(update={"schema_id": number})
+        updates += [AddSchemaUpdate(schema=numbered), SetCurrentSchemaUpdate(schema_id=number)]
+    if stated.get("Properties"):
+        updates.append(SetPropertiesUpdate(updates=stated["Properties"]))
+    return tuple(updates)
+
+
+def _bucket_and_key(location: str) -> tuple[str, str]:
+    bucket, _, key = location.removeprefix("s3://").partition("/")
+    return bucket, key
 
 
 def table_name(properties: Document) -> str:
@@ -86,17 +156,25 @@ def _iceberg_table_input(properties: Document, name: str) -> Document:
 
 def _metadata(table_input: Document, location: str, name: str, version: str) -> Any:
     from pyiceberg.table.metadata import new_table_metadata
-    from pyiceberg.table.sorting import SortOrder
+    from pyiceberg.table.sorting import UNSORTED_SORT_ORDER, SortOrder
 
     schema = _schema(table_input["Schema"], name)
+    spec = _partition_spec(table_input.get("PartitionSpec"), schema, name)
+    sort_fields = _sort_fields(table_input.get("WriteOrder"))
+    order = SortOrder(*sort_fields) if sort_fields else UNSORTED_SORT_ORDER
     properties = {"format-version": version, **(table_input.get("Properties") or {})}
-    return new_table_metadata(
-        schema=schema,
-        partition_spec=_partition_spec(table_input.get("PartitionSpec"), schema, name),
-        sort_order=SortOrder(*_sort_fields(table_input.get("WriteOrder"))),
-        location=location,
-        properties=properties,
+    metadata = new_table_metadata(
+        schema=schema, partition_spec=spec, sort_order=order, location=location, properties=properties
     )
+    # The library numbers a new table anew; the template's numbers are to stay.
+    stated = {
+        "schemas": [schema],
+        "last_column_id": schema.highest_field_id,
+        "partition_specs": [spec],
+        "last_partition_id": spec.last_assigned_field_id,
+        "sort_orders": [order],
+    }
+    return metadata.model_copy(update=stated)
 
 
 def _schema(stated: Document, name: str) -> Any:
@@ -104,9 +182,8 @@ def _schema(stated: Document, name: str) -> Any:
     from pyiceberg.types import NestedField
 
     fields = _required(stated, "Fields", name)
-    top = max(int(field["Id"]) for field in fields)
-    ids = _Ids(top)
-    return Schema(
+    ids = _Ids(max(map(_highest_id, fields)))
+    schema = Schema(
         *(
             NestedField(
                 field_id=int(field["Id"]),
@@ -119,10 +196,29 @@ def _schema(stated: Document, name: str) -> Any:
         ),
         identifier_field_ids=[int(i) for i in stated.get("IdentifierFieldIds") or ()],
     )
+    twice = [number for number, times in Counter(_all_ids(schema.as_struct())).items() if times > 1]
+    if twice:
+        raise CatalogError("InvalidInputException", f"table {name}: field id {twice[0]} is given twice")
+    return schema
+
+
+def _highest_id(field: Document) -> int:
+    """The highest id that a column of the template states, that of its elements included."""
+    nested = re.findall(r'"element-id":\s*(\d+)', field["Type"])
+    return max(map(int, [field["Id"], *nested]))
+
+
+def _all_ids(kind: Any) -> Iterator[int]:
+    from pyiceberg.types import ListType
+
+    fields = [kind.element_field] if isinstance(kind, ListType) else getattr(kind, "fields", ())
+    for field in fields:
+        yield field.field_id
+        yield from _all_ids(field.field_type)
 
 
 class _Ids:
-    """Field ids for the elements of lists, above those of the columns."""
+    """Field ids for the elements of lists that state none, above all that are stated."""
 
     def __init__(self, start: int) -> None:
         self._last = start
@@ -146,7 +242,10 @@ def iceberg_type(text: str, ids: Any = None) -> Any:
         stated = json.loads(words)
         if stated.get("type") != "list":
             raise CatalogError("InvalidInputException", f"type {text!r}: of the nested types only list is carried")
-        return ListType(ids.next(), iceberg_type(stated["element"], ids), bool(stated.get("element-required")))
+        element_id = int(stated["element-id"]) if "element-id" in stated else ids.next()
+        element = stated["element"]
+        element = iceberg_type(element if isinstance(element, str) else json.dumps(element), ids)
+        return ListType(element_id, element, bool(stated.get("element-required")))
     nested = re.fullmatch(r"(?:list|array)\s*<(.*)>", words, re.IGNORECASE)
     if nested:
         return ListType(ids.next(), iceberg_type(nested[1], ids), False)  # noqa: FBT003  # element-required
@@ -163,7 +262,7 @@ def _partition_spec(stated: Document | None, schema: Any, name: str) -> Any:
     fields = []
     for position, field in enumerate((stated or {}).get("Fields") or ()):
         source = int(_required(field, "SourceId", name))
-        if schema.find_column_name(source) is None:
+        if source not in {column.field_id for column in schema.fields}:
             raise CatalogError(
                 "InvalidInputException", f"{name}: PartitionSpec names field {source}, not in the schema"
             )

@@ -26,7 +26,7 @@ def template() -> str:
             "Properties": {"CatalogId": ACCOUNT, "DatabaseInput": {"Name": database}},
         }
     for name in TABLES:
-        resources |= _table(contracts.load().product(name).table)
+        resources |= of_table(contracts.load().product(name).table)
     resources |= _permissions()
     resources["Workgroup"] = {
         "Type": "AWS::Athena::WorkGroup",
@@ -41,13 +41,9 @@ def template() -> str:
     return json.dumps({"Resources": resources})
 
 
-def _table(table: contracts.Table) -> dict[str, Any]:
-    schema = iceberg_schema(table)
-    for position, field in enumerate(schema["Fields"]):
-        if field["Type"] == "list<string>":
-            element = {"element-id": len(schema["Fields"]) + position + 1, "element-required": False}
-            field["Type"] = json.dumps({"type": "list", "element": "string", **element})
-    stated = {"Location": f"s3://{LAKE}/{table.zone}/{table.name}", "Schema": schema}
+def of_table(table: contracts.Table) -> dict[str, Any]:
+    """The resources of a table: itself, and the tags of its columns."""
+    stated = {"Location": f"s3://{LAKE}/{table.zone}/{table.name}", "Schema": iceberg_schema(table)}
     if spec := iceberg_partition_spec(table):
         stated["PartitionSpec"] = spec
     iceberg = {"MetadataOperation": "CREATE", "Version": "2", "IcebergTableInput": stated}
@@ -140,7 +136,16 @@ _ODD_EVENTS: list[tuple[str, str, str, str, str, str | None, str | None, str]] =
     ("support_cases", "1003", "case_closed", "2025-12-05 10:00:00", RICH, None, None, '{"csat": 3.0}'),
     ("support_cases", "1004", "case_closed", "2025-12-06 10:00:00", RICH, None, None, "not JSON"),
     ("support_cases", "1005", "case_closed", "2025-12-07 10:00:00", RICH, None, None, '{"csat": null}'),
-    ("decisions", "1001", "decision_made", "2025-12-05 11:00:00", RICH, None, None, '{"decision_id": "d-0", "reasons": 7}'),
+    (
+        "decisions",
+        "1001",
+        "decision_made",
+        "2025-12-05 11:00:00",
+        RICH,
+        None,
+        None,
+        '{"decision_id": "d-0", "reasons": 7}',
+    ),
     ("decisions", "1002", "decision_made", "2025-12-05 12:00:00", RICH, None, None, '{"decision_id": "d-0"}'),
 ]
 
