@@ -36,7 +36,12 @@ def build(app: cdk.App, settings: Settings, assets: Assets) -> None:
         alarm_topic=foundation.alarm_topic,
         removal=foundation.removal,
     )
-    lake = Lake(buckets=foundation.buckets, contracts=agreed, job_security=foundation.job_security)
+    lake = Lake(
+        buckets=foundation.buckets,
+        contracts=agreed,
+        job_security=foundation.job_security,
+        maintenance=settings.foundation.maintenance,
+    )
     collection = CollectionStack(
         app,
         name("collection"),

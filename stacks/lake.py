@@ -8,6 +8,7 @@ from aws_cdk import aws_s3 as s3
 
 from c360_core.contracts import Contracts
 from c360_core.names import Zone
+from config.settings import MaintenanceSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,8 +19,10 @@ class Lake:
         buckets: one per zone.
         contracts: what is agreed on sources and tables.
         job_security: the security configuration of every Spark job.
+        maintenance: how the tables are kept fast and small.
     """
 
     buckets: Mapping[Zone, s3.IBucket]
     contracts: Contracts
     job_security: glue.CfnSecurityConfiguration
+    maintenance: MaintenanceSettings

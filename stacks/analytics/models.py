@@ -53,7 +53,7 @@ _BUILD: Final = {
             "runtime-versions": {"python": "3.12"},
             "commands": ["pip install --quiet --require-hashes --requirement requirements.txt"],
         },
-        "build": {"commands": ["python sql/run_dbt.py build --project-dir sql --profiles-dir sql"]},
+        "build": {"commands": ["python sql/run_dbt.py build --project-dir sql --profiles-dir sql $DBT_OPTIONS"]},
     },
 }
 
@@ -102,6 +102,7 @@ class Models(Construct):
             "C360_ENVIRONMENT": platform.environment,
             "C360_WORKGROUP": workgroup.name,
             "C360_MARTS_LOCATION": marts,
+            "DBT_OPTIONS": "",  # for one build, by an override: --full-refresh
         }
         project = codebuild.CfnProject
         return project(

@@ -6,6 +6,7 @@ from constructs import Construct
 
 from c360_core.names import Zone
 from stacks.constructs.lake_table import LakeTable
+from stacks.constructs.table_optimizers import TableOptimizers
 from stacks.lake import Lake
 from stacks.platform import Platform
 
@@ -28,3 +29,11 @@ class CollectionTables(Construct):
             for table in lake.contracts.lake_tables()
             if table.zone in {Zone.RAW, Zone.QUARANTINE}
         ]
+        TableOptimizers(
+            self,
+            "Optimizers",
+            tables=self.tables,
+            buckets=lake.buckets,
+            settings=lake.maintenance,
+            platform=platform,
+        )

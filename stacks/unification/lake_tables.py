@@ -10,6 +10,7 @@ from constructs import Construct
 from c360_core.identity.workflow import MATCH_FIELDS
 from c360_core.names import Table, Zone, database_name
 from stacks.constructs.lake_table import LakeTable
+from stacks.constructs.table_optimizers import TableOptimizers
 from stacks.lake import Lake
 from stacks.platform import Platform
 
@@ -34,6 +35,14 @@ class UnificationTables(Construct):
             for table in lake.contracts.lake_tables()
             if table.zone is Zone.CURATED
         ]
+        TableOptimizers(
+            self,
+            "Optimizers",
+            tables=self.tables,
+            buckets=lake.buckets,
+            settings=lake.maintenance,
+            platform=platform,
+        )
 
 
 class MatchingInput(Construct):

@@ -50,7 +50,7 @@ def test_columns_are_those_of_the_contract_with_ids_of_their_own(dev, agreed):
     for table in agreed.lake_tables():
         stated = tables[database_name("dev", table.zone), table.name]
         fields = stated["OpenTableFormatInput"]["IcebergInput"]["IcebergTableInput"]["Schema"]["Fields"]
-        assert [field["Name"] for field in fields] == [field.name for field in table.fields]
+        assert {field["Id"]: field["Name"] for field in fields} == {f.field_id: f.name for f in table.fields}
         nested = [json.loads(f["Type"])["element-id"] for f in fields if f["Type"].startswith("{")]
         ids = [field["Id"] for field in fields] + nested
         assert len(set(ids)) == len(ids)
@@ -63,6 +63,42 @@ def test_lists_are_written_as_iceberg_json(dev):
     stated = json.loads(keys["Type"])
     assert (stated["type"], stated["element"]) == ("list", "string")
     assert stated["element-id"] > len(fields)
+
+
+OPTIMIZERS = {
+    "compaction": "CompactionConfiguration",
+    "retention": "RetentionConfiguration",
+    "orphan_file_deletion": "OrphanFileDeletionConfiguration",
+}
+
+
+def test_every_table_is_compacted_forgets_and_is_swept(assembly):
+    optimizers = list(assembly.resources("AWS::Glue::TableOptimizer"))
+    found = Counter((o.properties["DatabaseName"], o.properties["TableName"], o.properties["Type"]) for o in optimizers)
+    assert found == {(*table, kind): 1 for table in iceberg_tables(assembly) for kind in OPTIMIZERS}
+    tables = {t.logical_id: t.properties.get("Name") for t in assembly.resources("AWS::Glue::Table")}
+    grants = {grant.logical_id for grant in assembly.resources("AWS::LakeFormation::PrincipalPermissions")}
+    wanted = assembly.settings.foundation.maintenance
+    for optimizer in optimizers:
+        configuration = optimizer.properties["TableOptimizerConfiguration"]
+        assert configuration["Enabled"] is wanted.enabled
+        assert OPTIMIZERS[optimizer.properties["Type"]] in configuration
+        waits_for = {tables.get(logical_id) for logical_id in optimizer.document["DependsOn"]}
+        assert optimizer.properties["TableName"] in waits_for
+        assert grants & set(optimizer.document["DependsOn"])
+
+
+def test_files_that_a_running_writer_has_not_committed_are_no_orphans(assembly):
+    """A checkpoint may be slow; it is never days old."""
+    for optimizer in assembly.resources("AWS::Glue::TableOptimizer"):
+        configuration = optimizer.properties["TableOptimizerConfiguration"]
+        if optimizer.properties["Type"] == "orphan_file_deletion":
+            iceberg = configuration["OrphanFileDeletionConfiguration"]["IcebergConfiguration"]
+            assert iceberg["OrphanFileRetentionPeriodInDays"] >= 3
+            assert resolve(iceberg["Location"]).endswith(f"/{optimizer.properties['TableName']}/")
+        if optimizer.properties["Type"] == "retention":
+            iceberg = configuration["RetentionConfiguration"]["IcebergConfiguration"]
+            assert iceberg["SnapshotRetentionPeriodInDays"] * 24 >= assembly.settings.collection.streams.retention_hours
 
 
 def test_interactions_are_partitioned_by_day_of_receipt(dev):

@@ -1,0 +1,135 @@
+"""What keeps Iceberg tables fast and small: AWS merges their files, forgets old snapshots and sweeps up."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+
+import aws_cdk as cdk
+from aws_cdk import aws_glue as glue
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lakeformation as lakeformation
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from c360_core.names import Zone, database_name
+from config.settings import MaintenanceSettings
+from stacks.constructs.grants import allow, query_lake, use_key, write_objects, write_tables
+from stacks.constructs.lake_table import LakeTable
+from stacks.nag import acknowledge, wildcard
+from stacks.platform import Platform
+
+_LOGS: Final = ("iceberg-compaction", "iceberg-retention", "iceberg-orphan-file-deletion")
+_Configuration = glue.CfnTableOptimizer.TableOptimizerConfigurationProperty
+_Grant = lakeformation.CfnPrincipalPermissions
+
+
+class TableOptimizers(Construct):
+    """Three optimizers for each table of a stack, under one role that may work on these tables and no others.
+
+    A stream writes a small file at each checkpoint and a snapshot with it. Without maintenance each query opens all of
+    these files, and nothing that was replaced is ever deleted.
+    """
+
+    role: iam.Role
+
+    def __init__(
+        self,
+        scope: Construct,
+        id_: str,
+        *,
+        tables: Sequence[LakeTable],
+        buckets: Mapping[Zone, s3.IBucket],
+        settings: MaintenanceSettings,
+        platform: Platform,
+    ) -> None:
+        super().__init__(scope, id_)
+        self._environment = platform.environment
+        self.role = self._role(tables, buckets, platform)
+        grants = [grant for zone in _zones(tables) for grant in self._grants(zone)]
+        for table in tables:
+            for kind, configuration in self._configurations(table, buckets[table.zone], settings).items():
+                optimizer = glue.CfnTableOptimizer(
+                    self,
+                    f"{table.name}-{kind}".title().replace("_", "").replace("-", ""),
+                    catalog_id=cdk.Aws.ACCOUNT_ID,
+                    database_name=database_name(platform.environment, table.zone),
+                    table_name=table.name,
+                    type=kind,
+                    table_optimizer_configuration=configuration,
+                )
+                # Glue tries the role on the table before it takes an optimizer.
+                optimizer.add_resource_dependency(table.resource)
+                optimizer.node.add_dependency(self.role, *grants)
+
+    def _configurations(
+        self, table: LakeTable, bucket: s3.IBucket, settings: MaintenanceSettings
+    ) -> dict[str, _Configuration]:
+        common = {"enabled": settings.enabled, "role_arn": self.role.role_arn}
+        optimizer = glue.CfnTableOptimizer
+        return {
+            "compaction": _Configuration(
+                **common,
+                compaction_configuration=optimizer.CompactionConfigurationProperty(
+                    iceberg_configuration=optimizer.IcebergCompactionConfigurationProperty(strategy="binpack")
+                ),
+            ),
+            "retention": _Configuration(
+                **common,
+                retention_configuration=optimizer.RetentionConfigurationProperty(
+                    iceberg_configuration=optimizer.IcebergRetentionConfigurationProperty(
+                        snapshot_retention_period_in_days=settings.snapshot_days,
+                        number_of_snapshots_to_retain=settings.snapshots_kept,
+                        clean_expired_files=True,
+                    )
+                ),
+            ),
+            "orphan_file_deletion": _Configuration(
+                **common,
+                orphan_file_deletion_configuration=optimizer.OrphanFileDeletionConfigurationProperty(
+                    iceberg_configuration=optimizer.IcebergConfigurationProperty(
+                        orphan_file_retention_period_in_days=settings.orphan_days,
+                        location=f"s3://{bucket.bucket_name}/{table.name}/",
+                    )
+                ),
+            ),
+        }
+
+    def _role(self, tables: Sequence[LakeTable], buckets: Mapping[Zone, s3.IBucket], platform: Platform) -> iam.Role:
+        role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("glue.amazonaws.com"))
+        use_key(role, platform.key)
+        query_lake(role)
+        for zone in _zones(tables):
+            names = [table.name for table in tables if table.zone is zone]
+            write_tables(role, platform, zone, names)
+            for name in names:
+                write_objects(role, buckets[zone], f"{name}/")
+        stack = cdk.Stack.of(self)
+        prefix = f"arn:{stack.partition}:logs:{stack.region}:{stack.account}:log-group:/aws-glue"
+        logs = [f"{prefix}/{name}/logs:*" for name in _LOGS]
+        allow(role, ("logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"), *logs)
+        acknowledge(role, {wildcard(role, arn): "Glue names the log streams of its optimizers" for arn in logs})
+        return role
+
+    def _grants(self, zone: Zone) -> list[_Grant]:
+        """What Lake Formation asks for beside IAM; it has to be there before the optimizers, hence here."""
+        name = database_name(self._environment, zone)
+        tables = _Grant.TableResourceProperty(catalog_id=cdk.Aws.ACCOUNT_ID, database_name=name, table_wildcard={})
+        database = _Grant.DatabaseResourceProperty(catalog_id=cdk.Aws.ACCOUNT_ID, name=name)
+        resources = {
+            "Tables": (_Grant.ResourceProperty(table=tables), ["SELECT", "DESCRIBE", "INSERT", "DELETE", "ALTER"]),
+            "Database": (_Grant.ResourceProperty(database=database), ["DESCRIBE"]),
+        }
+        return [
+            _Grant(
+                self,
+                f"{zone.title()}{what}",
+                principal=_Grant.DataLakePrincipalProperty(data_lake_principal_identifier=self.role.role_arn),
+                resource=resource,
+                permissions=permissions,
+                permissions_with_grant_option=[],
+            )
+            for what, (resource, permissions) in resources.items()
+        ]
+
+
+def _zones(tables: Iterable[LakeTable]) -> list[Zone]:
+    return sorted({table.zone for table in tables})
