@@ -1,36 +1,47 @@
--- To the cent and per currency: the spend of all persons is the sum of the signed amounts of the interactions whose
--- identifier is known. Events that arrive and persons who are joined while the marts are built make a difference, too.
+-- To the cent and per currency: what is added up is the sum of the signed amounts of the interactions. Only the days of
+-- the newest events are read again. What arrives while the marts are built makes a difference, too.
 {{ config(severity='warn') }}
-with interactions as (
+with newest as (
+  select max(occurred_on) as occurred_on
+  from {{ ref('interactions_by_key_day') }}
+),
+
+interactions as (
   select
-    source,
-    event_id,
-    min_by(customer_key, received_at) as customer_key,
-    coalesce(min_by(currency, received_at), 'XXX') as currency,
-    min_by(amount, received_at) as amount
-  from {{ source('raw', 'interactions') }}
-  where amount is not null
-  group by source, event_id
+    i.source,
+    i.event_id,
+    cast(cast(i.occurred_at as timestamp(6)) as date) as occurred_on,
+    coalesce(min_by(i.currency, i.received_at), 'XXX') as currency,
+    min_by(i.amount, i.received_at) as amount
+  from {{ source('raw', 'interactions') }} as i
+  cross join newest as n
+  where
+    i.amount is not null
+    and i.occurred_at >= date_add('day', -{{ var('reprocess_days') }}, with_timezone(cast(n.occurred_on as timestamp), 'UTC'))
+  group by 1, 2, 3
 ),
 
 amounts as (
   select
-    i.currency,
-    cast(sum(i.amount) as decimal(38, 2)) as amount
-  from interactions as i
-  inner join {{ source('curated', 'identifier_map') }} as m on i.customer_key = m.identifier_key
-  group by i.currency
+    occurred_on,
+    currency,
+    cast(sum(amount) as decimal(38, 2)) as amount
+  from interactions
+  group by occurred_on, currency
 ),
 
-spend as (
+added_up as (
   select
-    currency,
-    sum(spend) as spend
-  from {{ ref('spend_by_currency') }}
-  group by currency
+    d.occurred_on,
+    d.currency,
+    sum(d.amount) as amount
+  from {{ ref('interactions_by_key_day') }} as d
+  cross join newest as n
+  where d.occurred_on >= date_add('day', -{{ var('reprocess_days') }}, n.occurred_on)
+  group by d.occurred_on, d.currency
 )
 
 select *
 from amounts
-full outer join spend on amounts.currency = spend.currency
-where coalesce(spend.spend, cast(0 as decimal(38, 2))) <> coalesce(amounts.amount, cast(0 as decimal(38, 2)))
+full outer join added_up on amounts.occurred_on = added_up.occurred_on and amounts.currency = added_up.currency
+where coalesce(added_up.amount, cast(0 as decimal(38, 2))) <> coalesce(amounts.amount, cast(0 as decimal(38, 2)))

@@ -15,7 +15,9 @@ def analyst(stack: Stack) -> dict[str, str]:
 
 
 def test_analyst_reads_the_marts(stack: Stack, analyst: dict[str, str]) -> None:
-    assert stack.query("SELECT sum(spend) FROM customer_360 WHERE person_id < 'p_4'", credentials=analyst) == [["140.13"]]
+    assert stack.query("SELECT sum(spend) FROM customer_360 WHERE person_id < 'p_4'", credentials=analyst) == [
+        ["140.13"]
+    ]
 
 
 def test_analyst_reads_the_columns_tagged_none_or_pseudonymous(stack: Stack, analyst: dict[str, str]) -> None:

@@ -1,0 +1,79 @@
+{#
+  When the newest row that this table is made of arrived, less `reprocess_days`: what arrived since then is read again,
+  because an event is in the lake a while after its arrival, up to the time that a stream keeps it. A literal, so that
+  Athena reads only these days of the source.
+#}
+{% macro reread_from() -%}
+  {%- set question -%}
+    select cast(max(last_received_at) - interval '{{ var("reprocess_days") }}' day as varchar) from {{ this }}
+  {%- endset -%}
+  {%- set newest = run_query(question).columns[0].values()[0] if execute else none -%}
+  {{- "timestamp '" ~ (newest or '1970-01-01 00:00:00') ~ " UTC'" -}}
+{%- endmacro %}
+
+{#
+  The days on which something happened that has arrived since, as runs of days without a gap: pairs of the first day and
+  the day after the last.
+#}
+{% macro touched_days(source) -%}
+  {%- set question -%}
+    with days as (
+      select distinct cast(cast(occurred_at as timestamp(6)) as date) as happened_on
+      from {{ source }}
+      where received_at >= {{ reread_from() }}
+    ),
+
+    runs as (
+      select
+        happened_on,
+        date_add('day', -row_number() over (order by happened_on), happened_on) as run
+      from days
+    )
+
+    select
+      cast(min(happened_on) as varchar) as first_day,
+      cast(date_add('day', 1, max(happened_on)) as varchar) as day_after
+    from runs
+    group by run
+    order by 1
+  {%- endset -%}
+  {%- set runs = run_query(question).rows if execute else [] -%}
+  {#- A statement has a length: of very many runs, the whole time between the first and the last is read. -#}
+  {%- if runs | length > 500 -%}
+    {{ return([[runs[0][0], runs[-1][1]]]) }}
+  {%- endif -%}
+  {{ return(runs) }}
+{%- endmacro %}
+
+{# A condition on a time with a zone, in a form from which files are chosen. #}
+{% macro within_days(column, runs) -%}
+  (
+    {%- for run in runs %}
+    ({{ column }} >= timestamp '{{ run[0] }} 00:00:00 UTC' and {{ column }} < timestamp '{{ run[1] }} 00:00:00 UTC')
+    {{- ' or' if not loop.last }}
+    {%- else %}
+    false
+    {%- endfor %}
+  )
+{%- endmacro %}
+
+{# The same on a date. #}
+{% macro on_days(column, runs) -%}
+  (
+    {%- for run in runs %}
+    ({{ column }} >= date '{{ run[0] }}' and {{ column }} < date '{{ run[1] }}')
+    {{- ' or' if not loop.last }}
+    {%- else %}
+    false
+    {%- endfor %}
+  )
+{%- endmacro %}
+
+{# What AWS's optimizers do for the tables of the templates: merge small files, forget old snapshots. #}
+{% macro merge_files() -%}
+  {%- if is_incremental() -%} optimize {{ this.schema }}.{{ this.identifier }} rewrite data using bin_pack {%- endif -%}
+{%- endmacro %}
+
+{% macro forget_snapshots() -%}
+  {%- if is_incremental() -%} vacuum {{ this.schema }}.{{ this.identifier }} {%- endif -%}
+{%- endmacro %}

@@ -1,0 +1,119 @@
+# the statements are literals of these tests
+"""Builds one after another, with data between them: each reads what is new, and all of it makes the same numbers."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.engines.trino import lake
+from tests.engines.trino.stack import Stack, run_dbt
+
+pytestmark = pytest.mark.usefixtures("built")
+
+MARTS = ("customer_360", "rfm", "spend_by_currency", "spend_by_segment_month", "decisions", "customer_quality")
+KEPT = ("interactions_by_key_day", "decision_events")
+COLUMNS = (
+    "event_id, event_type, source, schema_version, occurred_at, received_at, customer_key, identifier_keys, "
+    "session_start, amount, currency, payload"
+)
+
+
+def insert(stack: Stack, *rows: tuple[str, str, str, str, str, str]) -> None:
+    """Events of the till: id, type, when it happened, when it arrived, whose it is, and the amount in USD."""
+    values = ", ".join(
+        f"('{event}', '{kind}', 'pos_transactions', 1, timestamp '{at} UTC', timestamp '{received} UTC', '{key}', "
+        f"array['{key}'], false, decimal '{amount}', 'USD', '{{}}')"
+        for event, kind, at, received, key, amount in rows
+    )
+    stack.query(f"INSERT INTO {lake.RAW}.interactions ({COLUMNS}) VALUES {values}")
+
+
+def build(variables: dict[str, str], *arguments: str) -> None:
+    done = run_dbt(variables, "build", *arguments)
+    assert done.returncode == 0, done.stdout[-4000:]
+
+
+def contents(stack: Stack) -> dict[str, list[list[str | None]]]:
+    """Every row of every mart, and of what the marts are made of."""
+    return {name: sorted(stack.query(f"SELECT * FROM {name}"), key=str) for name in (*MARTS, *KEPT)}
+
+
+def spend(stack: Stack, person: str) -> str | None:
+    return stack.query(f"SELECT spend FROM customer_360 WHERE person_id = '{person}'")[0][0]
+
+
+def test_late_and_repeated_events_count_once_and_a_full_refresh_agrees(
+    stack: Stack, dbt_variables: dict[str, str]
+) -> None:
+    insert(
+        stack,
+        ("e-20", "order_placed", "2026-03-01 10:00:00", "2026-03-01 10:00:01", lake.CRM, "5.00"),  # a new day
+        (
+            "e-21",
+            "order_placed",
+            "2026-01-05 11:00:00",
+            "2026-03-01 10:00:02",
+            lake.LOYALTY,
+            "1.00",
+        ),  # eight weeks late
+        ("e-02", "order_placed", "2026-02-01 10:00:00", "2026-03-01 10:00:03", lake.EMAIL, "50.05"),  # history again
+        ("e-22", "order_placed", "2025-11-30 10:00:00", "2026-02-25 10:00:00", lake.EMAIL, "2.00"),  # after an outage
+    )
+    build(dbt_variables)
+
+    assert (spend(stack, "p_1"), spend(stack, "p_2")) == ("133.13", "15.00")
+    grown = contents(stack)
+    build(dbt_variables, "--full-refresh")
+    assert contents(stack) == grown
+
+
+def test_an_earlier_delivery_under_another_key_takes_the_place_of_the_later(
+    stack: Stack, dbt_variables: dict[str, str]
+) -> None:
+    insert(stack, ("e-30", "order_placed", "2026-03-02 10:00:00", "2026-03-02 10:00:09", lake.CRM, "4.00"))
+    build(dbt_variables)
+    insert(stack, ("e-30", "order_placed", "2026-03-02 10:00:00", "2026-03-02 10:00:01", lake.EMAIL, "4.00"))
+    build(dbt_variables)
+
+    assert (spend(stack, "p_1"), spend(stack, "p_2")) == ("137.13", "15.00")
+    rows = stack.query("SELECT customer_key FROM interactions_by_key_day WHERE occurred_on = date '2026-03-02'")
+    assert rows == [[lake.EMAIL]]
+
+
+def test_persons_who_are_joined_need_no_history(stack: Stack, dbt_variables: dict[str, str]) -> None:
+    before = stack.query("SELECT * FROM interactions_by_key_day ORDER BY 1, 2, 3")
+    stack.query(f"UPDATE {lake.CURATED}.identifier_map SET person_id = 'p_2' WHERE identifier_key = '{lake.EMAIL}'")
+    build(dbt_variables)
+
+    assert (spend(stack, "p_1"), spend(stack, "p_2")) == ("81.08", "71.05")
+    assert stack.query("SELECT * FROM interactions_by_key_day ORDER BY 1, 2, 3") == before
+
+
+def test_days_without_news_are_not_read(stack: Stack, dbt_variables: dict[str, str]) -> None:
+    """Shown by taking away an event of a day that is over: only a full refresh can know."""
+    one = ("run", "--select", "interactions_by_key_day")
+    insert(stack, ("e-40", "order_placed", "2026-04-01 10:00:00", "2026-04-01 10:00:00", lake.CRM, "3.00"))
+    assert run_dbt(dbt_variables, *one).returncode == 0
+    stack.query(f"DELETE FROM {lake.RAW}.interactions WHERE event_id = 'e-22'")
+    insert(stack, ("e-41", "order_placed", "2026-04-01 11:00:00", "2026-04-01 11:00:00", lake.CRM, "1.00"))
+
+    assert run_dbt(dbt_variables, *one).returncode == 0
+
+    days = "SELECT occurred_on, amount FROM interactions_by_key_day WHERE occurred_on IN {} ORDER BY 1"
+    assert stack.query(days.format("(date '2025-11-30', date '2026-04-01')")) == [
+        ["2025-11-30", "2.00"],
+        ["2026-04-01", "4.00"],
+    ]
+    [compiled] = Path(dbt_variables["DBT_TARGET_PATH"]).glob("run/**/interactions_by_key_day.sql")
+    assert "occurred_at >= timestamp '2026-04-01 00:00:00 UTC'" in compiled.read_text(encoding="utf-8")
+    assert run_dbt(dbt_variables, *one, "--full-refresh").returncode == 0
+    assert stack.query(days.format("(date '2025-11-30')")) == []
+
+
+def test_a_build_without_news_changes_nothing(stack: Stack, dbt_variables: dict[str, str]) -> None:
+    """By now the views have been made more often than their earlier versions are kept."""
+    build(dbt_variables)
+    before = contents(stack)
+    for _ in range(2):
+        build(dbt_variables)
+    assert contents(stack) == before
