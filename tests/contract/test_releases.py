@@ -16,6 +16,21 @@ CRM = "crm_contacts.odcs.yaml"
 INTERACTIONS = "interactions.odcs.yaml"
 
 
+USED = ("crm_contacts", "duplicates", "identity_records", "interactions", "loyalty_members", "profiles")
+
+
+@pytest.fixture
+def directory(directory):
+    """A copy of the contracts that these tests change, and of their releases: the fewer, the faster."""
+    for path in directory.glob("*.odcs.yaml"):
+        if path.name.removesuffix(".odcs.yaml") not in {*USED, "events"}:
+            path.unlink()
+    path = directory / RELEASED_NAME
+    released = json.loads(path.read_text(encoding="utf-8"))
+    path.write_text(json.dumps({name: released[name] for name in USED}), encoding="utf-8")
+    return directory
+
+
 def columns(contract):
     return contract["schema"][0]["properties"]
 
@@ -163,7 +178,7 @@ def swap(contract):
 def reuse(contract):
     remove(contract, "phone")
     remove(contract, "email")
-    insert(contract, "email", number=5)
+    insert(contract, "email", number=7)
 
 
 def widen(contract):
@@ -237,9 +252,9 @@ CHANGES = {
         {"loyalty_members.first_name": Effect.BREAKS_IDS, "loyalty_members.last_name": Effect.BREAKS_IDS},
     ),
     "the id of another column": (
-        "loyalty_members.odcs.yaml",
+        "identity_records.odcs.yaml",
         reuse,
-        {"loyalty_members.email": Effect.BREAKS_IDS},
+        {"identity_records.email": Effect.BREAKS_IDS},
     ),
     "a new id": (
         INTERACTIONS,
@@ -253,8 +268,9 @@ CHANGES = {
 def test_changes_are_told_apart(directory, file, change, found):
     change_contract(directory, file, change)
 
-    assert effects(directory).items() >= found.items()
-    bad = {place for place, effect in effects(directory).items() if effect is not Effect.COMPATIBLE}
+    seen = effects(directory)
+    assert seen.items() >= found.items()
+    bad = {place for place, effect in seen.items() if effect is not Effect.COMPATIBLE}
     assert bad == {place for place, effect in found.items() if effect is not Effect.COMPATIBLE}
     if not bad:
         load_and_check(directory)
