@@ -6,12 +6,13 @@ Runtimes carry the JSON and this module, and no YAML or contract library.
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from c360_core.names import IdentifierType, PiiClass, Zone
+from c360_core.names import IdentifierType, Money, PiiClass, Zone
 
 _T = TypeVar("_T")
 
@@ -36,8 +37,9 @@ class Field:
     """One field of a payload, a file or a table.
 
     `items` describes the elements of an array and the values of a map; `fields` the parts of an object.
-    `minimum` and `maximum` are inclusive. `precision` and `scale` are set for decimals only. `field_id` is set for
-    columns of the lake and the elements of their arrays: by it Iceberg knows them again.
+    `minimum` and `maximum` are inclusive. `precision` and `scale` are set for decimals only. `money` is set for texts
+    that are money. `field_id` is set for columns of the lake and the elements of their arrays: by it Iceberg knows them
+    again.
     """
 
     name: str
@@ -58,6 +60,7 @@ class Field:
     min_items: int | None = None
     max_items: int | None = None
     lake_only: bool = False
+    money: Money | None = None
     consent_purpose: str | None = None
     identity_role: str | None = None
     field_id: int | None = None
@@ -164,9 +167,13 @@ class EventType:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contracts:
-    """All contracts of one build. `version` is the version of the events contract."""
+    """All contracts of one build.
+
+    `version` is the version of the events contract. What is said to have happened before `earliest` did not.
+    """
 
     version: str
+    earliest: datetime
     envelope: tuple[Field, ...]
     events: Mapping[str, EventType]
     sources: Mapping[str, Source]
@@ -234,6 +241,7 @@ def from_document(document: Mapping[str, Any]) -> Contracts:
     """Build the contracts from the parsed content of `contracts.json`."""
     return Contracts(
         version=document["version"],
+        earliest=datetime.fromisoformat(document["earliest"]),
         envelope=_fields(document["envelope"]),
         events={
             name: EventType(name=name, description=event["description"], fields=_fields(event["fields"]))
@@ -284,6 +292,7 @@ def _fields(fields: list[Mapping[str, Any]]) -> tuple[Field, ...]:
 def _field(field: Mapping[str, Any]) -> Field:
     values = dict(field)
     values["classification"] = PiiClass(values["classification"])
+    values["money"] = Money(values["money"]) if "money" in values else None
     values["enum"] = tuple(values.get("enum", ()))
     values["fields"] = _fields(values.get("fields", []))
     if values.get("items"):

@@ -17,7 +17,8 @@ from typing import Any, Final
 import fastjsonschema
 
 from c360_core import contracts as contracts_module
-from c360_core.contracts import Contracts
+from c360_core.canonical import UnreadableValueError, canonical_fields
+from c360_core.contracts import Contracts, Field
 from c360_core.exact_json import FIXES, AmbiguousObject, Fault, UnreadableJsonError, decode, encode
 from c360_core.identity.keys import identifier_key, usable
 from c360_core.names import MAX_SOURCE_LENGTH, UNKNOWN_SOURCE_NAME, IdentifierType
@@ -142,8 +143,8 @@ def parse(body: bytes) -> dict[str, Any]:
     return document
 
 
-def check(document: Document, *, now: datetime, contracts: Contracts | None = None) -> None:
-    """Make sure that an event keeps the contract of its source.
+def check(document: Document, *, now: datetime, contracts: Contracts | None = None) -> Document:
+    """Return an event that keeps the contract of its source, in its canonical form.
 
     Args:
         document: the event, parsed.
@@ -151,7 +152,7 @@ def check(document: Document, *, now: datetime, contracts: Contracts | None = No
         contracts: the contracts to hold it to; those of this build when omitted.
 
     Raises:
-        RejectedEventError: it does not; the first finding.
+        RejectedEventError: it does not keep it; the first finding.
     """
     known = contracts or contracts_module.load()
     source = _known_source(document, known)
@@ -165,19 +166,25 @@ def check(document: Document, *, now: datetime, contracts: Contracts | None = No
             f"{', '.join(known.source(source).event_types)}",
             source=source,
         )
+    compiled = _compiled(source, event_type, known.version, contracts)
     try:
-        _compiled(source, event_type, known.version, contracts)(document)
+        if not compiled.is_canonical(document):
+            document = compiled.canonical(document)
+            compiled.schema(document)
+    except UnreadableValueError as error:
+        raise RejectedEventError(ReasonCode(error.flaw), error.reason, source=source) from error
     except fastjsonschema.JsonSchemaValueException as error:
         code = ReasonCode(REASON_BY_SCHEMA_RULE.get(str(error.rule), ReasonCode.WRONG_TYPE))
         raise RejectedEventError(code, _explained(error), source=source) from error
-    _check_time(document, now, source)
+    _check_times(document, now, source, known.earliest)
+    return document
 
 
 def interaction(document: Document, *, secret: bytes, now: datetime) -> Interaction:
-    """Return the interaction of an event that passed `check`.
+    """Return the interaction of an event.
 
     Args:
-        document: the event.
+        document: the event, as `check` returned it.
         secret: the key under which identifiers are hashed.
         now: taken as the time of receipt where the event has none.
 
@@ -195,6 +202,7 @@ def interaction(document: Document, *, secret: bytes, now: datetime) -> Interact
         )
     keys = [(kind, identifier_key(secret, kind, value)) for kind, value in found]
     payload = document["payload"]
+    named = _payload_names(document["event_type"])
     return Interaction(
         event_id=document["event_id"],
         event_type=document["event_type"],
@@ -207,9 +215,9 @@ def interaction(document: Document, *, secret: bytes, now: datetime) -> Interact
         customer_key=keys[0][1],
         identifier_keys=tuple(key for _, key in keys),
         visitor_key=next((key for wanted in VISITOR_TYPES for kind, key in keys if kind is wanted), None),
-        order_id=payload.get("order_id"),
+        order_id=payload.get("order_id") if "order_id" in named else None,
         amount=_amount(document["event_type"], payload),
-        currency=payload.get("currency"),
+        currency=payload.get("currency") if "currency" in named else None,
         payload=encode(payload),
         identifiers=encode(identifiers),
     )
@@ -221,9 +229,7 @@ def clean(body: bytes, *, secret: bytes, now: datetime) -> Interaction:
     Raises:
         RejectedEventError: the record is not a valid event.
     """
-    document = parse(body)
-    check(document, now=now)
-    return interaction(document, secret=secret, now=now)
+    return interaction(check(parse(body), now=now), secret=secret, now=now)
 
 
 def rejected_id(position: str) -> str:
@@ -266,17 +272,65 @@ def _known_source(document: Document, known: Contracts) -> str:
     return source
 
 
-def _compiled(source: str, event_type: str, version: str, contracts: Contracts | None) -> Check:
-    if contracts is None:
-        return _compiled_once(source, event_type, version)
-    check: Check = fastjsonschema.compile(event_json_schema(contracts, source, event_type))
-    return check
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Compiled:
+    """What the contract says about one event type of one source.
+
+    Attributes:
+        schema: raises unless an event is in its canonical form and keeps the contract.
+        envelope: the fields of every event.
+        payload: the fields of this type's payload.
+        has_decimals: whether the payload has numbers whose form no schema can tell.
+    """
+
+    schema: Check
+    envelope: tuple[Field, ...]
+    payload: tuple[Field, ...]
+    has_decimals: bool
+
+    def is_canonical(self, document: Document) -> bool:
+        """Tell whether an event keeps the contract as it is; nearly all do, so this comes first."""
+        if self.has_decimals:
+            return False
+        try:
+            self.schema(document)
+        except fastjsonschema.JsonSchemaValueException:
+            return False
+        return True
+
+    def canonical(self, document: Document) -> Document:
+        """Return an event in its canonical form; what has none is left for the schema to refuse."""
+        event = canonical_fields(document, self.envelope)
+        payload = event.get("payload")
+        return (
+            {**event, "payload": canonical_fields(payload, self.payload, ("payload",))}
+            if isinstance(payload, dict)
+            else event
+        )
+
+
+def _compiled(source: str, event_type: str, version: str, contracts: Contracts | None) -> _Compiled:
+    return _compile(source, event_type, contracts) if contracts else _compiled_once(source, event_type, version)
 
 
 @cache
-def _compiled_once(source: str, event_type: str, version: str) -> Check:  # noqa: ARG001  # the version keys the cache
-    check: Check = fastjsonschema.compile(event_json_schema(contracts_module.load(), source, event_type))
-    return check
+def _compiled_once(source: str, event_type: str, version: str) -> _Compiled:  # noqa: ARG001  # the version keys the cache
+    return _compile(source, event_type, contracts_module.load())
+
+
+def _compile(source: str, event_type: str, contracts: Contracts) -> _Compiled:
+    payload = contracts.event(event_type).fields
+    return _Compiled(
+        schema=fastjsonschema.compile(event_json_schema(contracts, source, event_type)),
+        envelope=contracts.envelope,
+        payload=payload,
+        has_decimals=any(map(_has_decimals, payload)),
+    )
+
+
+def _has_decimals(field: Field) -> bool:
+    parts = (*field.fields, *([field.items] if field.items else []))
+    return field.logical_type == "number" or any(map(_has_decimals, parts))
 
 
 def _explained(error: fastjsonschema.JsonSchemaValueException) -> str:
@@ -291,7 +345,7 @@ def _explained(error: fastjsonschema.JsonSchemaValueException) -> str:
     return f"`{field or 'event'}` {text.format(wanted)}"
 
 
-def _check_time(document: Document, now: datetime, source: str) -> None:
+def _check_times(document: Document, now: datetime, source: str, earliest: datetime) -> None:
     moments = {}
     for field in ("received_at", "occurred_at"):
         try:
@@ -300,6 +354,13 @@ def _check_time(document: Document, now: datetime, source: str) -> None:
             raise RejectedEventError(
                 ReasonCode.WRONG_TYPE, f"`{field}` is no time that exists; send ISO 8601 UTC", source=source
             ) from error
+        if moments[field] < earliest:
+            raise RejectedEventError(
+                ReasonCode.OUT_OF_RANGE,
+                f"`{field}` is before {earliest.date()}, the earliest that the contract takes; correct the sender's "
+                "clock",
+                source=source,
+            )
     # A sender whose clock runs ahead may stamp both times: what it received cannot excuse the future.
     if moments["occurred_at"] > min(moments["received_at"], now) + FUTURE_TOLERANCE:
         raise RejectedEventError(
@@ -308,6 +369,12 @@ def _check_time(document: Document, now: datetime, source: str) -> None:
             "correct the sender's clock",
             source=source,
         )
+
+
+@cache
+def _payload_names(event_type: str) -> frozenset[str]:
+    """Return the payload's fields that the contract names: what else has their names may be anything."""
+    return frozenset(field.name for field in contracts_module.load().event(event_type).fields)
 
 
 def _moment(text: str | None, otherwise: datetime) -> datetime:

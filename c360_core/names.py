@@ -73,6 +73,13 @@ class PiiClass(StrEnum):
     SENSITIVE = "sensitive"
 
 
+class Money(StrEnum):
+    """What the sign of money means. `magnitude`: nothing, because senders differ on it."""
+
+    POSITIVE = "positive"
+    MAGNITUDE = "magnitude"
+
+
 class Property(StrEnum):
     """Property groups of the Flink applications."""
 

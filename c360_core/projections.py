@@ -15,6 +15,8 @@ from c360_core.names import IdentifierType, PiiClass
 
 # Zulu only: an offset would sort and partition differently in the engines that compare texts.
 UTC_PATTERN: Final = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,9})?Z$"
+# How a time in a payload is written in its canonical form; what is in the envelope has columns of its own.
+MILLISECONDS_PATTERN: Final = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}[.][0-9]{3}Z$"
 DATE_PATTERN: Final = "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 MAX_IDENTIFIERS_PER_TYPE: Final = 20
 
@@ -37,6 +39,9 @@ REASON_BY_SCHEMA_RULE: Final[Mapping[str, str]] = {
     "additionalProperties": "OUT_OF_RANGE",
 }
 
+_INT: Final = (-(2**31), 2**31 - 1)
+_LONG: Final = (-(2**63), 2**63 - 1)
+
 _SPARK: Final = {"string": "STRING", "boolean": "BOOLEAN", "date": "DATE", "timestamp": "TIMESTAMP"}
 _FLINK: Final = {"string": "STRING", "boolean": "BOOLEAN", "date": "DATE", "timestamp": "TIMESTAMP_LTZ(3)"}
 _GLUE: Final = {"string": "string", "boolean": "boolean", "date": "date", "timestamp": "timestamp"}
@@ -58,6 +63,8 @@ class Column:
 def event_json_schema(contracts: Contracts, source: str, event_type: str) -> dict[str, Any]:
     """Return the JSON schema (draft 7, as fastjsonschema reads it) of one event type from one source.
 
+    It describes events in their canonical form (see `canonical`): an event that keeps it needs no rewriting.
+
     The envelope and the identifiers are closed: a misspelt `replay_id` would mail people about history, and an
     identifier type that a source may not carry would key events wrongly. The payload is open: a till that adds a
     field must not have its orders rejected; nobody reads a field before the contract names it.
@@ -72,6 +79,9 @@ def event_json_schema(contracts: Contracts, source: str, event_type: str) -> dic
             f"source `{source}` may not send `{event_type}`; it may send: {', '.join(sender.event_types)}"
         )
     properties = {field.name: _value_schema(field) for field in contracts.envelope}
+    for field in contracts.envelope:
+        if field.logical_type == "timestamp":
+            properties[field.name]["pattern"] = UTC_PATTERN
     properties["source"] = {"const": source}
     properties["event_type"] = {"const": event_type}
     properties["identifiers"] = _identifiers_schema(contracts.envelope, sender.identifiers)
@@ -123,6 +133,16 @@ def _string_schema(field: Field) -> dict[str, Any]:
     return schema | _given(pattern=field.pattern, minLength=field.min_length, maxLength=field.max_length)
 
 
+def _integer_schema(field: Field) -> dict[str, Any]:
+    """An engine's type bounds it where the contract does not."""
+    lowest, greatest = _LONG if field.long else _INT
+    return {
+        "type": "integer",
+        "minimum": lowest if field.minimum is None else max(lowest, field.minimum),
+        "maximum": greatest if field.maximum is None else min(greatest, field.maximum),
+    }
+
+
 def _array_schema(field: Field) -> dict[str, Any]:
     items = _value_schema(field.items) if field.items else {}
     return {"type": "array", "items": items} | _given(minItems=field.min_items, maxItems=field.max_items)
@@ -134,11 +154,11 @@ def _given(**options: Any) -> dict[str, Any]:
 
 _SCHEMAS: Final[Mapping[str, Callable[[Field], dict[str, Any]]]] = {
     "string": _string_schema,
-    "integer": lambda field: {"type": "integer"} | _given(minimum=field.minimum, maximum=field.maximum),
+    "integer": _integer_schema,
     "number": lambda field: {"type": "number"} | _given(minimum=field.minimum, maximum=field.maximum),
     "boolean": lambda _: {"type": "boolean"},
     "date": lambda _: {"type": "string", "pattern": DATE_PATTERN, "format": "date"},
-    "timestamp": lambda _: {"type": "string", "pattern": UTC_PATTERN, "format": "date-time"},
+    "timestamp": lambda _: {"type": "string", "pattern": MILLISECONDS_PATTERN, "format": "date-time"},
     "array": _array_schema,
     "map": lambda _: {"type": "object"},
     "object": lambda field: _object_schema(field.fields),

@@ -37,6 +37,7 @@ _CUSTOM: Final = {
     "identityRole": "identity_role",
     "lakeOnly": "lake_only",
     "fieldId": "field_id",
+    "money": "money",
 }
 
 
@@ -47,7 +48,7 @@ def custom_properties(element: Mapping[str, Any]) -> dict[str, Any]:
 
 def compile_contracts(parsed: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     """Return the document; keys are sorted when it is written, so file order does not matter."""
-    document: dict[str, Any] = {"version": "", "envelope": [], "events": {}, "sources": {}, "products": {}}
+    document: dict[str, Any] = {"envelope": [], "events": {}, "sources": {}, "products": {}}
     for contract in parsed.values():
         custom = custom_properties(contract)
         name = contract["name"]
@@ -92,6 +93,7 @@ def _events(contract: Mapping[str, Any]) -> dict[str, Any]:
     envelope = objects.pop(ENVELOPE)
     return {
         "version": contract["version"],
+        "earliest": custom_properties(contract)["earliest"],
         "envelope": [_field(field) for field in envelope["properties"]],
         "events": {
             name: {

@@ -7,13 +7,15 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
-from c360_core.names import IdentifierType, PiiClass, Zone
+from c360_core.names import IdentifierType, Money, PiiClass, Zone
+from c360_core.projections import UTC_PATTERN
 from tools.contract_compiler import BAD_ROWS, DECIMAL, ENVELOPE, SECONDS, custom_properties, live_within_hours
 from tools.contract_ids import id_problems
 from tools.contract_standard import SUFFIX, Problem
@@ -31,12 +33,12 @@ OPTIONS: Final = {
     "number": {"minimum", "maximum"},
     "array": {"minItems", "maxItems"},
 }
-FIELD_PROPERTIES: Final = ("consentPurpose", "identityRole", "lakeOnly", "fieldId")
+FIELD_PROPERTIES: Final = ("consentPurpose", "identityRole", "lakeOnly", "money", "fieldId")
 STORES: Final = ("lake", "single_view")
 PARTITION: Final = re.compile(r"day\((\w+)\)")
 VERSION: Final = re.compile(r"\d+\.\d+\.\d+")
 KINDS: Final[Mapping[str, tuple[str, ...]]] = {
-    "events": (),
+    "events": ("earliest",),
     "stream": ("eventTypes", "identifiers", "partitionKey"),
     "file": ("eventTypes", "identifiers", "partitionKey", "publish", "partition"),
     "product": ("zone", "store"),
@@ -206,6 +208,9 @@ def _classification_problems(report: _Report, field: Contract) -> Problems:
         yield report.at("consentPurpose")("is missing on personal data", f"use one of {', '.join(CONSENT_PURPOSES)}")
     if purpose is not None and purpose not in CONSENT_PURPOSES:
         yield report.at("consentPurpose")(f"`{purpose}` is unknown", f"use one of {', '.join(CONSENT_PURPOSES)}")
+    money = custom.get("money")
+    if money is not None and (money not in list(Money) or field.get("logicalType") != "string"):
+        yield report.at("money")(f"`{money}` is no kind of money", f"use one of {', '.join(Money)}, on a string")
     role = custom.get("identityRole")
     if role is not None and role not in IDENTITY_ROLES:
         yield report.at("identityRole")(f"`{role}` is unknown", f"use one of {', '.join(IDENTITY_ROLES)}")
@@ -258,8 +263,7 @@ def _kind_problems(report: _Report, contract: Contract, events: Mapping[str, Con
     custom = custom_properties(contract)
     kind = custom["kind"]
     if kind == "events":
-        if ENVELOPE not in events:
-            yield report.at(ENVELOPE)("is missing", "describe what every event has")
+        yield from _events_problems(report, custom, events)
         return
     if kind in {"file", "product"}:
         yield from _table_problems(report, contract, custom)
@@ -275,6 +279,17 @@ def _kind_problems(report: _Report, contract: Contract, events: Mapping[str, Con
         columns = {field["name"]: field for field in contract["schema"][0].get("properties", [])}
         for mapping in custom["publish"]:
             yield from _publish_problems(report, mapping, columns, custom, events)
+
+
+def _events_problems(report: _Report, custom: Contract, events: Mapping[str, Contract]) -> Problems:
+    if ENVELOPE not in events:
+        yield report.at(ENVELOPE)("is missing", "describe what every event has")
+    try:
+        is_moment = bool(re.match(UTC_PATTERN, str(custom["earliest"]))) and datetime.fromisoformat(custom["earliest"])
+    except ValueError:
+        is_moment = False
+    if not is_moment:
+        yield report.at("earliest")(f"`{custom['earliest']}` is no time in UTC", "write '1990-01-01T00:00:00Z'")
 
 
 def _table_problems(report: _Report, contract: Contract, custom: Contract) -> Problems:

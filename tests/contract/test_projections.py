@@ -246,6 +246,27 @@ def test_money_is_decimal_text_with_two_digits(total):
         )
 
 
+MONEY_NAMES = {"total", "discount", "amount"}
+
+
+def test_every_amount_of_an_event_is_marked_as_money_that_a_decimal_14_2_holds():
+    order = CONTRACTS.event("order_placed").fields
+    lines = next(field.items.fields for field in order if field.name == "lines")
+    fields = [*(field for event in CONTRACTS.events.values() for field in event.fields), *lines]
+    money = [field for field in fields if field.money]
+
+    assert {field.name for field in fields if field.name in MONEY_NAMES} == {field.name for field in money}
+    assert {field.pattern for field in money} == {"^(0|[1-9][0-9]{0,11})[.][0-9]{2}$"}
+
+
+@pytest.mark.parametrize(("field", "greatest"), [("delta", 10_000_000), ("balance", 2**63 - 1)])
+def test_a_whole_number_is_bounded_by_the_contract_or_the_engines_type(field, greatest):
+    check = validator("loyalty_members", "loyalty_points_changed")
+    check(event("loyalty_members", "loyalty_points_changed", payload={field: greatest}))
+    with pytest.raises(fastjsonschema.JsonSchemaValueException, match=f"{field} must be smaller"):
+        check(event("loyalty_members", "loyalty_points_changed", payload={field: greatest + 1}))
+
+
 @pytest.mark.parametrize("absent", ["trace_id", "replay_id", "received_at"])
 def test_optional_envelope_field_may_be_null(absent):
     validator("web_events", "page_viewed")(event("web_events", "page_viewed", **{absent: None}))

@@ -35,6 +35,11 @@ def untype_payload(contract):
     del payload["properties"][0]["logicalType"]
 
 
+def payload_field(contract, event_type, name):
+    element = next(element for element in contract["schema"] if element["name"] == event_type)
+    return next(field for field in element["properties"] if field["name"] == name)
+
+
 CASES = {
     "unknown classification": (CRM, lambda c: column(c, "email").update(classification="secret"),
         "crm_contacts.email.classification", "`secret` is unknown", "none, pseudonymous, direct, sensitive"),
@@ -113,6 +118,18 @@ CASES = {
         "liveWithinHours", "two cadences are too old", "say what is still live"),
     "live rows of a source without rows": (WEB, live_within(48),
         "liveWithinHours", "is unknown", "remove it"),
+    "money that is no text": (EVENTS, lambda c: payload_field(c, "cart_updated", "quantity").update(
+        customProperties=[{"property": "money", "value": "positive"}]),
+        "cart_updated.quantity.money", "`positive` is no kind of money", "on a string"),
+    "money of an unknown kind": (EVENTS, lambda c: payload_field(c, "order_returned", "total").update(
+        customProperties=[{"property": "money", "value": "negative"}]),
+        "order_returned.total.money", "`negative` is no kind of money", "use one of positive, magnitude"),
+    "events of any age": (EVENTS, lambda c: c["customProperties"].remove(custom(c, "earliest")),
+        "earliest", "is missing", "kind events needs it"),
+    "earliest in no zone": (EVENTS, lambda c: custom(c, "earliest").update(value="1990-01-01"),
+        "earliest", "`1990-01-01` is no time in UTC", "write '1990-01-01T00:00:00Z'"),
+    "earliest on no day": (EVENTS, lambda c: custom(c, "earliest").update(value="1990-02-30T00:00:00Z"),
+        "earliest", "is no time in UTC", "write '1990-01-01T00:00:00Z'"),
     "no key": (CRM, lambda c: column(c, "crm_id").pop("unique"),
         "crm_contacts", "has no key", "unique: true"),
     "column that the ingestion adds": (CRM, lambda c: column(c, "updated_at").update(name="loaded_at"),

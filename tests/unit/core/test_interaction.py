@@ -1,6 +1,7 @@
 """An event becomes an interaction, or a rejection that names the field and the fix."""
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from c360_core.exact_json import encode
 from c360_core.interaction import (
     MAX_EVENT_BYTES,
     Interaction,
@@ -111,8 +113,41 @@ BAD_EVENTS = {
     "no event id": (event(event_id=...), ReasonCode.MISSING_FIELD, "`event_id`"),
     "no payload field": (event(payload={"url": ...}), ReasonCode.MISSING_FIELD, "`payload.url`"),
     "number for text": (event(payload={"url": 7}), ReasonCode.WRONG_TYPE, "`payload.url`"),
-    "number for money": (order(total=12.34), ReasonCode.WRONG_TYPE, "`payload.total`"),
-    "money without cents": (order(total="12"), ReasonCode.WRONG_TYPE, "`payload.total`"),
+    "money in words": (order(total="12 dollars"), ReasonCode.WRONG_TYPE, "`payload.total` must be money; send it"),
+    "money with thousands": (order(total="1,200.00"), ReasonCode.WRONG_TYPE, "`payload.total`"),
+    "money with underscores": (order(total="1_200.00"), ReasonCode.WRONG_TYPE, "`payload.total`"),
+    "money in other digits": (order(total="١٢.٣٤"), ReasonCode.WRONG_TYPE, "`payload.total`"),
+    "a truth for money": (order(total=True), ReasonCode.WRONG_TYPE, "`payload.total` must be money"),
+    "nothing for money": (order(total=None), ReasonCode.WRONG_TYPE, "`payload.total`"),
+    "an object for money": (order(total={"value": 12}), ReasonCode.WRONG_TYPE, "`payload.total`"),
+    "a trillion": (order(total=10**12), ReasonCode.OUT_OF_RANGE, "`payload.total` must be at most 999999999999.99"),
+    "a trillion by rounding": (order(total="999999999999.995"), ReasonCode.OUT_OF_RANGE, "`payload.total`"),
+    "a sale below zero": (order(total=-0.01), ReasonCode.OUT_OF_RANGE, "`payload.total` must not be below zero"),
+    "a line beyond money": (
+        order(lines=[{"product_id": "p", "quantity": 1, "amount": 1e60}]),
+        ReasonCode.OUT_OF_RANGE,
+        "`payload.lines.0.amount`",
+    ),
+    "part of a unit": (
+        order(lines=[{"product_id": "p", "quantity": 1.5, "amount": "1.00"}]),
+        ReasonCode.WRONG_TYPE,
+        "`payload.lines.0.quantity` must be of type integer",
+    ),
+    "a whole number as text": (
+        event(event_type="review_posted", payload={"rating": "3"}),
+        ReasonCode.WRONG_TYPE,
+        "`payload.rating`",
+    ),
+    "points beyond 64 bits": (
+        event("loyalty_members", "loyalty_points_changed", payload={"balance": 1e30}),
+        ReasonCode.OUT_OF_RANGE,
+        "`payload.balance` must be at most 9223372036854775807",
+    ),
+    "points beyond all reach": (
+        event("loyalty_members", "loyalty_points_changed", payload={"balance": 1e300}),
+        ReasonCode.OUT_OF_RANGE,
+        "`payload.balance`",
+    ),
     "text within a list": (
         order(lines=[{"product_id": "p", "quantity": "x", "amount": "1.00"}]),
         ReasonCode.WRONG_TYPE,
@@ -136,7 +171,15 @@ BAD_EVENTS = {
         ReasonCode.OUT_OF_RANGE,
         "`identifiers`",
     ),
-    "local time": (event(occurred_at="2026-03-01T09:30:00+01:00"), ReasonCode.WRONG_TYPE, "`occurred_at`"),
+    "time without a zone": (event(occurred_at="2026-03-01T09:30:00"), ReasonCode.WRONG_TYPE, "`occurred_at`"),
+    "no such offset": (event(occurred_at="2026-03-01T09:30:00+99:00"), ReasonCode.WRONG_TYPE, "`occurred_at`"),
+    "no such day abroad": (event(occurred_at="2026-02-31T09:30:00+01:00"), ReasonCode.WRONG_TYPE, "`occurred_at`"),
+    "the year one": (event(occurred_at="0001-01-01T00:00:00Z"), ReasonCode.OUT_OF_RANGE, "before 1990-01-01"),
+    "before the year one": (event(occurred_at="0001-01-01T00:00:00+01:00"), ReasonCode.OUT_OF_RANGE, "`occurred_at`"),
+    "after all years": (event(occurred_at="9999-12-31T23:59:59-01:00"), ReasonCode.OUT_OF_RANGE, "`occurred_at`"),
+    "a clock that was never set": (event(occurred_at="1969-12-31T23:59:59Z"), ReasonCode.OUT_OF_RANGE, "`occurred_at`"),
+    "just too early": (event(occurred_at="1989-12-31T23:59:59.999Z"), ReasonCode.OUT_OF_RANGE, "`occurred_at`"),
+    "received too early": (event(received_at="1970-01-01T00:00:00Z"), ReasonCode.OUT_OF_RANGE, "`received_at`"),
     "no such day": (event(occurred_at="2026-02-31T09:30:00Z"), ReasonCode.WRONG_TYPE, "`occurred_at`"),
     "no such day of receipt": (event(received_at="2026-02-31T09:30:00Z"), ReasonCode.WRONG_TYPE, "`received_at`"),
     "from the future": (event(occurred_at="2026-03-02T12:05:00.001Z"), ReasonCode.FUTURE_EVENT, "clock"),
@@ -158,6 +201,154 @@ BAD_EVENTS = {
     ),
     "an address of a network only": (event(identifiers={"ip": ["192.0.2.1"]}), ReasonCode.NO_IDENTIFIER, "IP"),
 }
+
+
+def points(**payload: Any) -> dict[str, Any]:
+    return event("loyalty_members", "loyalty_points_changed", payload=payload)
+
+
+def payload_of(document: dict[str, Any]) -> dict[str, Any]:
+    return json.loads(cleaned(document).payload, parse_float=Decimal)
+
+
+class TestOneMeaning:
+    @pytest.mark.parametrize(
+        ("written", "meant"),
+        [
+            ("12.5", "12.50"),
+            ("12", "12.00"),
+            (12, "12.00"),
+            (12.5, "12.50"),
+            (12.34, "12.34"),
+            ("0012.34", "12.34"),
+            (0.125, "0.13"),
+            ("0.125", "0.13"),
+            (2.675, "2.68"),
+            (0.005, "0.01"),
+            (0.0049, "0.00"),
+            (0, "0.00"),
+            (-0.0, "0.00"),
+            (1e2, "100.00"),
+            (999999999999.99, "999999999999.99"),
+        ],
+    )
+    def test_money_is_a_text_with_two_digits_however_it_is_sent(self, written, meant):
+        paid = cleaned(order(total=written, lines=[{"product_id": "p", "quantity": 1, "amount": written}]))
+        payload = json.loads(paid.payload)
+        assert (payload["total"], payload["lines"][0]["amount"]) == (meant, meant)
+        assert paid.amount == Decimal(meant)
+
+    @pytest.mark.parametrize("written", [-12.34, 12.34, "-12.34", "12.34", "-12.340"])
+    def test_a_return_is_what_was_returned_whatever_its_sign(self, written):
+        returned = cleaned(event("pos_transactions", "order_returned", payload={"total": written}))
+        assert (json.loads(returned.payload)["total"], returned.amount) == ("12.34", Decimal("-12.34"))
+
+    @pytest.mark.parametrize(
+        ("text", "meant"), [("3", "3"), ("3.0", "3"), ("3.000", "3"), ("3e0", "3"), ("0.3E1", "3")]
+    )
+    def test_a_whole_number_is_written_in_digits(self, text, meant):
+        closed = json.dumps(event("support_cases", "case_closed", payload={"csat": "HERE"})).replace('"HERE"', text)
+        assert f'"csat":{meant},' in clean(closed.encode(), secret=SECRET, now=NOW).payload
+
+    @pytest.mark.parametrize(
+        ("written", "meant"), [(120.0, 120), (3000000000, 3000000000), (1e2, 100), (2**63 - 1, 2**63 - 1), (-0.0, 0)]
+    )
+    def test_points_are_whole_and_have_64_bits(self, written, meant):
+        balance = payload_of(points(balance=written))["balance"]
+        assert (balance, type(balance)) == (meant, int)
+
+    def test_a_version_is_a_whole_number_too(self):
+        assert cleaned(event(schema_version=1.0)).schema_version == 1
+
+    @pytest.mark.parametrize(
+        "written",
+        [
+            "2026-03-01T10:30:00+01:00",
+            "2026-03-01T10:30:00.000+0100",
+            "2026-03-01T04:00:00-05:30",
+            "2026-03-01T10:30:00+01",
+        ],
+    )
+    def test_a_time_with_an_offset_is_the_same_moment_in_utc(self, written):
+        seen = cleaned(event(occurred_at=written, received_at=written))
+        assert seen == cleaned(event(event_id=seen.event_id, occurred_at="2026-03-01T09:30:00Z", received_at=written))
+        assert seen.occurred_at.isoformat() == "2026-03-01T09:30:00+00:00"
+
+    def test_the_earliest_moment_of_the_contract_is_accepted(self):
+        assert cleaned(event(occurred_at="1990-01-01T00:00:00Z")).occurred_at.year == 1990
+
+    def test_numbers_that_no_contract_names_keep_their_digits(self):
+        body = json.dumps(event(payload={"extra": "HERE"})).replace('"HERE"', "[12.50, 0.1000000000000000055, 1e2]")
+        assert '"extra":[12.50,0.1000000000000000055,1E+2]' in clean(body.encode(), secret=SECRET, now=NOW).payload
+
+    @pytest.mark.parametrize("value", [17, 1.5, True, ["o-1"], {"a": 1}, "o-1"])
+    def test_a_field_with_a_columns_name_that_the_contract_does_not_name_fills_no_column(self, value):
+        page = cleaned(event(payload={"order_id": value, "currency": value, "total": value}))
+        assert (page.order_id, page.currency, page.amount) == (None, None, None)
+        assert json.loads(page.payload)["order_id"] == value
+
+
+NUMBERS = st.integers(-(10**20), 10**20) | st.decimals(
+    allow_nan=False, allow_infinity=False, min_value=-(10**13), max_value=10**13, places=4
+)
+WRITTEN = NUMBERS | NUMBERS.map(str) | st.text(max_size=5) | st.booleans() | st.none()
+
+
+@st.composite
+def documents(draw: st.DrawFn) -> dict[str, Any]:
+    """Return an event with some values written in unusual ways; half of them right."""
+    made = draw(
+        st.sampled_from(
+            [
+                lambda: order(total=draw(WRITTEN), discount=draw(WRITTEN), more=draw(WRITTEN)),
+                lambda: order(lines=[{"product_id": "p", "quantity": draw(WRITTEN), "amount": draw(WRITTEN)}]),
+                lambda: event("pos_transactions", "order_returned", payload={"total": draw(WRITTEN)}),
+                lambda: points(balance=draw(WRITTEN), delta=draw(st.integers(-100, 100) | st.just(Decimal("1.0")))),
+                lambda: event(schema_version=draw(st.sampled_from([1, Decimal("1.0"), Decimal("1e0")]))),
+                lambda: event(occurred_at=draw(st.sampled_from(["2026-03-01T10:30:00+01:00", "2026-03-01T09:30:00Z"]))),
+            ]
+        )
+    )
+    return made()
+
+
+def outcome_of(document: dict[str, Any]) -> Any:
+    try:
+        return check(document, now=NOW)
+    except RejectedEventError as error:
+        return error.code
+
+
+class TestCanonicalForm:
+    @given(documents())
+    def test_the_canonical_form_of_a_canonical_form_is_itself(self, document):
+        once = outcome_of(document)
+        if not isinstance(once, ReasonCode):
+            assert check(once, now=NOW) == once
+            assert check(parse(encode(once).encode()), now=NOW) == once
+            assert encode(check(once, now=NOW)) == encode(once)
+
+    @given(documents(), st.randoms())
+    def test_the_order_of_keys_says_nothing(self, document, random):
+        def shuffled(value: Any) -> Any:
+            if isinstance(value, list):
+                return [shuffled(part) for part in value]
+            if not isinstance(value, dict):
+                return value
+            return dict(random.sample([(key, shuffled(part)) for key, part in value.items()], len(value)))
+
+        assert outcome_of(shuffled(document)) == outcome_of(document)
+
+    @given(documents())
+    def test_what_is_accepted_has_the_types_that_the_contract_names(self, document):
+        once = outcome_of(document)
+        if isinstance(once, ReasonCode):
+            return
+        payload = once["payload"]
+        money = [payload.get("total"), payload.get("discount"), *(line["amount"] for line in payload.get("lines", []))]
+        whole = [payload.get("balance"), payload.get("delta"), *(line["quantity"] for line in payload.get("lines", []))]
+        assert all(value is None or re.fullmatch(r"(0|[1-9][0-9]*)[.][0-9]{2}", value) for value in money)
+        assert all(value is None or type(value) is int for value in whole)
 
 
 class TestBadEvents:
