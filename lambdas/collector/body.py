@@ -2,14 +2,17 @@
 
 import base64
 import binascii
-import json
 import zlib
 from http import HTTPStatus
 from typing import Any, Final
 
+from c360_core.exact_json import decode_leniently, depth
 from lambdas.shared.problem import Problem
 
 MAX_BODY_BYTES: Final = 4 * 1024 * 1024
+# Far more than an event may have, so that one that is too deep is rejected alone; and far less than would exhaust
+# Python's stack on the way to the stream.
+MAX_BODY_DEPTH: Final = 256
 
 
 def raw_bytes(body: str, *, is_base64: bool) -> bytes:
@@ -33,9 +36,12 @@ def parse_body(raw: bytes, *, content_encoding: str) -> Any:
     if len(text) > MAX_BODY_BYTES:
         raise _too_big()
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError) as error:
+        body = decode_leniently(text)
+    except ValueError as error:
         raise _malformed("The body is not JSON in UTF-8.") from error
+    if text.count(b"{") + text.count(b"[") > MAX_BODY_DEPTH and depth(body) > MAX_BODY_DEPTH:
+        raise _malformed(f"The body is nested deeper than {MAX_BODY_DEPTH} levels.")
+    return body
 
 
 def _unpacked(raw: bytes, encoding: str) -> bytes:

@@ -11,6 +11,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from c360_core import contracts
+from c360_core.exact_json import AmbiguousObject
 from lambdas.collector.body import parse_body, raw_bytes
 from lambdas.collector.credentials import SIGNATURE_HEADER, Sender, authenticate, senders_by_key, write_key
 from lambdas.collector.logic import Call, JudgedEvent, answer_body, judge_all, speaks_segment, unknown_path
@@ -46,7 +47,9 @@ def collect(path: str) -> Response[str]:
     body = parse_body(raw, content_encoding=headers.get("content-encoding", ""))
     sender = authenticate(
         _senders(),
-        write_key(headers, event.query_string_parameters or {}, body),
+        write_key(
+            headers, event.query_string_parameters or {}, body.fields if isinstance(body, AmbiguousObject) else body
+        ),
         body=raw,
         signature=headers.get(SIGNATURE_HEADER),
     )

@@ -5,7 +5,6 @@ that were judged here, by the same rules, and keeps what is rejected in quaranti
 plus rejected is always what came.
 """
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,10 +13,12 @@ from http import HTTPStatus
 from typing import Any, Final
 
 from c360_core.contracts import Source
+from c360_core.exact_json import AmbiguousObject, encode_bytes, is_ambiguous
 from c360_core.identity.keys import usable
 from c360_core.interaction import MAX_EVENT_BYTES, ReasonCode, RejectedEventError, check, interaction, parse
 from c360_core.names import IdentifierType
 from c360_core.timeline import moment_text
+from lambdas.collector.body import MAX_BODY_BYTES
 from lambdas.collector.segment_wire import SHARED_FIELDS, Receipt, is_segment_message, to_envelope
 from lambdas.shared.event_stream import StreamRecord, partition_key
 from lambdas.shared.problem import Problem
@@ -32,6 +33,12 @@ MESSAGE_TYPES: Final[Mapping[str, str]] = {
     "p": "page",
 }
 BATCH_PATHS: Final = frozenset({"batch", "b"})
+
+# One call of Kinesis takes as many, and the answer on as many stays far below what Lambda sends back.
+MAX_EVENTS: Final = 500
+# Of all events of a request together, as they go on the stream. A batch's context is repeated in each of them.
+MAX_RECORDS_BYTES: Final = 2 * MAX_BODY_BYTES
+MAX_ECHO: Final = 64  # characters; no event id is longer
 
 # What is kept of an oversize event: more than the limit, so that everyone after us sees that it is oversize, and
 # less than any stream refuses.
@@ -88,22 +95,46 @@ def events_of(call: Call) -> Sequence[Any]:
     """Return the events of a call as they came.
 
     Raises:
-        Problem: 400, a batch without a list of events, or 404, a path that takes none.
+        Problem: 400, a batch without a list of events, 404, a path that takes none, or 413, too many events.
     """
     if call.path in BATCH_PATHS:
-        batch = call.body.get("batch") if isinstance(call.body, Mapping) else None
-        if not isinstance(batch, list):
-            raise Problem(
-                status=HTTPStatus.BAD_REQUEST,
-                code="MISSING_FIELD",
-                field="batch",
-                detail="The body has no list of events. Nothing of it was stored.",
-                fix='Send {"batch": [event, ...]}.',
-            )
-        return batch
+        return _batch_of(call.body)
     if call.path not in MESSAGE_TYPES:
         raise unknown_path()
     return [call.body]
+
+
+def _batch_of(body: Any) -> Sequence[Any]:
+    if isinstance(body, AmbiguousObject):
+        raise Problem(
+            status=HTTPStatus.BAD_REQUEST,
+            code="MALFORMED_JSON",
+            field="body",
+            detail="The body has a key more than once. Nothing of it was stored.",
+            fix="Send each key once.",
+        )
+    batch = body.get("batch") if isinstance(body, Mapping) else None
+    if not isinstance(batch, list):
+        raise Problem(
+            status=HTTPStatus.BAD_REQUEST,
+            code="MISSING_FIELD",
+            field="batch",
+            detail="The body has no list of events. Nothing of it was stored.",
+            fix='Send {"batch": [event, ...]}.',
+        )
+    if len(batch) > MAX_EVENTS:
+        raise _too_much(f"The batch has {len(batch)} events, and at most {MAX_EVENTS} are taken.")
+    return batch
+
+
+def _too_much(detail: str) -> Problem:
+    return Problem(
+        status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        code="BATCH_TOO_LARGE",
+        field="batch",
+        detail=f"{detail} Nothing of it was stored.",
+        fix=f"Send batches of at most {MAX_EVENTS} events.",
+    )
 
 
 def unknown_path() -> Problem:
@@ -118,41 +149,80 @@ def unknown_path() -> Problem:
 
 
 def judge_all(call: Call) -> list[JudgedEvent]:
-    """Return the records of a call in the order in which its events came, each judged by its contract."""
+    """Return the records of a call in the order in which its events came, each judged by its contract.
+
+    Raises:
+        Problem: see `events_of`; and 413, the records together are too big.
+    """
     receipt = Receipt(
         source=call.source,
         received_at=call.received_at,
         sent_at=_sent_at(call.body),
         trace_id=call.trace_id,
     )
-    return [judge(envelope(event, call, receipt), call) for event in events_of(call)]
+    envelope = _Envelopes(call, receipt)
+    judged: list[JudgedEvent] = []
+    size = 0
+    for sent in events_of(call):
+        event = envelope.of(sent)
+        data = encode_bytes(event)
+        size += len(data)
+        if size > MAX_RECORDS_BYTES:
+            raise _too_much("The events are too big together, each with the batch's context.")
+        judged.append(judge(event, data, call))
+    return judged
 
 
-def envelope(event: Any, call: Call, receipt: Receipt) -> dict[str, Any]:
-    """Return an event as it goes on the stream.
+class _Envelopes:
+    """Makes what goes on the stream of the events of a call."""
 
-    The source is what the write key says, whatever the event says; the time of receipt is ours.
+    def __init__(self, call: Call, receipt: Receipt) -> None:
+        self._call = call
+        self._receipt = receipt
+        is_batch = call.path in BATCH_PATHS and isinstance(call.body, Mapping)
+        self._shared = {name: call.body[name] for name in SHARED_FIELDS if is_batch and name in call.body}
+        # Looked for once, and only then in each event: nearly no body has any.
+        self._some_ambiguous = is_ambiguous(call.body)
+        self._shared_ambiguous = self._some_ambiguous and is_ambiguous(self._shared)
+
+    def of(self, event: Any) -> dict[str, Any]:
+        """Return an event as it goes on the stream.
+
+        The source is what the write key says, whatever the event says; the time of receipt is ours.
+        """
+        if not isinstance(event, Mapping):
+            fields = event.fields if isinstance(event, AmbiguousObject) else {}
+            return self._as_it_came(event, fields.get("event_id") or fields.get("messageId"))
+        message = dict(event)
+        if "event_type" not in message and self._call.path in MESSAGE_TYPES:
+            message.setdefault("type", MESSAGE_TYPES[self._call.path])
+        if is_segment_message(message):
+            if self._some_ambiguous and (self._shared_ambiguous or is_ambiguous(event)):
+                return self._as_it_came({**self._shared, **message}, message.get("messageId"))
+            return to_envelope({**self._shared, **message}, self._receipt)
+        message.pop("writeKey", None)
+        return {
+            **message,
+            "source": self._call.source.name,
+            "received_at": moment_text(self._call.received_at),
+            "trace_id": message.get("trace_id") or self._call.trace_id,
+        }
+
+    def _as_it_came(self, event: Any, event_id: Any) -> dict[str, Any]:
+        """Return what is no message, or a message whose translation might lose what is wrong with it."""
+        named = {"event_id": event_id} if isinstance(event_id, str) else {}
+        received_at = moment_text(self._call.received_at)
+        return {**named, "source": self._call.source.name, "received_at": received_at, "body": event}
+
+
+def judge(event: Mapping[str, Any], data: bytes, call: Call) -> JudgedEvent:
+    """Return the record of an event, and the verdict that `clean` will give on it.
+
+    Args:
+        event: the event as it goes on the stream.
+        data: the same in bytes.
+        call: the request that it came with.
     """
-    if not isinstance(event, Mapping):
-        return {"source": call.source.name, "received_at": moment_text(call.received_at), "body": event}
-    message = dict(event)
-    if "event_type" not in message and call.path in MESSAGE_TYPES:
-        message.setdefault("type", MESSAGE_TYPES[call.path])
-    if is_segment_message(message):
-        shared = {name: call.body[name] for name in SHARED_FIELDS if call.path in BATCH_PATHS and name in call.body}
-        return to_envelope({**shared, **message}, receipt)
-    message.pop("writeKey", None)
-    return {
-        **message,
-        "source": call.source.name,
-        "received_at": moment_text(call.received_at),
-        "trace_id": message.get("trace_id") or call.trace_id,
-    }
-
-
-def judge(event: Mapping[str, Any], call: Call) -> JudgedEvent:
-    """Return the record of an event, and the verdict that `clean` will give on it."""
-    data = _encoded(event)
     if len(data) > KEPT_OF_OVERSIZE:
         data = _cut(event, data)
     event_id = event.get("event_id")
@@ -164,7 +234,7 @@ def judge(event: Mapping[str, Any], call: Call) -> JudgedEvent:
     )
     return JudgedEvent(
         record=StreamRecord(key=key, data=data),
-        event_id=event_id if isinstance(event_id, str) else None,
+        event_id=event_id[:MAX_ECHO] if isinstance(event_id, str) else None,
         rejection=_verdict(data, call.received_at),
     )
 
@@ -195,8 +265,7 @@ def _result(index: int, event: JudgedEvent) -> dict[str, object]:
 
 def _verdict(data: bytes, received_at: datetime) -> Rejection | None:
     try:
-        event = parse(data)
-        check(event, now=received_at)
+        event = check(parse(data), now=received_at)
         if not _has_plain_identifier(event):
             interaction(event, secret=NO_SECRET, now=received_at)
     except RejectedEventError as error:
@@ -217,19 +286,11 @@ def _has_plain_identifier(event: Mapping[str, Any]) -> bool:
     return bool(usable({kind: identifiers[kind] for kind in PLAIN_IDENTIFIERS if kind in identifiers}))
 
 
-def _encoded(event: Mapping[str, Any]) -> bytes:
-    try:
-        return json.dumps(event, separators=(",", ":"), ensure_ascii=False).encode()
-    except UnicodeEncodeError:
-        # Half a surrogate pair: no text, but as an escape it still gets to quarantine.
-        return json.dumps(event, separators=(",", ":")).encode()
-
-
 def _cut(event: Mapping[str, Any], data: bytes) -> bytes:
     """Return the head of an oversize event, still too big to be taken for a whole one; its sender has it all."""
     head = {name: event[name] for name in ("event_id", "event_type", "source", "received_at") if _is_short(event, name)}
     kept = data[:KEPT_OF_OVERSIZE].decode(errors="ignore")
-    return json.dumps({**head, "bytes_as_sent": len(data), "body": kept}, ensure_ascii=False).encode()
+    return encode_bytes({**head, "bytes_as_sent": len(data), "body": kept})
 
 
 def _is_short(event: Mapping[str, Any], name: str) -> bool:

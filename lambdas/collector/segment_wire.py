@@ -4,12 +4,15 @@ What cannot be turned stays as it came: the contract then says what is wrong wit
 """
 
 import re
+from collections import ChainMap
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+from c360_core.canonical import decimal_of, money_text, product, whole_number
 from c360_core.contracts import Source
+from c360_core.exact_json import UnreadableNumber
 from c360_core.names import IdentifierType
 from c360_core.timeline import moment, moment_text
 
@@ -59,7 +62,7 @@ def to_envelope(message: Message, receipt: Receipt) -> dict[str, Any]:
 def _event(message: Message, kind: str) -> tuple[str, Payload]:
     properties = _mapping(message.get("properties"))
     if kind == "page":
-        page = {**_mapping(_mapping(message.get("context")).get("page")), **properties}
+        page = _over(properties, _mapping(_mapping(message.get("context")).get("page")))
         return "page_viewed", _known({"url": page.get("url"), "title": page.get("title")})
     if kind == "identify":
         return "identified", _identified(message)
@@ -105,7 +108,7 @@ def _cart_emptied(properties: Message) -> tuple[str, Payload]:
 
 def _order_placed(properties: Message) -> tuple[str, Payload]:
     products = properties.get("products")
-    lines = [_line(product) for product in products] if isinstance(products, list) else products
+    lines = [_line(line) for line in products] if isinstance(products, list) else products
     return "order_placed", _known(
         {
             "order_id": properties.get("order_id"),
@@ -128,17 +131,16 @@ def _order_returned(properties: Message) -> tuple[str, Payload]:
     )
 
 
-def _line(product: Any) -> Any:
-    if not isinstance(product, Mapping):
-        return product
-    quantity, price = product.get("quantity", 1), product.get("price")
-    amount = price * quantity if _is_number(price) and _is_number(quantity) else price
+def _line(line: Any) -> Any:
+    if not isinstance(line, Mapping):
+        return line
+    quantity = line.get("quantity", 1)
     return _known(
         {
-            "product_id": product.get("product_id"),
+            "product_id": line.get("product_id"),
             "quantity": quantity,
-            "amount": _money(amount),
-            "department": product.get("category"),
+            "amount": _line_amount(line.get("price"), quantity),
+            "department": line.get("category"),
         }
     )
 
@@ -165,9 +167,10 @@ def _identifiers(message: Message, source: Source) -> dict[str, list[str]]:
         (IdentifierType.PUSH_TOKEN, device.get("token")),
     )
     found: dict[str, list[str]] = {}
-    for kind, value in candidates:
+    for kind, said in candidates:
+        value = _identifier(said)
         # Libraries send an empty text for "unknown"; and a contract says what a source may carry.
-        if kind in source.identifiers and isinstance(value, str) and value and value not in found.get(kind, []):
+        if kind in source.identifiers and value is not None and value not in found.get(kind, []):
             found.setdefault(str(kind), []).append(value)
     return found
 
@@ -197,15 +200,38 @@ def _occurred_at(message: Message, receipt: Receipt) -> Any:
 
 
 def _traits(message: Message) -> Message:
-    return {**_mapping(_mapping(message.get("context")).get("traits")), **_mapping(message.get("traits"))}
+    return _over(_mapping(message.get("traits")), _mapping(_mapping(message.get("context")).get("traits")))
+
+
+def _over(upper: Message, lower: Message) -> Message:
+    """Return both as one, without a copy: a batch's context is everybody's, and may be as big as the body."""
+    return ChainMap(dict(upper), lower if isinstance(lower, dict) else dict(lower))
 
 
 def _money(value: Any) -> Any:
-    return f"{value:.2f}" if _is_number(value) else value
+    amount = decimal_of(value)
+    text = None if amount is None else money_text(amount)
+    return value if text is None else text
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+def _line_amount(price: Any, quantity: Any) -> Any:
+    """Return price times quantity, rounded once; what is no number stays for the contract to refuse."""
+    one, units = decimal_of(price), decimal_of(quantity)
+    if one is None or units is None:
+        return _money(price)
+    amount = product(one, units)
+    return money_text(amount) or amount
+
+
+def _identifier(value: Any) -> Any:
+    """Return an identifier as text: many sites count their users. None where there is none.
+
+    A number that nobody can read stays as it is, and is refused with its field.
+    """
+    if isinstance(value, str | UnreadableNumber):
+        return value or None
+    number = whole_number(value)
+    return None if number is None else str(number)
 
 
 def _first(source: Message, *names: str) -> Any:

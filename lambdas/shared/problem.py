@@ -59,10 +59,13 @@ def problem_response(problem: Problem, headers: Mapping[str, str] | None = None)
 def json_response(
     body: object, *, status: HTTPStatus = HTTPStatus.OK, headers: Mapping[str, str] | None = None
 ) -> Response[str]:
-    """Return a JSON answer that no cache may keep: it is about a person."""
+    """Return a JSON answer that no cache may keep: it is about a person.
+
+    It is ASCII, others as escapes: what is echoed may hold half a surrogate pair, which no encoding takes.
+    """
     return Response(
         status_code=int(status),
         content_type="application/json",
-        body=json.dumps(body, ensure_ascii=False),
+        body=json.dumps(body),
         headers={"Cache-Control": "no-store", **(headers or {})},
     )

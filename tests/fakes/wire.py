@@ -1,7 +1,6 @@
 """What AWS hands to functions: contexts and events, as they look on the wire."""
 
 import base64
-import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -87,12 +86,12 @@ def stream_record(
     }
 
 
-def read_stream(kinesis: Any, name: str) -> list[dict[str, Any]]:
-    """Return all records of a stream of one shard, parsed."""
+def read_stream(kinesis: Any, name: str) -> list[bytes]:
+    """Return all records of a stream of one shard."""
     shard = kinesis.describe_stream(StreamName=name)["StreamDescription"]["Shards"][0]["ShardId"]
     iterator = kinesis.get_shard_iterator(StreamName=name, ShardId=shard, ShardIteratorType="TRIM_HORIZON")
     records = kinesis.get_records(ShardIterator=iterator["ShardIterator"], Limit=10_000)["Records"]
-    return [json.loads(record["Data"]) for record in records]
+    return [record["Data"] for record in records]
 
 
 def _typed(item: dict[str, Any]) -> dict[str, Any]:

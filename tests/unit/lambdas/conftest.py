@@ -2,6 +2,7 @@
 
 import importlib
 import io
+import json
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -71,6 +72,10 @@ class Cloud:
 
     def events(self) -> list[dict[str, Any]]:
         """Return all events on the stream, in order."""
+        return [json.loads(record) for record in self.records()]
+
+    def records(self) -> list[bytes]:
+        """Return all records on the stream as they are, in order."""
         return read_stream(self.kinesis, EVENTS)
 
 

@@ -424,3 +424,277 @@ def test_records_of_the_stream_are_utf8() -> None:
 
     assert isinstance(judged.record, StreamRecord)
     assert "Käse".encode() in judged.record.data
+
+
+# ---- numbers, as their text says
+
+
+def ordered(**properties: Any) -> dict[str, Any]:
+    """Return an order as Segment's libraries send it, with the numbers as text to be put in place."""
+    return {
+        "type": "track",
+        "event": properties.pop("event", "Order Completed"),
+        "messageId": "m-1",
+        "userId": "L0000017",
+        "timestamp": text(NOW),
+        "properties": {
+            "order_id": "o-1",
+            "currency": "USD",
+            "total": "1.00",
+            "products": [{"product_id": "1", "quantity": 1, "price": "1.00"}],
+            **properties,
+        },
+    }
+
+
+def written(document: Any, **numbers: str) -> str:
+    """Return the JSON of a document with these texts, which Python could not write, in the place of their names."""
+    body = json.dumps(document)
+    for name, number in numbers.items():
+        body = body.replace(f'"{name}"', number)
+    return body
+
+
+@pytest.mark.parametrize(
+    ("total", "meant"),
+    [("0.125", "0.13"), ("2.675", "2.68"), ("12", "12.00"), ('"12"', "12.00"), ('"12.5"', "12.50"), ("1e2", "100.00")],
+)
+def test_money_is_what_its_text_says_rounded_once(cloud: Cloud, total: str, meant: str) -> None:
+    _, answer = send("/v1/track", written(ordered(total="TOTAL"), TOTAL=total))
+
+    assert answer["accepted"] == 1
+    assert cloud.events()[0]["payload"]["total"] == meant
+
+
+@pytest.mark.parametrize(
+    ("price", "quantity", "amount"),
+    [("19.99", "3", "59.97"), ('"19.99"', "3", "59.97"), ("0.125", "2", "0.25"), ("0.333", "3", "1.00")],
+)
+def test_a_line_is_price_times_quantity_to_the_cent(cloud: Cloud, price: str, quantity: str, amount: str) -> None:
+    product = {"product_id": "1", "quantity": "QUANTITY", "price": "PRICE"}
+
+    _, answer = send("/v1/track", written(ordered(products=[product]), PRICE=price, QUANTITY=quantity))
+
+    assert answer["accepted"] == 1
+    assert cloud.events()[0]["payload"]["lines"][0]["amount"] == amount
+
+
+@pytest.mark.parametrize("total", ["-12.34", "12.34", '"-12.34"'])
+def test_a_refund_is_what_was_returned_whatever_its_sign(cloud: Cloud, total: str) -> None:
+    _, answer = send("/v1/track", written(ordered(event="Order Refunded", total="TOTAL"), TOTAL=total))
+
+    assert answer["accepted"] == 1
+    (event,) = cloud.events()
+    cleaned = clean(json.dumps(event).encode(), secret=OTHER_KEY_OF_CLEAN, now=datetime.now(UTC))
+    assert (str(cleaned.amount), json.loads(cleaned.payload)["total"]) == ("-12.34", "12.34")
+
+
+GREAT_NUMBERS = ["1" + "0" * 400, "1" + "0" * 5000, "1e400", "1e999999999999", "-1e-999", "NaN", "Infinity", "1e60"]
+
+
+@pytest.mark.parametrize("number", GREAT_NUMBERS, ids=lambda number: number[:10])
+@pytest.mark.parametrize("place", ["total", "price", "quantity"])
+def test_no_number_makes_an_error_of_ours(cloud: Cloud, number: str, place: str) -> None:
+    product = {"product_id": "1", "quantity": 1, "price": 1}
+    properties = {"total": "HERE"} if place == "total" else {"products": [{**product, place: "HERE"}]}
+    batch = {"batch": [ordered(**properties), ordered()]}
+
+    status, answer = send("/v1/batch", written(batch, HERE=number))
+
+    assert (status, answer["accepted"], answer["rejected"]) == (200, 1, 1)
+    rejected = answer["results"][0]
+    assert rejected["field"] in {"payload.total", "payload.lines.0.amount", "payload.lines.0.quantity"}
+    assert rejected["fix"]
+    assert len(cloud.records()) == 2
+
+
+@pytest.mark.parametrize("number", GREAT_NUMBERS, ids=lambda number: number[:10])
+def test_an_envelope_with_such_a_number_is_on_the_stream_as_it_came(cloud: Cloud, number: str) -> None:
+    _, answer = send(
+        "/v1/batch", written({"batch": [viewed(payload={"product_id": "1", "extra": "HERE"})]}, HERE=number)
+    )
+
+    (record,) = cloud.records()
+    assert f'"extra":{number.replace("1e60", "1E+60")}}}'.encode() in record
+    assert answer["accepted"] == (1 if number == "1e60" else 0)
+    assert answer["results"][0].get("field") == (None if number == "1e60" else "payload.extra")
+
+
+@pytest.mark.parametrize(
+    ("user", "identifiers"),
+    [
+        ("12345", {"loyalty_id": ["12345"], "device_id": ["678"]}),
+        ("12345.0", {"loyalty_id": ["12345"], "device_id": ["678"]}),
+        ("true", {"device_id": ["678"]}),
+        ("12.5", {"device_id": ["678"]}),
+        ("null", {"device_id": ["678"]}),
+        ('""', {"device_id": ["678"]}),
+    ],
+)
+def test_whole_numbers_are_identifiers(cloud: Cloud, user: str, identifiers: dict[str, list[str]]) -> None:
+    _, answer = send("/v1/page", written(page_message(userId="USER", anonymousId=678), USER=user))
+
+    assert answer["accepted"] == 1
+    assert cloud.events()[0]["identifiers"] == identifiers
+
+
+def test_a_number_is_a_telephone_and_a_device_too(cloud: Cloud) -> None:
+    context = {"device": {"id": 17, "token": 18}, "traits": {"phone": 14155550132}}
+
+    _, answer = send("/v1/identify", page_message(type="identify", anonymousId=None, context=context))
+
+    assert answer["accepted"] == 1
+    assert cloud.events()[0]["identifiers"] == {"phone": ["14155550132"], "device_id": ["17"], "push_token": ["18"]}
+
+
+def test_a_user_id_that_nobody_can_read_is_refused_by_name(cloud: Cloud) -> None:
+    _, answer = send("/v1/page", written(page_message(userId="USER"), USER="9" * 5000))
+
+    assert (answer["rejected"], answer["results"][0]["field"]) == (1, "identifiers.loyalty_id.0")
+
+
+# ---- what an answer can carry
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        page_message(messageId="m-\ud800"),
+        page_message(messageId="\udfff" * 100_000),
+        viewed("m-\ud800"),
+        viewed(payload={"product_id": "\ud800"}),
+        viewed(payload={"product_id": "1", "\ud800": 1}),
+        viewed(identifiers={"device_id": ["\ud800"]}),
+        viewed(identifiers={"\ud800": ["d"]}),
+        viewed("m-\ud800", payload={"product_id": "x" * 100_000}),
+        {**viewed(), "\ud800": 1},
+        "\ud800",
+    ],
+    ids=lambda event: repr(event)[:40],
+)
+def test_half_a_character_is_rejected_and_the_answer_is_plain_ascii(cloud: Cloud, event: Any) -> None:
+    answer = handler.handle(
+        http_event("POST", "/v1/batch", body=json.dumps({"batch": [event]}), headers={"x-api-key": WEB_KEY}),
+        LambdaContext(),
+    )
+
+    assert answer["statusCode"] in {200, 207}
+    assert answer["body"].isascii()
+    assert json.loads(answer["body"])["rejected"] == 1
+    assert len(cloud.records()) == 1
+
+
+def test_an_event_id_is_echoed_as_far_as_one_may_be_long(cloud: Cloud) -> None:
+    _, answer = send("/v1/batch", {"batch": [viewed("e" * 3_000_000)]})
+
+    assert answer["results"][0]["event_id"] == "e" * 64
+
+
+@pytest.mark.parametrize(("path", "wrap"), [("/v1/batch", "batch"), ("/v1/b", "batch"), ("/beacon/v1/batch", "batch")])
+def test_more_events_than_one_request_may_have_are_refused_before_any_is_stored(
+    cloud: Cloud, path: str, wrap: str
+) -> None:
+    status, problem = send(path, {wrap: [{"event_id": str(number)} for number in range(501)]})
+
+    assert (status, problem["code"], problem["field"]) == (413, "BATCH_TOO_LARGE", "batch")
+    assert "at most 500" in problem["fix"]
+    assert cloud.records() == []
+
+
+def test_the_answer_on_the_worst_full_batch_is_one_that_lambda_can_send(cloud: Cloud) -> None:
+    batch = [viewed("\U0001f6d2" * 1000, event_type="x") for _ in range(500)]
+
+    body = gzip.compress(json.dumps({"batch": batch}, ensure_ascii=False).encode())
+    answer = handler.handle(
+        http_event("POST", "/v1/batch", body=body, headers={"x-api-key": WEB_KEY, "content-encoding": "gzip"}),
+        LambdaContext(),
+    )
+
+    assert (answer["statusCode"], len(cloud.records())) == (207, 500)
+    assert len(answer["body"]) < 3_000_000
+
+
+@pytest.mark.parametrize(
+    "path", ["/v1/track", "/v1/identify", "/v1/page", "/v1/batch", "/v1/t", "/v1/i", "/v1/p", "/v1/b"]
+)
+def test_a_body_over_the_limit_is_refused_on_every_path(cloud: Cloud, path: str) -> None:
+    status, problem = send(path, {"batch": [viewed("x" * 4 * 1024 * 1024)]})
+
+    assert (status, problem["code"]) == (413, "BODY_TOO_LARGE")
+    assert cloud.records() == []
+
+
+def test_a_context_that_would_be_repeated_in_every_event_does_not_multiply(cloud: Cloud) -> None:
+    page = {"url": "https://shop.example.com/" + "x" * 1_000_000}
+    messages = [{"type": "page", "messageId": str(number), "anonymousId": "d-1"} for number in range(500)]
+
+    status, problem = send("/v1/batch", {"batch": messages, "context": {"page": page}})
+
+    assert (status, problem["code"]) == (413, "BATCH_TOO_LARGE")
+    assert cloud.records() == []
+
+
+# ---- keys twice, and depth
+
+
+def test_a_key_that_is_there_twice_is_rejected_alone_and_kept_as_it_came(cloud: Cloud) -> None:
+    twice = json.dumps(viewed("e-1")).replace('"payload": {', '"payload": {"product_id": "2", ')
+
+    status, answer = send("/v1/batch", f'{{"batch": [{twice}, {json.dumps(viewed("e-2"))}]}}')
+
+    assert (status, answer["accepted"]) == (207, 1)
+    rejected = answer["results"][0]
+    assert (rejected["code"], rejected["field"]) == ("MALFORMED_JSON", "payload.product_id")
+    assert b'"payload":{"product_id":"2","product_id":"1029743"}' in cloud.records()[0]
+
+
+def test_a_message_whose_translation_would_hide_a_key_that_is_there_twice_is_not_translated(cloud: Cloud) -> None:
+    message = json.dumps(page_message(type="identify", traits={"firstName": "Ada"}))
+    twice = message.replace('"traits": {', '"traits": {"firstName": "Grace", ')
+
+    _, answer = send("/v1/identify", twice)
+
+    rejected = answer["results"][0]
+    assert (rejected["code"], rejected["field"]) == ("MALFORMED_JSON", "body.traits.firstName")
+    assert rejected["event_id"] == "ajs-next-1"
+
+
+@pytest.mark.parametrize("path", ["/v1/batch", "/v1/track"])
+def test_a_body_that_says_a_key_twice_is_no_error_of_ours(cloud: Cloud, path: str) -> None:
+    body = json.dumps({"batch": [viewed()], **viewed()})
+
+    status, answer = send(path, f'{body[:-1]}, "batch": [], "event_id": "e-2"}}')
+
+    assert (status, answer.get("code"), answer.get("rejected")) in {
+        (400, "MALFORMED_JSON", None),
+        (207, None, 1),
+        (200, None, 1),
+    }
+
+
+@pytest.mark.parametrize("levels", [33, 100, 240])
+def test_an_event_that_is_too_deep_is_rejected_alone(cloud: Cloud, levels: int) -> None:
+    deep = written(viewed(payload={"product_id": "1", "extra": "HERE"}), HERE="[" * levels + "]" * levels)
+
+    status, answer = send("/v1/batch", f'{{"batch": [{deep}, {json.dumps(viewed("e-2"))}]}}')
+
+    assert (status, answer["accepted"], answer["results"][0]["code"]) == (207, 1, "MALFORMED_JSON")
+    assert str(answer["results"][0]["field"]).startswith("payload.extra")
+    assert len(cloud.records()) == 2
+
+
+@pytest.mark.parametrize("levels", [300, 900, 980, 990, 995, 1001, 50_000])
+def test_a_body_that_is_far_too_deep_is_refused_whole(cloud: Cloud, levels: int) -> None:
+    deep = written(viewed(payload={"product_id": "1", "extra": "HERE"}), HERE="[" * levels + "]" * levels)
+
+    status, problem = send("/v1/batch", f'{{"batch": [{deep}]}}')
+
+    assert (status, problem["code"]) == (400, "MALFORMED_JSON")
+    assert cloud.records() == []
+
+
+@pytest.mark.parametrize("authorization", ["Basic ä", "Basic Zg=", "Basic ////", "Basic"])
+def test_a_broken_basic_authorization_is_no_key(cloud: Cloud, authorization: str) -> None:
+    status, problem = send("/v1/batch", {"batch": []}, headers={"authorization": authorization})
+
+    assert (status, problem["code"]) == (401, "UNKNOWN_WRITE_KEY")
