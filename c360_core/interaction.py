@@ -69,6 +69,7 @@ class ReasonCode(StrEnum):
     EXTRA_COLUMN = "EXTRA_COLUMN"
     WRONG_ENCODING = "WRONG_ENCODING"
     QUALITY_RULE = "QUALITY_RULE"
+    UNEXPECTED = "UNEXPECTED"
 
 
 class RejectedEventError(ValueError):
@@ -227,9 +228,23 @@ def clean(body: bytes, *, secret: bytes, now: datetime) -> Interaction:
     """Return the interaction of a record of the events stream.
 
     Raises:
-        RejectedEventError: the record is not a valid event.
+        RejectedEventError: the record is not a valid event, or one that our rules stumble over.
     """
-    return interaction(check(parse(body), now=now), secret=secret, now=now)
+    try:
+        return interaction(check(parse(body), now=now), secret=secret, now=now)
+    except RejectedEventError:
+        raise
+    except Exception as error:
+        raise unexpected(error) from error
+
+
+def unexpected(error: Exception) -> RejectedEventError:
+    """Return the rejection of a record that our own rules stumble over: it must not stop those behind it."""
+    return RejectedEventError(
+        ReasonCode.UNEXPECTED,
+        f"the event could not be judged ({type(error).__name__}), which is a fault of ours; replay it when that is "
+        "mended",
+    )
 
 
 def rejected_id(position: str) -> str:

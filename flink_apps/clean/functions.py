@@ -1,5 +1,6 @@
 """The one Python function of `clean`: a thin coat for `c360_core.interaction` in Flink's types."""
 
+import logging
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -9,8 +10,10 @@ from pyflink.table import DataTypes
 from pyflink.table.udf import FunctionContext, ScalarFunction, udf
 
 from c360_core import contracts
-from c360_core.interaction import Interaction, RejectedEventError, clean, rejected_id
+from c360_core.interaction import Interaction, ReasonCode, RejectedEventError, clean, rejected_id
 from flink_apps.shared.secrets import SecretReader
+
+logger = logging.getLogger(__name__)
 
 Values = tuple[Any, ...]
 
@@ -66,6 +69,8 @@ class CleanEvent(ScalarFunction):  # type: ignore[misc]  # pyflink has no types
         try:
             values = interaction_row(clean(body, secret=self._secret, now=now))
         except RejectedEventError as error:
+            if error.code is ReasonCode.UNEXPECTED:
+                logger.exception("record %s cannot be judged", position)
             values = rejection_row(error, body, position, now=now, contract_version=self._contract_version)
         return Row(*values)
 

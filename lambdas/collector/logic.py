@@ -5,6 +5,7 @@ that were judged here, by the same rules, and keeps what is rejected in quaranti
 plus rejected is always what came.
 """
 
+import logging
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from typing import Any, Final
 from c360_core.contracts import Source
 from c360_core.exact_json import AmbiguousObject, encode_bytes, is_ambiguous
 from c360_core.identity.keys import usable
-from c360_core.interaction import MAX_EVENT_BYTES, ReasonCode, RejectedEventError, check, interaction, parse
+from c360_core.interaction import MAX_EVENT_BYTES, ReasonCode, RejectedEventError, check, interaction, parse, unexpected
 from c360_core.names import IdentifierType
 from c360_core.timeline import moment_text
 from lambdas.collector.body import MAX_BODY_BYTES
@@ -52,6 +53,8 @@ PLAIN_IDENTIFIERS: Final = (
     IdentifierType.DEVICE_ID,
     IdentifierType.COOKIE_ID,
 )
+
+logger = logging.getLogger(__name__)
 
 _FIELD: Final = re.compile(r"`([^`]+)`")
 
@@ -269,15 +272,22 @@ def _verdict(data: bytes, received_at: datetime) -> Rejection | None:
         if not _has_plain_identifier(event):
             interaction(event, secret=NO_SECRET, now=received_at)
     except RejectedEventError as error:
-        field = _FIELD.search(error.reason)
-        _, _, fix = error.reason.partition("; ")
-        return Rejection(
-            code=error.code,
-            reason=error.reason,
-            field=field.group(1) if field else None,
-            fix=fix or "Send the event as its contract says.",
-        )
+        return _rejection(error)
+    except Exception as error:
+        logger.exception("event cannot be judged")
+        return _rejection(unexpected(error))
     return None
+
+
+def _rejection(error: RejectedEventError) -> Rejection:
+    field = _FIELD.search(error.reason)
+    _, _, fix = error.reason.partition("; ")
+    return Rejection(
+        code=error.code,
+        reason=error.reason,
+        field=field.group(1) if field else None,
+        fix=fix or "Send the event as its contract says.",
+    )
 
 
 def _has_plain_identifier(event: Mapping[str, Any]) -> bool:

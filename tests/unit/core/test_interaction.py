@@ -409,6 +409,14 @@ class TestBadEvents:
         error = rejection(event(event_type="consent_changed", payload={"purpose": "ada@shop.com"}))
         assert "ada@shop.com" not in error.reason
 
+    def test_what_our_rules_stumble_over_is_rejected_too(self, monkeypatch):
+        def stumble(*_: Any) -> None:
+            raise ZeroDivisionError
+
+        monkeypatch.setattr("c360_core.interaction.usable", stumble)
+        error = rejection(event())
+        assert (error.code, "ZeroDivisionError" in error.reason) == (ReasonCode.UNEXPECTED, True)
+
 
 class TestAnyInput:
     @given(st.binary(max_size=200))

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from c360_core import contracts
-from c360_core.interaction import MAX_EVENT_BYTES, RejectedEventError, clean
+from c360_core.interaction import MAX_EVENT_BYTES, RejectedEventError, check, clean
 from lambdas.collector import handler
 from lambdas.collector.logic import Call, judge_all
 from lambdas.shared.event_stream import StreamRecord
@@ -424,6 +424,23 @@ def test_records_of_the_stream_are_utf8() -> None:
 
     assert isinstance(judged.record, StreamRecord)
     assert "Käse".encode() in judged.record.data
+
+
+def test_an_event_that_our_rules_stumble_over_holds_up_nobody(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def stumble(event: Any, **options: Any) -> Any:
+        if event["event_id"] == "e-1":
+            raise ZeroDivisionError
+        return check(event, **options)
+
+    monkeypatch.setattr("lambdas.collector.logic.check", stumble)
+
+    status, answer = send("/v1/batch", {"batch": [viewed("e-1"), viewed("e-2")]})
+
+    assert (status, answer["accepted"], answer["results"][0]["code"]) == (207, 1, "UNEXPECTED")
+    assert len(cloud.records()) == 2
+    assert "ZeroDivisionError" in caplog.text
 
 
 # ---- numbers, as their text says
