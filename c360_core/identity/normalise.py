@@ -6,6 +6,7 @@ person gave, tidied, and is what the profile shows. Every function is idempotent
 
 import ipaddress
 import re
+import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -36,7 +37,22 @@ PLACEHOLDER: Final = "placeholder"
 INVALID: Final = "invalid"
 ROLE: Final = "role_mailbox"
 
-_EMAIL: Final = re.compile(r"[a-z0-9!#$%&'*+/=?^_`{|}~.-]+@(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}")
+_MAILBOX: Final = re.compile(r"[a-z0-9!#$%&'*+/=?^_`{|}~.-]+")
+_LABEL: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
+_TOP_LEVEL: Final = re.compile(r"[a-z]{2,}|xn--[a-z0-9-]+")
+_PUNYCODE: Final = "xn--"
+_DOT: Final = re.compile("[.\u3002\uff0e\uff61]")  # the full stops of other scripts part labels too
+_LONGEST_MAILBOX: Final = 64
+_LONGEST_LABEL: Final = 63
+_LONGEST_DOMAIN: Final = 253
+_MIN_REPEATED_LETTERS: Final = 3
+_WIDE_AT: Final = re.compile(r"\s*(?:\(at\)|\[at\])\s*")
+# Letters, digits and signs as East Asian keyboards write them, in the width of Latin text.
+_PLAIN_WIDTH: Final = {0xFF01 + offset: 0x21 + offset for offset in range(0x5E)}
+# Seen by nobody, and not of the category of format characters: fillers, joiners of graphemes, choices of glyphs.
+_UNSEEN: Final = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0") | {
+    chr(code) for code in range(0xFE00, 0xFE10)
+}
 _BRACKETED: Final = re.compile(r"<([^<>]+)>")
 _NOT_A_LETTER: Final = re.compile(r"[^a-z]")
 _NOT_A_DIGIT: Final = re.compile(r"\D")
@@ -70,13 +86,28 @@ def text_of(raw: object) -> str:
     return "" if text.lower() in _EMPTY_WORDS else text
 
 
+def visible(text: str) -> str:
+    """Return a text without the characters that nobody sees: what a copy and paste takes along."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(c for c in text if c not in _UNSEEN and unicodedata.category(c) not in {"Cc", "Cf"}).strip()
+
+
+def _plain_width(text: str) -> str:
+    return text if text.isascii() else text.translate(_PLAIN_WIDTH)
+
+
 def clean_email(raw: object) -> str:
-    """Return the address as one writes to it: lower case, without display name, spaces or `(at)`."""
-    text = text_of(raw).lower()
-    bracketed = _BRACKETED.search(text)
-    if bracketed:
-        text = bracketed.group(1)
-    return text.replace("(at)", "@").replace("[at]", "@").replace(" ", "").removeprefix("mailto:").strip(".,;")
+    """Return the address as one writes to it: lower case, without display name or `(at)`.
+
+    A blank inside an address stays: whoever deletes it makes an address of something else, perhaps somebody else's.
+    """
+    text = _WIDE_AT.sub("@", _plain_width(visible(text_of(raw))).lower())
+    bracketed = _BRACKETED.findall(text)
+    if len(bracketed) == 1:
+        text = bracketed[0]
+    text = text.strip().removeprefix("mailto:").strip(".,; ")
+    return text if text.isascii() else unicodedata.normalize("NFC", text)
 
 
 @lru_cache(maxsize=200_000)
@@ -84,9 +115,10 @@ def _email(raw: str) -> Normalised:
     text = clean_email(raw)
     if not text:
         return ABSENT
-    if not _EMAIL.fullmatch(text):
+    mailbox, _, written = text.rpartition("@")
+    domain = _domain(written)
+    if domain is None or not _is_mailbox(mailbox):
         return Normalised(None, INVALID)
-    mailbox, _, domain = text.rpartition("@")
     domain = "gmail.com" if domain == "googlemail.com" else domain
     mailbox = mailbox.partition("+")[0] or mailbox
     if domain == "gmail.com":
@@ -95,15 +127,66 @@ def _email(raw: str) -> Normalised:
     return Normalised(None, reason) if reason else Normalised(f"{mailbox}@{domain}")
 
 
+def _is_mailbox(text: str) -> bool:
+    """Tell whether a local part is one: ASCII by RFC 5322, without quotes, other scripts by RFC 6531."""
+    if not 0 < len(text.encode(errors="replace")) <= _LONGEST_MAILBOX:
+        return False
+    if text.isascii():
+        return _MAILBOX.fullmatch(text) is not None
+    return all(_MAILBOX.fullmatch(c) if c.isascii() else unicodedata.category(c)[0] not in "CZ" for c in text)
+
+
+def _domain(written: str) -> str | None:
+    """Return a domain as the DNS knows it, internationalised labels in Punycode; None when it is no domain.
+
+    The labels are mapped as browsers do it (UTS 46, non-transitional: a sharp s stays one), not by Python's own codec,
+    whose older rules make one domain of two that belong to different people.
+    """
+    labels = [_label(label) for label in _DOT.split(written.removesuffix("."))]
+    domain = ".".join(label or "" for label in labels)
+    good = len(labels) > 1 and all(labels) and len(domain) <= _LONGEST_DOMAIN and _TOP_LEVEL.fullmatch(labels[-1] or "")
+    return domain if good else None
+
+
+def _label(written: str) -> str | None:
+    """Return a label in ASCII; one in Punycode only if it is what its own letters are written as."""
+    try:
+        if not written.startswith(_PUNYCODE):
+            label = written if written.isascii() else _punycode(written)
+        else:
+            label = _punycode(written.removeprefix(_PUNYCODE).encode("ascii").decode("punycode"))
+            if label != written:
+                return None
+    except (UnicodeError, ValueError, OverflowError):
+        return None
+    return label if len(label) <= _LONGEST_LABEL and _LABEL.fullmatch(label) else None
+
+
+def _punycode(letters: str) -> str:
+    label = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", letters).lower())
+    if label.isascii():
+        return label
+    if not all(c == "-" or c.isalnum() or unicodedata.category(c)[0] == "M" for c in label):
+        raise ValueError("a label has letters, digits and hyphens")
+    return _PUNYCODE + label.encode("punycode").decode("ascii")
+
+
 def _why_not(mailbox: str, domain: str) -> str | None:
     """Return why an address names nobody; None when it may name somebody."""
     if not mailbox:
         return INVALID
-    if domain in PLACEHOLDER_DOMAINS or domain.endswith((".invalid", ".test", ".example", ".localhost")):
+    if domain in PLACEHOLDER_DOMAINS or domain.endswith((".invalid", ".test", ".localhost")):
         return PLACEHOLDER
-    if mailbox in PLACEHOLDER_MAILBOXES or len(set(mailbox)) == 1:
+    if mailbox in PLACEHOLDER_MAILBOXES or _says_nothing(mailbox):
         return PLACEHOLDER
     return ROLE if mailbox in ROLE_MAILBOXES else None
+
+
+def _says_nothing(mailbox: str) -> bool:
+    """Tell whether a mailbox is only zeros, only signs, or one letter again and again; `a` and `888` are mailboxes."""
+    if not any(c.isalnum() for c in mailbox) or set(mailbox) == {"0"}:
+        return True
+    return len(mailbox) >= _MIN_REPEATED_LETTERS and mailbox.isalpha() and len(set(mailbox)) == 1
 
 
 def normalise_email(raw: object) -> Normalised:

@@ -1,6 +1,7 @@
 """Entry point of the profile API: HTTP in, documents or problem documents out."""
 
 import os
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any, Final
@@ -13,6 +14,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from c360_core.identity.keys import secret_bytes
 from lambdas.profile_api.logic import Customers, Document, read_limit, read_parts
 from lambdas.profile_api.problems import malformed_body, unknown_path
+from lambdas.profile_api.query import Parameter, read_query
 from lambdas.profile_api.settings import Settings
 from lambdas.shared import aws
 from lambdas.shared.event_stream import KinesisEventStream
@@ -43,8 +45,7 @@ def handle(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 @app.get(CUSTOMERS)
 def find_customer() -> Response[str]:
     """Return the customer to whom the one identifier in the query belongs."""
-    query = app.current_event.query_string_parameters or {}
-    document = _customers().by_identifier(query, read_parts(query.get("parts")))
+    document = _customers().by_identifier(_parameters(), read_parts(_query("parts")))
     return json_response(document, headers={"Content-Location": _location(document)})
 
 
@@ -102,7 +103,13 @@ def no_such_path(_: Exception) -> Response[str]:
 
 
 def _query(name: str) -> str | None:
-    return (app.current_event.query_string_parameters or {}).get(name)
+    parameter = _parameters().get(name)
+    return None if parameter is None else parameter.text
+
+
+def _parameters() -> Mapping[str, Parameter]:
+    event = app.current_event
+    return read_query(event.get("rawQueryString") or "", event.query_string_parameters or {})
 
 
 def _json_body() -> object:

@@ -17,9 +17,11 @@ from lambdas.profile_api.problems import (
     ambiguous_lookup,
     newer_answer,
     no_identifier,
+    two_readings,
     unknown_customer,
     unusable_field,
 )
+from lambdas.profile_api.query import Parameter
 from lambdas.shared.engagement import engagement_record, identifiers_of
 from lambdas.shared.event_stream import EventStream
 from lambdas.shared.problem import Problem
@@ -97,15 +99,13 @@ class Customers:
             document[CONSENTS_PART] = self._consents(found.profile.person_id)
         return document
 
-    def by_identifier(self, query: Mapping[str, str], parts: Sequence[str] = PARTS) -> Document:
+    def by_identifier(self, query: Mapping[str, Parameter], parts: Sequence[str] = PARTS) -> Document:
         """Return the customer to whom an identifier belongs."""
-        asked = [(kind, query[kind]) for kind in IdentifierType if query.get(kind)]
+        asked = [(kind, query[kind]) for kind in IdentifierType if kind in query and query[kind].text]
         if len(asked) != 1:
             raise ambiguous_lookup()
-        kind, raw = asked[0]
-        value = normalise(kind, raw).value
-        if value is None:
-            raise unusable_field(kind, "Its value is malformed or a placeholder, and names nobody.", "Send a real one.")
+        kind, parameter = asked[0]
+        value = read_identifier(kind, parameter)
         person_id = self.view.person_of(identifier_key(self.hash_secret(), kind, value))
         if person_id is None:
             raise unknown_customer(kind)
@@ -187,6 +187,34 @@ class Customers:
         except CursorError as error:
             raise unusable_field("cursor", str(error), "Take the cursor unchanged from the page before.") from error
         return {"person_id": person_id, name: [_shown(item) for item in page.items], "cursor": page.cursor}
+
+
+def read_identifier(kind: IdentifierType, parameter: Parameter) -> str:
+    """Return the match form of an identifier in a query.
+
+    A value that is none is never made into one, for it would be somebody else's; and where a bare plus leaves two
+    readings, nobody is looked up.
+
+    Raises:
+        Problem: 422, the value names nobody, or two.
+    """
+    readings = {parameter.text, parameter.form_text}
+    found = {normalise(kind, text).value for text in readings if not _has_lost_its_plus(kind, text)} - {None}
+    if len(found) > 1:
+        raise two_readings(kind)
+    for value in found:
+        if value is not None:
+            return value
+    raise unusable_field(
+        kind,
+        "Its value is malformed or a placeholder, and names nobody.",
+        "Send a real one, a plus as %2B.",
+    )
+
+
+def _has_lost_its_plus(kind: IdentifierType, text: str) -> bool:
+    """Tell whether a number begins with a blank: it was a plus, and without it the number is another country's."""
+    return kind is IdentifierType.PHONE and text[:1].isspace() and text.strip()[:1].isdecimal()
 
 
 def read_parts(text: str | None) -> tuple[str, ...]:

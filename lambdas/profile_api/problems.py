@@ -28,6 +28,55 @@ def ambiguous_lookup() -> Problem:
     )
 
 
+def malformed_query() -> Problem:
+    """The query cannot be read."""
+    return Problem(
+        status=HTTPStatus.BAD_REQUEST,
+        code="MALFORMED_QUERY",
+        field="query",
+        detail="The query has a broken percent escape, or bytes that are not UTF-8.",
+        fix="Encode every name and value: UTF-8, then percent escapes.",
+    )
+
+
+def repeated_parameter() -> Problem:
+    """A parameter comes more than once: which one is meant?"""
+    return Problem(
+        status=HTTPStatus.BAD_REQUEST,
+        code="REPEATED_PARAMETER",
+        field="query",
+        detail="A parameter is repeated.",
+        fix="Send each parameter once.",
+    )
+
+
+def two_readings(field: str) -> Problem:
+    """A value with a bare plus could be two different identifiers."""
+    return unusable_field(
+        field, "A plus in it may stand for itself or for a blank.", "Write a plus as %2B and a blank as %20."
+    )
+
+
+def store_unavailable() -> Problem:
+    """The single view, or what is needed to look into it, is away."""
+    return Problem(
+        status=HTTPStatus.SERVICE_UNAVAILABLE,
+        code="STORE_UNAVAILABLE",
+        detail="The single view cannot be reached at the moment.",
+        fix="Send the same request again, later.",
+    )
+
+
+def stream_unavailable() -> Problem:
+    """An answer could not be recorded, so it was not taken."""
+    return Problem(
+        status=HTTPStatus.SERVICE_UNAVAILABLE,
+        code="STREAM_UNAVAILABLE",
+        detail="The answer could not be recorded as an event. Nothing was stored.",
+        fix="Send the same request again, later.",
+    )
+
+
 def malformed_body() -> Problem:
     """The body is no JSON object."""
     return Problem(

@@ -29,14 +29,18 @@ def http_event(
     body: str | bytes | None = None,
     headers: dict[str, str] | None = None,
     query: dict[str, str] | None = None,
+    raw_query: str = "",
 ) -> dict[str, Any]:
-    """Return an HTTP API event, payload version 2; bytes travel as base64, as the gateway does it."""
+    """Return an HTTP API event, payload version 2; bytes travel as base64, as the gateway does it.
+
+    A raw query is what the sender wrote; `query` is what the gateway makes of it.
+    """
     is_base64 = isinstance(body, bytes)
     return {
         "version": "2.0",
         "routeKey": "$default",
         "rawPath": path,
-        "rawQueryString": "",
+        "rawQueryString": raw_query,
         "headers": {"content-type": "application/json", **(headers or {})},
         "queryStringParameters": query or {},
         "requestContext": {

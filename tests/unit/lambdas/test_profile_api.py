@@ -55,9 +55,11 @@ def ada(cloud: Cloud) -> None:
     cloud.dynamodb.put_item(TableName=TABLE, Item={**keys.person_key(OLD_ID, keys.ALIAS), "person_id": PERSON})
 
 
-def ask(path: str, *, method: str = "GET", query: dict[str, str] | None = None, body: Any = None) -> Answer:
-    content = body if body is None or isinstance(body, str) else json.dumps(body)
-    event = http_event(method, f"/v1/customers{path}", query=query, body=content)
+def ask(
+    path: str, *, method: str = "GET", query: dict[str, str] | None = None, raw_query: str = "", body: Any = None
+) -> Answer:
+    content = body if body is None or isinstance(body, str | bytes) else json.dumps(body)
+    event = http_event(method, f"/v1/customers{path}", query=query, raw_query=raw_query, body=content)
     answer = handler.handle(event, LambdaContext())
     return Answer(answer["statusCode"], answer["headers"], json.loads(answer["body"]))
 
@@ -121,6 +123,67 @@ def test_a_lookup_that_finds_nobody_says_why(query: dict[str, str], status: int,
     assert (answer.status, answer.document["code"], answer.document["field"]) == (status, code, field)
     assert answer.headers["Content-Type"] == "application/problem+json"
     assert answer.document["fix"]
+
+
+@pytest.fixture
+def cy(cloud: Cloud) -> None:
+    """Store three persons: cy, cynews, whom a deleted blank would find, and one whose number lacks a plus."""
+    found_by = (
+        ("p_cy", IdentifierType.EMAIL, "cy@mail.org"),
+        ("p_cynews", IdentifierType.EMAIL, "cynews@mail.org"),
+        ("p_swiss", IdentifierType.PHONE, "+41555501230"),
+        ("p_american", IdentifierType.PHONE, "+14155550123"),
+    )
+    for person_id, kind, value in found_by:
+        cloud.put_profile(profile(person_id), now=NOW)
+        key = identifier_key(HASH_SECRET.encode(), kind, value)
+        cloud.dynamodb.put_item(TableName=TABLE, Item={**keys.identifier_key(key), "person_id": person_id})
+
+
+@pytest.mark.usefixtures("cy")
+@pytest.mark.parametrize(
+    ("raw_query", "query", "found"),
+    [
+        ("email=cy+news@mail.org", {"email": "cy news@mail.org"}, "p_cy"),
+        ("email=cy%2Bnews%40mail.org", {"email": "cy+news@mail.org"}, "p_cy"),
+        ("email=+cy%40mail.org&parts=links", {"email": " cy@mail.org"}, "email"),
+        ("email=cy%40mail.org+", {"email": "cy@mail.org "}, "p_cy"),
+        ("email=cy%20news@mail.org", {"email": "cy news@mail.org"}, "email"),
+        ("", {"email": "cy news@mail.org"}, "email"),
+        ("phone=+14155550123", {"phone": " 14155550123"}, "p_american"),
+        ("phone=%2B14155550123", {"phone": "+14155550123"}, "p_american"),
+        ("phone=415+555+0123", {"phone": "415 555 0123"}, "p_american"),
+        ("phone=+41555501230", {"phone": " 41555501230"}, "p_swiss"),
+        ("phone=%204155550123", {"phone": " 4155550123"}, "phone"),
+        ("", {"phone": " 4155550123"}, "phone"),
+    ],
+)
+def test_a_plus_that_became_a_blank_finds_the_one_who_is_meant_or_nobody(
+    raw_query: str, query: dict[str, str], found: str
+) -> None:
+    answer = ask("", query=query, raw_query=raw_query)
+
+    if found.startswith("p_"):
+        assert (answer.status, answer.document.get("person_id")) == (200, found)
+    else:
+        assert (answer.status, answer.document["field"]) == (422, found)
+
+
+@pytest.mark.parametrize(
+    ("raw_query", "code"),
+    [
+        ("email=a%zz@mail.org", "MALFORMED_QUERY"),
+        ("email=ann%", "MALFORMED_QUERY"),
+        ("email=%ff%fe", "MALFORMED_QUERY"),
+        ("email=%ed%a0%80@mail.org", "MALFORMED_QUERY"),
+        ("email=ann@mail.org&email=bob@mail.org", "REPEATED_PARAMETER"),
+        ("e%6dail=ann@mail.org&email=bob@mail.org", "REPEATED_PARAMETER"),
+    ],
+)
+def test_a_query_that_cannot_be_read_is_refused(raw_query: str, code: str) -> None:
+    answer = ask("", raw_query=raw_query)
+
+    assert (answer.status, answer.document["code"], answer.document["field"]) == (400, code, "query")
 
 
 @pytest.mark.parametrize("below", ["", "/timeline", "/segments", "/consents", "/decisions"])

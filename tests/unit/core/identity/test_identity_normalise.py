@@ -28,6 +28,55 @@ def test_email_has_one_form_per_mailbox(raw, value):
 
 
 @pytest.mark.parametrize(
+    ("raw", "value"),
+    [
+        ("j\u00f6rg@example.com", "j\u00f6rg@example.com"),
+        ("Jo\u0308rg@example.com", "j\u00f6rg@example.com"),
+        ("ann@m\u00fcller.example", "ann@xn--mller-kva.example"),
+        ("ann@XN--MLLER-KVA.example", "ann@xn--mller-kva.example"),
+        ("ann@\u30c9\u30e1\u30a4\u30f3\u3002jp", "ann@xn--eckwd4c7c.jp"),
+        ("ann@stra\u00dfe.example", "ann@xn--strae-oqa.example"),
+        ("\uff41\uff4e\uff4e\uff20\uff45\uff58\uff0e\uff43\uff4f", "ann@ex.co"),
+    ],
+)
+def test_email_has_one_form_in_every_script(raw, value):
+    assert n.normalise_email(raw) == n.Normalised(value)
+
+
+@pytest.mark.parametrize(
+    "unseen", ["\u200b", "\ufeff", "\u200e", "\u2060", "\u00ad", "\u034f", "\ufe0f", "\u3164", "\x00"]
+)
+def test_characters_that_nobody_sees_change_no_address(unseen):
+    for raw in (f"{unseen}ann@example.com", f"an{unseen}n@exa{unseen}mple.com", f"ann@example.com{unseen} "):
+        assert n.normalise_email(raw) == n.Normalised("ann@example.com")
+        assert n.clean_email(raw) == "ann@example.com"
+
+
+@pytest.mark.parametrize("raw", ["888@qq.com", "10000@qq.com", "12345@mail.ru", "a@b.co", "q@x.io", "oo@mail.org"])
+def test_short_mailboxes_and_those_of_digits_are_mailboxes(raw):
+    assert n.normalise_email(raw) == n.Normalised(raw)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        "cy news@example.com",
+        "ann @example.com",
+        "ann@exam ple.com",
+        "<ann@example.com>, <bob@example.com>",
+        "ann@example.com, bob@example.com",
+        "ann@xn--a-.com",
+        "ann@xn--.com",
+        "a\ud800nn@example.com",
+        f"{'a' * 65}@example.com",
+        f"ann@{'a.' * 200}com",
+    ],
+)
+def test_what_is_no_address_is_not_made_into_one(raw):
+    assert n.normalise_email(raw) == n.Normalised(None, "invalid")
+
+
+@pytest.mark.parametrize(
     ("raw", "reason"),
     [
         ("test@test.com", "placeholder"),
