@@ -1,5 +1,6 @@
 """Entry point of the profile API: HTTP in, documents or problem documents out."""
 
+import json
 import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -114,8 +115,8 @@ def _parameters() -> Mapping[str, Parameter]:
 
 def _json_body() -> object:
     try:
-        body = app.current_event.json_body
-    except ValueError as error:
+        body = json.loads(app.current_event.decoded_body or "")
+    except (ValueError, RecursionError) as error:
         raise malformed_body() from error
     if not isinstance(body, dict):
         raise malformed_body()

@@ -1,15 +1,16 @@
 """What the API answers, from the single view; without HTTP, so that it reads as the questions applications ask."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from http import HTTPStatus
 from typing import Any, Final, Protocol
 
-from c360_core.consent import Channel, Consent, Purpose
+from c360_core.consent import Channel, Consent, Purpose, supersedes
 from c360_core.identity.keys import identifier_key
 from c360_core.identity.normalise import normalise
+from c360_core.interaction import RejectedEventError, clean
 from c360_core.names import IdentifierType
 from c360_core.profile import CENT, PARTS, Profile, profile_document
 from c360_core.timeline import moment, moment_text
@@ -17,14 +18,14 @@ from lambdas.profile_api.problems import (
     ambiguous_lookup,
     newer_answer,
     no_identifier,
+    stream_unavailable,
     two_readings,
     unknown_customer,
     unusable_field,
 )
 from lambdas.profile_api.query import Parameter
-from lambdas.shared.engagement import engagement_record, identifiers_of
+from lambdas.shared.engagement import engagement_record
 from lambdas.shared.event_stream import EventStream
-from lambdas.shared.problem import Problem
 from lambdas.shared.single_view_reader import CursorError, Page, WholeView
 
 CONSENTS_PART: Final = "consents"
@@ -32,6 +33,9 @@ KNOWN_PARTS: Final = (*PARTS, CONSENTS_PART)
 # Names of items that are ours alone.
 HIDDEN: Final = frozenset({"PK", "SK", "expires_at"})
 MAX_PAGE: Final = 100
+MAX_WORDING: Final = 32  # the contract's
+_PERSON_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_FEW_DIGITS: Final = re.compile(r"[0-9]{1,9}")
 CLOCK_TOLERANCE: Final = timedelta(minutes=5)
 
 Document = dict[str, Any]
@@ -88,7 +92,7 @@ class Customers:
 
     def by_id(self, person_id: str, parts: Sequence[str] = PARTS) -> Document:
         """Return a customer, under the surviving id if this one was merged away."""
-        found = self.view.whole(person_id) or self._survivor(person_id)
+        found = (self.view.whole(person_id) or self._survivor(person_id)) if _may_be_an_id(person_id) else None
         if found is None:
             raise unknown_customer("id")
         document = profile_document(found.profile, link_templates=self.link_templates, parts=parts)
@@ -134,21 +138,29 @@ class Customers:
     def put_consent(self, person_id: str, purpose: str, channel: str, body: object) -> Document:
         """Take a customer's answer: it counts at once, and goes into the events stream as an interaction.
 
-        A repetition of the same answer is a new answer, given later; both count.
+        First the event, then the view: what cannot be recorded is not stored, and whoever is told to try again may do
+        so, since the event of one answer has one id. A repetition without `decided_at` is a new answer, given later.
         """
         consent = read_consent(purpose, channel, body, now=self.clock())
         current = self._current(person_id)
         profile = self.view.profile(current)
         if profile is None:
             raise unknown_customer("id")
-        if not identifiers_of(profile):
-            raise no_identifier()
-        if not self.ledger.put_consent(current, consent):
+        repeated = consent in (stored := self._answers_to(current, consent))
+        if not repeated and any(not supersedes(consent, answer) for answer in stored):
             raise newer_answer()
-        self._emit(profile, consent, body)
+        self._record(profile, consent, body)
+        if not self.ledger.put_consent(current, consent) and consent not in self._answers_to(current, consent):
+            raise newer_answer()  # it came in between; the event says no more than was said
         return {"person_id": current, **_consent_document(consent)}
 
-    def _emit(self, profile: Profile, consent: Consent, body: object) -> None:
+    def _answers_to(self, person_id: str, question: Consent) -> list[Consent]:
+        """Return the stored answer to the same purpose and channel, if there is one."""
+        asked = (question.purpose, question.channel)
+        return [answer for answer in self.view.consents(person_id) if (answer.purpose, answer.channel) == asked]
+
+    def _record(self, profile: Profile, consent: Consent, body: object) -> None:
+        """Send the answer as an event, once it is sure that everybody who reads it will take it."""
         wording = body.get("wording_version") if isinstance(body, Mapping) else None
         payload = {"purpose": str(consent.purpose), "channel": str(consent.channel), "granted": consent.granted}
         at = moment_text(consent.decided_at)
@@ -159,20 +171,21 @@ class Customers:
             occurred_at=consent.decided_at,
             payload=payload if wording is None else {**payload, "wording_version": wording},
         )
-        if record is not None and self.stream.publish([record]):
-            raise Problem(
-                status=HTTPStatus.SERVICE_UNAVAILABLE,
-                code="STREAM_UNAVAILABLE",
-                detail="The answer counts from now on, but could not be recorded as an event.",
-                fix="Send the same request again.",
-            )
+        if record is None:
+            raise no_identifier()
+        try:
+            clean(record.data, secret=self.hash_secret(), now=self.clock())
+        except RejectedEventError as error:
+            raise unusable_field("body", error.reason, "Correct it, and send the request again.") from error
+        if self.stream.publish([record]):
+            raise stream_unavailable()
 
     def _survivor(self, person_id: str) -> WholeView | None:
         survivor = self.view.survivor(person_id)
         return None if survivor is None else self.view.whole(survivor)
 
     def _current(self, person_id: str) -> str:
-        current = self.view.current_id(person_id)
+        current = self.view.current_id(person_id) if _may_be_an_id(person_id) else None
         if current is None:
             raise unknown_customer("id")
         return current
@@ -187,6 +200,11 @@ class Customers:
         except CursorError as error:
             raise unusable_field("cursor", str(error), "Take the cursor unchanged from the page before.") from error
         return {"person_id": person_id, name: [_shown(item) for item in page.items], "cursor": page.cursor}
+
+
+def _may_be_an_id(text: str) -> bool:
+    """Tell whether somebody may have this id; the table takes no key of any length or content."""
+    return _PERSON_ID.fullmatch(text) is not None
 
 
 def read_identifier(kind: IdentifierType, parameter: Parameter) -> str:
@@ -232,7 +250,7 @@ def read_limit(text: str | None) -> int:
     """Return the length of a page: 1 to 100, 50 when the request does not say."""
     if not text:
         return MAX_PAGE // 2
-    if not text.isdecimal() or not 1 <= int(text) <= MAX_PAGE:
+    if not _FEW_DIGITS.fullmatch(text) or not 1 <= int(text) <= MAX_PAGE:
         raise unusable_field("limit", "It is no page length.", f"Send a whole number from 1 to {MAX_PAGE}.")
     return int(text)
 
@@ -251,11 +269,14 @@ def read_consent(purpose: str, channel: str, body: object, *, now: datetime) -> 
     granted, wording = document.get("granted"), document.get("wording_version")
     if not isinstance(granted, bool):
         raise unusable_field("granted", "It is missing, or neither true nor false.", "Send true or false.")
-    if wording is not None and (not isinstance(wording, str) or len(wording) > 32):  # noqa: PLR2004  # the contract's
+    if wording is not None and not (isinstance(wording, str) and len(wording) <= MAX_WORDING and wording.isprintable()):
         raise unusable_field(
-            "wording_version", "It is no text of at most 32 characters.", "Send the wording's version."
+            "wording_version",
+            f"It is no text of at most {MAX_WORDING} printable characters.",
+            "Send the wording's version.",
         )
     decided_at = _decided_at(document.get("decided_at"), now)
+    decided_at -= timedelta(microseconds=decided_at.microsecond % 1000)  # the view and the events know milliseconds
     return Consent(purpose=Purpose(purpose), channel=Channel(channel), granted=granted, decided_at=decided_at)
 
 
@@ -265,7 +286,7 @@ def _decided_at(value: object, now: datetime) -> datetime:
     fix = "Send ISO 8601 UTC, not later than now, or leave it out."
     try:
         decided_at = moment(value if isinstance(value, str) else "")
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise unusable_field("decided_at", "It is no ISO 8601 moment.", fix) from error
     if decided_at > now + CLOCK_TOLERANCE:
         # An answer from the future would outlive every withdrawal until then.

@@ -57,16 +57,6 @@ def two_readings(field: str) -> Problem:
     )
 
 
-def store_unavailable() -> Problem:
-    """The single view, or what is needed to look into it, is away."""
-    return Problem(
-        status=HTTPStatus.SERVICE_UNAVAILABLE,
-        code="STORE_UNAVAILABLE",
-        detail="The single view cannot be reached at the moment.",
-        fix="Send the same request again, later.",
-    )
-
-
 def stream_unavailable() -> Problem:
     """An answer could not be recorded, so it was not taken."""
     return Problem(

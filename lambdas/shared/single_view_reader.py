@@ -1,7 +1,6 @@
 """Reads the single view: each access pattern of the data model in the number of requests it names."""
 
 import base64
-import binascii
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -13,6 +12,7 @@ from c360_core.consent import Consent, consent_from_change
 from c360_core.profile import Profile, profile_from_item
 
 Item = Mapping[str, Any]
+LONGEST_SORT: Final = 1024  # bytes that DynamoDB takes as a sort key
 BATCH_KEYS: Final = 100  # BatchGetItem takes no more
 
 
@@ -191,8 +191,10 @@ def _write_cursor(sort: str) -> str:
 def _read_cursor(cursor: str, prefix: str) -> str:
     try:
         sort = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
-    except (binascii.Error, UnicodeError) as error:
+    except ValueError as error:
         raise CursorError("cursor: take it unchanged from the page before") from error
+    if _write_cursor(sort) != cursor or len(sort.encode()) > LONGEST_SORT:
+        raise CursorError("cursor: take it unchanged from the page before")
     if not sort.startswith(prefix):
         raise CursorError("cursor: it belongs to another list")
     return sort

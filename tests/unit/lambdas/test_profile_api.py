@@ -202,6 +202,12 @@ def test_an_unknown_id_is_not_found(below: str) -> None:
         ("/timeline", {"limit": "many"}, "limit"),
         ("/timeline", {"cursor": "!!"}, "cursor"),
         ("/decisions", {"cursor": "RVZFTlQjMQ"}, "cursor"),
+        ("/timeline", {"cursor": "\u00e9"}, "cursor"),
+        ("/timeline", {"cursor": "RVZFTlQjMQ!"}, "cursor"),
+        ("/timeline", {"cursor": "RVZFTlQj" + "QUFB" * 400}, "cursor"),
+        ("/timeline", {"cursor": "a"}, "cursor"),
+        ("/timeline", {"limit": "9" * 5000}, "limit"),
+        ("/timeline", {"limit": "\u0663"}, "limit"),
     ],
 )
 def test_an_unusable_parameter_is_named(below: str, query: dict[str, str], field: str) -> None:
@@ -336,29 +342,80 @@ def test_an_anonymous_customer_answers_through_events(cloud: Cloud) -> None:
 
 
 @pytest.mark.usefixtures("ada")
-def test_a_consent_that_cannot_be_recorded_counts_and_is_asked_for_again(
-    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    broken = replace(handler._customers(), stream=MemoryStream(refuse={0}))
-    monkeypatch.setattr(handler, "_customers", lambda: broken)
+def test_a_consent_that_cannot_be_recorded_is_not_stored(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    working = handler._customers()
+    monkeypatch.setattr(handler, "_customers", lambda: replace(working, stream=MemoryStream(refuse={0})))
+    refused = ask(f"/{PERSON}/consents/marketing/email", method="PUT", body={"granted": False})
 
-    answer = ask(f"/{PERSON}/consents/marketing/email", method="PUT", body={"granted": False})
+    assert (refused.status, refused.document["code"]) == (503, "STREAM_UNAVAILABLE")
+    assert refused.document["fix"]
+    assert cloud.reader.consents(PERSON) == ()
+    assert cloud.events() == []
 
-    assert (answer.status, answer.document["code"]) == (503, "STREAM_UNAVAILABLE")
+    monkeypatch.setattr(handler, "_customers", lambda: working)
+    assert ask(f"/{PERSON}/consents/marketing/email", method="PUT", body={"granted": False}).status == 200
     assert [consent.granted for consent in cloud.reader.consents(PERSON)] == [False]
 
 
 @pytest.mark.usefixtures("ada")
-def test_without_a_stream_a_consent_counts_and_is_asked_for_again(
-    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_a_stream_no_consent_is_taken(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EVENTS_STREAM_NAME", "c360-asleep-events")
     handler._customers.cache_clear()
 
     answer = ask(f"/{PERSON}/consents/marketing/email", method="PUT", body={"granted": False})
 
     assert (answer.status, answer.document["code"]) == (503, "STREAM_UNAVAILABLE")
-    assert [consent.granted for consent in cloud.reader.consents(PERSON)] == [False]
+    assert cloud.reader.consents(PERSON) == ()
+
+
+@pytest.mark.usefixtures("ada")
+def test_the_very_same_answer_may_be_sent_again(cloud: Cloud) -> None:
+    answer = {"granted": True, "decided_at": (NOW - timedelta(days=1)).isoformat()}
+
+    sent = [ask(f"/{PERSON}/consents/marketing/email", method="PUT", body=answer) for _ in range(2)]
+
+    assert [one.status for one in sent] == [200, 200]
+    first, second = cloud.events()
+    assert first["event_id"] == second["event_id"]
+
+
+@pytest.mark.usefixtures("ada")
+@pytest.mark.parametrize(
+    "body", [None, "", b"\xff\xfe", "[" * 100_000, '{"granted": true, "n": ' + "9" * 5000 + "}", "3", '"text"', "null"]
+)
+def test_a_body_that_is_no_object_is_refused(cloud: Cloud, body: Any) -> None:
+    answer = ask(f"/{PERSON}/consents/marketing/email", method="PUT", body=body)
+
+    assert (answer.status, answer.document["code"], answer.document["field"]) == (400, "MALFORMED_JSON", "body")
+    assert (cloud.reader.consents(PERSON), cloud.events()) == ((), [])
+
+
+@pytest.mark.usefixtures("ada")
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("decided_at", "0001-01-01T00:00:00+14:00"),
+        ("decided_at", "9999-12-31T23:59:59-14:00"),
+        ("decided_at", 1e300),
+        ("wording_version", "\ud800"),
+        ("wording_version", "v\u0000"),
+    ],
+)
+def test_a_field_that_cannot_be_stored_is_named(cloud: Cloud, field: str, value: Any) -> None:
+    body = {"granted": True, field: value}
+    answer = ask(f"/{PERSON}/consents/marketing/email", method="PUT", body=body)
+
+    assert (answer.status, answer.document["field"]) == (422, field)
+    assert (cloud.reader.consents(PERSON), cloud.events()) == ((), [])
+
+
+@pytest.mark.usefixtures("ada")
+@pytest.mark.parametrize("person_id", ["p" * 65, "p" * 2100, "\u00e9" * 1100, "p 1", "p%41"])
+@pytest.mark.parametrize("below", ["", "/timeline", "/segments", "/consents", "/decisions"])
+def test_an_id_that_nobody_can_have_is_not_looked_up(person_id: str, below: str) -> None:
+    answer = ask(f"/{person_id}{below}")
+
+    assert (answer.status, answer.document["field"]) == (404, "id")
 
 
 @pytest.mark.parametrize(("method", "path"), [("DELETE", f"/{PERSON}"), ("GET", f"/{PERSON}/shoes")])
