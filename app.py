@@ -72,6 +72,7 @@ def build(app: cdk.App, settings: Settings, assets: Assets) -> None:
         idempotency=unification.idempotency,
         streams=collection.streams,
         bus=foundation.bus,
+        hash_secret=foundation.hash_secret,
         settings=settings.activation,
         platform=platform,
     )

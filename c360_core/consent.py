@@ -1,15 +1,18 @@
 """Consent: dated answers per purpose and channel, and the one rule that reads them.
 
-The newest answer counts, wherever and in whatever order it arrived. Silence is not consent, and of two answers
+An answer is a person's and, where it came with the address of its channel, that address's as well: a mailbox may have
+several owners. The newest answer counts, wherever and in whatever order it arrived. Silence is not consent, and of two answers
 given at the same moment the withdrawal counts.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import TypeVar
+from types import MappingProxyType
+from typing import Final, TypeVar
 
+from c360_core.names import IdentifierType
 from c360_core.timeline import InvalidChangeError, required_moment, required_text
 
 E = TypeVar("E", bound=StrEnum)
@@ -32,8 +35,19 @@ class Channel(StrEnum):
     ANY = "any"
 
 
+# Which identifiers are addresses of a channel.
+ADDRESS_TYPES: Final[Mapping[Channel, Sequence[IdentifierType]]] = MappingProxyType(
+    {
+        Channel.EMAIL: (IdentifierType.EMAIL,),
+        Channel.SMS: (IdentifierType.PHONE,),
+        Channel.PUSH: (IdentifierType.PUSH_TOKEN,),
+        Channel.ANY: (IdentifierType.EMAIL, IdentifierType.PHONE, IdentifierType.PUSH_TOKEN),
+    }
+)
+
+
 class Standing(StrEnum):
-    """Where a person stands on one purpose in one channel."""
+    """Where a person, or an address, stands on one purpose in one channel."""
 
     GRANTED = "granted"
     WITHDRAWN = "withdrawn"
@@ -42,7 +56,7 @@ class Standing(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Consent:
-    """One answer of one person: yes or no, to a purpose in a channel, at a moment."""
+    """One answer of one person, or about one address: yes or no, to a purpose in a channel, at a moment."""
 
     purpose: Purpose
     channel: Channel
@@ -56,7 +70,7 @@ def supersedes(new: Consent, old: Consent) -> bool:
 
 
 def standing(consents: Iterable[Consent], purpose: Purpose, channel: Channel) -> Standing:
-    """Return where a person stands, from all their answers in any order.
+    """Return where a person or an address stands, from all its answers in any order.
 
     An answer for `any` channel speaks for this channel too, so a later withdrawal from everything ends an earlier
     yes to e-mail, and a later yes to e-mail is a yes again.
@@ -68,7 +82,7 @@ def standing(consents: Iterable[Consent], purpose: Purpose, channel: Channel) ->
 
 
 def consent_from_change(change: Mapping[str, object]) -> Consent:
-    """Read a profile change of kind `consent`; raise InvalidChangeError when it breaks the contract."""
+    """Read a profile change of kind `consent` or `address_consent`; raise InvalidChangeError when it breaks the contract."""
     granted = change.get("granted")
     if not isinstance(granted, bool):
         raise InvalidChangeError(f"field granted: expected true or false, got {type(granted).__name__}")

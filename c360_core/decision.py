@@ -43,6 +43,7 @@ class Reason(StrEnum):
     CONSENT_GRANTED = "CONSENT_GRANTED"
     CONSENT_NEVER_GIVEN = "CONSENT_NEVER_GIVEN"
     CONSENT_WITHDRAWN = "CONSENT_WITHDRAWN"
+    ADDRESS_SUPPRESSED = "ADDRESS_SUPPRESSED"
     NO_EMAIL = "NO_EMAIL"
     FREQUENCY_CAP = "FREQUENCY_CAP"
     QUIET_HOURS = "QUIET_HOURS"
@@ -142,6 +143,7 @@ def decide(
     contacts: Iterable[datetime],
     rules: Rules,
     now: datetime,
+    address_consents: Iterable[Consent] = (),
 ) -> Decision:
     """Decide about one occasion.
 
@@ -152,10 +154,18 @@ def decide(
         contacts: when they were written to, or were decided to be; any order, any age.
         rules: the limits of contact.
         now: the moment of the decision.
+        address_consents: all answers about the address that the message would go to, whoever gave them.
     """
     play = PLAYS[occasion.trigger]
     against = objections(
-        profile, consents=consents, contacts=contacts, purpose=play.purpose, channel=play.channel, rules=rules, now=now
+        profile,
+        consents=consents,
+        contacts=contacts,
+        purpose=play.purpose,
+        channel=play.channel,
+        rules=rules,
+        now=now,
+        address_consents=address_consents,
     )
     not_before = earliest(profile, rules, now)
     if against:
@@ -188,8 +198,13 @@ def objections(
     channel: Channel,
     rules: Rules,
     now: datetime,
+    address_consents: Iterable[Consent] = (),
 ) -> tuple[Reason, ...]:
-    """Return every reason not to write to this person; empty means we may. Asked again when sending."""
+    """Return every reason not to write to this person; empty means we may. Asked again when sending.
+
+    An address that said no gets nothing, whoever owns it. One that never said anything is no objection: it is the
+    person who must have agreed.
+    """
     found: list[Reason] = []
     match standing(consents, purpose, channel):
         case Standing.WITHDRAWN:
@@ -198,6 +213,8 @@ def objections(
             found.append(Reason.CONSENT_NEVER_GIVEN)
         case Standing.GRANTED:
             pass
+    if standing(address_consents, purpose, channel) is Standing.WITHDRAWN:
+        found.append(Reason.ADDRESS_SUPPRESSED)
     if channel is Channel.EMAIL and not profile.text("attributes", "email"):
         found.append(Reason.NO_EMAIL)
     since = now - timedelta(days=rules.cap_days)

@@ -44,6 +44,11 @@ def identifier_key(keyed_hash: str) -> Key:
     return {PARTITION: f"ID#{kind}#{digest}", SORT: IDENTIFIER_SORT}
 
 
+def address_consent_key(keyed_hash: str, consent: Consent) -> Key:
+    """Return the key of the answer about an address to a purpose in a channel; it lies beside the index item."""
+    return {**identifier_key(keyed_hash), SORT: consent_sort(consent)}
+
+
 def segment_sort(name: str) -> str:
     """Return the sort key of a person's membership in a segment."""
     return SEGMENT_PREFIX + name

@@ -11,6 +11,7 @@ from importlib import resources
 from string import Template
 from typing import Any, Final
 
+from c360_core.consent import ADDRESS_TYPES, Channel
 from c360_core.contracts import Field, Table
 from c360_core.names import ANONYMOUS_PREFIX
 from c360_core.projections import flink_type
@@ -94,7 +95,10 @@ class LakeTables:
 
 
 def profile_change_columns(profiles: Table) -> list[Column]:
-    """Return the columns of a profile-changes message: what it is about, then those of each kind."""
+    """Return the columns of a profile-changes message: what it is about, then those of each kind.
+
+    A consent of an address has the address's identifier key as `person_id`: it keys the stream.
+    """
     carried = [(field.name, flink_type(field)) for field in profiles.fields]
     return [("kind", "STRING"), ("op", "STRING"), *carried, *EVENT_COLUMNS, *CONSENT_COLUMNS]
 
@@ -173,6 +177,8 @@ def _values(profiles: Table, segments: Sequence[Segment], lake: LakeTables) -> M
         "person_updates": PERSON_UPDATES,
         "profile_state": _state("profile", {*names, "gone"} - {"computed_at"}, profiles),
         "consent_state": _state("consent", {"person_id", *consents}, profiles),
+        "address_consent_state": _state("address_consent", {"person_id", *consents}, profiles),
+        "is_address_of_channel": is_address_of_channel_sql(),
         "event_state": _state("event", {"person_id", *events, *SHARED_COLUMNS}, profiles),
         "carried_columns": _names([name for name in names if name != "computed_at"]),
         "nothing_left": ", ".join(_nothing_left(field) for field in profiles.fields),
@@ -182,6 +188,17 @@ def _values(profiles: Table, segments: Sequence[Segment], lake: LakeTables) -> M
         "profiles": lake.profiles,
         "segment_membership": lake.segment_membership,
     }
+
+
+def is_address_of_channel_sql() -> str:
+    """Return the condition under which the identifier `address_key` is an address of `channel`."""
+    channels = [channel for channel in Channel if channel is not Channel.ANY]
+    cases = [
+        f"(channel IN ({_text(channel)}, {_text(Channel.ANY)}) AND address_key LIKE {_text(f'{kind}:%')})"
+        for channel in channels
+        for kind in ADDRESS_TYPES[channel]
+    ]
+    return f"({' OR '.join(cases)})"
 
 
 def segments_sql(segments: Sequence[Segment]) -> str:

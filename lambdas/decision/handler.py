@@ -13,6 +13,7 @@ from aws_lambda_powertools.utilities.data_classes.dynamo_db_stream_event import 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from c360_core import single_view_keys as keys
+from c360_core.identity.keys import secret_bytes
 from c360_core.profile import Profile, profile_from_item
 from lambdas.decision.herald import BusHerald
 from lambdas.decision.logic import Decider
@@ -21,6 +22,7 @@ from lambdas.shared import aws
 from lambdas.shared.event_stream import KinesisEventStream
 from lambdas.shared.locks import OnceInTable
 from lambdas.shared.observability import logger_for, metrics_for, trace_id, tracer_for
+from lambdas.shared.secrets import CachedSecrets
 from lambdas.shared.single_view_reader import SingleViewReader
 from lambdas.shared.single_view_writer import SingleViewWriter
 
@@ -39,6 +41,11 @@ processor = BatchProcessor(
 @cache
 def _settings() -> Settings:
     return Settings.from_environment(os.environ)
+
+
+@cache
+def _secrets() -> CachedSecrets:
+    return CachedSecrets(aws.secrets_manager())
 
 
 @tracer.capture_lambda_handler(capture_response=False)
@@ -87,4 +94,5 @@ def _decider(settings: Settings, context: LambdaContext) -> Decider:
         herald=herald,
         rules=settings.rules(),
         keep_days=settings.decision_ttl_days,
+        hash_secret=lambda: secret_bytes(_secrets().text(settings.hash_secret_arn)),
     )

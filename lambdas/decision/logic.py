@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Protocol
 
+from c360_core.address import address_keys
 from c360_core.consent import Consent
 from c360_core.decision import (
+    PLAYS,
     Action,
     Decision,
     Occasion,
@@ -44,6 +46,9 @@ class SingleView(Protocol):
     def consents(self, person_id: str) -> Sequence[Consent]:
         """Return all answers of a person."""
 
+    def address_consents(self, keyed_hash: str) -> Sequence[Consent]:
+        """Return all answers about an address, whoever gave them."""
+
     def decisions(self, person_id: str, *, limit: int, cursor: str | None = None) -> Page:
         """Return the latest decisions, newest first."""
 
@@ -71,6 +76,7 @@ class Decider:
     herald: Herald
     rules: Rules
     keep_days: int
+    hash_secret: Callable[[], bytes]
     pause: Callable[[float], None] = time.sleep
 
     def on_change(self, old: Profile | None, new: Profile, *, now: datetime) -> tuple[Action, ...]:
@@ -96,6 +102,7 @@ class Decider:
             occasion,
             settled,
             consents=self._consents(settled),
+            address_consents=self._address_consents(settled, occasion),
             contacts=_contacts(recent),
             rules=self.rules,
             now=now,
@@ -116,6 +123,10 @@ class Decider:
             if age < SETTLE_SECONDS:
                 self.pause(min(SETTLE_SECONDS - age, SETTLE_SECONDS))
         return self.view.profile(profile.person_id) or profile
+
+    def _address_consents(self, profile: Profile, occasion: Occasion) -> list[Consent]:
+        keys = address_keys(profile, PLAYS[occasion.trigger].channel, self.hash_secret())
+        return [consent for key in keys for consent in self.view.address_consents(key)]
 
     def _consents(self, profile: Profile) -> Sequence[Consent]:
         """Return all answers of a person, once they are as new as the profile."""

@@ -16,6 +16,7 @@ class Settings(ContactSettings):
     idempotency_table: Name
     events_stream_name: Name
     event_bus_name: Name
+    hash_secret_arn: Name
     recovery_csat_at_most: Annotated[int, Field(ge=1, le=5)]
     decision_ttl_days: Days
 

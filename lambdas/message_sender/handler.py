@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from c360_core.consent import Channel, Purpose
 from c360_core.decision import Template
+from c360_core.identity.keys import secret_bytes
 from lambdas.message_sender.logic import Message, Sender
 from lambdas.message_sender.mail import SesMail
 from lambdas.message_sender.settings import Settings
@@ -19,6 +20,7 @@ from lambdas.shared import aws
 from lambdas.shared.event_stream import KinesisEventStream
 from lambdas.shared.locks import OnceInTable
 from lambdas.shared.observability import logger_for, metrics_for, trace_id, tracer_for
+from lambdas.shared.secrets import CachedSecrets
 from lambdas.shared.single_view_reader import SingleViewReader
 from lambdas.shared.single_view_writer import SingleViewWriter
 
@@ -59,6 +61,7 @@ def handle(event: dict[str, Any], context: LambdaContext) -> dict[str, object]: 
 @cache
 def _sender() -> Sender:
     settings = Settings.from_environment(os.environ)
+    secrets = CachedSecrets(aws.secrets_manager())
     return Sender(
         view=SingleViewReader(client=aws.dynamodb(), table=settings.single_view_table),
         ledger=SingleViewWriter(client=aws.dynamodb(), table=settings.single_view_table),
@@ -73,6 +76,7 @@ def _sender() -> Sender:
         once=OnceInTable(
             client=aws.dynamodb_plain(), table=settings.idempotency_table, keep_days=settings.message_ttl_days
         ),
+        hash_secret=lambda: secret_bytes(secrets.text(settings.hash_secret_arn)),
         rules=settings.rules(),
         keep_days=settings.message_ttl_days,
         clock=lambda: datetime.now(UTC),

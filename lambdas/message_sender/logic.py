@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final, Protocol
 
+from c360_core.address import address_keys
 from c360_core.consent import Channel, Consent, Purpose
 from c360_core.decision import Rules, Template, earliest, message_id, objections
 from c360_core.profile import Profile
@@ -86,6 +87,9 @@ class SingleView(Protocol):
     def consents(self, person_id: str) -> Sequence[Consent]:
         """Return all answers of a person."""
 
+    def address_consents(self, keyed_hash: str) -> Sequence[Consent]:
+        """Return all answers about an address, whoever gave them."""
+
     def messages(self, person_id: str, *, limit: int) -> Sequence[Mapping[str, Any]]:
         """Return the latest messages, newest first."""
 
@@ -113,6 +117,7 @@ class Sender:
     mail: MailService
     stream: EventStream
     once: Once
+    hash_secret: Callable[[], bytes]
     rules: Rules
     keep_days: int
     clock: Callable[[], datetime]
@@ -136,6 +141,7 @@ class Sender:
             channel=message.channel,
             rules=self.rules,
             now=now,
+            address_consents=self._address_consents(profile, message.channel),
         )
         if against:
             return _suppressed(message, *against)
@@ -148,6 +154,10 @@ class Sender:
                 not_before=not_before,
             )
         return self._send_once(message, profile)
+
+    def _address_consents(self, profile: Profile, channel: Channel) -> list[Consent]:
+        keys = address_keys(profile, channel, self.hash_secret())
+        return [consent for key in keys for consent in self.view.address_consents(key)]
 
     def _send_once(self, message: Message, profile: Profile) -> Answer:
         def work() -> Result:

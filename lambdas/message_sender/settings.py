@@ -12,6 +12,7 @@ class Settings(ContactSettings):
     single_view_table: Name
     idempotency_table: Name
     events_stream_name: Name
+    hash_secret_arn: Name
     configuration_set: Name
     sender_address: Name
     templates: Json[dict[Template, Name]]

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final, Protocol
 
+from c360_core.address import address_keys
 from c360_core.consent import Channel, Consent, Purpose, supersedes
 from c360_core.identity.keys import identifier_key
 from c360_core.identity.normalise import normalise
@@ -78,6 +79,9 @@ class Ledger(Protocol):
     def put_consent(self, person_id: str, consent: Consent) -> bool:
         """Store an answer unless a younger one is there; tell if it was stored."""
 
+    def put_address_consent(self, keyed_hash: str, consent: Consent) -> bool:
+        """Store an answer about an address unless a younger one is there; tell if it was stored."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Customers:
@@ -138,6 +142,8 @@ class Customers:
     def put_consent(self, person_id: str, purpose: str, channel: str, body: object) -> Document:
         """Take a customer's answer: it counts at once, and goes into the events stream as an interaction.
 
+        It counts for the customer and for the address of its channel, which may be that of others, too.
+
         First the event, then the view: what cannot be recorded is not stored, and whoever is told to try again may do
         so, since the event of one answer has one id. A repetition without `decided_at` is a new answer, given later.
         """
@@ -150,6 +156,8 @@ class Customers:
         if not repeated and any(not supersedes(consent, answer) for answer in stored):
             raise newer_answer()
         self._record(profile, consent, body)
+        for key in address_keys(profile, consent.channel, self.hash_secret()):
+            self.ledger.put_address_consent(key, consent)
         if not self.ledger.put_consent(current, consent) and consent not in self._answers_to(current, consent):
             raise newer_answer()  # it came in between; the event says no more than was said
         return {"person_id": current, **_consent_document(consent)}

@@ -43,19 +43,26 @@ class SingleView(Protocol):
     def put_consent(self, person_id: str, consent: Consent) -> bool:
         """Store an answer unless a younger one is there."""
 
+    def put_address_consent(self, keyed_hash: str, consent: Consent) -> bool:
+        """Store an answer about an address unless a younger one is there."""
+
     def retract_grant(self, person_id: str, consent: Consent) -> None:
         """Take back a yes unless there is a younger answer."""
 
 
 @dataclass(slots=True, kw_only=True)
 class PersonChanges:
-    """All that one batch says about one person, with the sequence numbers that said it."""
+    """All that one batch says about one person, or one address, with the sequence numbers that said it.
+
+    An address has its identifier key in the place of the person's id, and answers only.
+    """
 
     person_id: str
     sequences: list[str] = field(default_factory=list)
     profile: Profile | Removal | None = None
     events: dict[str, tuple[Operation, TimelineEntry]] = field(default_factory=dict)
     consents: list[tuple[Operation, Consent]] = field(default_factory=list)
+    address_consents: list[Consent] = field(default_factory=list)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -96,6 +103,8 @@ def write_person(
     Returns:
         What became of the profile, or None when the batch had no profile of this person.
     """
+    for answer in changes.address_consents:
+        view.put_address_consent(changes.person_id, answer)
     for operation, consent in changes.consents:
         if operation is Operation.UPSERT:
             view.put_consent(changes.person_id, consent)
@@ -128,8 +137,11 @@ def _take(batch: Batch, sequence: str, change: Mapping[str, object]) -> None:
     elif kind == "consent":
         operation, consent = _operation(change), consent_from_change(change)
         _person(batch, person_id, sequence).consents.append((operation, consent))
+    elif kind == "address_consent":
+        answer = consent_from_change(change)
+        _person(batch, person_id, sequence).address_consents.append(answer)
     else:
-        raise InvalidChangeError("field kind: expected profile, event or consent")
+        raise InvalidChangeError("field kind: expected profile, event, consent or address_consent")
 
 
 def _operation(change: Mapping[str, object]) -> Operation:

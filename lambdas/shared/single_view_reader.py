@@ -107,6 +107,12 @@ class SingleViewReader:
         items = self._query(self._starting_with(person_id, keys.CONSENT_PREFIX), consistent=True)
         return tuple(consent_from_change(item) for item in items)
 
+    def address_consents(self, keyed_hash: str) -> tuple[Consent, ...]:
+        """Return all answers about an address, as of now, by its keyed hash. One request, strongly consistent."""
+        partition = keys.identifier_key(keyed_hash)[keys.PARTITION]
+        answers = Key(keys.PARTITION).eq(partition) & Key(keys.SORT).begins_with(keys.CONSENT_PREFIX)
+        return tuple(consent_from_change(item) for item in self._query(answers, consistent=True))
+
     def segments(self, person_id: str) -> Sequence[Item]:
         """Return a person's segment items, as of now. One request."""
         return self._query(self._starting_with(person_id, keys.SEGMENT_PREFIX), consistent=True)

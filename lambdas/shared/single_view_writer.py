@@ -110,8 +110,19 @@ class SingleViewWriter:
 
     def put_consent(self, person_id: str, consent: Consent) -> bool:
         """Store an answer unless a younger one is there (at the same moment a withdrawal wins); tell if stored."""
+        return self._put_answer(keys.person_key(person_id, keys.consent_sort(consent)), consent)
+
+    def put_address_consent(self, keyed_hash: str, consent: Consent) -> bool:
+        """Store an answer about an address, by its keyed hash, unless a younger one is there; tell if stored.
+
+        In whatever order answers come, the same one stays. It has no end: whoever owns the address later did not say
+        yes either.
+        """
+        return self._put_answer(keys.address_consent_key(keyed_hash, consent), consent)
+
+    def _put_answer(self, key: keys.Key, consent: Consent) -> bool:
         item = {
-            **keys.person_key(person_id, keys.consent_sort(consent)),
+            **key,
             "purpose": str(consent.purpose),
             "channel": str(consent.channel),
             "granted": consent.granted,

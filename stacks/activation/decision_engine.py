@@ -2,12 +2,13 @@
 
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_events as events
+from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
 from config.settings import ActivationSettings
 from stacks.activation.contact_rules import contact_rules
 from stacks.constructs.data_stream import DataStream
-from stacks.constructs.grants import allow, put_records, read_changes, use_table
+from stacks.constructs.grants import allow, put_records, read_changes, read_secret, use_table
 from stacks.constructs.python_function import PythonFunction
 from stacks.constructs.stream_reader import Batching, StreamReader
 from stacks.platform import Platform
@@ -30,6 +31,7 @@ class DecisionEngine(Construct):
         idempotency: dynamodb.ITableV2,
         events_stream: DataStream,
         bus: events.IEventBus,
+        hash_secret: secretsmanager.ISecret,
         settings: ActivationSettings,
         platform: Platform,
     ) -> None:
@@ -44,6 +46,7 @@ class DecisionEngine(Construct):
                 "IDEMPOTENCY_TABLE": idempotency.table_name,
                 "EVENTS_STREAM_NAME": events_stream.name,
                 "EVENT_BUS_NAME": bus.event_bus_name,
+                "HASH_SECRET_ARN": hash_secret.secret_arn,
                 "RECOVERY_CSAT_AT_MOST": settings.recovery_csat_at_most,
                 "DECISION_TTL_DAYS": settings.decision_ttl_days,
                 **contact_rules(settings),
@@ -53,6 +56,7 @@ class DecisionEngine(Construct):
         use_table(self.function.role, single_view)
         use_table(self.function.role, idempotency)
         put_records(self.function.role, events_stream)
+        read_secret(self.function.role, hash_secret)
         allow(self.function.role, ("events:PutEvents",), bus.event_bus_arn)
         self.reader = StreamReader(
             self,

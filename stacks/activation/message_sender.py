@@ -3,13 +3,14 @@
 import json
 
 from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
 from config.settings import ActivationSettings
 from stacks.activation.contact_rules import contact_rules
 from stacks.activation.email import Email
 from stacks.constructs.data_stream import DataStream
-from stacks.constructs.grants import allow, put_records, use_table
+from stacks.constructs.grants import allow, put_records, read_secret, use_table
 from stacks.constructs.python_function import PythonFunction
 from stacks.platform import Platform
 
@@ -28,6 +29,7 @@ class MessageSender(Construct):
         single_view: dynamodb.ITableV2,
         idempotency: dynamodb.ITableV2,
         events_stream: DataStream,
+        hash_secret: secretsmanager.ISecret,
         settings: ActivationSettings,
         platform: Platform,
     ) -> None:
@@ -41,6 +43,7 @@ class MessageSender(Construct):
                 "SINGLE_VIEW_TABLE": single_view.table_name,
                 "IDEMPOTENCY_TABLE": idempotency.table_name,
                 "EVENTS_STREAM_NAME": events_stream.name,
+                "HASH_SECRET_ARN": hash_secret.secret_arn,
                 "CONFIGURATION_SET": email.configuration_set.configuration_set_name,
                 "SENDER_ADDRESS": settings.email.sender,
                 "TEMPLATES": json.dumps({str(template): name for template, name in email.template_names.items()}),
@@ -51,6 +54,7 @@ class MessageSender(Construct):
         use_table(self.function.role, single_view)
         use_table(self.function.role, idempotency)
         put_records(self.function.role, events_stream)
+        read_secret(self.function.role, hash_secret)
         self._let_send(email)
 
     def _let_send(self, email: Email) -> None:

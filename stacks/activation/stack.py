@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import aws_cdk as cdk
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_events as events
+from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
 from c360_core.decision import Template
@@ -35,6 +36,7 @@ class ActivationStack(cdk.Stack):
         idempotency: dynamodb.ITableV2,
         streams: Mapping[Stream, DataStream],
         bus: events.IEventBus,
+        hash_secret: secretsmanager.ISecret,
         settings: ActivationSettings,
         platform: Platform,
     ) -> None:
@@ -47,6 +49,7 @@ class ActivationStack(cdk.Stack):
             idempotency=idempotency,
             events_stream=streams[Stream.EVENTS],
             bus=bus,
+            hash_secret=hash_secret,
             settings=settings,
             platform=platform,
         )
@@ -57,6 +60,7 @@ class ActivationStack(cdk.Stack):
             single_view=single_view,
             idempotency=idempotency,
             events_stream=streams[Stream.EVENTS],
+            hash_secret=hash_secret,
             settings=settings,
             platform=platform,
         )

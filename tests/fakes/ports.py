@@ -64,6 +64,7 @@ class MemoryPeople:
     profiles: dict[str, Profile] = field(default_factory=dict)
     aliases: dict[str, str] = field(default_factory=dict)
     answers: dict[str, list[Consent]] = field(default_factory=dict)
+    address_answers: dict[str, list[Consent]] = field(default_factory=dict)
     decided: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     sent: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
 
@@ -79,6 +80,10 @@ class MemoryPeople:
     def consents(self, person_id: str) -> Sequence[Consent]:
         """Return all answers."""
         return self.answers.get(person_id, [])
+
+    def address_consents(self, keyed_hash: str) -> Sequence[Consent]:
+        """Return all answers about an address."""
+        return self.address_answers.get(keyed_hash, [])
 
     def decisions(self, person_id: str, *, limit: int, cursor: str | None = None) -> Page:
         """Return the latest decisions."""

@@ -68,7 +68,7 @@ def test_the_hash_secret_is_read_by_those_who_hash(assembly):
         if "secretsmanager:GetSecretValue" in listed(statement["Action"])
         and any("HashSecret" in resolve(one) for one in listed(statement["Resource"]))
     }
-    assert readers == {"Clean", "IdentityResolve", "ProfileApiFunction"}
+    assert readers == {"Clean", "IdentityResolve", "ProfileApiFunction", "DecisionFunction", "MessageSenderFunction"}
 
 
 def test_only_the_writer_the_api_and_activation_write_the_single_view(assembly):

@@ -128,6 +128,19 @@ def test_consents_are_the_latest_word_of_the_person(story: Story) -> None:
     eventually(check)
 
 
+def test_consents_of_an_address_are_the_latest_word_on_it_whoever_said_it(story: Story) -> None:
+    def check() -> None:
+        messages = story.messages("address_consent")
+        assert {row["op"] for row in messages} == {"upsert"}
+        last = {(row["person_id"], row["purpose"], row["channel"]): row for row in messages}
+        standing = {key: (row["granted"], read(row)["decided_at"]) for key, row in last.items()}
+        assert standing == story.oracle.address_consents()
+
+    eventually(check)
+    kinds = {key.partition(":")[0] for key, _, _ in story.oracle.address_consents()}
+    assert kinds == {"email", "phone"}, "a device is no address"
+
+
 def test_the_timeline_holds_what_is_not_history_with_the_right_person(story: Story) -> None:
     def check() -> None:
         last = {(row["person_id"], row["source"], row["event_id"]): row for row in story.messages("event")}

@@ -80,6 +80,21 @@ class Oracle:
                     words[key] = max(words.get(key, word), word)
         return {key: (not refused, at) for key, (at, refused) in words.items()}
 
+    def address_consents(self) -> dict[tuple[str, str, str], tuple[bool, datetime]]:
+        """The latest word on each address, purpose and channel, whoever said it and whoever owns it."""
+        prefixes = {"email": ("email:",), "sms": ("phone:",), "any": ("email:", "phone:", "push_token:")}
+        words: dict[tuple[str, str, str], tuple[datetime, bool]] = {}
+        for event in self.interactions:
+            if event["event_type"] != "consent_changed":
+                continue
+            said = json.loads(event["payload"])
+            word = (moment(event["occurred_at"]), not said["granted"])
+            for address in event["identifier_keys"]:
+                if address.startswith(prefixes[said["channel"]]):
+                    key = (address, said["purpose"], said["channel"])
+                    words[key] = max(words.get(key, word), word)
+        return {key: (not refused, at) for key, (at, refused) in words.items()}
+
     def timeline(self) -> set[tuple[str, str, str]]:
         """(person, source, event) of everything that is not history."""
         people = self.attributed().items()

@@ -107,7 +107,7 @@ class World:
             "received_at": moment,
             "replay_id": "history" if random.random() < 0.5 else None,
             "customer_key": self.key(random.choice(KINDS), random.randrange(PEOPLE)),
-            "identifier_keys": [],
+            "identifier_keys": [self.key(kind, random.randrange(3)) for kind in ("email", "phone", "device_id")],
             "session_start": False,
             "payload": "{}",
             **details,
@@ -149,7 +149,7 @@ def enriched(name: str, random: Random) -> tuple[str, dict[str, Any]]:
 
 
 def consented(_: str, random: Random) -> tuple[str, dict[str, Any]]:
-    said = {"purpose": "marketing", "channel": random.choice(["email", "sms"]), "granted": random.random() < 0.5}
+    said = {"purpose": "marketing", "channel": random.choice(["email", "sms", "any"]), "granted": random.random() < 0.5}
     return "consent_changed", {"payload": json.dumps(said)}
 
 

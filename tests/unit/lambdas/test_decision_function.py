@@ -11,7 +11,9 @@ import pytest
 from c360_core import single_view_keys as keys
 from c360_core.consent import Channel, Consent, Purpose
 from c360_core.decision import Action, Rules
+from c360_core.identity.keys import identifier_key
 from c360_core.interaction import clean
+from c360_core.names import IdentifierType
 from c360_core.profile import profile_to_item
 from lambdas.decision import handler
 from lambdas.decision.herald import BusHerald
@@ -24,6 +26,8 @@ from tests.unit.lambdas.conftest import EVENTS, LOCKS, TABLE, Cloud
 
 NOON = datetime(2026, 3, 2, 17, tzinfo=UTC)
 RULES = Rules(quiet_from=21, quiet_until=8, default_time_zone="UTC", cap_messages=1, cap_days=7)
+HASH_SECRET = "0123456789abcdef"
+MAILBOX = identifier_key(HASH_SECRET.encode(), IdentifierType.EMAIL, "ada.lovelace@mail.org")
 YES = Consent(purpose=Purpose.MARKETING, channel=Channel.EMAIL, granted=True, decided_at=NOON - timedelta(days=1))
 UNHAPPY: dict[str, Any] = {"last_case_id": "k-1", "last_case_csat": 1, "last_case_closed_at": "2026-03-02T16:00:00Z"}
 
@@ -43,7 +47,9 @@ class MemoryBus:
 
 
 def decider(people: MemoryPeople, herald: Any) -> Decider:
-    return Decider(view=people, ledger=people, herald=herald, rules=RULES, keep_days=30)
+    return Decider(
+        view=people, ledger=people, herald=herald, rules=RULES, keep_days=30, hash_secret=lambda: HASH_SECRET.encode()
+    )
 
 
 @pytest.fixture
@@ -71,6 +77,22 @@ def test_a_second_delivery_decides_nothing_new_and_announces_the_same(people: Me
     assert actions == ()
     assert len(people.decided[PERSON]) == 1
     assert herald.announced[0] == herald.announced[1]
+
+
+def test_an_address_that_said_no_gets_nothing_whoever_owns_it(people: MemoryPeople) -> None:
+    people.address_answers[MAILBOX] = [replace(YES, granted=False)]
+
+    actions = decider(people, MemoryHerald()).on_change(None, profile(), now=NOON)
+
+    assert actions == (Action.SILENCE,)
+    assert [item["reasons"] for item in people.decided[PERSON]] == [["ADDRESS_SUPPRESSED"]]
+
+
+def test_a_younger_yes_for_the_address_ends_its_silence(people: MemoryPeople) -> None:
+    no = replace(YES, granted=False, channel=Channel.ANY, decided_at=YES.decided_at - timedelta(hours=1))
+    people.address_answers[MAILBOX] = [YES, no]
+
+    assert decider(people, MemoryHerald()).on_change(None, profile(), now=NOON) == (Action.SEND,)
 
 
 def test_an_earlier_message_of_the_week_means_silence_and_silence_does_not_count(people: MemoryPeople) -> None:
@@ -215,9 +237,10 @@ def test_a_refusal_of_bus_or_stream_is_an_error_so_that_it_is_tried_again(bus: M
 
 
 @pytest.fixture
-def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def _environment(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
     variables = {
         "ENVIRONMENT": "dev",
+        "HASH_SECRET_ARN": cloud.secrets.create_secret(Name="hash", SecretString=HASH_SECRET)["ARN"],
         "SINGLE_VIEW_TABLE": TABLE,
         "IDEMPOTENCY_TABLE": LOCKS,
         "EVENTS_STREAM_NAME": EVENTS,
@@ -241,6 +264,17 @@ def image(**changed: Any) -> dict[str, Any]:
 def deliver(*records: dict[str, Any]) -> list[str]:
     answer = handler.handle({"Records": list(records)}, LambdaContext())
     return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
+
+
+@pytest.mark.usefixtures("_environment")
+def test_a_suppressed_address_is_looked_up_by_its_key(cloud: Cloud) -> None:
+    cloud.writer.put_consent(PERSON, YES)
+    cloud.writer.put_address_consent(MAILBOX, replace(YES, granted=False))
+
+    assert deliver(stream_record(image(), image(orders=0, live_orders=0))) == []
+
+    (item,) = cloud.reader.decisions(PERSON, limit=10).items
+    assert (item["action"], item["reasons"]) == ("silence", ["ADDRESS_SUPPRESSED"])
 
 
 @pytest.mark.usefixtures("_environment")

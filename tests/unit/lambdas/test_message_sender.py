@@ -14,7 +14,9 @@ from pydantic import ValidationError
 
 from c360_core.consent import Channel, Consent, Purpose
 from c360_core.decision import Rules, Template
+from c360_core.identity.keys import identifier_key
 from c360_core.interaction import clean
+from c360_core.names import IdentifierType
 from lambdas.message_sender import handler
 from lambdas.message_sender.logic import Delivery, Message, Sender, Status
 from lambdas.message_sender.mail import SesMail
@@ -28,6 +30,8 @@ from tests.unit.lambdas.conftest import EVENTS, LOCKS, TABLE, Cloud
 
 NOON = datetime(2026, 3, 2, 17, tzinfo=UTC)  # in New York, where the factory's person lives
 RULES = Rules(quiet_from=21, quiet_until=8, default_time_zone="UTC", cap_messages=2, cap_days=7)
+HASH_SECRET = "0123456789abcdef"
+MAILBOX = identifier_key(HASH_SECRET.encode(), IdentifierType.EMAIL, "ada.lovelace@mail.org")
 WELCOME = Message(
     decision_id="d_1",
     person_id=PERSON,
@@ -58,6 +62,7 @@ class Office:
             mail=self.mail,
             stream=self.stream,
             once=self.once,
+            hash_secret=lambda: HASH_SECRET.encode(),
             rules=RULES,
             keep_days=30,
             clock=lambda: self.now,
@@ -104,6 +109,15 @@ def test_the_next_template_of_the_same_decision_is_another_message(office: Offic
 
     assert office.send(follow_up).status is Status.SENT
     assert len(office.mail.handed_over) == 2
+
+
+def test_an_address_that_said_no_after_the_decision_gets_nothing_whoever_owns_it(office: Office) -> None:
+    office.people.address_answers[MAILBOX] = [answer(granted=False, hours=1)]
+
+    sent = office.send()
+
+    assert (sent.status, sent.reasons) == (Status.SUPPRESSED, ("ADDRESS_SUPPRESSED",))
+    assert office.mail.handed_over == []
 
 
 def test_a_consent_withdrawn_after_the_decision_stops_the_message(office: Office) -> None:
@@ -287,9 +301,10 @@ def test_work_with_an_end_is_free_again_when_its_invocation_is_over(cloud: Cloud
 
 
 @pytest.fixture
-def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def _environment(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
     variables = {
         "ENVIRONMENT": "dev",
+        "HASH_SECRET_ARN": cloud.secrets.create_secret(Name="hash", SecretString=HASH_SECRET)["ARN"],
         "SINGLE_VIEW_TABLE": TABLE,
         "IDEMPOTENCY_TABLE": LOCKS,
         "EVENTS_STREAM_NAME": EVENTS,

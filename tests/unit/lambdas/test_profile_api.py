@@ -270,6 +270,19 @@ def test_a_consent_counts_at_once_and_goes_into_the_stream_as_an_event(cloud: Cl
 
 
 @pytest.mark.usefixtures("ada")
+@pytest.mark.parametrize(
+    ("channel", "kinds"), [("email", {"email"}), ("sms", {"phone"}), ("push", set()), ("any", {"email", "phone"})]
+)
+def test_an_answer_counts_for_the_address_of_its_channel_at_once(cloud: Cloud, channel: str, kinds: set[str]) -> None:
+    ask(f"/{PERSON}/consents/marketing/{channel}", method="PUT", body={"granted": False})
+
+    beside = [item for item in cloud.items() if str(item["PK"]).startswith("ID#") and item["SK"] != "PERSON"]
+    stored = {str(item["PK"]).split("#")[1]: item for item in beside}
+    assert set(stored) == kinds
+    assert all((item["SK"], item["granted"]) == (f"CONSENT#marketing#{channel}", False) for item in beside)
+
+
+@pytest.mark.usefixtures("ada")
 def test_the_consent_event_keeps_its_contract(cloud: Cloud) -> None:
     ask(f"/{PERSON}/consents/analytics/any", method="PUT", body={"granted": False})
 

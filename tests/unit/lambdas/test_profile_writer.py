@@ -192,6 +192,49 @@ def test_of_two_answers_of_the_same_moment_the_withdrawal_stays(cloud: Cloud, fi
     assert not consent.granted
 
 
+MAILBOX = f"email:{'0' * 31}1"
+
+
+def answered_address(*, granted: bool, at: str) -> dict[str, Any]:
+    return {**answered(granted=granted, at=at), "kind": "address_consent", "op": "upsert", "person_id": MAILBOX}
+
+
+def test_an_answer_about_an_address_is_stored_beside_whose_it_is(cloud: Cloud) -> None:
+    assert deliver(answered_address(granted=False, at="2026-03-01T12:00:00Z")) == []
+
+    (item,) = cloud.items()
+    assert (item["PK"], item["SK"]) == (f"ID#email#{'0' * 31}1", "CONSENT#marketing#email")
+    assert cloud.reader.person_of(MAILBOX) is None
+    (consent,) = cloud.reader.address_consents(MAILBOX)
+    assert (consent.granted, consent.decided_at) == (False, datetime(2026, 3, 1, 12, tzinfo=UTC))
+
+
+ADDRESS_ANSWERS = st.lists(st.tuples(st.integers(1, 4), st.booleans()), min_size=1, max_size=6)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None)
+@given(answers=ADDRESS_ANSWERS, order=st.randoms(use_true_random=False), cuts=st.integers(1, 3))
+def test_in_any_order_an_address_ends_with_the_same_answer(cloud: Cloud, answers: Any, order: Any, cuts: int) -> None:
+    for item in cloud.items():
+        cloud.dynamodb.delete_item(TableName=TABLE, Key={name: item[name] for name in ("PK", "SK")})
+    at, no = max((day, not granted) for day, granted in answers)
+    changes = [answered_address(granted=granted, at=f"2026-03-{day:02d}T12:00:00Z") for day, granted in answers]
+    delivered = [*changes, *order.sample(changes, len(changes) // 2)]  # some come twice
+    order.shuffle(delivered)
+
+    for start in range(0, len(delivered), cuts):
+        assert deliver(*delivered[start : start + cuts]) == []
+
+    (consent,) = cloud.reader.address_consents(MAILBOX)
+    assert (consent.decided_at.day, consent.granted) == (at, not no)
+
+
+@pytest.mark.parametrize("broken", [{"granted": "no"}, {"purpose": "spying"}, {"decided_at": "soon"}])
+def test_a_broken_answer_about_an_address_is_delivered_again(cloud: Cloud, broken: dict[str, Any]) -> None:
+    assert deliver({**answered_address(granted=False, at="2026-03-01T12:00:00Z"), **broken}) == ["1"]
+    assert cloud.items() == []
+
+
 class Contended:
     """A table on which others are faster: the first transactions are cancelled, after what the others do."""
 

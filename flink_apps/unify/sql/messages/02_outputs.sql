@@ -5,7 +5,7 @@ FROM profile_message;
 INSERT INTO profile_changes (kind, op, person_id, @{event_columns}, @{consent_columns})
 SELECT kind, CASE WHEN op = 'upsert' THEN 'upsert' ELSE 'delete' END, person_id, @{event_columns}, @{consent_columns}
 FROM change
-WHERE kind = 'event' OR (kind = 'consent' AND op <> 'before');
+WHERE kind = 'event' OR (kind IN ('consent', 'address_consent') AND op <> 'before');
 
 -- The lake keeps every version. A person who is gone gets a last row with nothing in it.
 INSERT INTO @{profiles} (@{profile_columns})

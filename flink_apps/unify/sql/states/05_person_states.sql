@@ -5,4 +5,6 @@ SELECT @{profile_state} FROM profile
 UNION ALL
 SELECT @{consent_state} FROM consent
 UNION ALL
+SELECT @{address_consent_state} FROM address_consent
+UNION ALL
 SELECT @{event_state} FROM timeline;
