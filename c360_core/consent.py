@@ -1,8 +1,8 @@
 """Consent: dated answers per purpose and channel, and the one rule that reads them.
 
 An answer is a person's and, where it came with the address of its channel, that address's as well: a mailbox may have
-several owners. The newest answer counts, wherever and in whatever order it arrived. Silence is not consent, and of two answers
-given at the same moment the withdrawal counts.
+several owners. The newest answer counts, wherever and in whatever order it arrived. Silence is not consent, and of two
+answers given at the same moment the withdrawal counts.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -82,7 +82,7 @@ def standing(consents: Iterable[Consent], purpose: Purpose, channel: Channel) ->
 
 
 def consent_from_change(change: Mapping[str, object]) -> Consent:
-    """Read a profile change of kind `consent` or `address_consent`; raise InvalidChangeError when it breaks the contract."""
+    """Read a change of kind `consent` or `address_consent`; raise InvalidChangeError when it breaks the contract."""
     granted = change.get("granted")
     if not isinstance(granted, bool):
         raise InvalidChangeError(f"field granted: expected true or false, got {type(granted).__name__}")

@@ -22,7 +22,7 @@ class DecisionEngine(Construct):
     function: PythonFunction
     reader: StreamReader
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # each thing that it uses has a name
         self,
         scope: Construct,
         id_: str,

@@ -20,7 +20,7 @@ class MessageSender(Construct):
 
     function: PythonFunction
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # each thing that it uses has a name
         self,
         scope: Construct,
         id_: str,

@@ -27,7 +27,7 @@ class ActivationStack(cdk.Stack):
     sender: MessageSender
     watched: Watched
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # each thing that it uses has a name
         self,
         scope: Construct,
         id_: str,

@@ -47,9 +47,7 @@ class MemoryBus:
 
 
 def decider(people: MemoryPeople, herald: Any) -> Decider:
-    return Decider(
-        view=people, ledger=people, herald=herald, rules=RULES, keep_days=30, hash_secret=lambda: HASH_SECRET.encode()
-    )
+    return Decider(view=people, ledger=people, herald=herald, rules=RULES, keep_days=30, hash_secret=HASH_SECRET.encode)
 
 
 @pytest.fixture

@@ -62,7 +62,7 @@ class Office:
             mail=self.mail,
             stream=self.stream,
             once=self.once,
-            hash_secret=lambda: HASH_SECRET.encode(),
+            hash_secret=HASH_SECRET.encode,
             rules=RULES,
             keep_days=30,
             clock=lambda: self.now,
