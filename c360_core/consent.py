@@ -6,14 +6,14 @@ answers given at the same moment the withdrawal counts.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final, TypeVar
 
 from c360_core.names import IdentifierType
-from c360_core.timeline import InvalidChangeError, required_moment, required_text
+from c360_core.timeline import InvalidChangeError, change_sequence, moment_text, required_moment, required_text
 
 E = TypeVar("E", bound=StrEnum)
 
@@ -64,6 +64,58 @@ class Consent:
     decided_at: datetime
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answers:
+    """All that was heard of a person's answer to one purpose in one channel.
+
+    It comes out the same in whatever order, and however often, its parts were heard: every part only ever grows.
+
+    Attributes:
+        told: the latest word of `unify`, which knows all answers; None when it took its word back.
+        sequence: the number of that word.
+        given: the youngest answer without a number: it came from the person directly, ahead of the stream.
+        withdrawn_at: moment of the youngest withdrawal. It is never taken back: whom it was wrongly put down to can
+            say yes again.
+        retracted_at: moment of the youngest answer that was taken back, because it turned out to be another person's.
+    """
+
+    told: Consent | None = None
+    sequence: int = 0
+    given: Consent | None = None
+    withdrawn_at: datetime | None = None
+    retracted_at: datetime | None = None
+
+    def hear(self, consent: Consent, *, sequence: int = 0) -> "Answers":
+        """Return what is known after an answer; without a number it stands beside what the stream tells."""
+        withdrawn_at = self.withdrawn_at if consent.granted else _later(self.withdrawn_at, consent.decided_at)
+        if not sequence:
+            younger = self.given is None or supersedes(consent, self.given)
+            return replace(self, given=consent if younger else self.given, withdrawn_at=withdrawn_at)
+        if sequence <= self.sequence:
+            return replace(self, withdrawn_at=withdrawn_at)
+        return replace(self, told=consent, sequence=sequence, withdrawn_at=withdrawn_at)
+
+    def retract(self, consent: Consent, *, sequence: int = 0) -> "Answers":
+        """Return what is known after an answer was taken back: it turned out to be another person's."""
+        retracted_at = _later(self.retracted_at, consent.decided_at)
+        if sequence <= self.sequence:
+            return replace(self, retracted_at=retracted_at)
+        return replace(self, told=None, sequence=sequence, retracted_at=retracted_at)
+
+    def standing(self, purpose: Purpose, channel: Channel) -> Consent | None:
+        """Return the answer that counts, or None when none is left."""
+        left = [consent for consent in (self.told, self._given()) if consent is not None]
+        if self.withdrawn_at is not None:
+            no = Consent(purpose=purpose, channel=channel, granted=False, decided_at=self.withdrawn_at)
+            left.append(no)
+        return max(left, key=_rank, default=None)
+
+    def _given(self) -> Consent | None:
+        if self.given is None or (self.retracted_at is not None and self.given.decided_at <= self.retracted_at):
+            return None
+        return self.given
+
+
 def supersedes(new: Consent, old: Consent) -> bool:
     """Tell whether `new` replaces `old`: it is younger or, at the same moment, withdraws what `old` grants."""
     return _rank(new) > _rank(old)
@@ -92,6 +144,52 @@ def consent_from_change(change: Mapping[str, object]) -> Consent:
         granted=granted,
         decided_at=required_moment(change, "decided_at"),
     )
+
+
+def answers_to_item(answers: Answers, purpose: Purpose, channel: Channel) -> dict[str, object]:
+    """Return the answers as the single view stores them, without keys; what counts is on top, where it is read."""
+    standing = answers.standing(purpose, channel)
+    top: dict[str, object] = {"purpose": str(purpose), "channel": str(channel)}
+    if standing is not None:
+        top |= _facts(standing)
+    parts: dict[str, object] = {"sequence": answers.sequence}
+    for name, consent in (("told", answers.told), ("given", answers.given)):
+        if consent is not None:
+            parts[name] = _facts(consent)
+    for name, at in (("withdrawn_at", answers.withdrawn_at), ("retracted_at", answers.retracted_at)):
+        if at is not None:
+            parts[name] = moment_text(at)
+    return {**top, "heard": parts}
+
+
+def answers_from_item(item: Mapping[str, object]) -> Answers:
+    """Read answers back from the single view; an item of before there were numbers is one answer without a number."""
+    heard = item.get("heard")
+    if not isinstance(heard, Mapping):
+        return Answers().hear(consent_from_change(item))
+
+    def part(name: str) -> Consent | None:
+        facts = heard.get(name)
+        return consent_from_change({**item, **facts}) if isinstance(facts, Mapping) else None
+
+    def at(name: str) -> datetime | None:
+        return required_moment(heard, name) if name in heard else None
+
+    return Answers(
+        told=part("told"),
+        sequence=change_sequence(heard) if heard.get("sequence") else 0,
+        given=part("given"),
+        withdrawn_at=at("withdrawn_at"),
+        retracted_at=at("retracted_at"),
+    )
+
+
+def _facts(consent: Consent) -> dict[str, object]:
+    return {"granted": consent.granted, "decided_at": moment_text(consent.decided_at)}
+
+
+def _later(one: datetime | None, other: datetime) -> datetime:
+    return other if one is None else max(one, other)
 
 
 def _rank(consent: Consent) -> tuple[datetime, bool]:

@@ -9,7 +9,7 @@ from decimal import Decimal, InvalidOperation
 from types import MappingProxyType
 from typing import Final
 
-from c360_core.timeline import InvalidChangeError, required_text
+from c360_core.timeline import InvalidChangeError, change_sequence, required_text
 
 Value = str | int | Decimal
 
@@ -82,14 +82,27 @@ VERSION_DIGITS: Final = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Version:
-    """Total order of one person's profiles: the identity map's version first, then the place in the stream."""
+    """Total order of one person's profiles: the identity map's version first, then the number of the change.
+
+    Attributes:
+        identity_version: of the identity run that the profile rests on.
+        sequence: the number that the change got where the person's state is; microseconds, and never twice for one
+            person. 0 where there is none: the change comes from an application of before there were numbers.
+        position: where such a change without a number is in the stream, digits only; else empty.
+    """
 
     identity_version: int
-    position: str
+    sequence: int
+    position: str = ""
 
     @property
     def text(self) -> str:
-        """The version as one text whose order is the versions' order: what conditional writes compare."""
+        """The version as one text whose order is the versions' order: what conditional writes compare.
+
+        A position has some 56 digits behind as many zeros as make it 129: whatever has a number is later.
+        """
+        if self.sequence:
+            return f"{self.identity_version:0{VERSION_DIGITS}d}#{self.sequence:0{VERSION_DIGITS}d}"
         return f"{self.identity_version:0{VERSION_DIGITS}d}#{self.position:0>{POSITION_DIGITS}}"
 
 
@@ -133,12 +146,17 @@ def profile_from_change(change: Mapping[str, object], *, position: str) -> Profi
 
     Args:
         change: the record of the profile-changes stream, flat.
-        position: the record's sequence number in the stream, digits only.
+        position: the record's sequence number in the stream, digits only. It counts where the change has no number.
 
     Raises:
         InvalidChangeError: the record breaks the contract; the message names the field.
     """
-    version = Version(identity_version=_whole(change, "identity_version", least=0), position=position)
+    sequence = change_sequence(change)
+    version = Version(
+        identity_version=_whole(change, "identity_version", least=0),
+        sequence=sequence,
+        position="" if sequence else position,
+    )
     person_id = required_text(change, "person_id")
     operation = required_text(change, "op")
     if operation == "delete":
@@ -173,7 +191,8 @@ def profile_to_item(profile: Profile) -> dict[str, object]:
         "version": _known(
             {
                 "identity_version": profile.version.identity_version,
-                "position": profile.version.position,
+                "sequence": profile.version.sequence or None,
+                "position": profile.version.position or None,
                 "last_event_at": profile.last_event_at,
                 "event_count": profile.event_count,
             }
@@ -190,7 +209,8 @@ def profile_from_item(item: Mapping[str, object]) -> Profile:
         person_id=required_text(item, "person_id"),
         version=Version(
             identity_version=_whole(version, "identity_version", least=0),
-            position=required_text(version, "position"),
+            sequence=change_sequence(version),
+            position=_optional_text(version, "position") or "",
         ),
         attributes=_part(_mapping(item.get("attributes")), ATTRIBUTES),
         aggregates=_part(_mapping(item.get("aggregates")), AGGREGATES),

@@ -1,14 +1,18 @@
 """Keys of the single view: one partition per person, one sort-key prefix per kind of item."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
-from c360_core.consent import Consent
+from c360_core.consent import Channel, Consent, Purpose
 from c360_core.timeline import TimelineEntry, moment_text
 
 PARTITION: Final = "PK"
 SORT: Final = "SK"
 EXPIRES_AT: Final = "expires_at"  # the table's TTL attribute, epoch seconds
+TOMBSTONE: Final = "removed"  # an item that has it stands for one that is no more; readers pass it by
+# How long we remember that something was removed: longer than a stream (a year at most) or a failure queue keeps an
+# older change, which would bring it back.
+REMEMBER_REMOVAL: Final = timedelta(days=370)
 
 PROFILE: Final = "PROFILE"
 ALIAS: Final = "ALIAS"
@@ -46,7 +50,7 @@ def identifier_key(keyed_hash: str) -> Key:
 
 def address_consent_key(keyed_hash: str, consent: Consent) -> Key:
     """Return the key of the answer about an address to a purpose in a channel; it lies beside the index item."""
-    return {**identifier_key(keyed_hash), SORT: consent_sort(consent)}
+    return {**identifier_key(keyed_hash), SORT: consent_sort(consent.purpose, consent.channel)}
 
 
 def segment_sort(name: str) -> str:
@@ -54,14 +58,14 @@ def segment_sort(name: str) -> str:
     return SEGMENT_PREFIX + name
 
 
-def consent_sort(consent: Consent) -> str:
+def consent_sort(purpose: Purpose, channel: Channel) -> str:
     """Return the sort key of the answer to a purpose in a channel."""
-    return f"{CONSENT_PREFIX}{consent.purpose}#{consent.channel}"
+    return f"{CONSENT_PREFIX}{purpose}#{channel}"
 
 
 def event_sort(entry: TimelineEntry) -> str:
-    """Return the sort key of a timeline entry: by time, then by id."""
-    return f"{EVENT_PREFIX}{moment_text(entry.occurred_at)}#{entry.event_id}"
+    """Return the sort key of a timeline entry: by time, then by source, whose ids are its own, and by id."""
+    return f"{EVENT_PREFIX}{moment_text(entry.occurred_at)}#{entry.source}#{entry.event_id}"
 
 
 def decision_sort(occasion_at: datetime, decision_id: str) -> str:

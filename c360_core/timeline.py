@@ -42,6 +42,22 @@ def required_moment(change: Mapping[str, object], field: str) -> datetime:
         raise InvalidChangeError(f"field {field}: expected an ISO 8601 moment") from error
 
 
+def change_sequence(change: Mapping[str, object]) -> int:
+    """Return the number of a change: of two about the same thing, the higher one is the later word.
+
+    0 where there is none, which is how applications of before there were numbers wrote: later than nothing.
+
+    Raises:
+        InvalidChangeError: it is no whole number above 0.
+    """
+    value = change.get("sequence")
+    if value is None:
+        return 0
+    if isinstance(value, bool) or not isinstance(value, int | Decimal) or value != int(value) or value < 1:
+        raise InvalidChangeError("field sequence: expected a whole number above 0")
+    return int(value)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimelineEntry:
     """One interaction as the timeline shows it: no payload, no identifiers."""

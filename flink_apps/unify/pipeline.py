@@ -29,6 +29,9 @@ VIEW: Final = re.compile(r"CREATE TEMPORARY VIEW (?P<name>\w+) AS\s+(?P<query>.*
 SEPARATOR: Final = "CHR(31)"  # the control character that is meant to part units of data
 VERSION_LENGTH: Final = 20
 
+# A hybrid logical clock, in the application's jar.
+SEQUENCE_FUNCTION: Final = "CREATE TEMPORARY SYSTEM FUNCTION next_sequence AS 'c360.NextSequence' LANGUAGE JAVA"
+
 PERSON_STATES: Final = "person_states"
 PERSON_UPDATES: Final = "person_updates"
 
@@ -74,6 +77,8 @@ CONSENT_COLUMNS: Final[Sequence[Column]] = (
     ("granted", "BOOLEAN"),
     ("decided_at", "TIMESTAMP_LTZ(3)"),
 )
+# What every message says of itself: what it is about, what happened to it, and its number, which says what came later.
+MESSAGE_COLUMNS: Final[Sequence[Column]] = (("kind", "STRING"), ("op", "STRING"), ("sequence", "BIGINT"))
 SHARED_COLUMNS: Final = ("currency",)  # an event has it as well as a profile
 NO_SEGMENTS: Final = "ARRAY_REMOVE(ARRAY[CAST(NULL AS STRING)], CAST(NULL AS STRING))"
 # What the lake still says of a person who is gone.
@@ -100,7 +105,7 @@ def profile_change_columns(profiles: Table) -> list[Column]:
     A consent of an address has the address's identifier key as `person_id`: it keys the stream.
     """
     carried = [(field.name, flink_type(field)) for field in profiles.fields]
-    return [("kind", "STRING"), ("op", "STRING"), *carried, *EVENT_COLUMNS, *CONSENT_COLUMNS]
+    return [*MESSAGE_COLUMNS, *carried, *EVENT_COLUMNS, *CONSENT_COLUMNS]
 
 
 def build(environment: Any, profiles: Table, segments: Sequence[Segment], lake: LakeTables) -> Any:
@@ -113,6 +118,7 @@ def build(environment: Any, profiles: Table, segments: Sequence[Segment], lake: 
         lake: where the history goes.
     """
     values = _values(profiles, segments, lake)
+    environment.execute_sql(SEQUENCE_FUNCTION)
     for statement in statements("states", values):
         define(environment, statement)
     _end_batches(environment)
@@ -214,7 +220,7 @@ def reasons_sql(segments: Sequence[Segment]) -> str:
 
 def _state(kind: str, known: set[str], profiles: Table) -> str:
     """Return the select list of one kind of state: the columns it knows, and nulls for those of the other kinds."""
-    columns = [("gone", "BOOLEAN"), *profile_change_columns(profiles)[2:]]
+    columns = [("gone", "BOOLEAN"), *profile_change_columns(profiles)[len(MESSAGE_COLUMNS) :]]
     picked = [f"`{name}`" if name in known else f"{_null(kind_of)} AS `{name}`" for name, kind_of in columns]
     return ", ".join([f"{_text(kind)} AS kind", *picked])
 

@@ -32,7 +32,7 @@ from lambdas.shared.single_view_reader import CursorError, Page, WholeView
 CONSENTS_PART: Final = "consents"
 KNOWN_PARTS: Final = (*PARTS, CONSENTS_PART)
 # Names of items that are ours alone.
-HIDDEN: Final = frozenset({"PK", "SK", "expires_at"})
+HIDDEN: Final = frozenset({"PK", "SK", "expires_at", "sequence"})
 MAX_PAGE: Final = 100
 MAX_WORDING: Final = 32  # the contract's
 _PERSON_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")

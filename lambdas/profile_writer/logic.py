@@ -1,16 +1,23 @@
 """Sorts a batch of profile changes by person, keeps only what counts, and writes it."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Protocol
 
-from c360_core.consent import Consent, consent_from_change
+from c360_core import single_view_keys as keys
+from c360_core.consent import Answers, Channel, Consent, Purpose, consent_from_change
 from c360_core.profile import Profile, Removal, profile_from_change
-from c360_core.timeline import InvalidChangeError, TimelineEntry, entry_from_change, required_text
+from c360_core.timeline import (
+    InvalidChangeError,
+    TimelineEntry,
+    change_sequence,
+    entry_from_change,
+    required_text,
+)
 from lambdas.shared.single_view_reader import Standing
 from lambdas.shared.single_view_writer import Outcome
 
@@ -34,34 +41,63 @@ class SingleView(Protocol):
     def remove_profile(self, removal: Removal, there: Standing, *, now: datetime) -> Outcome:
         """Remove a profile and its segments unless a newer one is there."""
 
-    def put_event(self, entry: TimelineEntry, *, keep_days: int) -> None:
-        """Store a timeline entry."""
+    def put_event(self, entry: TimelineEntry, *, sequence: int, keep_days: int) -> bool:
+        """Store a timeline entry unless a later word on it is there."""
 
-    def remove_event(self, entry: TimelineEntry) -> None:
-        """Take an entry off a timeline."""
+    def remove_event(self, entry: TimelineEntry, *, sequence: int, keep_days: int) -> bool:
+        """Take an entry off a timeline unless a later word on it is there."""
 
-    def put_consent(self, person_id: str, consent: Consent) -> bool:
-        """Store an answer unless a younger one is there."""
+    def change_answers(
+        self,
+        person_id: str,
+        purpose: Purpose,
+        channel: Channel,
+        change: Callable[[Answers], Answers],
+        *,
+        now: datetime,
+    ) -> Answers:
+        """Take what was heard of an answer into what was heard before."""
 
     def put_address_consent(self, keyed_hash: str, consent: Consent) -> bool:
         """Store an answer about an address unless a younger one is there."""
 
-    def retract_grant(self, person_id: str, consent: Consent) -> None:
-        """Take back a yes unless there is a younger answer."""
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventChange:
+    """What happened to an entry of the timeline, and its number."""
+
+    operation: Operation
+    sequence: int
+    entry: TimelineEntry
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsentChange:
+    """What happened to an answer, and its number."""
+
+    operation: Operation
+    sequence: int
+    consent: Consent
+
+    def onto(self, heard: Answers) -> Answers:
+        """Return what is known with this change."""
+        take = heard.hear if self.operation is Operation.UPSERT else heard.retract
+        return take(self.consent, sequence=self.sequence)
 
 
 @dataclass(slots=True, kw_only=True)
 class PersonChanges:
-    """All that one batch says about one person, or one address, with the sequence numbers that said it.
+    """All that one batch says about one person, or one address, with the positions in the stream where it says so.
 
-    An address has its identifier key in the place of the person's id, and answers only.
+    An address has its identifier key in the place of the person's id, and answers only. Events are by their sort key,
+    and answers by purpose and channel.
     """
 
     person_id: str
     sequences: list[str] = field(default_factory=list)
     profile: Profile | Removal | None = None
-    events: dict[str, tuple[Operation, TimelineEntry]] = field(default_factory=dict)
-    consents: list[tuple[Operation, Consent]] = field(default_factory=list)
+    events: dict[str, EventChange] = field(default_factory=dict)
+    consents: dict[tuple[Purpose, Channel], list[ConsentChange]] = field(default_factory=dict)
     address_consents: list[Consent] = field(default_factory=list)
 
 
@@ -76,8 +112,8 @@ class Batch:
 def sort_batch(records: Iterable[tuple[str, bytes]]) -> Batch:
     """Sort records, given as (sequence number, JSON), by person.
 
-    Of several profiles of one person the newest version stays, of several changes of one event the last: exactly what
-    writing them one by one would leave, in fewer writes. Answers stay all, in order; they are few.
+    Of several profiles of one person the newest version stays, of several changes of one event the latest: exactly
+    what writing them one by one would leave, in fewer writes. Of an answer all changes stay; they become one write.
     """
     batch = Batch()
     for sequence, data in records:
@@ -103,18 +139,15 @@ def write_person(
     Returns:
         What became of the profile, or None when the batch had no profile of this person.
     """
-    for answer in changes.address_consents:
-        view.put_address_consent(changes.person_id, answer)
-    for operation, consent in changes.consents:
-        if operation is Operation.UPSERT:
-            view.put_consent(changes.person_id, consent)
-        else:
-            view.retract_grant(changes.person_id, consent)
-    for operation, entry in changes.events.values():
-        if operation is Operation.DELETE:
-            view.remove_event(entry)
-        elif entry.expires_at(keep_days) > now:
-            view.put_event(entry, keep_days=keep_days)
+    for consent in changes.address_consents:
+        view.put_address_consent(changes.person_id, consent)
+    for (purpose, channel), answers in changes.consents.items():
+        view.change_answers(changes.person_id, purpose, channel, _all(answers), now=now)
+    for change in changes.events.values():
+        # What has left the timeline is not written, and so nothing need keep it from coming back.
+        if change.entry.expires_at(keep_days) > now:
+            write = view.remove_event if change.operation is Operation.DELETE else view.put_event
+            write(change.entry, sequence=change.sequence, keep_days=keep_days)
     if changes.profile is None:
         return None
     standing = there[changes.person_id]
@@ -132,16 +165,31 @@ def _take(batch: Batch, sequence: str, change: Mapping[str, object]) -> None:
         if person.profile is None or profile.version.text > person.profile.version.text:
             person.profile = profile
     elif kind == "event":
-        operation, entry = _operation(change), entry_from_change(change)
-        _person(batch, person_id, sequence).events[entry.event_id] = (operation, entry)
+        event = EventChange(
+            operation=_operation(change), sequence=change_sequence(change), entry=entry_from_change(change)
+        )
+        events, key = _person(batch, person_id, sequence).events, keys.event_sort(event.entry)
+        if key not in events or event.sequence >= events[key].sequence:
+            events[key] = event
     elif kind == "consent":
-        operation, consent = _operation(change), consent_from_change(change)
-        _person(batch, person_id, sequence).consents.append((operation, consent))
+        answer = ConsentChange(
+            operation=_operation(change), sequence=change_sequence(change), consent=consent_from_change(change)
+        )
+        answers = _person(batch, person_id, sequence).consents
+        answers.setdefault((answer.consent.purpose, answer.consent.channel), []).append(answer)
     elif kind == "address_consent":
-        answer = consent_from_change(change)
-        _person(batch, person_id, sequence).address_consents.append(answer)
+        _person(batch, person_id, sequence).address_consents.append(consent_from_change(change))
     else:
         raise InvalidChangeError("field kind: expected profile, event, consent or address_consent")
+
+
+def _all(changes: Iterable[ConsentChange]) -> Callable[[Answers], Answers]:
+    def onto(heard: Answers) -> Answers:
+        for change in changes:
+            heard = change.onto(heard)
+        return heard
+
+    return onto
 
 
 def _operation(change: Mapping[str, object]) -> Operation:

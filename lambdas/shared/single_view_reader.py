@@ -1,11 +1,12 @@
 """Reads the single view: each access pattern of the data model in the number of requests it names."""
 
 import base64
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from boto3.dynamodb.conditions import ConditionBase, Key
+from boto3.dynamodb.conditions import Attr, ConditionBase, Key
 
 from c360_core import single_view_keys as keys
 from c360_core.consent import Consent, consent_from_change
@@ -14,6 +15,8 @@ from c360_core.profile import Profile, profile_from_item
 Item = Mapping[str, Any]
 LONGEST_SORT: Final = 1024  # bytes that DynamoDB takes as a sort key
 BATCH_KEYS: Final = 100  # BatchGetItem takes no more
+# How many items a page looks at when those of its first request did not fill it.
+LOOK_FURTHER: Final = 200
 
 
 class CursorError(ValueError):
@@ -85,27 +88,26 @@ class SingleViewReader:
 
     def survivor(self, person_id: str) -> str | None:
         """Return the id into which a person was merged, or None when this id is no alias. One request."""
-        item = self._get(keys.alias_key(person_id))
-        return None if item is None else str(item["person_id"])
+        return _person(self._get(keys.alias_key(person_id)))
 
     def current_id(self, person_id: str) -> str | None:
         """Return the id under which a person lives: this one, the one it was merged into, or None. One request."""
         asked = [keys.person_key(person_id, sort) for sort in (keys.ALIAS, keys.PROFILE)]
         request = {self.table: {"Keys": asked, "ProjectionExpression": "SK, person_id"}}
         found = self.client.batch_get_item(RequestItems=request)["Responses"].get(self.table, [])
-        by_sort = {item[keys.SORT]: str(item["person_id"]) for item in found}
+        by_sort = {item[keys.SORT]: _person(item) for item in found}
         # The alias wins: right after a merge both may be there.
         return by_sort.get(keys.ALIAS) or by_sort.get(keys.PROFILE)
 
     def person_of(self, keyed_hash: str) -> str | None:
         """Return the person an identifier belongs to, or None. One request."""
-        item = self._get(keys.identifier_key(keyed_hash))
-        return None if item is None else str(item["person_id"])
+        return _person(self._get(keys.identifier_key(keyed_hash)))
 
     def consents(self, person_id: str) -> tuple[Consent, ...]:
         """Return all answers of a person, as of now. One request, strongly consistent: a withdrawal counts at once."""
         items = self._query(self._starting_with(person_id, keys.CONSENT_PREFIX), consistent=True)
-        return tuple(consent_from_change(item) for item in items)
+        # An item without an answer remembers one that was taken back.
+        return tuple(consent_from_change(item) for item in items if "granted" in item)
 
     def address_consents(self, keyed_hash: str) -> tuple[Consent, ...]:
         """Return all answers about an address, as of now, by its keyed hash. One request, strongly consistent."""
@@ -118,7 +120,10 @@ class SingleViewReader:
         return self._query(self._starting_with(person_id, keys.SEGMENT_PREFIX), consistent=True)
 
     def timeline(self, person_id: str, *, limit: int, cursor: str | None = None) -> Page:
-        """Return a page of the timeline, newest first. One request. Raise CursorError for a foreign cursor."""
+        """Return a page of the timeline, newest first. Raise CursorError for a foreign cursor.
+
+        One request, and more only where entries were taken off that would fill it.
+        """
         return self._page(person_id, keys.EVENT_PREFIX, limit, cursor)
 
     def decisions(self, person_id: str, *, limit: int, cursor: str | None = None) -> Page:
@@ -169,6 +174,8 @@ class SingleViewReader:
         request: dict[str, Any] = {
             "TableName": self.table,
             "KeyConditionExpression": self._starting_with(person_id, prefix),
+            # DynamoDB deletes what has expired within days, not at once.
+            "FilterExpression": _is_there(int(time.time())),
             "ScanIndexForward": False,
             # What was just decided or sent must count; the timeline may be a second behind.
             "ConsistentRead": prefix != keys.EVENT_PREFIX,
@@ -176,9 +183,27 @@ class SingleViewReader:
         }
         if cursor is not None:
             request["ExclusiveStartKey"] = keys.person_key(person_id, _read_cursor(cursor, prefix))
-        answer = self.client.query(**request)
-        last = answer.get("LastEvaluatedKey")
-        return Page(items=answer["Items"], cursor=None if last is None else _write_cursor(last[keys.SORT]))
+        items: list[Item] = []
+        while True:
+            answer = self.client.query(**request)
+            items.extend(answer["Items"])
+            last = answer.get("LastEvaluatedKey")
+            if len(items) > limit:
+                return Page(items=items[:limit], cursor=_write_cursor(items[limit - 1][keys.SORT]))
+            if last is None or len(items) == limit:
+                return Page(items=items, cursor=None if last is None else _write_cursor(last[keys.SORT]))
+            request |= {"ExclusiveStartKey": last, "Limit": LOOK_FURTHER}
+
+
+def _is_there(now: int) -> ConditionBase:
+    """Return the condition of items that were neither taken off nor have expired."""
+    lives = Attr(keys.EXPIRES_AT).not_exists() | Attr(keys.EXPIRES_AT).gt(now)
+    return Attr(keys.TOMBSTONE).not_exists() & lives
+
+
+def _person(item: Item | None) -> str | None:
+    """Return the person that an item names; one that stands for a removed item names nobody."""
+    return None if item is None or "person_id" not in item else str(item["person_id"])
 
 
 def _standing(items: Sequence[Item]) -> Standing:

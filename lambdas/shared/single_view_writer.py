@@ -12,7 +12,7 @@ from typing import Any, Final
 from botocore.exceptions import ClientError
 
 from c360_core import single_view_keys as keys
-from c360_core.consent import Consent
+from c360_core.consent import Answers, Channel, Consent, Purpose, answers_from_item, answers_to_item
 from c360_core.decision import Decision, decision_facts
 from c360_core.profile import Profile, Removal, profile_to_item
 from c360_core.timeline import TimelineEntry, moment_text
@@ -21,8 +21,8 @@ from lambdas.shared.single_view_reader import SingleViewReader, Standing
 CONDITION_FAILED: Final = "ConditionalCheckFailedException"
 ABSENT_OR_OLDER: Final = "attribute_not_exists(version_order) OR version_order < :new"
 ATTEMPTS: Final = 3
-# How long we remember that a person was removed: longer than any stream or failure queue keeps an older change.
-REMEMBER_REMOVAL: Final = timedelta(days=30)
+# A change without a number is one of before there were numbers: it counts as it comes, until there is one.
+NOT_NEWER: Final = "attribute_not_exists(#sequence) OR #sequence <= :sequence"
 
 Action = Mapping[str, Mapping[str, object]]
 
@@ -69,48 +69,75 @@ class SingleViewWriter:
             removal.person_id, removal.version.text, there, lambda found: self._remove(removal, found, now)
         )
 
-    def put_event(self, entry: TimelineEntry, *, keep_days: int) -> None:
-        """Store a timeline entry; storing it again changes nothing."""
+    def put_event(self, entry: TimelineEntry, *, sequence: int, keep_days: int) -> bool:
+        """Store a timeline entry unless a later word on it is there, which may be that it was taken off; tell if so.
+
+        Storing it again changes nothing.
+        """
         known = {
             "amount": entry.amount,
             "currency": entry.currency,
             "session_id": entry.session_id,
         }
         item = {
-            **keys.person_key(entry.person_id, keys.event_sort(entry)),
             "event_id": entry.event_id,
             "event_type": entry.event_type,
             "occurred_at": moment_text(entry.occurred_at),
             "source": entry.source,
-            keys.EXPIRES_AT: int(entry.expires_at(keep_days).timestamp()),
             **{name: value for name, value in known.items() if value is not None},
         }
-        self.client.put_item(TableName=self.table, Item=item)
+        return self._put_entry(entry, item, sequence=sequence, keep_days=keep_days)
 
-    def remove_event(self, entry: TimelineEntry) -> None:
-        """Take an entry off a timeline: it turned out to be another person's."""
-        self.client.delete_item(TableName=self.table, Key=keys.person_key(entry.person_id, keys.event_sort(entry)))
+    def remove_event(self, entry: TimelineEntry, *, sequence: int, keep_days: int) -> bool:
+        """Take an entry off a timeline, because it turned out to be another person's; tell if no later word is there.
 
-    def retract_grant(self, person_id: str, consent: Consent) -> None:
-        """Take back a yes that turned out to be another person's, unless there is a younger answer.
-
-        A withdrawal is never taken back: whom it was wrongly put down to can say yes again.
+        What stays in its place, for as long as the entry would have lived, keeps an older change from bringing it back.
         """
-        request = {
-            "TableName": self.table,
-            "Key": keys.person_key(person_id, keys.consent_sort(consent)),
-            "ConditionExpression": "granted = :yes AND decided_at <= :at",
-            "ExpressionAttributeValues": {":yes": True, ":at": moment_text(consent.decided_at)},
-        }
-        try:
-            self.client.delete_item(**request)
-        except ClientError as error:
-            if _code(error) != CONDITION_FAILED:
-                raise
+        return self._put_entry(entry, {keys.TOMBSTONE: True}, sequence=sequence, keep_days=keep_days)
+
+    def change_answers(
+        self,
+        person_id: str,
+        purpose: Purpose,
+        channel: Channel,
+        change: Callable[[Answers], Answers],
+        *,
+        now: datetime,
+    ) -> Answers:
+        """Take what was heard of an answer into what was heard before; return all of it.
+
+        Raises:
+            ClientError: DynamoDB refused, or others kept changing the same answer.
+        """
+        key = keys.person_key(person_id, keys.consent_sort(purpose, channel))
+        for attempt in range(1, ATTEMPTS + 1):
+            found = self.client.get_item(TableName=self.table, Key=key, ConsistentRead=True).get("Item")
+            before = Answers() if found is None else answers_from_item(found)
+            after = change(before)
+            if after == before:
+                break
+            item = {**key, **answers_to_item(after, purpose, channel)}
+            if after.standing(purpose, channel) is None:
+                item[keys.EXPIRES_AT] = int((now + keys.REMEMBER_REMOVAL).timestamp())
+            try:
+                self._put_answers(item, found)
+            except ClientError as error:
+                if attempt == ATTEMPTS or _code(error) != CONDITION_FAILED:
+                    raise
+            else:
+                break  # otherwise someone else was faster: look again
+        return after
 
     def put_consent(self, person_id: str, consent: Consent) -> bool:
-        """Store an answer unless a younger one is there (at the same moment a withdrawal wins); tell if stored."""
-        return self._put_answer(keys.person_key(person_id, keys.consent_sort(consent)), consent)
+        """Store an answer that a person gives us, unless a younger one is there; tell if it counts.
+
+        At the same moment a withdrawal wins.
+        """
+        purpose, channel = consent.purpose, consent.channel
+        heard = self.change_answers(
+            person_id, purpose, channel, lambda before: before.hear(consent), now=consent.decided_at
+        )
+        return heard.standing(purpose, channel) == consent
 
     def put_address_consent(self, keyed_hash: str, consent: Consent) -> bool:
         """Store an answer about an address, by its keyed hash, unless a younger one is there; tell if stored.
@@ -198,7 +225,7 @@ class SingleViewWriter:
         marker = {
             **keys.person_key(person_id, keys.REMOVED),
             "version_order": removal.version.text,
-            keys.EXPIRES_AT: int((now + REMEMBER_REMOVAL).timestamp()),
+            keys.EXPIRES_AT: int((now + keys.REMEMBER_REMOVAL).timestamp()),
         }
         self._transact(
             {"Put": {"Item": marker, **condition}},
@@ -214,10 +241,42 @@ class SingleViewWriter:
         left = [keys.person_key(person_id, keys.segment_sort(name)) for name in sorted(stored - wanted)]
         return [*({"Put": {"Item": item}} for item in joined), *({"Delete": {"Key": key}} for key in left)]
 
-    def _put_if(self, item: Mapping[str, object], condition: str, values: Mapping[str, object]) -> bool:
+    def _put_entry(self, entry: TimelineEntry, content: Mapping[str, object], *, sequence: int, keep_days: int) -> bool:
+        item: dict[str, object] = {
+            **keys.person_key(entry.person_id, keys.event_sort(entry)),
+            **content,
+            keys.EXPIRES_AT: int(entry.expires_at(keep_days).timestamp()),
+        }
+        if sequence:
+            item["sequence"] = sequence
+        return self._put_if(item, NOT_NEWER, {":sequence": sequence}, names={"#sequence": "sequence"})
+
+    def _put_answers(self, item: dict[str, object], found: Mapping[str, Any] | None) -> None:
+        """Store answers if what was found is still there."""
+        request: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(SK)"}
+        revision = 0
+        if found is not None:
+            revision = int(found.get("revision", 0))
+            names = {"#revision": "revision"}
+            request = {"ConditionExpression": "attribute_not_exists(#revision)", "ExpressionAttributeNames": names}
+            if revision:
+                values = {":revision": revision}
+                request |= {"ConditionExpression": "#revision = :revision", "ExpressionAttributeValues": values}
+        self.client.put_item(TableName=self.table, Item={**item, "revision": revision + 1}, **request)
+
+    def _put_if(
+        self,
+        item: Mapping[str, object],
+        condition: str,
+        values: Mapping[str, object],
+        *,
+        names: Mapping[str, str] | None = None,
+    ) -> bool:
         request: dict[str, Any] = {"TableName": self.table, "Item": item, "ConditionExpression": condition}
         if values:
             request["ExpressionAttributeValues"] = values
+        if names:
+            request["ExpressionAttributeNames"] = names  # for words that DynamoDB reserves
         try:
             self.client.put_item(**request)
         except ClientError as error:

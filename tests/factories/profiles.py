@@ -38,9 +38,9 @@ def profile_change(person_id: str = PERSON, **changed: Any) -> dict[str, Any]:
     return {name: value for name, value in change.items() if value is not None}
 
 
-def profile(person_id: str = PERSON, *, position: str = "1", **changed: Any) -> Profile:
+def profile(person_id: str = PERSON, *, sequence: int = 1, **changed: Any) -> Profile:
     """Return the profile that `profile_change` stands for."""
-    built = profile_from_change(profile_change(person_id, **changed), position=position)
+    built = profile_from_change(profile_change(person_id, sequence=sequence, **changed), position="1")
     if not isinstance(built, Profile):
         raise TypeError("op: expected upsert, a removal is no profile")
     return built

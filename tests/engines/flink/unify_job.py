@@ -20,6 +20,7 @@ from flink_apps.shared.configuration import set_options
 from flink_apps.shared.tables import JSON_FORMAT, Column, create_table
 from flink_apps.unify.job import options
 from flink_apps.unify.pipeline import IDENTITY_CHANGE_COLUMNS, LakeTables, build, profile_change_columns
+from tests.engines.flink.clean_support import JAR
 
 PATIENCE_SECONDS = 150
 
@@ -30,6 +31,7 @@ def table_environment(folder: Path) -> StreamTableEnvironment:
     """A mini-cluster as the service sets one up: what code may not set is set here."""
     configuration = Configuration()
     for key, value in {
+        "pipeline.jars": JAR.as_uri(),
         "parallelism.default": "2",
         "restart-strategy.type": "disable",
         "execution.checkpointing.interval": "500 ms",

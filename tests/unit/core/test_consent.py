@@ -1,5 +1,6 @@
 """Consent: the newest answer counts, in whatever order answers arrive."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from random import Random
 
@@ -7,7 +8,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from c360_core.consent import Channel, Consent, Purpose, Standing, consent_from_change, standing, supersedes
+from c360_core.consent import (
+    Answers,
+    Channel,
+    Consent,
+    Purpose,
+    Standing,
+    answers_from_item,
+    answers_to_item,
+    consent_from_change,
+    standing,
+    supersedes,
+)
 from c360_core.contracts import load
 from c360_core.timeline import InvalidChangeError
 
@@ -120,3 +132,41 @@ def test_a_change_that_breaks_the_contract_names_the_field_and_not_the_value(fie
         consent_from_change({**change, field: value})
 
     assert str(value) not in str(fault.value)
+
+
+one_answer = st.builds(answer, granted=st.booleans(), hours=st.integers(0, 4))
+
+
+def heard(changes: Iterable[tuple[str, Consent, int]]) -> Answers:
+    """Return what is known after changes, in their order."""
+    answers = Answers()
+    for operation, consent, number in changes:
+        take = answers.hear if operation == "upsert" else answers.retract
+        answers = take(consent, sequence=number)
+    return answers
+
+
+numbered = st.lists(st.tuples(st.sampled_from(["upsert", "delete"]), one_answer, st.booleans()), max_size=7).map(
+    # Some have no number: the person gave them to us directly.
+    lambda said: [
+        (operation, consent, number if told or operation == "delete" else 0)
+        for number, (operation, consent, told) in enumerate(said, 1)
+    ]
+)
+
+
+@given(numbered, st.data())
+def test_answers_come_out_the_same_in_any_order_and_however_often(
+    said: list[tuple[str, Consent, int]], data: st.DataObject
+) -> None:
+    repeated = said + (data.draw(st.lists(st.sampled_from(said), max_size=3)) if said else [])
+
+    assert heard(data.draw(st.permutations(repeated))) == heard(said)
+
+
+@given(numbered)
+def test_answers_come_back_from_the_table_as_they_were(said: list[tuple[str, Consent, int]]) -> None:
+    answers = heard(said)
+    item = answers_to_item(answers, Purpose.MARKETING, Channel.EMAIL)
+
+    assert answers_from_item(item) == answers

@@ -60,8 +60,16 @@ def test_money_is_exact_however_the_stream_writes_it(spend: object) -> None:
 
 
 def test_an_item_reads_back_as_the_same_profile() -> None:
-    built = profile(position="4957", csat_average="3.50", segments=["b", "a"])
+    built = profile(sequence=4957, csat_average="3.50", segments=["b", "a"])
 
+    assert profile_from_item(profile_to_item(built)) == built
+
+
+def test_an_item_of_before_there_were_numbers_reads_back_too() -> None:
+    built = profile_from_change(profile_change(), position="4957")
+    assert isinstance(built, Profile)
+
+    assert built.version == Version(identity_version=7, sequence=0, position="4957")
     assert profile_from_item(profile_to_item(built)) == built
 
 
@@ -74,19 +82,27 @@ def test_numbers_that_the_table_gives_back_as_decimals_are_whole_again() -> None
 
 
 def test_a_deletion_is_a_removal_with_its_version() -> None:
-    change = {"kind": "profile", "op": "delete", "person_id": PERSON, "identity_version": 8}
+    change = {"kind": "profile", "op": "delete", "person_id": PERSON, "identity_version": 8, "sequence": 12}
 
-    removal = profile_from_change(change, position="12")
+    removal = profile_from_change(change, position="77")
 
-    assert removal == Removal(person_id=PERSON, version=Version(identity_version=8, position="12"))
+    assert removal == Removal(person_id=PERSON, version=Version(identity_version=8, sequence=12))
 
 
-@given(st.integers(0, 10**13), st.integers(0, 10**13), sequence_numbers, sequence_numbers)
-def test_the_text_of_a_version_orders_as_its_numbers_do(first: int, second: int, position: str, other: str) -> None:
-    one = Version(identity_version=first, position=position)
-    two = Version(identity_version=second, position=other)
+@given(st.integers(0, 10**13), st.integers(0, 10**13), st.integers(1, 2**63 - 1), st.integers(1, 2**63 - 1))
+def test_the_text_of_a_version_orders_as_its_numbers_do(first: int, second: int, number: int, other: int) -> None:
+    one = Version(identity_version=first, sequence=number)
+    two = Version(identity_version=second, sequence=other)
 
-    assert (one.text < two.text) == ((first, int(position)) < (second, int(other)))
+    assert (one.text < two.text) == ((first, number) < (second, other))
+
+
+@given(sequence_numbers, sequence_numbers)
+def test_without_numbers_the_positions_order_and_whatever_has_a_number_is_later(position: str, other: str) -> None:
+    one, two = (Version(identity_version=7, sequence=0, position=text) for text in (position, other))
+
+    assert (one.text < two.text) == (int(position) < int(other))
+    assert one.text < Version(identity_version=7, sequence=1).text
 
 
 def test_a_document_shows_money_as_text_and_ids_as_links() -> None:

@@ -227,7 +227,7 @@ def test_the_timeline_comes_newest_first_page_by_page(cloud: Cloud) -> None:
             source="pos_transactions",
             amount=Decimal("12.3"),
         )
-        cloud.writer.put_event(entry, keep_days=90)
+        cloud.writer.put_event(entry, sequence=1, keep_days=90)
 
     first = ask(f"/{PERSON}/timeline", query={"limit": "3"}).document
     second = ask(f"/{PERSON}/timeline", query={"limit": "3", "cursor": first["cursor"]}).document

@@ -1,6 +1,7 @@
 """The profile writer: whatever is delivered, how often and in which order, the single view ends the same."""
 
 import io
+import itertools
 import json
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -12,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from c360_core import single_view_keys as keys
+from c360_core.consent import consent_from_change
 from c360_core.profile import Profile
 from lambdas.profile_writer import handler
 from lambdas.profile_writer.logic import sort_batch
@@ -25,6 +27,7 @@ NOW = datetime.now(UTC)
 RECENTLY = (NOW - timedelta(days=1)).isoformat(timespec="milliseconds")
 
 Numbered = tuple[str, dict[str, Any]]
+arrivals = itertools.count(49_000)
 
 
 @pytest.fixture(autouse=True)
@@ -41,6 +44,7 @@ def removal(person_id: str = PERSON, identity_version: int = 7) -> dict[str, Any
 def seen(event_id: str = "e-1", **changed: Any) -> dict[str, Any]:
     return {
         "kind": "event",
+        "op": "upsert",
         "person_id": PERSON,
         "event_id": event_id,
         "event_type": "order_placed",
@@ -64,16 +68,21 @@ def answered(*, granted: bool, at: str = "2026-03-01T12:00:00Z") -> dict[str, An
 
 
 def deliver(*changes: Numbered | dict[str, Any]) -> list[str]:
-    """Deliver changes as one batch; return the sequence numbers that must be delivered again."""
+    """Deliver changes as one batch; return the numbers of those that must be delivered again.
+
+    The number is the one that `unify` gave; the positions in the stream are those of the arrival.
+    """
     numbered = [change if isinstance(change, tuple) else (str(i), change) for i, change in enumerate(changes, 1)]
-    event = kinesis_event([(sequence, json.dumps(change).encode()) for sequence, change in numbered])
+    records = {str(next(arrivals)): (number, {"sequence": int(number), **change}) for number, change in numbered}
+    event = kinesis_event([(position, json.dumps(change).encode()) for position, (_, change) in records.items()])
     answer = handler.handle(event, LambdaContext())
-    return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
+    return [records[failure["itemIdentifier"]][0] for failure in answer["batchItemFailures"]]
 
 
-def parsed(sequence: str, change: dict[str, Any]) -> Profile:
+def parsed(number: str, change: dict[str, Any]) -> Profile:
     """Return the profile that a record holds."""
-    found = sort_batch([(sequence, json.dumps(change).encode())]).people[PERSON].profile
+    body = json.dumps({**change, "sequence": int(number)}).encode()
+    found = sort_batch([(str(next(arrivals)), body)]).people[PERSON].profile
     assert isinstance(found, Profile)
     return found
 
@@ -161,7 +170,7 @@ def test_an_event_is_on_the_timeline_once_with_its_end_in_ninety_days(cloud: Clo
     deliver(seen())
 
     (item,) = cloud.reader.timeline(PERSON, limit=10).items
-    assert item["SK"] == f"EVENT#{item['occurred_at']}#e-1"
+    assert item["SK"] == f"EVENT#{item['occurred_at']}#pos_transactions#e-1"
     assert str(item["amount"]) == "12.30"
     ends = datetime.fromtimestamp(int(item["expires_at"]), UTC)
     assert ends - datetime.fromisoformat(item["occurred_at"]) == pytest.approx(
@@ -329,29 +338,140 @@ def test_profile_and_segments_are_stored_together_or_not_at_all(cloud: Cloud) ->
 
 
 def test_an_event_that_turned_out_to_be_another_persons_leaves_the_timeline(cloud: Cloud) -> None:
-    deliver(seen("e-1"), seen("e-2"))
-    deliver(seen("e-1", op="delete"), seen("e-3"), seen("e-3", op="delete"), seen("e-2", op="delete"), seen("e-2"))
+    deliver(("1", seen("e-1")), ("2", seen("e-2")))
+    again = [seen("e-1", op="delete"), seen("e-3"), seen("e-3", op="delete"), seen("e-2", op="delete"), seen("e-2")]
+    deliver(*[(str(number), change) for number, change in enumerate(again, 3)])
 
     assert [item["event_id"] for item in cloud.reader.timeline(PERSON, limit=10).items] == ["e-2"]
 
 
 def test_a_yes_that_turned_out_to_be_another_persons_is_taken_back(cloud: Cloud) -> None:
-    deliver(answered(granted=True))
-    deliver({**answered(granted=True), "op": "delete"})
+    deliver(("1", answered(granted=True)))
+    deliver(("2", {**answered(granted=True), "op": "delete"}))
 
     assert cloud.reader.consents(PERSON) == ()
 
 
-@pytest.mark.parametrize(
-    "kept",
-    [answered(granted=False), answered(granted=True, at="2026-03-01T12:00:00.001Z")],
-    ids=["withdrawal", "younger yes"],
-)
-def test_taking_an_answer_back_spares_withdrawals_and_younger_answers(cloud: Cloud, kept: dict[str, Any]) -> None:
-    deliver(kept)
-    deliver({**answered(granted=kept["granted"]), "op": "delete"})
+def test_an_answer_is_taken_back_whichever_comes_first(cloud: Cloud) -> None:
+    deliver(("2", {**answered(granted=True), "op": "delete"}))
+    deliver(("1", answered(granted=True)))
 
-    assert [consent.granted for consent in cloud.reader.consents(PERSON)] == [kept["granted"]]
+    assert cloud.reader.consents(PERSON) == ()
+    (remembered,) = cloud.items()
+    assert datetime.fromtimestamp(int(remembered["expires_at"]), UTC) > NOW + timedelta(days=366)
+
+
+def test_taking_an_answer_back_spares_a_withdrawal(cloud: Cloud) -> None:
+    deliver(("1", answered(granted=False)))
+    deliver(("2", {**answered(granted=False), "op": "delete"}))
+
+    assert [consent.granted for consent in cloud.reader.consents(PERSON)] == [False]
+
+
+@pytest.mark.parametrize("first", ["given", "taken back"])
+def test_taking_an_answer_back_spares_what_the_person_has_said_since(cloud: Cloud, first: str) -> None:
+    said = consent_from_change(answered(granted=True, at="2026-03-01T12:00:00.001Z"))
+    taken_back = ("2", {**answered(granted=True), "op": "delete"})
+    deliver(("1", answered(granted=True)))
+    steps = [lambda: cloud.writer.put_consent(PERSON, said), lambda: deliver(taken_back)]
+    for step in steps if first == "given" else reversed(steps):
+        step()
+
+    assert cloud.reader.consents(PERSON) == (said,)
+
+
+def test_when_the_youngest_answer_goes_to_another_person_the_one_before_counts(cloud: Cloud) -> None:
+    deliver(("1", answered(granted=False, at="2026-03-01T12:00:00Z")))
+    deliver(("2", answered(granted=True, at="2026-03-02T12:00:00Z")))
+    deliver(("3", {**answered(granted=True, at="2026-03-02T12:00:00Z"), "op": "delete"}))
+    deliver(("4", answered(granted=False, at="2026-03-01T12:00:00Z")))
+
+    assert [consent.granted for consent in cloud.reader.consents(PERSON)] == [False]
+
+
+def test_who_answers_while_the_stream_tells_is_heard_as_well(cloud: Cloud) -> None:
+    said = consent_from_change(answered(granted=False, at="2026-03-02T12:00:00Z"))
+
+    class Faster:
+        """A table on which the person is faster, once."""
+
+        def __init__(self) -> None:
+            self.others = [lambda: cloud.writer.put_consent(PERSON, said)]
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(cloud.dynamodb, name)
+
+        def put_item(self, **request: Any) -> None:
+            while self.others:
+                self.others.pop()()
+            cloud.dynamodb.put_item(**request)
+
+    told = consent_from_change(answered(granted=True))
+    writer = SingleViewWriter(client=Faster(), table=TABLE)
+    writer.change_answers(PERSON, told.purpose, told.channel, lambda heard: heard.hear(told, sequence=1), now=NOW)
+
+    assert cloud.reader.consents(PERSON) == (said,)
+
+
+def test_an_entry_that_was_taken_off_does_not_come_back(cloud: Cloud) -> None:
+    deliver(("2", seen(op="delete")))
+    deliver(("1", seen()))
+
+    assert cloud.reader.timeline(PERSON, limit=10).items == []
+
+
+def test_an_entry_that_comes_back_later_is_there(cloud: Cloud) -> None:
+    deliver(("3", seen()))
+    deliver(("2", seen(op="delete")))
+
+    assert [item["event_id"] for item in cloud.reader.timeline(PERSON, limit=10).items] == ["e-1"]
+
+
+def test_two_sources_may_use_the_same_id_at_the_same_moment(cloud: Cloud) -> None:
+    deliver(seen(), seen(source="web_events"))
+    deliver(("9", seen(source="web_events", op="delete")))
+
+    assert [item["source"] for item in cloud.reader.timeline(PERSON, limit=10).items] == ["pos_transactions"]
+
+
+def test_pages_pass_by_what_was_taken_off_or_has_expired(cloud: Cloud) -> None:
+    hours = [(NOW - timedelta(hours=hour)).isoformat(timespec="milliseconds") for hour in range(12)]
+    deliver(*[seen(f"e-{hour}", occurred_at=at) for hour, at in enumerate(hours)])
+    deliver(*[(str(100 + hour), seen(f"e-{hour}", occurred_at=hours[hour], op="delete")) for hour in range(1, 9)])
+    expired = next(item for item in cloud.items() if item.get("event_id") == "e-10")
+    cloud.dynamodb.put_item(TableName=TABLE, Item={**expired, "expires_at": int(NOW.timestamp()) - 1})
+
+    pages, cursor = [], None
+    while not pages or cursor is not None:
+        page = cloud.reader.timeline(PERSON, limit=2, cursor=cursor)
+        cursor = page.cursor
+        pages.append([item["event_id"] for item in page.items])
+
+    assert pages[:2] == [["e-0", "e-9"], ["e-11"]]
+    assert not any(pages[2:])
+
+
+def test_changes_without_a_number_count_as_they_come_until_there_is_one(cloud: Cloud) -> None:
+    def old(*changes: dict[str, Any]) -> None:
+        for change in changes:
+            deliver(("0", {**change, "sequence": None}))
+
+    old(profile_change(orders=1), profile_change(orders=2), seen(), answered(granted=True))
+    assert stored(cloud).number("orders") == 2
+    deliver(
+        ("1", profile_change(orders=3)), ("2", seen(op="delete")), ("3", {**answered(granted=True), "op": "delete"})
+    )
+    old(profile_change(orders=4), seen(), answered(granted=True))
+
+    assert stored(cloud).number("orders") == 3
+    assert cloud.reader.timeline(PERSON, limit=10).items == []
+    assert cloud.reader.consents(PERSON) == ()
+
+
+@pytest.mark.parametrize("number", [0, -1, "7", True, 1.5])
+def test_a_number_that_is_none_is_reported(cloud: Cloud, log: io.StringIO, number: object) -> None:
+    assert deliver(("1", profile_change(sequence=number))) == ["1"]
+    assert "field sequence: expected a whole number above 0" in log.getvalue()
 
 
 def test_poison_is_reported_with_the_reason_and_without_personal_data(cloud: Cloud, log: io.StringIO) -> None:
@@ -388,18 +508,34 @@ upserts = st.builds(
     orders=st.integers(0, 9),
     segments=st.lists(st.sampled_from(["vip", "lapsed", "new_customers"]), unique=True),
 )
+OTHER = "p_01HZX0000000000000000000BB"
+operations = st.sampled_from(["upsert", "delete"])
+people = st.sampled_from([PERSON, OTHER])
 changes = st.one_of(
     upserts,
     st.builds(removal, identity_version=st.integers(1, 3)),
-    st.builds(seen, st.sampled_from(["e-1", "e-2"])),
-    st.builds(answered, granted=st.booleans(), at=st.integers(1, 5).map(lambda day: f"2026-03-0{day}T12:00:00Z")),
+    # An interaction that goes from one person to another is a delete for the one and an upsert for the other.
+    st.builds(seen, st.sampled_from(["e-1", "e-2"]), op=operations, person_id=people),
+    st.builds(
+        lambda answer, op, person: {**answer, "op": op, "person_id": person},
+        st.builds(answered, granted=st.booleans(), at=st.integers(1, 5).map(lambda day: f"2026-03-0{day}T12:00:00Z")),
+        operations,
+        people,
+    ),
 )
 
 
-def state(cloud: Cloud) -> list[dict[str, Any]]:
-    """Return what is known now. Joining dates and markers of removals depend on the time of writing."""
-    items = [item for item in cloud.items() if item["SK"] != keys.REMOVED]
-    return sorted(({n: v for n, v in item.items() if n != "since"} for item in items), key=lambda item: item["SK"])
+def state(cloud: Cloud) -> dict[str, object]:
+    """Return what readers are shown. Joining dates depend on the time of writing."""
+    return {
+        person_id: {
+            "profile": cloud.reader.profile(person_id),
+            "segments": sorted(item["segment"] for item in cloud.reader.segments(person_id)),
+            "consents": cloud.reader.consents(person_id),
+            "timeline": cloud.reader.timeline(person_id, limit=50).items,
+        }
+        for person_id in (PERSON, OTHER)
+    }
 
 
 def empty(cloud: Cloud) -> None:

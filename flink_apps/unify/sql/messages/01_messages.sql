@@ -1,8 +1,11 @@
 -- The updates of that view as append-only messages: each is the whole new state, or says that it is gone. `before` is
--- the old state of an update; only an event may there belong to somebody else than in the new one.
+-- the old state of an update: an event may there belong to somebody else than in the new one, and an answer may be
+-- younger than the one that is left when it goes to somebody else.
+-- Each gets its number here, in the task that holds the state: up to here the changes of one profile, one answer and
+-- one interaction are in order, and no stream promises to keep it.
 
 CREATE TEMPORARY VIEW change AS
-SELECT *
+SELECT *, next_sequence() AS `sequence`
 FROM TO_CHANGELOG(
   input => TABLE @{person_updates},
   op => DESCRIPTOR(op),
@@ -15,6 +18,7 @@ SELECT
   CASE WHEN gone THEN 'delete' ELSE op END AS op,
   CURRENT_ROW_TIMESTAMP() AS computed_at,
   PROCTIME() AS changed,
+  `sequence`,
   @{carried_columns}
 FROM change
 WHERE kind = 'profile' AND op <> 'before';

@@ -1,11 +1,13 @@
-INSERT INTO profile_changes (kind, op, @{profile_columns})
-SELECT 'profile', op, @{profile_columns}
+INSERT INTO profile_changes (kind, op, `sequence`, @{profile_columns})
+SELECT 'profile', op, `sequence`, @{profile_columns}
 FROM profile_message;
 
-INSERT INTO profile_changes (kind, op, person_id, @{event_columns}, @{consent_columns})
-SELECT kind, CASE WHEN op = 'upsert' THEN 'upsert' ELSE 'delete' END, person_id, @{event_columns}, @{consent_columns}
+INSERT INTO profile_changes (kind, op, `sequence`, person_id, @{event_columns}, @{consent_columns})
+SELECT
+  kind, CASE WHEN op = 'upsert' THEN 'upsert' ELSE 'delete' END, `sequence`, person_id,
+  @{event_columns}, @{consent_columns}
 FROM change
-WHERE kind = 'event' OR (kind IN ('consent', 'address_consent') AND op <> 'before');
+WHERE kind IN ('event', 'consent') OR (kind = 'address_consent' AND op = 'upsert');
 
 -- The lake keeps every version. A person who is gone gets a last row with nothing in it.
 INSERT INTO @{profiles} (@{profile_columns})
