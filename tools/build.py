@@ -19,10 +19,10 @@ ROOT: Final = Path(__file__).resolve().parents[1]
 ASSETS: Final = ROOT / "build" / "assets"
 LOGGER: Final = logging.getLogger("tools.build")
 
-LAMBDA_SOURCES: Final = ("lambdas", "c360_core")
+LAMBDA_SOURCES: Final = ("lambdas", "c360_aws", "c360_core")
 # tzdata, because the runtime may lack the zones of the system.
 LAMBDA_WHEELS: Final = ("fastjsonschema", "phonenumberslite", "anyascii", "tzdata")
-GLUE_SOURCES: Final = ("glue_jobs", "c360_core")
+GLUE_SOURCES: Final = ("glue_jobs", "c360_aws", "c360_core")
 GLUE_WHEELS: Final = ("phonenumberslite", "anyascii")
 # What `app.py` reads beside the assets: its code, the compiled contracts, what ships as it is, the libraries' versions.
 ASSEMBLED: Final = (

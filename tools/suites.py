@@ -25,6 +25,7 @@ STANDARD_ERROR: Final = 2
 CODE: Final = (
     "app.py",
     "c360",
+    "c360_aws",
     "c360_core",
     "config",
     "stacks",

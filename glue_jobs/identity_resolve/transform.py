@@ -9,10 +9,10 @@ from typing import Any
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812
 
+from c360_aws.kinesis import StreamRecord
 from c360_core.identity.matching import MatchGroup, match_groups_from_output
 from c360_core.identity.records import IdentityRecord, record_from_row
 from c360_core.identity.resolve import IdentifierRow, MapRow, Resolution
-from glue_jobs.shared.streams import Record
 
 
 def run_version(started_at: str) -> int:
@@ -77,12 +77,10 @@ def identifier_rows(spark: SparkSession, resolution: Resolution, table: str) -> 
     return spark.createDataFrame([asdict(row) for row in resolution.identifiers], spark.table(table).schema)
 
 
-def messages(resolution: Resolution) -> list[Record]:
+def messages(resolution: Resolution) -> list[StreamRecord]:
     """Return the messages of the identity-changes stream, in the order to send them, keyed by what they are about."""
     return [
-        Record(
-            partition_key=str(change.get("key") or change["person_id"]), data=json.dumps(change, default=str).encode()
-        )
+        StreamRecord(key=str(change.get("key") or change["person_id"]), data=json.dumps(change, default=str).encode())
         for change in resolution.changes
     ]
 

@@ -1,31 +1,19 @@
 """Writing to a Kinesis stream from Spark: every record arrives at least once, or the job fails."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any
 
 import boto3
+
+from c360_aws.kinesis import PERMANENT, StreamRecord, StreamWriter
 
 if TYPE_CHECKING:  # records can be put where there is no Spark
     from pyspark.sql import DataFrame, Row
 
-MAX_RECORDS: Final = 500  # of one PutRecords request
-MAX_BYTES: Final = 4_500_000  # the limit is 5 MiB with keys
-ATTEMPTS: Final = 8
-FIRST_PAUSE: Final = 0.1
-
 
 class StreamWriteError(RuntimeError):
     """Records were still refused after all attempts."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Record:
-    """One record of a stream."""
-
-    partition_key: str
-    data: bytes
 
 
 def created_at(client: Any, stream: str) -> int:
@@ -35,17 +23,30 @@ def created_at(client: Any, stream: str) -> int:
 
 
 def put_records(
-    client: Any, stream: str, records: Iterable[Record], *, pause: Callable[[float], None] = time.sleep
+    client: Any, stream: str, records: Iterable[StreamRecord], *, pause: Callable[[float], None] = time.sleep
 ) -> int:
-    """Put records in batches, repeat the refused ones, and return how many were written.
+    """Put records, those of one key in their order, and return how many were written.
 
     Raises:
-        StreamWriteError: records were refused in every attempt.
+        StreamWriteError: a record was refused in every attempt.
     """
+    writer = StreamWriter(client=client, stream=stream, pause=pause)
     written = 0
-    for batch in _batches(records):
-        _put_batch(client, stream, batch, pause)
-        written += len(batch)
+
+    def counted() -> Iterator[StreamRecord]:
+        nonlocal written
+        for record in records:
+            written += 1
+            yield record
+
+    for refusal in writer.put(counted()):
+        how_often, fix = f" after {writer.attempts} attempts", "raise the stream's capacity"
+        if refusal.code in PERMANENT:
+            how_often, fix = "", "make sure that the stream is there and may be written"
+        raise StreamWriteError(
+            f"stream {stream}: a record was refused{how_often} ({refusal.code}); {fix} and run the job again: "
+            "what arrived twice is dropped by its id"
+        )
     return written
 
 
@@ -56,39 +57,7 @@ def send(frame: "DataFrame", stream: str) -> None:
     """
 
     def send_partition(rows: "Iterable[Row]") -> None:
-        records = (Record(partition_key=row["partition_key"], data=row["data"].encode()) for row in rows)
+        records = (StreamRecord(key=row["partition_key"], data=row["data"].encode()) for row in rows)
         put_records(boto3.client("kinesis"), stream, records)
 
     frame.foreachPartition(send_partition)
-
-
-def _batches(records: Iterable[Record]) -> Iterator[Sequence[Record]]:
-    batch: list[Record] = []
-    size = 0
-    for record in records:
-        bytes_of_record = len(record.data) + len(record.partition_key.encode())
-        if batch and (len(batch) == MAX_RECORDS or size + bytes_of_record > MAX_BYTES):
-            yield batch
-            batch, size = [], 0
-        batch.append(record)
-        size += bytes_of_record
-    if batch:
-        yield batch
-
-
-def _put_batch(client: Any, stream: str, batch: Sequence[Record], pause: Callable[[float], None]) -> None:
-    waiting = list(batch)
-    answers: list[dict[str, Any]] = []
-    for attempt in range(ATTEMPTS):
-        if attempt:
-            pause(FIRST_PAUSE * 2 ** (attempt - 1))
-        entries = [{"Data": record.data, "PartitionKey": record.partition_key} for record in waiting]
-        answers = client.put_records(StreamName=stream, Records=entries)["Records"]
-        waiting = [record for record, answer in zip(waiting, answers, strict=True) if answer.get("ErrorCode")]
-        if not waiting:
-            return
-    codes = sorted({answer["ErrorCode"] for answer in answers if answer.get("ErrorCode")})
-    raise StreamWriteError(
-        f"stream {stream}: {len(waiting)} records refused after {ATTEMPTS} attempts ({', '.join(codes)}); "
-        "raise the stream's capacity and run the job again: what arrived twice is dropped by its id"
-    )

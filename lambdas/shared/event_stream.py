@@ -2,34 +2,19 @@
 
 import hashlib
 import json
-import logging
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
-from botocore.exceptions import BotoCoreError, ClientError
-
+from c360_aws.kinesis import StreamRecord, StreamWriter
 from c360_core.names import IdentifierType
 
 if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient
-    from mypy_boto3_kinesis.type_defs import PutRecordsRequestEntryTypeDef
 
-logger = logging.getLogger(__name__)
-
-RECORDS_PER_CALL: Final = 500
-BYTES_PER_CALL: Final = 4_500_000
 ATTEMPTS: Final = 5
 FIRST_PAUSE_SECONDS: Final = 0.05
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StreamRecord:
-    """One record: the key that keeps its order, and its bytes."""
-
-    key: str
-    data: bytes
 
 
 class StreamUnavailableError(RuntimeError):
@@ -45,57 +30,30 @@ class EventStream(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KinesisEventStream:
-    """An EventStream on Kinesis. Only what failed is sent again, so nothing that is stored is stored twice."""
+    """An EventStream on Kinesis. Records of one key keep their order, and nothing that is stored is stored twice."""
 
     client: "KinesisClient"
     stream_name: str
     pause: Callable[[float], None] = time.sleep
 
     def publish(self, records: Sequence[StreamRecord]) -> tuple[int, ...]:
-        """Store the records; return the indexes of those that could not be stored after all attempts."""
-        waiting: list[int] = list(range(len(records)))
-        for attempt in range(ATTEMPTS):
-            if attempt:
-                self.pause(FIRST_PAUSE_SECONDS * 2 ** (attempt - 1))
-            waiting = [index for chunk in _chunks(records, waiting) for index in self._put(records, chunk)]
-            if not waiting:
-                break
-        return tuple(waiting)
+        """Store the records; return the indexes of those that could not be stored after all attempts.
 
-    def _put(self, records: Sequence[StreamRecord], chunk: Sequence[int]) -> list[int]:
-        entries: list[PutRecordsRequestEntryTypeDef] = [
-            {"Data": records[index].data, "PartitionKey": records[index].key} for index in chunk
-        ]
-        try:
-            answer = self.client.put_records(StreamName=self.stream_name, Records=entries)
-        except (ClientError, BotoCoreError) as error:
-            logger.warning("stream %s refused %d records: %s", self.stream_name, len(chunk), _name(error))
-            return list(chunk)
-        return [index for index, result in zip(chunk, answer["Records"], strict=True) if result.get("ErrorCode")]
-
-
-def _name(error: ClientError | BotoCoreError) -> str:
-    """Return what an error is called: by the service, as `ResourceNotFoundException`, or by the client."""
-    return str(error.response["Error"]["Code"]) if isinstance(error, ClientError) else type(error).__name__
+        Those of the same key behind one that could not are not stored either.
+        """
+        writer = StreamWriter(
+            client=self.client,
+            stream=self.stream_name,
+            attempts=ATTEMPTS,
+            first_pause=FIRST_PAUSE_SECONDS,
+            pause=self.pause,
+        )
+        return tuple(sorted(refusal.index for refusal in writer.put(records)))
 
 
 def event_record(event: Mapping[str, object], *, key: str) -> StreamRecord:
     """Return an event as a record of the stream: compact JSON in UTF-8."""
     return StreamRecord(key=key, data=json.dumps(event, separators=(",", ":"), ensure_ascii=False).encode())
-
-
-def _chunks(records: Sequence[StreamRecord], indexes: Sequence[int]) -> Iterator[list[int]]:
-    chunk: list[int] = []
-    size = 0
-    for index in indexes:
-        length = len(records[index].data) + len(records[index].key)
-        if chunk and (len(chunk) == RECORDS_PER_CALL or size + length > BYTES_PER_CALL):
-            yield chunk
-            chunk, size = [], 0
-        chunk.append(index)
-        size += length
-    if chunk:
-        yield chunk
 
 
 def partition_key(identifiers: Mapping[str, Sequence[str]], *, preferred: IdentifierType, otherwise: str) -> str:

@@ -1,10 +1,13 @@
 """`unify` on a real Flink: the last profile of everyone is exactly right, whatever came first."""
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -41,8 +44,8 @@ class Story:
         return [row for row in self.job.rows("profile_changes") if row["kind"] == kind]
 
     def profiles(self) -> dict[str, dict[str, Any] | None]:
-        """The last word on everyone."""
-        last = {row["person_id"]: row for row in self.messages("profile")}
+        """The last word on everyone, by what the messages say and not by their order."""
+        last = latest(self.messages("profile"), "person_id")
         return {person: read(row) if row["op"] == "upsert" else None for person, row in last.items()}
 
     def check_profiles(self) -> None:
@@ -53,11 +56,22 @@ class Story:
         assert {person for person in set(found) - set(expected) if found[person] is not None} == set()
 
 
+def latest(messages: list[dict[str, Any]], *key: str) -> dict[Any, dict[str, Any]]:
+    """The message with the highest number about each thing, in whatever order the messages come."""
+    shuffled = Random(1).sample(messages, len(messages))
+    ordered = sorted(shuffled, key=lambda row: row["sequence"])
+    return {tuple(row[name] for name in key) if key[1:] else row[key[0]]: row for row in ordered}
+
+
 @pytest.fixture(scope="module")
 def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
-    """Three worlds, told in three interleavings; after each chapter every profile is checked."""
+    """Four worlds, told in four interleavings; after each chapter every profile is checked."""
     segments = load_segments(profile_fields(load().product("profiles").table))
-    late, early, mixed = World("l"), World("e"), World("m")
+    late, early, mixed, shuffled = World("l"), World("e"), World("m"), World("s")
+    # The fourth one comes in any order: what was done, and what three runs say of it.
+    done = Random(2).sample(shuffled.interactions(), EVENTS)
+    runs = shuffled.first_run() + shuffled.merge_run() + shuffled.split_run()
+    said = Random(3).sample(runs, len(runs))
     with running(tmp_path_factory.mktemp("unify"), segments) as job:
         told = Story(job, Oracle(segments))
         # The first world does everything before anyone is recognised; the second one is known beforehand.
@@ -65,11 +79,13 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
         told.tell(identity=early.first_run() + early.merge_run() + early.split_run() + mixed.first_run())
         eventually(told.check_profiles)
         told.tell(identity=late.first_run())
-        told.tell(interactions=mixed.interactions()[:HALF] + mixed.interactions()[:HALF])
+        told.tell(interactions=mixed.interactions()[:HALF] + mixed.interactions()[:HALF] + done[:HALF])
+        told.tell(identity=said[: len(said) // 2])
         eventually(told.check_profiles)
         told.tell(identity=late.merge_run() + mixed.merge_run())
         eventually(told.check_profiles)
-        told.tell(interactions=mixed.interactions()[HALF:] + early.interactions()[:HALF])
+        told.tell(interactions=mixed.interactions()[HALF:] + early.interactions()[:HALF] + done[HALF:])
+        told.tell(identity=said[len(said) // 2 :])
         eventually(told.check_profiles)
         told.tell(identity=late.split_run() + mixed.split_run())
         told.tell(interactions=early.interactions())  # the first half comes twice
@@ -90,7 +106,7 @@ def test_every_profile_is_exact_after_every_chapter(story: Story) -> None:
 def test_the_merged_and_the_forgotten_are_told_to_be_gone(story: Story) -> None:
     profiles = story.profiles()
 
-    for name in ("l", "e", "m"):
+    for name in ("l", "e", "m", "s"):
         world = World(name)
         assert profiles[world.person(3)] is None
         assert profiles[world.person(4)] is None
@@ -106,6 +122,61 @@ def test_versions_of_a_person_never_go_back(story: Story) -> None:
     assert all(told == sorted(told) for told in versions.values())
 
 
+def test_every_change_of_one_thing_has_a_higher_number_than_the_one_before(story: Story) -> None:
+    keys = {"profile": (), "consent": ("purpose", "channel"), "event": ("event_id",)}
+    for kind, names in keys.items():
+        numbers: dict[tuple[str, ...], list[int]] = defaultdict(list)
+        for message in story.messages(kind):
+            # An event goes from one person to another: both changes are of one thing.
+            who = () if kind == "event" else (message["person_id"],)
+            numbers[*who, *(message[name] for name in names)].append(message["sequence"])
+
+        assert any(len(told) > 1 for told in numbers.values())
+        assert all(told == sorted(set(told)) for told in numbers.values()), kind
+
+
+def test_numbers_are_microseconds_of_now(story: Story) -> None:
+    youngest = max(message["sequence"] for message in story.messages("profile"))
+
+    assert abs(datetime.now(UTC).timestamp() - youngest / 1_000_000) < 900
+
+
+def test_nothing_is_shuffled_between_the_state_and_the_number(story: Story, tmp_path: Path) -> None:
+    """What leaves one task in order must get its number there: behind a shuffle the order is gone."""
+    environment = table_environment(tmp_path)
+    statements = defined(environment, tmp_path, story.oracle.segments)
+
+    states = executed(environment.from_path(PERSON_STATES).explain())
+    keeps_state = re.compile(r"(GroupAggregate|Join)\(")
+    for branch in branches(states):
+        state = next(line for line, step in enumerate(branch) if keeps_state.search(step))
+        assert not any("Exchange(" in step for step in branch[:state])
+    messages = executed(statements.explain())
+    numbered = [branch for branch in branches(messages) if any("next_sequence()" in step for step in branch)]
+    assert numbered
+    for branch in numbered:
+        first = max(line for line, step in enumerate(branch) if "next_sequence()" in step)
+        assert not any("Exchange(" in step for step in branch[first:])
+
+
+def executed(explained: str) -> list[str]:
+    """The steps of the plan that runs, one a line, indented below the step that they feed."""
+    return [line for line in explained.partition("== Optimized Execution Plan ==")[2].splitlines() if line.strip()]
+
+
+def branches(plan: list[str]) -> list[list[str]]:
+    """Each way through a plan from its top to a leaf."""
+    depth = [len(line) - len(line.lstrip(" :+-")) for line in plan]
+    found, way = [], list[int]()
+    for line in range(len(plan)):
+        while way and depth[way[-1]] >= depth[line]:
+            way.pop()
+        way.append(line)
+        if line + 1 == len(plan) or depth[line + 1] <= depth[line]:
+            found.append([plan[step] for step in way])
+    return found
+
+
 def test_a_profile_never_dips_while_only_interactions_arrive(story: Story) -> None:
     known_beforehand = {World("e").person(number) for number in range(10)}
     counts: dict[str, list[int]] = defaultdict(list)
@@ -119,7 +190,7 @@ def test_a_profile_never_dips_while_only_interactions_arrive(story: Story) -> No
 
 def test_consents_are_the_latest_word_of_the_person(story: Story) -> None:
     def check() -> None:
-        last = {(row["person_id"], row["purpose"], row["channel"]): row for row in story.messages("consent")}
+        last = latest(story.messages("consent"), "person_id", "purpose", "channel")
         standing = {
             key: (row["granted"], read(row)["decided_at"]) for key, row in last.items() if row["op"] == "upsert"
         }
@@ -132,7 +203,7 @@ def test_consents_of_an_address_are_the_latest_word_on_it_whoever_said_it(story:
     def check() -> None:
         messages = story.messages("address_consent")
         assert {row["op"] for row in messages} == {"upsert"}
-        last = {(row["person_id"], row["purpose"], row["channel"]): row for row in messages}
+        last = latest(messages, "person_id", "purpose", "channel")
         standing = {key: (row["granted"], read(row)["decided_at"]) for key, row in last.items()}
         assert standing == story.oracle.address_consents()
 
@@ -143,7 +214,7 @@ def test_consents_of_an_address_are_the_latest_word_on_it_whoever_said_it(story:
 
 def test_the_timeline_holds_what_is_not_history_with_the_right_person(story: Story) -> None:
     def check() -> None:
-        last = {(row["person_id"], row["source"], row["event_id"]): row for row in story.messages("event")}
+        last = latest(story.messages("event"), "person_id", "source", "event_id")
         assert {key for key, row in last.items() if row["op"] == "upsert"} == story.oracle.timeline()
 
     eventually(check)

@@ -168,7 +168,7 @@ def _latest(events: Any) -> dict[str, Any]:
 
 def read(message: Row) -> dict[str, Any]:
     """A message with moments as moments, and without what no oracle can know."""
-    left_out = ("kind", "op", "computed_at")
+    left_out = ("kind", "op", "sequence", "computed_at")
     return {
         name: moment(value) if name in MOMENTS else value for name, value in message.items() if name not in left_out
     }

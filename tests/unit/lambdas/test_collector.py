@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
+from c360_aws.kinesis import StreamRecord
 from c360_core import contracts
 from c360_core.interaction import MAX_EVENT_BYTES, RejectedEventError, check, clean
 from lambdas.collector import handler
 from lambdas.collector.logic import Call, judge_all
-from lambdas.shared.event_stream import StreamRecord
 from tests.fakes.ports import MemoryStream
 from tests.fakes.wire import LambdaContext, http_event
 from tests.unit.lambdas.conftest import EVENTS, Cloud

@@ -116,14 +116,14 @@ def test_of_one_person_only_the_last_profile_of_a_batch_is_written() -> None:
     assert batch.people[PERSON].sequences == ["9", "10", "11"]
 
 
-def test_an_older_position_of_the_same_identity_version_changes_nothing(cloud: Cloud) -> None:
+def test_an_earlier_change_of_the_same_identity_version_changes_nothing(cloud: Cloud) -> None:
     deliver(("10", profile_change(orders=10)))
 
     assert deliver(("9", profile_change(orders=9))) == []
     assert stored(cloud).number("orders") == 10
 
 
-def test_a_newer_identity_version_wins_over_a_later_position(cloud: Cloud) -> None:
+def test_a_newer_identity_version_wins_over_a_later_change(cloud: Cloud) -> None:
     deliver(("10", profile_change(identity_version=8, orders=8)))
     deliver(("11", profile_change(identity_version=7, orders=7)))
 

@@ -1,0 +1,220 @@
+"""The one writer of Kinesis streams: records of one key arrive in their order, whatever is refused on the way.
+
+PutRecords promises no order: it takes the entries of a request one by one, and what it refuses comes again later than
+its neighbours. So a request carries at most one record of a key, and the next one goes when that has arrived. A batch
+of many keys takes as few requests as before; one of a single key takes a request for each record.
+"""
+
+import logging
+import random
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+if TYPE_CHECKING:
+    from mypy_boto3_kinesis import KinesisClient
+    from mypy_boto3_kinesis.type_defs import PutRecordsRequestEntryTypeDef
+
+logger = logging.getLogger(__name__)
+
+# A request takes 500 records, and 10 MiB with their keys. We stay below 5 MiB: a shard takes 1 MiB a second, and a
+# request that is refused as a whole is all sent again.
+RECORDS_PER_CALL: Final = 500
+BYTES_PER_CALL: Final = 4_500_000
+# What waits to be sent, at most: enough for full requests when records come sorted by key.
+RECORDS_WAITING: Final = 100_000
+BYTES_WAITING: Final = 64_000_000
+LONGEST_PAUSE_SECONDS: Final = 5.0
+# Another attempt would be refused as well.
+PERMANENT: Final = frozenset(
+    {
+        "ResourceNotFoundException",
+        "AccessDeniedException",
+        "InvalidArgumentException",
+        "ValidationException",
+        "KMSAccessDeniedException",
+        "KMSDisabledException",
+        "KMSNotFoundException",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamRecord:
+    """One record: the key that keeps its order, and its bytes."""
+
+    key: str
+    data: bytes
+
+    @property
+    def size(self) -> int:
+        """Bytes as Kinesis counts them: with the key."""
+        return len(self.data) + len(self.key.encode())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """A record that is not on the stream.
+
+    Attributes:
+        index: its place among the records that were to be put.
+        code: why, by the name that Kinesis or the client gives it; empty for one that was held back, because a record
+            of the same key before it was refused.
+    """
+
+    index: int
+    code: str
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """A record that waits, and how often it was refused."""
+
+    index: int
+    record: StreamRecord
+    attempts: int = 0
+
+
+@dataclass(slots=True)
+class _Queue:
+    """Records that wait, by key; `ready` has each key that may send once, in the order of their turns."""
+
+    keys: dict[str, deque[_Waiting]] = field(default_factory=dict)
+    ready: deque[str] = field(default_factory=deque)
+    records: int = 0
+    size: int = 0
+
+    def put(self, waiting: _Waiting) -> None:
+        of_key = self.keys.setdefault(waiting.record.key, deque())
+        if not of_key:
+            self.ready.append(waiting.record.key)
+        of_key.append(waiting)
+        self.records += 1
+        self.size += waiting.record.size
+
+    def take(self) -> list[_Waiting]:
+        """Return the first record of as many keys as one request takes."""
+        taken: list[_Waiting] = []
+        size = 0
+        while self.ready and len(taken) < RECORDS_PER_CALL:
+            first = self.keys[self.ready[0]][0]
+            if taken and size + first.record.size > BYTES_PER_CALL:
+                break
+            self.ready.popleft()
+            taken.append(first)
+            size += first.record.size
+        return taken
+
+    def done(self, waiting: _Waiting) -> None:
+        """Forget a record that has arrived; the next one of its key may go."""
+        of_key = self.keys[waiting.record.key]
+        of_key.popleft()
+        self._forget(waiting)
+        if of_key:
+            self.ready.append(waiting.record.key)
+        else:
+            del self.keys[waiting.record.key]
+
+    def again(self, refused: Sequence[_Waiting]) -> None:
+        """Let refused records go first, as they would have."""
+        self.ready.extendleft(waiting.record.key for waiting in reversed(refused))
+
+    def give_up(self, waiting: _Waiting) -> list[_Waiting]:
+        """Forget all that waits under a key: after a gap nothing may follow. Return it."""
+        left = list(self.keys.pop(waiting.record.key))
+        for each in left:
+            self._forget(each)
+        return left
+
+    def _forget(self, waiting: _Waiting) -> None:
+        self.records -= 1
+        self.size -= waiting.record.size
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamWriter:
+    """Writes one stream.
+
+    Attributes:
+        client: of Kinesis.
+        stream: name of the stream.
+        attempts: how often a record is sent before it is given up.
+        first_pause: seconds after the first refusal; they double with every further one, and a part of them is chance,
+            so that those who were refused together do not come again together.
+        pause: what waits.
+    """
+
+    client: "KinesisClient"
+    stream: str
+    attempts: int = 8
+    first_pause: float = 0.1
+    pause: Callable[[float], None] = time.sleep
+
+    def put(self, records: Iterable[StreamRecord]) -> Iterator[Refusal]:
+        """Put records; yield those that are not on the stream after all attempts, and those held back behind them.
+
+        Nothing happens before the first answer is asked for. Records are read as they are sent.
+        """
+        source = enumerate(records)
+        queue = _Queue()
+        given_up: set[str] = set()
+        more = True
+        while True:
+            while more and queue.records < RECORDS_WAITING and queue.size < BYTES_WAITING:
+                index_and_record = next(source, None)
+                if index_and_record is None:
+                    more = False
+                    break
+                index, record = index_and_record
+                if record.key in given_up:
+                    yield Refusal(index=index, code="")
+                else:
+                    queue.put(_Waiting(index, record))
+            sent = queue.take()
+            if not sent:
+                return
+            for waiting, left, code in self._settle(queue, sent):
+                given_up.add(waiting.record.key)
+                yield from (Refusal(index=each.index, code=code if each is waiting else "") for each in left)
+
+    def _settle(self, queue: _Queue, sent: Sequence[_Waiting]) -> Iterator[tuple[_Waiting, Sequence[_Waiting], str]]:
+        """Send a request; yield each record that is given up with all that waits under its key, and why."""
+        again: list[_Waiting] = []
+        for waiting, code in zip(sent, self._request(sent), strict=True):
+            if not code:
+                queue.done(waiting)
+                continue
+            waiting.attempts += 1
+            if waiting.attempts >= self.attempts or code in PERMANENT:
+                yield waiting, queue.give_up(waiting), code
+            else:
+                again.append(waiting)
+        if again:
+            queue.again(again)
+            self._wait(max(waiting.attempts for waiting in again))
+
+    def _request(self, sent: Sequence[_Waiting]) -> list[str]:
+        """Send a request; return for each record why it was refused, or nothing."""
+        entries: list[PutRecordsRequestEntryTypeDef] = [
+            {"Data": waiting.record.data, "PartitionKey": waiting.record.key} for waiting in sent
+        ]
+        try:
+            answers = self.client.put_records(StreamName=self.stream, Records=entries)["Records"]
+        except (ClientError, BotoCoreError) as error:
+            code = error_code(error)
+            logger.warning("stream %s refused %d records: %s", self.stream, len(sent), code)
+            return [code] * len(sent)
+        return [answer.get("ErrorCode") or "" for answer in answers]
+
+    def _wait(self, attempts: int) -> None:
+        longest = min(self.first_pause * 2 ** (attempts - 1), LONGEST_PAUSE_SECONDS)
+        self.pause(longest * (0.5 + random.random() / 2))  # noqa: S311  # no secret
+
+
+def error_code(error: ClientError | BotoCoreError) -> str:
+    """Return what an error is called: by the service, as `ResourceNotFoundException`, or by the client."""
+    return str(error.response["Error"]["Code"]) if isinstance(error, ClientError) else type(error).__name__
