@@ -121,12 +121,40 @@ class Publish:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FileFormat:
+    """How the files of a source are written; without a word in the contract, comma, UTF-8 and ISO 8601.
+
+    Attributes:
+        delimiter: the one character between two values.
+        encoding: name of the encoding.
+        header_case: `exact`, or `ignore` when CRM_ID may stand for crm_id.
+        date_formats: further forms of a date, such as `dd.MM.yyyy`; ISO 8601 is always read.
+        timestamp_formats: further forms of a time. ISO 8601 with an offset is always read.
+        zone: IANA zone of times without an offset; None when there are none.
+        true_words: beside `true`, whatever the case.
+        false_words: beside `false`, whatever the case.
+        null_words: what stands for no value beside nothing, exactly so.
+    """
+
+    delimiter: str = ","
+    encoding: str = "utf-8"
+    header_case: str = "exact"
+    date_formats: tuple[str, ...] = ()
+    timestamp_formats: tuple[str, ...] = ()
+    zone: str | None = None
+    true_words: tuple[str, ...] = ()
+    false_words: tuple[str, ...] = ()
+    null_words: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
     """A system that sends data: which events it may send and which identifiers they may carry.
 
     Attributes:
         live_within_hours: an event that a file's row means is live up to this age, counted at loading, and history
             beyond it; 0 makes history of all. A stream source has 0: its senders say themselves what is history.
+        file_format: how its files are written; of no meaning to a stream source.
     """
 
     name: str
@@ -141,6 +169,7 @@ class Source:
     table: Table | None = None
     publish: tuple[Publish, ...] = ()
     live_within_hours: int = 0
+    file_format: FileFormat = FileFormat()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -270,7 +299,13 @@ def _source(name: str, source: Mapping[str, Any]) -> Source:
         table=_table(table) if table else None,
         publish=tuple(Publish(**publish) for publish in source["publish"]),
         live_within_hours=source["live_within_hours"],
+        file_format=_file_format(source.get("file_format", {})),
     )
+
+
+def _file_format(said: Mapping[str, Any]) -> FileFormat:
+    values: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in said.items()}
+    return FileFormat(**values)
 
 
 def _table(table: Mapping[str, Any]) -> Table:

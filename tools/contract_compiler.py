@@ -32,6 +32,17 @@ _OPTIONS: Final = {
     "minItems": "min_items",
     "maxItems": "max_items",
 }
+FILE_FORMAT: Final[Mapping[str, str]] = {
+    "delimiter": "delimiter",
+    "encoding": "encoding",
+    "headerCase": "header_case",
+    "dateFormats": "date_formats",
+    "timestampFormats": "timestamp_formats",
+    "zone": "zone",
+    "trueWords": "true_words",
+    "falseWords": "false_words",
+    "nullWords": "null_words",
+}
 _CUSTOM: Final = {
     "consentPurpose": "consent_purpose",
     "identityRole": "identity_role",
@@ -116,6 +127,7 @@ def _source(contract: Mapping[str, Any], custom: Mapping[str, Any]) -> dict[str,
         "table": _table(contract, custom, Zone.RAW) if is_file else None,
         "publish": [_publish(mapping) for mapping in custom.get("publish", [])],
         "live_within_hours": live_within_hours(contract) if is_file else 0,
+        "file_format": {FILE_FORMAT[key]: value for key, value in custom.get("fileFormat", {}).items()},
     }
 
 

@@ -17,6 +17,7 @@ from sqlglot.errors import SqlglotError
 from c360_core.names import IdentifierType, Money, PiiClass, Zone
 from c360_core.projections import UTC_PATTERN
 from tools.contract_compiler import BAD_ROWS, DECIMAL, ENVELOPE, SECONDS, custom_properties, live_within_hours
+from tools.contract_file_format import file_format_problems
 from tools.contract_ids import id_problems
 from tools.contract_standard import SUFFIX, Problem
 
@@ -45,7 +46,7 @@ KINDS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 OPTIONAL: Final[Mapping[str, tuple[str, ...]]] = {
     "product": ("partition",),
-    "file": ("liveWithinHours", "addedFieldIds"),
+    "file": ("liveWithinHours", "addedFieldIds", "fileFormat"),
 }
 MOST_LIVE_HOURS: Final = 30 * 24  # nobody wants to be answered on what is older
 PUBLISH_KEYS: Final = ("eventType", "idSuffix", "occurredAt", "when", "identifiers", "payload")
@@ -274,8 +275,14 @@ def _kind_problems(report: _Report, contract: Contract, events: Mapping[str, Con
         return
     yield from _source_problems(report, custom, events)
     if kind == "file":
-        yield from _live_problems(report.at("liveWithinHours"), contract)
-    if kind == "file" and len(contract.get("schema", [])) == 1:
+        yield from _file_problems(report, contract, custom, events)
+
+
+def _file_problems(report: _Report, contract: Contract, custom: Contract, events: Mapping[str, Contract]) -> Problems:
+    yield from _live_problems(report.at("liveWithinHours"), contract)
+    for key, message, fix in file_format_problems(custom.get("fileFormat", {})):
+        yield report.at("fileFormat", key)(message, fix)
+    if len(contract.get("schema", [])) == 1:
         columns = {field["name"]: field for field in contract["schema"][0].get("properties", [])}
         for mapping in custom["publish"]:
             yield from _publish_problems(report, mapping, columns, custom, events)

@@ -54,7 +54,7 @@ class IdentityResolution:
 
     def run(self) -> Mapping[str, int]:
         """Resolve, write, tell; return counts."""
-        kinesis: Any = boto3.client("kinesis")
+        kinesis: Any = boto3.client("kinesis", region_name=runtime.region())
         told_since = streams.created_at(kinesis, self._arguments.identity_changes_stream)
         self._refuse_too_many()
         before = transform.identity_map(self._read(TableName.IDENTITY_MAP))
@@ -89,7 +89,9 @@ class IdentityResolution:
         return self._spark.read.csv(location, header=True, quote='"', escape='"', multiLine=True)
 
     def _secret(self) -> bytes:
-        answer = boto3.client("secretsmanager").get_secret_value(SecretId=self._arguments.hash_secret_arn)
+        answer = boto3.client("secretsmanager", region_name=runtime.region()).get_secret_value(
+            SecretId=self._arguments.hash_secret_arn
+        )
         return secret_bytes(answer["SecretString"])
 
     def _write_map(self, resolution: Resolution, before: Sequence[MapRow]) -> None:

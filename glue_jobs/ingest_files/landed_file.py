@@ -1,15 +1,41 @@
-"""What can be said of a landed file before Spark reads it: whose is it, is it UTF-8, has it its contract's columns?"""
+"""What can be said of a landed file before Spark has its rows: whose is it, which text is in it, has it its columns?
 
+A file is read by its bytes and not by a path: Hadoop hides names that begin with `_` or `.`, folds `//`, and believes
+a name that ends in `.gz`. Nothing here keeps more of a file in memory than one record.
+"""
+
+import bz2
 import codecs
 import csv
-from collections.abc import Iterable, Sequence
+import json
+import re
+import zlib
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from io import StringIO
+from typing import Any, Final
 
-from c360_core.contracts import Contracts, Source
+from c360_core.contracts import Contracts, FileFormat, Source, Table
+from c360_core.file_text import Texts
 
 BYTE_ORDER_MARK: Final = "\ufeff"
-MAX_HEADER_CHARACTERS: Final = 65_536
+UTF_8_MARK: Final = codecs.BOM_UTF8
+MAX_RECORD_CHARACTERS: Final = 1_048_576
+MAX_TEXT_BYTES: Final = 5 * 1024**3  # uncompressed: one task reads a file, and a job has an hour
+FOLDER_MARKS: Final = ("/", "_$folder$")
+DELIMITERS: Final = {",": ",", ";": ";", "\t": "tab", "|": "|", ":": ":", "~": "~", "^": "^"}
+SEPARATOR_LINE: Final = re.compile(r'"?sep=(?P<delimiter>.)"?[,;\t|]*[\r\n]*', re.IGNORECASE)
+LEAST_TELLING_DELIMITERS: Final = 3  # fewer in a line are no sign of a row
+UNREADABLE_ROW: Final = 0  # the number of a row that says why the rest of the file cannot be read
+ARCHIVES: Final = {
+    b"PK\x03\x04": "a ZIP archive or a spreadsheet",
+    b"\x28\xb5\x2f\xfd": "compressed by zstd",
+    b"\xfd7zXZ": "compressed by xz",
+    b"PAR1": "Parquet",
+}
+
+csv.field_size_limit(MAX_RECORD_CHARACTERS + 1)  # a record that is too long is refused before one of its values is
 
 
 class RefusedFileError(ValueError):
@@ -25,17 +51,53 @@ class Header:
     """The header row.
 
     Attributes:
-        columns: names in the order of the file.
+        columns: names in the order of the file, as the contract writes them; `column 3` where one has no name.
         extra: names that the contract does not have.
+        width: columns in the file, with those at its end that have no name: they are to be empty.
     """
 
     columns: tuple[str, ...]
     extra: tuple[str, ...]
+    width: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """One record: its values, or None where its quotes are wrong; its text, and the lines that it stands in."""
+
+    values: Sequence[str] | None
+    raw: str
+    line: int
+    lines: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One row of a file, in the texts that Spark casts.
+
+    Attributes:
+        number: 1 is the first row after the header.
+        values: texts of the contract's columns, in its order; None for no value.
+        body: the row as received, a JSON object of its texts; the text where it could not be cut into columns.
+        code: reason code where it could not be cut into columns, else None.
+        reason: with line and fix.
+    """
+
+    number: int
+    values: tuple[str | None, ...]
+    body: str
+    code: str | None = None
+    reason: str | None = None
 
 
 def folder_of(key: str) -> str:
     """Return the first part of a landed object's path, which is to be its source; empty when it lies in no folder."""
     return key.partition("/")[0] if "/" in key else ""
+
+
+def is_folder_mark(key: str) -> bool:
+    """Tell whether an object only stands for a folder, as consoles and Hadoop make them."""
+    return key.endswith(FOLDER_MARKS)
 
 
 def file_source(key: str, contracts: Contracts) -> Source:
@@ -54,7 +116,7 @@ def file_source(key: str, contracts: Contracts) -> Source:
     )
 
 
-def inspect(chunks: Iterable[bytes], expected: Sequence[str]) -> Header:
+def inspect(chunks: Iterable[bytes], expected: Sequence[str], file_format: FileFormat) -> Header:
     """Read a file once and return its header.
 
     Every column of the contract must be there, required or not: a file without one would blank what we know.
@@ -62,58 +124,398 @@ def inspect(chunks: Iterable[bytes], expected: Sequence[str]) -> Header:
     Args:
         chunks: the bytes of the file, in pieces of any size.
         expected: the columns of the contract.
+        file_format: how the contract says that it is written.
 
     Raises:
-        RefusedFileError: WRONG_ENCODING or MISSING_COLUMN, or EXTRA_COLUMN for a name that appears twice.
+        RefusedFileError: WRONG_ENCODING, MISSING_COLUMN or OVERSIZE, or EXTRA_COLUMN for a name that appears twice.
     """
-    columns = _first_row(_checked_text(chunks))
-    repeated = sorted({name for name in columns if columns.count(name) > 1})
-    if repeated:
-        raise RefusedFileError("EXTRA_COLUMN", f"column {_quoted(repeated)} appears twice; send each column once")
-    missing = [name for name in expected if name not in columns]
-    if missing:
-        found = _quoted(columns) if columns else "no header row"
-        raise RefusedFileError(
-            "MISSING_COLUMN",
-            f"column {_quoted(missing)} is missing; the file has {found}; add it (empty where unknown), "
-            "with commas between the columns",
-        )
-    return Header(columns=columns, extra=tuple(name for name in columns if name not in expected))
+    text = checked_text(chunks, file_format.encoding)
+    tape = _Tape(_lines(text))
+    header = _header(next(_records(tape, file_format), None), expected, file_format)
+    for _ in text:  # to the end: all of it is to be text
+        pass
+    return header
 
 
-def _checked_text(chunks: Iterable[bytes]) -> str:
-    """Return the start of the text, up to the end of the header, after checking that all of it is UTF-8."""
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    start, offset, lines = "", 0, 1
-    for chunk in chunks:
+def rows(chunks: Iterable[bytes], header: Header, table: Table, file_format: FileFormat) -> Iterator[Row]:
+    """Yield the rows of a file whose header was read before.
+
+    A file that cannot be read on ends with a row of the number UNREADABLE_ROW, which says why.
+    """
+    cut = _Rows(header, table, file_format)
+    try:
+        records = _records(_Tape(_lines(checked_text(chunks, file_format.encoding))), file_format)
+        next(records, None)
+        for number, record in enumerate(records, start=1):
+            yield cut.row(number, record)
+    except RefusedFileError as error:
+        yield cut.bad(UNREADABLE_ROW, "", error.code, str(error))
+
+
+# ---- bytes to text
+
+
+def checked_text(chunks: Iterable[bytes], encoding: str) -> Iterator[str]:
+    """Yield the text of a file, uncompressed, without a byte order mark.
+
+    Raises:
+        RefusedFileError: WRONG_ENCODING at the first byte that is no text, OVERSIZE beyond MAX_TEXT_BYTES.
+    """
+    decoder = codecs.getincrementaldecoder(encoding)()
+    offset, lines, first = 0, 1, True
+    for chunk in _uncompressed(chunks):
+        if first and chunk.startswith(UTF_8_MARK) and encoding != "utf-8":
+            raise RefusedFileError(
+                "WRONG_ENCODING",
+                f"the file begins with the mark of utf-8, and its contract says {encoding}; "
+                f"export it as {encoding}, or change `fileFormat.encoding`",
+            )
         pending = len(decoder.getstate()[0])
         try:
             text = decoder.decode(chunk)
         except UnicodeDecodeError as error:
             bad = error.object[error.start]
             line = lines + error.object[: error.start].count(b"\n")
-            raise _wrong_encoding(
-                f"byte 0x{bad:02X} at offset {offset - pending + error.start}, line {line}"
-            ) from error
+            place = f"byte 0x{bad:02X} at offset {offset - pending + error.start}, line {line}"
+            raise _wrong_encoding(encoding, place) from error
         if "\0" in text:
-            raise _wrong_encoding(f"a zero byte after line {lines}, as in UTF-16")
-        if len(start) < MAX_HEADER_CHARACTERS:
-            start += text
+            raise _wrong_encoding(encoding, f"a zero byte after line {lines}, as in UTF-16")
         offset += len(chunk)
-        lines += chunk.count(b"\n")
+        lines += text.count("\n")
+        if first and text:
+            text = text.removeprefix(BYTE_ORDER_MARK)
+            first = False
+        yield text
     if decoder.getstate()[0]:
-        raise _wrong_encoding(f"the file ends inside a character, line {lines}")
-    return start.removeprefix(BYTE_ORDER_MARK)
+        raise _wrong_encoding(encoding, f"the file ends inside a character, line {lines}")
 
 
-def _wrong_encoding(where: str) -> RefusedFileError:
-    return RefusedFileError("WRONG_ENCODING", f"the file is not UTF-8: {where}; export it again as UTF-8")
+def _wrong_encoding(encoding: str, where: str) -> RefusedFileError:
+    name = encoding.upper()
+    return RefusedFileError("WRONG_ENCODING", f"the file is not {name}: {where}; export it again as {name}")
 
 
-def _first_row(text: str) -> tuple[str, ...]:
-    row: list[str] = next(csv.reader(text.splitlines(keepends=True)), [])
-    return tuple(name.strip() for name in row)
+def _uncompressed(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield the bytes of a file, whatever its name says: what it begins with decides whether it is compressed."""
+    pieces = iter(chunks)
+    start = b""
+    for piece in pieces:
+        start += piece
+        if len(start) >= 8:  # noqa: PLR2004  # the longest beginning that we look for
+            break
+    for mark, name in ARCHIVES.items():
+        if start.startswith(mark):
+            raise RefusedFileError("WRONG_ENCODING", f"the file is {name}; send CSV text, as it is or in gzip")
+    whole = _chained(start, pieces)
+    if start.startswith(b"\x1f\x8b"):
+        whole = _decompressed(whole, "gzip")
+    elif re.match(rb"BZh[1-9]1AY&", start):
+        whole = _decompressed(whole, "bzip2")
+    size = 0
+    for chunk in whole:
+        size += len(chunk)
+        if size > MAX_TEXT_BYTES:
+            raise RefusedFileError(
+                "OVERSIZE", f"the file has more than {MAX_TEXT_BYTES:,} bytes of text; send it in several files"
+            )
+        yield chunk
+
+
+def _chained(start: bytes, pieces: Iterator[bytes]) -> Iterator[bytes]:
+    if start:
+        yield start
+    yield from pieces
+
+
+def _decompressed(chunks: Iterable[bytes], name: str) -> Iterator[bytes]:
+    """Yield what was compressed, one stream after another; a piece is at most 1 MiB, however well it was compressed."""
+    stream: Any = None
+    try:
+        for chunk in chunks:
+            waiting = chunk
+            while waiting:
+                if stream is None:
+                    stream = zlib.decompressobj(wbits=31) if name == "gzip" else bz2.BZ2Decompressor()
+                yield from _inflated(stream, waiting)
+                waiting = stream.unused_data if stream.eof else b""
+                stream = None if stream.eof else stream
+    except (zlib.error, OSError) as error:
+        raise RefusedFileError("WRONG_ENCODING", f"the file is no whole {name} ({error}); send it again") from error
+    if stream is not None:
+        raise RefusedFileError("WRONG_ENCODING", f"the file is cut off: its {name} has no end; send it again")
+
+
+def _inflated(stream: Any, waiting: bytes) -> Iterator[bytes]:
+    most = 1 << 20
+    yield stream.decompress(waiting, most)
+    if isinstance(stream, bz2.BZ2Decompressor):
+        while not stream.eof and not stream.needs_input:
+            yield stream.decompress(b"", most)
+        return
+    while stream.unconsumed_tail:
+        yield stream.decompress(stream.unconsumed_tail, most)
+
+
+# ---- text to records
+
+
+def _lines(texts: Iterable[str]) -> Iterator[str]:
+    r"""Yield the lines of a text with their ends, which may be \n, \r\n and \r in one file."""
+    rest = ""
+    for text in texts:
+        rest += text
+        lines = StringIO(rest, newline="").readlines()
+        rest = "" if rest.endswith("\n") or not lines else lines.pop()  # \r may be the first half of an end
+        if len(rest) > MAX_RECORD_CHARACTERS:
+            raise _too_long("a line of the file")
+        yield from lines
+    yield from StringIO(rest, newline="")
+
+
+def _too_long(what: str) -> RefusedFileError:
+    return RefusedFileError(
+        "MISSING_COLUMN",
+        f"{what} has more than {MAX_RECORD_CHARACTERS:,} characters, most likely because a quote is opened there and "
+        "never closed; close it, and double the quotes inside of values",
+    )
+
+
+class _Tape:
+    """Lines that are read one after another, and can be read again from within the last record."""
+
+    def __init__(self, lines: Iterable[str]) -> None:
+        self._lines = iter(lines)
+        self._again: deque[str] = deque()
+        self.taken: list[str] = []
+        self.number = 0  # of the last line that was taken
+        self._characters = 0
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        line = self._again.popleft() if self._again else next(self._lines)
+        self.taken.append(line)
+        self.number += 1
+        self._characters += len(line)
+        if self._characters > MAX_RECORD_CHARACTERS:
+            raise _too_long(f"the record that begins in line {self.number - len(self.taken) + 1}")
+        return line
+
+    def begin(self) -> None:
+        """Let a record begin with the next line."""
+        self.taken = []
+        self._characters = 0
+
+    def keep_first(self) -> None:
+        """Give back all lines of the record but the first."""
+        self._again.extendleft(reversed(self.taken[1:]))
+        self.number -= len(self.taken) - 1
+        self.taken = self.taken[:1]
+
+
+def _records(tape: _Tape, file_format: FileFormat) -> Iterator[Record]:
+    """Yield the records of a file, the header first; empty lines are none.
+
+    Where the quotes of a record are wrong, its first line is the damage, and the next record begins in the next line:
+    one quote too many costs one row and not the rest of the file.
+    """
+    reader = csv.reader(tape, delimiter=file_format.delimiter, strict=True)
+    first = True
+    while True:
+        tape.begin()
+        values: list[str] | None
+        try:
+            values = next(reader)
+        except StopIteration:
+            return
+        except csv.Error:
+            tape.keep_first()
+            reader = csv.reader(tape, delimiter=file_format.delimiter, strict=True)
+            values = None
+        if values == []:
+            continue
+        raw = "".join(tape.taken)
+        if first and (said := SEPARATOR_LINE.fullmatch(raw)):
+            _check_delimiter(said["delimiter"], file_format)
+            first = False
+            continue
+        first = False
+        lines = len(tape.taken)
+        yield Record(values=values, raw=raw.rstrip("\r\n"), line=tape.number - lines + 1, lines=lines)
+
+
+# ---- the header
+
+
+def _header(record: Record | None, expected: Sequence[str], file_format: FileFormat) -> Header:
+    if record is not None and record.values is None:
+        raise RefusedFileError(
+            "MISSING_COLUMN",
+            f"line {record.line}, the header, has a quote that is not closed, or text behind a closed one; "
+            "write each name between two quotes or without any",
+        )
+    found = [name.strip() for name in record.values or ()] if record else []
+    width = len(found)
+    while found and not found[-1]:
+        found.pop()
+    columns = tuple(
+        (name and _as_in_contract(name, expected, file_format)) or f"column {number}"
+        for number, name in enumerate(found, start=1)
+    )
+    repeated = sorted({name for name in columns if columns.count(name) > 1})
+    missing = [name for name in expected if name not in columns]
+    if missing:
+        raise _missing_columns(record, columns, missing, expected, file_format)
+    if repeated:
+        raise RefusedFileError("EXTRA_COLUMN", f"column {_quoted(repeated)} appears twice; send each column once")
+    return Header(columns=columns, extra=tuple(name for name in columns if name not in expected), width=width)
+
+
+def _as_in_contract(name: str, expected: Sequence[str], file_format: FileFormat) -> str:
+    if file_format.header_case == "exact":
+        return name
+    return next((known for known in expected if known.casefold() == name.casefold()), name)
+
+
+def _missing_columns(
+    record: Record | None,
+    columns: Sequence[str],
+    missing: Sequence[str],
+    expected: Sequence[str],
+    file_format: FileFormat,
+) -> RefusedFileError:
+    """Say what the file has instead, and where only its dialect differs from the contract, what that is."""
+    if record is not None and (found := _other_delimiter(record.raw, expected, file_format)):
+        return _wrong_delimiter(found, file_format)
+    in_other_case = {name.casefold() for name in columns}
+    if all(name.casefold() in in_other_case for name in missing):
+        return RefusedFileError(
+            "MISSING_COLUMN",
+            f"column {_quoted(missing)} is written in other letters (upper or lower case) in the file; "
+            "write it as the contract does, or let the contract say `fileFormat.headerCase: ignore`",
+        )
+    found_columns = _quoted(columns) if columns else "no header row"
+    return RefusedFileError(
+        "MISSING_COLUMN",
+        f"column {_quoted(missing)} is missing; the file has {found_columns}; add it (empty where unknown), "
+        f"with {_delimiter_name(file_format.delimiter)} between the columns",
+    )
+
+
+def _other_delimiter(raw: str, expected: Sequence[str], file_format: FileFormat) -> str | None:
+    """Return the delimiter that the header was written with, when it is another one than the contract's."""
+    wanted = {name.casefold() for name in expected}
+
+    def known(delimiter: str) -> int:
+        return len({name.strip(' "').casefold() for name in raw.split(delimiter)} & wanted)
+
+    best = max(DELIMITERS, key=known)
+    return best if best != file_format.delimiter and known(best) > max(1, known(file_format.delimiter)) else None
+
+
+def _check_delimiter(found: str, file_format: FileFormat) -> None:
+    if found != file_format.delimiter:
+        raise _wrong_delimiter(found, file_format)
+
+
+def _wrong_delimiter(found: str, file_format: FileFormat) -> RefusedFileError:
+    said = _delimiter_name(file_format.delimiter)
+    return RefusedFileError(
+        "MISSING_COLUMN",
+        f"the file has {_delimiter_name(found)} between its columns, and its contract says {said}; "
+        f"export it with {said}, or change `fileFormat.delimiter`",
+    )
+
+
+def _delimiter_name(delimiter: str) -> str:
+    return "commas" if delimiter == "," else f"`{DELIMITERS.get(delimiter, delimiter)}`"
 
 
 def _quoted(names: Sequence[str]) -> str:
     return ", ".join(f"`{name}`" for name in names)
+
+
+# ---- records to rows
+
+
+class _Rows:
+    """Cuts records into the columns of the header, and says what is wrong with those that it cannot cut."""
+
+    def __init__(self, header: Header, table: Table, file_format: FileFormat) -> None:
+        self._header = header
+        self._texts = Texts(file_format)
+        self._delimiter = file_format.delimiter
+        types: Mapping[str, str] = {field.name: field.logical_type for field in table.fields}
+        self._places = [(header.columns.index(name), types[name]) for name in table.file_columns]
+        key = table.field(table.key) if table.key else None
+        self._key_place = header.columns.index(key.name) if key else 0
+        self._key_pattern = re.compile(key.pattern) if key and key.pattern else None
+
+    def row(self, number: int, record: Record) -> Row:
+        """Return the row of a record."""
+        width, values = len(self._header.columns), record.values
+        if values is None:
+            return self.bad(
+                number,
+                record.raw,
+                "MISSING_COLUMN",
+                f"row {number}, line {record.line}, has a quote that is not closed, or text behind a closed one; "
+                "put quotes around the whole value and double those inside of it",
+            )
+        if len(values) == self._header.width and not any(values[width:]):
+            values = values[:width]
+        if len(values) != width:
+            return self._wrong_width(number, record, values)
+        if record.lines > 1 and any(self._hides_rows(values, place) for place in range(width)):
+            return self.bad(
+                number,
+                record.raw,
+                "EXTRA_COLUMN",
+                f"row {number} goes from line {record.line} over {record.lines} lines, and a value of it reads like "
+                "rows of the file; a quote is missing, or the value is to be sent without these line breaks",
+            )
+        return Row(
+            number=number,
+            values=tuple(self._texts.value(values[place], kind) for place, kind in self._places),
+            body=_body(self._header.columns, values),
+        )
+
+    def _wrong_width(self, number: int, record: Record, values: Sequence[str]) -> Row:
+        width = len(self._header.columns)
+        place = f"row {number}" if record.lines == 1 else f"row {number} (lines {record.line} and following)"
+        reason = (
+            f"{place} has {len(values)} values where the header has {width}; "
+            "put quotes around values with commas, quotes or line breaks"
+        )
+        return self.bad(number, record.raw, "MISSING_COLUMN" if len(values) < width else "EXTRA_COLUMN", reason)
+
+    def bad(self, number: int, body: str, code: str, reason: str) -> Row:
+        """Return a row without values."""
+        return Row(number=number, values=(None,) * len(self._places), body=body, code=code, reason=reason)
+
+    def _hides_rows(self, values: Sequence[str], place: int) -> bool:
+        """Tell whether a value swallowed whole rows: it was opened in a column, and closed in the same one further on.
+
+        Two quotes too many make that of a file, and then the row has as many values as it should. A text with line
+        breaks has the delimiters of the rows by chance only, and a record's key at their beginning never.
+        """
+        between = len(self._header.columns) - 1
+        if between < LEAST_TELLING_DELIMITERS or not ("\n" in values[place] or "\r" in values[place]):
+            return False
+        parts = StringIO(values[place], newline="").readlines()
+        counts = [part.count(self._delimiter) for part in parts]
+        row_like = (
+            len(counts) > 1
+            and counts[0] in {between - place, self._header.width - 1 - place}
+            and counts[-1] == place
+            and all(count in {between, self._header.width - 1} for count in counts[1:-1])
+        )
+        if not row_like or self._key_pattern is None or self._key_place > place:
+            return row_like
+        return bool(self._key_pattern.search(parts[-1].split(self._delimiter)[self._key_place].strip('"')))
+
+
+def _body(columns: Sequence[str], values: Sequence[str]) -> str:
+    received = {name: value or None for name, value in zip(columns, values, strict=True)}
+    return json.dumps(received, ensure_ascii=False, separators=(",", ":"))

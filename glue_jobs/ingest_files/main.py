@@ -27,11 +27,11 @@ from c360_core.names import MAX_SOURCE_LENGTH, UNKNOWN_SOURCE_NAME, Zone
 from c360_core.names import Table as TableName
 from c360_core.projections import dqdl, row_count_rule
 from glue_jobs.ingest_files import transform
-from glue_jobs.ingest_files.landed_file import Header, RefusedFileError, file_source, folder_of, inspect
+from glue_jobs.ingest_files.landed_file import RefusedFileError, file_source, folder_of, inspect, is_folder_mark
 from glue_jobs.shared import lake, quality, quarantine, runtime, streams
 
 LOG = logging.getLogger("ingest_files")
-CHUNK_BYTES: Final = 1 << 20
+NOTHING: Final = {"received": 0, "loaded": 0, "rejected": 0, "published": 0}
 REFUSED: Final = {"received": 0, "loaded": 0, "rejected": 1, "published": 0}
 
 
@@ -59,6 +59,9 @@ def ingest(spark: SparkSession, arguments: Arguments, *, run_id: str, now: datet
     """
     known = contracts.load()
     refusals = Refusals(spark, arguments, _context(arguments.key, known, run_id, now))
+    if is_folder_mark(arguments.key):
+        LOG.info("s3://%s/%s stands for a folder; there is nothing to load", arguments.bucket, arguments.key)
+        return NOTHING
     try:
         source = file_source(arguments.key, known)
         return Ingestion(spark, arguments, source, refusals, run_id=run_id, now=now).run()
@@ -94,7 +97,7 @@ class Refusals:
         """Copy the file out of the landing zone's lifecycle and note why."""
         landed = {"Bucket": self._arguments.bucket, "Key": self._arguments.key}
         copy = {"Bucket": self._arguments.quarantine_bucket, "Key": f"files/{self._arguments.key}"}
-        s3: Any = boto3.client("s3")
+        s3: Any = boto3.client("s3", region_name=runtime.region())
         s3.copy(landed, **copy)
         finding = quarantine.FileFinding(
             code=code,
@@ -128,7 +131,7 @@ class Ingestion:
         self._refusals = refusals
         self._run_id = run_id
         self._now = now
-        self._s3: Any = boto3.client("s3")
+        self._s3: Any = boto3.client("s3", region_name=runtime.region())
 
     @property
     def _table(self) -> Table:
@@ -147,30 +150,40 @@ class Ingestion:
             RefusedFileError: the file cannot be read; nothing of it was loaded.
             BrokenFileRuleError: a quality rule about the whole file failed; it is in quarantine.
         """
-        header = self._inspect()
-        if header.extra:
-            names = ", ".join(f"`{name}`" for name in header.extra)
+        landed = self._inspect()
+        if extra := landed.header.extra:
+            names = ", ".join(f"`{name}`" for name in extra)
             self._refusals.add_file(
                 "EXTRA_COLUMN",
                 f"column {names} is not in the contract; its values were not loaded. Add it or stop sending it",
             )
-        return self._load(header)
+        return self._load(landed)
 
-    def _inspect(self) -> Header:
-        body = self._s3.get_object(Bucket=self._arguments.bucket, Key=self._arguments.key)["Body"]
-        return inspect(body.iter_chunks(CHUNK_BYTES), self._table.file_columns)
+    def _inspect(self) -> transform.LandedRows:
+        landed = self._s3.get_object(Bucket=self._arguments.bucket, Key=self._arguments.key)
+        chunks = landed["Body"].iter_chunks(transform.CHUNK_BYTES)
+        return transform.LandedRows(
+            bucket=self._arguments.bucket,
+            key=self._arguments.key,
+            etag=landed["ETag"],
+            region=runtime.region(),
+            header=inspect(chunks, self._table.file_columns, self._source.file_format),
+            source=self._source,
+        )
 
-    def _load(self, header: Header) -> Mapping[str, int]:
+    def _load(self, landed: transform.LandedRows) -> Mapping[str, int]:
         """Each step is pinned: Spark neither repeats it nor drags its whole plan along."""
-        rows = transform.read_rows(self._spark, self._location, header, self._table.file_columns).localCheckpoint()
-        typed = transform.typed(rows, self._table, self._now).localCheckpoint()
+        rows = transform.read_rows(self._spark, landed, self._table.file_columns).localCheckpoint()
+        if problem := transform.unreadable(rows):
+            raise RefusedFileError(*problem)
+        typed = transform.typed(rows, self._table, self._source.file_format, self._now).localCheckpoint()
         once = transform.to_judge(typed)
         received = rows.count()
         counted = self._count_rules(received)
         verdict = self._judge(once)
         judged = once.join(verdict.failed_rows, transform.ROW, "left").localCheckpoint()
         bad = (
-            transform.malformed(rows, header)
+            transform.malformed(rows)
             .unionByName(transform.with_problems(typed))
             .unionByName(transform.repeats(typed))
             .unionByName(transform.breaking_rules(judged))

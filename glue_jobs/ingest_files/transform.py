@@ -1,29 +1,30 @@
 """From the text of a file to typed rows, rejections and events: frames in, frames out.
 
-Beside the columns of the contract a frame carries `_row` (1 is the first row after the header) and `_body` (the row
-as received, a JSON object of its texts; the raw line where it could not be cut into columns).
+Beside the columns of the contract a frame carries `_row` (1 is the first row after the header), `_body` (the row as
+received, a JSON object of its texts; the raw line where it could not be cut into columns), and for these `_code` and
+`_reason`.
 """
 
-import csv
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
+import boto3
 from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import functions as F  # noqa: N812
-from pyspark.sql import types as T  # noqa: N812
 
-from c360_core.contracts import Field, Publish, Source, Table
+from c360_core.contracts import Field, FileFormat, Publish, Source, Table
 from c360_core.names import IdentifierType
 from c360_core.projections import DATE_PATTERN, UTC_PATTERN, spark_type
+from glue_jobs.ingest_files import landed_file
 from glue_jobs.ingest_files.landed_file import Header
 
 ROW: Final = "_row"
 BODY: Final = "_body"
-MALFORMED: Final = "_malformed"
-EXTRA: Final = "_extra_"
+CODE: Final = "_code"
+REASON: Final = "_reason"
+CHUNK_BYTES: Final = 1 << 20
 PROBLEMS: Final = "_problems"
 FIRST: Final = "_first"
 ISO_MILLISECONDS: Final = "yyyy-MM-dd'T'HH:mm:ss.SSS'Z'"
@@ -46,67 +47,64 @@ FORMS: Final = {
     "number": Form(pattern="^[+-]?[0-9]{1,20}([.][0-9]+)?$", name="a decimal number", fix="send it as 12.50"),
     "boolean": Form(pattern="^(true|false)$", name="true or false", fix="send true or false, or leave it empty"),
     "date": Form(pattern=DATE_PATTERN, name="a date", fix="send it as 2026-03-01"),
-    "timestamp": Form(pattern=UTC_PATTERN, name="a time in UTC", fix="send it as 2026-03-01T09:30:00Z"),
+    "timestamp": Form(pattern=UTC_PATTERN, name="a time with an offset", fix="send it as 2026-03-01T09:30:00Z"),
 }
 
 
-def read_rows(spark: SparkSession, location: str, header: Header, expected: Sequence[str]) -> DataFrame:
-    """Read a CSV file (RFC 4180, text may have line breaks) as texts, with `_row`, `_body` and `_malformed`."""
-    names = [name if name in expected else f"{EXTRA}{name}" for name in header.columns]
-    schema = T.StructType([T.StructField(name, T.StringType()) for name in [*names, MALFORMED]])
-    rows = (
-        spark.read.schema(schema)
-        .option("columnNameOfCorruptRecord", MALFORMED)
-        .option("columnPruning", "false")  # a pruned reader does not notice rows with too few or too many values
-        .csv(
-            _without_wildcards(location),
-            header=True,
-            multiLine=True,
-            quote='"',
-            escape='"',
-            mode="PERMISSIVE",
-            encoding="UTF-8",
-        )
-    )
-    received = F.to_json(
-        F.struct(*[F.col(f"`{name}`").alias(name.removeprefix(EXTRA)) for name in names]), {"ignoreNullFields": "false"}
-    )
-    numbered = rows.withColumn(ROW, F.monotonically_increasing_id() + 1)  # a file is one partition, read in order
-    return numbered.select(*expected, MALFORMED, ROW, F.coalesce(MALFORMED, received).alias(BODY))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LandedRows:
+    """The rows of one landed object, read where Spark wants them: by its exact key, and as it was when it was checked.
+
+    Attributes:
+        etag: version of the content; one that came since has an ingestion of its own.
+        region: of the bucket; an executor has no default.
+    """
+
+    bucket: str
+    key: str
+    etag: str
+    region: str
+    header: Header
+    source: Source
+
+    def read(self) -> Iterator[tuple[Any, ...]]:
+        """Yield the texts of the contract's columns, code, reason, number and body of each row."""
+        table = self.source.table
+        if table is None:
+            return
+        s3: Any = boto3.client("s3", region_name=self.region)
+        body = s3.get_object(Bucket=self.bucket, Key=self.key, IfMatch=self.etag)["Body"]
+        for row in landed_file.rows(body.iter_chunks(CHUNK_BYTES), self.header, table, self.source.file_format):
+            yield (*row.values, row.code, row.reason, row.number, row.body)
 
 
-def _without_wildcards(location: str) -> str:
-    """Spark reads a path as a pattern; a file's name may have brackets in it."""
-    return re.sub(r"([*?\[\]{}\\])", r"\\\1", location)
+def read_rows(spark: SparkSession, landed: LandedRows, expected: Sequence[str]) -> DataFrame:
+    """Return the rows of a file as texts, with `_code`, `_reason`, `_row` and `_body`; one task reads it in order."""
+    schema = ", ".join(f"`{name}` STRING" for name in [*expected, CODE, REASON])
+    lines = spark.sparkContext.parallelize([landed], 1).flatMap(LandedRows.read)
+    return spark.createDataFrame(lines, f"{schema}, {ROW} BIGINT, {BODY} STRING", verifySchema=False)
 
 
-def malformed(rows: DataFrame, header: Header) -> DataFrame:
+def unreadable(rows: DataFrame) -> tuple[str, str] | None:
+    """Return code and reason where the file could not be read to its end, else None."""
+    found = rows.where(F.col(ROW) == landed_file.UNREADABLE_ROW).select(CODE, REASON).first()
+    return (found[CODE], found[REASON]) if found else None
+
+
+def malformed(rows: DataFrame) -> DataFrame:
     """Return code, reason, `_row` and body of the rows that cannot be cut into the columns of the header."""
-    width = len(header.columns)
-    values = F.udf(_count_values, "int")(MALFORMED)
-    code = F.when(F.col("values") < width, "MISSING_COLUMN").otherwise("EXTRA_COLUMN")
-    reason = F.format_string(
-        f"row %d has %d values where the header has {width}; "
-        "put quotes around values with commas, quotes or line breaks",
-        ROW,
-        "values",
-    )
-    bad = rows.where(F.col(MALFORMED).isNotNull()).withColumn("values", values)
-    return bad.select(code.alias("code"), reason.alias("reason"), ROW, F.col(BODY).alias("body"))
+    bad = rows.where(F.col(CODE).isNotNull())
+    return bad.select(F.col(CODE).alias("code"), F.col(REASON).alias("reason"), ROW, F.col(BODY).alias("body"))
 
 
-def _count_values(line: str) -> int:
-    return len(next(csv.reader([line]), []))
-
-
-def typed(rows: DataFrame, table: Table, loaded_at: datetime) -> DataFrame:
+def typed(rows: DataFrame, table: Table, file_format: FileFormat, loaded_at: datetime) -> DataFrame:
     """Return the well-formed rows in the contract's types, with `_row`, `_body`, `_problems` and `_first`.
 
     `_problems` is an array of code and reason; `_first` the number of the first row that says exactly the same.
     """
     fields = [table.field(name) for name in table.file_columns]
-    problems = F.array_compact(F.array(*[_problem(field) for field in fields]))
-    return rows.where(F.col(MALFORMED).isNull()).select(
+    problems = F.array_compact(F.array(*[_problem(field, file_format) for field in fields]))
+    return rows.where(F.col(CODE).isNull()).select(
         *[F.expr(f"try_cast(`{field.name}` AS {spark_type(field)})").alias(field.name) for field in fields],
         F.lit(loaded_at).alias("loaded_at"),
         ROW,
@@ -116,12 +114,13 @@ def typed(rows: DataFrame, table: Table, loaded_at: datetime) -> DataFrame:
     )
 
 
-def _problem(field: Field) -> Column:
+def _problem(field: Field, file_format: FileFormat) -> Column:
     """What is wrong with a column of a row, as a struct of code and reason; null when nothing is."""
     text, form = F.col(field.name), FORMS[field.logical_type]
+    ways = " or ".join([form.fix, *_further_forms(field.logical_type, file_format)])
     empty = f"column `{field.name}` is empty and it is required; send a value"
     wrong = F.format_string(
-        f"column `{field.name}`: a text of %d characters is not {form.name}; {form.fix}", F.length(text)
+        f"column `{field.name}`: a text of %d characters is not {form.name}; {ways}", F.length(text)
     )
     problem = F.when(text.isNull() & F.lit(field.required), _finding("MISSING_FIELD", F.lit(empty)))
     if form.pattern is not None:
@@ -129,6 +128,13 @@ def _problem(field: Field) -> Column:
         fits = text.rlike(form.pattern) & converted.isNotNull()
         problem = problem.when(text.isNotNull() & ~fits, _finding("WRONG_TYPE", wrong))
     return problem
+
+
+def _further_forms(logical_type: str, file_format: FileFormat) -> tuple[str, ...]:
+    """What the contract lets stand beside the form that we keep, as written in its format."""
+    words = (*file_format.true_words, *file_format.false_words)
+    forms = {"date": file_format.date_formats, "timestamp": file_format.timestamp_formats, "boolean": words}
+    return forms.get(logical_type, ())
 
 
 def _finding(code: str, reason: Column) -> Column:

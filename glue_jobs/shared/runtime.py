@@ -11,10 +11,13 @@ from collections.abc import Sequence
 from dataclasses import MISSING, fields
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+import boto3
+
 if TYPE_CHECKING:  # arguments can be read where there is no Spark
     from pyspark.sql import SparkSession
 
 RUN_ID_ARGUMENT: Final = "--JOB_RUN_ID"  # set by Glue
+REGION_ARGUMENT: Final = "--region"
 
 _Arguments = TypeVar("_Arguments")
 
@@ -48,6 +51,23 @@ def glue_run_id(argv: Sequence[str] | None = None) -> str:
     parser.add_argument(RUN_ID_ARGUMENT, dest="run_id", default="manual")
     given, _ = parser.parse_known_args(sys.argv[1:] if argv is None else list(argv))
     return str(given.run_id)
+
+
+def region(argv: Sequence[str] | None = None) -> str:
+    """Return the region that the template names, else the one of the surroundings.
+
+    Clients are given it by name: what runs on Glue's executors has no default region, and its driver need not have one.
+
+    Raises:
+        ArgumentError: neither says one.
+    """
+    parser = argparse.ArgumentParser(allow_abbrev=False, add_help=False)
+    parser.add_argument(REGION_ARGUMENT, dest="region", default=None)
+    given, _ = parser.parse_known_args(sys.argv[1:] if argv is None else list(argv))
+    found = given.region or boto3.session.Session().region_name
+    if not found:
+        raise ArgumentError(f"no region: set {REGION_ARGUMENT} in the job's DefaultArguments, or AWS_DEFAULT_REGION")
+    return str(found)
 
 
 def spark_session() -> "SparkSession":

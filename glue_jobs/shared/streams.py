@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 
 from c360_aws.kinesis import PERMANENT, StreamRecord, StreamWriter
+from glue_jobs.shared import runtime
 
 if TYPE_CHECKING:  # records can be put where there is no Spark
     from pyspark.sql import DataFrame, Row
@@ -56,8 +57,10 @@ def send(frame: "DataFrame", stream: str) -> None:
     Rows of one partition go out in order; the client is made where the rows are.
     """
 
+    region = runtime.region()
+
     def send_partition(rows: "Iterable[Row]") -> None:
         records = (StreamRecord(key=row["partition_key"], data=row["data"].encode()) for row in rows)
-        put_records(boto3.client("kinesis"), stream, records)
+        put_records(boto3.client("kinesis", region_name=region), stream, records)
 
     frame.foreachPartition(send_partition)

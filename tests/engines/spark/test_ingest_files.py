@@ -1,5 +1,6 @@
 """A landed file, whatever its state, on real Spark, Iceberg, Deequ and the emulator's S3, Glue and Kinesis."""
 
+import gzip
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -225,8 +226,113 @@ def _received(row: dict[str, Any]) -> str:
     return ",".join(value or "" for value in values.values())
 
 
-def test_a_file_name_with_wildcards_is_taken_literally(landing: Landing) -> None:
-    assert landing.ingest(csv(CLOSED), name="cases [6-0] {a}*?.csv")["loaded"] == 1
+def test_an_object_is_read_by_its_exact_key_and_its_content(landing: Landing, rows: Rows) -> None:
+    names = [
+        "cases [6-0] {a}*?.csv", "_day.csv", ".day.csv", "day.csv._COPYING_", "day.csv.bz2", "a//b/day.csv",
+        "tägliche Fälle+1%20.csv", "--key", "day.csv.gz",
+    ]  # fmt: skip
+    for name in names:
+        assert landing.ingest(csv(CLOSED), name=name)["loaded"] == 1, name
+    assert landing.ingest(gzip.compress(csv(CLOSED, OPEN).encode()))["loaded"] == 2
+    assert rows(Zone.QUARANTINE, "rejected") == []
+
+
+def test_an_object_that_stands_for_a_folder_means_nothing(landing: Landing, rows: Rows) -> None:
+    for name in ("", "2026_$folder$"):
+        assert landing.ingest("", name=name) == {"received": 0, "loaded": 0, "rejected": 0, "published": 0}
+    assert rows(Zone.QUARANTINE, "rejected") == []
+
+
+def test_one_quote_too_many_costs_one_row(landing: Landing, rows: Rows) -> None:
+    lines = [f"K{number:06},S000001,Ann,,,refund,email,,2026-03-01T10:00:00Z,," for number in range(3000)]
+    lines[3] = lines[3].replace("Ann", '"Ann')
+    counts = landing.ingest(csv(*lines))
+
+    assert (counts["received"], counts["loaded"], counts["rejected"]) == (3000, 2999, 1)
+    (rejected,) = rows(Zone.QUARANTINE, "rejected")
+    assert (rejected["reason_code"], rejected["body"]) == ("MISSING_COLUMN", lines[3])
+    assert "row 4, line 5, has a quote that is not closed" in rejected["reason"]
+
+
+def test_a_quote_that_stays_open_too_long_refuses_the_file_with_the_line(landing: Landing, rows: Rows) -> None:
+    counts = landing.ingest(csv(CLOSED, 'K000003,"Ann', *["some text without any quote"] * 50_000))
+
+    assert counts == {"received": 0, "loaded": 0, "rejected": 1, "published": 0}
+    (rejected,) = rows(Zone.QUARANTINE, "rejected")
+    assert "record that begins in line 3 has more than" in rejected["reason"]
+    assert rows(Zone.RAW, "support_cases") == []
+
+
+CRM_ROW = {
+    "crm_id": "C000001", "first_name": "Ann", "last_name": "Lee", "email": "ann@example.com",
+    "created_at": "2026-01-01T00:00:00Z", "updated_at": "2026-02-27T00:00:00Z", "email_opt_in": "true",
+    "consent_at": "2026-02-27T00:00:00Z",
+}  # fmt: skip
+
+
+def crm(*changes: dict[str, str], end: str = "\n") -> str:
+    """A file of the CRM: each row is CRM_ROW with changes."""
+    columns = contracts.load().source("crm_contacts").table.file_columns  # type: ignore[union-attr]
+    lines = [",".join((CRM_ROW | change).get(name, "") for name in columns) for change in changes]
+    return end.join([",".join(columns), *lines]) + end
+
+
+@pytest.fixture
+def crm_landing(landing: Landing, spark: SparkSession) -> Landing:
+    spark.sql("DELETE FROM glue_catalog.c360_dev_raw.crm_contacts WHERE true")
+    landing.folder = "crm_contacts"
+    return landing
+
+
+def test_times_booleans_and_nothing_are_read_as_the_contract_says(crm_landing: Landing, rows: Rows) -> None:
+    changes = [
+        {"crm_id": "C000001", "consent_at": "2026-02-27T01:00:00+01:00", "email_opt_in": "TRUE"},
+        {"crm_id": "C000002", "consent_at": "2026-02-27 00:00:00", "email_opt_in": "Yes"},
+        {"crm_id": "C000003", "consent_at": "2026-02-26T19:00:00-0500", "email_opt_in": "1"},
+        {"crm_id": "C000004", "consent_at": "NULL", "email_opt_in": "NULL", "email": "NULL", "state": "NULL"},
+        {"crm_id": "C000005", "consent_at": "2026-02-27 00:00:00", "email_opt_in": "no"},
+        {"crm_id": "C000006", "consent_at": "27.02.2026", "email_opt_in": "maybe"},
+    ]
+    counts = crm_landing.ingest(crm(*changes))
+
+    assert (counts["loaded"], counts["rejected"], counts["published"]) == (5, 1, 4)
+    by_id = {row["crm_id"]: row for row in rows(Zone.RAW, "crm_contacts")}
+    at = datetime(2026, 2, 27)  # noqa: DTZ001  # as Spark collects it
+    assert {key: (row["consent_at"], row["email_opt_in"]) for key, row in by_id.items()} == {
+        "C000001": (at, True), "C000002": (at, True), "C000003": (at, True), "C000004": (None, None),
+        "C000005": (at, False),
+    }  # fmt: skip
+    assert (by_id["C000004"]["email"], by_id["C000004"]["state"]) == (None, None)
+    (rejected,) = rows(Zone.QUARANTINE, "rejected")
+    assert "`consent_at`: a text of 10 characters" in rejected["reason"]
+    assert "or yyyy-MM-dd HH:mm:ss" in rejected["reason"]
+    assert json.loads(rejected["body"])["email_opt_in"] == "maybe"
+
+
+def test_a_file_in_another_dialect_is_refused_with_what_was_found(crm_landing: Landing, rows: Rows) -> None:
+    files = {
+        crm({}).replace(",", ";"): "has `;` between its columns, and its contract says commas",
+        "sep=;\n" + crm({}).replace(",", ";"): "has `;` between its columns, and its contract says commas",
+        crm({}).upper(): "is written in other letters",
+    }
+    for number, (content, words) in enumerate(files.items()):
+        assert crm_landing.ingest(content, name=f"{number}.csv")["rejected"] == 1
+        rejected = rows(Zone.QUARANTINE, "rejected", f"body LIKE '%/{number}.csv'")
+        assert [words in row["reason"] for row in rejected] == [True]
+
+
+def test_line_ends_may_be_mixed_and_empty_columns_at_the_end_say_nothing(crm_landing: Landing, rows: Rows) -> None:
+    header, *lines = crm({}, {"crm_id": "C000002"}, {"crm_id": "C000003"}).splitlines()
+    files = [
+        f"{header}\r\n" + "\n".join(lines) + "\n",
+        f"{header}\n" + "\r\n".join(lines) + "\r\n",
+        f"{header}\r" + "\r".join(lines),
+        "\n".join(f"{line},," for line in (header, *lines)),
+        f"sep=,\r\n{header}\r\n" + "\r\n".join(lines),
+    ]
+    for number, content in enumerate(files):
+        assert crm_landing.ingest(content, name=f"{number}.csv")["loaded"] == 3, number
+    assert rows(Zone.QUARANTINE, "rejected") == []
 
 
 @pytest.mark.parametrize(
@@ -239,7 +345,7 @@ def test_a_file_name_with_wildcards_is_taken_literally(landing: Landing) -> None
             "MISSING_COLUMN",
             ["`email`"],
         ),
-        (csv(CLOSED.replace(",", ";"), header=HEADER.replace(",", ";")), "MISSING_COLUMN", ["`case_id`", "commas"]),
+        (csv(CLOSED.replace(",", ";"), header=HEADER.replace(",", ";")), "MISSING_COLUMN", ["`;`", "commas"]),
         ("", "MISSING_COLUMN", ["no header row"]),
         (csv(CLOSED + ",x", header=HEADER + ",csat"), "EXTRA_COLUMN", ["`csat`", "twice"]),
     ],

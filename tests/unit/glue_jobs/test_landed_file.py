@@ -1,22 +1,71 @@
 """What is said of a landed file before Spark reads it."""
 
+import bz2
+import csv
+import gzip
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from io import StringIO
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from c360_core.contracts import load
-from glue_jobs.ingest_files.landed_file import Header, RefusedFileError, file_source, folder_of, inspect
+from c360_core.contracts import Field, FileFormat, load
+from c360_core.names import PiiClass
+from glue_jobs.ingest_files import landed_file
+from glue_jobs.ingest_files.landed_file import (
+    Header,
+    RefusedFileError,
+    Row,
+    file_source,
+    folder_of,
+    inspect,
+    is_folder_mark,
+    rows,
+)
 
 COLUMNS = ("id", "name")
+
+
+PLAIN = FileFormat()
+TEXTS = st.lists(st.sampled_from(["a", ",", ";", "|", "\t", '"', "\n", "\r", " ", "é", "\u2028"]), max_size=6).map(
+    "".join
+)
+TABLE = replace(
+    load().source("support_cases").table,  # type: ignore[type-var]
+    fields=tuple(
+        Field(name=name, description="-", logical_type="string", required=False, unique=False,
+              classification=PiiClass.NONE) for name in COLUMNS
+    ),
+    file_columns=COLUMNS,
+)  # fmt: skip
 
 
 def in_pieces(content: bytes, size: int = 3) -> list[bytes]:
     return [content[start : start + size] for start in range(0, len(content), size)]
 
 
-def refusal(content: bytes) -> RefusedFileError:
+def header_of(content: bytes, file_format: FileFormat = PLAIN) -> Header:
+    return inspect(in_pieces(content), COLUMNS, file_format)
+
+
+def rows_of(content: bytes | str, file_format: FileFormat = PLAIN, size: int = 3) -> list[Row]:
+    pieces = in_pieces(content if isinstance(content, bytes) else content.encode(), size)
+    return list(rows(pieces, inspect(pieces, COLUMNS, file_format), TABLE, file_format))
+
+
+def values_of(content: bytes | str, file_format: FileFormat = PLAIN, size: int = 3) -> list[tuple[str | None, ...]]:
+    """The values of all rows, of which none may be bad."""
+    found = rows_of(content, file_format, size)
+    assert [row.reason for row in found if row.reason] == []
+    return [row.values for row in found]
+
+
+def refusal(content: bytes, file_format: FileFormat = PLAIN) -> RefusedFileError:
     with pytest.raises(RefusedFileError) as raised:
-        inspect(in_pieces(content), COLUMNS)
+        header_of(content, file_format)
     return raised.value
 
 
@@ -49,19 +98,19 @@ def test_a_file_of_no_file_source_is_refused_with_its_path_and_the_folders_that_
 
 
 def test_a_file_with_the_columns_in_another_order_is_read_in_its_own_order() -> None:
-    assert inspect([b"name,id\nAnn,1\n"], COLUMNS) == Header(columns=("name", "id"), extra=())
+    assert header_of(b"name,id\nAnn,1\n") == Header(columns=("name", "id"), extra=(), width=2)
 
 
 def test_a_byte_order_mark_is_no_part_of_the_first_column() -> None:
-    assert inspect([b"\xef\xbb\xbfid,name\n"], COLUMNS).columns == COLUMNS
+    assert header_of(b"\xef\xbb\xbfid,name\n").columns == COLUMNS
 
 
 def test_quotes_and_blanks_around_names_are_no_part_of_them() -> None:
-    assert inspect([b'"id", name\r\n'], COLUMNS).columns == COLUMNS
+    assert header_of(b'"id", name\r\n').columns == COLUMNS
 
 
 def test_an_extra_column_is_named() -> None:
-    assert inspect([b"id,vip,name\n"], COLUMNS).extra == ("vip",)
+    assert header_of(b"id,vip,name\n").extra == ("vip",)
 
 
 @pytest.mark.parametrize(
@@ -69,7 +118,14 @@ def test_an_extra_column_is_named() -> None:
     [
         (b"id\n1\n", "MISSING_COLUMN", "column `name` is missing; the file has `id`"),
         (b"", "MISSING_COLUMN", "column `id`, `name` is missing; the file has no header row"),
-        (b"id;name\n1;Ann\n", "MISSING_COLUMN", "the file has `id;name`"),
+        (b"id;name\n1;Ann\n", "MISSING_COLUMN", "the file has `;` between its columns, and its contract says commas"),
+        (b"id\tname\n", "MISSING_COLUMN", "the file has `tab` between its columns"),
+        (b"sep=;\nid;name\n", "MISSING_COLUMN", "the file has `;` between its columns"),
+        (b"ID,Name\n1,Ann\n", "MISSING_COLUMN", "column `id`, `name` is written in other letters"),
+        (b'"id,name\n1,Ann\n', "MISSING_COLUMN", "line 1, the header, has a quote that is not closed"),
+        (b"PK\x03\x04 and so on", "WRONG_ENCODING", "a ZIP archive or a spreadsheet; send CSV text"),
+        (gzip.compress(b"id,name\n1,Ann\n")[:-9], "WRONG_ENCODING", "the file is cut off: its gzip has no end"),
+        (gzip.compress(b"id,name\n" * 99)[:20] + b"?" * 40, "WRONG_ENCODING", "the file is no whole gzip"),
         (b"id,name,id\n", "EXTRA_COLUMN", "column `id` appears twice"),
         (b"id,name\n1,Zo\xe9\n", "WRONG_ENCODING", "byte 0xE9 at offset 12, line 2"),
         (b"id,name\n1,Ann\n2,Zo\xc3", "WRONG_ENCODING", "the file ends inside a character, line 3"),
@@ -83,14 +139,189 @@ def test_a_file_that_cannot_be_read_is_refused_with_the_place(content: bytes, co
     assert words in str(error)
 
 
+@pytest.mark.parametrize("size", [1, 2, 5, 1000])
+@pytest.mark.parametrize(
+    "content",
+    [
+        "id,name\n1,Ann\n2,Bob\n",
+        "id,name\r\n1,Ann\n2,Bob\n",
+        "id,name\n1,Ann\r\n2,Bob\r\n",
+        "id,name\r1,Ann\r2,Bob\r",
+        "id,name\r1,Ann\r\n2,Bob",
+        "\n\nid,name\n\n1,Ann\r\n\r\n2,Bob\n\n",
+        '"id","name"\n"1","Ann"\n"2","Bob"\n',
+        "id,name,,\n1,Ann,,\n2,Bob\n",
+        "sep=,\r\nid,name\r\n1,Ann\r\n2,Bob\r\n",
+        "\ufeffid,name\n1,Ann\n2,Bob",
+    ],
+)
+def test_the_same_rows_are_read_however_they_are_written(content: str, size: int) -> None:
+    assert values_of(content, size=size) == [("1", "Ann"), ("2", "Bob")]
+
+
+@pytest.mark.parametrize(
+    "compress", [gzip.compress, bz2.compress, lambda text: gzip.compress(text[:9]) + gzip.compress(text[9:])]
+)
+@pytest.mark.parametrize("size", [1, 7, 1000])
+def test_the_content_says_whether_a_file_is_compressed(compress: Callable[[bytes], bytes], size: int) -> None:
+    assert values_of(compress(b"id,name\n1,Ann\n2,Bob\n"), size=size) == [("1", "Ann"), ("2", "Bob")]
+
+
+def test_a_well_compressed_file_is_read_in_small_pieces() -> None:
+    text = b"id,name\n" + b"1,Ann\n" * 2_000_000
+    pieces = [len(piece) for piece in landed_file.checked_text([gzip.compress(text)], "utf-8")]
+    assert (sum(pieces), max(pieces)) == (len(text), 1 << 20)
+
+
+def test_more_text_than_one_task_can_read_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(landed_file, "MAX_TEXT_BYTES", 1000)
+    error = refusal(gzip.compress(b"id,name\n" + b"1,Ann\n" * 1000))
+    assert (error.code, "several files" in str(error)) == ("OVERSIZE", True)
+
+
+def test_values_keep_their_line_breaks_and_say_nothing_where_they_are_empty() -> None:
+    content = 'id,name\n1,"Ann\r\n""Lee"", x"\n2,""\n3,\n4,5" pipe\n'
+    assert values_of(content) == [("1", 'Ann\r\n"Lee", x'), ("2", None), ("3", None), ("4", '5" pipe')]
+
+
+@pytest.mark.parametrize(
+    ("damage", "line", "good"),
+    [
+        ('2,"Bob\n', 3, ["1", "3", "4"]),
+        ('2,"Bob" x\n', 3, ["1", "3", "4"]),
+        ('"2,Bob\n', 3, ["1", "3", "4"]),
+        ('2,"Bob\n9,"quoted, too"\n', 3, ["1", "9", "3", "4"]),
+    ],
+)
+def test_one_quote_too_many_costs_one_row(damage: str, line: int, good: list[str]) -> None:
+    found = rows_of(f"id,name\n1,Ann\n{damage}3,Cy\n4,Di\n")
+
+    assert [row.values[0] for row in found if row.code is None] == good
+    (bad,) = [row for row in found if row.code]
+    assert bad.code == "MISSING_COLUMN"
+    assert f"line {line}, has a quote that is not closed" in str(bad.reason)
+    assert bad.body == damage.splitlines()[0]
+
+
+CASE = load().source("support_cases")
+CASE_COLUMNS = CASE.table.file_columns  # type: ignore[union-attr]
+
+
+def cases_of(*lines: str) -> list[Row]:
+    pieces = ["\n".join([",".join(CASE_COLUMNS), *lines]).encode()]
+    header = inspect(pieces, CASE_COLUMNS, CASE.file_format)
+    return list(rows(pieces, header, CASE.table, CASE.file_format))  # type: ignore[arg-type]
+
+
+def case(number: int, name: str = "Ann", text: str = "late") -> str:
+    return f"K{number:06},S000001,{name},,,refund,email,{text},2026-03-01T10:00:00Z,,"
+
+
+@pytest.mark.parametrize("between", [0, 1, 3])
+def test_two_quotes_too_many_hide_no_rows(between: int) -> None:
+    hidden = [case(2, name='"Bob'), *(case(3 + more) for more in range(between)), case(9, name='Di"')]
+    found = cases_of(case(1), *hidden, case(10))
+
+    assert [row.values[0] for row in found if row.code is None] == ["K000001", "K000010"]
+    (bad,) = [row for row in found if row.code]
+    assert f"goes from line 3 over {len(hidden)} lines, and a value of it reads like rows" in str(bad.reason)
+    assert bad.body == "\n".join(hidden)
+
+
+def test_a_text_of_several_lines_with_the_commas_of_a_row_is_a_text() -> None:
+    text = "Hi, late, again, for\n" + "a,b,c,d,e,f,g,h,i,j,k\n" + "x,y,z,1,2,3,4,5"
+    (row,) = cases_of(case(1, text=f'"{text}"'))
+    assert row.code is None
+    assert text in row.values
+
+
+def test_what_a_quoted_text_says_is_never_taken_for_rows() -> None:
+    """A customer may write rows of a file into a message; in a row that is wrong elsewhere, too."""
+    text = '"Hello\n' + case(7) + '\nbye"'
+    fine, wrong = cases_of(case(1, text=text), case(2, name="Lee, Ann", text=text))
+    assert (fine.code, wrong.code) == (None, "EXTRA_COLUMN")
+
+
+def test_a_quote_that_is_open_too_long_refuses_the_file_with_its_line() -> None:
+    *_, last = rows_of('id,name\n1,Ann\n2,"Bob\n' + "3,Cy and his friends\n" * 60_000, size=1 << 16)
+
+    assert (last.number, last.code) == (landed_file.UNREADABLE_ROW, "MISSING_COLUMN")
+    assert "record that begins in line 3 has more than 1,048,576 characters" in str(last.reason)
+    assert "close it" in str(last.reason)
+
+
+def test_a_header_without_any_line_end_is_refused_before_it_fills_the_memory() -> None:
+    with pytest.raises(RefusedFileError, match="more than 1,048,576 characters"):
+        inspect(in_pieces(b"id," * 800_000, 1 << 16), COLUMNS, PLAIN)
+
+
+def test_a_shifted_row_is_not_put_right_by_an_empty_end() -> None:
+    """`Ames, IA` without quotes moves all that follows; the empty value at the end is not one too many by chance."""
+    (row,) = rows_of("id,name\nAmes, IA,\n")
+    assert (row.code, row.values) == ("EXTRA_COLUMN", (None, None))
+
+
+def test_a_value_under_no_name_is_not_dropped() -> None:
+    (row,) = rows_of("id,name,\n1,Ann,x\n")
+    assert (row.code, row.body) == ("EXTRA_COLUMN", "1,Ann,x")
+
+
+def test_a_column_without_a_name_is_called_by_its_place() -> None:
+    assert header_of(b"id,,,name\n").extra == ("column 2", "column 3")
+
+
+def test_a_file_is_read_in_the_dialect_of_its_contract() -> None:
+    dialect = FileFormat(delimiter=";", encoding="windows-1252", header_case="ignore", null_words=("NULL",))
+    content = "sep=;\r\nName;ID\r\nZoé, the first;1\r\nNULL;2\r\n".encode("windows-1252")
+    assert values_of(content, dialect) == [("1", "Zoé, the first"), ("2", None)]
+    assert values_of("id,name\n1,Zoé\n".encode("utf-16"), FileFormat(encoding="utf-16")) == [("1", "Zoé")]
+    assert "mark of utf-8, and its contract says windows-1252" in str(refusal(b"\xef\xbb\xbfid;name", dialect))
+    assert "the file has commas between its columns, and its contract says `;`" in str(refusal(b"id,name\n", dialect))
+
+
+@pytest.mark.parametrize("key", ["crm_contacts/", "crm_contacts/2026/", "crm_contacts_$folder$", "/"])
+def test_an_object_that_stands_for_a_folder_is_known(key: str) -> None:
+    assert is_folder_mark(key)
+
+
+@given(
+    st.lists(st.tuples(TEXTS, TEXTS), max_size=6),
+    st.sampled_from([",", ";", "\t", "|"]),
+    st.sampled_from(["\n", "\r\n", "\r"]),
+    st.booleans(),
+    st.integers(1, 9),
+)
+def test_whatever_a_csv_library_writes_is_read_as_it_was(
+    written: list[tuple[str, str]],
+    delimiter: str,
+    end: str,
+    quote_all: bool,
+    size: int,
+) -> None:
+    buffer = StringIO(newline="")
+    # Python's writer puts quotes around the line ends that it uses, but not around others.
+    dialect = {"lineterminator": end, "quoting": csv.QUOTE_ALL} if quote_all else {"lineterminator": "\r\n"}
+    writer = csv.writer(buffer, delimiter=delimiter, **dialect)  # type: ignore[arg-type]
+    writer.writerows([COLUMNS, *written])
+    found = rows_of(buffer.getvalue().encode(), FileFormat(delimiter=delimiter), size)
+
+    assert [row.values for row in found] == [(a or None, b or None) for a, b in written]
+
+
+@given(st.binary(max_size=300), st.integers(1, 9))
+def test_no_bytes_at_all_make_a_traceback(content: bytes, size: int) -> None:
+    with suppress(RefusedFileError):
+        assert all(row.code or len(row.values) == len(COLUMNS) for row in rows_of(b"id,name\n" + content, size=size))
+
+
 @given(st.text(alphabet=st.characters(exclude_characters="\0", codec="utf-8")), st.integers(1, 7))
 def test_every_text_in_utf_8_passes_however_it_is_cut(text: str, size: int) -> None:
     content = f"id,name\n{text}".encode()
-    assert inspect(in_pieces(content, size), COLUMNS).columns == COLUMNS
+    assert inspect(in_pieces(content, size), COLUMNS, PLAIN).columns == COLUMNS
 
 
 @given(st.text(alphabet="aé\n€", max_size=30), st.integers(1, 7))
 def test_the_first_wrong_byte_is_found_however_the_file_is_cut(text: str, size: int) -> None:
     good = f"id,name\n{text}".encode()
     with pytest.raises(RefusedFileError, match=f"offset {len(good)}, line {good.count(bytes([10])) + 1};"):
-        inspect(in_pieces(good + b"\xff\n", size), COLUMNS)
+        inspect(in_pieces(good + b"\xff\n", size), COLUMNS, PLAIN)
