@@ -20,7 +20,7 @@ from c360_core import contracts as contracts_module
 from c360_core.canonical import UnreadableValueError, canonical_fields
 from c360_core.contracts import Contracts, Field
 from c360_core.exact_json import FIXES, AmbiguousObject, Fault, UnreadableJsonError, decode, encode
-from c360_core.identity.keys import identifier_key, usable
+from c360_core.identity.keys import VISITOR_TYPES, identifier_key, usable
 from c360_core.names import MAX_SOURCE_LENGTH, UNKNOWN_SOURCE_NAME, IdentifierType
 from c360_core.projections import REASON_BY_SCHEMA_RULE, event_json_schema
 
@@ -29,8 +29,6 @@ FUTURE_TOLERANCE: Final = timedelta(minutes=5)
 MAX_REASON_LENGTH: Final = 2000
 # Rows of files have ids without it: what begins so was an event on the stream.
 REJECTED_EVENT_PREFIX: Final = "r_"
-# A web session belongs to a device or, failing that, to a browser's cookie.
-VISITOR_TYPES: Final = (IdentifierType.DEVICE_ID, IdentifierType.COOKIE_ID)
 
 Document = Mapping[str, Any]
 Check = Callable[[Document], Any]

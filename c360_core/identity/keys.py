@@ -15,6 +15,8 @@ REMEMBERED: Final = 100_000
 _TYPES: Final = {kind.value: kind for kind in IdentifierType}
 _STRENGTH: Final = {name: place for place, name in enumerate(_TYPES)}
 MIN_SECRET_BYTES: Final = 16
+# A visit belongs to a device or, failing that, to a browser's cookie.
+VISITOR_TYPES: Final = (IdentifierType.DEVICE_ID, IdentifierType.COOKIE_ID)
 Identifiers = Mapping[str, Sequence[str]]
 
 
@@ -69,6 +71,35 @@ def _match_form(identifier_type: IdentifierType, raw: str) -> str | None:
 def strongest(identifiers: Identifiers) -> tuple[IdentifierType, str] | None:
     """Return the strongest usable identifier, which keys an interaction; None when there is none."""
     return next(iter(usable(identifiers)), None)
+
+
+def ordering_types(preferred: IdentifierType) -> tuple[IdentifierType, ...]:
+    """Return the types of identifiers in the order in which they key an event on its stream.
+
+    The visitor comes first: visits are cut from a visitor's events in the order of their arrival, whatever else some
+    of them carry. Then comes the one that the source's contract prefers, then the strongest.
+    """
+    return tuple(dict.fromkeys((*VISITOR_TYPES, preferred, *IdentifierType)))
+
+
+def ordering_identifier(
+    identifiers: Mapping[str, object], preferred: IdentifierType
+) -> tuple[IdentifierType, str] | None:
+    """Return the identifier that keys an event on its stream, in match form; None when none is usable.
+
+    Args:
+        identifiers: what a sender sent, which may be anything.
+        preferred: the type that the source's contract names as partition key.
+    """
+    texts = {
+        str(kind): [value for value in values if isinstance(value, str)]
+        for kind, values in identifiers.items()
+        if isinstance(values, list | tuple)
+    }
+    first: dict[IdentifierType, str] = {}
+    for kind, value in usable(texts):
+        first.setdefault(kind, value)
+    return next(((kind, first[kind]) for kind in ordering_types(preferred) if kind in first), None)
 
 
 def identifier_keys(secret: bytes, identifiers: Identifiers) -> tuple[str, ...]:

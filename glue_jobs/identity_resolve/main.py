@@ -112,11 +112,12 @@ class IdentityResolution:
         )
 
     def _write_single_view(self, resolution: Resolution, before: Sequence[MapRow]) -> None:
-        table: Any = boto3.resource("dynamodb").Table(self._arguments.single_view_table)
         single_view.write(
-            table,
+            boto3.resource("dynamodb").meta.client,
+            self._arguments.single_view_table,
             single_view.puts(resolution.changes, resolution.aliases, self._run.version),
             single_view.deletes(resolution.changes, transform.restored(resolution, before)),
+            version=self._run.version,
         )
 
 

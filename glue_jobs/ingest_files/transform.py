@@ -15,7 +15,7 @@ from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import functions as F  # noqa: N812
 
 from c360_core.contracts import Field, FileFormat, Publish, Source, Table
-from c360_core.names import IdentifierType
+from c360_core.identity.keys import ordering_types
 from c360_core.projections import DATE_PATTERN, UTC_PATTERN, spark_type
 from glue_jobs.ingest_files import landed_file
 from glue_jobs.ingest_files.landed_file import Header
@@ -220,8 +220,8 @@ def _identifiers(publish: Publish) -> Column:
 
 
 def _partition_key(source: Source, publish: Publish, event_id: Column) -> Column:
-    """The contract's identifier, else the strongest one of the row, else the event's id."""
-    kinds = [source.partition_key, *IdentifierType]
+    """The visitor, else the contract's identifier, else the strongest one of the row, else the event's id."""
+    kinds = ordering_types(source.partition_key)
     values: Iterable[Column] = [
         F.expr(publish.identifiers[kind]).cast("string") for kind in kinds if kind in publish.identifiers
     ]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
 from c360_aws.kinesis import StreamRecord, StreamWriter
+from c360_core.identity.keys import ordering_identifier
 from c360_core.names import IdentifierType
 
 if TYPE_CHECKING:
@@ -56,21 +57,18 @@ def event_record(event: Mapping[str, object], *, key: str) -> StreamRecord:
     return StreamRecord(key=key, data=json.dumps(event, separators=(",", ":"), ensure_ascii=False).encode())
 
 
-def partition_key(identifiers: Mapping[str, Sequence[str]], *, preferred: IdentifierType, otherwise: str) -> str:
-    """Return the key that keeps the events of one device or customer in order.
+def partition_key(identifiers: Mapping[str, object], *, preferred: IdentifierType, otherwise: str) -> str:
+    """Return the key that keeps the events of one visitor or customer in order.
 
     It is a hash, because partition keys are seen where clear identifiers must not be.
 
     Args:
         identifiers: clear values by type.
-        preferred: the type that the source's contract names as partition key.
-        otherwise: what to key by when there is no identifier.
+        preferred: the type that the source's contract names as partition key, for events of no visitor.
+        otherwise: what to key by when there is no usable identifier.
     """
-    for kind in (preferred, *IdentifierType):
-        values = identifiers.get(kind)
-        if isinstance(values, list | tuple) and values and isinstance(values[0], str):
-            return _key(f"{kind}:{values[0]}")
-    return _key(otherwise)
+    found = ordering_identifier(identifiers, preferred)
+    return _key(otherwise if found is None else f"{found[0]}:{found[1]}")
 
 
 def _key(text: str) -> str:

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from c360_aws.kinesis import StreamRecord
+from c360_core.identity.keys import VISITOR_TYPES, usable
 from c360_core.names import IdentifierType
 from lambdas.collector.settings import Settings as CollectorSettings
 from lambdas.decision.settings import Settings as DecisionSettings
@@ -215,16 +216,45 @@ def test_nothing_to_publish_makes_no_call() -> None:
     assert shard.calls == []
 
 
-def test_a_partition_key_follows_the_contract_then_strength_then_the_event() -> None:
-    device = {"email": ["a@mail.org"], "device_id": ["d-1"]}
-    preferred = IdentifierType.DEVICE_ID
+def key_of(preferred: IdentifierType = IdentifierType.EMAIL, otherwise: str = "e", **identifiers: object) -> str:
+    return partition_key(identifiers, preferred=preferred, otherwise=otherwise)
 
-    assert partition_key(device, preferred=preferred, otherwise="e-1") == partition_key(
-        {"device_id": ["d-1"]}, preferred=preferred, otherwise="e-2"
-    )
-    assert partition_key({"email": ["a"]}, preferred=preferred, otherwise="x") == partition_key(
-        {"email": ["a"], "phone": ["b"]}, preferred=preferred, otherwise="y"
-    )
-    assert partition_key({}, preferred=preferred, otherwise="e-1") != partition_key(
-        {}, preferred=preferred, otherwise="e-2"
-    )
+
+def test_a_partition_key_follows_the_contract_then_strength_then_the_event() -> None:
+    both = {"email": ["ada.lovelace@mail.org"], "loyalty_id": ["L0000001"]}
+
+    assert key_of(**both) == key_of(email=["ada.lovelace@mail.org"])
+    assert key_of(IdentifierType.PHONE, **both) == key_of(loyalty_id=["L0000001"])
+    assert key_of(otherwise="e-1") != key_of(otherwise="e-2")
+    assert key_of(email=["nobody"], otherwise="e-1") == key_of(otherwise="e-1")
+
+
+@pytest.mark.parametrize("preferred", IdentifierType)
+def test_all_events_of_a_visitor_have_one_key_whatever_else_they_carry(preferred: IdentifierType) -> None:
+    alone = key_of(preferred, cookie_id=["k-12345"])
+    device = key_of(preferred, device_id=["d-12345"])
+
+    assert key_of(preferred, cookie_id=["k-12345"], email=["ada.lovelace@mail.org"], loyalty_id=["L0000001"]) == alone
+    assert key_of(preferred, cookie_id=[" k-12345 "]) == alone
+    assert key_of(preferred, device_id=["d-12345"], cookie_id=["k-12345"], email=["ada.lovelace@mail.org"]) == device
+    assert key_of(preferred, device_id=[None, "d-12345"]) == device
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from([*IdentifierType, "shoe_size"]),
+        st.one_of(st.none(), st.integers(), st.text(), st.lists(st.one_of(st.none(), st.text(), st.integers()))),
+    ),
+    st.sampled_from(IdentifierType),
+)
+def test_the_key_of_a_visitors_event_is_that_of_the_visitor_whom_clean_counts(
+    identifiers: dict[str, Any], preferred: IdentifierType
+) -> None:
+    """Whatever a sender sends has a key; and where `clean` sees a visitor, the key is the visitor's."""
+    key = partition_key(identifiers, preferred=preferred, otherwise="e")
+
+    texts = {k: [v for v in vs if isinstance(v, str)] for k, vs in identifiers.items() if isinstance(vs, list)}
+    found = usable(texts)
+    visitor = next(((k, v) for wanted in VISITOR_TYPES for k, v in found if k is wanted), None)
+    if visitor is not None:
+        assert key == partition_key({visitor[0]: [visitor[1]]}, preferred=IdentifierType.EMAIL, otherwise="x")
