@@ -95,7 +95,7 @@ def stream_sink(
     key: str,
     format_options: Mapping[str, str],
 ) -> str:
-    """Return the CREATE TABLE that writes a stream at least once, records of one key in order.
+    """Return the CREATE TABLE that writes a stream at least once, and promises no order, not even of one key.
 
     Args:
         table: name of the table.
@@ -125,7 +125,8 @@ def stream_sink(
     options = {
         **_kinesis(stream, streams),
         "sink.flush-buffer.timeout": str(KINESIS_FLUSH_MILLISECONDS),
-        # With two requests under way the second could arrive first, and turn round the order within a key.
+        # Two requests under way would overtake each other more often: what comes late is refused, and was written in
+        # vain. It gives no order: what is refused of a request is sent again behind its neighbours.
         "sink.requests.max-inflight": "1",
         **format_options,
     }
