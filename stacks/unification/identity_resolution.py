@@ -102,7 +102,7 @@ class IdentityResolution(Construct):
         self._let_prepare_work(lake, platform)
         self._let_resolve_work(lake.buckets, platform)
         put_records(self.resolve.role, identity_changes)
-        allow(self.resolve.role, ("dynamodb:BatchWriteItem",), single_view.table_arn)
+        allow(self.resolve.role, ("dynamodb:PutItem",), single_view.table_arn)
         read_secret(self.resolve.role, hash_secret)
         steps = self._steps(self.matching, settings)
         self.machine = StateMachine(

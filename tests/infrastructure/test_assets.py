@@ -10,7 +10,7 @@ from tools import build
 def repository(tmp_path, monkeypatch):
     monkeypatch.setattr(build, "ROOT", tmp_path)
     monkeypatch.setattr(build, "ASSETS", tmp_path / "build")
-    for package in ("lambdas", "c360_core"):
+    for package in ("lambdas", "c360_aws", "c360_core"):
         (tmp_path / package / "__pycache__").mkdir(parents=True)
         (tmp_path / package / "__init__.py").write_text(f"# {package}")
         (tmp_path / package / "__pycache__" / "x.pyc").write_text("")
@@ -22,6 +22,7 @@ def test_lambda_asset_holds_our_code_its_data_and_pure_libraries(repository):
     folder = build.stage_lambda()
     for name in (
         "lambdas/__init__.py",
+        "c360_aws/__init__.py",
         "c360_core/contracts.json",
         "fastjsonschema/__init__.py",
         "anyascii/__init__.py",

@@ -87,6 +87,18 @@ def test_only_the_writer_the_api_and_activation_write_the_single_view(assembly):
     }
 
 
+def test_identity_puts_items_and_nothing_else(assembly):
+    """A transaction of puts needs the right to put; what is gone is a tombstone, so nothing is deleted."""
+    actions = {
+        action
+        for resource, statement in statements(assembly)
+        if resource.logical_id.startswith("IdentityResolve")
+        for action in listed(statement["Action"])
+        if action.startswith("dynamodb:")
+    }
+    assert actions == {"dynamodb:PutItem"}
+
+
 def test_the_models_read_the_tables_that_they_name_as_sources_and_no_others(assembly):
     models = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "sql" / "models").rglob("*.sql"))
     resources = " ".join(

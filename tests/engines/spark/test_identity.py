@@ -230,7 +230,7 @@ def messages() -> list[dict[str, Any]]:
 
 def view() -> dict[tuple[str, str], str]:
     items = boto3.resource("dynamodb").Table(VIEW).scan()["Items"]
-    return {(item["PK"], item["SK"]): item["person_id"] for item in items}
+    return {(item["PK"], item["SK"]): item["person_id"] for item in items if not item.get("removed")}
 
 
 def email_item(number: int) -> tuple[str, str]:

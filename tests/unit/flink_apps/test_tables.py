@@ -82,7 +82,7 @@ class TestSinks:
         assert "`occurred_at` TIMESTAMP_LTZ(3)" in columns[0]
         assert "`amount` DECIMAL(14, 2)" in columns[0]
 
-    def test_kinesis_is_partitioned_by_the_customer_and_keeps_the_order(self):
+    def test_kinesis_is_partitioned_by_the_customer_and_has_one_request_under_way(self):
         text = interactions_table(KINESIS)
         assert ") PARTITIONED BY (`customer_key`) WITH (" in text
         assert "'sink.requests.max-inflight' = '1'" in text
