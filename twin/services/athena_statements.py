@@ -81,6 +81,8 @@ _DROP: Final = re.compile(rf"DROP\s+(?P<what>TABLE|VIEW)\s+(?P<if>IF\s+EXISTS\s+
 _SCHEMA: Final = re.compile(
     rf"CREATE\s+(?:SCHEMA|DATABASE)\s+(?P<if>IF\s+NOT\s+EXISTS\s+)?(?P<name>{_NAME}(?:\s*\.\s*{_NAME})?)", _FLAGS
 )
+_OPTIMIZE: Final = re.compile(rf"OPTIMIZE\s+(?P<table>{_TABLE})\s+REWRITE\s+DATA\s+USING\s+BIN_PACK", _FLAGS)
+_VACUUM: Final = re.compile(rf"VACUUM\s+(?P<table>{_TABLE})", _FLAGS)
 _SHOW_TABLES: Final = re.compile(rf"SHOW\s+TABLES(?:\s+(?:IN|FROM)\s+(?P<name>{_NAME}))?", _FLAGS)
 _SHOW_SCHEMAS: Final = re.compile(r"SHOW\s+(?:DATABASES|SCHEMAS)", _FLAGS)
 _PREPARE: Final = re.compile(rf"PREPARE\s+(?P<name>{_NAME})\s+FROM\s+(?P<query>.+)", _FLAGS)
@@ -134,8 +136,8 @@ def refusal(sql: str) -> ServiceError:
     return ServiceError(
         "InvalidRequestException",
         f"the laptop twin's Athena does not carry this statement: {shown}. It carries SELECT, INSERT, UPDATE, DELETE, "
-        "MERGE, CREATE TABLE AS, CREATE VIEW, CREATE SCHEMA, DROP TABLE, DROP VIEW, ALTER TABLE RENAME TO, UNLOAD, "
-        "EXPLAIN, SHOW TABLES, SHOW DATABASES, PREPARE, EXECUTE and DEALLOCATE PREPARE.",
+        "MERGE, CREATE TABLE AS, CREATE VIEW, CREATE SCHEMA, DROP TABLE, DROP VIEW, ALTER TABLE RENAME TO, OPTIMIZE, "
+        "VACUUM, UNLOAD, EXPLAIN, SHOW TABLES, SHOW DATABASES, PREPARE, EXECUTE and DEALLOCATE PREPARE.",
     )
 
 
@@ -253,6 +255,16 @@ def _schema(found: "re.Match[str]") -> Statement:
     return _ddl(words, "CREATE_DATABASE")
 
 
+def _optimize(found: "re.Match[str]") -> Statement:
+    return _ddl(f"ALTER TABLE {quoted(*identifiers(found['table']))} EXECUTE optimize", "OPTIMIZE")
+
+
+def _vacuum(found: "re.Match[str]") -> Statement:
+    """Athena forgets snapshots that are older than five days; Trino refuses to forget what is younger than seven."""
+    table = quoted(*identifiers(found["table"]))
+    return _ddl(f"ALTER TABLE {table} EXECUTE expire_snapshots(retention_threshold => '7d')", "VACUUM")
+
+
 def _ddl(sql: str, substatement: str) -> Statement:
     return Statement(kind=Kind.DDL, substatement=substatement, sql=sql)
 
@@ -273,6 +285,8 @@ _BUILDERS: Final = (
     (_RENAME, _rename),
     (_DROP, _drop),
     (_SCHEMA, _schema),
+    (_OPTIMIZE, _optimize),
+    (_VACUUM, _vacuum),
     (_SHOW_TABLES, _show_tables),
     (_SHOW_SCHEMAS, lambda _: Statement(kind=Kind.LIST, substatement="SHOW_DATABASES", sql="SHOW SCHEMAS")),
     (_PREPARE, lambda found: _prepared(Kind.PREPARE, found, found["query"])),

@@ -62,6 +62,11 @@ def test_views_check_the_rights_of_whoever_asks() -> None:
         ("DROP TABLE IF EXISTS d.t", 'DROP TABLE IF EXISTS "d"."t"'),
         ("drop view v", 'DROP VIEW "v"'),
         ("create schema if not exists `awsdatacatalog`.`d`", 'CREATE SCHEMA IF NOT EXISTS "awsdatacatalog"."d"'),
+        ("optimize d.t rewrite data using bin_pack", 'ALTER TABLE "d"."t" EXECUTE optimize'),
+        (
+            "vacuum d.t",
+            """ALTER TABLE "d"."t" EXECUTE expire_snapshots(retention_threshold => '7d')""",
+        ),
         ("SHOW TABLES IN d", 'SHOW TABLES FROM "d"'),
         ("show databases", "SHOW SCHEMAS"),
     ],
@@ -112,8 +117,8 @@ def test_statements_have_athenas_types(sql: str, kind: Kind, statement_type: str
     "sql",
     [
         "MSCK REPAIR TABLE t",
-        "VACUUM t",
-        "OPTIMIZE t REWRITE DATA USING BIN_PACK",
+        "VACUUM t FULL",
+        "OPTIMIZE t REWRITE DATA USING BIN_PACK WHERE a = 1",
         "CREATE EXTERNAL TABLE t (a int) LOCATION 's3://b/p/'",
         "ALTER TABLE t SET TBLPROPERTIES ('a'='b')",
         "SHOW PARTITIONS t",
