@@ -17,6 +17,8 @@ with deliveries as (
   from {{ source('raw', 'interactions') }}
   where
     event_type = 'decision_made'
+    and source is not null
+    and event_id is not null
     {%- if is_incremental() %}
     and received_at >= {{ reread_from() }}
     {%- endif %}

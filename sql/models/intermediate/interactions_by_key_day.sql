@@ -24,9 +24,12 @@ with deliveries as (
     event_type = 'case_closed' and {{ has_value('payload', 'csat') }} as has_csat,
     case when event_type = 'case_closed' then {{ csat_of('payload') }} end as csat
   from {{ source('raw', 'interactions') }}
-  {% if is_incremental() -%}
-  where {{ within_days('occurred_at', days) }}
-  {%- endif %}
+  where
+    customer_key is not null
+    and occurred_at is not null
+    {%- if is_incremental() %}
+    and {{ within_days('occurred_at', days) }}
+    {%- endif %}
 ),
 
 numbered as (

@@ -104,10 +104,21 @@ def test_days_without_news_are_not_read(stack: Stack, dbt_variables: dict[str, s
         ["2025-11-30", "2.00"],
         ["2026-04-01", "4.00"],
     ]
-    [compiled] = Path(dbt_variables["DBT_TARGET_PATH"]).glob("run/**/interactions_by_key_day.sql")
+    [compiled] = Path(dbt_variables["DBT_TARGET_PATH"]).glob("compiled/**/interactions_by_key_day.sql")
     assert "occurred_at >= timestamp '2026-04-01 00:00:00 UTC'" in compiled.read_text(encoding="utf-8")
     assert run_dbt(dbt_variables, *one, "--full-refresh").returncode == 0
     assert stack.query(days.format("(date '2025-11-30')")) == []
+
+
+def test_a_wrong_clock_holds_nobody_up(stack: Stack, dbt_variables: dict[str, str]) -> None:
+    one = ("run", "--select", "interactions_by_key_day")
+    insert(stack, ("e-50", "order_placed", "2026-04-02 10:00:00", "2126-04-02 10:00:00", lake.CRM, "8.00"))
+    assert run_dbt(dbt_variables, *one).returncode == 0
+    insert(stack, ("e-51", "order_placed", "2026-04-03 10:00:00", "2026-04-03 10:00:00", lake.CRM, "9.00"))
+    assert run_dbt(dbt_variables, *one).returncode == 0
+
+    rows = stack.query("SELECT amount FROM interactions_by_key_day WHERE occurred_on >= date '2026-04-02' ORDER BY 1")
+    assert rows == [["8.00"], ["9.00"]]
 
 
 def test_a_build_without_news_changes_nothing(stack: Stack, dbt_variables: dict[str, str]) -> None:
@@ -117,3 +128,5 @@ def test_a_build_without_news_changes_nothing(stack: Stack, dbt_variables: dict[
     for _ in range(2):
         build(dbt_variables)
     assert contents(stack) == before
+    files = stack.query('SELECT count(*) FROM "interactions_by_key_day$files" WHERE content = 0')
+    assert files == [["2"]], "one for each year: every build merges the files that it wrote"
