@@ -46,7 +46,7 @@ class TableOptimizers(Construct):
         self.role = self._role(tables, buckets, platform)
         grants = [grant for zone in _zones(tables) for grant in self._grants(zone)]
         for table in tables:
-            for kind, configuration in self._configurations(table, buckets[table.zone], settings).items():
+            for kind, configuration in self._configurations(settings).items():
                 optimizer = glue.CfnTableOptimizer(
                     self,
                     f"{table.name}-{kind}".title().replace("_", "").replace("-", ""),
@@ -60,9 +60,7 @@ class TableOptimizers(Construct):
                 optimizer.add_resource_dependency(table.resource)
                 optimizer.node.add_dependency(self.role, *grants)
 
-    def _configurations(
-        self, table: LakeTable, bucket: s3.IBucket, settings: MaintenanceSettings
-    ) -> dict[str, _Configuration]:
+    def _configurations(self, settings: MaintenanceSettings) -> dict[str, _Configuration]:
         common = {"enabled": settings.enabled, "role_arn": self.role.role_arn}
         optimizer = glue.CfnTableOptimizer
         return {
@@ -86,8 +84,7 @@ class TableOptimizers(Construct):
                 **common,
                 orphan_file_deletion_configuration=optimizer.OrphanFileDeletionConfigurationProperty(
                     iceberg_configuration=optimizer.IcebergConfigurationProperty(
-                        orphan_file_retention_period_in_days=settings.orphan_days,
-                        location=f"s3://{bucket.bucket_name}/{table.name}/",
+                        orphan_file_retention_period_in_days=settings.orphan_days
                     )
                 ),
             ),
