@@ -255,7 +255,7 @@ def mappings(deployed: Deployed) -> str:
     troubled = [
         f"{one['FunctionArn'].rpartition(':')[2]}: {one['LastProcessingResult']}"
         for one in found
-        if one.get("LastProcessingResult", "OK") not in {"OK", "No records processed"}
+        if one.get("LastProcessingResult", "").startswith("PROBLEM")
     ]
     return _expect(wrong + troubled, f"{len(found)} Enabled")
 
