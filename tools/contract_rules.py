@@ -36,6 +36,16 @@ OPTIONS: Final = {
 }
 FIELD_PROPERTIES: Final = ("consentPurpose", "identityRole", "lakeOnly", "money", "fieldId")
 STORES: Final = ("lake", "single_view")
+DQDL_TEXT: Final = re.compile(r"[^\"\\\x00-\x1f\x7f]+")
+PLAIN_NUMBER: Final = re.compile(r"-?[0-9]+([.][0-9]+)?")
+# A class has no class in it, no intersection, and a hyphen that is none of a range only at its ends.
+PATTERN_PIECE: Final = re.compile(
+    r"(?P<atom>[^\^$.|?*+(){}\[\]]"
+    r"|\[\^?-?(?:[^\[\]\^&-](?:-[^\[\]\^&-])?|&(?!&))+-?\])"
+    r"|(?P<open>\((?:\?:)?(?![?*+{]))|(?P<close>\))|(?P<or>\|)"
+    r"|(?P<times>(?:[?*+]|\{[0-9]{1,4}(?:,(?:[0-9]{1,4})?)?\})(?![?*+{]))"
+)
+FIELD_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 PARTITION: Final = re.compile(r"day\((\w+)\)")
 VERSION: Final = re.compile(r"\d+\.\d+\.\d+")
 KINDS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -50,7 +60,8 @@ OPTIONAL: Final[Mapping[str, tuple[str, ...]]] = {
 }
 MOST_LIVE_HOURS: Final = 30 * 24  # nobody wants to be answered on what is older
 PUBLISH_KEYS: Final = ("eventType", "idSuffix", "occurredAt", "when", "identifiers", "payload")
-ADDED_COLUMNS: Final = ("loaded_at",)
+PUBLISH_OPTIONS: Final = ("changedAt", "happensOnce")
+ADDED_COLUMNS: Final = ("loaded_at", "stated_at")
 
 Contract = Mapping[str, Any]
 Problems = Iterator[Problem]
@@ -163,6 +174,8 @@ def _fields_problems(report: _Report, fields: Sequence[Contract]) -> Problems:
         yield report("has no fields", "add at least one property")
     yield from _duplicates(report, [field["name"] for field in fields])
     for field in fields:
+        if not FIELD_NAME.fullmatch(field["name"]):
+            yield report.at(field["name"])("is no name for all engines", "use letters, digits and underscores")
         yield from _field_problems(report.at(field["name"]), field)
 
 
@@ -225,35 +238,83 @@ def _constraint_problems(report: _Report, kind: str, field: Contract) -> Problem
     for low, high in (("minimum", "maximum"), ("minLength", "maxLength"), ("minItems", "maxItems")):
         if low in options and high in options and options[low] > options[high]:
             yield report.at(low)(f"is above the {high}", "swap them")
+    for name, value in options.items():
+        if name != "pattern":
+            yield from _bound_problems(report.at(name), kind, value)
     if "enum" in field and (kind != "string" or any(not isinstance(e["value"], str) for e in field["enum"])):
         yield report.at("enum")("is for text only", "quote the values, or use minimum and maximum")
+    elif wrong := [e["value"] for e in field.get("enum", []) if not DQDL_TEXT.fullmatch(e["value"])]:
+        yield report.at("enum")(
+            f"`{wrong[0]!r}` is empty or has a quote, a backslash or a control character, which DQDL cannot hold",
+            "leave them out, or use a pattern",
+        )
     if "pattern" in options:
         yield from _pattern_problems(report.at("pattern"), options["pattern"])
 
 
+def _bound_problems(report: _Report, kind: str, value: Any) -> Problems:
+    """A bound is written into rules as it is: no NaN, no infinity, and no 1e+30."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return
+    if kind != "number" or not isinstance(value, float) or not PLAIN_NUMBER.fullmatch(repr(value)):
+        yield report(
+            f"`{value}` is no number that every engine reads",
+            "write plain digits, such as 0 or 12.5" if kind == "number" else "write a whole number in plain digits",
+        )
+
+
 def _pattern_problems(report: _Report, pattern: str) -> Problems:
-    """The same pattern runs in Python, Java and DQDL, so it keeps to what all three read alike."""
+    """The same pattern runs in Python, Java and DQDL, so it keeps to what all three read alike.
+
+    That is: literals, classes, groups, alternatives in a group, and greedy quantifiers. A test shows it to Java.
+    """
     if not (pattern.startswith("^") and pattern.endswith("$")):
         yield report("matches a part of the value", "write ^...$")
+        return
     if "\\" in pattern or '"' in pattern:
         yield report("has a backslash or a quote, which DQDL reads differently", "use a class, such as [0-9] or [.]")
+        return
+    if (place := _unlike(pattern[1:-1])) is not None:
+        yield report(
+            f"has `{pattern[place + 1 :][:10]}`, which Python and Java do not read alike",
+            "use literals, classes such as [0-9], groups ( ) or (?: ), | in a group, and ? * + {2} {2,} {2,5}",
+        )
+        return
     try:
         re.compile(pattern)
-    except re.error as error:
+    except (re.error, OverflowError) as error:
         yield report(f"is no regular expression ({error})", "correct it")
+
+
+def _unlike(pattern: str) -> int | None:
+    """Return where a pattern, without its ends, leaves what Python and Java read alike; None when it does not."""
+    place, depth, before = 0, 0, "open"
+    while place < len(pattern):
+        piece = PATTERN_PIECE.match(pattern, place)
+        kind = str(piece.lastgroup) if piece else "unknown"
+        if kind in {"unknown", "or"} and (kind == "unknown" or depth == 0):
+            return place
+        if kind == "times" and before not in {"atom", "close"}:
+            return place
+        depth += {"open": 1, "close": -1}.get(kind, 0)
+        before = kind
+        place = piece.end() if piece else place
+    return None
 
 
 def _quality_problems(report: _Report, rule: Contract, columns: Mapping[str, Contract]) -> Problems:
     if not rule.get("description"):
         yield report("a rule has no description", "say why the rule is there")
-    is_rows = rule.get("metric") == "rowCount" and isinstance(rule.get("mustBeGreaterThan"), int)
-    if is_rows:
+    least = rule.get("mustBeGreaterThan")
+    if rule.get("metric") == "rowCount" and isinstance(least, int) and not isinstance(least, bool) and least >= 0:
         return
     bad_rows = BAD_ROWS.fullmatch(rule.get("query", ""))
     if rule.get("type") != "sql" or rule.get("mustBe") != 0 or not bad_rows:
         fix = "use rowCount with mustBeGreaterThan, or `SELECT count(*) FROM {object} WHERE <bad row>` with mustBe 0"
         yield report("this rule has no projection", fix)
         return
+    if '"' in bad_rows[1] or "\\" in bad_rows[1]:
+        yield report("the query has a double quote or a backslash, which DQDL reads differently", "use single quotes")
     yield from _sql_problems(report, bad_rows[1], columns)
 
 
@@ -286,6 +347,10 @@ def _file_problems(report: _Report, contract: Contract, custom: Contract, events
         columns = {field["name"]: field for field in contract["schema"][0].get("properties", [])}
         for mapping in custom["publish"]:
             yield from _publish_problems(report, mapping, columns, custom, events)
+    overwritten = [mapping["eventType"] for mapping in custom["publish"] if "changedAt" in mapping]
+    if len(overwritten) > 1:
+        fix = "the raw table keeps one such time; publish the others from a contract of their own"
+        yield report.at("publish")(f"{' and '.join(overwritten)} both have a changedAt", fix)
 
 
 def _events_problems(report: _Report, custom: Contract, events: Mapping[str, Contract]) -> Problems:
@@ -356,13 +421,14 @@ def _publish_problems(
 ) -> Problems:
     here = report.at("publish", str(mapping.get("eventType")))
     missing = [key for key in PUBLISH_KEYS if key not in mapping]
-    unknown = [key for key in mapping if key not in PUBLISH_KEYS]
+    unknown = [key for key in mapping if key not in {*PUBLISH_KEYS, *PUBLISH_OPTIONS}]
     for key in missing:
         yield here.at(key)("is missing", "add it")
     for key in unknown:
-        yield here.at(key)("is unknown", f"use one of {', '.join(PUBLISH_KEYS)}")
+        yield here.at(key)("is unknown", f"use one of {', '.join((*PUBLISH_KEYS, *PUBLISH_OPTIONS))}")
     if missing:
         return
+    yield from _option_problems(here, mapping, columns)
     if mapping["eventType"] not in custom["eventTypes"]:
         yield here("is not among the eventTypes of this source", "add it there or publish another type")
     for key in ("occurredAt", "when"):
@@ -370,6 +436,15 @@ def _publish_problems(
     yield from _identifier_problems(here.at("identifiers"), mapping["identifiers"], columns, custom)
     if mapping["eventType"] in events:
         yield from _payload_problems(here.at("payload"), mapping["payload"], columns, events[mapping["eventType"]])
+
+
+def _option_problems(report: _Report, mapping: Contract, columns: Mapping[str, Contract]) -> Problems:
+    if not isinstance(mapping.get("happensOnce", False), bool):
+        yield report.at("happensOnce")(f"`{mapping['happensOnce']}` is no truth", "write true or false")
+    if "changedAt" in mapping:
+        yield from _sql_problems(report.at("changedAt"), mapping["changedAt"], columns)
+        if mapping.get("happensOnce"):
+            yield report.at("changedAt")("means nothing of an event that happens once", "keep one of the two")
 
 
 def _identifier_problems(

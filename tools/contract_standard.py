@@ -31,7 +31,15 @@ class Problem:
 
 
 class _UniqueKeys(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # the C one is 8 times faster
-    """Refuses a key that is written twice, of which YAML would keep the last in silence."""
+    """Refuses a key that is written twice, of which YAML would keep the last in silence.
+
+    A date without quotes is the text that it is in the standard's own examples, and no object that JSON does not know.
+    """
+
+    yaml_implicit_resolvers = {  # noqa: RUF012  # by the first character, as the library has them
+        first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002
         seen: set[Any] = set()
