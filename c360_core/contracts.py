@@ -105,11 +105,19 @@ class Table:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Publish:
-    """How a row of a file becomes an event. Everything but `event_type` and `id_suffix` is Spark SQL over the row.
+    """How a row of a file becomes an event.
 
     The event's id is `f_` + the first 32 hex characters of the SHA-256 of
-    `<source>|<key of the row>|<id_suffix>|<occurred_at in epoch milliseconds>`: a file that is loaded twice gives
-    the same ids, and a changed row gives a new one.
+    `<source>|<key of the row>|<id_suffix>|<occurred_at in epoch milliseconds>`, and, unless the event `happens_once`,
+    `|{"identifiers":{...},"payload":{...}}` as they stand in the event, with sorted names. So a file that is loaded
+    twice gives the same ids, and a row that says something else gives a new one, whatever its times say.
+
+    Attributes:
+        occurred_at: Spark SQL over the row, as are `when` and the values of `identifiers` and `payload`.
+        changed_at: Spark SQL over the row for the time of its last change. Where the row says something else than
+            the raw table's and `occurred_at` did not move on, the event occurred then: sources forget to date an
+            answer that they overwrite. None when `occurred_at` can be trusted.
+        happens_once: what is counted, such as a case that was opened, happens once however often its row is corrected.
     """
 
     event_type: str
@@ -118,6 +126,8 @@ class Publish:
     when: str
     identifiers: Mapping[str, str]
     payload: Mapping[str, str]
+    changed_at: str | None = None
+    happens_once: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

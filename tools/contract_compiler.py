@@ -23,6 +23,16 @@ LOADED_AT: Final = {
     "classification": PiiClass.NONE.value,
 }
 
+# When the row came to say what it says. The ingestion adds it where a source may overwrite an answer and keep its time.
+STATED_AT: Final = {
+    "name": "stated_at",
+    "description": "When the row came to say what is published of it.",
+    "logical_type": "timestamp",
+    "required": False,
+    "unique": False,
+    "classification": PiiClass.NONE.value,
+}
+
 _OPTIONS: Final = {
     "pattern": "pattern",
     "minLength": "min_length",
@@ -139,7 +149,21 @@ def _publish(mapping: Mapping[str, Any]) -> dict[str, Any]:
         "when": mapping["when"],
         "identifiers": mapping["identifiers"],
         "payload": mapping["payload"],
+        "changed_at": mapping.get("changedAt"),
+        "happens_once": mapping.get("happensOnce", False),
     }
+
+
+def added_columns(custom: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
+    """Return the columns that the ingestion adds to those of a file: none to a product's."""
+    if custom["kind"] != "file":
+        return ()
+    overwrites = any("changedAt" in mapping for mapping in custom.get("publish", []))
+    return (LOADED_AT, STATED_AT) if overwrites else (LOADED_AT,)
+
+
+def _added(custom: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [{**column, "field_id": custom["addedFieldIds"][column["name"]]} for column in added_columns(custom)]
 
 
 def _table(contract: Mapping[str, Any], custom: Mapping[str, Any], zone: Zone) -> dict[str, Any]:
@@ -150,7 +174,7 @@ def _table(contract: Mapping[str, Any], custom: Mapping[str, Any], zone: Zone) -
         "name": contract["name"],
         "description": element["description"],
         "zone": zone.value,
-        "fields": [*fields, LOADED_AT | {"field_id": custom["addedFieldIds"]["loaded_at"]}] if is_file else fields,
+        "fields": [*fields, *_added(custom)],
         "file_columns": [field["name"] for field in fields] if is_file else [],
         "rules": [_rule(rule) for rule in element.get("quality", [])],
         "partition": custom.get("partition"),

@@ -12,12 +12,11 @@ from typing import Any, Final
 
 import yaml
 
-from tools.contract_compiler import custom_properties
+from tools.contract_compiler import added_columns, custom_properties
 from tools.contract_standard import Problem
 
 FIELD_ID: Final = "fieldId"
 ADDED_IDS: Final = "addedFieldIds"
-LOADED_AT: Final = "loaded_at"
 ASSIGN_HINT: Final = "run `./c360 contracts ids`, which gives new columns theirs"
 
 Contract = Mapping[str, Any]
@@ -38,9 +37,9 @@ def stated_ids(contract: Contract) -> dict[str, Any]:
         for field in element.get("properties", []):
             _collect(ids, field["name"], field)
     custom = custom_properties(contract)
-    if custom.get("kind") == "file":
-        added = custom.get(ADDED_IDS)
-        ids[LOADED_AT] = added.get(LOADED_AT) if isinstance(added, Mapping) else None
+    added = custom.get(ADDED_IDS)
+    for column in added_columns(custom):
+        ids[column["name"]] = added.get(column["name"]) if isinstance(added, Mapping) else None
     return ids
 
 
@@ -107,14 +106,16 @@ def assign(path: Path, *, known: Mapping[str, int], taken: frozenset[int]) -> tu
 def _with_ids(text: str, given: Mapping[str, int]) -> str:
     root = yaml.compose(text)
     additions: dict[int, list[tuple[int, list[str]]]] = {}
+    by_ingestion = {name: number for name, number in given.items() if _column(root, name) is None}
+    if by_ingestion:
+        line, indent, entry = _added_ids(root, by_ingestion)
+        additions[line] = [(indent, [" " * indent + part for part in entry])]
     for name, number in given.items():
-        if name == LOADED_AT and (node := _column(root, name)) is None:
-            line, indent = _end_of_custom_properties(root)
-            entry = [f"- property: {ADDED_IDS}", "  value:", f"    {LOADED_AT}: {number}"]
-        else:
-            node = _column(root, name)
-            line, indent = _end_of_custom_properties(node)
-            entry = [f"- property: {FIELD_ID}", f"  value: {number}"]
+        if name in by_ingestion:
+            continue
+        node = _column(root, name)
+        line, indent = _end_of_custom_properties(node)
+        entry = [f"- property: {FIELD_ID}", f"  value: {number}"]
         if indent < 0:  # the first custom property of this column
             indent = node.start_mark.column
             entry = ["customProperties:", *("  " + part for part in entry)]
@@ -127,6 +128,17 @@ def _with_ids(text: str, given: Mapping[str, int]) -> str:
         ):  # what is deepest ends first
             lines += added
     return "\n".join(lines) + "\n"
+
+
+def _added_ids(root: Any, given: Mapping[str, int]) -> tuple[int, int, list[str]]:
+    """The line after which ids of columns that the ingestion adds are written, their indentation, and the lines."""
+    ids = [f"{name}: {number}" for name, number in given.items()]
+    for entry in _value(root, "customProperties").value:
+        if _value(entry, "property").value == ADDED_IDS:
+            value = _value(entry, "value")
+            return _last_line(value), value.start_mark.column, ids
+    line, indent = _end_of_custom_properties(root)
+    return line, indent, [f"- property: {ADDED_IDS}", "  value:", *(f"    {one}" for one in ids)]
 
 
 def _end_of_custom_properties(node: Any) -> tuple[int, int]:

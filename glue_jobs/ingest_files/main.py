@@ -140,6 +140,10 @@ class Ingestion:
         return self._source.table
 
     @property
+    def _raw(self) -> str:
+        return lake.table_name(self._arguments.environment, Zone.RAW, self._source.name)
+
+    @property
     def _location(self) -> str:
         return f"s3://{self._arguments.bucket}/{self._arguments.key}"
 
@@ -194,7 +198,8 @@ class Ingestion:
         rules = (*counted, *verdict.rules)
         self._stop_at_too_few_rows(counted, rules, received=received, rejected=rejected)
         self._stop_at_broken_file_rules(verdict, rules, received=received, rejected=rejected)
-        good = judged.where(judged["failed_rules"].isNull())
+        stored = lake.current(self._spark, self._raw)
+        good = transform.stated(judged.where(judged["failed_rules"].isNull()), stored, self._source).localCheckpoint()
         self._merge(good)
         counts = {
             "received": received,
@@ -224,9 +229,8 @@ class Ingestion:
         ]
 
     def _judge(self, once: DataFrame) -> quality.Verdict:
-        columns = [field.name for field in self._table.fields]
         return quality.evaluate(
-            once.select(transform.ROW, *columns),
+            once.select(transform.ROW, *self._table.file_columns),
             dqdl(self._table, row_counts=False),
             row_id=transform.ROW,
             name=self._source.name,
@@ -234,9 +238,8 @@ class Ingestion:
         )
 
     def _merge(self, good: DataFrame) -> None:
-        table = lake.table_name(self._arguments.environment, Zone.RAW, self._source.name)
         newer = "updated_at" if "updated_at" in good.columns else None
-        lake.upsert(good, table, [str(self._table.key)], newer=newer, ignore=["loaded_at"])
+        lake.upsert(good, self._raw, [str(self._table.key)], newer=newer, ignore=["loaded_at"])
 
     def _publish(self, good: DataFrame) -> int:
         replay_id = "file-" + sha256(self._arguments.key.encode()).hexdigest()[:16]

@@ -27,6 +27,7 @@ REASON: Final = "_reason"
 CHUNK_BYTES: Final = 1 << 20
 PROBLEMS: Final = "_problems"
 FIRST: Final = "_first"
+STATED_AT: Final = "stated_at"
 ISO_MILLISECONDS: Final = "yyyy-MM-dd'T'HH:mm:ss.SSS'Z'"
 EVENT_ID_LENGTH: Final = 32
 SCHEMA_VERSION: Final = 1
@@ -174,9 +175,7 @@ def events(frame: DataFrame, source: Source, *, received_at: datetime, replay_id
 
     Those that the contract calls too old to act on at `received_at` carry the `replay_id`.
     """
-    key = source.table.key if source.table else None
-    if key is None:
-        raise ValueError(f"contract {source.name}: no column is marked `unique`; mark the record's key")
+    key = _key(source)
     published = [_published(frame, source, key, publish, received_at, replay_id) for publish in source.publish]
     first, *others = published
     for other in others:
@@ -184,13 +183,68 @@ def events(frame: DataFrame, source: Source, *, received_at: datetime, replay_id
     return first
 
 
+def stated(frame: DataFrame, stored: DataFrame, source: Source) -> DataFrame:
+    """Add `stated_at`, when each row came to say what is published of it, where the contract asks for that.
+
+    It is the source's own time, unless the row says something else than the stored one and that time did not move on.
+    Then it is when the row was changed, and a millisecond after the former statement at least, so that the newer one
+    counts. It is stored with the row: whoever loads a file again says the same again.
+
+    Args:
+        frame: good rows.
+        stored: the raw table before these rows.
+        source: the contract of both.
+    """
+    publish = next((each for each in source.publish if each.changed_at), None)
+    if publish is None:
+        return frame
+    key = _key(source)
+    before = stored.select(
+        F.col(key).alias("_key"),
+        _statement(publish).alias("_said"),
+        F.coalesce("stated_at", _time(publish.occurred_at)).alias("_stated"),
+        _time(publish.changed_at).alias("_changed"),
+    )
+    at, changed_at = _time(publish.occurred_at), _time(publish.changed_at)
+    fresh = F.col("_stated").isNull() | (changed_at < F.col("_changed"))  # an old file speaks of its own time
+    moved_on = F.greatest(changed_at, F.expr("_stated + INTERVAL '0.001' SECOND"))
+    stated_at = (
+        F.when(fresh | (at > F.col("_stated")), at)
+        .when(_statement(publish) != F.col("_said"), moved_on)
+        .otherwise(F.col("_stated"))
+    )
+    joined = frame.join(before, F.col(key) == F.col("_key"), "left")
+    return joined.select(*frame.columns, stated_at.alias(STATED_AT))
+
+
+def _statement(publish: Publish) -> Column:
+    """What a row says, as text; null where it says nothing."""
+    return F.when(F.expr(publish.when), F.to_json(_payload(publish)))
+
+
+def _time(sql: str | None) -> Column:
+    return F.expr(f"CAST({sql} AS TIMESTAMP)")
+
+
+def _payload(publish: Publish) -> Column:
+    return F.struct(*[F.expr(sql).alias(name) for name, sql in sorted(publish.payload.items())])
+
+
+def _key(source: Source) -> str:
+    key = source.table.key if source.table else None
+    if key is None:
+        raise ValueError(f"contract {source.name}: no column is marked `unique`; mark the record's key")
+    return key
+
+
 def _published(
     frame: DataFrame, source: Source, key: str, publish: Publish, received_at: datetime, replay_id: str
 ) -> DataFrame:
-    rows = frame.where(F.expr(publish.when)).withColumn("_at", F.expr(f"CAST({publish.occurred_at} AS TIMESTAMP)"))
-    identity = F.concat_ws(
-        "|", F.lit(source.name), F.col(key), F.lit(publish.id_suffix), F.unix_millis("_at").cast("string")
-    )
+    at = F.col(STATED_AT) if publish.changed_at else _time(publish.occurred_at)
+    rows = frame.where(F.expr(publish.when)).withColumn("_at", at)
+    said = F.struct(_identifiers(publish).alias("identifiers"), _payload(publish).alias("payload"))
+    parts = [F.lit(source.name), F.col(key), F.lit(publish.id_suffix), F.unix_millis("_at").cast("string")]
+    identity = F.concat_ws("|", *parts, *([] if publish.happens_once else [F.to_json(said)]))
     event_id = F.concat(F.lit("f_"), F.substring(F.sha2(identity, 256), 1, EVENT_ID_LENGTH))
     event = F.struct(
         event_id.alias("event_id"),
@@ -201,7 +255,7 @@ def _published(
         F.date_format(F.lit(received_at), ISO_MILLISECONDS).alias("received_at"),
         F.when(_is_history(F.col("_at"), source, received_at), F.lit(replay_id)).alias("replay_id"),
         _identifiers(publish).alias("identifiers"),
-        F.struct(*[F.expr(sql).alias(name) for name, sql in sorted(publish.payload.items())]).alias("payload"),
+        _payload(publish).alias("payload"),
     )
     return rows.select(_partition_key(source, publish, event_id).alias("partition_key"), F.to_json(event).alias("data"))
 

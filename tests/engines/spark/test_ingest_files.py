@@ -13,6 +13,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from c360_core import contracts
+from c360_core.consent import Channel, Consent, Purpose, Standing, standing
 from c360_core.names import Zone
 from glue_jobs.ingest_files.main import Arguments, ingest
 
@@ -450,3 +451,63 @@ def test_a_file_of_no_file_source_goes_to_quarantine_with_the_folders_that_there
     copy = boto3.client("s3").get_object(Bucket="test-quarantine", Key=f"files/{key}")["Body"].read()
     assert copy == csv(OPEN).encode()
     assert published() == []
+
+
+def consents() -> list[dict[str, Any]]:
+    """The consents on the stream as the single view takes them: repeats of an id are dropped."""
+    return list({event["event_id"]: event for event in published()}.values())
+
+
+def standing_of(events: list[dict[str, Any]]) -> bool:
+    answers = [
+        Consent(
+            purpose=Purpose.MARKETING,
+            channel=Channel.EMAIL,
+            granted=event["payload"]["granted"],
+            decided_at=datetime.fromisoformat(event["occurred_at"]),
+        )
+        for event in events
+    ]
+    return standing(answers, Purpose.MARKETING, Channel.EMAIL) is Standing.GRANTED
+
+
+def test_an_answer_that_is_overwritten_counts_though_its_time_stays(crm_landing: Landing, rows: Rows) -> None:
+    """The CRM changes its mind twice and once more, and never touches `consent_at`; at last not even `updated_at`."""
+    answers = [("true", 1), ("false", 2), ("true", 3), ("false", 3)]
+    files = [
+        crm({"email_opt_in": answer, "consent_at": "2026-02-27T00:00:00Z", "updated_at": f"2026-02-28T0{hour}:00:00Z"})
+        for answer, hour in answers
+    ]
+    for number, ((answer, _), content) in enumerate(zip(answers, files, strict=True)):
+        crm_landing.ingest(content, name=f"{number}.csv")
+        assert standing_of(consents()) is (answer == "true"), number
+        assert len(consents()) == number + 1
+        crm_landing.ingest(content, name=f"{number}-again.csv", now=LATER)
+        assert len(consents()) == number + 1
+    assert [event["occurred_at"] for event in consents()] == [
+        "2026-02-27T00:00:00.000Z",
+        "2026-02-28T02:00:00.000Z",
+        "2026-02-28T03:00:00.000Z",
+        "2026-02-28T03:00:00.001Z",
+    ]
+
+    crm_landing.ingest(files[0], name="late.csv", now=LATER)
+    assert standing_of(consents()) is False
+    assert [row["email_opt_in"] for row in rows(Zone.RAW, "crm_contacts")] == [False]
+
+
+def test_a_change_of_the_row_is_no_new_answer(crm_landing: Landing) -> None:
+    """Who withdrew elsewhere since is not opted in again because the CRM corrects a street."""
+    crm_landing.ingest(crm({}))
+    crm_landing.ingest(crm({"street": "2 Elm St", "updated_at": "2026-03-01T00:00:00Z"}), now=LATER)
+    assert [event["occurred_at"] for event in consents()] == ["2026-02-27T00:00:00.000Z"]
+
+
+def test_an_id_follows_from_what_the_event_says(crm_landing: Landing) -> None:
+    crm_landing.ingest(crm({}))
+    (event,) = consents()
+    said = '{"identifiers":{"crm_id":["C000001"],"email":["ann@example.com"]},' + (
+        '"payload":{"channel":"email","granted":true,"purpose":"marketing"}}'
+    )
+    identity = f"crm_contacts|C000001|marketing-email|1772150400000|{said}"
+    assert event["event_id"] == "f_" + sha256(identity.encode()).hexdigest()[:32]
