@@ -97,6 +97,7 @@ PERSON_PREFIX: Final = "p_"
 UNKNOWN_SOURCE_NAME: Final = "unknown"
 MAX_SOURCE_LENGTH: Final = 64
 METRIC_NAMESPACE: Final = "Customer360"
+QUALITY_NAMESPACE: Final = "Glue Data Quality"  # AWS's own, of the rules' results
 
 
 def stream_name(environment: str, stream: Stream) -> str:

@@ -113,7 +113,7 @@ class IdentityResolution:
 
     def _write_single_view(self, resolution: Resolution, before: Sequence[MapRow]) -> None:
         single_view.write(
-            boto3.resource("dynamodb").meta.client,
+            boto3.resource("dynamodb", region_name=runtime.region()).meta.client,
             self._arguments.single_view_table,
             single_view.puts(resolution.changes, resolution.aliases, self._run.version),
             single_view.deletes(resolution.changes, transform.restored(resolution, before)),

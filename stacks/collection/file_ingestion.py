@@ -1,5 +1,8 @@
 """Files that land become rows and events: by event, through a state machine, by a Spark job."""
 
+from collections.abc import Mapping, Sequence
+from typing import Final
+
 import aws_cdk as cdk
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
@@ -11,15 +14,28 @@ from constructs import Construct
 
 from c360_core import projections
 from c360_core.contracts import Contracts
-from c360_core.names import PROJECT, Table, Zone, database_name
+from c360_core.names import PROJECT, QUALITY_NAMESPACE, Table, Zone, database_name
 from config.settings import CollectionSettings
 from stacks.constructs.data_stream import DataStream
 from stacks.constructs.dead_letter_queue import DeadLetterQueue
-from stacks.constructs.grants import put_records, read_objects, write_objects, write_tables
+from stacks.constructs.grants import allow, put_metrics, put_records, read_objects, write_objects, write_tables
+from stacks.constructs.lake_table import LakeTable
 from stacks.constructs.spark_job import SparkJob
 from stacks.constructs.state_machine import StateMachine
 from stacks.lake import Lake
+from stacks.nag import acknowledge, wildcard
 from stacks.platform import Platform
+
+# What Glue answers when it has too much to do; hundreds of files may land at once, and each is to be ingested.
+_BUSY: Final = (
+    "Glue.ConcurrentRunsExceededException",
+    "Glue.ResourceNumberLimitExceededException",
+    "Glue.ThrottlingException",
+    "Glue.AWSGlueException",  # how the integration names a throttled request
+    "Glue.InternalServiceException",
+    "Glue.OperationTimeoutException",
+)
+_FOLDER_MARKS: Final = ("/", "_$folder$")  # objects that only stand for a folder
 
 
 class FileIngestion(Construct):
@@ -35,12 +51,13 @@ class FileIngestion(Construct):
         id_: str,
         *,
         lake: Lake,
+        tables: Sequence[LakeTable],
         events_stream: DataStream,
         settings: CollectionSettings,
         platform: Platform,
     ) -> None:
         super().__init__(scope, id_)
-        self._rulesets(lake.contracts, platform)
+        self._rulesets(lake.contracts, {(table.zone, table.name): table for table in tables}, platform)
         self.job = SparkJob(
             self,
             "Job",
@@ -62,7 +79,8 @@ class FileIngestion(Construct):
         self.undelivered = DeadLetterQueue(self, "Undelivered", platform=platform)
         self._start_when_a_file_lands(lake.buckets[Zone.LANDING])
 
-    def _rulesets(self, contracts: Contracts, platform: Platform) -> None:
+    def _rulesets(self, contracts: Contracts, tables: Mapping[tuple[Zone, str], LakeTable], platform: Platform) -> None:
+        """Glue makes a ruleset only for a table that is there, and the template names the table by text."""
         for source in contracts.file_sources():
             if source.table is None:
                 raise ValueError(f"contract {source.name}: a file source needs a table")
@@ -76,6 +94,7 @@ class FileIngestion(Construct):
                     database_name=database_name(platform.environment, Zone.RAW), table_name=source.table.name
                 ),
             )
+            ruleset.add_dependency(tables[Zone.RAW, source.table.name].resource)
             ruleset.apply_removal_policy(cdk.RemovalPolicy.DESTROY)
 
     def _grant(self, lake: Lake, events_stream: DataStream, platform: Platform) -> None:
@@ -83,6 +102,7 @@ class FileIngestion(Construct):
         role = self.job.role
         sources = [source.name for source in lake.contracts.file_sources()]
         put_records(role, events_stream)
+        self._let_publish_quality()
         # All of it: a file under a prefix that is no source's is copied to quarantine and noted as UNKNOWN_SOURCE.
         read_objects(role, buckets[Zone.LANDING], "")
         for source in sources:
@@ -92,6 +112,14 @@ class FileIngestion(Construct):
         write_objects(role, buckets[Zone.RESULTS], "data-quality/")
         write_tables(role, platform, Zone.RAW, sources)
         write_tables(role, platform, Zone.QUARANTINE, [Table.REJECTED])
+
+    def _let_publish_quality(self) -> None:
+        """The evaluator publishes what the rules found: to Glue's console, and as metrics."""
+        role, stack = self.job.role, cdk.Stack.of(self)
+        rulesets = f"arn:{stack.partition}:glue:{stack.region}:{stack.account}:dataQualityRuleset/*"
+        allow(role, ("glue:PublishDataQuality",), rulesets)
+        put_metrics(role, QUALITY_NAMESPACE)
+        acknowledge(role, {wildcard(self, rulesets): "results of a run belong to no ruleset that has a name"})
 
     def _steps(self) -> sfn.IChainable:
         run = tasks.GlueStartJobRun(
@@ -107,10 +135,12 @@ class FileIngestion(Construct):
             ),
         )
         run.add_retry(
-            errors=["Glue.ConcurrentRunsExceededException"],
+            errors=list(_BUSY),
             interval=cdk.Duration.seconds(30),
-            max_attempts=10,
+            max_attempts=40,
             backoff_rate=1.5,
+            max_delay=cdk.Duration.minutes(5),
+            jitter_strategy=sfn.JitterType.FULL,
         )
         return run
 
@@ -122,7 +152,10 @@ class FileIngestion(Construct):
             event_pattern=events.EventPattern(
                 source=["aws.s3"],
                 detail_type=["Object Created"],
-                detail={"bucket": {"name": [landing.bucket_name]}},
+                detail={
+                    "bucket": {"name": [landing.bucket_name]},
+                    "object": {"key": events.Match.anything_but_suffix(*_FOLDER_MARKS)},
+                },
             ),
             targets=[targets.SfnStateMachine(self.machine, dead_letter_queue=self.undelivered.queue, retry_attempts=3)],
         )

@@ -56,6 +56,7 @@ class CollectionStack(cdk.Stack):
             self,
             "FileIngestion",
             lake=lake,
+            tables=self.tables,
             events_stream=self.streams[Stream.EVENTS],
             settings=settings,
             platform=platform,

@@ -51,6 +51,17 @@ def use_key(role: iam.IRole, key: kms.IKey) -> None:
     allow(role, ("kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey"), key.key_arn)
 
 
+def put_metrics(role: iam.IRole, namespace: str) -> None:
+    """Let a role write metrics of one namespace; the action knows no resources."""
+    role.add_to_principal_policy(
+        iam.PolicyStatement(
+            actions=["cloudwatch:PutMetricData"],
+            resources=["*"],
+            conditions={"StringEquals": {"cloudwatch:namespace": namespace}},
+        )
+    )
+
+
 def read_objects(role: iam.IRole, bucket: s3.IBucket, prefix: str) -> None:
     """Let a role list a bucket and read the objects under a prefix, which ends in `/` or is empty for all."""
     _objects(role, bucket, prefix, _READ_OBJECTS)

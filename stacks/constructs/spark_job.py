@@ -10,7 +10,7 @@ from aws_cdk import aws_s3_assets as s3_assets
 from constructs import Construct
 
 from c360_core.names import Zone
-from stacks.constructs.grants import allow, use_key
+from stacks.constructs.grants import allow, put_metrics, use_key
 from stacks.lake import Lake
 from stacks.nag import acknowledge, wildcard
 from stacks.platform import Platform
@@ -71,6 +71,7 @@ class SparkJob(Construct):
                 "--datalake-formats": "iceberg",
                 "--conf": _spark_configuration(f"s3://{lake.buckets[Zone.CURATED].bucket_name}/warehouse"),
                 "--environment": platform.environment,
+                "--region": cdk.Stack.of(self).region,  # executors have no default
                 "--enable-metrics": "true",
                 "--enable-continuous-cloudwatch-log": "true",
                 "--enable-job-insights": "true",
@@ -92,18 +93,12 @@ class SparkJob(Construct):
             ("logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents", "logs:AssociateKmsKey"),
             log_groups,
         )
-        role.add_to_principal_policy(
-            iam.PolicyStatement(
-                actions=["cloudwatch:PutMetricData"],
-                resources=["*"],
-                conditions={"StringEquals": {"cloudwatch:namespace": "Glue"}},
-            )
-        )
+        put_metrics(role, "Glue")
         acknowledge(
             role,
             {
                 wildcard(self, log_groups): "Glue names its log groups and streams itself",
-                "IAM5[Resource::*]": "PutMetricData accepts no resource; a condition limits it to the Glue namespace",
+                "IAM5[Resource::*]": "PutMetricData accepts no resource; a condition limits it to the job's namespaces",
             },
         )
         return role

@@ -91,7 +91,9 @@ def test_raw_table_of_a_file_is_its_columns_and_the_load_time(contracts):
     table = contracts.source("crm_contacts").table
 
     assert table.file_columns[0] == "crm_id"
-    assert [field.name for field in table.fields] == [*table.file_columns, "loaded_at"]
+    assert [field.name for field in table.fields] == [*table.file_columns, "loaded_at", "stated_at"]
+    other = contracts.source("loyalty_members").table
+    assert [field.name for field in other.fields] == [*other.file_columns, "loaded_at"]
     assert table.key == "crm_id"
     assert table.partition == "day(loaded_at)"
 

@@ -15,7 +15,7 @@ from c360_core.identity.workflow import (
     schema_version,
 )
 from c360_core.names import CATALOGED_ZONES, Table, Zone, database_name
-from tests.infrastructure.assembly import resolve
+from tests.infrastructure.assembly import listed, resolve, statements
 
 
 def iceberg_tables(assembly):
@@ -262,3 +262,37 @@ def test_the_open_door_is_closed_before_databases_exist(assembly):
     assert "cfn-exec-role" in resolve(admin["DataLakePrincipalIdentifier"])
     for database in assembly.resources("AWS::Glue::Database"):
         assert settings.logical_id in database.document["DependsOn"], database
+
+
+def test_a_ruleset_is_made_after_its_table(assembly):
+    tables = {
+        resource.logical_id: resource.properties["Name"]
+        for resource in assembly.resources("AWS::Glue::Table", "collection")
+    }
+    rulesets = list(assembly.resources("AWS::Glue::DataQualityRuleset"))
+    assert rulesets
+    for ruleset in rulesets:
+        waits_for = [tables.get(logical_id) for logical_id in listed(ruleset.document.get("DependsOn", []))]
+        assert ruleset.properties["TargetTable"]["TableName"] in waits_for, ruleset
+
+
+def test_the_ingestion_may_publish_what_its_rules_found(assembly):
+    granted = [
+        statement
+        for policy, statement in statements(assembly)
+        if "FileIngestionJobRole" in "".join(resolve(role) for role in policy.properties.get("Roles", ()))
+    ]
+    (publish,) = [s for s in granted if "glue:PublishDataQuality" in listed(s["Action"])]
+    assert resolve(publish["Resource"]).endswith(":dataQualityRuleset/*")
+    namespaces = [
+        s["Condition"]["StringEquals"]["cloudwatch:namespace"]
+        for s in granted
+        if "cloudwatch:PutMetricData" in listed(s["Action"])
+    ]
+    assert sorted(namespaces) == ["Glue", "Glue Data Quality"]
+
+
+def test_every_job_is_told_its_region(assembly):
+    jobs = list(assembly.resources("AWS::Glue::Job"))
+    assert jobs
+    assert {resolve(job.properties["DefaultArguments"]["--region"]) for job in jobs} == {"us-east-1"}

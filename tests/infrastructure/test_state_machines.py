@@ -42,8 +42,10 @@ def test_a_landed_file_is_ingested_by_name(assembly):
         "--bucket.$": "$.detail.bucket.name",
         "--key.$": "$.detail.object.key",
     }
-    waits = [retry for retry in ingest["Retry"] if "Glue.ConcurrentRunsExceededException" in retry["ErrorEquals"]]
-    assert waits
+    (busy,) = [retry for retry in ingest["Retry"] if "Glue.ConcurrentRunsExceededException" in retry["ErrorEquals"]]
+    assert {"Glue.ThrottlingException", "Glue.AWSGlueException"} <= set(busy["ErrorEquals"])
+    assert (busy["JitterStrategy"], busy["MaxDelaySeconds"]) == ("FULL", 300)
+    assert busy["MaxAttempts"] * busy["MaxDelaySeconds"] >= 3 * 3600  # a hundred files take their time
 
 
 def test_ingestion_begins_when_a_file_lands(assembly):
@@ -52,6 +54,8 @@ def test_ingestion_begins_when_a_file_lands(assembly):
     assert rule["EventPattern"]["detail-type"] == ["Object Created"]
     (bucket,) = rule["EventPattern"]["detail"]["bucket"]["name"]
     assert "Landing" in resolve(bucket)
+    # Consoles and Hadoop put objects there that only stand for a folder.
+    assert rule["EventPattern"]["detail"]["object"] == {"key": [{"anything-but": {"suffix": ["/", "_$folder$"]}}]}
     (target,) = rule["Targets"]
     assert "FileIngestion" in resolve(target["Arn"])
 
