@@ -18,11 +18,15 @@ from anyascii import anyascii
 
 from c360_core.identity.vocabulary import (
     ADDRESS_WORDS,
+    COUNTRY_CODES,
+    GENERATIONS,
     NAME_SUFFIXES,
     NICKNAMES,
     PLACEHOLDER_DOMAINS,
     PLACEHOLDER_MAILBOXES,
     PLACEHOLDER_NAMES,
+    POSTAL_CODE_DIGITS,
+    POSTAL_PREFIXES,
     ROLE_MAILBOXES,
     STATE_CODES,
     TITLES,
@@ -30,12 +34,14 @@ from c360_core.identity.vocabulary import (
 from c360_core.names import IdentifierType
 
 DEFAULT_REGION: Final = "US"
-EARLIEST_BIRTH_YEAR: Final = 1905
+UNKNOWN_REGION: Final = "ZZ"
+EARLIEST_BIRTH_YEAR: Final = 1905  # where a contract says nothing else
 PLACEHOLDER_DATES: Final = frozenset({"1900-01-01", "1901-01-01", "1970-01-01", "2000-01-01"})
 
 PLACEHOLDER: Final = "placeholder"
 INVALID: Final = "invalid"
 ROLE: Final = "role_mailbox"
+NO_AREA: Final = "no_area"
 
 _MAILBOX: Final = re.compile(r"[a-z0-9!#$%&'*+/=?^_`{|}~.-]+")
 _LABEL: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
@@ -58,7 +64,20 @@ _NOT_A_LETTER: Final = re.compile(r"[^a-z]")
 _NOT_A_DIGIT: Final = re.compile(r"\D")
 _SPACE: Final = re.compile(r"\s+")
 _EMPTY_WORDS: Final = frozenset({"", "null", "none", "nan", "n/a", "-", "--", "?", "unknown", "undefined"})
+# What is written where a form demands a name, and is none in any language.
+_NO_NAMES: Final = frozenset({"", "n/a", "-", "--", "?"})
 _MIN_REPEATED_DIGITS: Final = 7
+_MIN_NUMBER_DIGITS: Final = 6
+_LONGEST_PHONE: Final = 100
+_POSSIBLE: Final = phonenumbers.ValidationResult.IS_POSSIBLE
+_LOCAL_ONLY: Final = phonenumbers.ValidationResult.IS_POSSIBLE_LOCAL_ONLY
+_FLOAT: Final = re.compile(
+    r"(?P<plus>\+?)(?P<whole>[0-9]+)(?:[.,](?P<rest>[0-9]+))?(?:[eE]\+?(?P<exponent>[0-9]{1,2}))?"
+)
+_NUMBER: Final = re.compile(r"(?:[+(][+(\s]*)?\d(?:[\d\s().+/\u2010-\u2015\u2212-]*\d)?")
+_POSTAL_PREFIX: Final = re.compile(r"(?P<sign>[A-Z]{1,3})(?P<between>-| ?)(?P<code>[0-9][0-9 -]{2,})")
+_US_STATES: Final = frozenset(STATE_CODES.values())
+_NOT_IN_A_CODE: Final = re.compile(r"[^A-Z0-9]")
 _SHORTEST_ID: Final = 2
 
 
@@ -68,7 +87,8 @@ class Normalised:
 
     Attributes:
         value: the match form; None when there is nothing to match on.
-        dropped: why a value that was there is not used (`placeholder`, `invalid`, `role_mailbox`); None otherwise.
+        dropped: why a value that was there is not used (`placeholder`, `invalid`, `role_mailbox`, `no_area`); None
+            otherwise.
     """
 
     value: str | None
@@ -196,26 +216,113 @@ def normalise_email(raw: object) -> Normalised:
 
 @lru_cache(maxsize=200_000)
 def _phone(raw: str, region: str) -> Normalised:
-    digits = _NOT_A_DIGIT.sub("", raw)
+    text = _without_remark(_from_spreadsheet(_plain_width(visible(raw)))) if len(raw) <= _LONGEST_PHONE else ""
+    digits = _NOT_A_DIGIT.sub("", text)
     if not digits:
         return Normalised(None, INVALID) if raw else ABSENT
     if _is_repeated_or_counting(digits):
         return Normalised(None, PLACEHOLDER)
-    try:
-        number = phonenumbers.parse(raw, region)
-    except phonenumbers.NumberParseException:
-        return Normalised(None, INVALID)
-    if _is_repeated_or_counting(str(number.national_number)):
+    number, length = _read_number(text, region)
+    if number is not None and _is_repeated_or_counting(str(number.national_number)):
         return Normalised(None, PLACEHOLDER)
-    # "Possible", not "valid": number plans grow faster than their metadata, and fiction uses 555 numbers.
-    if not phonenumbers.is_possible_number(number):
-        return Normalised(None, INVALID)
+    if number is None or length != _POSSIBLE:
+        return Normalised(None, NO_AREA if length == _LOCAL_ONLY else INVALID)
     return Normalised(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
 
 
 def normalise_phone(raw: object, region: str = DEFAULT_REGION) -> Normalised:
-    """Return the number in E.164; `region` says how to read a number without a country code."""
+    """Return the number in E.164; `region` says how to read a number without a country code.
+
+    A number without its area belongs to a town and not to a person: it is dropped as `no_area`.
+    """
     return _phone(text_of(raw), region)
+
+
+def shown_phone(raw: object, region: str = DEFAULT_REGION) -> str:
+    """Return the number as the profile shows it: E.164, or as it was given where its area is not known."""
+    form = normalise_phone(raw, region)
+    return form.value or (visible(text_of(raw)) if form.dropped == NO_AREA else "")
+
+
+def _from_spreadsheet(text: str) -> str:
+    """Return the whole number that a spreadsheet made a float of, if it still has all its digits."""
+    found = _FLOAT.fullmatch(text)
+    if found is None:
+        return text
+    plus, whole, rest, exponent = found["plus"], found["whole"], found["rest"] or "", int(found["exponent"] or 0)
+    if not exponent and (rest.strip("0") or len(whole) < _MIN_REPEATED_DIGITS):
+        return text  # 555.0143: the dot parts it
+    digits, lost = rest[:exponent], rest[exponent:]
+    if len(digits) < exponent or lost.strip("0"):
+        return ""  # 4.91E+12: most of the number is gone
+    return f"{plus}{whole}{digits}"
+
+
+def _without_remark(text: str) -> str:
+    """Return the number that a text begins with, behind at most a word; nothing when there is a second one."""
+    found = _NUMBER.search(text)
+    if found is None or len(_NOT_A_DIGIT.sub("", text[found.end() :])) >= _MIN_NUMBER_DIGITS:
+        return ""
+    return found.group()
+
+
+def _read_number(text: str, region: str) -> tuple[phonenumbers.PhoneNumber | None, int]:
+    """Return the most likely number that a text writes, and how its length fits the plan of its country.
+
+    "Possible", not "valid": number plans grow faster than their metadata, and fiction uses 555 numbers.
+    """
+    readings = [_parsed(way, region) for way in _ways_to_read(text, region)]
+    possible = [read for read in readings if read[1] == _POSSIBLE]
+    if len(possible) > 1:
+        possible.sort(key=lambda read: not phonenumbers.is_valid_number(read[0]))
+    return possible[0] if possible else readings[0]
+
+
+def _ways_to_read(text: str, region: str) -> tuple[str, ...]:
+    if text.count("+") > 1:
+        return _without_added_prefix(text)
+    if text.lstrip("( ").startswith("00"):
+        # Most of the world dials 00 abroad, also those who write to a country that dials something else.
+        return text, "+" + text.lstrip("( ")[2:]
+    if region == DEFAULT_REGION or not text.startswith(str(phonenumbers.country_code_for_region(region))):
+        return (text,)
+    # A spreadsheet takes the plus for a sign. Where national numbers begin with a zero or the like, this is none.
+    return (
+        (f"+{text}", text) if phonenumbers.ndd_prefix_for_region(region, strip_non_digits=True) else (text, f"+{text}")
+    )
+
+
+def _without_added_prefix(text: str) -> tuple[str, ...]:
+    """Read `+1+4155550123`: a form put its prefix before what was typed, with or without a prefix of its own."""
+    first, _, typed = text.rpartition("+")
+    prefix = _NOT_A_DIGIT.sub("", first)
+    whole, alone = f"+{prefix}{typed}", f"+{typed}"
+    return (alone, whole) if typed.strip("( ").startswith(prefix) else (whole, alone)
+
+
+def _parsed(text: str, region: str) -> tuple[phonenumbers.PhoneNumber | None, int]:
+    try:
+        number = phonenumbers.parse(text, region)
+    except phonenumbers.NumberParseException:
+        return None, phonenumbers.ValidationResult.INVALID_LENGTH
+    return number, phonenumbers.is_possible_number_with_reason(number)
+
+
+@lru_cache(maxsize=10_000)
+def _region(raw: str, otherwise: str) -> str:
+    code = raw.upper().replace(".", "")
+    if not code:
+        return otherwise
+    return code if code in phonenumbers.SUPPORTED_REGIONS else COUNTRY_CODES.get(letters(raw), UNKNOWN_REGION)
+
+
+def region_of(raw: object, otherwise: str = DEFAULT_REGION) -> str:
+    """Return the ISO 3166 code of a country, given by code or name.
+
+    It is `otherwise` when nothing is given. A country that we do not know is no other one: by `UNKNOWN_REGION` only
+    numbers with a country code are read.
+    """
+    return _region(text_of(raw), otherwise)
 
 
 def _is_repeated_or_counting(digits: str) -> bool:
@@ -226,8 +333,26 @@ def _is_repeated_or_counting(digits: str) -> bool:
 
 
 def letters(raw: object) -> str:
-    """Return the Latin letters of a text in lower case; other scripts are transliterated."""
-    return _NOT_A_LETTER.sub("", anyascii(text_of(raw)).lower())
+    """Return the Latin letters of a text in lower case; other scripts are transliterated, pictures are no letters."""
+    return "" if raw is None else _NOT_A_LETTER.sub("", _latin(str(raw)).lower())
+
+
+def _latin(text: str) -> str:
+    """Transliterate; a picture would become the word for it, and `grinning` is no name."""
+    if text.isascii():
+        return text
+    return anyascii("".join(c for c in text if c.isascii() or unicodedata.category(c)[0] not in "SC"))
+
+
+def name_text(raw: object) -> str:
+    """Return the trimmed text of a name. Null, Nan and None are names: what means "nothing" is for the contract to say.
+
+    What has no letters at all is no name.
+    """
+    if raw is None:
+        return ""
+    text = _SPACE.sub(" ", str(raw)).strip()
+    return "" if text.lower() in _NO_NAMES else text
 
 
 @lru_cache(maxsize=100_000)
@@ -243,7 +368,7 @@ def _given_name(raw: str) -> Normalised:
 
 def normalise_given_name(raw: object) -> Normalised:
     """Return the given name as written: first word, Latin letters."""
-    return _given_name(text_of(raw))
+    return _given_name(name_text(raw))
 
 
 def normalise_first_name(raw: object) -> Normalised:
@@ -258,13 +383,27 @@ def _is_one_letter(name: str) -> bool:
 
 def normalise_last_name(raw: object) -> Normalised:
     """Return the family name as Latin letters only, so that `O'Brien-Smith` and `OBRIEN SMITH Jr.` are one."""
-    return _last_name(text_of(raw))
+    return _last_name(name_text(raw))
+
+
+def generation_of(*names: object) -> str | None:
+    """Return the generation that names end in: `sr`, `jr`, `ii`, ...; None where they say nothing.
+
+    Father and son share name and street; these two letters are all that tells them apart.
+    """
+    words = [letters(word) for name in names for word in name_text(name).replace(",", " ").split()[1:]]
+    return next((GENERATIONS[word] for word in words if word in GENERATIONS), None)
+
+
+def is_name_suffix(word: str) -> bool:
+    """Tell whether a word behind a name is none of its parts: `Jr.`, `III`, `MD`."""
+    return letters(word) in NAME_SUFFIXES
 
 
 @lru_cache(maxsize=100_000)
 def _last_name(raw: str) -> Normalised:
     words = [word for word in (letters(part) for part in raw.replace(",", " ").split()) if word]
-    if len(words) > 1 and words[-1] in NAME_SUFFIXES:
+    while len(words) > 1 and words[-1] in NAME_SUFFIXES:
         words.pop()
     name = "".join(words)
     if not name:
@@ -274,7 +413,7 @@ def _last_name(raw: str) -> Normalised:
 
 @lru_cache(maxsize=100_000)
 def _street(raw: str) -> Normalised:
-    text = anyascii(raw.replace("#", " number ")).lower().replace("'", "")
+    text = _latin(raw.replace("#", " number ")).lower().replace("'", "")
     words = re.sub(r"[^a-z0-9]+", " ", text).split()
     kept = [short for short in (ADDRESS_WORDS.get(word, word) for word in words) if short]
     if not kept:
@@ -291,7 +430,7 @@ def normalise_street(raw: object) -> Normalised:
 
 def normalise_city(raw: object) -> Normalised:
     """Return the place name as Latin letters only."""
-    name = letters(raw)
+    name = letters(name_text(raw))
     return Normalised(None, PLACEHOLDER) if name in PLACEHOLDER_NAMES else Normalised(name or None)
 
 
@@ -301,18 +440,39 @@ def normalise_state(raw: object) -> Normalised:
     return Normalised(STATE_CODES.get(letters(text), text.upper()) or None)
 
 
-def normalise_postal_code(raw: object) -> Normalised:
-    """Return the code without extension; five digits in the USA, where spreadsheets eat leading zeros."""
-    text = text_of(raw).upper().partition("-")[0].removesuffix(".0").replace(" ", "")
+def normalise_postal_code(raw: object, region: str = DEFAULT_REGION) -> Normalised:
+    """Return the code as its country writes it, without blanks, hyphens and the extension that some put behind it.
+
+    A prefix such as `D-` names the country and is taken off; otherwise `region` decides. Where codes have a fixed
+    number of digits, the leading zeros are put back that spreadsheets eat.
+    """
+    return _postal_code(text_of(raw), region)
+
+
+@lru_cache(maxsize=100_000)
+def _postal_code(raw: str, region: str) -> Normalised:
+    text = _plain_width(visible(raw)).upper()
+    prefixed = _POSTAL_PREFIX.fullmatch(text)
+    if prefixed and prefixed["sign"] in _US_STATES and region == "US" and prefixed["between"] != "-":
+        text = prefixed["code"]  # IL 60601 is in Illinois
+    elif prefixed and prefixed["sign"] in POSTAL_PREFIXES:
+        region, text = POSTAL_PREFIXES[prefixed["sign"]], prefixed["code"]
+    text = text.removesuffix(".0")
+    if region == "US":
+        text = text.partition("-")[0]
+    text = _NOT_IN_A_CODE.sub("", text)
     if not text:
-        return ABSENT
+        return Normalised(None, INVALID) if raw else ABSENT
     if text.isdigit():
-        text = text[:5] if len(text) > 5 else text.zfill(5)  # noqa: PLR2004  # the length of a ZIP code
-    return Normalised(None, PLACEHOLDER) if len(set(text)) == 1 or text == "12345" else Normalised(text)
+        length = POSTAL_CODE_DIGITS.get(region, len(text))
+        text = text.zfill(length)[: length if region == "US" else None]
+    return Normalised(None, PLACEHOLDER) if set(text) <= {"0"} or text == "99999" else Normalised(text)
 
 
-def normalise_birth_date(raw: object, today: date | None = None) -> Normalised:
-    """Return the date in ISO form; impossible, future and placeholder dates are dropped.
+def normalise_birth_date(
+    raw: object, today: date | None = None, earliest: date = date(EARLIEST_BIRTH_YEAR, 1, 1)
+) -> Normalised:
+    """Return the date in ISO form; impossible, future and placeholder dates, and those before `earliest`, are dropped.
 
     Reads ISO (`1980-05-17`), compact (`19800517`) and, with slashes, the American order (`5/17/1980`).
     """
@@ -321,7 +481,7 @@ def normalise_birth_date(raw: object, today: date | None = None) -> Normalised:
         return Normalised(None, INVALID) if text_of(raw) else ABSENT
     if parsed.isoformat() in PLACEHOLDER_DATES:
         return Normalised(None, PLACEHOLDER)
-    if parsed.year < EARLIEST_BIRTH_YEAR or (today is not None and parsed > today):
+    if parsed < earliest or (today is not None and parsed > today):
         return Normalised(None, INVALID)
     return Normalised(parsed.isoformat())
 

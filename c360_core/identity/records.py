@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 from typing import Any, Final
 
 from c360_core.identity import normalise as forms
-from c360_core.identity.normalise import Normalised, text_of
+from c360_core.identity.normalise import DEFAULT_REGION, EARLIEST_BIRTH_YEAR, Normalised, name_text, text_of
 from c360_core.identity.workflow import MATCH_RECORD_ID
 from c360_core.names import IdentifierType
 
@@ -57,12 +57,12 @@ _COLUMNS: Final = tuple(f.name for f in fields(IdentityRecord))
 
 # Field -> (what decides whether it says anything, and how it is shown). None: shown in match form.
 _PREPARED: Final[Mapping[str, tuple[Callable[[object], Normalised], Callable[[object], str] | None]]] = {
-    "first_name": (forms.normalise_first_name, text_of),
-    "last_name": (forms.normalise_last_name, text_of),
+    "first_name": (forms.normalise_first_name, name_text),
+    "last_name": (forms.normalise_last_name, name_text),
     "email": (forms.normalise_email, forms.clean_email),
     "phone": (forms.normalise_phone, None),
     "street": (forms.normalise_street, text_of),
-    "city": (forms.normalise_city, text_of),
+    "city": (forms.normalise_city, name_text),
     "state": (forms.normalise_state, None),
     "postal_code": (forms.normalise_postal_code, None),
     "birth_date": (forms.normalise_birth_date, None),
@@ -75,17 +75,26 @@ _PREPARED: Final[Mapping[str, tuple[Callable[[object], Normalised], Callable[[ob
 
 
 def prepare_record(
-    values: Mapping[str, object], *, source: str, key: str, loaded_at: datetime, today: date | None = None
+    values: Mapping[str, object],
+    *,
+    source: str,
+    key: str,
+    loaded_at: datetime,
+    today: date | None = None,
+    region: str = DEFAULT_REGION,
+    earliest_birth: date = date(EARLIEST_BIRTH_YEAR, 1, 1),
 ) -> IdentityRecord:
     """Return the record behind a source's raw values.
 
     Args:
         values: raw values under the column names of `curated.identity_records`; others are ignored. A `name` is split
-            into first and last name where those are absent.
+            into first and last name where those are absent. The `country` says how to read numbers and postal codes.
         source: the source's name.
         key: the row's key in the source.
         loaded_at: when the row was read.
         today: births after this day are dropped; the day of `loaded_at` when omitted.
+        region: the country of records that name none, as ISO 3166 code.
+        earliest_birth: births before this day are dropped.
 
     Raises:
         ValueError: `key` is empty, or a time is not one.
@@ -93,11 +102,18 @@ def prepare_record(
     if not key:
         raise ValueError(f"record of source {source}: field key is empty; every row needs the source's own key")
     raw = {**values, **_split_name(values)}
+    reading = _Reading(
+        region=forms.region_of(raw.get("country"), region),
+        today=today or loaded_at.date(),
+        earliest_birth=earliest_birth,
+    )
     prepared: dict[str, str | None] = {}
     dropped: list[str] = []
     for field, (decide, show) in _PREPARED.items():
-        form = _decide(field, decide, raw.get(field), today or loaded_at.date())
+        form = _decide(field, decide, raw.get(field), reading)
         shown = (show(raw.get(field)) if show else form.value) if form.value is not None else None
+        if form.dropped == forms.NO_AREA:
+            shown = forms.shown_phone(raw.get(field), reading.region)
         prepared[field] = shown or None
         if form.dropped:
             dropped.append(f"{field}:{form.dropped}")
@@ -114,20 +130,44 @@ def prepare_record(
     )
 
 
-def _decide(field: str, decide: Callable[[object], Normalised], raw: object, today: date) -> Normalised:
-    return forms.normalise_birth_date(raw, today) if field == "birth_date" else decide(raw)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Reading:
+    """What one has to know to read the values of a record."""
+
+    region: str
+    today: date
+    earliest_birth: date
+
+
+def _decide(field: str, decide: Callable[[object], Normalised], raw: object, reading: _Reading) -> Normalised:
+    match field:
+        case "birth_date":
+            return forms.normalise_birth_date(raw, reading.today, reading.earliest_birth)
+        case "phone":
+            return forms.normalise_phone(raw, reading.region)
+        case "postal_code":
+            return forms.normalise_postal_code(raw, reading.region)
+        case _:
+            return decide(raw)
 
 
 def _split_name(values: Mapping[str, object]) -> dict[str, str]:
-    """Split `Last, First` and `First Middle Last`; Western order, as the sources write it."""
-    name = text_of(values.get("name"))
-    if not name or text_of(values.get("first_name")) or text_of(values.get("last_name")):
+    """Split `Last, First` and `First Middle Last`; Western order, as the sources write it.
+
+    A suffix such as `Jr.` stays with the family name, wherever it was written.
+    """
+    parts = [part.strip() for part in name_text(values.get("name")).split(",") if part.strip()]
+    if not parts or name_text(values.get("first_name")) or name_text(values.get("last_name")):
         return {}
-    if "," in name:
-        last, _, first = name.partition(",")
-        return {"first_name": first.strip(), "last_name": last.strip()}
-    first, _, last = name.rpartition(" ")
-    return {"first_name": first or name, "last_name": last if first else ""}
+    suffix = parts.pop() if len(parts) > 1 and forms.is_name_suffix(parts[-1]) else ""
+    if len(parts) > 1:
+        last, first = parts[0], " ".join(parts[1:])
+    else:
+        words = parts[0].split()
+        while len(words) > 2 and forms.is_name_suffix(words[-1]):  # noqa: PLR2004  # `Anna Senior` has a family name
+            suffix = f"{words.pop()} {suffix}".strip()
+        first, last = " ".join(words[:-1]) or words[0], words[-1] if len(words) > 1 else ""
+    return {"first_name": first, "last_name": f"{last} {suffix}".strip()}
 
 
 def record_from_row(row: Mapping[str, Any]) -> IdentityRecord:
@@ -141,7 +181,7 @@ def record_from_row(row: Mapping[str, Any]) -> IdentityRecord:
         if name in values:
             values[name] = _utc(values[name], name)
     if "birth_date" in values:
-        values["birth_date"] = forms.normalise_birth_date(values["birth_date"]).value
+        values["birth_date"] = forms.normalise_birth_date(values["birth_date"], earliest=date.min).value
     values["placeholder_dropped"] = tuple(values.get("placeholder_dropped", ()))
     return IdentityRecord(**values)
 
@@ -152,6 +192,7 @@ class MatchForm:
 
     Attributes:
         given_name: first name as written; `first_name` has its nickname folded.
+        generation: `sr`, `jr`, `ii`, ...; None where the name has no such suffix.
     """
 
     given_name: str | None
@@ -162,6 +203,12 @@ class MatchForm:
     street: str | None
     postal_code: str | None
     birth_date: str | None
+    generation: str | None = None
+
+
+def phone_evidence(record: IdentityRecord) -> str | None:
+    """Return the record's number if it is a person's: one without its area is shown only."""
+    return forms.normalise_phone(record.phone).value if record.phone and record.phone.startswith("+") else None
 
 
 def match_form(record: IdentityRecord) -> MatchForm:
@@ -171,10 +218,11 @@ def match_form(record: IdentityRecord) -> MatchForm:
         first_name=forms.normalise_first_name(record.first_name).value,
         last_name=forms.normalise_last_name(record.last_name).value,
         email=forms.normalise_email(record.email).value,
-        phone=record.phone,
+        phone=phone_evidence(record),
         street=forms.normalise_street(record.street).value,
         postal_code=record.postal_code,
         birth_date=record.birth_date,
+        generation=forms.generation_of(record.last_name, record.first_name),
     )
 
 

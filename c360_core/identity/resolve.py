@@ -10,7 +10,7 @@ from c360_core.identity.clustering import Clusters, Guard, cluster
 from c360_core.identity.keys import identifier_key
 from c360_core.identity.matching import MatchGroup
 from c360_core.identity.normalise import normalise_email
-from c360_core.identity.records import IdentityRecord
+from c360_core.identity.records import IdentityRecord, phone_evidence
 from c360_core.identity.stable_ids import Assignment, Run, assign, heir
 from c360_core.names import IdentifierType
 from c360_core.survivorship import Golden, SourcePriorities, golden
@@ -189,7 +189,7 @@ def identifiers_of(record: IdentityRecord) -> tuple[tuple[IdentifierType, str], 
         (IdentifierType.CRM_ID, record.crm_id),
         (IdentifierType.CASE_SYSTEM_ID, record.case_customer_id),
         (IdentifierType.EMAIL, normalise_email(record.email).value),
-        (IdentifierType.PHONE, record.phone),
+        (IdentifierType.PHONE, phone_evidence(record)),
         (IdentifierType.DEVICE_ID, record.device_id),
         (IdentifierType.COOKIE_ID, record.cookie_id),
     )

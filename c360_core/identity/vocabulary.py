@@ -272,7 +272,7 @@ PLACEHOLDER_DOMAINS: Final = _words("""
     test.com test.org none.com noemail.com email.com domain.com abc.com xyz.com asdf.com mailinator.com
 """)
 PLACEHOLDER_MAILBOXES: Final = _words("""
-    test tests tester testing none noemail nomail na null unknown anonymous customer nobody noone asdf qwerty abc
+    test tests tester testing none noemail nomail null unknown anonymous customer nobody noone asdf qwerty abc
     email mail user name firstname.lastname declined refused donotemail
 """)
 ROLE_MAILBOXES: Final = _words("""
@@ -281,8 +281,80 @@ ROLE_MAILBOXES: Final = _words("""
     reception store shop returns accounts
 """)
 PLACEHOLDER_NAMES: Final = _words("""
-    test testing tester customer unknown anonymous none null nan undefined noname nobody valued user firstname
+    test testing tester customer unknown anonymous undefined noname nobody valued user firstname
     lastname asdf qwerty xyz newcustomer walkin donotuse deleted
 """)
 TITLES: Final = _words("mr mrs ms miss mx dr prof sir madam")
-NAME_SUFFIXES: Final = _words("jr sr ii iii iv phd md")
+# How a suffix says the generation. A `jr` is his father's son, a `ii` may be somebody's nephew: they are not one.
+GENERATIONS: Final[Mapping[str, str]] = {
+    "sr": "sr",
+    "senior": "sr",
+    "jr": "jr",
+    "jnr": "jr",
+    "junior": "jr",
+    **{number: number for number in ("ii", "iii", "iv")},
+}
+NAME_SUFFIXES: Final = frozenset(GENERATIONS) | _words("phd md")
+
+# Countries as people and systems write them, beside the codes of two letters. Without spaces: `newzealand`.
+COUNTRY_CODES: Final[Mapping[str, str]] = _fold("""
+AT: aut austria oesterreich osterreich
+AU: aus australia
+BE: bel belgium belgique belgie
+BR: bra brazil brasil
+CA: can canada
+CH: che switzerland schweiz suisse svizzera
+CN: chn china
+CZ: cze czechia czechrepublic
+DE: deu ger germany deutschland
+DK: dnk denmark danmark
+ES: esp spain espana
+FI: fin finland suomi
+FR: fra france
+GB: gbr uk unitedkingdom greatbritain england scotland wales
+HU: hun hungary magyarorszag
+IE: irl ireland
+IL: isr israel
+IN: ind india
+IT: ita italy italia
+JP: jpn japan
+KR: kor korea southkorea
+LI: lie liechtenstein
+LU: lux luxembourg
+MX: mex mexico
+NL: nld netherlands nederland holland
+NO: nor norway norge
+NZ: nzl newzealand
+PL: pol poland polska
+PT: prt portugal
+RU: rus russia russianfederation rossiya
+SE: swe sweden sverige
+TR: tur turkey turkiye
+UA: ukr ukraine
+US: usa unitedstates unitedstatesofamerica america
+ZA: zaf southafrica
+""")
+
+# How many digits the codes of a country have, where they are digits only. Spreadsheets eat leading zeros.
+POSTAL_CODE_DIGITS: Final[Mapping[str, int]] = {
+    country: digits
+    for digits, countries in {
+        3: "IS",
+        4: "AT AU BE CH DK HU LI LU NO NZ PT SI ZA",
+        5: "CZ DE EE ES FI FR GR HR IT KR LT MX MY RS SA SK SE TH TR UA US",
+        6: "BY CN IN KZ RO RU SG VN",
+        7: "IL JP",
+        8: "BR",
+    }.items()
+    for country in countries.split()
+}
+
+# What is put before a code to name its country: the signs of cars, and codes of two letters.
+POSTAL_PREFIXES: Final[Mapping[str, str]] = {
+    **{"A": "AT", "B": "BE", "D": "DE", "E": "ES", "F": "FR", "FIN": "FI", "FL": "LI", "H": "HU", "I": "IT"},
+    **{"L": "LU", "N": "NO", "P": "PT", "S": "SE", "SLO": "SI"},
+    **{country: country for country in POSTAL_CODE_DIGITS},
+    "NL": "NL",
+    "LV": "LV",
+    "PL": "PL",
+}

@@ -107,6 +107,88 @@ def test_phone_keeps_the_country_it_was_written_with():
 
 
 @pytest.mark.parametrize(
+    ("raw", "region", "value"),
+    [
+        ("+4915112345678.0", "US", "+4915112345678"),
+        ("4155550123.0", "US", "+14155550123"),
+        ("4155550123,0", "US", "+14155550123"),
+        ("4.155550123E+09", "US", "+14155550123"),
+        ("4915112345678.0", "DE", "+4915112345678"),
+        ("0044 20 7946 0958", "US", "+442079460958"),
+        ("(0044) 20 7946 0958", "AU", "+442079460958"),
+        ("00 1 415 555 0123", "US", "+14155550123"),
+        ("011 44 20 7946 0958", "US", "+442079460958"),
+        ("8 912 345 67 89", "RU", "+79123456789"),
+        ("0151 12345678", "DE", "+4915112345678"),
+        ("+1+4155550123", "US", "+14155550123"),
+        ("+1 +1 (415) 555-0123", "US", "+14155550123"),
+        ("+1+442079460958", "US", "+442079460958"),
+        ("+49+4915112345678", "US", "+4915112345678"),
+        ("+1 415 555 0123 (home)", "US", "+14155550123"),
+        ("Tel.: (415) 555-0123, after six", "US", "+14155550123"),
+        ("415 555 0123 ext. 12", "US", "+14155550123"),
+        ("\u200b415-555-0123\ufeff", "US", "+14155550123"),
+        ("\uff14\uff11\uff15 555 0123", "US", "+14155550123"),
+    ],
+)
+def test_phone_is_read_as_its_country_and_its_sender_write_it(raw, region, value):
+    assert n.normalise_phone(raw, region) == n.Normalised(value)
+    assert n.normalise_phone(value, region) == n.Normalised(value)
+
+
+@pytest.mark.parametrize("raw", ["555-0123", "555.0143", "5550123", "555-0199 (home)", "+1 555 0123"])
+def test_a_number_without_its_area_is_nobodys_and_is_shown(raw):
+    assert n.normalise_phone(raw) == n.Normalised(None, "no_area")
+    record = prepare_record({"phone": raw}, source="s", key="1", loaded_at=LOADED_AT)
+    assert (record.phone, record.placeholder_dropped) == (raw, ("phone:no_area",))
+    assert match_form(record).phone is None
+    assert match_row(record)["phone"] is None
+
+
+@pytest.mark.parametrize(
+    ("raw", "region"),
+    [
+        ("8 912 345 67 89", "US"),
+        ("4.9E+12", "DE"),
+        ("415 555 0123 or 415 555 0199", "US"),
+        ("020 7946 0958", "ZZ"),
+        ("+" * 50_000, "US"),
+        ("1-800-FLOWERS", "US"),
+    ],
+)
+def test_a_number_that_could_be_two_or_another_countrys_is_none(raw, region):
+    assert n.normalise_phone(raw, region) == n.Normalised(None, "invalid")
+
+
+@pytest.mark.parametrize(
+    ("raw", "region"),
+    [
+        ("ru", "RU"),
+        ("DEU", "DE"),
+        ("Deutschland", "DE"),
+        ("U.S.A.", "US"),
+        ("UK", "GB"),
+        ("", "US"),
+        ("Atlantis", "ZZ"),
+    ],
+)
+def test_a_country_is_its_code(raw, region):
+    assert n.region_of(raw) == region
+
+
+def test_a_record_is_read_as_its_country_writes():
+    values = {"phone": "8 912 345 67 89", "postal_code": "1010", "birth_date": "1899-07-04"}
+    here = prepare_record(values, source="s", key="1", loaded_at=LOADED_AT)
+    assert (here.phone, here.postal_code, here.birth_date) == (None, "01010", None)
+    there = prepare_record({**values, "country": "Russia"}, source="s", key="1", loaded_at=LOADED_AT)
+    assert there.phone == "+79123456789"
+    austria = prepare_record(values, source="s", key="1", loaded_at=LOADED_AT, region="AT", earliest_birth=date.min)
+    assert (austria.postal_code, austria.birth_date) == ("1010", "1899-07-04")
+    row = {**austria.as_row(), "birth_date": date(1899, 7, 4)}
+    assert record_from_row(row) == austria
+
+
+@pytest.mark.parametrize(
     ("raw", "reason"),
     [
         ("0000000000", "placeholder"),
@@ -150,6 +232,40 @@ def test_names_that_are_none_are_placeholders(raw):
     assert n.normalise_first_name(words[0]).dropped == "placeholder" or n.text_of(words[0]) == ""
 
 
+@pytest.mark.parametrize("raw", ["Null", "Nan", "None", "NULL", "Na"])
+def test_words_that_mean_nothing_to_machines_are_names(raw):
+    assert n.normalise_last_name(raw) == n.Normalised(raw.lower())
+    record = prepare_record({"first_name": raw, "last_name": raw}, source="s", key="1", loaded_at=LOADED_AT)
+    assert (record.first_name, record.last_name) == (raw, raw)
+
+
+@pytest.mark.parametrize(
+    "raw", ["\U0001f600", "\u2764\ufe0f", "\U0001f1e6\U0001f1f9", "\u2605\u2605", "-", "N/A", "\u200b"]
+)
+def test_pictures_are_no_names(raw):
+    assert n.normalise_first_name(raw) == n.normalise_last_name(raw) == n.ABSENT
+    assert prepare_record({"first_name": raw}, source="s", key="1", loaded_at=LOADED_AT).first_name is None
+    assert n.normalise_first_name(f"Anna {raw}").value == "anna" or raw == "N/A"
+
+
+@pytest.mark.parametrize(
+    ("name", "first", "last", "generation"),
+    [
+        ("John Smith Jr", "John", "smith", "jr"),
+        ("John Smith, Jr.", "John", "smith", "jr"),
+        ("Smith Sr., John", "John", "smith", "sr"),
+        ("Smith, John, III", "John", "smith", "iii"),
+        ("John Smith II MD", "John", "smith", "ii"),
+        ("Anna Senior", "Anna", "senior", None),
+        ("John Smith", "John", "smith", None),
+    ],
+)
+def test_a_suffix_stays_with_the_family_name_and_says_the_generation(name, first, last, generation):
+    record = prepare_record({"name": name}, source="s", key="1", loaded_at=LOADED_AT)
+    assert record.first_name.split()[0] == first
+    assert (match_form(record).last_name, match_form(record).generation) == (last, generation)
+
+
 def test_street_unifies_words_and_keeps_numbers():
     forms = {
         n.normalise_street(raw).value
@@ -162,6 +278,31 @@ def test_street_unifies_words_and_keeps_numbers():
 def test_postal_code_survives_spreadsheets():
     assert [n.normalise_postal_code(raw).value for raw in ("02134-1021", "2134", "2134.0", 2134)] == ["02134"] * 4
     assert n.normalise_postal_code("00000").dropped == "placeholder"
+
+
+@pytest.mark.parametrize(
+    ("raw", "region", "value"),
+    [
+        *[(code, "US", code) for code in ("12345", "22222", "33333", "44444", "55555")],
+        ("D-10115", "US", "10115"),
+        ("D 01067", "US", "01067"),
+        ("1067", "DE", "01067"),
+        ("1010", "AT", "1010"),
+        ("A-1010", "US", "1010"),
+        ("CH-8001", "US", "8001"),
+        ("150", "NO", "0150"),
+        ("IL 60601", "US", "60601"),
+        ("IN 46201-1234", "US", "46201"),
+        ("sw1a 1aa", "GB", "SW1A1AA"),
+        ("K1A 0B1", "CA", "K1A0B1"),
+        ("00-950", "PL", "00950"),
+        ("1000-205", "PT", "1000205"),
+        ("110 00", "CZ", "11000"),
+        ("2134", "ZZ", "2134"),
+    ],
+)
+def test_postal_code_is_that_of_its_country(raw, region, value):
+    assert n.normalise_postal_code(raw, region) == n.Normalised(value)
 
 
 def test_state_is_its_code():
