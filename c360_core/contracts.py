@@ -165,6 +165,8 @@ class Source:
         live_within_hours: an event that a file's row means is live up to this age, counted at loading, and history
             beyond it; 0 makes history of all. A stream source has 0: its senders say themselves what is history.
         file_format: how its files are written; of no meaning to a stream source.
+        default_country: where the people of rows live that name no country, as ISO 3166 code.
+        earliest_birth_date: nobody in this source was born earlier; ISO 8601.
     """
 
     name: str
@@ -180,6 +182,8 @@ class Source:
     publish: tuple[Publish, ...] = ()
     live_within_hours: int = 0
     file_format: FileFormat = FileFormat()
+    default_country: str = "US"
+    earliest_birth_date: str = "1905-01-01"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -310,6 +314,8 @@ def _source(name: str, source: Mapping[str, Any]) -> Source:
         publish=tuple(Publish(**publish) for publish in source["publish"]),
         live_within_hours=source["live_within_hours"],
         file_format=_file_format(source.get("file_format", {})),
+        default_country=source["default_country"],
+        earliest_birth_date=source["earliest_birth_date"],
     )
 
 

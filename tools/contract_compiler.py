@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
+from c360_core.identity.normalise import DEFAULT_REGION, EARLIEST_BIRTH_YEAR
 from c360_core.names import PiiClass, Zone
 
 DECIMAL: Final = re.compile(r"decimal\((\d+),(\d+)\)")
@@ -138,6 +139,8 @@ def _source(contract: Mapping[str, Any], custom: Mapping[str, Any]) -> dict[str,
         "publish": [_publish(mapping) for mapping in custom.get("publish", [])],
         "live_within_hours": live_within_hours(contract) if is_file else 0,
         "file_format": {FILE_FORMAT[key]: value for key, value in custom.get("fileFormat", {}).items()},
+        "default_country": custom.get("defaultCountry", DEFAULT_REGION),
+        "earliest_birth_date": str(custom.get("earliestBirthDate", f"{EARLIEST_BIRTH_YEAR}-01-01")),
     }
 
 

@@ -7,10 +7,11 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Final
 
 import sqlglot
+from phonenumbers import SUPPORTED_REGIONS
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
@@ -23,7 +24,7 @@ from tools.contract_standard import SUFFIX, Problem
 
 CONSENT_PURPOSES: Final = ("service", "marketing", "analytics", "personalisation")
 ATTRIBUTE_ROLES: Final = (
-    "given_name", "family_name", "full_name", "birth_date", "street", "city", "state", "postal_code",
+    "given_name", "family_name", "full_name", "birth_date", "street", "city", "state", "postal_code", "country",
     "record_key", "person",
 )  # fmt: skip
 IDENTITY_ROLES: Final = (*ATTRIBUTE_ROLES, *IdentifierType)
@@ -56,7 +57,7 @@ KINDS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 OPTIONAL: Final[Mapping[str, tuple[str, ...]]] = {
     "product": ("partition",),
-    "file": ("liveWithinHours", "addedFieldIds", "fileFormat"),
+    "file": ("liveWithinHours", "addedFieldIds", "fileFormat", "defaultCountry", "earliestBirthDate"),
 }
 MOST_LIVE_HOURS: Final = 30 * 24  # nobody wants to be answered on what is older
 PUBLISH_KEYS: Final = ("eventType", "idSuffix", "occurredAt", "when", "identifiers", "payload")
@@ -341,6 +342,7 @@ def _kind_problems(report: _Report, contract: Contract, events: Mapping[str, Con
 
 def _file_problems(report: _Report, contract: Contract, custom: Contract, events: Mapping[str, Contract]) -> Problems:
     yield from _live_problems(report.at("liveWithinHours"), contract)
+    yield from _people_problems(report, custom)
     for key, message, fix in file_format_problems(custom.get("fileFormat", {})):
         yield report.at("fileFormat", key)(message, fix)
     if len(contract.get("schema", [])) == 1:
@@ -407,6 +409,19 @@ def _live_problems(report: _Report, contract: Contract) -> Problems:
             yield report("is missing, and two cadences are too old to act on", f"say what is still live: {fix}")
     elif not isinstance(hours, int) or isinstance(hours, bool) or not 0 <= hours <= MOST_LIVE_HOURS:
         yield report(f"`{hours}` is no age up to which an event is live", fix)
+
+
+def _people_problems(report: _Report, custom: Contract) -> Problems:
+    """What the rows leave open about people: the country that they do not name, and how old somebody may be."""
+    country, earliest = custom.get("defaultCountry"), custom.get("earliestBirthDate")
+    if country is not None and country not in SUPPORTED_REGIONS:
+        yield report.at("defaultCountry")(f"`{country}` is no country", "use an ISO 3166 code, such as US")
+    if earliest is None:
+        return
+    try:
+        date.fromisoformat(str(earliest))
+    except ValueError:
+        yield report.at("earliestBirthDate")(f"`{earliest}` is no date", "write one, such as 1905-01-01")
 
 
 # ---- publishing rows of a file as events

@@ -3,13 +3,14 @@
 Which column means what comes from the contracts' identity roles, so that a new file source needs no code here.
 """
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any, Final
 
 from pyspark.sql import Column, DataFrame, Row, Window
 from pyspark.sql import functions as F  # noqa: N812
 
 from c360_core.contracts import Source, Table
+from c360_core.identity.normalise import DEFAULT_REGION, EARLIEST_BIRTH_YEAR
 from c360_core.identity.records import match_row, prepare_record, record_from_row
 from c360_core.identity.workflow import MATCH_FIELDS
 
@@ -23,6 +24,7 @@ COLUMN_OF_ROLE: Final = {
     "city": "city",
     "state": "state",
     "postal_code": "postal_code",
+    "country": "country",
     "birth_date": "birth_date",
     "loyalty_id": "loyalty_id",
     "crm_id": "crm_id",
@@ -40,13 +42,17 @@ COLUMN_OF_IDENTIFIER: Final = {
     "device_id": "device_id",
 }
 AS_THEY_ARE: Final = ("language", "time_zone")
+# What a record is read by, and does not keep.
+ONLY_READ: Final = frozenset({"name", "country"})
 TEXTS: Final = (*dict.fromkeys(COLUMN_OF_ROLE.values()), *AS_THEY_ARE)
 PREPARED: Final = (
-    ", ".join(f"{name} STRING" for name in TEXTS if name != "name")
+    ", ".join(f"{name} STRING" for name in TEXTS if name not in ONLY_READ)
     + ", email_verified BOOLEAN, placeholder_dropped ARRAY<STRING>"
 )
 MATCH_SCHEMA: Final = ", ".join(f"{field.name} STRING" for field in MATCH_FIELDS)
 HASH_DIGITS: Final = 8
+# What the source's contract says for rows that do not say it themselves.
+READ_BY: Final = ("default_country", "earliest_birth_date")
 
 
 def file_rows(rows: DataFrame, source: Source, table: Table) -> DataFrame:
@@ -59,6 +65,8 @@ def file_rows(rows: DataFrame, source: Source, table: Table) -> DataFrame:
         F.col(str(table.key)).alias("key"),
         *[_text(columns.get(name)).alias(name) for name in TEXTS],
         F.lit(False).alias("email_verified"),  # noqa: FBT003  # a SQL literal
+        F.lit(source.default_country).alias("default_country"),
+        F.lit(source.earliest_birth_date).alias("earliest_birth_date"),
         F.expr(f"CAST({changed} AS TIMESTAMP)").alias("updated_at"),
         "loaded_at",
     )
@@ -100,6 +108,8 @@ def logged_in(interactions: DataFrame) -> DataFrame:
         key.alias("key"),
         *[_told(name).alias(name) for name in TEXTS],
         F.expr("ids['email'] IS NOT NULL").alias("email_verified"),
+        F.lit(DEFAULT_REGION).alias("default_country"),
+        F.lit(f"{EARLIEST_BIRTH_YEAR}-01-01").alias("earliest_birth_date"),
         F.col("occurred_at").alias("updated_at"),
         F.col("received_at").alias("loaded_at"),
     )
@@ -118,7 +128,9 @@ def records(raw: DataFrame) -> DataFrame:
         "source",
         "loaded_at",
         "updated_at",
-        prepare(F.struct("source", "key", "email_verified", *TEXTS), F.unix_millis("loaded_at")).alias("prepared"),
+        prepare(F.struct("source", "key", "email_verified", *READ_BY, *TEXTS), F.unix_millis("loaded_at")).alias(
+            "prepared"
+        ),
     )
     return prepared.select("record_id", "source", "loaded_at", "updated_at", "prepared.*")
 
@@ -127,7 +139,15 @@ def _prepare(values: Row, loaded_at: int) -> dict[str, Any]:
     """Run in the Python workers: times stay in Spark, where they have a zone."""
     raw = values.asDict()
     at = datetime.fromtimestamp(loaded_at / 1000, UTC)
-    return prepare_record(raw, source=raw["source"], key=raw["key"], loaded_at=at).as_row()
+    record = prepare_record(
+        raw,
+        source=raw["source"],
+        key=raw["key"],
+        loaded_at=at,
+        region=raw["default_country"],
+        earliest_birth=date.fromisoformat(raw["earliest_birth_date"]),
+    )
+    return record.as_row()
 
 
 def match_input(identity_records: DataFrame) -> DataFrame:
