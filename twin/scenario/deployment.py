@@ -11,6 +11,7 @@ from typing import Any, Final
 from boto3.dynamodb.types import TypeDeserializer
 
 from c360_core.secret_text import parts
+from c360_core.single_view_keys import TOMBSTONE
 from twin.emulator import Emulator
 from twin.scenario.waiting import until
 
@@ -173,24 +174,24 @@ class Deployment:
         yield from self.items("PROFILE", *attributes)
 
     def items(self, prefix: str, *attributes: str) -> Iterator[dict[str, Any]]:
-        """Yield the items of the single view whose sort key begins with a prefix."""
+        """Yield the items of the single view whose sort key begins with a prefix, without tombstones."""
         yield from boto3_table(
             self.client("dynamodb"),
             self.outputs["SingleViewTableName"],
-            FilterExpression="begins_with(SK, :prefix)",
+            FilterExpression=f"begins_with(SK, :prefix) AND attribute_not_exists({TOMBSTONE})",
             ExpressionAttributeValues={":prefix": {"S": prefix}},
             **({"ProjectionExpression": ", ".join(attributes)} if attributes else {}),
         )
 
     def items_at(self, keys: Sequence[Mapping[str, str]]) -> list[dict[str, Any]]:
-        """Return the items of the single view at these keys (a hundred at most), those that are there."""
+        """Return the items of the single view at these keys (a hundred at most), those that are there and not gone."""
         table = self.outputs["SingleViewTableName"]
         wanted = [{name: {"S": value} for name, value in key.items()} for key in keys]
         if not wanted:
             return []
         request = {table: {"Keys": wanted, "ConsistentRead": True}}
         found = self.client("dynamodb").batch_get_item(RequestItems=request)["Responses"][table]
-        return [plain(item) for item in found]
+        return [plain(item) for item in found if TOMBSTONE not in item]
 
     def _rows(self, athena: Any, query_id: str) -> Iterator[tuple[str | None, ...]]:
         pages = athena.get_paginator("get_query_results").paginate(QueryExecutionId=query_id)
