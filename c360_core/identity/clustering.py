@@ -19,8 +19,13 @@ from c360_core.identity.records import IdentityRecord, MatchForm, match_form
 from c360_core.identity.union_find import UnionFind
 
 ALONE: Final = "alone"
+# A person leaves a handful of records without a name before somebody asks for it; a shop's own number or its info@
+# stands on every case of every nameless customer. Beyond this the value is the shop's.
+MAX_UNNAMED_OF_A_VALUE: Final = 8
 # Numbers are given to somebody else after a while; a mailbox hardly ever is.
 _NEEDS_LAST_NAME: Final = frozenset({"phone"})
+# What several people may have. The ids that a system gives are one customer's, however many records have them.
+_MAY_BE_SHARED: Final = frozenset({"email", "phone"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,15 +35,23 @@ class Guard:
     Attributes:
         max_names_of_a_value: a value (or match group) with more different first names than this is no evidence.
         max_records_of_a_value: nor is one that more records share.
+        max_unnamed_of_a_value: nor is one that more records share of which nobody knows whose they are: without any
+            name, birth date or login.
         max_records_of_a_person: joins that would pass this size are refused.
     """
 
     max_names_of_a_value: int = 6
     max_records_of_a_value: int = 200
     max_records_of_a_person: int = 100
+    max_unnamed_of_a_value: int = MAX_UNNAMED_OF_A_VALUE
 
     def __post_init__(self) -> None:
-        for name in ("max_names_of_a_value", "max_records_of_a_value", "max_records_of_a_person"):
+        for name in (
+            "max_names_of_a_value",
+            "max_records_of_a_value",
+            "max_records_of_a_person",
+            "max_unnamed_of_a_value",
+        ):
             if getattr(self, name) < 1:
                 raise ValueError(f"guard: {name} is {getattr(self, name)}; it must be at least 1")
 
@@ -63,8 +76,8 @@ class Clusters:
     Attributes:
         clusters: sorted record ids of each person, ordered by their first.
         joined: why, per record.
-        stats: counts of what was refused or dropped (`refused_birth_date`, `refused_first_name`, `refused_last_name`,
-            `refused_size`, `ambiguous`, `dropped_values`), and of `records`, `clusters`.
+        stats: counts of what was refused or dropped (`refused_birth_date`, `refused_generation`, `refused_first_name`,
+            `refused_last_name`, `refused_size`, `ambiguous`, `dropped_values`), and of `records`, `clusters`.
     """
 
     clusters: tuple[tuple[str, ...], ...]
@@ -83,7 +96,14 @@ class _Facts:
     first_names: frozenset[str]
     last_names: frozenset[str]
     birth_dates: frozenset[str]
+    generations: frozenset[str] = frozenset()
+    logged_in: bool = False
     size: int = 1
+
+    @property
+    def is_unnamed(self) -> bool:
+        """Nothing says whose the records are; a login does: who has the mailbox opened it."""
+        return not (self.first_names or self.last_names or self.birth_dates or self.logged_in)
 
 
 @dataclass(slots=True)
@@ -110,7 +130,7 @@ def cluster(records: Sequence[IdentityRecord], match_groups: Sequence[MatchGroup
     if len(forms) != len(records):
         twice = Counter(record.record_id for record in records).most_common(1)[0][0]
         raise ValueError(f"identity records: record_id {twice} occurs more than once; keep only its newest row")
-    state = _State(guard, {record_id: _facts(form) for record_id, form in forms.items()})
+    state = _State(guard, {r.record_id: _facts(forms[r.record_id], logged_in=r.email_verified) for r in records})
     for record_id in sorted(forms):
         state.sets.find(record_id)
     for evidence in evidence_of(records, forms, match_groups):
@@ -118,8 +138,15 @@ def cluster(records: Sequence[IdentityRecord], match_groups: Sequence[MatchGroup
     return _result(state, match_groups)
 
 
-def _facts(form: MatchForm) -> _Facts:
-    return _Facts(_set(form.given_name), _set(form.first_name), _set(form.last_name), _set(form.birth_date))
+def _facts(form: MatchForm, *, logged_in: bool) -> _Facts:
+    return _Facts(
+        _set(form.given_name),
+        _set(form.first_name),
+        _set(form.last_name),
+        _set(form.birth_date),
+        _set(form.generation),
+        logged_in,
+    )
 
 
 def _set(value: str | None) -> frozenset[str]:
@@ -130,7 +157,7 @@ def _take(evidence: Evidence, state: _State) -> None:
     """Join what the evidence joins: first the records of one name, then those that fit only one of the others."""
     roots = [state.sets.find(record_id) for record_id in evidence.record_ids]
     if len(set(roots)) > 1:
-        if _is_too_common(roots, state):
+        if _is_too_common(evidence, roots, state):
             state.stats["dropped_values"] += 1
             return
         by_name: defaultdict[frozenset[str], list[str]] = defaultdict(list)
@@ -146,9 +173,13 @@ def _take(evidence: Evidence, state: _State) -> None:
     _note_rule(evidence, state)
 
 
-def _is_too_common(roots: Sequence[str], state: _State) -> bool:
+def _is_too_common(evidence: Evidence, roots: Sequence[str], state: _State) -> bool:
     if len(roots) > state.guard.max_records_of_a_value:
         return True
+    if evidence.rule in _MAY_BE_SHARED:
+        unnamed = sum(state.facts[root].is_unnamed for root in set(roots))
+        if unnamed > state.guard.max_unnamed_of_a_value:
+            return True
     names = {name for root in roots for name in state.facts[root].first_names}
     return len(names) > state.guard.max_names_of_a_value
 
@@ -190,6 +221,8 @@ def _refusal(one: str, other: str, evidence: Evidence, state: _State) -> str | N
     a, b = state.facts[one], state.facts[other]
     if any(not same_birth_date(x, y) for x in a.birth_dates for y in b.birth_dates):
         return "birth_date"
+    if len(a.generations | b.generations) > 1:
+        return "generation"
     if any(not same_first_name(x, y) for x in a.given_names for y in b.given_names):
         return "first_name"
     if evidence.rule in _NEEDS_LAST_NAME and _contradict_in_last_name(a, b):
@@ -214,6 +247,8 @@ def _join(one: str, other: str, evidence: Evidence, state: _State) -> None:
         a.first_names | b.first_names,
         a.last_names | b.last_names,
         a.birth_dates | b.birth_dates,
+        a.generations | b.generations,
+        a.logged_in or b.logged_in,
         a.size + b.size,
     )
 
@@ -233,7 +268,7 @@ def _result(state: _State, match_groups: Sequence[MatchGroup]) -> Clusters:
         for members in clusters
         for record_id in members
     }
-    names = ("refused_birth_date", "refused_first_name", "refused_last_name", "refused_size")
+    names = ("refused_birth_date", "refused_generation", "refused_first_name", "refused_last_name", "refused_size")
     stats = {name: state.stats[name] for name in (*names, "ambiguous", "dropped_values")}
     return Clusters(
         clusters=clusters, joined=joined, stats={"records": len(joined), "clusters": len(clusters), **stats}

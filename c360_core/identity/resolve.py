@@ -17,7 +17,9 @@ from c360_core.survivorship import Golden, SourcePriorities, golden
 
 # Deletions are told again for this long: should a run's messages be lost after its map was written, the next heals it.
 DELETIONS_TOLD_FOR: Final = timedelta(days=7)
-WEAK_IDENTIFIERS: Final = frozenset({IdentifierType.DEVICE_ID, IdentifierType.COOKIE_ID})
+SHARED_IDENTIFIERS: Final = frozenset(
+    {IdentifierType.EMAIL, IdentifierType.PHONE, IdentifierType.DEVICE_ID, IdentifierType.COOKIE_ID}
+)
 Message = dict[str, Any]
 
 
@@ -197,29 +199,51 @@ def identifiers_of(record: IdentityRecord) -> tuple[tuple[IdentifierType, str], 
 
 
 def _owners(
-    records: Iterable[IdentityRecord], ids: Assignment, secret: bytes, guard: Guard
+    records: Sequence[IdentityRecord], ids: Assignment, secret: bytes, guard: Guard
 ) -> tuple[dict[str, str], int]:
-    """Return identifier key -> its person, and how many identifiers have none because too many claim them.
+    """Return identifier key -> its person, and how many identifiers have none because several people claim them.
 
-    Of several claims to a strong identifier the best wins: verified, then more records, then the newer one. A device
-    or cookie that several people use belongs to nobody.
+    Of several claims to an id that a system gave the best wins: more records, then the newer one. What several people
+    may have - a mailbox, a number, a device - belongs to nobody while several claim it, unless one of them alone has
+    proved it: an event under it could be anybody's, and to give it to whoever changed last would decide by chance.
     """
-    claims: defaultdict[tuple[IdentifierType, str], dict[str, list[float]]] = defaultdict(dict)
+    claims: defaultdict[tuple[IdentifierType, str], dict[str, _Claim]] = defaultdict(dict)
+    named = {ids.persons[record.record_id] for record in records if record.first_name or record.last_name}
     for record in records:
         person = ids.persons[record.record_id]
         at = (record.updated_at or record.loaded_at).timestamp()
         for identifier in identifiers_of(record):
-            claim = claims[identifier].setdefault(person, [0, 0, 0])
-            claim[0] += identifier[0] is IdentifierType.EMAIL and record.email_verified
-            claim[1] += 1
-            claim[2] = max(claim[2], at)
+            claim = claims[identifier].setdefault(person, _Claim())
+            # A login without a name opens the mailbox as well, and does not say which of its owners it was.
+            claim.proved |= identifier[0] is IdentifierType.EMAIL and record.email_verified and person in named
+            claim.records += 1
+            claim.newest = max(claim.newest, at)
     owners: dict[str, str] = {}
     for (kind, value), claimants in claims.items():
-        most = 1 if kind in WEAK_IDENTIFIERS else guard.max_names_of_a_value
-        if len(claimants) <= most:
-            best = sorted(claimants, key=lambda person: ([-mark for mark in claimants[person]], person))[0]
-            owners[identifier_key(secret, kind, value)] = best
+        owner = _owner(kind, claimants, guard)
+        if owner is not None:
+            owners[identifier_key(secret, kind, value)] = owner
     return owners, len(claims) - len(owners)
+
+
+@dataclass(slots=True)
+class _Claim:
+    """What speaks for a person as the owner of an identifier."""
+
+    proved: bool = False
+    records: int = 0
+    newest: float = 0
+
+
+def _owner(kind: IdentifierType, claimants: Mapping[str, _Claim], guard: Guard) -> str | None:
+    if len(claimants) == 1:
+        return next(iter(claimants))
+    if len(claimants) > guard.max_names_of_a_value:
+        return None
+    if kind in SHARED_IDENTIFIERS:
+        proved = [person for person, claim in claimants.items() if claim.proved]
+        return proved[0] if len(proved) == 1 else None
+    return min(claimants, key=lambda person: (-claimants[person].records, -claimants[person].newest, person))
 
 
 def _identifiers(

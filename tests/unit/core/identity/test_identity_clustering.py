@@ -53,6 +53,51 @@ def test_a_couple_with_one_mailbox_stays_two_people():
     assert result.stats["refused_first_name"] == 2
 
 
+SUFFIXES = {
+    "sr": ("Smith Sr", "Smith, Senior"),
+    "jr": ("Smith Jr.", "Smith, Junior"),
+    "ii": ("Smith II",),
+    "iii": ("Smith III",),
+}
+SUFFIXED = [(generation, name) for generation, names in SUFFIXES.items() for name in names]
+
+
+@pytest.mark.parametrize("one", SUFFIXED)
+@pytest.mark.parametrize("other", SUFFIXED)
+def test_generations_contradict_each_other(one, other):
+    home = {"first_name": "John", "street": "12 Main St", "postal_code": "45202", "email": "smiths@example.com"}
+    records = [record("a", last_name=one[1], **home), record("b", last_name=other[1], **home)]
+    result = cluster(records, [group("name-address", "a", "b")], GUARD)
+    assert len(result.clusters) == (1 if one[0] == other[0] else 2)
+    assert (result.stats["refused_generation"] > 0) == (one[0] != other[0])
+
+
+def test_who_has_no_suffix_is_neither_father_nor_son_for_sure():
+    home = {"first_name": "John", "email": "smiths@example.com"}
+    records = [
+        record("a", last_name="Smith Sr", **home),
+        record("b", last_name="Smith Jr", **home),
+        record("c", last_name="Smith", **home),
+    ]
+    assert people(records) == {"a", "b", "c"}
+
+
+@pytest.mark.parametrize("shared", [{"phone": "+15135550143"}, {"email": "desk@shop.example.com"}])
+def test_a_value_on_many_records_without_a_name_is_the_shops(shared):
+    few = [record(f"{n:02d}", **shared) for n in range(GUARD.max_unnamed_of_a_value)]
+    assert len(cluster(few, [], GUARD).clusters) == 1
+    many = [record(f"{n:02d}", case_customer_id=f"S{n}", **shared) for n in range(20)]
+    named = record("z", first_name="Ann", last_name="Lee", **shared)
+    result = cluster([*many, named], [], GUARD)
+    assert len(result.clusters) == 21
+    assert result.stats["dropped_values"] == 1
+
+
+def test_logins_with_one_mailbox_are_one_person_however_many_devices_it_has():
+    logins = [record(f"{n:02d}", device_id=f"d{n}", email="ann@example.com", email_verified=True) for n in range(20)]
+    assert len(cluster(logins, [], GUARD).clusters) == 1
+
+
 def test_father_and_son_of_one_name_stay_two_people():
     records = [
         record("a", first_name="John", last_name="Lee", birth_date="1950-05-17", email="lees@example.com"),

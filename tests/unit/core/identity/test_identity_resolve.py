@@ -244,6 +244,43 @@ def test_the_mailbox_of_a_couple_belongs_to_who_verified_it():
     assert [row.person_id for row in done.identifiers] == [tables.current()["c"]]
 
 
+@pytest.mark.parametrize("newest", ["a", "b", "c"])
+def test_the_mailbox_of_a_couple_is_nobodys_until_one_of_them_has_proved_it(newest):
+    later = {"updated_at": START + timedelta(days=1)}
+    records = [
+        record("a", first_name="Ann", last_name="Lee", email="lees@example.com", **(later if newest == "a" else {})),
+        record("b", first_name="Bob", last_name="Lee", email="lees@example.com", **(later if newest == "b" else {})),
+        record("c", email="lees@example.com", email_verified=True, device_id="d", **(later if newest == "c" else {})),
+    ]
+    tables = Tables()
+    done = tables.run(records, 0)
+    persons = tables.current()
+    assert len(set(persons.values())) == 3
+    mailbox = key(IdentifierType.EMAIL, "lees@example.com")
+    assert mailbox not in {row.identifier_key for row in done.identifiers}
+    assert done.stats["identifiers_disputed"] == 1
+
+
+def test_a_number_of_two_people_is_nobodys():
+    phone = {"phone": "+15135550143"}
+    done = resolve(
+        [record("a", first_name="Ann", **phone), record("b", first_name="Bob", crm_id="C1", **phone), record("c")],
+        [],
+        [],
+        run(0),
+        secret=SECRET,
+    )
+    assert [row.identifier_key for row in done.identifiers] == [key(IdentifierType.CRM_ID, "C1")]
+
+
+def test_twenty_cases_without_a_name_and_one_number_are_twenty_people_and_the_number_is_shared():
+    cases = [record(f"k{n:02d}", case_customer_id=f"S{n}", phone="+15135550143") for n in range(20)]
+    done = resolve(cases, [], [], run(0), secret=SECRET)
+    assert len(done.persons) == 20
+    assert key(IdentifierType.PHONE, "+15135550143") not in {row.identifier_key for row in done.identifiers}
+    assert (done.stats["dropped_values"], done.stats["identifiers_disputed"]) == (1, 1)
+
+
 def test_a_device_that_several_people_use_belongs_to_nobody():
     records = [
         record("a", first_name="Ann", device_id="d"),
