@@ -272,7 +272,7 @@ def _read_number(text: str, region: str) -> tuple[phonenumbers.PhoneNumber | Non
     "Possible", not "valid": number plans grow faster than their metadata, and fiction uses 555 numbers.
     """
     readings = [_parsed(way, region) for way in _ways_to_read(text, region)]
-    possible = [read for read in readings if read[1] == _POSSIBLE]
+    possible = [(number, length) for number, length in readings if number is not None and length == _POSSIBLE]
     if len(possible) > 1:
         possible.sort(key=lambda read: not phonenumbers.is_valid_number(read[0]))
     return possible[0] if possible else readings[0]
