@@ -87,14 +87,14 @@ def read(directory: Path) -> dict[str, Any] | None:
 
 
 def _table(table: Table, before: Mapping[str, Any] | None) -> dict[str, Any]:
-    columns = {column.name: {"id": column.number, "type": column.type} for column in _columns(table)}
-    ids = {column["id"] for column in columns.values()}
+    found = sorted(_columns(table), key=lambda column: column.number)
+    ids = {column.number for column in found}
     earlier = {*before["retired"], *(column["id"] for column in before["columns"].values())} if before else set()
     return {
         "zone": table.zone.value,
         "partition": table.partition,
         "retired": sorted(earlier - ids),
-        "columns": dict(sorted(columns.items(), key=lambda column: column[1]["id"])),
+        "columns": {column.name: {"id": column.number, "type": column.type} for column in found},
     }
 
 

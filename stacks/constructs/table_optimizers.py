@@ -1,7 +1,7 @@
 """What keeps Iceberg tables fast and small: AWS merges their files, forgets old snapshots and sweeps up."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 import aws_cdk as cdk
 from aws_cdk import aws_glue as glue
@@ -61,7 +61,7 @@ class TableOptimizers(Construct):
                 optimizer.node.add_dependency(self.role, *grants)
 
     def _configurations(self, settings: MaintenanceSettings) -> dict[str, _Configuration]:
-        common = {"enabled": settings.enabled, "role_arn": self.role.role_arn}
+        common: dict[str, Any] = {"enabled": settings.enabled, "role_arn": self.role.role_arn}
         optimizer = glue.CfnTableOptimizer
         return {
             "compaction": _Configuration(

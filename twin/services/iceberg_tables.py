@@ -95,7 +95,7 @@ def evolve_iceberg_table(
     version = int(before.rpartition("/")[2].partition("-")[0]) + 1
     after = f"{metadata.location}/metadata/{version:05}-{uuid.uuid4()}.metadata.json"
     put_object(*_bucket_and_key(after), changed.model_dump_json().encode())
-    table = {key: entry[key] for key in ("Name", "Description", "Owner", "TableType") if key in entry}
+    table: Document = {key: entry[key] for key in ("Name", "Description", "Owner", "TableType") if key in entry}
     table["Parameters"] = {
         **entry["Parameters"],
         "metadata_location": after,
@@ -112,7 +112,7 @@ def _updates(metadata: Any, schema: Any, stated: Document) -> tuple[Any, ...]:
     if schema.as_struct() != metadata.schema().as_struct():
         number = max(known.schema_id for known in metadata.schemas) + 1
         numbered = schema.model_copy(update={"schema_id": number})
-        updates += [AddSchemaUpdate(schema=numbered), SetCurrentSchemaUpdate(schema_id=number)]
+        updates += [AddSchemaUpdate(schema_=numbered), SetCurrentSchemaUpdate(schema_id=number)]
     if stated.get("Properties"):
         updates.append(SetPropertiesUpdate(updates=stated["Properties"]))
     return tuple(updates)
