@@ -12,11 +12,13 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from c360_core.contracts import FileFormat
+from c360_core.projections import UTC_PATTERN
 
 ISO_TIME: Final = re.compile(
     r"(?P<date>[0-9]{4}-[0-9]{2}-[0-9]{2})[Tt ](?P<time>[0-9]{2}:[0-9]{2}(:[0-9]{2})?)([.,](?P<fraction>[0-9]{1,9}))?"
     r" ?(?P<offset>[Zz]|[+-][0-9]{2}(:?[0-9]{2})?)?"
 )
+KEPT_TIME: Final = re.compile(UTC_PATTERN)  # nearly all of them
 MOST_OFFSET: Final = timedelta(hours=18)  # the most that ISO zones and Java know
 WORDS: Final = {"true": "true", "false": "false"}
 
@@ -137,6 +139,8 @@ class Texts:
         return text
 
     def _timestamp(self, text: str) -> str:
+        if KEPT_TIME.fullmatch(text):
+            return text
         if match := ISO_TIME.fullmatch(text):
             return self._iso(match) or text
         for form in self._times:

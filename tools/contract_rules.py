@@ -37,7 +37,7 @@ OPTIONS: Final = {
 }
 FIELD_PROPERTIES: Final = ("consentPurpose", "identityRole", "lakeOnly", "money", "fieldId")
 STORES: Final = ("lake", "single_view")
-DQDL_TEXT: Final = re.compile(r"[^\"\\\x00-\x1f\x7f]+")
+DQDL_TEXT: Final = re.compile(r"[^'\"\\\x00-\x1f\x7f]+")  # a single quote is doubled and never undone in Deequ
 PLAIN_NUMBER: Final = re.compile(r"-?[0-9]+([.][0-9]+)?")
 # A class has no class in it, no intersection, and a hyphen that is none of a range only at its ends.
 PATTERN_PIECE: Final = re.compile(
@@ -246,7 +246,7 @@ def _constraint_problems(report: _Report, kind: str, field: Contract) -> Problem
         yield report.at("enum")("is for text only", "quote the values, or use minimum and maximum")
     elif wrong := [e["value"] for e in field.get("enum", []) if not DQDL_TEXT.fullmatch(e["value"])]:
         yield report.at("enum")(
-            f"`{wrong[0]!r}` is empty or has a quote, a backslash or a control character, which DQDL cannot hold",
+            f"`{wrong[0]!r}` is empty or has a quote, a backslash or a control character, which DQDL and Deequ cannot hold",
             "leave them out, or use a pattern",
         )
     if "pattern" in options:

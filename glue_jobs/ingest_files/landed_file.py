@@ -22,11 +22,12 @@ from c360_core.file_text import Texts
 BYTE_ORDER_MARK: Final = "\ufeff"
 UTF_8_MARK: Final = codecs.BOM_UTF8
 MAX_RECORD_CHARACTERS: Final = 1_048_576
-MAX_TEXT_BYTES: Final = 5 * 1024**3  # uncompressed: one task reads a file, and a job has an hour
+MAX_TEXT_BYTES: Final = 1024**3  # uncompressed: one task reads a file, a few MB in a second, and a job has an hour
 FOLDER_MARKS: Final = ("/", "_$folder$")
 DELIMITERS: Final = {",": ",", ";": ";", "\t": "tab", "|": "|", ":": ":", "~": "~", "^": "^"}
 SEPARATOR_LINE: Final = re.compile(r'"?sep=(?P<delimiter>.)"?[,;\t|]*[\r\n]*', re.IGNORECASE)
 LEAST_TELLING_DELIMITERS: Final = 3  # fewer in a line are no sign of a row
+JSON: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 UNREADABLE_ROW: Final = 0  # the number of a row that says why the rest of the file cannot be read
 ARCHIVES: Final = {
     b"PK\x03\x04": "a ZIP archive or a spreadsheet",
@@ -518,4 +519,4 @@ class _Rows:
 
 def _body(columns: Sequence[str], values: Sequence[str]) -> str:
     received = {name: value or None for name, value in zip(columns, values, strict=True)}
-    return json.dumps(received, ensure_ascii=False, separators=(",", ":"))
+    return JSON.encode(received)

@@ -115,7 +115,7 @@ CASES = {
         "support_cases.csat.minimum", "no number that every engine reads", "whole number"),
     "enum value with a quote": (
         "support_cases.odcs.yaml", lambda c: column(c, "channel")["enum"].append({"value": '6" pipe'}),
-        "support_cases.channel.enum", "which DQDL cannot hold", "leave them out"),
+        "support_cases.channel.enum", "which DQDL and Deequ cannot hold", "leave them out"),
     "unknown part of the file format": (CRM, lambda c: custom(c, "fileFormat")["value"].update(separator=";"),
         "fileFormat.separator", "is unknown", "use one of delimiter"),
     "bound with an exponent": ("profiles.odcs.yaml",

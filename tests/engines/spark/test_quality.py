@@ -1,6 +1,7 @@
 """Verdicts on rows and on whole frames, by Deequ; and how Glue's own evaluator is called inside Glue."""
 
 import importlib.machinery
+import re
 import sys
 from types import ModuleType
 from typing import Any
@@ -8,6 +9,9 @@ from typing import Any
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
+from c360_core.contracts import Field, Table
+from c360_core.names import PiiClass, Zone
+from c360_core.projections import dqdl
 from glue_jobs.shared import quality
 
 RULESET = """Rules = [
@@ -51,6 +55,55 @@ def test_a_rule_about_the_whole_names_no_row(frame: DataFrame) -> None:
     verdict = evaluate(frame.where("row = 1"))
     assert [rule.rule for rule in verdict.broken_file_rules] == ["RowCount >= 2"]
     assert failed(verdict) == {}
+
+
+def test_a_frame_without_rows_breaks_no_rule_about_rows(frame: DataFrame) -> None:
+    verdict = evaluate(frame.where("false"))
+    assert verdict.rules == ()
+    assert failed(verdict) == {}
+
+
+# What the contracts' checker lets pass, with a text that fits and one that does not.
+PATTERNS = {
+    "^C[0-9]{6,12}$": ("C000001", "C1"),
+    "^[0-9]{5}(-[0-9]{4})?$": ("50010-1234", "50010-"),
+    "^(a|b|cd)+[.]?$": ("acdb.", "ace"),
+    "^[^A-Z]*$": ("abc 1", "aBc"),
+    "^[A-Za-z_ -]{2,}$": ("a-b_C d", "a"),
+    "^(?:yes|no)$": ("yes", "yesno"),
+    "^[-+]?[0-9]+$": ("-12", "--12"),
+    "^[é-ü]{1,3}$": ("éü", "e"),
+    "^a&b$": ("a&b", "a"),
+    "^[&a]$": ("&", "b"),
+    "^#x y$": ("#x y", "#xy"),
+    "^O'[A-Za-z]+$": ("O'Neil", "ONeil"),
+}
+WORDS = ("Zoé", "a, b", "x]", "100 %", "{}", "漢字 🙂", "(a)")
+
+
+def test_patterns_and_words_of_contracts_mean_in_deequ_what_they_mean_in_python(spark: SparkSession) -> None:
+    """Each column has a text that fits its rule, one that does not, and none."""
+    for pattern, (good, bad) in PATTERNS.items():
+        assert re.search(pattern, good), pattern
+        assert not re.search(pattern, bad), pattern
+
+    def column(name: str, **options: Any) -> Field:
+        given = {"description": "-", "logical_type": "string", "required": False, "unique": False}
+        return Field(name=name, classification=PiiClass.NONE, **given, **options)
+
+    fields = [column(f"p{number}", pattern=pattern) for number, pattern in enumerate(PATTERNS)]
+    fields.append(column("word", enum=WORDS))
+    table = Table(name="t", description="-", zone=Zone.RAW, fields=tuple(fields))
+    good = [(*(fits for fits, _ in PATTERNS.values()), word) for word in WORDS]
+    bad = (*(breaks for _, breaks in PATTERNS.values()), "another")
+    none = (None,) * len(fields)
+    rows = [(number, *row) for number, row in enumerate([*good, bad, none])]
+    frame = spark.createDataFrame(rows, "row INT, " + ", ".join(f"{field.name} STRING" for field in fields))
+
+    verdict = quality.evaluate(frame, dqdl(table), row_id="row", name="test")
+    broken = {row["row"]: len(row["failed_rules"]) for row in verdict.failed_rows.collect()}
+    assert broken == {len(WORDS): len(fields)}
+    assert verdict.broken_file_rules == ()
 
 
 class FakeDynamicFrame:

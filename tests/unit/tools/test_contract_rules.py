@@ -38,14 +38,14 @@ def test_a_pattern_that_is_not_read_alike_is_refused_with_a_fix(pattern: str) ->
     assert "use literals, classes" in problem or "correct it" in problem
 
 
-@pytest.mark.parametrize("value", ['6" pipe', "back\\slash", "two\nlines", "\t", "", "\x7f"])
+@pytest.mark.parametrize("value", ['6" pipe', "O'Neil", "back\\slash", "two\nlines", "\t", "", "\x7f"])
 def test_an_enum_value_that_dqdl_cannot_hold_is_refused(value: str) -> None:
     (problem,) = constraint_problems("string", {"enum": [{"value": "good"}, {"value": value}]})
     assert "column.enum" in problem
     assert "leave them out" in problem
 
 
-@pytest.mark.parametrize("value", ["O'Neil", "Zoé", "a, b", "x]", "100 %", "{}", "漢字 🙂"])
+@pytest.mark.parametrize("value", ["Zoé", "a, b", "x]", "100 %", "{}", "漢字 🙂"])
 def test_other_marks_may_be_in_an_enum_value(value: str) -> None:
     assert constraint_problems("string", {"enum": [{"value": value}]}) == []
 
