@@ -246,7 +246,7 @@ def _constraint_problems(report: _Report, kind: str, field: Contract) -> Problem
         yield report.at("enum")("is for text only", "quote the values, or use minimum and maximum")
     elif wrong := [e["value"] for e in field.get("enum", []) if not DQDL_TEXT.fullmatch(e["value"])]:
         yield report.at("enum")(
-            f"`{wrong[0]!r}` is empty or has a quote, a backslash or a control character, which DQDL and Deequ cannot hold",
+            f"`{wrong[0]!r}` is empty, or has a quote, a backslash or a control mark, which DQDL and Deequ cannot hold",
             "leave them out, or use a pattern",
         )
     if "pattern" in options:
