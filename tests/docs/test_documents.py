@@ -34,6 +34,7 @@ from tests.docs.documents import (
 )
 from tests.docs.programs import deployed, problems
 from tools import suites
+from tools.contract_compiler import FILE_FORMAT
 from tools.contracts import load_and_check
 
 README = ROOT / "README.md"
@@ -248,6 +249,10 @@ def test_requests_are_those_that_the_profile_api_answers() -> None:
 
 def test_every_reason_is_explained() -> None:
     assert sorted(column(REJECTED, "reasons")) == sorted(ReasonCode)
+
+
+def test_everything_that_a_contract_may_say_of_its_files_is_explained() -> None:
+    assert sorted(column(MODEL, "file format")) == sorted(FILE_FORMAT)
 
 
 def test_every_verdict_of_a_replay_is_explained() -> None:
