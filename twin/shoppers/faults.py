@@ -54,7 +54,7 @@ def _missing_field(event: Event, number: int) -> Event:
 def _wrong_type(event: Event, number: int) -> Event:
     if number % 2:
         return {**event, "occurred_at": "yesterday"}
-    wrong = {"total": 1.0} if "total" in event["payload"] else {"quantity": "two"}
+    wrong = {"total": "1 dollar"} if "total" in event["payload"] else {"quantity": "two"}
     return {**event, "payload": {**event["payload"], **wrong}}
 
 
