@@ -200,7 +200,7 @@ def is_address_of_channel_sql() -> str:
     """Return the condition under which the identifier `address_key` is an address of `channel`."""
     channels = [channel for channel in Channel if channel is not Channel.ANY]
     cases = [
-        f"(channel IN ({_text(channel)}, {_text(Channel.ANY)}) AND address_key LIKE {_text(f'{kind}:%')})"
+        f"(channel IN ('{channel}', '{Channel.ANY}') AND address_key LIKE '{kind}:%')"
         for channel in channels
         for kind in ADDRESS_TYPES[channel]
     ]

@@ -16,6 +16,7 @@ FROM (
       || CASE WHEN JSON_VALUE(payload, '$.granted') = 'true' THEN '0' ELSE '1' END AS word
   FROM interactions
   WHERE event_type = 'consent_changed'
-) CROSS JOIN UNNEST(identifier_keys) AS address (address_key)
+) AS answer
+CROSS JOIN UNNEST(answer.identifier_keys) AS carried (address_key)
 WHERE @{is_address_of_channel}
 GROUP BY address_key, purpose, channel;
