@@ -127,6 +127,10 @@ def _configuration(
                 )
             ),
         ),
+        # An update that does not come up goes back to the version and the state that ran before it.
+        application_system_rollback_configuration=_Configuration.ApplicationSystemRollbackConfigurationProperty(
+            rollback_enabled=True
+        ),
         application_snapshot_configuration=_Configuration.ApplicationSnapshotConfigurationProperty(
             snapshots_enabled=True
         ),

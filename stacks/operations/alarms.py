@@ -6,6 +6,7 @@ from typing import Final
 import aws_cdk as cdk
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
+from aws_cdk import aws_kinesisanalyticsv2 as flink
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
@@ -15,16 +16,29 @@ from stacks.constructs.data_stream import DataStream
 from stacks.watched import Watched
 
 _FIVE_MINUTES: Final = cdk.Duration.minutes(5)
+_HALF_AN_HOUR: Final = 30 * 60_000
+_SILENT_PERIODS: Final = 4
 _AT_LEAST: Final = cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD
 
 
 class Alarms(Construct):
-    """Alarms on readers that fall behind, input that nobody could handle, failures, downtime and refused events."""
+    """Alarms on readers that fall behind, on input that nobody could handle, on failures, and on silence.
+
+    Args:
+        retention_hours: how long streams keep what nobody has read yet.
+    """
 
     alarms: Sequence[cloudwatch.Alarm]
 
     def __init__(
-        self, scope: Construct, id_: str, *, watched: Watched, topic: sns.ITopic, settings: OperationsSettings
+        self,
+        scope: Construct,
+        id_: str,
+        *,
+        watched: Watched,
+        topic: sns.ITopic,
+        settings: OperationsSettings,
+        retention_hours: int,
     ) -> None:
         super().__init__(scope, id_)
         self._topic = topic
@@ -32,6 +46,15 @@ class Alarms(Construct):
         self.alarms = [
             *(
                 self._alarm(f"{name}Behind", metric, late, f"readers of the stream {name} fall behind")
+                for name, metric in iterator_ages(watched).items()
+            ),
+            *(
+                self._alarm(
+                    f"{name}Expiring",
+                    metric,
+                    retention_hours * _HALF_AN_HOUR,
+                    f"half of the time is gone in which the stream {name} keeps what its readers have not read",
+                )
                 for name, metric in iterator_ages(watched).items()
             ),
             *(
@@ -53,8 +76,12 @@ class Alarms(Construct):
                 for name, metric in late_executions(watched).items()
             ),
             *(
-                self._alarm(f"{name}Down", metric, 60_000, f"the Flink application {name} does not run")
-                for name, metric in downtimes(watched).items()
+                self._alarm_of_silence(f"{name}Down", metric, f"the Flink application {name} does not run")
+                for name, metric in running_times(watched).items()
+            ),
+            *(
+                self._alarm(f"{name}Restarts", metric, 1, f"the Flink application {name} restarts after failures")
+                for name, metric in restarts(watched).items()
             ),
             self._alarm(
                 "EventsRejected",
@@ -73,6 +100,21 @@ class Alarms(Construct):
             evaluation_periods=1,
             comparison_operator=_AT_LEAST,
             treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+            alarm_description=f"Customer 360: {text}",
+        )
+        alarm.add_alarm_action(actions.SnsAction(self._topic))
+        return alarm
+
+    def _alarm_of_silence(self, id_: str, metric: cloudwatch.IMetric, text: str) -> cloudwatch.Alarm:
+        """Make an alarm on what should be there: no data means that it is not. The keeper has one look to mend it."""
+        alarm = cloudwatch.Alarm(
+            self,
+            id_,
+            metric=metric,
+            threshold=1,
+            evaluation_periods=_SILENT_PERIODS,
+            comparison_operator=cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD,
+            treat_missing_data=cloudwatch.TreatMissingData.BREACHING,
             alarm_description=f"Customer 360: {text}",
         )
         alarm.add_alarm_action(actions.SnsAction(self._topic))
@@ -125,18 +167,32 @@ def late_executions(watched: Watched) -> dict[str, cloudwatch.Metric]:
     return {name: each.metric_timed_out(period=_FIVE_MINUTES) for name, each in watched.machines.items()}
 
 
-def downtimes(watched: Watched) -> dict[str, cloudwatch.Metric]:
-    """How long each running application has been down, in milliseconds."""
+def running_times(watched: Watched) -> dict[str, cloudwatch.Metric]:
+    """How long each application that should run has done so since its last start, in milliseconds; 0 when it fails."""
+    return {name: _of_application(each, "runningTime") for name, each in watched.applications.items()}
+
+
+def restarts(watched: Watched) -> dict[str, cloudwatch.MathExpression]:
+    """How often each application has restarted after a failure, in each period."""
     return {
-        name: cloudwatch.Metric(
-            namespace="AWS/KinesisAnalytics",
-            metric_name="downtime",
-            dimensions_map={"Application": application.ref},
+        name: cloudwatch.MathExpression(
+            expression=f"DIFF(restartsOf{name})",
+            using_metrics={f"restartsOf{name}": _of_application(each, "numRestarts")},
             period=_FIVE_MINUTES,
-            statistic="Maximum",
+            label=name,
         )
-        for name, application in watched.applications.items()
+        for name, each in watched.applications.items()
     }
+
+
+def _of_application(application: flink.CfnApplication, metric_name: str) -> cloudwatch.Metric:
+    return cloudwatch.Metric(
+        namespace="AWS/KinesisAnalytics",
+        metric_name=metric_name,
+        dimensions_map={"Application": application.ref},
+        period=_FIVE_MINUTES,
+        statistic="Maximum",
+    )
 
 
 def rejected_events() -> cloudwatch.Metric:

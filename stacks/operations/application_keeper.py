@@ -1,6 +1,7 @@
-"""Keeps Flink applications running: a template can create one, but not start it."""
+"""Keeps Flink applications running and their state safe: a template creates one; it neither starts nor saves it."""
 
 from collections.abc import Mapping
+from typing import Final
 
 import aws_cdk as cdk
 from aws_cdk import aws_events as events
@@ -13,6 +14,10 @@ from constructs import Construct
 from stacks.constructs.dead_letter_queue import DeadLetterQueue
 from stacks.constructs.state_machine import StateMachine
 from stacks.platform import Platform
+
+SNAPSHOT_HOURS: Final = (0, 6, 12, 18)
+_IN_USE: Final = "KinesisAnalyticsV2.ResourceInUseException"
+_NOT_FOUND: Final = "KinesisAnalyticsV2.ResourceNotFoundException"
 
 
 class ApplicationKeeper(Construct):
@@ -41,24 +46,89 @@ class ApplicationKeeper(Construct):
         )
 
     def _look_and_start(self, name: str, application: flink.CfnApplication) -> sfn.IChainable:
-        stack = cdk.Stack.of(self)
-        arn = f"arn:{stack.partition}:kinesisanalytics:{stack.region}:{stack.account}:application/{application.ref}"
-        look = self._call(f"Look{name}", "describeApplication", "DescribeApplication", application, arn)
-        start = self._call(f"Start{name}", "startApplication", "StartApplication", application, arn)
+        look = call(self, f"Look{name}", "DescribeApplication", application)
+        start = call(self, f"Start{name}", "StartApplication", application)
         stopped = sfn.Condition.string_equals("$.ApplicationDetail.ApplicationStatus", "READY")
         return look.next(
             sfn.Choice(self, f"{name}Stopped?").when(stopped, start).otherwise(sfn.Pass(self, f"{name}Runs"))
         )
 
-    def _call(
-        self, id_: str, action: str, iam_action: str, application: flink.CfnApplication, arn: str
-    ) -> tasks.CallAwsService:
-        return tasks.CallAwsService(
-            self,
-            id_,
-            service="kinesisanalyticsv2",
-            action=action,
-            iam_action=f"kinesisanalytics:{iam_action}",
-            iam_resources=[arn],
-            parameters={"ApplicationName": application.ref},
+
+class SnapshotKeeper(Construct):
+    """Saves the state of every running application four times a day, and keeps the snapshots of one day.
+
+    The service takes a snapshot when an application is stopped or updated, and never otherwise. A snapshot carries the
+    name of its hour, and replaces the one that the same hour of yesterday left.
+    """
+
+    machine: sfn.StateMachine
+    undelivered: DeadLetterQueue
+
+    def __init__(
+        self, scope: Construct, id_: str, *, applications: Mapping[str, flink.CfnApplication], platform: Platform
+    ) -> None:
+        super().__init__(scope, id_)
+        each = sfn.Parallel(self, "EachApplication", result_path=sfn.JsonPath.DISCARD)
+        for name, application in applications.items():
+            each.branch(self._replace_snapshot(name, application))
+        self.machine = StateMachine(
+            self, "Run", platform=platform, steps=each, subject="a Flink application's state could not be saved"
+        ).machine
+        self.undelivered = DeadLetterQueue(self, "Undelivered", platform=platform)
+        for hour in SNAPSHOT_HOURS:
+            events.Rule(
+                self,
+                f"At{hour:02d}",
+                description="Save the state of the Flink applications",
+                schedule=events.Schedule.cron(hour=str(hour), minute="0"),
+                targets=[
+                    targets.SfnStateMachine(
+                        self.machine,
+                        input=events.RuleTargetInput.from_object({"snapshot": f"scheduled-{hour:02d}"}),
+                        dead_letter_queue=self.undelivered.queue,
+                    )
+                ],
+            )
+
+    def _replace_snapshot(self, name: str, application: flink.CfnApplication) -> sfn.IChainable:
+        named = {"SnapshotName": sfn.JsonPath.string_at("$.snapshot")}
+        made_at = sfn.JsonPath.string_at("$.earlier.SnapshotDetails.SnapshotCreationTimestamp")
+        dated = {**named, "SnapshotCreationTimestamp": made_at}
+        look = call(self, f"Look{name}", "DescribeApplication", application, into="$.found")
+        earlier = call(self, f"Earlier{name}", "DescribeApplicationSnapshot", application, named, into="$.earlier")
+        delete = call(self, f"Delete{name}", "DeleteApplicationSnapshot", application, dated, into="$.deleted")
+        create = call(self, f"Create{name}", "CreateApplicationSnapshot", application, named, into="$.created")
+        # A snapshot that is being deleted still holds its name, and one that is being made cannot be deleted.
+        for step in (delete, create):
+            step.add_retry(errors=[_IN_USE], interval=cdk.Duration.minutes(1), max_attempts=5)
+        earlier.add_catch(create, errors=[_NOT_FOUND], result_path="$.none")
+        runs = sfn.Condition.string_equals("$.found.ApplicationDetail.ApplicationStatus", "RUNNING")
+        return look.next(
+            sfn.Choice(self, f"{name}Runs?")
+            .when(runs, earlier.next(delete).next(create))
+            .otherwise(sfn.Pass(self, f"{name}HasNoNewState"))
         )
+
+
+def call(
+    scope: Construct,
+    id_: str,
+    operation: str,
+    application: flink.CfnApplication,
+    parameters: Mapping[str, str] | None = None,
+    *,
+    into: str | None = None,
+) -> tasks.CallAwsService:
+    """Return the step that calls Managed Flink for one application; `into`: where its answer goes, beside its input."""
+    stack = cdk.Stack.of(scope)
+    arn = f"arn:{stack.partition}:kinesisanalytics:{stack.region}:{stack.account}:application/{application.ref}"
+    return tasks.CallAwsService(
+        scope,
+        id_,
+        service="kinesisanalyticsv2",
+        action=operation[0].lower() + operation[1:],
+        iam_action=f"kinesisanalytics:{operation}",
+        iam_resources=[arn],
+        parameters={"ApplicationName": application.ref, **(parameters or {})},
+        result_path=into,
+    )

@@ -9,13 +9,14 @@ from constructs import Construct
 
 from c360_core.names import PROJECT
 from stacks.operations.alarms import (
-    downtimes,
     failed_executions,
     function_errors,
     incoming_records,
     iterator_ages,
     queue_depths,
     rejected_events,
+    restarts,
+    running_times,
 )
 from stacks.watched import Watched
 
@@ -48,7 +49,8 @@ class Dashboard(Construct):
             _graph("Executions that failed", failed_executions(watched)),
             _graph("Waiting in dead-letter queues", queue_depths(watched)),
             _graph("Events that the collector refused", {"Refused": rejected_events()}),
-            _graph("Flink downtime (ms)", downtimes(watched)),
+            _graph("Flink running (ms)", running_times(watched)),
+            _graph("Flink restarts", restarts(watched)),
         )
         self.name = f"{PROJECT}-{environment}"
 

@@ -5,7 +5,7 @@ from constructs import Construct
 
 from config.settings import Settings
 from stacks.operations.alarms import Alarms
-from stacks.operations.application_keeper import ApplicationKeeper
+from stacks.operations.application_keeper import ApplicationKeeper, SnapshotKeeper
 from stacks.operations.budget import Budget
 from stacks.operations.dashboard import Dashboard
 from stacks.operations.standing_costs import standing_costs
@@ -23,12 +23,23 @@ class OperationsStack(cdk.Stack):
         operations = settings.operations
         if watched.applications:
             keeper = ApplicationKeeper(self, "Keeper", applications=watched.applications, platform=platform)
+            snapshots = SnapshotKeeper(self, "Snapshots", applications=watched.applications, platform=platform)
             watched += Watched(
-                machines={"ApplicationKeeper": keeper.machine},
-                queues={"ApplicationKeeperUndelivered": keeper.undelivered.queue},
+                machines={"ApplicationKeeper": keeper.machine, "SnapshotKeeper": snapshots.machine},
+                queues={
+                    "ApplicationKeeperUndelivered": keeper.undelivered.queue,
+                    "SnapshotKeeperUndelivered": snapshots.undelivered.queue,
+                },
             )
         if operations.alarms:
-            Alarms(self, "Alarms", watched=watched, topic=platform.alarm_topic, settings=operations)
+            Alarms(
+                self,
+                "Alarms",
+                watched=watched,
+                topic=platform.alarm_topic,
+                settings=operations,
+                retention_hours=settings.collection.streams.retention_hours,
+            )
         dashboard = Dashboard(self, "Dashboard", watched=watched, environment=platform.environment)
         if operations.monthly_budget_usd is not None:
             Budget(

@@ -39,8 +39,9 @@ def test_runtime_is_flink_2_3(application):
     assert application["ApplicationMode"] == "STREAMING"
 
 
-def test_nothing_starts_it(application):
+def test_nothing_starts_it_and_nothing_lets_it_forget_state(application):
     assert "RunConfiguration" not in application
+    assert "NonRestoredState" not in str(application)
 
 
 def test_code_is_a_zip_with_the_documented_layout(application, groups, name):
@@ -57,6 +58,7 @@ def test_code_is_a_zip_with_the_documented_layout(application, groups, name):
 def test_state_is_kept(application, assembly, name):
     configuration = application["ApplicationConfiguration"]
     assert configuration["ApplicationSnapshotConfiguration"] == {"SnapshotsEnabled": True}
+    assert configuration["ApplicationSystemRollbackConfiguration"] == {"RollbackEnabled": True}
     settings = {"clean": assembly.settings.collection.clean, "unify": assembly.settings.unification.unify}[name]
     checkpoints = configuration["FlinkApplicationConfiguration"]["CheckpointConfiguration"]
     assert checkpoints["CheckpointInterval"] == settings.checkpoint_interval_seconds * 1000
@@ -89,7 +91,8 @@ def test_the_code_reads_its_property_groups(groups, assembly, name):
         )
         assert groups[Property.TUNING].keys() == {field.name for field in fields(TuningSettings)}
     else:
-        assert properties.lake(Zone.CURATED).databases[Zone.CURATED] == database_name(environment, Zone.CURATED)
+        zones = (Zone.CURATED, Zone.QUARANTINE)
+        assert properties.lake(*zones).databases == {zone: database_name(environment, zone) for zone in zones}
 
 
 def test_no_secret_is_in_the_properties_of_an_application_that_hashes_nothing(dev):
@@ -108,5 +111,5 @@ def test_logs_go_to_the_application_s_own_stream(assembly):
 
 def test_only_running_applications_have_a_keeper(dev, prod):
     assert not list(dev.resources("AWS::StepFunctions::StateMachine", "operations"))
-    (keeper,) = prod.resources("AWS::StepFunctions::StateMachine", "operations")
-    assert "Keeper" in keeper.logical_id
+    keepers = sorted(each.logical_id for each in prod.resources("AWS::StepFunctions::StateMachine", "operations"))
+    assert [name.startswith(("Keeper", "Snapshots")) for name in keepers] == [True, True]

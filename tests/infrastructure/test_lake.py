@@ -251,7 +251,7 @@ def test_the_pipelines_may_work_where_they_work(assembly):
         if "Table" in g.properties["Resource"]
     }
     zones = Counter(database.rpartition("_")[2] for _, database in tables)
-    assert zones == {"raw": 4, "quarantine": 2, "curated": 5, "products": 1}
+    assert zones == {"raw": 5, "quarantine": 4, "curated": 6, "products": 1}
 
 
 def test_the_open_door_is_closed_before_databases_exist(assembly):

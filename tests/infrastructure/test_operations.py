@@ -17,7 +17,7 @@ def watched_names(assembly, metric):
     return {
         resolve(dimension["Value"])
         for alarm in alarms(assembly)
-        if alarm.properties["MetricName"] == metric
+        if alarm.properties.get("MetricName") == metric
         for dimension in alarm.properties["Dimensions"]
     }
 
@@ -40,9 +40,47 @@ def test_every_part_is_watched(assembly, metric, type_name):
     assert all(any(part in name for name in watched) for part in parts)
 
 
-def test_running_applications_are_watched_for_downtime(dev, prod):
-    assert len(watched_names(prod, "downtime")) == 2
-    assert watched_names(dev, "downtime") == set()
+def test_an_application_that_should_run_and_says_nothing_raises_an_alarm(dev, prod):
+    silent = [alarm.properties for alarm in alarms(prod) if alarm.properties.get("MetricName") == "runningTime"]
+    assert len(watched_names(prod, "runningTime")) == len(silent) == 2
+    for alarm in silent:
+        assert (alarm["TreatMissingData"], alarm["ComparisonOperator"]) == ("breaching", "LessThanThreshold")
+    assert watched_names(dev, "runningTime") == set()
+
+
+def test_no_alarm_stands_on_a_metric_that_flink_2_no_longer_has(assembly):
+    text = json.dumps([alarm.properties for alarm in alarms(assembly)])
+    assert not any(f'"{gone}"' in text for gone in ("downtime", "uptime", "fullRestarts"))
+
+
+def test_an_application_that_restarts_raises_an_alarm(prod):
+    counters = {
+        resolve(query["MetricStat"]["Metric"]["Dimensions"][0]["Value"])
+        for alarm in alarms(prod)
+        for query in alarm.properties.get("Metrics", [])
+        if query.get("MetricStat", {}).get("Metric", {}).get("MetricName") == "numRestarts"
+    }
+    assert len(counters) == 2
+
+
+def test_half_the_retention_raises_an_alarm(prod):
+    half = prod.settings.collection.streams.retention_hours * 3_600_000 / 2
+    age = "GetRecords.IteratorAgeMilliseconds"
+    thresholds = [each.properties["Threshold"] for each in alarms(prod) if each.properties.get("MetricName") == age]
+    assert thresholds.count(half) == 4
+
+
+def test_the_state_of_running_applications_is_saved_four_times_a_day(dev, prod):
+    def schedules(assembly):
+        return {
+            rule.properties["ScheduleExpression"]: json.loads(target["Input"])["snapshot"]
+            for rule in assembly.resources("AWS::Events::Rule")
+            for target in rule.properties["Targets"]
+            if "snapshot" in target.get("Input", "")
+        }
+
+    assert schedules(prod) == {f"cron(0 {hour} * * ? *)": f"scheduled-{hour:02d}" for hour in (0, 6, 12, 18)}
+    assert schedules(dev) == {}
 
 
 def test_refused_events_raise_an_alarm(assembly):

@@ -166,13 +166,28 @@ def test_nights_are_quiet_in_dev_and_busy_in_prod(dev, prod):
         }
 
     assert schedules(dev) == set()
-    assert schedules(prod) == {"cron(0 2 ? * SUN *)", "cron(0 4 * * ? *)", "rate(15 minutes)"}
+    saved = {f"cron(0 {hour} * * ? *)" for hour in (0, 6, 12, 18)}
+    assert schedules(prod) == {"cron(0 2 ? * SUN *)", "cron(0 4 * * ? *)", "rate(15 minutes)", *saved}
 
 
 def test_the_keeper_starts_stopped_applications(prod):
-    document = states(definition(machine(prod, "operations")))
+    document = states(definition(machine(prod, "operations", "Keeper")))
     for name in ("Clean", "Unify"):
         (choice,) = document[f"{name}Stopped?"]["Choices"]
         assert choice["StringEquals"] == "READY"
         start = document[choice["Next"]]
         assert start["Resource"] == "arn:aws:states:::aws-sdk:kinesisanalyticsv2:startApplication"
+
+
+def test_a_snapshot_replaces_that_of_the_day_before_and_only_a_running_application_has_one(prod):
+    found = states(definition(machine(prod, "operations", "Snapshots")))
+    for name in ("Clean", "Unify"):
+        (running,) = found[f"{name}Runs?"]["Choices"]
+        assert (running["StringEquals"], running["Next"]) == ("RUNNING", f"Earlier{name}")
+        assert found[f"{name}Runs?"]["Default"] == f"{name}HasNoNewState"
+        (missing,) = found[f"Earlier{name}"]["Catch"]
+        assert missing["ErrorEquals"] == ["KinesisAnalyticsV2.ResourceNotFoundException"]
+        assert missing["Next"] == found[f"Delete{name}"]["Next"] == f"Create{name}"
+        deleted, created = (found[f"{step}{name}"]["Parameters"] for step in ("Delete", "Create"))
+        assert deleted["SnapshotName.$"] == created["SnapshotName.$"] == "$.snapshot"
+        assert deleted["SnapshotCreationTimestamp.$"] == "$.earlier.SnapshotDetails.SnapshotCreationTimestamp"
