@@ -24,17 +24,18 @@ def main() -> None:
     """Start the application."""
     properties = ApplicationProperties.load(os.environ)
     contracts = load()
-    profiles = contracts.product(Table.PROFILES).table
+    segments = load_segments(profile_fields(contracts.product(Table.PROFILES).table))
     environment = job.table_environment(options())
     for statement in stream_tables(contracts, properties.streams()):
         environment.execute_sql(statement)
-    lake = properties.lake(Zone.CURATED)
+    lake = properties.lake(Zone.CURATED, Zone.QUARANTINE)
     environment.execute_sql(lake_catalog(lake, endpoint=os.environ.get(ENDPOINT_VARIABLE)))
     lake_tables = LakeTables(
         profiles=lake_table(lake.databases[Zone.CURATED], Table.PROFILES),
         segment_membership=lake_table(lake.databases[Zone.CURATED], Table.SEGMENT_MEMBERSHIP),
+        rejected=lake_table(lake.databases[Zone.QUARANTINE], Table.REJECTED),
     )
-    job.submit(build(environment, profiles, load_segments(profile_fields(profiles)), lake_tables))
+    job.submit(build(environment, contracts, segments, lake_tables))
 
 
 def options() -> Mapping[str, str]:

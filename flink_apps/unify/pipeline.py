@@ -1,19 +1,20 @@
 """What `unify` computes: the statements under `sql/` over tables that are known by name only.
 
-Reads `interactions` and `identity_changes`, writes `profile_changes` and two lake tables. Where the tables are, and
-on what connector, is the caller's business.
+Reads `interaction_records` and `identity_change_records`, writes `profile_changes` and three lake tables. Where the
+tables are, and on what connector, is the caller's business.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from string import Template
 from typing import Any, Final
 
 from c360_core.consent import ADDRESS_TYPES, Channel
-from c360_core.contracts import Field, Table
+from c360_core.contracts import Contracts, Field, Table
 from c360_core.names import ANONYMOUS_PREFIX
+from c360_core.names import Table as TableName
 from c360_core.projections import flink_type
 from c360_core.segment import Segment, to_sql
 
@@ -26,12 +27,18 @@ TEXT_START: Final = TIME_LENGTH + 32 + 1
 ANONYMOUS_HASH_LENGTH: Final = 26
 
 VIEW: Final = re.compile(r"CREATE TEMPORARY VIEW (?P<name>\w+) AS\s+(?P<query>.*)", re.DOTALL)
+SHORT_NUMBER: Final = "^-?[0-9]{1,30}([.][0-9]{1,9})?([eE][+]?[0-9]{1,2})?$"
+END_OF_STATEMENT: Final = re.compile(r";$", re.MULTILINE)
 SEPARATOR: Final = "CHR(31)"  # the control character that is meant to part units of data
 VERSION_LENGTH: Final = 20
 
 # A hybrid logical clock, in the application's jar.
-SEQUENCE_FUNCTION: Final = "CREATE TEMPORARY SYSTEM FUNCTION next_sequence AS 'c360.NextSequence' LANGUAGE JAVA"
+FUNCTIONS: Final = (
+    "CREATE TEMPORARY SYSTEM FUNCTION read_record AS 'c360.ReadRecord' LANGUAGE JAVA",
+    "CREATE TEMPORARY SYSTEM FUNCTION next_sequence AS 'c360.NextSequence' LANGUAGE JAVA",
+)
 
+READINGS: Final = {"read_interaction": "interaction_reading", "read_identity_change": "identity_change_reading"}
 PERSON_STATES: Final = "person_states"
 PERSON_UPDATES: Final = "person_updates"
 
@@ -63,6 +70,28 @@ IDENTITY_CHANGE_COLUMNS: Final[Sequence[Column]] = (
     # A date is read as text and then tried: one that is none must not stop the application.
     *((name, "STRING" if kind == "DATE" else kind) for name, kind in IDENTITY_COLUMNS),
 )
+# What a profile is made of; the rest of an interaction is not even looked at.
+INTERACTION_COLUMNS: Final = (
+    "event_id",
+    "event_type",
+    "source",
+    "occurred_at",
+    "replay_id",
+    "customer_key",
+    "identifier_keys",
+    "session_id",
+    "session_start",
+    "amount",
+    "currency",
+    "payload",
+)
+REQUIRED_OF_IDENTITY_CHANGE: Final = frozenset({"kind", "op", "version"})
+# A record that was rejected here is none that its sender could send again; see `c360_core.interaction`.
+REJECTED_RECORD_PREFIX: Final = "u_"
+# A rejection on its way to quarantine.
+REJECTED_COLUMNS: Final[Sequence[Column]] = tuple(
+    (name, "STRING") for name in ("rejected_id", "origin", "fault_code", "finding", "record")
+)
 EVENT_COLUMNS: Final[Sequence[Column]] = (
     ("event_id", "STRING"),
     ("event_type", "STRING"),
@@ -93,10 +122,11 @@ class SqlText(Template):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LakeTables:
-    """Full, quoted names of the tables that keep the history."""
+    """Full, quoted names of the tables that keep the history, and of the one for what cannot be read."""
 
     profiles: str
     segment_membership: str
+    rejected: str
 
 
 def profile_change_columns(profiles: Table) -> list[Column]:
@@ -108,17 +138,23 @@ def profile_change_columns(profiles: Table) -> list[Column]:
     return [*MESSAGE_COLUMNS, *carried, *EVENT_COLUMNS, *CONSENT_COLUMNS]
 
 
-def build(environment: Any, profiles: Table, segments: Sequence[Segment], lake: LakeTables) -> Any:
+def build(environment: Any, contracts: Contracts, segments: Sequence[Segment], lake: LakeTables) -> Any:
     """Define the views and return the statement set of the INSERTs, ready to be submitted.
 
     Args:
-        environment: a stream table environment with the tables `interactions`, `identity_changes`, `profile_changes`.
-        profiles: contract of the profile.
+        environment: a stream table environment with the tables `interaction_records` and `identity_change_records`,
+            both of one column `body` BYTES, and `profile_changes`.
+        contracts: of the interaction and of the profile.
         segments: who is in which segment.
         lake: where the history goes.
     """
-    values = _values(profiles, segments, lake)
-    environment.execute_sql(SEQUENCE_FUNCTION)
+    values = _values(contracts, segments, lake)
+    for function in FUNCTIONS:
+        environment.execute_sql(function)
+    for statement in statements("records", values):
+        define(environment, statement)
+    for view, reading in READINGS.items():
+        _read_once(environment, view, reading)
     for statement in statements("states", values):
         define(environment, statement)
     _end_batches(environment)
@@ -143,6 +179,16 @@ def define(environment: Any, statement: str) -> None:
     environment.create_temporary_view(stated["name"], environment.sql_query(stated["query"]))
 
 
+def _read_once(environment: Any, view: str, reading: str) -> None:
+    """Hand a reading of records on as a stream.
+
+    In one plan with its readers, Flink moves what each of them asks for into the reading itself, and takes every record
+    apart as often as there are readers.
+    """
+    stream = environment.to_data_stream(environment.from_path(reading))
+    environment.create_temporary_view(view, environment.from_data_stream(stream))
+
+
 def _end_batches(environment: Any) -> None:
     """Hand the person states on as a stream of updates.
 
@@ -162,10 +208,14 @@ def statements(part: str, values: Mapping[str, Any]) -> list[str]:
 
 def _split(text: str, values: Mapping[str, Any]) -> list[str]:
     code = "\n".join(line for line in text.splitlines() if not line.lstrip().startswith("--"))
-    return [SqlText(statement.strip()).substitute(values) for statement in code.split(";") if statement.strip()]
+    # A semicolon inside a line is one of a text.
+    return [SqlText(part.strip()).substitute(values) for part in END_OF_STATEMENT.split(code) if part.strip()]
 
 
-def _values(profiles: Table, segments: Sequence[Segment], lake: LakeTables) -> Mapping[str, Any]:
+def _values(contracts: Contracts, segments: Sequence[Segment], lake: LakeTables) -> Mapping[str, Any]:
+    profiles = contracts.product(TableName.PROFILES).table
+    interactions = {field.name: field for field in contracts.product(TableName.INTERACTIONS).table.fields}
+    changes = [(name, kind, name in REQUIRED_OF_IDENTITY_CHANGE) for name, kind in IDENTITY_CHANGE_COLUMNS]
     names = [field.name for field in profiles.fields]
     events, consents = [name for name, _ in EVENT_COLUMNS], [name for name, _ in CONSENT_COLUMNS]
     return {
@@ -173,7 +223,9 @@ def _values(profiles: Table, segments: Sequence[Segment], lake: LakeTables) -> M
         "time_length": TIME_LENGTH,
         "text_start": TEXT_START,
         "anonymous_id": f"'{ANONYMOUS_PREFIX}' || LEFT(SPLIT_INDEX(customer_key, ':', 1), {ANONYMOUS_HASH_LENGTH})",
-        "place_in_time": f"DATE_FORMAT(CAST(occurred_at AS TIMESTAMP(3)), '{TIME_PATTERN}') || MD5(source || ':' || event_id)",
+        "place_in_time": (
+            f"DATE_FORMAT(CAST(occurred_at AS TIMESTAMP(3)), '{TIME_PATTERN}') || MD5(source || ':' || event_id)"
+        ),
         "packed_identity": _packed(IDENTITY_COLUMNS),
         "unpacked_identity": _unpacked("who", IDENTITY_COLUMNS),
         "segments": segments_sql(segments),
@@ -191,6 +243,21 @@ def _values(profiles: Table, segments: Sequence[Segment], lake: LakeTables) -> M
         "profile_columns": _names(names),
         "event_columns": _names([*events, *SHARED_COLUMNS]),
         "consent_columns": _names(consents),
+        "interaction_type": _row_type(
+            (name, flink_type(interactions[name]), interactions[name].required) for name in INTERACTION_COLUMNS
+        ),
+        "interaction_columns": _names(INTERACTION_COLUMNS),
+        "identity_change_type": _row_type(changes),
+        "identity_change_columns": _names([name for name, _, _ in changes]),
+        "csat": _whole("payload", "csat"),
+        "balance": _whole("payload", "balance"),
+        "last_case_csat": _whole("last_case", "csat"),
+        "loyalty_points": _whole("last_loyalty", "balance"),
+        "spend_type": next(flink_type(field) for field in profiles.fields if field.name == "spend"),
+        "rejected_prefix": _text(REJECTED_RECORD_PREFIX),
+        "rejected_state": _state("rejected", {name for name, _ in REJECTED_COLUMNS}, profiles),
+        "contract_version": _text(contracts.version),
+        "rejected": lake.rejected,
         "profiles": lake.profiles,
         "segment_membership": lake.segment_membership,
     }
@@ -220,9 +287,26 @@ def reasons_sql(segments: Sequence[Segment]) -> str:
 
 def _state(kind: str, known: set[str], profiles: Table) -> str:
     """Return the select list of one kind of state: the columns it knows, and nulls for those of the other kinds."""
-    columns = [("gone", "BOOLEAN"), *profile_change_columns(profiles)[len(MESSAGE_COLUMNS) :]]
+    columns = [("gone", "BOOLEAN"), *profile_change_columns(profiles)[len(MESSAGE_COLUMNS) :], *REJECTED_COLUMNS]
     picked = [f"`{name}`" if name in known else f"{_null(kind_of)} AS `{name}`" for name, kind_of in columns]
     return ", ".join([f"{_text(kind)} AS kind", *picked])
+
+
+def _row_type(columns: Iterable[tuple[str, str, bool]]) -> str:
+    """Return the type of a record as a text of SQL; what is required of it is NOT NULL."""
+    fields = [f"`{name}` {kind}{' NOT NULL' if required else ''}" for name, kind, required in columns]
+    return "'ROW<" + ", ".join(fields) + ">'"
+
+
+def _whole(document: str, name: str) -> str:
+    """Return the whole number in a field of a JSON text: 3, 3.0 and 3e0 are 3; null where there is none.
+
+    What is no short number is not even tried: written without its exponent, 1e99999999 is a hundred megabytes.
+    """
+    text = f"JSON_VALUE({document}, '$.{name}')"
+    number = f"TRY_CAST({text} AS DECIMAL(38, 9))"
+    whole = f"CASE WHEN {number} = FLOOR({number}) THEN TRY_CAST(CAST(FLOOR({number}) AS STRING) AS BIGINT) END"
+    return f"CASE WHEN REGEXP({text}, '{SHORT_NUMBER}') THEN {whole} END"
 
 
 def _nothing_left(field: Field) -> str:

@@ -1,37 +1,31 @@
 """The tables of `unify` that are streams."""
 
-from typing import Any, Final
+from typing import Final
 
 from c360_core.contracts import Contracts
 from c360_core.names import Stream, Table
-from c360_core.projections import flink_type
 from flink_apps.shared.properties import StreamSettings
-from flink_apps.shared.tables import JSON_FORMAT, stream_sink, stream_source
-from flink_apps.unify.pipeline import IDENTITY_CHANGE_COLUMNS, profile_change_columns
+from flink_apps.shared.tables import JSON_FORMAT, RAW_FORMAT, Column, stream_sink, stream_source
+from flink_apps.unify.pipeline import profile_change_columns
 
 NAME: Final = "c360-unify"
+RECORD_COLUMNS: Final[tuple[Column, ...]] = (("body", "BYTES"),)
 
 
 def stream_tables(contracts: Contracts, streams: StreamSettings) -> list[str]:
-    """Return the definitions of the tables that are streams."""
-    interactions = contracts.product(Table.INTERACTIONS).table
-    common: dict[str, Any] = {"streams": streams, "format_options": JSON_FORMAT}
+    """Return the definitions of the tables that are streams: two sources of records as they are, and one sink."""
+    sources = {"interaction_records": Stream.INTERACTIONS, "identity_change_records": Stream.IDENTITY_CHANGES}
     return [
-        stream_source(
-            "interactions",
-            [(field.name, flink_type(field)) for field in interactions.fields if not field.lake_only],
-            stream=Stream.INTERACTIONS,
-            group=NAME,
-            **common,
-        ),
-        stream_source(
-            "identity_changes", IDENTITY_CHANGE_COLUMNS, stream=Stream.IDENTITY_CHANGES, group=NAME, **common
+        *(
+            stream_source(table, RECORD_COLUMNS, stream=stream, streams=streams, group=NAME, format_options=RAW_FORMAT)
+            for table, stream in sources.items()
         ),
         stream_sink(
             "profile_changes",
             profile_change_columns(contracts.product(Table.PROFILES).table),
             stream=Stream.PROFILE_CHANGES,
+            streams=streams,
             key="person_id",
-            **common,
+            format_options=JSON_FORMAT,
         ),
     ]

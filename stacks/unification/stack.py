@@ -94,6 +94,7 @@ class UnificationStack(cdk.Stack):
             LakeAccess(name="PrepareCurated", role=self.identity.prepare.role, zone=Zone.CURATED, writes=True),
             LakeAccess(name="ResolveCurated", role=self.identity.resolve.role, zone=Zone.CURATED, writes=True),
             LakeAccess(name="UnifyCurated", role=self.unify.role, zone=Zone.CURATED, writes=True),
+            LakeAccess(name="UnifyQuarantine", role=self.unify.role, zone=Zone.QUARANTINE, writes=True),
         ]
         self.watched = self._watched(settings, stream_settings)
         self._export()

@@ -13,11 +13,17 @@ from stacks.constructs.grants import put_records, read_records, write_objects, w
 from stacks.platform import Platform
 
 _READS = (Stream.INTERACTIONS, Stream.IDENTITY_CHANGES)
-_WRITES = (Table.PROFILES, Table.SEGMENT_MEMBERSHIP)
+_WRITES = {
+    Zone.CURATED: (Table.PROFILES, Table.SEGMENT_MEMBERSHIP),
+    Zone.QUARANTINE: (Table.REJECTED,),
+}
 
 
 class UnifyApplication(FlinkApplication):
-    """Gives interactions to people, keeps their aggregates and segments, tells what changed."""
+    """Gives interactions to people, keeps their aggregates and segments, tells what changed.
+
+    A record that it cannot read goes to quarantine.
+    """
 
     def __init__(
         self,
@@ -30,7 +36,7 @@ class UnifyApplication(FlinkApplication):
         platform: Platform,
     ) -> None:
         properties = common_properties(scope, platform=platform, streams=streams, warehouse=buckets[Zone.CURATED])
-        properties[Property.LAKE]["curated_database"] = database_name(platform.environment, Zone.CURATED)
+        properties[Property.LAKE] |= {f"{zone}_database": database_name(platform.environment, zone) for zone in _WRITES}
         super().__init__(
             scope,
             id_,
@@ -43,6 +49,7 @@ class UnifyApplication(FlinkApplication):
         for name in _READS:
             read_records(self.role, streams[name])
         put_records(self.role, streams[Stream.PROFILE_CHANGES])
-        write_tables(self.role, platform, Zone.CURATED, _WRITES)
-        for table in _WRITES:
-            write_objects(self.role, buckets[Zone.CURATED], f"{table}/")
+        for zone, tables in _WRITES.items():
+            write_tables(self.role, platform, zone, tables)
+            for table in tables:
+                write_objects(self.role, buckets[zone], f"{table}/")

@@ -133,7 +133,9 @@ def lake_of(folder: Path) -> str:
 
 def statements(flink: StreamTableEnvironment, folder: Path, records: Sequence[bytes] = RECORDS) -> Any:
     """Return the job over the tables of the test."""
-    return build(flink, define(flink, folder, records), secret=KnownSecret(), session_gap_minutes=GAP_MINUTES, run_id="test")
+    return build(
+        flink, define(flink, folder, records), secret=KnownSecret(), session_gap_minutes=GAP_MINUTES, run_id="test"
+    )
 
 
 @pytest.fixture(scope="module")

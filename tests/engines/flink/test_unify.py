@@ -35,10 +35,10 @@ class Story:
     def tell(self, *, interactions: list[Row] | None = None, identity: list[Row] | None = None) -> None:
         if interactions:
             self.oracle.interactions += interactions
-            self.job.feed("interactions", interactions)
+            self.job.feed("interaction_records", interactions)
         if identity:
             self.oracle.changes += identity
-            self.job.feed("identity_changes", identity)
+            self.job.feed("identity_change_records", identity)
 
     def messages(self, kind: str) -> list[dict[str, Any]]:
         return [row for row in self.job.rows("profile_changes") if row["kind"] == kind]
@@ -99,7 +99,9 @@ def test_every_profile_is_exact_after_every_chapter(story: Story) -> None:
 
     assert sum(1 for profile in story.profiles().values() if profile) > 40
     spend = sum((profile["spend"] for profile in story.profiles().values() if profile), Decimal(0))
-    amounts = {(event["source"], event["event_id"]): Decimal(event.get("amount") or 0) for event in story.oracle.interactions}
+    amounts = {
+        (event["source"], event["event_id"]): Decimal(event.get("amount") or 0) for event in story.oracle.interactions
+    }
     assert spend == sum(amounts.values())
 
 
@@ -123,7 +125,7 @@ def test_versions_of_a_person_never_go_back(story: Story) -> None:
 
 
 def test_every_change_of_one_thing_has_a_higher_number_than_the_one_before(story: Story) -> None:
-    keys = {"profile": (), "consent": ("purpose", "channel"), "event": ("event_id",)}
+    keys = {"profile": (), "consent": ("purpose", "channel"), "event": ("source", "event_id")}
     for kind, names in keys.items():
         numbers: dict[tuple[str, ...], list[int]] = defaultdict(list)
         for message in story.messages(kind):
@@ -147,7 +149,7 @@ def test_nothing_is_shuffled_between_the_state_and_the_number(story: Story, tmp_
     statements = defined(environment, tmp_path, story.oracle.segments)
 
     states = executed(environment.from_path(PERSON_STATES).explain())
-    keeps_state = re.compile(r"(GroupAggregate|Join)\(")
+    keeps_state = re.compile(r"(GroupAggregate|Join|Deduplicate)\(")
     for branch in branches(states):
         state = next(line for line, step in enumerate(branch) if keeps_state.search(step))
         assert not any("Exchange(" in step for step in branch[:state])

@@ -17,12 +17,14 @@ from c360_core.contracts import Table, load
 from c360_core.projections import flink_type
 from c360_core.segment import Segment
 from flink_apps.shared.configuration import set_options
-from flink_apps.shared.tables import JSON_FORMAT, Column, create_table
+from flink_apps.shared.tables import JSON_FORMAT, RAW_FORMAT, Column, create_table
 from flink_apps.unify.job import options
-from flink_apps.unify.pipeline import IDENTITY_CHANGE_COLUMNS, LakeTables, build, profile_change_columns
+from flink_apps.unify.pipeline import LakeTables, build, profile_change_columns
+from flink_apps.unify.tables import RECORD_COLUMNS
 from tests.engines.flink.clean_support import JAR
 
 PATIENCE_SECONDS = 150
+SOURCES = ("interaction_records", "identity_change_records")
 
 Row = Mapping[str, Any]
 
@@ -55,9 +57,13 @@ class Unify:
 
     def feed(self, table: str, rows: Sequence[Row]) -> None:
         """Deliver rows; the job sees the whole file or nothing."""
+        self.feed_records(table, [json.dumps(row).encode() for row in rows])
+
+    def feed_records(self, table: str, records: Sequence[bytes]) -> None:
+        """Deliver records as they are; none may have a line break in it."""
         self._files += 1
         draft = self.folder / f"draft-{self._files}"
-        draft.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+        draft.write_bytes(b"".join(record + b"\n" for record in records))
         draft.rename(self.folder / table / f"{self._files:04d}.json")
 
     def rows(self, table: str) -> list[dict[str, Any]]:
@@ -86,17 +92,20 @@ def defined(environment: StreamTableEnvironment, folder: Path, segments: Sequenc
     """Define all tables and views of the job, without running it."""
     contracts = load()
     tables: dict[str, list[Column]] = {
-        "interactions": _columns(contracts.product("interactions").table),
-        "identity_changes": list(IDENTITY_CHANGE_COLUMNS),
         "profile_changes": profile_change_columns(contracts.product("profiles").table),
         "profiles": _columns(contracts.product("profiles").table),
         "segment_membership": _columns(contracts.product("segment_membership").table),
+        "rejected": _columns(contracts.product("rejected").table),
     }
+    for name in SOURCES:
+        (folder / name).mkdir()
+        options = _files(folder / name, RAW_FORMAT)
+        environment.execute_sql(create_table(name, RECORD_COLUMNS, options=options))
     for name, columns in tables.items():
         (folder / name).mkdir()
-        environment.execute_sql(create_table(name, columns, options=_files(folder / name)))
-    lake = LakeTables(profiles="profiles", segment_membership="segment_membership")
-    return build(environment, contracts.product("profiles").table, segments, lake)
+        environment.execute_sql(create_table(name, columns, options=_files(folder / name, JSON_FORMAT)))
+    lake = LakeTables(profiles="profiles", segment_membership="segment_membership", rejected="rejected")
+    return build(environment, contracts, segments, lake)
 
 
 def eventually(check: Callable[[], None]) -> None:
@@ -117,12 +126,12 @@ def _columns(table: Table) -> list[Column]:
     return [(column.name, flink_type(column)) for column in table.fields if not column.lake_only]
 
 
-def _files(folder: Path) -> dict[str, str]:
+def _files(folder: Path, format_options: Mapping[str, str]) -> dict[str, str]:
     return {
         "connector": "filesystem",
         "path": folder.as_uri(),
         "source.monitor-interval": "200 ms",
         "sink.rolling-policy.rollover-interval": "200 ms",
         "sink.rolling-policy.check-interval": "100 ms",
-        **JSON_FORMAT,
+        **format_options,
     }

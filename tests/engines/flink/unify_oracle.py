@@ -98,7 +98,12 @@ class Oracle:
     def timeline(self) -> set[tuple[str, str, str]]:
         """(person, source, event) of everything that is not history."""
         people = self.attributed().items()
-        return {(person, event["source"], event["event_id"]) for person, events in people for event in events if not event["replay_id"]}
+        return {
+            (person, event["source"], event["event_id"])
+            for person, events in people
+            for event in events
+            if not event["replay_id"]
+        }
 
     def _latest(self, kind: str, key: str) -> dict[str, Row]:
         words = sorted((c for c in self.changes if c["kind"] == kind), key=lambda change: change["version"])

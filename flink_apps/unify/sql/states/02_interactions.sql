@@ -11,7 +11,7 @@ SELECT
   customer_key, event_type, occurred_at, replay_id IS NULL AS live, session_start, amount, currency,
   -- Only the few events that have them pay for reading their payload. A text starts with its place in time, so that
   -- MAX is the latest one.
-  CASE WHEN event_type = 'case_closed' THEN JSON_VALUE(payload, '$.csat' RETURNING INTEGER) END AS csat,
+  CASE WHEN event_type = 'case_closed' THEN @{csat} END AS csat,
   CASE WHEN event_type = 'case_closed' AND replay_id IS NULL THEN @{place_in_time} || payload END AS live_case,
   CASE WHEN event_type = 'loyalty_points_changed' THEN @{place_in_time} || payload END AS loyalty,
   CASE WHEN event_type = 'contact_changed' AND source = 'demographics' THEN @{place_in_time} || payload END

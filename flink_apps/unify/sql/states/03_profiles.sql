@@ -34,7 +34,7 @@ FROM (
   UNION ALL
   SELECT
     person_id, word, CAST(NULL AS STRING), CAST(NULL AS TIMESTAMP_LTZ(3)), CAST(NULL AS BOOLEAN),
-    CAST(NULL AS BOOLEAN), CAST(NULL AS DECIMAL(14, 2)), CAST(NULL AS STRING), CAST(NULL AS INT),
+    CAST(NULL AS BOOLEAN), CAST(NULL AS DECIMAL(14, 2)), CAST(NULL AS STRING), CAST(NULL AS BIGINT),
     CAST(NULL AS STRING), CAST(NULL AS STRING), CAST(NULL AS STRING)
   FROM person_word
 )
@@ -43,11 +43,11 @@ GROUP BY person_id;
 CREATE TEMPORARY VIEW profile_base AS
 SELECT
   person_id, @{unpacked_identity}, last_event_at, event_count, orders, `returns`,
-  CAST(COALESCE(spend, 0) AS DECIMAL(14, 2)) AS spend,
+  CAST(COALESCE(spend, 0) AS @{spend_type}) AS spend,
   -- A sum over several currencies means nothing: then there is no currency, and readers can tell.
   CASE WHEN lowest_currency = highest_currency THEN lowest_currency END AS currency,
   first_order_at, last_order_at, live_orders, visits, cases_opened, cases_closed,
-  CASE WHEN csat_count > 0 THEN CAST(CAST(csat_sum AS DECIMAL(14, 4)) / csat_count AS DECIMAL(4, 2)) END
+  CASE WHEN csat_count > 0 THEN CAST(CAST(csat_sum AS DECIMAL(18, 4)) / csat_count AS DECIMAL(4, 2)) END
     AS csat_average,
   SUBSTRING(last_case FROM @{text_start}) AS last_case,
   last_case_closed_at, last_consent_at,
@@ -66,9 +66,9 @@ SELECT
   orders, `returns`, spend, currency, first_order_at, last_order_at, live_orders, visits,
   cases_opened, cases_closed, csat_average,
   JSON_VALUE(last_case, '$.case_id') AS last_case_id,
-  JSON_VALUE(last_case, '$.csat' RETURNING INTEGER) AS last_case_csat,
+  CAST(@{last_case_csat} AS INT) AS last_case_csat,
   last_case_closed_at, last_consent_at,
-  CAST(JSON_VALUE(last_loyalty, '$.balance' RETURNING INTEGER) AS BIGINT) AS loyalty_points,
+  @{loyalty_points} AS loyalty_points,
   JSON_VALUE(last_loyalty, '$.tier') AS loyalty_tier,
   JSON_VALUE(last_demographics, '$.age_band') AS age_band,
   JSON_VALUE(last_demographics, '$.income_band') AS income_band,

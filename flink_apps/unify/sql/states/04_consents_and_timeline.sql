@@ -13,7 +13,7 @@ FROM (
     customer_key, occurred_at,
     JSON_VALUE(payload, '$.purpose') AS purpose,
     JSON_VALUE(payload, '$.channel') AS channel,
-    JSON_VALUE(payload, '$.granted' RETURNING BOOLEAN) AS granted
+    JSON_VALUE(payload, '$.granted') = 'true' AS granted
   FROM interactions
   WHERE event_type = 'consent_changed'
 )
