@@ -187,7 +187,7 @@ def widen(contract):
 
 
 CHANGES = {
-    "insertion": (CRM, lambda c: insert(c, "title", number=18), {"crm_contacts.title": Effect.COMPATIBLE}),
+    "insertion": (CRM, lambda c: insert(c, "title", number=99), {"crm_contacts.title": Effect.COMPATIBLE}),
     "removal": (INTERACTIONS, lambda c: remove(c, "trace_id"), {"interactions.trace_id": Effect.COMPATIBLE}),
     "renaming": (
         INTERACTIONS,
@@ -321,6 +321,7 @@ def test_the_command_says_what_changes(directory, capsys):
 
 
 def test_another_release_can_be_compared_with(directory, tmp_path):
+    release(directory, load_and_check(directory).contracts)
     old = tmp_path / "old.json"
     shown = read(directory)
     del shown["interactions"]["columns"]["payload"]

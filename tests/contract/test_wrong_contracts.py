@@ -125,7 +125,7 @@ CASES = {
         lambda c: c["schema"][0]["quality"][1].update(query='SELECT count(*) FROM {object} WHERE state = "IA"'),
         "crm_contacts.quality", "double quote", "single quotes"),
     "row count that is a truth": (CRM, lambda c: c["schema"][0]["quality"][0].update(mustBeGreaterThan=True),
-        "crm_contacts.quality", "no projection", "use rowCount"),
+        "crm_contacts.quality.0", "is not valid", "Open Data Contract Standard"),
     "field with a quote in its name": (CRM, lambda c: column(c, "city").update(name='ci"ty'),
         'crm_contacts.ci"ty', "no name for all engines", "letters, digits"),
     "times without a zone": (CRM, lambda c: custom(c, "fileFormat")["value"].pop("zone"),
