@@ -124,7 +124,11 @@ def test_an_extra_column_is_named() -> None:
         (b"ID,Name\n1,Ann\n", "MISSING_COLUMN", "column `id`, `name` is written in other letters"),
         (b'"id,name\n1,Ann\n', "MISSING_COLUMN", "line 1, the header, has a quote that is not closed"),
         (b"PK\x03\x04 and so on", "WRONG_ENCODING", "a ZIP archive or a spreadsheet; send CSV text"),
-        (gzip.compress(b"id,name\n1,Ann\n", mtime=0)[:-9], "WRONG_ENCODING", "the file is cut off: its gzip has no end"),
+        (
+            gzip.compress(b"id,name\n1,Ann\n", mtime=0)[:-9],
+            "WRONG_ENCODING",
+            "the file is cut off: its gzip has no end",
+        ),
         (gzip.compress(b"id,name\n" * 99, mtime=0)[:20] + b"?" * 40, "WRONG_ENCODING", "the file is no whole gzip"),
         (b"id,name,id\n", "EXTRA_COLUMN", "column `id` appears twice"),
         (b"id,name\n1,Zo\xe9\n", "WRONG_ENCODING", "byte 0xE9 at offset 12, line 2"),
