@@ -43,7 +43,13 @@ ARCHITECTURE = ROOT / "docs" / "architecture.md"
 REJECTED = ROOT / "docs" / "runbooks" / "events-are-rejected.md"
 PILLARS = ("foundation", "collection", "unification", "analytics", "activation", "governance", "operations")
 # Quick, and they change nothing.
-RUN = ("make help", "./c360 --help", "-m tools.contracts --check", "-m tools.segments --check")
+RUN = (
+    "make help",
+    "./c360 --help",
+    "./c360 contracts diff",
+    "-m tools.contracts --check",
+    "-m tools.segments --check",
+)
 MADE_LATER = (".venvs", "build")
 CONTRACTS = load_and_check().contracts
 

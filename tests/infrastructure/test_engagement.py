@@ -25,7 +25,7 @@ def test_every_message_has_a_template_whose_name_the_sender_knows(assembly):
 
 
 def test_templates_use_only_values_that_the_sender_always_gives(assembly):
-    unknown = Profile(person_id="a_0", version=Version(identity_version=0, position=""))
+    unknown = Profile(person_id="a_0", version=Version(identity_version=0, sequence=0))
     given = set(template_data(unknown))
     for template in assembly.resources("AWS::SES::Template"):
         words = template.properties["Template"]

@@ -109,6 +109,8 @@ ELSEWHERE: Final = (
     Elsewhere(beginning="make help", why="tests/docs runs it"),
     Elsewhere(beginning="./c360 --help", why="tests/docs runs it"),
     Elsewhere(beginning=".venvs/twin/bin/python -m tools.", why="tests/docs runs it"),
+    Elsewhere(beginning="./c360 contracts diff", why="tests/docs runs it"),
+    Elsewhere(beginning="./c360 contracts ids", why="it writes into contracts/; tests/contract runs what it runs"),
     Elsewhere(
         beginning="make synth",
         document=REJECTED.document,
