@@ -34,7 +34,7 @@ MEMBERS = (
 
 def library(path: Path) -> Path:
     """Zip what the asset has: our code and the two pure Python libraries."""
-    roots = [ROOT / "glue_jobs", ROOT / "c360_core"]
+    roots = [ROOT / "glue_jobs", ROOT / "c360_aws", ROOT / "c360_core"]
     for name in ("phonenumbers", "anyascii"):
         spec = importlib.util.find_spec(name)
         assert spec is not None
