@@ -23,6 +23,7 @@ TYPES = {  # logical type -> Spark, Flink, Glue, Iceberg
     "integer": ("INT", "INT", "int", "int"),
     "long": ("BIGINT", "BIGINT", "bigint", "long"),
     "decimal(14,2)": ("DECIMAL(14,2)", "DECIMAL(14, 2)", "decimal(14,2)", "decimal(14, 2)"),
+    "decimal(18,2)": ("DECIMAL(18,2)", "DECIMAL(18, 2)", "decimal(18,2)", "decimal(18, 2)"),
     "decimal(4,2)": ("DECIMAL(4,2)", "DECIMAL(4, 2)", "decimal(4,2)", "decimal(4, 2)"),
     "boolean": ("BOOLEAN", "BOOLEAN", "boolean", "boolean"),
     "date": ("DATE", "DATE", "date", "date"),

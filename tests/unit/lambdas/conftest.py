@@ -93,8 +93,10 @@ def session_cloud() -> Iterator[Cloud]:
 
 
 @pytest.fixture
-def cloud(session_cloud: Cloud) -> Iterator[Cloud]:
+def cloud(session_cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
     """Return AWS in memory, empty."""
+    # Its tables are plain dictionaries: two writers at the same moment trip over each other.
+    monkeypatch.setattr("lambdas.profile_writer.handler.WRITERS", 1)
     session_cloud.kinesis.create_stream(StreamName=EVENTS, ShardCount=1)
     yield session_cloud
     session_cloud.kinesis.delete_stream(StreamName=EVENTS)
