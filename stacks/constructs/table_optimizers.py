@@ -14,12 +14,12 @@ from c360_core.names import Zone, database_name
 from config.settings import MaintenanceSettings
 from stacks.constructs.grants import allow, query_lake, use_key, write_objects, write_tables
 from stacks.constructs.lake_table import LakeTable
+from stacks.lake_access import WRITE, database_resource, grant_in_lake, tables_resource
 from stacks.nag import acknowledge, wildcard
 from stacks.platform import Platform
 
 _LOGS: Final = ("iceberg-compaction", "iceberg-retention", "iceberg-orphan-file-deletion")
 _Configuration = glue.CfnTableOptimizer.TableOptimizerConfigurationProperty
-_Grant = lakeformation.CfnPrincipalPermissions
 
 
 class TableOptimizers(Construct):
@@ -106,25 +106,21 @@ class TableOptimizers(Construct):
         acknowledge(role, {wildcard(role, arn): "Glue names the log streams of its optimizers" for arn in logs})
         return role
 
-    def _grants(self, zone: Zone) -> list[_Grant]:
+    def _grants(self, zone: Zone) -> list[lakeformation.CfnPrincipalPermissions]:
         """What Lake Formation asks for beside IAM; it has to be there before the optimizers, hence here."""
-        name = database_name(self._environment, zone)
-        tables = _Grant.TableResourceProperty(catalog_id=cdk.Aws.ACCOUNT_ID, database_name=name, table_wildcard={})
-        database = _Grant.DatabaseResourceProperty(catalog_id=cdk.Aws.ACCOUNT_ID, name=name)
-        resources = {
-            "Tables": (_Grant.ResourceProperty(table=tables), ["SELECT", "DESCRIBE", "INSERT", "DELETE", "ALTER"]),
-            "Database": (_Grant.ResourceProperty(database=database), ["DESCRIBE"]),
+        wanted = {
+            "Tables": (tables_resource(self._environment, zone), WRITE),
+            "Database": (database_resource(self._environment, zone), ("DESCRIBE",)),
         }
         return [
-            _Grant(
+            grant_in_lake(
                 self,
                 f"{zone.title()}{what}",
-                principal=_Grant.DataLakePrincipalProperty(data_lake_principal_identifier=self.role.role_arn),
+                principal=self.role.role_arn,
                 resource=resource,
                 permissions=permissions,
-                permissions_with_grant_option=[],
             )
-            for what, (resource, permissions) in resources.items()
+            for what, (resource, permissions) in wanted.items()
         ]
 
 

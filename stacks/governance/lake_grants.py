@@ -1,6 +1,6 @@
 """What the pipelines' roles may do in the lake, beside what IAM says."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
@@ -8,15 +8,19 @@ from aws_cdk import aws_lakeformation as lakeformation
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from c360_core.names import CATALOGED_ZONES, Zone, database_name
+from c360_core.names import CATALOGED_ZONES, Zone
 from stacks.constructs.grants import use_key, write_objects
 from stacks.foundation.lake_administration import deployment_role_arn
-from stacks.lake_access import LakeAccess
+from stacks.lake_access import (
+    READ,
+    WRITE,
+    LakeAccess,
+    LakeResource,
+    database_resource,
+    grant_in_lake,
+    tables_resource,
+)
 from stacks.platform import Platform
-
-_Resource = lakeformation.CfnPrincipalPermissions.ResourceProperty
-_READ = ("SELECT", "DESCRIBE")
-WRITE = (*_READ, "INSERT", "DELETE", "ALTER")
 
 
 class LakeLocations(Construct):
@@ -69,20 +73,22 @@ class LakeGrants(Construct):
                 self._location(one.name, one.role.role_arn, one.zone, buckets, locations)
 
     def _tables(self, access: LakeAccess) -> None:
-        wildcard = lakeformation.CfnPrincipalPermissions.TableResourceProperty(
-            catalog_id=cdk.Aws.ACCOUNT_ID,
-            database_name=database_name(self._environment, access.zone),
-            table_wildcard={},
+        grant_in_lake(
+            self,
+            f"{access.name}Tables",
+            principal=access.role.role_arn,
+            resource=tables_resource(self._environment, access.zone),
+            permissions=WRITE if access.writes else READ,
         )
-        permissions = WRITE if access.writes else _READ
-        self._grant(f"{access.name}Tables", access.role.role_arn, _Resource(table=wildcard), permissions)
 
     def _database(self, access: LakeAccess) -> None:
-        database = lakeformation.CfnPrincipalPermissions.DatabaseResourceProperty(
-            catalog_id=cdk.Aws.ACCOUNT_ID, name=database_name(self._environment, access.zone)
+        grant_in_lake(
+            self,
+            f"{access.name}Database",
+            principal=access.role.role_arn,
+            resource=database_resource(self._environment, access.zone),
+            permissions=("DESCRIBE", "CREATE_TABLE") if access.creates else ("DESCRIBE",),
         )
-        permissions = ("DESCRIBE", "CREATE_TABLE") if access.creates else ("DESCRIBE",)
-        self._grant(f"{access.name}Database", access.role.role_arn, _Resource(database=database), permissions)
 
     def _location(
         self,
@@ -95,19 +101,11 @@ class LakeGrants(Construct):
         location = lakeformation.CfnPrincipalPermissions.DataLocationResourceProperty(
             catalog_id=cdk.Aws.ACCOUNT_ID, resource_arn=buckets[zone].bucket_arn
         )
-        grant = self._grant(f"{name}Location", principal, _Resource(data_location=location), ("DATA_LOCATION_ACCESS",))
-        grant.add_resource_dependency(locations.locations[zone])
-
-    def _grant(
-        self, id_: str, principal: str, resource: _Resource, permissions: Sequence[str]
-    ) -> lakeformation.CfnPrincipalPermissions:
-        return lakeformation.CfnPrincipalPermissions(
+        grant = grant_in_lake(
             self,
-            id_,
-            principal=lakeformation.CfnPrincipalPermissions.DataLakePrincipalProperty(
-                data_lake_principal_identifier=principal
-            ),
-            resource=resource,
-            permissions=list(permissions),
-            permissions_with_grant_option=[],
+            f"{name}Location",
+            principal=principal,
+            resource=LakeResource(data_location=location),
+            permissions=("DATA_LOCATION_ACCESS",),
         )
+        grant.add_resource_dependency(locations.locations[zone])

@@ -9,10 +9,11 @@ from aws_cdk import aws_lakeformation as lakeformation
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from c360_core.names import PiiClass, Zone, database_name
+from c360_core.names import PiiClass, Zone
 from stacks.analytics.workgroup import RESULTS_PREFIX
 from stacks.constructs.grants import catalog_arns, query_lake, read_tables, use_key, use_workgroup, write_objects
 from stacks.governance.lake_tags import PII, ZONE, LakeTags
+from stacks.lake_access import READ, LakeResource, database_resource, grant_in_lake
 from stacks.nag import acknowledge, wildcard
 from stacks.platform import Platform
 
@@ -55,11 +56,13 @@ class Persona(Construct):
         self._select(classes, tags)
 
     def _describe(self, zone: Zone) -> None:
-        database = lakeformation.CfnPrincipalPermissions.DatabaseResourceProperty(
-            catalog_id=cdk.Aws.ACCOUNT_ID, name=database_name(self._environment, zone)
+        grant_in_lake(
+            self,
+            f"Describe{zone.title()}",
+            principal=self.role.role_arn,
+            resource=database_resource(self._environment, zone),
+            permissions=("DESCRIBE",),
         )
-        resource = lakeformation.CfnPrincipalPermissions.ResourceProperty(database=database)
-        self._grant(f"Describe{zone.title()}", resource, ["DESCRIBE"])
 
     def _select(self, classes: Sequence[PiiClass], tags: LakeTags) -> None:
         allowed = {PII: [str(one) for one in classes], ZONE: [str(zone) for zone in _ZONES]}
@@ -71,23 +74,11 @@ class Persona(Construct):
                 for name, values in allowed.items()
             ],
         )
-        grant = self._grant(
+        grant = grant_in_lake(
+            self,
             "SelectByTag",
-            lakeformation.CfnPrincipalPermissions.ResourceProperty(lf_tag_policy=policy),
-            ["SELECT", "DESCRIBE"],
+            principal=self.role.role_arn,
+            resource=LakeResource(lf_tag_policy=policy),
+            permissions=READ,
         )
         grant.node.add_dependency(*tags.tags)
-
-    def _grant(
-        self, id_: str, resource: lakeformation.CfnPrincipalPermissions.ResourceProperty, permissions: Sequence[str]
-    ) -> lakeformation.CfnPrincipalPermissions:
-        return lakeformation.CfnPrincipalPermissions(
-            self,
-            id_,
-            principal=lakeformation.CfnPrincipalPermissions.DataLakePrincipalProperty(
-                data_lake_principal_identifier=self.role.role_arn
-            ),
-            resource=resource,
-            permissions=list(permissions),
-            permissions_with_grant_option=[],
-        )

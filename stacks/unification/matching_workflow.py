@@ -13,6 +13,7 @@ from constructs import Construct
 from c360_core.identity.workflow import MATCH_FIELDS, MATCH_RULES, OUTPUT_FIELDS, SCHEMA_DESCRIPTION, schema_version
 from c360_core.names import PROJECT, Table, Zone, database_name
 from stacks.constructs.grants import allow, catalog_arns, query_lake, read_objects, use_key, write_objects
+from stacks.lake_access import READ, LakeResource, database_resource, grant_in_lake
 from stacks.platform import Platform
 from stacks.unification.lake_tables import MatchingInput
 
@@ -26,7 +27,6 @@ _READ_CATALOG: Final = (
     "glue:GetSchemaVersion",
     "glue:BatchGetPartition",
 )
-_Resource = lakeformation.CfnPrincipalPermissions.ResourceProperty
 
 
 class MatchingWorkflow(Construct):
@@ -117,41 +117,27 @@ class MatchingWorkflow(Construct):
         self, matching_input: MatchingInput, platform: Platform
     ) -> Sequence[lakeformation.CfnPrincipalPermissions]:
         """Let the role see the input's database, and read the input; in turn, since side by side grants may collide."""
-        database = database_name(platform.environment, Zone.CURATED)
-        see = self._grant(
+        see = grant_in_lake(
+            self,
             "SeeDatabase",
-            _Resource(
-                database=lakeformation.CfnPrincipalPermissions.DatabaseResourceProperty(
-                    catalog_id=cdk.Aws.ACCOUNT_ID, name=database
-                )
-            ),
-            ["DESCRIBE"],
+            principal=self.role.role_arn,
+            resource=database_resource(platform.environment, Zone.CURATED),
+            permissions=("DESCRIBE",),
         )
-        read = self._grant(
+        table = lakeformation.CfnPrincipalPermissions.TableResourceProperty(
+            catalog_id=cdk.Aws.ACCOUNT_ID,
+            database_name=database_name(platform.environment, Zone.CURATED),
+            name=Table.ER_INPUT,
+        )
+        read = grant_in_lake(
+            self,
             "ReadInput",
-            _Resource(
-                table=lakeformation.CfnPrincipalPermissions.TableResourceProperty(
-                    catalog_id=cdk.Aws.ACCOUNT_ID, database_name=database, name=Table.ER_INPUT
-                )
-            ),
-            ["SELECT", "DESCRIBE"],
+            principal=self.role.role_arn,
+            resource=LakeResource(table=table),
+            permissions=READ,
         )
         read.node.add_dependency(matching_input.resource, see)
         return [see, read]
-
-    def _grant(
-        self, id_: str, resource: _Resource, permissions: Sequence[str]
-    ) -> lakeformation.CfnPrincipalPermissions:
-        return lakeformation.CfnPrincipalPermissions(
-            self,
-            id_,
-            principal=lakeformation.CfnPrincipalPermissions.DataLakePrincipalProperty(
-                data_lake_principal_identifier=self.role.role_arn
-            ),
-            resource=resource,
-            permissions=list(permissions),
-            permissions_with_grant_option=[],
-        )
 
 
 def _techniques() -> entityresolution.CfnMatchingWorkflow.ResolutionTechniquesProperty:
