@@ -1,5 +1,6 @@
 """Keeps Flink applications running and their state safe: a template creates one; it neither starts nor saves it."""
 
+from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Final
 
@@ -20,23 +21,46 @@ _IN_USE: Final = "KinesisAnalyticsV2.ResourceInUseException"
 _NOT_FOUND: Final = "KinesisAnalyticsV2.ResourceNotFoundException"
 
 
-class ApplicationKeeper(Construct):
-    """Looks every quarter of an hour, and starts what should run and does not, from its latest snapshot."""
+class _Keeper(Construct):
+    """A state machine that does something for each application, beside each other, and a queue for lost starts."""
 
     machine: sfn.StateMachine
     undelivered: DeadLetterQueue
 
     def __init__(
-        self, scope: Construct, id_: str, *, applications: Mapping[str, flink.CfnApplication], platform: Platform
+        self,
+        scope: Construct,
+        id_: str,
+        *,
+        applications: Mapping[str, flink.CfnApplication],
+        platform: Platform,
+        subject: str,
     ) -> None:
         super().__init__(scope, id_)
         each = sfn.Parallel(self, "EachApplication", result_path=sfn.JsonPath.DISCARD)
         for name, application in applications.items():
-            each.branch(self._look_and_start(name, application))
-        self.machine = StateMachine(
-            self, "Run", platform=platform, steps=each, subject="a Flink application could not be started"
-        ).machine
+            each.branch(self._steps(name, application))
+        self.machine = StateMachine(self, "Run", platform=platform, steps=each, subject=subject).machine
         self.undelivered = DeadLetterQueue(self, "Undelivered", platform=platform)
+
+    @abstractmethod
+    def _steps(self, name: str, application: flink.CfnApplication) -> sfn.IChainable:
+        """Return what is done for one application."""
+
+
+class ApplicationKeeper(_Keeper):
+    """Looks every quarter of an hour, and starts what should run and does not, from its latest snapshot."""
+
+    def __init__(
+        self, scope: Construct, id_: str, *, applications: Mapping[str, flink.CfnApplication], platform: Platform
+    ) -> None:
+        super().__init__(
+            scope,
+            id_,
+            applications=applications,
+            platform=platform,
+            subject="a Flink application could not be started",
+        )
         events.Rule(
             self,
             "Regularly",
@@ -45,7 +69,7 @@ class ApplicationKeeper(Construct):
             targets=[targets.SfnStateMachine(self.machine, dead_letter_queue=self.undelivered.queue)],
         )
 
-    def _look_and_start(self, name: str, application: flink.CfnApplication) -> sfn.IChainable:
+    def _steps(self, name: str, application: flink.CfnApplication) -> sfn.IChainable:
         look = call(self, f"Look{name}", "DescribeApplication", application)
         start = call(self, f"Start{name}", "StartApplication", application)
         stopped = sfn.Condition.string_equals("$.ApplicationDetail.ApplicationStatus", "READY")
@@ -54,27 +78,23 @@ class ApplicationKeeper(Construct):
         )
 
 
-class SnapshotKeeper(Construct):
+class SnapshotKeeper(_Keeper):
     """Saves the state of every running application four times a day, and keeps the snapshots of one day.
 
     The service takes a snapshot when an application is stopped or updated, and never otherwise. A snapshot carries the
     name of its hour, and replaces the one that the same hour of yesterday left.
     """
 
-    machine: sfn.StateMachine
-    undelivered: DeadLetterQueue
-
     def __init__(
         self, scope: Construct, id_: str, *, applications: Mapping[str, flink.CfnApplication], platform: Platform
     ) -> None:
-        super().__init__(scope, id_)
-        each = sfn.Parallel(self, "EachApplication", result_path=sfn.JsonPath.DISCARD)
-        for name, application in applications.items():
-            each.branch(self._replace_snapshot(name, application))
-        self.machine = StateMachine(
-            self, "Run", platform=platform, steps=each, subject="a Flink application's state could not be saved"
-        ).machine
-        self.undelivered = DeadLetterQueue(self, "Undelivered", platform=platform)
+        super().__init__(
+            scope,
+            id_,
+            applications=applications,
+            platform=platform,
+            subject="a Flink application's state could not be saved",
+        )
         for hour in SNAPSHOT_HOURS:
             events.Rule(
                 self,
@@ -90,7 +110,7 @@ class SnapshotKeeper(Construct):
                 ],
             )
 
-    def _replace_snapshot(self, name: str, application: flink.CfnApplication) -> sfn.IChainable:
+    def _steps(self, name: str, application: flink.CfnApplication) -> sfn.IChainable:
         named = {"SnapshotName": sfn.JsonPath.string_at("$.snapshot")}
         made_at = sfn.JsonPath.string_at("$.earlier.SnapshotDetails.SnapshotCreationTimestamp")
         dated = {**named, "SnapshotCreationTimestamp": made_at}
