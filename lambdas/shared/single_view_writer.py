@@ -145,11 +145,8 @@ class SingleViewWriter:
         In whatever order answers come, the same one stays. It has no end: whoever owns the address later did not say
         yes either.
         """
-        return self._put_answer(keys.address_consent_key(keyed_hash, consent), consent)
-
-    def _put_answer(self, key: keys.Key, consent: Consent) -> bool:
         item = {
-            **key,
+            **keys.address_consent_key(keyed_hash, consent),
             "purpose": str(consent.purpose),
             "channel": str(consent.channel),
             "granted": consent.granted,
