@@ -47,23 +47,14 @@
   {{ return(runs) }}
 {%- endmacro %}
 
-{# A condition on a time with a zone, in a form from which files are chosen. #}
-{% macro within_days(column, runs) -%}
+{#
+  A condition on a column, in a form from which files are chosen: its day is in one of the runs. For a time with a zone;
+  for a date say `type='date', clock=''`.
+#}
+{% macro within_days(column, runs, type='timestamp', clock=' 00:00:00 UTC') -%}
   (
     {%- for run in runs %}
-    ({{ column }} >= timestamp '{{ run[0] }} 00:00:00 UTC' and {{ column }} < timestamp '{{ run[1] }} 00:00:00 UTC')
-    {{- ' or' if not loop.last }}
-    {%- else %}
-    false
-    {%- endfor %}
-  )
-{%- endmacro %}
-
-{# The same on a date. #}
-{% macro on_days(column, runs) -%}
-  (
-    {%- for run in runs %}
-    ({{ column }} >= date '{{ run[0] }}' and {{ column }} < date '{{ run[1] }}')
+    ({{ column }} >= {{ type }} '{{ run[0] }}{{ clock }}' and {{ column }} < {{ type }} '{{ run[1] }}{{ clock }}')
     {{- ' or' if not loop.last }}
     {%- else %}
     false

@@ -107,5 +107,5 @@ select
 from {{ this }} as t
 left join added as a
   on t.customer_key = a.customer_key and t.occurred_on = a.occurred_on and t.currency = a.currency
-where a.customer_key is null and {{ on_days('t.occurred_on', days) }}
+where a.customer_key is null and {{ within_days('t.occurred_on', days, type='date', clock='') }}
 {% endif %}
