@@ -15,7 +15,7 @@ COLUMNS: Final = [("body", "BYTES")]
 def main() -> None:
     """Start the job."""
     streams = ApplicationProperties.load(os.environ).streams()
-    environment = table_environment(standard_options(name="pass-through", state_ttl_hours=1))
+    environment = table_environment(standard_options(name="pass-through", state_ttl="1 h"))
     source = stream_source(
         "source", COLUMNS, stream=Stream.EVENTS, streams=streams, group="pass-through", format_options=RAW_FORMAT
     )

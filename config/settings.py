@@ -153,13 +153,23 @@ class CollectionSettings(Slice):
     ingest_concurrency: int = Field(4, ge=1, le=50, description="Files ingested at the same time")
 
 
+class UnifySettings(FlinkSettings):
+    """The application that gives interactions to people."""
+
+    deduplication_days: Days = Field(
+        400,
+        description="A record that comes again within this time is known again and counts once. One that comes later, "
+        "such as an old file that is delivered again, counts twice, until the profiles are rebuilt",
+    )
+
+
 WorkerType = Literal["G.1X", "G.2X"]
 
 
 class UnificationSettings(Slice):
     """Who is who, and what we know of them."""
 
-    unify: FlinkSettings = FlinkSettings()
+    unify: UnifySettings = UnifySettings()
     resolution_schedule: Literal["on_demand", "weekly", "nightly"] = Field(
         "on_demand",
         description="When all records are matched anew, at 0.25 USD per 1,000 of them; weekly: on Sundays",

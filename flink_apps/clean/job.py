@@ -24,7 +24,7 @@ def main() -> None:
     properties = ApplicationProperties.load(os.environ)
     tuning = properties.tuning()
     identity = properties.identity()
-    environment = table_environment(standard_options(name=APPLICATION, state_ttl_hours=tuning.state_ttl_hours))
+    environment = table_environment(standard_options(name=APPLICATION, state_ttl=f"{tuning.state_ttl_hours} h"))
     statements = build(
         environment,
         define_tables(environment, properties, endpoint=os.environ.get(ENDPOINT_VARIABLE)),

@@ -76,19 +76,19 @@ def set_options(table_environment: Any, options: Mapping[str, str]) -> None:
         configuration.set(key, value)
 
 
-def standard_options(*, name: str, state_ttl_hours: int) -> dict[str, str]:
+def standard_options(*, name: str, state_ttl: str) -> dict[str, str]:
     """Return the options of every application of ours.
 
     Args:
         name: name of the job.
-        state_ttl_hours: hours after which state that nothing touched is dropped.
+        state_ttl: after how long state that nothing touched is dropped, as Flink writes a duration; "0 s" is never.
     """
     return {
         "pipeline.name": name,
         "pipeline.object-reuse": "true",
         # Python runs inside the JVM: no second process per operator and no copy of every row through a socket.
         "python.execution-mode": "thread",
-        "table.exec.state.ttl": f"{state_ttl_hours} h",
+        "table.exec.state.ttl": state_ttl,
         "table.local-time-zone": "UTC",
         # Several sinks of one statement set share everything up to the point where they differ.
         "table.optimizer.reuse-source-enabled": "true",

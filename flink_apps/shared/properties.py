@@ -75,6 +75,14 @@ class TuningSettings:
     session_gap_minutes: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnifyTuningSettings:
+    """For how many days `unify` remembers a record, to know it again, and an entry of the timeline, to move it."""
+
+    deduplication_days: int
+    timeline_ttl_days: int
+
+
 class ApplicationProperties:
     """Property groups by name.
 
@@ -172,6 +180,14 @@ class ApplicationProperties:
         return TuningSettings(
             state_ttl_hours=self.integer(group, "state_ttl_hours"),
             session_gap_minutes=self.integer(group, "session_gap_minutes"),
+        )
+
+    def unify_tuning(self) -> UnifyTuningSettings:
+        """Return the times for which `unify` remembers single records."""
+        group = Property.TUNING
+        return UnifyTuningSettings(
+            deduplication_days=self.integer(group, "deduplication_days"),
+            timeline_ttl_days=self.integer(group, "timeline_ttl_days"),
         )
 
     def _by_stream(self, suffix: str) -> dict[Stream, str]:

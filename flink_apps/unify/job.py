@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Final
 
 from c360_core.contracts import load
@@ -12,7 +13,7 @@ from flink_apps.shared import job
 from flink_apps.shared.configuration import standard_options
 from flink_apps.shared.properties import ApplicationProperties
 from flink_apps.shared.tables import lake_catalog, lake_table
-from flink_apps.unify.pipeline import LakeTables, build
+from flink_apps.unify.pipeline import FOR_EVER, LakeTables, Memory, build
 from flink_apps.unify.tables import NAME, stream_tables
 
 ENDPOINT_VARIABLE: Final = "AWS_ENDPOINT_URL"
@@ -35,13 +36,15 @@ def main() -> None:
         segment_membership=lake_table(lake.databases[Zone.CURATED], Table.SEGMENT_MEMBERSHIP),
         rejected=lake_table(lake.databases[Zone.QUARANTINE], Table.REJECTED),
     )
-    job.submit(build(environment, contracts, segments, lake_tables))
+    times = properties.unify_tuning()
+    memory = Memory(repeats=timedelta(days=times.deduplication_days), timeline=timedelta(days=times.timeline_ttl_days))
+    job.submit(build(environment, contracts, segments, lake_tables, memory))
 
 
 def options() -> Mapping[str, str]:
     """Return the Flink options: a little patience, so that many events of one person make one message."""
     return {
-        **standard_options(name=NAME, state_ttl_hours=0),  # sums over a lifetime: to forget a part is to be wrong
+        **standard_options(name=NAME, state_ttl=FOR_EVER),  # of a lifetime's sums to forget a part is to be wrong
         "table.exec.mini-batch.enabled": "true",
         "table.exec.mini-batch.allow-latency": f"{BATCH_MILLISECONDS} ms",
         "table.exec.mini-batch.size": str(BATCH_ROWS),

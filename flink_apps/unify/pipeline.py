@@ -2,11 +2,17 @@
 
 Reads `interaction_records` and `identity_change_records`, writes `profile_changes` and three lake tables. Where the
 tables are, and on what connector, is the caller's business.
+
+The statements are planned in four parts, each handed on to the next as a stream: `records` takes the records apart and
+lets each pass once; `sums` adds up by identifier; `states` says what there is to know of people, in small batches;
+`messages` tells it.
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from importlib import resources
 from string import Template
 from typing import Any, Final
@@ -17,6 +23,7 @@ from c360_core.names import ANONYMOUS_PREFIX
 from c360_core.names import Table as TableName
 from c360_core.projections import flink_type
 from c360_core.segment import Segment, to_sql
+from flink_apps.shared.configuration import set_options
 
 Column = tuple[str, str]
 
@@ -32,13 +39,21 @@ END_OF_STATEMENT: Final = re.compile(r";$", re.MULTILINE)
 SEPARATOR: Final = "CHR(31)"  # the control character that is meant to part units of data
 VERSION_LENGTH: Final = 20
 
-# A hybrid logical clock, in the application's jar.
-FUNCTIONS: Final = (
-    "CREATE TEMPORARY SYSTEM FUNCTION read_record AS 'c360.ReadRecord' LANGUAGE JAVA",
-    "CREATE TEMPORARY SYSTEM FUNCTION next_sequence AS 'c360.NextSequence' LANGUAGE JAVA",
-)
+# In the application's jar; what each does is said there.
+FUNCTIONS: Final = {
+    "read_record": "c360.ReadRecord",
+    "sums_of_person": "c360.SumsOfPerson",
+    "add_up": "c360.AddUp",
+    "timeline_of_person": "c360.TimelineOfPerson",
+    "next_sequence": "c360.NextSequence",
+}
 
-READINGS: Final = {"read_interaction": "interaction_reading", "read_identity_change": "identity_change_reading"}
+STATE_TTL: Final = "table.exec.state.ttl"
+MINI_BATCH: Final = "table.exec.mini-batch.enabled"
+FOR_EVER: Final = "0 s"
+# The views that a part hands on, by the name that they have in the parts after it.
+ARRIVALS: Final = {"interaction": "interaction_arrival", "identity_change": "identity_change_arrival"}
+SUMS: Final = {"identifier_sum": "identifier_sum_given"}
 PERSON_STATES: Final = "person_states"
 PERSON_UPDATES: Final = "person_updates"
 
@@ -85,6 +100,30 @@ INTERACTION_COLUMNS: Final = (
     "currency",
     "payload",
 )
+# What adds up: the sums of an identifier, as the arrays that the application's functions take.
+SUM_ARRAYS: Final[Mapping[str, tuple[str, Sequence[str]]]] = {
+    "counts": (
+        "BIGINT",
+        (
+            "event_count",
+            "orders",
+            "returns",
+            "live_orders",
+            "visits",
+            "cases_opened",
+            "cases_closed",
+            "csat_sum",
+            "csat_count",
+        ),
+    ),
+    "amounts": ("DECIMAL(38, 2)", ("spend",)),
+    "earliest": ("TIMESTAMP_LTZ(3)", ("first_order_at",)),
+    "latest": ("TIMESTAMP_LTZ(3)", ("last_event_at", "last_order_at", "last_case_closed_at", "last_consent_at")),
+    "lowest": ("STRING", ("lowest_currency",)),
+    "highest": ("STRING", ("highest_currency", "last_case", "last_loyalty", "last_demographics")),
+}
+# What is nothing, and not unknown, where nothing was added.
+NUMBERS_OF_NOTHING: Final = ("counts", "amounts")
 REQUIRED_OF_IDENTITY_CHANGE: Final = frozenset({"kind", "op", "version"})
 # A record that was rejected here is none that its sender could send again; see `c360_core.interaction`.
 REJECTED_RECORD_PREFIX: Final = "u_"
@@ -138,7 +177,20 @@ def profile_change_columns(profiles: Table) -> list[Column]:
     return [*MESSAGE_COLUMNS, *carried, *EVENT_COLUMNS, *CONSENT_COLUMNS]
 
 
-def build(environment: Any, contracts: Contracts, segments: Sequence[Segment], lake: LakeTables) -> Any:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Memory:
+    """For how long single records are remembered; people and their sums are for good.
+
+    Attributes:
+        repeats: a record that comes again within this time is known to be the same.
+        timeline: an entry of the timeline goes to somebody else, with its identifier, within this time after it came.
+    """
+
+    repeats: timedelta
+    timeline: timedelta
+
+
+def build(environment: Any, contracts: Contracts, segments: Sequence[Segment], lake: LakeTables, memory: Memory) -> Any:
     """Define the views and return the statement set of the INSERTs, ready to be submitted.
 
     Args:
@@ -147,16 +199,18 @@ def build(environment: Any, contracts: Contracts, segments: Sequence[Segment], l
         contracts: of the interaction and of the profile.
         segments: who is in which segment.
         lake: where the history goes.
+        memory: for how long single records are remembered.
     """
-    values = _values(contracts, segments, lake)
-    for function in FUNCTIONS:
-        environment.execute_sql(function)
-    for statement in statements("records", values):
-        define(environment, statement)
-    for view, reading in READINGS.items():
-        _read_once(environment, view, reading)
-    for statement in statements("states", values):
-        define(environment, statement)
+    values = _values(contracts, segments, lake, memory)
+    for name, function in FUNCTIONS.items():
+        environment.execute_sql(f"CREATE TEMPORARY SYSTEM FUNCTION {name} AS '{function}' LANGUAGE JAVA")
+    _define_all(environment, "records", values)
+    with _planned_with(environment, {STATE_TTL: _seconds(memory.repeats), MINI_BATCH: "false"}):
+        _hand_on(environment, ARRIVALS)
+    _define_all(environment, "sums", values)
+    with _planned_with(environment, {MINI_BATCH: "false"}):
+        _hand_on(environment, SUMS)
+    _define_all(environment, "states", values)
     _end_batches(environment)
     inserts = environment.create_statement_set()
     for statement in statements("messages", values):
@@ -179,14 +233,30 @@ def define(environment: Any, statement: str) -> None:
     environment.create_temporary_view(stated["name"], environment.sql_query(stated["query"]))
 
 
-def _read_once(environment: Any, view: str, reading: str) -> None:
-    """Hand a reading of records on as a stream.
+def _define_all(environment: Any, part: str, values: Mapping[str, Any]) -> None:
+    for statement in statements(part, values):
+        define(environment, statement)
 
-    In one plan with its readers, Flink moves what each of them asks for into the reading itself, and takes every record
-    apart as often as there are readers.
+
+@contextmanager
+def _planned_with(environment: Any, options: Mapping[str, str]) -> Iterator[None]:
+    """Plan what is handed on inside the `with` block under these options: an option of a plan holds for all of it."""
+    configuration = environment.get_config()
+    before = {key: configuration.get(key, FOR_EVER if key == STATE_TTL else "false") for key in options}
+    set_options(environment, options)
+    yield
+    set_options(environment, before)
+
+
+def _hand_on(environment: Any, views: Mapping[str, str]) -> None:
+    """Hand views on as streams, by new names.
+
+    In one plan with its readers, Flink moves what each of them asks for into the view itself: every record would be
+    taken apart as often as there are readers. And the time to live of state is one for a whole plan.
     """
-    stream = environment.to_data_stream(environment.from_path(reading))
-    environment.create_temporary_view(view, environment.from_data_stream(stream))
+    for name, view in views.items():
+        stream = environment.to_data_stream(environment.from_path(view))
+        environment.create_temporary_view(name, environment.from_data_stream(stream))
 
 
 def _end_batches(environment: Any) -> None:
@@ -212,7 +282,7 @@ def _split(text: str, values: Mapping[str, Any]) -> list[str]:
     return [SqlText(part.strip()).substitute(values) for part in END_OF_STATEMENT.split(code) if part.strip()]
 
 
-def _values(contracts: Contracts, segments: Sequence[Segment], lake: LakeTables) -> Mapping[str, Any]:
+def _values(contracts: Contracts, segments: Sequence[Segment], lake: LakeTables, memory: Memory) -> Mapping[str, Any]:
     profiles = contracts.product(TableName.PROFILES).table
     interactions = {field.name: field for field in contracts.product(TableName.INTERACTIONS).table.fields}
     changes = [(name, kind, name in REQUIRED_OF_IDENTITY_CHANGE) for name, kind in IDENTITY_CHANGE_COLUMNS]
@@ -237,7 +307,11 @@ def _values(contracts: Contracts, segments: Sequence[Segment], lake: LakeTables)
         "consent_state": _state("consent", {"person_id", *consents}, profiles),
         "address_consent_state": _state("address_consent", {"person_id", *consents}, profiles),
         "is_address_of_channel": is_address_of_channel_sql(),
-        "event_state": _state("event", {"person_id", *events, *SHARED_COLUMNS}, profiles),
+        "packed_sums": _packed_sums(),
+        "sum_columns": _names(SUM_ARRAYS),
+        "no_sums": ", ".join(_null(f"ARRAY<{kind}>") for kind, _ in SUM_ARRAYS.values()),
+        "unpacked_sums": _unpacked_sums("total"),
+        "timeline_seconds": f"CAST({int(memory.timeline.total_seconds())} AS BIGINT)",
         "carried_columns": _names([name for name in names if name != "computed_at"]),
         "nothing_left": ", ".join(_nothing_left(field) for field in profiles.fields),
         "profile_columns": _names(names),
@@ -287,7 +361,8 @@ def reasons_sql(segments: Sequence[Segment]) -> str:
 
 def _state(kind: str, known: set[str], profiles: Table) -> str:
     """Return the select list of one kind of state: the columns it knows, and nulls for those of the other kinds."""
-    columns = [("gone", "BOOLEAN"), *profile_change_columns(profiles)[len(MESSAGE_COLUMNS) :], *REJECTED_COLUMNS]
+    carried = [(field.name, flink_type(field)) for field in profiles.fields]
+    columns = [("gone", "BOOLEAN"), *carried, *CONSENT_COLUMNS, *REJECTED_COLUMNS]
     picked = [f"`{name}`" if name in known else f"{_null(kind_of)} AS `{name}`" for name, kind_of in columns]
     return ", ".join([f"{_text(kind)} AS kind", *picked])
 
@@ -332,7 +407,32 @@ def _unpacked(text: str, columns: Sequence[Column]) -> str:
     )
 
 
-def _names(names: Sequence[str]) -> str:
+def _packed_sums() -> str:
+    """Return the select list of the arrays, made from columns."""
+    return ", ".join(
+        f"ARRAY[{', '.join(f'CAST(`{name}` AS {kind})' for name in names)}] AS `{array}`"
+        for array, (kind, names) in SUM_ARRAYS.items()
+    )
+
+
+def _unpacked_sums(total: str) -> str:
+    """Return the select list of the columns, taken from the arrays of a row."""
+    return ", ".join(
+        f"{_sum(f'{total}.`{array}`[{place}]', array)} AS `{name}`"
+        for array, (_, names) in SUM_ARRAYS.items()
+        for place, name in enumerate(names, start=1)
+    )
+
+
+def _sum(value: str, array: str) -> str:
+    return f"COALESCE({value}, 0)" if array in NUMBERS_OF_NOTHING else value
+
+
+def _seconds(time: timedelta) -> str:
+    return f"{int(time.total_seconds())} s"
+
+
+def _names(names: Iterable[str]) -> str:
     return ", ".join(f"`{name}`" for name in names)
 
 

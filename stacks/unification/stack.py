@@ -70,6 +70,7 @@ class UnificationStack(cdk.Stack):
             streams={Stream.INTERACTIONS: streams[Stream.INTERACTIONS], **self.streams},
             buckets=lake.buckets,
             settings=settings.unify,
+            timeline_ttl_days=settings.timeline_ttl_days,
             platform=platform,
         )
         self.writer = ProfileWriter(

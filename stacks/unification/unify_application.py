@@ -6,7 +6,7 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from c360_core.names import Property, Stream, Table, Zone, database_name
-from config.settings import FlinkSettings
+from config.settings import UnifySettings
 from stacks.constructs.data_stream import DataStream
 from stacks.constructs.flink_application import FlinkApplication, common_properties
 from stacks.constructs.grants import put_records, read_records, write_objects, write_tables
@@ -32,11 +32,16 @@ class UnifyApplication(FlinkApplication):
         *,
         streams: Mapping[Stream, DataStream],
         buckets: Mapping[Zone, s3.IBucket],
-        settings: FlinkSettings,
+        settings: UnifySettings,
+        timeline_ttl_days: int,
         platform: Platform,
     ) -> None:
         properties = common_properties(scope, platform=platform, streams=streams, warehouse=buckets[Zone.CURATED])
         properties[Property.LAKE] |= {f"{zone}_database": database_name(platform.environment, zone) for zone in _WRITES}
+        properties[Property.TUNING] = {
+            "deduplication_days": str(settings.deduplication_days),
+            "timeline_ttl_days": str(timeline_ttl_days),
+        }
         super().__init__(
             scope,
             id_,

@@ -5,7 +5,7 @@ from dataclasses import fields
 import pytest
 
 from c360_core.names import Property, Stream, Zone, database_name, stream_name
-from flink_apps.shared.properties import ApplicationProperties, StreamProvider, TuningSettings
+from flink_apps.shared.properties import ApplicationProperties, StreamProvider, TuningSettings, UnifyTuningSettings
 from tests.infrastructure.assembly import resolve
 
 USES = {
@@ -93,6 +93,11 @@ def test_the_code_reads_its_property_groups(groups, assembly, name):
     else:
         zones = (Zone.CURATED, Zone.QUARANTINE)
         assert properties.lake(*zones).databases == {zone: database_name(environment, zone) for zone in zones}
+        unification = assembly.settings.unification
+        assert properties.unify_tuning() == UnifyTuningSettings(
+            deduplication_days=unification.unify.deduplication_days, timeline_ttl_days=unification.timeline_ttl_days
+        )
+        assert groups[Property.TUNING].keys() == {field.name for field in fields(UnifyTuningSettings)}
 
 
 def test_no_secret_is_in_the_properties_of_an_application_that_hashes_nothing(dev):

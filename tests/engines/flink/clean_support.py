@@ -43,7 +43,7 @@ def new_environment() -> StreamTableEnvironment:
     """Return a fresh streaming table environment with the options of our applications."""
     environment = StreamExecutionEnvironment.get_execution_environment(cluster_configuration())
     tables = StreamTableEnvironment.create(environment)
-    set_options(tables, standard_options(name="test", state_ttl_hours=24))
+    set_options(tables, standard_options(name="test", state_ttl="24 h"))
     return tables
 
 

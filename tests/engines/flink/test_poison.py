@@ -11,7 +11,7 @@ import pytest
 from c360_core.contracts import load
 from c360_core.segment import load as load_segments
 from c360_core.segment import profile_fields
-from flink_apps.unify.pipeline import PERSON_STATES, READINGS
+from flink_apps.unify.pipeline import ARRIVALS, PERSON_STATES, SUMS
 from tests.engines.flink.unify_job import Unify, defined, eventually, running, table_environment
 
 LONG_NUMBER = "1" * 1_001
@@ -167,4 +167,4 @@ def test_each_stream_is_read_once_and_each_record_taken_apart_once(tmp_path: Pat
     defined(environment, tmp_path, load_segments(profile_fields(load().product("profiles").table)))
     plan = environment.from_path(PERSON_STATES).explain().partition("== Optimized Execution Plan ==")[2]
     assert "read_record" not in plan
-    assert plan.count("TableSourceScan(") == len(READINGS)
+    assert plan.count("TableSourceScan(") == len(ARRIVALS | SUMS)

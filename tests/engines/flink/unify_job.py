@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -19,11 +20,12 @@ from c360_core.segment import Segment
 from flink_apps.shared.configuration import set_options
 from flink_apps.shared.tables import JSON_FORMAT, RAW_FORMAT, Column, create_table
 from flink_apps.unify.job import options
-from flink_apps.unify.pipeline import LakeTables, build, profile_change_columns
+from flink_apps.unify.pipeline import LakeTables, Memory, build, profile_change_columns
 from flink_apps.unify.tables import RECORD_COLUMNS
 from tests.engines.flink.clean_support import JAR
 
 PATIENCE_SECONDS = 150
+MEMORY = Memory(repeats=timedelta(days=400), timeline=timedelta(days=90))
 SOURCES = ("interaction_records", "identity_change_records")
 
 Row = Mapping[str, Any]
@@ -77,10 +79,10 @@ class Unify:
 
 
 @contextmanager
-def running(folder: Path, segments: Sequence[Segment]) -> Iterator[Unify]:
+def running(folder: Path, segments: Sequence[Segment], memory: Memory = MEMORY) -> Iterator[Unify]:
     """Run the job for the length of a `with` block."""
     environment = table_environment(folder)
-    client = defined(environment, folder, segments).execute().get_job_client()
+    client = defined(environment, folder, segments, memory).execute().get_job_client()
     assert client is not None
     try:
         yield Unify(folder)
@@ -88,7 +90,9 @@ def running(folder: Path, segments: Sequence[Segment]) -> Iterator[Unify]:
         client.cancel().result()
 
 
-def defined(environment: StreamTableEnvironment, folder: Path, segments: Sequence[Segment]) -> StatementSet:
+def defined(
+    environment: StreamTableEnvironment, folder: Path, segments: Sequence[Segment], memory: Memory = MEMORY
+) -> StatementSet:
     """Define all tables and views of the job, without running it."""
     contracts = load()
     tables: dict[str, list[Column]] = {
@@ -105,7 +109,7 @@ def defined(environment: StreamTableEnvironment, folder: Path, segments: Sequenc
         (folder / name).mkdir()
         environment.execute_sql(create_table(name, columns, options=_files(folder / name, JSON_FORMAT)))
     lake = LakeTables(profiles="profiles", segment_membership="segment_membership", rejected="rejected")
-    return build(environment, contracts, segments, lake)
+    return build(environment, contracts, segments, lake, memory)
 
 
 def eventually(check: Callable[[], None]) -> None:

@@ -42,7 +42,7 @@ def test_an_option_of_the_service_is_refused_and_nothing_is_set(refused):
 
 
 def test_the_standard_options_are_all_allowed():
-    options = standard_options(name="clean", state_ttl_hours=24)
+    options = standard_options(name="clean", state_ttl="24 h")
     assert set(options) <= ALLOWED_OPTIONS
     assert options["table.exec.state.ttl"] == "24 h"
     assert options["table.local-time-zone"] == "UTC"

@@ -11,6 +11,7 @@ from flink_apps.shared.properties import (
     PropertyError,
     StreamProvider,
     TuningSettings,
+    UnifyTuningSettings,
 )
 
 GROUPS = {
@@ -83,6 +84,13 @@ class TestOtherGroups:
         for wrong in ("0", "-1", "1.5", "soon"):
             with pytest.raises(PropertyError, match="`state_ttl_hours` of property group `tuning`"):
                 properties(tuning={**GROUPS["tuning"], "state_ttl_hours": wrong}).tuning()
+
+    def test_unify_remembers_for_whole_days_above_zero(self):
+        days = {"deduplication_days": "400", "timeline_ttl_days": "90"}
+        expected = UnifyTuningSettings(deduplication_days=400, timeline_ttl_days=90)
+        assert properties(tuning=days).unify_tuning() == expected
+        with pytest.raises(PropertyError, match="`deduplication_days` of property group `tuning`"):
+            properties(tuning={**days, "deduplication_days": "0"}).unify_tuning()
 
     def test_an_empty_value_is_a_missing_one(self):
         with pytest.raises(PropertyError, match="`identity` lacks `hash_secret_arn`"):

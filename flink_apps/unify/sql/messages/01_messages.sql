@@ -1,6 +1,5 @@
 -- The updates of that view as append-only messages: each is the whole new state, or says that it is gone. `before` is
--- the old state of an update: an event may there belong to somebody else than in the new one, and an answer may be
--- younger than the one that is left when it goes to somebody else.
+-- the old state of an update: an answer may there be younger than the one that is left when it goes to somebody else.
 -- Each gets its number here, in the task that holds the state: up to here the changes of one profile, one answer and
 -- one interaction are in order, and no stream promises to keep it.
 
@@ -32,4 +31,20 @@ FROM (
     person_id, identity_version, computed_at, changed,
     CASE WHEN op = 'upsert' THEN segments ELSE @{no_segments} END AS segments
   FROM profile_message
+);
+
+CREATE TEMPORARY VIEW live_interaction AS
+SELECT customer_key, source, event_id, event_type, occurred_at, amount, currency, session_id
+FROM interactions
+WHERE replay_id IS NULL;
+
+-- What was done lately comes by its own way: each is one row, told again when it goes to somebody else.
+CREATE TEMPORARY VIEW timeline_step AS
+SELECT
+  op, next_sequence() AS `sequence`, COALESCE(person_id, @{anonymous_id}) AS person_id,
+  event_id, event_type, occurred_at, source, amount, currency, session_id
+FROM timeline_of_person(
+  done => TABLE live_interaction PARTITION BY customer_key,
+  word => TABLE identifier_word PARTITION BY `key`,
+  keep_seconds => @{timeline_seconds}
 );

@@ -2,12 +2,14 @@ INSERT INTO profile_changes (kind, op, `sequence`, @{profile_columns})
 SELECT 'profile', op, `sequence`, @{profile_columns}
 FROM profile_message;
 
-INSERT INTO profile_changes (kind, op, `sequence`, person_id, @{event_columns}, @{consent_columns})
-SELECT
-  kind, CASE WHEN op = 'upsert' THEN 'upsert' ELSE 'delete' END, `sequence`, person_id,
-  @{event_columns}, @{consent_columns}
+INSERT INTO profile_changes (kind, op, `sequence`, person_id, @{event_columns})
+SELECT 'event', op, `sequence`, person_id, @{event_columns}
+FROM timeline_step;
+
+INSERT INTO profile_changes (kind, op, `sequence`, person_id, @{consent_columns})
+SELECT kind, CASE WHEN op = 'upsert' THEN 'upsert' ELSE 'delete' END, `sequence`, person_id, @{consent_columns}
 FROM change
-WHERE kind IN ('event', 'consent') OR (kind = 'address_consent' AND op = 'upsert');
+WHERE kind = 'consent' OR (kind = 'address_consent' AND op = 'upsert');
 
 -- The lake keeps every version. A person who is gone gets a last row with nothing in it.
 INSERT INTO @{profiles} (@{profile_columns})

@@ -2,12 +2,10 @@
 -- deletion is kept as the latest word, so that a repeated older message cannot bring the row back.
 
 CREATE TEMPORARY VIEW latest_identifier AS
-SELECT identifier_key, person_id
+SELECT `key` AS identifier_key, person_id
 FROM (
-  SELECT `key` AS identifier_key, op, person_id,
-         ROW_NUMBER() OVER (PARTITION BY `key` ORDER BY version DESC) AS recency
-  FROM identity_changes
-  WHERE kind = 'identifier'
+  SELECT `key`, op, person_id, ROW_NUMBER() OVER (PARTITION BY `key` ORDER BY version DESC) AS recency
+  FROM identifier_word
 )
 WHERE recency = 1 AND op = 'upsert';
 

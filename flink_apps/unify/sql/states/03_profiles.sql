@@ -2,48 +2,28 @@
 -- marked as gone: its version goes forward, and nothing that arrives late revives it. What is said and what is done
 -- come together in one aggregate; an outer join would tell of a person without any orders between every two states.
 
-CREATE TEMPORARY VIEW person_sum AS
+CREATE TEMPORARY VIEW person_total AS
 SELECT
   person_id,
   MAX(word) AS who,
-  COUNT(event_type) AS event_count,
-  MAX(occurred_at) AS last_event_at,
-  COUNT(*) FILTER (WHERE event_type = 'order_placed') AS orders,
-  COUNT(*) FILTER (WHERE event_type = 'order_returned') AS `returns`,
-  SUM(amount) FILTER (WHERE event_type IN ('order_placed', 'order_returned')) AS spend,
-  MIN(currency) FILTER (WHERE event_type = 'order_placed') AS lowest_currency,
-  MAX(currency) FILTER (WHERE event_type = 'order_placed') AS highest_currency,
-  MIN(occurred_at) FILTER (WHERE event_type = 'order_placed') AS first_order_at,
-  MAX(occurred_at) FILTER (WHERE event_type = 'order_placed') AS last_order_at,
-  COUNT(*) FILTER (WHERE event_type = 'order_placed' AND live) AS live_orders,
-  COUNT(*) FILTER (WHERE session_start) AS visits,
-  COUNT(*) FILTER (WHERE event_type = 'case_opened') AS cases_opened,
-  COUNT(*) FILTER (WHERE event_type = 'case_closed') AS cases_closed,
-  SUM(csat) AS csat_sum,
-  COUNT(csat) AS csat_count,
-  MAX(live_case) AS last_case,
-  MAX(occurred_at) FILTER (WHERE live_case IS NOT NULL) AS last_case_closed_at,
-  MAX(occurred_at) FILTER (WHERE event_type = 'consent_changed') AS last_consent_at,
-  MAX(loyalty) AS last_loyalty,
-  MAX(demographics) AS last_demographics
+  add_up(customer_key, @{sum_columns}) AS total
 FROM (
-  SELECT
-    person_id, CAST(NULL AS STRING) AS word, event_type, occurred_at, live, session_start, amount, currency, csat,
-    live_case, loyalty, demographics
-  FROM attributed
+  SELECT person_id, CAST(NULL AS STRING) AS word, customer_key, @{sum_columns}
+  FROM identifier_sum
   UNION ALL
-  SELECT
-    person_id, word, CAST(NULL AS STRING), CAST(NULL AS TIMESTAMP_LTZ(3)), CAST(NULL AS BOOLEAN),
-    CAST(NULL AS BOOLEAN), CAST(NULL AS DECIMAL(14, 2)), CAST(NULL AS STRING), CAST(NULL AS BIGINT),
-    CAST(NULL AS STRING), CAST(NULL AS STRING), CAST(NULL AS STRING)
+  SELECT person_id, word, CAST(NULL AS STRING), @{no_sums}
   FROM person_word
 )
 GROUP BY person_id;
 
+CREATE TEMPORARY VIEW person_sum AS
+SELECT person_id, who, who IS NULL AND total IS NULL AS nobody, @{unpacked_sums}
+FROM person_total;
+
 CREATE TEMPORARY VIEW profile_base AS
 SELECT
-  person_id, @{unpacked_identity}, last_event_at, event_count, orders, `returns`,
-  CAST(COALESCE(spend, 0) AS @{spend_type}) AS spend,
+  person_id, nobody, @{unpacked_identity}, last_event_at, event_count, orders, `returns`,
+  CAST(spend AS @{spend_type}) AS spend,
   -- A sum over several currencies means nothing: then there is no currency, and readers can tell.
   CASE WHEN lowest_currency = highest_currency THEN lowest_currency END AS currency,
   first_order_at, last_order_at, live_orders, visits, cases_opened, cases_closed,
@@ -58,7 +38,7 @@ FROM person_sum;
 CREATE TEMPORARY VIEW profile_attribute AS
 SELECT
   person_id,
-  COALESCE(op = 'delete', FALSE) AS gone,
+  nobody OR COALESCE(op = 'delete', FALSE) AS gone,
   COALESCE(version, 0) AS identity_version,
   last_event_at, event_count,
   first_name, last_name, email, phone, street, city, state, postal_code, birth_date, `language`, time_zone,

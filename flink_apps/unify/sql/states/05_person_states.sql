@@ -7,6 +7,4 @@ SELECT @{consent_state} FROM consent
 UNION ALL
 SELECT @{address_consent_state} FROM address_consent
 UNION ALL
-SELECT @{event_state} FROM timeline
-UNION ALL
 SELECT @{rejected_state} FROM unreadable;

@@ -1,5 +1,5 @@
--- What the two streams say, record by record. A record that cannot be read, or that says what nobody can work with,
--- goes to quarantine with the reason: whatever passes these views, no expression after them fails on it.
+-- A record that cannot be read, or that says what nobody can work with, gets the reason: whatever has none, no expression
+-- after these views fails on it.
 
 CREATE TEMPORARY VIEW checked_interaction AS
 SELECT
@@ -19,12 +19,7 @@ SELECT
     WHEN event_type = 'consent_changed' AND COALESCE(JSON_VALUE(payload, '$.granted') NOT IN ('true', 'false'), TRUE)
     THEN '`payload.granted` is neither true nor false; send one of them'
   END AS finding
-FROM read_interaction;
-
-CREATE TEMPORARY VIEW interactions AS
-SELECT @{interaction_columns}
-FROM checked_interaction
-WHERE finding IS NULL;
+FROM interaction_reading;
 
 CREATE TEMPORARY VIEW checked_identity_change AS
 SELECT
@@ -37,32 +32,4 @@ SELECT
     WHEN (kind = 'person' OR op = 'upsert') AND person_id IS NULL THEN '`person_id` is missing; send it'
     WHEN version < 0 THEN '`version` is below 0; send the version of the run'
   END AS finding
-FROM read_identity_change;
-
-CREATE TEMPORARY VIEW identity_changes AS
-SELECT @{identity_change_columns}
-FROM checked_identity_change
-WHERE finding IS NULL;
-
--- A record that comes again, as records do after a restart, is the same rejection.
-CREATE TEMPORARY VIEW unreadable AS
-SELECT rejected_id, origin, fault_code, finding, `record`
-FROM (
-  SELECT *, ROW_NUMBER() OVER (PARTITION BY rejected_id ORDER BY arrived) AS delivery
-  FROM (
-    SELECT *, @{rejected_prefix} || LEFT(SHA256(origin || ':' || `record`), 32) AS rejected_id, PROCTIME() AS arrived
-    FROM (
-      SELECT
-        CAST('interactions' AS STRING) AS origin, COALESCE(fault_code, 'WRONG_TYPE') AS fault_code, finding, `record`
-      FROM checked_interaction
-      WHERE finding IS NOT NULL
-      UNION ALL
-      SELECT
-        CAST('identity_changes' AS STRING) AS origin, COALESCE(fault_code, 'OUT_OF_RANGE') AS fault_code, finding,
-        `record`
-      FROM checked_identity_change
-      WHERE finding IS NOT NULL
-    )
-  )
-)
-WHERE delivery = 1;
+FROM identity_change_reading;

@@ -1,5 +1,4 @@
--- The latest word of a person on each purpose and channel, and what the person did lately. Repeats do no harm here:
--- the latest word stays the latest, and an entry of the timeline is written over itself.
+-- The latest word of a person on each purpose and channel.
 
 CREATE TEMPORARY VIEW identifier_consent AS
 SELECT
@@ -30,14 +29,3 @@ FROM (
   LEFT JOIN identifier AS i ON c.customer_key = i.identifier_key
 )
 GROUP BY person_id, purpose, channel;
-
-CREATE TEMPORARY VIEW timeline AS
-SELECT
-  COALESCE(i.person_id, @{anonymous_id}) AS person_id,
-  e.event_id, e.event_type, e.occurred_at, e.source, e.amount, e.currency, e.session_id
-FROM (
-  SELECT event_id, event_type, occurred_at, source, amount, currency, session_id, customer_key
-  FROM interactions
-  WHERE replay_id IS NULL
-) AS e
-LEFT JOIN identifier AS i ON e.customer_key = i.identifier_key;

@@ -1,0 +1,87 @@
+package c360;
+
+import java.math.BigDecimal;
+import java.time.Instant;
+import java.util.Arrays;
+import java.util.function.BinaryOperator;
+
+import org.apache.flink.table.annotation.DataTypeHint;
+import org.apache.flink.types.Row;
+
+/**
+ * What adds up: numbers that are summed, and moments and texts of which the first or the last counts. Which place means
+ * what is the affair of the SQL; a null adds nothing.
+ */
+public final class Sums {
+
+    /** The columns, as SQL types. */
+    static final String COLUMNS =
+            "counts ARRAY<BIGINT>, amounts ARRAY<DECIMAL(38, 2)>, earliest ARRAY<TIMESTAMP_LTZ(3)>,"
+                    + " latest ARRAY<TIMESTAMP_LTZ(3)>, lowest ARRAY<STRING>, highest ARRAY<STRING>";
+
+    @DataTypeHint("ARRAY<BIGINT>")
+    public Long[] counts;
+
+    @DataTypeHint("ARRAY<DECIMAL(38, 2)>")
+    public BigDecimal[] amounts;
+
+    @DataTypeHint("ARRAY<TIMESTAMP_LTZ(3)>")
+    public Instant[] earliest;
+
+    @DataTypeHint("ARRAY<TIMESTAMP_LTZ(3)>")
+    public Instant[] latest;
+
+    @DataTypeHint("ARRAY<STRING>")
+    public String[] lowest;
+
+    @DataTypeHint("ARRAY<STRING>")
+    public String[] highest;
+
+    /** Returns the sums in the columns of a row. */
+    static Sums of(Row row) {
+        Sums sums = new Sums();
+        sums.counts = row.getFieldAs("counts");
+        sums.amounts = row.getFieldAs("amounts");
+        sums.earliest = row.getFieldAs("earliest");
+        sums.latest = row.getFieldAs("latest");
+        sums.lowest = row.getFieldAs("lowest");
+        sums.highest = row.getFieldAs("highest");
+        return sums;
+    }
+
+    /** Returns whether nothing was added yet. */
+    boolean isEmpty() {
+        return counts == null;
+    }
+
+    /** Adds others in, place by place. */
+    void add(Sums more) {
+        counts = merged(counts, more.counts, Long::sum);
+        amounts = merged(amounts, more.amounts, BigDecimal::add);
+        earliest = merged(earliest, more.earliest, Sums::lower);
+        latest = merged(latest, more.latest, Sums::higher);
+        lowest = merged(lowest, more.lowest, Sums::lower);
+        highest = merged(highest, more.highest, Sums::higher);
+    }
+
+    private static <T> T[] merged(T[] here, T[] more, BinaryOperator<T> step) {
+        if (here == null) {
+            return more.clone();
+        }
+        T[] result = Arrays.copyOf(here, here.length);
+        for (int place = 0; place < more.length; place++) {
+            if (more[place] != null) {
+                result[place] = result[place] == null ? more[place] : step.apply(result[place], more[place]);
+            }
+        }
+        return result;
+    }
+
+    private static <T extends Comparable<T>> T lower(T one, T other) {
+        return one.compareTo(other) <= 0 ? one : other;
+    }
+
+    private static <T extends Comparable<T>> T higher(T one, T other) {
+        return one.compareTo(other) >= 0 ? one : other;
+    }
+}

@@ -1,0 +1,106 @@
+package c360;
+
+import static org.apache.flink.table.annotation.ArgumentTrait.SET_SEMANTIC_TABLE;
+
+import java.time.Duration;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Optional;
+
+import org.apache.flink.table.annotation.ArgumentHint;
+import org.apache.flink.table.annotation.DataTypeHint;
+import org.apache.flink.table.annotation.StateHint;
+import org.apache.flink.table.api.dataview.MapView;
+import org.apache.flink.table.catalog.DataTypeFactory;
+import org.apache.flink.table.functions.ProcessTableFunction;
+import org.apache.flink.table.types.DataType;
+import org.apache.flink.table.types.inference.CallContext;
+import org.apache.flink.table.types.inference.StateTypeStrategy;
+import org.apache.flink.table.types.inference.TypeInference;
+import org.apache.flink.types.Row;
+
+/**
+ * Gives what was done lately to the person whose identifier it carries, and moves it when the identifier goes to
+ * somebody else.
+ *
+ * <p>It remembers an interaction for `keep_seconds` after it came. One that is older stays where it is.
+ */
+@DataTypeHint("ROW<op STRING, person_id STRING, " + TimelineOfPerson.COLUMNS + ">")
+public final class TimelineOfPerson extends ProcessTableFunction<Row> {
+
+    private static final long serialVersionUID = 1L;
+    static final String COLUMNS =
+            "source STRING, event_id STRING, event_type STRING, occurred_at TIMESTAMP_LTZ(3), amount DECIMAL(14, 2),"
+                    + " currency STRING, session_id STRING";
+    private static final String ENTRIES = "entries";
+    private static final int KEEP_SECONDS = 2; // place of the argument
+
+    /** Takes in what was done under the identifier, or a word on whose it is; one of the two is null. */
+    public void eval(
+            @StateHint Owner owner,
+            @StateHint(name = ENTRIES, type = @DataTypeHint("MAP<STRING, ROW<" + COLUMNS + ">>"))
+                    MapView<String, Row> entries,
+            @ArgumentHint(
+                            value = SET_SEMANTIC_TABLE,
+                            type = @DataTypeHint("ROW<customer_key STRING, " + COLUMNS + ">"))
+                    Row done,
+            @ArgumentHint(
+                            value = SET_SEMANTIC_TABLE,
+                            type = @DataTypeHint("ROW<`key` STRING, op STRING, person_id STRING, version BIGINT>"))
+                    Row word,
+            @ArgumentHint(name = "keep_seconds") Long keepSeconds)
+            throws Exception {
+        if (done != null) {
+            Row entry = Row.project(done, new int[] {1, 2, 3, 4, 5, 6, 7});
+            entries.put(entry.getField(0) + ":" + entry.getField(1), entry);
+            tell("upsert", owner.person, entry);
+            return;
+        }
+        String before = owner.person;
+        if (owner.changedBy(word)) {
+            for (Row entry : entries.values()) {
+                tell("delete", before, entry);
+                tell("upsert", owner.person, entry);
+            }
+        }
+    }
+
+    /** Gives the entries their time to live; a hint could only name one that is the same everywhere. */
+    @Override
+    public TypeInference getTypeInference(DataTypeFactory factory) {
+        TypeInference hinted = super.getTypeInference(factory);
+        LinkedHashMap<String, StateTypeStrategy> states = new LinkedHashMap<>();
+        for (Map.Entry<String, StateTypeStrategy> state : hinted.getStateTypeStrategies().entrySet()) {
+            states.put(
+                    state.getKey(), state.getKey().equals(ENTRIES) ? new Expiring(state.getValue()) : state.getValue());
+        }
+        return TypeInference.newBuilder()
+                .staticArguments(hinted.getStaticArguments().orElseThrow())
+                .stateTypeStrategies(states)
+                .outputTypeStrategy(hinted.getOutputTypeStrategy())
+                .build();
+    }
+
+    private void tell(String op, String person, Row entry) {
+        collect(Row.join(Row.of(op, person), entry));
+    }
+
+    private static final class Expiring implements StateTypeStrategy {
+
+        private final StateTypeStrategy strategy;
+
+        Expiring(StateTypeStrategy strategy) {
+            this.strategy = strategy;
+        }
+
+        @Override
+        public Optional<DataType> inferType(CallContext call) {
+            return strategy.inferType(call);
+        }
+
+        @Override
+        public Optional<Duration> getTimeToLive(CallContext call) {
+            return call.getArgumentValue(KEEP_SECONDS, Long.class).map(Duration::ofSeconds);
+        }
+    }
+}
