@@ -1,0 +1,151 @@
+"""How large the state of `unify` gets: printed with `-s`, and held where the documents quote it."""
+
+from collections.abc import Sequence
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from c360_core.contracts import load
+from c360_core.segment import load as load_segments
+from c360_core.segment import profile_fields
+from flink_apps.shared.configuration import set_options
+from tests.engines.flink.unify_job import MEMORY, Unify, defined, eventually, table_environment
+
+PEOPLE: Final = 300
+EVENTS: Final = 3_000
+IDENTIFIERS_OF_A_PERSON: Final = 3
+TYPES: Final = ("product_viewed", "product_viewed", "order_placed", "case_opened")
+# What one KPU may keep of a running application.
+BYTES_OF_A_KPU: Final = 50 * 10**9
+
+
+def key(person: int, number: int) -> str:
+    return "device_id:" + sha256(f"{person}-{number}".encode()).hexdigest()[:32]
+
+
+def person_id(person: int) -> str:
+    return "p_" + sha256(str(person).encode()).hexdigest()[:26]
+
+
+def identity(people: int) -> list[dict[str, Any]]:
+    """Who they are, as long as real people's words are."""
+    said = {
+        "first_name": "Guinevere",
+        "last_name": "Featherstonehaugh",
+        "email": "guinevere.featherstonehaugh@example.com",
+        "phone": "+12125550123",
+        "street": "1234 Long Meadow Avenue",
+        "city": "Springfield",
+        "state": "OH",
+        "postal_code": "45501",
+        "birth_date": "1970-02-03",
+        "crm_id": "C-0000012345",
+        "record_count": 4,
+    }
+    about = {"op": "upsert", "version": 1_772_000_000_000}
+    return [
+        change
+        for person in range(people)
+        for change in (
+            {**about, "kind": "person", "person_id": person_id(person), **said},
+            *(
+                {**about, "kind": "identifier", "key": key(person, number), "person_id": person_id(person)}
+                for number in range(IDENTIFIERS_OF_A_PERSON)
+            ),
+        )
+    ]
+
+
+def interactions(events: int, people: int, replayed: int) -> list[dict[str, Any]]:
+    """Events in turns under all identifiers of all people; the last ones are history."""
+    return [
+        {
+            "event_id": f"0196c3a2-7d41-7000-8000-{number:012d}",
+            "event_type": TYPES[number % len(TYPES)],
+            "source": "web_events",
+            "replay_id": "r-1" if number >= events - replayed else None,
+            "occurred_at": f"2026-03-01T{number // 3600 % 24:02d}:{number // 60 % 60:02d}:{number % 60:02d}Z",
+            "customer_key": key(number % people, number // people % IDENTIFIERS_OF_A_PERSON),
+            "identifier_keys": [key(number % people, number // people % IDENTIFIERS_OF_A_PERSON)],
+            "session_id": f"{number % people:032d}-1772000000000",
+            "session_start": number % 10 == 0,
+            "amount": "12.50" if number % len(TYPES) == 2 else None,
+            "currency": "USD" if number % len(TYPES) == 2 else None,
+            "payload": '{"product_id": "1000001", "department": "GROCERY"}',
+        }
+        for number in range(events)
+    ]
+
+
+def state_bytes(folder: Path, *, events: int, people: int, replayed: int = 0) -> int:
+    """Return the size of a checkpoint after all of it was read."""
+    folder.mkdir()
+    environment = table_environment(folder)
+    set_options(environment, {"table.exec.mini-batch.allow-latency": "100 ms"})
+    client = defined(environment, folder, segments(), MEMORY).execute().get_job_client()
+    assert client is not None
+    job = Unify(folder)
+    try:
+        job.feed("identity_change_records", identity(people))
+        job.feed("interaction_records", interactions(events, people, replayed))
+
+        def all_read() -> None:
+            counted = {row["person_id"]: row["event_count"] for row in job.rows("profile_changes") if "orders" in row}
+            assert sum(counted.values()) == events
+
+        eventually(all_read)
+        return size_of_next_checkpoint(folder / "checkpoints")
+    finally:
+        client.cancel().result()
+
+
+def size_of_next_checkpoint(folder: Path) -> int:
+    """Return the size of a checkpoint that began after now; the job deletes each when the next one is complete."""
+    began = len(list(folder.rglob("chk-*"))) + max(
+        int(path.name.removeprefix("chk-")) for path in folder.rglob("chk-*")
+    )
+    found: list[int] = []
+
+    def complete() -> None:
+        (marker,) = [path for path in folder.rglob("_metadata") if int(path.parent.name.removeprefix("chk-")) > began]
+        files = [path.stat().st_size for path in marker.parent.iterdir()]
+        assert marker.exists(), "deleted while it was measured"
+        found.append(sum(files))
+
+    def patiently() -> None:
+        try:
+            complete()
+        except (ValueError, FileNotFoundError) as none_yet:
+            raise AssertionError from none_yet
+
+    eventually(patiently)
+    return found[-1]
+
+
+def segments() -> Sequence[Any]:
+    return load_segments(profile_fields(load().product("profiles").table))
+
+
+@pytest.fixture(scope="module")
+def sizes(tmp_path_factory: pytest.TempPathFactory) -> tuple[float, float, float]:
+    """Bytes for one more record, for its entry on the timeline, and for one more person who does as much."""
+    home = tmp_path_factory.mktemp("sizes")
+    few = state_bytes(home / "few", events=EVENTS, people=PEOPLE)
+    history = state_bytes(home / "history", events=2 * EVENTS, people=PEOPLE, replayed=EVENTS)
+    more_events = state_bytes(home / "more-events", events=2 * EVENTS, people=PEOPLE)
+    more_people = state_bytes(home / "more-people", events=2 * EVENTS, people=2 * PEOPLE)
+    return (history - few) / EVENTS, (more_events - history) / EVENTS, (more_people - more_events) / PEOPLE
+
+
+def test_a_record_an_entry_and_a_person_take_what_the_documents_say(sizes: tuple[float, float, float]) -> None:
+    record, entry, person = sizes
+    print(  # noqa: T201  # figures for the documents
+        f"\n{record:.0f} bytes a record, {entry:.0f} bytes an entry of the timeline, {person:.0f} bytes a person with "
+        f"{IDENTIFIERS_OF_A_PERSON} identifiers; a KPU keeps {BYTES_OF_A_KPU / person / 1e6:.0f} million people"
+    )
+
+    assert 50 < record < 200
+    assert 100 < entry < 400
+    assert 1_000 < person < 8_000
