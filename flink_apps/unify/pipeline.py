@@ -244,8 +244,10 @@ def _planned_with(environment: Any, options: Mapping[str, str]) -> Iterator[None
     configuration = environment.get_config()
     before = {key: configuration.get(key, FOR_EVER if key == STATE_TTL else "false") for key in options}
     set_options(environment, options)
-    yield
-    set_options(environment, before)
+    try:
+        yield
+    finally:
+        set_options(environment, before)
 
 
 def _hand_on(environment: Any, views: Mapping[str, str]) -> None:
