@@ -1,13 +1,13 @@
 {#
-  When the newest row that this table is made of arrived, less `reprocess_days`: what arrived since then is read again,
-  because an event is in the lake a while after its arrival, up to the time that a stream keeps it. A literal, so that
+  When the newest row that this table is made of arrived (or was computed), less `reprocess_days`: what came since then
+  is read again, because a row is in the lake a while after it came, up to the time that a stream keeps it. A literal, so that
   Athena reads only these days of the source. An arrival in the future, by somebody's wrong clock, is no arrival.
 #}
-{% macro reread_from() -%}
+{% macro reread_from(column='last_received_at') -%}
   {%- set question -%}
-    select cast(max(last_received_at) - interval '{{ var("reprocess_days") }}' day as varchar)
+    select cast(max({{ column }}) - interval '{{ var("reprocess_days") }}' day as varchar)
     from {{ this }}
-    where last_received_at <= cast(current_timestamp as timestamp(6))
+    where {{ column }} <= cast(current_timestamp as timestamp(6))
   {%- endset -%}
   {%- set newest = run_query(question).columns[0].values()[0] if execute else none -%}
   {{- "timestamp '" ~ (newest or '1970-01-01 00:00:00') ~ " UTC'" -}}

@@ -9,8 +9,8 @@ with segments as (
 
 select
   c.person_id,
-  {{ masked_email('p.email') }} as email_masked,
-  {{ masked_phone('p.phone') }} as phone_masked,
+  p.email_masked,
+  p.phone_masked,
   p.state,
   p.language,
   p.time_zone,
@@ -36,7 +36,7 @@ select
   r.cell as rfm_cell,
   a.last_event_at
 from {{ ref('stg_persons') }} as c
-left join {{ ref('stg_profiles') }} as p on c.person_id = p.person_id
+left join {{ ref('profile_states') }} as p on c.person_id = p.person_id
 left join {{ ref('person_activity') }} as a on c.person_id = a.person_id
 left join segments as s on c.person_id = s.person_id
 left join {{ ref('rfm') }} as r on c.person_id = r.person_id

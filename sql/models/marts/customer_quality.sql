@@ -81,5 +81,5 @@ select
   'profile ' || cast(p.spend as varchar) || ', interactions ' || cast(a.spend as varchar) as detail,
   a.last_event_at as since
 from {{ ref('person_activity') }} as a
-inner join {{ ref('stg_profiles') }} as p on a.person_id = p.person_id
+inner join {{ ref('profile_states') }} as p on a.person_id = p.person_id
 where a.currencies = 1 and p.spend <> a.spend

@@ -32,7 +32,7 @@ def read(stack: Stack, sql: str, **options: Any) -> list[dict[str, Any]]:
 
 def test_every_node_of_the_project_succeeds(built: dict[str, str]) -> None:
     assert set(built.values()) <= {"success", "pass"}
-    assert sum(name.startswith("model.") for name in built) == 14
+    assert sum(name.startswith("model.") for name in built) == 13
     assert sum(name.startswith("unit_test.") for name in built) == 2
 
 

@@ -40,7 +40,7 @@ def test_analyst_is_refused_all_columns_at_once(stack: Stack, analyst: dict[str,
 
 def test_a_view_gives_the_analyst_no_more_than_what_is_below_it(stack: Stack, analyst: dict[str, str]) -> None:
     with pytest.raises(QueryFailedError, match="PERMISSION_DENIED"):
-        stack.query("SELECT email FROM stg_profiles", database=lake.CURATED, credentials=analyst)
+        stack.query("SELECT payload FROM stg_interactions", database=lake.CURATED, credentials=analyst)
 
 
 def test_analyst_is_refused_a_database_without_tags(stack: Stack, analyst: dict[str, str]) -> None:

@@ -10,8 +10,16 @@ from tests.engines.trino.stack import Stack, run_dbt
 
 pytestmark = pytest.mark.usefixtures("built")
 
-MARTS = ("customer_360", "rfm", "spend_by_currency", "spend_by_segment_month", "decisions", "customer_quality")
-KEPT = ("interactions_by_key_day", "decision_events")
+MARTS = (
+    "customer_360",
+    "rfm",
+    "segment_membership",
+    "spend_by_currency",
+    "spend_by_segment_month",
+    "decisions",
+    "customer_quality",
+)
+KEPT = ("interactions_by_key_day", "decision_events", "profile_states")
 COLUMNS = (
     "event_id, event_type, source, schema_version, occurred_at, received_at, customer_key, identifier_keys, "
     "session_start, amount, currency, payload"
@@ -87,6 +95,38 @@ def test_persons_who_are_joined_need_no_history(stack: Stack, dbt_variables: dic
 
     assert (spend(stack, "p_1"), spend(stack, "p_2")) == ("81.08", "71.05")
     assert stack.query("SELECT * FROM interactions_by_key_day ORDER BY 1, 2, 3") == before
+
+
+def profile(stack: Stack, version: int, events: int, at: str, email: str, *segments: str) -> None:
+    """A version of the profile of p_1."""
+    stack.query(
+        f"INSERT INTO {lake.CURATED}.profiles "
+        "(person_id, identity_version, event_count, computed_at, email, segments, record_count) "
+        f"VALUES ('p_1', {version}, {events}, timestamp '{at} UTC', '{email}', "
+        f"cast(array[{', '.join(map(lake.quote, segments))}] as array(varchar)), 2)"
+    )
+
+
+def memberships(stack: Stack) -> list[list[str | None]]:
+    return stack.query("SELECT segment, since FROM segment_membership WHERE person_id = 'p_1' ORDER BY segment")
+
+
+def test_profiles_go_on_from_the_version_that_is_known(stack: Stack, dbt_variables: dict[str, str]) -> None:
+    # Fewer interactions than before: an identifier went to somebody else.
+    profile(stack, 2, 1, "2026-02-20 10:00:00", "ann@example.net", "vip", "new")
+    profile(stack, 2, 2, "2026-02-21 10:00:00", "ann@example.net", "vip", "frequent")
+    build(dbt_variables)
+
+    assert stack.query("SELECT email_masked FROM customer_360 WHERE person_id = 'p_1'") == [["a***@***.net"]]
+    stays, again = ["vip", "2026-02-12 00:03:00.000000"], ["frequent", "2026-02-21 10:00:00.000000"]
+    assert memberships(stack) == [again, stays]
+    grown = contents(stack)
+    build(dbt_variables, "--full-refresh")
+    assert contents(stack) == grown
+    stack.query(f"DELETE FROM {lake.CURATED}.profiles WHERE computed_at < timestamp '2026-02-13 00:00:00 UTC'")
+    profile(stack, 3, 2, "2026-03-20 10:00:00", "ann@example.net", "vip")
+    build(dbt_variables)
+    assert memberships(stack) == [stays], "what was built is not read again"
 
 
 def test_days_without_news_are_not_read(stack: Stack, dbt_variables: dict[str, str]) -> None:
