@@ -45,6 +45,7 @@ class Table(StrEnum):
     IDENTITY_RECORDS = "identity_records"
     IDENTITY_MAP = "identity_map"
     IDENTIFIER_MAP = "identifier_map"
+    LATEST_IDENTITY_CHANGES = "latest_identity_changes"
     PROFILES = "profiles"
     SEGMENT_MEMBERSHIP = "segment_membership"
     ER_INPUT = "er_input"

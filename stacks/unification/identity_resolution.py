@@ -35,7 +35,7 @@ from stacks.unification.lake_tables import MatchingInput
 from stacks.unification.matching_workflow import MatchingWorkflow
 
 _RUN_ID = sfn.JsonPath.string_at("$$.Execution.Name")
-_MAPS = (Table.IDENTITY_MAP, Table.IDENTIFIER_MAP)
+_WRITTEN: Final = (Table.IDENTITY_MAP, Table.IDENTIFIER_MAP, Table.LATEST_IDENTITY_CHANGES)
 # How many records the driver of each worker type can hold, with as much again to spare: see benchmarks/resolution.py.
 _MOST_RECORDS: Final[Mapping[WorkerType, int]] = {"G.1X": 500_000, "G.2X": 1_000_000}
 # Of all matching jobs in a Region one can run at a time, whoever started it, and no quota lifts that. So a run waits
@@ -133,8 +133,8 @@ class IdentityResolution(Construct):
         read_tables(role, platform, Zone.CURATED, [Table.IDENTITY_RECORDS])
         read_objects(role, buckets[Zone.CURATED], f"{Table.IDENTITY_RECORDS}/")
         read_objects(role, buckets[Zone.RESULTS], "entity-resolution/")
-        write_tables(role, platform, Zone.CURATED, _MAPS)
-        for table in _MAPS:
+        write_tables(role, platform, Zone.CURATED, _WRITTEN)
+        for table in _WRITTEN:
             write_objects(role, buckets[Zone.CURATED], f"{table}/")
 
     def _steps(self, matching: MatchingWorkflow, settings: UnificationSettings) -> sfn.IChainable:

@@ -74,7 +74,7 @@ def test_every_source_and_product_is_found_by_name(contracts):
     }  # fmt: skip
     assert set(contracts.products) == {
         "interactions", "duplicates", "rejected", "identity_records", "identity_map", "identifier_map",
-        "profiles", "segment_membership", "decisions",
+        "latest_identity_changes", "profiles", "segment_membership", "decisions",
     }  # fmt: skip
     assert contracts.source("web_events").partition_key is IdentifierType.DEVICE_ID
     assert contracts.product("rejected").table.zone is Zone.QUARANTINE
