@@ -19,6 +19,9 @@ from flink_apps.unify.tables import NAME, stream_tables
 ENDPOINT_VARIABLE: Final = "AWS_ENDPOINT_URL"
 BATCH_MILLISECONDS: Final = 1_000
 BATCH_ROWS: Final = 20_000
+# Iceberg starts as many readers as a table has splits, up to 100, and the service has as many places as the application
+# has parallelism. Everything as one split makes one reader, however large the lake grows.
+ONE_SPLIT: Final = {"split-size": str(2**50), "split-file-open-cost": "0"}
 
 
 def main() -> None:
@@ -29,15 +32,18 @@ def main() -> None:
     environment = job.table_environment(options())
     for statement in stream_tables(contracts, properties.streams()):
         environment.execute_sql(statement)
-    lake = properties.lake(Zone.CURATED, Zone.QUARANTINE)
+    lake = properties.lake(Zone.RAW, Zone.CURATED, Zone.QUARANTINE)
     environment.execute_sql(lake_catalog(lake, endpoint=os.environ.get(ENDPOINT_VARIABLE)))
     lake_tables = LakeTables(
+        interactions=past(lake_table(lake.databases[Zone.RAW], Table.INTERACTIONS)),
+        identity_changes=past(lake_table(lake.databases[Zone.CURATED], Table.LATEST_IDENTITY_CHANGES)),
         profiles=lake_table(lake.databases[Zone.CURATED], Table.PROFILES),
         segment_membership=lake_table(lake.databases[Zone.CURATED], Table.SEGMENT_MEMBERSHIP),
         rejected=lake_table(lake.databases[Zone.QUARANTINE], Table.REJECTED),
     )
     times = properties.unify_tuning()
-    memory = Memory(repeats=timedelta(days=times.deduplication_days), timeline=timedelta(days=times.timeline_ttl_days))
+    timeline = timedelta(days=times.timeline_ttl_days)
+    memory = Memory(repeats=timedelta(days=times.deduplication_days), timeline=timeline, oldest_entry=timeline)
     job.submit(build(environment, contracts, segments, lake_tables, memory))
 
 
@@ -49,3 +55,9 @@ def options() -> Mapping[str, str]:
         "table.exec.mini-batch.allow-latency": f"{BATCH_MILLISECONDS} ms",
         "table.exec.mini-batch.size": str(BATCH_ROWS),
     }
+
+
+def past(table: str) -> str:
+    """Return a lake table as SQL reads it: once, as it is at the start, by one reader."""
+    hint = ", ".join(f"'{key}' = '{value}'" for key, value in ONE_SPLIT.items())
+    return f"{table} /*+ OPTIONS({hint}) */"

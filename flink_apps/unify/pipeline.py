@@ -1,7 +1,7 @@
 """What `unify` computes: the statements under `sql/` over tables that are known by name only.
 
-Reads `interaction_records` and `identity_change_records`, writes `profile_changes` and three lake tables. Where the
-tables are, and on what connector, is the caller's business.
+Reads `interaction_records` and `identity_change_records`, and what the lake has of both from before; writes
+`profile_changes` and three lake tables. Where the tables are, and on what connector, is the caller's business.
 
 The statements are planned in four parts, each handed on to the next as a stream: `records` takes the records apart and
 lets each pass once; `sums` adds up by identifier; `states` says what there is to know of people, in small batches;
@@ -42,6 +42,7 @@ VERSION_LENGTH: Final = 20
 # In the application's jar; what each does is said there.
 FUNCTIONS: Final = {
     "read_record": "c360.ReadRecord",
+    "write_record": "c360.WriteRecord",
     "sums_of_person": "c360.SumsOfPerson",
     "add_up": "c360.AddUp",
     "timeline_of_person": "c360.TimelineOfPerson",
@@ -161,8 +162,16 @@ class SqlText(Template):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LakeTables:
-    """Full, quoted names of the tables that keep the history, and of the one for what cannot be read."""
+    """Full, quoted names of the tables that keep the history, and of the one for what cannot be read.
 
+    Attributes:
+        interactions, identity_changes: what went over the two streams so far. They are read once, from the first to the
+            last row that is there when the application starts without a snapshot.
+        profiles, segment_membership, rejected: what is written.
+    """
+
+    interactions: str
+    identity_changes: str
     profiles: str
     segment_membership: str
     rejected: str
@@ -184,10 +193,12 @@ class Memory:
     Attributes:
         repeats: a record that comes again within this time is known to be the same.
         timeline: an entry of the timeline goes to somebody else, with its identifier, within this time after it came.
+        oldest_entry: what happened longer ago has no place on a timeline: of a long history only its end is kept there.
     """
 
     repeats: timedelta
     timeline: timedelta
+    oldest_entry: timedelta = timedelta(days=36_500)
 
 
 def build(environment: Any, contracts: Contracts, segments: Sequence[Segment], lake: LakeTables, memory: Memory) -> Any:
@@ -287,6 +298,7 @@ def _split(text: str, values: Mapping[str, Any]) -> list[str]:
 def _values(contracts: Contracts, segments: Sequence[Segment], lake: LakeTables, memory: Memory) -> Mapping[str, Any]:
     profiles = contracts.product(TableName.PROFILES).table
     interactions = {field.name: field for field in contracts.product(TableName.INTERACTIONS).table.fields}
+    sent = [(field.name, flink_type(field)) for field in interactions.values() if not field.lake_only]
     changes = [(name, kind, name in REQUIRED_OF_IDENTITY_CHANGE) for name, kind in IDENTITY_CHANGE_COLUMNS]
     names = [field.name for field in profiles.fields]
     events, consents = [name for name, _ in EVENT_COLUMNS], [name for name, _ in CONSENT_COLUMNS]
@@ -313,6 +325,7 @@ def _values(contracts: Contracts, segments: Sequence[Segment], lake: LakeTables,
         "sum_columns": _names(SUM_ARRAYS),
         "no_sums": ", ".join(_null(f"ARRAY<{kind}>") for kind, _ in SUM_ARRAYS.values()),
         "unpacked_sums": _unpacked_sums("total"),
+        "oldest_entry_days": str(memory.oldest_entry.days),
         "timeline_seconds": f"CAST({int(memory.timeline.total_seconds())} AS BIGINT)",
         "carried_columns": _names([name for name in names if name != "computed_at"]),
         "nothing_left": ", ".join(_nothing_left(field) for field in profiles.fields),
@@ -323,6 +336,12 @@ def _values(contracts: Contracts, segments: Sequence[Segment], lake: LakeTables,
             (name, flink_type(interactions[name]), interactions[name].required) for name in INTERACTION_COLUMNS
         ),
         "interaction_columns": _names(INTERACTION_COLUMNS),
+        "past_interactions": lake.interactions,
+        "past_interaction_columns": _cast((name, flink_type(interactions[name])) for name in INTERACTION_COLUMNS),
+        "past_interaction_record": _written(sent),
+        "past_identity_changes": lake.identity_changes,
+        "past_identity_change_columns": _cast((name, kind) for name, kind, _ in changes),
+        "past_identity_change_record": _written([(name, kind) for name, kind, _ in changes]),
         "identity_change_type": _row_type(changes),
         "identity_change_columns": _names([name for name, _, _ in changes]),
         "csat": _whole("payload", "csat"),
@@ -432,6 +451,17 @@ def _sum(value: str, array: str) -> str:
 
 def _seconds(time: timedelta) -> str:
     return f"{int(time.total_seconds())} s"
+
+
+def _cast(columns: Iterable[Column]) -> str:
+    """Return the select list that gives each column the type that it has in a record."""
+    return ", ".join(f"CAST(`{name}` AS {kind}) AS `{name}`" for name, kind in columns)
+
+
+def _written(columns: Sequence[Column]) -> str:
+    """Return the expression for the record of a row."""
+    values = ", ".join(f"CAST(`{name}` AS {kind})" for name, kind in columns)
+    return f"write_record(ROW({values}), {_row_type((name, kind, False) for name, kind in columns)})"
 
 
 def _names(names: Iterable[str]) -> str:

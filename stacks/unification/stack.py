@@ -94,6 +94,7 @@ class UnificationStack(cdk.Stack):
             LakeAccess(name="PrepareRaw", role=self.identity.prepare.role, zone=Zone.RAW),
             LakeAccess(name="PrepareCurated", role=self.identity.prepare.role, zone=Zone.CURATED, writes=True),
             LakeAccess(name="ResolveCurated", role=self.identity.resolve.role, zone=Zone.CURATED, writes=True),
+            LakeAccess(name="UnifyRaw", role=self.unify.role, zone=Zone.RAW),
             LakeAccess(name="UnifyCurated", role=self.unify.role, zone=Zone.CURATED, writes=True),
             LakeAccess(name="UnifyQuarantine", role=self.unify.role, zone=Zone.QUARANTINE, writes=True),
         ]
@@ -125,5 +126,7 @@ class UnificationStack(cdk.Stack):
         cdk.CfnOutput(self, "ProfileChangesStreamName", value=self.streams[Stream.PROFILE_CHANGES].name)
         cdk.CfnOutput(self, "ResolveIdentityStateMachineArn", value=self.identity.machine.state_machine_arn)
         cdk.CfnOutput(self, "MatchingWorkflowName", value=self.identity.matching.name)
+        if self.writer.reader.mapping is not None:
+            cdk.CfnOutput(self, "ProfileWriterMappingId", value=self.writer.reader.mapping.ref)
         if self.unify.application is not None:
             cdk.CfnOutput(self, "UnifyApplicationName", value=self.unify.application.ref)

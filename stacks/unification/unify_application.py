@@ -9,10 +9,15 @@ from c360_core.names import Property, Stream, Table, Zone, database_name
 from config.settings import UnifySettings
 from stacks.constructs.data_stream import DataStream
 from stacks.constructs.flink_application import FlinkApplication, common_properties
-from stacks.constructs.grants import put_records, read_records, write_objects, write_tables
+from stacks.constructs.grants import put_records, read_objects, read_records, read_tables, write_objects, write_tables
 from stacks.platform import Platform
 
 _READS = (Stream.INTERACTIONS, Stream.IDENTITY_CHANGES)
+# What went over the streams before the application had a state: it starts from there when it has no snapshot.
+_PAST = {
+    Zone.RAW: Table.INTERACTIONS,
+    Zone.CURATED: Table.LATEST_IDENTITY_CHANGES,
+}
 _WRITES = {
     Zone.CURATED: (Table.PROFILES, Table.SEGMENT_MEMBERSHIP),
     Zone.QUARANTINE: (Table.REJECTED,),
@@ -22,7 +27,7 @@ _WRITES = {
 class UnifyApplication(FlinkApplication):
     """Gives interactions to people, keeps their aggregates and segments, tells what changed.
 
-    A record that it cannot read goes to quarantine.
+    A record that it cannot read goes to quarantine. Without a snapshot it starts from what the lake has of the past.
     """
 
     def __init__(
@@ -37,7 +42,9 @@ class UnifyApplication(FlinkApplication):
         platform: Platform,
     ) -> None:
         properties = common_properties(scope, platform=platform, streams=streams, warehouse=buckets[Zone.CURATED])
-        properties[Property.LAKE] |= {f"{zone}_database": database_name(platform.environment, zone) for zone in _WRITES}
+        properties[Property.LAKE] |= {
+            f"{zone}_database": database_name(platform.environment, zone) for zone in (*_PAST, *_WRITES)
+        }
         properties[Property.TUNING] = {
             "deduplication_days": str(settings.deduplication_days),
             "timeline_ttl_days": str(timeline_ttl_days),
@@ -54,6 +61,9 @@ class UnifyApplication(FlinkApplication):
         for name in _READS:
             read_records(self.role, streams[name])
         put_records(self.role, streams[Stream.PROFILE_CHANGES])
+        for zone, table in _PAST.items():
+            read_tables(self.role, platform, zone, (table,))
+            read_objects(self.role, buckets[zone], f"{table}/")
         for zone, tables in _WRITES.items():
             write_tables(self.role, platform, zone, tables)
             for table in tables:

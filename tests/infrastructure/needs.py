@@ -71,6 +71,18 @@ FLINK_WRITES_KINESIS = Need(
     actions=("kinesis:PutRecords",),
     page="Apache Flink connector for Amazon Kinesis Data Streams: the sink calls PutRecords and nothing else",
 )
+FLINK_READS_TABLE = Need(
+    actions=("glue:GetDatabase", "glue:GetTable"),
+    page="Apache Iceberg documentation, AWS: the Glue catalog loads a table by its database and its name",
+)
+FLINK_READS_OBJECTS = Need(
+    actions=("s3:GetObject",),
+    page="Apache Iceberg documentation, AWS: S3FileIO opens each file by its name",
+)
+FLINK_READS_ENCRYPTED_OBJECTS = Need(
+    actions=("kms:Decrypt",),
+    page="Amazon S3 User Guide: Using server-side encryption with AWS KMS keys, permissions",
+)
 STEP_FUNCTIONS_RUN_GLUE = Need(
     actions=("glue:StartJobRun", "glue:GetJobRun", "glue:GetJobRuns", "glue:BatchStopJobRun"),
     page="AWS Step Functions Developer Guide: Start an AWS Glue job with Step Functions, Run a Job (.sync)",

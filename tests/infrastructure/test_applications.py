@@ -91,7 +91,7 @@ def test_the_code_reads_its_property_groups(groups, assembly, name):
         )
         assert groups[Property.TUNING].keys() == {field.name for field in fields(TuningSettings)}
     else:
-        zones = (Zone.CURATED, Zone.QUARANTINE)
+        zones = (Zone.RAW, Zone.CURATED, Zone.QUARANTINE)
         assert properties.lake(*zones).databases == {zone: database_name(environment, zone) for zone in zones}
         unification = assembly.settings.unification
         assert properties.unify_tuning() == UnifyTuningSettings(

@@ -76,6 +76,43 @@ def test_flink_may_read_and_write_its_streams(assembly):
             assert needs.missing(assembly, pillar, role, need, key) == [], f"{application}: {need.page}"
 
 
+def test_unify_may_read_the_past_from_the_lake_and_change_nothing_of_it(assembly):
+    application = assembly.one("AWS::KinesisAnalyticsV2::Application", "unification")
+    role = needs.role_of(application.properties["ServiceExecutionRole"])
+    past = {Zone.RAW: Table.INTERACTIONS, Zone.CURATED: Table.LATEST_IDENTITY_CHANGES}
+    granted = list(needs.grants(assembly, "unification", role))
+    for zone, table in past.items():
+        database = database_name(assembly.settings.environment, zone)
+        prefix = "arn:aws:glue:us-east-1:123456789012"
+        for resource in (f"{prefix}:catalog", f"{prefix}:database/{database}", f"{prefix}:table/{database}/{table}"):
+            need = needs.FLINK_READS_TABLE
+            assert needs.missing(assembly, "unification", role, need, resource) == [], f"{resource}: {need.page}"
+        objects = [one for _, some in granted for one in some if one.endswith(f"/{table}/*")]
+        (place,) = {one for one in objects if zone.title() in one}
+        need = needs.FLINK_READS_OBJECTS
+        assert needs.missing(assembly, "unification", role, need, place) == [], f"{table}: {need.page}"
+        writes = [action for actions, some in granted if place in some for action in actions if "Put" in action]
+        assert writes == [], f"unify may write what {table} says of the past"
+    need = needs.FLINK_READS_ENCRYPTED_OBJECTS
+    key = key_in(assembly, "unification")
+    assert needs.missing(assembly, "unification", role, need, key) == [], need.page
+
+
+def test_unify_has_grants_in_the_lake_for_what_it_reads_there(assembly):
+    role = needs.role_of(
+        assembly.one("AWS::KinesisAnalyticsV2::Application", "unification").properties["ServiceExecutionRole"]
+    )
+    found = {}
+    for grant in assembly.resources("AWS::LakeFormation::PrincipalPermissions", "governance"):
+        table = grant.properties["Resource"].get("Table")
+        principal = resolve(grant.properties["Principal"]["DataLakePrincipalIdentifier"])
+        if table is not None and role.partition(".")[0] in principal:
+            found[table["DatabaseName"]] = grant.properties["Permissions"]
+    environment = assembly.settings.environment
+    assert found[database_name(environment, Zone.RAW)] == ["SELECT", "DESCRIBE"]
+    assert "SELECT" in found[database_name(environment, Zone.CURATED)]
+
+
 def test_state_machines_may_run_and_stop_their_jobs(assembly):
     found = 0
     for machine, role, steps in machines(assembly):

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from pyflink.common import Configuration
@@ -27,11 +28,14 @@ from tests.engines.flink.clean_support import JAR
 PATIENCE_SECONDS = 150
 MEMORY = Memory(repeats=timedelta(days=400), timeline=timedelta(days=90))
 SOURCES = ("interaction_records", "identity_change_records")
+PASTS = {"past_interactions": "interactions", "past_identity_changes": "latest_identity_changes"}
+
+NOTHING_MORE: Mapping[str, str] = MappingProxyType({})
 
 Row = Mapping[str, Any]
 
 
-def table_environment(folder: Path) -> StreamTableEnvironment:
+def table_environment(folder: Path, more: Mapping[str, str] = NOTHING_MORE) -> StreamTableEnvironment:
     """A mini-cluster as the service sets one up: what code may not set is set here."""
     configuration = Configuration()
     for key, value in {
@@ -43,6 +47,7 @@ def table_environment(folder: Path) -> StreamTableEnvironment:
         "execution.checkpointing.dir": (folder / "checkpoints").as_uri(),
         "rest.bind-address": "127.0.0.1",
         "rest.port": "0",
+        **more,
     }.items():
         configuration.set_string(key, value)
     environment = StreamTableEnvironment.create(StreamExecutionEnvironment.get_execution_environment(configuration))
@@ -91,9 +96,21 @@ def running(folder: Path, segments: Sequence[Segment], memory: Memory = MEMORY) 
 
 
 def defined(
-    environment: StreamTableEnvironment, folder: Path, segments: Sequence[Segment], memory: Memory = MEMORY
+    environment: StreamTableEnvironment,
+    folder: Path,
+    segments: Sequence[Segment],
+    memory: Memory = MEMORY,
+    pasts: Mapping[str, str] | None = None,
 ) -> StatementSet:
-    """Define all tables and views of the job, without running it."""
+    """Define all tables and views of the job, without running it.
+
+    Args:
+        environment: of the job.
+        folder: where its tables are folders of files.
+        segments: who is in which segment.
+        memory: for how long single records are remembered.
+        pasts: full names of the tables of the past, by product; without, they are folders, too.
+    """
     contracts = load()
     tables: dict[str, list[Column]] = {
         "profile_changes": profile_change_columns(contracts.product("profiles").table),
@@ -102,13 +119,25 @@ def defined(
         "rejected": _columns(contracts.product("rejected").table),
     }
     for name in SOURCES:
-        (folder / name).mkdir()
+        (folder / name).mkdir(exist_ok=True)
         options = _files(folder / name, RAW_FORMAT)
         environment.execute_sql(create_table(name, RECORD_COLUMNS, options=options))
     for name, columns in tables.items():
-        (folder / name).mkdir()
+        (folder / name).mkdir(exist_ok=True)
         environment.execute_sql(create_table(name, columns, options=_files(folder / name, JSON_FORMAT)))
-    lake = LakeTables(profiles="profiles", segment_membership="segment_membership", rejected="rejected")
+    if pasts is None:
+        for name, product in PASTS.items():
+            (folder / name).mkdir(exist_ok=True)  # a test may have laid a past there
+            columns = _columns(contracts.product(product).table)
+            environment.execute_sql(create_table(name, columns, options=_past(folder / name)))
+        pasts = {product: name for name, product in PASTS.items()}
+    lake = LakeTables(
+        interactions=pasts["interactions"],
+        identity_changes=pasts["latest_identity_changes"],
+        profiles="profiles",
+        segment_membership="segment_membership",
+        rejected="rejected",
+    )
     return build(environment, contracts, segments, lake, memory)
 
 
@@ -139,3 +168,7 @@ def _files(folder: Path, format_options: Mapping[str, str]) -> dict[str, str]:
         "sink.rolling-policy.check-interval": "100 ms",
         **format_options,
     }
+
+
+def _past(folder: Path) -> dict[str, str]:
+    return {"connector": "filesystem", "path": folder.as_uri(), **JSON_FORMAT}

@@ -36,7 +36,7 @@ FROM (
 CREATE TEMPORARY VIEW live_interaction AS
 SELECT customer_key, source, event_id, event_type, occurred_at, amount, currency, session_id
 FROM interactions
-WHERE replay_id IS NULL;
+WHERE replay_id IS NULL AND TIMESTAMPDIFF(DAY, occurred_at, CURRENT_ROW_TIMESTAMP()) <= @{oldest_entry_days};
 
 -- What was done lately comes by its own way: each is one row, told again when it goes to somebody else.
 CREATE TEMPORARY VIEW timeline_step AS
