@@ -125,10 +125,12 @@ class Decision:
 def occasions(old: Profile | None, new: Profile, rules: Rules) -> tuple[Occasion, ...]:
     """Return what became true between two profiles of one person. History that was replayed triggers nothing.
 
+    Neither does a rebuild: what it tells step by step was true before.
+
     Someone whom identity resolution does not know yet cannot be answered: no address, no consent. To be silent now
     would be the last word on the matter, so the occasion waits for the first profile of the person who is known.
     """
-    if not _is_known(new):
+    if new.rebuilt or not _is_known(new):
         return ()
     before = old if old is not None and _is_known(old) else None
     found = (_first_purchase(before, new), _unhappy_case(before, new, rules.recovery_csat_at_most))

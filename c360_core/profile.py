@@ -108,7 +108,11 @@ class Version:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
-    """One person. A part holds only what is known: an unknown value is absent, never null."""
+    """One person. A part holds only what is known: an unknown value is absent, never null.
+
+    Attributes:
+        rebuilt: it is the past told again, whole or in part (`c360_core.rebuild`): nothing in it is news.
+    """
 
     person_id: str
     version: Version
@@ -121,6 +125,7 @@ class Profile:
     event_count: int = 0
     record_count: int = 0
     computed_at: str | None = None
+    rebuilt: bool = False
 
     def text(self, part: str, name: str) -> str | None:
         """Return a text of a part (`attributes`, `aggregates`, ...), or None when it is unknown."""
@@ -198,7 +203,7 @@ def profile_to_item(profile: Profile) -> dict[str, object]:
             }
         ),
         "version_order": profile.version.text,
-        **_known({"computed_at": profile.computed_at}),
+        **_known({"computed_at": profile.computed_at, "rebuilt": profile.rebuilt or None}),
     }
 
 
@@ -221,6 +226,7 @@ def profile_from_item(item: Mapping[str, object]) -> Profile:
         event_count=_whole(version, "event_count", least=0, default=0),
         record_count=_whole(item, "record_count", least=0, default=0),
         computed_at=_optional_text(item, "computed_at"),
+        rebuilt=item.get("rebuilt") is True,
     )
 
 

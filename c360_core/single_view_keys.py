@@ -18,6 +18,9 @@ PROFILE: Final = "PROFILE"
 ALIAS: Final = "ALIAS"
 REMOVED: Final = "REMOVED"
 IDENTIFIER_SORT: Final = "PERSON"
+REBUILD_PARTITION: Final = "REBUILD"
+REBUILD_SORT: Final = "PROFILES"
+ENDED_PREFIX: Final = "ENDED#"
 SEGMENT_PREFIX: Final = "SEGMENT#"
 CONSENT_PREFIX: Final = "CONSENT#"
 EVENT_PREFIX: Final = "EVENT#"
@@ -51,6 +54,16 @@ def identifier_key(keyed_hash: str) -> Key:
 def address_consent_key(keyed_hash: str, consent: Consent) -> Key:
     """Return the key of the answer about an address to a purpose in a channel; it lies beside the index item."""
     return {**identifier_key(keyed_hash), SORT: consent_sort(consent.purpose, consent.channel)}
+
+
+def rebuild_key() -> Key:
+    """Return the key of the latest rebuild of all profiles."""
+    return {PARTITION: REBUILD_PARTITION, SORT: REBUILD_SORT}
+
+
+def ended_key(shard: str) -> Key:
+    """Return the key of what says that the writer has all messages of a rebuild in a shard."""
+    return {PARTITION: REBUILD_PARTITION, SORT: ENDED_PREFIX + shard}
 
 
 def segment_sort(name: str) -> str:

@@ -64,6 +64,12 @@ class Environment(StrEnum):
     PROD = "prod"
 
 
+class RebuildTarget(StrEnum):
+    """What can be made again from the lake."""
+
+    PROFILES = "profiles"
+
+
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text for people.")]
 Env = Annotated[Environment, typer.Option("--env", help="Environment whose settings are used.")]
 Port = Annotated[int | None, typer.Option("--port", help="Loopback port of the emulator; a free one when omitted.")]
@@ -252,6 +258,22 @@ def replay(  # noqa: PLR0913  # typer makes one option of each argument
         dry_run=dry_run,
     )
     report = replaying.run(Steps(machine=as_json), request)
+    raise typer.Exit(0 if report.passed else EXIT_FAILED)
+
+
+@APP.command()
+def rebuild(
+    what: Annotated[  # noqa: ARG001  # there is one answer so far
+        RebuildTarget, typer.Argument(help="profiles: all that unify has told, from the lake.")
+    ],
+    *,
+    env: Env = Environment.DEV,
+    as_json: Json = False,
+) -> None:
+    """Make the profiles of a deployed environment again from the lake; typed again, it goes on where it stopped."""
+    from tools import rebuild as rebuilding
+
+    report = rebuilding.run(Steps(machine=as_json), env.value)
     raise typer.Exit(0 if report.passed else EXIT_FAILED)
 
 

@@ -34,6 +34,7 @@ CODE: Final = (
     "flink_apps",
     "sql",
     "twin",
+    "ops",
     "tools",
 )
 FORMATTED: Final = (*CODE, "benchmarks", "tests")

@@ -118,12 +118,10 @@ def plug_in_services(registry: Registry, engines: EnginesPool) -> dict[str, Wire
 
 def plug_in_engines(engines: EnginesPool, settings: TwinSettings) -> None:
     """Let MiniStack's control planes of Managed Flink, Glue and stream mappings use what really runs."""
-    from ministack.services import kinesisanalyticsv2
-
-    from twin.services import lambda_code
+    from twin.services import lambda_code, managed_flink
     from twin.services.stream_mappings import StreamMappings
 
-    kinesisanalyticsv2._dataplane = engines.managed_flink
+    managed_flink.install(engines.managed_flink)
     engines.glue_jobs.install()
     engines.builds.install()
     lambda_code.install(settings.home / "code")

@@ -14,7 +14,7 @@ from aws_lambda_powertools.utilities.data_classes.kinesis_stream_event import Ki
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import BotoCoreError, ClientError
 
-from lambdas.profile_writer.logic import PersonChanges, SingleView, sort_batch, write_person
+from lambdas.profile_writer.logic import Batch, PersonChanges, SingleView, sort_batch, write_person
 from lambdas.profile_writer.settings import Settings
 from lambdas.shared import aws
 from lambdas.shared.observability import logger_for, metrics_for, tracer_for
@@ -50,7 +50,7 @@ def handle(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureR
 def write_batch(event: dict[str, Any], view: SingleView, *, keep_days: int) -> Mapping[str, Exception]:
     """Write a Kinesis batch; return the errors by the sequence number of the record that they concern."""
     records = [(record.kinesis.sequence_number, record.kinesis.data_as_bytes()) for record in _records(event)]
-    batch = sort_batch(records)
+    batch = sort_batch(records, view.rebuild())
     failures: dict[str, Exception] = dict(batch.unreadable)
     for sequence, fault in batch.unreadable.items():
         logger.error("unreadable profile change: %s", fault, extra={"sequence_number": sequence})
@@ -69,8 +69,19 @@ def write_batch(event: dict[str, Any], view: SingleView, *, keep_days: int) -> M
     for person, outcome in zip(batch.people.values(), outcomes, strict=True):
         if isinstance(outcome, Exception):
             failures.update(dict.fromkeys(person.sequences, outcome))
+    failures.update(_note_ends(view, batch, failures))
     _count(len(records), outcomes, len(failures))
     return failures
+
+
+def _note_ends(view: SingleView, batch: Batch, failures: Mapping[str, Exception]) -> Mapping[str, Exception]:
+    """Note where shards end what a rebuild tells, if all that comes before is written."""
+    unwritten = next((fault for sequence, fault in failures.items() if sequence not in batch.unreadable), None)
+    if unwritten is not None:
+        return dict.fromkeys(batch.ends, unwritten)
+    for shard, since in batch.ends.values():
+        view.put_ended(shard, since=since)
+    return {}
 
 
 def _records(event: dict[str, Any]) -> list[KinesisStreamRecord]:

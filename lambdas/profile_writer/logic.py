@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from c360_core import single_view_keys as keys
 from c360_core.consent import Answers, Channel, Consent, Purpose, consent_from_change
 from c360_core.profile import Profile, Removal, profile_from_change
+from c360_core.rebuild import SHARD_END, Rebuild, ended_shard
 from c360_core.timeline import (
     InvalidChangeError,
     TimelineEntry,
@@ -34,6 +35,12 @@ class SingleView(Protocol):
 
     def standings(self, person_ids: Iterable[str]) -> Mapping[str, Standing]:
         """Return what stands in the place of each person."""
+
+    def rebuild(self) -> Rebuild | None:
+        """Return the latest rebuild of all profiles, or None."""
+
+    def put_ended(self, shard: str, *, since: int) -> None:
+        """Note that the messages of a rebuild in a shard are written."""
 
     def put_profile(self, profile: Profile, there: Standing, *, now: datetime) -> Outcome:
         """Store a profile and its segments unless a newer one is there."""
@@ -103,14 +110,19 @@ class PersonChanges:
 
 @dataclass(slots=True, kw_only=True)
 class Batch:
-    """A batch sorted by person, and the records that cannot be read, by sequence number."""
+    """A batch sorted by person, and the records that cannot be read, by sequence number.
+
+    Attributes:
+        ends: where a shard ends what a rebuild tells: the shard and the rebuild's first number, by sequence number.
+    """
 
     people: dict[str, PersonChanges] = field(default_factory=dict)
+    ends: dict[str, tuple[str, int]] = field(default_factory=dict)
     unreadable: dict[str, InvalidChangeError] = field(default_factory=dict)
 
 
-def sort_batch(records: Iterable[tuple[str, bytes]]) -> Batch:
-    """Sort records, given as (sequence number, JSON), by person.
+def sort_batch(records: Iterable[tuple[str, bytes]], rebuild: Rebuild | None = None) -> Batch:
+    """Sort records, given as (sequence number, JSON), by person; mark the profiles that a rebuild tells again.
 
     Of several profiles of one person the newest version stays, of several changes of one event the latest: exactly
     what writing them one by one would leave, in fewer writes. Of an answer all changes stay; they become one write.
@@ -118,7 +130,7 @@ def sort_batch(records: Iterable[tuple[str, bytes]]) -> Batch:
     batch = Batch()
     for sequence, data in records:
         try:
-            _take(batch, sequence, _read(data))
+            _take(batch, sequence, _read(data), rebuild)
         except InvalidChangeError as error:
             batch.unreadable[sequence] = error
     return batch
@@ -156,11 +168,13 @@ def write_person(
     return view.put_profile(changes.profile, standing, now=now)
 
 
-def _take(batch: Batch, sequence: str, change: Mapping[str, object]) -> None:
+def _take(batch: Batch, sequence: str, change: Mapping[str, object], rebuild: Rebuild | None) -> None:
     kind = required_text(change, "kind")
     person_id = required_text(change, "person_id")
     if kind == "profile":
         profile = profile_from_change(change, position=sequence)
+        if isinstance(profile, Profile) and rebuild is not None and rebuild.tells(profile.version.sequence):
+            profile = replace(profile, rebuilt=True)
         person = _person(batch, person_id, sequence)
         if person.profile is None or profile.version.text > person.profile.version.text:
             person.profile = profile
@@ -177,10 +191,12 @@ def _take(batch: Batch, sequence: str, change: Mapping[str, object]) -> None:
         )
         answers = _person(batch, person_id, sequence).consents
         answers.setdefault((answer.consent.purpose, answer.consent.channel), []).append(answer)
+    elif kind == SHARD_END:
+        batch.ends[sequence] = (ended_shard(change), change_sequence(change))
     elif kind == "address_consent":
         _person(batch, person_id, sequence).address_consents.append(consent_from_change(change))
     else:
-        raise InvalidChangeError("field kind: expected profile, event, consent or address_consent")
+        raise InvalidChangeError("field kind: expected profile, event, consent, address_consent or rebuild_end")
 
 
 def _all(changes: Iterable[ConsentChange]) -> Callable[[Answers], Answers]:

@@ -11,6 +11,7 @@ from boto3.dynamodb.conditions import Attr, ConditionBase, Key
 from c360_core import single_view_keys as keys
 from c360_core.consent import Consent, consent_from_change
 from c360_core.profile import Profile, profile_from_item
+from c360_core.rebuild import Rebuild, rebuild_from_item
 
 Item = Mapping[str, Any]
 LONGEST_SORT: Final = 1024  # bytes that DynamoDB takes as a sort key
@@ -65,6 +66,11 @@ class SingleViewReader:
         """Return the profile, or None. One request."""
         item = self._get(keys.person_key(person_id, keys.PROFILE))
         return None if item is None else profile_from_item(item)
+
+    def rebuild(self) -> Rebuild | None:
+        """Return the latest rebuild of all profiles, or None. One request."""
+        item = self._get(keys.rebuild_key())
+        return None if item is None else rebuild_from_item(item)
 
     def whole(self, person_id: str) -> WholeView | None:
         """Return profile and segments, or None. One request: they are neighbours, past the timeline."""

@@ -15,6 +15,7 @@ from c360_core import single_view_keys as keys
 from c360_core.consent import Answers, Channel, Consent, Purpose, answers_from_item, answers_to_item
 from c360_core.decision import Decision, decision_facts
 from c360_core.profile import Profile, Removal, profile_to_item
+from c360_core.rebuild import Rebuild
 from c360_core.timeline import TimelineEntry, moment_text
 from lambdas.shared.single_view_reader import SingleViewReader, Standing
 
@@ -45,6 +46,14 @@ class SingleViewWriter:
     def standings(self, person_ids: Iterable[str]) -> dict[str, Standing]:
         """Return what stands in the place of each person: what the writes below want to know."""
         return SingleViewReader(client=self.client, table=self.table).standings(person_ids)
+
+    def rebuild(self) -> Rebuild | None:
+        """Return the latest rebuild of all profiles, or None."""
+        return SingleViewReader(client=self.client, table=self.table).rebuild()
+
+    def put_ended(self, shard: str, *, since: int) -> None:
+        """Note that the messages of the rebuild that began then are written, as far as they come in this shard."""
+        self.client.put_item(TableName=self.table, Item={**keys.ended_key(shard), "since": since})
 
     def put_profile(self, profile: Profile, there: Standing, *, now: datetime) -> Outcome:
         """Store a profile and its memberships in segments, unless a newer one, or a newer removal, is there.

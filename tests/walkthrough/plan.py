@@ -109,6 +109,14 @@ ELSEWHERE: Final = (
     Elsewhere(beginning="make help", why="tests/docs runs it"),
     Elsewhere(beginning="./c360 --help", why="tests/docs runs it"),
     Elsewhere(beginning=".venvs/twin/bin/python -m tools.", why="tests/docs runs it"),
+    Elsewhere(beginning="./c360 rebuild", why="tests/twin runs what it runs, on profiles that are there"),
+    Elsewhere(
+        beginning="aws ",
+        document=RUNBOOKS / "all-profiles-again.md",
+        why="the way back from a rebuild that was given up; the others type the same commands",
+    ),
+    Elsewhere(beginning="UNIFY=", document=RUNBOOKS / "all-profiles-again.md", why="the same"),
+    Elsewhere(beginning="MAPPING=", document=RUNBOOKS / "all-profiles-again.md", why="the same"),
     Elsewhere(beginning="./c360 contracts diff", why="tests/docs runs it"),
     Elsewhere(beginning="./c360 contracts ids", why="it writes into contracts/; tests/contract runs what it runs"),
     Elsewhere(

@@ -115,6 +115,11 @@ class FlinkJob:
     log_path: Path
     _job_id: str | None = field(default=None)
 
+    @property
+    def url(self) -> str:
+        """Where the REST interface and the dashboard are."""
+        return f"http://{LOOPBACK}:{self.port}"
+
     def wait_until_running(self, seconds: float = START_SECONDS) -> None:
         """Return when every task runs.
 

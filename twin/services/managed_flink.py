@@ -9,6 +9,7 @@ because on a laptop the streams under Flink are Kafka topics of the same names.
 import itertools
 import json
 import logging
+import secrets
 import shutil
 import threading
 import time
@@ -162,6 +163,18 @@ class ManagedFlink:
             LOGGER.exception("%s: the snapshot %s failed", running.name, snapshot_name)
             return None
 
+    def dashboard(self, app: Record) -> str:
+        """Return the address of a running application's Flink dashboard.
+
+        Raises:
+            ApplicationError: it does not run.
+        """
+        with self._lock:
+            running = self._running.get(_key(app))
+        if running is None or running.job is None:
+            raise ApplicationError(f"{app['ApplicationName']} does not run")
+        return running.job.url
+
     def process_id(self, app: Record) -> int:
         """Return the process of a running application, for who wants to look at it or kill it.
 
@@ -299,6 +312,27 @@ class ManagedFlink:
 
     def _snapshot_folder(self, app: Record) -> Path:
         return self._scratch / str(app["ApplicationName"]) / "snapshots"
+
+
+def install(plane: ManagedFlink) -> None:
+    """Let MiniStack's control plane use a data plane, and sign addresses of dashboards, which it cannot."""
+    from ministack.services import kinesisanalyticsv2 as control
+
+    def presigned_url(request: Mapping[str, Any]) -> Any:
+        name = str(request.get("ApplicationName"))
+        record = control._get(name)
+        if record is None:
+            return control._not_found(name)
+        if request.get("UrlType") != "FLINK_DASHBOARD_URL":
+            return control._error("InvalidArgumentException", "UrlType: only FLINK_DASHBOARD_URL is known here")
+        try:
+            url = plane.dashboard(control._dataplane_view(record))
+        except ApplicationError as error:
+            return control._error("ResourceInUseException", str(error))
+        return control.json_response({"AuthorizedUrl": f"{url}/?authToken={secrets.token_urlsafe()}"})
+
+    control._dataplane = plane
+    control._HANDLERS["CreateApplicationPresignedUrl"] = presigned_url
 
 
 def property_groups(app: Record) -> dict[str, dict[str, str]]:

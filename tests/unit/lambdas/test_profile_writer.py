@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 
 from c360_core import single_view_keys as keys
 from c360_core.consent import consent_from_change
+from c360_core.decision import Rules, occasions
 from c360_core.profile import Profile
+from c360_core.rebuild import Rebuild, rebuild_to_item, shard_end
 from lambdas.profile_writer import handler
 from lambdas.profile_writer.logic import sort_batch
 from lambdas.shared.single_view_reader import SingleViewReader
@@ -570,3 +572,68 @@ def test_outcomes_tell_a_repetition_from_something_stale(cloud: Cloud) -> None:
     outcomes = [cloud.put_profile(profile, now=NOW) for profile in (newer, newer, older)]
 
     assert outcomes == [Outcome.WRITTEN, Outcome.REPEATED, Outcome.STALE]
+
+
+def begin_rebuild(cloud: Cloud, rebuild: Rebuild) -> None:
+    cloud.dynamodb.put_item(TableName=TABLE, Item={**keys.rebuild_key(), **rebuild_to_item(rebuild)})
+
+
+RULES = Rules(quiet_from=0, quiet_until=0, default_time_zone="UTC", cap_messages=1, cap_days=7)
+
+
+def test_what_a_rebuild_tells_again_moves_nobody_and_news_after_it_does(cloud: Cloud) -> None:
+    """A person with ten orders is told again from the first one on; then an eleventh comes, and an unhappy case."""
+    deliver(("5", profile_change(orders=10, live_orders=10)))
+    seen_by_decision = [stored(cloud)]
+    begin_rebuild(cloud, Rebuild(since=10, until=20))
+    for number in range(9):
+        deliver((str(10 + number), profile_change(orders=number, live_orders=number)))
+        seen_by_decision.append(stored(cloud))
+    deliver(("19", profile_change(orders=10, live_orders=10)))
+    seen_by_decision.append(stored(cloud))
+
+    pairs = list(itertools.pairwise(seen_by_decision))
+    assert [occasions(old, new, RULES) for old, new in pairs] == [()] * len(pairs)
+    assert stored(cloud).rebuilt
+    assert stored(cloud).number("orders") == 10
+
+    case = {"last_case_id": "c-1", "last_case_csat": 1, "last_case_closed_at": RECENTLY}
+    deliver(("20", profile_change(orders=11, live_orders=11, **case)))
+    assert not stored(cloud).rebuilt
+    assert [one.subject for one in occasions(seen_by_decision[-1], stored(cloud), RULES)] == ["c-1"]
+
+
+def test_while_a_rebuild_has_no_end_all_that_comes_is_its_own(cloud: Cloud) -> None:
+    begin_rebuild(cloud, Rebuild(since=10))
+    deliver(("9", profile_change()))
+    assert not stored(cloud).rebuilt
+
+    deliver(("99", profile_change()))
+
+    assert stored(cloud).rebuilt
+
+
+def ended(cloud: Cloud, shard: str) -> Any:
+    return cloud.dynamodb.get_item(TableName=TABLE, Key=keys.ended_key(shard)).get("Item")
+
+
+def test_the_end_of_a_shard_is_noted_when_all_before_it_is_written(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    end = shard_end("shardId-0", Rebuild(since=10, until=20))
+
+    def refuse(*_: Any, **__: Any) -> Outcome:
+        raise ClientError({"Error": {"Code": "ThrottlingException", "Message": "slower"}}, "PutItem")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(SingleViewWriter, "put_profile", refuse)
+        assert deliver(("11", profile_change()), ("10", end)) == ["11", "10"]
+    assert ended(cloud, "shardId-0") is None
+
+    assert deliver(("11", profile_change()), ("10", end)) == []
+    assert ended(cloud, "shardId-0")["since"] == 10
+
+
+def test_a_record_that_nobody_can_read_does_not_keep_a_shard_from_its_end(cloud: Cloud) -> None:
+    assert deliver(("11", {"kind": "gossip", "person_id": "x"}), ("10", shard_end("s", Rebuild(since=10)))) == ["11"]
+    assert ended(cloud, "s") is not None

@@ -82,6 +82,7 @@ class FakeJob:
     def __init__(self, folder: Path) -> None:
         self.child = self
         self.log_path = folder / "flink.log"
+        self.url = "http://127.0.0.1:4711"
         self.ended = threading.Event()
         self.status: int | None = None
 
@@ -287,6 +288,30 @@ class TestItsLife:
         heard.wait(lambda said: len(said) == 1)
         assert str(plane.snapshot(record(), "nightly")).endswith("snapshots/savepoint-2")
         assert engine.job(1).poll() is None
+
+    def test_the_control_plane_signs_the_address_of_the_dashboard_of_one_that_runs(self, plane, engine, monkeypatch):
+        from ministack.services import kinesisanalyticsv2 as control
+
+        monkeypatch.setattr(control, "_dataplane", control._dataplane)
+        monkeypatch.setattr(control, "_HANDLERS", dict(control._HANDLERS))
+        monkeypatch.setattr(control, "_get", lambda name: record() if name == "clean" else None)
+        monkeypatch.setattr(control, "_dataplane_view", lambda found: found)
+        managed_flink.install(plane)
+        sign = control._HANDLERS["CreateApplicationPresignedUrl"]
+
+        def asked(name: str, kind: str = "FLINK_DASHBOARD_URL") -> tuple[int, dict[str, Any]]:
+            status, _, body = sign({"ApplicationName": name, "UrlType": kind})
+            return status, json.loads(body)
+
+        assert asked("other")[1]["__type"].endswith("ResourceNotFoundException")
+        assert asked("clean", "ZEPPELIN_UI_URL")[1]["__type"].endswith("InvalidArgumentException")
+        assert asked("clean")[1]["__type"].endswith("ResourceInUseException")
+        heard = Heard()
+        plane.start(record(), None, heard)
+        heard.wait(lambda said: len(said) == 1)
+        status, answer = asked("clean")
+        assert status == 200
+        assert answer["AuthorizedUrl"].startswith("http://127.0.0.1:4711/?authToken=")
 
     def test_a_deleted_one_leaves_nothing_of_its_own(self, plane, engine, tmp_path):
         plane.start(record(), None, Heard())

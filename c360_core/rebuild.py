@@ -1,0 +1,76 @@
+"""A rebuild of all profiles: from when to when what `unify` says is the past told again, and no news.
+
+`unify` that starts without a snapshot tells the whole history once more, person by person and step by step: a first
+order, a second one, and so on. Whoever acts on what becomes true has to know that it was true before.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from c360_core.timeline import InvalidChangeError, required_text
+
+# The kind of the message that ends a rebuild's messages in a shard of profile-changes.
+SHARD_END: Final = "rebuild_end"
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND: Final = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rebuild:
+    """The latest rebuild, in numbers of changes, which are microseconds since 1970.
+
+    Attributes:
+        since: changes with this number and later ones are the rebuild's.
+        until: changes with this number and later ones are news again; None while the rebuild goes on.
+        snapshot: the way back, by name; None where there is none.
+        over: the writer has written all of it.
+    """
+
+    since: int
+    until: int | None = None
+    snapshot: str | None = None
+    over: bool = False
+
+    def tells(self, sequence: int) -> bool:
+        """Say whether a change with this number is the past told again."""
+        return self.since <= sequence and (self.until is None or sequence < self.until)
+
+
+def sequence_at(moment: datetime) -> int:
+    """Return the number that a change gets at this moment."""
+    return (moment - EPOCH) // MICROSECOND
+
+
+def rebuild_to_item(rebuild: Rebuild) -> dict[str, object]:
+    """Return a rebuild as the single view stores it, without keys."""
+    known = {"since": rebuild.since, "until": rebuild.until, "snapshot": rebuild.snapshot, "over": rebuild.over or None}
+    return {name: value for name, value in known.items() if value is not None}
+
+
+def rebuild_from_item(item: Mapping[str, object]) -> Rebuild:
+    """Read a rebuild back from the single view; the inverse of `rebuild_to_item`.
+
+    Raises:
+        InvalidChangeError: the item has no moment of its beginning.
+    """
+    since, until, snapshot = item.get("since"), item.get("until"), item.get("snapshot")
+    if since is None:
+        raise InvalidChangeError("field since: expected a number of microseconds")
+    return Rebuild(
+        since=int(str(since)),
+        until=None if until is None else int(str(until)),
+        snapshot=None if snapshot is None else str(snapshot),
+        over=item.get("over") is True,
+    )
+
+
+def shard_end(shard: str, rebuild: Rebuild) -> dict[str, object]:
+    """Return the message after which no message of this rebuild comes in its shard."""
+    return {"kind": SHARD_END, "person_id": shard, "sequence": rebuild.since}
+
+
+def ended_shard(change: Mapping[str, object]) -> str:
+    """Return the shard that such a message ends."""
+    return required_text(change, "person_id")

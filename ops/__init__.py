@@ -1,0 +1,1 @@
+"""What an operator does with a deployed environment, on AWS and on the twin by the same calls."""

@@ -1,0 +1,271 @@
+"""`c360 rebuild profiles`: every profile again, from the lake.
+
+`unify` that starts without a snapshot reads the lake first. So a rebuild is such a start, and what has to happen around
+it: the way back is a snapshot; the writer is held, so that whoever reads the single view goes on with whole profiles;
+what the rebuild tells is marked, so that nobody gets a message because of it; and at the end every profile is looked
+at. What has been done is noted in the single view or can be seen: whoever is interrupted types the command again.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any, Final, Protocol
+
+from botocore.exceptions import ClientError
+
+from c360_core.names import Table, stack_name
+from c360_core.rebuild import Rebuild, sequence_at
+from ops.application import FlinkApplication
+from ops.dashboard import DashboardError, Task
+from ops.view import Found, ProfileWriter, SingleView
+
+PILLAR: Final = "unification"
+# What `unify` reads of the past; Iceberg names a source by its table.
+HISTORY: Final = (Table.INTERACTIONS, Table.LATEST_IDENTITY_CHANGES)
+ATTEMPTS: Final = 3
+PAUSE_SECONDS: Final = 5.0
+LOOK_AGAIN_SECONDS: Final = 10.0
+# Dashboards are proxied: one that does not answer now and then is no reason to give up.
+DASHBOARD_FAILURES: Final = 12
+MISSING: Final = (
+    "the unification stack of {environment} has no output {output}: the environment sleeps, or an earlier version is "
+    "deployed. Deploy this one, with collection.streams.deployed on"
+)
+
+
+class RebuildFailedError(RuntimeError):
+    """The rebuild cannot go on; the message says what was done and what to do."""
+
+
+class Steps(Protocol):
+    """Who is told how far it is."""
+
+    def note(self, text: str) -> None:
+        """Say something."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What a rebuild did.
+
+    Attributes:
+        environment: where.
+        snapshot: the way back, or None where there is none.
+        resumed: an earlier one was gone on with.
+        found: what the single view has at the end.
+        seconds: from the first step of this run to the last.
+    """
+
+    environment: str
+    snapshot: str | None
+    resumed: bool
+    found: Found
+    seconds: float
+
+    @property
+    def passed(self) -> bool:
+        """Say whether every profile of the single view is a rebuilt or a newer one."""
+        return self.found.older == 0
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return everything as JSON has it."""
+        return {
+            "environment": self.environment,
+            "snapshot": self.snapshot,
+            "resumed": self.resumed,
+            "profiles": self.found.rebuilt,
+            "not_rebuilt": self.found.older,
+            "not_rebuilt_examples": list(self.found.examples),
+            "seconds": round(self.seconds, 1),
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deployed:
+    """What of an environment a rebuild works with."""
+
+    environment: str
+    application: FlinkApplication
+    writer: ProfileWriter
+    view: SingleView
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    pause: Callable[[float], None] = time.sleep
+
+
+def deployed(environment: str, client: Callable[[str], Any], table: Any) -> Deployed:
+    """Find an environment's application, writer and single view by the outputs of its stack.
+
+    Args:
+        environment: dev, staging or prod.
+        client: makes an AWS client, by service name.
+        table: a DynamoDB client that takes Python values.
+
+    Raises:
+        RebuildFailedError: something is not deployed.
+    """
+    outputs = _outputs(environment, client("cloudformation"))
+
+    def output(name: str) -> str:
+        if name not in outputs:
+            raise RebuildFailedError(MISSING.format(environment=environment, output=name))
+        return outputs[name]
+
+    return Deployed(
+        environment=environment,
+        application=FlinkApplication(client=client("kinesisanalyticsv2"), name=output("UnifyApplicationName")),
+        writer=ProfileWriter(
+            functions=client("lambda"),
+            kinesis=client("kinesis"),
+            mapping=output("ProfileWriterMappingId"),
+            stream=output("ProfileChangesStreamName"),
+        ),
+        view=SingleView(client=table, table=output("SingleViewTableName")),
+    )
+
+
+def _outputs(environment: str, client: Any) -> Mapping[str, str]:
+    name = stack_name(environment, PILLAR)
+    try:
+        (stack,) = client.describe_stacks(StackName=name)["Stacks"]
+    except ClientError as error:
+        raise RebuildFailedError(
+            f"the stack {name} cannot be read ({error}); is it deployed in this account?"
+        ) from error
+    return {one["OutputKey"]: one["OutputValue"] for one in stack.get("Outputs", ())}
+
+
+def rebuild_profiles(there: Deployed, steps: Steps) -> Report:
+    """Make every profile again from the lake, or go on with it where it was interrupted.
+
+    Raises:
+        RebuildFailedError, ApplicationError, ViewError, DashboardError: it cannot go on; typed again it goes on.
+        ClientError: AWS refused something.
+    """
+    started = time.monotonic()
+    rebuild = there.view.rebuild()
+    resumed = rebuild is not None and not rebuild.over
+    if rebuild is None or not resumed:
+        rebuild = _begin(there, steps)
+    if rebuild.until is None:
+        rebuild = _read_history(there, steps, rebuild)
+    found = _let_write(there, steps, rebuild)
+    return Report(
+        environment=there.environment,
+        snapshot=rebuild.snapshot,
+        resumed=resumed,
+        found=found,
+        seconds=time.monotonic() - started,
+    )
+
+
+def _begin(there: Deployed, steps: Steps) -> Rebuild:
+    """Keep a way back, hold the writer, and note that from now on the past is told."""
+    application = there.application
+    if application.settled() == "RUNNING":
+        snapshot: str | None = f"before-rebuild-{there.now():%Y%m%d-%H%M%S}"
+        application.save(str(snapshot))
+    else:
+        snapshot = application.latest_snapshot()
+    steps.note(_way_back(application.name, snapshot))
+    there.writer.hold()
+    steps.note("profile_writer is held: the single view stays as it is")
+    application.stop()
+    rebuild = Rebuild(since=sequence_at(there.now()), snapshot=snapshot)
+    there.view.note(rebuild)
+    return rebuild
+
+
+def _way_back(name: str, snapshot: str | None) -> str:
+    if snapshot is None:
+        return f"{name} does not run and has no snapshot: there is no way back, and nothing to go back to"
+    return f"the way back is the snapshot {snapshot} of {name}"
+
+
+def _read_history(there: Deployed, steps: Steps, rebuild: Rebuild) -> Rebuild:
+    """Start without a snapshot and wait until the lake is read and all of it is told."""
+    there.writer.hold()
+    _start_anew(there)
+    steps.note("unify runs without its snapshot, and reads the lake")
+    _wait_for_history(there)
+    # A snapshot is there when all that was read before it has gone through, and its messages are on the stream.
+    there.application.save(f"rebuilt-{there.now():%Y%m%d-%H%M%S}")
+    ended = replace(rebuild, until=sequence_at(there.now()))
+    there.view.note(ended)
+    steps.note("the lake is read, and what follows from it is told")
+    return ended
+
+
+def _start_anew(there: Deployed) -> None:
+    """See that the application runs, and was started without a snapshot.
+
+    Where it is kept running, it may be started from its snapshot between our stopping and starting.
+    """
+    application = there.application
+    for _ in range(ATTEMPTS):
+        if application.settled() == "RUNNING" and application.started_anew():
+            return
+        application.stop()
+        try:
+            application.start_anew()
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ResourceInUseException":
+                raise
+        else:
+            return
+    raise RebuildFailedError(
+        f"{application.name} was started by something else each time that it was stopped; switch off what keeps it "
+        "running (unification.unify.started), and type the command again"
+    )
+
+
+def _wait_for_history(there: Deployed) -> None:
+    failures = 0
+    while True:
+        if there.application.status() in ("READY", "STOPPING", "DELETING", "FORCE_STOPPING"):
+            raise RebuildFailedError(
+                f"{there.application.name} stopped while it read the lake: its log says why. Type the command again"
+            )
+        try:
+            tasks = there.application.tasks()
+            failures = 0
+        except DashboardError:
+            failures += 1
+            if failures >= DASHBOARD_FAILURES:
+                raise
+            tasks = ()
+        if history_is_read(tasks):
+            return
+        there.pause(PAUSE_SECONDS)
+
+
+def history_is_read(tasks: tuple[Task, ...]) -> bool:
+    """Say whether both sources of the past are at their end.
+
+    Raises:
+        RebuildFailedError: a job that runs has no such sources: it is of a version that does not read the lake.
+    """
+    past = [task for task in tasks for table in HISTORY if task.reads_table(table)]
+    if tasks and len(past) < len(HISTORY):
+        raise RebuildFailedError(
+            "the application that runs does not read the lake: it is of an earlier version. Deploy this one first"
+        )
+    return bool(past) and all(task.status == "FINISHED" for task in past)
+
+
+def _let_write(there: Deployed, steps: Steps, rebuild: Rebuild) -> Found:
+    """Let the writer work through what was told, and look at what has become of the single view."""
+    there.writer.go_on()
+    steps.note("profile_writer writes what was told")
+    waiting = there.writer.send_ends(rebuild)
+    while waiting := tuple(shard for shard in waiting if not there.view.has_ended(shard, rebuild)):
+        there.pause(PAUSE_SECONDS)
+    found = there.view.look(rebuild)
+    # Somebody may be written a moment later, as nobody waits for what failed and comes again.
+    while found.older:
+        there.pause(LOOK_AGAIN_SECONDS)
+        before, found = found, there.view.look(rebuild)
+        if found.older >= before.older:
+            break
+    there.view.note(replace(rebuild, over=True))
+    return found
