@@ -143,14 +143,27 @@ class CleanSettings(FlinkSettings):
     session_gap_minutes: int = Field(30, ge=1, le=24 * 60, description="Silence that ends a visit")
 
 
+class FileSettings(Slice):
+    """How landed files are taken together."""
+
+    batch_seconds: int = Field(
+        60,
+        ge=1,
+        le=300,
+        description="A landed file waits so long for others to share a Glue run with: each run is paid for a minute "
+        "at least. AWS waits 300 at most, and 1 at least for more than ten files",
+    )
+
+
 class CollectionSettings(Slice):
     """How data comes in."""
 
     streams: StreamSettings = StreamSettings()
     collector: CollectorSettings = CollectorSettings()
     clean: CleanSettings = CleanSettings()
-    ingest_workers: int = Field(2, ge=2, le=100, description="Glue workers per file")
-    ingest_concurrency: int = Field(4, ge=1, le=50, description="Files ingested at the same time")
+    files: FileSettings = FileSettings()
+    ingest_workers: int = Field(2, ge=2, le=100, description="Glue workers of a run, which takes up to fifty files")
+    ingest_concurrency: int = Field(4, ge=1, le=50, description="Runs at the same time")
 
 
 class UnifySettings(FlinkSettings):

@@ -16,12 +16,14 @@ from stacks.constructs.data_stream import DataStream
 class Watched:
     """Moving parts by a name that tells a person at night which one it is.
 
-    `applications` are those that the settings keep running; a stopped one has nothing to say. Neither has a stream of
-    an environment that sleeps.
+    `queues` are those for what nobody could handle, `waiting` those whose messages are soon taken. `applications` are
+    those that the settings keep running; a stopped one has nothing to say. Neither has a stream of an environment that
+    sleeps.
     """
 
     functions: Mapping[str, lambda_.IFunction] = field(default_factory=dict)
     queues: Mapping[str, sqs.IQueue] = field(default_factory=dict)
+    waiting: Mapping[str, sqs.IQueue] = field(default_factory=dict)
     machines: Mapping[str, sfn.IStateMachine] = field(default_factory=dict)
     streams: Mapping[str, DataStream] = field(default_factory=dict)
     applications: Mapping[str, flink.CfnApplication] = field(default_factory=dict)

@@ -1,1 +1,1 @@
-"""One landed CSV file: checked, quarantined where it breaks its contract, loaded, published as events."""
+"""Landed CSV files: checked, quarantined where they break their contract, loaded, published as events."""

@@ -1,10 +1,11 @@
-"""Glue job: load one landed CSV file.
+"""Glue job: load landed CSV files, one after another, the earliest first.
 
-Arguments: environment, bucket, key (the landed object; the first part of its path is the source), events_stream,
-quarantine_bucket, results_bucket.
+Arguments: environment, events_stream, quarantine_bucket, results_bucket, manifest (the key in the results bucket of the
+list of files; the first part of a file's path is its source).
 
 A file that is refused as a whole is copied to quarantine and noted there, and the run succeeds: to try it again would
-change nothing.
+change nothing. A file that cannot be ingested for any other reason keeps no other from it: the run goes on, names it at
+the end, and fails.
 
 The order of the steps makes a repeated run harmless: rejections have ids of their own, the raw table is merged by
 key, events have the same ids again, and whoever reads the stream drops what it has seen.
@@ -12,7 +13,7 @@ key, events have the same ids again, and whoever reads the stream drops what it 
 
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -21,7 +22,7 @@ from typing import Any, Final
 import boto3
 from pyspark.sql import DataFrame, SparkSession
 
-from c360_core import contracts
+from c360_core import contracts, landing
 from c360_core.contracts import Contracts, Source, Table
 from c360_core.names import MAX_SOURCE_LENGTH, UNKNOWN_SOURCE_NAME, Zone
 from c360_core.names import Table as TableName
@@ -35,9 +36,23 @@ NOTHING: Final = {"received": 0, "loaded": 0, "rejected": 0, "published": 0}
 REFUSED: Final = {"received": 0, "loaded": 0, "rejected": 1, "published": 0}
 
 
+NAMED: Final = 10  # failed files that the error of a run names; the log names all
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunArguments:
+    """What the template (all but the last) and the run (manifest) say."""
+
+    environment: str
+    events_stream: str
+    quarantine_bucket: str
+    results_bucket: str
+    manifest: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arguments:
-    """What the template (all but the last two) and the run (bucket, key) say."""
+    """Where one file lies (bucket, key), and where what comes of it goes."""
 
     environment: str
     events_stream: str
@@ -47,8 +62,60 @@ class Arguments:
     key: str
 
 
+class FailedFilesError(RuntimeError):
+    """Some files of a run could not be ingested; the others were. The message names them, with the reason."""
+
+
 class BrokenFileRuleError(RuntimeError):
     """A rule about the file as a whole failed; nothing of it was loaded."""
+
+
+def ingest_all(
+    spark: SparkSession, run: RunArguments, *, run_id: str, clock: Callable[[], datetime]
+) -> Mapping[str, Mapping[str, int]]:
+    """Load the files of a run's list and return, by key, how many rows were received, loaded, rejected and published.
+
+    Raises:
+        FailedFilesError: after all files were tried.
+        ManifestError: the list cannot be read.
+    """
+    files = _listed(run)
+    counts: dict[str, Mapping[str, int]] = {}
+    failed: dict[str, Exception] = {}
+    for file in files:
+        arguments = Arguments(
+            environment=run.environment,
+            events_stream=run.events_stream,
+            quarantine_bucket=run.quarantine_bucket,
+            results_bucket=run.results_bucket,
+            bucket=file.bucket,
+            key=file.key,
+        )
+        try:
+            counts[file.key] = ingest(spark, arguments, run_id=run_id, now=clock())
+            LOG.info("s3://%s/%s: %s", file.bucket, file.key, json.dumps(counts[file.key]))
+        except Exception as error:  # whatever is wrong with one file, the next is none the worse
+            LOG.exception("s3://%s/%s could not be ingested", file.bucket, file.key)
+            failed[f"s3://{file.bucket}/{file.key}"] = error
+    if failed:
+        raise _failed(failed, len(files), run.manifest)
+    return counts
+
+
+def _listed(run: RunArguments) -> Sequence[landing.LandedFile]:
+    s3: Any = boto3.client("s3", region_name=runtime.region())
+    stored = s3.get_object(Bucket=run.results_bucket, Key=run.manifest)
+    return landing.read_manifest(stored["Body"].read().decode())
+
+
+def _failed(failed: Mapping[str, Exception], of: int, manifest: str) -> FailedFilesError:
+    named = [f"{file}: {type(error).__name__}: {str(error)[:300]}" for file, error in list(failed.items())[:NAMED]]
+    if len(failed) > NAMED:
+        named.append(f"and {len(failed) - NAMED} more; the log names them")
+    return FailedFilesError(
+        f"{len(failed)} of {of} files could not be ingested, the others were. Mend the cause and start the state "
+        f"machine again with the manifest {manifest}; what is loaded already stays as it is. {'; '.join(named)}"
+    )
 
 
 def ingest(spark: SparkSession, arguments: Arguments, *, run_id: str, now: datetime) -> Mapping[str, int]:
@@ -284,7 +351,8 @@ class Ingestion:
             "rows": counts,
             "rules": [asdict(rule) for rule in rules],
         }
-        key = f"data-quality/{self._source.name}/{self._now:%Y/%m/%d}/{self._run_id}.json"
+        file = sha256(self._arguments.key.encode()).hexdigest()[:16]
+        key = f"data-quality/{self._source.name}/{self._now:%Y/%m/%d}/{self._run_id}-{file}.json"
         self._s3.put_object(
             Bucket=self._arguments.results_bucket,
             Key=key,
@@ -294,11 +362,10 @@ class Ingestion:
 
 
 def main() -> None:
-    """Read the arguments, load the file, log the counts."""
+    """Read the arguments, load the files."""
     runtime.start_logging("ingest_files")
-    arguments = runtime.read_arguments(Arguments)
-    counts = ingest(runtime.spark_session(), arguments, run_id=runtime.glue_run_id(), now=datetime.now(UTC))
-    LOG.info("%s: %s", arguments.key, json.dumps(counts))
+    arguments = runtime.read_arguments(RunArguments)
+    ingest_all(runtime.spark_session(), arguments, run_id=runtime.glue_run_id(), clock=lambda: datetime.now(UTC))
 
 
 if __name__ == "__main__":

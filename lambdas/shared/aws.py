@@ -10,8 +10,10 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_events import EventBridgeClient
     from mypy_boto3_kinesis import KinesisClient
+    from mypy_boto3_s3 import S3Client
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_sesv2 import SESV2Client
+    from mypy_boto3_stepfunctions import SFNClient
 
 RETRYING: Final = Config(
     retries={"mode": "standard", "total_max_attempts": 4},
@@ -51,6 +53,18 @@ def secrets_manager() -> "SecretsManagerClient":
 def event_bridge() -> "EventBridgeClient":
     """Return an EventBridge client."""
     return boto3.client("events", config=RETRYING)
+
+
+@cache
+def s3() -> "S3Client":
+    """Return an S3 client."""
+    return boto3.client("s3", config=RETRYING)
+
+
+@cache
+def step_functions() -> "SFNClient":
+    """Return a Step Functions client."""
+    return boto3.client("stepfunctions", config=RETRYING)
 
 
 @cache

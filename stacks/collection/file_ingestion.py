@@ -1,4 +1,8 @@
-"""Files that land become rows and events: by event, through a state machine, by a Spark job."""
+"""Files that land become rows and events: by event and queue, many in one run, through a state machine, by a Spark job.
+
+SQS keeps the events of a short while, and a function makes one run of them: a Glue run is paid for a minute at least
+and takes as long to begin, whatever it has to do.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -7,19 +11,31 @@ import aws_cdk as cdk
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_glue as glue
+from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
 from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
 
 from c360_core import projections
 from c360_core.contracts import Contracts
+from c360_core.landing import MANIFESTS
 from c360_core.names import PROJECT, QUALITY_NAMESPACE, Table, Zone, database_name
 from config.settings import CollectionSettings
 from stacks.constructs.data_stream import DataStream
 from stacks.constructs.dead_letter_queue import DeadLetterQueue
-from stacks.constructs.grants import allow, put_metrics, put_records, read_objects, write_objects, write_tables
+from stacks.constructs.grants import (
+    add_objects,
+    allow,
+    put_metrics,
+    put_records,
+    read_objects,
+    write_objects,
+    write_tables,
+)
 from stacks.constructs.lake_table import LakeTable
+from stacks.constructs.python_function import PythonFunction
 from stacks.constructs.spark_job import SparkJob
 from stacks.constructs.state_machine import StateMachine
 from stacks.lake import Lake
@@ -36,13 +52,19 @@ _BUSY: Final = (
     "Glue.OperationTimeoutException",
 )
 _FOLDER_MARKS: Final = ("/", "_$folder$")  # objects that only stand for a folder
+_BATCH_MESSAGES: Final = 1000  # of the 10,000 that AWS allows: an event of S3 has about 1 KB, and a call takes 6 MB
+_BATCHES_AT_ONCE: Final = 2  # the fewest that Lambda accepts: side by side, pollers would cut a burst into many runs
+_BATCH_FUNCTION_SECONDS: Final = 30
+_TRIES: Final = 5  # the fewest that AWS advises: a throttled call counts as one
 
 
 class FileIngestion(Construct):
-    """Checks a landed file against its contract, keeps good rows and refuses bad ones, and publishes events."""
+    """Checks landed files against their contracts, keeps good rows and refuses bad ones, and publishes events."""
 
     job: SparkJob
     machine: sfn.StateMachine
+    landed: sqs.Queue
+    batches: PythonFunction
     undelivered: DeadLetterQueue
 
     def __init__(
@@ -74,10 +96,13 @@ class FileIngestion(Construct):
         )
         self._grant(lake, events_stream, platform)
         self.machine = StateMachine(
-            self, "Run", platform=platform, steps=self._steps(), subject="a file could not be ingested"
+            self, "Run", platform=platform, steps=self._steps(), subject="files could not be ingested"
         ).machine
         self.undelivered = DeadLetterQueue(self, "Undelivered", platform=platform)
-        self._start_when_a_file_lands(lake.buckets[Zone.LANDING])
+        self.landed = self._queue(settings.files.batch_seconds, platform)
+        self.batches = self._batches(lake.buckets[Zone.RESULTS], platform)
+        self._feed(settings.files.batch_seconds)
+        self._tell_when_a_file_lands(lake.buckets[Zone.LANDING])
 
     def _rulesets(self, contracts: Contracts, tables: Mapping[tuple[Zone, str], LakeTable], platform: Platform) -> None:
         """Glue makes a ruleset only for a table that is there, and the template names the table by text."""
@@ -110,6 +135,7 @@ class FileIngestion(Construct):
         write_objects(role, buckets[Zone.QUARANTINE], f"{Table.REJECTED}/")
         write_objects(role, buckets[Zone.QUARANTINE], "files/")
         write_objects(role, buckets[Zone.RESULTS], "data-quality/")
+        read_objects(role, buckets[Zone.RESULTS], MANIFESTS)
         write_tables(role, platform, Zone.RAW, sources)
         write_tables(role, platform, Zone.QUARANTINE, [Table.REJECTED])
 
@@ -127,12 +153,7 @@ class FileIngestion(Construct):
             "Ingest",
             glue_job_name=self.job.job.ref,
             integration_pattern=sfn.IntegrationPattern.RUN_JOB,
-            arguments=sfn.TaskInput.from_object(
-                {
-                    "--bucket": sfn.JsonPath.string_at("$.detail.bucket.name"),
-                    "--key": sfn.JsonPath.string_at("$.detail.object.key"),
-                }
-            ),
+            arguments=sfn.TaskInput.from_object({"--manifest": sfn.JsonPath.string_at("$.manifest")}),
         )
         run.add_retry(
             errors=list(_BUSY),
@@ -144,11 +165,59 @@ class FileIngestion(Construct):
         )
         return run
 
-    def _start_when_a_file_lands(self, landing: s3.IBucket) -> None:
+    def _queue(self, batch_seconds: int, platform: Platform) -> sqs.Queue:
+        """Make the queue in which landed files wait for company.
+
+        AWS asks for a visibility timeout of six times the function's, and the batching window.
+        """
+        return sqs.Queue(
+            self,
+            "Landed",
+            encryption=sqs.QueueEncryption.KMS,
+            encryption_master_key=platform.key,
+            enforce_ssl=True,
+            visibility_timeout=cdk.Duration.seconds(6 * _BATCH_FUNCTION_SECONDS + batch_seconds),
+            retention_period=cdk.Duration.days(4),  # less than in the dead-letter queue, where the same clock runs on
+            dead_letter_queue=sqs.DeadLetterQueue(max_receive_count=_TRIES, queue=self.undelivered.queue),
+        )
+
+    def _batches(self, results: s3.IBucket, platform: Platform) -> PythonFunction:
+        function = PythonFunction(
+            self,
+            "Batches",
+            name="file_batches",
+            platform=platform,
+            variables={
+                "RESULTS_BUCKET": results.bucket_name,
+                "INGEST_MACHINE_ARN": self.machine.state_machine_arn,
+            },
+            timeout_seconds=_BATCH_FUNCTION_SECONDS,
+        )
+        add_objects(function.role, results, MANIFESTS)
+        allow(function.role, ("states:StartExecution",), self.machine.state_machine_arn)
+        read_actions = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
+        allow(function.role, read_actions, self.landed.queue_arn)
+        return function
+
+    def _feed(self, batch_seconds: int) -> None:
+        mapping = lambda_.CfnEventSourceMapping(
+            self,
+            "Mapping",
+            function_name=self.batches.function.function_name,
+            event_source_arn=self.landed.queue_arn,
+            batch_size=_BATCH_MESSAGES,
+            maximum_batching_window_in_seconds=batch_seconds,
+            function_response_types=["ReportBatchItemFailures"],
+            scaling_config=lambda_.CfnEventSourceMapping.ScalingConfigProperty(maximum_concurrency=_BATCHES_AT_ONCE),
+        )
+        # Lambda checks at creation that the function's role may read the queue.
+        mapping.node.add_dependency(self.batches.role)
+
+    def _tell_when_a_file_lands(self, landing: s3.IBucket) -> None:
         events.Rule(
             self,
             "FileLanded",
-            description="A file landed: ingest it",
+            description="A file landed: it is to be ingested",
             event_pattern=events.EventPattern(
                 source=["aws.s3"],
                 detail_type=["Object Created"],
@@ -157,5 +226,5 @@ class FileIngestion(Construct):
                     "object": {"key": events.Match.anything_but_suffix(*_FOLDER_MARKS)},
                 },
             ),
-            targets=[targets.SfnStateMachine(self.machine, dead_letter_queue=self.undelivered.queue, retry_attempts=3)],
+            targets=[targets.SqsQueue(self.landed, dead_letter_queue=self.undelivered.queue, retry_attempts=3)],
         )

@@ -84,9 +84,13 @@ class CollectionStack(cdk.Stack):
         application = self.clean.application
         return Watched(
             streams=streams if settings.streams.deployed else {},
-            functions={"Collector": self.collector.function.function},
+            functions={
+                "Collector": self.collector.function.function,
+                "FileBatches": self.ingestion.batches.function,
+            },
             machines={"IngestFile": self.ingestion.machine},
             queues={"IngestFileUndelivered": self.ingestion.undelivered.queue},
+            waiting={"LandedFiles": self.ingestion.landed},
             applications={"Clean": application} if application is not None and settings.clean.started else {},
         )
 

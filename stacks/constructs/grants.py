@@ -72,6 +72,13 @@ def write_objects(role: iam.IRole, bucket: s3.IBucket, prefix: str) -> None:
     _objects(role, bucket, prefix, _WRITE_OBJECTS)
 
 
+def add_objects(role: iam.IRole, bucket: s3.IBucket, prefix: str) -> None:
+    """Let a role write objects under a prefix, and do nothing else with the bucket."""
+    allow(role, ("s3:PutObject",), bucket.arn_for_objects(f"{prefix}*"))
+    reason = f"objects under {prefix} are named by those who write them"
+    acknowledge(role, {wildcard(role, f"{arn_seen_from(role, bucket)}/{prefix}*"): reason})
+
+
 def read_tables(role: iam.IRole, platform: Platform, zone: Zone, tables: Iterable[str]) -> None:
     """Let a role read the catalog's entries of named tables."""
     allow(role, _READ_TABLES, *catalog_arns(role, platform, zone, tables))

@@ -64,6 +64,15 @@ class Alarms(Construct):
                 for name, metric in queue_depths(watched).items()
             ),
             *(
+                self._alarm(
+                    f"{name}Waiting",
+                    metric,
+                    settings.iterator_age_minutes * 60,
+                    f"{name}: messages wait in the queue, and nobody takes them",
+                )
+                for name, metric in message_ages(watched).items()
+            ),
+            *(
                 self._alarm(f"{name}Errors", metric, 1, f"the function {name} fails")
                 for name, metric in function_errors(watched).items()
             ),
@@ -149,6 +158,14 @@ def queue_depths(watched: Watched) -> dict[str, cloudwatch.Metric]:
     return {
         name: queue.metric_approximate_number_of_messages_visible(period=_FIVE_MINUTES, statistic="Maximum")
         for name, queue in watched.queues.items()
+    }
+
+
+def message_ages(watched: Watched) -> dict[str, cloudwatch.Metric]:
+    """How long the oldest message of each queue that is read has waited, in seconds."""
+    return {
+        name: queue.metric_approximate_age_of_oldest_message(period=_FIVE_MINUTES, statistic="Maximum")
+        for name, queue in watched.waiting.items()
     }
 
 

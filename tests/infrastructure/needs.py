@@ -40,6 +40,18 @@ LAMBDA_READS_DYNAMODB = Need(
     actions=("dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:ListStreams"),
     page="Amazon DynamoDB Developer Guide: IAM policy to allow a Lambda function to access DynamoDB stream records",
 )
+LAMBDA_READS_QUEUE = Need(
+    actions=("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"),
+    page="AWS Lambda Developer Guide: Creating and configuring an Amazon SQS event source mapping",
+)
+READ_ENCRYPTED_QUEUE = Need(
+    actions=("kms:Decrypt",),
+    page="AWS Lambda Developer Guide: Creating and configuring an Amazon SQS event source mapping",
+)
+START_EXECUTIONS = Need(
+    actions=("states:StartExecution",),
+    page="Service Authorization Reference: Actions, resources, and condition keys for AWS Step Functions",
+)
 READ_ENCRYPTED_STREAM = Need(
     actions=("kms:Decrypt",),
     page="Amazon Kinesis Data Streams Developer Guide: Permissions to use user-generated KMS keys",
@@ -119,7 +131,8 @@ EVENTBRIDGE_STARTS_EXECUTIONS = Need(
 )
 EVENTBRIDGE_SENDS_TO_QUEUE = Need(
     actions=("sqs:SendMessage",),
-    page="Amazon EventBridge User Guide: Using dead-letter queues to process undelivered events",
+    page="Amazon EventBridge User Guide: Using dead-letter queues to process undelivered events, "
+    "and Using resource-based policies, Amazon SQS permissions",
 )
 EVENTBRIDGE_USES_KEY = Need(
     actions=("kms:Decrypt", "kms:GenerateDataKey"),

@@ -9,7 +9,7 @@ import pytest
 from lambdas.collector.logic import BATCH_PATHS, MESSAGE_TYPES
 from tests.infrastructure.assembly import ROOT, resolve
 
-FUNCTIONS = ("collector", "profile_writer", "profile_api", "decision", "message_sender")
+FUNCTIONS = ("collector", "file_batches", "profile_writer", "profile_api", "decision", "message_sender")
 
 
 def function(assembly, name):

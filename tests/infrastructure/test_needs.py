@@ -18,6 +18,27 @@ def readers(assembly):
         yield mapping, needs.role_of(function.properties["Role"])
 
 
+def stream_readers(assembly):
+    """Yield the mappings on streams."""
+    return (found for found in readers(assembly) if found[0].pillar != "collection")
+
+
+def test_the_function_that_batches_files_may_read_its_queue_and_start_runs(assembly):
+    ((mapping, role),) = [found for found in readers(assembly) if found[0].pillar == "collection"]
+    queue = resolve(mapping.properties["EventSourceArn"])
+    key = key_in(assembly, "collection")
+    machine = assembly.one("AWS::StepFunctions::StateMachine", "collection").logical_id
+    wanted = {
+        queue: needs.LAMBDA_READS_QUEUE,
+        key: needs.READ_ENCRYPTED_QUEUE,
+        machine: needs.START_EXECUTIONS,
+    }
+    for resource, need in wanted.items():
+        assert needs.missing(assembly, "collection", role, need, resource) == [], f"{mapping}: {need.page}"
+    (put,) = [some for actions, some in needs.grants(assembly, "collection", role) if "s3:PutObject" in actions]
+    assert [resource.rpartition("/ingestion")[2] for resource in put] == ["/*"]
+
+
 def machines(assembly):
     """Yield each state machine with its role and its states."""
     for machine in assembly.resources("AWS::StepFunctions::StateMachine"):
@@ -36,7 +57,7 @@ def key_in(assembly, pillar):
 
 def test_functions_may_read_the_streams_that_feed_them(assembly):
     kinds = {"kinesis": needs.LAMBDA_READS_KINESIS, "dynamodb": needs.LAMBDA_READS_DYNAMODB}
-    found = list(readers(assembly))
+    found = list(stream_readers(assembly))
     assert len(found) == len(kinds)
     for mapping, role in found:
         source = resolve(mapping.properties["EventSourceArn"])
@@ -45,7 +66,7 @@ def test_functions_may_read_the_streams_that_feed_them(assembly):
 
 
 def test_functions_may_read_encrypted_streams_and_tell_encrypted_queues(assembly):
-    for mapping, role in readers(assembly):
+    for mapping, role in stream_readers(assembly):
         queue = resolve(mapping.properties["DestinationConfig"]["OnFailure"]["Destination"])
         key = key_in(assembly, mapping.pillar)
         wanted = {
@@ -203,17 +224,22 @@ def test_rules_may_start_executions_and_keep_what_they_cannot_deliver(assembly):
     found = 0
     for rule in assembly.resources("AWS::Events::Rule"):
         for target in rule.properties["Targets"]:
-            machine, queue = resolve(target["Arn"]), resolve(target["DeadLetterConfig"]["Arn"])
-            need = needs.EVENTBRIDGE_STARTS_EXECUTIONS
-            role = needs.role_of(target["RoleArn"])
-            assert needs.missing(assembly, rule.pillar, role, need, machine) == [], f"{rule}: {need.page}"
-            policies = [
-                policy.properties["PolicyDocument"]
-                for policy in assembly.resources("AWS::SQS::QueuePolicy", rule.pillar)
-                if queue.removesuffix(".Arn") in [resolve(one) for one in policy.properties["Queues"]]
-            ]
-            need, found = needs.EVENTBRIDGE_SENDS_TO_QUEUE, found + 1
-            assert any(needs.lacking(one, service, need, queue) == [] for one in policies), f"{rule}: {need.page}"
+            arn, lost = resolve(target["Arn"]), resolve(target["DeadLetterConfig"]["Arn"])
+            written = {lost}
+            if "RoleArn" in target:
+                need = needs.EVENTBRIDGE_STARTS_EXECUTIONS
+                role = needs.role_of(target["RoleArn"])
+                assert needs.missing(assembly, rule.pillar, role, need, arn) == [], f"{rule}: {need.page}"
+            else:  # a queue lets EventBridge in by its own policy
+                written.add(arn)
+            for queue in written:
+                policies = [
+                    policy.properties["PolicyDocument"]
+                    for policy in assembly.resources("AWS::SQS::QueuePolicy", rule.pillar)
+                    if queue.removesuffix(".Arn") in [resolve(one) for one in policy.properties["Queues"]]
+                ]
+                need, found = needs.EVENTBRIDGE_SENDS_TO_QUEUE, found + 1
+                assert any(needs.lacking(one, service, need, queue) == [] for one in policies), f"{rule}: {need.page}"
     assert found >= 3
 
 

@@ -26,7 +26,6 @@ def watched_names(assembly, metric):
     ("metric", "type_name"),
     [
         ("GetRecords.IteratorAgeMilliseconds", "AWS::Kinesis::Stream"),
-        ("ApproximateNumberOfMessagesVisible", "AWS::SQS::Queue"),
         ("Errors", "AWS::Lambda::Function"),
         ("ExecutionsFailed", "AWS::StepFunctions::StateMachine"),
         ("ExecutionsTimedOut", "AWS::StepFunctions::StateMachine"),
@@ -38,6 +37,22 @@ def test_every_part_is_watched(assembly, metric, type_name):
     watched = watched_names(assembly, metric)
     assert len(watched) == len(parts)
     assert all(any(part in name for name in watched) for part in parts)
+
+
+def test_every_queue_is_watched_for_what_lies_in_it_or_for_how_long(assembly):
+    """In one for what nobody could handle, a message is too many; in one that is read, a message that waits long is."""
+    queues = list(assembly.resources("AWS::SQS::Queue"))
+    read = {queue.logical_id for queue in queues if "RedrivePolicy" in queue.properties}
+    assert len(read) == 1
+    for metric, wanted in (
+        ("ApproximateAgeOfOldestMessage", read),
+        ("ApproximateNumberOfMessagesVisible", {queue.logical_id for queue in queues} - read),
+    ):
+        watched = watched_names(assembly, metric)
+        assert len(watched) == len(wanted)
+        assert all(any(part in name for name in watched) for part in wanted)
+    ages = [a.properties for a in alarms(assembly) if a.properties.get("MetricName") == "ApproximateAgeOfOldestMessage"]
+    assert [age["Threshold"] for age in ages] == [assembly.settings.operations.iterator_age_minutes * 60]
 
 
 def test_an_application_that_should_run_and_says_nothing_raises_an_alarm(dev, prod):

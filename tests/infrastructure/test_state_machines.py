@@ -1,11 +1,13 @@
 """State machines do what their pillar promises, are logged and traced, and tell when they fail."""
 
+import json
 from itertools import pairwise
 
 import botocore.session
 import pytest
 
 from c360_core.decision import Template
+from c360_core.landing import run_input
 from tests.infrastructure.assembly import definition, resolve, states
 
 
@@ -34,14 +36,12 @@ def test_every_machine_tells_the_alarm_topic_when_it_fails(assembly):
         assert document["States"][tell["Next"]]["Type"] == "Fail", each
 
 
-def test_a_landed_file_is_ingested_by_name(assembly):
+def test_a_run_ingests_the_files_of_its_list(assembly):
     found = states(definition(machine(assembly, "collection")))
     ingest = found["Ingest"]
     assert ingest["Resource"] == "arn:aws:states:::glue:startJobRun.sync"
-    assert ingest["Parameters"]["Arguments"] == {
-        "--bucket.$": "$.detail.bucket.name",
-        "--key.$": "$.detail.object.key",
-    }
+    assert ingest["Parameters"]["Arguments"] == {"--manifest.$": "$.manifest"}
+    assert json.loads(run_input("ingestion/files-1.json", [])).keys() == {"manifest", "files"}
     (busy,) = [retry for retry in ingest["Retry"] if "Glue.ConcurrentRunsExceededException" in retry["ErrorEquals"]]
     assert {"Glue.ThrottlingException", "Glue.AWSGlueException"} <= set(busy["ErrorEquals"])
     assert (busy["JitterStrategy"], busy["MaxDelaySeconds"]) == ("FULL", 300)
@@ -57,7 +57,38 @@ def test_ingestion_begins_when_a_file_lands(assembly):
     # Consoles and Hadoop put objects there that only stand for a folder.
     assert rule["EventPattern"]["detail"]["object"] == {"key": [{"anything-but": {"suffix": ["/", "_$folder$"]}}]}
     (target,) = rule["Targets"]
-    assert "FileIngestion" in resolve(target["Arn"])
+    assert "FileIngestionLanded" in resolve(target["Arn"])
+    assert "RoleArn" not in target  # with one, AWS may fail to deliver to an encrypted queue
+
+
+def test_landed_files_wait_for_company_and_start_few_runs(assembly):
+    (mapping,) = [m.properties for m in assembly.resources("AWS::Lambda::EventSourceMapping", "collection")]
+    queues = {q.logical_id: q.properties for q in assembly.resources("AWS::SQS::Queue", "collection")}
+    landed = queues[resolve(mapping["EventSourceArn"]).removesuffix(".Arn")]
+    window = assembly.settings.collection.files.batch_seconds
+    assert mapping["MaximumBatchingWindowInSeconds"] == window
+    assert 10 < mapping["BatchSize"] <= 10_000  # what AWS allows with a window; ten without
+    assert mapping["ScalingConfig"] == {"MaximumConcurrency": 2}
+    assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    (function,) = [
+        f.properties
+        for f in assembly.resources("AWS::Lambda::Function", "collection")
+        if f.logical_id == resolve(mapping["FunctionName"])
+    ]
+    # What AWS documents for a queue that feeds a function.
+    assert landed["VisibilityTimeout"] >= 6 * function["Timeout"] + window
+    assert landed["RedrivePolicy"]["maxReceiveCount"] >= 5
+    undelivered = queues[resolve(landed["RedrivePolicy"]["deadLetterTargetArn"]).removesuffix(".Arn")]
+    # A message keeps the moment at which it was first sent, and is deleted by the dead-letter queue's clock.
+    assert undelivered["MessageRetentionPeriod"] > landed["MessageRetentionPeriod"]
+
+
+def test_the_wait_for_company_is_a_setting(dev, prod):
+    def window(assembly):
+        (mapping,) = [m.properties for m in assembly.resources("AWS::Lambda::EventSourceMapping", "collection")]
+        return mapping["MaximumBatchingWindowInSeconds"]
+
+    assert (window(dev), window(prod)) == (1, 60)
 
 
 def test_identities_are_prepared_matched_and_resolved(assembly):

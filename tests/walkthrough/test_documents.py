@@ -24,7 +24,7 @@ from twin.settings import ACCOUNT
 ENV = "dev"
 WAIT_SECONDS = 120.0
 CLEAN, UNIFY = "CleanApplicationName", "UnifyApplicationName"
-INGEST, RESOLVE, MODELS = (f"{name}StateMachineArn" for name in ("IngestFile", "ResolveIdentity", "BuildModels"))
+RESOLVE, MODELS = (f"{name}StateMachineArn" for name in ("ResolveIdentity", "BuildModels"))
 TOOLKIT = "CDKToolkit"
 STEWARD = "QuarantineSteward"
 MEMBERS = """\
@@ -90,9 +90,13 @@ class Account:
             seconds=WAIT_SECONDS,
         )
 
-    def wait_for_success(self, machine: str, count: int = 1) -> None:
-        ended = self.deployment.wait_for_executions(machine, count, seconds=WAIT_SECONDS)
-        assert [execution["status"] for execution in ended] == [SUCCEEDED] * count, ended
+    def wait_for_success(self, machine: str) -> None:
+        ended = self.deployment.wait_for_executions(machine, 1, seconds=WAIT_SECONDS)
+        assert [execution["status"] for execution in ended] == [SUCCEEDED], ended
+
+    def wait_for_files(self, count: int) -> None:
+        runs = self.deployment.wait_for_files(count, seconds=WAIT_SECONDS)
+        assert {run["status"] for run in runs} == {SUCCEEDED}, runs
 
     def wait_for_query(self, query_id: str) -> None:
         athena = self.client("athena")
@@ -187,7 +191,7 @@ def start_and_send(account: Account, walk: Walk) -> None:
     account.wait_for_rows(f"SELECT event_id FROM c360_{ENV}_raw.interactions WHERE event_id = '{event['event_id']}'")
     account.wait_for_application(CLEAN, RUNNING)
     account.wait_for_application(UNIFY, RUNNING)
-    account.wait_for_success(INGEST)
+    account.wait_for_files(1)
 
 
 def resolve_and_build(account: Account, walk: Walk) -> None:
@@ -228,7 +232,7 @@ def mend_what_was_rejected(account: Account) -> None:
         assert "would be sent" in walk.to("./c360 replay --env dev --from-file mended.jsonl --dry-run")
         assert "sent" in walk.to("./c360 replay --env dev --from-file mended.jsonl --replay-id")
         walk.to_the_end()
-    account.wait_for_success(INGEST, 2)
+    account.wait_for_files(2)
     _, proof, waiting = (block.text for block in blocks("sql") if block.document == plan.REJECTED.document)
     account.wait_for_rows(proof)
     assert account.deployment.query(waiting) == []

@@ -2,7 +2,7 @@
 
 import json
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
@@ -138,6 +138,23 @@ class Deployment:
         )
         return [states.describe_execution(executionArn=e["executionArn"]) for e in found]
 
+    def ingestions(self) -> list[dict[str, Any]]:
+        """Return the runs of the file ingestion that have ended, each of many files."""
+        states = self.client("stepfunctions")
+        machine = self.outputs["IngestFileStateMachineArn"]
+        pages = states.get_paginator("list_executions").paginate(stateMachineArn=machine)
+        ended = [each for page in pages for each in page["executions"] if each["status"] in ENDED]
+        return [states.describe_execution(executionArn=each["executionArn"]) for each in ended]
+
+    def wait_for_files(self, count: int, *, seconds: float) -> list[dict[str, Any]]:
+        """Wait until so many landed files, all in all, have been in runs that ended; return the runs."""
+        return until(
+            f"{count} landed files have been ingested",
+            self.ingestions,
+            lambda seen: files_of(seen) >= count,
+            seconds=seconds,
+        )
+
     def query(self, sql: str, *, client: Any = None) -> list[tuple[str | None, ...]]:
         """Run SQL in the deployed Athena workgroup; return the rows as text.
 
@@ -212,6 +229,11 @@ class Deployment:
         if ended["status"] != SUCCEEDED:
             raise StepFailedError(f"{arn}: {ended.get('error')}: {ended.get('cause')}")
         return ended
+
+
+def files_of(ingestions: Iterable[Mapping[str, Any]]) -> int:
+    """Return how many files the runs of the file ingestion were given."""
+    return sum(int(json.loads(run["input"])["files"]) for run in ingestions)
 
 
 def boto3_table(dynamodb: Any, name: str, **only: Any) -> Iterator[dict[str, Any]]:

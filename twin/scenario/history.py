@@ -42,9 +42,9 @@ class LakeCounts:
 
 
 def land_files(deployment: Deployment, manifest: Manifest, folder: Path) -> list[str]:
-    """Land the files day by day, as their sources would; return the names of the executions that failed.
+    """Land the files day by day, as their sources would; return the names of the runs that failed.
 
-    A file that is refused as a whole is quarantined and its execution succeeds; a failed one is a defect.
+    A file that is refused as a whole is quarantined and its run succeeds; a failed one is a defect.
     """
     s3, bucket = deployment.client("s3"), deployment.outputs["LandingBucketName"]
     landed, failed = 0, []
@@ -52,7 +52,7 @@ def land_files(deployment: Deployment, manifest: Manifest, folder: Path) -> list
         for file in files:
             land(s3, bucket, folder / file.path, key=f"{file.source}/{Path(file.path).name}")
             landed += 1
-        ended = deployment.wait_for_executions("IngestFileStateMachineArn", landed, seconds=INGEST_SECONDS)
+        ended = deployment.wait_for_files(landed, seconds=INGEST_SECONDS)
         failed = [e["name"] for e in ended if e["status"] != "SUCCEEDED"]
     return failed
 

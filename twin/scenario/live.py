@@ -16,7 +16,7 @@ from c360_core.single_view_keys import PARTITION, PROFILE, person_key, person_pa
 from twin.emulator import HEALTH_PATH
 from twin.scenario.api import ProfileApi
 from twin.scenario.collect import Collector, land, produce
-from twin.scenario.deployment import Deployment
+from twin.scenario.deployment import Deployment, files_of
 from twin.scenario.history import INGEST_SECONDS, WEB
 from twin.scenario.result import Message
 from twin.scenario.waiting import until
@@ -36,14 +36,12 @@ FILES: Final[Mapping[str, Callable[[LiveCustomer], tuple[Row, ...]]]] = {
 
 def introduce(deployment: Deployment, people: LiveScenario, folder: Path) -> None:
     """Land the new people's rows of the CRM, the loyalty programme and the call centre; wait until all are ingested."""
-    states = deployment.client("stepfunctions")
-    machine = deployment.outputs["IngestFileStateMachineArn"]
-    before = len(states.list_executions(stateMachineArn=machine, maxResults=1000)["executions"])
+    before = files_of(deployment.ingestions())
     for source, rows_of in FILES.items():
         path = folder / f"{source}-live.csv"
         _write_rows(path, [row for person in people.all for row in rows_of(person)])
         land(deployment.client("s3"), deployment.outputs["LandingBucketName"], path, key=f"{source}/{path.name}")
-    deployment.wait_for_executions("IngestFileStateMachineArn", before + len(FILES), seconds=INGEST_SECONDS)
+    deployment.wait_for_files(before + len(FILES), seconds=INGEST_SECONDS)
 
 
 def verify_sender(deployment: Deployment) -> None:

@@ -5,6 +5,9 @@ answer that names failed records for success. Here each mapping on a stream has 
 function did not process is given to it again, halved, and in the end put down in the mapping's failure queue. Between
 two batches a mapping's batching window passes, unless the first was full; other than at AWS, the record that ends a
 silence does not wait for more.
+
+A mapping on a queue stays in MiniStack's own loop. It gathers messages as the service does: until its batching window
+has passed since the first came, or the batch is full.
 """
 
 import json
@@ -17,7 +20,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from ministack.services import lambda_svc
+from ministack.services import lambda_svc, sqs
 
 from c360_core.timeline import moment_text
 
@@ -104,7 +107,7 @@ def rest(mapping: Mapping[str, Any], took: float, *, full: bool) -> float:
 
     Args:
         mapping: as Lambda describes it.
-        took: seconds that the batch took from being read to being processed.
+        took: seconds that the batch took from being read to being processed, or that it has been gathered for.
         full: whether the batch had all the records that one may have.
     """
     window = float(mapping.get("MaximumBatchingWindowInSeconds") or 0)
@@ -125,6 +128,8 @@ class StreamMappings:
         self._all: Callable[[], Iterator[Mapped]] = lambda_svc._iter_all_esms
         self._execute: Callable[[Any, dict[str, Any]], Result] = lambda_svc._execute_function
         self._filter: Callable[[list[Record], dict[str, Any]], Any] = lambda_svc._apply_filter_criteria
+        self._receive: Callable[[str, int], list[dict[str, Any]]] = sqs._receive_messages_for_esm
+        self._gathering: dict[str, float] = {}  # when the first message of a batch came that is being gathered
         self._polls: Mapping[str, Callable[[], bool]] = {
             "kinesis": lambda_svc._poll_kinesis,
             "dynamodb": lambda_svc._poll_dynamodb_streams,
@@ -137,6 +142,7 @@ class StreamMappings:
         lambda_svc._apply_filter_criteria = self._picked
         lambda_svc._poll_kinesis = self._serve_new
         lambda_svc._poll_dynamodb_streams = lambda: False
+        sqs._receive_messages_for_esm = self._gather
 
     def _serve_new(self) -> bool:
         """Start a thread for every mapping on a stream that has none. Finds no work for MiniStack's own loop."""
@@ -168,6 +174,22 @@ class StreamMappings:
             if own is None or entry[2]["UUID"] == own:
                 self._own.mapping = entry[2]
                 yield entry
+
+    def _gather(self, queue_url: str, size: int) -> list[dict[str, Any]]:
+        """Take the messages of one batch, or none as long as more may come."""
+        mapping, now = self._own.mapping, time.monotonic()
+        there = _visible(queue_url)
+        if there == 0:
+            self._gathering.pop(mapping["UUID"], None)
+            return []
+        waited = now - self._gathering.setdefault(mapping["UUID"], now)
+        if there < size and rest(mapping, waited, full=False) > 0:
+            return []
+        del self._gathering[mapping["UUID"]]
+        batch: list[dict[str, Any]] = []
+        while len(batch) < size and (some := self._receive(queue_url, size - len(batch))):  # ten at a time
+            batch.extend(some)
+        return batch
 
     def _run(self, function: Any, event: dict[str, Any]) -> Result:
         """Run a function; for a mapping on a stream, until all records are processed or given up."""
@@ -209,6 +231,13 @@ class StreamMappings:
         queues = self._queues()
         url = queues.get_queue_url(QueueName=destination.rpartition(":")[2])["QueueUrl"]
         queues.send_message(QueueUrl=url, MessageBody=json.dumps(given_up(mapping, batch, tries)))
+
+
+def _visible(queue_url: str) -> int:
+    """Count the messages of a queue that may be taken now."""
+    now = time.time()
+    with sqs._queues_lock:
+        return sum(message["visible_at"] <= now for message in sqs._queues[queue_url]["messages"])
 
 
 def given_up(mapping: Mapping[str, Any], batch: Sequence[Record], tries: int) -> dict[str, Any]:

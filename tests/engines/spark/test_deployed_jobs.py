@@ -11,6 +11,7 @@ import boto3
 import pytest
 from pyspark.sql import SparkSession
 
+from c360_core.landing import LandedFile, manifest_text
 from c360_core.names import Zone
 from twin.engines.spark import ICEBERG_EXTENSIONS, SparkEngine
 from twin.services.glue_jobs import GlueJobs
@@ -95,6 +96,8 @@ def test_a_landed_file_becomes_rows_events_and_records(
         spark.sql(f"DELETE FROM glue_catalog.{table} WHERE true")  # our own names
     boto3.client("kinesis").create_stream(StreamName="deployed-events", ShardCount=1)
     boto3.client("s3").put_object(Bucket="test-landing", Key="loyalty_members/m.csv", Body=MEMBERS.encode())
+    file = LandedFile(bucket="test-landing", key="loyalty_members/m.csv", landed_at="2026-03-02T05:00:00Z", size=1)
+    boto3.client("s3").put_object(Bucket="test-results", Key="ingestion/f.json", Body=manifest_text([file]).encode())
 
     ingested = glue(
         "ingest_files",
@@ -103,7 +106,7 @@ def test_a_landed_file_becomes_rows_events_and_records(
             "--quarantine_bucket": "test-quarantine",
             "--results_bucket": "test-results",
         },
-        {"--bucket": "test-landing", "--key": "loyalty_members/m.csv"},
+        {"--manifest": "ingestion/f.json"},
     )
     prepared = glue("identity_prepare", {"--er_input_location": "s3://test-lake/deployed/"}, {"--run_id": "r1"})
 

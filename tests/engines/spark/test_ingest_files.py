@@ -13,10 +13,11 @@ import pytest
 from pyspark.sql import SparkSession
 
 from c360_core import contracts
+from c360_core import landing as landed
 from c360_core.consent import Channel, Consent, Purpose, Standing, standing
 from c360_core.names import Zone
 from glue_jobs.ingest_files.landed_file import inspect
-from glue_jobs.ingest_files.main import Arguments, ingest
+from glue_jobs.ingest_files.main import Arguments, FailedFilesError, RunArguments, ingest, ingest_all
 from glue_jobs.ingest_files.transform import LandedRows
 
 NOW = datetime(2026, 3, 2, 6, 0, tzinfo=UTC)
@@ -429,8 +430,9 @@ def test_a_file_whose_rows_are_all_bad_has_the_reason_of_each_and_no_other(landi
 def test_the_outcome_of_every_rule_is_kept_as_a_result(landing: Landing) -> None:
     landing.ingest(csv("K1,S000001,,,,delivery,email,,2026-03-01T10:00:00Z,,", CLOSED), run_id="jr_result")
 
+    file = sha256(f"{landing.folder}/day.csv".encode()).hexdigest()[:16]
     stored = boto3.client("s3").get_object(
-        Bucket="test-results", Key="data-quality/support_cases/2026/03/02/jr_result.json"
+        Bucket="test-results", Key=f"data-quality/support_cases/2026/03/02/jr_result-{file}.json"
     )
     result = json.loads(stored["Body"].read())
     assert result["rows"] == {"received": 2, "loaded": 1, "rejected": 1, "published": 2}
@@ -520,3 +522,62 @@ def test_an_id_follows_from_what_the_event_says(crm_landing: Landing) -> None:
     )
     identity = f"crm_contacts|C000001|marketing-email|1772150400000|{said}"
     assert event["event_id"] == "f_" + sha256(identity.encode()).hexdigest()[:32]
+
+
+# ---- many files in one run
+
+RUN = RunArguments(
+    environment="dev",
+    events_stream=STREAM,
+    quarantine_bucket="test-quarantine",
+    results_bucket="test-results",
+    manifest="ingestion/files-test.json",
+)
+
+
+def run_of(landing: Landing, files: dict[str, str], *, now: datetime = NOW) -> Any:
+    """Land files and ingest them in one run, in their order; a file without content is listed and not there."""
+    s3 = boto3.client("s3")
+    listed = []
+    for number, (name, content) in enumerate(files.items()):
+        key = name if "/" in name else f"{landing.folder}/{name}"
+        if content:
+            s3.put_object(Bucket="test-landing", Key=key, Body=content.encode())
+        moment = f"2026-03-02T05:00:{number:02}Z"
+        listed.append(landed.LandedFile(bucket="test-landing", key=key, landed_at=moment, size=len(content)))
+    s3.put_object(Bucket="test-results", Key=RUN.manifest, Body=landed.manifest_text(listed).encode())
+    return ingest_all(landing.spark, RUN, run_id="jr_many", clock=lambda: now)
+
+
+def test_the_files_of_a_run_are_loaded_in_the_order_in_which_they_landed(landing: Landing, rows: Rows) -> None:
+    again = CLOSED.replace("thanks", "thanks again")
+    counts = run_of(landing, {"b.csv": csv(CLOSED), "a.csv": csv(again), "newsletter/x.csv": csv(OPEN)})
+
+    assert [count["loaded"] for count in counts.values()] == [1, 1, 0]
+    (row,) = rows(Zone.RAW, "support_cases")
+    assert row["text"] == "thanks again"  # the later file, though its name comes first
+    (refused,) = rows(Zone.QUARANTINE, "rejected")
+    assert refused["reason_code"] == "UNKNOWN_SOURCE"
+
+
+def test_a_file_that_cannot_be_ingested_keeps_no_other_from_it_and_is_named(landing: Landing, rows: Rows) -> None:
+    files = {"1.csv": csv(CLOSED), "gone.csv": "", "3.csv": csv(OPEN)}
+    with pytest.raises(FailedFilesError, match=r"1 of 3 files .*files-test\.json.*gone\.csv: NoSuchKey"):
+        run_of(landing, files)
+
+    assert sorted(row["case_id"] for row in rows(Zone.RAW, "support_cases")) == ["K000001", "K000002"]
+    before = sorted(event["event_id"] for event in published())
+    run_of(landing, {**files, "gone.csv": csv(CLOSED.replace("K000002", "K000003"))})
+
+    assert len(rows(Zone.RAW, "support_cases")) == 3
+    assert {event["event_id"] for event in published()} > set(before)  # the same events again, and those of the file
+
+
+def test_each_file_of_a_run_has_a_result_of_its_own(landing: Landing) -> None:
+    run_of(landing, {"1.csv": csv(CLOSED), "2.csv": csv(OPEN)})
+
+    found = boto3.client("s3").list_objects_v2(Bucket="test-results", Prefix="data-quality/support_cases/2026/03/02/")
+    keys = [each["Key"] for each in found["Contents"] if "/jr_many-" in each["Key"]]
+    for name in ("1.csv", "2.csv"):
+        digest = sha256(f"{landing.folder}/{name}".encode()).hexdigest()[:16]
+        assert f"data-quality/support_cases/2026/03/02/jr_many-{digest}.json" in keys

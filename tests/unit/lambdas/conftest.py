@@ -28,7 +28,7 @@ CREDENTIALS = {
 TABLE = "single-view"
 LOCKS = "locks"
 EVENTS = "c360-dev-events"
-HANDLERS = ("collector", "profile_writer", "profile_api", "decision", "message_sender")
+HANDLERS = ("collector", "file_batches", "profile_writer", "profile_api", "decision", "message_sender")
 
 
 @pytest.fixture(autouse=True)

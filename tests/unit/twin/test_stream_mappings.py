@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from twin.services.stream_mappings import Delivery, given_up, rest
+from twin.services.stream_mappings import Delivery, StreamMappings, given_up, rest
 
 MAPPING = {"FunctionArn": "arn:function", "EventSourceArn": "arn:aws:kinesis:us-east-1:123456789012:stream/changes"}
 
@@ -146,3 +146,38 @@ def test_who_is_given_up_is_named_by_its_place_in_the_stream() -> None:
 )
 def test_a_mapping_reads_again_when_its_window_is_over_or_the_batch_was_full(window, took, full, seconds) -> None:
     assert rest({"MaximumBatchingWindowInSeconds": window}, took, full=full) == seconds
+
+
+class Queue:
+    """The messages of a queue, of which a request brings ten at most."""
+
+    def __init__(self) -> None:
+        self.messages: list[int] = []
+
+    def receive(self, _url: str, size: int) -> list[dict[str, Any]]:
+        taken, self.messages = self.messages[: min(size, 10)], self.messages[min(size, 10) :]
+        return [{"id": number} for number in taken]
+
+
+def test_messages_of_a_queue_wait_for_each_other_until_the_window_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    queue, clock = Queue(), [100.0]
+    monkeypatch.setattr("twin.services.stream_mappings._visible", lambda _url: len(queue.messages))
+    monkeypatch.setattr("twin.services.stream_mappings.time.monotonic", lambda: clock[0])
+    mappings = StreamMappings(queues=lambda: None)
+    mappings._receive = queue.receive
+    mappings._own.mapping = {"UUID": "u", "MaximumBatchingWindowInSeconds": 5}
+
+    def took(size: int = 1000) -> int:
+        return len(mappings._gather("queue", size))
+
+    assert took() == 0
+    queue.messages += range(12)
+    assert took() == 0  # the first has come: the window begins
+    clock[0] += 4
+    queue.messages += range(12, 30)
+    assert took() == 0
+    clock[0] += 1
+    assert took() == 30
+    queue.messages += range(3)
+    assert took() == 0  # a window of its own
+    assert took(size=3) == 3  # a full batch does not wait

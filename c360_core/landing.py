@@ -1,0 +1,129 @@
+"""Landed objects: what S3 says of one, which of them one run of the ingestion takes, and the list that it is given."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+MANIFESTS: Final = "ingestion/"  # where in the results bucket the lists of files lie
+MAX_RUN_FILES: Final = 50  # a file takes seconds to half a minute, and a run has an hour
+MAX_RUN_BYTES: Final = 256 * 1024**2  # as the files lie; a larger file has a run of its own
+
+
+class ManifestError(ValueError):
+    """A message or a list of files cannot be read; the message names the field and what it should be."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LandedFile:
+    """A landed object.
+
+    Attributes:
+        bucket: where it lies.
+        key: its exact name.
+        landed_at: when S3 says that it was written: ISO 8601 in UTC.
+        size: bytes; 0 where S3 does not say.
+    """
+
+    bucket: str
+    key: str
+    landed_at: str
+    size: int
+
+
+def of_event(text: str) -> LandedFile:
+    """Return the object of which a message of EventBridge tells, an S3 event `Object Created` as JSON text.
+
+    Raises:
+        ManifestError: the message is none.
+    """
+    event = _document(text, "the message")
+    detail = _part(event, "detail")
+    thing = _part(detail, "object")
+    return LandedFile(
+        bucket=_text(_part(detail, "bucket"), "name"),
+        key=_text(thing, "key"),
+        landed_at=_text(event, "time"),
+        size=_size(thing),
+    )
+
+
+def runs(files: Iterable[LandedFile]) -> Iterator[tuple[LandedFile, ...]]:
+    """Yield the files of one run after another: each object once, the earliest first.
+
+    Of an object that landed twice only the newest content is left to read, so it takes its later place.
+    """
+    newest: dict[tuple[str, str], LandedFile] = {}
+    for file in files:
+        place = (file.bucket, file.key)
+        newest[place] = max(newest.get(place, file), file, key=_order)
+    run: list[LandedFile] = []
+    size = 0
+    for file in sorted(newest.values(), key=_order):
+        if run and (len(run) == MAX_RUN_FILES or size + file.size > MAX_RUN_BYTES):
+            yield tuple(run)
+            run, size = [], 0
+        run.append(file)
+        size += file.size
+    if run:
+        yield tuple(run)
+
+
+def manifest_text(files: Sequence[LandedFile]) -> str:
+    """Return the list of a run's files as JSON text."""
+    return json.dumps({"files": [asdict(file) for file in files]}, ensure_ascii=False)
+
+
+def run_input(manifest: str, files: Sequence[LandedFile]) -> str:
+    """Return what a run is started with: the key of its list, and how many files are in it for whoever counts."""
+    return json.dumps({"manifest": manifest, "files": len(files)})
+
+
+def read_manifest(text: str) -> tuple[LandedFile, ...]:
+    """Return the files of a list.
+
+    Raises:
+        ManifestError: it is no such list.
+    """
+    files = _document(text, "the list").get("files")
+    if not isinstance(files, list) or not files:
+        raise ManifestError("files: expected a list with at least one file")
+    return tuple(
+        LandedFile(
+            bucket=_text(file, "bucket"), key=_text(file, "key"), landed_at=_text(file, "landed_at"), size=_size(file)
+        )
+        for file in (_mapping(entry, f"files[{number}]") for number, entry in enumerate(files))
+    )
+
+
+def _order(file: LandedFile) -> tuple[str, str, str]:
+    return file.landed_at, file.bucket, file.key
+
+
+def _document(text: str, what: str) -> Mapping[str, Any]:
+    try:
+        return _mapping(json.loads(text), what)
+    except ValueError as error:
+        raise ManifestError(f"{what} is no JSON object: {error}") from error
+
+
+def _mapping(value: Any, name: str) -> Mapping[str, Any]:
+    if not isinstance(value, dict):
+        raise ManifestError(f"{name}: expected a JSON object")
+    return value
+
+
+def _part(document: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    return _mapping(document.get(name), name)
+
+
+def _text(document: Mapping[str, Any], name: str) -> str:
+    value = document.get(name)
+    if not isinstance(value, str) or not value:
+        raise ManifestError(f"{name}: expected text; send the event of S3 as EventBridge delivers it")
+    return value
+
+
+def _size(document: Mapping[str, Any]) -> int:
+    value = document.get("size", 0)
+    return value if isinstance(value, int) and value > 0 else 0

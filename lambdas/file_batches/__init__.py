@@ -1,0 +1,1 @@
+"""Landed files become few runs of the ingestion."""
