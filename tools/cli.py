@@ -279,8 +279,11 @@ def rebuild(
 
 @APP.command()
 def smoke(
+    environment: Annotated[
+        Environment | None, typer.Argument(metavar="ENV", help="Environment to ask; dev when omitted.")
+    ] = None,
     *,
-    env: Env = Environment.DEV,
+    env: Annotated[Environment | None, typer.Option("--env", help="The same, as other commands take it.")] = None,
     send: Annotated[
         bool, typer.Option("--send", help="Send one made-up event, too, marked as history: it moves nobody.")
     ] = False,
@@ -289,7 +292,10 @@ def smoke(
     """Ask a deployed environment whether everything is there and answers; fails when something does not."""
     from tools import smoke as smoking
 
-    report = smoking.run(Steps(machine=as_json), env.value, send=send)
+    if environment and env and environment is not env:
+        raise WrongUsageError(f"smoke {environment.value} --env {env.value}: say one environment")
+    asked = environment or env or Environment.DEV
+    report = smoking.run(Steps(machine=as_json), asked.value, send=send)
     raise typer.Exit(0 if report.passed else EXIT_FAILED)
 
 

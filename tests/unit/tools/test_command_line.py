@@ -11,7 +11,7 @@ import typer
 from botocore.exceptions import ClientError, EndpointConnectionError
 from typer.testing import CliRunner
 
-from tools import cli, local, locks, prepare
+from tools import cli, local, locks, prepare, smoke
 from tools.cli import APP
 from tools.errors import UnfitMachineError, WrongUsageError
 
@@ -130,3 +130,29 @@ def test_clean_ends_a_local_deployment_and_leaves_nothing_that_was_built(
     assert json.loads(done.stdout) == {"removed": [str(tmp_path / name) for name in there]}
     assert list(tmp_path.iterdir()) == []
     assert ended == [True]
+
+
+@pytest.mark.parametrize(
+    ("words", "asked"),
+    [([], "dev"), (["staging"], "staging"), (["--env", "prod"], "prod"), (["prod", "--env", "prod", "--send"], "prod")],
+)
+def test_smoke_takes_the_environment_bare_or_as_an_option(
+    words: list[str], asked: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[tuple[str, bool]] = []
+
+    def ask(_steps: object, environment: str, *, send: bool) -> smoke.Report:
+        seen.append((environment, send))
+        return smoke.Report(environment=environment, outcomes=())
+
+    monkeypatch.setattr(smoke, "run", ask)
+    assert CliRunner().invoke(APP, ["smoke", *words]).exit_code == 0
+    assert seen == [(asked, "--send" in words)]
+
+
+def test_smoke_asks_one_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(smoke, "run", lambda *_, **__: pytest.fail("asked"))
+    refused = CliRunner().invoke(APP, ["smoke", "staging", "--env", "prod"])
+    assert isinstance(refused.exception, WrongUsageError)
+    assert "say one environment" in str(refused.exception)
+    assert CliRunner().invoke(APP, ["smoke", "production"]).exit_code == 2
