@@ -29,6 +29,8 @@ FUTURE_TOLERANCE: Final = timedelta(minutes=5)
 MAX_REASON_LENGTH: Final = 2000
 # Rows of files have ids without it: what begins so was an event on the stream.
 REJECTED_EVENT_PREFIX: Final = "r_"
+# What `unify` could not use begins so: a record of `interactions` or `identity-changes`, which no sender sends.
+REJECTED_RECORD_PREFIX: Final = "u_"
 
 Document = Mapping[str, Any]
 Check = Callable[[Document], Any]

@@ -12,7 +12,14 @@ from enum import StrEnum
 from typing import Any, Final
 
 from c360_core.exact_json import decode_leniently, encode
-from c360_core.interaction import REJECTED_EVENT_PREFIX, ReasonCode, RejectedEventError, clean, parse
+from c360_core.interaction import (
+    REJECTED_EVENT_PREFIX,
+    REJECTED_RECORD_PREFIX,
+    ReasonCode,
+    RejectedEventError,
+    clean,
+    parse,
+)
 
 # Identifiers are hashed under a secret that only `clean` has. Here the verdict counts, not the keys.
 NO_SECRET: Final = b""
@@ -30,10 +37,11 @@ class Verdict(StrEnum):
     STILL_BROKEN = "still_broken"
     NOT_WHOLE = "not_whole"
     FROM_FILE = "from_file"
+    FROM_UNIFY = "from_unify"
 
 
 # Rows that were asked for and are not replayed; somebody has to do something.
-HELD_BACK: Final = frozenset({Verdict.STILL_BROKEN, Verdict.NOT_WHOLE, Verdict.FROM_FILE})
+HELD_BACK: Final = frozenset({Verdict.STILL_BROKEN, Verdict.NOT_WHOLE, Verdict.FROM_FILE, Verdict.FROM_UNIFY})
 # Those of them that a mended payload can replace.
 MENDABLE: Final = frozenset({Verdict.STILL_BROKEN, Verdict.NOT_WHOLE})
 
@@ -102,7 +110,8 @@ def judge(row: Rejected, wish: Wish, *, now: datetime) -> Judged:
     if wish.fixed_by is not None:
         return Judged(row=row, verdict=Verdict.NOTE, reason=row.reason, fixed_by=wish.fixed_by)
     if not row.rejected_id.startswith(REJECTED_EVENT_PREFIX):
-        return _as(Verdict.FROM_FILE, row)
+        from_unify = row.rejected_id.startswith(REJECTED_RECORD_PREFIX)
+        return _as(Verdict.FROM_UNIFY if from_unify else Verdict.FROM_FILE, row)
     mended = wish.mended.get(row.rejected_id)
     if mended is None and (row.body is None or row.reason_code in NOT_KEPT_WHOLE):
         return _as(Verdict.NOT_WHOLE, row)

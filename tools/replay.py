@@ -63,6 +63,7 @@ DONE: Final[Mapping[Verdict, str]] = {
     Verdict.STILL_BROKEN: "held back: breaks its contract",
     Verdict.NOT_WHOLE: "held back: not kept whole",
     Verdict.FROM_FILE: "held back: came in a file",
+    Verdict.FROM_UNIFY: "held back: a record that unify refused",
 }
 PLANNED: Final = {**DONE, Verdict.SEND: "would be sent", Verdict.NOTE: "would be marked"}
 NEXT: Final[Mapping[Verdict, str]] = {
@@ -70,6 +71,9 @@ NEXT: Final[Mapping[Verdict, str]] = {
     Verdict.STILL_BROKEN: "change and deploy the contract; or write them with --to-file, mend them, send --from-file",
     Verdict.NOT_WHOLE: "their sender has them whole; mend what --to-file writes, send --from-file",
     Verdict.FROM_FILE: "land a file of the corrected rows under the source's name, then note it with --fixed-by",
+    Verdict.FROM_UNIFY: "they are no events: the event of an interaction is in raw.interactions, an identity change "
+    "comes again with the next run of ResolveIdentity. Mend what writes such records, put the mended record on the "
+    "stream that `source` names, then note it with --fixed-by",
 }
 
 

@@ -19,6 +19,7 @@ from typing import Any, Final
 
 from c360_core.consent import ADDRESS_TYPES, Channel
 from c360_core.contracts import Contracts, Field, Table
+from c360_core.interaction import REJECTED_RECORD_PREFIX
 from c360_core.names import ANONYMOUS_PREFIX
 from c360_core.names import Table as TableName
 from c360_core.projections import flink_type
@@ -126,8 +127,6 @@ SUM_ARRAYS: Final[Mapping[str, tuple[str, Sequence[str]]]] = {
 # What is nothing, and not unknown, where nothing was added.
 NUMBERS_OF_NOTHING: Final = ("counts", "amounts")
 REQUIRED_OF_IDENTITY_CHANGE: Final = frozenset({"kind", "op", "version"})
-# A record that was rejected here is none that its sender could send again; see `c360_core.interaction`.
-REJECTED_RECORD_PREFIX: Final = "u_"
 # A rejection on its way to quarantine.
 REJECTED_COLUMNS: Final[Sequence[Column]] = tuple(
     (name, "STRING") for name in ("rejected_id", "origin", "fault_code", "finding", "record")

@@ -82,6 +82,17 @@ def test_what_came_in_a_file_is_no_event_even_if_it_is_mended_into_one(body: str
     assert judged(held, mended={held.rejected_id: json.dumps(GOOD)}).verdict is Verdict.FROM_FILE
 
 
+@pytest.mark.parametrize("source", ["interactions", "identity_changes"])
+def test_what_unify_refused_is_a_record_of_a_stream_and_never_goes_out_as_an_event(source: str) -> None:
+    """Its body may well look like an event: `clean` has taken that one already, and would drop it as a repetition."""
+    held = row(GOOD, rejected_id=f"u_{'0' * 32}", source=source)
+
+    assert judged(held).verdict is Verdict.FROM_UNIFY
+    assert judged(held, mended={held.rejected_id: json.dumps(GOOD)}).verdict is Verdict.FROM_UNIFY
+    assert judged(held, fixed_by="put again").verdict is Verdict.NOTE
+    assert judged(replace(held, fixed_by="put again")).verdict is Verdict.REPLAYED_BEFORE
+
+
 def test_an_event_that_a_file_published_is_an_event() -> None:
     published = event("loyalty_members", "loyalty_points_changed", event_id="f_1")
 
@@ -132,7 +143,7 @@ def test_what_replaced_a_row_can_be_noted_for_rows_of_files_too() -> None:
     code=st.sampled_from([str(code) for code in ReasonCode]),
     mended=st.none() | st.text() | st.just(json.dumps(GOOD)),
     replay_id=st.none() | st.text(max_size=70),
-    prefix=st.sampled_from(["r_", ""]),
+    prefix=st.sampled_from(["r_", "u_", ""]),
 )
 def test_every_row_is_either_sent_and_marked_by_its_event_or_held_back_and_unmarked(
     body: str | None, code: str, mended: str | None, replay_id: str | None, prefix: str
