@@ -69,9 +69,11 @@ def test_nothing_waits_for_a_stream_that_is_not_there(asleep):
         )
 
 
-def test_only_the_readers_of_tables_are_fed(asleep):
-    (reader,) = asleep.resources("AWS::Lambda::EventSourceMapping")
-    assert "SingleView" in resolve(reader.properties["EventSourceArn"])
+def test_only_the_readers_of_tables_and_queues_are_fed(asleep):
+    mappings = asleep.resources("AWS::Lambda::EventSourceMapping")
+    queue, table = sorted(resolve(mapping.properties["EventSourceArn"]) for mapping in mappings)
+    assert "FileIngestionLanded" in queue
+    assert "SingleView" in table
 
 
 def test_nothing_is_watched_on_a_stream_that_is_not_there(asleep):
