@@ -24,8 +24,8 @@ from twin import emulator
 from twin.process import LOOPBACK
 from twin.scenario import page, unify
 from twin.scenario.collect import produce, signed
-from twin.scenario.deployment import Credentials
-from twin.scenario.history import WEB
+from twin.scenario.deployment import Credentials, files_of
+from twin.scenario.history import INGEST_SECONDS, WEB
 from twin.scenario.waiting import until
 from twin.settings import ROOT
 
@@ -190,9 +190,35 @@ def test_rows_that_came_in_files_are_held_back_by_name_and_marked_by_the_file_th
     assert (noted["sent"], noted["marked"]) == (0, looked["held_back"])
 
 
+def test_a_burst_of_files_makes_few_runs_and_every_row_arrives_once(run: Demonstration) -> None:
+    deployment = run.story.deployment
+    environment = deployment.emulator.settings.environment
+    header = "case_id,case_customer_id,customer_name,email,phone,topic,channel,text,opened_at,closed_at,csat"
+    before = deployment.ingestions()
+
+    s3, bucket = deployment.client("s3"), deployment.outputs["LandingBucketName"]
+    for number in range(30):
+        row = f"K9900{number:02},S9900{number:02},,,,delivery,email,,2026-03-01T10:00:00Z,,"
+        s3.put_object(Bucket=bucket, Key=f"support_cases/burst-{number}.csv", Body=f"{header}\n{row}\n".encode())
+
+    runs = deployment.wait_for_files(files_of(before) + 30, seconds=INGEST_SECONDS)
+    assert {each["status"] for each in runs} == {"SUCCEEDED"}
+    assert files_of(runs) == files_of(before) + 30
+    assert 1 <= len(runs) - len(before) <= 4
+    assert deployment.count(f"c360_{environment}_raw.support_cases", "case_id LIKE 'K9900%'") == 30
+    opened = "event_type = 'case_opened' AND json_extract_scalar(payload, '$.case_id') LIKE 'K9900%'"
+    until(
+        "the events of the burst are in the lake",
+        lambda: deployment.count(f"c360_{environment}_raw.interactions", opened),
+        lambda seen: seen >= 30,
+        seconds=90,
+    )
+    assert deployment.count(f"c360_{environment}_raw.interactions", opened) == 30
+
+
 def test_the_smoke_test_finds_everything_there_and_answering(run: Demonstration) -> None:
     settings = run.story.deployment.emulator.settings
-    words = (sys.executable, "-m", "tools.cli", "smoke", "--env", settings.environment, "--send", "--json")
+    words = (sys.executable, "-m", "tools.cli", "smoke", settings.environment, "--send", "--json")
     variables = {**os.environ, **settings.client_environment()}
     done = subprocess.run(words, cwd=ROOT, env=variables, capture_output=True, text=True, check=False)
     told = json.loads(done.stdout)
