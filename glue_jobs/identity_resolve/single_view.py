@@ -1,21 +1,14 @@
 """The items of the single view that identity owns: whose identifier is this, and who is an old id now?"""
 
-import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
-from botocore.exceptions import ClientError
-
+from c360_aws.transactions import ACTIONS_PER_CALL, TransactionWriter
 from c360_core import single_view_keys as keys
 
 Item = dict[str, Any]
-ITEMS_PER_CALL: Final = 100  # TransactWriteItems takes no more
 WRITERS: Final = 8
-ATTEMPTS: Final = 8
-FIRST_PAUSE_SECONDS: Final = 0.05
-# Reasons that pass: someone else is writing the same item, or the table is busy.
-PASSING: Final = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
 
 
 def puts(changes: Iterable[Mapping[str, Any]], aliases: Mapping[str, str], version: int) -> list[Item]:
@@ -59,41 +52,16 @@ def write(client: Any, table: str, items: Iterable[Item], gone: Iterable[keys.Ke
     forget_at = version // 1000 + int(keys.REMEMBER_REMOVAL.total_seconds())
     tombstones = [{**key, keys.TOMBSTONE: True, "version": version, keys.EXPIRES_AT: forget_at} for key in gone]
     last = {(item[keys.PARTITION], item[keys.SORT]): item for item in (*tombstones, *items)}
-    everything = list(last.values())
-    batches = [everything[start : start + ITEMS_PER_CALL] for start in range(0, len(everything), ITEMS_PER_CALL)]
+    actions = [_put(item) for item in last.values()]
+    batches = [actions[start : start + ACTIONS_PER_CALL] for start in range(0, len(actions), ACTIONS_PER_CALL)]
+    writer = TransactionWriter(client=client, table=table)
     with ThreadPoolExecutor(max_workers=WRITERS) as pool:
-        return sum(pool.map(lambda batch: _write_batch(client, table, batch), batches))
+        return sum(pool.map(writer.each_that_may, batches))
 
 
-def _write_batch(client: Any, table: str, batch: Sequence[Item]) -> int:
-    """Write what is newer than what is there; return how much that was.
-
-    All items of a transaction are written or none, and the answer says whose condition failed. Almost always none does:
-    then a hundred items take one request.
-    """
-    left = list(batch)
-    for attempt in range(ATTEMPTS):
-        if not left:
-            return 0
-        try:
-            client.transact_write_items(TransactItems=[_put(table, item) for item in left])
-        except ClientError as error:
-            response: Mapping[str, Any] = error.response
-            reasons = [reason.get("Code") for reason in response.get("CancellationReasons", ())]
-            if not set(reasons) & {"ConditionalCheckFailed", *PASSING} or attempt == ATTEMPTS - 1:
-                raise
-            if set(reasons) & PASSING:
-                time.sleep(FIRST_PAUSE_SECONDS * 2**attempt)
-            left = [item for item, reason in zip(left, reasons, strict=True) if reason != "ConditionalCheckFailed"]
-        else:
-            return len(left)
-    return 0
-
-
-def _put(table: str, item: Item) -> dict[str, Any]:
+def _put(item: Item) -> dict[str, dict[str, Any]]:
     return {
         "Put": {
-            "TableName": table,
             "Item": item,
             "ConditionExpression": "attribute_not_exists(#version) OR #version <= :version",
             "ExpressionAttributeNames": {"#version": "version"},

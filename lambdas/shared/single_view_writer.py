@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from botocore.exceptions import ClientError
 
+from c360_aws.transactions import Action, TransactionWriter, condition_failed
 from c360_core import single_view_keys as keys
 from c360_core.consent import Answers, Channel, Consent, Purpose, answers_from_item, answers_to_item
 from c360_core.decision import Decision, decision_facts
@@ -19,13 +20,10 @@ from c360_core.rebuild import Rebuild
 from c360_core.timeline import TimelineEntry, moment_text
 from lambdas.shared.single_view_reader import SingleViewReader, Standing
 
-CONDITION_FAILED: Final = "ConditionalCheckFailedException"
 ABSENT_OR_OLDER: Final = "attribute_not_exists(version_order) OR version_order < :new"
 ATTEMPTS: Final = 3
 # A change without a number is one of before there were numbers: it counts as it comes, until there is one.
 NOT_NEWER: Final = "attribute_not_exists(#sequence) OR #sequence <= :sequence"
-
-Action = Mapping[str, Mapping[str, object]]
 
 
 class Outcome(StrEnum):
@@ -131,7 +129,7 @@ class SingleViewWriter:
             try:
                 self._put_answers(item, found)
             except ClientError as error:
-                if attempt == ATTEMPTS or _code(error) != CONDITION_FAILED:
+                if attempt == ATTEMPTS or not condition_failed(error):
                     raise
             else:
                 break  # otherwise someone else was faster: look again
@@ -196,7 +194,7 @@ class SingleViewWriter:
         try:
             write(there)
         except ClientError as error:
-            if attempts == 1 or not _condition_failed(error):
+            if attempts == 1 or not condition_failed(error):
                 raise
             found = self.standings([person_id])[person_id]  # someone else was faster: look again
             return self._replace(person_id, version, found, write, attempts - 1)
@@ -286,23 +284,11 @@ class SingleViewWriter:
         try:
             self.client.put_item(**request)
         except ClientError as error:
-            if _code(error) != CONDITION_FAILED:
+            if not condition_failed(error):
                 raise
             return False
         return True
 
     def _transact(self, *actions: Action) -> None:
         """Do all actions or none."""
-        items = [{kind: {"TableName": self.table, **action} for kind, action in entry.items()} for entry in actions]
-        self.client.transact_write_items(TransactItems=items)
-
-
-def _code(error: ClientError) -> str:
-    return str(error.response["Error"]["Code"])
-
-
-def _condition_failed(error: ClientError) -> bool:
-    """Tell whether a condition stood against the write. Any other reason of a cancelled transaction counts more."""
-    response: Mapping[str, Any] = error.response
-    reasons = {reason.get("Code") for reason in response.get("CancellationReasons", ())} - {None, "None"}
-    return _code(error) == CONDITION_FAILED or reasons == {"ConditionalCheckFailed"}
+        TransactionWriter(client=self.client, table=self.table, attempts=ATTEMPTS).all_or_none(actions)
