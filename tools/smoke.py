@@ -28,6 +28,7 @@ from c360_core.names import database_name, stack_name
 from c360_core.secret_text import parts
 from tools.console import Steps
 from tools.errors import WrongUsageError
+from twin import deployed_stacks
 
 PILLARS: Final = ("foundation", "collection", "unification", "analytics", "activation", "governance", "operations")
 ENDPOINT: Final = "AWS_ENDPOINT_URL"
@@ -104,25 +105,19 @@ class Deployed:
     def stacks(self) -> dict[str, dict[str, Any]]:
         """The stacks of the environment that are there, by name."""
         names = {stack_name(self.environment, pillar) for pillar in PILLARS}
-        pages = self.client("cloudformation").get_paginator("describe_stacks").paginate()
-        return {stack["StackName"]: stack for page in pages for stack in page["Stacks"] if stack["StackName"] in names}
+        found = deployed_stacks.stacks(self.client("cloudformation"))
+        return {name: stack for name, stack in found.items() if name in names}
 
     @cached_property
     def outputs(self) -> dict[str, str]:
         """The outputs of all stacks, by their names in the templates."""
-        stacks = self.stacks.values()
-        return {one["OutputKey"]: one["OutputValue"] for stack in stacks for one in stack.get("Outputs", ())}
+        return deployed_stacks.outputs(self.stacks.values())
 
     @cached_property
     def _resources(self) -> list[tuple[str, str]]:
         """The type and the physical id of every resource."""
-        paginator = self.client("cloudformation").get_paginator("list_stack_resources")
-        return [
-            (one["ResourceType"], one["PhysicalResourceId"])
-            for stack in self.stacks
-            for page in paginator.paginate(StackName=stack)
-            for one in page["StackResourceSummaries"]
-        ]
+        cloudformation = self.client("cloudformation")
+        return [found for stack in self.stacks for found in deployed_stacks.resources(cloudformation, stack)]
 
     def ids(self, type_name: str) -> list[str]:
         """Return the physical ids of all resources of a type.
@@ -147,11 +142,7 @@ class Deployed:
 
     def url(self, output: str) -> str:
         """Return the address of an HTTP API; on the emulator the path leads to it, not the name."""
-        url = self.output(output).rstrip("/")
-        if not self.endpoint:
-            return url
-        api_id = url.removeprefix("https://").partition(".")[0]
-        return f"{self.endpoint.rstrip('/')}/_aws/execute-api/{api_id}/$default"
+        return deployed_stacks.api_address(self.output(output), endpoint=self.endpoint)
 
 
 Check = Callable[[Deployed], str]
@@ -183,7 +174,7 @@ def run(steps: Steps, environment: str, *, send: bool = False) -> Report:
 
     deployed = Deployed(environment=environment, client=client, endpoint=os.environ.get(ENDPOINT, ""), send=send)
     if not deployed.stacks:
-        raise WrongUsageError(f"no stack of {environment} is deployed in this account and region: see --env")
+        raise WrongUsageError(f"no stack of {environment} is deployed in this account and region: say another one")
     outcomes = []
     for outcome in ask(deployed):
         steps.note(f"{MARKS[outcome.outcome]} {outcome.check}: {outcome.found}")

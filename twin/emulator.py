@@ -15,7 +15,7 @@ from typing import Any, Final, Self
 
 import boto3
 
-from twin import class_archives
+from twin import class_archives, deployed_stacks
 from twin.process import Child, ProcessFailedError, free_port, port_is_open, spawn, wait_until
 from twin.settings import BUILD, REGION, ROOT, TwinSettings, executable_folder
 
@@ -94,17 +94,12 @@ class Emulator:
 
     def outputs(self) -> dict[str, str]:
         """Return the outputs of all deployed stacks, by their names in the templates."""
-        pages = self.client("cloudformation").get_paginator("describe_stacks").paginate()
-        stacks = (stack for page in pages for stack in page["Stacks"])
-        return {o["OutputKey"]: o["OutputValue"] for stack in stacks for o in stack.get("Outputs", ())}
+        return deployed_stacks.outputs(deployed_stacks.stacks(self.client("cloudformation")).values())
 
     def resource(self, stack: str, type_name: str) -> Iterator[str]:
-        """Yield the physical ids of the resources of one type in one stack."""
-        pages = self.client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=stack)
-        for page in pages:
-            for summary in page["StackResourceSummaries"]:
-                if summary["ResourceType"] == type_name:
-                    yield summary["PhysicalResourceId"]
+        """Return the physical ids of the resources of one type in one stack."""
+        found = deployed_stacks.resources(self.client("cloudformation"), stack)
+        return (physical for kind, physical in found if kind == type_name)
 
 
 @contextmanager

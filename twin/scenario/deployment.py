@@ -12,6 +12,7 @@ from boto3.dynamodb.types import TypeDeserializer
 
 from c360_core.secret_text import parts
 from c360_core.single_view_keys import TOMBSTONE
+from twin.deployed_stacks import api_address
 from twin.emulator import Emulator
 from twin.scenario.waiting import until
 
@@ -60,8 +61,7 @@ class Deployment:
 
     def url(self, output: str) -> str:
         """Return the address of an HTTP API as it is reached here: by path, on the emulator."""
-        api_id = self.outputs[output].removeprefix("https://").partition(".")[0]
-        return f"{self.emulator.settings.endpoint}/_aws/execute-api/{api_id}/$default"
+        return api_address(self.outputs[output], endpoint=self.emulator.settings.endpoint)
 
     def credentials(self, source: str) -> Credentials:
         """Return what a source signs in with at the collector."""
