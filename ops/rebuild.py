@@ -28,6 +28,7 @@ PAUSE_SECONDS: Final = 5.0
 LOOK_AGAIN_SECONDS: Final = 10.0
 # Dashboards are proxied: one that does not answer now and then is no reason to give up.
 DASHBOARD_FAILURES: Final = 12
+NO_JOB: Final = 120
 MISSING: Final = (
     "the unification stack of {environment} has no output {output}: the environment sleeps, or an earlier version is "
     "deployed. Deploy this one, with collection.streams.deployed on"
@@ -163,6 +164,8 @@ def _begin(there: Deployed, steps: Steps) -> Rebuild:
     """Keep a way back, hold the writer, and note that from now on the past is told."""
     application = there.application
     if application.settled() == "RUNNING":
+        # Whoever may not ask, or runs a version that reads no lake, hears of it while all is as it was.
+        history_is_read(application.tasks())
         snapshot: str | None = f"before-rebuild-{there.now():%Y%m%d-%H%M%S}"
         application.save(str(snapshot))
     else:
@@ -220,7 +223,7 @@ def _start_anew(there: Deployed) -> None:
 
 
 def _wait_for_history(there: Deployed) -> None:
-    failures = 0
+    failures, without_job = 0, 0
     while True:
         if there.application.status() in ("READY", "STOPPING", "DELETING", "FORCE_STOPPING"):
             raise RebuildFailedError(
@@ -236,6 +239,12 @@ def _wait_for_history(there: Deployed) -> None:
             tasks = ()
         if history_is_read(tasks):
             return
+        without_job = 0 if tasks else without_job + 1
+        if without_job >= NO_JOB:
+            raise RebuildFailedError(
+                f"{there.application.name} runs, and its job does not, for {without_job * PAUSE_SECONDS / 60:.0f} min: "
+                "its log says why. Type the command again when it is mended"
+            )
         there.pause(PAUSE_SECONDS)
 
 

@@ -70,6 +70,8 @@ class World:
     saves: str = "READY"
     reading: int = 2
     dashboard_failures: int = 0
+    jobless: bool = False
+    earlier: bool = False
     told: list[dict[str, Any]] = field(default_factory=list)
     clock: datetime = NOW
 
@@ -185,6 +187,10 @@ class World:
         self.reading = max(0, self.reading - 1)
 
     def tasks(self) -> tuple[Task, ...]:
+        if self.jobless and self.restore == SKIP:
+            return ()
+        if self.earlier:
+            return (Task(name="Source: interaction_records[5]", status="RUNNING"),)
         if self.dashboard_failures:
             self.dashboard_failures -= 1
             raise DashboardError("the Flink dashboard did not answer /jobs/overview: 502")
@@ -198,7 +204,6 @@ class World:
         class Application(FlinkApplication):
             def tasks(self) -> tuple[Task, ...]:
                 assert services.status == "RUNNING"
-                assert services.restore == SKIP
                 return tuple(services.tasks())
 
         return Deployed(
@@ -354,9 +359,25 @@ def test_one_that_does_not_start_is_an_error_and_the_writer_stays_held() -> None
 
 
 def test_a_dashboard_that_does_not_answer_now_and_then_is_asked_again() -> None:
-    assert rebuild_profiles(world(dashboard_failures=5).deployed(), Said()).passed
+    assert rebuild_profiles(world(status="READY", dashboard_failures=5).deployed(), Said()).passed
     with pytest.raises(DashboardError, match="502"):
-        rebuild_profiles(world(dashboard_failures=99).deployed(), Said())
+        rebuild_profiles(world(status="READY", dashboard_failures=99).deployed(), Said())
+
+
+def test_a_job_that_never_runs_is_named() -> None:
+    made = world(jobless=True)
+
+    with pytest.raises(RebuildFailedError, match="runs, and its job does not, for 10 min"):
+        rebuild_profiles(made.deployed(), Said())
+    assert made.mapping == "Disabled"
+
+
+def test_an_earlier_version_or_a_dashboard_that_may_not_be_asked_is_told_before_anything_is_done() -> None:
+    for changes in ({"earlier": True}, {"dashboard_failures": 1}):
+        made = world(**changes)
+        with pytest.raises((RebuildFailedError, DashboardError)):
+            rebuild_profiles(made.deployed(), Said())
+        assert made.calls == []
 
 
 def test_a_profile_that_the_lake_does_not_make_is_named() -> None:
