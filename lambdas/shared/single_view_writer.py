@@ -291,4 +291,5 @@ class SingleViewWriter:
 
     def _transact(self, *actions: Action) -> None:
         """Do all actions or none."""
-        TransactionWriter(client=self.client, table=self.table, attempts=ATTEMPTS).all_or_none(actions)
+        # One attempt: whoever called is called again with the same change, which is cheaper than to wait here.
+        TransactionWriter(client=self.client, table=self.table, attempts=1).all_or_none(actions)

@@ -9,6 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
 
+from c360_aws import transactions
 from glue_jobs.identity_resolve import single_view
 from lambdas.shared.single_view_reader import SingleViewReader
 
@@ -110,7 +111,7 @@ def test_one_newer_item_keeps_none_of_its_neighbours_from_being_written(dynamodb
 
 @pytest.mark.parametrize("reason", ["TransactionConflict", "ThrottlingError"])
 def test_who_meets_another_writer_tries_again(dynamodb: Any, monkeypatch: pytest.MonkeyPatch, reason: str) -> None:
-    monkeypatch.setattr(single_view, "FIRST_PAUSE_SECONDS", 0)
+    monkeypatch.setattr(transactions, "FIRST_PAUSE_SECONDS", 0)
 
     class Busy:
         times = 3
