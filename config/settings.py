@@ -56,7 +56,11 @@ class RuntimeSettings(Slice):
         27, ge=1, description="Version of the layer that AWS publishes for Powertools for AWS Lambda (Python) 3"
     )
     reserved_concurrency: int | None = Field(
-        None, ge=1, le=1000, description="Per function; empty leaves functions in the account's shared pool"
+        None,
+        ge=2,
+        le=1000,
+        description="Per function; empty leaves functions in the account's shared pool. A reader of "
+        "a queue has two at work at least",
     )
 
 

@@ -11,6 +11,7 @@ import aws_cdk as cdk
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_glue as glue
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sqs as sqs
@@ -53,6 +54,7 @@ _BUSY: Final = (
 )
 _FOLDER_MARKS: Final = ("/", "_$folder$")  # objects that only stand for a folder
 _BATCH_MESSAGES: Final = 1000  # of the 10,000 that AWS allows: an event of S3 has about 1 KB, and a call takes 6 MB
+_RUN_MINUTES: Final = 240  # compressed, 256 MB may be some gigabytes of text, and a task reads a few MB in a second
 _BATCHES_AT_ONCE: Final = 2  # the fewest that Lambda accepts: side by side, pollers would cut a burst into many runs
 _BATCH_FUNCTION_SECONDS: Final = 30
 _TRIES: Final = 5  # the fewest that AWS advises: a throttled call counts as one
@@ -93,6 +95,7 @@ class FileIngestion(Construct):
             },
             workers=settings.ingest_workers,
             concurrent_runs=settings.ingest_concurrency,
+            timeout_minutes=_RUN_MINUTES,
         )
         self._grant(lake, events_stream, platform)
         self.machine = StateMachine(
@@ -163,6 +166,8 @@ class FileIngestion(Construct):
             max_delay=cdk.Duration.minutes(5),
             jitter_strategy=sfn.JitterType.FULL,
         )
+        # A run that broke off, for whatever reason: its files are read once more, which is harmless.
+        run.add_retry(errors=["States.TaskFailed"], interval=cdk.Duration.minutes(1), max_attempts=1)
         return run
 
     def _queue(self, batch_seconds: int, platform: Platform) -> sqs.Queue:
@@ -214,7 +219,7 @@ class FileIngestion(Construct):
         mapping.node.add_dependency(self.batches.role)
 
     def _tell_when_a_file_lands(self, landing: s3.IBucket) -> None:
-        events.Rule(
+        rule = events.Rule(
             self,
             "FileLanded",
             description="A file landed: it is to be ingested",
@@ -226,5 +231,21 @@ class FileIngestion(Construct):
                     "object": {"key": events.Match.anything_but_suffix(*_FOLDER_MARKS)},
                 },
             ),
-            targets=[targets.SqsQueue(self.landed, dead_letter_queue=self.undelivered.queue, retry_attempts=3)],
+            targets=[
+                # By its ARN, so that the CDK writes no policy: its own would let every rule of the account in.
+                targets.SqsQueue(
+                    sqs.Queue.from_queue_arn(self, "ToldTo", self.landed.queue_arn),
+                    dead_letter_queue=self.undelivered.queue,
+                    retry_attempts=3,
+                )
+            ],
+        )
+        self.landed.add_to_resource_policy(
+            iam.PolicyStatement(
+                sid="RuleOfLandedFiles",
+                principals=[iam.ServicePrincipal("events.amazonaws.com")],
+                actions=["sqs:SendMessage"],
+                resources=[self.landed.queue_arn],
+                conditions={"ArnEquals": {"aws:SourceArn": rule.rule_arn}},
+            )
         )

@@ -101,6 +101,8 @@ class CollectionStack(cdk.Stack):
         cdk.CfnOutput(self, "EventsStreamName", value=self.streams[Stream.EVENTS].name)
         cdk.CfnOutput(self, "InteractionsStreamName", value=self.streams[Stream.INTERACTIONS].name)
         cdk.CfnOutput(self, "IngestFileStateMachineArn", value=self.ingestion.machine.state_machine_arn)
+        cdk.CfnOutput(self, "LandedFilesQueueArn", value=self.ingestion.landed.queue_arn)
+        cdk.CfnOutput(self, "UndeliveredFilesQueueArn", value=self.ingestion.undelivered.queue.queue_arn)
         cdk.CfnOutput(self, "IngestFilesJobName", value=self.ingestion.job.job.ref)
         if self.clean.application is not None:
             cdk.CfnOutput(self, "CleanApplicationName", value=self.clean.application.ref)

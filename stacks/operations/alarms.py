@@ -17,6 +17,7 @@ from stacks.watched import Watched
 
 _FIVE_MINUTES: Final = cdk.Duration.minutes(5)
 _HALF_AN_HOUR: Final = 30 * 60_000
+_WAITING_SECONDS: Final = 15 * 60  # longer than a batching window, and than one refusal
 _SILENT_PERIODS: Final = 4
 _AT_LEAST: Final = cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD
 
@@ -67,7 +68,7 @@ class Alarms(Construct):
                 self._alarm(
                     f"{name}Waiting",
                     metric,
-                    settings.iterator_age_minutes * 60,
+                    _WAITING_SECONDS,
                     f"{name}: messages wait in the queue, and nobody takes them",
                 )
                 for name, metric in message_ages(watched).items()

@@ -83,6 +83,25 @@ def test_landed_files_wait_for_company_and_start_few_runs(assembly):
     assert undelivered["MessageRetentionPeriod"] > landed["MessageRetentionPeriod"]
 
 
+def test_only_the_rule_of_landed_files_writes_to_their_queue(assembly):
+    rule = assembly.one("AWS::Events::Rule", "collection")
+    (policy,) = [
+        each.properties
+        for each in assembly.resources("AWS::SQS::QueuePolicy", "collection")
+        if "FileIngestionLanded" in resolve(each.properties["Queues"][0])
+    ]
+    allowed = [s for s in policy["PolicyDocument"]["Statement"] if s["Effect"] == "Allow"]
+    assert [(s["Principal"], s["Action"]) for s in allowed] == [
+        ({"Service": "events.amazonaws.com"}, "sqs:SendMessage")
+    ]
+    assert rule.logical_id in resolve(allowed[0]["Condition"]["ArnEquals"]["aws:SourceArn"])
+
+
+def test_a_run_that_breaks_off_is_tried_once_more(assembly):
+    (*_, last) = states(definition(machine(assembly, "collection")))["Ingest"]["Retry"]
+    assert (last["ErrorEquals"], last["MaxAttempts"]) == (["States.TaskFailed"], 1)
+
+
 def test_the_wait_for_company_is_a_setting(dev, prod):
     def window(assembly):
         (mapping,) = [m.properties for m in assembly.resources("AWS::Lambda::EventSourceMapping", "collection")]

@@ -92,7 +92,8 @@ CLEAN_UP: Final = Section(document=README, heading="Clean up")
 RUNBOOK: Final = Section(document=RUNBOOKS / "README.md")
 REJECTED: Final = Section(document=RUNBOOKS / "events-are-rejected.md")
 BEHIND: Final = Section(document=RUNBOOKS / "single-view-falls-behind.md")
-WALKED: Final = (DEPLOY, SLEEP, CLEAN_UP, RUNBOOK, REJECTED, BEHIND)
+FILES: Final = Section(document=RUNBOOKS / "files-are-not-ingested.md")
+WALKED: Final = (DEPLOY, SLEEP, CLEAN_UP, RUNBOOK, REJECTED, BEHIND, FILES)
 
 ELSEWHERE: Final = (
     Elsewhere(beginning="make demo", why="tests/slow types it; tests/twin gives the same at the smallest scale"),
@@ -117,6 +118,7 @@ ELSEWHERE: Final = (
     ),
     Elsewhere(beginning="UNIFY=", document=RUNBOOKS / "all-profiles-again.md", why="the same"),
     Elsewhere(beginning="MAPPING=", document=RUNBOOKS / "all-profiles-again.md", why="the same"),
+    Elsewhere(beginning="aws sqs start-message-move-task", why="the emulator's SQS has no such operation"),
     Elsewhere(beginning="./c360 contracts diff", why="tests/docs runs it"),
     Elsewhere(beginning="./c360 contracts ids", why="it writes into contracts/; tests/contract runs what it runs"),
     Elsewhere(

@@ -156,6 +156,7 @@ def test_what_the_documents_say_comes_true(account: Account, readme: Terminal) -
     start_and_send(account, deploying)
     resolve_and_build(account, deploying)
     mend_what_was_rejected(account)
+    ingest_again(account)
     stop(account, deploying)
     restart_and_repair(account)
     fall_asleep(account, Walk(readme, plan.SLEEP))
@@ -236,6 +237,20 @@ def mend_what_was_rejected(account: Account) -> None:
     _, proof, waiting = (block.text for block in blocks("sql") if block.document == plan.REJECTED.document)
     account.wait_for_rows(proof)
     assert account.deployment.query(waiting) == []
+
+
+def ingest_again(account: Account) -> None:
+    """Follow the runbook with a run that did not fail: to ingest its files again changes nothing."""
+    with account.place.terminal("files-are-not-ingested") as terminal:
+        Walk(terminal, plan.RUNBOOK).to_the_end()
+        walk = Walk(terminal, plan.FILES)
+        walk.to("aws stepfunctions list-executions")
+        run = account.deployment.ingestions()[0]
+        terminal.give(EXECUTION=run["executionArn"])
+        walk.to_the_end()
+    files = json.loads(run["input"])["files"]
+    account.wait_for_files(2 + files)
+    assert [other["input"] for other in account.deployment.ingestions()].count(run["input"]) == 2
 
 
 def restart_and_repair(account: Account) -> None:
