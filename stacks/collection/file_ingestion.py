@@ -95,8 +95,8 @@ class FileIngestion(Construct):
             },
             workers=settings.ingest_workers,
             concurrent_runs=settings.ingest_concurrency,
-            timeout_minutes=_RUN_MINUTES,
         )
+        self.job.job.timeout = _RUN_MINUTES
         self._grant(lake, events_stream, platform)
         self.machine = StateMachine(
             self, "Run", platform=platform, steps=self._steps(), subject="files could not be ingested"

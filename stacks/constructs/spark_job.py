@@ -45,7 +45,6 @@ class SparkJob(Construct):
         arguments: Mapping[str, str],
         workers: int,
         concurrent_runs: int = 1,
-        timeout_minutes: int = 60,
     ) -> None:
         super().__init__(scope, id_)
         script = s3_assets.Asset(self, "Script", path=platform.assets.glue_script(name))
@@ -62,7 +61,7 @@ class SparkJob(Construct):
             glue_version=GLUE_VERSION,
             worker_type="G.1X",
             number_of_workers=workers,
-            timeout=timeout_minutes,
+            timeout=60,
             max_retries=0,
             execution_property=glue.CfnJob.ExecutionPropertyProperty(max_concurrent_runs=concurrent_runs),
             security_configuration=lake.job_security.ref,
