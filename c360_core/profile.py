@@ -5,11 +5,19 @@ It arrives flat on the profile-changes stream, rests nested in the single view, 
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from types import MappingProxyType
 from typing import Final
 
-from c360_core.timeline import InvalidChangeError, change_sequence, required_text
+from c360_core.timeline import (
+    MAX_TEXT_BYTES,
+    InvalidChangeError,
+    amount_of,
+    change_sequence,
+    required_moment,
+    required_text,
+    whole_number,
+)
 
 Value = str | int | Decimal
 
@@ -71,7 +79,15 @@ WHOLE_NUMBERS: Final = frozenset(
 )
 # Two digits after the point: money, and an average of marks from 1 to 5.
 DECIMALS: Final = frozenset({"spend", "csat_average"})
-CENT: Final = Decimal("0.01")
+# Who decides on a profile calculates with them.
+MOMENTS: Final = (
+    "last_event_at",
+    "computed_at",
+    "first_order_at",
+    "last_order_at",
+    "last_case_closed_at",
+    "last_consent_at",
+)
 
 # Which link a URL template leads to, by the column that fills it.
 LINK_TARGETS: Final = MappingProxyType({"crm": "crm_id", "call_centre": "case_customer_id", "loyalty": "loyalty_id"})
@@ -168,6 +184,9 @@ def profile_from_change(change: Mapping[str, object], *, position: str) -> Profi
         return Removal(person_id=person_id, version=version)
     if operation != "upsert":
         raise InvalidChangeError("field op: expected upsert or delete")
+    for name in MOMENTS:
+        if change.get(name):
+            required_moment(change, name)
     return Profile(
         person_id=person_id,
         version=version,
@@ -282,7 +301,7 @@ def _value(source: Mapping[str, object], name: str) -> Value:
         return _whole(source, name)
     value = source[name]
     if name in DECIMALS:
-        return _decimal(value, name)
+        return amount_of(value, name)
     if isinstance(value, str):
         return value
     # Enrichment bands may come as numbers (kids_count 2); the contract calls them text.
@@ -291,22 +310,11 @@ def _value(source: Mapping[str, object], name: str) -> Value:
     raise InvalidChangeError(f"field {name}: expected a text, got {type(value).__name__}")
 
 
-def _decimal(value: object, name: str) -> Decimal:
-    try:
-        return Decimal(str(value)).quantize(CENT)
-    except InvalidOperation as error:
-        raise InvalidChangeError(f"field {name}: expected a decimal number") from error
-
-
 def _whole(source: Mapping[str, object], name: str, *, least: int | None = None, default: int | None = None) -> int:
     value = source.get(name)
     if value is None and default is not None:
         return default
-    if isinstance(value, bool) or not isinstance(value, int | Decimal) or value != int(value):
-        raise InvalidChangeError(f"field {name}: expected a whole number, got {type(value).__name__}")
-    if least is not None and value < least:
-        raise InvalidChangeError(f"field {name}: expected at least {least}")
-    return int(value)
+    return whole_number(value, name) if least is None else whole_number(value, name, least=least)
 
 
 def _segments(value: object) -> tuple[str, ...]:
@@ -314,6 +322,8 @@ def _segments(value: object) -> tuple[str, ...]:
         return ()
     if not isinstance(value, list) or not all(isinstance(name, str) and name for name in value):
         raise InvalidChangeError("field segments: expected a list of names")
+    if any(len(name.encode()) > MAX_TEXT_BYTES for name in value):
+        raise InvalidChangeError(f"field segments: expected names of at most {MAX_TEXT_BYTES} bytes")
     return tuple(sorted(set(value)))
 
 

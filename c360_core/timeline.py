@@ -7,7 +7,19 @@ a sort key can carry it.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
+from decimal import Context, Decimal, InvalidOperation
+from typing import Final
+
+# What may become part of a key: two of these, a time and a prefix fit into the 1,024 bytes of a sort key.
+MAX_TEXT_BYTES: Final = 256
+MAX_WHOLE_NUMBER: Final = 2**63 - 1
+# What is outside is no moment of a shop's, and close to where calculating with times ends.
+EARLIEST_YEAR: Final = 1900
+LATEST_YEAR: Final = 2999
+# DynamoDB keeps 38 digits.
+MAX_DECIMAL: Final = Decimal(10) ** 36
+CENT: Final = Decimal("0.01")
+_EXACT: Final = Context(prec=38)
 
 
 class InvalidChangeError(ValueError):
@@ -26,10 +38,12 @@ def moment_text(at: datetime) -> str:
 
 
 def required_text(change: Mapping[str, object], field: str) -> str:
-    """Return a text field of a change; raise InvalidChangeError when it is missing, empty or no text."""
+    """Return a text field of a change; raise InvalidChangeError when it is missing, empty, too long or no text."""
     value = change.get(field)
     if not isinstance(value, str) or not value:
         raise InvalidChangeError(f"field {field}: expected a text that is not empty, got {type(value).__name__}")
+    if len(value.encode()) > MAX_TEXT_BYTES:
+        raise InvalidChangeError(f"field {field}: expected at most {MAX_TEXT_BYTES} bytes")
     return value
 
 
@@ -37,9 +51,35 @@ def required_moment(change: Mapping[str, object], field: str) -> datetime:
     """Return a moment of a change; raise InvalidChangeError when it is missing or not ISO 8601."""
     text = required_text(change, field)
     try:
-        return moment(text)
-    except ValueError as error:
+        at = moment(text)
+    except (ValueError, OverflowError) as error:
         raise InvalidChangeError(f"field {field}: expected an ISO 8601 moment") from error
+    if not EARLIEST_YEAR <= at.year <= LATEST_YEAR:
+        raise InvalidChangeError(f"field {field}: expected a year from {EARLIEST_YEAR} to {LATEST_YEAR}")
+    return at
+
+
+def whole_number(value: object, field: str, *, least: int = -MAX_WHOLE_NUMBER) -> int:
+    """Return a whole number of 64 bits; raise InvalidChangeError when the value is none, or below the least."""
+    if isinstance(value, bool) or not isinstance(value, int | Decimal):
+        raise InvalidChangeError(f"field {field}: expected a whole number, got {type(value).__name__}")
+    # Compared before it is converted: a few characters may stand for a number of a billion digits.
+    if not -MAX_WHOLE_NUMBER <= value <= MAX_WHOLE_NUMBER or value != int(value):
+        raise InvalidChangeError(f"field {field}: expected a whole number of 64 bits")
+    if value < least:
+        raise InvalidChangeError(f"field {field}: expected at least {least}")
+    return int(value)
+
+
+def amount_of(value: object, field: str) -> Decimal:
+    """Return a number with two digits after the point; raise InvalidChangeError when the value is none."""
+    try:
+        amount = Decimal(str(value))
+        if amount.is_finite() and amount.copy_abs() < MAX_DECIMAL:
+            return amount.quantize(CENT, context=_EXACT)
+    except InvalidOperation as error:
+        raise InvalidChangeError(f"field {field}: expected a decimal number") from error
+    raise InvalidChangeError(f"field {field}: expected a number below {MAX_DECIMAL:.0e}")
 
 
 def change_sequence(change: Mapping[str, object]) -> int:
@@ -48,14 +88,15 @@ def change_sequence(change: Mapping[str, object]) -> int:
     0 where there is none, which is how applications of before there were numbers wrote: later than nothing.
 
     Raises:
-        InvalidChangeError: it is no whole number above 0.
+        InvalidChangeError: it is no whole number of 64 bits above 0.
     """
     value = change.get("sequence")
     if value is None:
         return 0
-    if isinstance(value, bool) or not isinstance(value, int | Decimal) or value != int(value) or value < 1:
-        raise InvalidChangeError("field sequence: expected a whole number above 0")
-    return int(value)
+    try:
+        return whole_number(value, "sequence", least=1)
+    except InvalidChangeError as error:
+        raise InvalidChangeError("field sequence: expected a whole number above 0, of 64 bits") from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +126,7 @@ def entry_from_change(change: Mapping[str, object]) -> TimelineEntry:
         event_type=required_text(change, "event_type"),
         occurred_at=required_moment(change, "occurred_at"),
         source=required_text(change, "source"),
-        amount=None if amount is None else Decimal(str(amount)).quantize(Decimal("0.01")),
+        amount=None if amount is None else amount_of(amount, "amount"),
         currency=_text_or_none(change.get("currency")),
         session_id=_text_or_none(change.get("session_id")),
     )

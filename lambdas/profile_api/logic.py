@@ -13,8 +13,8 @@ from c360_core.identity.keys import identifier_key
 from c360_core.identity.normalise import normalise
 from c360_core.interaction import RejectedEventError, clean
 from c360_core.names import IdentifierType
-from c360_core.profile import CENT, PARTS, Profile, profile_document
-from c360_core.timeline import moment, moment_text
+from c360_core.profile import PARTS, Profile, profile_document
+from c360_core.timeline import CENT, moment, moment_text
 from lambdas.profile_api.problems import (
     ambiguous_lookup,
     newer_answer,

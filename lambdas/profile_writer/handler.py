@@ -12,7 +12,6 @@ from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, pro
 from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
 from aws_lambda_powertools.utilities.data_classes.kinesis_stream_event import KinesisStreamEvent, KinesisStreamRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from botocore.exceptions import BotoCoreError, ClientError
 
 from lambdas.profile_writer.logic import Batch, PersonChanges, SingleView, sort_batch, write_person
 from lambdas.profile_writer.settings import Settings
@@ -60,7 +59,7 @@ def write_batch(event: dict[str, Any], view: SingleView, *, keep_days: int) -> M
     def write(person: PersonChanges) -> Outcome | Exception | None:
         try:
             return write_person(view, person, there, keep_days=keep_days, now=now)
-        except (ClientError, BotoCoreError) as error:
+        except Exception as error:  # whatever it is, it concerns this person alone
             logger.exception("person not written", extra={"person_id": person.person_id})
             return error
 

@@ -1,15 +1,14 @@
 """Sorts a batch of profile changes by person, keeps only what counts, and writes it."""
 
-import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Protocol
 
 from c360_core import single_view_keys as keys
 from c360_core.consent import Answers, Channel, Consent, Purpose, consent_from_change
+from c360_core.exact_json import UnreadableJsonError, decode
 from c360_core.profile import Profile, Removal, profile_from_change
 from c360_core.rebuild import SHARD_END, Rebuild, ended_shard
 from c360_core.timeline import (
@@ -224,7 +223,9 @@ def _person(batch: Batch, person_id: str, sequence: str) -> PersonChanges:
 
 def _read(data: bytes) -> Mapping[str, Any]:
     try:
-        change = json.loads(data, parse_float=Decimal)
+        change = decode(data.decode())
+    except UnreadableJsonError as error:
+        raise InvalidChangeError(f"field {error.field or 'record'}: {error.fault}") from error
     except ValueError as error:
         raise InvalidChangeError("the record is not JSON in UTF-8") from error
     if not isinstance(change, dict):

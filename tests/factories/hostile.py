@@ -5,6 +5,7 @@ from random import Random
 from typing import Any, Final
 
 from tests.factories.events import event
+from tests.factories.profiles import profile_change
 
 SENDERS: Final = (
     ("web_events", "consent_changed"),
@@ -96,6 +97,26 @@ _MESSAGES: Final = {
     "group": {"groupId": "g-1"},
 }
 
+_MOMENT: Final = "2026-03-01T12:00:00.000Z"
+# What `unify` tells of a person, by kind.
+_CHANGES: Final[tuple[dict[str, Any], ...]] = (
+    profile_change(),
+    {"kind": "profile", "op": "delete", "identity_version": 7},
+    {
+        "kind": "event",
+        "op": "upsert",
+        "event_id": "e-1",
+        "event_type": "order_placed",
+        "occurred_at": _MOMENT,
+        "source": "pos_transactions",
+        "amount": 12.3,
+        "currency": "USD",
+        "session_id": "s-1",
+    },
+    {"kind": "consent", "purpose": "marketing", "channel": "email", "granted": True, "decided_at": _MOMENT},
+    {"kind": "address_consent", "purpose": "marketing", "channel": "any", "granted": False, "decided_at": _MOMENT},
+)
+
 
 def literal(random: Random) -> str:
     """Return a JSON value, or what some parser takes for one."""
@@ -153,6 +174,13 @@ def message_text(random: Random) -> str:
     inner = message.get("properties", message)
     lines = inner.get("products", [inner])
     return _with_literals(message, random, [message, inner, lines[0]])
+
+
+def change_text(random: Random) -> str:
+    """Return a profile change as JSON, with up to three values replaced or added."""
+    known = {"person_id": f"p_{random.getrandbits(64):016x}", "sequence": random.randrange(1, 2**62)}
+    change = {**random.choice(_CHANGES), **known}
+    return _with_literals(change, random, [change])
 
 
 def damaged(text: str, random: Random) -> bytes:

@@ -495,7 +495,7 @@ def test_bytes_that_are_no_change_are_reported(cloud: Cloud, data: bytes) -> Non
 
 
 def test_a_person_who_cannot_be_written_is_reported_and_the_others_are_written(cloud: Cloud, log: io.StringIO) -> None:
-    too_big = profile_change("p_big", segments=["x" * 500_000])
+    too_big = profile_change("p_big", first_name="x" * 500_000)
 
     failed = deliver(("1", profile_change()), ("2", too_big), ("3", {**seen(), "person_id": "p_big"}))
 

@@ -1,0 +1,117 @@
+"""A campaign against the readers of streams: whatever lies on one, it costs nobody else anything."""
+
+import io
+import itertools
+import json
+from random import Random
+from typing import Final
+
+import pytest
+
+from lambdas.profile_writer import handler
+from tests.factories.hostile import change_text, damaged
+from tests.factories.profiles import profile_change
+from tests.fakes.wire import LambdaContext, kinesis_event
+from tests.unit.lambdas.conftest import TABLE, Cloud
+
+SEED: Final = 20_260_301
+CAMPAIGNS: Final = 4  # each in an empty table: the one in memory copies itself at every transaction
+BATCHES: Final = 6
+HOSTILE: Final = 25
+ARRIVALS: Final = itertools.count(70_000)
+
+
+@pytest.fixture(autouse=True)
+def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ENVIRONMENT", "dev")
+    monkeypatch.setenv("SINGLE_VIEW_TABLE", TABLE)
+    monkeypatch.setenv("TIMELINE_TTL_DAYS", "90")
+
+
+def deliver(*records: bytes) -> set[int]:
+    """Deliver records as one batch; return the places of those that must be delivered again."""
+    numbers = [str(next(ARRIVALS)) for _ in records]
+    answer = handler.handle(kinesis_event(list(zip(numbers, records, strict=True))), LambdaContext())
+    return {numbers.index(failure["itemIdentifier"]) for failure in answer["batchItemFailures"]}
+
+
+@pytest.mark.parametrize("campaign", range(CAMPAIGNS))
+def test_no_change_holds_up_its_neighbours(cloud: Cloud, log: io.StringIO, campaign: int) -> None:
+    random = Random(SEED + campaign)
+    taken = refused = 0
+    for number in range(BATCHES):
+        hostile = [damaged(change_text(random), random) for _ in range(HOSTILE)]
+        good = profile_change(f"p_good_{number}", orders=number)
+        failed = deliver(*hostile, json.dumps(good).encode())
+
+        assert HOSTILE not in failed
+        view = cloud.reader.profile(f"p_good_{number}")
+        assert view is not None
+        assert view.number("orders") == number
+        refused += len(failed)
+        taken += HOSTILE - len(failed)
+
+    assert min(taken, refused) > BATCHES * HOSTILE / 10
+    assert "Traceback" not in log.getvalue()
+    assert log.getvalue().count("unreadable profile change") == refused
+
+
+# Each of these ended the whole batch, for everybody in it, or was stored and ended the decision about the person.
+@pytest.mark.parametrize(
+    ("old", "new", "field"),
+    [
+        ('"sequence": 1', '"sequence": 1e2147483648', "sequence"),
+        ('"sequence": 1', '"sequence": 9223372036854775808', "sequence"),
+        ('"orders": 1,', '"orders": 1e300,', "orders"),
+        ('"orders": 1,', '"orders": NaN,', "orders"),
+        ('"orders": 1,', '"orders": 1, "orders": 2,', "orders"),
+        ('"orders": 1,', '"orders": 1' + "0" * 400 + ",", "orders"),
+        ('"spend": 12.34', '"spend": 1e40', "spend"),
+        ('"spend": 12.34', '"spend": -Infinity', "spend"),
+        ('"first_name": "Ada"', '"first_name": "\\ud800"', "first_name"),
+        ('"first_name": "Ada"', '"first_name": "Ada", "more": ' + "[" * 40_000 + "]" * 40_000, "record"),
+        ('"p_1"', f'"{"p" * 2_100}"', "person_id"),
+        ('["new_customers"]', f'["{"s" * 1_100}"]', "segments"),
+        ('"2026-03-01T12:00:01.000Z"', '"soon"', "computed_at"),
+        ('"2026-03-01T12:00:01.000Z"', '"0001-01-01T00:00:00+14:00"', "computed_at"),
+    ],
+)
+def test_what_breaks_a_profile_is_reported_by_its_field(
+    cloud: Cloud, log: io.StringIO, old: str, new: str, field: str
+) -> None:
+    text = json.dumps(profile_change("p_1", sequence=1))
+    assert old in text
+
+    assert deliver(text.replace(old, new, 1).encode(), json.dumps(profile_change("p_good")).encode()) == {0}
+    assert f"unreadable profile change: field {field}: " in log.getvalue()
+    assert cloud.reader.profile("p_good") is not None
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("amount", "a lot"),
+        ("amount", True),
+        ("amount", "NaN"),
+        ("amount", "1e999999"),
+        ("occurred_at", "9999-12-31T23:59:59-12:00"),
+        ("occurred_at", "0001-01-01T00:00:00Z"),
+        ("event_id", "\N{SHOPPING TROLLEY}" * 300),
+    ],
+)
+def test_what_breaks_an_event_is_reported_by_its_field(
+    cloud: Cloud, log: io.StringIO, name: str, value: object
+) -> None:
+    seen = {
+        "kind": "event",
+        "person_id": "p_1",
+        "event_id": "e-1",
+        "event_type": "order_placed",
+        "occurred_at": "2026-03-01T12:00:00.000Z",
+        "source": "pos_transactions",
+        name: value,
+    }
+
+    assert deliver(json.dumps(seen).encode(), json.dumps(profile_change("p_good")).encode()) == {0}
+    assert f"unreadable profile change: field {name}: " in log.getvalue()
+    assert cloud.reader.profile("p_good") is not None
