@@ -185,7 +185,7 @@ def profile_from_change(change: Mapping[str, object], *, position: str) -> Profi
     if operation != "upsert":
         raise InvalidChangeError("field op: expected upsert or delete")
     for name in MOMENTS:
-        if change.get(name):
+        if change.get(name) not in (None, ""):
             required_moment(change, name)
     return Profile(
         person_id=person_id,

@@ -1,9 +1,11 @@
 """Events as nobody should send them, as text: what Python can write is not all that can come."""
 
 import json
+from datetime import datetime
 from random import Random
 from typing import Any, Final
 
+from c360_core.interaction import Interaction, RejectedEventError, clean
 from tests.factories.events import event
 from tests.factories.profiles import profile_change
 
@@ -16,7 +18,10 @@ SENDERS: Final = (
     ("pos_transactions", "order_returned"),
     ("support_cases", "case_closed"),
     ("loyalty_members", "loyalty_points_changed"),
+    ("web_events", "identified"),
+    ("engagement_events", "decision_made"),
 )
+_IDENTIFIERS: Final = ("email", "device_id", "cookie_id")
 _TEXTS: Final = (
     "",
     " ",
@@ -157,7 +162,24 @@ def event_text(random: Random) -> str:
     """Return an event as JSON, with up to three values replaced or added; half of the numbers are of unusual form."""
     source, event_type = random.choice(SENDERS)
     document = event(source, event_type, event_id=f"h-{random.getrandbits(64):016x}")
+    if random.random() < 0.2:  # a share
+        kind = random.choice(_IDENTIFIERS)
+        values = document["identifiers"].setdefault(kind, [f"{random.getrandbits(32):08x}@example.com"])
+        values.insert(random.randrange(2), random.choice(_TEXTS))
     return _with_literals(document, random, [document["payload"], document["payload"], document])
+
+
+def accepted_events(seed: int, documents: int, *, now: datetime) -> dict[str, Interaction]:
+    """Return the events that `clean` accepts of so many documents, by their ids."""
+    random = Random(seed)
+    events = {}
+    for _ in range(documents):
+        try:
+            found = clean(event_text(random).encode(), secret=b"0123456789abcdef", now=now)
+        except RejectedEventError:
+            continue
+        events[found.event_id] = found
+    return events
 
 
 def message_text(random: Random) -> str:
@@ -178,9 +200,17 @@ def message_text(random: Random) -> str:
 
 def change_text(random: Random) -> str:
     """Return a profile change as JSON, with up to three values replaced or added."""
+    return _told(random.choice(_CHANGES), random)
+
+
+def profile_text(random: Random) -> str:
+    """Return a profile as `unify` tells it, as JSON, with up to three values replaced or added."""
+    return _told(_CHANGES[0], random)
+
+
+def _told(change: dict[str, Any], random: Random) -> str:
     known = {"person_id": f"p_{random.getrandbits(64):016x}", "sequence": random.randrange(1, 2**62)}
-    change = {**random.choice(_CHANGES), **known}
-    return _with_literals(change, random, [change])
+    return _with_literals(told := {**change, **known}, random, [told])
 
 
 def damaged(text: str, random: Random) -> bytes:

@@ -4,18 +4,17 @@ import json
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
-from random import Random
 from typing import Any, NamedTuple
 
 import pytest
 from pyflink.table import EnvironmentSettings, TableEnvironment
 
 from c360_core import contracts
-from c360_core.interaction import Interaction, RejectedEventError, clean
+from c360_core.interaction import Interaction
 from flink_apps.clean.functions import milliseconds
 from flink_apps.shared.tables import JSON_FORMAT, create_table
 from tests.engines.flink.clean_support import cluster_configuration
-from tests.factories.hostile import SENDERS, event_text
+from tests.factories.hostile import SENDERS, accepted_events
 
 SEED = 20_260_301
 DOCUMENTS = 20_000
@@ -64,15 +63,7 @@ def columns() -> list[Column]:
 @pytest.fixture(scope="module")
 def accepted() -> dict[str, Interaction]:
     """The events that `clean` accepts of the campaign."""
-    random = Random(SEED)
-    events = {}
-    for _ in range(DOCUMENTS):
-        try:
-            event = clean(event_text(random).encode(), secret=b"0123456789abcdef", now=NOW)
-        except RejectedEventError:
-            continue
-        events[event.event_id] = event
-    return events
+    return accepted_events(SEED, DOCUMENTS, now=NOW)
 
 
 @pytest.fixture(scope="module")

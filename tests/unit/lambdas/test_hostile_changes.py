@@ -3,14 +3,21 @@
 import io
 import itertools
 import json
+from collections import Counter
+from datetime import UTC, datetime
 from random import Random
 from typing import Final
 
 import pytest
 
+from c360_core.decision import Rules
+from c360_core.profile import Profile, profile_from_item, profile_to_item
+from lambdas.decision.logic import AnswerUnderwayError, Decider
 from lambdas.profile_writer import handler
-from tests.factories.hostile import change_text, damaged
+from lambdas.profile_writer.logic import sort_batch
+from tests.factories.hostile import change_text, damaged, profile_text
 from tests.factories.profiles import profile_change
+from tests.fakes.ports import MemoryHerald, MemoryPeople
 from tests.fakes.wire import LambdaContext, kinesis_event
 from tests.unit.lambdas.conftest import TABLE, Cloud
 
@@ -18,6 +25,9 @@ SEED: Final = 20_260_301
 CAMPAIGNS: Final = 4  # each in an empty table: the one in memory copies itself at every transaction
 BATCHES: Final = 6
 HOSTILE: Final = 25
+PROFILES: Final = 3_000
+NOW: Final = datetime(2026, 3, 2, 17, tzinfo=UTC)
+RULES: Final = Rules(quiet_from=21, quiet_until=8, default_time_zone="UTC", cap_messages=1, cap_days=7)
 ARRIVALS: Final = itertools.count(70_000)
 
 
@@ -54,6 +64,34 @@ def test_no_change_holds_up_its_neighbours(cloud: Cloud, log: io.StringIO, campa
     assert min(taken, refused) > BATCHES * HOSTILE / 10
     assert "Traceback" not in log.getvalue()
     assert log.getvalue().count("unreadable profile change") == refused
+
+
+def test_whoever_is_stored_can_be_decided_about() -> None:
+    random = Random(SEED)
+    outcomes: Counter[str] = Counter()
+    for number in range(PROFILES):
+        batch = sort_batch([(str(number), profile_text(random).encode())])
+        profiles = [p.profile for p in batch.people.values() if isinstance(p.profile, Profile)]
+        for profile in profiles:
+            stored = profile_from_item(profile_to_item(profile))
+            people = MemoryPeople()
+            decider = Decider(
+                view=people,
+                ledger=people,
+                herald=MemoryHerald(),
+                rules=RULES,
+                keep_days=30,
+                hash_secret=lambda: b"0123456789abcdef",
+                pause=lambda _: None,
+            )
+            try:
+                outcomes.update(map(str, decider.on_change(None, stored, now=NOW)))
+            except AnswerUnderwayError:  # it waits for a consent that nobody gave
+                outcomes["underway"] += 1
+        outcomes["stored"] += len(profiles)
+
+    assert outcomes["stored"] > PROFILES / 5
+    assert outcomes["silence"] > 0
 
 
 # Each of these ended the whole batch, for everybody in it, or was stored and ended the decision about the person.
