@@ -63,6 +63,16 @@ def usable(identifiers: Identifiers) -> tuple[tuple[IdentifierType, str], ...]:
     return tuple(found)
 
 
+def first_usable(identifiers: Identifiers) -> dict[IdentifierType, str]:
+    """Return the first value of each type that says something, as it was sent: the one whose key comes first."""
+    found: dict[IdentifierType, str] = {}
+    for name, values in identifiers.items():
+        for raw in map(str, values or ()):
+            if name in _TYPES and _match_form(_TYPES[name], raw) is not None:
+                found.setdefault(_TYPES[name], raw)
+    return found
+
+
 @lru_cache(maxsize=REMEMBERED)
 def _match_form(identifier_type: IdentifierType, raw: str) -> str | None:
     return normalise(identifier_type, raw).value

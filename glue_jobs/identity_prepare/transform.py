@@ -3,13 +3,18 @@
 Which column means what comes from the contracts' identity roles, so that a new file source needs no code here.
 """
 
+from collections.abc import Set
 from datetime import UTC, date, datetime
+from functools import partial
 from typing import Any, Final
 
 from pyspark.sql import Column, DataFrame, Row, Window
 from pyspark.sql import functions as F  # noqa: N812
 
+from c360_core import contracts
 from c360_core.contracts import Source, Table
+from c360_core.exact_json import decode
+from c360_core.identity.keys import first_usable
 from c360_core.identity.normalise import DEFAULT_REGION, EARLIEST_BIRTH_YEAR
 from c360_core.identity.records import match_row, prepare_record, record_from_row
 from c360_core.identity.workflow import MATCH_FIELDS
@@ -49,6 +54,8 @@ PREPARED: Final = (
     ", ".join(f"{name} STRING" for name in TEXTS if name not in ONLY_READ)
     + ", email_verified BOOLEAN, placeholder_dropped ARRAY<STRING>"
 )
+SAID: Final = ", ".join(f"{name} STRING" for name in TEXTS)
+LOGIN: Final = "identified"
 MATCH_SCHEMA: Final = ", ".join(f"{field.name} STRING" for field in MATCH_FIELDS)
 HASH_DIGITS: Final = 8
 # What the source's contract says for rows that do not say it themselves.
@@ -82,16 +89,17 @@ def logged_in(interactions: DataFrame) -> DataFrame:
     The record's key is the device (or cookie); when several addresses log in there, it is so for the first one, and
     the others have a part of their address's keyed hash behind it.
     """
-    told = interactions.where("event_type = 'identified'").select(
+    named = frozenset(field.name for field in contracts.load().event(LOGIN).fields)
+    said = F.udf(partial(_said, named=named), SAID)
+    told = interactions.where(F.col("event_type") == LOGIN).select(
         "source",
-        F.from_json("identifiers", "MAP<STRING, ARRAY<STRING>>").alias("ids"),
-        F.from_json("payload", "MAP<STRING, STRING>").alias("payload"),
+        said("identifiers", "payload").alias("said"),
         F.expr("filter(identifier_keys, key -> key LIKE 'email:%')[0]").alias("email_key"),
         "occurred_at",
         "received_at",
         "event_id",
     )
-    told = told.withColumn("visitor", F.expr("coalesce(ids['device_id'][0], ids['cookie_id'][0], email_key)"))
+    told = told.withColumn("visitor", F.coalesce("said.device_id", "said.cookie_id", "email_key"))
     pair = Window.partitionBy("source", "visitor", "email_key")
     latest = F.row_number().over(pair.orderBy(F.desc("occurred_at"), "event_id"))
     pairs = (
@@ -106,8 +114,8 @@ def logged_in(interactions: DataFrame) -> DataFrame:
     return pairs.select(
         "source",
         key.alias("key"),
-        *[_told(name).alias(name) for name in TEXTS],
-        F.expr("ids['email'] IS NOT NULL").alias("email_verified"),
+        *[F.col(f"said.{name}").alias(name) for name in TEXTS],
+        F.col("said.email").isNotNull().alias("email_verified"),
         F.lit(DEFAULT_REGION).alias("default_country"),
         F.lit(f"{EARLIEST_BIRTH_YEAR}-01-01").alias("earliest_birth_date"),
         F.col("occurred_at").alias("updated_at"),
@@ -115,9 +123,26 @@ def logged_in(interactions: DataFrame) -> DataFrame:
     )
 
 
-def _told(column: str) -> Column:
-    kinds = [kind for kind, name in COLUMN_OF_IDENTIFIER.items() if name == column]
-    return F.expr(f"ids['{kinds[0]}'][0]") if kinds else F.expr(f"payload['{column}']")
+def _said(identifiers: str | None, payload: str | None, *, named: Set[str]) -> dict[str, str | None]:
+    """Return what a login says, by column: of several identifiers the one that its key is made of.
+
+    Of the payload only what the contract names counts. Anything else has no known meaning, and any type.
+    """
+    given = first_usable(_object(identifiers))
+    fields = {name: value for name, value in _object(payload).items() if name in named and isinstance(value, str)}
+    return {
+        **fields,
+        **{COLUMN_OF_IDENTIFIER[kind]: value for kind, value in given.items() if kind in COLUMN_OF_IDENTIFIER},
+    }
+
+
+def _object(text: str | None) -> dict[str, Any]:
+    """Return a JSON object of the lake; an old one that `clean` would refuse today says nothing, and ends no run."""
+    try:
+        document = decode(text or "{}")
+    except ValueError:
+        return {}
+    return document if isinstance(document, dict) else {}
 
 
 def records(raw: DataFrame) -> DataFrame:

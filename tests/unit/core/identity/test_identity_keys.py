@@ -4,6 +4,7 @@ import hmac
 import pytest
 
 from c360_core.identity.keys import (
+    first_usable,
     identifier_key,
     identifier_keys,
     mask_email,
@@ -40,6 +41,21 @@ def test_strongest_is_by_type_and_skips_what_says_nothing():
     }
     assert strongest(sent) == (IdentifierType.EMAIL, "ann@example.com")
     assert strongest({"phone": ["0000000000"]}) is None
+
+
+def test_the_first_that_says_something_is_the_one_whose_key_comes_first():
+    # The types come in an order in which none can be taken for another.
+    said = {
+        "email": ["none", "d-2", "Ann@Example.com", "bob@example.com"],
+        "device_id": ["", "d-1"],
+        "cookie_id": ["null"],
+        "phone": ["12"],
+    }
+
+    found = first_usable(said)
+
+    assert found == {IdentifierType.EMAIL: "Ann@Example.com", IdentifierType.DEVICE_ID: "d-1"}
+    assert first_usable({"shoe_size": ["43"], "phone": []}) == {}
 
 
 def test_all_keys_come_strongest_first_and_once():
