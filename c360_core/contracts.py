@@ -110,7 +110,8 @@ class Publish:
     The event's id is `f_` + the first 32 hex characters of the SHA-256 of
     `<source>|<key of the row>|<id_suffix>|<occurred_at in epoch milliseconds>`, and, unless the event `happens_once`,
     `|{"identifiers":{...},"payload":{...}}` as they stand in the event, with sorted names. So a file that is loaded
-    twice gives the same ids, and a row that says something else gives a new one, whatever its times say.
+    twice gives the same ids, and a row that says something else gives a new one, whatever its times say. A phone number
+    stands there as typed, unless it is another number, or none, to who does not know the row's country.
 
     Attributes:
         occurred_at: Spark SQL over the row, as are `when` and the values of `identifiers` and `payload`.

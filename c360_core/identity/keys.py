@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Final
 
-from c360_core.identity.normalise import normalise
+from c360_core.identity.normalise import normalise, normalise_phone, region_of
 from c360_core.names import IdentifierType
 from c360_core.secret_text import parts
 
@@ -76,6 +76,23 @@ def first_usable(identifiers: Identifiers) -> dict[IdentifierType, str]:
 @lru_cache(maxsize=REMEMBERED)
 def _match_form(identifier_type: IdentifierType, raw: str) -> str | None:
     return normalise(identifier_type, raw).value
+
+
+def phone_to_send(raw: str, country: str | None, default_country: str) -> str | None:
+    """Return a row's number as an event of the row carries it, for readers who do not know the row's country.
+
+    It is E.164 where the row's country reads a number in it. Where nobody does, it is sent as it is and rejected as it
+    is. Where only readers of a number without a country do, it is not sent: it would be somebody else's.
+
+    Args:
+        raw: the number as the row has it.
+        country: code or name, as the row says it.
+        default_country: of rows that say none, as ISO 3166 code.
+    """
+    number = normalise_phone(raw, region_of(country, default_country)).value
+    if number is None and normalise_phone(raw).value is None:
+        return raw
+    return number
 
 
 def strongest(identifiers: Identifiers) -> tuple[IdentifierType, str] | None:

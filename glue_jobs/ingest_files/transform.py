@@ -15,7 +15,8 @@ from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import functions as F  # noqa: N812
 
 from c360_core.contracts import Field, FileFormat, Publish, Source, Table
-from c360_core.identity.keys import ordering_types
+from c360_core.identity.keys import ordering_types, phone_to_send, usable
+from c360_core.names import IdentifierType
 from c360_core.projections import DATE_PATTERN, UTC_PATTERN, spark_type
 from glue_jobs.ingest_files import landed_file
 from glue_jobs.ingest_files.landed_file import Header
@@ -31,6 +32,10 @@ STATED_AT: Final = "stated_at"
 ISO_MILLISECONDS: Final = "yyyy-MM-dd'T'HH:mm:ss.SSS'Z'"
 EVENT_ID_LENGTH: Final = 32
 SCHEMA_VERSION: Final = 1
+NUMBER: Final = "_number"
+# A number as it is sent, and as the event's id has it: as typed, unless readers would have taken it for another one.
+# So an id does not depend on how we write numbers, and a number that is read anew makes an event of its own.
+NUMBER_SCHEMA: Final = "sent STRING, identifying STRING"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -241,8 +246,9 @@ def _published(
     frame: DataFrame, source: Source, key: str, publish: Publish, received_at: datetime, replay_id: str
 ) -> DataFrame:
     at = F.col(STATED_AT) if publish.changed_at else _time(publish.occurred_at)
-    rows = frame.where(F.expr(publish.when)).withColumn("_at", at)
-    said = F.struct(_identifiers(publish).alias("identifiers"), _payload(publish).alias("payload"))
+    rows = frame.where(F.expr(publish.when)).withColumn("_at", at).withColumn(NUMBER, _number(source, publish))
+    identifying = _identifiers(publish, F.col(NUMBER)["identifying"])
+    said = F.struct(identifying.alias("identifiers"), _payload(publish).alias("payload"))
     parts = [F.lit(source.name), F.col(key), F.lit(publish.id_suffix), F.unix_millis("_at").cast("string")]
     identity = F.concat_ws("|", *parts, *([] if publish.happens_once else [F.to_json(said)]))
     event_id = F.concat(F.lit("f_"), F.substring(F.sha2(identity, 256), 1, EVENT_ID_LENGTH))
@@ -254,7 +260,7 @@ def _published(
         F.date_format("_at", ISO_MILLISECONDS).alias("occurred_at"),
         F.date_format(F.lit(received_at), ISO_MILLISECONDS).alias("received_at"),
         F.when(_is_history(F.col("_at"), source, received_at), F.lit(replay_id)).alias("replay_id"),
-        _identifiers(publish).alias("identifiers"),
+        _identifiers(publish, F.col(NUMBER)["sent"]).alias("identifiers"),
         _payload(publish).alias("payload"),
     )
     return rows.select(_partition_key(source, publish, event_id).alias("partition_key"), F.to_json(event).alias("data"))
@@ -267,9 +273,28 @@ def _is_history(at: Column, source: Source, received_at: datetime) -> Column:
     return at < F.lit(received_at - timedelta(hours=source.live_within_hours))
 
 
-def _identifiers(publish: Publish) -> Column:
+def _number(source: Source, publish: Publish) -> Column:
+    """The row's phone number by the country of the row, in both forms; null when the event has none."""
+    sql = publish.identifiers.get(IdentifierType.PHONE)
+    if sql is None or source.table is None:
+        return F.lit(None).cast(f"STRUCT<{NUMBER_SCHEMA.replace(' ', ': ')}>")
+    country = next((field.name for field in source.table.fields if field.identity_role == "country"), None)
+    said = F.lit(None) if country is None else F.col(country)
+    read = F.udf(_read_number, NUMBER_SCHEMA)
+    return read(F.expr(sql).cast("string"), said.cast("string"), F.lit(source.default_country))
+
+
+def _read_number(raw: str | None, country: str | None, default_country: str) -> tuple[str | None, str | None]:
+    if raw is None:
+        return None, None
+    sent = phone_to_send(raw, country, default_country)
+    as_typed, as_sent = (usable({IdentifierType.PHONE: [number] if number else []}) for number in (raw, sent))
+    return sent, raw if as_typed == as_sent else sent
+
+
+def _identifiers(publish: Publish, number: Column) -> Column:
     given = sorted(publish.identifiers.items())
-    values = [(kind, F.expr(sql).cast("string")) for kind, sql in given]
+    values = [(kind, number if kind == IdentifierType.PHONE else F.expr(sql).cast("string")) for kind, sql in given]
     return F.struct(*[F.when(value.isNotNull(), F.array(value)).alias(kind) for kind, value in values])
 
 

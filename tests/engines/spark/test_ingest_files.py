@@ -333,6 +333,33 @@ def test_times_booleans_and_nothing_are_read_as_the_contract_says(crm_landing: L
     assert json.loads(rejected["body"])["email_opt_in"] == "maybe"
 
 
+def test_a_number_is_sent_as_its_country_writes_it(crm_landing: Landing, monkeypatch: pytest.MonkeyPatch) -> None:
+    numbers = {"C000001": "(030) 901820", "C000002": "+44 20 7946 0123", "C000003": "555-0123", "C000004": ""}
+    content = crm(*({"crm_id": crm_id, "phone": number} for crm_id, number in numbers.items()))
+    known = contracts.load()
+    german = replace(known.source("crm_contacts"), default_country="DE")
+    monkeypatch.setattr(contracts, "load", lambda: replace(known, sources={**known.sources, "crm_contacts": german}))
+    crm_landing.ingest(content)
+
+    sent = {event["identifiers"]["crm_id"][0]: event["identifiers"].get("phone") for event in published()}
+    assert sent == {"C000001": ["+4930901820"], "C000002": ["+442079460123"], "C000003": ["555-0123"], "C000004": None}
+
+
+def test_how_a_number_is_written_is_no_new_event(crm_landing: Landing) -> None:
+    crm_landing.ingest(crm({"phone": "(212) 555-0147"}))
+
+    (event,) = published()
+    said = {
+        "identifiers": {"crm_id": ["C000001"], "email": ["ann@example.com"], "phone": ["(212) 555-0147"]},
+        "payload": event["payload"],
+    }
+    moment = int(datetime(2026, 2, 27, tzinfo=UTC).timestamp() * 1000)
+    text = json.dumps(said, separators=(",", ":"), sort_keys=True)
+    identity = f"crm_contacts|C000001|marketing-email|{moment}|{text}"
+    assert event["event_id"] == "f_" + sha256(identity.encode()).hexdigest()[:32]
+    assert event["identifiers"]["phone"] == ["+12125550147"]
+
+
 def test_a_file_in_another_dialect_is_refused_with_what_was_found(crm_landing: Landing, rows: Rows) -> None:
     assert crm_landing.ingest("sep=;\n" + crm({}).replace(",", ";"))["rejected"] == 1
     (rejected,) = rows(Zone.QUARANTINE, "rejected")

@@ -1,5 +1,6 @@
 import hashlib
 import hmac
+from datetime import UTC, datetime
 
 import pytest
 
@@ -9,9 +10,12 @@ from c360_core.identity.keys import (
     identifier_keys,
     mask_email,
     mask_phone,
+    phone_to_send,
     secret_bytes,
     strongest,
 )
+from c360_core.identity.records import prepare_record
+from c360_core.identity.resolve import identifiers_of
 from c360_core.names import IdentifierType
 
 SECRET = b"0123456789abcdef"
@@ -89,3 +93,32 @@ def test_masks_keep_just_enough_to_recognise():
     assert mask_email("john.doe@example.com") == "j***@example.com"
     assert mask_phone("+15135550143") == "***43"
     assert [mask_email(None), mask_email("broken"), mask_phone(None), mask_phone("1")] == [None, "***", None, "***"]
+
+
+@pytest.mark.parametrize(
+    ("raw", "country", "default_country", "sent"),
+    [
+        ("(212) 555-0147", None, "US", "+12125550147"),
+        ("(030) 901820", None, "DE", "+4930901820"),
+        ("030 901820", "Germany", "US", "+4930901820"),
+        ("020 7946 0123", "GB", "US", "+442079460123"),
+        ("01 40 20 50 50", "France", "US", "+33140205050"),
+        ("02 9876 5432", "AU", "US", "+61298765432"),
+        ("+44 20 7946 0123", None, "DE", "+442079460123"),
+        ("2125550147", "US", "DE", "+12125550147"),
+        ("+1 212 555 0147", "Atlantis", "US", "+12125550147"),
+        ("(212) 555-0147", "Atlantis", "US", None),  # in the USA it would be somebody's
+        ("212-555-0147", "FR", "US", None),
+        ("555-0123", None, "US", "555-0123"),  # nobody's, whoever reads it
+        ("call me", "GB", "US", "call me"),
+    ],
+)
+def test_a_number_has_the_key_in_events_that_it_has_in_identity(raw, country, default_country, sent):
+    number = phone_to_send(raw, country, default_country)
+    assert number == sent
+
+    record = prepare_record(
+        {"phone": raw, "country": country}, source="s", key="1", loaded_at=datetime.now(UTC), region=default_country
+    )
+    in_identity = tuple(identifier_key(SECRET, kind, value) for kind, value in identifiers_of(record))
+    assert identifier_keys(SECRET, {"phone": [number] if number else []}) == in_identity
