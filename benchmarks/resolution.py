@@ -2,8 +2,9 @@
 
     .venvs/twin/bin/python -m benchmarks.resolution --people 30000
 
-Invented people (the factory of the tests) are resolved twice, as in two nights: the second run also holds the map and
-the identifiers of the first, which is what every run but the first takes. What Spark's own JVM takes is not in it.
+Invented people (the factory of the tests) are resolved twice, as in two nights: the second run also holds the map of
+the first, and reads what was told, which is what every run but the first takes. With `--anew` the second tells
+everything, as on a new stream, and holds that. What Spark's own JVM takes is not in it.
 """
 
 import argparse
@@ -12,16 +13,19 @@ import json
 import multiprocessing
 import resource
 import sys
+import tempfile
 import time
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, replace
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any
 
 from c360_core.identity.matching import AttributeMatchingModel, InputField, Rule, Workflow, match
 from c360_core.identity.records import IdentityRecord, record_from_row
-from c360_core.identity.resolve import IdentifierRow, MapRow, resolve
+from c360_core.identity.resolve import MapRow, resolve
 from c360_core.identity.stable_ids import Run
+from c360_core.identity.telling import LatestChange
 from c360_core.identity.workflow import MATCH_FIELDS, MATCH_RECORD_ID, MATCH_RULES
 
 _SECRET = b"a secret of the benchmark, 32 B."
@@ -45,13 +49,21 @@ def _groups(records: Sequence[IdentityRecord]) -> list[Any]:
     return match(rows, workflow)
 
 
-def _measure(answer: Connection, people: int, seed: int) -> None:
+def _told(file: Path) -> Iterator[LatestChange]:
+    with file.open(encoding="utf-8") as lines:
+        for line in lines:
+            yield LatestChange(message=json.loads(line), told=True)
+
+
+def _measure(answer: Connection, people: int, seed: int, folder: Path, *, anew: bool) -> None:
     """Do what the job does, on rows as Spark hands them over, and tell its time and peak."""
     rows = made_up_rows(people, seed=seed)
     groups = _groups([record_from_row(row) for row in rows])
     first = resolve([record_from_row(row) for row in rows], groups, [], _FIRST, secret=_SECRET)
     map_rows = [asdict(row) for row in first.opened]
-    identifier_rows = [asdict(row) for row in first.identifiers]
+    latest = folder / "latest.jsonl"
+    with latest.open("w", encoding="utf-8") as lines:
+        lines.writelines(json.dumps(change, default=str) + "\n" for change in first.changes)
     persons = len(first.persons)
     del first
     start = time.perf_counter()
@@ -59,18 +71,20 @@ def _measure(answer: Connection, people: int, seed: int) -> None:
         [record_from_row(row) for row in rows],
         groups,
         [MapRow(**row) for row in map_rows],
-        _SECOND,
+        replace(_SECOND, told_since=_SECOND.version) if anew else _SECOND,
         secret=_SECRET,
-        previous_identifiers=[IdentifierRow(**row) for row in identifier_rows],
+        latest=_told(latest),
     )
-    messages = [json.dumps(change, default=str).encode() for change in second.changes]
+    # Spark takes rows as dictionaries and makes tuples of them.
+    told = [dict(change) for change in second.changes]
+    written = [tuple(row.values()) for row in told]
     seconds = time.perf_counter() - start
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024**2 if sys.platform == "darwin" else 1024)
     answer.send(
         {
             "records": len(rows),
             "persons": persons,
-            "messages": len(messages),
+            "messages": len(written),
             "seconds": round(seconds, 1),
             "peak_megabytes": round(peak),
             "kilobytes_per_record": round(peak * 1024 / len(rows), 1),
@@ -78,7 +92,7 @@ def _measure(answer: Connection, people: int, seed: int) -> None:
     )
 
 
-def measured(people: int, *, seed: int = 1) -> dict[str, Any]:
+def measured(people: int, *, seed: int = 1, anew: bool = False) -> dict[str, Any]:
     """Return counts, seconds of a later run, and the peak memory in a process of its own.
 
     Raises:
@@ -86,15 +100,17 @@ def measured(people: int, *, seed: int = 1) -> dict[str, Any]:
     """
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe(duplex=False)
-    child = context.Process(target=_measure, args=(there, people, seed), daemon=True)
-    child.start()
-    there.close()
-    try:
-        result: dict[str, Any] = here.recv()
-    except EOFError as error:
-        raise RuntimeError("the resolution ended without a result") from error
-    finally:
-        child.join()
+    with tempfile.TemporaryDirectory() as folder:
+        arguments, named = (there, people, seed, Path(folder)), {"anew": anew}
+        child = context.Process(target=_measure, args=arguments, kwargs=named, daemon=True)
+        child.start()
+        there.close()
+        try:
+            result: dict[str, Any] = here.recv()
+        except EOFError as error:
+            raise RuntimeError("the resolution ended without a result") from error
+        finally:
+            child.join()
     return result
 
 
@@ -103,8 +119,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--people", type=int, default=30_000, help="number of invented people; some four records each")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--anew", action="store_true", help="let the second run tell everything")
     chosen = parser.parse_args(arguments)
-    sys.stdout.write(json.dumps(measured(chosen.people, seed=chosen.seed), indent=2) + "\n")
+    sys.stdout.write(json.dumps(measured(chosen.people, seed=chosen.seed, anew=chosen.anew), indent=2) + "\n")
     return 0
 
 

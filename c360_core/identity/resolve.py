@@ -3,24 +3,22 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from datetime import UTC, datetime
+from typing import Final
 
 from c360_core.identity.clustering import Clusters, Guard, cluster
 from c360_core.identity.keys import identifier_key
 from c360_core.identity.matching import MatchGroup
 from c360_core.identity.normalise import normalise_email
 from c360_core.identity.records import IdentityRecord, phone_evidence
-from c360_core.identity.stable_ids import Assignment, Run, assign, heir
+from c360_core.identity.stable_ids import Assignment, Run, assign
+from c360_core.identity.telling import Known, LatestChange, Message, changes
 from c360_core.names import IdentifierType
 from c360_core.survivorship import Golden, SourcePriorities, golden
 
-# Deletions are told again for this long: should a run's messages be lost after its map was written, the next heals it.
-DELETIONS_TOLD_FOR: Final = timedelta(days=7)
 SHARED_IDENTIFIERS: Final = frozenset(
     {IdentifierType.EMAIL, IdentifierType.PHONE, IdentifierType.DEVICE_ID, IdentifierType.COOKIE_ID}
 )
-Message = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,15 +33,6 @@ class MapRow:
     version: int
     rule: str
     match_id: str | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IdentifierRow:
-    """A row of `curated.identifier_map`: whose identifier this is now, and since which run."""
-
-    identifier_key: str
-    person_id: str
-    version: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,8 +51,10 @@ class Resolution:
     Attributes:
         opened: new rows of the identity map.
         closed: rows to close: the old ones with `valid_to` set; the key is (record_id, valid_from).
-        identifiers: the full identifier map after the run, sorted by key.
-        changes: messages of the identity-changes stream, in the order to send them.
+        reopened: rows that an earlier try of this run closed, and this one does not.
+        withdrawn: rows that an earlier try of this run opened, and this one does not: to be deleted.
+        owners: identifier key -> person id, of every identifier that is somebody's.
+        changes: messages of the identity-changes stream, in the order to send them: what differs from the latest ones.
         persons: everyone, sorted by id.
         aliases: ids no longer in use -> ids in use, one hop.
         stats: counts, for logs and metrics.
@@ -71,7 +62,9 @@ class Resolution:
 
     opened: tuple[MapRow, ...]
     closed: tuple[MapRow, ...]
-    identifiers: tuple[IdentifierRow, ...]
+    reopened: tuple[MapRow, ...]
+    withdrawn: tuple[MapRow, ...]
+    owners: Mapping[str, str]
     changes: tuple[Message, ...]
     persons: tuple[Person, ...]
     aliases: Mapping[str, str]
@@ -85,14 +78,15 @@ def resolve(
     run: Run,
     *,
     secret: bytes,
-    previous_identifiers: Iterable[IdentifierRow] = (),
+    latest: Iterable[LatestChange] = (),
     guard: Guard | None = None,
     priorities: SourcePriorities | None = None,
 ) -> Resolution:
     """Resolve all records to persons.
 
     A run that is tried again gives the same outcome, also when its first try has already written the map: rows of the
-    same run are taken as not written. So write the map first, then send the messages, then replace the identifier map.
+    same run are taken as not written. So write the map first, then the changes as not told yet, then tell everyone, and
+    mark the changes as told at the end.
 
     Args:
         records: all current records, each id once.
@@ -100,15 +94,17 @@ def resolve(
         previous_map: all rows of the identity map, closed ones too: aliases and restored ids come from them.
         run: this run.
         secret: the hashing secret of identifier keys.
-        previous_identifiers: the identifier map as it is.
+        latest: the latest change of each subject; read once.
         guard: limits of a cluster.
         priorities: trust in sources.
 
     Raises:
-        ValueError: a record id occurs twice, a record has two open rows, or the map is newer than the run.
+        ValueError: a record id occurs twice, a record has two open rows, a later run has written or told something,
+            or this run told something else when it was tried before.
     """
     guard = guard or Guard()
-    history = _before(previous_map, run)
+    written = list(previous_map)
+    history = _before(written, run)
     current = _open_rows(history)
     former = _former(history)
     clusters = cluster(records, match_groups, guard)
@@ -116,17 +112,23 @@ def resolve(
     ids = assign(clusters.clusters, persons_before, run, {old: members for old, (members, _) in former.items()})
     persons = _persons(records, ids, priorities or SourcePriorities())
     owners, disputed = _owners(records, ids, secret, guard)
-    identifiers, told = _identifiers(owners, previous_identifiers, run)
     opened, closed = _map_rows(clusters, ids, current, run)
-    deletions = _person_deletions(ids, persons_before, former, run)
+    reopened, withdrawn = _taken_back(written, opened, closed, run)
+    known = Known(
+        persons={person.person_id: person.golden.attributes for person in persons},
+        gone={old: ids.aliases.get(old) for old in {*persons_before.values(), *former} - set(ids.persons.values())},
+        owners=owners,
+    )
     return Resolution(
         opened=opened,
         closed=closed,
-        identifiers=identifiers,
-        changes=_in_order(told, [_upsert(person, run) for person in persons], deletions),
+        reopened=reopened,
+        withdrawn=withdrawn,
+        owners=owners,
+        changes=changes(known, latest, run),
         persons=persons,
         aliases=ids.aliases,
-        stats=_stats(clusters, ids, opened, closed, identifiers, disputed),
+        stats=_stats(clusters, ids, opened, closed, owners, disputed),
     )
 
 
@@ -246,71 +248,6 @@ def _owner(kind: IdentifierType, claimants: Mapping[str, _Claim], guard: Guard) 
     return min(claimants, key=lambda person: (-claimants[person].records, -claimants[person].newest, person))
 
 
-def _identifiers(
-    owners: Mapping[str, str], previous: Iterable[IdentifierRow], run: Run
-) -> tuple[tuple[IdentifierRow, ...], list[Message]]:
-    # Rows that this very run has written are told again: the messages may not have been sent. So are those that were
-    # told on a stream that is gone.
-    before = {row.identifier_key: row for row in previous}
-    after = []
-    messages: list[Message] = []
-    for key in sorted(owners):
-        known = before.get(key)
-        if known and known.person_id == owners[key] and run.told_since <= known.version < run.version:
-            after.append(known)
-            continue
-        after.append(IdentifierRow(identifier_key=key, person_id=owners[key], version=run.version))
-        messages.append(_identifier("upsert", key, owners[key], run))
-    messages += [
-        _identifier("delete", key, before[key].person_id, run) for key in sorted(before.keys() - owners.keys())
-    ]
-    return tuple(after), messages
-
-
-def _identifier(operation: str, key: str, person: str, run: Run) -> Message:
-    return {"kind": "identifier", "op": operation, "key": key, "person_id": person, "version": run.version}
-
-
-def _upsert(person: Person, run: Run) -> Message:
-    head = {"kind": "person", "op": "upsert", "person_id": person.person_id, "version": run.version}
-    return {**head, "survivor_id": None, **person.golden.attributes}
-
-
-def _in_order(told: list[Message], upserts: list[Message], deletions: list[Message]) -> tuple[Message, ...]:
-    """Tell person by person: what is theirs, then who they are.
-
-    A profile whose person is said has all that the person did by then, also the answers about consent. The other way
-    round it would be decided on half of it.
-    """
-    persons = sorted([*told, *upserts], key=lambda message: (message["person_id"], message["kind"] == "person"))
-    return (*persons, *deletions)
-
-
-def _person_deletions(
-    ids: Assignment,
-    persons_before: Mapping[str, str],
-    former: Mapping[str, tuple[tuple[str, ...], datetime]],
-    run: Run,
-) -> list[Message]:
-    """Tell of ids that went out of use in this run or lately, and of aliases that lead elsewhere now."""
-    in_use = set(ids.persons.values())
-    gone = set(persons_before.values()) - in_use
-    for old, (members, end) in former.items():
-        lately = _moment(run) - end <= DELETIONS_TOLD_FOR
-        if old not in in_use and (lately or heir(members, persons_before) != ids.aliases.get(old)):
-            gone.add(old)
-    return [
-        {
-            "kind": "person",
-            "op": "delete",
-            "person_id": old,
-            "version": run.version,
-            "survivor_id": ids.aliases.get(old),
-        }
-        for old in sorted(gone)
-    ]
-
-
 def _map_rows(
     clusters: Clusters, ids: Assignment, current: Mapping[str, MapRow], run: Run
 ) -> tuple[tuple[MapRow, ...], tuple[MapRow, ...]]:
@@ -339,12 +276,26 @@ def _map_rows(
     return tuple(opened), tuple(closed)
 
 
+def _taken_back(
+    written: Iterable[MapRow], opened: Iterable[MapRow], closed: Iterable[MapRow], run: Run
+) -> tuple[tuple[MapRow, ...], tuple[MapRow, ...]]:
+    """Return the rows that an earlier try closed or opened and this one does not: records have changed in between.
+
+    All others stay as they are. Whoever took them away first and wrote them anew then would, when stopped in between,
+    forget that an id had been out of use.
+    """
+    again = {(row.record_id, row.valid_from) for row in (*opened, *closed)}
+    left = [row for row in written if (row.record_id, row.valid_from) not in again]
+    reopened = [replace(r, valid_to=None) for r in left if r.valid_to == _moment(run) and r.version < run.version]
+    return tuple(reopened), tuple(row for row in left if row.version == run.version)
+
+
 def _stats(
     clusters: Clusters,
     ids: Assignment,
     opened: Sequence[MapRow],
     closed: Sequence[MapRow],
-    identifiers: Sequence[IdentifierRow],
+    owners: Mapping[str, str],
     disputed: int,
 ) -> dict[str, int]:
     changed = Counter(change.kind for change in ids.changes)
@@ -353,6 +304,6 @@ def _stats(
         **{f"persons_{kind}": changed[kind] for kind in ("created", "merged", "restored", "removed")},
         "rows_opened": len(opened),
         "rows_closed": len(closed),
-        "identifiers": len(identifiers),
+        "identifiers": len(owners),
         "identifiers_disputed": disputed,
     }

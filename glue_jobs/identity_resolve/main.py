@@ -3,14 +3,16 @@
 Arguments: environment, identity_changes_stream, single_view_table, hash_secret_arn, most_records (that the driver can
 hold), run_id, started_at (ISO 8601), match_output (s3://bucket/.../<job id>/ of the matcher).
 
-A run is named by its id and its start; repeated, it gives the same ids and the same rows. The order of the writes
-makes a stop in between harmless: the map first, then the messages and the single view, and last the identifier map,
-against which the next try finds out what changed. Without its stream a run ends before it writes anything.
+A run is named by its id and its start; repeated, it gives the same ids and the same rows. It tells only what differs
+from the latest change of each person and identifier. The order of the writes makes a stop in between harmless: the map
+first, then the changes, as not told yet; then the messages, the single view and the identifier map; and last the mark
+that the changes are told, without which the next run, or the next try, tells them again. Without its stream a run ends
+before it writes anything.
 """
 
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -20,6 +22,7 @@ from pyspark.sql import SparkSession
 from c360_core.identity.keys import secret_bytes
 from c360_core.identity.resolve import MapRow, Resolution, resolve
 from c360_core.identity.stable_ids import Run
+from c360_core.identity.telling import LatestChange
 from c360_core.names import Table as TableName
 from c360_core.names import Zone
 from glue_jobs.identity_resolve import single_view, transform
@@ -64,17 +67,19 @@ class IdentityResolution:
             before,
             replace(self._run, told_since=told_since),
             secret=self._secret(),
-            previous_identifiers=transform.identifier_map(self._read(TableName.IDENTIFIER_MAP)),
+            latest=self._latest(),
         )
-        self._write_map(resolution, before)
-        sent = streams.put_records(kinesis, self._arguments.identity_changes_stream, transform.messages(resolution))
-        self._write_single_view(resolution, before)
-        identifiers = self._table(TableName.IDENTIFIER_MAP)
-        lake.replace(transform.identifier_rows(self._spark, resolution, identifiers), identifiers)
-        return {**resolution.stats, "messages": sent}
+        self._write_map(resolution)
+        if resolution.changes:
+            self._write_changes(resolution)
+            streams.put_records(kinesis, self._arguments.identity_changes_stream, transform.messages(resolution))
+            self._write_single_view(resolution, before)
+            self._write_identifier_map()
+            self._mark_as_told()
+        return {**resolution.stats, "messages": len(resolution.changes)}
 
     def _refuse_too_many(self) -> None:
-        held = (TableName.IDENTITY_RECORDS, TableName.IDENTITY_MAP, TableName.IDENTIFIER_MAP)
+        held = (TableName.IDENTITY_RECORDS, TableName.IDENTITY_MAP)
         counts = {f"{Zone.CURATED}.{table}": self._read(table).count() for table in held}
         refuse_too_many(counts, int(self._arguments.most_records))
 
@@ -83,6 +88,12 @@ class IdentityResolution:
 
     def _read(self, table: TableName) -> Any:
         return lake.current(self._spark, self._table(table))
+
+    def _latest(self) -> Iterator[LatestChange]:
+        latest = self._read(TableName.LATEST_IDENTITY_CHANGES)
+        if latest.isEmpty():
+            return transform.changes_of_before(self._read(TableName.IDENTIFIER_MAP))
+        return transform.latest_changes(latest)
 
     def _match_output(self) -> Any:
         location = self._arguments.match_output.rstrip("/") + "/success/"
@@ -94,29 +105,33 @@ class IdentityResolution:
         )
         return secret_bytes(answer["SecretString"])
 
-    def _write_map(self, resolution: Resolution, before: Sequence[MapRow]) -> None:
+    def _write_map(self, resolution: Resolution) -> None:
         table = self._table(TableName.IDENTITY_MAP)
-        if any(row.version == self._run.version for row in before):
-            self._take_back(table)
-        lake.upsert(transform.changed_map_rows(self._spark, resolution, table), table, ["record_id", "valid_from"])
+        if resolution.withdrawn:
+            LOG.warning("run %s was tried before on other records; what only that try said goes", self._run.run_id)
+            gone = transform.map_rows(self._spark, resolution.withdrawn, table)
+            lake.delete(gone, table, ["record_id", "valid_from"])
+        rows = (*resolution.opened, *resolution.closed, *resolution.reopened)
+        lake.upsert(transform.map_rows(self._spark, rows, table), table, ["record_id", "valid_from"])
 
-    def _take_back(self, table: str) -> None:
-        """Undo what an earlier try of this run wrote, in one commit."""
-        LOG.warning("run %s was tried before; its rows of the map are written anew", self._run.run_id)
-        moment = f"timestamp_millis({self._run.version})"
-        self._spark.sql(
-            f"MERGE INTO {table} t USING (SELECT {self._run.version} AS version) s "  # a number
-            f"ON t.version = s.version OR t.valid_to = {moment} "
-            "WHEN MATCHED AND t.version = s.version THEN DELETE "
-            "WHEN MATCHED THEN UPDATE SET t.valid_to = NULL"
-        )
+    def _write_changes(self, resolution: Resolution) -> None:
+        table = self._table(TableName.LATEST_IDENTITY_CHANGES)
+        lake.upsert(transform.change_rows(self._spark, resolution, table), table, ["subject"], newer="version")
+
+    def _write_identifier_map(self) -> None:
+        latest = self._read(TableName.LATEST_IDENTITY_CHANGES)
+        lake.replace(transform.identifier_rows(latest), self._table(TableName.IDENTIFIER_MAP))
+
+    def _mark_as_told(self) -> None:
+        told = f"version = {self._run.version} AND told_at IS NULL"  # a number
+        lake.update(self._spark, self._table(TableName.LATEST_IDENTITY_CHANGES), "told_at = current_timestamp()", told)
 
     def _write_single_view(self, resolution: Resolution, before: Sequence[MapRow]) -> None:
         single_view.write(
             boto3.resource("dynamodb", region_name=runtime.region()).meta.client,
             self._arguments.single_view_table,
-            single_view.puts(resolution.changes, resolution.aliases, self._run.version),
-            single_view.deletes(resolution.changes, transform.restored(resolution, before)),
+            single_view.puts(resolution.changes),
+            single_view.deletes(resolution.changes, {row.person_id for row in before if row.valid_to is not None}),
             version=self._run.version,
         )
 

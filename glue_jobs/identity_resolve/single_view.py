@@ -1,36 +1,50 @@
 """The items of the single view that identity owns: whose identifier is this, and who is an old id now?"""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
 from c360_aws.transactions import ACTIONS_PER_CALL, TransactionWriter
 from c360_core import single_view_keys as keys
+from c360_core.identity.telling import DELETE, IDENTIFIER, PERSON, UPSERT
 
 Item = dict[str, Any]
 WRITERS: Final = 8
 
 
-def puts(changes: Iterable[Mapping[str, Any]], aliases: Mapping[str, str], version: int) -> list[Item]:
-    """Return the items to write: identifiers that have another person now, and every alias."""
-    identifiers = [
-        {**keys.identifier_key(change["key"]), "person_id": change["person_id"], "version": change["version"]}
-        for change in changes
-        if change["kind"] == "identifier" and change["op"] == "upsert"
-    ]
-    return identifiers + [
-        {**keys.alias_key(old), "person_id": survivor, "version": version} for old, survivor in sorted(aliases.items())
-    ]
+def puts(changes: Iterable[Mapping[str, Any]]) -> list[Item]:
+    """Return the items to write: identifiers that have another person now, and aliases of the persons merged away."""
+    items = []
+    for change in changes:
+        if (change["kind"], change["op"]) == (IDENTIFIER, UPSERT):
+            key, person = keys.identifier_key(change["key"]), change["person_id"]
+        elif (change["kind"], change["op"]) == (PERSON, DELETE) and change["survivor_id"]:
+            key, person = keys.alias_key(change["person_id"]), change["survivor_id"]
+        else:
+            continue
+        items.append({**key, "person_id": person, "version": change["version"]})
+    return items
 
 
-def deletes(changes: Iterable[Mapping[str, Any]], restored: Iterable[str]) -> list[keys.Key]:
-    """Return the keys to delete: identifiers of nobody, and aliases of ids that are in use again."""
-    identifiers = [
+def deletes(changes: Sequence[Mapping[str, Any]], once_closed: Collection[str]) -> list[keys.Key]:
+    """Return the keys to delete: identifiers of nobody, and aliases of ids that lead nowhere or are in use again.
+
+    Args:
+        changes: what the run tells.
+        once_closed: ids that rows of the map had which are closed: they were, or may have been, out of use.
+    """
+    nobodys = [
         keys.identifier_key(change["key"])
         for change in changes
-        if change["kind"] == "identifier" and change["op"] == "delete"
+        if (change["kind"], change["op"]) == (IDENTIFIER, DELETE)
     ]
-    return identifiers + [keys.alias_key(person_id) for person_id in sorted(restored)]
+    no_alias = {
+        change["person_id"]
+        for change in changes
+        if change["kind"] == PERSON and not change["survivor_id"]
+        if change["op"] == DELETE or change["person_id"] in once_closed
+    }
+    return nobodys + [keys.alias_key(person_id) for person_id in sorted(no_alias)]
 
 
 def write(client: Any, table: str, items: Iterable[Item], gone: Iterable[keys.Key], *, version: int) -> int:

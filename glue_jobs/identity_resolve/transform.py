@@ -1,10 +1,10 @@
 """Between frames and the domain: rows of the lake to values of `c360_core.identity` and back."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
-from datetime import UTC, datetime
-from typing import Any
+from datetime import UTC, date, datetime
+from typing import Any, Final
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812
@@ -12,7 +12,12 @@ from pyspark.sql import functions as F  # noqa: N812
 from c360_aws.kinesis import StreamRecord
 from c360_core.identity.matching import MatchGroup, match_groups_from_output
 from c360_core.identity.records import IdentityRecord, record_from_row
-from c360_core.identity.resolve import IdentifierRow, MapRow, Resolution
+from c360_core.identity.resolve import MapRow, Resolution
+from c360_core.identity.telling import IDENTIFIER, UPSERT, LatestChange, Message, subject
+from c360_core.survivorship import ATTRIBUTES
+
+# What a message says of a person; of one who is gone it says nothing.
+_SAID_OF_A_PERSON: Final = (*(name for names in ATTRIBUTES for name in names), "record_count")
 
 
 def run_version(started_at: str) -> int:
@@ -42,9 +47,29 @@ def identity_map(frame: DataFrame) -> list[MapRow]:
     return [MapRow(**row) for row in _rows(frame, "valid_from", "valid_to")]
 
 
-def identifier_map(frame: DataFrame) -> list[IdentifierRow]:
-    """Return the rows of curated.identifier_map."""
-    return [IdentifierRow(**row) for row in _rows(frame)]
+def latest_changes(frame: DataFrame) -> Iterator[LatestChange]:
+    """Yield the rows of curated.latest_identity_changes, part by part: the driver need not hold them."""
+    told, birth_date = F.col("told_at").isNotNull(), F.col("birth_date").cast("string")
+    for row in frame.withColumns({"told": told, "birth_date": birth_date}).toLocalIterator():
+        yield LatestChange(message=_message(row.asDict()), told=row["told"])
+
+
+def _message(row: dict[str, Any]) -> Message:
+    head = {name: row[name] for name in ("kind", "op", "person_id", "version")}
+    if row["kind"] == IDENTIFIER:
+        return {**head, "key": row["subject"]}
+    names = _SAID_OF_A_PERSON if row["op"] == UPSERT else ()
+    return {**head, "survivor_id": row["survivor_id"], **{name: row[name] for name in names}}
+
+
+def changes_of_before(identifier_map: DataFrame) -> Iterator[LatestChange]:
+    """Yield the rows of curated.identifier_map as changes that may not have been heard.
+
+    It is all that runs kept of what they told before there was a table of the latest changes.
+    """
+    for row in identifier_map.toLocalIterator():
+        head = {"kind": IDENTIFIER, "op": UPSERT, "key": row["identifier_key"]}
+        yield LatestChange(message={**head, "person_id": row["person_id"], "version": row["version"]}, told=False)
 
 
 def match_groups(output: DataFrame) -> list[MatchGroup]:
@@ -66,26 +91,28 @@ def _moment(microseconds: int | None) -> datetime | None:
     return datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest)
 
 
-def changed_map_rows(spark: SparkSession, resolution: Resolution, table: str) -> DataFrame:
-    """Return the rows of the identity map that the run opened or closed."""
-    rows = [asdict(row) for row in (*resolution.opened, *resolution.closed)]
-    return spark.createDataFrame(rows, spark.table(table).schema)
+def map_rows(spark: SparkSession, rows: Iterable[MapRow], table: str) -> DataFrame:
+    """Return rows of the identity map."""
+    return spark.createDataFrame([asdict(row) for row in rows], spark.table(table).schema)
 
 
-def identifier_rows(spark: SparkSession, resolution: Resolution, table: str) -> DataFrame:
-    """Return the whole identifier map after the run."""
-    return spark.createDataFrame([asdict(row) for row in resolution.identifiers], spark.table(table).schema)
+def change_rows(spark: SparkSession, resolution: Resolution, table: str) -> DataFrame:
+    """Return the messages of the run as rows of curated.latest_identity_changes that are not told yet."""
+    return spark.createDataFrame([_row(change) for change in resolution.changes], spark.table(table).schema)
 
 
-def messages(resolution: Resolution) -> list[StreamRecord]:
-    """Return the messages of the identity-changes stream, in the order to send them, keyed by what they are about."""
-    return [
-        StreamRecord(key=str(change.get("key") or change["person_id"]), data=json.dumps(change, default=str).encode())
-        for change in resolution.changes
-    ]
+def _row(message: Message) -> dict[str, Any]:
+    born = message.get("birth_date")
+    return {**message, "subject": subject(message), "birth_date": date.fromisoformat(born) if born else None}
 
 
-def restored(resolution: Resolution, before: Iterable[MapRow]) -> Sequence[str]:
-    """Return the ids in use that were, or may have been, out of use before: they must not be aliases."""
-    in_use = {person.person_id for person in resolution.persons}
-    return sorted(in_use & {row.person_id for row in before if row.valid_to is not None})
+def identifier_rows(latest: DataFrame) -> DataFrame:
+    """Return the whole identifier map, from the latest changes."""
+    in_use = (F.col("kind") == IDENTIFIER) & (F.col("op") == UPSERT)
+    return latest.where(in_use).select(F.col("subject").alias("identifier_key"), "person_id", "version")
+
+
+def messages(resolution: Resolution) -> Iterator[StreamRecord]:
+    """Yield the messages of the identity-changes stream, in the order to send them, keyed by what they are about."""
+    for change in resolution.changes:
+        yield StreamRecord(key=subject(change), data=json.dumps(change, default=str).encode())

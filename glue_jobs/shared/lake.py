@@ -83,6 +83,22 @@ def replace(frame: DataFrame, table: str) -> None:
     _commit(lambda: shaped_like(frame, table).writeTo(table).overwrite(F.lit(True)))  # noqa: FBT003  # a SQL literal
 
 
+def delete(frame: DataFrame, table: str, keys: Sequence[str]) -> None:
+    """Delete the rows that have the keys of a row of the frame, in one commit."""
+    spark, view = frame.sparkSession, "deleted_rows"
+    frame.createOrReplaceTempView(view)
+    on = " AND ".join(f"t.`{name}` = s.`{name}`" for name in keys)
+    try:
+        _commit(lambda: spark.sql(f"MERGE INTO {table} t USING {view} s ON {on} WHEN MATCHED THEN DELETE"))
+    finally:
+        spark.catalog.dropTempView(view)
+
+
+def update(spark: SparkSession, table: str, change: str, where: str) -> None:
+    """Change the rows that fulfil a condition, in one commit; both are SQL, the change as after SET."""
+    _commit(lambda: spark.sql(f"UPDATE {table} SET {change} WHERE {where}"))  # noqa: S608  # SQL of the caller's own
+
+
 def current(spark: SparkSession, table: str) -> DataFrame:
     """Return the table as of now, not as some cached plan remembers it."""
     spark.catalog.refreshTable(table)

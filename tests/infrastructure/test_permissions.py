@@ -1,7 +1,9 @@
 """Roles may do what they need, spelt out, and nothing else."""
 
 import re
+from collections import defaultdict
 
+from c360_core.names import Table
 from tests.infrastructure.assembly import ROOT, listed, resolve, statements
 
 # Actions that AWS lets nobody limit to a resource.
@@ -110,6 +112,20 @@ def test_the_models_read_the_tables_that_they_name_as_sources_and_no_others(asse
     entries = re.findall(r":table/c360_\w+_(raw|curated)/(\w+)(?= |$)", resources)
     folders = [(zone.lower(), table) for zone, table in re.findall(r"Lake(Raw|Curated)\w+/(\w+)/\*", resources)]
     assert set(entries) == set(folders) == set(re.findall(r"source\('(\w+)', '(\w+)'\)", models))
+
+
+def test_identities_are_resolved_on_the_tables_that_the_job_names_and_no_others(assembly):
+    code = (ROOT / "glue_jobs" / "identity_resolve" / "main.py").read_text(encoding="utf-8")
+    named = {Table[name].value for name in re.findall(r"TableName\.(\w+)", code)}
+    may = defaultdict(set)
+    for resource, statement in statements(assembly):
+        if resource.logical_id.startswith("IdentityResolve"):
+            for one in map(resolve, listed(statement["Resource"])):
+                for table in re.findall(r":table/c360_\w+_curated/(\w+)$|LakeCurated\w+/(\w+)/\*$", one):
+                    may["".join(table)] |= set(listed(statement["Action"]))
+    assert set(may) == named
+    written = {table for table, actions in may.items() if {"glue:UpdateTable", "s3:PutObject"} <= actions}
+    assert written == named - {Table.IDENTITY_RECORDS}
 
 
 def test_nag_has_nothing_open(assembly):

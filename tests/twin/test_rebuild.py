@@ -1,6 +1,6 @@
 """Profiles are made again from the lake, on the running whole: all are what they were, and nobody is written to.
 
-The stream of interactions has nothing left by then, so that what they were made of can only come from the lake.
+The streams have nothing left by then, so that what they were made of can only come from the lake.
 """
 
 import json
@@ -84,6 +84,7 @@ def report(run: Demonstration, before: Any) -> Report:
     deployment = run.story.deployment
     assert before["PROFILE"]
     assert empty(Stream.INTERACTIONS) > 0
+    assert empty(Stream.IDENTITY_CHANGES) > 0
     table = boto3.resource(
         "dynamodb",
         endpoint_url=deployment.emulator.settings.endpoint,

@@ -3,22 +3,26 @@
 import csv
 import io
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any
 
 import boto3
 import pytest
 from pyspark.sql import SparkSession
 
+from c360_aws.kinesis import StreamWriter
 from c360_core.identity.keys import identifier_key
 from c360_core.identity.records import match_record_id
 from c360_core.identity.workflow import MATCH_FIELDS
 from c360_core.names import IdentifierType, Zone
 from glue_jobs.identity_prepare import main as prepare
+from glue_jobs.identity_resolve import single_view
 from glue_jobs.identity_resolve.main import Arguments, IdentityResolution
 from glue_jobs.identity_resolve.transform import run_version
-from glue_jobs.shared import lake
+from glue_jobs.shared import lake, streams
 
 Rows = Callable[..., list[dict[str, Any]]]
 
@@ -38,6 +42,7 @@ TABLES = (
     (Zone.CURATED, "identity_records"),
     (Zone.CURATED, "identity_map"),
     (Zone.CURATED, "identifier_map"),
+    (Zone.CURATED, "latest_identity_changes"),
 )
 
 
@@ -161,12 +166,14 @@ class Identity:
     def __init__(self, spark: SparkSession, fill: Fill, rows: Rows, secret_arn: str) -> None:
         self.spark, self.fill, self.rows, self.secret_arn = spark, fill, rows, secret_arn
 
-    def resolve(self, run_id: str, started_at: str, groups: list[list[int]], numbers: list[int]) -> dict[str, int]:
+    def resolve(
+        self, run_id: str, started_at: str, groups: list[list[int]], numbers: list[int], **of_the_first: Any
+    ) -> dict[str, int]:
         self.spark.sql("DELETE FROM glue_catalog.c360_dev_curated.identity_records WHERE true")
         values = [
             {"record_id": f"crm_contacts:C00000{n}", "source": "crm_contacts", "loaded_at": AT, "crm_id": f"C00000{n}",
              "email": f"user{n}@example.com", "first_name": "Ann", "last_name": "Lee", "email_verified": False,
-             "placeholder_dropped": []}
+             "placeholder_dropped": [], **(of_the_first if n == numbers[0] else {})}
             for n in numbers
         ]  # fmt: skip
         self.fill(Zone.CURATED, "identity_records", values)
@@ -266,17 +273,15 @@ def test_a_run_that_is_tried_again_leaves_what_it_left_before(identity: Identity
     identity.resolve("run-2", "2026-03-02T09:30:00Z", [[1, 2, 3]], [1, 2, 3])
 
     def state() -> list[Any]:
-        tables = [rows(Zone.CURATED, "identity_map"), rows(Zone.CURATED, "identifier_map")]
+        names = ("identity_map", "identifier_map", "latest_identity_changes")
+        tables = [rows(Zone.CURATED, name) for name in names]
         return [sorted(map(repr, table)) for table in tables] + [view()]
 
-    before, told = state(), len(messages())
+    before, told = state(), messages()
     identity.resolve("run-2", "2026-03-02T09:30:00Z", [[1, 2, 3]], [1, 2, 3])
 
     assert state() == before
-    again = messages()[told:]
-    assert [message for message in again if message["kind"] == "person"] == [
-        message for message in messages()[:told] if message["kind"] == "person" and message["version"] == 1772443800000
-    ]
+    assert messages() == told
 
 
 def test_a_merge_leaves_an_alias_and_its_end_takes_it_away(identity: Identity, rows: Rows) -> None:
@@ -318,17 +323,129 @@ def test_without_its_stream_a_run_writes_nothing(identity: Identity, rows: Rows)
         identity.resolve("run-1", "2026-03-01T09:30:00Z", [], [1, 2])
 
     assert (rows(Zone.CURATED, "identity_map"), rows(Zone.CURATED, "identifier_map"), view()) == ([], [], {})
+    assert rows(Zone.CURATED, "latest_identity_changes") == []
     kinesis.create_stream(StreamName=STREAM, ShardCount=1)
 
 
-def test_identifiers_that_were_told_on_an_older_stream_are_told_again(identity: Identity, rows: Rows) -> None:
-    identity.resolve("run-1", "2026-03-01T09:30:00Z", [], [1, 2])
+def test_what_was_told_on_an_older_stream_is_told_again(identity: Identity, monkeypatch: pytest.MonkeyPatch) -> None:
+    identity.resolve("run-1", "2026-03-01T09:30:00Z", [[1, 2, 3]], [1, 2, 3])
+    identity.resolve("run-2", "2026-03-02T09:30:00Z", [[1, 2]], [1, 2])
+    known = {message.get("key") or message["person_id"]: message for message in messages()}
+
+    monkeypatch.setattr(streams, "created_at", lambda *_: run_version("2026-03-02T18:00:00Z"))
+    told = len(messages())
+    identity.resolve("run-3", "2026-03-03T09:30:00Z", [[1, 2]], [1, 2])
+
+    version = run_version("2026-03-03T09:30:00Z")
+    again = {message.get("key") or message["person_id"]: message for message in messages()[told:]}
+    assert again == {about: {**message, "version": version} for about, message in known.items()}
+    assert identity.resolve("run-4", "2026-03-04T09:30:00Z", [[1, 2]], [1, 2])["messages"] == 0
+
+
+def test_a_run_tells_only_of_what_has_changed(identity: Identity, rows: Rows) -> None:
+    identity.resolve("run-1", "2026-03-01T09:30:00Z", [[1, 2]], [1, 2, 3])
+    told = len(messages())
+    items = boto3.resource("dynamodb").Table(VIEW).scan()["Items"]
+
+    assert identity.resolve("run-2", "2026-03-02T09:30:00Z", [[1, 2]], [1, 2, 3])["messages"] == 0
+    assert boto3.resource("dynamodb").Table(VIEW).scan()["Items"] == items
+    moved = identity.resolve("run-3", "2026-03-03T09:30:00Z", [[1, 2]], [1, 2, 3], city="Elm", birth_date=AT.date())
+
+    assert moved["messages"] == 1
+    (message,) = messages()[told:]
+    person = identity.persons()["1"]
+    assert message.items() >= {
+        "kind": "person", "op": "upsert", "person_id": person, "city": "Elm", "birth_date": "2026-03-01",
+        "version": run_version("2026-03-03T09:30:00Z"),
+    }.items()  # fmt: skip
+    (row,) = rows(Zone.CURATED, "latest_identity_changes", f"subject = '{person}'")
+    assert {**row, "birth_date": str(row["birth_date"])}.items() >= message.items()
+    assert all(row["told_at"] for row in rows(Zone.CURATED, "latest_identity_changes"))
+
+
+STOPS = {
+    "changes": (lake, "upsert", 1),
+    "messages": (streams, "put_records", 0),
+    "half of the messages": (StreamWriter, "put", 0),
+    "single view": (single_view, "write", 0),
+    "identifier map": (lake, "replace", 0),
+    "mark": (lake, "update", 0),
+}
+
+
+class StopError(RuntimeError):
+    """A run ended here."""
+
+
+@pytest.mark.parametrize("repeated", [True, False], ids=["repeated", "followed"])
+@pytest.mark.parametrize("stop", STOPS)
+def test_a_run_that_stops_loses_nothing(
+    identity: Identity, rows: Rows, monkeypatch: pytest.MonkeyPatch, stop: str, *, repeated: bool
+) -> None:
+    identity.resolve("run-1", "2026-03-01T09:30:00Z", [[1, 2]], [1, 2, 3])
+    with monkeypatch.context() as patched:
+        stop_at(patched, stop)
+        with pytest.raises(StopError):
+            identity.resolve("run-2", "2026-03-02T09:30:00Z", [[1, 2, 3]], [1, 2, 3], city="Elm")
+    if repeated:
+        identity.resolve("run-2", "2026-03-02T09:30:00Z", [[1, 2, 3]], [1, 2, 3], city="Elm")
+    else:  # all is as it was before the run that stopped
+        identity.resolve("run-3", "2026-03-03T09:30:00Z", [[1, 2]], [1, 2, 3])
+
+    latest: dict[str, dict[str, Any]] = {}
+    for message in sorted(messages(), key=lambda m: m["version"]):
+        latest[message.get("key") or message["person_id"]] = message
+    persons = identity.persons()
+    people = {m["person_id"]: m["city"] for m in latest.values() if (m["kind"], m["op"]) == ("person", "upsert")}
+    city = "Elm" if repeated else None
+    assert people == {person: city if person == persons["1"] else None for person in persons.values()}
+    keys = {row["identifier_key"]: row["person_id"] for row in rows(Zone.CURATED, "identifier_map")}
+    assert {key: m["person_id"] for key, m in latest.items() if m["kind"] == "identifier"} == keys
+    assert keys == {
+        identifier_key(SECRET.encode(), kind, value): persons[n]
+        for n in "123"
+        for kind, value in [(IdentifierType.CRM_ID, f"C00000{n}"), (IdentifierType.EMAIL, f"user{n}@example.com")]
+    }
+    aliases = {pk for pk, sk in view() if sk == "ALIAS"}
+    merged = [m for m in latest.values() if (m["kind"], m["op"]) == ("person", "delete")]
+    assert aliases == {f"PERSON#{m['person_id']}" for m in merged}
+    assert len(merged) == int(repeated)
+    assert {view()[email_item(int(n))] for n in "123"} == set(persons.values())
+
+
+def stop_at(patched: pytest.MonkeyPatch, stop: str) -> None:
+    """Let a run end at one of its writes; `put` ends after the first record."""
+    owner, name, calls = STOPS[stop]
+    real: Any = getattr(owner, name)
+    seen = 0
+
+    def stopped(*arguments: Any, **named: Any) -> Any:
+        nonlocal seen
+        seen += 1
+        if owner is StreamWriter:
+            writer, records = arguments
+            list(real(writer, islice(records, 1)))
+            raise StopError
+        if seen > calls:
+            raise StopError
+        return real(*arguments, **named)
+
+    patched.setattr(owner, name, stopped)
+
+
+def test_what_was_told_before_there_was_a_table_of_it_is_told_once_more(identity: Identity, rows: Rows) -> None:
+    identity.resolve("run-1", "2026-03-01T09:30:00Z", [], [1, 2, 3])
+    identity.spark.sql("DELETE FROM glue_catalog.c360_dev_curated.latest_identity_changes WHERE true")
     told = len(messages())
 
-    identity.resolve("run-2", "2026-03-02T09:30:00Z", [], [1, 2])  # both before the stream was made
+    identity.resolve("run-2", "2026-03-02T09:30:00Z", [], [1, 2])
 
-    keys = {row["identifier_key"]: row["person_id"] for row in rows(Zone.CURATED, "identifier_map")}
-    assert {m["key"]: m["person_id"] for m in messages()[told:] if m["kind"] == "identifier"} == keys
+    again = Counter((message["kind"], message["op"]) for message in messages()[told:])
+    assert again == {
+        ("person", "upsert"): 2, ("person", "delete"): 1, ("identifier", "upsert"): 4, ("identifier", "delete"): 2,
+    }  # fmt: skip
+    assert len(rows(Zone.CURATED, "latest_identity_changes")) == 9
+    assert len(rows(Zone.CURATED, "identifier_map")) == 4
 
 
 def test_a_start_without_a_zone_is_refused() -> None:

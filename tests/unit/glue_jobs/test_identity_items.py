@@ -18,22 +18,26 @@ VERSION = 1_772_000_000_000  # the start of a run, in epoch milliseconds
 
 UPSERT = {"kind": "identifier", "op": "upsert", "key": "email:ab12", "person_id": "p_1", "version": 7}
 DELETE = {"kind": "identifier", "op": "delete", "key": "phone:cd34", "person_id": "p_1", "version": 7}
-PERSON = {"kind": "person", "op": "upsert", "person_id": "p_1", "version": 7}
-CHANGES = [PERSON, UPSERT, DELETE]
+PERSON = {"kind": "person", "op": "upsert", "person_id": "p_1", "version": 7, "survivor_id": None}
+MERGED = {"kind": "person", "op": "delete", "person_id": "p_old", "version": 7, "survivor_id": "p_1"}
+REMOVED = {"kind": "person", "op": "delete", "person_id": "p_none", "version": 7, "survivor_id": None}
+CHANGES = [PERSON, UPSERT, DELETE, MERGED, REMOVED]
 
 
 def test_identifiers_and_aliases_are_written_with_their_person() -> None:
-    assert single_view.puts(CHANGES, {"p_old": "p_1"}, 7) == [
+    assert single_view.puts(CHANGES) == [
         {"PK": "ID#email#ab12", "SK": "PERSON", "person_id": "p_1", "version": 7},
         {"PK": "PERSON#p_old", "SK": "ALIAS", "person_id": "p_1", "version": 7},
     ]
 
 
-def test_identifiers_of_nobody_and_aliases_of_people_in_use_are_deleted() -> None:
-    assert single_view.deletes(CHANGES, ["p_1"]) == [
+def test_identifiers_of_nobody_and_aliases_of_people_who_are_gone_or_in_use_again_are_deleted() -> None:
+    assert single_view.deletes(CHANGES, {"p_1", "p_old", "p_of_whom_nothing_is_told"}) == [
         {"PK": "ID#phone#cd34", "SK": "PERSON"},
         {"PK": "PERSON#p_1", "SK": "ALIAS"},
+        {"PK": "PERSON#p_none", "SK": "ALIAS"},
     ]
+    assert single_view.deletes([PERSON], set()) == []
 
 
 @pytest.fixture
@@ -61,8 +65,9 @@ def run(client: Any, version: int, *, owner: str | None, alias: str | None = Non
     """Write what a run says of one identifier and one old id; None says that it is nobody's."""
     op = "delete" if owner is None else "upsert"
     change = {"kind": "identifier", "op": op, "key": "email:ab12", "person_id": owner or "p_1", "version": version}
-    puts = single_view.puts([change], {"p_old": alias} if alias else {}, version)
-    gone = single_view.deletes([change], [] if alias else ["p_old"])
+    merged = {"kind": "person", "op": "delete", "person_id": "p_old", "version": version, "survivor_id": alias}
+    changes = [change, merged if alias else {**merged, "op": "upsert"}]
+    puts, gone = single_view.puts(changes), single_view.deletes(changes, {"p_old"})
     return single_view.write(client, TABLE, puts, gone, version=version)
 
 
@@ -100,8 +105,8 @@ def test_one_newer_item_keeps_none_of_its_neighbours_from_being_written(dynamodb
         said = {"kind": "identifier", "op": "upsert", "key": f"email:{number:04d}", "version": version}
         return {**said, "person_id": f"p_{version - VERSION}"}
 
-    newer = single_view.puts([change(7, VERSION + 2)], {}, VERSION + 2)
-    older = single_view.puts([change(number, VERSION + 1) for number in range(250)], {}, VERSION + 1)
+    newer = single_view.puts([change(7, VERSION + 2)])
+    older = single_view.puts([change(number, VERSION + 1) for number in range(250)])
 
     assert single_view.write(dynamodb, TABLE, newer, [], version=VERSION + 2) == 1
     assert single_view.write(dynamodb, TABLE, older, [], version=VERSION + 1) == 249

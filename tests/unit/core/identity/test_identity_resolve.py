@@ -12,6 +12,7 @@ from c360_core.identity.keys import identifier_key
 from c360_core.identity.matching import MatchGroup
 from c360_core.identity.records import IdentityRecord
 from c360_core.identity.resolve import Run, resolve
+from c360_core.identity.telling import LatestChange, subject
 from c360_core.names import IdentifierType
 
 SECRET = b"0123456789abcdef"
@@ -34,25 +35,24 @@ def key(kind, value):
 
 
 class Tables:
-    """The identity map and the identifier map as a job keeps them."""
+    """The identity map and the latest changes as a job keeps them."""
 
     def __init__(self):
         self.map = {}
-        self.identifiers = ()
+        self.latest = {}
 
-    def run(self, records, number, groups=(), *, write_identifiers=True, told_since=0):
+    def run(self, records, number, groups=(), *, stopped=False, told_since=0):
         done = resolve(
             records,
             groups,
             self.map.values(),
             run(number, told_since),
             secret=SECRET,
-            previous_identifiers=self.identifiers,
+            latest=self.latest.values(),
         )
         for row in (*done.closed, *done.opened):
             self.map[row.record_id, row.valid_from] = row
-        if write_identifiers:
-            self.identifiers = done.identifiers
+        self.latest |= {subject(m): LatestChange(message=m, told=not stopped) for m in done.changes}
         return done
 
     def current(self):
@@ -112,21 +112,19 @@ def test_the_next_run_on_the_same_records_changes_nothing():
     first = tables.run(records, 0)
     second = tables.run(records, 1)
     assert (second.opened, second.closed) == ((), ())
-    assert second.identifiers == first.identifiers
-    assert told(second, "identifier", "upsert") == []
-    assert {m["version"] for m in told(second, "person", "upsert")} == {run(1).version}
+    assert second.owners == first.owners
+    assert second.changes == ()
 
 
 def test_what_was_told_on_a_stream_that_is_gone_is_told_again_once():
     tables, records = Tables(), [record("a", email="ann@example.com"), record("b", phone="+15135550143")]
-    tables.run(records, 0)
+    first = tables.run(records, 0)
     newer_stream = run(0).version + 1
     second = tables.run(records, 1, told_since=newer_stream)
-    again = [(message["key"], message["version"]) for message in told(second, "identifier", "upsert")]
-    assert again == [(row.identifier_key, run(1).version) for row in second.identifiers]
-    assert len(again) == 2
+    assert [{**message, "version": run(0).version} for message in second.changes] == list(first.changes)
+    assert len(second.changes) == 4
     third = tables.run(records, 2, told_since=newer_stream)
-    assert told(third, "identifier", "upsert") == []
+    assert third.changes == ()
 
 
 def test_a_merge_closes_the_smaller_persons_rows_and_tells_of_the_survivor():
@@ -189,12 +187,6 @@ def test_a_chain_of_merges_leaves_aliases_of_one_hop():
     assert done.aliases == {person: survivor for person in first.values() if person != survivor}
 
 
-def test_deletions_are_told_again_for_a_week():
-    tables, records = Tables(), [record("a", loyalty_id="L1"), record("b", loyalty_id="L1")]
-    tables.run([record("a", loyalty_id="L1"), record("b")], 0)
-    assert [len(told(tables.run(records, day), "person", "delete")) for day in (1, 2, 8, 9)] == [1, 1, 1, 0]
-
-
 def test_a_record_that_is_gone_closes_its_row_and_takes_its_identifiers_along():
     tables = Tables()
     tables.run([record("a", email="ann@example.com"), record("b", crm_id="C1")], 0)
@@ -212,7 +204,7 @@ def test_a_run_tried_again_after_the_map_was_written_says_the_same():
     later = [record("a", email="ann@example.com", loyalty_id="L1"), record("b", loyalty_id="L1")]
     tables = Tables()
     tables.run(records, 0)
-    tried = tables.run(later, 1, write_identifiers=False)
+    tried = tables.run(later, 1, stopped=True)
     written = dict(tables.map)
     again = tables.run(later, 1)
     assert again == tried
@@ -241,7 +233,7 @@ def test_the_mailbox_of_a_couple_belongs_to_who_verified_it():
     ]
     tables = Tables()
     done = tables.run(records, 0)
-    assert [row.person_id for row in done.identifiers] == [tables.current()["c"]]
+    assert list(done.owners.values()) == [tables.current()["c"]]
 
 
 @pytest.mark.parametrize("newest", ["a", "b", "c"])
@@ -257,7 +249,7 @@ def test_the_mailbox_of_a_couple_is_nobodys_until_one_of_them_has_proved_it(newe
     persons = tables.current()
     assert len(set(persons.values())) == 3
     mailbox = key(IdentifierType.EMAIL, "lees@example.com")
-    assert mailbox not in {row.identifier_key for row in done.identifiers}
+    assert mailbox not in done.owners
     assert done.stats["identifiers_disputed"] == 1
 
 
@@ -270,14 +262,14 @@ def test_a_number_of_two_people_is_nobodys():
         run(0),
         secret=SECRET,
     )
-    assert [row.identifier_key for row in done.identifiers] == [key(IdentifierType.CRM_ID, "C1")]
+    assert list(done.owners) == [key(IdentifierType.CRM_ID, "C1")]
 
 
 def test_twenty_cases_without_a_name_and_one_number_are_twenty_people_and_the_number_is_shared():
     cases = [record(f"k{n:02d}", case_customer_id=f"S{n}", phone="+15135550143") for n in range(20)]
     done = resolve(cases, [], [], run(0), secret=SECRET)
     assert len(done.persons) == 20
-    assert key(IdentifierType.PHONE, "+15135550143") not in {row.identifier_key for row in done.identifiers}
+    assert key(IdentifierType.PHONE, "+15135550143") not in done.owners
     assert (done.stats["dropped_values"], done.stats["identifiers_disputed"]) == (1, 1)
 
 
@@ -289,16 +281,14 @@ def test_a_device_that_several_people_use_belongs_to_nobody():
     ]
     tables = Tables()
     done = tables.run(records, 0)
-    assert [(row.identifier_key, row.person_id) for row in done.identifiers] == [
-        (key(IdentifierType.COOKIE_ID, "k"), tables.current()["c"])
-    ]
+    assert done.owners == {key(IdentifierType.COOKIE_ID, "k"): tables.current()["c"]}
     assert done.stats["identifiers_disputed"] == 1
 
 
 def test_a_value_that_a_crowd_claims_belongs_to_nobody():
     records = [record(f"r{i}", first_name=name, phone="+15135550143") for i, name in enumerate(("Ann", "Bob", "Carl"))]
     done = resolve(records, [], [], run(0), secret=SECRET, guard=Guard(max_names_of_a_value=2))
-    assert done.identifiers == ()
+    assert done.owners == {}
     assert done.stats["dropped_values"] == 1
 
 
@@ -323,6 +313,6 @@ def test_the_stream_adds_up_to_the_tables_over_any_history(history):
         current = tables.current()
         assert current.keys() == {r.record_id for r in records}
         assert people == Counter(current.values())
-        assert {k: p for k, p in keys.items() if p} == {row.identifier_key: row.person_id for row in tables.identifiers}
+        assert {k: p for k, p in keys.items() if p} == done.owners
         assert {old: new for old, new in aliases.items() if new} == dict(done.aliases)
         assert all(survivor in people for survivor in done.aliases.values())
