@@ -8,7 +8,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from c360_core.identity.records import IdentityRecord
@@ -141,6 +141,14 @@ nights = st.builds(
 
 
 @settings(deadline=None, max_examples=250)
+@example(  # a merge that was told, and whose repetition stopped early, must not be forgotten
+    history=[
+        Night(accounts=(1, 0, 0, 0, 2), cities=("Ash",) * 5, stops=(2,), ends=False),
+        Night(accounts=(1, 0, 0, 0, 1), cities=("Ash",) * 5, stops=(12, 1), ends=False),
+    ],
+    last=Night(accounts=(1, 0, 0, 0, 0), cities=("Ash",) * 5),
+    seed=0,
+)
 @given(history=st.lists(nights, min_size=1, max_size=5), last=nights, seed=st.integers(0, 9))
 def test_whoever_listens_knows_what_a_run_that_tells_everything_would_say(
     history: list[Night], last: Night, seed: int
@@ -242,6 +250,22 @@ def test_a_run_that_is_repeated_on_other_records_is_refused() -> None:
 
     with pytest.raises(ValueError, match=r"run run-1 was tried before and said something else of p_\w+; .* a new run"):
         world.night(1, replace(MOVED, cities=("Oak", *MOVED.cities[1:])))
+
+
+def test_a_run_that_stopped_before_it_said_anything_may_be_repeated_on_other_records() -> None:
+    world = World()
+    world.night(0, TOGETHER)
+    world.night(1, replace(TOGETHER, accounts=(1, 2, 2, 3, 3), stops=(2,), ends=False))
+
+    done = world.night(1, replace(TOGETHER, accounts=(2, 1, 1, 3, 0)))
+
+    assert done is not None
+    assert {row.record_id for row in done.withdrawn} == {"e"}
+    current = [row for row in world.map.values() if row.valid_to is None]
+    assert {row.record_id: row.person_id for row in current} == {
+        record: person.person_id for person in done.persons for record in person.record_ids
+    }
+    assert len(current) == 4
 
 
 def test_a_run_older_than_what_was_told_is_refused() -> None:
