@@ -35,7 +35,7 @@ SCHEMA_VERSION: Final = 1
 NUMBER: Final = "_number"
 # A number as it is sent, and as the event's id has it: as typed, unless readers would have taken it for another one.
 # So an id does not depend on how we write numbers, and a number that is read anew makes an event of its own.
-NUMBER_SCHEMA: Final = "sent STRING, identifying STRING"
+NUMBER_SCHEMA: Final = "sent: STRING, identifying: STRING"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -277,7 +277,7 @@ def _number(source: Source, publish: Publish) -> Column:
     """The row's phone number by the country of the row, in both forms; null when the event has none."""
     sql = publish.identifiers.get(IdentifierType.PHONE)
     if sql is None or source.table is None:
-        return F.lit(None).cast(f"STRUCT<{NUMBER_SCHEMA.replace(' ', ': ')}>")
+        return F.lit(None).cast(f"STRUCT<{NUMBER_SCHEMA}>")
     country = next((field.name for field in source.table.fields if field.identity_role == "country"), None)
     said = F.lit(None) if country is None else F.col(country)
     read = F.udf(_read_number, NUMBER_SCHEMA)
