@@ -14,6 +14,7 @@ import pytest
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
 
+from c360_core import single_view_keys as keys
 from c360_core.names import Property, Stream, stream_name
 from ops.rebuild import Report, deployed, rebuild_profiles
 from tests.twin.conftest import HOME
@@ -46,8 +47,13 @@ def told(item: Item) -> dict[str, Any]:
     return found
 
 
+def stands(item: Item) -> bool:
+    """Say whether a reader sees it: what only remembers that something was taken back is no answer and no entry."""
+    return not item.get(keys.TOMBSTONE) and ("granted" in item or not item["SK"].startswith(keys.CONSENT_PREFIX))
+
+
 def view(deployment: Deployment, prefix: str) -> dict[tuple[str, str], dict[str, Any]]:
-    return {(item["PK"], item["SK"]): told(item) for item in deployment.items(prefix)}
+    return {(item["PK"], item["SK"]): told(item) for item in deployment.items(prefix) if stands(item)}
 
 
 def differences(deployment: Deployment, before: Any, prefix: str) -> dict[Any, Any]:
