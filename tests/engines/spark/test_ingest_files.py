@@ -342,7 +342,12 @@ def test_a_number_is_sent_as_its_country_writes_it(crm_landing: Landing, monkeyp
     crm_landing.ingest(content)
 
     sent = {event["identifiers"]["crm_id"][0]: event["identifiers"].get("phone") for event in published()}
-    assert sent == {"C000001": ["+4930901820"], "C000002": ["+442079460123"], "C000003": ["ask reception"], "C000004": None}
+    assert sent == {
+        "C000001": ["+4930901820"],
+        "C000002": ["+442079460123"],
+        "C000003": ["ask reception"],
+        "C000004": None,
+    }
 
 
 def test_how_a_number_is_written_is_no_new_event(crm_landing: Landing) -> None:
