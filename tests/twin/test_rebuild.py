@@ -48,8 +48,8 @@ def told(item: Item) -> dict[str, Any]:
 
 
 def stands(item: Item) -> bool:
-    """Say whether a reader sees it: what only remembers that something was taken back is no answer and no entry."""
-    return not item.get(keys.TOMBSTONE) and ("granted" in item or not item["SK"].startswith(keys.CONSENT_PREFIX))
+    """Say whether a reader sees it: an item without an answer only remembers one that was taken back."""
+    return "granted" in item or not item["SK"].startswith(keys.CONSENT_PREFIX)
 
 
 def view(deployment: Deployment, prefix: str) -> dict[tuple[str, str], dict[str, Any]]:
