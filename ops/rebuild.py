@@ -18,6 +18,7 @@ from c360_core.names import Table, stack_name
 from c360_core.rebuild import Rebuild, sequence_at
 from ops.application import FlinkApplication
 from ops.dashboard import DashboardError, Task
+from ops.deployed_stacks import outputs
 from ops.view import Found, ProfileWriter, SingleView
 
 PILLAR: Final = "unification"
@@ -105,12 +106,12 @@ def deployed(environment: str, client: Callable[[str], Any], table: Any) -> Depl
     Raises:
         RebuildFailedError: something is not deployed.
     """
-    outputs = _outputs(environment, client("cloudformation"))
+    found = _outputs(environment, client("cloudformation"))
 
     def output(name: str) -> str:
-        if name not in outputs:
+        if name not in found:
             raise RebuildFailedError(MISSING.format(environment=environment, output=name))
-        return outputs[name]
+        return found[name]
 
     return Deployed(
         environment=environment,
@@ -133,7 +134,7 @@ def _outputs(environment: str, client: Any) -> Mapping[str, str]:
         raise RebuildFailedError(
             f"the stack {name} cannot be read ({error}); is it deployed in this account?"
         ) from error
-    return {one["OutputKey"]: one["OutputValue"] for one in stack.get("Outputs", ())}
+    return outputs([stack])
 
 
 def rebuild_profiles(there: Deployed, steps: Steps) -> Report:

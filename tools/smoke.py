@@ -26,9 +26,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 from c360_core import contracts
 from c360_core.names import database_name, stack_name
 from c360_core.secret_text import parts
+from ops import deployed_stacks
 from tools.console import Steps
 from tools.errors import WrongUsageError
-from twin import deployed_stacks
 
 PILLARS: Final = ("foundation", "collection", "unification", "analytics", "activation", "governance", "operations")
 ENDPOINT: Final = "AWS_ENDPOINT_URL"

@@ -15,7 +15,8 @@ from typing import Any, Final, Self
 
 import boto3
 
-from twin import class_archives, deployed_stacks
+from ops import deployed_stacks
+from twin import class_archives
 from twin.process import Child, ProcessFailedError, free_port, port_is_open, spawn, wait_until
 from twin.settings import BUILD, REGION, ROOT, TwinSettings, executable_folder
 
