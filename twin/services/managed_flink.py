@@ -169,11 +169,7 @@ class ManagedFlink:
         Raises:
             ApplicationError: it does not run.
         """
-        with self._lock:
-            running = self._running.get(_key(app))
-        if running is None or running.job is None:
-            raise ApplicationError(f"{app['ApplicationName']} does not run")
-        return running.job.url
+        return self._job(app).url
 
     def process_id(self, app: Record) -> int:
         """Return the process of a running application, for who wants to look at it or kill it.
@@ -181,11 +177,14 @@ class ManagedFlink:
         Raises:
             ApplicationError: it does not run.
         """
+        return self._job(app).child.pid
+
+    def _job(self, app: Record) -> flink.FlinkJob:
         with self._lock:
             running = self._running.get(_key(app))
         if running is None or running.job is None:
             raise ApplicationError(f"{app['ApplicationName']} does not run")
-        return running.job.child.pid
+        return running.job
 
     def delete(self, app: Record) -> None:
         """End an application and remove all that it left."""
