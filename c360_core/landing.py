@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
+FOLDER_MARKS: Final = ("/", "_$folder$")  # ends of objects that only stand for a folder
 MANIFESTS: Final = "ingestion/"  # where in the results bucket the lists of files lie
 MAX_RUN_FILES: Final = 50  # a file takes seconds to half a minute, and a run has an hour
 MAX_RUN_BYTES: Final = 256 * 1024**2  # as the files lie; a larger file has a run of its own

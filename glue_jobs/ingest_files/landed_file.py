@@ -18,12 +18,12 @@ from typing import Any, Final
 
 from c360_core.contracts import Contracts, FileFormat, Source, Table
 from c360_core.file_text import Texts
+from c360_core.landing import FOLDER_MARKS
 
 BYTE_ORDER_MARK: Final = "\ufeff"
 UTF_8_MARK: Final = codecs.BOM_UTF8
 MAX_RECORD_CHARACTERS: Final = 1_048_576
 MAX_TEXT_BYTES: Final = 1024**3  # uncompressed: one task reads a file, a few MB in a second, and a job has an hour
-FOLDER_MARKS: Final = ("/", "_$folder$")
 DELIMITERS: Final = {",": ",", ";": ";", "\t": "tab", "|": "|", ":": ":", "~": "~", "^": "^"}
 SEPARATOR_LINE: Final = re.compile(r'"?sep=(?P<delimiter>.)"?[,;\t|]*[\r\n]*', re.IGNORECASE)
 LEAST_TELLING_DELIMITERS: Final = 3  # fewer in a line are no sign of a row

@@ -21,7 +21,7 @@ from constructs import Construct
 
 from c360_core import projections
 from c360_core.contracts import Contracts
-from c360_core.landing import MANIFESTS
+from c360_core.landing import FOLDER_MARKS, MANIFESTS
 from c360_core.names import PROJECT, QUALITY_NAMESPACE, Table, Zone, database_name
 from config.settings import CollectionSettings
 from stacks.constructs.data_stream import DataStream
@@ -52,7 +52,6 @@ _BUSY: Final = (
     "Glue.InternalServiceException",
     "Glue.OperationTimeoutException",
 )
-_FOLDER_MARKS: Final = ("/", "_$folder$")  # objects that only stand for a folder
 _BATCH_MESSAGES: Final = 1000  # of the 10,000 that AWS allows: an event of S3 has about 1 KB, and a call takes 6 MB
 _RUN_MINUTES: Final = 240  # compressed, 256 MB may be some gigabytes of text, and a task reads a few MB in a second
 _BATCHES_AT_ONCE: Final = 2  # the fewest that Lambda accepts: side by side, pollers would cut a burst into many runs
@@ -228,7 +227,7 @@ class FileIngestion(Construct):
                 detail_type=["Object Created"],
                 detail={
                     "bucket": {"name": [landing.bucket_name]},
-                    "object": {"key": events.Match.anything_but_suffix(*_FOLDER_MARKS)},
+                    "object": {"key": events.Match.anything_but_suffix(*FOLDER_MARKS)},
                 },
             ),
             targets=[
