@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import Final
+from typing import ClassVar, Final
 
 import aws_cdk as cdk
 from aws_cdk import aws_events as events
@@ -26,6 +26,7 @@ class _Keeper(Construct):
 
     machine: sfn.StateMachine
     undelivered: DeadLetterQueue
+    _subject: ClassVar[str]  # of the message when it fails
 
     def __init__(
         self,
@@ -34,14 +35,18 @@ class _Keeper(Construct):
         *,
         applications: Mapping[str, flink.CfnApplication],
         platform: Platform,
-        subject: str,
     ) -> None:
         super().__init__(scope, id_)
         each = sfn.Parallel(self, "EachApplication", result_path=sfn.JsonPath.DISCARD)
         for name, application in applications.items():
             each.branch(self._steps(name, application))
-        self.machine = StateMachine(self, "Run", platform=platform, steps=each, subject=subject).machine
+        self.machine = StateMachine(self, "Run", platform=platform, steps=each, subject=self._subject).machine
         self.undelivered = DeadLetterQueue(self, "Undelivered", platform=platform)
+        self._schedule()
+
+    @abstractmethod
+    def _schedule(self) -> None:
+        """Start the machine by rules."""
 
     @abstractmethod
     def _steps(self, name: str, application: flink.CfnApplication) -> sfn.IChainable:
@@ -51,16 +56,9 @@ class _Keeper(Construct):
 class ApplicationKeeper(_Keeper):
     """Looks every quarter of an hour, and starts what should run and does not, from its latest snapshot."""
 
-    def __init__(
-        self, scope: Construct, id_: str, *, applications: Mapping[str, flink.CfnApplication], platform: Platform
-    ) -> None:
-        super().__init__(
-            scope,
-            id_,
-            applications=applications,
-            platform=platform,
-            subject="a Flink application could not be started",
-        )
+    _subject = "a Flink application could not be started"
+
+    def _schedule(self) -> None:
         events.Rule(
             self,
             "Regularly",
@@ -85,16 +83,9 @@ class SnapshotKeeper(_Keeper):
     name of its hour, and replaces the one that the same hour of yesterday left.
     """
 
-    def __init__(
-        self, scope: Construct, id_: str, *, applications: Mapping[str, flink.CfnApplication], platform: Platform
-    ) -> None:
-        super().__init__(
-            scope,
-            id_,
-            applications=applications,
-            platform=platform,
-            subject="a Flink application's state could not be saved",
-        )
+    _subject = "a Flink application's state could not be saved"
+
+    def _schedule(self) -> None:
         for hour in SNAPSHOT_HOURS:
             events.Rule(
                 self,
