@@ -68,8 +68,6 @@ public final class AddUp extends AggregateFunction<Row, AddUp.Identifiers> {
         } catch (Exception failure) {
             throw new IllegalStateException("the sums of a person cannot be read from the state", failure);
         }
-        return total.isEmpty()
-                ? null
-                : Row.of(total.counts, total.amounts, total.earliest, total.latest, total.lowest, total.highest);
+        return total.isEmpty() ? null : total.row();
     }
 }

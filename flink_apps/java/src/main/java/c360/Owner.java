@@ -5,6 +5,9 @@ import org.apache.flink.types.Row;
 /** Whose an identifier is, and the version of the identity run that said so: state of one identifier. */
 public final class Owner {
 
+    /** What a word of identity resolution on an identifier says, as a SQL type. */
+    static final String WORD = "ROW<`key` STRING, op STRING, person_id STRING, version BIGINT>";
+
     /** Highest version heard of, or null while nobody said a word. */
     public Long version;
 

@@ -49,6 +49,11 @@ public final class Sums {
         return sums;
     }
 
+    /** Returns the sums in the order of the columns. */
+    Row row() {
+        return Row.of(counts, amounts, earliest, latest, lowest, highest);
+    }
+
     /** Returns whether nothing was added yet. */
     boolean isEmpty() {
         return counts == null;

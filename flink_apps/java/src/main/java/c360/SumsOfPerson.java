@@ -30,7 +30,7 @@ public final class SumsOfPerson extends ProcessTableFunction<Row> {
                     Row done,
             @ArgumentHint(
                             value = SET_SEMANTIC_TABLE,
-                            type = @DataTypeHint("ROW<`key` STRING, op STRING, person_id STRING, version BIGINT>"))
+                            type = @DataTypeHint(Owner.WORD))
                     Row word) {
         if (done != null) {
             sums.add(Sums.of(done));
@@ -45,6 +45,6 @@ public final class SumsOfPerson extends ProcessTableFunction<Row> {
     }
 
     private void give(String person, Sums sums) {
-        collect(Row.of(person, sums.counts, sums.amounts, sums.earliest, sums.latest, sums.lowest, sums.highest));
+        collect(Row.join(Row.of(person), sums.row()));
     }
 }

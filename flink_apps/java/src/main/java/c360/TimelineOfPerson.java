@@ -46,7 +46,7 @@ public final class TimelineOfPerson extends ProcessTableFunction<Row> {
                     Row done,
             @ArgumentHint(
                             value = SET_SEMANTIC_TABLE,
-                            type = @DataTypeHint("ROW<`key` STRING, op STRING, person_id STRING, version BIGINT>"))
+                            type = @DataTypeHint(Owner.WORD))
                     Row word,
             @ArgumentHint(name = "keep_seconds") Long keepSeconds)
             throws Exception {
