@@ -12,10 +12,12 @@ from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, pro
 from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
 from aws_lambda_powertools.utilities.data_classes.kinesis_stream_event import KinesisStreamEvent, KinesisStreamRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
+from botocore.exceptions import BotoCoreError, ClientError
 
 from lambdas.profile_writer.logic import Batch, PersonChanges, SingleView, sort_batch, write_person
 from lambdas.profile_writer.settings import Settings
 from lambdas.shared import aws
+from lambdas.shared.dead_letters import DeadLetter, DeadLetterQueue
 from lambdas.shared.observability import logger_for, metrics_for, tracer_for
 from lambdas.shared.single_view_writer import Outcome, SingleViewWriter
 
@@ -40,19 +42,31 @@ def handle(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureR
     """Write a batch of profile changes; report the records that must be delivered again."""
     settings = _settings()
     view = SingleViewWriter(client=aws.dynamodb(), table=settings.single_view_table)
-    failures = write_batch(event, view, keep_days=settings.timeline_ttl_days)
+    queue = DeadLetterQueue(
+        client=aws.sqs(),
+        url=settings.dead_letter_queue_url,
+        function_arn=context.invoked_function_arn,
+        request_id=context.aws_request_id,
+    )
+    failures = write_batch(event, view, queue, keep_days=settings.timeline_ttl_days)
     return process_partial_response(
         event=event, record_handler=lambda record: _fail_if(failures, record), processor=processor, context=context
     )
 
 
-def write_batch(event: dict[str, Any], view: SingleView, *, keep_days: int) -> Mapping[str, Exception]:
-    """Write a Kinesis batch; return the errors by the sequence number of the record that they concern."""
-    records = [(record.kinesis.sequence_number, record.kinesis.data_as_bytes()) for record in _records(event)]
-    batch = sort_batch(records, view.rebuild())
-    failures: dict[str, Exception] = dict(batch.unreadable)
-    for sequence, fault in batch.unreadable.items():
-        logger.error("unreadable profile change: %s", fault, extra={"sequence_number": sequence})
+def write_batch(
+    event: dict[str, Any], view: SingleView, queue: DeadLetterQueue, *, keep_days: int
+) -> Mapping[str, Exception]:
+    """Write a Kinesis batch, and set aside in the queue what cannot be read.
+
+    Returns:
+        The errors by the sequence number of the record that they concern, which must be delivered again.
+    """
+    records = {record.kinesis.sequence_number: record for record in _records(event)}
+    batch = sort_batch(
+        ((sequence, record.kinesis.data_as_bytes()) for sequence, record in records.items()), view.rebuild()
+    )
+    failures = _set_aside(batch, records, queue)
     now = datetime.now(UTC)
     there = view.standings(person.person_id for person in batch.people.values() if person.profile is not None)
 
@@ -69,8 +83,23 @@ def write_batch(event: dict[str, Any], view: SingleView, *, keep_days: int) -> M
         if isinstance(outcome, Exception):
             failures.update(dict.fromkeys(person.sequences, outcome))
     failures.update(_note_ends(view, batch, failures))
-    _count(len(records), outcomes, len(failures))
+    _count(len(records), outcomes, len(failures.keys() | batch.unreadable.keys()))
     return failures
+
+
+def _set_aside(
+    batch: Batch, records: Mapping[str, KinesisStreamRecord], queue: DeadLetterQueue
+) -> dict[str, Exception]:
+    """Set aside what cannot be read; return the errors of what the queue does not take now."""
+    for sequence, fault in batch.unreadable.items():
+        logger.error("unreadable profile change: %s", fault, extra={"sequence_number": sequence})
+    letters = [DeadLetter(record=records[sequence], fault=fault) for sequence, fault in batch.unreadable.items()]
+    try:
+        taken = queue.put(letters)
+    except (BotoCoreError, ClientError):
+        logger.exception("the dead-letter queue takes nothing; Lambda's retries take the records there")
+        taken = frozenset()
+    return {sequence: fault for sequence, fault in batch.unreadable.items() if sequence not in taken}
 
 
 def _note_ends(view: SingleView, batch: Batch, failures: Mapping[str, Exception]) -> Mapping[str, Exception]:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_sesv2 import SESV2Client
+    from mypy_boto3_sqs import SQSClient
     from mypy_boto3_stepfunctions import SFNClient
 
 RETRYING: Final = Config(
@@ -59,6 +60,12 @@ def event_bridge() -> "EventBridgeClient":
 def s3() -> "S3Client":
     """Return an S3 client."""
     return boto3.client("s3", config=RETRYING)
+
+
+@cache
+def sqs() -> "SQSClient":
+    """Return an SQS client."""
+    return boto3.client("sqs", config=RETRYING)
 
 
 @cache

@@ -47,6 +47,8 @@ class ProfileWriter(Construct):
             batching=Batching(size=5_000),
             platform=platform,
         )
+        # What cannot be read goes there at once: before Lambda did the same, its retries would hold up the shard.
+        self.function.function.add_environment("DEAD_LETTER_QUEUE_URL", self.reader.failed.queue.queue_url)
         if self.reader.mapping is not None:
             # The ARN is a text, from which CloudFormation cannot tell that the stream has to be there first.
             self.reader.mapping.node.add_dependency(profile_changes)

@@ -50,6 +50,14 @@ def test_the_writer_reads_profile_changes(assembly):
     assert mapping["BatchSize"] == 5000  # many changes of one person become one write
 
 
+def test_the_writer_sets_aside_where_lambda_would(assembly):
+    """Both leave their messages in one queue, so that one alarm and one runbook serve them."""
+    mapping = assembly.one("AWS::Lambda::EventSourceMapping", "unification").properties
+    (writer,) = (f for f in assembly.resources("AWS::Lambda::Function") if "ProfileWriter" in f.logical_id)
+    url = writer.properties["Environment"]["Variables"]["DEAD_LETTER_QUEUE_URL"]
+    assert url["Ref"] in resolve(mapping["DestinationConfig"]["OnFailure"]["Destination"])
+
+
 def test_the_decision_engine_reads_changed_profiles_only(assembly):
     mapping = assembly.one("AWS::Lambda::EventSourceMapping", "activation").properties
     assert "SingleView" in resolve(mapping["EventSourceArn"])

@@ -28,6 +28,7 @@ CREDENTIALS = {
 TABLE = "single-view"
 LOCKS = "locks"
 EVENTS = "c360-dev-events"
+DEAD_LETTERS = "dead-letters"
 HANDLERS = ("collector", "file_batches", "profile_writer", "profile_api", "decision", "message_sender")
 
 
@@ -48,6 +49,8 @@ class Cloud:
     dynamodb: Any
     kinesis: Any
     secrets: Any
+    sqs: Any
+    dead_letters: str
 
     @property
     def reader(self) -> SingleViewReader:
@@ -74,6 +77,15 @@ class Cloud:
         """Return all events on the stream, in order."""
         return [json.loads(record) for record in self.records()]
 
+    def set_aside(self) -> list[dict[str, Any]]:
+        """Take all messages off the dead-letter queue and return them."""
+        found = []
+        while got := self.sqs.receive_message(QueueUrl=self.dead_letters, MaxNumberOfMessages=10).get("Messages"):
+            for message in got:
+                found.append(json.loads(message["Body"]))
+                self.sqs.delete_message(QueueUrl=self.dead_letters, ReceiptHandle=message["ReceiptHandle"])
+        return found
+
     def records(self) -> list[bytes]:
         """Return all records on the stream as they are, in order."""
         return read_stream(self.kinesis, EVENTS)
@@ -88,7 +100,14 @@ def session_cloud() -> Iterator[Cloud]:
         _forget_clients()
         dynamodb = boto3.resource("dynamodb").meta.client
         create_tables(dynamodb)
-        yield Cloud(dynamodb=dynamodb, kinesis=boto3.client("kinesis"), secrets=boto3.client("secretsmanager"))
+        sqs = boto3.client("sqs")
+        yield Cloud(
+            dynamodb=dynamodb,
+            kinesis=boto3.client("kinesis"),
+            secrets=boto3.client("secretsmanager"),
+            sqs=sqs,
+            dead_letters=sqs.create_queue(QueueName=DEAD_LETTERS)["QueueUrl"],
+        )
     _forget_clients()
 
 
@@ -97,9 +116,11 @@ def cloud(session_cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> Iterator[Clo
     """Return AWS in memory, empty."""
     # Its tables are plain dictionaries: two writers at the same moment trip over each other.
     monkeypatch.setattr("lambdas.profile_writer.handler.WRITERS", 1)
+    monkeypatch.setenv("DEAD_LETTER_QUEUE_URL", session_cloud.dead_letters)
     session_cloud.kinesis.create_stream(StreamName=EVENTS, ShardCount=1)
     yield session_cloud
     session_cloud.kinesis.delete_stream(StreamName=EVENTS)
+    session_cloud.set_aside()
     for table, names in ((TABLE, ("PK", "SK")), (LOCKS, ("id",))):
         for item in session_cloud.dynamodb.scan(TableName=table)["Items"]:
             session_cloud.dynamodb.delete_item(TableName=table, Key={name: item[name] for name in names})

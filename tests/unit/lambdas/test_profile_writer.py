@@ -241,8 +241,9 @@ def test_in_any_order_an_address_ends_with_the_same_answer(cloud: Cloud, answers
 
 
 @pytest.mark.parametrize("broken", [{"granted": "no"}, {"purpose": "spying"}, {"decided_at": "soon"}])
-def test_a_broken_answer_about_an_address_is_delivered_again(cloud: Cloud, broken: dict[str, Any]) -> None:
-    assert deliver({**answered_address(granted=False, at="2026-03-01T12:00:00Z"), **broken}) == ["1"]
+def test_a_broken_answer_about_an_address_is_set_aside(cloud: Cloud, broken: dict[str, Any]) -> None:
+    assert deliver({**answered_address(granted=False, at="2026-03-01T12:00:00Z"), **broken}) == []
+    assert len(cloud.set_aside()) == 1
     assert cloud.items() == []
 
 
@@ -335,7 +336,8 @@ def test_profile_and_segments_are_stored_together_or_not_at_all(cloud: Cloud) ->
     deliver(("1", profile_change(orders=1, segments=["vip"])))
     before = cloud.items()
 
-    assert deliver(("2", profile_change(orders=2, segments=["lapsed", "x" * 2_000]))) == ["2"]
+    assert deliver(("2", profile_change(orders=2, segments=["lapsed", "x" * 2_000]))) == []
+    assert len(cloud.set_aside()) == 1
     assert cloud.items() == before
 
 
@@ -471,27 +473,55 @@ def test_changes_without_a_number_count_as_they_come_until_there_is_one(cloud: C
 
 
 @pytest.mark.parametrize("number", [0, -1, "7", True, 1.5])
-def test_a_number_that_is_none_is_reported(cloud: Cloud, log: io.StringIO, number: object) -> None:
-    assert deliver(("1", profile_change(sequence=number))) == ["1"]
-    assert "field sequence: expected a whole number above 0" in log.getvalue()
+def test_a_number_that_is_none_is_set_aside(cloud: Cloud, log: io.StringIO, number: object) -> None:
+    assert deliver(("1", profile_change(sequence=number))) == []
+    (letter,) = cloud.set_aside()
+    assert "field sequence: expected a whole number above 0" in letter["reason"]
+    assert letter["reason"] in log.getvalue()
 
 
-def test_poison_is_reported_with_the_reason_and_without_personal_data(cloud: Cloud, log: io.StringIO) -> None:
+def test_poison_is_set_aside_with_the_reason_and_without_personal_data(cloud: Cloud, log: io.StringIO) -> None:
     poison = profile_change(orders="ada.lovelace@mail.org")
 
-    assert deliver(("1", profile_change()), ("2", poison), ("3", seen())) == ["2"]
+    assert deliver(("1", profile_change()), ("2", poison), ("3", seen())) == []
 
-    logged = log.getvalue()
-    assert "field orders: expected a whole number" in logged
-    assert "ada.lovelace" not in logged
+    (letter,) = cloud.set_aside()
+    assert "field orders: expected a whole number" in letter["reason"]
+    for told in (log.getvalue(), json.dumps(letter)):
+        assert "field orders: expected a whole number" in told
+        assert "ada.lovelace" not in told
     assert {item["SK"].split("#")[0] for item in cloud.items()} == {"PROFILE", "SEGMENT", "EVENT"}
 
 
 @pytest.mark.parametrize("data", [b"\xff", b"[1]", b"{", b'{"kind": "rumour", "person_id": "p_1"}'])
-def test_bytes_that_are_no_change_are_reported(cloud: Cloud, data: bytes) -> None:
-    answer = handler.handle(kinesis_event([("5", data)]), LambdaContext())
+def test_bytes_that_are_no_change_are_set_aside_by_their_position(cloud: Cloud, data: bytes) -> None:
+    event = kinesis_event([("5", data)])
 
-    assert answer == {"batchItemFailures": [{"itemIdentifier": "5"}]}
+    assert handler.handle(event, LambdaContext()) == {"batchItemFailures": []}
+
+    (letter,) = cloud.set_aside()
+    position = letter["KinesisBatchInfo"]
+    assert (position["shardId"], position["startSequenceNumber"]) == ("shardId-000000000000", "5")
+    assert position["streamArn"] == event["Records"][0]["eventSourceARN"]
+    assert position["approximateArrivalOfFirstRecord"] == "2026-02-02T02:40:00.000Z"
+
+
+def test_many_that_nobody_can_read_are_all_set_aside_at_once(cloud: Cloud) -> None:
+    event = kinesis_event([(str(number), b"{") for number in range(1, 24)])
+
+    assert handler.handle(event, LambdaContext()) == {"batchItemFailures": []}
+
+    positions = [letter["KinesisBatchInfo"]["startSequenceNumber"] for letter in cloud.set_aside()]
+    assert sorted(positions, key=int) == [str(number) for number in range(1, 24)]
+
+
+def test_what_the_dead_letter_queue_does_not_take_is_delivered_again(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DEAD_LETTER_QUEUE_URL", f"{cloud.dead_letters}-gone")
+
+    assert deliver(("1", profile_change(orders="many")), ("2", profile_change(orders=2))) == ["1"]
+    assert stored(cloud).number("orders") == 2
 
 
 def test_a_person_who_cannot_be_written_is_reported_and_the_others_are_written(cloud: Cloud, log: io.StringIO) -> None:
@@ -635,5 +665,6 @@ def test_the_end_of_a_shard_is_noted_when_all_before_it_is_written(
 
 
 def test_a_record_that_nobody_can_read_does_not_keep_a_shard_from_its_end(cloud: Cloud) -> None:
-    assert deliver(("11", {"kind": "gossip", "person_id": "x"}), ("10", shard_end("s", Rebuild(since=10)))) == ["11"]
+    assert deliver(("11", {"kind": "gossip", "person_id": "x"}), ("10", shard_end("s", Rebuild(since=10)))) == []
+    assert len(cloud.set_aside()) == 1
     assert ended(cloud, "s") is not None

@@ -32,7 +32,7 @@ CONTACT = {
 }
 VARIABLES: dict[type[EnvironmentSettings], dict[str, str]] = {
     CollectorSettings: {"EVENTS_STREAM_NAME": "events", "API_KEY_SECRETS": '{"web_events": "arn"}'},
-    WriterSettings: {"SINGLE_VIEW_TABLE": "view", "TIMELINE_TTL_DAYS": "90"},
+    WriterSettings: {"SINGLE_VIEW_TABLE": "view", "TIMELINE_TTL_DAYS": "90", "DEAD_LETTER_QUEUE_URL": "https://queue"},
     ApiSettings: {
         "SINGLE_VIEW_TABLE": "view",
         "EVENTS_STREAM_NAME": "events",

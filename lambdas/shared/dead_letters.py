@@ -1,0 +1,103 @@
+"""Records of a stream that no attempt will make readable: their positions go to the dead-letter queue at once.
+
+Lambda takes them there, too, but only after its retries, and each of those holds up the whole shard.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from aws_lambda_powertools.utilities.data_classes.kinesis_stream_event import KinesisStreamRecord
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_sqs.type_defs import SendMessageBatchRequestEntryTypeDef
+
+MESSAGES_PER_CALL: Final = 10
+LONGEST_REASON: Final = 1_000
+CONDITION: Final = "Unreadable"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadLetter:
+    """A record that cannot be read, and why."""
+
+    record: KinesisStreamRecord
+    fault: Exception
+
+    @property
+    def sequence_number(self) -> str:
+        """Its position in the shard."""
+        return self.record.kinesis.sequence_number
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadLetterQueue:
+    """The dead-letter queue of a function that reads Kinesis.
+
+    Attributes:
+        client: of SQS.
+        url: of the queue.
+        function_arn: of the function.
+        request_id: of the invocation.
+    """
+
+    client: "SQSClient"
+    url: str
+    function_arn: str
+    request_id: str
+
+    def put(self, letters: Sequence[DeadLetter]) -> frozenset[str]:
+        """Put the positions of records into the queue, each with its reason; the bodies stay on the stream.
+
+        A batch that is delivered again, for the sake of other records, leaves its messages twice.
+
+        Returns:
+            The sequence numbers of those that are in the queue.
+
+        Raises:
+            ClientError: the queue refused a whole request.
+        """
+        return frozenset(
+            sequence_number
+            for start in range(0, len(letters), MESSAGES_PER_CALL)
+            for sequence_number in self._send(letters[start : start + MESSAGES_PER_CALL])
+        )
+
+    def _send(self, letters: Sequence[DeadLetter]) -> Iterator[str]:
+        entries: list[SendMessageBatchRequestEntryTypeDef] = [
+            {"Id": str(place), "MessageBody": json.dumps(self._message(letter))} for place, letter in enumerate(letters)
+        ]
+        answer = self.client.send_message_batch(QueueUrl=self.url, Entries=entries)
+        return (letters[int(sent["Id"])].sequence_number for sent in answer.get("Successful", []))
+
+    def _message(self, letter: DeadLetter) -> dict[str, Any]:
+        """Return a message in the form of Lambda's own, so that one runbook serves both, with the reason beside it."""
+        record, sequence_number = letter.record, letter.sequence_number
+        arrived = _text(datetime.fromtimestamp(record.kinesis.approximate_arrival_timestamp, UTC))
+        return {
+            "version": "1.0",
+            "timestamp": _text(datetime.now(UTC)),
+            "requestContext": {
+                "requestId": self.request_id,
+                "functionArn": self.function_arn,
+                "condition": CONDITION,
+                "approximateInvokeCount": 1,
+            },
+            "reason": str(letter.fault)[:LONGEST_REASON],
+            "KinesisBatchInfo": {
+                "shardId": record.event_id.partition(":")[0],
+                "startSequenceNumber": sequence_number,
+                "endSequenceNumber": sequence_number,
+                "approximateArrivalOfFirstRecord": arrived,
+                "approximateArrivalOfLastRecord": arrived,
+                "batchSize": 1,
+                "streamArn": record.event_source_arn,
+            },
+        }
+
+
+def _text(moment: datetime) -> str:
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
