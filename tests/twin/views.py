@@ -1,0 +1,73 @@
+"""What a reader of the single view sees of everybody, to be compared before and after profiles are made again."""
+
+import time
+from collections.abc import Mapping
+from typing import Any, Final
+
+import boto3
+
+from c360_core import single_view_keys as keys
+from ops.rebuild import Report, deployed, rebuild_profiles
+from twin.scenario.deployment import Deployment
+from twin.settings import REGION
+
+# What says when something was told, and not what.
+OF_THE_TELLING: Final = {"computed_at", "version_order", "sequence", "revision", "rebuilt", "heard"}
+# Here Flink's messages cross a bridge after its snapshot, and the end of what was told may overtake some of them.
+BRIDGE_SECONDS: Final = 30
+PREFIXES: Final = ("PROFILE", "CONSENT#", "EVENT#", "DECISION#")
+Item = Mapping[str, Any]
+View = dict[str, dict[tuple[str, str], dict[str, Any]]]
+
+
+class Notes:
+    """Whoever types the command."""
+
+    def note(self, text: str) -> None:
+        """Take no notice."""
+
+
+def told(item: Item) -> dict[str, Any]:
+    found = {name: value for name, value in item.items() if name not in OF_THE_TELLING}
+    if "version" in found:
+        found["version"] = {name: value for name, value in found["version"].items() if name != "sequence"}
+    return found
+
+
+def stands(item: Item) -> bool:
+    """Say whether a reader sees it: an item without an answer only remembers one that was taken back."""
+    return "granted" in item or not item["SK"].startswith(keys.CONSENT_PREFIX)
+
+
+def view(deployment: Deployment, prefix: str) -> dict[tuple[str, str], dict[str, Any]]:
+    return {(item["PK"], item["SK"]): told(item) for item in deployment.items(prefix) if stands(item)}
+
+
+def differences(deployment: Deployment, before: Any, prefix: str) -> dict[Any, Any]:
+    """Return what the single view has now and had before, where that is not the same."""
+
+    def now() -> dict[Any, Any]:
+        there, was = view(deployment, prefix), before[prefix]
+        return {key: (was.get(key), there.get(key)) for key in was | there if was.get(key) != there.get(key)}
+
+    deadline = time.monotonic() + BRIDGE_SECONDS
+    while (found := now()) and time.monotonic() < deadline:
+        time.sleep(1)
+    return found
+
+
+def whole(deployment: Deployment) -> View:
+    """Return all that readers see, by the kind of item."""
+    return {prefix: view(deployment, prefix) for prefix in PREFIXES}
+
+
+def rebuild(deployment: Deployment) -> Report:
+    """Make all profiles again, as `./c360 rebuild profiles` does."""
+    table = boto3.resource(
+        "dynamodb",
+        endpoint_url=deployment.emulator.settings.endpoint,
+        region_name=REGION,
+        aws_access_key_id="test",
+        aws_secret_access_key="test",  # the emulator's fixed pair
+    )
+    return rebuild_profiles(deployed("dev", deployment.client, table.meta.client), Notes())
