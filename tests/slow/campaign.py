@@ -1,7 +1,8 @@
 """A hostile campaign against every door of a running twin, and the books of what became of each record.
 
 What is sent comes from a stored seed. Every event must be found once: clean, as a duplicate, or in quarantine with a
-reason; what a door refuses as a whole it refuses with the field and the fix.
+reason; every row of a file is loaded or in quarantine; every profile change that cannot be read is in the writer's
+dead-letter queue, and nothing else is in any; what a door refuses as a whole it refuses with the field and the fix.
 """
 
 import base64
@@ -19,8 +20,12 @@ from typing import Any, Final
 from urllib.parse import quote
 
 import httpx
+from confluent_kafka import Producer
 
+from c360_core.contracts import load
 from c360_core.names import Zone, database_name
+from glue_jobs.ingest_files.landed_file import UNREADABLE_ROW, RefusedFileError, inspect, rows
+from lambdas.profile_writer.logic import sort_batch
 from tests.factories.hostile import change_text, damaged, event_text, literal, message_text
 from tests.factories.hostile_files import hostile_files
 from twin.batching import batched
@@ -40,10 +45,14 @@ SHARES: Final[Mapping[str, float]] = {
     "profile-changes": 0.05,
 }
 BODIES_PER_FILE: Final = 100
+PIECE: Final = 65_536
 SETTLE_SECONDS: Final = 240.0
 FAULTS_IN_LOGS: Final = re.compile(r"Traceback \(most recent|Task timed out|Runtime exited|OutOfMemory|UNEXPECTED")
 FLINK_FAULTS: Final = re.compile(r"switched from \w+ to (?:FAILED|FAILING|RESTARTING)")
 SOURCES: Final = ("web_events", "pos_transactions")
+FILES: Final = "support_cases"
+# What the gateway says itself, without asking a function.
+GATEWAY: Final = ((HTTPStatus.NOT_FOUND, {"message": "Not Found"}), (HTTPStatus.FORBIDDEN, {"message": "Forbidden"}))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -54,7 +63,12 @@ class Books:
         bodies: by door.
         answers: of the two HTTP APIs, by door and status.
         unexplained: answers of 4xx that name no field or no fix.
-        put: records put onto the events stream, by the campaign and by the collector for it.
+        put: records put onto the events stream, by the campaign, and for it by the collector and the ingestion.
+        lake: records of the events stream by where they ended.
+        unify: what `unify` refused, by source.
+        files: runs of the ingestion by their end.
+        rows: of the files: received, loaded, rejected, and those of quarantine.
+        set_aside: profile changes that cannot be read, and the positions in the writer's dead-letter queue.
     """
 
     bodies: Counter[str] = field(default_factory=Counter)
@@ -64,6 +78,8 @@ class Books:
     lake: Counter[str] = field(default_factory=Counter)
     unify: Counter[str] = field(default_factory=Counter)
     files: Counter[str] = field(default_factory=Counter)
+    rows: Counter[str] = field(default_factory=Counter)
+    set_aside: Counter[str] = field(default_factory=Counter)
     seconds: float = 0.0
 
     def text(self) -> str:
@@ -74,7 +90,8 @@ class Books:
                 f"campaign: {sum(self.bodies.values())} bodies in {self.seconds:.0f} s: {dict(self.bodies)}",
                 f"answers: {answers}",
                 f"events stream: {self.put} records = {dict(self.lake)}",
-                f"unify: {dict(self.unify)}; files: {dict(self.files)}",
+                f"unify: {dict(self.unify)}; changes set aside: {dict(self.set_aside)}",
+                f"runs of files: {dict(self.files)}; rows: {dict(self.rows)}",
             )
         )
 
@@ -85,6 +102,7 @@ class Campaign:
     def __init__(self, deployment: Deployment, *, bodies: int, seed: int = SEED) -> None:
         self.deployment = deployment
         self.bodies = bodies
+        self.seed = seed
         self.random = Random(seed)
         self.books = Books()
         self._distinct: defaultdict[str, set[bytes]] = defaultdict(set)
@@ -100,9 +118,9 @@ class Campaign:
         self._collect(shares["collector"])
         self._put("EventsStreamName", self.bodies - sum(shares.values()), self._event)
         self._ask(shares["profile API"])
-        self._put("InteractionsStreamName", shares["interactions"], self._interaction)
+        self._produce("InteractionsStreamName", shares["interactions"], self._interaction)
         self._put("IdentityChangesStreamName", shares["identity-changes"], self._identity_change)
-        self._put("ProfileChangesStreamName", shares["profile-changes"], change_text)
+        unreadable = self._change(shares["profile-changes"])
         self._land(max(4, self.bodies // BODIES_PER_FILE))
         self._settle(marks, before)
         # Nothing but `clean` writes what `unify` takes for an interaction: all of these are in quarantine, copies once.
@@ -114,6 +132,7 @@ class Campaign:
             seconds=SETTLE_SECONDS,
             pause=5.0,
         )
+        self.books.set_aside = self._set_aside(unreadable)
         self.books.seconds = time.monotonic() - began
         return self.books
 
@@ -130,9 +149,10 @@ class Campaign:
         known |= {name: literal(random) for name in random.sample(("version", "key", "record_count", "op"), 2)}
         return "{" + ", ".join(f'"{name}": {value}' for name, value in known.items()) + "}"
 
-    def _put(self, output: str, count: int, text: Any) -> None:
-        """Put records straight onto a stream, as a mistaken producer with rights does."""
+    def _put(self, output: str, count: int, text: Any) -> dict[str, bytes]:
+        """Put records straight onto a stream, as a mistaken producer with rights does; return them by position."""
         stream = self.deployment.outputs[output]
+        put: dict[str, bytes] = {}
         for batch in batched(range(count), 200):
             records = [
                 {"Data": damaged(text(self.random), self.random) or b"-", "PartitionKey": str(self.random.random())}
@@ -140,8 +160,60 @@ class Campaign:
             ]
             answer = self._kinesis.put_records(StreamName=stream, Records=records)
             assert answer["FailedRecordCount"] == 0
-            self._distinct[output] |= {bytes(record["Data"]) for record in records}
+            numbers = [str(entry["SequenceNumber"]) for entry in answer["Records"]]
+            put.update(zip(numbers, (bytes(record["Data"]) for record in records), strict=True))
+        self._distinct[output] |= set(put.values())
         self.books.bodies[stream] += count
+        return put
+
+    def _produce(self, output: str, count: int, text: Any) -> None:
+        """Put records onto a stream that `clean` writes: Flink's streams are Kafka's topics here."""
+        bridge = json.loads((self.deployment.emulator.settings.home / "bridge.json").read_text(encoding="utf-8"))
+        producer, topic = Producer({"bootstrap.servers": bridge["bootstrap_servers"]}), self.deployment.outputs[output]
+        bodies = [damaged(text(self.random), self.random) or b"-" for _ in range(count)]
+        for body in bodies:
+            producer.produce(topic, body, key=str(self.random.random()))
+        assert producer.flush(SETTLE_SECONDS) == 0
+        self._distinct[output] |= set(bodies)
+        self.books.bodies[topic] += count
+
+    def _change(self, count: int) -> set[str]:
+        """Put profile changes onto their stream; return the positions of those that cannot be read."""
+        put = self._put("ProfileChangesStreamName", count, change_text)
+        return set(sort_batch(put.items()).unreadable)
+
+    def _set_aside(self, unreadable: set[str]) -> Counter[str]:
+        """Wait until the writer has set aside what cannot be read, and nothing else."""
+        queue = self._queue("ProfileWriter", "Failed")
+        found: set[str] = set()
+
+        def observe() -> set[str]:
+            found.update(
+                position["startSequenceNumber"]
+                for position in (letter["KinesisBatchInfo"] for letter in self._take(queue))
+            )
+            return found
+
+        seen = until(
+            f"{len(unreadable)} changes that cannot be read are set aside",
+            observe,
+            lambda seen: len(seen) >= len(unreadable),
+            seconds=SETTLE_SECONDS,
+            moving=True,
+        )
+        assert seen == unreadable
+        return Counter({"unreadable": len(unreadable), "in the queue": len(seen)})
+
+    def _queue(self, *parts: str) -> str:
+        (url,) = (url for url in queues(self.deployment) if all(part in url for part in parts))
+        return url
+
+    def _take(self, queue: str) -> Iterator[dict[str, Any]]:
+        sqs = self.deployment.client("sqs")
+        while got := sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages"):
+            for message in got:
+                yield json.loads(message["Body"])
+                sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
 
     def _collect(self, count: int) -> None:
         url = self.deployment.url("CollectorUrl")
@@ -187,7 +259,7 @@ class Campaign:
             (headers, {}),
             ({**headers, "x-api-key": "nobody's"}, {}),
             ({**headers, "authorization": f"Basic {basic}"}, {}),
-            ({**headers, "authorization": "Basic %%%"[: random.randrange(6, 10)]}, {}),
+            ({**headers, "authorization": "Basic %%%"[: random.randrange(7, 10)]}, {}),
             (headers, {"writeKey": key}),
         )[kind]
 
@@ -230,18 +302,46 @@ class Campaign:
         except ValueError:
             said = {}
         explained = (said.get("field") and said.get("fix")) or said.get("results")
-        if not explained and said.keys() != {"message"}:  # a message alone is the gateway's: there is no such route
+        if not explained and (answer.status_code, said) not in GATEWAY:
             self.books.unexplained.append(f"{answer.status_code} {answer.request.url}: {answer.text[:200]}")
 
     def _land(self, count: int) -> None:
-        """Land files, and wait until each was loaded or refused."""
+        """Land files, wait until each was loaded or refused, and hold every row against what they say."""
         s3, landing = self.deployment.client("s3"), self.deployment.outputs["LandingBucketName"]
-        before = files_of(self.deployment.ingestions())
-        for number, content in enumerate(hostile_files(self.random, count)):
-            s3.put_object(Bucket=landing, Key=f"support_cases/hostile-{number:04}.csv", Body=content)
+        before, rejected = files_of(self.deployment.ingestions()), self._rejected_of_files()
+        files = {
+            f"{FILES}/hostile-{self.seed}-{number:04}.csv": content
+            for number, content in enumerate(hostile_files(self.random, count))
+        }
+        for key, content in files.items():
+            s3.put_object(Bucket=landing, Key=key, Body=content)
         ended = self.deployment.wait_for_files(before + count, seconds=SETTLE_SECONDS + 30 * count)
         self.books.bodies["files"] += count
         self.books.files.update(run["status"] for run in ended)
+        results = dict(self._results())
+        expected = {f"s3://{landing}/{key}": rows_of(content) for key, content in files.items()}
+        refused = [file for file, rows in expected.items() if rows is None]
+        # A file that lacks the rows that its contract asks for is refused, and has a result that says so.
+        assert {file: counts["received"] for file, counts in results.items() if file in expected} == {
+            file: rows for file, rows in expected.items() if rows is not None
+        }
+        for counts in results.values():
+            self.books.rows.update(counts)
+        empty = sum(rows == 0 for rows in expected.values())
+        self.books.rows["files refused"] = len(refused) + empty
+        self.books.rows["in quarantine"] = self._rejected_of_files() - rejected
+
+    def _results(self) -> Iterator[tuple[str, Mapping[str, int]]]:
+        """Yield what the ingestion says of each file that it could read: its address and its rows."""
+        s3, bucket = self.deployment.client("s3"), self.deployment.outputs["ResultsBucketName"]
+        for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"data-quality/{FILES}/"):
+            for item in page.get("Contents", []):
+                result = json.loads(s3.get_object(Bucket=bucket, Key=item["Key"])["Body"].read())
+                yield result["file"], result["rows"]
+
+    def _rejected_of_files(self) -> int:
+        where = f"source = '{FILES}' AND run_id <> 'unify' AND rejected_id NOT LIKE 'r\\_%' ESCAPE '\\'"
+        return self.deployment.count(f"{self._quarantine}.rejected", where)
 
     def _ends(self, output: str) -> dict[str, str]:
         """Return the sequence number of the last record of each shard; empty where there is none."""
@@ -301,6 +401,35 @@ class Campaign:
         )
 
 
+def rows_of(content: bytes) -> int | None:
+    """Return how many rows a file has, or None where it is refused before they count."""
+    source = load().source(FILES)
+    assert source.table is not None
+    pieces = [content[start : start + PIECE] for start in range(0, len(content), PIECE)]
+    try:
+        header = inspect(pieces, source.table.file_columns, source.file_format)
+    except RefusedFileError:
+        return None
+    found = list(rows(pieces, header, source.table, source.file_format))
+    return None if any(row.number == UNREADABLE_ROW for row in found) else len(found)
+
+
+def queues(deployment: Deployment) -> list[str]:
+    """Return the addresses of all dead-letter queues."""
+    found = deployment.client("sqs").list_queues().get("QueueUrls", [])
+    return [url for url in found if "Failed" in url or "Undelivered" in url]
+
+
+def dead_letters(deployment: Deployment) -> dict[str, int]:
+    """Return how many messages lie in the dead-letter queues that are not empty."""
+    names, sqs = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"], deployment.client("sqs")
+    held = {
+        url: sum(map(int, sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"].values()))
+        for url in queues(deployment)
+    }
+    return {url: count for url, count in held.items() if count}
+
+
 def faults_in_logs(deployment: Deployment, since_ms: int) -> list[str]:
     """Return what functions said since a moment that nobody foresaw."""
     logs = deployment.client("logs")
@@ -348,16 +477,19 @@ def size(bodies: int) -> int:
     return int(os.environ.get(SIZE_VARIABLE, bodies))
 
 
-def fight(deployment: Deployment, *, bodies: int, since: float) -> None:
+def fight(deployment: Deployment, *, bodies: int, since: float, seed: int = SEED) -> None:
     """Run a campaign and hold everything that must be so afterwards; print the books."""
     failed = restarts(deployment)
-    books = Campaign(deployment, bodies=bodies).run()
+    books = Campaign(deployment, bodies=bodies, seed=seed).run()
     print(books.text())  # noqa: T201  # the numbers are the point
     assert books.unexplained == []
     assert [answer for answer in books.answers if answer[1] >= HTTPStatus.INTERNAL_SERVER_ERROR] == []
     assert books.put == sum(books.lake.values())
     assert min(books.lake["clean"], books.lake["rejected"]) > 0
     assert set(books.files) == {"SUCCEEDED"}
+    assert books.rows["received"] == books.rows["loaded"] + books.rows["rejected"]
+    assert books.rows["in quarantine"] == books.rows["rejected"] + books.rows["files refused"]
+    assert dead_letters(deployment) == {}
     assert held_up(deployment) == []
     assert restarts(deployment) == failed
     assert faults_in_logs(deployment, int(since * 1000)) == []
