@@ -153,11 +153,12 @@ def _run_glue_job(resource: str, request: dict[str, Any]) -> dict[str, Any]:
     """Start a job run and, for `.sync`, wait for its end, as the optimized integration does."""
     from ministack.services import glue, stepfunctions
 
-    started = _answer(glue._start_job_run(request))
+    started = _answer("Glue", glue._start_job_run(request))
     if not resource.endswith(".sync"):
         return started
     while True:
-        run = _answer(glue._get_job_run({"JobName": request["JobName"], "RunId": started["JobRunId"]}))["JobRun"]
+        asked = {"JobName": request["JobName"], "RunId": started["JobRunId"]}
+        run = _answer("Glue", glue._get_job_run(asked))["JobRun"]
         if run["JobRunState"] == "SUCCEEDED":
             return dict(run)
         if run["JobRunState"] in {"FAILED", "STOPPED", "TIMEOUT", "ERROR"}:
@@ -169,22 +170,23 @@ def _run_build(resource: str, request: dict[str, Any]) -> dict[str, Any]:
     """Start a build and, for `.sync`, wait for its end, as the optimized integration does."""
     from ministack.services import codebuild, stepfunctions
 
-    started = _answer(codebuild._start_build(_lower(request)))["build"]
+    started = _answer("CodeBuild", codebuild._start_build(_lower(request)))["build"]
     while resource.endswith(".sync") and started["buildStatus"] == "IN_PROGRESS":
         time.sleep(POLL_SECONDS)
-        started = _answer(codebuild._batch_get_builds({"ids": [started["id"]]}))["builds"][0]
+        started = _answer("CodeBuild", codebuild._batch_get_builds({"ids": [started["id"]]}))["builds"][0]
     if started["buildStatus"] not in {"SUCCEEDED", "IN_PROGRESS"}:
         raise stepfunctions._ExecutionError("States.TaskFailed", json.dumps(started, default=str))
     return {"Build": _upper(started)}
 
 
-def _answer(response: tuple[int, Any, bytes]) -> dict[str, Any]:
+def _answer(service: str, response: tuple[int, Any, bytes]) -> dict[str, Any]:
+    """Return what a service answered; an error has its name as Step Functions writes it, which retries ask for."""
     from ministack.services import stepfunctions
 
     status, _, body = response
     data: dict[str, Any] = json.loads(body)
     if status >= 400:  # noqa: PLR2004  # HTTP
-        raise stepfunctions._ExecutionError(f"States.{data.get('__type', 'Error')}", str(data.get("message", "")))
+        raise stepfunctions._ExecutionError(f"{service}.{data.get('__type', 'Error')}", str(data.get("message", "")))
     return data
 
 
