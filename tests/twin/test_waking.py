@@ -1,0 +1,109 @@
+"""A `dev` that slept has new streams and applications when it wakes: its profiles are made again from the lake.
+
+These tests take the streams of the demonstration away, so nothing that needs them may come after.
+"""
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+
+from ops.rebuild import Report
+from stacks.assets import Assets
+from tests.infrastructure.assembly import sleeping_dev, synthesize
+from tests.twin import views
+from tests.twin.test_story import order
+from tools.build import ASSETS
+from tools.demonstrate import Demonstration
+from twin import emulator
+from twin.scenario import unify
+from twin.scenario.collect import produce
+from twin.scenario.deployment import Deployment
+from twin.scenario.story import CLEAN, UNIFY
+from twin.scenario.waiting import until
+
+QUIET_SECONDS = 10
+DRY_SECONDS = 120
+
+
+def stop(deployment: Deployment, name: str) -> None:
+    flink = deployment.client("kinesisanalyticsv2")
+    flink.stop_application(ApplicationName=name)
+    until(
+        f"Flink application {name} is stopped",
+        lambda: str(flink.describe_application(ApplicationName=name)["ApplicationDetail"]["ApplicationStatus"]),
+        lambda seen: seen == "READY",
+        seconds=DRY_SECONDS,
+    )
+
+
+def run_dry(deployment: Deployment) -> views.View:
+    """Stop both applications, wait until their last words are in the single view, and return it."""
+    for output in (CLEAN, UNIFY):
+        stop(deployment, deployment.outputs[output])
+    seen = [views.whole(deployment)]
+
+    def settled() -> bool:
+        time.sleep(QUIET_SECONDS)
+        seen.append(views.whole(deployment))
+        return seen[-1] == seen[-2]
+
+    until("the single view rests", settled, bool, seconds=DRY_SECONDS)
+    return seen[-1]
+
+
+@pytest.fixture(scope="module")
+def before(run: Demonstration) -> views.View:
+    return run_dry(run.story.deployment)
+
+
+@pytest.fixture(scope="module")
+def awake(run: Demonstration, before: views.View, tmp_path_factory: pytest.TempPathFactory) -> Deployment:
+    """Give the deployment after a sleep."""
+    assert before["PROFILE"]
+    running, folder = run.story.deployment.emulator, tmp_path_factory.mktemp("asleep")
+    synthesize(sleeping_dev(folder), Assets(root=ASSETS), folder / "assembly")
+    deploy(running, folder / "assembly")
+    assert running.client("kinesis").list_streams()["StreamNames"] == []
+    emulator.deploy(running)
+    return Deployment.of(running)
+
+
+def deploy(running: emulator.Emulator, assembly: Path) -> None:
+    arguments = ["deploy", "--all", "--require-approval", "never", "--app", str(assembly)]
+    emulator.cdk(arguments, log_path=running.settings.logs / "cdk.log", variables=running.settings.client_environment())
+
+
+@pytest.fixture(scope="module")
+def report(awake: Deployment) -> Report:
+    awake.start_applications(CLEAN)
+    awake.wait_for_applications(CLEAN)
+    return views.rebuild(awake)
+
+
+def test_who_was_known_before_the_sleep_is_known_after_it(
+    awake: Deployment, before: views.View, report: Report
+) -> None:
+    assert report.passed, report.as_dict()
+    assert report.snapshot is None
+    assert {prefix: views.differences(awake, before, prefix) for prefix in ("PROFILE", "CONSENT#", "EVENT#")} == {
+        "PROFILE": {},
+        "CONSENT#": {},
+        "EVENT#": {},
+    }
+
+
+def test_what_comes_after_the_sleep_is_counted(run: Demonstration, awake: Deployment, report: Report) -> None:
+    assert report.passed
+    totals = unify.view_totals(awake)
+    news = {**order(8, run.story._cards()[2]), "event_id": "after-the-sleep"}
+
+    produce(awake.client("kinesis"), awake.outputs["EventsStreamName"], [json.dumps(news)])
+
+    until(
+        "an order after the sleep is counted once",
+        lambda: unify.view_totals(awake).orders,
+        lambda seen: seen == totals.orders + 1,
+        seconds=120,
+    )
