@@ -14,6 +14,7 @@ from constructs import Construct
 from c360_core.decision import Action, Template
 from stacks.constructs.dead_letter_queue import DeadLetterQueue
 from stacks.constructs.grants import arn_of_versions
+from stacks.constructs.patience import ask_again
 from stacks.constructs.python_function import PythonFunction
 from stacks.constructs.state_machine import StateMachine
 from stacks.nag import acknowledge, wildcard
@@ -94,6 +95,7 @@ class Journey(Construct):
             payload_response_only=True,
             result_path="$.answer",
         )
+        ask_again(send, "Lambda")
         later = sfn.Wait(self, f"Wait{name}", time=sfn.WaitTime.timestamp_path("$.answer.not_before"))
         status = sfn.Condition.string_equals
         answered = (

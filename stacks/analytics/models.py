@@ -29,6 +29,7 @@ from stacks.constructs.grants import (
     write_objects,
 )
 from stacks.constructs.log_group import log_group
+from stacks.constructs.patience import wait_for_a_free_run
 from stacks.constructs.state_machine import StateMachine
 from stacks.nag import acknowledge, wildcard
 from stacks.platform import Platform
@@ -85,6 +86,7 @@ class Models(Construct):
         build = tasks.CodeBuildStartBuild(
             self, "Build", project=project, integration_pattern=sfn.IntegrationPattern.RUN_JOB
         )
+        wait_for_a_free_run(build, "CodeBuild")
         self.machine = StateMachine(
             self, "Run", platform=platform, steps=build, subject="the marts could not be built"
         ).machine

@@ -36,6 +36,7 @@ from stacks.constructs.grants import (
     write_tables,
 )
 from stacks.constructs.lake_table import LakeTable
+from stacks.constructs.patience import wait_for_a_free_run
 from stacks.constructs.python_function import PythonFunction
 from stacks.constructs.spark_job import SparkJob
 from stacks.constructs.state_machine import StateMachine
@@ -43,15 +44,6 @@ from stacks.lake import Lake
 from stacks.nag import acknowledge, wildcard
 from stacks.platform import Platform
 
-# What Glue answers when it has too much to do; hundreds of files may land at once, and each is to be ingested.
-_BUSY: Final = (
-    "Glue.ConcurrentRunsExceededException",
-    "Glue.ResourceNumberLimitExceededException",
-    "Glue.ThrottlingException",
-    "Glue.AWSGlueException",  # how the integration names a throttled request
-    "Glue.InternalServiceException",
-    "Glue.OperationTimeoutException",
-)
 _BATCH_MESSAGES: Final = 1000  # of the 10,000 that AWS allows: an event of S3 has about 1 KB, and a call takes 6 MB
 _RUN_MINUTES: Final = 240  # compressed, 256 MB may be some gigabytes of text, and a task reads a few MB in a second
 _BATCHES_AT_ONCE: Final = 2  # the fewest that Lambda accepts: side by side, pollers would cut a burst into many runs
@@ -157,14 +149,8 @@ class FileIngestion(Construct):
             integration_pattern=sfn.IntegrationPattern.RUN_JOB,
             arguments=sfn.TaskInput.from_object({"--manifest": sfn.JsonPath.string_at("$.manifest")}),
         )
-        run.add_retry(
-            errors=list(_BUSY),
-            interval=cdk.Duration.seconds(30),
-            max_attempts=40,
-            backoff_rate=1.5,
-            max_delay=cdk.Duration.minutes(5),
-            jitter_strategy=sfn.JitterType.FULL,
-        )
+        # Hundreds of files may land at once, and each is to be ingested.
+        wait_for_a_free_run(run, "Glue")
         # A run that broke off, for whatever reason: its files are read once more, which is harmless.
         run.add_retry(errors=["States.TaskFailed"], interval=cdk.Duration.minutes(1), max_attempts=1)
         return run

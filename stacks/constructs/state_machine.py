@@ -7,6 +7,7 @@ from constructs import Construct
 
 from stacks.constructs.grants import use_key
 from stacks.constructs.log_group import log_group
+from stacks.constructs.patience import ask_again
 from stacks.nag import acknowledge
 from stacks.platform import Platform
 
@@ -63,4 +64,5 @@ class StateMachine(Construct):
             subject=f"Customer 360 ({platform.environment}): {subject}",
             message=sfn.TaskInput.from_object(message),
         )
+        ask_again(tell, "SNS")
         return tell.next(sfn.Fail(self, "Failed", cause=f"{subject}; see the execution's history"))

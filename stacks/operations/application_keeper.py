@@ -13,6 +13,7 @@ from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
 
 from stacks.constructs.dead_letter_queue import DeadLetterQueue
+from stacks.constructs.patience import ask_again
 from stacks.constructs.state_machine import StateMachine
 from stacks.platform import Platform
 
@@ -133,7 +134,7 @@ def call(
     """Return the step that calls Managed Flink for one application; `into`: where its answer goes, beside its input."""
     stack = cdk.Stack.of(scope)
     arn = f"arn:{stack.partition}:kinesisanalytics:{stack.region}:{stack.account}:application/{application.ref}"
-    return tasks.CallAwsService(
+    step = tasks.CallAwsService(
         scope,
         id_,
         service="kinesisanalyticsv2",
@@ -143,3 +144,5 @@ def call(
         parameters={"ApplicationName": application.ref, **(parameters or {})},
         result_path=into,
     )
+    ask_again(step, "KinesisAnalyticsV2")
+    return step

@@ -27,6 +27,7 @@ from stacks.constructs.grants import (
     write_objects,
     write_tables,
 )
+from stacks.constructs.patience import BUSY, ask_again, wait_for_a_free_run
 from stacks.constructs.spark_job import SparkJob
 from stacks.constructs.state_machine import StateMachine
 from stacks.lake import Lake
@@ -42,7 +43,6 @@ _MOST_RECORDS: Final[Mapping[WorkerType, int]] = {"G.1X": 500_000, "G.2X": 1_000
 # for its turn: a minute, then twice as long each time, up to ten minutes, a little over two hours in all.
 _NOT_OUR_TURN: Final = ("EntityResolution.ConflictException", "EntityResolution.ExceedsLimitException")
 _TURN_TRIES: Final = 15
-_PASSING: Final = ("EntityResolution.ThrottlingException", "EntityResolution.InternalServerException")
 # Long enough for the largest matching job that the settings allow for, and short enough for the 25,000 entries that the
 # history of an execution may have: each question about the job adds nine.
 _LONGEST_RUN: Final = cdk.Duration.hours(10)
@@ -143,7 +143,7 @@ class IdentityResolution(Construct):
             "StartMatching", matching, "startMatchingJob", {"WorkflowName": matching.name}, result_path="$.matching"
         )
         start.add_retry(
-            errors=[*_NOT_OUR_TURN, *_PASSING],
+            errors=[*_NOT_OUR_TURN, *BUSY["EntityResolution"]],
             interval=cdk.Duration.minutes(1),
             backoff_rate=2,
             max_delay=cdk.Duration.minutes(10),
@@ -156,7 +156,7 @@ class IdentityResolution(Construct):
             {"WorkflowName": matching.name, "JobId": sfn.JsonPath.string_at("$.matching.JobId")},
             result_path="$.matching",
         )
-        ask.add_retry(errors=list(_PASSING), interval=cdk.Duration.seconds(15), backoff_rate=2, max_attempts=6)
+        ask_again(ask, "EntityResolution")
         wait = sfn.Wait(
             self,
             "WaitForMatching",
@@ -184,7 +184,7 @@ class IdentityResolution(Construct):
         return prepare.next(start).next(ask).next(ended)
 
     def _job(self, id_: str, job: SparkJob, arguments: Mapping[str, str]) -> tasks.GlueStartJobRun:
-        return tasks.GlueStartJobRun(
+        run = tasks.GlueStartJobRun(
             self,
             id_,
             glue_job_name=job.job.ref,
@@ -192,6 +192,8 @@ class IdentityResolution(Construct):
             arguments=sfn.TaskInput.from_object(dict(arguments)),
             result_path=sfn.JsonPath.DISCARD,
         )
+        wait_for_a_free_run(run, "Glue")
+        return run
 
     def _matcher(
         self, id_: str, matching: MatchingWorkflow, action: str, parameters: Mapping[str, str], *, result_path: str

@@ -8,6 +8,7 @@ import pytest
 
 from c360_core.decision import Template
 from c360_core.landing import run_input
+from stacks.constructs.patience import BUSY
 from tests.infrastructure.assembly import definition, resolve, states
 
 
@@ -34,6 +35,59 @@ def test_every_machine_tells_the_alarm_topic_when_it_fails(assembly):
         tell = document["States"][catch["Next"]]
         assert resolve(tell["Resource"]) == "arn:aws:states:::sns:publish", each
         assert document["States"][tell["Next"]]["Type"] == "Fail", each
+
+
+# Refusals that pass by themselves, by what asks for them; where the model has none for throttling, the name that stands
+# for the whole service.
+THROTTLED = {
+    "glue": {"Glue.ThrottlingException", "Glue.GlueException", "Glue.AWSGlueException"},
+    "codebuild": {"CodeBuild.CodeBuildException", "CodeBuild.AWSCodeBuildException"},
+    "entityresolution": {"EntityResolution.ThrottlingException"},
+    "kinesisanalyticsv2": {"KinesisAnalyticsV2.KinesisAnalyticsV2Exception"},
+    "lambda": {"Lambda.TooManyRequestsException"},
+    "sns": {"SNS.ThrottledException", "SNS.SnsException", "SNS.AmazonSNSException"},
+}
+ONE_AT_A_TIME = {
+    "glue": {"Glue.ConcurrentRunsExceededException"},
+    "codebuild": {"CodeBuild.AccountLimitExceededException"},
+}
+
+
+def tasks(assembly):
+    """Yield every task of every state machine, with the service that it calls."""
+    for each in assembly.resources("AWS::StepFunctions::StateMachine"):
+        for name, state in states(definition(each)).items():
+            if state["Type"] == "Task":
+                called = resolve(state["Resource"]).removeprefix("arn:aws:states:::").removeprefix("aws-sdk:")
+                yield f"{each} {name}", state, called.partition(":")[0] if ":" in called else "lambda"
+
+
+def retried(state):
+    return {error for retry in state.get("Retry", ()) for error in retry["ErrorEquals"]}
+
+
+def test_every_task_is_tried_again_when_its_service_is_busy(assembly):
+    found = list(tasks(assembly))
+    assert {service for _, _, service in found} >= THROTTLED.keys() - {"kinesisanalyticsv2"}
+    for name, state, service in found:
+        assert THROTTLED[service] | ONE_AT_A_TIME.get(service, set()) <= retried(state), name
+
+
+def test_only_files_are_read_again_after_a_job_that_failed(assembly):
+    """A refused request starts nothing; a job that failed has done something, and somebody is to hear of it."""
+    every = {"States.ALL", "States.TaskFailed", "States.Timeout"}
+    again = [name for name, state, _ in tasks(assembly) if retried(state) & every]
+    assert [name.rpartition(" ")[2] for name in again] == ["Ingest"]
+
+
+@pytest.mark.parametrize(("service", "errors"), BUSY.items())
+def test_busy_services_are_known_by_the_names_that_they_have(service, errors):
+    """Step Functions tells a service's error by its name; a wrong one would never be caught."""
+    model = botocore.session.get_session().get_service_model(service.lower())
+    known = {shape for shape in model.shape_names if model.shape_for(shape).metadata.get("exception")}
+    whole = {f"{prefix}{service}Exception".lower() for prefix in ("", "AWS", "Amazon")}
+    told = {error.removeprefix(f"{service}.") for error in errors}
+    assert {name for name in told - known if name.lower() not in whole} == set()
 
 
 def test_a_run_ingests_the_files_of_its_list(assembly):
