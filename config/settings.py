@@ -200,7 +200,7 @@ class UnificationSettings(Slice):
     matching_poll_seconds: int = Field(
         30, ge=15, le=600, description="How often a matching job is asked whether it ended"
     )
-    identity_workers: int = Field(2, ge=2, le=100, description="Glue workers of the identity jobs")
+    identity_workers: int = Field(2, ge=2, le=100, description="Glue workers of identity_prepare")
     identity_driver: WorkerType = Field(
         "G.1X",
         description="Glue worker type of identity_resolve, whose driver holds all records: 500,000 fit into a G.1X, "

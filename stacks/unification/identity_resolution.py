@@ -39,6 +39,8 @@ _RUN_ID = sfn.JsonPath.string_at("$$.Execution.Name")
 _WRITTEN: Final = (Table.IDENTITY_MAP, Table.IDENTIFIER_MAP, Table.LATEST_IDENTITY_CHANGES)
 # How many records the driver of each worker type can hold, with as much again to spare: see benchmarks/resolution.py.
 _MOST_RECORDS: Final[Mapping[WorkerType, int]] = {"G.1X": 500_000, "G.2X": 1_000_000}
+# It clusters in its driver. The other worker, which Glue insists on, reads and writes tables of as many rows.
+_RESOLVE_WORKERS: Final = 2
 # Of all matching jobs in a Region one can run at a time, whoever started it, and no quota lifts that. So a run waits
 # for its turn: a minute, then twice as long each time, up to ten minutes, a little over two hours in all.
 _NOT_OUR_TURN: Final = ("EntityResolution.ConflictException", "EntityResolution.ExceedsLimitException")
@@ -95,7 +97,7 @@ class IdentityResolution(Construct):
                 "--hash_secret_arn": hash_secret.secret_arn,
                 "--most_records": str(_MOST_RECORDS[settings.identity_driver]),
             },
-            workers=settings.identity_workers,
+            workers=_RESOLVE_WORKERS,
         )
         # Its driver holds every record.
         self.resolve.job.worker_type = settings.identity_driver

@@ -15,7 +15,8 @@ from c360_core.identity.workflow import (
     schema_version,
 )
 from c360_core.names import CATALOGED_ZONES, Table, Zone, database_name
-from tests.infrastructure.assembly import listed, resolve, statements
+from config.settings import load
+from tests.infrastructure.assembly import listed, placeholder_assets, resolve, statements, synthesize
 
 
 def iceberg_tables(assembly):
@@ -297,3 +298,17 @@ def test_every_job_is_told_its_region(assembly):
     jobs = list(assembly.resources("AWS::Glue::Job"))
     assert jobs
     assert {resolve(job.properties["DefaultArguments"]["--region"]) for job in jobs} == {"us-east-1"}
+
+
+@pytest.mark.parametrize(("driver", "most"), [("G.1X", "500000"), ("G.2X", "1000000")])
+def test_identities_are_resolved_by_a_driver_that_holds_as_many_records_as_the_job_takes(driver, most, tmp_path):
+    """It clusters in one process: more workers would wait, while `identity_prepare` makes use of them."""
+    text = f"unification: {{identity_driver: {driver}, identity_workers: 10}}"
+    (tmp_path / "dev.yaml").write_text(text, encoding="utf-8")
+    assembly = synthesize(load("dev", tmp_path), placeholder_assets(tmp_path / "assets"), tmp_path / "out")
+    prepare, resolve_ = (
+        assembly.one("AWS::Glue::Job", "unification", part).properties for part in ("PrepareJob", "ResolveJob")
+    )
+    assert (resolve_["WorkerType"], resolve_["DefaultArguments"]["--most_records"]) == (driver, most)
+    assert (prepare["WorkerType"], prepare["NumberOfWorkers"]) == ("G.1X", 10)
+    assert resolve_["NumberOfWorkers"] == 2

@@ -21,6 +21,7 @@ from c360_core.names import IdentifierType, Zone
 from glue_jobs.identity_prepare import main as prepare
 from glue_jobs.identity_resolve import single_view
 from glue_jobs.identity_resolve.main import Arguments, IdentityResolution
+from glue_jobs.identity_resolve.size import TooManyRecordsError
 from glue_jobs.identity_resolve.transform import run_version
 from glue_jobs.shared import lake, streams
 
@@ -167,7 +168,14 @@ class Identity:
         self.spark, self.fill, self.rows, self.secret_arn = spark, fill, rows, secret_arn
 
     def resolve(
-        self, run_id: str, started_at: str, groups: list[list[int]], numbers: list[int], **of_the_first: Any
+        self,
+        run_id: str,
+        started_at: str,
+        groups: list[list[int]],
+        numbers: list[int],
+        *,
+        most_records: int = 10_000,
+        **of_the_first: Any,
     ) -> dict[str, int]:
         self.spark.sql("DELETE FROM glue_catalog.c360_dev_curated.identity_records WHERE true")
         values = [
@@ -183,7 +191,7 @@ class Identity:
             identity_changes_stream=STREAM,
             single_view_table=VIEW,
             hash_secret_arn=self.secret_arn,
-            most_records="10000",
+            most_records=str(most_records),
             run_id=run_id,
             started_at=started_at,
             match_output=f"{OUTPUT}/{run_id}/",
@@ -246,6 +254,12 @@ def view() -> dict[tuple[str, str], str]:
 def email_item(number: int) -> tuple[str, str]:
     kind, digest = identifier_key(SECRET.encode(), IdentifierType.EMAIL, f"user{number}@example.com").split(":")
     return (f"ID#{kind}#{digest}", "PERSON")
+
+
+def assert_nothing_is_written(rows: Rows) -> None:
+    for table in ("identity_map", "identifier_map", "latest_identity_changes"):
+        assert rows(Zone.CURATED, table) == [], table
+    assert view() == {}
 
 
 def test_matched_records_are_one_person_and_everyone_is_told(identity: Identity, rows: Rows) -> None:
@@ -325,9 +339,17 @@ def test_without_its_stream_a_run_writes_nothing(identity: Identity, rows: Rows)
     with pytest.raises(kinesis.exceptions.ResourceNotFoundException):
         identity.resolve("run-1", "2026-03-01T09:30:00Z", [], [1, 2])
 
-    assert (rows(Zone.CURATED, "identity_map"), rows(Zone.CURATED, "identifier_map"), view()) == ([], [], {})
-    assert rows(Zone.CURATED, "latest_identity_changes") == []
+    assert_nothing_is_written(rows)
     kinesis.create_stream(StreamName=STREAM, ShardCount=1)
+
+
+def test_a_run_that_its_driver_cannot_hold_says_so_and_writes_nothing(identity: Identity, rows: Rows) -> None:
+    said = r"holds 1 rows of a table at most, but curated\.identity_records has 2: set unification\.identity_driver"
+    with pytest.raises(TooManyRecordsError, match=said):
+        identity.resolve("run-1", "2026-03-01T09:30:00Z", [], [1, 2], most_records=1)
+
+    assert_nothing_is_written(rows)
+    assert messages() == []
 
 
 def test_what_was_told_on_an_older_stream_is_told_again(identity: Identity, monkeypatch: pytest.MonkeyPatch) -> None:
