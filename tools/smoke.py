@@ -23,8 +23,8 @@ import boto3
 import httpx
 from botocore.exceptions import BotoCoreError, ClientError
 
-from c360_core import contracts
-from c360_core.names import database_name, stack_name
+from c360_core import contracts, projections
+from c360_core.names import Table, Zone, database_name, stack_name
 from c360_core.secret_text import parts
 from ops import deployed_stacks
 from tools.console import Steps
@@ -33,6 +33,8 @@ from tools.errors import WrongUsageError
 PILLARS: Final = ("foundation", "collection", "unification", "analytics", "activation", "governance", "operations")
 ENDPOINT: Final = "AWS_ENDPOINT_URL"
 QUERY_SECONDS: Final = 120.0
+ARRIVAL_SECONDS: Final = 300.0  # of an event in the lake, which comes with a checkpoint of `clean`
+OPTIMIZERS: Final = ("compaction", "retention", "orphan_file_deletion")
 POLL_SECONDS: Final = 1.0
 HTTP_SECONDS: Final = 30.0
 UNAUTHORIZED: Final = 401
@@ -93,12 +95,14 @@ class Deployed:
         client: gives a boto3 client by the name of its service.
         endpoint: of the emulator that stands for AWS; empty on AWS.
         send: send an event.
+        sent: the id of the event that was sent.
     """
 
     environment: str
     client: Callable[[str], Any]
     endpoint: str = ""
     send: bool = False
+    sent: str = ""
     http: httpx.Client = field(default_factory=lambda: httpx.Client(timeout=HTTP_SECONDS))
 
     @cached_property
@@ -300,8 +304,10 @@ def collector_accepts(deployed: Deployed) -> str:
     if secret := held.get("signing_secret"):
         headers["x-c360-signature"] = "sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
     answer = deployed.http.post(f"{deployed.url('CollectorUrl')}/v1/track", content=body, headers=headers)
-    said = f"answered {answer.status_code}: {answer.text[:200]}"
-    return _expect([] if answer.is_success else [said], f"{name} ({answer.status_code})")
+    if not answer.is_success:
+        raise BrokenError(f"answered {answer.status_code}: {answer.text[:200]}")
+    deployed.sent = name
+    return f"{name} ({answer.status_code})"
 
 
 @check("profile API refuses", fix="its routes must ask for AWS_IAM: deploy Unification again")
@@ -319,38 +325,141 @@ def profile_api_refuses(deployed: Deployed) -> str:
 @check("Athena", fix="who asks needs athena:StartQueryExecution on the workgroup, and its results prefix")
 def athena(deployed: Deployed) -> str:
     """The workgroup answers a query."""
+    _query(deployed, "SELECT 1")
+    return f"{deployed.output('WorkgroupName')} answers"
+
+
+def _query(deployed: Deployed, sql: str) -> str:
+    """Run a query in the workgroup; return its id.
+
+    Raises:
+        BrokenError: it failed, or took too long.
+    """
     client, workgroup = deployed.client("athena"), deployed.output("WorkgroupName")
-    started = client.start_query_execution(QueryString="SELECT 1", WorkGroup=workgroup)["QueryExecutionId"]
+    started: str = client.start_query_execution(QueryString=sql, WorkGroup=workgroup)["QueryExecutionId"]
     deadline = time.monotonic() + QUERY_SECONDS
     while True:
         status = client.get_query_execution(QueryExecutionId=started)["QueryExecution"]["Status"]
         if status["State"] not in {"QUEUED", "RUNNING"}:
             break
         if time.monotonic() > deadline:
-            raise BrokenError(f"SELECT 1 in {workgroup} took more than {QUERY_SECONDS:.0f} s")
+            raise BrokenError(f"{sql} in {workgroup} took more than {QUERY_SECONDS:.0f} s")
         time.sleep(POLL_SECONDS)
-    reason = status.get("StateChangeReason", "no reason")
-    return _expect(
-        [] if status["State"] == "SUCCEEDED" else [f"SELECT 1 in {workgroup} {status['State']}: {reason}"],
-        f"{workgroup} answers",
+    if status["State"] != "SUCCEEDED":
+        raise BrokenError(f"{sql} in {workgroup} {status['State']}: {status.get('StateChangeReason', 'no reason')}")
+    return started
+
+
+@check("event in the lake", fix="the log group of clean says what it does; quarantine.rejected says what it refused")
+def event_in_the_lake(deployed: Deployed) -> str:
+    """The event that was sent comes out of the stream, is clean, and can be queried."""
+    if not deployed.sent:
+        raise NotAskedError("no event was sent")
+    name = deployed.output("CleanApplicationName")
+    detail = deployed.client("kinesisanalyticsv2").describe_application(ApplicationName=name)["ApplicationDetail"]
+    if detail["ApplicationStatus"] != "RUNNING":
+        raise NotAskedError(f"{name} does not run: the event waits on its stream")
+    sql = (
+        f"SELECT count(*) FROM {database_name(deployed.environment, Zone.RAW)}.{Table.INTERACTIONS} "  # noqa: S608  # our own names
+        f"WHERE event_id = '{deployed.sent}' AND received_at > current_timestamp - interval '1' hour"
     )
+    began = time.monotonic()
+    while not _count(deployed, _query(deployed, sql)):
+        if time.monotonic() > began + ARRIVAL_SECONDS:
+            raise BrokenError(f"{deployed.sent} is not in {Table.INTERACTIONS} after {ARRIVAL_SECONDS:.0f} s")
+        time.sleep(POLL_SECONDS)
+    return f"{deployed.sent} after {time.monotonic() - began:.0f} s"
+
+
+def _count(deployed: Deployed, execution: str) -> int:
+    rows = deployed.client("athena").get_query_results(QueryExecutionId=execution)["ResultSet"]["Rows"]
+    return int(rows[1]["Data"][0]["VarCharValue"])  # below the head
 
 
 @check("lake tables", fix="deploy again; without a Lake Formation grant to who asks, tables are hidden from them")
 def lake_tables(deployed: Deployed) -> str:
     """The catalog has every table that has a contract, with its Iceberg metadata."""
-    glue, wrong = deployed.client("glue"), []
-    tables = list(contracts.load().lake_tables())
-    for table in tables:
-        database = database_name(deployed.environment, table.zone)
-        try:
-            parameters = glue.get_table(DatabaseName=database, Name=table.name)["Table"].get("Parameters", {})
-        except ClientError as error:
-            wrong.append(f"{database}.{table.name}: {error.response['Error']['Code']}")
-            continue
-        if not parameters.get("metadata_location"):
-            wrong.append(f"{database}.{table.name} has no metadata_location: it is no Iceberg table")
-    return _expect(wrong, f"{len(tables)} with Iceberg metadata")
+    places = [_metadata_location(deployed, table) for table in contracts.load().lake_tables()]
+    wrong = [said for said in places if not said.startswith("s3://")]
+    return _expect(wrong, f"{len(places)} with Iceberg metadata")
+
+
+def _metadata_location(deployed: Deployed, table: contracts.Table) -> str:
+    """Return where the catalog says that a table's metadata is, or what is wrong."""
+    database = database_name(deployed.environment, table.zone)
+    try:
+        entry = deployed.client("glue").get_table(DatabaseName=database, Name=table.name)["Table"]
+    except ClientError as error:
+        return f"{database}.{table.name}: {error.response['Error']['Code']}"
+    location: str = entry.get("Parameters", {}).get("metadata_location", "")
+    return location or f"{database}.{table.name} has no metadata_location: it is no Iceberg table"
+
+
+@check("field ids", fix="read docs/decisions/0019: a table that numbers its columns otherwise must be made again")
+def field_ids(deployed: Deployed) -> str:
+    """Glue kept the field ids of the template: rows are read by them, whatever a column is called."""
+    places = [(table, _metadata_location(deployed, table)) for table in contracts.load().lake_tables()]
+    there = [(table, place) for table, place in places if place.startswith("s3://")]
+    if not there:
+        raise NotAskedError("no lake table has Iceberg metadata")
+    wrong = [said for table, place in there if (said := _wrong_ids(deployed, table, place))]
+    return _expect(wrong, f"{len(there)} tables number their columns as the contracts do")
+
+
+def _wrong_ids(deployed: Deployed, table: contracts.Table, place: str) -> str:
+    bucket, _, key = place.removeprefix("s3://").partition("/")
+    metadata = json.loads(deployed.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read())
+    (schema,) = [one for one in metadata["schemas"] if one["schema-id"] == metadata["current-schema-id"]]
+    kept = {field["name"]: _ids(field["id"], field["type"]) for field in schema["fields"]}
+    stated = {
+        field["Name"]: _ids(field["Id"], json.loads(text) if (text := field["Type"]).startswith("{") else text)
+        for field in projections.iceberg_schema(table)["Fields"]
+    }
+    wrong = sorted(f"{name} {kept.get(name)} instead of {ids}" for name, ids in stated.items() if kept.get(name) != ids)
+    return f"{table.zone}.{table.name}: {', '.join(wrong)}" if wrong else ""
+
+
+def _ids(field: int, type_: Any) -> tuple[int, ...]:
+    """Return the id of a column, and that of its elements."""
+    return (field, type_["element-id"]) if isinstance(type_, dict) else (field,)
+
+
+@check("table optimizers", fix="its error says why; the optimizers' role needs the table, its files and its key")
+def table_optimizers(deployed: Deployed) -> str:
+    """What keeps the lake's tables small did not fail when it ran last."""
+    wanted = len(deployed.ids("AWS::Glue::TableOptimizer"))
+    if deployed.endpoint:
+        raise NotAskedError("the emulator keeps table optimizers, and runs none")
+    account = deployed.client("sts").get_caller_identity()["Account"]
+    found = [
+        (f"{table.name} {kind}", optimizer)
+        for table in contracts.load().lake_tables()
+        for kind in OPTIMIZERS
+        if (optimizer := _optimizer(deployed, account, table, kind)) is not None
+    ]
+    wrong = [
+        f"{name}: {run.get('error', 'no reason')}"
+        for name, optimizer in found
+        if (run := optimizer.get("lastRun", {})).get("eventType") == "failed"
+    ]
+    if len(found) < wanted:
+        wrong.append(f"{wanted - len(found)} of {wanted} are not there")
+    ran = sum("lastRun" in optimizer for _, optimizer in found)
+    return _expect(wrong, f"{len(found)}, of which {ran} have run and none failed")
+
+
+def _optimizer(deployed: Deployed, account: str, table: contracts.Table, kind: str) -> dict[str, Any] | None:
+    glue, database = deployed.client("glue"), database_name(deployed.environment, table.zone)
+    try:
+        answer: dict[str, Any] = glue.get_table_optimizer(
+            CatalogId=account, DatabaseName=database, TableName=table.name, Type=kind
+        )
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "EntityNotFoundException":
+            return None
+        raise
+    optimizer: dict[str, Any] = answer["TableOptimizer"]
+    return optimizer
 
 
 @check("Entity Resolution", fix="deploy Unification again; do not deploy while ResolveIdentity runs")
@@ -361,6 +470,21 @@ def entity_resolution(deployed: Deployed) -> str:
     used = [str(source["schemaName"]) for source in workflow["inputSourceConfig"]]
     there = [client.get_schema_mapping(schemaName=schema)["schemaName"] for schema in used]
     return _expect([] if there else [f"{name} has no input"], f"{name} with {', '.join(there)}")
+
+
+@check("matching job", fix="errorDetails of the job says why; ResolveIdentity's execution shows its input")
+def matching_job(deployed: Deployed) -> str:
+    """The last matching job did not fail."""
+    client, name = deployed.client("entityresolution"), deployed.output("MatchingWorkflowName")
+    pages = client.get_paginator("list_matching_jobs").paginate(workflowName=name)
+    jobs = [job for page in pages for job in page["jobs"]]
+    if not jobs:
+        raise NotAskedError(f"{name} has not run yet")
+    last = max(jobs, key=lambda job: job["startTime"])
+    if last["status"] != "FAILED":
+        return f"{last['jobId']} {last['status']}"
+    details = client.get_matching_job(workflowName=name, jobId=last["jobId"]).get("errorDetails", {})
+    raise BrokenError(f"{last['jobId']} FAILED: {details.get('errorMessage', 'no reason')}")
 
 
 @check("Lake Formation", fix="let an administrator read the README's step 5, and add the deployment role")

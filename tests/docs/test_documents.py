@@ -33,7 +33,7 @@ from tests.docs.documents import (
     table,
 )
 from tests.docs.programs import deployed, problems
-from tools import suites
+from tools import smoke, suites
 from tools.contract_compiler import FILE_FORMAT
 from tools.contracts import load_and_check
 
@@ -50,6 +50,23 @@ RUN = (
     "-m tools.contracts --check",
     "-m tools.segments --check",
 )
+# What of `./c360 smoke` asks about each part, or why nothing does.
+ASKED: dict[str, set[str] | str] = {
+    "Templates": {"stacks"},
+    "Types that the emulator lacks": {"Lake Formation", "table optimizers"},
+    "Lambda": {"event source mappings"},
+    "Managed Flink": {"Flink applications", "event in the lake"},
+    "Streams": {"streams"},
+    "Glue jobs": "a run is paid for, and changes the lake",
+    "Tables of the lake": {"lake tables", "field ids"},
+    "Entity Resolution": {"Entity Resolution", "matching job"},
+    "Athena": {"Athena"},
+    "Lake Formation": {"Lake Formation"},
+    "CodeBuild": "a build is paid for, and changes the lake",
+    "Step Functions, EventBridge": {"state machines", "alarms"},
+    "SES": {"e-mail"},
+    "IAM, KMS": {"collector refuses", "collector accepts", "profile API refuses"},
+}
 MADE_LATER = (".venvs", "build")
 CONTRACTS = load_and_check().contracts
 
@@ -213,6 +230,14 @@ def test_costs_are_those_that_synthesis_prints(number: int, environment: str) ->
 
 def test_the_suites_are_those_of_the_tool() -> None:
     assert set(column(README, "suites")) == {part.suite for part in [*suites.checks(), *suites.tests()]}
+
+
+def test_what_only_aws_can_tell_is_asked_there_or_said_to_be_out_of_reach() -> None:
+    names = {name for name, _, _ in smoke.CHECKS}
+    assert [part.partition(" (")[0] for part in column(README, "only-aws")] == list(ASKED)
+    for part, asked in ASKED.items():
+        assert isinstance(asked, str) or asked <= names, part
+    assert names == {name for asked in ASKED.values() if not isinstance(asked, str) for name in asked}
 
 
 def test_the_stand_ins_are_the_types_that_the_emulator_lacks() -> None:
