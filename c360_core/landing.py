@@ -32,6 +32,11 @@ class LandedFile:
     size: int
 
 
+def is_folder_mark(key: str) -> bool:
+    """Tell whether an object only stands for a folder, as consoles and Hadoop make them."""
+    return key.endswith(FOLDER_MARKS)
+
+
 def of_event(text: str) -> LandedFile:
     """Return the object of which a message of EventBridge tells, an S3 event `Object Created` as JSON text.
 

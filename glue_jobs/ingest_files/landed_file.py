@@ -18,7 +18,6 @@ from typing import Any, Final
 
 from c360_core.contracts import Contracts, FileFormat, Source, Table
 from c360_core.file_text import Texts
-from c360_core.landing import FOLDER_MARKS
 
 BYTE_ORDER_MARK: Final = "\ufeff"
 UTF_8_MARK: Final = codecs.BOM_UTF8
@@ -94,11 +93,6 @@ class Row:
 def folder_of(key: str) -> str:
     """Return the first part of a landed object's path, which is to be its source; empty when it lies in no folder."""
     return key.partition("/")[0] if "/" in key else ""
-
-
-def is_folder_mark(key: str) -> bool:
-    """Tell whether an object only stands for a folder, as consoles and Hadoop make them."""
-    return key.endswith(FOLDER_MARKS)
 
 
 def file_source(key: str, contracts: Contracts) -> Source:

@@ -28,7 +28,7 @@ from c360_core.names import MAX_SOURCE_LENGTH, UNKNOWN_SOURCE_NAME, Zone
 from c360_core.names import Table as TableName
 from c360_core.projections import dqdl, row_count_rule
 from glue_jobs.ingest_files import transform
-from glue_jobs.ingest_files.landed_file import RefusedFileError, file_source, folder_of, inspect, is_folder_mark
+from glue_jobs.ingest_files.landed_file import RefusedFileError, file_source, folder_of, inspect
 from glue_jobs.shared import lake, quality, quarantine, runtime, streams
 
 LOG = logging.getLogger("ingest_files")
@@ -126,7 +126,7 @@ def ingest(spark: SparkSession, arguments: Arguments, *, run_id: str, now: datet
     """
     known = contracts.load()
     refusals = Refusals(spark, arguments, _context(arguments.key, known, run_id, now))
-    if is_folder_mark(arguments.key):
+    if landing.is_folder_mark(arguments.key):
         LOG.info("s3://%s/%s stands for a folder; there is nothing to load", arguments.bucket, arguments.key)
         return NOTHING
     try:

@@ -29,7 +29,8 @@ def start_runs(messages: Sequence[Message], runs: Runs) -> Mapping[str, Exceptio
     """Start runs for the files of which messages tell; return the errors by the id of the message that they concern.
 
     A run is named after its messages: a batch that is delivered again, because this function died after it had started
-    a run, starts it no second time. Messages that come in other company do, and that is harmless.
+    a run, starts it no second time. Messages that come in other company do, and that is harmless. What only stands for
+    a folder starts none: the rule lets no such message through, and a run for it would be paid like any other.
     """
     failures: dict[str, Exception] = {}
     ids: dict[tuple[str, str], list[str]] = {}
@@ -39,6 +40,8 @@ def start_runs(messages: Sequence[Message], runs: Runs) -> Mapping[str, Exceptio
             file = landing.of_event(message.body)
         except ManifestError as error:
             failures[message.message_id] = error
+            continue
+        if landing.is_folder_mark(file.key):
             continue
         files.append(file)
         ids.setdefault((file.bucket, file.key), []).append(message.message_id)

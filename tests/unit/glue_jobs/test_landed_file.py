@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from c360_core.contracts import Field, FileFormat, load
+from c360_core.landing import is_folder_mark
 from c360_core.names import PiiClass
 from glue_jobs.ingest_files import landed_file
 from glue_jobs.ingest_files.landed_file import (
@@ -22,7 +23,6 @@ from glue_jobs.ingest_files.landed_file import (
     file_source,
     folder_of,
     inspect,
-    is_folder_mark,
     rows,
 )
 

@@ -69,6 +69,17 @@ def test_thirty_files_make_one_run_with_all_of_them(states: Any) -> None:
     assert [file.key for file in listed(run)] == [f"crm_contacts/{n}.csv" for n in range(30)]
 
 
+def test_what_only_stands_for_a_folder_starts_no_run_and_does_not_come_again(states: Any) -> None:
+    marks = batch(body("crm_contacts/"), body("crm_contacts_$folder$"))
+
+    assert handler.handle(marks, LambdaContext()) == {"batchItemFailures": []}
+    assert executions(states) == []
+
+    handler.handle(batch(body("crm_contacts/"), body("crm_contacts/b.csv")), LambdaContext())
+    (run,) = executions(states)
+    assert [file.key for file in listed(run)] == ["crm_contacts/b.csv"]
+
+
 def test_a_batch_that_is_delivered_again_starts_no_second_run(states: Any) -> None:
     for _ in range(2):
         assert handler.handle(batch(body("a.csv"), body("b.csv")), LambdaContext()) == {"batchItemFailures": []}
