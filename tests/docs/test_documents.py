@@ -32,7 +32,7 @@ from tests.docs.documents import (
     simple_commands,
     table,
 )
-from tests.docs.programs import deployed, problems
+from tests.docs.programs import SNAPSHOTS, deployed, problems
 from tools import smoke, suites
 from tools.contract_compiler import FILE_FORMAT
 from tools.contracts import load_and_check
@@ -40,6 +40,7 @@ from tools.contracts import load_and_check
 README = ROOT / "README.md"
 MODEL = ROOT / "docs" / "data-model.md"
 ARCHITECTURE = ROOT / "docs" / "architecture.md"
+RUNBOOKS = ROOT / "docs" / "runbooks" / "README.md"
 REJECTED = ROOT / "docs" / "runbooks" / "events-are-rejected.md"
 PILLARS = ("foundation", "collection", "unification", "analytics", "activation", "governance", "operations")
 # Quick, and they change nothing.
@@ -302,6 +303,49 @@ def test_the_operators_rights_are_such_as_our_own_roles_have() -> None:
                       if command.words[:2] == ("aws", "lakeformation") and "rejected" in command.words[-1]]  # fmt: skip
     for words in (given, taken):
         assert set(words[words.index("--permissions") + 1 : words.index("--resource")]) == set(lake_grants.WRITE)
+
+
+def alarms() -> set[str]:
+    """Return what the alarms of all environments say of themselves."""
+    templates = (path.read_text(encoding="utf-8") for path in SNAPSHOTS.glob("*.json"))
+    return {
+        said for template in templates for said in re.findall(r'"AlarmDescription": "Customer 360: (.+?)"', template)
+    }
+
+
+def rows_for(alarm: str) -> list[str]:
+    """Return the runbooks that the table of alarms has for one."""
+    return [
+        go_to for words, go_to in table(RUNBOOKS, "alarms") if any(w in alarm for w in re.findall("`(.+?)`", words))
+    ]
+
+
+def test_every_alarm_has_a_runbook() -> None:
+    assert len(alarms()) > 40
+    assert [alarm for alarm in sorted(alarms()) if not rows_for(alarm)] == []
+
+
+def test_every_word_of_the_table_of_alarms_is_one_that_somebody_hears() -> None:
+    said = "".join(path.read_text(encoding="utf-8") for path in SNAPSHOTS.glob("*.json"))
+    words = [word for row in table(RUNBOOKS, "alarms") for word in re.findall("`(.+?)`", row[0])]
+    assert [word for word in words if word not in said] == []
+
+
+@pytest.mark.parametrize(
+    ("alarm", "runbook"),
+    [
+        ("half of the time is gone in which the stream Events keeps what its readers have not read", "#1-buy-time"),
+        ("the Flink application Unify restarts after failures", "#3-a-flink-application"),
+        ("an execution of ResolveIdentity ran out of time and was ended", "#an-execution-failed"),
+        ("an execution of IngestFile ran out of time and was ended", "files-are-not-ingested.md"),
+        ("LandedFiles: messages wait in the queue, and nobody takes them", "files-are-not-ingested.md"),
+        ("ProfileWriterFailed: input waits in the dead-letter queue; see it, redrive it", "#4-the-writer"),
+        ("DecisionFailed: input waits in the dead-letter queue; see it, redrive it", "#input-waits"),
+    ],
+)
+def test_the_first_row_with_an_alarms_words_is_the_right_one(alarm: str, runbook: str) -> None:
+    assert alarm in alarms()
+    assert runbook in rows_for(alarm)[0]
 
 
 @pytest.mark.parametrize("block", blocks("json"), ids=str)
