@@ -9,6 +9,7 @@ import pytest
 from c360_core.contracts import ContractsNotBuiltError, UnknownContractError, load
 from c360_core.names import IdentifierType, Zone
 from tests.contract.conftest import change_contract
+from tools.contract_standard import read_contract
 from tools.contracts import load_and_check
 
 CORE = Path(__file__).parents[2] / "c360_core"
@@ -141,3 +142,21 @@ def test_every_event_type_has_a_sender_or_is_published(contracts):
     sent = {event_type for _, event_type in contracts.accepted_events()}
 
     assert sent == set(contracts.events)
+
+
+@pytest.mark.parametrize("written", ["1984-02-29", "2026-03-01T12:00:00Z", "2026-03-01 12:00:00"])
+def test_a_date_without_quotes_is_the_text_that_it_is(directory, written):
+    """YAML makes an object of it, which neither the standard's schema nor JSON knows."""
+    path = directory / "crm_contacts.odcs.yaml"
+    text = path.read_text(encoding="utf-8")
+    column = "      - name: first_name\n"
+    assert column in text
+    path.write_text(text.replace(column, f"{column}        examples: [{written}]\n"), encoding="utf-8")
+
+    contract, problems = read_contract(path)
+
+    assert problems == []
+    assert contract is not None
+    [first_name] = [field for field in contract["schema"][0]["properties"] if field["name"] == "first_name"]
+    assert first_name["examples"] == [written]
+    load_and_check(directory)

@@ -1,11 +1,15 @@
 """What is stored stays readable: ids of columns, and changes between releases."""
 
 import json
+from functools import partial
 
 import pytest
 import yaml
+from typer.testing import CliRunner
 
 from tests.contract.conftest import change_contract
+from tools import contract_commands
+from tools.cli import APP
 from tools.console import Steps
 from tools.contract_commands import run
 from tools.contract_ids import id_problems, stated_ids
@@ -330,3 +334,29 @@ def test_another_release_can_be_compared_with(directory, tmp_path):
     outcome = run(Steps(machine=False), "diff", directory=directory, previous=old)
 
     assert [(c.column, c.effect) for c in outcome.changes] == [("payload", Effect.COMPATIBLE)]
+
+
+@pytest.mark.parametrize(
+    ("words", "change", "status"),
+    [
+        (["diff"], "widening", 0),
+        (["diff"], "fewer digits", 1),
+        (["diff"], "a new id", 1),
+        (["release"], "widening", 0),
+        (["release"], "fewer digits", 1),
+        (["release"], "a new id", 1),
+        (["release", "--anyway"], "fewer digits", 0),
+        (["release", "--anyway"], "a new id", 1),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_the_command_fails_on_what_is_not_compatible(directory, monkeypatch, words, change, status):
+    file, make, found = CHANGES[change]
+    change_contract(directory, file, make)
+    monkeypatch.setattr(contract_commands, "run", partial(run, directory=directory))
+
+    done = CliRunner().invoke(APP, ["contracts", *words, "--json"])
+
+    assert done.exit_code == status, done.output
+    said = {f"{told['table']}.{told['column']}" for told in json.loads(done.stdout)["changes"]}
+    assert said == (set() if words[0] == "release" and not status else set(found))
