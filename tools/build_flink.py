@@ -34,6 +34,10 @@ BUILD_THERE: Final = f"-DbuildDirectory={OUTPUT}"
 KINESIS_PROFILE: Final = "-Pkinesis"
 KINESIS_ARTIFACT: Final = "flink-connector-aws-kinesis-streams"
 KINESIS_FACTORY: Final = "org/apache/flink/connector/kinesis/table/KinesisDynamicTableFactory.class"
+# Flink's classes are on the service already; a copy of another version does not fit them. Iceberg brings this one.
+TABLE_CLASSES: Final = "org/apache/flink/table/"
+OWN_TABLE_CLASSES: Final = frozenset({"org/apache/flink/table/api/runtime/types/FlinkScalaKryoInstantiator.class"})
+LARGEST_JAR: Final = 200 * 10**6  # 140 without the connector; the service takes 512 of everything
 
 PACKAGES: Final = ("flink_apps", "c360_core")
 # The Python of Managed Flink has PyFlink and what that needs, but no AWS client: boto3 fetches the hashing secret.
@@ -56,7 +60,7 @@ LOGGER: Final = logging.getLogger("tools.build_flink")
 
 
 class FlinkBuildError(RuntimeError):
-    """The asset cannot be built; the message names the library and the reason."""
+    """The asset cannot be built; the message names the library or the class, and the reason."""
 
 
 def build_jar(*, force: bool = False, require_kinesis: bool = False) -> Path:
@@ -69,6 +73,7 @@ def build_jar(*, force: bool = False, require_kinesis: bool = False) -> Path:
 
     Raises:
         JarsMissingError: Maven failed.
+        FlinkBuildError: the jar has what it must not have, and is gone again.
     """
     digest = _digest([POM, SOURCES / "src"])
     if not force and _is_current(digest, require_kinesis=require_kinesis):
@@ -77,6 +82,11 @@ def build_jar(*, force: bool = False, require_kinesis: bool = False) -> Path:
     if not with_kinesis:
         LOGGER.warning("the Kinesis connector does not resolve here: the jar is built without it and reads Kafka only")
     jars.maven(POM, "package", BUILD_THERE, *([KINESIS_PROFILE] if with_kinesis else []))
+    try:
+        check_jar(JAR)
+    except FlinkBuildError:
+        JAR.unlink()
+        raise
     STAMP.write_text(json.dumps({"sources": digest, "kinesis": with_kinesis}), encoding="utf-8")
     return JAR
 
@@ -100,12 +110,28 @@ def has_kinesis(jar: Path = JAR) -> bool:
         return KINESIS_FACTORY in archive.NameToInfo
 
 
+def check_jar(jar: Path) -> None:
+    """See that a library brought no class of Flink's own tables, and no heap of others.
+
+    Only a build with the Kinesis connector can tell what that brings, and few networks have it.
+
+    Raises:
+        FlinkBuildError: it did.
+    """
+    with zipfile.ZipFile(jar) as archive:
+        classes = {name for name in archive.namelist() if name.startswith(TABLE_CLASSES) and name.endswith(".class")}
+    if more := sorted(classes - OWN_TABLE_CLASSES):
+        raise FlinkBuildError(f"{jar.name} has {len(more)} of Flink's own classes, such as {more[0]}: exclude them")
+    if (size := jar.stat().st_size) > LARGEST_JAR:
+        raise FlinkBuildError(f"{jar.name} has {size} bytes, more than {LARGEST_JAR}: see which library is new in it")
+
+
 def stage(destination: Path = ASSET, *, require_kinesis: bool = False) -> Path:
     """Lay out the folder of the asset, and return it.
 
     Raises:
         JarsMissingError: Maven failed.
-        FlinkBuildError: a library is not pure Python.
+        FlinkBuildError: a library is not pure Python, or the jar has what it must not have.
     """
     jar = build_jar(require_kinesis=require_kinesis)
     stamp = destination.with_name(f"{destination.name}.inputs")
