@@ -160,3 +160,19 @@ def test_a_date_without_quotes_is_the_text_that_it_is(directory, written):
     [first_name] = [field for field in contract["schema"][0]["properties"] if field["name"] == "first_name"]
     assert first_name["examples"] == [written]
     load_and_check(directory)
+
+
+def test_whose_rows_a_source_has_reaches_who_reads_them(directory, tmp_path):
+    """Where they live, and how old they may be, as the contract says or as is usual."""
+    said = [("defaultCountry", "AT"), ("earliestBirthDate", "1890-01-01")]
+    change_contract(
+        directory,
+        "crm_contacts.odcs.yaml",
+        lambda c: c["customProperties"].extend({"property": name, "value": value} for name, value in said),
+    )
+    load_and_check(directory).write_json(tmp_path / "contracts.json")
+
+    known = load(tmp_path / "contracts.json")
+    crm, loyalty = known.source("crm_contacts"), known.source("loyalty_members")
+    assert (crm.default_country, crm.earliest_birth_date) == ("AT", "1890-01-01")
+    assert (loyalty.default_country, loyalty.earliest_birth_date) == ("US", "1905-01-01")

@@ -5,7 +5,8 @@ import io
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, date, datetime
 from itertools import islice
 from typing import Any
 
@@ -14,11 +15,13 @@ import pytest
 from pyspark.sql import SparkSession
 
 from c360_aws.kinesis import StreamWriter
+from c360_core import contracts
 from c360_core.identity.keys import identifier_key
 from c360_core.identity.records import match_record_id
 from c360_core.identity.workflow import MATCH_FIELDS
 from c360_core.names import IdentifierType, Zone
 from glue_jobs.identity_prepare import main as prepare
+from glue_jobs.identity_prepare import transform
 from glue_jobs.identity_resolve import single_view
 from glue_jobs.identity_resolve.main import Arguments, IdentityResolution
 from glue_jobs.identity_resolve.size import TooManyRecordsError
@@ -118,6 +121,33 @@ def test_rows_of_every_source_become_records_in_one_form(spark: SparkSession, ta
     web = records["web_events:device-1"]
     assert (web["email"], web["email_verified"], web["device_id"]) == ("ann@example.com", True, "device-1")
     assert (web["first_name"], web["time_zone"]) == ("Ann", "UTC")
+
+
+def test_rows_are_read_by_their_country_and_else_by_the_contract_s(spark: SparkSession) -> None:
+    """A source of Germany with people in Austria, some of whom are very old."""
+    crm = contracts.load().source("crm_contacts")
+    assert crm.table is not None
+    country = replace(crm.table.field("city"), name="land", identity_role="country")
+    source = replace(crm, default_country="DE", earliest_birth_date="1890-01-01")
+    table = replace(crm.table, fields=(*crm.table.fields, country))
+    schema = ("crm_id STRING, land STRING, phone STRING, postal_code STRING, birth_date DATE, "
+              "updated_at TIMESTAMP, loaded_at TIMESTAMP")  # fmt: skip
+    names = {field.name for field in table.fields} - set(schema.replace(",", "").split())
+    rows = spark.createDataFrame(
+        [
+            ("C000001", None, "(030) 901820", "1067", date(1890, 1, 1), AT, AT),
+            ("C000002", "AT", "(01) 58858", "1010", date(1889, 12, 31), AT, AT),
+        ],
+        schema,
+    ).selectExpr("*", *(f"CAST(NULL AS STRING) AS {name}" for name in sorted(names)))
+
+    found = {row["crm_id"]: row for row in transform.records(transform.file_rows(rows, source, table)).collect()}
+
+    read = {key: (row["phone"], row["postal_code"], row["birth_date"]) for key, row in found.items()}
+    assert read == {
+        "C000001": ("+4930901820", "01067", "1890-01-01"),
+        "C000002": ("+43158858", "1010", None),
+    }
 
 
 def test_the_matcher_reads_the_records_in_its_own_columns(spark: SparkSession, tables: Fill) -> None:
