@@ -165,6 +165,17 @@ class World:
         return [json.loads(body)["event_id"] for body in self.streams.received()]
 
 
+class EmptyLake(World):
+    """A world in which nothing arrives."""
+
+    def __init__(self) -> None:
+        nothing: Any = None
+        super().__init__(emulator=nothing, streams=nothing, plane=nothing, app={})
+
+    def counts(self) -> dict[str, int]:
+        return {"interactions": 0}
+
+
 KINESIS = pytest.param(
     "kinesis", marks=pytest.mark.skipif(not build_flink.has_kinesis(), reason="the jar has no Kinesis connector")
 )
@@ -249,6 +260,16 @@ def application(emulator: TwinSettings) -> dict[str, Any]:
             },
         },
     }
+
+
+def test_nobody_waits_for_the_rows_of_an_application_that_has_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "sleep", lambda _: pytest.fail("it waits"))
+    world = EmptyLake()
+    world.hear("RUNNING")
+    world.hear("FAILED", "no such topic")
+
+    with pytest.raises(AssertionError, match="FAILED: no such topic"):
+        world.wait_for_rows(1)
 
 
 def test_a_killed_engine_and_a_new_version_lose_nothing_and_double_nothing(world: World) -> None:
