@@ -270,15 +270,9 @@ def test_the_function_sees_each_record_once(tmp_path):
     assert plan.count("Sink(") == 4
 
 
-def test_with_kinesis_only_the_connector_may_be_missing():
-    """The same flow plans on Kinesis wherever the jar carries its connector; elsewhere that is all that it lacks."""
+def plan_on(streams: StreamSettings) -> str:
+    """Return the plan of the flow as it is deployed: its own tables of streams, and a lake that forgets."""
     flink = new_environment()
-    streams = StreamSettings(
-        provider=StreamProvider.KINESIS,
-        region="us-east-1",
-        names={},
-        arns={stream: f"arn:aws:kinesis:us-east-1:123456789012:stream/{stream}" for stream in Stream},
-    )
     for statement in (events_table(streams), interactions_table(streams)):
         flink.execute_sql(statement)
     for name in ("lake_interactions", "duplicates", "rejected"):
@@ -291,16 +285,26 @@ def test_with_kinesis_only_the_connector_may_be_missing():
         duplicates="duplicates",
         rejected="rejected",
     )
+    job = build(flink, names, secret=KnownSecret(), session_gap_minutes=GAP_MINUTES, run_id="test")
+    return str(job.explain())
 
-    def plan() -> str:
-        job = build(flink, names, secret=KnownSecret(), session_gap_minutes=GAP_MINUTES, run_id="test")
-        return str(job.explain())
 
-    if carries_kinesis():
-        assert "TableSourceScan(table=[[default_catalog, default_database, events]]" in plan()
+@pytest.mark.parametrize("provider", StreamProvider)
+def test_the_flow_plans_on_either_kind_of_streams(provider):
+    """With Kinesis the connector alone may be missing, where the jar does not carry it."""
+    streams = StreamSettings(
+        provider=provider,
+        region="us-east-1",
+        names={stream: str(stream) for stream in Stream},
+        arns={stream: f"arn:aws:kinesis:us-east-1:123456789012:stream/{stream}" for stream in Stream},
+        bootstrap_servers="localhost:9092",
+    )
+
+    if provider is StreamProvider.KAFKA or carries_kinesis():
+        assert "TableSourceScan(table=[[default_catalog, default_database, events]]" in plan_on(streams)
     else:
         with pytest.raises(Exception, match="Could not find any factory for identifier 'kinesis'"):
-            plan()
+            plan_on(streams)
 
 
 def carries_kinesis() -> bool:
