@@ -1,6 +1,9 @@
-"""How large the state of `unify` gets: printed with `-s`, and held where the documents quote it."""
+"""How large the state of `unify` gets: printed with `-s`, and held against what the decision states."""
 
+import re
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
@@ -17,8 +20,46 @@ PEOPLE: Final = 300
 EVENTS: Final = 3_000
 IDENTIFIERS_OF_A_PERSON: Final = 3
 TYPES: Final = ("product_viewed", "product_viewed", "order_placed", "case_opened")
-# What one KPU may keep of a running application.
-BYTES_OF_A_KPU: Final = 50 * 10**9
+DECISION: Final = Path(__file__).resolve().parents[3] / "docs" / "decisions" / "0024-state-grows-with-people.md"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stated:
+    """What the decision says under "How large": bytes, how much of each a KPU keeps, and for how long."""
+
+    record: float
+    entry: float
+    person: float
+    kpu: float
+    people: float
+    records: float
+    records_a_day: float
+    days: int
+    entries: float
+
+
+def stated(text: str) -> Stated:
+    """Read the numbers out of the decision, by the words around each."""
+
+    def number(pattern: str) -> float:
+        found = re.search(pattern.replace("#", r"([\d.,]+) ?(kB|GB|million|)"), text)
+        assert found, f"the decision does not say: {pattern}"
+        return float(found[1].replace(",", "")) * {"kB": 10**3, "GB": 10**9, "million": 10**6, "": 1}[found[2]]
+
+    return Stated(
+        record=number("# bytes for a record while it is remembered"),
+        entry=number("# for its entry of the timeline"),
+        person=number("# for a person with three identifiers"),
+        kpu=number("A KPU keeps #:"),
+        people=number("# people and nothing else"),
+        records=number("# records \\("),
+        records_a_day=number("# a day for"),
+        days=int(number("a day for # days")),
+        entries=number("# entries"),
+    )
+
+
+STATED: Final = stated(DECISION.read_text(encoding="utf-8"))
 
 
 def key(person: int, number: int) -> str:
@@ -139,13 +180,23 @@ def sizes(tmp_path_factory: pytest.TempPathFactory) -> tuple[float, float, float
     return (history - few) / EVENTS, (more_events - history) / EVENTS, (more_people - more_events) / PEOPLE
 
 
-def test_a_record_an_entry_and_a_person_take_what_the_documents_say(sizes: tuple[float, float, float]) -> None:
+def test_a_record_an_entry_and_a_person_take_what_the_decision_says(sizes: tuple[float, float, float]) -> None:
     record, entry, person = sizes
     print(  # noqa: T201  # figures for the documents
         f"\n{record:.0f} bytes a record, {entry:.0f} bytes an entry of the timeline, {person:.0f} bytes a person with "
-        f"{IDENTIFIERS_OF_A_PERSON} identifiers; a KPU keeps {BYTES_OF_A_KPU / person / 1e6:.0f} million people"
+        f"{IDENTIFIERS_OF_A_PERSON} identifiers; a KPU keeps {STATED.kpu / person / 1e6:.0f} million people"
     )
 
-    assert 50 < record < 200
-    assert 100 < entry < 400
-    assert 1_000 < person < 8_000
+    for measured, written in zip(sizes, (STATED.record, STATED.entry, STATED.person), strict=True):
+        assert written / 2 <= measured <= written * 1.25
+
+
+def test_the_people_records_and_entries_of_a_kpu_follow_from_what_each_takes() -> None:
+    for number, each in (
+        (STATED.people, STATED.person),
+        (STATED.records, STATED.record),
+        (STATED.entries, STATED.entry),
+    ):
+        assert number == pytest.approx(STATED.kpu / each, rel=0.05)
+    assert STATED.records_a_day * STATED.days == pytest.approx(STATED.records, rel=0.05)
+    assert timedelta(days=STATED.days) == MEMORY.repeats
