@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 
 import aws_cdk as cdk
 from aws_cdk import aws_events as events
@@ -18,6 +18,8 @@ from stacks.constructs.state_machine import StateMachine
 from stacks.platform import Platform
 
 SNAPSHOT_HOURS: Final = (0, 6, 12, 18)
+LATEST: Final = "RESTORE_FROM_LATEST_SNAPSHOT"
+NONE: Final = "SKIP_RESTORE_FROM_SNAPSHOT"
 _IN_USE: Final = "KinesisAnalyticsV2.ResourceInUseException"
 _NOT_FOUND: Final = "KinesisAnalyticsV2.ResourceNotFoundException"
 
@@ -55,7 +57,12 @@ class _Keeper(Construct):
 
 
 class ApplicationKeeper(_Keeper):
-    """Looks every quarter of an hour, and starts what should run and does not, from its latest snapshot."""
+    """Looks every quarter of an hour, and starts what should run and does not, from its latest snapshot.
+
+    Only one that has none starts without: the service may refuse to restore what is not there. Each start says what it
+    restores, so that the way in which somebody started the application last does not count, and none leaves out a part
+    of the state: a version that does not know it must not run.
+    """
 
     _subject = "a Flink application could not be started"
 
@@ -70,11 +77,24 @@ class ApplicationKeeper(_Keeper):
 
     def _steps(self, name: str, application: flink.CfnApplication) -> sfn.IChainable:
         look = call(self, f"Look{name}", "DescribeApplication", application)
-        start = call(self, f"Start{name}", "StartApplication", application)
+        find = call(self, f"Snapshots{name}", "ListApplicationSnapshots", application, {"Limit": 1})
+        restore = call(self, f"Restore{name}", "StartApplication", application, _run(LATEST))
+        begin = call(self, f"Begin{name}", "StartApplication", application, _run(NONE))
         stopped = sfn.Condition.string_equals("$.ApplicationDetail.ApplicationStatus", "READY")
+        saved = sfn.Condition.is_present("$.SnapshotSummaries[0]")
+        start = sfn.Choice(self, f"{name}Saved?").when(saved, restore).otherwise(begin)
         return look.next(
-            sfn.Choice(self, f"{name}Stopped?").when(stopped, start).otherwise(sfn.Pass(self, f"{name}Runs"))
+            sfn.Choice(self, f"{name}Stopped?").when(stopped, find.next(start)).otherwise(sfn.Pass(self, f"{name}Runs"))
         )
+
+
+def _run(restore: str) -> Mapping[str, Any]:
+    return {
+        "RunConfiguration": {
+            "ApplicationRestoreConfiguration": {"ApplicationRestoreType": restore},
+            "FlinkRunConfiguration": {"AllowNonRestoredState": False},
+        }
+    }
 
 
 class SnapshotKeeper(_Keeper):
@@ -127,7 +147,7 @@ def call(
     id_: str,
     operation: str,
     application: flink.CfnApplication,
-    parameters: Mapping[str, str] | None = None,
+    parameters: Mapping[str, Any] | None = None,
     *,
     into: str | None = None,
 ) -> tasks.CallAwsService:

@@ -5,9 +5,10 @@ from itertools import pairwise
 
 import botocore.session
 import pytest
+from ministack.services import eventbridge
 
 from c360_core.decision import Template
-from c360_core.landing import run_input
+from c360_core.landing import is_folder_mark, run_input
 from stacks.constructs.patience import BUSY
 from tests.infrastructure.assembly import definition, resolve, states
 
@@ -66,6 +67,29 @@ def retried(state):
     return {error for retry in state.get("Retry", ()) for error in retry["ErrorEquals"]}
 
 
+SDK = {service.lower(): service for service in BUSY}
+
+
+def unknown(given, shape):
+    """Return the parameters that a shape of a service's model does not have, with those of its parts."""
+    if shape.type_name != "structure":
+        return []
+    members = {name[0].upper() + name[1:]: part for name, part in shape.members.items()}
+    names = {name.removesuffix(".$"): value for name, value in given.items()}
+    missing = {name[0].upper() + name[1:] for name in shape.required_members} - names.keys()
+    wrong = [name for name in names if name not in members] + [f"no {name}" for name in sorted(missing)]
+    return wrong + [
+        f"{name}.{part}"
+        for name, value in names.items()
+        if name in members and isinstance(value, dict)
+        for part in unknown(value, members[name])
+    ]
+
+
+def machines_of_keepers(assembly):
+    return [m for m in assembly.resources("AWS::StepFunctions::StateMachine", "operations") if "Run" in m.logical_id]
+
+
 def test_every_task_is_tried_again_when_its_service_is_busy(assembly):
     found = list(tasks(assembly))
     assert {service for _, _, service in found} >= THROTTLED.keys() - {"kinesisanalyticsv2"}
@@ -113,6 +137,31 @@ def test_ingestion_begins_when_a_file_lands(assembly):
     (target,) = rule["Targets"]
     assert "FileIngestionLanded" in resolve(target["Arn"])
     assert "RoleArn" not in target  # with one, AWS may fail to deliver to an encrypted queue
+
+
+@pytest.mark.parametrize(
+    ("key", "ingested"),
+    [
+        ("crm_contacts/", False),
+        ("crm_contacts/2026/", False),
+        ("crm_contacts_$folder$", False),
+        ("crm_contacts/2026_$folder$", False),
+        ("crm_contacts/a.csv", True),
+        ("crm_contacts/_$folder$.csv", True),
+        ("a.csv", True),
+    ],
+)
+def test_what_only_stands_for_a_folder_starts_nothing(prod, key, ingested):
+    """The pattern as EventBridge reads it, by the emulator's matcher."""
+    rule = prod.one("AWS::Events::Rule", "collection").properties
+    pattern = json.loads(json.dumps(rule["EventPattern"]))
+    (bucket,) = map(resolve, pattern["detail"]["bucket"]["name"])
+    pattern["detail"]["bucket"]["name"] = [bucket]
+    event = {"source": "aws.s3", "detail-type": "Object Created"}
+    event["detail"] = {"bucket": {"name": bucket}, "object": {"key": key, "size": 1}}
+    _, _, answer = eventbridge._test_event_pattern({"Event": json.dumps(event), "EventPattern": json.dumps(pattern)})
+    assert json.loads(answer) == {"Result": ingested}
+    assert is_folder_mark(key) != ingested, "the function of the batches looks again"
 
 
 def test_landed_files_wait_for_company_and_start_few_runs(assembly):
@@ -279,8 +328,54 @@ def test_the_keeper_starts_stopped_applications(prod):
     for name in ("Clean", "Unify"):
         (choice,) = document[f"{name}Stopped?"]["Choices"]
         assert choice["StringEquals"] == "READY"
-        start = document[choice["Next"]]
-        assert start["Resource"] == "arn:aws:states:::aws-sdk:kinesisanalyticsv2:startApplication"
+        assert choice["Next"] == f"Snapshots{name}"
+        assert document[f"Snapshots{name}"]["Next"] == f"{name}Saved?"
+
+
+def test_a_start_restores_the_latest_snapshot_where_there_is_one(prod):
+    """The service remembers how it was told to start an application the last time; the keeper does not rely on it."""
+    document = states(definition(machine(prod, "operations", "Keeper")))
+    for name in ("Clean", "Unify"):
+        (saved,) = document[f"{name}Saved?"]["Choices"]
+        assert (saved["Variable"], saved["IsPresent"]) == ("$.SnapshotSummaries[0]", True)
+        for start, restored in (
+            (saved["Next"], "RESTORE_FROM_LATEST_SNAPSHOT"),
+            (document[f"{name}Saved?"]["Default"], "SKIP_RESTORE_FROM_SNAPSHOT"),
+        ):
+            assert document[start]["Resource"] == "arn:aws:states:::aws-sdk:kinesisanalyticsv2:startApplication"
+            assert document[start]["Parameters"]["RunConfiguration"] == {
+                "ApplicationRestoreConfiguration": {"ApplicationRestoreType": restored},
+                "FlinkRunConfiguration": {"AllowNonRestoredState": False},
+            }
+
+
+def test_no_state_is_left_out_at_a_start(assembly):
+    """An application that may leave out what it does not know begins its sums at zero, without a word."""
+    for template in assembly.templates.values():
+        text = json.dumps(template).replace("\\", "").lower().replace(" ", "")
+        assert '"allownonrestoredstate":true' not in text
+        assert '"allownonrestoredstate":"true"' not in text
+
+
+def test_services_are_called_with_the_parameters_and_errors_that_they_know(assembly):
+    """Step Functions reads both by the service's own names: a wrong parameter fails a run, a wrong error none."""
+    session = botocore.session.get_session()
+    called = []
+    for name, state, service in tasks(assembly):
+        if "aws-sdk:" not in resolve(state["Resource"]):
+            continue
+        model = session.get_service_model(service)
+        action = resolve(state["Resource"]).rpartition(":")[2]
+        operation = model.operation_model(action[0].upper() + action[1:])
+        assert unknown(state["Parameters"], operation.input_shape) == [], name
+        stated = {shape.name for shape in operation.error_shapes}
+        known = stated | {error.rpartition(".")[2] for error in BUSY[SDK[service]]}
+        caught = retried(state) | {e for catch in state.get("Catch", ()) for e in catch["ErrorEquals"]}
+        assert {error.partition(".")[0] for error in caught} == {SDK[service]}, name
+        assert {error.rpartition(".")[2] for error in caught} <= known, name
+        called.append(service)
+    expected = {"entityresolution", "kinesisanalyticsv2"} if machines_of_keepers(assembly) else {"entityresolution"}
+    assert set(called) == expected
 
 
 def test_a_snapshot_replaces_that_of_the_day_before_and_only_a_running_application_has_one(prod):
