@@ -12,6 +12,7 @@ from stacks.constructs.grants import allow, put_records, read_changes, read_secr
 from stacks.constructs.python_function import PythonFunction
 from stacks.constructs.stream_reader import Batching, StreamReader
 from stacks.platform import Platform
+from stacks.watched import TableChanges
 
 _PROFILES = {"eventName": ["INSERT", "MODIFY"], "dynamodb": {"NewImage": {"SK": {"S": ["PROFILE"]}}}}
 
@@ -20,6 +21,7 @@ class DecisionEngine(Construct):
     """Reads the single view's changes of profiles, decides, and tells the event bus; it calls nobody."""
 
     function: PythonFunction
+    changes: TableChanges
     reader: StreamReader
 
     def __init__(  # noqa: PLR0913  # each thing that it uses has a name
@@ -58,11 +60,14 @@ class DecisionEngine(Construct):
         put_records(self.function.role, events_stream)
         read_secret(self.function.role, hash_secret)
         allow(self.function.role, ("events:PutEvents",), bus.event_bus_arn)
+        self.changes = TableChanges(
+            table_name=single_view.table_name, stream_arn=read_changes(self.function.role, single_view)
+        )
         self.reader = StreamReader(
             self,
             "Changes",
             function=self.function,
-            source_arn=read_changes(self.function.role, single_view),
+            source_arn=self.changes.stream_arn,
             batching=Batching(size=100),
             platform=platform,
             pattern=_PROFILES,

@@ -88,6 +88,7 @@ class ActivationStack(cdk.Stack):
                 "Decision": self.decision.function.function,
                 "MessageSender": self.sender.function.function,
             },
+            readers={"Decision": (self.decision.function.function, self.decision.changes)},
             machines={"Welcome": self.welcome.machine, "ServiceRecovery": self.recovery.machine},
             queues={
                 "DecisionFailed": self.decision.reader.failed.queue,

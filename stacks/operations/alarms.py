@@ -13,7 +13,7 @@ from constructs import Construct
 from c360_core.names import METRIC_NAMESPACE
 from config.settings import OperationsSettings
 from stacks.constructs.data_stream import DataStream
-from stacks.watched import Watched
+from stacks.watched import TableChanges, Watched
 
 _FIVE_MINUTES: Final = cdk.Duration.minutes(5)
 _HALF_AN_HOUR: Final = 30 * 60_000
@@ -57,6 +57,14 @@ class Alarms(Construct):
                     f"half of the time is gone in which the stream {name} keeps what its readers have not read",
                 )
                 for name, metric in iterator_ages(watched).items()
+            ),
+            *(
+                self._alarm(f"{name}Late", metric, late, f"the function {name} falls behind its stream")
+                for name, metric in reader_ages(watched).items()
+            ),
+            *(
+                self._alarm_of_silence(f"{name}Silent", metric, f"the function {name} does not read its stream")
+                for name, metric in polls(watched).items()
             ),
             *(
                 self._alarm(
@@ -137,6 +145,33 @@ def iterator_ages(watched: Watched) -> dict[str, cloudwatch.Metric]:
         name: _of_stream(stream, "GetRecords.IteratorAgeMilliseconds", statistic="Maximum")
         for name, stream in watched.streams.items()
     }
+
+
+def reader_ages(watched: Watched) -> dict[str, cloudwatch.Metric]:
+    """How old the last record of each batch was when its function was given it, in milliseconds."""
+    return {
+        name: function.metric("IteratorAge", period=_FIVE_MINUTES, statistic="Maximum")
+        for name, (function, _) in watched.readers.items()
+    }
+
+
+def polls(watched: Watched) -> dict[str, cloudwatch.Metric]:
+    """How often each stream that a function reads was asked for records; Lambda asks even where nothing comes."""
+    return {name: _asked(source) for name, (_, source) in watched.readers.items()}
+
+
+def _asked(source: DataStream | TableChanges) -> cloudwatch.Metric:
+    if isinstance(source, DataStream):
+        return _of_stream(source, "GetRecords.Success", statistic="SampleCount")
+    # .../table/<name>/stream/<label>
+    label = cdk.Fn.select(3, cdk.Fn.split("/", source.stream_arn))
+    return cloudwatch.Metric(
+        namespace="AWS/DynamoDB",
+        metric_name="SuccessfulRequestLatency",
+        dimensions_map={"TableName": source.table_name, "Operation": "GetRecords", "StreamLabel": label},
+        period=_FIVE_MINUTES,
+        statistic="SampleCount",
+    )
 
 
 def incoming_records(watched: Watched) -> dict[str, cloudwatch.Metric]:

@@ -113,6 +113,9 @@ class UnificationStack(cdk.Stack):
                 "ProfileWriter": self.writer.function.function,
                 "ProfileApi": self.api.function.function,
             },
+            readers={"ProfileWriter": (self.writer.function.function, self.streams[Stream.PROFILE_CHANGES])}
+            if stream_settings.deployed
+            else {},
             machines={"ResolveIdentity": self.identity.machine},
             queues={"ProfileWriterFailed": self.writer.reader.failed.queue, **self.identity.queues},
             applications={"Unify": application} if application is not None and settings.unify.started else {},

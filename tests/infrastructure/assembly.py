@@ -122,8 +122,8 @@ def resolve(value: Any) -> str:
             return f"{name}.{attribute}"
         case {"Fn::ImportValue": name}:
             return re.sub(r"^.*ExportsOutput(FnGetAtt|Ref)", "", resolve(name))
-        case {"Fn::Sub": text}:
-            return str(text)
+        case {"Fn::Sub": text} | {"Fn::Select": [_, {"Fn::Split": [_, text]}]}:
+            return resolve(text)
         case _:
             raise TypeError(f"cannot resolve {value!r}")
 

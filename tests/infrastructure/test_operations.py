@@ -78,11 +78,66 @@ def test_an_application_that_restarts_raises_an_alarm(prod):
     assert len(counters) == 2
 
 
-def test_half_the_retention_raises_an_alarm(prod):
-    half = prod.settings.collection.streams.retention_hours * 3_600_000 / 2
-    age = "GetRecords.IteratorAgeMilliseconds"
-    thresholds = [each.properties["Threshold"] for each in alarms(prod) if each.properties.get("MetricName") == age]
-    assert thresholds.count(half) == 4
+def test_half_the_retention_raises_an_alarm(assembly):
+    thresholds = {}
+    for each in alarms(assembly):
+        if each.properties.get("MetricName") == "GetRecords.IteratorAgeMilliseconds":
+            ((name, threshold),) = [(d["Value"], each.properties["Threshold"]) for d in each.properties["Dimensions"]]
+            thresholds.setdefault(name, []).append(threshold)
+    streams = {s.properties["Name"]: s.properties for s in assembly.resources("AWS::Kinesis::Stream")}
+    assert thresholds.keys() == streams.keys()
+    late = assembly.settings.operations.iterator_age_minutes * 60_000
+    for name, stream in streams.items():
+        half = stream["RetentionPeriodHours"] * 3_600_000 / 2
+        assert sorted(thresholds[name]) == [late, half], f"{name}: late is told before it is urgent"
+
+
+def fed_from_streams(assembly):
+    """Return the event source mappings of functions that read a stream; a queue has no position to begin at."""
+    mappings = list(assembly.resources("AWS::Lambda::EventSourceMapping"))
+    return [mapping for mapping in mappings if "StartingPosition" in mapping.properties]
+
+
+def test_every_function_that_is_fed_from_a_stream_is_watched_for_its_lag(assembly):
+    """Of a stream of a table's changes there is no age elsewhere."""
+    fed = {resolve(mapping.properties["FunctionName"]) for mapping in fed_from_streams(assembly)}
+    watched = watched_names(assembly, "IteratorAge")
+    assert len(watched) == len(fed) == 2
+    assert all(any(name in each for each in watched) for name in fed)
+
+
+def missed_when_silent(assembly):
+    """Return the dimensions of the alarms that take no news for bad news."""
+    return [
+        {dimension["Name"]: resolve(dimension["Value"]) for dimension in alarm.properties["Dimensions"]}
+        for alarm in alarms(assembly)
+        if alarm.properties["TreatMissingData"] == "breaching"
+    ]
+
+
+def test_every_reader_of_a_stream_is_missed_when_it_falls_silent_or_is_said_to_be_stopped(assembly):
+    """An age is told only while somebody reads: of a reader that is gone, no news is not good news."""
+    missed = missed_when_silent(assembly)
+    for mapping in fed_from_streams(assembly):
+        source = resolve(mapping.properties["EventSourceArn"])
+        told = [d for d in missed if source.rpartition("/")[2] in {d.get("StreamName"), d.get("StreamLabel")}]
+        assert len(told) == 1, mapping
+    stopped = {
+        "clean": not assembly.settings.collection.clean.started,
+        "unify": not assembly.settings.unification.unify.started,
+    }
+    for application in assembly.resources("AWS::KinesisAnalyticsV2::Application"):
+        name = application.properties["ApplicationDescription"].rpartition(" ")[2]
+        assert stopped[name] != any(application.logical_id in d.get("Application", "") for d in missed), name
+
+
+def test_a_poller_is_counted_by_what_it_asks_even_where_nothing_comes(assembly):
+    counted = {
+        each.properties["MetricName"]: each.properties["Statistic"]
+        for each in alarms(assembly)
+        if each.properties["TreatMissingData"] == "breaching" and each.properties["MetricName"] != "runningTime"
+    }
+    assert counted == {"GetRecords.Success": "SampleCount", "SuccessfulRequestLatency": "SampleCount"}
 
 
 def test_the_state_of_running_applications_is_saved_four_times_a_day(dev, prod):
