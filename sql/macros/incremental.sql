@@ -1,12 +1,13 @@
 {#
   When the newest row that this table is made of arrived (or was computed), less `reprocess_days`: what came since then
   is read again, because a row is in the lake a while after it came, up to the time that a stream keeps it. A literal, so that
-  Athena reads only these days of the source. An arrival in the future, by somebody's wrong clock, is no arrival.
+  Athena reads only these days of the source. An arrival in the future, by somebody's wrong clock, is no arrival. For a
+  test, which is no table itself, say the `relation` whose newest row counts.
 #}
-{% macro reread_from(column='last_received_at') -%}
+{% macro reread_from(column='last_received_at', relation=none) -%}
   {%- set question -%}
-    select cast(max({{ column }}) - interval '{{ var("reprocess_days") }}' day as varchar)
-    from {{ this }}
+    select cast(cast(max({{ column }}) as timestamp(6)) - interval '{{ var("reprocess_days") }}' day as varchar)
+    from {{ relation or this }}
     where {{ column }} <= cast(current_timestamp as timestamp(6))
   {%- endset -%}
   {%- set newest = run_query(question).columns[0].values()[0] if execute else none -%}
