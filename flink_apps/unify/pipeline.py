@@ -343,10 +343,10 @@ def _values(contracts: Contracts, segments: Sequence[Segment], lake: LakeTables,
         "past_identity_change_record": _written([(name, kind) for name, kind, _ in changes]),
         "identity_change_type": _row_type(changes),
         "identity_change_columns": _names([name for name, _, _ in changes]),
-        "csat": _whole("payload", "csat"),
-        "balance": _whole("payload", "balance"),
-        "last_case_csat": _whole("last_case", "csat"),
-        "loyalty_points": _whole("last_loyalty", "balance"),
+        "csat": whole_number_sql("payload", "csat"),
+        "balance": whole_number_sql("payload", "balance"),
+        "last_case_csat": whole_number_sql("last_case", "csat"),
+        "loyalty_points": whole_number_sql("last_loyalty", "balance"),
         "spend_type": next(flink_type(field) for field in profiles.fields if field.name == "spend"),
         "rejected_prefix": _text(REJECTED_RECORD_PREFIX),
         "rejected_state": _state("rejected", {name for name, _ in REJECTED_COLUMNS}, profiles),
@@ -379,6 +379,17 @@ def reasons_sql(segments: Sequence[Segment]) -> str:
     return f"MAP[{', '.join(pairs)}]"
 
 
+def whole_number_sql(document: str, name: str) -> str:
+    """Return the whole number in a field of a JSON text: 3, 3.0 and 3e0 are 3; null where there is none.
+
+    What is no short number is not even tried: written without its exponent, 1e99999999 is a hundred megabytes.
+    """
+    text = f"JSON_VALUE({document}, '$.{name}')"
+    number = f"TRY_CAST({text} AS DECIMAL(38, 9))"
+    whole = f"CASE WHEN {number} = FLOOR({number}) THEN TRY_CAST(CAST(FLOOR({number}) AS STRING) AS BIGINT) END"
+    return f"CASE WHEN REGEXP({text}, '{SHORT_NUMBER}') THEN {whole} END"
+
+
 def _state(kind: str, known: set[str], profiles: Table) -> str:
     """Return the select list of one kind of state: the columns it knows, and nulls for those of the other kinds."""
     carried = [(field.name, flink_type(field)) for field in profiles.fields]
@@ -391,17 +402,6 @@ def _row_type(columns: Iterable[tuple[str, str, bool]]) -> str:
     """Return the type of a record as a text of SQL; what is required of it is NOT NULL."""
     fields = [f"`{name}` {kind}{' NOT NULL' if required else ''}" for name, kind, required in columns]
     return "'ROW<" + ", ".join(fields) + ">'"
-
-
-def _whole(document: str, name: str) -> str:
-    """Return the whole number in a field of a JSON text: 3, 3.0 and 3e0 are 3; null where there is none.
-
-    What is no short number is not even tried: written without its exponent, 1e99999999 is a hundred megabytes.
-    """
-    text = f"JSON_VALUE({document}, '$.{name}')"
-    number = f"TRY_CAST({text} AS DECIMAL(38, 9))"
-    whole = f"CASE WHEN {number} = FLOOR({number}) THEN TRY_CAST(CAST(FLOOR({number}) AS STRING) AS BIGINT) END"
-    return f"CASE WHEN REGEXP({text}, '{SHORT_NUMBER}') THEN {whole} END"
 
 
 def _nothing_left(field: Field) -> str:

@@ -100,7 +100,9 @@ def defined(
     folder: Path,
     segments: Sequence[Segment],
     memory: Memory = MEMORY,
-    pasts: Mapping[str, str] | None = None,
+    pasts: Mapping[str, str] = NOTHING_MORE,
+    *,
+    watched: bool = True,
 ) -> StatementSet:
     """Define all tables and views of the job, without running it.
 
@@ -109,7 +111,8 @@ def defined(
         folder: where its tables are folders of files.
         segments: who is in which segment.
         memory: for how long single records are remembered.
-        pasts: full names of the tables of the past, by product; without, they are folders, too.
+        pasts: full names of tables of the past, by product; those that are not named are folders, too.
+        watched: whether the folders of the streams are looked at for ever, or read once as they are.
     """
     contracts = load()
     tables: dict[str, list[Column]] = {
@@ -120,17 +123,18 @@ def defined(
     }
     for name in SOURCES:
         (folder / name).mkdir(exist_ok=True)
-        options = _files(folder / name, RAW_FORMAT)
+        options = {**(_files if watched else _folder)(folder / name), **RAW_FORMAT}
         environment.execute_sql(create_table(name, RECORD_COLUMNS, options=options))
     for name, columns in tables.items():
         (folder / name).mkdir(exist_ok=True)
-        environment.execute_sql(create_table(name, columns, options=_files(folder / name, JSON_FORMAT)))
-    if pasts is None:
-        for name, product in PASTS.items():
+        environment.execute_sql(create_table(name, columns, options={**_files(folder / name), **JSON_FORMAT}))
+    for name, product in PASTS.items():
+        if product not in pasts:
             (folder / name).mkdir(exist_ok=True)  # a test may have laid a past there
             columns = _columns(contracts.product(product).table)
-            environment.execute_sql(create_table(name, columns, options=_past(folder / name)))
-        pasts = {product: name for name, product in PASTS.items()}
+            options = {**_folder(folder / name), **JSON_FORMAT}
+            environment.execute_sql(create_table(name, columns, options=options))
+    pasts = {product: name for name, product in PASTS.items()} | dict(pasts)
     lake = LakeTables(
         interactions=pasts["interactions"],
         identity_changes=pasts["latest_identity_changes"],
@@ -159,16 +163,14 @@ def _columns(table: Table) -> list[Column]:
     return [(column.name, flink_type(column)) for column in table.fields if not column.lake_only]
 
 
-def _files(folder: Path, format_options: Mapping[str, str]) -> dict[str, str]:
+def _files(folder: Path) -> dict[str, str]:
     return {
-        "connector": "filesystem",
-        "path": folder.as_uri(),
+        **_folder(folder),
         "source.monitor-interval": "200 ms",
         "sink.rolling-policy.rollover-interval": "200 ms",
         "sink.rolling-policy.check-interval": "100 ms",
-        **format_options,
     }
 
 
-def _past(folder: Path) -> dict[str, str]:
-    return {"connector": "filesystem", "path": folder.as_uri(), **JSON_FORMAT}
+def _folder(folder: Path) -> dict[str, str]:
+    return {"connector": "filesystem", "path": folder.as_uri()}
