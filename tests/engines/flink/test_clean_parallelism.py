@@ -1,6 +1,8 @@
-"""`clean` gives the same interactions at any parallelism: what it says of a visitor rests on that visitor alone."""
+"""`clean` writes the same rows at any parallelism: what it says of a visitor rests on that visitor alone."""
 
 import json
+from collections import Counter
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
@@ -22,8 +24,21 @@ VISITORS = 120
 EVENTS_EACH = 15
 START = datetime(2026, 3, 1, tzinfo=UTC)
 GAP_MINUTES = 30
+COPIES = 100
 
-Rows = set[tuple[str, str | None, bool]]
+# The senders leave it to the clock.
+OF_THE_CLOCK = "received_at"
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What came of the events, by event: the rows of the stream and of the lake, and how often each was a copy."""
+
+    stream: dict[str, Row]
+    lake: dict[str, Row]
+    duplicates: Counter[tuple[str, str]]
 
 
 def sent() -> list[dict[str, Any]]:
@@ -39,7 +54,7 @@ def sent() -> list[dict[str, Any]]:
         identifiers = {("device_id" if visitor % 2 else "cookie_id"): [f"v-{visitor:05d}"], **address}
         moment = (clocks[visitor] - late).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         events.append(event(occurred_at=moment, event_id=f"e-{len(events)}", identifiers=identifiers))
-    return events + random.sample(events, 100)
+    return events + random.sample(events, COPIES)
 
 
 def partition(document: dict[str, Any]) -> int:
@@ -60,7 +75,7 @@ def stream(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def interactions(stream: Path, folder: Path, parallelism: int) -> Rows:
+def written(stream: Path, folder: Path, parallelism: int) -> Written:
     flink = new_environment()
     flink.get_config().set("parallelism.default", str(parallelism))
     options = {"connector": "filesystem", "path": stream.as_uri(), "format": "raw"}
@@ -83,19 +98,36 @@ def interactions(stream: Path, folder: Path, parallelism: int) -> Rows:
     )
     build(flink, tables, secret=KnownSecret(), session_gap_minutes=GAP_MINUTES, run_id="test").execute().wait()
     assert not read(folder / "rejected")
-    assert len(read(folder / "duplicates")) == 100
-    return {(row["event_id"], row.get("session_id"), row["session_start"]) for row in read(folder / "interactions")}
+    return Written(
+        stream=by_event(read(folder / "interactions")),
+        lake=by_event(read(folder / "lake")),
+        duplicates=Counter((row["source"], row["event_id"]) for row in read(folder / "duplicates")),
+    )
 
 
-def read(folder: Path) -> list[dict[str, Any]]:
+def read(folder: Path) -> list[Row]:
     files = folder.iterdir() if folder.exists() else ()
     return [json.loads(line) for file in files for line in file.read_text(encoding="utf-8").splitlines()]
 
 
-def test_visits_are_the_same_at_any_parallelism(stream: Path, tmp_path: Path) -> None:
-    one = interactions(stream, tmp_path / "one", 1)
-    four = interactions(stream, tmp_path / "four", PARTITIONS)
+def by_event(rows: list[Row]) -> dict[str, Row]:
+    found = {row["event_id"]: {name: value for name, value in row.items() if name != OF_THE_CLOCK} for row in rows}
+    assert len(found) == len(rows)
+    return found
 
-    assert len(one) == VISITORS * EVENTS_EACH
-    assert len({session for _, session, _ in one}) > 2 * VISITORS
+
+def test_the_rows_are_the_same_at_any_parallelism(stream: Path, tmp_path: Path) -> None:
+    one = written(stream, tmp_path / "one", 1)
+    four = written(stream, tmp_path / "four", PARTITIONS)
+
+    assert len(one.stream) == VISITORS * EVENTS_EACH
+    assert len({row.get("session_id") for row in one.stream.values()}) > 2 * VISITORS
+    assert one.duplicates.total() == COPIES
     assert four == one
+    # The lake has what the stream has, and the identifiers as they were sent.
+    assert {event_id: {**row, "identifiers": None} for event_id, row in one.lake.items()} == {
+        event_id: {**row, "identifiers": None} for event_id, row in one.stream.items()
+    }
+    assert {event_id: json.loads(row["identifiers"]) for event_id, row in one.lake.items()} == {
+        document["event_id"]: document["identifiers"] for document in sent()
+    }
