@@ -98,11 +98,34 @@ def test_every_profile_is_exact_after_every_chapter(story: Story) -> None:
     eventually(story.check_profiles)
 
     assert sum(1 for profile in story.profiles().values() if profile) > 40
-    spend = sum((profile["spend"] for profile in story.profiles().values() if profile), Decimal(0))
-    amounts = {
-        (event["source"], event["event_id"]): Decimal(event.get("amount") or 0) for event in story.oracle.interactions
-    }
-    assert spend == sum(amounts.values())
+    spend = sum((profile.get("spend", 0) for profile in story.profiles().values() if profile), Decimal(0))
+    assert spend == sum(sum(of.values()) for of in amounts(story).values() if len(of) == 1)
+
+
+def test_amounts_in_two_currencies_are_no_spend_and_make_nobody_a_high_spender(story: Story) -> None:
+    eventually(story.check_profiles)
+
+    profiles = story.profiles()
+    mixed = {person: of for person, of in amounts(story).items() if len(of) > 1}
+    assert any(sum(of.values()) >= 1_000 for of in mixed.values()), "added up, they would be"
+    for person in mixed:
+        profile = profiles[person]
+        assert profile is not None
+        assert not profile.keys() & {"spend", "currency"}
+        assert "high_spenders" not in profile["segments"]
+        assert profile["orders"] + profile["returns"] > 1
+    returning = [person for person, of in mixed.items() if of["EUR"] < 0]
+    assert returning, "somebody has paid in one currency and got back another"
+
+
+def amounts(story: Story) -> dict[str, dict[str, Decimal]]:
+    """What everybody paid, less what they got back, by currency."""
+    found: dict[str, dict[str, Decimal]] = defaultdict(lambda: defaultdict(Decimal))
+    for person, events in story.oracle.attributed().items():
+        for event in events:
+            if event["event_type"] in ("order_placed", "order_returned"):
+                found[person][event["currency"]] += Decimal(event["amount"])
+    return found
 
 
 def test_the_merged_and_the_forgotten_are_told_to_be_gone(story: Story) -> None:

@@ -132,14 +132,16 @@ def _sums(events: list[Row]) -> dict[str, Any]:
         of[event["event_type"]].append(event)
     placed = of["order_placed"]
     times = [moment(event["occurred_at"]) for event in placed]
-    currencies = {event["currency"] for event in placed}
+    paid = placed + of["order_returned"]
+    currencies = {event["currency"] for event in paid}
+    spend = sum((Decimal(event["amount"]) for event in paid), Decimal("0.00"))
     marks = [mark for event in of["case_closed"] if (mark := json.loads(event["payload"]).get("csat"))]
     return {
         "event_count": len(events),
         "last_event_at": max((moment(event["occurred_at"]) for event in events), default=None),
         "orders": len(placed),
         "returns": len(of["order_returned"]),
-        "spend": sum((Decimal(event["amount"]) for event in placed + of["order_returned"]), Decimal("0.00")),
+        "spend": spend if len(currencies) < 2 else None,
         "currency": currencies.pop() if len(currencies) == 1 else None,
         "first_order_at": min(times, default=None),
         "last_order_at": max(times, default=None),

@@ -121,7 +121,8 @@ def order(name: str, random: Random) -> tuple[str, dict[str, Any]]:
 
 
 def returned(_: str, random: Random) -> tuple[str, dict[str, Any]]:
-    return "order_returned", {"amount": f"-{random.randrange(1, 3_000) / 100:.2f}", "currency": "USD"}
+    cents = random.randrange(1, 3_000)
+    return "order_returned", {"amount": f"-{cents / 100:.2f}", "currency": "EUR" if cents % 25 == 0 else "USD"}
 
 
 def visit(name: str, random: Random) -> tuple[str, dict[str, Any]]:

@@ -54,6 +54,15 @@ def test_what_is_unknown_is_absent() -> None:
     assert "email" not in profile(email=None).attributes
 
 
+def test_orders_in_two_currencies_have_no_spend() -> None:
+    built = profile(orders=2, spend=None, currency=None)
+
+    assert built.aggregates["orders"] == 2
+    assert profile_from_item(profile_to_item(built)) == built
+    document: dict[str, Any] = profile_document(built, link_templates=URLS)
+    assert not document["aggregates"].keys() & {"spend", "currency"}
+
+
 @pytest.mark.parametrize("spend", [12.34, "12.34", Decimal("12.3400")])
 def test_money_is_exact_however_the_stream_writes_it(spend: object) -> None:
     assert profile(spend=spend).aggregates["spend"] == Decimal("12.34")

@@ -23,8 +23,8 @@ FROM person_total;
 CREATE TEMPORARY VIEW profile_base AS
 SELECT
   person_id, nobody, @{unpacked_identity}, last_event_at, event_count, orders, `returns`,
-  CAST(spend AS @{spend_type}) AS spend,
-  -- A sum over several currencies means nothing: then there is no currency, and readers can tell.
+  -- A sum over several currencies means nothing: then there is neither a sum nor a currency.
+  CASE WHEN lowest_currency <> highest_currency THEN NULL ELSE CAST(spend AS @{spend_type}) END AS spend,
   CASE WHEN lowest_currency = highest_currency THEN lowest_currency END AS currency,
   first_order_at, last_order_at, live_orders, visits, cases_opened, cases_closed,
   CASE WHEN csat_count > 0 THEN CAST(CAST(csat_sum AS DECIMAL(18, 4)) / csat_count AS DECIMAL(4, 2)) END

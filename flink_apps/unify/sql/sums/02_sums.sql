@@ -20,8 +20,8 @@ SELECT
   CASE WHEN event_type = 'order_placed' THEN occurred_at END AS last_order_at,
   CASE WHEN event_type = 'case_closed' AND live THEN occurred_at END AS last_case_closed_at,
   CASE WHEN event_type = 'consent_changed' THEN occurred_at END AS last_consent_at,
-  CASE WHEN event_type = 'order_placed' THEN currency END AS lowest_currency,
-  CASE WHEN event_type = 'order_placed' THEN currency END AS highest_currency,
+  CASE WHEN event_type IN ('order_placed', 'order_returned') THEN currency END AS lowest_currency,
+  CASE WHEN event_type IN ('order_placed', 'order_returned') THEN currency END AS highest_currency,
   -- Only the few events that have them pay for reading their payload. A text starts with its place in time, so that
   -- the highest is the latest one.
   CASE WHEN event_type = 'case_closed' AND live THEN @{place_in_time} || payload END AS last_case,
