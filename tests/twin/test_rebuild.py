@@ -54,8 +54,10 @@ def test_every_profile_is_told_again_and_equals_the_one_before(run: Demonstratio
     assert views.differences(run.story.deployment, before, "PROFILE") == {}
 
 
-@pytest.mark.parametrize("prefix", ["CONSENT#", "EVENT#"])
-def test_answers_and_timelines_are_what_they_were(run: Demonstration, before: Any, report: Report, prefix: str) -> None:
+@pytest.mark.parametrize("prefix", ["SEGMENT#", "CONSENT#", "EVENT#"])
+def test_segments_answers_and_timelines_are_what_they_were(
+    run: Demonstration, before: Any, report: Report, prefix: str
+) -> None:
     assert report.passed
     assert before[prefix]
     assert views.differences(run.story.deployment, before, prefix) == {}

@@ -13,9 +13,11 @@ from twin.settings import REGION
 
 # What says when something was told, and not what.
 OF_THE_TELLING: Final = {"computed_at", "version_order", "sequence", "revision", "rebuilt", "heard"}
+# Since when somebody is in a segment, which a rebuild may make later.
+OF_SEGMENTS: Final = {"since"}
 # Here Flink's messages cross a bridge after its snapshot, and the end of what was told may overtake some of them.
 BRIDGE_SECONDS: Final = 30
-PREFIXES: Final = ("PROFILE", "CONSENT#", "EVENT#", "DECISION#")
+PREFIXES: Final = ("PROFILE", "SEGMENT#", "CONSENT#", "EVENT#", "DECISION#")
 Item = Mapping[str, Any]
 View = dict[str, dict[tuple[str, str], dict[str, Any]]]
 
@@ -28,7 +30,8 @@ class Notes:
 
 
 def told(item: Item) -> dict[str, Any]:
-    found = {name: value for name, value in item.items() if name not in OF_THE_TELLING}
+    left_out = OF_THE_TELLING | (OF_SEGMENTS if item["SK"].startswith(keys.SEGMENT_PREFIX) else set())
+    found = {name: value for name, value in item.items() if name not in left_out}
     if "version" in found:
         found["version"] = {name: value for name, value in found["version"].items() if name != "sequence"}
     return found

@@ -633,6 +633,20 @@ def test_what_a_rebuild_tells_again_moves_nobody_and_news_after_it_does(cloud: C
     assert [one.subject for one in occasions(seen_by_decision[-1], stored(cloud), RULES)] == ["c-1"]
 
 
+def test_a_rebuild_keeps_the_date_of_joining_unless_a_step_of_it_is_outside_the_segment(cloud: Cloud) -> None:
+    segments = ["high_spenders", "midwest"]
+    cloud.put_profile(parsed("5", profile_change(segments=segments)), now=NOW - timedelta(days=9))
+    joined = {item["segment"]: item["since"] for item in cloud.reader.segments(PERSON)}
+    begin_rebuild(cloud, Rebuild(since=10, until=20))
+    deliver(("10", profile_change(orders=1, segments=["midwest"])))
+    deliver(("11", profile_change(orders=9, segments=segments)))
+
+    after = {item["segment"]: item["since"] for item in cloud.reader.segments(PERSON)}
+    assert set(after) == set(segments) == set(stored(cloud).segments)
+    assert after["midwest"] == joined["midwest"]
+    assert after["high_spenders"] > joined["high_spenders"]
+
+
 def test_while_a_rebuild_has_no_end_all_that_comes_is_its_own(cloud: Cloud) -> None:
     begin_rebuild(cloud, Rebuild(since=10))
     deliver(("9", profile_change()))
