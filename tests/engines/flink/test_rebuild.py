@@ -3,7 +3,8 @@
 import json
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from pyflink.table import EnvironmentSettings, TableEnvironment
 
 from c360_core.contracts import Table, load
 from c360_core.projections import flink_type
-from c360_core.segment import Segment, profile_fields
+from c360_core.segment import Operator, Rule, Segment, profile_fields
 from c360_core.segment import load as load_segments
 from flink_apps.shared.tables import JSON_FORMAT, create_table
 from flink_apps.unify.job import past
@@ -28,12 +29,19 @@ HALF, QUARTER = EVENTS // 2, EVENTS // 4
 PARALLELISM = "parallelism.default"
 RESTORE = "execution.state-recovery.path"
 IGNORE = "execution.state-recovery.ignore-unclaimed-state"
+MOVED = "high_spenders"
 # A case that no application may fail on: it went to quarantine when it came over the stream, and will again.
 BAD = {"event_type": "case_closed", "payload": '{"case_id": "c-1", "csat": 1000}'}
 
 
 def segments() -> Sequence[Segment]:
     return load_segments(profile_fields(load().product("profiles").table))
+
+
+def changed() -> Sequence[Segment]:
+    """The segments of a new version: it takes less to spend much."""
+    lower = Rule(field="spend", operator=Operator.GREATER_OR_EQUAL, values=(Decimal("500.00"),))
+    return [replace(one, condition=lower) if one.name == MOVED else one for one in segments()]
 
 
 def told(changes: Sequence[Row]) -> list[Row]:
@@ -78,15 +86,18 @@ def check_all(story: Story) -> None:
 
 @pytest.fixture(scope="module")
 def rebuilt(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
-    """The lake has three quarters, some of it twice; the stream the last half; identity runs overlap as well."""
+    """The lake has three quarters, some of it twice; the stream the last half; identity runs overlap as well.
+
+    The application that starts is a new version, with a segment of another meaning.
+    """
     folder, world = tmp_path_factory.mktemp("rebuilt"), World("r")
     events = world.interactions()
     bad = {**events[1], "event_id": "bad", **BAD}
     lay(folder, "past_interactions", [*events[: HALF + QUARTER], *events[:20], bad, bad])
     before = world.first_run() + world.merge_run()
     lay(folder, "past_identity_changes", told(before + world.split_run()))
-    with running(folder, segments()) as job:
-        story = Story(job, Oracle(segments(), list(events), [*before, *world.split_run()]))
+    with running(folder, changed()) as job:
+        story = Story(job, Oracle(changed(), list(events), [*before, *world.split_run()]))
         job.feed("interaction_records", events[HALF:])
         job.feed_records("interaction_records", [sent(bad)])
         job.feed("identity_change_records", world.merge_run() + world.split_run())
@@ -101,6 +112,20 @@ def test_every_profile_answer_and_timeline_is_what_it_was(rebuilt: Story) -> Non
     world = World("r")
     assert profiles[world.person(3)] is None, "merged"
     assert profiles[world.person(4)] is None, "forgotten"
+
+
+def test_a_new_version_decides_anew_about_what_was_done_before(rebuilt: Story) -> None:
+    eventually(lambda: check_all(rebuilt))
+
+    oracle = rebuilt.oracle
+    before = members(Oracle(segments(), oracle.interactions, oracle.changes).profiles())
+    by_news_alone = members(Oracle(changed(), oracle.interactions[HALF:], oracle.changes).profiles())
+    assert members(rebuilt.profiles()) > before
+    assert members(rebuilt.profiles()) - before - by_news_alone, "somebody is in it for what only the lake has"
+
+
+def members(profiles: Mapping[str, dict[str, Any] | None]) -> set[str]:
+    return {person for person, profile in profiles.items() if profile and MOVED in profile["segments"]}
 
 
 def test_a_bad_row_of_the_lake_is_the_rejection_of_its_record(rebuilt: Story) -> None:
