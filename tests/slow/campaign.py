@@ -44,7 +44,7 @@ SHARES: Final[Mapping[str, float]] = {
     "identity-changes": 0.05,
     "profile-changes": 0.05,
 }
-BODIES_PER_FILE: Final = 100
+BODIES_PER_FILE: Final = 400  # a file holds some rows, and a run reads one after another
 PIECE: Final = 65_536
 SETTLE_SECONDS: Final = 240.0
 FAULTS_IN_LOGS: Final = re.compile(r"Traceback \(most recent|Task timed out|Runtime exited|OutOfMemory|UNEXPECTED")
