@@ -102,6 +102,22 @@ BAD_CHANGES: dict[str, tuple[bytes, str, str]] = {
         "`kind` is neither",
     ),
     "nobody": (b'{"kind": "person", "op": "upsert", "version": 1}', "OUT_OF_RANGE", "`person_id` is missing"),
+    "an id without end": (
+        json.dumps({"kind": "person", "op": "upsert", "version": 1, "person_id": "p" * 65}).encode(),
+        "OUT_OF_RANGE",
+        "`person_id` is empty or longer than 64 characters",
+    ),
+    "no id": (
+        b'{"kind": "person", "op": "upsert", "version": 1, "person_id": ""}',
+        "OUT_OF_RANGE",
+        "`person_id` is empty or longer",
+    ),
+    # The writer of profiles could not read the profile that would come of it.
+    "fewer records than none": (
+        b'{"kind": "person", "op": "upsert", "version": 1, "person_id": "p_1", "record_count": -1}',
+        "OUT_OF_RANGE",
+        "`record_count` is below 0",
+    ),
     "no key": (b'{"kind": "identifier", "op": "delete", "version": 1}', "OUT_OF_RANGE", "`key` of an identifier"),
 }
 GREAT = [interaction(1_000 + number, amount="999999999999.99") for number in range(2)]

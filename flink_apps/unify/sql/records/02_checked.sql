@@ -30,6 +30,9 @@ SELECT
     WHEN op NOT IN ('upsert', 'delete') THEN '`op` is neither upsert nor delete; send one of them'
     WHEN kind = 'identifier' AND `key` IS NULL THEN '`key` of an identifier is missing; send it'
     WHEN (kind = 'person' OR op = 'upsert') AND person_id IS NULL THEN '`person_id` is missing; send it'
+    WHEN CHAR_LENGTH(person_id) NOT BETWEEN 1 AND @{longest_person_id}
+    THEN '`person_id` is empty or longer than @{longest_person_id} characters; send the id of a person'
     WHEN version < 0 THEN '`version` is below 0; send the version of the run'
+    WHEN record_count < 0 THEN '`record_count` is below 0; send how many records the person has'
   END AS finding
 FROM identity_change_reading;
