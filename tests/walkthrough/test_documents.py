@@ -286,7 +286,7 @@ def restart_and_repair(account: Account) -> None:
 
 
 def fall_asleep(account: Account, walk: Walk) -> None:
-    """Put the environment to sleep. Waking has no commands of its own; tests/twin proves it."""
+    """Put the environment to sleep. Waking types the same and rebuilds; tests/slow wakes one with data."""
     settings = account.place.tree / "config" / "environments" / f"{ENV}.yaml"
     awake = settings.read_text(encoding="utf-8")
     settings.write_text(awake.replace("  streams:\n", "  streams:\n    deployed: false\n"), encoding="utf-8")

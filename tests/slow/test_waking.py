@@ -1,10 +1,11 @@
 """A `dev` that slept has new streams and applications when it wakes: its profiles are made again from the lake.
 
-These tests take the streams of the demonstration away, so nothing that needs them may come after.
+It takes the streams of a demonstration away, so the demonstration is its own.
 """
 
 import json
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,17 +15,33 @@ from stacks.assets import Assets
 from tests.infrastructure.assembly import sleeping_dev, synthesize
 from tests.twin import views
 from tests.twin.test_story import order
+from tools import demonstrate
 from tools.build import ASSETS
+from tools.console import Steps
 from tools.demonstrate import Demonstration
 from twin import emulator
 from twin.scenario import unify
 from twin.scenario.collect import produce
 from twin.scenario.deployment import Deployment
+from twin.scenario.memory import PeakMemory
 from twin.scenario.story import CLEAN, UNIFY
 from twin.scenario.waiting import until
+from twin.settings import BUILD
 
 QUIET_SECONDS = 10
 DRY_SECONDS = 120
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demonstration]:
+    steps, data = Steps(machine=True), tmp_path_factory.mktemp("shoppers")
+    running, manifest = demonstrate.begin(steps, BUILD / "twin" / "waking", data, scale="tiny", seed=360)
+    try:
+        with PeakMemory() as memory:
+            demonstration = demonstrate.tell(steps, running, manifest, data, memory)
+        yield demonstration
+    finally:
+        running.stop()
 
 
 def stop(deployment: Deployment, name: str) -> None:
