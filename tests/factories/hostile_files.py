@@ -7,6 +7,7 @@ from random import Random
 from typing import Final
 
 HEADER: Final = "case_id,case_customer_id,customer_name,email,phone,topic,channel,text,opened_at,closed_at,csat"
+PIECE: Final = 65_536
 VALUES: Final = (
     "",
     "NULL",
@@ -29,6 +30,11 @@ def hostile_files(random: Random, count: int) -> Iterator[bytes]:
     """Yield files; every kind of damage once before any comes again."""
     for number in range(count):
         yield _DAMAGES[number % len(_DAMAGES)](random)
+
+
+def pieces(content: bytes) -> list[bytes]:
+    """Return a file as it is read: piece by piece."""
+    return [content[start : start + PIECE] for start in range(0, len(content), PIECE)]
 
 
 def rows(random: Random, *, header: str = HEADER, delimiter: str = ",") -> str:

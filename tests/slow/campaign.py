@@ -27,7 +27,7 @@ from c360_core.names import Zone, database_name
 from glue_jobs.ingest_files.landed_file import UNREADABLE_ROW, RefusedFileError, inspect, rows
 from lambdas.profile_writer.logic import sort_batch
 from tests.factories.hostile import change_text, damaged, event_text, literal, message_text
-from tests.factories.hostile_files import hostile_files
+from tests.factories.hostile_files import hostile_files, pieces
 from twin.batching import batched
 from twin.scenario.api import _sign
 from twin.scenario.collect import signed
@@ -45,7 +45,6 @@ SHARES: Final[Mapping[str, float]] = {
     "profile-changes": 0.05,
 }
 BODIES_PER_FILE: Final = 400  # a file holds some rows, and a run reads one after another
-PIECE: Final = 65_536
 SETTLE_SECONDS: Final = 240.0
 FAULTS_IN_LOGS: Final = re.compile(r"Traceback \(most recent|Task timed out|Runtime exited|OutOfMemory|UNEXPECTED")
 FLINK_FAULTS: Final = re.compile(r"switched from \w+ to (?:FAILED|FAILING|RESTARTING)")
@@ -405,12 +404,11 @@ def rows_of(content: bytes) -> int | None:
     """Return how many rows a file has, or None where it is refused before they count."""
     source = load().source(FILES)
     assert source.table is not None
-    pieces = [content[start : start + PIECE] for start in range(0, len(content), PIECE)]
     try:
-        header = inspect(pieces, source.table.file_columns, source.file_format)
+        header = inspect(pieces(content), source.table.file_columns, source.file_format)
     except RefusedFileError:
         return None
-    found = list(rows(pieces, header, source.table, source.file_format))
+    found = list(rows(pieces(content), header, source.table, source.file_format))
     return None if any(row.number == UNREADABLE_ROW for row in found) else len(found)
 
 

@@ -3,7 +3,6 @@
 It takes the streams of a demonstration away, so the demonstration is its own.
 """
 
-import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,16 +13,12 @@ from ops.rebuild import Report
 from stacks.assets import Assets
 from tests.infrastructure.assembly import sleeping_dev, synthesize
 from tests.twin import views
+from tests.twin.conftest import demonstrated
 from tests.twin.test_story import order
-from tools import demonstrate
 from tools.build import ASSETS
-from tools.console import Steps
 from tools.demonstrate import Demonstration
 from twin import emulator
-from twin.scenario import unify
-from twin.scenario.collect import produce
 from twin.scenario.deployment import Deployment
-from twin.scenario.memory import PeakMemory
 from twin.scenario.story import CLEAN, UNIFY
 from twin.scenario.waiting import until
 from twin.settings import BUILD
@@ -34,14 +29,8 @@ DRY_SECONDS = 120
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demonstration]:
-    steps, data = Steps(machine=True), tmp_path_factory.mktemp("shoppers")
-    running, manifest = demonstrate.begin(steps, BUILD / "twin" / "waking", data, scale="tiny", seed=360)
-    try:
-        with PeakMemory() as memory:
-            demonstration = demonstrate.tell(steps, running, manifest, data, memory)
+    with demonstrated(BUILD / "twin" / "waking", tmp_path_factory.mktemp("shoppers")) as demonstration:
         yield demonstration
-    finally:
-        running.stop()
 
 
 def stop(deployment: Deployment, name: str) -> None:
@@ -110,14 +99,4 @@ def test_who_was_known_before_the_sleep_is_known_after_it(
 
 def test_what_comes_after_the_sleep_is_counted(run: Demonstration, awake: Deployment, report: Report) -> None:
     assert report.passed
-    totals = unify.view_totals(awake)
-    news = {**order(8, run.story._cards()[2]), "event_id": "after-the-sleep"}
-
-    produce(awake.client("kinesis"), awake.outputs["EventsStreamName"], [json.dumps(news)])
-
-    until(
-        "an order after the sleep is counted once",
-        lambda: unify.view_totals(awake).orders,
-        lambda seen: seen == totals.orders + 1,
-        seconds=120,
-    )
+    views.count_once(awake, {**order(8, run.story._cards()[2]), "event_id": "after-the-sleep"})

@@ -17,9 +17,6 @@ from tests.twin import views
 from tests.twin.conftest import HOME
 from tests.twin.test_story import order
 from tools.demonstrate import Demonstration
-from twin.scenario import unify
-from twin.scenario.collect import produce
-from twin.scenario.waiting import until
 
 
 def empty(stream: Stream) -> int:
@@ -67,16 +64,7 @@ def test_nobody_is_decided_about_because_of_it_and_news_counts_again(
     run: Demonstration, before: Any, report: Report
 ) -> None:
     deployment = run.story.deployment
-    totals = unify.view_totals(deployment)
-
-    news = {**order(7, run.story._cards()[1]), "event_id": "after-the-rebuild"}
-    produce(deployment.client("kinesis"), deployment.outputs["EventsStreamName"], [json.dumps(news)])
-    until(
-        "an order after the rebuild is counted once",
-        lambda: unify.view_totals(deployment).orders,
-        lambda seen: seen == totals.orders + 1,
-        seconds=120,
-    )
+    views.count_once(deployment, {**order(7, run.story._cards()[1]), "event_id": "after-the-rebuild"})
 
     kinds = Counter(item["trigger"] for item in views.view(deployment, "DECISION#").values())
     assert kinds == Counter(item["trigger"] for item in before["DECISION#"].values())

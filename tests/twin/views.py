@@ -1,5 +1,6 @@
 """What a reader of the single view sees of everybody, to be compared before and after profiles are made again."""
 
+import json
 import time
 from collections.abc import Mapping
 from typing import Any, Final
@@ -8,7 +9,10 @@ import boto3
 
 from c360_core import single_view_keys as keys
 from ops.rebuild import Report, deployed, rebuild_profiles
+from twin.scenario import unify
+from twin.scenario.collect import produce
 from twin.scenario.deployment import Deployment
+from twin.scenario.waiting import until
 from twin.settings import REGION
 
 # What says when something was told, and not what.
@@ -74,3 +78,15 @@ def rebuild(deployment: Deployment) -> Report:
         aws_secret_access_key="test",  # the emulator's fixed pair
     )
     return rebuild_profiles(deployed("dev", deployment.client, table.meta.client), Notes())
+
+
+def count_once(deployment: Deployment, news: Item) -> None:
+    """Send an order, and wait until the single view counts it, and counts it once."""
+    orders = unify.view_totals(deployment).orders
+    produce(deployment.client("kinesis"), deployment.outputs["EventsStreamName"], [json.dumps(news)])
+    until(
+        f"the order {news['event_id']} is counted once",
+        lambda: unify.view_totals(deployment).orders,
+        lambda seen: seen == orders + 1,
+        seconds=120,
+    )

@@ -6,11 +6,10 @@ from typing import Final
 
 from c360_core.contracts import load
 from glue_jobs.ingest_files.landed_file import RefusedFileError, inspect, rows
-from tests.factories.hostile_files import hostile_files
+from tests.factories.hostile_files import hostile_files, pieces
 
 SEED: Final = 20_260_301
 FILES: Final = 195
-PIECE: Final = 65_536
 
 
 def test_every_file_is_read_or_refused() -> None:
@@ -19,13 +18,12 @@ def test_every_file_is_read_or_refused() -> None:
     assert table is not None
     found: Counter[str] = Counter()
     for content in hostile_files(Random(SEED), FILES):
-        pieces = [content[start : start + PIECE] for start in range(0, len(content), PIECE)]
         try:
-            header = inspect(pieces, table.file_columns, source.file_format)
+            header = inspect(pieces(content), table.file_columns, source.file_format)
         except RefusedFileError as error:
             found["refused" if str(error) else "refused without a reason"] += 1
             continue
-        for row in rows(pieces, header, table, source.file_format):
+        for row in rows(pieces(content), header, table, source.file_format):
             assert row.code is None or row.reason
             found["bad" if row.code else "good"] += 1
         found["read"] += 1
