@@ -1,6 +1,5 @@
 """Children of the twin end with their owner, in whatever way it ends."""
 
-import os
 import signal
 import socket
 import subprocess
@@ -8,6 +7,7 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from twin import process
@@ -17,14 +17,18 @@ from twin.process import LOOPBACK, PORTS, ProcessFailedError, free_port, spawn, 
 SLEEPER = [sys.executable, "-c", "import time; time.sleep(600)"]
 
 
+def ended(pid: int) -> bool:
+    """Tell whether a process has ended, whether or not somebody has collected its exit status."""
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
 def gone(pid: int, seconds: float = 15) -> bool:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
-        try:
-            os.kill(pid, 0)
-        except ProcessLookupError:
-            return True
-        if Path(f"/proc/{pid}/stat").exists() and Path(f"/proc/{pid}/stat").read_text().split()[2] == "Z":
+        if ended(pid):
             return True
         time.sleep(0.05)
     return False
