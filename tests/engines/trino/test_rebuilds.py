@@ -161,6 +161,70 @@ def test_a_wrong_clock_holds_nobody_up(stack: Stack, dbt_variables: dict[str, st
     assert rows == [["8.00"], ["9.00"]]
 
 
+def test_customers_whose_sums_cannot_be_right_are_rows_to_look_into(
+    stack: Stack, dbt_variables: dict[str, str]
+) -> None:
+    unrecorded, unpriced = "email:gg08", "email:hh09"
+    insert(
+        stack,
+        ("e-60", "order_placed", "2026-04-04 10:00:00", "2026-04-04 10:00:00", unrecorded, "4.00"),
+        ("e-61", "order_placed", "2026-04-04 11:00:00", "2026-04-04 11:00:00", unpriced, "6.00"),
+    )
+    stack.query(
+        f"INSERT INTO {lake.RAW}.interactions ({COLUMNS}) VALUES ('e-62', 'order_placed', 'pos_transactions', 1, "
+        f"timestamp '2026-04-04 12:00:00 UTC', timestamp '2026-04-04 12:00:00 UTC', '{unpriced}', array['{unpriced}'], "
+        "false, decimal '2.50', null, '{}')"
+    )
+    stack.query(
+        f"INSERT INTO {lake.CURATED}.identifier_map (identifier_key, person_id, version) "
+        f"VALUES ('{unrecorded}', 'p_7', 3), ('{unpriced}', 'p_8', 3)"
+    )
+    stack.query(
+        f"INSERT INTO {lake.CURATED}.identity_map (record_id, person_id, valid_from, run_id, version) "
+        "VALUES ('crm_contacts:C8', 'p_8', timestamp '2026-04-01 00:00:00 UTC', 'run-3', 3)"
+    )
+    stack.query(
+        f"INSERT INTO {lake.CURATED}.profiles (person_id, identity_version, event_count, computed_at, spend, segments, "
+        "record_count) VALUES ('p_8', 3, 2, timestamp '2026-04-04 12:00:01 UTC', decimal '5.00', "
+        "cast(array[] as array(varchar)), 1)"
+    )
+    build(dbt_variables)
+
+    found = stack.query(
+        'SELECT person_id, "check", detail, since FROM customer_quality '
+        "WHERE person_id IN ('p_7', 'p_8') ORDER BY person_id, \"check\""
+    )
+    nobody = "the map of identifiers names the person, the map of records does not"
+    assert found == [
+        ["p_7", "no_current_record", nobody, "2026-04-04 10:00:00.000000"],
+        ["p_8", "amount_without_currency", "2.50", "2026-04-04 12:00:00.000000"],
+        ["p_8", "profile_disagrees", "profile 5.00, interactions 6.00", "2026-04-04 12:00:00.000000"],
+    ]
+
+
+def test_the_check_of_the_sums_reads_the_newest_days_alone(stack: Stack, dbt_variables: dict[str, str]) -> None:
+    """Orders vanish from the lake: on an old day nobody looks for them, on a new day somebody is warned."""
+    one = ("test", "--select", "spend_reconciles_with_interactions")
+
+    def warned() -> bool:
+        done = run_dbt(dbt_variables, *one)
+        assert done.returncode == 0, done.stdout[-4000:]
+        return "WARN=1" in done.stdout
+
+    insert(
+        stack,
+        ("e-70", "order_placed", "2026-03-10 10:00:00", "2026-04-05 10:00:00", lake.CRM, "3.00"),
+        ("e-71", "order_placed", "2026-04-05 10:00:00", "2026-04-05 10:00:00", lake.CRM, "3.00"),
+    )
+    build(dbt_variables)
+    assert not warned()
+    stack.query(f"DELETE FROM {lake.RAW}.interactions WHERE event_id = 'e-70'")
+    assert not warned()
+    stack.query(f"DELETE FROM {lake.RAW}.interactions WHERE event_id = 'e-71'")
+    assert warned()
+    assert run_dbt(dbt_variables, "build", "--full-refresh").returncode == 0
+
+
 def test_a_build_without_news_changes_nothing(stack: Stack, dbt_variables: dict[str, str]) -> None:
     """By now the views have been made more often than their earlier versions are kept."""
     build(dbt_variables)
