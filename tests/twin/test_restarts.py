@@ -9,6 +9,7 @@ import signal
 
 import psutil
 
+from tests.processes import has_ended
 from tests.twin.test_story import order
 from tools.demonstrate import Demonstration
 from twin.scenario import unify
@@ -30,14 +31,6 @@ def kill(process: psutil.Process) -> None:
     assert guard is not None
     os.kill(process.pid, signal.SIGKILL)
     until("the guard has ended", lambda: has_ended(guard), bool, seconds=30, pause=0.05)
-
-
-def has_ended(process: psutil.Process) -> bool:
-    # The emulator looks after its children when it needs them: until then they stay as zombies.
-    try:
-        return process.status() == psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return True
 
 
 def test_a_query_after_trino_was_killed_is_answered(run: Demonstration) -> None:

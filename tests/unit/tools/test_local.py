@@ -10,6 +10,7 @@ from typing import Any
 import psutil
 import pytest
 
+from tests.processes import has_ended
 from tools import local
 from tools.console import Steps
 from tools.errors import WrongUsageError
@@ -103,14 +104,6 @@ def start_keeper(cloud: Cloud) -> Iterator[StartKeeper]:
         process.stdout.close()
 
 
-def ended(process: psutil.Process) -> bool:
-    try:
-        # One that was killed stays a zombie until its parent, this test, has waited for it.
-        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return True
-
-
 @pytest.fixture
 def quiet() -> Steps:
     return Steps(machine=True)
@@ -120,7 +113,7 @@ def test_destroying_leaves_no_process_and_no_folder(cloud: Cloud, start_keeper: 
     keeper = start_keeper(POLITE)
 
     assert local.destroy(quiet) == {"destroyed": True}
-    assert ended(keeper)
+    assert has_ended(keeper)
     assert not local.HOME.exists()
     assert local.destroy(quiet) == {"destroyed": False}
 
@@ -133,7 +126,7 @@ def test_what_is_left_is_said_with_a_log_that_is_there(cloud: Cloud, start_keepe
         local.destroy(quiet)
 
     assert Path(str(failed.value).rpartition("see ")[2]).read_text() == "what cdk said"
-    assert ended(keeper)
+    assert has_ended(keeper)
 
 
 def test_a_destroy_that_fails_stops_the_emulator_and_keeps_its_log(
@@ -145,7 +138,7 @@ def test_a_destroy_that_fails_stops_the_emulator_and_keeps_its_log(
     with pytest.raises(DeployFailedError):
         local.destroy(quiet)
 
-    assert ended(keeper)
+    assert has_ended(keeper)
     assert (local.HOME / "logs" / "cdk.log").exists()
 
 
@@ -156,7 +149,7 @@ def test_a_keeper_that_does_not_end_is_forced(
     keeper = start_keeper(STUBBORN)
 
     assert local.destroy(quiet) == {"destroyed": True}
-    assert ended(keeper)
+    assert has_ended(keeper)
 
 
 def test_an_emulator_that_lives_on_is_no_success(

@@ -10,6 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.processes import has_ended
 from twin import process
 from twin.guard import GRACE_SECONDS
 from twin.process import LOOPBACK, PORTS, ProcessFailedError, free_port, spawn, wait_until
@@ -17,18 +18,14 @@ from twin.process import LOOPBACK, PORTS, ProcessFailedError, free_port, spawn, 
 SLEEPER = [sys.executable, "-c", "import time; time.sleep(600)"]
 
 
-def ended(pid: int) -> bool:
-    """Tell whether a process has ended, whether or not somebody has collected its exit status."""
+def gone(pid: int, seconds: float = 15) -> bool:
     try:
-        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+        running = psutil.Process(pid)
     except psutil.NoSuchProcess:
         return True
-
-
-def gone(pid: int, seconds: float = 15) -> bool:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
-        if ended(pid):
+        if has_ended(running):
             return True
         time.sleep(0.05)
     return False
