@@ -26,11 +26,11 @@ COLUMNS = (
 )
 
 
-def insert(stack: Stack, *rows: tuple[str, str, str, str, str, str]) -> None:
-    """Events of the till: id, type, when it happened, when it arrived, whose it is, and the amount in USD."""
+def insert(stack: Stack, *rows: tuple[str, str, str, str, str, str], currency: str | None = "USD") -> None:
+    """Events of the till: id, type, when it happened, when it arrived, whose it is, and the amount."""
     values = ", ".join(
         f"('{event}', '{kind}', 'pos_transactions', 1, timestamp '{at} UTC', timestamp '{received} UTC', '{key}', "
-        f"array['{key}'], false, decimal '{amount}', 'USD', '{{}}')"
+        f"array['{key}'], false, decimal '{amount}', {lake.quote(currency)}, '{{}}')"
         for event, kind, at, received, key, amount in rows
     )
     stack.query(f"INSERT INTO {lake.RAW}.interactions ({COLUMNS}) VALUES {values}")
@@ -170,11 +170,8 @@ def test_customers_whose_sums_cannot_be_right_are_rows_to_look_into(
         ("e-60", "order_placed", "2026-04-04 10:00:00", "2026-04-04 10:00:00", unrecorded, "4.00"),
         ("e-61", "order_placed", "2026-04-04 11:00:00", "2026-04-04 11:00:00", unpriced, "6.00"),
     )
-    stack.query(
-        f"INSERT INTO {lake.RAW}.interactions ({COLUMNS}) VALUES ('e-62', 'order_placed', 'pos_transactions', 1, "
-        f"timestamp '2026-04-04 12:00:00 UTC', timestamp '2026-04-04 12:00:00 UTC', '{unpriced}', array['{unpriced}'], "
-        "false, decimal '2.50', null, '{}')"
-    )
+    without_currency = ("e-62", "order_placed", "2026-04-04 12:00:00", "2026-04-04 12:00:00", unpriced, "2.50")
+    insert(stack, without_currency, currency=None)
     stack.query(
         f"INSERT INTO {lake.CURATED}.identifier_map (identifier_key, person_id, version) "
         f"VALUES ('{unrecorded}', 'p_7', 3), ('{unpriced}', 'p_8', 3)"
@@ -222,7 +219,7 @@ def test_the_check_of_the_sums_reads_the_newest_days_alone(stack: Stack, dbt_var
     assert not warned()
     stack.query(f"DELETE FROM {lake.RAW}.interactions WHERE event_id = 'e-71'")
     assert warned()
-    assert run_dbt(dbt_variables, "build", "--full-refresh").returncode == 0
+    build(dbt_variables, "--full-refresh")
 
 
 def test_a_build_without_news_changes_nothing(stack: Stack, dbt_variables: dict[str, str]) -> None:
