@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from benchmarks.report import Comparison, spread, take_turns
+from c360_aws.single_view_writer import SingleViewWriter
 from c360_core import single_view_keys as keys
 from lambdas.shared import aws
-from lambdas.shared.single_view_writer import SingleViewWriter
 from tests.factories.profiles import PERSON, profile
 from tests.fakes.wire import LambdaContext, http_event
 from twin.emulator import running

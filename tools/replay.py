@@ -21,6 +21,7 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.table import Table as ShownTable
 
+from c360_aws.event_stream import EventStream, KinesisEventStream, partition_key
 from c360_aws.kinesis import StreamRecord
 from c360_core import contracts
 from c360_core.names import Stream, Table, Zone, database_name, stream_name, workgroup_name
@@ -38,7 +39,6 @@ from c360_core.replay import (
     to_mend,
 )
 from c360_core.timeline import moment, moment_text
-from lambdas.shared.event_stream import EventStream, KinesisEventStream, partition_key
 from tools import prepare
 from tools.console import Steps
 from tools.errors import WrongUsageError

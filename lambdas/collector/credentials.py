@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 
+from c360_aws.secrets import Secrets
 from c360_core.secret_text import parts
 from lambdas.shared.problem import Problem
-from lambdas.shared.secrets import Secrets
 
 SIGNATURE_HEADER = "x-c360-signature"
 KEY_HEADER = "x-api-key"

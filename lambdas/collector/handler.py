@@ -10,6 +10,9 @@ from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from c360_aws.event_stream import EventStream, KinesisEventStream
+from c360_aws.observability import logger_for, metrics_for, trace_id, tracer_for
+from c360_aws.secrets import CachedSecrets, Secrets
 from c360_core import contracts
 from c360_core.exact_json import AmbiguousObject
 from lambdas.collector.body import parse_body, raw_bytes
@@ -17,10 +20,7 @@ from lambdas.collector.credentials import SIGNATURE_HEADER, Sender, authenticate
 from lambdas.collector.logic import Call, JudgedEvent, answer_body, judge_all, speaks_segment, unknown_path
 from lambdas.collector.settings import Settings
 from lambdas.shared import aws
-from lambdas.shared.event_stream import EventStream, KinesisEventStream
-from lambdas.shared.observability import logger_for, metrics_for, trace_id, tracer_for
 from lambdas.shared.problem import Problem, json_response, problem_response
-from lambdas.shared.secrets import CachedSecrets, Secrets
 
 SERVICE: Final = "collector"
 

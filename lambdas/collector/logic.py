@@ -13,6 +13,7 @@ from datetime import datetime
 from http import HTTPStatus
 from typing import Any, Final
 
+from c360_aws.event_stream import partition_key
 from c360_aws.kinesis import StreamRecord
 from c360_core.contracts import Source
 from c360_core.exact_json import AmbiguousObject, encode_bytes, is_ambiguous
@@ -22,7 +23,6 @@ from c360_core.names import IdentifierType
 from c360_core.timeline import moment_text
 from lambdas.collector.body import MAX_BODY_BYTES
 from lambdas.collector.segment_wire import SHARED_FIELDS, Receipt, is_segment_message, to_envelope
-from lambdas.shared.event_stream import partition_key
 from lambdas.shared.problem import Problem
 
 # The type that each path stands for, where the message itself does not say it. Browsers shorten the names.

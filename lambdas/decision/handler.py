@@ -12,6 +12,12 @@ from aws_lambda_powertools.utilities.batch.types import PartialItemFailureRespon
 from aws_lambda_powertools.utilities.data_classes.dynamo_db_stream_event import DynamoDBRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from c360_aws.event_stream import KinesisEventStream
+from c360_aws.idempotency import OnceInTable
+from c360_aws.observability import logger_for, metrics_for, trace_id, tracer_for
+from c360_aws.secrets import CachedSecrets
+from c360_aws.single_view_reader import SingleViewReader
+from c360_aws.single_view_writer import SingleViewWriter
 from c360_core import single_view_keys as keys
 from c360_core.identity.keys import secret_bytes
 from c360_core.profile import Profile, profile_from_item
@@ -19,12 +25,6 @@ from lambdas.decision.herald import BusHerald
 from lambdas.decision.logic import Decider
 from lambdas.decision.settings import Settings
 from lambdas.shared import aws
-from lambdas.shared.event_stream import KinesisEventStream
-from lambdas.shared.locks import OnceInTable
-from lambdas.shared.observability import logger_for, metrics_for, trace_id, tracer_for
-from lambdas.shared.secrets import CachedSecrets
-from lambdas.shared.single_view_reader import SingleViewReader
-from lambdas.shared.single_view_writer import SingleViewWriter
 
 SERVICE: Final = "decision"
 

@@ -5,12 +5,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from c360_aws.engagement import engagement_record
+from c360_aws.event_stream import EventStream, StreamUnavailableError
+from c360_aws.idempotency import Once, Result
 from c360_core.decision import Action
 from c360_core.profile import Profile
 from c360_core.timeline import moment
-from lambdas.shared.engagement import engagement_record
-from lambdas.shared.event_stream import EventStream, StreamUnavailableError
-from lambdas.shared.locks import Once, Result
 
 if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient

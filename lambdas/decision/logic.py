@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Protocol
 
+from c360_aws.single_view_reader import Page
 from c360_core.address import address_keys
 from c360_core.consent import Consent
 from c360_core.decision import (
@@ -22,7 +23,6 @@ from c360_core.decision import (
 )
 from c360_core.profile import Profile
 from c360_core.timeline import moment
-from lambdas.shared.single_view_reader import Page
 
 # Enough to see every contact within the window of the frequency cap.
 RECENT_DECISIONS: Final = 50

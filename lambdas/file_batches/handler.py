@@ -8,10 +8,10 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.data_classes import SQSEvent
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from c360_aws.observability import logger_for, metrics_for, tracer_for
 from lambdas.file_batches.logic import Message, StateMachineRuns, start_runs
 from lambdas.file_batches.settings import Settings
 from lambdas.shared import aws
-from lambdas.shared.observability import logger_for, metrics_for, tracer_for
 
 SERVICE: Final = "file_batches"
 

@@ -10,6 +10,12 @@ from aws_lambda_powertools.utilities.parser import parse
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel, ConfigDict, Field
 
+from c360_aws.event_stream import KinesisEventStream
+from c360_aws.idempotency import OnceInTable
+from c360_aws.observability import logger_for, metrics_for, trace_id, tracer_for
+from c360_aws.secrets import CachedSecrets
+from c360_aws.single_view_reader import SingleViewReader
+from c360_aws.single_view_writer import SingleViewWriter
 from c360_core.consent import Channel, Purpose
 from c360_core.decision import Template
 from c360_core.identity.keys import secret_bytes
@@ -17,12 +23,6 @@ from lambdas.message_sender.logic import Message, Sender
 from lambdas.message_sender.mail import SesMail
 from lambdas.message_sender.settings import Settings
 from lambdas.shared import aws
-from lambdas.shared.event_stream import KinesisEventStream
-from lambdas.shared.locks import OnceInTable
-from lambdas.shared.observability import logger_for, metrics_for, trace_id, tracer_for
-from lambdas.shared.secrets import CachedSecrets
-from lambdas.shared.single_view_reader import SingleViewReader
-from lambdas.shared.single_view_writer import SingleViewWriter
 
 SERVICE: Final = "message_sender"
 

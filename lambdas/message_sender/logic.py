@@ -6,14 +6,14 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final, Protocol
 
+from c360_aws.engagement import engagement_record
+from c360_aws.event_stream import EventStream, StreamUnavailableError
+from c360_aws.idempotency import REPEATED, Once, Result, UnderWayError
 from c360_core.address import address_keys
 from c360_core.consent import Channel, Consent, Purpose
 from c360_core.decision import Rules, Template, earliest, message_id, objections
 from c360_core.profile import Profile
 from c360_core.timeline import moment, moment_text
-from lambdas.shared.engagement import engagement_record
-from lambdas.shared.event_stream import EventStream, StreamUnavailableError
-from lambdas.shared.locks import REPEATED, Once, Result, UnderWayError
 
 PERSON_GONE: Final = "PERSON_GONE"
 ADDRESS_REJECTED: Final = "ADDRESS_REJECTED"

@@ -12,18 +12,18 @@ from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from c360_aws.event_stream import KinesisEventStream
+from c360_aws.observability import logger_for, metrics_for, tracer_for
+from c360_aws.secrets import CachedSecrets
+from c360_aws.single_view_reader import SingleViewReader
+from c360_aws.single_view_writer import SingleViewWriter
 from c360_core.identity.keys import secret_bytes
 from lambdas.profile_api.logic import Customers, Document, read_limit, read_parts
 from lambdas.profile_api.problems import malformed_body, unknown_path
 from lambdas.profile_api.query import Parameter, read_query
 from lambdas.profile_api.settings import Settings
 from lambdas.shared import aws
-from lambdas.shared.event_stream import KinesisEventStream
-from lambdas.shared.observability import logger_for, metrics_for, tracer_for
 from lambdas.shared.problem import Problem, json_response, problem_response
-from lambdas.shared.secrets import CachedSecrets
-from lambdas.shared.single_view_reader import SingleViewReader
-from lambdas.shared.single_view_writer import SingleViewWriter
 
 SERVICE: Final = "profile_api"
 CUSTOMERS: Final = "/v1/customers"

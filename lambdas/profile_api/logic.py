@@ -7,6 +7,9 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final, Protocol
 
+from c360_aws.engagement import engagement_record
+from c360_aws.event_stream import EventStream
+from c360_aws.single_view_reader import CursorError, Page, WholeView
 from c360_core.address import address_keys
 from c360_core.consent import Channel, Consent, Purpose, supersedes
 from c360_core.identity.keys import identifier_key
@@ -25,9 +28,6 @@ from lambdas.profile_api.problems import (
     unusable_field,
 )
 from lambdas.profile_api.query import Parameter
-from lambdas.shared.engagement import engagement_record
-from lambdas.shared.event_stream import EventStream
-from lambdas.shared.single_view_reader import CursorError, Page, WholeView
 
 CONSENTS_PART: Final = "consents"
 KNOWN_PARTS: Final = (*PARTS, CONSENTS_PART)

@@ -14,12 +14,12 @@ from aws_lambda_powertools.utilities.data_classes.kinesis_stream_event import Ki
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import BotoCoreError, ClientError
 
+from c360_aws.observability import logger_for, metrics_for, tracer_for
+from c360_aws.single_view_writer import Outcome, SingleViewWriter
 from lambdas.profile_writer.logic import Batch, PersonChanges, SingleView, sort_batch, write_person
 from lambdas.profile_writer.settings import Settings
 from lambdas.shared import aws
 from lambdas.shared.dead_letters import DeadLetter, DeadLetterQueue
-from lambdas.shared.observability import logger_for, metrics_for, tracer_for
-from lambdas.shared.single_view_writer import Outcome, SingleViewWriter
 
 SERVICE: Final = "profile_writer"
 WRITERS: Final = 8  # threads: the work is waiting for DynamoDB

@@ -6,6 +6,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
 
+from c360_aws.single_view_reader import Standing
+from c360_aws.single_view_writer import Outcome
 from c360_core import single_view_keys as keys
 from c360_core.consent import Answers, Channel, Consent, Purpose, consent_from_change
 from c360_core.exact_json import UnreadableJsonError, decode
@@ -18,8 +20,6 @@ from c360_core.timeline import (
     entry_from_change,
     required_text,
 )
-from lambdas.shared.single_view_reader import Standing
-from lambdas.shared.single_view_writer import Outcome
 
 
 class Operation(StrEnum):

@@ -7,12 +7,12 @@ from datetime import datetime
 from typing import Any
 
 from c360_aws.kinesis import StreamRecord
+from c360_aws.single_view_reader import Page
 from c360_core.consent import Consent
 from c360_core.decision import Decision, decision_facts
 from c360_core.profile import Profile
 from c360_core.timeline import moment_text
 from lambdas.message_sender.logic import Delivery, Message
-from lambdas.shared.single_view_reader import Page
 
 
 @dataclass

@@ -10,8 +10,8 @@ from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from c360_aws import transactions
+from c360_aws.single_view_reader import SingleViewReader
 from glue_jobs.identity_resolve import single_view
-from lambdas.shared.single_view_reader import SingleViewReader
 
 TABLE = "single-view"
 VERSION = 1_772_000_000_000  # the start of a run, in epoch milliseconds

@@ -14,10 +14,10 @@ import pytest
 import pytest_socket
 from moto import mock_aws
 
+from c360_aws.single_view_reader import SingleViewReader, Standing
+from c360_aws.single_view_writer import Outcome, SingleViewWriter
 from c360_core.profile import Profile
 from lambdas.shared import aws
-from lambdas.shared.single_view_reader import SingleViewReader, Standing
-from lambdas.shared.single_view_writer import Outcome, SingleViewWriter
 from tests.fakes.wire import read_stream
 
 CREDENTIALS = {

@@ -21,11 +21,11 @@ from moto import mock_aws
 from rich.console import Console
 from typer.testing import CliRunner
 
+from c360_aws.event_stream import KinesisEventStream, partition_key
 from c360_aws.kinesis import StreamRecord
 from c360_core.interaction import rejected_id
 from c360_core.names import IdentifierType
 from c360_core.replay import Judged, Rejected, Verdict, Wish, judge
-from lambdas.shared.event_stream import KinesisEventStream, partition_key
 from tests.factories.events import event
 from tests.fakes.ports import MemoryStream
 from tools.cli import APP

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from c360_aws.event_stream import StreamRecord
 from c360_core.interaction import RejectedEventError, clean
 from lambdas.collector import handler
-from lambdas.shared.event_stream import StreamRecord
 from tests.factories.hostile import damaged, event_text, literal, message_text
 from tests.fakes.ports import MemoryStream
 from tests.fakes.wire import LambdaContext, http_event

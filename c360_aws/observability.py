@@ -7,8 +7,8 @@ from typing import Any
 from aws_lambda_powertools import Logger, Metrics, Tracer
 from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
 
+from c360_aws.redaction import redact
 from c360_core.names import METRIC_NAMESPACE
-from lambdas.shared.redaction import redact
 
 
 class RedactingFormatter(LambdaPowertoolsFormatter):

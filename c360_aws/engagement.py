@@ -5,13 +5,13 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
 
+from c360_aws.event_stream import event_record, partition_key
 from c360_aws.kinesis import StreamRecord
 from c360_core.contracts import load
 from c360_core.identity.keys import usable
 from c360_core.names import IdentifierType
 from c360_core.profile import Profile
 from c360_core.timeline import moment_text
-from lambdas.shared.event_stream import event_record, partition_key
 
 SOURCE: Final = "engagement_events"
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from c360_aws.event_stream import StreamUnavailableError
 from c360_core import single_view_keys as keys
 from c360_core.consent import Channel, Consent, Purpose
 from c360_core.decision import Action, Rules
@@ -18,7 +19,6 @@ from c360_core.profile import profile_to_item
 from lambdas.decision import handler
 from lambdas.decision.herald import BusHerald
 from lambdas.decision.logic import AnswerUnderwayError, Decider
-from lambdas.shared.event_stream import StreamUnavailableError
 from tests.factories.profiles import PERSON, profile
 from tests.fakes.ports import MemoryHerald, MemoryOnce, MemoryPeople, MemoryStream
 from tests.fakes.wire import LambdaContext, stream_record

@@ -12,6 +12,8 @@ from botocore.exceptions import ClientError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from c360_aws.single_view_reader import SingleViewReader
+from c360_aws.single_view_writer import Outcome, SingleViewWriter
 from c360_core import single_view_keys as keys
 from c360_core.consent import consent_from_change
 from c360_core.decision import Rules, occasions
@@ -19,8 +21,6 @@ from c360_core.profile import Profile
 from c360_core.rebuild import Rebuild, rebuild_to_item, shard_end
 from lambdas.profile_writer import handler
 from lambdas.profile_writer.logic import sort_batch
-from lambdas.shared.single_view_reader import SingleViewReader
-from lambdas.shared.single_view_writer import Outcome, SingleViewWriter
 from tests.factories.profiles import PERSON, profile, profile_change
 from tests.fakes.wire import LambdaContext, kinesis_event
 from tests.unit.lambdas.conftest import TABLE, Cloud

@@ -12,6 +12,8 @@ from botocore.exceptions import ConnectTimeoutError, ReadTimeoutError
 from botocore.stub import ANY, Stubber
 from pydantic import ValidationError
 
+from c360_aws.event_stream import StreamUnavailableError
+from c360_aws.idempotency import OnceInTable, UnderWayError
 from c360_core.consent import Channel, Consent, Purpose
 from c360_core.decision import Rules, Template
 from c360_core.identity.keys import identifier_key
@@ -21,8 +23,6 @@ from lambdas.message_sender import handler
 from lambdas.message_sender.logic import Delivery, Message, Sender, Status
 from lambdas.message_sender.mail import SesMail
 from lambdas.shared import aws
-from lambdas.shared.event_stream import StreamUnavailableError
-from lambdas.shared.locks import OnceInTable, UnderWayError
 from tests.factories.profiles import PERSON, profile
 from tests.fakes.ports import MemoryMail, MemoryOnce, MemoryPeople, MemoryStream
 from tests.fakes.wire import LambdaContext

@@ -1,0 +1,87 @@
+"""The settings of all functions: each variable is read, and a missing or wrong one is named."""
+
+import pytest
+
+from lambdas.collector.settings import Settings as CollectorSettings
+from lambdas.decision.settings import Settings as DecisionSettings
+from lambdas.message_sender.settings import Settings as SenderSettings
+from lambdas.profile_api.settings import Settings as ApiSettings
+from lambdas.profile_writer.settings import Settings as WriterSettings
+from lambdas.shared.settings import ConfigurationError, EnvironmentSettings
+
+CONTACT = {
+    "QUIET_HOURS_START": "21",
+    "QUIET_HOURS_END": "8",
+    "DEFAULT_TIME_ZONE": "America/New_York",
+    "FREQUENCY_CAP_MESSAGES": "3",
+    "FREQUENCY_CAP_DAYS": "7",
+}
+VARIABLES: dict[type[EnvironmentSettings], dict[str, str]] = {
+    CollectorSettings: {"EVENTS_STREAM_NAME": "events", "API_KEY_SECRETS": '{"web_events": "arn"}'},
+    WriterSettings: {"SINGLE_VIEW_TABLE": "view", "TIMELINE_TTL_DAYS": "90", "DEAD_LETTER_QUEUE_URL": "https://queue"},
+    ApiSettings: {
+        "SINGLE_VIEW_TABLE": "view",
+        "EVENTS_STREAM_NAME": "events",
+        "HASH_SECRET_ARN": "arn",
+        "LINK_TEMPLATES": '{"crm": "https://crm.example.com/{id}"}',
+    },
+    DecisionSettings: {
+        **CONTACT,
+        "SINGLE_VIEW_TABLE": "view",
+        "IDEMPOTENCY_TABLE": "locks",
+        "EVENTS_STREAM_NAME": "events",
+        "EVENT_BUS_NAME": "bus",
+        "HASH_SECRET_ARN": "arn",
+        "RECOVERY_CSAT_AT_MOST": "2",
+        "DECISION_TTL_DAYS": "400",
+    },
+    SenderSettings: {
+        **CONTACT,
+        "SINGLE_VIEW_TABLE": "view",
+        "IDEMPOTENCY_TABLE": "locks",
+        "EVENTS_STREAM_NAME": "events",
+        "HASH_SECRET_ARN": "arn",
+        "CONFIGURATION_SET": "set",
+        "SENDER_ADDRESS": "hello@shop.example.com",
+        "TEMPLATES": '{"welcome": "one", "welcome_follow_up": "two", "service_recovery": "three"}',
+        "MESSAGE_TTL_DAYS": "400",
+    },
+}
+EVERY_VARIABLE = [(model, name) for model, variables in VARIABLES.items() for name in variables]
+
+
+@pytest.mark.parametrize("model", VARIABLES, ids=lambda model: model.__module__)
+def test_settings_read_their_variables_and_ignore_the_runtimes(model: type[EnvironmentSettings]) -> None:
+    environ = {**VARIABLES[model], "ENVIRONMENT": "dev", "AWS_REGION": "us-east-1", "PATH": "/usr/bin"}
+
+    assert set(model.from_environment(environ).model_dump()) == {name.lower() for name in VARIABLES[model]} | {
+        "environment"
+    }
+
+
+@pytest.mark.parametrize(("model", "name"), EVERY_VARIABLE, ids=str)
+def test_a_missing_variable_is_named(model: type[EnvironmentSettings], name: str) -> None:
+    environ = {**VARIABLES[model], "ENVIRONMENT": "dev"}
+    del environ[name]
+
+    with pytest.raises(ConfigurationError, match=name):
+        model.from_environment(environ)
+
+
+@pytest.mark.parametrize(
+    ("model", "name", "value"),
+    [
+        (CollectorSettings, "API_KEY_SECRETS", "not json"),
+        (ApiSettings, "LINK_TEMPLATES", '{"crm": "https://crm.example.com/"}'),
+        (ApiSettings, "LINK_TEMPLATES", '{"erp": "https://erp.example.com/{id}"}'),
+        (DecisionSettings, "QUIET_HOURS_START", "24"),
+        (DecisionSettings, "DEFAULT_TIME_ZONE", "Mars/Olympus"),
+        (SenderSettings, "TEMPLATES", '{"chain_letter": "x"}'),
+        (WriterSettings, "TIMELINE_TTL_DAYS", "soon"),
+    ],
+)
+def test_a_wrong_variable_is_named_without_its_value(model: type[EnvironmentSettings], name: str, value: str) -> None:
+    with pytest.raises(ConfigurationError, match=name) as fault:
+        model.from_environment({**VARIABLES[model], "ENVIRONMENT": "dev", name: value})
+
+    assert value not in str(fault.value)
