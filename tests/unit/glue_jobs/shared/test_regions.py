@@ -10,7 +10,7 @@ import pytest
 
 from glue_jobs.shared.runtime import ArgumentError, region
 
-JOBS = Path(__file__).resolve().parents[3] / "glue_jobs"
+JOBS = Path(__file__).resolve().parents[4] / "glue_jobs"
 
 
 def clients(tree: ast.AST) -> Iterator[ast.Call]:
