@@ -21,11 +21,11 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+from c360_core.identity.announcements import LatestChange
 from c360_core.identity.matching import AttributeMatchingModel, InputField, Rule, Workflow, match
 from c360_core.identity.records import IdentityRecord, record_from_row
 from c360_core.identity.resolve import MapRow, resolve
 from c360_core.identity.stable_ids import Run
-from c360_core.identity.telling import LatestChange
 from c360_core.identity.workflow import MATCH_FIELDS, MATCH_RECORD_ID, MATCH_RULES
 
 _SECRET = b"a secret of the benchmark, 32 B."

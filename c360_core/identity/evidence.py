@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Final
 
-from c360_core.identity.likeness import within_one_edit
 from c360_core.identity.matching import MatchGroup
 from c360_core.identity.records import IdentityRecord, MatchForm
+from c360_core.identity.similarity import within_one_edit
 
 # Evidence, strongest first, whoever found it. It decides who is asked first when not everybody can be right. Rules that
 # are not listed, because a workflow was given others, come last.

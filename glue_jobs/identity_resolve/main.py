@@ -19,10 +19,10 @@ from typing import Any
 import boto3
 from pyspark.sql import SparkSession
 
+from c360_core.identity.announcements import LatestChange
 from c360_core.identity.keys import secret_bytes
 from c360_core.identity.resolve import MapRow, Resolution, resolve
 from c360_core.identity.stable_ids import Run
-from c360_core.identity.telling import LatestChange
 from c360_core.names import Table as TableName
 from c360_core.names import Zone
 from glue_jobs.identity_resolve import single_view, transform

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from c360_aws.transactions import ACTIONS_PER_CALL, TransactionWriter
 from c360_core import single_view_keys as keys
-from c360_core.identity.telling import DELETE, IDENTIFIER, PERSON, UPSERT
+from c360_core.identity.announcements import DELETE, IDENTIFIER, PERSON, UPSERT
 
 Item = dict[str, Any]
 WRITERS: Final = 8

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from c360_core.identity.likeness import same_birth_date, same_first_name, same_last_name, within_one_edit
+from c360_core.identity.similarity import same_birth_date, same_first_name, same_last_name, within_one_edit
 
 WORDS = st.text(alphabet="abc", max_size=6)
 

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from c360_core.identity.announcements import LatestChange, Message, subject
 from c360_core.identity.records import IdentityRecord
 from c360_core.identity.resolve import MapRow, Resolution, resolve
 from c360_core.identity.stable_ids import Run
-from c360_core.identity.telling import LatestChange, Message, subject
 from glue_jobs.identity_resolve import single_view
 
 SECRET = b"0123456789abcdef"
