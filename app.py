@@ -10,13 +10,13 @@ from c360_core.names import PROJECT, stack_name
 from config.settings import Settings, SettingsError, load
 from stacks.activation.stack import ActivationStack
 from stacks.analytics.stack import AnalyticsStack
-from stacks.assets import REPOSITORY, AssetMissingError, Assets
 from stacks.collection.stack import CollectionStack
 from stacks.foundation.stack import FoundationStack
 from stacks.governance.stack import GovernanceStack
-from stacks.lake import Lake
 from stacks.operations.stack import OperationsStack
-from stacks.platform import Platform
+from stacks.shared.assets import REPOSITORY, AssetMissingError, Assets
+from stacks.shared.lake import Lake
+from stacks.shared.platform import Platform
 from stacks.unification.stack import UnificationStack
 
 

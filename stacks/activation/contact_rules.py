@@ -1,6 +1,6 @@
 """The limits of contact, as the functions read them: the decision and the sender must agree."""
 
-from config.settings import ActivationSettings
+from config.activation import ActivationSettings
 
 
 def contact_rules(settings: ActivationSettings) -> dict[str, str | int]:

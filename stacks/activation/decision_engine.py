@@ -5,14 +5,14 @@ from aws_cdk import aws_events as events
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
-from config.settings import ActivationSettings
+from config.activation import ActivationSettings
 from stacks.activation.contact_rules import contact_rules
 from stacks.constructs.data_stream import DataStream
 from stacks.constructs.grants import allow, put_records, read_changes, read_secret, use_table
 from stacks.constructs.python_function import PythonFunction
 from stacks.constructs.stream_reader import Batching, StreamReader
-from stacks.platform import Platform
-from stacks.watched import TableChanges
+from stacks.shared.platform import Platform
+from stacks.shared.watched import TableChanges
 
 _PROFILES = {"eventName": ["INSERT", "MODIFY"], "dynamodb": {"NewImage": {"SK": {"S": ["PROFILE"]}}}}
 

@@ -14,11 +14,11 @@ from constructs import Construct
 from c360_core.decision import Action, Template
 from stacks.constructs.dead_letter_queue import DeadLetterQueue
 from stacks.constructs.grants import arn_of_versions
+from stacks.constructs.nag import acknowledge, wildcard
 from stacks.constructs.patience import ask_again
 from stacks.constructs.python_function import PythonFunction
 from stacks.constructs.state_machine import StateMachine
-from stacks.nag import acknowledge, wildcard
-from stacks.platform import Platform
+from stacks.shared.platform import Platform
 
 _DECISION: Final = ("decision_id", "person_id", "channel", "purpose", "trace_id")
 

@@ -6,13 +6,13 @@ from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
-from config.settings import ActivationSettings
+from config.activation import ActivationSettings
 from stacks.activation.contact_rules import contact_rules
-from stacks.activation.email import Email
+from stacks.activation.email.channel import Email
 from stacks.constructs.data_stream import DataStream
 from stacks.constructs.grants import allow, put_records, read_secret, use_table
 from stacks.constructs.python_function import PythonFunction
-from stacks.platform import Platform
+from stacks.shared.platform import Platform
 
 
 class MessageSender(Construct):

@@ -10,14 +10,14 @@ from constructs import Construct
 
 from c360_core.decision import Template
 from c360_core.names import Stream
-from config.settings import ActivationSettings
+from config.activation import ActivationSettings
 from stacks.activation.decision_engine import DecisionEngine
-from stacks.activation.email import Email
+from stacks.activation.email.channel import Email
 from stacks.activation.journey import Journey, Step
 from stacks.activation.message_sender import MessageSender
 from stacks.constructs.data_stream import DataStream
-from stacks.platform import Platform
-from stacks.watched import Watched
+from stacks.shared.platform import Platform
+from stacks.shared.watched import Watched
 
 
 class ActivationStack(cdk.Stack):

@@ -16,7 +16,7 @@ from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
 
 from c360_core.names import Table, Zone
-from config.settings import AnalyticsSettings
+from config.analytics import AnalyticsSettings
 from stacks.analytics.workgroup import RESULTS_PREFIX, Workgroup
 from stacks.constructs.dead_letter_queue import DeadLetterQueue
 from stacks.constructs.grants import (
@@ -29,10 +29,10 @@ from stacks.constructs.grants import (
     write_objects,
 )
 from stacks.constructs.log_group import log_group
+from stacks.constructs.nag import acknowledge, wildcard
 from stacks.constructs.patience import wait_for_a_free_run
 from stacks.constructs.state_machine import StateMachine
-from stacks.nag import acknowledge, wildcard
-from stacks.platform import Platform
+from stacks.shared.platform import Platform
 
 MARTS_PREFIX: Final = "marts/"
 STAGING_VIEWS: Final = "stg_*"

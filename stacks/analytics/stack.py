@@ -8,12 +8,12 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from c360_core.names import Zone
-from config.settings import AnalyticsSettings
+from config.analytics import AnalyticsSettings
 from stacks.analytics.models import Models
 from stacks.analytics.workgroup import NamedQueries, Workgroup
-from stacks.lake_access import LakeAccess
-from stacks.platform import Platform
-from stacks.watched import Watched
+from stacks.shared.lake_access import LakeAccess
+from stacks.shared.platform import Platform
+from stacks.shared.watched import Watched
 
 
 class AnalyticsStack(cdk.Stack):

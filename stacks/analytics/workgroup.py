@@ -10,7 +10,7 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from c360_core.names import Zone, database_name, workgroup_name
-from stacks.platform import Platform
+from stacks.shared.platform import Platform
 
 RESULTS_PREFIX: Final = "athena/"
 _GIGABYTE: Final = 1_000_000_000

@@ -7,11 +7,11 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
 from c360_core.names import Property, Stream, Table, Zone, database_name
-from config.settings import CleanSettings
+from config.collection import CleanSettings
 from stacks.constructs.data_stream import DataStream
 from stacks.constructs.flink_application import FlinkApplication, common_properties
 from stacks.constructs.grants import put_records, read_records, read_secret, write_objects, write_tables
-from stacks.platform import Platform
+from stacks.shared.platform import Platform
 
 _WRITES = {
     Zone.RAW: (Table.INTERACTIONS, Table.DUPLICATES),

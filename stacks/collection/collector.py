@@ -9,13 +9,13 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
 from c360_core.contracts import Contracts
-from config.settings import CollectorSettings
+from config.collection import CollectorSettings
 from stacks.constructs.data_stream import DataStream
 from stacks.constructs.grants import put_records, read_secret
 from stacks.constructs.http_api import HttpApi, Route, Throttle
+from stacks.constructs.nag import acknowledge
 from stacks.constructs.python_function import PythonFunction
-from stacks.nag import acknowledge
-from stacks.platform import Platform
+from stacks.shared.platform import Platform
 
 # The short ones are Segment's browser library's; RudderStack's sends a beacon while a page closes.
 _PATHS: Final = (

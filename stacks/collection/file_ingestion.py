@@ -23,7 +23,7 @@ from c360_core import projections
 from c360_core.contracts import Contracts
 from c360_core.landing import FOLDER_MARKS, MANIFESTS
 from c360_core.names import PROJECT, QUALITY_NAMESPACE, Table, Zone, database_name
-from config.settings import CollectionSettings
+from config.collection import CollectionSettings
 from stacks.constructs.data_stream import DataStream
 from stacks.constructs.dead_letter_queue import DeadLetterQueue
 from stacks.constructs.grants import (
@@ -36,13 +36,13 @@ from stacks.constructs.grants import (
     write_tables,
 )
 from stacks.constructs.lake_table import LakeTable
+from stacks.constructs.nag import acknowledge, wildcard
 from stacks.constructs.patience import wait_for_a_free_run
 from stacks.constructs.python_function import PythonFunction
 from stacks.constructs.spark_job import SparkJob
 from stacks.constructs.state_machine import StateMachine
-from stacks.lake import Lake
-from stacks.nag import acknowledge, wildcard
-from stacks.platform import Platform
+from stacks.shared.lake import Lake
+from stacks.shared.platform import Platform
 
 _BATCH_MESSAGES: Final = 1000  # of the 10,000 that AWS allows: an event of S3 has about 1 KB, and a call takes 6 MB
 _RUN_MINUTES: Final = 240  # compressed, 256 MB may be some gigabytes of text, and a task reads a few MB in a second

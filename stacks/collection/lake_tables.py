@@ -7,8 +7,8 @@ from constructs import Construct
 from c360_core.names import Zone
 from stacks.constructs.lake_table import LakeTable
 from stacks.constructs.table_optimizers import TableOptimizers
-from stacks.lake import Lake
-from stacks.platform import Platform
+from stacks.shared.lake import Lake
+from stacks.shared.platform import Platform
 
 
 class CollectionTables(Construct):

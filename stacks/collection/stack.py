@@ -7,17 +7,17 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
 from c360_core.names import Stream, Zone
-from config.settings import CollectionSettings
+from config.collection import CollectionSettings
 from stacks.collection.clean_application import CleanApplication
 from stacks.collection.collector import Collector
 from stacks.collection.file_ingestion import FileIngestion
 from stacks.collection.lake_tables import CollectionTables
 from stacks.constructs.data_stream import DataStream
 from stacks.constructs.lake_table import LakeTable
-from stacks.lake import Lake
-from stacks.lake_access import LakeAccess
-from stacks.platform import Platform
-from stacks.watched import Watched
+from stacks.shared.lake import Lake
+from stacks.shared.lake_access import LakeAccess
+from stacks.shared.platform import Platform
+from stacks.shared.watched import Watched
 
 
 class CollectionStack(cdk.Stack):

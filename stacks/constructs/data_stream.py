@@ -5,9 +5,9 @@ from aws_cdk import aws_kinesis as kinesis
 from constructs import Construct
 
 from c360_core.names import Stream, stream_name
-from config.settings import StreamSettings
-from stacks.nag import acknowledge
-from stacks.platform import Platform
+from config.collection import StreamSettings
+from stacks.constructs.nag import acknowledge
+from stacks.shared.platform import Platform
 
 
 class DataStream(Construct):

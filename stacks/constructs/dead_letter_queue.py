@@ -4,8 +4,8 @@ import aws_cdk as cdk
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from stacks.nag import acknowledge
-from stacks.platform import Platform
+from stacks.constructs.nag import acknowledge
+from stacks.shared.platform import Platform
 
 
 class DeadLetterQueue(Construct):

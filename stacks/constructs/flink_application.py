@@ -12,12 +12,12 @@ from aws_cdk import aws_s3_assets as s3_assets
 from constructs import Construct
 
 from c360_core.names import Property, Stream
-from config.settings import FlinkSettings
+from config.shared import FlinkSettings
 from stacks.constructs.data_stream import DataStream
 from stacks.constructs.grants import allow, use_key
 from stacks.constructs.log_group import log_group
-from stacks.nag import acknowledge, wildcard
-from stacks.platform import Platform
+from stacks.constructs.nag import acknowledge, wildcard
+from stacks.shared.platform import Platform
 
 RUNTIME: Final = "FLINK-2_3"
 PropertyGroups = Mapping[Property, Mapping[str, str]]

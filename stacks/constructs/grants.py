@@ -18,8 +18,8 @@ from constructs import IConstruct
 
 from c360_core.names import Zone, database_name
 from stacks.constructs.data_stream import DataStream
-from stacks.nag import acknowledge, wildcard
-from stacks.platform import Platform
+from stacks.constructs.nag import acknowledge, wildcard
+from stacks.shared.platform import Platform
 
 _READ_OBJECTS: Final = ("s3:GetObject",)
 _WRITE_OBJECTS: Final = ("s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload")

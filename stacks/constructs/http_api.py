@@ -11,7 +11,7 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from stacks.constructs.log_group import log_group
-from stacks.platform import Platform
+from stacks.shared.platform import Platform
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

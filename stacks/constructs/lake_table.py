@@ -9,7 +9,7 @@ from constructs import Construct
 
 from c360_core import contracts, projections
 from c360_core.names import Zone, database_name
-from stacks.platform import Platform
+from stacks.shared.platform import Platform
 
 _PROPERTIES: Final = {
     "write.format.default": "parquet",

@@ -4,7 +4,7 @@ import aws_cdk as cdk
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from stacks.platform import Platform
+from stacks.shared.platform import Platform
 
 _RETENTION = {
     1: logs.RetentionDays.ONE_DAY,

@@ -11,8 +11,8 @@ from constructs import Construct
 from c360_core.names import METRIC_NAMESPACE
 from stacks.constructs.grants import use_key
 from stacks.constructs.log_group import log_group
-from stacks.nag import acknowledge
-from stacks.platform import Platform
+from stacks.constructs.nag import acknowledge
+from stacks.shared.platform import Platform
 
 # AWS publishes the Powertools layers from this account, in every region.
 _POWERTOOLS_ACCOUNT: Final = "017000801446"

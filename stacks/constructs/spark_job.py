@@ -11,9 +11,9 @@ from constructs import Construct
 
 from c360_core.names import Zone
 from stacks.constructs.grants import allow, put_metrics, use_key
-from stacks.lake import Lake
-from stacks.nag import acknowledge, wildcard
-from stacks.platform import Platform
+from stacks.constructs.nag import acknowledge, wildcard
+from stacks.shared.lake import Lake
+from stacks.shared.platform import Platform
 
 GLUE_VERSION: Final = "5.1"
 _ICEBERG = {

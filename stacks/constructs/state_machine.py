@@ -7,9 +7,9 @@ from constructs import Construct
 
 from stacks.constructs.grants import use_key
 from stacks.constructs.log_group import log_group
+from stacks.constructs.nag import acknowledge
 from stacks.constructs.patience import ask_again
-from stacks.nag import acknowledge
-from stacks.platform import Platform
+from stacks.shared.platform import Platform
 
 
 class StateMachine(Construct):

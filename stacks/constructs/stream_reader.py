@@ -11,7 +11,7 @@ from constructs import Construct
 from stacks.constructs.dead_letter_queue import DeadLetterQueue
 from stacks.constructs.grants import allow
 from stacks.constructs.python_function import PythonFunction
-from stacks.platform import Platform
+from stacks.shared.platform import Platform
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

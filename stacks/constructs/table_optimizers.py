@@ -11,12 +11,12 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from c360_core.names import Zone, database_name
-from config.settings import MaintenanceSettings
+from config.foundation import MaintenanceSettings
 from stacks.constructs.grants import allow, query_lake, use_key, write_objects, write_tables
 from stacks.constructs.lake_table import LakeTable
-from stacks.lake_access import WRITE, database_resource, grant_in_lake, tables_resource
-from stacks.nag import acknowledge, wildcard
-from stacks.platform import Platform
+from stacks.constructs.nag import acknowledge, wildcard
+from stacks.shared.lake_access import WRITE, database_resource, grant_in_lake, tables_resource
+from stacks.shared.platform import Platform
 
 _LOGS: Final = ("iceberg-compaction", "iceberg-retention", "iceberg-orphan-file-deletion")
 _Configuration = glue.CfnTableOptimizer.TableOptimizerConfigurationProperty

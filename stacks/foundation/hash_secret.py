@@ -5,7 +5,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
-from stacks.nag import acknowledge
+from stacks.constructs.nag import acknowledge
 
 
 class HashSecret(Construct):

@@ -14,12 +14,12 @@ from constructs import Construct
 from c360_core.names import PROJECT, Zone
 from config.settings import Settings
 from stacks.foundation.alarm_topic import AlarmTopic
-from stacks.foundation.catalog import Catalog
 from stacks.foundation.encryption_key import EncryptionKey
 from stacks.foundation.hash_secret import HashSecret
-from stacks.foundation.job_security import JobSecurity
-from stacks.foundation.lake_administration import LakeAdministration
-from stacks.foundation.lake_buckets import LakeBuckets
+from stacks.foundation.lake.administration import LakeAdministration
+from stacks.foundation.lake.buckets import LakeBuckets
+from stacks.foundation.lake.catalog import Catalog
+from stacks.foundation.lake.job_security import JobSecurity
 
 _REMOVAL = {"retain": cdk.RemovalPolicy.RETAIN, "destroy": cdk.RemovalPolicy.DESTROY}
 

@@ -10,8 +10,8 @@ from constructs import Construct
 
 from c360_core.names import CATALOGED_ZONES, Zone
 from stacks.constructs.grants import use_key, write_objects
-from stacks.foundation.lake_administration import deployment_role_arn
-from stacks.lake_access import (
+from stacks.foundation.lake.administration import deployment_role_arn
+from stacks.shared.lake_access import (
     READ,
     WRITE,
     LakeAccess,
@@ -20,7 +20,7 @@ from stacks.lake_access import (
     grant_in_lake,
     tables_resource,
 )
-from stacks.platform import Platform
+from stacks.shared.platform import Platform
 
 
 class LakeLocations(Construct):

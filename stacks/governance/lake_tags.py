@@ -10,7 +10,7 @@ from constructs import Construct
 
 from c360_core import contracts, projections
 from c360_core.names import CATALOGED_ZONES, PROJECT, PiiClass, Zone, database_name
-from stacks.platform import Platform
+from stacks.shared.platform import Platform
 
 PII: Final = "pii"
 ZONE: Final = "zone"

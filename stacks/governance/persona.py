@@ -12,10 +12,10 @@ from constructs import Construct
 from c360_core.names import PiiClass, Zone
 from stacks.analytics.workgroup import RESULTS_PREFIX
 from stacks.constructs.grants import catalog_arns, query_lake, read_tables, use_key, use_workgroup, write_objects
+from stacks.constructs.nag import acknowledge, wildcard
 from stacks.governance.lake_tags import PII, ZONE, LakeTags
-from stacks.lake_access import READ, LakeResource, database_resource, grant_in_lake
-from stacks.nag import acknowledge, wildcard
-from stacks.platform import Platform
+from stacks.shared.lake_access import READ, LakeResource, database_resource, grant_in_lake
+from stacks.shared.platform import Platform
 
 _ZONES: Final = (Zone.CURATED, Zone.PRODUCTS)
 

@@ -9,9 +9,9 @@ from c360_core.names import PiiClass
 from stacks.governance.lake_grants import LakeGrants, LakeLocations
 from stacks.governance.lake_tags import LakeTags
 from stacks.governance.persona import Persona
-from stacks.lake import Lake
-from stacks.lake_access import LakeAccess
-from stacks.platform import Platform
+from stacks.shared.lake import Lake
+from stacks.shared.lake_access import LakeAccess
+from stacks.shared.platform import Platform
 
 
 class GovernanceStack(cdk.Stack):

@@ -11,9 +11,9 @@ from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from c360_core.names import METRIC_NAMESPACE
-from config.settings import OperationsSettings
+from config.operations import OperationsSettings
 from stacks.constructs.data_stream import DataStream
-from stacks.watched import TableChanges, Watched
+from stacks.shared.watched import TableChanges, Watched
 
 _FIVE_MINUTES: Final = cdk.Duration.minutes(5)
 _HALF_AN_HOUR: Final = 30 * 60_000

@@ -15,7 +15,7 @@ from constructs import Construct
 from stacks.constructs.dead_letter_queue import DeadLetterQueue
 from stacks.constructs.patience import ask_again
 from stacks.constructs.state_machine import StateMachine
-from stacks.platform import Platform
+from stacks.shared.platform import Platform
 
 SNAPSHOT_HOURS: Final = (0, 6, 12, 18)
 LATEST: Final = "RESTORE_FROM_LATEST_SNAPSHOT"

@@ -18,7 +18,7 @@ from stacks.operations.alarms import (
     restarts,
     running_times,
 )
-from stacks.watched import Watched
+from stacks.shared.watched import Watched
 
 _WIDTH: Final = 12
 _HEIGHT: Final = 6

@@ -9,8 +9,8 @@ from stacks.operations.application_keeper import ApplicationKeeper, SnapshotKeep
 from stacks.operations.budget import Budget
 from stacks.operations.dashboard import Dashboard
 from stacks.operations.standing_costs import standing_costs
-from stacks.platform import Platform
-from stacks.watched import Watched
+from stacks.shared.platform import Platform
+from stacks.shared.watched import Watched
 
 
 class OperationsStack(cdk.Stack):

@@ -8,7 +8,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from c360_core.names import Stream
-from config.settings import FlinkSettings, Settings, StreamSettings, UnificationSettings
+from config.collection import StreamSettings
+from config.settings import Settings
+from config.shared import FlinkSettings
+from config.unification import UnificationSettings
 
 _SHARD_USD: Final = 11
 _ON_DEMAND_STREAM_USD: Final = 29

@@ -2,23 +2,17 @@
 
 from collections.abc import Sequence
 
-import aws_cdk as cdk
-from aws_cdk import aws_glue as glue
-from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from c360_core.identity.workflow import MATCH_FIELDS
-from c360_core.names import Table, Zone, database_name
+from c360_core.names import Zone
 from stacks.constructs.lake_table import LakeTable
 from stacks.constructs.table_optimizers import TableOptimizers
-from stacks.lake import Lake
-from stacks.platform import Platform
-
-_PARQUET = "org.apache.hadoop.hive.ql.io.parquet"
+from stacks.shared.lake import Lake
+from stacks.shared.platform import Platform
 
 
 class UnificationTables(Construct):
-    """Every curated table that has a contract, and the matching service's input."""
+    """Every curated table that has a contract."""
 
     tables: Sequence[LakeTable]
 
@@ -43,39 +37,3 @@ class UnificationTables(Construct):
             settings=lake.maintenance,
             platform=platform,
         )
-
-
-class MatchingInput(Construct):
-    """The table that Entity Resolution reads: plain Parquet, since the service knows no Iceberg."""
-
-    resource: glue.CfnTable
-    location: str
-    arn: str
-
-    def __init__(self, scope: Construct, id_: str, *, bucket: s3.IBucket, platform: Platform) -> None:
-        super().__init__(scope, id_)
-        self.location = f"s3://{bucket.bucket_name}/{Table.ER_INPUT}/"
-        database = database_name(platform.environment, Zone.CURATED)
-        self.resource = glue.CfnTable(
-            self,
-            "Table",
-            catalog_id=cdk.Aws.ACCOUNT_ID,
-            database_name=database,
-            table_input=glue.CfnTable.TableInputProperty(
-                name=Table.ER_INPUT,
-                description="Normalised records, as the matching service compares them",
-                table_type="EXTERNAL_TABLE",
-                parameters={"classification": "parquet"},
-                storage_descriptor=glue.CfnTable.StorageDescriptorProperty(
-                    location=self.location,
-                    columns=[glue.CfnTable.ColumnProperty(name=f.name, type="string") for f in MATCH_FIELDS],
-                    input_format=f"{_PARQUET}.MapredParquetInputFormat",
-                    output_format=f"{_PARQUET}.MapredParquetOutputFormat",
-                    serde_info=glue.CfnTable.SerdeInfoProperty(
-                        serialization_library=f"{_PARQUET}.serde.ParquetHiveSerDe"
-                    ),
-                ),
-            ),
-        )
-        stack = cdk.Stack.of(self)
-        self.arn = f"arn:{stack.partition}:glue:{stack.region}:{stack.account}:table/{database}/{Table.ER_INPUT}"

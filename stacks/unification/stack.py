@@ -8,19 +8,20 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
 from c360_core.names import Stream, Zone
-from config.settings import StreamSettings, UnificationSettings
+from config.collection import StreamSettings
+from config.unification import UnificationSettings
 from stacks.constructs.data_stream import DataStream
 from stacks.constructs.lake_table import LakeTable
-from stacks.lake import Lake
-from stacks.lake_access import LakeAccess
-from stacks.platform import Platform
-from stacks.unification.identity_resolution import IdentityResolution
+from stacks.shared.lake import Lake
+from stacks.shared.lake_access import LakeAccess
+from stacks.shared.platform import Platform
+from stacks.shared.watched import Watched
+from stacks.unification.identity_resolution.resolution import IdentityResolution
 from stacks.unification.lake_tables import UnificationTables
-from stacks.unification.profile_api import ProfileApi
-from stacks.unification.profile_writer import ProfileWriter
-from stacks.unification.single_view import SingleView
+from stacks.unification.single_view.profile_api import ProfileApi
+from stacks.unification.single_view.profile_writer import ProfileWriter
+from stacks.unification.single_view.table import SingleView
 from stacks.unification.unify_application import UnifyApplication
-from stacks.watched import Watched
 
 
 class UnificationStack(cdk.Stack):

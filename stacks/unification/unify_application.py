@@ -6,11 +6,11 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from c360_core.names import Property, Stream, Table, Zone, database_name
-from config.settings import UnifySettings
+from config.unification import UnifySettings
 from stacks.constructs.data_stream import DataStream
 from stacks.constructs.flink_application import FlinkApplication, common_properties
 from stacks.constructs.grants import put_records, read_objects, read_records, read_tables, write_objects, write_tables
-from stacks.platform import Platform
+from stacks.shared.platform import Platform
 
 _READS = (Stream.INTERACTIONS, Stream.IDENTITY_CHANGES)
 # What went over the streams before the application had a state: it starts from there when it has no snapshot.

@@ -13,7 +13,7 @@ import yaml
 import app
 from c360_core.names import stack_name
 from config.settings import ENVIRONMENTS_FOLDER, Settings, load
-from stacks.assets import Assets
+from stacks.shared.assets import Assets
 
 Template = dict[str, Any]
 PILLARS = ("foundation", "collection", "unification", "analytics", "activation", "governance", "operations")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from stacks.assets import AssetMissingError, Assets
+from stacks.shared.assets import AssetMissingError, Assets
 from tools import build
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ops.rebuild import Report
-from stacks.assets import Assets
+from stacks.shared.assets import Assets
 from tests.infrastructure.assembly import sleeping_dev, synthesize
 from tests.twin import views
 from tests.twin.conftest import demonstrated

@@ -8,7 +8,7 @@ from aws_cdk import aws_s3 as s3
 
 from c360_core.contracts import Contracts
 from c360_core.names import Zone
-from config.settings import MaintenanceSettings
+from config.foundation import MaintenanceSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

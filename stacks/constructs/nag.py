@@ -39,4 +39,4 @@ def _flatten(value: Any) -> str:
         case {"Fn::ImportValue": name}:
             return _flatten(name)
         case _:
-            raise TypeError(f"cannot spell {value!r} as cdk-nag does; add the case to stacks/nag.py")
+            raise TypeError(f"cannot spell {value!r} as cdk-nag does; add the case to stacks/constructs/nag.py")

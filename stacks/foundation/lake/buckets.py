@@ -9,8 +9,8 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from c360_core.names import Zone
-from config.settings import FoundationSettings
-from stacks.nag import acknowledge
+from config.foundation import FoundationSettings
+from stacks.constructs.nag import acknowledge
 
 _ABORT_UPLOADS_AFTER: Final = cdk.Duration.days(7)
 

@@ -7,7 +7,7 @@ from stacks.constructs.data_stream import DataStream
 from stacks.constructs.grants import read_records, use_table
 from stacks.constructs.python_function import PythonFunction
 from stacks.constructs.stream_reader import Batching, StreamReader
-from stacks.platform import Platform
+from stacks.shared.platform import Platform
 
 
 class ProfileWriter(Construct):

@@ -6,8 +6,8 @@ import aws_cdk as cdk
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_sns as sns
 
-from config.settings import RuntimeSettings
-from stacks.assets import Assets
+from config.runtime import RuntimeSettings
+from stacks.shared.assets import Assets
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

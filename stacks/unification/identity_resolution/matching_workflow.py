@@ -13,9 +13,9 @@ from constructs import Construct
 from c360_core.identity.workflow import MATCH_FIELDS, MATCH_RULES, OUTPUT_FIELDS, SCHEMA_DESCRIPTION, schema_version
 from c360_core.names import PROJECT, Table, Zone, database_name
 from stacks.constructs.grants import allow, catalog_arns, query_lake, read_objects, use_key, write_objects
-from stacks.lake_access import READ, LakeResource, database_resource, grant_in_lake
-from stacks.platform import Platform
-from stacks.unification.lake_tables import MatchingInput
+from stacks.shared.lake_access import READ, LakeResource, database_resource, grant_in_lake
+from stacks.shared.platform import Platform
+from stacks.unification.identity_resolution.matching_input import MatchingInput
 
 _OUTPUT_FOLDER = "entity-resolution"
 _READ_CATALOG: Final = (

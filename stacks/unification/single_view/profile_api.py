@@ -7,12 +7,12 @@ from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
-from config.settings import UnificationSettings
+from config.unification import UnificationSettings
 from stacks.constructs.data_stream import DataStream
 from stacks.constructs.grants import put_records, read_secret, use_table
 from stacks.constructs.http_api import HttpApi, Route, Throttle
 from stacks.constructs.python_function import PythonFunction
-from stacks.platform import Platform
+from stacks.shared.platform import Platform
 
 
 class ProfileApi(Construct):

@@ -15,7 +15,7 @@ from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
 
 from c360_core.names import Table, Zone
-from config.settings import UnificationSettings, WorkerType
+from config.unification import UnificationSettings, WorkerType
 from stacks.constructs.data_stream import DataStream
 from stacks.constructs.dead_letter_queue import DeadLetterQueue
 from stacks.constructs.grants import (
@@ -30,10 +30,10 @@ from stacks.constructs.grants import (
 from stacks.constructs.patience import BUSY, ask_again, wait_for_a_free_run
 from stacks.constructs.spark_job import SparkJob
 from stacks.constructs.state_machine import StateMachine
-from stacks.lake import Lake
-from stacks.platform import Platform
-from stacks.unification.lake_tables import MatchingInput
-from stacks.unification.matching_workflow import MatchingWorkflow
+from stacks.shared.lake import Lake
+from stacks.shared.platform import Platform
+from stacks.unification.identity_resolution.matching_input import MatchingInput
+from stacks.unification.identity_resolution.matching_workflow import MatchingWorkflow
 
 _RUN_ID = sfn.JsonPath.string_at("$$.Execution.Name")
 _WRITTEN: Final = (Table.IDENTITY_MAP, Table.IDENTIFIER_MAP, Table.LATEST_IDENTITY_CHANGES)

@@ -5,7 +5,7 @@ from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_kms as kms
 from constructs import Construct
 
-from stacks.platform import Platform
+from stacks.shared.platform import Platform
 
 TTL_ATTRIBUTE = "expires_at"
 

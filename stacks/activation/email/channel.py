@@ -12,8 +12,8 @@ from constructs import Construct
 
 from c360_core.decision import Template
 from c360_core.names import PROJECT
-from config.settings import EmailSettings
-from stacks.platform import Platform
+from config.activation import EmailSettings
+from stacks.shared.platform import Platform
 
 _TEXTS: Final = Path(__file__).parent / "templates"
 _TOLD: Final = (

@@ -1,0 +1,37 @@
+"""Settings of activation: when and how often we may speak to a customer."""
+
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from config.shared import Days, Hour, Slice
+
+
+class EmailSettings(Slice):
+    """The e-mail channel."""
+
+    domain: str | None = Field(
+        None, description="Verified sending domain; empty creates no identity (its DNS records need a person)"
+    )
+    sender: str = Field("hello@example.com", pattern=r"^[^@\s]+@[^@\s]+$", description="From address")
+
+    @model_validator(mode="after")
+    def _sender_belongs_to_domain(self) -> Self:
+        if self.domain is not None and not self.sender.endswith(f"@{self.domain}"):
+            raise ValueError(f"sender {self.sender!r} must be an address of domain {self.domain!r}")
+        return self
+
+
+class ActivationSettings(Slice):
+    """When and how often we may speak to a customer."""
+
+    email: EmailSettings = EmailSettings()
+    quiet_hours_start: Hour = Field(21, description="Local hour from which nothing is sent")
+    quiet_hours_end: Hour = Field(8, description="Local hour from which sending is allowed again")
+    default_time_zone: str = Field("America/New_York", description="For customers whose time zone is unknown")
+    frequency_cap_messages: int = Field(3, ge=1, le=100, description="At most this many messages per person ...")
+    frequency_cap_days: int = Field(7, ge=1, le=365, description="... in this many days")
+    follow_up_delay_seconds: int = Field(3 * 24 * 3600, ge=1, le=365 * 24 * 3600)
+    recovery_csat_at_most: int = Field(2, ge=1, le=5, description="A case closed this badly asks for a recovery")
+    decision_ttl_days: Days = 365
+    message_ttl_days: Days = 365

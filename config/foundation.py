@@ -1,0 +1,41 @@
+"""Settings of the foundation: the lake, its key and the alarm topic."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from config.shared import Days, Slice
+
+
+class MaintenanceSettings(Slice):
+    """How AWS keeps the tables of the lake: merging small files, forgetting snapshots, deleting what nothing names."""
+
+    enabled: bool = Field(
+        default=True,
+        description="0.44 USD per DPU-hour for as long as the optimizers run; off: they are deployed and do nothing",
+    )
+    snapshot_days: int = Field(
+        7,
+        ge=1,
+        le=365,
+        description="A table can be read as it was so long ago; a Flink application that stands still for longer may "
+        "not find its last commit again",
+    )
+    snapshots_kept: int = Field(20, ge=1, le=10_000, description="Kept whatever their age")
+    orphan_days: int = Field(7, ge=3, le=365, description="A file that no snapshot names is deleted after this")
+
+
+class FoundationSettings(Slice):
+    """The lake, its key and the alarm topic."""
+
+    removal: Literal["retain", "destroy"] = Field(
+        "retain", description="What happens to data when a stack is deleted; destroy is for dev alone"
+    )
+    landing_archive_days: Days = Field(30, description="Landed files move to Glacier Instant Retrieval after this")
+    raw_infrequent_days: Days = Field(90, ge=30, description="Raw data moves to infrequent access after this")
+    maintenance: MaintenanceSettings = MaintenanceSettings()
+    results_expire_days: Days = Field(14, description="Query results and data quality reports are deleted after this")
+    noncurrent_expire_days: Days = Field(30, description="Overwritten object versions are deleted after this")
+    alarm_email: str | None = Field(
+        None, pattern=r"^[^@\s]+@[^@\s]+$", description="Subscribed to the alarm topic when given"
+    )

@@ -1,0 +1,15 @@
+"""Settings of governance: who may see what."""
+
+from pydantic import Field
+
+from config.shared import Slice
+
+
+class GovernanceSettings(Slice):
+    """Who may see what."""
+
+    manage_lake_formation: bool = Field(
+        default=True,
+        description="Own the account's Lake Formation settings; switch off in an account shared with others",
+    )
+    admin_role_arns: tuple[str, ...] = Field((), description="Lake Formation administrators beside the deployment role")

@@ -1,0 +1,27 @@
+"""What the settings of all pillars are made of."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Hour = Annotated[int, Field(ge=0, le=23)]
+Days = Annotated[int, Field(ge=1, le=3650)]
+
+
+class Slice(BaseModel):
+    """A part of the settings: unknown keys are refused and nothing changes after loading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class FlinkSettings(Slice):
+    """One Managed Flink application."""
+
+    started: bool = Field(
+        default=False,
+        description="Keep the application running: about 161 USD a month at parallelism 1. Off: deployed, stopped",
+    )
+    parallelism: int = Field(1, ge=1, le=256)
+    parallelism_per_kpu: int = Field(1, ge=1, le=8)
+    autoscaling: bool = False
+    checkpoint_interval_seconds: int = Field(60, ge=1, le=3600)

@@ -1,0 +1,51 @@
+"""Settings of unification: who is who, and what we know of them."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from config.shared import Days, FlinkSettings, Hour, Slice
+
+WorkerType = Literal["G.1X", "G.2X"]
+
+
+class UnifySettings(FlinkSettings):
+    """The application that gives interactions to people."""
+
+    deduplication_days: Days = Field(
+        400,
+        description="A record that comes again within this time is known again and counts once. One that comes later, "
+        "such as an old file that is delivered again, counts twice, until the profiles are rebuilt",
+    )
+
+
+class UnificationSettings(Slice):
+    """Who is who, and what we know of them."""
+
+    unify: UnifySettings = UnifySettings()
+    resolution_schedule: Literal["on_demand", "weekly", "nightly"] = Field(
+        "on_demand",
+        description="When all records are matched anew, at 0.25 USD per 1,000 of them; weekly: on Sundays",
+    )
+    resolution_hour_utc: Hour = Field(
+        2, description="When a scheduled run starts; of all environments in a Region one can match at a time"
+    )
+    expected_identity_records: int = Field(
+        100_000, ge=1, description="How many records a run is expected to match; for the statement of costs"
+    )
+    matching_poll_seconds: int = Field(
+        30, ge=15, le=600, description="How often a matching job is asked whether it ended"
+    )
+    identity_workers: int = Field(2, ge=2, le=100, description="Glue workers of identity_prepare")
+    identity_driver: WorkerType = Field(
+        "G.1X",
+        description="Glue worker type of identity_resolve, whose driver holds all records: 500,000 fit into a G.1X, "
+        "1,000,000 into a G.2X",
+    )
+    api_requests_per_second: int = Field(
+        500, ge=1, le=10_000, description="Of the profile API; twice that for a moment"
+    )
+    timeline_ttl_days: Days = Field(90, description="Events stay on the single view's timeline this long")
+    crm_link: str = Field("https://crm.example.com/contacts/{id}", pattern=r"^https://.*\{id\}")
+    call_centre_link: str = Field("https://cases.example.com/customers/{id}", pattern=r"^https://.*\{id\}")
+    loyalty_link: str = Field("https://loyalty.example.com/members/{id}", pattern=r"^https://.*\{id\}")

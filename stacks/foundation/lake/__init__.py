@@ -1,0 +1,1 @@
+"""The lake: buckets, catalog, Lake Formation settings, job encryption."""

@@ -1,0 +1,1 @@
+"""The single customer view: its table, its one writer and its API."""
