@@ -10,8 +10,8 @@ import boto3
 from c360_core import contracts
 from c360_core.names import Property, Table, Zone, database_name
 from c360_core.projections import iceberg_partition_spec, iceberg_schema
-from twin.process import free_port, port_is_open, spawn, wait_until
-from twin.services.iceberg_tables import create_iceberg_table
+from twin.processes.process import free_port, port_is_open, spawn, wait_until
+from twin.providers.glue.iceberg_tables import create_iceberg_table
 from twin.settings import REGION, TwinSettings, python_of
 
 ENVIRONMENT: Final = "dev"

@@ -26,8 +26,8 @@ from typing import Any, Final
 from benchmarks.report import REPETITIONS, Comparison, Detail, spread
 from c360_core.identity.clustering import Guard, cluster
 from c360_core.identity.records import IdentityRecord, match_form
-from c360_core.identity.scoring import Agreement, score
 from twin.scenario import records as shoppers
+from twin.scenario.scoring import Agreement, score
 
 OURS: Final = "ours"
 PEER: Final = "splink"

@@ -22,7 +22,7 @@ from c360_core import single_view_keys as keys
 from lambdas.shared import aws
 from tests.factories.profiles import PERSON, profile
 from tests.fakes.wire import LambdaContext, http_event
-from twin.emulator import running
+from twin.emulator.emulator import running
 from twin.settings import BUILD
 
 TABLE: Final = "bench-single-view"

@@ -22,11 +22,11 @@ from pathlib import Path
 from typing import Any
 
 from c360_core.identity.announcements import LatestChange
-from c360_core.identity.matching import AttributeMatchingModel, InputField, Rule, Workflow, match
 from c360_core.identity.records import IdentityRecord, record_from_row
 from c360_core.identity.resolve import MapRow, resolve
 from c360_core.identity.stable_ids import Run
 from c360_core.identity.workflow import MATCH_FIELDS, MATCH_RECORD_ID, MATCH_RULES
+from twin.providers.entity_resolution.matching import AttributeMatchingModel, InputField, Rule, Workflow, match
 
 _SECRET = b"a secret of the benchmark, 32 B."
 _FIRST, _SECOND = Run(run_id="first", version=1_772_000_000_000), Run(run_id="second", version=1_772_086_400_000)

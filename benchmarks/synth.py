@@ -14,7 +14,7 @@ import sys
 from typing import Final
 
 from benchmarks.report import Comparison, spread, take_turns
-from twin.emulator import cdk
+from twin.emulator.emulator import cdk
 from twin.settings import BUILD, ROOT, executable_folder
 
 ENVIRONMENT: Final = "dev"

@@ -12,7 +12,7 @@ from rich.table import Table
 from benchmarks.report import Comparison, UnreadableReportError, read
 from tools import environments, prepare, score
 from tools.console import Steps
-from twin.process import ProcessFailedError, spawn, wait_until
+from twin.processes.process import ProcessFailedError, spawn, wait_until
 from twin.settings import BUILD, ROOT, python_of
 
 LOGS: Final = BUILD / "bench" / "logs"

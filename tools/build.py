@@ -13,7 +13,7 @@ from typing import Final
 
 from c360_core.contracts import CONTRACTS_FILE
 from tools import build_flink, contracts, segments
-from twin.emulator import assembly_folder, synthesize
+from twin.emulator.emulator import assembly_folder, synthesize
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 ASSETS: Final = ROOT / "build" / "assets"

@@ -20,8 +20,8 @@ from importlib.metadata import distribution
 from pathlib import Path
 from typing import Final
 
-from twin import jars
-from twin.jars import JarsMissingError
+from twin.engines import jars
+from twin.engines.jars import JarsMissingError
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 SOURCES: Final = ROOT / "flink_apps" / "java"

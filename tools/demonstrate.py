@@ -14,7 +14,8 @@ from rich.table import Table
 
 from tools import prepare
 from tools.console import Steps
-from twin import class_archives, emulator
+from twin import class_archives
+from twin.emulator import emulator
 from twin.scenario import floors, page
 from twin.scenario.memory import PeakMemory
 from twin.scenario.result import Check, DemoResult, Floor

@@ -12,12 +12,12 @@ import psutil
 from tools import prepare
 from tools.console import Steps
 from tools.errors import WrongUsageError
-from twin import emulator
-from twin.process import port_is_open
+from twin.emulator import emulator
+from twin.processes.process import port_is_open
 from twin.settings import BUILD, ROOT, TwinSettings
 
 HOME: Final = BUILD / "twin" / "local"
-KEEPER: Final = "twin.keeper"
+KEEPER: Final = "twin.emulator.daemon"
 TOOLKIT: Final = "CDKToolkit"
 COMPLETE: Final = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE"})
 START_SECONDS: Final = 90

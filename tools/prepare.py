@@ -9,7 +9,7 @@ from c360_core.segment import SEGMENTS_FILE
 from tools import build, build_flink, environments
 from tools.bootstrap import ENVIRONMENTS, ROOT
 from tools.console import Steps
-from twin import jars
+from twin.engines import jars
 
 
 def machine(steps: Steps, *, engines: bool = True) -> None:

@@ -10,13 +10,13 @@ from rich.table import Table
 
 from c360_core.identity.records import IdentityRecord
 from c360_core.identity.resolve import resolve
-from c360_core.identity.scoring import Agreement, Score, score
 from c360_core.identity.stable_ids import Run
 from tools import prepare
 from tools.console import Steps
 from twin.scenario import records as shoppers
 from twin.scenario.floors import compare
 from twin.scenario.result import Floor
+from twin.scenario.scoring import Agreement, Score, score
 from twin.settings import BUILD
 from twin.shoppers import generate_once
 

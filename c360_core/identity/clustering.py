@@ -13,7 +13,7 @@ from itertools import combinations
 from typing import Final
 
 from c360_core.identity.evidence import Evidence, evidence_of
-from c360_core.identity.matching import MatchGroup
+from c360_core.identity.match_groups import MatchGroup
 from c360_core.identity.records import IdentityRecord, MatchForm, match_form
 from c360_core.identity.similarity import same_birth_date, same_first_name, same_last_name
 from c360_core.identity.union_find import UnionFind

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Final
 
-from c360_core.identity.matching import MatchGroup
+from c360_core.identity.match_groups import MatchGroup
 from c360_core.identity.records import IdentityRecord, MatchForm
 from c360_core.identity.similarity import within_one_edit
 

@@ -9,7 +9,7 @@ from typing import Final
 from c360_core.identity.announcements import Known, LatestChange, Message, changes
 from c360_core.identity.clustering import Clusters, Guard, cluster
 from c360_core.identity.keys import identifier_key
-from c360_core.identity.matching import MatchGroup
+from c360_core.identity.match_groups import MatchGroup
 from c360_core.identity.normalise import normalise_email
 from c360_core.identity.records import IdentityRecord, phone_evidence
 from c360_core.identity.stable_ids import Assignment, Run, assign

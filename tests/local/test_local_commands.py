@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from tools import local
-from twin.emulator import HEALTH_PATH
+from twin.emulator.emulator import HEALTH_PATH
 from twin.settings import ROOT
 
 LIMIT_SECONDS = 300

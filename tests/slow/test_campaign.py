@@ -8,7 +8,7 @@ import pytest
 from tests.slow import campaign
 from tools import prepare
 from tools.console import Steps
-from twin import emulator
+from twin.emulator import emulator
 from twin.scenario.deployment import Deployment
 from twin.scenario.story import CLEAN
 from twin.settings import BUILD

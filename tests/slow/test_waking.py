@@ -17,7 +17,7 @@ from tests.twin.conftest import demonstrated
 from tests.twin.test_story import order
 from tools.build import ASSETS
 from tools.demonstrate import Demonstration
-from twin import emulator
+from twin.emulator import emulator
 from twin.scenario.deployment import Deployment
 from twin.scenario.story import CLEAN, UNIFY
 from twin.scenario.waiting import until

@@ -24,7 +24,7 @@ from c360_core.names import Property, Stream, Table, Zone, database_name, stream
 from tests.factories.events import event
 from tools import build_flink
 from twin.engines import kafka
-from twin.services.managed_flink import ManagedFlink
+from twin.providers.managed_flink.data_plane import ManagedFlink
 from twin.settings import REGION, TwinSettings, python_of
 
 EVENTS, INTERACTIONS = (stream_name(bare_emulator.ENVIRONMENT, s) for s in (Stream.EVENTS, Stream.INTERACTIONS))

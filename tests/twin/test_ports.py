@@ -4,8 +4,8 @@ import socket
 
 import pytest
 
-from twin.emulator import Emulator
-from twin.process import LOOPBACK, ProcessFailedError
+from twin.emulator.emulator import Emulator
+from twin.processes.process import LOOPBACK, ProcessFailedError
 from twin.settings import BUILD
 
 

@@ -9,7 +9,7 @@ from c360_core.names import Stream, stream_name
 from config.settings import load
 from tests.infrastructure.assembly import placeholder_assets, sleeping_dev, synthesize
 from tools import build
-from twin import emulator
+from twin.emulator import emulator
 from twin.settings import BUILD, REGION
 
 STACKS = ("C360-dev-Collection", "C360-dev-Unification")

@@ -20,8 +20,8 @@ from tests.twin.conftest import HOME
 from tools import demonstrate
 from tools.console import Steps
 from tools.demonstrate import Demonstration
-from twin import emulator
-from twin.process import LOOPBACK
+from twin.emulator import emulator
+from twin.processes.process import LOOPBACK
 from twin.scenario import page, unify
 from twin.scenario.collect import produce, signed
 from twin.scenario.deployment import Credentials, files_of
@@ -312,7 +312,7 @@ def test_a_change_that_cannot_be_read_ends_in_the_failure_queue_and_holds_up_nob
 
 
 def victim(engine: str) -> psutil.Process:
-    wanted = "twin.bridge" if engine == "bridge" else "CleanApplication"
+    wanted = "twin.bridge.bridge" if engine == "bridge" else "CleanApplication"
     home = str(HOME)
     for process in psutil.process_iter(["cmdline"]):
         words = process.info["cmdline"] or []

@@ -13,8 +13,8 @@ from c360_core.segment import SEGMENTS_FILE
 from tests.walkthrough.terminal import Terminal
 from tools.bootstrap import ENVIRONMENTS
 from tools.environments import DOCUMENTS
-from twin import emulator
-from twin.emulator import Emulator
+from twin.emulator import emulator
+from twin.emulator.emulator import Emulator
 from twin.settings import BUILD, ROOT
 
 HOME: Final = BUILD / "twin" / "documents"

@@ -19,7 +19,7 @@ from typing import Any, Final
 import yaml
 
 from twin.class_archives import Classes
-from twin.process import CLOSE_HEAP, LOOPBACK, Child, ProcessFailedError, free_port, short_lived_jvm, spawn
+from twin.processes.process import CLOSE_HEAP, LOOPBACK, Child, ProcessFailedError, free_port, short_lived_jvm, spawn
 
 CLI: Final = "org.apache.flink.client.cli.CliFrontend"
 # Room enough for what is new, and for the state from the beginning: a year of events would otherwise be collected

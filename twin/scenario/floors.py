@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from c360_core.identity.scoring import Agreement
 from twin.scenario.result import Floor
+from twin.scenario.scoring import Agreement
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ import httpx
 
 from c360_core.identity.keys import mask_email
 from c360_core.single_view_keys import PARTITION, PROFILE, person_key, person_partition
-from twin.emulator import HEALTH_PATH
+from twin.emulator.emulator import HEALTH_PATH
 from twin.scenario.api import ProfileApi
 from twin.scenario.collect import Collector, land, produce
 from twin.scenario.deployment import Deployment, files_of

@@ -15,9 +15,11 @@ from typing import Any, Final
 
 from c360_core import contracts
 from c360_core.contracts import Source
-from c360_core.identity import keys, matching, workflow
+from c360_core.identity import keys, workflow
+from c360_core.identity.match_groups import MatchGroup
 from c360_core.identity.records import IdentityRecord, match_row, prepare_record
 from c360_core.names import IdentifierType
+from twin.providers.entity_resolution import matching
 
 # After the last export. Only births are compared with it.
 LOADED_AT: Final = datetime(2026, 11, 1, tzinfo=UTC)
@@ -77,12 +79,12 @@ def true_people(folder: Path) -> dict[str, str]:
         return {row["record_id"]: row["person_id"] for row in csv.DictReader(file)}
 
 
-def match_groups(records: Sequence[IdentityRecord]) -> list[matching.MatchGroup]:
+def match_groups(records: Sequence[IdentityRecord]) -> list[MatchGroup]:
     """Group records by the rules of the workflow, as the matching job does."""
     rows = [match_row(record) for record in records]
     record_ids = {str(row[workflow.MATCH_RECORD_ID]): str(row["record_id"]) for row in rows}
     return [
-        matching.MatchGroup(
+        MatchGroup(
             match_id=group.match_id,
             rule=group.rule,
             record_ids=tuple(sorted(record_ids[key] for key in group.record_ids)),

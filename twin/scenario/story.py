@@ -9,12 +9,12 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
-from c360_core.identity.scoring import Agreement
-from twin.emulator import Emulator
+from twin.emulator.emulator import Emulator
 from twin.scenario import analysis, history, live, unify
 from twin.scenario.api import ProfileApi
 from twin.scenario.deployment import Deployment, money
 from twin.scenario.result import Analysis, Check, DecisionLine, Message, PersonaAnswer, Stage
+from twin.scenario.scoring import Agreement
 from twin.scenario.waiting import until
 from twin.shoppers import LiveScenario, Manifest, live_customers
 

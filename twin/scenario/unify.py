@@ -6,11 +6,11 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from c360_core.identity.scoring import Agreement, score
 from c360_core.names import ANONYMOUS_PREFIX, Table, Zone, database_name
 from twin.scenario.deployment import Deployment, money
 from twin.scenario.lake import until_committed
 from twin.scenario.records import true_people
+from twin.scenario.scoring import Agreement, score
 from twin.scenario.waiting import STALLED_SECONDS, until
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from twin.engines import kafka
 from twin.engines.kafka import Kafka
-from twin.process import free_port, port_is_open, spawn, wait_until
+from twin.processes.process import free_port, port_is_open, spawn, wait_until
 from twin.settings import ACCOUNT, TwinSettings
 
 

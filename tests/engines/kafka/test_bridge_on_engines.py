@@ -17,7 +17,7 @@ import pytest
 from confluent_kafka import OFFSET_BEGINNING, Consumer, Producer, TopicPartition
 
 from twin.engines.kafka import Kafka
-from twin.process import Child, spawn
+from twin.processes.process import Child, spawn
 from twin.scenario.waiting import until
 from twin.settings import ROOT, TwinSettings
 
@@ -63,7 +63,7 @@ class Sides:
         }
         path = self.folder / "plan.json"
         path.write_text(json.dumps(plan), encoding="utf-8")
-        argv = [sys.executable, "-m", "twin.bridge", "--config", str(path)]
+        argv = [sys.executable, "-m", "twin.bridge.bridge", "--config", str(path)]
         return spawn(
             "bridge", argv, log_path=self.folder / "bridge.log", env={**os.environ, **self.variables}, cwd=ROOT
         )

@@ -15,7 +15,7 @@ from c360_core.names import CATALOGED_ZONES, database_name
 from c360_core.projections import spark_ddl
 from glue_jobs.shared import lake
 from twin.engines.spark import base_conf, catalog_conf, jars
-from twin.process import free_port, port_is_open, spawn, wait_until
+from twin.processes.process import free_port, port_is_open, spawn, wait_until
 from twin.settings import REGION, ROOT, TwinSettings, python_of
 
 BUCKETS = ("test-landing", "test-lake", "test-quarantine", "test-results")

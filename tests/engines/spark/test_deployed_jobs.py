@@ -14,7 +14,7 @@ from pyspark.sql import SparkSession
 from c360_core.landing import LandedFile, manifest_text
 from c360_core.names import Zone
 from twin.engines.spark import ICEBERG_EXTENSIONS, SparkEngine
-from twin.services.glue_jobs import GlueJobs
+from twin.providers.glue.jobs import GlueJobs
 from twin.settings import REGION, ROOT, TwinSettings
 
 Rows = Callable[..., list[dict[str, Any]]]

@@ -10,7 +10,7 @@ import pytest
 
 from tests.engines.trino import lake
 from tests.engines.trino.stack import Stack, furnish, run_dbt
-from twin.process import free_port, port_is_open, spawn, wait_until
+from twin.processes.process import free_port, port_is_open, spawn, wait_until
 from twin.settings import ROOT, TwinSettings
 
 

@@ -9,13 +9,13 @@ from typing import Any
 
 import boto3
 
+from twin.emulator.stand_ins import Registry, recorded
+from twin.emulator.wire import Wire
 from twin.engines import trino
-from twin.services import glue_catalog
-from twin.services.athena import Athena
-from twin.services.lake_formation import LakeFormationRules, Resource, user_name
+from twin.providers.athena.service import Athena
+from twin.providers.glue import catalog as glue_catalog
+from twin.providers.lake_formation.rules import LakeFormationRules, Resource, user_name
 from twin.settings import ACCOUNT, BUILD, TwinSettings
-from twin.stand_ins import Registry, recorded
-from twin.wire import Wire
 
 CALLER: contextvars.ContextVar[str] = contextvars.ContextVar("caller", default="")
 WORK_GROUP = "AWS::Athena::WorkGroup"

@@ -11,7 +11,7 @@ from benchmarks.report import Comparison, Detail, UnreadableReportError, read, s
 from tools import benches
 from tools.bootstrap import requirements_of
 from tools.console import Steps
-from twin.process import ProcessFailedError
+from twin.processes.process import ProcessFailedError
 from twin.settings import ROOT
 
 FASTER = Comparison(name="ours / theirs", ours_seconds=0.5, peer_seconds=2.0, details={"repetitions": 5})

@@ -7,7 +7,7 @@ import pytest
 
 from tools import build_flink
 from tools.build_flink import FlinkBuildError, build_jar, check_jar
-from twin import jars
+from twin.engines import jars
 
 ICEBERGS = "org/apache/flink/table/api/runtime/types/FlinkScalaKryoInstantiator.class"
 CONNECTORS = build_flink.KINESIS_FACTORY

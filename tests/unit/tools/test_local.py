@@ -15,8 +15,8 @@ from tools import local
 from tools.console import Steps
 from tools.errors import WrongUsageError
 from tools.local import LeftoversError, StuckError
-from twin import emulator
-from twin.emulator import DeployFailedError
+from twin.emulator import emulator
+from twin.emulator.emulator import DeployFailedError
 from twin.settings import TwinSettings
 
 PORT = 4711

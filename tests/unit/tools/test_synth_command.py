@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from tools import build, build_flink
 from tools.cli import APP
-from twin import jars
+from twin.engines import jars
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import pytest
 
 from twin import class_archives
 from twin.class_archives import ArchiveError, Classes
-from twin.process import SHORT_LIVED_JVM, Child, spawn, wait_until
+from twin.processes.process import SHORT_LIVED_JVM, Child, spawn, wait_until
 
 PROGRAM = """
 public class Waiting {

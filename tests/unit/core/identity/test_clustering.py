@@ -6,10 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from c360_core.identity.clustering import Guard, cluster
-from c360_core.identity.matching import MatchGroup
+from c360_core.identity.match_groups import MatchGroup
 from c360_core.identity.records import IdentityRecord
-from c360_core.identity.scoring import score
 from tests.factories.people import town
+from twin.scenario.scoring import score
 
 LOADED_AT = datetime(2026, 3, 1, tzinfo=UTC)
 GUARD = Guard()

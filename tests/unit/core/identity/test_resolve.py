@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from c360_core.identity.announcements import LatestChange, subject
 from c360_core.identity.clustering import Guard
 from c360_core.identity.keys import identifier_key
-from c360_core.identity.matching import MatchGroup
+from c360_core.identity.match_groups import MatchGroup
 from c360_core.identity.records import IdentityRecord
 from c360_core.identity.resolve import Run, resolve
 from c360_core.names import IdentifierType

@@ -1,0 +1,122 @@
+"""Types that the emulator lacks are checked against AWS's schema and keep their resolved properties."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from twin.emulator.stand_ins import PropertiesError, Registry, StandInTypes
+
+MAPPING = {
+    "SchemaName": "people",
+    "MappedInputFields": [
+        {"FieldName": "record_id", "Type": "UNIQUE_ID"},
+        {"FieldName": "email", "Type": "EMAIL_ADDRESS", "MatchKey": "email"},
+    ],
+}
+TYPE = "AWS::EntityResolution::SchemaMapping"
+
+
+@pytest.fixture
+def registry(tmp_path: Path) -> Registry:
+    return Registry(path=tmp_path / "stand-ins.json")
+
+
+@pytest.fixture
+def types(registry: Registry) -> StandInTypes:
+    return StandInTypes({"AWS::S3::Bucket": {"create": None}}, registry=registry, account="1", region="us-east-1")
+
+
+def test_a_type_of_the_emulator_stays_the_emulators(types: StandInTypes) -> None:
+    assert types["AWS::S3::Bucket"] == {"create": None}
+
+
+def test_a_created_resource_keeps_its_resolved_properties(types: StandInTypes, registry: Registry) -> None:
+    physical_id, attributes = types[TYPE]["create"]("Mapping", MAPPING, "stack")
+
+    assert physical_id == "people"
+    assert attributes["SchemaArn"] == "arn:aws:entityresolution:us-east-1:1:schemamapping/people"
+    assert registry.find(TYPE, "SchemaName", "people") == MAPPING
+    assert json.loads(registry.path.read_text())[0]["properties"] == MAPPING
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"SchemaName": None}, "SchemaName"),
+        ({"MappedInputFields": [{"FieldName": "record_id", "Type": "NAME_OF_PET"}] * 2}, "MappedInputFields/0/Type"),
+        ({"Colour": "red"}, r"unknown properties \['Colour'\]"),
+    ],
+)
+def test_properties_that_the_schema_refuses_are_named(types: StandInTypes, change: dict[str, Any], said: str) -> None:
+    with pytest.raises(PropertiesError, match=f"{TYPE} Mapping: {said}"):
+        types[TYPE]["create"]("Mapping", {**MAPPING, **change}, "stack")
+
+
+def test_a_missing_required_property_is_named(types: StandInTypes) -> None:
+    with pytest.raises(PropertiesError, match="'MappedInputFields' is a required property"):
+        types[TYPE]["create"]("Mapping", {"SchemaName": "people"}, "stack")
+
+
+def test_update_replaces_and_delete_forgets(types: StandInTypes, registry: Registry) -> None:
+    physical_id, _ = types[TYPE]["create"]("Mapping", MAPPING, "stack")
+    changed = {**MAPPING, "Description": "who is who"}
+
+    types[TYPE]["update"](physical_id, MAPPING, changed, "stack", "Mapping")
+    assert registry.find(TYPE, "SchemaName", "people") == changed
+
+    types[TYPE]["delete"](physical_id, changed)
+    assert registry.of_type(TYPE) == ()
+
+
+WORKFLOW = "AWS::EntityResolution::MatchingWorkflow"
+
+
+def workflow(schema_arn: str) -> dict[str, Any]:
+    rule = {"RuleName": "r", "MatchingKeys": ["Email"]}
+    return {
+        "WorkflowName": "people",
+        "RoleArn": "arn:aws:iam::123456789012:role/matching",
+        "InputSourceConfig": [
+            {"InputSourceARN": "arn:aws:glue:us-east-1:123456789012:table/curated/er_input", "SchemaArn": schema_arn}
+        ],
+        "OutputSourceConfig": [{"OutputS3Path": "s3://results/er", "Output": [{"Name": "record_id"}]}],
+        "ResolutionTechniques": {
+            "ResolutionType": "RULE_MATCHING",
+            "RuleBasedProperties": {"AttributeMatchingModel": "ONE_TO_ONE", "Rules": [rule]},
+        },
+    }
+
+
+def test_a_mapping_that_a_workflow_uses_cannot_be_changed_but_replaced(registry: Registry) -> None:
+    types = StandInTypes({}, registry=registry, account="123456789012", region="us-east-1")
+    physical_id, attributes = types[TYPE]["create"]("Mapping", MAPPING, "stack")
+    types[WORKFLOW]["create"]("Workflow", workflow(attributes["SchemaArn"]), "stack")
+    changed = {**MAPPING, "Description": "who is who"}
+
+    types[TYPE]["update"](physical_id, MAPPING, MAPPING, "stack", "Mapping")
+    with pytest.raises(PropertiesError, match=f"{TYPE} Mapping: people is used by .* give it another name"):
+        types[TYPE]["update"](physical_id, MAPPING, changed, "stack", "Mapping")
+    renamed = {**changed, "SchemaName": "people-2"}
+    physical_id, attributes = types[TYPE]["update"](physical_id, MAPPING, renamed, "stack", "Mapping")
+
+    assert physical_id == "people-2"
+    assert attributes["SchemaArn"].endswith(":schemamapping/people-2")
+    assert registry.find(TYPE, "SchemaName", "people") is None
+    assert registry.find(TYPE, "SchemaName", "people-2") == renamed
+
+
+def test_every_change_is_announced(types: StandInTypes, registry: Registry) -> None:
+    announced: list[int] = []
+    registry.on_change = lambda: announced.append(len(registry.of_type(TYPE)))
+
+    physical_id, _ = types[TYPE]["create"]("Mapping", MAPPING, "stack")
+    types[TYPE]["delete"](physical_id, MAPPING)
+
+    assert announced == [1, 0]
+
+
+def test_a_type_that_aws_does_not_publish_is_unknown(types: StandInTypes) -> None:
+    assert types.get("AWS::Weather::Forecast") is None
+    assert "AWS::Weather::Forecast" not in types

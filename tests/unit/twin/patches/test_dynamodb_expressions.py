@@ -1,0 +1,35 @@
+"""Expressions that are remembered say what they said when they were read anew."""
+
+import pytest
+from ministack.services import dynamodb
+
+from twin.patches import dynamodb_expressions
+
+CONDITION = "begins_with(SK, :prefix) AND attribute_exists(orders)"
+VALUES = {":prefix": {"S": "PROFILE"}}
+
+
+@pytest.fixture(autouse=True)
+def remembering(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("_tokenize", "_condition_syntax_error"):
+        monkeypatch.setattr(dynamodb, name, getattr(dynamodb, name))
+    dynamodb_expressions.install()
+
+
+@pytest.mark.parametrize("_again", range(2))
+def test_each_item_gets_its_own_answer(_again: int) -> None:
+    items = [{"SK": {"S": sort}, "orders": {"N": "1"}} for sort in ("PROFILE", "SEGMENT#loyal", "PROFILE")]
+
+    assert [dynamodb._evaluate_condition(CONDITION, item, VALUES, {}) for item in items] == [True, False, True]
+
+
+def test_who_changes_what_was_read_changes_it_for_nobody_else() -> None:
+    dynamodb._tokenize(CONDITION).clear()
+
+    assert dynamodb._evaluate_condition(CONDITION, {"SK": {"S": "PROFILE"}, "orders": {"N": "1"}}, VALUES, {})
+
+
+@pytest.mark.parametrize("_again", range(2))
+def test_what_is_wrong_is_refused_every_time(_again: int) -> None:
+    with pytest.raises(ValueError, match="Syntax error"):
+        dynamodb._evaluate_condition("SK = = :prefix", {}, VALUES, {})

@@ -1,0 +1,183 @@
+"""Lake Formation's permissions as access rules."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from twin.providers.lake_formation.rules import (
+    LakeTable,
+    PermissionsError,
+    Resource,
+    access_rules,
+    personas,
+    user_name,
+)
+
+ANALYST = "arn:aws:iam::123456789012:role/Analyst"
+PROFILES = LakeTable(database="curated", name="profiles", columns=("person_id", "email", "spend"))
+MARTS = LakeTable(database="products", name="rfm", columns=("person_id", "cell"))
+TABLES = (PROFILES, MARTS)
+
+
+def grant(
+    resource: dict[str, Any], *, principal: str = ANALYST, permissions: tuple[str, ...] = ("SELECT",)
+) -> Resource:
+    properties = {
+        "Principal": {"DataLakePrincipalIdentifier": principal},
+        "Permissions": list(permissions),
+        "Resource": resource,
+    }
+    return Resource(type="AWS::LakeFormation::PrincipalPermissions", properties=properties)
+
+
+def tagged(resource: dict[str, Any], *values: str, key: str = "pii") -> Resource:
+    tags = [{"CatalogId": "1", "TagKey": key, "TagValues": list(values)}]
+    properties = {"Resource": resource, "LFTags": tags}
+    return Resource(type="AWS::LakeFormation::TagAssociation", properties=properties)
+
+
+def policy(**terms: list[str]) -> dict[str, Any]:
+    expression = [{"TagKey": key, "TagValues": values} for key, values in terms.items()]
+    return {"LFTagPolicy": {"CatalogId": "1", "ResourceType": "TABLE", "Expression": expression}}
+
+
+def columns(*names: str) -> dict[str, Any]:
+    return {"TableWithColumns": {"DatabaseName": "curated", "Name": "profiles", "ColumnNames": list(names)}}
+
+
+def from_client(resource: Resource) -> Resource:
+    return replace(resource, by_client=True)
+
+
+def granted(*resources: Resource) -> dict[str, set[str]]:
+    """What the analyst may read, as the engine will see it."""
+    rules = [rule for rule in access_rules(resources, TABLES)["tables"] if rule.get("user") == "Analyst"]
+    known = {(table.database, table.name): table for table in TABLES}
+    return {
+        rule["table"]: set(known[rule["schema"], rule["table"]].columns) - {c["name"] for c in rule.get("columns", ())}
+        for rule in rules
+        if "table" in rule
+    }
+
+
+def test_tagged_columns_are_readable_and_the_others_refused() -> None:
+    found = granted(
+        tagged(columns("person_id", "spend"), "pseudonymous"),
+        tagged(columns("email"), "direct"),
+        grant(policy(pii=["none", "pseudonymous"])),
+    )
+    assert found == {"profiles": {"person_id", "spend"}}
+
+
+def test_a_tag_on_a_database_holds_until_a_nearer_one_states_another_value() -> None:
+    found = granted(
+        tagged({"Database": {"Name": "curated"}}, "none"),
+        tagged({"Database": {"Name": "products"}}, "direct"),
+        tagged({"Table": {"DatabaseName": "products", "Name": "rfm"}}, "none"),
+        tagged(columns("email"), "direct"),
+        grant(policy(pii=["none"])),
+    )
+    assert found == {"profiles": {"person_id", "spend"}, "rfm": {"person_id", "cell"}}
+
+
+def test_every_term_of_a_policy_must_hold() -> None:
+    found = granted(
+        tagged({"Database": {"Name": "curated"}}, "none"),
+        tagged(columns("spend"), "finance", key="team"),
+        grant(policy(pii=["none"], team=["finance"])),
+    )
+    assert found == {"profiles": {"spend"}}
+
+
+def test_named_resources_are_carried_too() -> None:
+    wildcard = {"DatabaseName": "curated", "Name": "profiles", "ColumnWildcard": {"ExcludedColumnNames": ["email"]}}
+    assert granted(grant({"TableWithColumns": wildcard})) == {"profiles": {"person_id", "spend"}}
+    every = {"Table": {"DatabaseName": "products", "TableWildcard": {}}}
+    assert granted(grant(every)) == {"rfm": {"person_id", "cell"}}
+
+
+def test_without_a_tag_nothing_is_readable() -> None:
+    assert granted(grant(policy(pii=["none"]))) == {}
+
+
+def test_describe_alone_reads_nothing() -> None:
+    assert granted(grant({"Table": {"DatabaseName": "products", "Name": "rfm"}}, permissions=("DESCRIBE",))) == {}
+
+
+def test_who_may_write_or_administer_is_no_persona() -> None:
+    settings = Resource(
+        type="AWS::LakeFormation::DataLakeSettings",
+        properties={"Admins": [{"DataLakePrincipalIdentifier": "arn:aws:iam::1:role/Steward"}]},
+    )
+    found = personas(
+        [
+            settings,
+            grant(policy(pii=["none"])),
+            grant(policy(pii=["none"]), principal="arn:aws:iam::1:role/Steward"),
+            grant({"Database": {"Name": "raw"}}, principal="arn:aws:iam::1:role/Job", permissions=("SELECT", "INSERT")),
+        ]
+    )
+    assert list(found) == ["Analyst"]
+
+
+def test_what_a_client_grants_comes_on_top_and_leaves_a_pipeline_as_it_is() -> None:
+    job = "arn:aws:iam::1:role/Job"
+    whole = {"Table": {"DatabaseName": "curated", "Name": "profiles"}}
+    given = [
+        grant(policy(pii=["none"])),
+        tagged(columns("spend"), "none"),
+        grant({"Database": {"Name": "raw"}}, principal=job, permissions=("SELECT", "INSERT")),
+    ]
+
+    added = [from_client(grant(whole)), from_client(grant(whole, principal=job))]
+
+    assert granted(*given) == {"profiles": {"spend"}}
+    assert granted(*given, *added) == {"profiles": {"person_id", "email", "spend"}}
+    assert list(personas([*given, *added])) == ["Analyst"]
+
+
+def test_a_persona_changes_the_table_that_a_client_let_it_change_and_no_other() -> None:
+    whole = {"Table": {"DatabaseName": "curated", "Name": "profiles"}}
+    rules = access_rules(
+        [from_client(grant(whole, permissions=("SELECT", "DESCRIBE", "INSERT", "DELETE", "ALTER")))], TABLES
+    )
+
+    [rule] = [rule for rule in rules["tables"] if rule.get("user") == "Analyst" and "table" in rule]
+    assert (rule["schema"], rule["table"]) == ("curated", "profiles")
+    assert rule["privileges"] == ["SELECT", "INSERT", "DELETE", "UPDATE", "OWNERSHIP"]
+    assert next(rule["allow"] for rule in rules["catalogs"] if rule.get("user") == "Analyst") == "all"
+
+
+def test_whoever_has_nothing_left_reads_nothing() -> None:
+    whole = {"Table": {"DatabaseName": "curated", "Name": "profiles"}}
+    rules = access_rules([from_client(grant(whole, permissions=()))], TABLES)
+
+    assert [rule["privileges"] for rule in rules["tables"] if rule.get("user") == "Analyst"][-1] == []
+    assert granted(from_client(grant(whole, permissions=()))) == {}
+
+
+def test_everyone_else_has_full_access_and_personas_come_first() -> None:
+    rules = access_rules([grant(policy(pii=["none"]))], TABLES)
+    assert rules["catalogs"][-1] == {"allow": "all"}
+    assert "OWNERSHIP" in rules["tables"][-1]["privileges"]
+    assert rules["tables"][-2] == {"user": "Analyst", "privileges": []}
+
+
+def test_row_filters_are_refused_and_not_ignored() -> None:
+    row_filter = {"DataCellsFilter": {"DatabaseName": "curated", "TableName": "profiles", "Name": "west"}}
+    with pytest.raises(PermissionsError, match="DataCellsFilter"):
+        access_rules([grant(row_filter)], TABLES)
+
+
+@pytest.mark.parametrize(
+    ("principal", "expected"),
+    [
+        ("arn:aws:sts::123456789012:assumed-role/Analyst/maria", "Analyst"),
+        ("arn:aws:iam::123456789012:role/service/Analyst", "Analyst"),
+        ("arn:aws:iam::123456789012:user/maria", "maria"),
+        ("arn:aws:iam::123456789012:root", "root"),
+    ],
+)
+def test_principals_are_known_by_role_or_user(principal: str, expected: str) -> None:
+    assert user_name(principal) == expected

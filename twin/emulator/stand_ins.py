@@ -1,0 +1,277 @@
+"""CloudFormation types that the emulator lacks, as stand-ins that check and keep their resolved properties.
+
+A stand-in resource proves the wiring of a template: its properties are complete and well-formed after every reference
+is resolved, and whatever refers to it gets a value. It proves nothing of what AWS would do with the values. A stand-in
+*service* (`twin/providers`) that does work finds the properties here, and nowhere else.
+"""
+
+import hashlib
+import json
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import jsonschema
+import regex
+from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
+
+Properties = dict[str, Any]
+
+
+def _matches(_: Any, pattern: str, value: Any, __: Any) -> Iterator[jsonschema.ValidationError]:
+    if isinstance(value, str) and not regex.search(pattern, value):
+        yield jsonschema.ValidationError(f"{value!r} does not match {pattern!r}")
+
+
+# AWS writes patterns in a dialect that Python's own `re` cannot read, with classes such as \p{L}.
+Validator: Final = jsonschema.validators.extend(  # type: ignore[no-untyped-call]
+    jsonschema.Draft7Validator, {"pattern": _matches}
+)
+SUFFIXES_OF_A_NAME: Final = ("Name", "Id", "Arn")
+# What AWS lets nobody change while a resource of another type refers to it.
+FIXED_WHILE_USED_BY: Final = {"AWS::EntityResolution::SchemaMapping": "AWS::EntityResolution::MatchingWorkflow"}
+
+
+class PropertiesError(ValueError):
+    """Resolved properties that AWS's published schema of the type refuses."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resource:
+    """A deployed stand-in resource with its resolved properties."""
+
+    type_name: str
+    physical_id: str
+    logical_id: str
+    stack: str
+    properties: Properties
+    attributes: Properties
+
+
+@dataclass(slots=True)
+class Registry:
+    """All stand-in resources of the running emulator; mirrored to a file that tests and people can read."""
+
+    path: Path
+    on_change: Callable[[], None] = lambda: None
+    _resources: dict[tuple[str, str], Resource] = field(default_factory=dict)
+    _lock: threading.RLock = field(default_factory=threading.RLock)
+
+    def put(self, resource: Resource) -> None:
+        """Keep or replace a resource."""
+        with self._lock:
+            self._resources[resource.type_name, resource.physical_id] = resource
+            self._save()
+        self.on_change()
+
+    def remove(self, type_name: str, physical_id: str) -> None:
+        """Forget a resource; an unknown one is not an error, as in CloudFormation."""
+        with self._lock:
+            self._resources.pop((type_name, physical_id), None)
+            self._save()
+        self.on_change()
+
+    def all(self) -> tuple[Resource, ...]:
+        """Return every resource, in order of creation."""
+        with self._lock:
+            return tuple(self._resources.values())
+
+    def of_type(self, type_name: str) -> tuple[Resource, ...]:
+        """Return the resources of a type, in order of creation."""
+        with self._lock:
+            return tuple(r for (kind, _), r in self._resources.items() if kind == type_name)
+
+    def find(self, type_name: str, key: str, value: str) -> Properties | None:
+        """Return the properties of the one resource of a type whose property `key` has this value."""
+        return next((r.properties for r in self.of_type(type_name) if r.properties.get(key) == value), None)
+
+    def _save(self) -> None:
+        listing = [
+            {"type": r.type_name, "id": r.physical_id, "stack": r.stack, "properties": r.properties}
+            for r in self._resources.values()
+        ]
+        temporary = self.path.with_suffix(".tmp")
+        temporary.write_text(json.dumps(listing, indent=1, default=str), encoding="utf-8")
+        temporary.replace(self.path)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StandInType:
+    """The life cycle of one resource type: create, update, delete, each after a check against AWS's schema."""
+
+    type_name: str
+    schema: Mapping[str, Any]
+    registry: Registry
+    account: str
+    region: str
+
+    def handlers(self) -> dict[str, Any]:
+        """Return the entry for the emulator's table of resource handlers."""
+        return {
+            "create": self.create,
+            "update": self.update,
+            "update_with_logical_id": True,
+            "delete": self.delete,
+        }
+
+    def create(self, logical_id: str, properties: Properties, stack: str) -> tuple[str, Properties]:
+        """Check and keep a new resource; return its physical id and its attributes."""
+        self.check(logical_id, properties)
+        physical_id = self._physical_id(logical_id, properties, stack)
+        return self._keep(physical_id, logical_id, properties, stack)
+
+    def update(
+        self, physical_id: str, old: Properties, new: Properties, stack: str, logical_id: str | None = None
+    ) -> tuple[str, Properties]:
+        """Check and keep the changed properties.
+
+        The physical id stays, but where a property changes that AWS can only set at creation: then it is another
+        resource, which takes the place of this one.
+
+        Raises:
+            PropertiesError: also for what AWS lets nobody change while it is used.
+        """
+        logical_id = logical_id or physical_id
+        self.check(logical_id, new)
+        fixed = [pointer.rpartition("/")[2] for pointer in self.schema.get("createOnlyProperties", ())]
+        if any(old.get(name) != new.get(name) for name in fixed):
+            made = self._keep(self._physical_id(logical_id, new, stack), logical_id, new, stack)
+            if made[0] != physical_id:
+                self.registry.remove(self.type_name, physical_id)
+            return made
+        if old != new:
+            self._refuse_while_used(physical_id, logical_id)
+        return self._keep(physical_id, logical_id, new, stack)
+
+    def _refuse_while_used(self, physical_id: str, logical_id: str) -> None:
+        user = FIXED_WHILE_USED_BY.get(self.type_name)
+        arn = f'"{self._arn(physical_id)}"'
+        if user and any(arn in json.dumps(one.properties) for one in self.registry.of_type(user)):
+            raise PropertiesError(
+                f"{self.type_name} {logical_id}: {physical_id} is used by a resource of type {user}, so nothing of it "
+                "can be changed; give it another name"
+            )
+
+    def delete(self, physical_id: str, _properties: Properties) -> None:
+        """Forget the resource."""
+        self.registry.remove(self.type_name, physical_id)
+
+    def check(self, logical_id: str, properties: Properties) -> None:
+        """Check resolved properties against AWS's schema.
+
+        Raises:
+            PropertiesError: it names the resource, the property, and what the schema wants.
+        """
+        unknown = sorted(set(properties) - set(self.schema["properties"]))
+        if unknown:
+            raise PropertiesError(f"{self.type_name} {logical_id}: unknown properties {unknown}")
+        rules = {key: self.schema[key] for key in ("properties", "definitions", "required") if key in self.schema}
+        validator = Validator({"type": "object", **rules})
+        for error in validator.iter_errors(properties):
+            path = "/".join(str(step) for step in error.absolute_path) or "(top)"
+            raise PropertiesError(f"{self.type_name} {logical_id}: {path}: {error.message}")
+
+    def _keep(self, physical_id: str, logical_id: str, properties: Properties, stack: str) -> tuple[str, Properties]:
+        attributes = self._attributes(physical_id, properties)
+        self.registry.put(
+            Resource(
+                type_name=self.type_name,
+                physical_id=physical_id,
+                logical_id=logical_id,
+                stack=stack,
+                properties=properties,
+                attributes=attributes,
+            )
+        )
+        return physical_id, attributes
+
+    def _physical_id(self, logical_id: str, properties: Properties, stack: str) -> str:
+        names = [pointer.rpartition("/")[2] for pointer in self.schema.get("primaryIdentifier", ())]
+        given = [str(properties[name]) for name in names if isinstance(properties.get(name), str | int)]
+        if given and len(given) == len(names):
+            return "|".join(given)
+        digest = hashlib.sha256(f"{stack}/{logical_id}".encode()).hexdigest()[:12]
+        name = f"{logical_id}-{digest}".lower()
+        return self._arn(name) if names and names[0].endswith("Arn") else name
+
+    def _attributes(self, physical_id: str, properties: Properties) -> Properties:
+        read_only = {
+            p.removeprefix("/properties/").replace("/", ".") for p in self.schema.get("readOnlyProperties", ())
+        }
+        named = {name for name in self.schema["properties"] if name.endswith(SUFFIXES_OF_A_NAME)}
+        plain_id = physical_id.rpartition("/")[2]
+        values = {n: self._arn(plain_id) if n.endswith("Arn") else plain_id for n in read_only | named}
+        return {**values, **{k: v for k, v in properties.items() if isinstance(v, str)}}
+
+    def _arn(self, name: str) -> str:
+        _, service, kind = self.type_name.split("::")
+        return f"arn:aws:{service.lower()}:{self.region}:{self.account}:{kind.lower()}/{name}"
+
+
+class StandInTypes(dict[str, Any]):
+    """The emulator's table of resource handlers, extended by a stand-in for every type that AWS publishes.
+
+    The schemas of some 1,700 types are large: each is read when a template first uses its type.
+    """
+
+    def __init__(self, existing: Mapping[str, Any], *, registry: Registry, account: str, region: str) -> None:
+        super().__init__(existing)
+        self._registry, self._account, self._region = registry, account, region
+        self._missing = set(PROVIDER_SCHEMA_MANAGER.get_resource_types(region)) - set(existing)
+
+    def __contains__(self, name: object) -> bool:
+        return super().__contains__(name) or name in self._missing
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return the handlers of a type, a stand-in's where the emulator has none."""
+        try:
+            return self[name]
+        except KeyError:
+            return default
+
+    def __missing__(self, name: str) -> Any:
+        if name not in self._missing:
+            raise KeyError(name)
+        schema = PROVIDER_SCHEMA_MANAGER.get_resource_schema(self._region, name).schema
+        stand_in = StandInType(
+            type_name=name, schema=schema, registry=self._registry, account=self._account, region=self._region
+        )
+        self[name] = stand_in.handlers()
+        return self[name]
+
+
+def recorded(type_name: str, handlers: Mapping[str, Any], registry: Registry) -> dict[str, Any]:
+    """Wrap the emulator's own handlers of a type, so that its resolved properties can be found in the registry too."""
+
+    def keep(physical_id: str, logical_id: str, properties: Properties, stack: str, attributes: Properties) -> None:
+        resource = Resource(
+            type_name=type_name,
+            physical_id=physical_id,
+            logical_id=logical_id,
+            stack=stack,
+            properties=properties,
+            attributes=attributes,
+        )
+        registry.put(resource)
+
+    def create(logical_id: str, properties: Properties, stack: str) -> tuple[str, Properties]:
+        made: tuple[str, Properties] = handlers["create"](logical_id, properties, stack)
+        keep(made[0], logical_id, properties, stack, made[1])
+        return made
+
+    def update(
+        physical_id: str, old: Properties, new: Properties, stack: str, logical_id: str | None = None
+    ) -> tuple[str, Properties]:
+        extra = (logical_id,) if handlers.get("update_with_logical_id") else ()
+        made: tuple[str, Properties] = handlers["update"](physical_id, old, new, stack, *extra)
+        keep(made[0], logical_id or physical_id, new, stack, made[1])
+        return made
+
+    def delete(physical_id: str, properties: Properties) -> None:
+        handlers["delete"](physical_id, properties)
+        registry.remove(type_name, physical_id)
+
+    updates = {"update": update, "update_with_logical_id": True} if "update" in handlers else {}
+    return {**handlers, "create": create, "delete": delete, **updates}

@@ -1,0 +1,210 @@
+"""The wire between an AWS client and a stand-in.
+
+A stand-in is a plain class: one method per operation, named like boto3's, taking the request as one dictionary and
+returning the response as another. This module does the rest from botocore's own model of the service: it finds the
+operation, reads the input, checks it, calls the method, checks and writes the answer. An operation that the stand-in
+does not have is refused by name, so that nothing succeeds by accident.
+"""
+
+import asyncio
+import base64
+import json
+import logging
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+from urllib.parse import unquote
+
+import botocore.session
+from botocore import xform_name
+from botocore.validate import ParamValidator
+
+LOGGER: Final = logging.getLogger("twin.emulator.wire")
+
+Document = dict[str, Any]
+Response = tuple[int, dict[str, str], bytes]
+Handler = Callable[[str, str, Mapping[str, str], bytes, Mapping[str, Any]], Awaitable[Response]]
+
+_PARSERS: Final[dict[str, Callable[[Any], Any]]] = {
+    "blob": base64.b64decode,
+    "timestamp": lambda value: datetime.fromtimestamp(value, UTC) if isinstance(value, (int, float)) else value,
+    "integer": int,
+    "long": int,
+    "float": float,
+    "double": float,
+}
+
+
+class ServiceError(Exception):
+    """An answer of the service that is an error, with AWS's own code for it."""
+
+    def __init__(self, code: str, message: str, status: int = 400) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.status = status
+
+
+class Wire:
+    """Serves one stand-in over the protocol of its service (json and rest-json).
+
+    Args:
+        service: botocore's name of the service, for example `entityresolution`.
+        stand_in: object with one method per operation.
+    """
+
+    def __init__(self, service: str, stand_in: object) -> None:
+        self._model = botocore.session.get_session().get_service_model(service)
+        self._service = service
+        self._stand_in = stand_in
+        self._routes = [self._route(name) for name in self._model.operation_names]
+
+    @property
+    def service_id(self) -> str:
+        """Return what the service calls itself, without blanks, for example `EntityResolution`."""
+        return str(self._model.service_id).replace(" ", "")
+
+    def _route(self, name: str) -> tuple[str, "re.Pattern[str]", str]:
+        http = self._model.operation_model(name).http
+        path = str(http.get("requestUri", "/")).partition("?")[0]
+        parts = re.split(r"(\{[^}]+\})", path.rstrip("/") or "/")
+        pattern = "".join(_path_part(part) for part in parts)
+        return str(http.get("method", "POST")), re.compile(pattern + "/?$"), name
+
+    async def handle(
+        self, method: str, path: str, headers: Mapping[str, str], body: bytes, query: Mapping[str, Any]
+    ) -> Response:
+        """Answer one HTTP request; the stand-in runs in a thread, so that it may take its time."""
+        try:
+            name, request = self._parse(method, path, {k.lower(): v for k, v in headers.items()}, body, query)
+            answer = await asyncio.to_thread(self._call, name, request)
+            return self._response(200, self._write(name, answer))
+        except ServiceError as error:
+            return self._error(error)
+        except Exception as error:
+            LOGGER.exception("%s: %s %s failed", self._service, method, path)
+            return self._error(ServiceError("InternalServerException", f"{type(error).__name__}: {error}", 500))
+
+    def invoke(self, operation: str, request: Document) -> Document:
+        """Call an operation as Step Functions does: by its name, with a parsed request, without HTTP."""
+        name = next((n for n in self._model.operation_names if n.lower() == operation.lower()), operation)
+        if name not in self._model.operation_names:
+            raise ServiceError("UnknownOperationException", f"{self._service} has no operation {operation}")
+        return json.loads(json.dumps(self._write(name, self._call(name, request)), default=_plain))  # type: ignore[no-any-return]
+
+    def _call(self, name: str, request: Document) -> Document:
+        operation = self._model.operation_model(name)
+        if operation.input_shape is not None:
+            report = ParamValidator().validate(request, operation.input_shape)
+            if report.has_errors():
+                raise ServiceError("ValidationException", f"{name}: {report.generate_report()}")
+        implementation = getattr(self._stand_in, xform_name(name), None)
+        if implementation is None:
+            raise ServiceError("NotImplemented", f"the laptop twin's {self._service} has no {name}", 501)
+        answer: Document = implementation(request) or {}
+        if operation.output_shape is not None:
+            report = ParamValidator().validate(answer, operation.output_shape)
+            if report.has_errors():
+                raise ServiceError("InternalServerException", f"answer of {name}: {report.generate_report()}", 500)
+        return answer
+
+    def _parse(
+        self, method: str, path: str, headers: Mapping[str, str], body: bytes, query: Mapping[str, Any]
+    ) -> tuple[str, Document]:
+        payload = json.loads(body) if body else {}
+        if self._model.metadata["protocol"] == "json":
+            name = headers.get("x-amz-target", "").rpartition(".")[2]
+            if name not in self._model.operation_names:
+                raise ServiceError("UnknownOperationException", f"{self._service} has no operation {name or path}")
+            return name, self._read(self._model.operation_model(name).input_shape, payload)
+        for verb, pattern, name in self._routes:
+            found = pattern.match(path) if verb == method else None
+            if found:
+                return name, self._read_rest(name, found, headers, payload, query)
+        raise ServiceError("UnknownOperationException", f"{self._service} has no operation at {method} {path}")
+
+    def _read_rest(
+        self,
+        name: str,
+        found: "re.Match[str]",
+        headers: Mapping[str, str],
+        payload: Document,
+        query: Mapping[str, Any],
+    ) -> Document:
+        shape = self._model.operation_model(name).input_shape
+        if shape is None:
+            return {}
+        request: Document = self._read(shape, payload)
+        for member, detail in shape.members.items():
+            place, wire_name = detail.serialization.get("location"), detail.serialization.get("name", member)
+            if place == "uri":
+                request[member] = unquote(found.group(_group(wire_name)))
+            elif place == "querystring" and wire_name in query:
+                value = query[wire_name]
+                request[member] = self._read(detail, value[0] if isinstance(value, list) else value)
+            elif place == "header" and wire_name.lower() in headers:
+                request[member] = self._read(detail, headers[wire_name.lower()])
+        return request
+
+    def _read(self, shape: Any, value: Any) -> Any:
+        if shape is None or value is None:
+            return {}
+        kind = shape.type_name
+        if kind == "structure":
+            names = {detail.serialization.get("name", member): member for member, detail in shape.members.items()}
+            known = {names[k]: self._read(shape.members[names[k]], v) for k, v in value.items() if k in names}
+            unknown = {k: v for k, v in value.items() if k not in names}
+            return {**known, **unknown}
+        if kind == "list":
+            return [self._read(shape.member, item) for item in value]
+        if kind == "map":
+            return {key: self._read(shape.value, item) for key, item in value.items()}
+        return _PARSERS.get(kind, lambda plain: plain)(value)
+
+    def _write(self, name: str, answer: Document) -> Document:
+        shape = self._model.operation_model(name).output_shape
+        written: Document = self._write_value(shape, answer) if shape is not None else {}
+        return written
+
+    def _write_value(self, shape: Any, value: Any) -> Any:
+        kind = shape.type_name
+        if kind == "structure":
+            return {
+                shape.members[k].serialization.get("name", k): self._write_value(shape.members[k], v)
+                for k, v in value.items()
+                if v is not None
+            }
+        if kind == "list":
+            return [self._write_value(shape.member, item) for item in value]
+        if kind == "map":
+            return {key: self._write_value(shape.value, item) for key, item in value.items()}
+        return _plain(value) if isinstance(value, (datetime, bytes)) else value
+
+    def _response(self, status: int, data: Document) -> Response:
+        version = self._model.metadata.get("jsonVersion")
+        content = f"application/x-amz-json-{version}" if version else "application/json"
+        return status, {"Content-Type": content}, json.dumps(data).encode()
+
+    def _error(self, error: ServiceError) -> Response:
+        status, headers, body = self._response(error.status, {"__type": error.code, "message": error.message})
+        return status, {**headers, "x-amzn-errortype": error.code}, body
+
+
+def _path_part(part: str) -> str:
+    if not part.startswith("{"):
+        return re.escape(part)
+    name = part.strip("{}")
+    return f"(?P<{_group(name)}>{'.+' if name.endswith('+') else '[^/]+'})"
+
+
+def _group(name: str) -> str:
+    return re.sub(r"\W", "_", name.rstrip("+"))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.timestamp()
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode("ascii")
+    raise TypeError(f"cannot write a {type(value).__name__} to the wire")

@@ -1,0 +1,130 @@
+"""Lake Formation as its clients know it: the account's settings, and permissions beside those of the template."""
+
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
+
+from twin.emulator.wire import ServiceError
+from twin.providers.lake_formation.rules import PERMISSIONS_TYPE, SETTINGS_TYPE, LakeTable, Resource
+
+Document = dict[str, Any]
+
+# Everybody whom IAM lets may use what is new: Lake Formation stays out of it.
+_OPEN: Final = [{"Principal": {"DataLakePrincipalIdentifier": "IAM_ALLOWED_PRINCIPALS"}, "Permissions": ["ALL"]}]
+ACCOUNT_SETTINGS: Final[Document] = {
+    "CreateDatabaseDefaultPermissions": _OPEN,
+    "CreateTableDefaultPermissions": _OPEN,
+}
+
+
+class Grants:
+    """Permissions by principal and resource, for as long as the emulator runs.
+
+    Whoever was granted something stays known when it is taken back: as somebody without permissions.
+
+    Args:
+        tables: gives the tables of the catalog: permissions are for what exists.
+    """
+
+    def __init__(self, *, tables: Callable[[], Iterable[LakeTable]]) -> None:
+        self._tables = tables
+        self._held: dict[str, Document] = {}
+        self._lock = threading.Lock()
+
+    def grant(self, request: Document) -> None:
+        """Add permissions to those that a principal holds on a resource.
+
+        Raises:
+            ServiceError: the catalog has no such table or column.
+        """
+        self._check(request["Resource"])
+        with self._lock:
+            entry = self._held.setdefault(_place(request), _nothing_on(request))
+            entry["Permissions"] = sorted({*entry["Permissions"], *request["Permissions"]})
+
+    def revoke(self, request: Document) -> None:
+        """Take permissions away.
+
+        Raises:
+            ServiceError: the principal does not hold all of them.
+        """
+        with self._lock:
+            held = self._held.get(_place(request), _nothing_on(request))["Permissions"]
+            missing = sorted(set(request["Permissions"]) - set(held))
+            if missing:
+                message = f"No permissions revoked. Grantee does not have: {missing}"
+                raise ServiceError("InvalidInputException", message)
+            self._held[_place(request)]["Permissions"] = sorted(set(held) - set(request["Permissions"]))
+
+    def resources(self) -> list[Resource]:
+        """Return what is held, as resources beside those of the template."""
+        with self._lock:
+            held = [dict(entry) for entry in self._held.values()]
+        return [Resource(type=PERMISSIONS_TYPE, properties=entry, by_client=True) for entry in held]
+
+    def _check(self, resource: Mapping[str, Any]) -> None:
+        stated = resource.get("TableWithColumns") or resource.get("Table")
+        if stated is None:
+            message = f"the laptop twin grants permissions on tables and columns, not on {', '.join(resource)}"
+            raise ServiceError("NotImplemented", message, 501)
+        tables = {table.name: table for table in self._tables() if table.database == stated["DatabaseName"]}
+        if not tables:
+            raise ServiceError("EntityNotFoundException", f"Database {stated['DatabaseName']} not found.")
+        name = stated.get("Name")
+        if name is not None and name not in tables:
+            raise ServiceError("EntityNotFoundException", f"Table {name} not found.")
+        unknown = sorted(set(stated.get("ColumnNames", ())) - set(tables[name].columns if name else ()))
+        if unknown:
+            raise ServiceError("EntityNotFoundException", f"Columns not found: {unknown}")
+
+
+class LakeFormation:
+    """The operations of the service that the documents ask for.
+
+    Args:
+        deployed: gives the Lake Formation resources of what is deployed.
+        grants: what clients were told to grant.
+    """
+
+    def __init__(self, *, deployed: Callable[[], Iterable[Resource]], grants: Grants) -> None:
+        self._deployed = deployed
+        self._grants = grants
+
+    def get_data_lake_settings(self, _request: Document) -> Document:
+        """Return the settings that are deployed; before that, those that every account begins with."""
+        deployed = [resource.properties for resource in self._deployed() if resource.type == SETTINGS_TYPE]
+        settings = deployed[-1] if deployed else ACCOUNT_SETTINGS
+        names = ("CreateDatabaseDefaultPermissions", "CreateTableDefaultPermissions", "Parameters")
+        kept = {name: settings[name] for name in names if name in settings}
+        return {"DataLakeSettings": {"DataLakeAdmins": settings.get("Admins", []), **kept}}
+
+    def grant_permissions(self, request: Document) -> Document:
+        """Grant permissions; see `Grants.grant`."""
+        self._grants.grant(request)
+        return {}
+
+    def revoke_permissions(self, request: Document) -> Document:
+        """Take permissions back that a client granted; see `Grants.revoke`."""
+        self._grants.revoke(request)
+        return {}
+
+    def list_permissions(self, request: Document) -> Document:
+        """Return who holds what, by the template or from a client: everything, or of one principal or resource."""
+        held = [r.properties for r in (*self._deployed(), *self._grants.resources()) if r.type == PERMISSIONS_TYPE]
+        asked = {name: request[name] for name in ("Principal", "Resource") if name in request}
+        names = ("Principal", "Resource", "Permissions", "PermissionsWithGrantOption")
+        return {
+            "PrincipalResourcePermissions": [
+                {name: entry[name] for name in names if name in entry}
+                for entry in held
+                if entry["Permissions"] and asked.items() <= entry.items()
+            ]
+        }
+
+
+def _place(request: Document) -> str:
+    return f"{request['Principal']['DataLakePrincipalIdentifier']} {request['Resource']}"
+
+
+def _nothing_on(request: Document) -> Document:
+    return {"Principal": request["Principal"], "Resource": request["Resource"], "Permissions": []}
