@@ -10,10 +10,11 @@ from typing import Final
 ROOT: Final = Path(__file__).resolve().parents[2]
 DOCUMENTS: Final = (
     ROOT / "README.md",
-    ROOT / "docs" / "architecture.md",
-    ROOT / "docs" / "data-model.md",
+    ROOT / "CONTRIBUTING.md",
+    *sorted((ROOT / "docs").glob("*.md")),
     *sorted((ROOT / "docs" / "runbooks").glob("*.md")),
 )
+DECISIONS: Final = tuple(sorted((ROOT / "docs" / "decisions").glob("*.md")))
 SHELLS: Final = ("sh", "bash")
 _FENCE: Final = re.compile(
     r"^(?P<indent> *)```(?P<language>\w+)\n(?P<text>.*?)^(?P=indent)```$", re.DOTALL | re.MULTILINE
@@ -48,18 +49,19 @@ class Command:
 
 def blocks(*languages: str) -> list[Block]:
     """Return the fenced blocks of all documents in these languages."""
-    return [
-        Block(
+    return [block for document in DOCUMENTS for block in blocks_of(document) if block.language in languages]
+
+
+def blocks_of(document: Path) -> Iterator[Block]:
+    """Yield all fenced blocks of a document."""
+    text = document.read_text(encoding="utf-8")
+    for found in _FENCE.finditer(text):
+        yield Block(
             document=document,
             line=text.count("\n", 0, found.start()) + 1,
             language=found["language"],
             text=re.sub(rf"^{found['indent']}", "", found["text"], flags=re.MULTILINE),
         )
-        for document in DOCUMENTS
-        for text in [document.read_text(encoding="utf-8")]
-        for found in _FENCE.finditer(text)
-        if found["language"] in languages
-    ]
 
 
 def commands() -> list[Command]:

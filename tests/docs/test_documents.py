@@ -1,4 +1,4 @@
-"""What the documents say is so: every command, path, key, name and number in them is held against the project."""
+"""What the documents say is true: every command, path, key, name and number in them is checked against the project."""
 
 import json
 import re
@@ -19,6 +19,7 @@ from config.settings import ENVIRONMENTS, Settings, load
 from stacks.governance import lake_grants
 from stacks.operations.standing_costs import standing_costs
 from tests.docs.documents import (
+    DECISIONS,
     DOCUMENTS,
     ROOT,
     Block,
@@ -39,6 +40,9 @@ from tools.contracts import load_and_check
 
 README = ROOT / "README.md"
 MODEL = ROOT / "docs" / "data-model.md"
+LAPTOP = ROOT / "docs" / "laptop.md"
+COSTS = ROOT / "docs" / "costs.md"
+TESTS = ROOT / "docs" / "tests.md"
 ARCHITECTURE = ROOT / "docs" / "architecture.md"
 RUNBOOKS = ROOT / "docs" / "runbooks" / "README.md"
 REJECTED = ROOT / "docs" / "runbooks" / "events-are-rejected.md"
@@ -152,7 +156,7 @@ def test_links_lead_somewhere(document: Path) -> None:
         assert not anchor or anchor in anchors(page), target
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)
+@pytest.mark.parametrize("document", [*DOCUMENTS, *DECISIONS], ids=name_of)
 def test_paths_exist(document: Path) -> None:
     tops = {entry.name for entry in ROOT.iterdir()} - set(MADE_LATER)
     named = {text for text in inline_code(document) if re.fullmatch(r"[\w.-]+(/[\w.-]+)*/?", text)}
@@ -162,7 +166,8 @@ def test_paths_exist(document: Path) -> None:
 
 
 def test_the_layout_names_folders_that_are_there() -> None:
-    _, _, layout = README.read_text(encoding="utf-8").partition("## Layout")
+    _, _, layout = ARCHITECTURE.read_text(encoding="utf-8").partition("<!-- folders -->")
+    layout, _, _ = layout.partition("\n#")
     folders = re.findall(r"`([\w]+/)`", layout)
     assert [folder for folder in folders if not (ROOT / folder).is_dir()] == []
 
@@ -222,7 +227,7 @@ def test_the_picture_shows_what_runs() -> None:
 
 @pytest.mark.parametrize(("number", "environment"), [*enumerate(ENVIRONMENTS, start=1)])
 def test_costs_are_those_that_synthesis_prints(number: int, environment: str) -> None:
-    rows = {bare(row[0]): float(row[number] or 0) for row in table(README, "costs")}
+    rows = {bare(row[0]): float(row[number] or 0) for row in table(COSTS, "costs")}
     total = rows.pop("total")
     costs = standing_costs(load(environment), secrets=1 + len(CONTRACTS.stream_sources()))
     assert {part: usd for part, usd in rows.items() if usd} == pytest.approx({cost.part: cost.usd for cost in costs})
@@ -230,12 +235,12 @@ def test_costs_are_those_that_synthesis_prints(number: int, environment: str) ->
 
 
 def test_the_suites_are_those_of_the_tool() -> None:
-    assert set(column(README, "suites")) == {part.suite for part in [*suites.checks(), *suites.tests()]}
+    assert set(column(TESTS, "suites")) == {part.suite for part in [*suites.checks(), *suites.tests()]}
 
 
 def test_what_only_aws_can_tell_is_asked_there_or_said_to_be_out_of_reach() -> None:
     names = {name for name, _, _ in smoke.CHECKS}
-    assert [part.partition(" (")[0] for part in column(README, "only-aws")] == list(ASKED)
+    assert [part.partition(" (")[0] for part in column(LAPTOP, "only-aws")] == list(ASKED)
     for part, asked in ASKED.items():
         assert isinstance(asked, str) or asked <= names, part
     assert names == {name for asked in ASKED.values() if not isinstance(asked, str) for name in asked}
@@ -245,7 +250,7 @@ def test_the_stand_ins_are_the_types_that_the_emulator_lacks() -> None:
     from ministack.services.cloudformation import provisioners
 
     used = {resource["Type"] for pillar in PILLARS for resource in deployed(pillar)["Resources"].values()}
-    named = re.findall(r"`(AWS::\w+::\w+)`", README.read_text(encoding="utf-8"))
+    named = re.findall(r"`(AWS::\w+::\w+)`", LAPTOP.read_text(encoding="utf-8"))
     assert sorted(named) == sorted(used - set(provisioners._RESOURCE_HANDLERS))
 
 

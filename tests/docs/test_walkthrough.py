@@ -47,10 +47,10 @@ def test_a_line_goes_on_after_a_backslash_and_keeps_its_number() -> None:
 
 def test_a_section_ends_with_the_next_heading_of_its_kind() -> None:
     inner, outer = (
-        plan.blocks_of(Section(document=plan.README, heading=h)) for h in ("The data", "Run it on a laptop")
+        plan.blocks_of(Section(document=plan.DOCS / "laptop.md", heading=h)) for h in ("The data", "The laptop twin")
     )
     assert inner == []
-    assert [found.text.splitlines()[0] for found in outer] == ["make demo", "make demo SCALE=full", "make deploy-local"]
+    assert [found.text.splitlines()[0] for found in outer] == ["make demo SCALE=full", "make deploy-local"]
 
 
 def test_a_section_that_is_gone_is_named() -> None:

@@ -14,7 +14,9 @@ from tools import build_flink
 from twin.settings import ACCOUNT
 
 README: Final = ROOT / "README.md"
-RUNBOOKS: Final = ROOT / "docs" / "runbooks"
+DOCS: Final = ROOT / "docs"
+RUNBOOKS: Final = DOCS / "runbooks"
+CONTRIBUTING: Final = ROOT / "CONTRIBUTING.md"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +79,9 @@ class Line:
 
 OTHER_ACCOUNT: Final = Replacement(old="111122223333", new=ACCOUNT, why="the emulator has one account")
 NO_CONNECTOR: Final = Replacement(
-    old="FOR=aws", new="FOR=local", why="it refuses where Maven cannot get the Kinesis connector, as the README says"
+    old="FOR=aws",
+    new="FOR=local",
+    why="it refuses where Maven cannot get the Kinesis connector, as docs/deploying.md says",
 )
 QUEUES: Final = Replacement(
     old="aws sqs ",
@@ -86,9 +90,9 @@ QUEUES: Final = Replacement(
 )
 REPLACEMENTS: Final = (OTHER_ACCOUNT, NO_CONNECTOR, QUEUES)
 
-DEPLOY: Final = Section(document=README, heading="Deploy to AWS")
-SLEEP: Final = Section(document=README, heading="Put dev to sleep")
-CLEAN_UP: Final = Section(document=README, heading="Clean up")
+DEPLOY: Final = Section(document=DOCS / "deploying.md")
+SLEEP: Final = Section(document=DOCS / "sleeping.md")
+CLEAN_UP: Final = Section(document=DOCS / "cleaning-up.md")
 RUNBOOK: Final = Section(document=RUNBOOKS / "README.md")
 REJECTED: Final = Section(document=RUNBOOKS / "events-are-rejected.md")
 BEHIND: Final = Section(document=RUNBOOKS / "single-view-falls-behind.md")
@@ -96,6 +100,7 @@ FILES: Final = Section(document=RUNBOOKS / "files-are-not-ingested.md")
 WALKED: Final = (DEPLOY, SLEEP, CLEAN_UP, RUNBOOK, REJECTED, BEHIND, FILES)
 
 ELSEWHERE: Final = (
+    Elsewhere(beginning="", document=CONTRIBUTING, why="tests/docs follows its lists"),
     Elsewhere(beginning="make demo", why="tests/slow types it; tests/twin gives the same at the smallest scale"),
     Elsewhere(beginning="./c360 demo", why="the same"),
     Elsewhere(beginning="make test", why="it runs this"),
@@ -124,7 +129,7 @@ ELSEWHERE: Final = (
     Elsewhere(
         beginning="make synth",
         document=REJECTED.document,
-        why="it is the README's line, and takes long: no contract has changed",
+        why="it is a line of docs/deploying.md, and takes long: no contract has changed",
     ),
 )
 

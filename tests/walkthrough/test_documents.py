@@ -145,13 +145,13 @@ def account() -> Iterator[Account]:
 
 
 @pytest.fixture
-def readme(account: Account) -> Iterator[Terminal]:
-    with account.place.terminal("readme") as terminal:
+def shell(account: Account) -> Iterator[Terminal]:
+    with account.place.terminal("documents") as terminal:
         yield terminal
 
 
-def test_what_the_documents_say_comes_true(account: Account, readme: Terminal) -> None:
-    deploying = Walk(readme, plan.DEPLOY)
+def test_what_the_documents_say_comes_true(account: Account, shell: Terminal) -> None:
+    deploying = Walk(shell, plan.DEPLOY)
     deploy(account, deploying)
     start_and_send(account, deploying)
     resolve_and_build(account, deploying)
@@ -159,8 +159,8 @@ def test_what_the_documents_say_comes_true(account: Account, readme: Terminal) -
     ingest_again(account)
     stop(account, deploying)
     restart_and_repair(account)
-    fall_asleep(account, Walk(readme, plan.SLEEP))
-    clean_up(account, Walk(readme, plan.CLEAN_UP))
+    fall_asleep(account, Walk(shell, plan.SLEEP))
+    clean_up(account, Walk(shell, plan.CLEAN_UP))
 
 
 def deploy(account: Account, walk: Walk) -> None:
@@ -182,7 +182,7 @@ def deploy(account: Account, walk: Walk) -> None:
 
 def start_and_send(account: Account, walk: Walk) -> None:
     tree = account.place.tree
-    event = example(plan.README)
+    event = example(plan.DEPLOY.document)
     (tree / "event.json").write_text(json.dumps(event), encoding="utf-8")
     (tree / "members.csv").write_text(MEMBERS, encoding="utf-8")
     walk.to('aws kinesisanalyticsv2 start-application --application-name "$UNIFY"')
