@@ -24,12 +24,15 @@ from typing import Any
 from c360_core.identity.announcements import LatestChange
 from c360_core.identity.records import IdentityRecord, record_from_row
 from c360_core.identity.resolve import MapRow, resolve
-from c360_core.identity.stable_ids import Run
+from c360_core.identity.stable_ids import IdentityRun
 from c360_core.identity.workflow import MATCH_FIELDS, MATCH_RECORD_ID, MATCH_RULES
 from twin.providers.entity_resolution.matching import AttributeMatchingModel, InputField, Rule, Workflow, match
 
 _SECRET = b"a secret of the benchmark, 32 B."
-_FIRST, _SECOND = Run(run_id="first", version=1_772_000_000_000), Run(run_id="second", version=1_772_086_400_000)
+_FIRST, _SECOND = (
+    IdentityRun(run_id="first", version=1_772_000_000_000),
+    IdentityRun(run_id="second", version=1_772_086_400_000),
+)
 
 
 def made_up_rows(people: int, *, seed: int) -> list[dict[str, Any]]:
@@ -49,14 +52,14 @@ def _groups(records: Sequence[IdentityRecord]) -> list[Any]:
     return match(rows, workflow)
 
 
-def _told(file: Path) -> Iterator[LatestChange]:
+def _published(file: Path) -> Iterator[LatestChange]:
     with file.open(encoding="utf-8") as lines:
         for line in lines:
-            yield LatestChange(message=json.loads(line), told=True)
+            yield LatestChange(message=json.loads(line), published=True)
 
 
-def _measure(answer: Connection, people: int, seed: int, folder: Path, *, anew: bool) -> None:
-    """Do what the job does, on rows as Spark hands them over, and tell its time and peak."""
+def _measure(answer: Connection, people: int, seed: int, folder: Path, *, republish: bool) -> None:
+    """Resolve rows as the job gets them from Spark, and send the time and the peak memory."""
     rows = made_up_rows(people, seed=seed)
     groups = _groups([record_from_row(row) for row in rows])
     first = resolve([record_from_row(row) for row in rows], groups, [], _FIRST, secret=_SECRET)
@@ -71,13 +74,13 @@ def _measure(answer: Connection, people: int, seed: int, folder: Path, *, anew: 
         [record_from_row(row) for row in rows],
         groups,
         [MapRow(**row) for row in map_rows],
-        replace(_SECOND, told_since=_SECOND.version) if anew else _SECOND,
+        replace(_SECOND, stream_created_at=_SECOND.version) if republish else _SECOND,
         secret=_SECRET,
-        latest=_told(latest),
+        latest=_published(latest),
     )
-    # Spark takes rows as dictionaries and makes tuples of them.
-    told = [dict(change) for change in second.changes]
-    written = [tuple(row.values()) for row in told]
+    # Spark takes rows as dictionaries and converts them to tuples.
+    rows_to_write = [dict(change) for change in second.changes]
+    written = [tuple(row.values()) for row in rows_to_write]
     seconds = time.perf_counter() - start
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024**2 if sys.platform == "darwin" else 1024)
     answer.send(
@@ -92,8 +95,8 @@ def _measure(answer: Connection, people: int, seed: int, folder: Path, *, anew: 
     )
 
 
-def measured(people: int, *, seed: int = 1, anew: bool = False) -> dict[str, Any]:
-    """Return counts, seconds of a later run, and the peak memory in a process of its own.
+def measured(people: int, *, seed: int = 1, republish: bool = False) -> dict[str, Any]:
+    """Measure a second run in a process of its own; return counts, seconds and peak memory.
 
     Raises:
         RuntimeError: the process ended without a result; its message is on standard error.
@@ -101,7 +104,7 @@ def measured(people: int, *, seed: int = 1, anew: bool = False) -> dict[str, Any
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe(duplex=False)
     with tempfile.TemporaryDirectory() as folder:
-        arguments, named = (there, people, seed, Path(folder)), {"anew": anew}
+        arguments, named = (there, people, seed, Path(folder)), {"republish": republish}
         child = context.Process(target=_measure, args=arguments, kwargs=named, daemon=True)
         child.start()
         there.close()
@@ -119,9 +122,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--people", type=int, default=30_000, help="number of invented people; some four records each")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--anew", action="store_true", help="let the second run tell everything")
+    parser.add_argument("--republish", action="store_true", help="let the second run publish everything")
     chosen = parser.parse_args(arguments)
-    sys.stdout.write(json.dumps(measured(chosen.people, seed=chosen.seed, anew=chosen.anew), indent=2) + "\n")
+    sys.stdout.write(json.dumps(measured(chosen.people, seed=chosen.seed, republish=chosen.republish), indent=2) + "\n")
     return 0
 
 

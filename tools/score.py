@@ -10,7 +10,7 @@ from rich.table import Table
 
 from c360_core.identity.records import IdentityRecord
 from c360_core.identity.resolve import resolve
-from c360_core.identity.stable_ids import Run
+from c360_core.identity.stable_ids import IdentityRun
 from tools import prepare
 from tools.console import Steps
 from twin.scenario import records as shoppers
@@ -20,7 +20,7 @@ from twin.scenario.scoring import Agreement, Score, score
 from twin.settings import BUILD
 from twin.shoppers import generate_once
 
-RUN: Final = Run(run_id="truth", version=1)
+RUN: Final = IdentityRun(run_id="truth", version=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

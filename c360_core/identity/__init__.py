@@ -1,1 +1,1 @@
-"""Who is who: normalise, match, cluster with a guard, and give stable person ids. Pure Python."""
+"""Identity resolution: normalise, match, cluster with limits, and assign stable person ids. Pure Python."""

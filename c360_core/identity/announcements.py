@@ -1,15 +1,16 @@
-"""What a run tells: only what differs from the latest message about each person and each identifier.
+"""Which messages a run publishes on identity-changes: only those that differ from the latest message of their subject.
 
-The latest messages are kept in a table, and a run writes what it is about to tell there before it tells it. A row is
-marked as told when everyone has heard it. So of a run that stopped it is known what it may have told, and the next run
-tells that again: whoever heard a part of it would otherwise keep what has changed back in the meantime.
+A table keeps the latest message of each person and identifier. A run first stores its messages there as unpublished,
+then publishes them, and marks the rows as published when every reader has them. If a run stops in between, the table
+shows which messages may have been sent, and the next run sends those again. Otherwise a reader that got only some of
+them would keep a value that has changed back since.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from c360_core.identity.stable_ids import Run
+from c360_core.identity.stable_ids import IdentityRun
 
 Message = dict[str, Any]
 
@@ -25,72 +26,72 @@ class LatestChange:
 
     Attributes:
         message: the latest message about its subject, as it is on the stream.
-        told: everyone has heard it; without that, someone may have.
+        published: whether every reader has the message; if false, some readers may have it.
     """
 
     message: Message
-    told: bool
+    published: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
-    """Who is who after a run.
+class ResolvedState:
+    """Persons and identifiers after a run.
 
     Attributes:
-        persons: person id -> attributes, of everyone.
-        gone: id no longer in use -> who has taken its place, if anyone.
+        persons: person id -> attributes, for every person.
+        retired: id no longer in use -> the id that replaced it, or None.
         owners: identifier key -> person id.
     """
 
     persons: Mapping[str, Mapping[str, Any]]
-    gone: Mapping[str, str | None]
+    retired: Mapping[str, str | None]
     owners: Mapping[str, str]
 
 
 def subject(message: Mapping[str, Any]) -> str:
-    """Return what a message is about: an identifier key or a person id. It keys the stream and the table."""
+    """Return the identifier key or person id of a message, which is its key on the stream and in the table."""
     return str(message["key"] if message["kind"] == IDENTIFIER else message["person_id"])
 
 
-def changes(known: Known, latest: Iterable[LatestChange], run: Run) -> tuple[Message, ...]:
+def changes(state: ResolvedState, latest: Iterable[LatestChange], run: IdentityRun) -> tuple[Message, ...]:
     """Return the messages of a run, in the order to send them.
 
-    Told is whatever differs from its latest message, has none, or may not have been heard: because it was not marked as
-    told, or was told on a stream that is gone. A person who gains or loses an identifier is told as well, for the
-    version of a profile says which run it rests on.
+    A message is published if it differs from the latest one of its subject, if its subject has none, or if readers may
+    lack the latest one: its row is not marked as published, or was published before the stream was created. A person
+    who gains or loses an identifier is published too, because a profile carries the version of the run it is based on.
 
     Args:
-        known: who is who.
-        latest: the latest message about each subject; read once, and never held.
+        state: persons and identifiers after the run.
+        latest: the latest message of each subject; read once, never held in memory.
         run: this run.
 
     Raises:
-        ValueError: a message is newer than the run, or the run has told something else before.
+        ValueError: a message is newer than the run, or an earlier try of the run published something else.
     """
-    everyone = {*known.persons, *known.gone, *known.owners}
-    heard: set[str] = set()
-    told: dict[str, Message] = {}
-    touched: set[str] = set()
+    subjects = {*state.persons, *state.retired, *state.owners}
+    up_to_date: set[str] = set()
+    to_publish: dict[str, Message] = {}
+    affected_persons: set[str] = set()
     for row in latest:
         about, version = subject(row.message), int(row.message["version"])
-        message = _said(known, about, run) if about in everyone else _deletion(row.message, run)
+        message = _message(state, about, run) if about in subjects else _deletion(row.message, run)
         same = message == {**row.message, "version": run.version}
-        _refuse(run, about, version, same=same)
-        if same and row.told and version >= run.told_since:
-            heard.add(about)
+        _check_version(run, about, version, same=same)
+        if same and row.published and version >= run.stream_created_at:
+            up_to_date.add(about)
             continue
-        told[about] = message
+        to_publish[about] = message
         if message["kind"] == IDENTIFIER:
-            touched |= {message["person_id"], row.message["person_id"]}
-    for about in everyone - heard - told.keys():
-        told[about] = message = _said(known, about, run)
+            affected_persons |= {message["person_id"], row.message["person_id"]}
+    for about in subjects - up_to_date - to_publish.keys():
+        to_publish[about] = message = _message(state, about, run)
         if message["kind"] == IDENTIFIER:
-            touched.add(message["person_id"])
-    told |= {person: _said(known, person, run) for person in touched & known.persons.keys()}
-    return _in_order(told.values())
+            affected_persons.add(message["person_id"])
+    to_publish |= {person: _message(state, person, run) for person in affected_persons & state.persons.keys()}
+    return _in_order(to_publish.values())
 
 
-def _refuse(run: Run, about: str, version: int, *, same: bool) -> None:
+def _check_version(run: IdentityRun, about: str, version: int, *, same: bool) -> None:
     if version > run.version:
         raise ValueError(
             f"latest identity changes: {about} has version {version}, run {run.run_id} is older ({run.version}); "
@@ -98,44 +99,44 @@ def _refuse(run: Run, about: str, version: int, *, same: bool) -> None:
         )
     if version == run.version and not same:
         raise ValueError(
-            f"latest identity changes: run {run.run_id} was tried before and said something else of {about}; records "
-            "have changed since: start a new run"
+            f"latest identity changes: an earlier try of run {run.run_id} published a different message about {about}, "
+            "because records have changed since; start a new run"
         )
 
 
-def _said(known: Known, about: str, run: Run) -> Message:
-    if about in known.persons:
+def _message(state: ResolvedState, about: str, run: IdentityRun) -> Message:
+    if about in state.persons:
         head = {"kind": PERSON, "op": UPSERT, "person_id": about, "version": run.version}
-        return {**head, "survivor_id": None, **known.persons[about]}
-    if about in known.gone:
-        return _gone(about, known.gone[about], run)
-    return _identifier(UPSERT, about, known.owners[about], run)
+        return {**head, "survivor_id": None, **state.persons[about]}
+    if about in state.retired:
+        return _person_deletion(about, state.retired[about], run)
+    return _identifier_message(UPSERT, about, state.owners[about], run)
 
 
-def _deletion(latest: Message, run: Run) -> Message:
-    """Return what there is to say of a subject that nobody knows any more."""
+def _deletion(latest: Message, run: IdentityRun) -> Message:
+    """Return the delete message of a subject that no longer exists."""
     if latest["kind"] == IDENTIFIER:
-        return _identifier(DELETE, latest["key"], latest["person_id"], run)
-    return _gone(latest["person_id"], None, run)
+        return _identifier_message(DELETE, latest["key"], latest["person_id"], run)
+    return _person_deletion(latest["person_id"], None, run)
 
 
-def _identifier(operation: str, key: str, person: str, run: Run) -> Message:
+def _identifier_message(operation: str, key: str, person: str, run: IdentityRun) -> Message:
     return {"kind": IDENTIFIER, "op": operation, "key": key, "person_id": person, "version": run.version}
 
 
-def _gone(person: str, survivor: str | None, run: Run) -> Message:
+def _person_deletion(person: str, survivor: str | None, run: IdentityRun) -> Message:
     return {"kind": PERSON, "op": DELETE, "person_id": person, "version": run.version, "survivor_id": survivor}
 
 
 def _in_order(messages: Iterable[Message]) -> tuple[Message, ...]:
-    """Tell person by person: what is theirs, then who they are; last, who is gone.
+    """Sort messages by person: first the person's identifiers, then the person; deletions of persons come last.
 
-    A profile whose person is said has all that the person did by then, also the answers about consent. The other way
-    round it would be decided on half of it.
+    When the message about a person arrives, their profile then has all their earlier interactions, including answers
+    about consent. In the opposite order, activation would decide on an incomplete profile.
     """
 
     def place(message: Message) -> tuple[bool, str, bool, str]:
-        a_person = message["kind"] == PERSON
-        return (a_person and message["op"] == DELETE, message["person_id"], a_person, subject(message))
+        is_person = message["kind"] == PERSON
+        return (is_person and message["op"] == DELETE, message["person_id"], is_person, subject(message))
 
     return tuple(sorted(messages, key=place))

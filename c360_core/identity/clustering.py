@@ -1,9 +1,9 @@
-"""From evidence to people: join records that share evidence, unless that would make one person of two.
+"""From evidence to persons: join records that share evidence, unless that would merge two people.
 
-Evidence is a set of records with a reason: they share a strong identifier, or the matcher grouped them. It is taken
-strongest first, in an order that does not depend on the order of the input. A join is refused when the two sides
-contradict each other: different birth dates, clearly different first names, or simply too many records. So a couple
-with one e-mail address stays two people, and one placeholder that nobody knew cannot swallow a town.
+Evidence is a set of records with a reason: they share a strong identifier, or the matcher grouped them. Evidence is
+applied strongest first, in an order that does not depend on the order of the input. A join is refused when the two
+sides contradict each other (different birth dates or clearly different first names) or have too many records. So a
+couple with one e-mail address stays two persons, and an unknown placeholder value cannot merge hundreds of people.
 """
 
 from collections import Counter, defaultdict
@@ -19,50 +19,51 @@ from c360_core.identity.similarity import same_birth_date, same_first_name, same
 from c360_core.identity.union_find import UnionFind
 
 ALONE: Final = "alone"
-# A person leaves a handful of records without a name before somebody asks for it; a shop's own number or its info@
-# stands on every case of every nameless customer. Beyond this the value is the shop's.
-MAX_UNNAMED_OF_A_VALUE: Final = 8
-# Numbers are given to somebody else after a while; a mailbox hardly ever is.
+# One person leaves only a few records without a name. A shop's own number or info@ address is on every case of every
+# customer without a name. Above this limit we assume that the value is the shop's.
+MAX_UNNAMED_RECORDS_PER_VALUE: Final = 8
+# Phone numbers are reassigned to other people after a while; mailboxes hardly ever are.
 _NEEDS_LAST_NAME: Final = frozenset({"phone"})
-# What several people may have. The ids that a system gives are one customer's, however many records have them.
+# Values that several people may share. An id that a system assigns belongs to one customer, however many records have
+# it.
 _MAY_BE_SHARED: Final = frozenset({"email", "phone"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Guard:
-    """What keeps a cluster one person.
+    """Limits that keep a cluster one person.
 
     Attributes:
-        max_names_of_a_value: a value (or match group) with more different first names than this is no evidence.
-        max_records_of_a_value: nor is one that more records share.
-        max_unnamed_of_a_value: nor is one that more records share of which nobody knows whose they are: without any
-            name, birth date or login.
-        max_records_of_a_person: joins that would pass this size are refused.
+        max_first_names_per_value: a value (or match group) with more different first names is ignored.
+        max_records_per_value: a value (or match group) with more records is ignored.
+        max_unnamed_records_per_value: a shared value with more unnamed records (no name, birth date or login) is
+            ignored.
+        max_records_per_person: a join to more records is refused.
     """
 
-    max_names_of_a_value: int = 6
-    max_records_of_a_value: int = 200
-    max_records_of_a_person: int = 100
-    max_unnamed_of_a_value: int = MAX_UNNAMED_OF_A_VALUE
+    max_first_names_per_value: int = 6
+    max_records_per_value: int = 200
+    max_records_per_person: int = 100
+    max_unnamed_records_per_value: int = MAX_UNNAMED_RECORDS_PER_VALUE
 
     def __post_init__(self) -> None:
         for name in (
-            "max_names_of_a_value",
-            "max_records_of_a_value",
-            "max_records_of_a_person",
-            "max_unnamed_of_a_value",
+            "max_first_names_per_value",
+            "max_records_per_value",
+            "max_records_per_person",
+            "max_unnamed_records_per_value",
         ):
             if getattr(self, name) < 1:
                 raise ValueError(f"guard: {name} is {getattr(self, name)}; it must be at least 1")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Joined:
-    """Why a record is where it is.
+class Membership:
+    """Why a record is in its cluster.
 
     Attributes:
-        rule: the first evidence that joined it to another record; `alone` when none did.
-        match_id: the matcher's group that the record is in; None when the matcher left it alone.
+        rule: the first evidence that joined it to another record; `alone` if none did.
+        match_id: the matcher's group that the record is in; None if it is in none.
     """
 
     rule: str
@@ -71,26 +72,24 @@ class Joined:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clusters:
-    """People as sets of records.
+    """Persons as sets of records.
 
     Attributes:
-        clusters: sorted record ids of each person, ordered by their first.
-        joined: why, per record.
-        stats: counts of what was refused or dropped (`refused_birth_date`, `refused_generation`, `refused_first_name`,
-            `refused_last_name`, `refused_size`, `ambiguous`, `dropped_values`), and of `records`, `clusters`.
+        clusters: sorted record ids of each person, ordered by the first record id.
+        memberships: record id -> why it is in its cluster.
+        stats: counts of refused joins and dropped values (`refused_birth_date`, `refused_generation`,
+            `refused_first_name`, `refused_last_name`, `refused_size`, `ambiguous`, `dropped_values`), and of `records`,
+            `clusters`.
     """
 
     clusters: tuple[tuple[str, ...], ...]
-    joined: Mapping[str, Joined]
+    memberships: Mapping[str, Membership]
     stats: Mapping[str, int]
 
 
 @dataclass(slots=True)
 class _Facts:
-    """What the records of a cluster say about the person.
-
-    `first_names` have nicknames folded, `given_names` are as written.
-    """
+    """Values of all records of a cluster; `first_names` have nicknames folded, `given_names` are as written."""
 
     given_names: frozenset[str]
     first_names: frozenset[str]
@@ -102,7 +101,7 @@ class _Facts:
 
     @property
     def is_unnamed(self) -> bool:
-        """Nothing says whose the records are; a login does: who has the mailbox opened it."""
+        """True if nothing identifies the person. A login does: only the owner of the mailbox can confirm it."""
         return not (self.first_names or self.last_names or self.birth_dates or self.logged_in)
 
 
@@ -116,12 +115,12 @@ class _State:
 
 
 def cluster(records: Sequence[IdentityRecord], match_groups: Sequence[MatchGroup], guard: Guard) -> Clusters:
-    """Return the people that records and match groups speak of.
+    """Return records and match groups as clusters, one per person.
 
     Args:
         records: all current records, each id once.
-        match_groups: the matcher's groups; records it names that are not given (deleted since) are ignored.
-        guard: limits.
+        match_groups: the matcher's groups; their records that are not given (deleted since) are ignored.
+        guard: limits of a cluster.
 
     Raises:
         ValueError: a record id occurs twice.
@@ -134,7 +133,7 @@ def cluster(records: Sequence[IdentityRecord], match_groups: Sequence[MatchGroup
     for record_id in sorted(forms):
         state.sets.find(record_id)
     for evidence in evidence_of(records, forms, match_groups):
-        _take(evidence, state)
+        _apply(evidence, state)
     return _result(state, match_groups)
 
 
@@ -153,8 +152,8 @@ def _set(value: str | None) -> frozenset[str]:
     return frozenset((value,)) if value else frozenset()
 
 
-def _take(evidence: Evidence, state: _State) -> None:
-    """Join what the evidence joins: first the records of one name, then those that fit only one of the others."""
+def _apply(evidence: Evidence, state: _State) -> None:
+    """Join the records of the evidence: first those with the same first name, then those that fit only one cluster."""
     roots = [state.sets.find(record_id) for record_id in evidence.record_ids]
     if len(set(roots)) > 1:
         if _is_too_common(evidence, roots, state):
@@ -174,22 +173,22 @@ def _take(evidence: Evidence, state: _State) -> None:
 
 
 def _is_too_common(evidence: Evidence, roots: Sequence[str], state: _State) -> bool:
-    if len(roots) > state.guard.max_records_of_a_value:
+    if len(roots) > state.guard.max_records_per_value:
         return True
     if evidence.rule in _MAY_BE_SHARED:
         unnamed = sum(state.facts[root].is_unnamed for root in set(roots))
-        if unnamed > state.guard.max_unnamed_of_a_value:
+        if unnamed > state.guard.max_unnamed_records_per_value:
             return True
     names = {name for root in roots for name in state.facts[root].first_names}
-    return len(names) > state.guard.max_names_of_a_value
+    return len(names) > state.guard.max_first_names_per_value
 
 
 def _join_fitting(members: Sequence[str], evidence: Evidence, state: _State) -> tuple[Counter[str], int]:
-    """Join the clusters that fit the very same clusters; return the refusals and how many fitted several people.
+    """Join clusters that fit exactly the same clusters; return the refusals and the number of ambiguous clusters.
 
-    A record without a name fits both halves of a couple, which do not fit each other: it could be either's, so it is
-    joined to nobody. Without such a contradiction, whoever fits the same others as oneself is oneself; that does not
-    depend on the order of looking.
+    A record without a name may fit both partners of a couple, who do not fit each other. It could belong to either, so
+    it is joined to neither. If there is no such contradiction, clusters that fit the same clusters are one person; the
+    result does not depend on the order of the comparisons.
     """
     clusters = sorted({state.sets.find(member) for member in members})
     refused: Counter[str] = Counter()
@@ -203,12 +202,12 @@ def _join_fitting(members: Sequence[str], evidence: Evidence, state: _State) -> 
         else:
             fits[one].add(other)
             fits[other].add(one)
-    alike: defaultdict[frozenset[str], list[str]] = defaultdict(list)
+    by_fit: defaultdict[frozenset[str], list[str]] = defaultdict(list)
     for one in clusters:
-        alike[frozenset(fits[one])].append(one)
+        by_fit[frozenset(fits[one])].append(one)
     ambiguous = 0
-    for those, same in alike.items():
-        if any(b not in fits[a] for a, b in combinations(those, 2)):
+    for fitting, same in by_fit.items():
+        if any(b not in fits[a] for a, b in combinations(fitting, 2)):
             ambiguous += len(same)
             continue
         for other in same[1:]:
@@ -217,7 +216,7 @@ def _join_fitting(members: Sequence[str], evidence: Evidence, state: _State) -> 
 
 
 def _refusal(one: str, other: str, evidence: Evidence, state: _State) -> str | None:
-    """Return why two clusters are not one person; None when nothing speaks against it."""
+    """Return why two clusters cannot be one person; None if nothing contradicts it."""
     a, b = state.facts[one], state.facts[other]
     if any(not same_birth_date(x, y) for x in a.birth_dates for y in b.birth_dates):
         return "birth_date"
@@ -225,12 +224,12 @@ def _refusal(one: str, other: str, evidence: Evidence, state: _State) -> str | N
         return "generation"
     if any(not same_first_name(x, y) for x in a.given_names for y in b.given_names):
         return "first_name"
-    if evidence.rule in _NEEDS_LAST_NAME and _contradict_in_last_name(a, b):
+    if evidence.rule in _NEEDS_LAST_NAME and _have_different_last_names(a, b):
         return "last_name"
-    return "size" if a.size + b.size > state.guard.max_records_of_a_person else None
+    return "size" if a.size + b.size > state.guard.max_records_per_person else None
 
 
-def _contradict_in_last_name(a: _Facts, b: _Facts) -> bool:
+def _have_different_last_names(a: _Facts, b: _Facts) -> bool:
     if not a.last_names or not b.last_names or a.birth_dates & b.birth_dates:
         return False
     return not any(same_last_name(x, y) for x in a.last_names for y in b.last_names)
@@ -238,7 +237,7 @@ def _contradict_in_last_name(a: _Facts, b: _Facts) -> bool:
 
 def _join(one: str, other: str, evidence: Evidence, state: _State) -> None:
     reason = _refusal(one, other, evidence, state)
-    if reason:  # only size: the parts of what is joined here fit each other
+    if reason:  # only `size` is possible here: these clusters fit each other
         state.stats[f"refused_{reason}"] += 1
         return
     a, b = state.facts[one], state.facts[other]
@@ -263,13 +262,15 @@ def _note_rule(evidence: Evidence, state: _State) -> None:
 def _result(state: _State, match_groups: Sequence[MatchGroup]) -> Clusters:
     match_ids = {record_id: group.match_id for group in match_groups for record_id in group.record_ids}
     clusters = tuple(sorted(tuple(sorted(members)) for members in state.sets.groups()))
-    joined = {
-        record_id: Joined(rule=state.rules.get(record_id, ALONE), match_id=match_ids.get(record_id))
+    memberships = {
+        record_id: Membership(rule=state.rules.get(record_id, ALONE), match_id=match_ids.get(record_id))
         for members in clusters
         for record_id in members
     }
     names = ("refused_birth_date", "refused_generation", "refused_first_name", "refused_last_name", "refused_size")
     stats = {name: state.stats[name] for name in (*names, "ambiguous", "dropped_values")}
     return Clusters(
-        clusters=clusters, joined=joined, stats={"records": len(joined), "clusters": len(clusters), **stats}
+        clusters=clusters,
+        memberships=memberships,
+        stats={"records": len(memberships), "clusters": len(clusters), **stats},
     )

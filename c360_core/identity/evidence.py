@@ -1,4 +1,4 @@
-"""What says that records are one person's: strong identifiers that they share, and what the matcher found."""
+"""Evidence that records belong to one person: strong identifiers that they share, and groups that the matcher found."""
 
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
@@ -10,8 +10,8 @@ from c360_core.identity.match_groups import MatchGroup
 from c360_core.identity.records import IdentityRecord, MatchForm
 from c360_core.identity.similarity import within_one_edit
 
-# Evidence, strongest first, whoever found it. It decides who is asked first when not everybody can be right. Rules that
-# are not listed, because a workflow was given others, come last.
+# Rules, strongest first, no matter what found the evidence. Where evidence conflicts, the stronger rule is applied
+# first. Rules that are not listed, because a workflow uses its own, come last.
 EVIDENCE: Final = (
     "loyalty_id",
     "crm_id",
@@ -27,17 +27,17 @@ EVIDENCE: Final = (
     "name-near-email",
 )
 _STRENGTH: Final[Mapping[str, int]] = {rule: place for place, rule in enumerate(EVIDENCE)}
-# Beyond that a name is so common that its mailboxes look alike by chance.
-MAX_MAILBOXES_OF_A_NAME: Final = 30
+# Above this limit a name is so common that its mailboxes are similar by chance.
+MAX_MAILBOXES_PER_NAME: Final = 30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """Records that one reason joins.
+    """Records that one rule joins.
 
     Attributes:
-        rank: strongest first; the same for the same evidence in whatever order records come.
-        rule: the reason.
+        rank: sort key, strongest first; does not depend on the order of the records.
+        rule: the rule.
         record_ids: two or more records, sorted.
     """
 
@@ -51,17 +51,17 @@ def evidence_of(
 ) -> list[Evidence]:
     """Return all evidence, strongest first.
 
-    The matcher takes a record out of its pool with the first rule that fits; what that loses is found again here.
+    The matcher removes a record from its pool at the first rule that fits. The evidence lost that way is found here.
 
     Args:
         records: all records.
         forms: record id -> its values in match form.
-        match_groups: the matcher's groups; records that are not given are left out of them.
+        match_groups: the matcher's groups; their records that are not given are ignored.
     """
-    return sorted(_gathered(records, forms, match_groups), key=lambda evidence: evidence.rank)
+    return sorted(_all_evidence(records, forms, match_groups), key=lambda evidence: evidence.rank)
 
 
-def _gathered(
+def _all_evidence(
     records: Sequence[IdentityRecord], forms: Mapping[str, MatchForm], match_groups: Sequence[MatchGroup]
 ) -> Iterator[Evidence]:
     yield from _sharing("loyalty_id", ((r.loyalty_id, r.record_id) for r in records))
@@ -77,14 +77,14 @@ def _gathered(
 
 
 def _mistyped_mailboxes(forms: Mapping[str, MatchForm]) -> Iterator[Evidence]:
-    """Records of one full name whose mailboxes differ by one slip, but not in a digit: it tells John Smiths apart."""
+    """Yield records of one full name whose mailboxes differ by one typo. Digits must be equal: smith1 is not smith2."""
     by_name: defaultdict[tuple[str, ...], defaultdict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     for record_id, form in forms.items():
         name = _all_of(form.first_name, form.last_name)
         if name and form.email:
             by_name[name][form.email].append(record_id)
     for mailboxes in by_name.values():
-        if len(mailboxes) > MAX_MAILBOXES_OF_A_NAME:
+        if len(mailboxes) > MAX_MAILBOXES_PER_NAME:
             continue
         for one, other in combinations(sorted(mailboxes), 2):
             if within_one_edit(one, other) and _digits(one) == _digits(other):

@@ -1,4 +1,4 @@
-"""Identifier keys: what stands for an identifier wherever its clear value must not be."""
+"""Identifier keys: keyed hashes that replace identifiers wherever clear values are not allowed."""
 
 import hmac
 from collections.abc import Mapping, Sequence
@@ -10,18 +10,18 @@ from c360_core.names import IdentifierType
 from c360_core.secret_text import parts
 
 HASH_DIGITS: Final = 32
-# A device or a card comes again and again; to look it up is ten times quicker than to hash it.
+# The same devices and cards return all the time; a lookup is ten times faster than hashing.
 REMEMBERED: Final = 100_000
 _TYPES: Final = {kind.value: kind for kind in IdentifierType}
 _STRENGTH: Final = {name: place for place, name in enumerate(_TYPES)}
 MIN_SECRET_BYTES: Final = 16
-# A visit belongs to a device or, failing that, to a browser's cookie.
+# A session belongs to a device or, without one, to a browser cookie.
 VISITOR_TYPES: Final = (IdentifierType.DEVICE_ID, IdentifierType.COOKIE_ID)
 Identifiers = Mapping[str, Sequence[str]]
 
 
 def secret_bytes(secret_string: str) -> bytes:
-    """Return the hashing secret out of what Secrets Manager holds: plain text, or a JSON object with `key`.
+    """Return the hashing secret from a Secrets Manager value: plain text, or a JSON object with `key`.
 
     Raises:
         ValueError: the secret is empty, short, or a JSON object without `key`.
@@ -48,9 +48,9 @@ def identifier_key(secret: bytes, identifier_type: IdentifierType, normalised: s
 
 
 def usable(identifiers: Identifiers) -> tuple[tuple[IdentifierType, str], ...]:
-    """Return the identifiers that say something, in match form, strongest type first, without repetition.
+    """Return the usable identifiers in match form, strongest type first, without duplicates.
 
-    Types that nobody knows and values that are placeholders or malformed are left out.
+    Unknown types, placeholders and malformed values are left out.
     """
     given = sorted((_STRENGTH[name], name) for name, values in identifiers.items() if values and name in _STRENGTH)
     found: dict[tuple[IdentifierType, str], None] = {}
@@ -64,7 +64,7 @@ def usable(identifiers: Identifiers) -> tuple[tuple[IdentifierType, str], ...]:
 
 
 def first_usable(identifiers: Identifiers) -> dict[IdentifierType, str]:
-    """Return the first value of each type that says something, as it was sent: the one whose key comes first."""
+    """Return the first usable value of each type, as it was sent: the value whose key comes first."""
     found: dict[IdentifierType, str] = {}
     for name, values in identifiers.items():
         for raw in map(str, values or ()):
@@ -79,15 +79,16 @@ def _match_form(identifier_type: IdentifierType, raw: str) -> str | None:
 
 
 def phone_to_send(raw: str, country: str | None, default_country: str) -> str | None:
-    """Return a row's number as an event of the row carries it, for readers who do not know the row's country.
+    """Return a row's phone number for an event, whose readers do not know the row's country.
 
-    It is E.164 where the row's country reads a number in it. Where nobody does, it is sent as it is and rejected as it
-    is. Where only readers of a number without a country do, it is not sent: it would be somebody else's.
+    If it is a number in the row's country, return it in E.164. If it is no number even for readers without a country,
+    return it unchanged, so that it is rejected. If only those readers see a number in it, return None: it would be
+    somebody else's number.
 
     Args:
-        raw: the number as the row has it.
-        country: code or name, as the row says it.
-        default_country: of rows that say none, as ISO 3166 code.
+        raw: the number in the row.
+        country: the country in the row, code or name.
+        default_country: country of rows without one, as ISO 3166 code.
     """
     number = normalise_phone(raw, region_of(country, default_country)).value
     if number is None and normalise_phone(raw).value is None:
@@ -96,15 +97,15 @@ def phone_to_send(raw: str, country: str | None, default_country: str) -> str | 
 
 
 def strongest(identifiers: Identifiers) -> tuple[IdentifierType, str] | None:
-    """Return the strongest usable identifier, which keys an interaction; None when there is none."""
+    """Return the strongest usable identifier, which is the key of an interaction; None if there is none."""
     return next(iter(usable(identifiers)), None)
 
 
 def ordering_types(preferred: IdentifierType) -> tuple[IdentifierType, ...]:
-    """Return the types of identifiers in the order in which they key an event on its stream.
+    """Return the identifier types in the order in which they become the partition key of an event.
 
-    The visitor comes first: visits are cut from a visitor's events in the order of their arrival, whatever else some
-    of them carry. Then comes the one that the source's contract prefers, then the strongest.
+    The visitor comes first, because sessions are built from a visitor's events in the order of arrival, whatever other
+    identifiers they carry. Then follow the type that the source's contract prefers, and the strongest.
     """
     return tuple(dict.fromkeys((*VISITOR_TYPES, preferred, *IdentifierType)))
 
@@ -112,10 +113,10 @@ def ordering_types(preferred: IdentifierType) -> tuple[IdentifierType, ...]:
 def ordering_identifier(
     identifiers: Mapping[str, object], preferred: IdentifierType
 ) -> tuple[IdentifierType, str] | None:
-    """Return the identifier that keys an event on its stream, in match form; None when none is usable.
+    """Return the identifier to partition an event by, in match form; None if none is usable.
 
     Args:
-        identifiers: what a sender sent, which may be anything.
+        identifiers: identifiers as sent, of any type and shape.
         preferred: the type that the source's contract names as partition key.
     """
     texts = {
@@ -135,7 +136,7 @@ def identifier_keys(secret: bytes, identifiers: Identifiers) -> tuple[str, ...]:
 
 
 def mask_email(address: str | None) -> str | None:
-    """Return an address fit for a log or a screen: `j***@example.com`."""
+    """Return an e-mail address that may be logged or shown: `j***@example.com`."""
     if not address:
         return None
     mailbox, at, domain = address.rpartition("@")

@@ -1,7 +1,7 @@
-"""One written form per value, so that equal values are equal texts; and no value at all where it says nothing.
+"""Normalisation: equal values become equal texts, and values without information are dropped.
 
-Two forms exist. The *match* form (here, `normalise_*`) is compared and hashed. The *clean* form (`clean_*`) is what a
-person gave, tidied, and is what the profile shows. Every function is idempotent: normalising twice changes nothing.
+There are two forms. The *match* form (`normalise_*`) is compared and hashed. The *clean* form (`clean_*`) is the value
+as the person gave it, tidied, for the profile. Every function is idempotent.
 """
 
 import ipaddress
@@ -35,7 +35,7 @@ from c360_core.names import IdentifierType
 
 DEFAULT_REGION: Final = "US"
 UNKNOWN_REGION: Final = "ZZ"
-EARLIEST_BIRTH_YEAR: Final = 1905  # where a contract says nothing else
+EARLIEST_BIRTH_YEAR: Final = 1905  # unless the contract sets `earliestBirthDate`
 PLACEHOLDER_DATES: Final = frozenset({"1900-01-01", "1901-01-01", "1970-01-01", "2000-01-01"})
 
 PLACEHOLDER: Final = "placeholder"
@@ -47,16 +47,16 @@ _MAILBOX: Final = re.compile(r"[a-z0-9!#$%&'*+/=?^_`{|}~.-]+")
 _LABEL: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
 _TOP_LEVEL: Final = re.compile(r"[a-z]{2,}|xn--[a-z0-9-]+")
 _PUNYCODE: Final = "xn--"
-_DOT: Final = re.compile("[.\u3002\uff0e\uff61]")  # the full stops of other scripts part labels too
+_DOT: Final = re.compile("[.\u3002\uff0e\uff61]")  # full stops of other scripts separate labels too
 _LONGEST_MAILBOX: Final = 64
 _LONGEST_LABEL: Final = 63
 _LONGEST_DOMAIN: Final = 253
 _MIN_REPEATED_LETTERS: Final = 3
 _WIDE_AT: Final = re.compile(r"\s*(?:\(at\)|\[at\])\s*")
-# Letters, digits and signs as East Asian keyboards write them, in the width of Latin text.
+# Full-width letters, digits and signs of East Asian keyboards -> their usual width.
 _PLAIN_WIDTH: Final = {0xFF01 + offset: 0x21 + offset for offset in range(0x5E)}
-# Seen by nobody, and not of the category of format characters: fillers, joiners of graphemes, choices of glyphs.
-_UNSEEN: Final = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0") | {
+# Invisible characters outside the category of format characters: fillers, grapheme joiners, variation selectors.
+_INVISIBLE: Final = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0") | {
     chr(code) for code in range(0xFE00, 0xFE10)
 }
 _BRACKETED: Final = re.compile(r"<([^<>]+)>")
@@ -64,7 +64,7 @@ _NOT_A_LETTER: Final = re.compile(r"[^a-z]")
 _NOT_A_DIGIT: Final = re.compile(r"\D")
 _SPACE: Final = re.compile(r"\s+")
 _EMPTY_WORDS: Final = frozenset({"", "null", "none", "nan", "n/a", "-", "--", "?", "unknown", "undefined"})
-# What is written where a form demands a name, and is none in any language.
+# Entries in the name field of a form that are no name in any language.
 _NO_NAMES: Final = frozenset({"", "n/a", "-", "--", "?"})
 _MIN_REPEATED_DIGITS: Final = 7
 _MIN_NUMBER_DIGITS: Final = 6
@@ -83,11 +83,11 @@ _SHORTEST_ID: Final = 2
 
 @dataclass(frozen=True, slots=True)
 class Normalised:
-    """A value in match form, or none and the reason why.
+    """A value in match form, or None and the reason.
 
     Attributes:
-        value: the match form; None when there is nothing to match on.
-        dropped: why a value that was there is not used (`placeholder`, `invalid`, `role_mailbox`, `no_area`); None
+        value: the match form; None if there is nothing to match on.
+        dropped: why a given value is not used (`placeholder`, `invalid`, `role_mailbox`, `no_area`); None
             otherwise.
     """
 
@@ -99,7 +99,7 @@ ABSENT: Final = Normalised(None)
 
 
 def text_of(raw: object) -> str:
-    """Return the trimmed text of a raw value; words that mean "nothing" (null, n/a, ...) become empty."""
+    """Return the trimmed text of a raw value; words that mean "no value" (null, n/a, ...) become empty."""
     if raw is None:
         return ""
     text = _SPACE.sub(" ", str(raw)).strip()
@@ -107,10 +107,10 @@ def text_of(raw: object) -> str:
 
 
 def visible(text: str) -> str:
-    """Return a text without the characters that nobody sees: what a copy and paste takes along."""
+    """Return a text without invisible characters, which copy and paste often adds."""
     if text.isascii() and text.isprintable():
         return text
-    return "".join(c for c in text if c not in _UNSEEN and unicodedata.category(c) not in {"Cc", "Cf"}).strip()
+    return "".join(c for c in text if c not in _INVISIBLE and unicodedata.category(c) not in {"Cc", "Cf"}).strip()
 
 
 def _plain_width(text: str) -> str:
@@ -118,9 +118,9 @@ def _plain_width(text: str) -> str:
 
 
 def clean_email(raw: object) -> str:
-    """Return the address as one writes to it: lower case, without display name or `(at)`.
+    """Return the address in the form used to send mail: lower case, without display name or `(at)`.
 
-    A blank inside an address stays: whoever deletes it makes an address of something else, perhaps somebody else's.
+    A space inside an address stays: without it the text could become another person's address.
     """
     text = _WIDE_AT.sub("@", _plain_width(visible(text_of(raw))).lower())
     bracketed = _BRACKETED.findall(text)
@@ -143,12 +143,12 @@ def _email(raw: str) -> Normalised:
     mailbox = mailbox.partition("+")[0] or mailbox
     if domain == "gmail.com":
         mailbox = mailbox.replace(".", "")
-    reason = _why_not(mailbox, domain)
+    reason = _drop_reason(mailbox, domain)
     return Normalised(None, reason) if reason else Normalised(f"{mailbox}@{domain}")
 
 
 def _is_mailbox(text: str) -> bool:
-    """Tell whether a local part is one: ASCII by RFC 5322, without quotes, other scripts by RFC 6531."""
+    """Return True for a valid local part: ASCII by RFC 5322 without quotes, other scripts by RFC 6531."""
     if not 0 < len(text.encode(errors="replace")) <= _LONGEST_MAILBOX:
         return False
     if text.isascii():
@@ -157,10 +157,10 @@ def _is_mailbox(text: str) -> bool:
 
 
 def _domain(written: str) -> str | None:
-    """Return a domain as the DNS knows it, internationalised labels in Punycode; None when it is no domain.
+    """Return a domain in its DNS form, with internationalised labels in Punycode; None if it is no domain.
 
-    The labels are mapped as browsers do it (UTS 46, non-transitional: a sharp s stays one), not by Python's own codec,
-    whose older rules make one domain of two that belong to different people.
+    Labels are mapped as in browsers (UTS 46, non-transitional: a sharp s stays a sharp s). Python's own codec follows
+    older rules, by which two domains of different owners become one.
     """
     labels = [_label(label) for label in _DOT.split(written.removesuffix("."))]
     domain = ".".join(label or "" for label in labels)
@@ -169,7 +169,7 @@ def _domain(written: str) -> str | None:
 
 
 def _label(written: str) -> str | None:
-    """Return a label in ASCII; one in Punycode only if it is what its own letters are written as."""
+    """Return a label in ASCII; a Punycode label only if it is the canonical encoding of its letters."""
     try:
         if not written.startswith(_PUNYCODE):
             label = written if written.isascii() else _punycode(written)
@@ -187,30 +187,30 @@ def _punycode(letters: str) -> str:
     if label.isascii():
         return label
     if not all(c == "-" or c.isalnum() or unicodedata.category(c)[0] == "M" for c in label):
-        raise ValueError("a label has letters, digits and hyphens")
+        raise ValueError("a label may only have letters, digits and hyphens")
     return _PUNYCODE + label.encode("punycode").decode("ascii")
 
 
-def _why_not(mailbox: str, domain: str) -> str | None:
-    """Return why an address names nobody; None when it may name somebody."""
+def _drop_reason(mailbox: str, domain: str) -> str | None:
+    """Return why an address does not identify a person; None if it may."""
     if not mailbox:
         return INVALID
     if domain in PLACEHOLDER_DOMAINS or domain.endswith((".invalid", ".test", ".localhost")):
         return PLACEHOLDER
-    if mailbox in PLACEHOLDER_MAILBOXES or _says_nothing(mailbox):
+    if mailbox in PLACEHOLDER_MAILBOXES or _is_filler(mailbox):
         return PLACEHOLDER
     return ROLE if mailbox in ROLE_MAILBOXES else None
 
 
-def _says_nothing(mailbox: str) -> bool:
-    """Tell whether a mailbox is only zeros, only signs, or one letter again and again; `a` and `888` are mailboxes."""
+def _is_filler(mailbox: str) -> bool:
+    """Return True if a mailbox is only zeros, only signs, or one repeated letter; `a` and `888` are real mailboxes."""
     if not any(c.isalnum() for c in mailbox) or set(mailbox) == {"0"}:
         return True
     return len(mailbox) >= _MIN_REPEATED_LETTERS and mailbox.isalpha() and len(set(mailbox)) == 1
 
 
 def normalise_email(raw: object) -> Normalised:
-    """Return the mailbox behind an address: lower case, no `+tag`, and no dots where the provider ignores them."""
+    """Return the mailbox of an address: lower case, without `+tag`, and without dots if the provider ignores them."""
     return _email(text_of(raw))
 
 
@@ -231,35 +231,35 @@ def _phone(raw: str, region: str) -> Normalised:
 
 
 def normalise_phone(raw: object, region: str = DEFAULT_REGION) -> Normalised:
-    """Return the number in E.164; `region` says how to read a number without a country code.
+    """Return the number in E.164; `region` is the country of numbers without a country code.
 
-    A number without its area belongs to a town and not to a person: it is dropped as `no_area`.
+    A number without an area code does not identify a person: it is dropped as `no_area`.
     """
     return _phone(text_of(raw), region)
 
 
 def shown_phone(raw: object, region: str = DEFAULT_REGION) -> str:
-    """Return the number as the profile shows it: E.164, or as it was given where its area is not known."""
+    """Return the number as shown in the profile: E.164, or as given if it has no area code."""
     form = normalise_phone(raw, region)
     return form.value or (visible(text_of(raw)) if form.dropped == NO_AREA else "")
 
 
 def _from_spreadsheet(text: str) -> str:
-    """Return the whole number that a spreadsheet made a float of, if it still has all its digits."""
+    """Return the phone number that a spreadsheet turned into a float, if it still has all digits."""
     found = _FLOAT.fullmatch(text)
     if found is None:
         return text
     plus, whole, rest, exponent = found["plus"], found["whole"], found["rest"] or "", int(found["exponent"] or 0)
     if not exponent and (rest.strip("0") or len(whole) < _MIN_REPEATED_DIGITS):
-        return text  # 555.0143: the dot parts it
+        return text  # 555.0143: the dot is a separator
     digits, lost = rest[:exponent], rest[exponent:]
     if len(digits) < exponent or lost.strip("0"):
-        return ""  # 4.91E+12: most of the number is gone
+        return ""  # 4.91E+12: most digits are lost
     return f"{plus}{whole}{digits}"
 
 
 def _without_remark(text: str) -> str:
-    """Return the number that a text begins with, behind at most a word; nothing when there is a second one."""
+    """Return the first phone number in a text; empty if a second number follows."""
     found = _NUMBER.search(text)
     if found is None or len(_NOT_A_DIGIT.sub("", text[found.end() :])) >= _MIN_NUMBER_DIGITS:
         return ""
@@ -267,9 +267,10 @@ def _without_remark(text: str) -> str:
 
 
 def _read_number(text: str, region: str) -> tuple[phonenumbers.PhoneNumber | None, int]:
-    """Return the most likely number that a text writes, and how its length fits the plan of its country.
+    """Return the most likely number in a text, and whether its length fits the numbering plan of its country.
 
-    "Possible", not "valid": number plans grow faster than their metadata, and fiction uses 555 numbers.
+    The check is "possible", not "valid": numbering plans change faster than their metadata, and fiction uses 555
+    numbers.
     """
     readings = [_parsed(way, region) for way in _ways_to_read(text, region)]
     possible = [(number, length) for number, length in readings if number is not None and length == _POSSIBLE]
@@ -282,18 +283,19 @@ def _ways_to_read(text: str, region: str) -> tuple[str, ...]:
     if text.count("+") > 1:
         return _without_added_prefix(text)
     if text.lstrip("( ").startswith("00"):
-        # Most of the world dials 00 abroad, also those who write to a country that dials something else.
+        # Most countries dial 00 for abroad; people there write it even for a country that uses another prefix.
         return text, "+" + text.lstrip("( ")[2:]
     if region == DEFAULT_REGION or not text.startswith(str(phonenumbers.country_code_for_region(region))):
         return (text,)
-    # A spreadsheet takes the plus for a sign. Where national numbers begin with a zero or the like, this is none.
+    # A spreadsheet drops the plus. If the country has a trunk prefix (0), a national number would begin with that
+    # instead.
     return (
         (f"+{text}", text) if phonenumbers.ndd_prefix_for_region(region, strip_non_digits=True) else (text, f"+{text}")
     )
 
 
 def _without_added_prefix(text: str) -> tuple[str, ...]:
-    """Read `+1+4155550123`: a form put its prefix before what was typed, with or without a prefix of its own."""
+    """Read `+1+4155550123`: a form added its prefix to the typed text, which may already have had one."""
     first, _, typed = text.rpartition("+")
     prefix = _NOT_A_DIGIT.sub("", first)
     whole, alone = f"+{prefix}{typed}", f"+{typed}"
@@ -317,10 +319,9 @@ def _region(raw: str, otherwise: str) -> str:
 
 
 def region_of(raw: object, otherwise: str = DEFAULT_REGION) -> str:
-    """Return the ISO 3166 code of a country, given by code or name.
+    """Return the ISO 3166 code of a country, given as code or name; `otherwise` if the value is empty.
 
-    It is `otherwise` when nothing is given. A country that we do not know is no other one: by `UNKNOWN_REGION` only
-    numbers with a country code are read.
+    An unknown country gives `UNKNOWN_REGION`, in which only numbers with a country code can be read.
     """
     return _region(text_of(raw), otherwise)
 
@@ -333,21 +334,21 @@ def _is_repeated_or_counting(digits: str) -> bool:
 
 
 def letters(raw: object) -> str:
-    """Return the Latin letters of a text in lower case; other scripts are transliterated, pictures are no letters."""
+    """Return the Latin letters of a text in lower case; other scripts are transliterated, emoji are dropped."""
     return "" if raw is None else _NOT_A_LETTER.sub("", _latin(str(raw)).lower())
 
 
 def _latin(text: str) -> str:
-    """Transliterate; a picture would become the word for it, and `grinning` is no name."""
+    """Transliterate without emoji: they would become words such as `grinning`, which are no names."""
     if text.isascii():
         return text
     return anyascii("".join(c for c in text if c.isascii() or unicodedata.category(c)[0] not in "SC"))
 
 
 def name_text(raw: object) -> str:
-    """Return the trimmed text of a name. Null, Nan and None are names: what means "nothing" is for the contract to say.
+    """Return the trimmed text of a name; entries such as `n/a` or `-` become empty.
 
-    What has no letters at all is no name.
+    Null, Nan and None are real names; whether they mean "no value" is for the contract to define.
     """
     if raw is None:
         return ""
@@ -360,43 +361,43 @@ def _given_name(raw: str) -> Normalised:
     words = [word for word in (letters(part) for part in raw.replace(".", " ").split()) if word]
     if not words:
         return ABSENT
-    # Of several given names the first one counts: forms differ in whether they ask for the others.
+    # Only the first of several given names counts, because not all forms ask for the others.
     name = next((word for word in words if word not in TITLES), words[0])
     is_nobody = {name, "".join(words)} & PLACEHOLDER_NAMES or _is_one_letter(name)
     return Normalised(None, PLACEHOLDER) if is_nobody else Normalised(name)
 
 
 def normalise_given_name(raw: object) -> Normalised:
-    """Return the given name as written: first word, Latin letters."""
+    """Return the given name without folding nicknames: first word, Latin letters."""
     return _given_name(name_text(raw))
 
 
 def normalise_first_name(raw: object) -> Normalised:
-    """Return the given name with nicknames folded: `Bob` and `Robert` are one."""
+    """Return the given name with nicknames folded: `Bob` and `Robert` are equal."""
     given = normalise_given_name(raw)
     return Normalised(NICKNAMES.get(given.value, given.value)) if given.value else given
 
 
 def _is_one_letter(name: str) -> bool:
-    return len(name) > 2 and len(set(name)) == 1  # noqa: PLR2004  # `Oo` is a family name, `xxx` is none
+    return len(name) > 2 and len(set(name)) == 1  # noqa: PLR2004  # `Oo` is a family name, `xxx` is not
 
 
 def normalise_last_name(raw: object) -> Normalised:
-    """Return the family name as Latin letters only, so that `O'Brien-Smith` and `OBRIEN SMITH Jr.` are one."""
+    """Return the family name as Latin letters only, so that `O'Brien-Smith` and `OBRIEN SMITH Jr.` are equal."""
     return _last_name(name_text(raw))
 
 
 def generation_of(*names: object) -> str | None:
-    """Return the generation that names end in: `sr`, `jr`, `ii`, ...; None where they say nothing.
+    """Return the generation suffix of names: `sr`, `jr`, `ii`, ...; None if there is none.
 
-    Father and son share name and street; these two letters are all that tells them apart.
+    Father and son may share name and street; only this suffix distinguishes them.
     """
     words = [letters(word) for name in names for word in name_text(name).replace(",", " ").split()[1:]]
     return next((GENERATIONS[word] for word in words if word in GENERATIONS), None)
 
 
 def is_name_suffix(word: str) -> bool:
-    """Tell whether a word behind a name is none of its parts: `Jr.`, `III`, `MD`."""
+    """Return True if a word after a name is a suffix such as `Jr.`, `III` or `MD`."""
     return letters(word) in NAME_SUFFIXES
 
 
@@ -424,7 +425,7 @@ def _street(raw: str) -> Normalised:
 
 
 def normalise_street(raw: object) -> Normalised:
-    """Return street and house number: word abbreviations unified, letters and digits only, single spaces."""
+    """Return street and house number: abbreviations unified, letters and digits only, single spaces."""
     return _street(text_of(raw))
 
 
@@ -435,16 +436,16 @@ def normalise_city(raw: object) -> Normalised:
 
 
 def normalise_state(raw: object) -> Normalised:
-    """Return the two-letter code of a state of the USA; other values in upper case."""
+    """Return the two-letter code of a US state; other values in upper case."""
     text = text_of(raw)
     return Normalised(STATE_CODES.get(letters(text), text.upper()) or None)
 
 
 def normalise_postal_code(raw: object, region: str = DEFAULT_REGION) -> Normalised:
-    """Return the code as its country writes it, without blanks, hyphens and the extension that some put behind it.
+    """Return a postal code in the form of its country, without spaces, hyphens and the US extension.
 
-    A prefix such as `D-` names the country and is taken off; otherwise `region` decides. Where codes have a fixed
-    number of digits, the leading zeros are put back that spreadsheets eat.
+    A prefix such as `D-` names the country and is removed; otherwise `region` decides. If codes have a fixed number of
+    digits, leading zeros that spreadsheets drop are restored.
     """
     return _postal_code(text_of(raw), region)
 
@@ -472,7 +473,7 @@ def _postal_code(raw: str, region: str) -> Normalised:
 def normalise_birth_date(
     raw: object, today: date | None = None, earliest: date = date(EARLIEST_BIRTH_YEAR, 1, 1)
 ) -> Normalised:
-    """Return the date in ISO form; impossible, future and placeholder dates, and those before `earliest`, are dropped.
+    """Return the date in ISO form; drop impossible, future and placeholder dates and those before `earliest`.
 
     Reads ISO (`1980-05-17`), compact (`19800517`) and, with slashes, the American order (`5/17/1980`).
     """
@@ -511,7 +512,7 @@ def _opaque(raw: object) -> Normalised:
     text = text_of(raw)
     if not text:
         return ABSENT
-    # Browsers that refuse tracking send an id of zeros.
+    # Browsers that block tracking send an id of zeros.
     return Normalised(None, PLACEHOLDER) if set(text) <= set("0-") else Normalised(text)
 
 

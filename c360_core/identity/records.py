@@ -1,4 +1,4 @@
-"""A record: one row about someone in one source, the unit of matching."""
+"""A record: one row about a person in one source, the unit of matching."""
 
 import hashlib
 from collections.abc import Callable, Mapping
@@ -16,13 +16,13 @@ MATCH_RECORD_ID_DIGITS: Final = 32
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IdentityRecord:
-    """A record, clean and without placeholders; the columns of `curated.identity_records`.
+    """A normalised record without placeholders; the columns of `curated.identity_records`.
 
     Attributes:
         record_id: `<source>:<key in the source>`.
         loaded_at: when the row was read from the source's file or stream.
         updated_at: when the source says that the row last changed.
-        placeholder_dropped: `<field>:<reason>` for each value that was there and says nothing.
+        placeholder_dropped: `<field>:<reason>` for each value that was dropped because it carries no information.
     """
 
     record_id: str
@@ -55,7 +55,7 @@ class IdentityRecord:
 
 _COLUMNS: Final = tuple(f.name for f in fields(IdentityRecord))
 
-# Field -> (what decides whether it says anything, and how it is shown). None: shown in match form.
+# Field -> (how to normalise it, how to show it). None: show the match form.
 _PREPARED: Final[Mapping[str, tuple[Callable[[object], Normalised], Callable[[object], str] | None]]] = {
     "first_name": (forms.normalise_first_name, name_text),
     "last_name": (forms.normalise_last_name, name_text),
@@ -84,20 +84,21 @@ def prepare_record(
     region: str = DEFAULT_REGION,
     earliest_birth: date = date(EARLIEST_BIRTH_YEAR, 1, 1),
 ) -> IdentityRecord:
-    """Return the record behind a source's raw values.
+    """Return the record of a source's raw values.
 
     Args:
         values: raw values under the column names of `curated.identity_records`; others are ignored. A `name` is split
-            into first and last name where those are absent. The `country` says how to read numbers and postal codes.
+            into first and last name if those are absent. The `country` decides how to read phone numbers and postal
+            codes.
         source: the source's name.
         key: the row's key in the source.
         loaded_at: when the row was read.
-        today: births after this day are dropped; the day of `loaded_at` when omitted.
-        region: the country of records that name none, as ISO 3166 code.
-        earliest_birth: births before this day are dropped.
+        today: birth dates after this day are dropped; the day of `loaded_at` if omitted.
+        region: the country of records without one, as ISO 3166 code.
+        earliest_birth: birth dates before this day are dropped.
 
     Raises:
-        ValueError: `key` is empty, or a time is not one.
+        ValueError: `key` is empty, or a time cannot be parsed.
     """
     if not key:
         raise ValueError(f"record of source {source}: field key is empty; every row needs the source's own key")
@@ -132,7 +133,7 @@ def prepare_record(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Reading:
-    """What one has to know to read the values of a record."""
+    """What is needed to read the values of a record."""
 
     region: str
     today: date
@@ -152,9 +153,9 @@ def _decide(field: str, decide: Callable[[object], Normalised], raw: object, rea
 
 
 def _split_name(values: Mapping[str, object]) -> dict[str, str]:
-    """Split `Last, First` and `First Middle Last`; Western order, as the sources write it.
+    """Split `Last, First` and `First Middle Last`; the sources write names in Western order.
 
-    A suffix such as `Jr.` stays with the family name, wherever it was written.
+    A suffix such as `Jr.` becomes part of the family name, wherever it was written.
     """
     parts = [part.strip() for part in name_text(values.get("name")).split(",") if part.strip()]
     if not parts or name_text(values.get("first_name")) or name_text(values.get("last_name")):
@@ -164,17 +165,17 @@ def _split_name(values: Mapping[str, object]) -> dict[str, str]:
         last, first = parts[0], " ".join(parts[1:])
     else:
         words = parts[0].split()
-        while len(words) > 2 and forms.is_name_suffix(words[-1]):  # noqa: PLR2004  # `Anna Senior` has a family name
+        while len(words) > 2 and forms.is_name_suffix(words[-1]):  # noqa: PLR2004  # in `Anna Senior` it is the family name
             suffix = f"{words.pop()} {suffix}".strip()
         first, last = " ".join(words[:-1]) or words[0], words[-1] if len(words) > 1 else ""
     return {"first_name": first, "last_name": f"{last} {suffix}".strip()}
 
 
 def record_from_row(row: Mapping[str, Any]) -> IdentityRecord:
-    """Return the record of a row of `curated.identity_records` as an engine hands it over.
+    """Return the record of a row of `curated.identity_records`, as an engine returns it.
 
     Raises:
-        ValueError: a time is not one.
+        ValueError: a time cannot be parsed.
     """
     values: dict[str, Any] = {name: row.get(name) for name in _COLUMNS if row.get(name) is not None}
     for name in ("loaded_at", "updated_at"):
@@ -188,11 +189,11 @@ def record_from_row(row: Mapping[str, Any]) -> IdentityRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MatchForm:
-    """The values of a record in match form: what is compared, never what is shown.
+    """The values of a record in match form: for comparison only, never shown.
 
     Attributes:
         given_name: first name as written; `first_name` has its nickname folded.
-        generation: `sr`, `jr`, `ii`, ...; None where the name has no such suffix.
+        generation: `sr`, `jr`, `ii`, ...; None if the name has no such suffix.
     """
 
     given_name: str | None
@@ -207,7 +208,7 @@ class MatchForm:
 
 
 def phone_evidence(record: IdentityRecord) -> str | None:
-    """Return the record's number if it is a person's: one without its area is shown only."""
+    """Return the record's phone number if it identifies a person: one without an area code is only shown."""
     return forms.normalise_phone(record.phone).value if record.phone and record.phone.startswith("+") else None
 
 
@@ -227,12 +228,12 @@ def match_form(record: IdentityRecord) -> MatchForm:
 
 
 def match_record_id(record_id: str) -> str:
-    """Return the id under which the matcher knows a record: it allows neither `:` nor more than 38 characters."""
+    """Return a record's id for the matcher, which allows neither `:` nor more than 38 characters."""
     return hashlib.sha256(record_id.encode()).hexdigest()[:MATCH_RECORD_ID_DIGITS]
 
 
 def match_row(record: IdentityRecord) -> dict[str, str | None]:
-    """Return the record's row for the matcher: the columns of `workflow.MATCH_FIELDS`."""
+    """Return the record as a row for the matcher: the columns of `workflow.MATCH_FIELDS`."""
     form = match_form(record)
     return {
         MATCH_RECORD_ID: match_record_id(record.record_id),

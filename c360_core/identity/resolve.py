@@ -1,4 +1,4 @@
-"""One run of the identity resolution: from records and match groups to the new map and what has to be told to whom."""
+"""One run of the identity resolution: from records and match groups to the new map and the messages to send."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -6,13 +6,13 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
 
-from c360_core.identity.announcements import Known, LatestChange, Message, changes
+from c360_core.identity.announcements import LatestChange, Message, ResolvedState, changes
 from c360_core.identity.clustering import Clusters, Guard, cluster
 from c360_core.identity.keys import identifier_key
 from c360_core.identity.match_groups import MatchGroup
 from c360_core.identity.normalise import normalise_email
 from c360_core.identity.records import IdentityRecord, phone_evidence
-from c360_core.identity.stable_ids import Assignment, Run, assign
+from c360_core.identity.stable_ids import Assignment, IdentityRun, assign
 from c360_core.names import IdentifierType
 from c360_core.survivorship import Golden, SourcePriorities, golden
 
@@ -23,7 +23,7 @@ SHARED_IDENTIFIERS: Final = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MapRow:
-    """A row of `curated.identity_map`: whose record this was, from when to when."""
+    """A row of `curated.identity_map`: which person a record belonged to, and during which period."""
 
     record_id: str
     person_id: str
@@ -36,8 +36,8 @@ class MapRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Person:
-    """A person after the run."""
+class ResolvedPerson:
+    """A person after a run."""
 
     person_id: str
     record_ids: tuple[str, ...]
@@ -50,13 +50,13 @@ class Resolution:
 
     Attributes:
         opened: new rows of the identity map.
-        closed: rows to close: the old ones with `valid_to` set; the key is (record_id, valid_from).
-        reopened: rows that an earlier try of this run closed, and this one does not.
-        withdrawn: rows that an earlier try of this run opened, and this one does not: to be deleted.
-        owners: identifier key -> person id, of every identifier that is somebody's.
-        changes: messages of the identity-changes stream, in the order to send them: what differs from the latest ones.
-        persons: everyone, sorted by id.
-        aliases: ids no longer in use -> ids in use, one hop.
+        closed: old rows with `valid_to` set; their key is (record_id, valid_from).
+        reopened: rows that an earlier try of this run closed and this try does not.
+        withdrawn: rows to delete: an earlier try of this run opened them and this try does not.
+        owners: identifier key -> person id, for every identifier that belongs to exactly one person.
+        changes: messages for identity-changes, in the order to send them; only those that differ from the latest ones.
+        persons: all persons, sorted by id.
+        aliases: id no longer in use -> the id in use that replaced it; always one hop.
         stats: counts, for logs and metrics.
     """
 
@@ -66,7 +66,7 @@ class Resolution:
     withdrawn: tuple[MapRow, ...]
     owners: Mapping[str, str]
     changes: tuple[Message, ...]
-    persons: tuple[Person, ...]
+    persons: tuple[ResolvedPerson, ...]
     aliases: Mapping[str, str]
     stats: Mapping[str, int]
 
@@ -75,7 +75,7 @@ def resolve(
     records: Sequence[IdentityRecord],
     match_groups: Sequence[MatchGroup],
     previous_map: Iterable[MapRow],
-    run: Run,
+    run: IdentityRun,
     *,
     secret: bytes,
     latest: Iterable[LatestChange] = (),
@@ -84,39 +84,39 @@ def resolve(
 ) -> Resolution:
     """Resolve all records to persons.
 
-    A run that is tried again gives the same outcome, also when its first try has already written the map: rows of the
-    same run are taken as not written. So write the map first, then the changes as not told yet, then tell everyone, and
-    mark the changes as told at the end.
+    A repeated run gives the same result, even if its first try has already written the map: rows of the same run count
+    as not written. Write in this order: the map, the changes as unpublished, the messages, and last the mark that the
+    changes are published.
 
     Args:
         records: all current records, each id once.
         match_groups: groups found by the matcher.
-        previous_map: all rows of the identity map, closed ones too: aliases and restored ids come from them.
+        previous_map: all rows of the identity map, including closed ones, which give aliases and restored ids.
         run: this run.
         secret: the hashing secret of identifier keys.
         latest: the latest change of each subject; read once.
         guard: limits of a cluster.
-        priorities: trust in sources.
+        priorities: order of trust in the sources.
 
     Raises:
-        ValueError: a record id occurs twice, a record has two open rows, a later run has written or told something,
-            or this run told something else when it was tried before.
+        ValueError: a record id occurs twice, a record has two open rows, a later run has already written or published,
+            or an earlier try of this run published something else.
     """
     guard = guard or Guard()
     written = list(previous_map)
-    history = _before(written, run)
+    history = _rows_before(written, run)
     current = _open_rows(history)
-    former = _former(history)
+    former = _former_ids(history)
     clusters = cluster(records, match_groups, guard)
     persons_before = {record_id: row.person_id for record_id, row in current.items()}
     ids = assign(clusters.clusters, persons_before, run, {old: members for old, (members, _) in former.items()})
     persons = _persons(records, ids, priorities or SourcePriorities())
     owners, disputed = _owners(records, ids, secret, guard)
     opened, closed = _map_rows(clusters, ids, current, run)
-    reopened, withdrawn = _taken_back(written, opened, closed, run)
-    known = Known(
+    reopened, withdrawn = _revert_earlier_try(written, opened, closed, run)
+    state = ResolvedState(
         persons={person.person_id: person.golden.attributes for person in persons},
-        gone={old: ids.aliases.get(old) for old in {*persons_before.values(), *former} - set(ids.persons.values())},
+        retired={old: ids.aliases.get(old) for old in {*persons_before.values(), *former} - set(ids.persons.values())},
         owners=owners,
     )
     return Resolution(
@@ -125,19 +125,19 @@ def resolve(
         reopened=reopened,
         withdrawn=withdrawn,
         owners=owners,
-        changes=changes(known, latest, run),
+        changes=changes(state, latest, run),
         persons=persons,
         aliases=ids.aliases,
         stats=_stats(clusters, ids, opened, closed, owners, disputed),
     )
 
 
-def _moment(run: Run) -> datetime:
+def _moment(run: IdentityRun) -> datetime:
     return datetime.fromtimestamp(run.version / 1000, UTC)
 
 
-def _before(rows: Iterable[MapRow], run: Run) -> list[MapRow]:
-    """Return the map as it was before this run was first tried."""
+def _rows_before(rows: Iterable[MapRow], run: IdentityRun) -> list[MapRow]:
+    """Return the map as it was before the first try of this run."""
     kept = []
     for row in rows:
         if row.version > run.version:
@@ -158,8 +158,8 @@ def _open_rows(history: Iterable[MapRow]) -> dict[str, MapRow]:
     return found
 
 
-def _former(history: Iterable[MapRow]) -> dict[str, tuple[tuple[str, ...], datetime]]:
-    """Return id no longer in use -> (records that had it last, when it went out of use)."""
+def _former_ids(history: Iterable[MapRow]) -> dict[str, tuple[tuple[str, ...], datetime]]:
+    """Return, for each id no longer in use, the records that had it last and when it went out of use."""
     rows: defaultdict[str, list[MapRow]] = defaultdict(list)
     for row in history:
         rows[row.person_id].append(row)
@@ -172,12 +172,14 @@ def _former(history: Iterable[MapRow]) -> dict[str, tuple[tuple[str, ...], datet
     return found
 
 
-def _persons(records: Iterable[IdentityRecord], ids: Assignment, priorities: SourcePriorities) -> tuple[Person, ...]:
+def _persons(
+    records: Iterable[IdentityRecord], ids: Assignment, priorities: SourcePriorities
+) -> tuple[ResolvedPerson, ...]:
     members: defaultdict[str, list[IdentityRecord]] = defaultdict(list)
     for record in records:
         members[ids.persons[record.record_id]].append(record)
     return tuple(
-        Person(
+        ResolvedPerson(
             person_id=person,
             record_ids=tuple(sorted(record.record_id for record in members[person])),
             golden=golden(members[person], priorities),
@@ -203,11 +205,11 @@ def identifiers_of(record: IdentityRecord) -> tuple[tuple[IdentifierType, str], 
 def _owners(
     records: Sequence[IdentityRecord], ids: Assignment, secret: bytes, guard: Guard
 ) -> tuple[dict[str, str], int]:
-    """Return identifier key -> its person, and how many identifiers have none because several people claim them.
+    """Return the owner of each identifier key, and the number of identifiers without one because several claim them.
 
-    Of several claims to an id that a system gave the best wins: more records, then the newer one. What several people
-    may have - a mailbox, a number, a device - belongs to nobody while several claim it, unless one of them alone has
-    proved it: an event under it could be anybody's, and to give it to whoever changed last would decide by chance.
+    An id that a system assigned goes to the best claim: more records, then the newer record. A mailbox, phone number or
+    device can be shared, so it has no owner while several persons claim it, unless exactly one of them has verified it:
+    its events could come from any of them, and taking the latest change would be arbitrary.
     """
     claims: defaultdict[tuple[IdentifierType, str], dict[str, _Claim]] = defaultdict(dict)
     named = {ids.persons[record.record_id] for record in records if record.first_name or record.last_name}
@@ -216,8 +218,8 @@ def _owners(
         at = (record.updated_at or record.loaded_at).timestamp()
         for identifier in identifiers_of(record):
             claim = claims[identifier].setdefault(person, _Claim())
-            # A login without a name opens the mailbox as well, and does not say which of its owners it was.
-            claim.proved |= identifier[0] is IdentifierType.EMAIL and record.email_verified and person in named
+            # A login without a name proves access to the mailbox, but not which of its owners logged in.
+            claim.verified |= identifier[0] is IdentifierType.EMAIL and record.email_verified and person in named
             claim.records += 1
             claim.newest = max(claim.newest, at)
     owners: dict[str, str] = {}
@@ -230,9 +232,9 @@ def _owners(
 
 @dataclass(slots=True)
 class _Claim:
-    """What speaks for a person as the owner of an identifier."""
+    """A person's claim to own an identifier."""
 
-    proved: bool = False
+    verified: bool = False
     records: int = 0
     newest: float = 0
 
@@ -240,18 +242,18 @@ class _Claim:
 def _owner(kind: IdentifierType, claimants: Mapping[str, _Claim], guard: Guard) -> str | None:
     if len(claimants) == 1:
         return next(iter(claimants))
-    if len(claimants) > guard.max_names_of_a_value:
+    if len(claimants) > guard.max_first_names_per_value:
         return None
     if kind in SHARED_IDENTIFIERS:
-        proved = [person for person, claim in claimants.items() if claim.proved]
-        return proved[0] if len(proved) == 1 else None
+        verified = [person for person, claim in claimants.items() if claim.verified]
+        return verified[0] if len(verified) == 1 else None
     return min(claimants, key=lambda person: (-claimants[person].records, -claimants[person].newest, person))
 
 
 def _map_rows(
-    clusters: Clusters, ids: Assignment, current: Mapping[str, MapRow], run: Run
+    clusters: Clusters, ids: Assignment, current: Mapping[str, MapRow], run: IdentityRun
 ) -> tuple[tuple[MapRow, ...], tuple[MapRow, ...]]:
-    """A row changes when the person does; why the record is where it is stays as it was found first."""
+    """Return the rows to open and to close: only where the person changes; a row keeps its first rule and match id."""
     opened, closed = [], []
     for record_id in sorted(ids.persons.keys() | current.keys()):
         row, person = current.get(record_id), ids.persons.get(record_id)
@@ -260,7 +262,7 @@ def _map_rows(
         if row:
             closed.append(replace(row, valid_to=_moment(run)))
         if person:
-            why = clusters.joined[record_id]
+            membership = clusters.memberships[record_id]
             opened.append(
                 MapRow(
                     record_id=record_id,
@@ -269,20 +271,20 @@ def _map_rows(
                     valid_to=None,
                     run_id=run.run_id,
                     version=run.version,
-                    rule=why.rule,
-                    match_id=why.match_id,
+                    rule=membership.rule,
+                    match_id=membership.match_id,
                 )
             )
     return tuple(opened), tuple(closed)
 
 
-def _taken_back(
-    written: Iterable[MapRow], opened: Iterable[MapRow], closed: Iterable[MapRow], run: Run
+def _revert_earlier_try(
+    written: Iterable[MapRow], opened: Iterable[MapRow], closed: Iterable[MapRow], run: IdentityRun
 ) -> tuple[tuple[MapRow, ...], tuple[MapRow, ...]]:
-    """Return the rows that an earlier try closed or opened and this one does not: records have changed in between.
+    """Return the rows to reopen and to delete: an earlier try closed or opened them, but records have changed since.
 
-    All others stay as they are. Whoever took them away first and wrote them anew then would, when stopped in between,
-    forget that an id had been out of use.
+    All other rows of the earlier try stay. If a run deleted them and wrote them again, a stop in between would lose the
+    fact that an id was out of use.
     """
     again = {(row.record_id, row.valid_from) for row in (*opened, *closed)}
     left = [row for row in written if (row.record_id, row.valid_from) not in again]

@@ -1,4 +1,4 @@
-"""When two written values may be one thing written twice; used to forbid merges, never to propose them."""
+"""Whether two written values may mean the same; used to refuse merges, never to propose them."""
 
 from functools import lru_cache
 from typing import Final
@@ -9,7 +9,7 @@ SHORTEST_TYPO: Final = 4
 
 
 def within_one_edit(one: str, other: str) -> bool:
-    """Say whether one insertion, deletion, replacement or swap of neighbours at most turns one text into the other."""
+    """Return True if one insertion, deletion, replacement or swap of neighbours, or none, makes the texts equal."""
     if len(one) > len(other):
         one, other = other, one
     if len(other) - len(one) > 1:
@@ -26,18 +26,18 @@ def within_one_edit(one: str, other: str) -> bool:
 
 @lru_cache(maxsize=200_000)
 def same_first_name(one: str, other: str) -> bool:
-    """Say whether two given names as written may be one person's: equal, an initial, a short form, or a typo."""
-    # As written first: a mistyped name is no nickname any more.
+    """Return True if two given names as written may be one person's: equal, an initial, a short form, or a typo."""
+    # Compare as written first: a mistyped name is no longer a nickname.
     formal = NICKNAMES.get(one, one), NICKNAMES.get(other, other)
-    return _alike(one, other) or _alike(*formal)
+    return _are_similar(one, other) or _are_similar(*formal)
 
 
-def _alike(one: str, other: str) -> bool:
+def _are_similar(one: str, other: str) -> bool:
     if one == other:
         return True
     if len(one) > len(other):
         one, other = other, one
-    if other.startswith(one) and len(one) != 2:  # noqa: PLR2004  # `Jo` is a name, `J` and `Joh` are shortened ones
+    if other.startswith(one) and len(one) != 2:  # noqa: PLR2004  # `Jo` is a name, `J` and `Joh` are short forms
         return True
     if other in AMBIGUOUS_NICKNAMES.get(one, ()) or one in AMBIGUOUS_NICKNAMES.get(other, ()):
         return True
@@ -46,7 +46,7 @@ def _alike(one: str, other: str) -> bool:
 
 @lru_cache(maxsize=200_000)
 def same_last_name(one: str, other: str) -> bool:
-    """Say whether two family names in match form may be one person's: equal, part of a double name, or a typo."""
+    """Return True if two family names in match form may be one person's: equal, part of a double name, or a typo."""
     if one == other:
         return True
     if len(one) > len(other):
@@ -57,7 +57,7 @@ def same_last_name(one: str, other: str) -> bool:
 
 
 def same_birth_date(one: str, other: str) -> bool:
-    """Say whether two ISO dates may be one: equal, day and month exchanged, one digit wrong, two digits swapped."""
+    """Return True if two ISO dates may be the same: equal, day and month exchanged, or at most one edit apart."""
     if one == other or within_one_edit(one, other):
         return True
     return one[:4] == other[:4] and one[5:7] == other[8:10] and one[8:10] == other[5:7]

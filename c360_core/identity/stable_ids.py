@@ -1,7 +1,7 @@
-"""Person ids that last: clusters change from run to run, ids only when people do.
+"""Stable person ids: clusters may change from run to run, but a person keeps their id.
 
-An id is derived from the run and the first record of the person, so a run that is repeated gives the same ids. It is
-never given to other people: a cluster may only have an id that one of its own records has had.
+A new id is derived from the run and the person's first record, so a repeated run gives the same ids. An id never moves
+to another person: a cluster only keeps an id that one of its own records had before.
 """
 
 import hashlib
@@ -19,19 +19,19 @@ _ULID_DIGITS: Final = 26
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
+class IdentityRun:
     """One run of the identity resolution.
 
     Attributes:
         run_id: its name, the same when it is tried again.
-        version: when it started, in milliseconds since 1970; grows from run to run.
-        told_since: when the stream that tells of it was made, in milliseconds since 1970. Nobody who reads it knows
-            what was told before.
+        version: when it started, in epoch milliseconds; grows from run to run.
+        stream_created_at: when the stream identity-changes was created, in epoch milliseconds. Its readers may lack
+            everything that was published earlier.
     """
 
     run_id: str
     version: int
-    told_since: int = 0
+    stream_created_at: int = 0
 
     def __post_init__(self) -> None:
         if not self.run_id:
@@ -41,11 +41,11 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
-    """What became of a person id.
+class PersonIdChange:
+    """What a run did to a person id.
 
     Attributes:
-        kind: `created`; `merged` into `into`; `restored` after a merge that was undone; `removed` with its last record.
+        kind: `created`; `merged` into `into`; `restored` when a merge is undone; `removed` with its last record.
         person_id: the id.
         into: the surviving id of a merge.
     """
@@ -57,20 +57,20 @@ class Change:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assignment:
-    """Ids of a run.
+    """Person ids after a run.
 
     Attributes:
         persons: record id -> person id, for every record.
-        aliases: id that is no longer in use -> id in use, for every id that ever was; always one hop.
-        changes: what changed, sorted.
+        aliases: every id no longer in use -> the id in use that replaced it; always one hop.
+        changes: what the run did, sorted by person id.
     """
 
     persons: Mapping[str, str]
     aliases: Mapping[str, str]
-    changes: tuple[Change, ...]
+    changes: tuple[PersonIdChange, ...]
 
 
-def person_id(run: Run, founding_record_id: str) -> str:
+def person_id(run: IdentityRun, founding_record_id: str) -> str:
     """Return `p_` and a ULID: the run's time, then a hash of run and founding record."""
     digest = hashlib.sha256(f"{run.run_id}\n{founding_record_id}".encode()).digest()
     number = run.version << (8 * _RANDOM_BYTES) | int.from_bytes(digest[:_RANDOM_BYTES], "big")
@@ -81,20 +81,20 @@ def person_id(run: Run, founding_record_id: str) -> str:
 def assign(
     clusters: Iterable[Sequence[str]],
     current: Mapping[str, str],
-    run: Run,
+    run: IdentityRun,
     former: Mapping[str, Iterable[str]] | None = None,
 ) -> Assignment:
-    """Give each cluster an id, keeping as many as possible.
+    """Give each cluster an id and keep as many ids as possible.
 
-    An id goes to the cluster that holds most of its records; where two ids meet (merge) the one with more records
-    stays, then the older; where one is torn (split) the larger part keeps it. A part that used to have an id of its
-    own, since merged away, gets that id back. Everyone else gets a new id.
+    An id stays with the cluster that holds most of its records. In a merge, the id with more records survives, then the
+    older one. In a split, the larger part keeps the id. A part that had an id of its own before a merge gets it back.
+    Every other cluster gets a new id.
 
     Args:
         clusters: record ids of each person.
         current: record id -> person id before this run.
         run: this run.
-        former: ids no longer in use -> the records that had them last.
+        former: id no longer in use -> the records that had it last.
 
     Raises:
         ValueError: a record is in two clusters.
@@ -103,14 +103,14 @@ def assign(
     of_record = {record: number for number, members in enumerate(people) for record in members}
     if len(of_record) != sum(map(len, people)):
         raise ValueError("clusters: a record is in more than one cluster; each must be in exactly one")
-    living = _members_by_id(current)
-    gone = {old: tuple(sorted(records)) for old, records in (former or {}).items() if old not in living}
-    ids = _keep(living, of_record, {})
-    ids = _keep(gone, of_record, ids, last_of_its_own=True)
-    restored = set(ids.values()) - living.keys()
+    in_use = _members_by_id(current)
+    retired = {old: tuple(sorted(records)) for old, records in (former or {}).items() if old not in in_use}
+    ids = _keep(in_use, of_record, {})
+    ids = _keep(retired, of_record, ids, needs_majority=True)
+    restored = set(ids.values()) - in_use.keys()
     for number, members in enumerate(people):
         ids.setdefault(number, person_id(run, members[0]))
-    return _assignment(people, ids, living, gone, restored)
+    return _assignment(people, ids, in_use, retired, restored)
 
 
 def _members_by_id(persons: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
@@ -125,17 +125,17 @@ def _keep(
     of_record: Mapping[str, int],
     ids: Mapping[int, str],
     *,
-    last_of_its_own: bool = False,
+    needs_majority: bool = False,
 ) -> dict[int, str]:
-    """Hand out ids by largest overlap; ties go to the older id, then to the cluster that sorts first.
+    """Assign ids by largest overlap; ties go to the older id, then to the cluster that sorts first.
 
-    With `last_of_its_own` an id comes back only to a cluster that holds most of its former records.
+    With `needs_majority`, a cluster gets an id only if it holds most of the id's former records.
     """
     overlaps: list[tuple[int, str, int]] = []
     for old, records in candidates.items():
         counts = Counter(of_record[record] for record in records if record in of_record)
         overlaps += [
-            (-count, old, number) for number, count in counts.items() if not last_of_its_own or 2 * count > len(records)
+            (-count, old, number) for number, count in counts.items() if not needs_majority or 2 * count > len(records)
         ]
     kept = dict(ids)
     taken: set[str] = set()
@@ -146,8 +146,8 @@ def _keep(
     return kept
 
 
-def heir(records: Iterable[str], persons: Mapping[str, str]) -> str | None:
-    """Return the person who has most of these records, the oldest of several; None when nobody has any."""
+def successor(records: Iterable[str], persons: Mapping[str, str]) -> str | None:
+    """Return the person who has most of these records, the oldest id if several do; None if nobody has any."""
     counts = Counter(persons[record] for record in records if record in persons)
     return min(counts, key=lambda person: (-counts[person], person), default=None)
 
@@ -155,22 +155,22 @@ def heir(records: Iterable[str], persons: Mapping[str, str]) -> str | None:
 def _assignment(
     people: Sequence[Sequence[str]],
     ids: Mapping[int, str],
-    living: Mapping[str, Sequence[str]],
-    gone: Mapping[str, Sequence[str]],
+    in_use: Mapping[str, Sequence[str]],
+    retired: Mapping[str, Sequence[str]],
     restored: set[str],
 ) -> Assignment:
     persons = {record: ids[number] for number, members in enumerate(people) for record in members}
-    in_use = set(ids.values())
+    kept = set(ids.values())
     aliases: dict[str, str] = {}
-    for old, records in {**gone, **living}.items():
-        into = heir(records, persons)
-        if old not in in_use and into:
+    for old, records in {**retired, **in_use}.items():
+        into = successor(records, persons)
+        if old not in kept and into:
             aliases[old] = into
-    changes = [Change(kind="restored", person_id=old) for old in restored]
-    changes += [Change(kind="created", person_id=new) for new in in_use - living.keys() - restored]
-    for old in living.keys() - in_use:
+    changes = [PersonIdChange(kind="restored", person_id=old) for old in restored]
+    changes += [PersonIdChange(kind="created", person_id=new) for new in kept - in_use.keys() - restored]
+    for old in in_use.keys() - kept:
         into = aliases.get(old)
-        changes.append(Change(kind="merged" if into else "removed", person_id=old, into=into))
+        changes.append(PersonIdChange(kind="merged" if into else "removed", person_id=old, into=into))
     return Assignment(
         persons=persons, aliases=aliases, changes=tuple(sorted(changes, key=lambda c: (c.person_id, c.kind)))
     )

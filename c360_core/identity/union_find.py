@@ -1,4 +1,4 @@
-"""Disjoint sets: who is connected with whom."""
+"""Disjoint sets (union-find): which items are connected."""
 
 from collections import defaultdict
 from collections.abc import Hashable
@@ -8,7 +8,7 @@ Item = TypeVar("Item", bound=Hashable)
 
 
 class UnionFind(Generic[Item]):
-    """Disjoint sets of items; an item that was never named is alone."""
+    """Disjoint sets of items; an item that was never added is a set of its own."""
 
     __slots__ = ("_parent", "_size")
 
@@ -17,7 +17,7 @@ class UnionFind(Generic[Item]):
         self._size: dict[Item, int] = {}
 
     def find(self, item: Item) -> Item:
-        """Return the item that stands for the set of this one."""
+        """Return the representative of the item's set."""
         parent = self._parent
         if item not in parent:
             parent[item] = item
@@ -29,7 +29,7 @@ class UnionFind(Generic[Item]):
         return item
 
     def union(self, one: Item, other: Item) -> Item:
-        """Join two sets and return the item that stands for the result."""
+        """Join two sets and return the representative of the result."""
         first, second = self.find(one), self.find(other)
         if first == second:
             return first
@@ -40,7 +40,7 @@ class UnionFind(Generic[Item]):
         return first
 
     def groups(self) -> list[list[Item]]:
-        """Return the sets, items in the order in which they were first named."""
+        """Return the sets, with items in the order in which they were first added."""
         found: defaultdict[Item, list[Item]] = defaultdict(list)
         for item in self._parent:
             found[self.find(item)].append(item)

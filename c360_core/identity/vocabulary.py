@@ -1,4 +1,4 @@
-"""Word lists of the normalisation: short, ours, and easy to extend. English and the USA, where the data is."""
+"""Word lists for normalisation: short, our own, easy to extend. English and US terms, like the data."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -13,7 +13,7 @@ def _fold(groups: str) -> dict[str, str]:
     return table
 
 
-# Nicknames of one formal name are folded to it. Spellings of one name (Katherine) are folded too.
+# A nickname of one formal name is folded to it. Other spellings of a name (Katherine) are folded too.
 NICKNAMES: Final[Mapping[str, str]] = _fold("""
 abigail: abby abbie
 albert: al
@@ -114,7 +114,8 @@ william: will bill billy willie
 zachary: zach zack
 """)
 
-# Nicknames of several formal names are folded to none of them: they agree with each, while those do not agree.
+# A nickname of several formal names is not folded: it is similar to each of them, but they are not similar to each
+# other.
 AMBIGUOUS_NICKNAMES: Final[Mapping[str, frozenset[str]]] = {
     nickname: frozenset(formal.split())
     for nickname, formal in {
@@ -201,7 +202,7 @@ nw: northwest
 se: southeast
 sw: southwest
 """),
-    # How a flat is announced differs on every form; its number is what tells two flats apart.
+    # Every form writes the word for a flat differently; only its number distinguishes two flats.
     **dict.fromkeys(("apartment", "apt", "unit", "suite", "ste", "flat", "number", "no", "num", "numero"), ""),
 }
 
@@ -266,8 +267,8 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-# Domains that people type to get past a form. example.com and example.org are not here: they are reserved for made-up
-# people, and the people of the demo data live there.
+# Domains that people type to get past a form. example.com and example.org are not listed: they are reserved for
+# fictional people, and the people of the demonstration use them.
 PLACEHOLDER_DOMAINS: Final = _words("""
     test.com test.org none.com noemail.com email.com domain.com abc.com xyz.com asdf.com mailinator.com
 """)
@@ -285,7 +286,7 @@ PLACEHOLDER_NAMES: Final = _words("""
     lastname asdf qwerty xyz newcustomer walkin donotuse deleted
 """)
 TITLES: Final = _words("mr mrs ms miss mx dr prof sir madam")
-# How a suffix says the generation. A `jr` is his father's son, a `ii` may be somebody's nephew: they are not one.
+# Name suffixes and their generation. `jr` and `ii` differ: a `jr` is his father's son, a `ii` may be a nephew.
 GENERATIONS: Final[Mapping[str, str]] = {
     "sr": "sr",
     "senior": "sr",
@@ -296,7 +297,7 @@ GENERATIONS: Final[Mapping[str, str]] = {
 }
 NAME_SUFFIXES: Final = frozenset(GENERATIONS) | _words("phd md")
 
-# Countries as people and systems write them, beside the codes of two letters. Without spaces: `newzealand`.
+# Countries as people and systems write them, besides two-letter codes. Without spaces: `newzealand`.
 COUNTRY_CODES: Final[Mapping[str, str]] = _fold("""
 AT: aut austria oesterreich osterreich
 AU: aus australia
@@ -335,7 +336,7 @@ US: usa unitedstates unitedstatesofamerica america
 ZA: zaf southafrica
 """)
 
-# How many digits the codes of a country have, where they are digits only. Spreadsheets eat leading zeros.
+# Number of digits in a country's postal codes, if they consist of digits only. Spreadsheets drop leading zeros.
 POSTAL_CODE_DIGITS: Final[Mapping[str, int]] = {
     country: digits
     for digits, countries in {
@@ -349,7 +350,7 @@ POSTAL_CODE_DIGITS: Final[Mapping[str, int]] = {
     for country in countries.split()
 }
 
-# What is put before a code to name its country: the signs of cars, and codes of two letters.
+# Prefixes that name the country of a postal code: vehicle registration codes and two-letter codes.
 POSTAL_PREFIXES: Final[Mapping[str, str]] = {
     **{"A": "AT", "B": "BE", "D": "DE", "E": "ES", "F": "FR", "FIN": "FI", "FL": "LI", "H": "HU", "I": "IT"},
     **{"L": "LU", "N": "NO", "P": "PT", "S": "SE", "SLO": "SI"},

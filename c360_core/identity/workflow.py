@@ -1,7 +1,7 @@
-"""The matching workflow as data: which columns the matcher gets, under which match keys, and the ordered rules.
+"""The matching workflow as data: the matcher's columns, their match keys, and the ordered rules.
 
-The template turns these tables into the schema mapping and the matching workflow of AWS Entity Resolution, the
-preparation job writes exactly these columns, and the clustering ranks the service's answer by the same order.
+The template turns these tables into the schema mapping and the matching workflow of AWS Entity Resolution. The job
+`identity_prepare` writes exactly these columns, and the clustering ranks the service's groups in the same order.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ class MatchField:
     Attributes:
         name: column name.
         type: Entity Resolution's type of the field.
-        match_key: the name that rules use; None when the column is only carried along.
+        match_key: the name that rules use; None if the column is only passed through.
     """
 
     name: str
@@ -30,7 +30,7 @@ class MatchField:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MatchRule:
-    """One rule: records agree on every match key. Position in `MATCH_RULES` is the level of the waterfall."""
+    """One rule: records that agree on every match key match. Its position in `MATCH_RULES` is its priority."""
 
     name: str
     match_keys: tuple[str, ...]
@@ -38,9 +38,9 @@ class MatchRule:
 
 MATCH_RECORD_ID: Final = "match_record_id"
 
-# Names and address are plain STRINGs: the service wants its name and address types in groups, which it compares whole,
-# while the rules compare the parts. All values arrive normalised, so the service must not normalise them again: that
-# would drop house numbers and the dots of every e-mail address, and with them evidence.
+# Names and addresses are plain STRINGs: the service groups its name and address types and compares whole groups, but
+# the rules compare parts. All values are already normalised, so the service must not normalise them again: it would
+# drop house numbers and the dots in every e-mail address, which are evidence.
 MATCH_FIELDS: Final = (
     MatchField(name=MATCH_RECORD_ID, type="UNIQUE_ID"),
     MatchField(name="record_id", type="STRING"),
@@ -53,9 +53,9 @@ MATCH_FIELDS: Final = (
     MatchField(name="phone", type="PHONE", match_key="Phone"),
 )
 
-# Every rule asks for a name: a mailbox or a number alone says who shares it, not who it is. Such single identifiers are
-# left to the clustering, which sees all who share one; here, matched records leave the pool, and what remains of a
-# couple's common mailbox would look like one person.
+# Every rule needs a name: a mailbox or phone number alone may be shared. Single identifiers are left to the clustering,
+# which sees all records that share one. In the matcher, matched records leave the pool, and the remaining records of a
+# couple's shared mailbox would look like one person.
 MATCH_RULES: Final = (
     MatchRule(name="name-birth-date", match_keys=("FirstName", "LastName", "BirthDate")),
     MatchRule(name="name-address", match_keys=("FirstName", "LastName", "Street", "PostalCode")),
@@ -65,17 +65,17 @@ MATCH_RULES: Final = (
     MatchRule(name="phone-last-name", match_keys=("Phone", "LastName")),
 )
 
-# Columns that the matcher hands back beside its own: enough to find the record, nothing personal.
+# Columns that the matcher returns besides its own: enough to find the record, no personal data.
 OUTPUT_FIELDS: Final = (MATCH_RECORD_ID, "record_id")
 
 SCHEMA_DESCRIPTION: Final = "Columns of the matcher's input"
 
 
 def schema_version(fields: Sequence[MatchField] = MATCH_FIELDS, description: str = SCHEMA_DESCRIPTION) -> str:
-    """Return eight characters that change with anything that a schema mapping says.
+    """Return eight characters that change whenever the schema mapping changes.
 
-    They are a part of its name, since Entity Resolution lets nobody change a mapping that a workflow uses: another
-    mapping is made, the workflow moves over to it, and the old one goes.
+    They are part of its name, because Entity Resolution does not allow changes to a mapping that a workflow uses: a new
+    mapping is created, the workflow switches to it, and the old one is deleted.
     """
-    said = json.dumps([description, [asdict(field) for field in fields]], sort_keys=True)
-    return hashlib.sha256(said.encode()).hexdigest()[:8]
+    content = json.dumps([description, [asdict(field) for field in fields]], sort_keys=True)
+    return hashlib.sha256(content.encode()).hexdigest()[:8]

@@ -1,1 +1,1 @@
-"""All sources' rows about people, normalised, as records; and the same in the form that the matcher reads."""
+"""Normalises the rows about people from all sources and writes them as records and as the matcher's input."""

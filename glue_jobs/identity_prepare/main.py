@@ -2,7 +2,7 @@
 
 Arguments: environment, er_input_location (s3://bucket/folder/), run_id.
 
-Both outputs are replaced as a whole, so a repeated run does no harm.
+Each run replaces both outputs as a whole, so a run can be repeated.
 """
 
 import json
@@ -26,23 +26,23 @@ FILES: Final = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Arguments:
-    """What the template (the first two) and the run say."""
+class PrepareArguments:
+    """Arguments from the template (the first two) and from the run."""
 
     environment: str
     er_input_location: str
     run_id: str
 
 
-def run(spark: SparkSession, arguments: Arguments) -> Mapping[str, int]:
-    """Write the records and the matcher's input; return the number of records by source."""
+def run(spark: SparkSession, arguments: PrepareArguments) -> Mapping[str, int]:
+    """Write the records and the matcher's input; return the number of records per source."""
     records = transform.records(_raw(spark, arguments.environment)).localCheckpoint()
     lake.replace(records, lake.table_name(arguments.environment, Zone.CURATED, TableName.IDENTITY_RECORDS))
     (
         transform.match_input(records)
         .coalesce(FILES)
         .write.mode("overwrite")
-        .option("mapreduce.fileoutputcommitter.marksuccessfuljobs", "false")  # the matcher would read the marker
+        .option("mapreduce.fileoutputcommitter.marksuccessfuljobs", "false")  # or the matcher reads the marker as data
         .parquet(arguments.er_input_location.rstrip("/") + "/")
     )
     counted = records.groupBy("source").agg(F.count("*").alias("records")).collect()
@@ -58,13 +58,13 @@ def _raw(spark: SparkSession, environment: str) -> DataFrame:
         if source.table is not None
     ]
     interactions = lake.current(spark, lake.table_name(environment, Zone.RAW, TableName.INTERACTIONS))
-    return reduce(DataFrame.unionByName, [*frames, transform.logged_in(interactions)])
+    return reduce(DataFrame.unionByName, [*frames, transform.login_rows(interactions)])
 
 
 def main() -> None:
     """Read the arguments, write, log the counts."""
     runtime.start_logging("identity_prepare")
-    arguments = runtime.read_arguments(Arguments)
+    arguments = runtime.read_arguments(PrepareArguments)
     counts = run(runtime.spark_session(), arguments)
     LOG.info("run %s: %s", arguments.run_id, json.dumps(counts))
 

@@ -1,6 +1,6 @@
-"""From rows of the raw tables to records: frames in, frames out.
+"""From rows of the raw tables to identity records: frames in, frames out.
 
-Which column means what comes from the contracts' identity roles, so that a new file source needs no code here.
+The identity roles in the contracts give the meaning of each column, so a new file source needs no code here.
 """
 
 from collections.abc import Set
@@ -46,26 +46,26 @@ COLUMN_OF_IDENTIFIER: Final = {
     "cookie_id": "cookie_id",
     "device_id": "device_id",
 }
-AS_THEY_ARE: Final = ("language", "time_zone")
-# What a record is read by, and does not keep.
-ONLY_READ: Final = frozenset({"name", "country"})
-TEXTS: Final = (*dict.fromkeys(COLUMN_OF_ROLE.values()), *AS_THEY_ARE)
-PREPARED: Final = (
-    ", ".join(f"{name} STRING" for name in TEXTS if name not in ONLY_READ)
+UNCHANGED: Final = ("language", "time_zone")
+# Columns that help to read a record and are not kept in it.
+INPUT_ONLY: Final = frozenset({"name", "country"})
+TEXTS: Final = (*dict.fromkeys(COLUMN_OF_ROLE.values()), *UNCHANGED)
+PREPARED_SCHEMA: Final = (
+    ", ".join(f"{name} STRING" for name in TEXTS if name not in INPUT_ONLY)
     + ", email_verified BOOLEAN, placeholder_dropped ARRAY<STRING>"
 )
-SAID: Final = ", ".join(f"{name} STRING" for name in TEXTS)
-LOGIN: Final = "identified"
+LOGIN_SCHEMA: Final = ", ".join(f"{name} STRING" for name in TEXTS)
+LOGIN_EVENT: Final = "identified"
 MATCH_SCHEMA: Final = ", ".join(f"{field.name} STRING" for field in MATCH_FIELDS)
 HASH_DIGITS: Final = 8
-# What the source's contract says for rows that do not say it themselves.
-READ_BY: Final = ("default_country", "earliest_birth_date")
+# Defaults from the source's contract, for rows without a value of their own.
+SOURCE_DEFAULTS: Final = ("default_country", "earliest_birth_date")
 
 
 def file_rows(rows: DataFrame, source: Source, table: Table) -> DataFrame:
-    """Return the rows of a file source as raw values of records: source, key, texts, times."""
+    """Return the rows of a file source as raw record values: source, key, texts, times."""
     columns = {COLUMN_OF_ROLE[f.identity_role]: f.name for f in table.fields if f.identity_role in COLUMN_OF_ROLE}
-    columns |= {name: name for name in AS_THEY_ARE if name in rows.columns}
+    columns |= {name: name for name in UNCHANGED if name in rows.columns}
     changed = "updated_at" if "updated_at" in rows.columns else source.publish[0].occurred_at
     return rows.select(
         F.lit(source.name).alias("source"),
@@ -83,27 +83,27 @@ def _text(column: str | None) -> Column:
     return (F.lit(None) if column is None else F.col(column)).cast("string")
 
 
-def logged_in(interactions: DataFrame) -> DataFrame:
-    """Return who said who they are, by device or cookie and e-mail address: the latest words of each pair.
+def login_rows(interactions: DataFrame) -> DataFrame:
+    """Return one raw record per visitor (device or cookie) and e-mail address: the latest login of each pair.
 
-    The record's key is the device (or cookie); when several addresses log in there, it is so for the first one, and
-    the others have a part of their address's keyed hash behind it.
+    The record's key is the device or cookie. If several addresses log in on it, the first one keeps that key, and the
+    others get a part of their address's keyed hash appended.
     """
-    named = frozenset(field.name for field in contracts.load().event(LOGIN).fields)
-    said = F.udf(partial(_said, named=named), SAID)
-    told = interactions.where(F.col("event_type") == LOGIN).select(
+    known_fields = frozenset(field.name for field in contracts.load().event(LOGIN_EVENT).fields)
+    login = F.udf(partial(_login_values, known_fields=known_fields), LOGIN_SCHEMA)
+    logins = interactions.where(F.col("event_type") == LOGIN_EVENT).select(
         "source",
-        said("identifiers", "payload").alias("said"),
+        login("identifiers", "payload").alias("login"),
         F.expr("filter(identifier_keys, key -> key LIKE 'email:%')[0]").alias("email_key"),
         "occurred_at",
         "received_at",
         "event_id",
     )
-    told = told.withColumn("visitor", F.coalesce("said.device_id", "said.cookie_id", "email_key"))
+    logins = logins.withColumn("visitor", F.coalesce("login.device_id", "login.cookie_id", "email_key"))
     pair = Window.partitionBy("source", "visitor", "email_key")
     latest = F.row_number().over(pair.orderBy(F.desc("occurred_at"), "event_id"))
     pairs = (
-        told.where("visitor IS NOT NULL")
+        logins.where("visitor IS NOT NULL")
         .withColumn("first_at", F.min("occurred_at").over(pair))
         .withColumn("latest", latest)
         .where("latest = 1")
@@ -114,8 +114,8 @@ def logged_in(interactions: DataFrame) -> DataFrame:
     return pairs.select(
         "source",
         key.alias("key"),
-        *[F.col(f"said.{name}").alias(name) for name in TEXTS],
-        F.col("said.email").isNotNull().alias("email_verified"),
+        *[F.col(f"login.{name}").alias(name) for name in TEXTS],
+        F.col("login.email").isNotNull().alias("email_verified"),
         F.lit(DEFAULT_REGION).alias("default_country"),
         F.lit(f"{EARLIEST_BIRTH_YEAR}-01-01").alias("earliest_birth_date"),
         F.col("occurred_at").alias("updated_at"),
@@ -123,21 +123,23 @@ def logged_in(interactions: DataFrame) -> DataFrame:
     )
 
 
-def _said(identifiers: str | None, payload: str | None, *, named: Set[str]) -> dict[str, str | None]:
-    """Return what a login says, by column: of several identifiers the one that its key is made of.
+def _login_values(identifiers: str | None, payload: str | None, *, known_fields: Set[str]) -> dict[str, str | None]:
+    """Return the values of a login by column; of several identifiers of a type, the one that its key is made of.
 
-    Of the payload only what the contract names counts. Anything else has no known meaning, and any type.
+    Only payload fields of the contract count; others have no known meaning or type.
     """
-    given = first_usable(_object(identifiers))
-    fields = {name: value for name, value in _object(payload).items() if name in named and isinstance(value, str)}
+    given = first_usable(_json_object(identifiers))
+    fields = {
+        name: value for name, value in _json_object(payload).items() if name in known_fields and isinstance(value, str)
+    }
     return {
         **fields,
         **{COLUMN_OF_IDENTIFIER[kind]: value for kind, value in given.items() if kind in COLUMN_OF_IDENTIFIER},
     }
 
 
-def _object(text: str | None) -> dict[str, Any]:
-    """Return a JSON object of the lake; an old one that `clean` would refuse today says nothing, and ends no run."""
+def _json_object(text: str | None) -> dict[str, Any]:
+    """Return a JSON object from the lake; empty for an old text that `clean` would reject today."""
     try:
         document = decode(text or "{}")
     except ValueError:
@@ -146,22 +148,22 @@ def _object(text: str | None) -> dict[str, Any]:
 
 
 def records(raw: DataFrame) -> DataFrame:
-    """Return the rows of curated.identity_records: values normalised, placeholders dropped and listed."""
-    prepare = F.udf(_prepare, PREPARED)
+    """Return the rows of curated.identity_records, with normalised values and a list of dropped placeholders."""
+    prepare = F.udf(_prepare, PREPARED_SCHEMA)
     prepared = raw.select(
         F.concat_ws(":", "source", "key").alias("record_id"),
         "source",
         "loaded_at",
         "updated_at",
-        prepare(F.struct("source", "key", "email_verified", *READ_BY, *TEXTS), F.unix_millis("loaded_at")).alias(
-            "prepared"
-        ),
+        prepare(
+            F.struct("source", "key", "email_verified", *SOURCE_DEFAULTS, *TEXTS), F.unix_millis("loaded_at")
+        ).alias("prepared"),
     )
     return prepared.select("record_id", "source", "loaded_at", "updated_at", "prepared.*")
 
 
 def _prepare(values: Row, loaded_at: int) -> dict[str, Any]:
-    """Run in the Python workers: times stay in Spark, where they have a zone."""
+    """Prepare a record in a Python worker; times stay in Spark, where they have a zone."""
     raw = values.asDict()
     at = datetime.fromtimestamp(loaded_at / 1000, UTC)
     record = prepare_record(
@@ -176,7 +178,7 @@ def _prepare(values: Row, loaded_at: int) -> dict[str, Any]:
 
 
 def match_input(identity_records: DataFrame) -> DataFrame:
-    """Return the rows that the matcher reads, all text, in the order of its schema."""
+    """Return the rows for the matcher: all text, columns in the order of its schema."""
     names = [name for name in identity_records.columns if name not in {"loaded_at", "updated_at"}]
     row = F.udf(_match_row, MATCH_SCHEMA)(F.struct(*names), F.unix_millis("loaded_at"))
     return identity_records.select(row.alias("row")).select("row.*")

@@ -1,1 +1,1 @@
-"""From records and the matcher's groups to persons, and to everyone who has to know of them."""
+"""Resolves records and the matcher's groups to persons, and publishes what changed."""

@@ -1,13 +1,13 @@
-"""Glue job: resolve records to persons and tell everyone.
+"""Glue job: resolve records to persons and publish what changed.
 
-Arguments: environment, identity_changes_stream, single_view_table, hash_secret_arn, most_records (that the driver can
-hold), run_id, started_at (ISO 8601), match_output (s3://bucket/.../<job id>/ of the matcher).
+Arguments: environment, identity_changes_stream, single_view_table, hash_secret_arn, most_records (the driver's limit),
+run_id, started_at (ISO 8601), match_output (s3://bucket/.../<job id>/ of the matcher).
 
-A run is named by its id and its start; repeated, it gives the same ids and the same rows. It tells only what differs
-from the latest change of each person and identifier. The order of the writes makes a stop in between harmless: the map
-first, then the changes, as not told yet; then the messages, the single view and the identifier map; and last the mark
-that the changes are told, without which the next run, or the next try, tells them again. Without its stream a run ends
-before it writes anything.
+A run is identified by its id and its start; a repeated run gives the same ids and rows. It publishes only what differs
+from the latest change of each person and identifier. The order of the writes makes a stop in between harmless: the map,
+the changes as unpublished, the messages, the single view, the identifier map, and last the mark that the changes are
+published. Without that mark, the next run or the next try publishes them again. If the stream does not exist, a run
+ends before it writes anything.
 """
 
 import json
@@ -22,7 +22,7 @@ from pyspark.sql import SparkSession
 from c360_core.identity.announcements import LatestChange
 from c360_core.identity.keys import secret_bytes
 from c360_core.identity.resolve import MapRow, Resolution, resolve
-from c360_core.identity.stable_ids import Run
+from c360_core.identity.stable_ids import IdentityRun
 from c360_core.names import Table as TableName
 from c360_core.names import Zone
 from glue_jobs.identity_resolve import single_view, transform
@@ -33,8 +33,8 @@ LOG = logging.getLogger("identity_resolve")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Arguments:
-    """What the template (the first five) and the run say."""
+class ResolveArguments:
+    """Arguments from the template (the first five) and from the run."""
 
     environment: str
     identity_changes_stream: str
@@ -46,26 +46,26 @@ class Arguments:
     match_output: str
 
 
-class IdentityResolution:
-    """One run."""
+class ResolutionRun:
+    """One run of the identity resolution."""
 
-    def __init__(self, spark: SparkSession, arguments: Arguments) -> None:
-        """Name the tables and the run."""
+    def __init__(self, spark: SparkSession, arguments: ResolveArguments) -> None:
+        """Keep the session and the arguments; derive the run's version from its start."""
         self._spark = spark
         self._arguments = arguments
-        self._run = Run(run_id=arguments.run_id, version=transform.run_version(arguments.started_at))
+        self._run = IdentityRun(run_id=arguments.run_id, version=transform.run_version(arguments.started_at))
 
     def run(self) -> Mapping[str, int]:
-        """Resolve, write, tell; return counts."""
+        """Resolve, write and publish; return counts."""
         kinesis: Any = boto3.client("kinesis", region_name=runtime.region())
-        told_since = streams.created_at(kinesis, self._arguments.identity_changes_stream)
+        stream_created_at = streams.created_at(kinesis, self._arguments.identity_changes_stream)
         self._refuse_too_many()
         before = transform.identity_map(self._read(TableName.IDENTITY_MAP))
         resolution = resolve(
             transform.records(self._read(TableName.IDENTITY_RECORDS)),
             transform.match_groups(self._match_output()),
             before,
-            replace(self._run, told_since=told_since),
+            replace(self._run, stream_created_at=stream_created_at),
             secret=self._secret(),
             latest=self._latest(),
         )
@@ -75,7 +75,7 @@ class IdentityResolution:
             streams.put_records(kinesis, self._arguments.identity_changes_stream, transform.messages(resolution))
             self._write_single_view(resolution, before)
             self._write_identifier_map()
-            self._mark_as_told()
+            self._mark_as_published()
         return {**resolution.stats, "messages": len(resolution.changes)}
 
     def _refuse_too_many(self) -> None:
@@ -92,7 +92,7 @@ class IdentityResolution:
     def _latest(self) -> Iterator[LatestChange]:
         latest = self._read(TableName.LATEST_IDENTITY_CHANGES)
         if latest.isEmpty():
-            return transform.changes_of_before(self._read(TableName.IDENTIFIER_MAP))
+            return transform.changes_from_identifier_map(self._read(TableName.IDENTIFIER_MAP))
         return transform.latest_changes(latest)
 
     def _match_output(self) -> Any:
@@ -108,9 +108,9 @@ class IdentityResolution:
     def _write_map(self, resolution: Resolution) -> None:
         table = self._table(TableName.IDENTITY_MAP)
         if resolution.withdrawn:
-            LOG.warning("run %s was tried before on other records; what only that try said goes", self._run.run_id)
-            gone = transform.map_rows(self._spark, resolution.withdrawn, table)
-            lake.delete(gone, table, ["record_id", "valid_from"])
+            LOG.warning("run %s was tried before on other records; deleting rows of that try", self._run.run_id)
+            withdrawn = transform.map_rows(self._spark, resolution.withdrawn, table)
+            lake.delete(withdrawn, table, ["record_id", "valid_from"])
         rows = (*resolution.opened, *resolution.closed, *resolution.reopened)
         lake.upsert(transform.map_rows(self._spark, rows, table), table, ["record_id", "valid_from"])
 
@@ -122,9 +122,10 @@ class IdentityResolution:
         latest = self._read(TableName.LATEST_IDENTITY_CHANGES)
         lake.replace(transform.identifier_rows(latest), self._table(TableName.IDENTIFIER_MAP))
 
-    def _mark_as_told(self) -> None:
-        told = f"version = {self._run.version} AND told_at IS NULL"  # a number
-        lake.update(self._spark, self._table(TableName.LATEST_IDENTITY_CHANGES), "told_at = current_timestamp()", told)
+    def _mark_as_published(self) -> None:
+        table = self._table(TableName.LATEST_IDENTITY_CHANGES)
+        unpublished = f"version = {self._run.version} AND told_at IS NULL"  # the version is a number
+        lake.update(self._spark, table, "told_at = current_timestamp()", unpublished)
 
     def _write_single_view(self, resolution: Resolution, before: Sequence[MapRow]) -> None:
         single_view.write(
@@ -139,8 +140,8 @@ class IdentityResolution:
 def main() -> None:
     """Read the arguments, resolve, log the counts."""
     runtime.start_logging("identity_resolve")
-    arguments = runtime.read_arguments(Arguments)
-    counts = IdentityResolution(runtime.spark_session(), arguments).run()
+    arguments = runtime.read_arguments(ResolveArguments)
+    counts = ResolutionRun(runtime.spark_session(), arguments).run()
     LOG.info("run %s: %s", arguments.run_id, json.dumps(counts))
 
 

@@ -1,4 +1,4 @@
-"""The items of the single view that identity owns: whose identifier is this, and who is an old id now?"""
+"""The items of the single view that identity resolution writes: owners of identifiers and aliases of old person ids."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +13,7 @@ WRITERS: Final = 8
 
 
 def puts(changes: Iterable[Mapping[str, Any]]) -> list[Item]:
-    """Return the items to write: identifiers that have another person now, and aliases of the persons merged away."""
+    """Return the items to write: identifiers with a new owner, and aliases of persons that were merged into others."""
     items = []
     for change in changes:
         if (change["kind"], change["op"]) == (IDENTIFIER, UPSERT):
@@ -26,14 +26,14 @@ def puts(changes: Iterable[Mapping[str, Any]]) -> list[Item]:
     return items
 
 
-def deletes(changes: Sequence[Mapping[str, Any]], once_closed: Collection[str]) -> list[keys.Key]:
-    """Return the keys to delete: identifiers of nobody, and aliases of ids that lead nowhere or are in use again.
+def deletes(changes: Sequence[Mapping[str, Any]], retired_before: Collection[str]) -> list[keys.Key]:
+    """Return the keys to delete: identifiers without an owner, aliases of ids that were removed or are in use again.
 
     Args:
-        changes: what the run tells.
-        once_closed: ids that rows of the map had which are closed: they were, or may have been, out of use.
+        changes: messages of the run.
+        retired_before: person ids of closed rows of the map, which may have been out of use before.
     """
-    nobodys = [
+    without_owner = [
         keys.identifier_key(change["key"])
         for change in changes
         if (change["kind"], change["op"]) == (IDENTIFIER, DELETE)
@@ -42,29 +42,29 @@ def deletes(changes: Sequence[Mapping[str, Any]], once_closed: Collection[str]) 
         change["person_id"]
         for change in changes
         if change["kind"] == PERSON and not change["survivor_id"]
-        if change["op"] == DELETE or change["person_id"] in once_closed
+        if change["op"] == DELETE or change["person_id"] in retired_before
     }
-    return nobodys + [keys.alias_key(person_id) for person_id in sorted(no_alias)]
+    return without_owner + [keys.alias_key(person_id) for person_id in sorted(no_alias)]
 
 
-def write(client: Any, table: str, items: Iterable[Item], gone: Iterable[keys.Key], *, version: int) -> int:
-    """Write items, and tombstones in the place of what is gone, unless a later run was here; return how many it wrote.
+def write(client: Any, table: str, items: Iterable[Item], deleted: Iterable[keys.Key], *, version: int) -> int:
+    """Write items, and tombstones for deleted keys, unless a later run has written them; return how many were written.
 
-    Writing it again changes nothing. What an older run writes late, since it was held up or is repeated, never
-    replaces the word of a newer one; a tombstone remembers that word for as long as a run may be late.
+    The write is idempotent. A delayed or repeated older run never replaces items of a newer run; tombstones are kept as
+    long as a run may be late.
 
     Args:
-        client: of DynamoDB, with Python values: `boto3.resource("dynamodb").meta.client`.
+        client: DynamoDB client that takes Python values: `boto3.resource("dynamodb").meta.client`.
         table: name of the table.
-        items: what to put, as `puts` returns it.
-        gone: keys of what is no more, as `deletes` returns them.
-        version: of the run, in epoch milliseconds.
+        items: items to put, from `puts`.
+        deleted: keys to delete, from `deletes`.
+        version: version of the run, in epoch milliseconds.
 
     Raises:
         ClientError: DynamoDB refused.
     """
     forget_at = version // 1000 + int(keys.REMEMBER_REMOVAL.total_seconds())
-    tombstones = [{**key, keys.TOMBSTONE: True, "version": version, keys.EXPIRES_AT: forget_at} for key in gone]
+    tombstones = [{**key, keys.TOMBSTONE: True, "version": version, keys.EXPIRES_AT: forget_at} for key in deleted]
     last = {(item[keys.PARTITION], item[keys.SORT]): item for item in (*tombstones, *items)}
     actions = [_put(item) for item in last.values()]
     batches = [actions[start : start + ACTIONS_PER_CALL] for start in range(0, len(actions), ACTIONS_PER_CALL)]

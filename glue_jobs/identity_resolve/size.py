@@ -1,26 +1,25 @@
-"""How much a run may hold: all of it is in the memory of one process, the driver."""
+"""The size limit of a run: the driver holds all of its rows in memory."""
 
 from collections.abc import Mapping
 
 
 class TooManyRecordsError(RuntimeError):
-    """A table has more rows than the driver can hold; the message names it, the limit and what to do."""
+    """A table has more rows than the driver can hold; the message names the table, the limit and the fix."""
 
 
 def refuse_too_many(rows: Mapping[str, int], most: int) -> None:
-    """Refuse a run that would end for want of memory, before anything is read into it.
+    """Refuse a run that would run out of memory, before it reads anything.
 
     Args:
-        rows: table -> how many rows of it the run would hold.
-        most: how many of one table fit.
+        rows: table -> number of rows that the run would hold.
+        most: limit per table.
 
     Raises:
-        TooManyRecordsError: there are more.
+        TooManyRecordsError: a table has more rows.
     """
     over = [f"{table} has {count:,}" for table, count in rows.items() if count > most]
     if over:
         raise TooManyRecordsError(
-            f"the driver holds {most:,} rows of a table at most, but {', '.join(over)}: set "
-            "unification.identity_driver to G.2X where it is G.1X and deploy; a G.2X takes 1,000,000. Nothing was "
-            "written"
+            f"the driver holds at most {most:,} rows of a table, but {', '.join(over)}; nothing was written. If "
+            "unification.identity_driver is G.1X, set it to G.2X, which holds 1,000,000, and deploy"
         )

@@ -1,4 +1,4 @@
-"""Between frames and the domain: rows of the lake to values of `c360_core.identity` and back."""
+"""Converts rows of the lake to values of `c360_core.identity` and back."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -16,15 +16,15 @@ from c360_core.identity.records import IdentityRecord, record_from_row
 from c360_core.identity.resolve import MapRow, Resolution
 from c360_core.survivorship import ATTRIBUTES
 
-# What a message says of a person; of one who is gone it says nothing.
-_SAID_OF_A_PERSON: Final = (*(name for names in ATTRIBUTES for name in names), "record_count")
+# The columns of a person in a message; a deletion has none of them.
+_PERSON_COLUMNS: Final = (*(name for names in ATTRIBUTES for name in names), "record_count")
 
 
 def run_version(started_at: str) -> int:
     """Return the version of a run: when it started, in epoch milliseconds.
 
     Raises:
-        ValueError: not an ISO 8601 time with a zone.
+        ValueError: `started_at` is no ISO 8601 time with a zone.
     """
     try:
         moment = datetime.fromisoformat(started_at)
@@ -33,7 +33,7 @@ def run_version(started_at: str) -> int:
             f"--started_at {started_at!r}: write an ISO 8601 time, such as 2026-03-01T09:30:00Z"
         ) from error
     if moment.tzinfo is None:
-        raise ValueError(f"--started_at {started_at!r}: has no zone; end it with Z")
+        raise ValueError(f"--started_at {started_at!r} has no zone; end it with Z")
     return round(moment.timestamp() * 1000)
 
 
@@ -48,28 +48,28 @@ def identity_map(frame: DataFrame) -> list[MapRow]:
 
 
 def latest_changes(frame: DataFrame) -> Iterator[LatestChange]:
-    """Yield the rows of curated.latest_identity_changes, part by part: the driver need not hold them."""
-    told, birth_date = F.col("told_at").isNotNull(), F.col("birth_date").cast("string")
-    for row in frame.withColumns({"told": told, "birth_date": birth_date}).toLocalIterator():
-        yield LatestChange(message=_message(row.asDict()), told=row["told"])
+    """Yield the rows of curated.latest_identity_changes, one partition at a time: the driver never holds all."""
+    published, birth_date = F.col("told_at").isNotNull(), F.col("birth_date").cast("string")
+    for row in frame.withColumns({"published": published, "birth_date": birth_date}).toLocalIterator():
+        yield LatestChange(message=_message(row.asDict()), published=row["published"])
 
 
 def _message(row: dict[str, Any]) -> Message:
     head = {name: row[name] for name in ("kind", "op", "person_id", "version")}
     if row["kind"] == IDENTIFIER:
         return {**head, "key": row["subject"]}
-    names = _SAID_OF_A_PERSON if row["op"] == UPSERT else ()
+    names = _PERSON_COLUMNS if row["op"] == UPSERT else ()
     return {**head, "survivor_id": row["survivor_id"], **{name: row[name] for name in names}}
 
 
-def changes_of_before(identifier_map: DataFrame) -> Iterator[LatestChange]:
-    """Yield the rows of curated.identifier_map as changes that may not have been heard.
+def changes_from_identifier_map(identifier_map: DataFrame) -> Iterator[LatestChange]:
+    """Yield the rows of curated.identifier_map as unpublished changes.
 
-    It is all that runs kept of what they told before there was a table of the latest changes.
+    Before the table of latest changes existed, runs kept no other trace of what they had published.
     """
     for row in identifier_map.toLocalIterator():
         head = {"kind": IDENTIFIER, "op": UPSERT, "key": row["identifier_key"]}
-        yield LatestChange(message={**head, "person_id": row["person_id"], "version": row["version"]}, told=False)
+        yield LatestChange(message={**head, "person_id": row["person_id"], "version": row["version"]}, published=False)
 
 
 def match_groups(output: DataFrame) -> list[MatchGroup]:
@@ -78,7 +78,7 @@ def match_groups(output: DataFrame) -> list[MatchGroup]:
 
 
 def _rows(frame: DataFrame, *times: str) -> list[dict[str, Any]]:
-    """Collect a frame; times come as microseconds, because Spark hands out times without their zone."""
+    """Collect a frame; read times as microseconds, because Spark returns datetimes without a zone."""
     shown = [F.unix_micros(name).alias(name) if name in times else F.col(name) for name in frame.columns]
     rows = [row.asDict() for row in frame.select(shown).collect()]
     return [{name: _moment(value) if name in times else value for name, value in row.items()} for row in rows]
@@ -92,12 +92,12 @@ def _moment(microseconds: int | None) -> datetime | None:
 
 
 def map_rows(spark: SparkSession, rows: Iterable[MapRow], table: str) -> DataFrame:
-    """Return rows of the identity map."""
+    """Return rows of curated.identity_map."""
     return spark.createDataFrame([asdict(row) for row in rows], spark.table(table).schema)
 
 
 def change_rows(spark: SparkSession, resolution: Resolution, table: str) -> DataFrame:
-    """Return the messages of the run as rows of curated.latest_identity_changes that are not told yet."""
+    """Return the messages of the run as unpublished rows of curated.latest_identity_changes."""
     return spark.createDataFrame([_row(change) for change in resolution.changes], spark.table(table).schema)
 
 
@@ -113,6 +113,6 @@ def identifier_rows(latest: DataFrame) -> DataFrame:
 
 
 def messages(resolution: Resolution) -> Iterator[StreamRecord]:
-    """Yield the messages of the identity-changes stream, in the order to send them, keyed by what they are about."""
+    """Yield the records for the stream identity-changes, in the order to send them, keyed by their subject."""
     for change in resolution.changes:
         yield StreamRecord(key=subject(change), data=json.dumps(change, default=str).encode())

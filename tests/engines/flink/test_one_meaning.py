@@ -151,7 +151,7 @@ def expected(event: Interaction, visit: tuple[str | None, bool]) -> Read:
     }
 
 
-def test_the_campaign_is_worth_it(accepted):
+def test_enough_generated_events_are_accepted(accepted):
     assert DOCUMENTS * 0.3 < len(accepted) < DOCUMENTS * 0.9
     assert {event.event_type for event in accepted.values()} == {event_type for _, event_type in SENDERS}
 

@@ -147,7 +147,7 @@ def _cleaned(events: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     return {answer["event_id"]: answer for answer in map(json.loads, told.splitlines())}
 
 
-def test_a_row_is_kept_when_every_text_in_it_means_something(cases: list[Case], loaded: Loaded) -> None:
+def test_a_row_is_kept_if_every_text_in_it_is_valid(cases: list[Case], loaded: Loaded) -> None:
     good = {case.case_id for case in cases if case.good}
 
     assert len(good) > len(TIMES)
@@ -155,7 +155,7 @@ def test_a_row_is_kept_when_every_text_in_it_means_something(cases: list[Case], 
     assert loaded.counts["rejected"] == len(cases) - len(good)
 
 
-def test_clean_reads_in_the_events_what_stood_in_the_file(cases: list[Case], loaded: Loaded) -> None:
+def test_clean_reads_the_same_values_from_the_events_as_from_the_file(cases: list[Case], loaded: Loaded) -> None:
     wanted = sorted(
         (kind, moment, sorted(payload.items()))
         for case in cases

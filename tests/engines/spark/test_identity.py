@@ -23,7 +23,7 @@ from c360_core.names import IdentifierType, Zone
 from glue_jobs.identity_prepare import main as prepare
 from glue_jobs.identity_prepare import transform
 from glue_jobs.identity_resolve import single_view
-from glue_jobs.identity_resolve.main import Arguments, IdentityResolution
+from glue_jobs.identity_resolve.main import ResolutionRun, ResolveArguments
 from glue_jobs.identity_resolve.size import TooManyRecordsError
 from glue_jobs.identity_resolve.transform import run_version
 from glue_jobs.shared import lake, streams
@@ -89,7 +89,9 @@ def login(event: str, device: str, email: str, at: datetime = AT, **payload: str
 
 
 def prepared(spark: SparkSession) -> dict[str, int]:
-    return dict(prepare.run(spark, prepare.Arguments(environment="dev", er_input_location=ER_INPUT, run_id="r1")))
+    return dict(
+        prepare.run(spark, prepare.PrepareArguments(environment="dev", er_input_location=ER_INPUT, run_id="r1"))
+    )
 
 
 def test_rows_of_every_source_become_records_in_one_form(spark: SparkSession, tables: Fill, rows: Rows) -> None:
@@ -123,7 +125,7 @@ def test_rows_of_every_source_become_records_in_one_form(spark: SparkSession, ta
     assert (web["first_name"], web["time_zone"]) == ("Ann", "UTC")
 
 
-def test_rows_are_read_by_their_country_and_else_by_the_contract_s(spark: SparkSession) -> None:
+def test_rows_are_read_by_their_country_or_the_default_of_the_contract(spark: SparkSession) -> None:
     """A source of Germany with people in Austria, some of whom are very old."""
     crm = contracts.load().source("crm_contacts")
     assert crm.table is not None
@@ -181,7 +183,9 @@ def test_the_second_address_on_a_device_is_a_record_of_its_own(spark: SparkSessi
     assert names == {"web_events:device-1": "Anna", f"web_events:device-1~{b'bob@'.hex()}": "Bob"}
 
 
-def test_records_that_left_their_source_leave_the_table(spark: SparkSession, tables: Fill, rows: Rows) -> None:
+def test_records_deleted_in_their_source_are_deleted_from_the_table(
+    spark: SparkSession, tables: Fill, rows: Rows
+) -> None:
     tables(Zone.RAW, "crm_contacts", [contact(1, email="ann@example.com"), contact(2, email="bob@example.com")])
     prepared(spark)
     spark.sql("DELETE FROM glue_catalog.c360_dev_raw.crm_contacts WHERE crm_id = 'C000002'")
@@ -216,7 +220,7 @@ class Identity:
         ]  # fmt: skip
         self.fill(Zone.CURATED, "identity_records", values)
         self._write_output(run_id, groups, numbers)
-        arguments = Arguments(
+        arguments = ResolveArguments(
             environment="dev",
             identity_changes_stream=STREAM,
             single_view_table=VIEW,
@@ -226,7 +230,7 @@ class Identity:
             started_at=started_at,
             match_output=f"{OUTPUT}/{run_id}/",
         )
-        return dict(IdentityResolution(self.spark, arguments).run())
+        return dict(ResolutionRun(self.spark, arguments).run())
 
     def _write_output(self, run_id: str, groups: list[list[int]], numbers: list[int]) -> None:
         alone = [[n] for n in numbers if not any(n in group for group in groups)]
@@ -292,7 +296,7 @@ def assert_nothing_is_written(rows: Rows) -> None:
     assert view() == {}
 
 
-def test_matched_records_are_one_person_and_everyone_is_told(identity: Identity, rows: Rows) -> None:
+def test_matched_records_are_one_person_and_all_readers_get_the_changes(identity: Identity, rows: Rows) -> None:
     counts = identity.resolve("run-1", "2026-03-01T09:30:00.123Z", [[1, 2]], [1, 2, 3])
 
     persons = identity.persons()
@@ -300,22 +304,22 @@ def test_matched_records_are_one_person_and_everyone_is_told(identity: Identity,
     opened = rows(Zone.CURATED, "identity_map")
     assert {(row["run_id"], row["version"], row["valid_to"]) for row in opened} == {("run-1", 1772357400123, None)}
     assert {row["valid_from"].isoformat() for row in opened} == {"2026-03-01T09:30:00.123000"}
-    told = messages()
-    assert len(told) == counts["messages"]
-    people = [message for message in told if message["kind"] == "person"]
+    sent = messages()
+    assert len(sent) == counts["messages"]
+    people = [message for message in sent if message["kind"] == "person"]
     assert {(m["op"], m["person_id"], m["record_count"]) for m in people} == {
         ("upsert", persons["1"], 2),
         ("upsert", persons["3"], 1),
     }
-    assert all(message["version"] == 1772357400123 for message in told)
+    assert all(message["version"] == 1772357400123 for message in sent)
     keys = {row["identifier_key"]: row["person_id"] for row in rows(Zone.CURATED, "identifier_map")}
     assert keys[identifier_key(SECRET.encode(), IdentifierType.CRM_ID, "C000002")] == persons["1"]
-    assert {m["key"]: m["person_id"] for m in told if m["kind"] == "identifier"} == keys
+    assert {m["key"]: m["person_id"] for m in sent if m["kind"] == "identifier"} == keys
     assert view()[email_item(2)] == persons["1"]
     assert len(view()) == len(keys) == 6
 
 
-def test_a_run_that_is_tried_again_leaves_what_it_left_before(identity: Identity, rows: Rows) -> None:
+def test_a_repeated_run_leaves_the_same_state(identity: Identity, rows: Rows) -> None:
     identity.resolve("run-1", "2026-03-01T09:30:00Z", [[1, 2]], [1, 2, 3])
     identity.resolve("run-2", "2026-03-02T09:30:00Z", [[1, 2, 3]], [1, 2, 3])
 
@@ -324,14 +328,14 @@ def test_a_run_that_is_tried_again_leaves_what_it_left_before(identity: Identity
         tables = [rows(Zone.CURATED, name) for name in names]
         return [sorted(map(repr, table)) for table in tables] + [view()]
 
-    before, told = state(), messages()
+    before, sent = state(), messages()
     identity.resolve("run-2", "2026-03-02T09:30:00Z", [[1, 2, 3]], [1, 2, 3])
 
     assert state() == before
-    assert messages() == told
+    assert messages() == sent
 
 
-def test_a_merge_leaves_an_alias_and_its_end_takes_it_away(identity: Identity, rows: Rows) -> None:
+def test_a_merge_creates_an_alias_and_undoing_it_removes_the_alias(identity: Identity, rows: Rows) -> None:
     identity.resolve("run-1", "2026-03-01T09:30:00Z", [[1, 2]], [1, 2, 3])
     first = identity.persons()
     identity.resolve("run-2", "2026-03-02T09:30:00Z", [[1, 2, 3]], [1, 2, 3])
@@ -352,7 +356,7 @@ def test_a_merge_leaves_an_alias_and_its_end_takes_it_away(identity: Identity, r
     assert view()[email_item(3)] == first["3"]
 
 
-def test_identifiers_of_a_record_that_is_gone_belong_to_nobody(identity: Identity, rows: Rows) -> None:
+def test_identifiers_of_a_deleted_record_have_no_owner(identity: Identity, rows: Rows) -> None:
     identity.resolve("run-1", "2026-03-01T09:30:00Z", [], [1, 2])
     identity.resolve("run-2", "2026-03-02T09:30:00Z", [], [1])
 
@@ -362,7 +366,7 @@ def test_identifiers_of_a_record_that_is_gone_belong_to_nobody(identity: Identit
     assert len(rows(Zone.CURATED, "identifier_map")) == 2
 
 
-def test_without_its_stream_a_run_writes_nothing(identity: Identity, rows: Rows) -> None:
+def test_a_run_without_its_stream_writes_nothing(identity: Identity, rows: Rows) -> None:
     kinesis = boto3.client("kinesis")
     kinesis.delete_stream(StreamName=STREAM)
 
@@ -373,33 +377,33 @@ def test_without_its_stream_a_run_writes_nothing(identity: Identity, rows: Rows)
     kinesis.create_stream(StreamName=STREAM, ShardCount=1)
 
 
-def test_a_run_that_its_driver_cannot_hold_says_so_and_writes_nothing(identity: Identity, rows: Rows) -> None:
-    said = r"holds 1 rows of a table at most, but curated\.identity_records has 2: set unification\.identity_driver"
-    with pytest.raises(TooManyRecordsError, match=said):
+def test_a_run_too_large_for_its_driver_fails_and_writes_nothing(identity: Identity, rows: Rows) -> None:
+    message = r"at most 1 rows of a table, but curated\.identity_records has 2; nothing was written\. If unification"
+    with pytest.raises(TooManyRecordsError, match=message):
         identity.resolve("run-1", "2026-03-01T09:30:00Z", [], [1, 2], most_records=1)
 
     assert_nothing_is_written(rows)
     assert messages() == []
 
 
-def test_what_was_told_on_an_older_stream_is_told_again(identity: Identity, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_messages_of_an_older_stream_are_published_again(identity: Identity, monkeypatch: pytest.MonkeyPatch) -> None:
     identity.resolve("run-1", "2026-03-01T09:30:00Z", [[1, 2, 3]], [1, 2, 3])
     identity.resolve("run-2", "2026-03-02T09:30:00Z", [[1, 2]], [1, 2])
     known = {message.get("key") or message["person_id"]: message for message in messages()}
 
     monkeypatch.setattr(streams, "created_at", lambda *_: run_version("2026-03-02T18:00:00Z"))
-    told = len(messages())
+    sent = len(messages())
     identity.resolve("run-3", "2026-03-03T09:30:00Z", [[1, 2]], [1, 2])
 
     version = run_version("2026-03-03T09:30:00Z")
-    again = {message.get("key") or message["person_id"]: message for message in messages()[told:]}
+    again = {message.get("key") or message["person_id"]: message for message in messages()[sent:]}
     assert again == {about: {**message, "version": version} for about, message in known.items()}
     assert identity.resolve("run-4", "2026-03-04T09:30:00Z", [[1, 2]], [1, 2])["messages"] == 0
 
 
-def test_a_run_tells_only_of_what_has_changed(identity: Identity, rows: Rows) -> None:
+def test_a_run_publishes_only_changes(identity: Identity, rows: Rows) -> None:
     identity.resolve("run-1", "2026-03-01T09:30:00Z", [[1, 2]], [1, 2, 3])
-    told = len(messages())
+    sent = len(messages())
     items = boto3.resource("dynamodb").Table(VIEW).scan()["Items"]
 
     assert identity.resolve("run-2", "2026-03-02T09:30:00Z", [[1, 2]], [1, 2, 3])["messages"] == 0
@@ -407,7 +411,7 @@ def test_a_run_tells_only_of_what_has_changed(identity: Identity, rows: Rows) ->
     moved = identity.resolve("run-3", "2026-03-03T09:30:00Z", [[1, 2]], [1, 2, 3], city="Elm", birth_date=AT.date())
 
     assert moved["messages"] == 1
-    (message,) = messages()[told:]
+    (message,) = messages()[sent:]
     person = identity.persons()["1"]
     assert message.items() >= {
         "kind": "person", "op": "upsert", "person_id": person, "city": "Elm", "birth_date": "2026-03-01",
@@ -488,14 +492,14 @@ def stop_at(patched: pytest.MonkeyPatch, stop: str) -> None:
     patched.setattr(owner, name, stopped)
 
 
-def test_what_was_told_before_there_was_a_table_of_it_is_told_once_more(identity: Identity, rows: Rows) -> None:
+def test_messages_older_than_the_table_of_changes_are_published_once_more(identity: Identity, rows: Rows) -> None:
     identity.resolve("run-1", "2026-03-01T09:30:00Z", [], [1, 2, 3])
     identity.spark.sql("DELETE FROM glue_catalog.c360_dev_curated.latest_identity_changes WHERE true")
-    told = len(messages())
+    sent = len(messages())
 
     identity.resolve("run-2", "2026-03-02T09:30:00Z", [], [1, 2])
 
-    again = Counter((message["kind"], message["op"]) for message in messages()[told:])
+    again = Counter((message["kind"], message["op"]) for message in messages()[sent:])
     assert again == {
         ("person", "upsert"): 2, ("person", "delete"): 1, ("identifier", "upsert"): 4, ("identifier", "delete"): 2,
     }  # fmt: skip

@@ -107,7 +107,7 @@ def test_rows_become_exactly_the_events_of_the_contract(landing: Landing) -> Non
     assert opened["payload"] == {"case_id": "K000002", "channel": "phone", "text": "thanks", "topic": "refund"}
 
 
-def test_what_happened_lately_is_live_and_what_is_older_is_history(landing: Landing) -> None:
+def test_recent_rows_are_live_and_older_ones_are_history(landing: Landing) -> None:
     """A daily file: 48 hours before 06:00 on 2 March."""
     rows = {
         "opened before, closed lately": ("2026-02-20T10:00:00Z", "2026-03-01T12:00:00Z"),
@@ -261,13 +261,13 @@ def test_keys_that_hadoop_hides_or_changes_are_read(emulator: str) -> None:
         list(landed.read())
 
 
-def test_an_object_that_stands_for_a_folder_means_nothing(landing: Landing, rows: Rows) -> None:
+def test_an_object_that_represents_a_folder_is_ignored(landing: Landing, rows: Rows) -> None:
     for name in ("", "2026_$folder$"):
         assert landing.ingest("", name=name) == {"received": 0, "loaded": 0, "rejected": 0, "published": 0}
     assert rows(Zone.QUARANTINE, "rejected") == []
 
 
-def test_one_quote_too_many_costs_one_row(landing: Landing, rows: Rows) -> None:
+def test_one_stray_quote_costs_one_row(landing: Landing, rows: Rows) -> None:
     lines = [f"K{number:06},S000001,Ann,,,refund,email,,2026-03-01T10:00:00Z,," for number in range(3000)]
     lines[3] = lines[3].replace("Ann", '"Ann')
     counts = landing.ingest(csv(*lines))
@@ -308,7 +308,7 @@ def crm_landing(landing: Landing, spark: SparkSession) -> Landing:
     return landing
 
 
-def test_times_booleans_and_nothing_are_read_as_the_contract_says(crm_landing: Landing, rows: Rows) -> None:
+def test_times_booleans_and_empty_values_are_read_by_the_contract(crm_landing: Landing, rows: Rows) -> None:
     changes = [
         {"crm_id": "C000001", "consent_at": "2026-02-27T01:00:00+01:00", "email_opt_in": "TRUE"},
         {"crm_id": "C000002", "consent_at": "2026-02-27 00:00:00", "email_opt_in": "Yes"},
@@ -333,7 +333,9 @@ def test_times_booleans_and_nothing_are_read_as_the_contract_says(crm_landing: L
     assert json.loads(rejected["body"])["email_opt_in"] == "maybe"
 
 
-def test_a_number_is_sent_as_its_country_writes_it(crm_landing: Landing, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_phone_number_is_sent_in_the_form_of_its_country(
+    crm_landing: Landing, monkeypatch: pytest.MonkeyPatch
+) -> None:
     numbers = {"C000001": "(030) 901820", "C000002": "+44 20 7946 0123", "C000003": "ask reception", "C000004": ""}
     content = crm(*({"crm_id": crm_id, "phone": number} for crm_id, number in numbers.items()))
     known = contracts.load()
@@ -350,7 +352,7 @@ def test_a_number_is_sent_as_its_country_writes_it(crm_landing: Landing, monkeyp
     }
 
 
-def test_how_a_number_is_written_is_no_new_event(crm_landing: Landing) -> None:
+def test_a_number_in_another_format_is_no_new_event(crm_landing: Landing) -> None:
     crm_landing.ingest(crm({"phone": "(212) 555-0147"}))
 
     (event,) = published()
@@ -371,7 +373,7 @@ def test_a_file_in_another_dialect_is_refused_with_what_was_found(crm_landing: L
     assert "has `;` between its columns, and its contract says commas" in rejected["reason"]
 
 
-def test_line_ends_may_be_mixed_and_empty_columns_at_the_end_say_nothing(crm_landing: Landing, rows: Rows) -> None:
+def test_line_ends_may_be_mixed_and_empty_columns_at_the_end_are_ignored(crm_landing: Landing, rows: Rows) -> None:
     header, *lines = crm({}, {"crm_id": "C000002"}, {"crm_id": "C000003"}).splitlines()
     content = "sep=,\r\n" + f"{header},,\r\n" + f"{lines[0]},,\n" + f"{lines[1]}\r" + f"{lines[2]},,"
     assert crm_landing.ingest(content)["loaded"] == 3
@@ -419,7 +421,7 @@ def test_an_extra_column_is_noted_and_the_rest_is_loaded(landing: Landing, rows:
     assert rejected["body"] == f"s3://test-quarantine/files/{landing.folder}/day.csv"
 
 
-def test_a_file_with_fewer_rows_than_its_contract_asks_for_is_refused(landing: Landing, rows: Rows) -> None:
+def test_a_file_with_fewer_rows_than_its_contract_requires_is_refused(landing: Landing, rows: Rows) -> None:
     counts = landing.ingest(csv())
 
     assert counts == {"received": 0, "loaded": 0, "rejected": 1, "published": 0}
@@ -445,7 +447,7 @@ def test_an_empty_export_of_a_source_that_may_be_empty_is_a_success(
     assert rows(Zone.QUARANTINE, "rejected") == []
 
 
-def test_a_file_whose_rows_are_all_bad_has_the_reason_of_each_and_no_other(landing: Landing, rows: Rows) -> None:
+def test_a_file_with_only_bad_rows_gets_the_reason_of_each_row_and_no_other(landing: Landing, rows: Rows) -> None:
     wrong_time = "K000101,S000001,,,,delivery,email,,01.03.2026,,"
     breaks_a_rule = "K000107,S000001,,,,delivery,email,,2026-03-01T10:00:00Z,,9"
     for name, lines in (("1.csv", [wrong_time]), ("2.csv", [breaks_a_rule]), ("3.csv", [breaks_a_rule, wrong_time])):
@@ -477,7 +479,7 @@ def test_the_outcome_of_every_rule_is_kept_as_a_result(landing: Landing) -> None
     ("folder", "source"),
     [("newsletter", "newsletter"), ("web_events", "web_events"), ("", "unknown"), ("n" * 80, "n" * 64)],
 )
-def test_a_file_of_no_file_source_goes_to_quarantine_with_the_folders_that_there_are(
+def test_a_file_of_an_unknown_source_goes_to_quarantine_with_the_known_folders(
     landing: Landing, rows: Rows, folder: str, source: str
 ) -> None:
     landing.folder = folder
@@ -515,7 +517,7 @@ def standing_of(events: list[dict[str, Any]]) -> bool:
     return standing(answers, Purpose.MARKETING, Channel.EMAIL) is Standing.GRANTED
 
 
-def test_an_answer_that_is_overwritten_counts_though_its_time_stays(crm_landing: Landing, rows: Rows) -> None:
+def test_an_overwritten_answer_counts_although_its_time_stays(crm_landing: Landing, rows: Rows) -> None:
     """The CRM changes its mind twice and once more, and never touches `consent_at`; at last not even `updated_at`."""
     answers = [("true", 1), ("false", 2), ("true", 3), ("false", 3)]
     files = [
@@ -546,7 +548,7 @@ def test_a_change_of_the_row_is_no_new_answer(crm_landing: Landing) -> None:
     assert [event["occurred_at"] for event in consents()] == ["2026-02-27T00:00:00.000Z"]
 
 
-def test_an_id_follows_from_what_the_event_says(crm_landing: Landing) -> None:
+def test_an_event_id_is_derived_from_the_content(crm_landing: Landing) -> None:
     crm_landing.ingest(crm({}))
     (event,) = consents()
     said = '{"identifiers":{"crm_id":["C000001"],"email":["ann@example.com"]},' + (
@@ -592,7 +594,7 @@ def test_the_files_of_a_run_are_loaded_in_the_order_in_which_they_landed(landing
     assert refused["reason_code"] == "UNKNOWN_SOURCE"
 
 
-def test_a_file_that_cannot_be_ingested_keeps_no_other_from_it_and_is_named(landing: Landing, rows: Rows) -> None:
+def test_a_file_that_cannot_be_ingested_is_named_and_does_not_block_others(landing: Landing, rows: Rows) -> None:
     files = {"1.csv": csv(CLOSED), "gone.csv": "", "3.csv": csv(OPEN)}
     with pytest.raises(FailedFilesError, match=r"1 of 3 files .*files-test\.json.*gone\.csv: NoSuchKey"):
         run_of(landing, files)

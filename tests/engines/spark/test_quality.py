@@ -39,19 +39,19 @@ def evaluate(frame: DataFrame) -> quality.Verdict:
     return quality.evaluate(frame, RULESET, row_id="row", name="test", bad_rows=["size > 9"])
 
 
-def test_each_row_is_blamed_for_the_rules_that_it_breaks(frame: DataFrame) -> None:
+def test_each_row_lists_the_rules_that_it_breaks(frame: DataFrame) -> None:
     verdict = evaluate(frame)
     assert failed(verdict) == {2: ["CustomSql ", "IsComplete "], 3: ["ColumnLength ", "CustomSql "]}
     assert verdict.broken_file_rules == ()
     assert len(verdict.rules) == 5
 
 
-def test_a_column_without_any_value_blames_no_row(frame: DataFrame) -> None:
+def test_a_column_without_values_fails_no_row(frame: DataFrame) -> None:
     verdict = evaluate(frame.where("row = 1").union(frame.where("row = 1")))
     assert failed(verdict) == {}
 
 
-def test_a_rule_about_the_whole_names_no_row(frame: DataFrame) -> None:
+def test_a_rule_about_the_whole_file_fails_no_row(frame: DataFrame) -> None:
     verdict = evaluate(frame.where("row = 1"))
     assert [rule.rule for rule in verdict.broken_file_rules] == ["RowCount >= 2"]
     assert failed(verdict) == {}
@@ -81,7 +81,7 @@ PATTERNS = {
 WORDS = ("Zoé", "a, b", "x]", "100 %", "{}", "漢字 🙂", "(a)")
 
 
-def test_patterns_and_words_of_contracts_mean_in_deequ_what_they_mean_in_python(spark: SparkSession) -> None:
+def test_contract_patterns_and_words_mean_the_same_in_deequ_and_python(spark: SparkSession) -> None:
     """Each column has a text that fits its rule, one that does not, and none."""
     for pattern, (good, bad) in PATTERNS.items():
         assert re.search(pattern, good), pattern
@@ -141,7 +141,7 @@ class FakeEvaluator:
         return type("Frames", (), {"select": lambda _, key: FakeDynamicFrame(frames[key])})()
 
 
-def test_inside_glue_its_own_evaluator_judges_and_publishes(frame: DataFrame, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_inside_glue_its_own_evaluator_checks_and_publishes(frame: DataFrame, monkeypatch: pytest.MonkeyPatch) -> None:
     modules = {
         "awsglue": {},
         "awsglue.context": {"GlueContext": FakeGlueContext},

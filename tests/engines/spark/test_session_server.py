@@ -80,7 +80,7 @@ def test_an_error_ends_the_job_with_its_traceback_and_not_the_session(engine: Sp
     assert pid is None or engine.pid == pid
 
 
-def test_a_script_that_stops_spark_at_its_end_does_not_stop_the_next_one(engine: SparkEngine, tmp_path: Path) -> None:
+def test_a_script_that_stops_spark_does_not_stop_the_next_one(engine: SparkEngine, tmp_path: Path) -> None:
     script = (
         "from pyspark.sql import SparkSession\nspark = SparkSession.builder.getOrCreate()\nspark.range(1).count()\n"
     )
@@ -105,7 +105,7 @@ def test_a_killed_session_fails_its_job_clearly_and_the_next_job_gets_a_new_one(
     assert engine.run(job(tmp_path, "pass"), timeout=120).state == "SUCCEEDED"
 
 
-def test_a_job_over_its_time_is_ended(engine: SparkEngine, tmp_path: Path) -> None:
+def test_a_job_beyond_its_timeout_is_stopped(engine: SparkEngine, tmp_path: Path) -> None:
     late = engine.run(job(tmp_path, "import time; time.sleep(60)"), timeout=2)
     assert (late.state, late.error) == ("TIMEOUT", "Job run exceeded its timeout of 2 s.")
     assert engine.pid is None

@@ -37,7 +37,7 @@ def test_records_that_share_a_strong_identifier_are_one_person():
     assert people(records) == {"abcd"}
 
 
-def test_the_matchers_groups_count():
+def test_groups_of_the_matcher_are_evidence():
     records = [record("a", first_name="Ann"), record("b", first_name="Ann"), record("c", first_name="Ann")]
     assert people(records, [group("name-birth-date", "a", "b", "deleted")]) == {"ab", "c"}
 
@@ -72,7 +72,7 @@ def test_generations_contradict_each_other(one, other):
     assert (result.stats["refused_generation"] > 0) == (one[0] != other[0])
 
 
-def test_who_has_no_suffix_is_neither_father_nor_son_for_sure():
+def test_a_name_without_suffix_fits_neither_generation_for_certain():
     home = {"first_name": "John", "email": "smiths@example.com"}
     records = [
         record("a", last_name="Smith Sr", **home),
@@ -84,7 +84,7 @@ def test_who_has_no_suffix_is_neither_father_nor_son_for_sure():
 
 @pytest.mark.parametrize("shared", [{"phone": "+15135550143"}, {"email": "desk@shop.example.com"}])
 def test_a_value_on_many_records_without_a_name_is_the_shops(shared):
-    few = [record(f"{n:02d}", **shared) for n in range(GUARD.max_unnamed_of_a_value)]
+    few = [record(f"{n:02d}", **shared) for n in range(GUARD.max_unnamed_records_per_value)]
     assert len(cluster(few, [], GUARD).clusters) == 1
     many = [record(f"{n:02d}", case_customer_id=f"S{n}", **shared) for n in range(20)]
     named = record("z", first_name="Ann", last_name="Lee", **shared)
@@ -93,7 +93,7 @@ def test_a_value_on_many_records_without_a_name_is_the_shops(shared):
     assert result.stats["dropped_values"] == 1
 
 
-def test_logins_with_one_mailbox_are_one_person_however_many_devices_it_has():
+def test_logins_with_one_mailbox_are_one_person_on_any_number_of_devices():
     logins = [record(f"{n:02d}", device_id=f"d{n}", email="ann@example.com", email_verified=True) for n in range(20)]
     assert len(cluster(logins, [], GUARD).clusters) == 1
 
@@ -108,7 +108,7 @@ def test_father_and_son_of_one_name_stay_two_people():
     assert result.stats["refused_birth_date"] == 2
 
 
-def test_slips_of_the_pen_do_not_split_a_person():
+def test_typos_do_not_split_a_person():
     records = [
         record("a", first_name="Katherine", birth_date="1980-05-07", email="kate@example.com"),
         record("b", first_name="Kathreine", birth_date="1980-07-05", email="kate@example.com"),
@@ -130,7 +130,7 @@ def test_a_record_that_could_be_either_of_a_couple_is_joined_to_neither():
     assert result.stats["ambiguous"] == 2
 
 
-def test_stronger_evidence_tells_whose_it_is():
+def test_stronger_evidence_decides_who_owns_a_record():
     records = [
         record("a", first_name="Ann", email="lees@example.com", loyalty_id="L1"),
         record("b", first_name="Bob", email="lees@example.com"),
@@ -139,7 +139,7 @@ def test_stronger_evidence_tells_whose_it_is():
     assert people(records) == {"ac", "b"}
 
 
-def test_a_number_given_to_somebody_else_joins_nobody():
+def test_a_reassigned_number_joins_nobody():
     records = [
         record("a", first_name="Ann", last_name="Leeds", phone="+15135550143"),
         record("b", first_name="Ann", last_name="Miller", phone="+15135550143"),
@@ -158,18 +158,18 @@ def test_a_value_that_too_many_names_share_is_no_evidence():
 
 def test_a_value_that_too_many_records_share_is_no_evidence():
     records = [record(f"r{i}", email="kiosk@example.com") for i in range(6)]
-    assert len(people(records, guard=Guard(max_records_of_a_value=5))) == 6
-    assert len(people(records, guard=Guard(max_records_of_a_value=6))) == 1
+    assert len(people(records, guard=Guard(max_records_per_value=5))) == 6
+    assert len(people(records, guard=Guard(max_records_per_value=6))) == 1
 
 
-def test_a_person_does_not_grow_past_the_cap():
+def test_a_person_does_not_grow_beyond_the_limit():
     records = [record(f"r{i}", email="kiosk@example.com") for i in range(6)]
-    result = cluster(records, [], Guard(max_records_of_a_person=4))
+    result = cluster(records, [], Guard(max_records_per_person=4))
     assert max(map(len, result.clusters)) == 4
     assert result.stats["refused_size"] == 2
 
 
-def test_a_slip_in_a_mailbox_is_forgiven_to_a_full_name_but_not_in_its_number():
+def test_a_typo_in_a_mailbox_is_tolerated_for_a_full_name_but_not_in_its_digits():
     records = [
         record("a", first_name="John", last_name="Smith", email="john.smith51@example.com"),
         record("b", first_name="Jack", last_name="Smith", email="jonh.smith51@example.com"),
@@ -179,13 +179,13 @@ def test_a_slip_in_a_mailbox_is_forgiven_to_a_full_name_but_not_in_its_number():
     assert people(records) == {"ab", "c", "d"}
 
 
-def test_each_record_says_why_it_is_where_it_is():
+def test_each_record_says_why_it_is_in_its_cluster():
     records = [record("a", loyalty_id="L1"), record("b", loyalty_id="L1"), record("c"), record("d"), record("e")]
-    joined = cluster(records, [group("name-address", "a", "c", "d")], GUARD).joined
-    assert {key: why.rule for key, why in joined.items()} == {
+    memberships = cluster(records, [group("name-address", "a", "c", "d")], GUARD).memberships
+    assert {key: why.rule for key, why in memberships.items()} == {
         "a": "loyalty_id", "b": "loyalty_id", "c": "name-address", "d": "name-address", "e": "alone",
     }  # fmt: skip
-    assert (joined["c"].match_id, joined["e"].match_id) == ("m-name-address", None)
+    assert (memberships["c"].match_id, memberships["e"].match_id) == ("m-name-address", None)
 
 
 def test_a_record_given_twice_is_an_error():
@@ -194,8 +194,8 @@ def test_a_record_given_twice_is_an_error():
 
 
 def test_a_limit_below_one_is_an_error():
-    with pytest.raises(ValueError, match="max_records_of_a_person is 0"):
-        Guard(max_records_of_a_person=0)
+    with pytest.raises(ValueError, match="max_records_per_person is 0"):
+        Guard(max_records_per_person=0)
 
 
 @settings(deadline=None, max_examples=15)

@@ -36,7 +36,7 @@ def test_keys_differ_by_secret_type_and_value():
     assert len(keys) == 4
 
 
-def test_strongest_is_by_type_and_skips_what_says_nothing():
+def test_the_strongest_identifier_is_chosen_by_type_and_must_be_usable():
     sent = {
         "ip": ["192.0.2.1"],
         "email": ["test@test.com", "Ann@example.com"],
@@ -47,7 +47,7 @@ def test_strongest_is_by_type_and_skips_what_says_nothing():
     assert strongest({"phone": ["0000000000"]}) is None
 
 
-def test_the_first_that_says_something_is_the_one_whose_key_comes_first():
+def test_the_first_usable_value_is_the_one_whose_key_comes_first():
     # The types come in an order in which none can be taken for another.
     said = {
         "email": ["none", "d-2", "Ann@Example.com", "bob@example.com"],
@@ -62,7 +62,7 @@ def test_the_first_that_says_something_is_the_one_whose_key_comes_first():
     assert first_usable({"shoe_size": ["43"], "phone": []}) == {}
 
 
-def test_all_keys_come_strongest_first_and_once():
+def test_all_keys_come_strongest_first_and_without_duplicates():
     sent = {"cookie_id": ["c"], "email": ["Ann@example.com", "ann@EXAMPLE.com"], "crm_id": ["c1"]}
     kinds = [key.partition(":")[0] for key in identifier_keys(SECRET, sent)]
     assert kinds == ["crm_id", "email", "cookie_id"]

@@ -46,14 +46,14 @@ def test_email_has_one_form_in_every_script(raw, value):
 @pytest.mark.parametrize(
     "unseen", ["\u200b", "\ufeff", "\u200e", "\u2060", "\u00ad", "\u034f", "\ufe0f", "\u3164", "\x00"]
 )
-def test_characters_that_nobody_sees_change_no_address(unseen):
+def test_invisible_characters_do_not_change_an_address(unseen):
     for raw in (f"{unseen}ann@example.com", f"an{unseen}n@exa{unseen}mple.com", f"ann@example.com{unseen} "):
         assert n.normalise_email(raw) == n.Normalised("ann@example.com")
         assert n.clean_email(raw) == "ann@example.com"
 
 
 @pytest.mark.parametrize("raw", ["888@qq.com", "10000@qq.com", "12345@mail.ru", "a@b.co", "q@x.io", "oo@mail.org"])
-def test_short_mailboxes_and_those_of_digits_are_mailboxes(raw):
+def test_short_and_numeric_mailboxes_are_accepted(raw):
     assert n.normalise_email(raw) == n.Normalised(raw)
 
 
@@ -72,7 +72,7 @@ def test_short_mailboxes_and_those_of_digits_are_mailboxes(raw):
         f"ann@{'a.' * 200}com",
     ],
 )
-def test_what_is_no_address_is_not_made_into_one(raw):
+def test_a_text_that_is_no_address_stays_invalid(raw):
     assert n.normalise_email(raw) == n.Normalised(None, "invalid")
 
 
@@ -91,7 +91,7 @@ def test_what_is_no_address_is_not_made_into_one(raw):
         ("...@gmail.com", "invalid"),
     ],
 )
-def test_email_that_names_nobody_is_dropped_with_its_reason(raw, reason):
+def test_an_email_that_identifies_nobody_is_dropped_with_its_reason(raw, reason):
     assert n.normalise_email(raw).dropped == (reason or "placeholder")
     assert n.normalise_email(raw).value is None
 
@@ -131,13 +131,13 @@ def test_phone_keeps_the_country_it_was_written_with():
         ("\uff14\uff11\uff15 555 0123", "US", "+14155550123"),
     ],
 )
-def test_phone_is_read_as_its_country_and_its_sender_write_it(raw, region, value):
+def test_a_phone_number_is_read_as_its_country_and_its_sender_write_it(raw, region, value):
     assert n.normalise_phone(raw, region) == n.Normalised(value)
     assert n.normalise_phone(value, region) == n.Normalised(value)
 
 
 @pytest.mark.parametrize("raw", ["555-0123", "555.0143", "5550123", "555-0199 (home)", "+1 555 0123"])
-def test_a_number_without_its_area_is_nobodys_and_is_shown(raw):
+def test_a_number_without_area_code_is_shown_and_identifies_nobody(raw):
     assert n.normalise_phone(raw) == n.Normalised(None, "no_area")
     record = prepare_record({"phone": raw}, source="s", key="1", loaded_at=LOADED_AT)
     assert (record.phone, record.placeholder_dropped) == (raw, ("phone:no_area",))
@@ -156,7 +156,7 @@ def test_a_number_without_its_area_is_nobodys_and_is_shown(raw):
         ("1-800-FLOWERS", "US"),
     ],
 )
-def test_a_number_that_could_be_two_or_another_countrys_is_none(raw, region):
+def test_an_ambiguous_or_foreign_number_is_dropped(raw, region):
     assert n.normalise_phone(raw, region) == n.Normalised(None, "invalid")
 
 
@@ -172,7 +172,7 @@ def test_a_number_that_could_be_two_or_another_countrys_is_none(raw, region):
         ("Atlantis", "ZZ"),
     ],
 )
-def test_a_country_is_its_code(raw, region):
+def test_a_country_becomes_its_code(raw, region):
     assert n.region_of(raw) == region
 
 
@@ -199,7 +199,7 @@ def test_a_record_is_read_as_its_country_writes():
         ("call me", "invalid"),
     ],
 )
-def test_phone_that_reaches_nobody_is_dropped_with_its_reason(raw, reason):
+def test_a_phone_number_that_reaches_nobody_is_dropped_with_its_reason(raw, reason):
     assert n.normalise_phone(raw) == n.Normalised(None, reason)
 
 
@@ -222,18 +222,18 @@ def test_first_name_folds_case_accents_titles_and_nicknames(raw, value):
     ("raw", "value"),
     [("O'Brien-Smith", "obriensmith"), ("OBRIEN SMITH Jr.", "obriensmith"), ("Oo", "oo"), ("Großmann", "grossmann")],
 )
-def test_last_name_is_its_letters(raw, value):
+def test_a_last_name_is_reduced_to_its_letters(raw, value):
     assert n.normalise_last_name(raw).value == value
 
 
 @pytest.mark.parametrize("raw", ["Test", "UNKNOWN customer", "xxx", "Walk-in"])
-def test_names_that_are_none_are_placeholders(raw):
+def test_made_up_names_are_placeholders(raw):
     words = raw.split()
     assert n.normalise_first_name(words[0]).dropped == "placeholder" or n.text_of(words[0]) == ""
 
 
 @pytest.mark.parametrize("raw", ["Null", "Nan", "None", "NULL", "Na"])
-def test_words_that_mean_nothing_to_machines_are_names(raw):
+def test_words_such_as_null_are_names(raw):
     assert n.normalise_last_name(raw) == n.Normalised(raw.lower())
     record = prepare_record({"first_name": raw, "last_name": raw}, source="s", key="1", loaded_at=LOADED_AT)
     assert (record.first_name, record.last_name) == (raw, raw)
@@ -242,7 +242,7 @@ def test_words_that_mean_nothing_to_machines_are_names(raw):
 @pytest.mark.parametrize(
     "raw", ["\U0001f600", "\u2764\ufe0f", "\U0001f1e6\U0001f1f9", "\u2605\u2605", "-", "N/A", "\u200b"]
 )
-def test_pictures_are_no_names(raw):
+def test_emoji_are_no_names(raw):
     assert n.normalise_first_name(raw) == n.normalise_last_name(raw) == n.ABSENT
     assert prepare_record({"first_name": raw}, source="s", key="1", loaded_at=LOADED_AT).first_name is None
     assert n.normalise_first_name(f"Anna {raw}").value == "anna" or raw == "N/A"
@@ -301,11 +301,11 @@ def test_postal_code_survives_spreadsheets():
         ("2134", "ZZ", "2134"),
     ],
 )
-def test_postal_code_is_that_of_its_country(raw, region, value):
+def test_a_postal_code_has_the_form_of_its_country(raw, region, value):
     assert n.normalise_postal_code(raw, region) == n.Normalised(value)
 
 
-def test_state_is_its_code():
+def test_a_state_becomes_its_code():
     assert [n.normalise_state(raw).value for raw in ("Ohio", "oh", "New York")] == ["OH", "OH", "NY"]
 
 
@@ -318,12 +318,12 @@ def test_birth_date_is_iso(raw):
     ("raw", "reason"),
     [("1900-01-01", "placeholder"), ("1880-02-03", "invalid"), ("2026-03-02", "invalid"), ("soon", "invalid")],
 )
-def test_birth_date_that_cannot_be_is_dropped(raw, reason):
+def test_an_impossible_birth_date_is_dropped(raw, reason):
     assert n.normalise_birth_date(raw, today=date(2026, 3, 1)) == n.Normalised(None, reason)
 
 
 @pytest.mark.parametrize("raw", [None, "", "  ", "N/A", "null", "-"])
-def test_nothing_is_nothing_and_not_a_placeholder(raw):
+def test_an_empty_value_is_absent_and_no_placeholder(raw):
     for kind in IdentifierType:
         assert n.normalise(kind, raw) == n.ABSENT
 
@@ -373,13 +373,13 @@ def test_a_value_is_kept_or_dropped_with_a_reason_or_absent(raw):
         assert not (result.value and result.dropped)
 
 
-def test_no_vocabulary_entry_leads_to_another():
+def test_no_vocabulary_entry_is_folded_twice():
     for table in (vocabulary.NICKNAMES, vocabulary.ADDRESS_WORDS):
         assert not {value for value in table.values() if value} & table.keys()
     assert not vocabulary.AMBIGUOUS_NICKNAMES.keys() & vocabulary.NICKNAMES.keys()
 
 
-def test_a_record_shows_what_was_given_and_says_what_was_dropped():
+def test_a_record_shows_given_values_and_lists_dropped_ones():
     record = prepare_record(
         {
             "name": "O'Brien, Bob",
@@ -403,7 +403,7 @@ def test_a_record_shows_what_was_given_and_says_what_was_dropped():
     assert (match_form(record).first_name, match_form(record).email) == ("robert", "bob@example.com")
 
 
-def test_a_record_survives_its_table():
+def test_a_record_survives_a_round_trip_through_its_table():
     record = prepare_record({"first_name": "Ann", "birth_date": "1980-05-17"}, source="s", key="1", loaded_at=LOADED_AT)
     row = {
         **record.as_row(),

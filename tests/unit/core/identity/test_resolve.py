@@ -12,7 +12,7 @@ from c360_core.identity.clustering import Guard
 from c360_core.identity.keys import identifier_key
 from c360_core.identity.match_groups import MatchGroup
 from c360_core.identity.records import IdentityRecord
-from c360_core.identity.resolve import Run, resolve
+from c360_core.identity.resolve import IdentityRun, resolve
 from c360_core.names import IdentifierType
 
 SECRET = b"0123456789abcdef"
@@ -21,9 +21,9 @@ DAY = 86_400_000
 RECORDS = "abcdef"
 
 
-def run(number, told_since=0):
+def run(number, stream_created_at=0):
     version = int(START.timestamp() * 1000) + number * DAY
-    return Run(run_id=f"run-{number}", version=version, told_since=told_since)
+    return IdentityRun(run_id=f"run-{number}", version=version, stream_created_at=stream_created_at)
 
 
 def record(record_id, **values):
@@ -41,29 +41,29 @@ class Tables:
         self.map = {}
         self.latest = {}
 
-    def run(self, records, number, groups=(), *, stopped=False, told_since=0):
+    def run(self, records, number, groups=(), *, stopped=False, stream_created_at=0):
         done = resolve(
             records,
             groups,
             self.map.values(),
-            run(number, told_since),
+            run(number, stream_created_at),
             secret=SECRET,
             latest=self.latest.values(),
         )
         for row in (*done.closed, *done.opened):
             self.map[row.record_id, row.valid_from] = row
-        self.latest |= {subject(m): LatestChange(message=m, told=not stopped) for m in done.changes}
+        self.latest |= {subject(m): LatestChange(message=m, published=not stopped) for m in done.changes}
         return done
 
     def current(self):
         return {row.record_id: row.person_id for row in self.map.values() if row.valid_to is None}
 
 
-def told(done, kind, operation):
+def messages_of(done, kind, operation):
     return [message for message in done.changes if (message["kind"], message["op"]) == (kind, operation)]
 
 
-def test_a_first_run_opens_a_row_per_record_and_tells_of_everyone():
+def test_a_first_run_opens_a_row_per_record_and_publishes_every_person():
     tables = Tables()
     done = tables.run(
         [record("a", email="Ann@example.com", first_name="Ann"), record("b", email="ann@example.com"), record("c")], 0
@@ -75,10 +75,10 @@ def test_a_first_run_opens_a_row_per_record_and_tells_of_everyone():
         ("b", START, None, run(0).version, "email"),
         ("c", START, None, run(0).version, "alone"),
     ]
-    (upsert,) = [m for m in told(done, "person", "upsert") if m["person_id"] == persons["a"]]
+    (upsert,) = [m for m in messages_of(done, "person", "upsert") if m["person_id"] == persons["a"]]
     assert upsert["first_name"] == "Ann"
     assert (upsert["record_count"], upsert["survivor_id"], upsert["version"]) == (2, None, run(0).version)
-    assert told(done, "identifier", "upsert") == [
+    assert messages_of(done, "identifier", "upsert") == [
         {
             "kind": "identifier", "op": "upsert", "key": key(IdentifierType.EMAIL, "ann@example.com"),
             "person_id": persons["a"], "version": run(0).version,
@@ -88,7 +88,7 @@ def test_a_first_run_opens_a_row_per_record_and_tells_of_everyone():
     assert (done.stats["persons_created"], done.stats["clusters"], done.stats["records"]) == (2, 2, 3)
 
 
-def test_a_person_is_told_after_all_that_is_theirs_and_before_the_next_one():
+def test_a_person_is_published_after_their_identifiers_and_before_the_next_person():
     tables = Tables()
     tables.run([record("d", email="old@example.com")], 0)
     done = tables.run(
@@ -116,18 +116,18 @@ def test_the_next_run_on_the_same_records_changes_nothing():
     assert second.changes == ()
 
 
-def test_what_was_told_on_a_stream_that_is_gone_is_told_again_once():
+def test_messages_of_a_deleted_stream_are_published_again_once():
     tables, records = Tables(), [record("a", email="ann@example.com"), record("b", phone="+15135550143")]
     first = tables.run(records, 0)
     newer_stream = run(0).version + 1
-    second = tables.run(records, 1, told_since=newer_stream)
+    second = tables.run(records, 1, stream_created_at=newer_stream)
     assert [{**message, "version": run(0).version} for message in second.changes] == list(first.changes)
     assert len(second.changes) == 4
-    third = tables.run(records, 2, told_since=newer_stream)
+    third = tables.run(records, 2, stream_created_at=newer_stream)
     assert third.changes == ()
 
 
-def test_a_merge_closes_the_smaller_persons_rows_and_tells_of_the_survivor():
+def test_a_merge_closes_the_rows_of_the_smaller_person_and_names_the_survivor():
     tables = Tables()
     tables.run(
         [record("a", email="ann@example.com"), record("b", email="ann@example.com"), record("c", loyalty_id="L1")], 0
@@ -145,13 +145,13 @@ def test_a_merge_closes_the_smaller_persons_rows_and_tells_of_the_survivor():
     assert [(row.record_id, row.person_id, row.valid_to) for row in done.closed] == [
         ("c", before["c"], START + timedelta(days=1))
     ]
-    (deleted,) = told(done, "person", "delete")
+    (deleted,) = messages_of(done, "person", "delete")
     assert (deleted["person_id"], deleted["survivor_id"], deleted["version"]) == (
         before["c"],
         before["a"],
         run(1).version,
     )
-    (moved,) = told(done, "identifier", "upsert")
+    (moved,) = messages_of(done, "identifier", "upsert")
     assert (moved["key"], moved["person_id"]) == (key(IdentifierType.LOYALTY_ID, "L1"), before["a"])
     assert done.aliases == {before["c"]: before["a"]}
 
@@ -168,7 +168,7 @@ def test_a_merge_that_is_undone_gives_the_old_ids_back():
     assert tables.current() == before
     assert undone.aliases == {}
     assert undone.stats["persons_restored"] == 1
-    assert told(undone, "person", "delete") == []
+    assert messages_of(undone, "person", "delete") == []
 
 
 def test_a_chain_of_merges_leaves_aliases_of_one_hop():
@@ -187,19 +187,19 @@ def test_a_chain_of_merges_leaves_aliases_of_one_hop():
     assert done.aliases == {person: survivor for person in first.values() if person != survivor}
 
 
-def test_a_record_that_is_gone_closes_its_row_and_takes_its_identifiers_along():
+def test_a_deleted_record_closes_its_row_and_releases_its_identifiers():
     tables = Tables()
     tables.run([record("a", email="ann@example.com"), record("b", crm_id="C1")], 0)
     gone = tables.current()["b"]
     done = tables.run([record("a", email="ann@example.com")], 1)
     assert [row.record_id for row in done.closed] == ["b"]
-    assert [m["survivor_id"] for m in told(done, "person", "delete")] == [None]
-    assert [(m["key"], m["person_id"]) for m in told(done, "identifier", "delete")] == [
+    assert [m["survivor_id"] for m in messages_of(done, "person", "delete")] == [None]
+    assert [(m["key"], m["person_id"]) for m in messages_of(done, "identifier", "delete")] == [
         (key(IdentifierType.CRM_ID, "C1"), gone)
     ]
 
 
-def test_a_run_tried_again_after_the_map_was_written_says_the_same():
+def test_a_run_repeated_after_the_map_was_written_gives_the_same_result():
     records = [record("a", email="ann@example.com"), record("b", loyalty_id="L1"), record("c", loyalty_id="L2")]
     later = [record("a", email="ann@example.com", loyalty_id="L1"), record("b", loyalty_id="L1")]
     tables = Tables()
@@ -225,7 +225,7 @@ def test_two_open_rows_of_a_record_are_refused():
         resolve([record("a")], [], twice, run(1), secret=SECRET)
 
 
-def test_the_mailbox_of_a_couple_belongs_to_who_verified_it():
+def test_the_mailbox_of_a_couple_belongs_to_the_one_who_verified_it():
     records = [
         record("a", first_name="Ann", email="lees@example.com"),
         record("b", first_name="Ann", email="lees@example.com"),
@@ -237,7 +237,7 @@ def test_the_mailbox_of_a_couple_belongs_to_who_verified_it():
 
 
 @pytest.mark.parametrize("newest", ["a", "b", "c"])
-def test_the_mailbox_of_a_couple_is_nobodys_until_one_of_them_has_proved_it(newest):
+def test_the_mailbox_of_a_couple_has_no_owner_until_one_of_them_verifies_it(newest):
     later = {"updated_at": START + timedelta(days=1)}
     records = [
         record("a", first_name="Ann", last_name="Lee", email="lees@example.com", **(later if newest == "a" else {})),
@@ -253,7 +253,7 @@ def test_the_mailbox_of_a_couple_is_nobodys_until_one_of_them_has_proved_it(newe
     assert done.stats["identifiers_disputed"] == 1
 
 
-def test_a_number_of_two_people_is_nobodys():
+def test_a_number_of_two_people_has_no_owner():
     phone = {"phone": "+15135550143"}
     done = resolve(
         [record("a", first_name="Ann", **phone), record("b", first_name="Bob", crm_id="C1", **phone), record("c")],
@@ -273,7 +273,7 @@ def test_twenty_cases_without_a_name_and_one_number_are_twenty_people_and_the_nu
     assert (done.stats["dropped_values"], done.stats["identifiers_disputed"]) == (1, 1)
 
 
-def test_a_device_that_several_people_use_belongs_to_nobody():
+def test_a_device_of_several_people_has_no_owner():
     records = [
         record("a", first_name="Ann", device_id="d"),
         record("b", first_name="Bob", device_id="d"),
@@ -285,9 +285,9 @@ def test_a_device_that_several_people_use_belongs_to_nobody():
     assert done.stats["identifiers_disputed"] == 1
 
 
-def test_a_value_that_a_crowd_claims_belongs_to_nobody():
+def test_a_value_that_many_people_claim_has_no_owner():
     records = [record(f"r{i}", first_name=name, phone="+15135550143") for i, name in enumerate(("Ann", "Bob", "Carl"))]
-    done = resolve(records, [], [], run(0), secret=SECRET, guard=Guard(max_names_of_a_value=2))
+    done = resolve(records, [], [], run(0), secret=SECRET, guard=Guard(max_first_names_per_value=2))
     assert done.owners == {}
     assert done.stats["dropped_values"] == 1
 
@@ -295,10 +295,10 @@ def test_a_value_that_a_crowd_claims_belongs_to_nobody():
 @settings(deadline=None, max_examples=60)
 @given(st.lists(st.lists(st.integers(0, 3), min_size=len(RECORDS), max_size=len(RECORDS)), min_size=1, max_size=5))
 def test_the_stream_adds_up_to_the_tables_over_any_history(history):
-    """Whoever follows the stream knows the same people and identifiers as the tables, at any time."""
+    """A reader of the stream knows the same people and identifiers as the tables, at any time."""
     tables, people, keys, aliases = Tables(), {}, {}, {}
     for number, numbers in enumerate(history):
-        # 0: the record is not there in this run.
+        # 0: the record does not exist in this run.
         records = [record(r, loyalty_id=f"L{n}", crm_id=f"C{r}") for r, n in zip(RECORDS, numbers, strict=True) if n]
         done = tables.run(records, number)
         for message in done.changes:

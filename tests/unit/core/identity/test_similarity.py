@@ -21,7 +21,7 @@ def _distance(one, other):
 
 
 @given(WORDS, WORDS)
-def test_within_one_edit_agrees_with_the_textbook(one, other):
+def test_within_one_edit_agrees_with_the_textbook_algorithm(one, other):
     assert within_one_edit(one, other) == (_distance(one, other) <= 1)
 
 
@@ -58,10 +58,10 @@ def test_last_names_may_be_double_or_mistyped():
 
 
 @pytest.mark.parametrize("other", ["1980-05-07", "1980-07-05", "1981-05-07", "1908-05-07"])
-def test_one_slip_in_a_birth_date_is_forgiven(other):
+def test_one_typo_in_a_birth_date_is_tolerated(other):
     assert same_birth_date("1980-05-07", other)
 
 
 @pytest.mark.parametrize("other", ["1955-05-07", "1980-06-17", "1990-12-07"])
-def test_another_birth_date_is_another(other):
+def test_a_different_birth_date_is_recognised(other):
     assert not same_birth_date("1980-05-07", other)

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from c360_core.identity.stable_ids import Change, Run, assign, person_id
+from c360_core.identity.stable_ids import IdentityRun, PersonIdChange, assign, person_id
 
-FIRST, SECOND, THIRD = (Run(run_id=f"run-{i}", version=1_770_000_000_000 + i) for i in range(3))
+FIRST, SECOND, THIRD = (IdentityRun(run_id=f"run-{i}", version=1_770_000_000_000 + i) for i in range(3))
 RECORDS = "abcdefgh"
 # A partition: for each record, the number of its cluster.
 PARTITIONS = st.lists(st.integers(0, 4), min_size=len(RECORDS), max_size=len(RECORDS))
@@ -24,7 +24,12 @@ def test_an_id_is_a_ulid_of_run_and_founding_record():
     assert one == person_id(FIRST, "a")
     assert (
         len(
-            {one, person_id(FIRST, "b"), person_id(SECOND, "a"), person_id(Run(run_id="x", version=FIRST.version), "a")}
+            {
+                one,
+                person_id(FIRST, "b"),
+                person_id(SECOND, "a"),
+                person_id(IdentityRun(run_id="x", version=FIRST.version), "a"),
+            }
         )
         == 4
     )
@@ -36,7 +41,7 @@ def test_an_id_is_a_ulid_of_run_and_founding_record():
 
 def test_the_known_ulid_of_a_known_time():
     # 2021-01-01T00:00:00Z is 1609459200000 ms: 01EV0 6S0 G0 in ULID's alphabet.
-    assert person_id(Run(run_id="r", version=1_609_459_200_000), "a")[2:12] == _crockford(1_609_459_200_000)
+    assert person_id(IdentityRun(run_id="r", version=1_609_459_200_000), "a")[2:12] == _crockford(1_609_459_200_000)
 
 
 def _crockford(number):
@@ -53,7 +58,7 @@ def test_a_merge_keeps_the_id_with_more_records_and_leaves_an_alias():
     large, small = before.persons["a"], before.persons["c"]
     assert set(after.persons.values()) == {large}
     assert after.aliases == {small: large}
-    assert after.changes == (Change(kind="merged", person_id=small, into=large),)
+    assert after.changes == (PersonIdChange(kind="merged", person_id=small, into=large),)
 
 
 def test_a_merge_of_equals_keeps_the_older():
@@ -68,7 +73,7 @@ def test_a_split_keeps_the_id_with_the_larger_part():
     after = assign([["a"], ["b", "c"]], before.persons, SECOND)
     assert after.persons["b"] == before.persons["a"]
     assert after.persons["a"] == person_id(SECOND, "a")
-    assert after.changes == (Change(kind="created", person_id=after.persons["a"]),)
+    assert after.changes == (PersonIdChange(kind="created", person_id=after.persons["a"]),)
 
 
 def test_a_merge_that_is_undone_gives_both_ids_back():
@@ -78,7 +83,7 @@ def test_a_merge_that_is_undone_gives_both_ids_back():
     undone = assign([["a", "b"], ["c"]], merged.persons, THIRD, former)
     assert undone.persons == before.persons
     assert undone.aliases == {}
-    assert undone.changes == (Change(kind="restored", person_id=before.persons["c"]),)
+    assert undone.changes == (PersonIdChange(kind="restored", person_id=before.persons["c"]),)
 
 
 def test_a_former_id_does_not_come_back_to_a_minority():
@@ -93,10 +98,10 @@ def test_aliases_of_aliases_point_to_the_one_in_use():
     assert after.aliases == {"p_1": "p_2", "p_3": "p_2"}
 
 
-def test_an_id_whose_records_are_gone_is_removed_without_alias():
+def test_an_id_without_records_is_removed_without_alias():
     after = assign([["a"]], {"a": "p_1", "z": "p_2"}, SECOND)
     assert after.aliases == {}
-    assert after.changes == (Change(kind="removed", person_id="p_2"),)
+    assert after.changes == (PersonIdChange(kind="removed", person_id="p_2"),)
 
 
 def test_a_record_in_two_clusters_is_an_error():
@@ -109,7 +114,7 @@ def test_a_record_in_two_clusters_is_an_error():
 )
 def test_a_wrong_run_names_its_field(run_id, version, field):
     with pytest.raises(ValueError, match=field):
-        Run(run_id=run_id, version=version)
+        IdentityRun(run_id=run_id, version=version)
 
 
 @given(PARTITIONS, PARTITIONS, st.randoms())
@@ -135,10 +140,10 @@ def test_the_same_people_keep_their_ids(first, second):
 
 @settings(max_examples=200)
 @given(st.lists(PARTITIONS, min_size=2, max_size=6))
-def test_over_many_runs_ids_are_never_given_to_strangers_and_aliases_take_one_hop(history):
+def test_over_many_runs_ids_never_move_to_other_people_and_aliases_take_one_hop(history):
     persons, owners, former = {}, {}, {}
     for number, numbers in enumerate(history):
-        run = Run(run_id=f"run-{number}", version=1_770_000_000_000 + number)
+        run = IdentityRun(run_id=f"run-{number}", version=1_770_000_000_000 + number)
         clusters = clusters_of(numbers)
         result = assign(clusters, persons, run, former)
         assert sorted(result.persons) == list(RECORDS)

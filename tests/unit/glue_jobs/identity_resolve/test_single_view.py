@@ -31,7 +31,7 @@ def test_identifiers_and_aliases_are_written_with_their_person() -> None:
     ]
 
 
-def test_identifiers_of_nobody_and_aliases_of_people_who_are_gone_or_in_use_again_are_deleted() -> None:
+def test_identifiers_without_owner_and_aliases_of_removed_or_restored_persons_are_deleted() -> None:
     assert single_view.deletes(CHANGES, {"p_1", "p_old", "p_of_whom_nothing_is_told"}) == [
         {"PK": "ID#phone#cd34", "SK": "PERSON"},
         {"PK": "PERSON#p_1", "SK": "ALIAS"},
@@ -71,7 +71,7 @@ def run(client: Any, version: int, *, owner: str | None, alias: str | None = Non
     return single_view.write(client, TABLE, puts, gone, version=version)
 
 
-def test_the_latest_run_counts_in_whatever_order_runs_write_and_however_often(dynamodb: Any) -> None:
+def test_the_latest_run_wins_in_any_order_and_number_of_writes(dynamodb: Any) -> None:
     reader = SingleViewReader(client=dynamodb, table=TABLE)
     runs = [
         {"version": VERSION + 1, "owner": "p_1", "alias": "p_1"},
@@ -92,7 +92,7 @@ def test_the_latest_run_counts_in_whatever_order_runs_write_and_however_often(dy
             assert reader.current_id("p_old") == last[-1].get("alias")
 
 
-def test_what_is_gone_is_remembered_for_longer_than_a_run_can_be_late(dynamodb: Any) -> None:
+def test_a_tombstone_lives_longer_than_a_run_can_be_late(dynamodb: Any) -> None:
     run(dynamodb, VERSION, owner=None)
 
     items = dynamodb.scan(TableName=TABLE)["Items"]
@@ -100,7 +100,7 @@ def test_what_is_gone_is_remembered_for_longer_than_a_run_can_be_late(dynamodb: 
     assert {item["expires_at"] - VERSION // 1000 for item in items} == {370 * 86_400}
 
 
-def test_one_newer_item_keeps_none_of_its_neighbours_from_being_written(dynamodb: Any) -> None:
+def test_one_newer_item_does_not_block_the_rest_of_its_transaction(dynamodb: Any) -> None:
     def change(number: int, version: int) -> dict[str, Any]:
         said = {"kind": "identifier", "op": "upsert", "key": f"email:{number:04d}", "version": version}
         return {**said, "person_id": f"p_{version - VERSION}"}
@@ -115,7 +115,9 @@ def test_one_newer_item_keeps_none_of_its_neighbours_from_being_written(dynamodb
 
 
 @pytest.mark.parametrize("reason", ["TransactionConflict", "ThrottlingError"])
-def test_who_meets_another_writer_tries_again(dynamodb: Any, monkeypatch: pytest.MonkeyPatch, reason: str) -> None:
+def test_a_write_that_conflicts_with_another_writer_is_retried(
+    dynamodb: Any, monkeypatch: pytest.MonkeyPatch, reason: str
+) -> None:
     monkeypatch.setattr(transactions, "FIRST_PAUSE_SECONDS", 0)
 
     class Busy:
@@ -132,6 +134,6 @@ def test_who_meets_another_writer_tries_again(dynamodb: Any, monkeypatch: pytest
     assert run(Busy(), VERSION, owner="p_1", alias="p_1") == 2
 
 
-def test_a_refusal_that_does_not_pass_is_an_error(dynamodb: Any) -> None:
+def test_a_permanent_error_is_raised(dynamodb: Any) -> None:
     with pytest.raises(ClientError):
         single_view.write(dynamodb, "no-table", [{"PK": "a", "SK": "b", "version": 1}], [], version=1)

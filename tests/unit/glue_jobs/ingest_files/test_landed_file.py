@@ -85,9 +85,7 @@ def test_a_file_belongs_to_the_source_whose_folder_it_lies_in() -> None:
     ],
     ids=["no contract", "sends events, no files", "other letters", "no folder", "no name", "empty folder"],
 )
-def test_a_file_of_no_file_source_is_refused_with_its_path_and_the_folders_that_there_are(
-    key: str, folder: str
-) -> None:
+def test_a_file_of_an_unknown_source_is_refused_with_its_path_and_the_known_folders(key: str, folder: str) -> None:
     with pytest.raises(RefusedFileError) as raised:
         file_source(key, load())
 
@@ -101,11 +99,11 @@ def test_a_file_with_the_columns_in_another_order_is_read_in_its_own_order() -> 
     assert header_of(b"name,id\nAnn,1\n") == Header(columns=("name", "id"), extra=(), width=2)
 
 
-def test_a_byte_order_mark_is_no_part_of_the_first_column() -> None:
+def test_a_byte_order_mark_is_not_part_of_the_first_column() -> None:
     assert header_of(b"\xef\xbb\xbfid,name\n").columns == COLUMNS
 
 
-def test_quotes_and_blanks_around_names_are_no_part_of_them() -> None:
+def test_quotes_and_spaces_around_names_are_removed() -> None:
     assert header_of(b'"id", name\r\n').columns == COLUMNS
 
 
@@ -159,7 +157,7 @@ def test_a_file_that_cannot_be_read_is_refused_with_the_place(content: bytes, co
         "\ufeffid,name\n1,Ann\n2,Bob",
     ],
 )
-def test_the_same_rows_are_read_however_they_are_written(content: str, size: int) -> None:
+def test_the_same_rows_are_read_from_any_quoting_and_line_ends(content: str, size: int) -> None:
     assert values_of(content, size=size) == [("1", "Ann"), ("2", "Bob")]
 
 
@@ -183,7 +181,7 @@ def test_more_text_than_one_task_can_read_is_refused(monkeypatch: pytest.MonkeyP
     assert (error.code, "several files" in str(error)) == ("OVERSIZE", True)
 
 
-def test_values_keep_their_line_breaks_and_say_nothing_where_they_are_empty() -> None:
+def test_values_keep_their_line_breaks_and_empty_ones_are_null() -> None:
     content = 'id,name\n1,"Ann\r\n""Lee"", x"\n2,""\n3,\n4,5" pipe\n'
     assert values_of(content) == [("1", 'Ann\r\n"Lee", x'), ("2", None), ("3", None), ("4", '5" pipe')]
 
@@ -197,7 +195,7 @@ def test_values_keep_their_line_breaks_and_say_nothing_where_they_are_empty() ->
         ('2,"Bob\n9,"quoted, too"\n', 3, ["1", "9", "3", "4"]),
     ],
 )
-def test_one_quote_too_many_costs_one_row(damage: str, line: int, good: list[str]) -> None:
+def test_one_stray_quote_costs_one_row(damage: str, line: int, good: list[str]) -> None:
     found = rows_of(f"id,name\n1,Ann\n{damage}3,Cy\n4,Di\n")
 
     assert [row.values[0] for row in found if row.code is None] == good
@@ -222,7 +220,7 @@ def case(number: int, name: str = "Ann", text: str = "late") -> str:
 
 
 @pytest.mark.parametrize("between", [0, 1, 3])
-def test_two_quotes_too_many_hide_no_rows(between: int) -> None:
+def test_two_stray_quotes_hide_no_rows(between: int) -> None:
     hidden = [case(2, name='"Bob'), *(case(3 + more) for more in range(between)), case(9, name='Di"')]
     found = cases_of(case(1), *hidden, case(10))
 
@@ -232,14 +230,14 @@ def test_two_quotes_too_many_hide_no_rows(between: int) -> None:
     assert bad.body == "\n".join(hidden)
 
 
-def test_a_text_of_several_lines_with_the_commas_of_a_row_is_a_text() -> None:
+def test_a_text_of_several_lines_with_as_many_commas_as_a_row_is_a_text() -> None:
     text = "Hi, late, again, for\n" + "a,b,c,d,e,f,g,h,i,j,k\n" + "x,y,z,1,2,3,4,5"
     (row,) = cases_of(case(1, text=f'"{text}"'))
     assert row.code is None
     assert text in row.values
 
 
-def test_what_a_quoted_text_says_is_never_taken_for_rows() -> None:
+def test_the_content_of_a_quoted_text_is_never_read_as_rows() -> None:
     """A customer may write rows of a file into a message; in a row that is wrong elsewhere, too."""
     text = '"Hello\n' + case(7) + '\nbye"'
     fine, wrong = cases_of(case(1, text=text), case(2, name="Lee, Ann", text=text))
@@ -254,23 +252,23 @@ def test_a_quote_that_is_open_too_long_refuses_the_file_with_its_line() -> None:
     assert "close it" in str(last.reason)
 
 
-def test_a_header_without_any_line_end_is_refused_before_it_fills_the_memory() -> None:
+def test_a_header_without_a_line_end_is_refused_before_it_fills_the_memory() -> None:
     with pytest.raises(RefusedFileError, match="more than 1,048,576 characters"):
         inspect(in_pieces(b"id," * 800_000, 1 << 16), COLUMNS, PLAIN)
 
 
-def test_a_shifted_row_is_not_put_right_by_an_empty_end() -> None:
+def test_an_empty_last_value_does_not_correct_a_shifted_row() -> None:
     """`Ames, IA` without quotes moves all that follows; the empty value at the end is not one too many by chance."""
     (row,) = rows_of("id,name\nAmes, IA,\n")
     assert (row.code, row.values) == ("EXTRA_COLUMN", (None, None))
 
 
-def test_a_value_under_no_name_is_not_dropped() -> None:
+def test_a_value_in_a_column_without_a_name_is_not_dropped() -> None:
     (row,) = rows_of("id,name,\n1,Ann,x\n")
     assert (row.code, row.body) == ("EXTRA_COLUMN", "1,Ann,x")
 
 
-def test_a_column_without_a_name_is_called_by_its_place() -> None:
+def test_a_column_without_a_name_is_named_by_its_position() -> None:
     assert header_of(b"id,,,name\n").extra == ("column 2", "column 3")
 
 
@@ -284,7 +282,7 @@ def test_a_file_is_read_in_the_dialect_of_its_contract() -> None:
 
 
 @pytest.mark.parametrize("key", ["crm_contacts/", "crm_contacts/2026/", "crm_contacts_$folder$", "/"])
-def test_an_object_that_stands_for_a_folder_is_known(key: str) -> None:
+def test_an_object_that_represents_a_folder_is_recognised(key: str) -> None:
     assert is_folder_mark(key)
 
 
@@ -295,7 +293,7 @@ def test_an_object_that_stands_for_a_folder_is_known(key: str) -> None:
     st.booleans(),
     st.integers(1, 9),
 )
-def test_whatever_a_csv_library_writes_is_read_as_it_was(
+def test_files_of_a_csv_library_are_read_unchanged(
     written: list[tuple[str, str]],
     delimiter: str,
     end: str,
@@ -313,19 +311,19 @@ def test_whatever_a_csv_library_writes_is_read_as_it_was(
 
 
 @given(st.binary(max_size=300), st.integers(1, 9))
-def test_no_bytes_at_all_make_a_traceback(content: bytes, size: int) -> None:
+def test_no_bytes_cause_a_traceback(content: bytes, size: int) -> None:
     with suppress(RefusedFileError):
         assert all(row.code or len(row.values) == len(COLUMNS) for row in rows_of(b"id,name\n" + content, size=size))
 
 
 @given(st.text(alphabet=st.characters(exclude_characters="\0", codec="utf-8")), st.integers(1, 7))
-def test_every_text_in_utf_8_passes_however_it_is_cut(text: str, size: int) -> None:
+def test_every_utf_8_text_passes_in_chunks_of_any_size(text: str, size: int) -> None:
     content = f"id,name\n{text}".encode()
     assert inspect(in_pieces(content, size), COLUMNS, PLAIN).columns == COLUMNS
 
 
 @given(st.text(alphabet="aé\n€", max_size=30), st.integers(1, 7))
-def test_the_first_wrong_byte_is_found_however_the_file_is_cut(text: str, size: int) -> None:
+def test_the_first_wrong_byte_is_found_in_chunks_of_any_size(text: str, size: int) -> None:
     good = f"id,name\n{text}".encode()
     with pytest.raises(RefusedFileError, match=f"offset {len(good)}, line {good.count(bytes([10])) + 1};"):
         inspect(in_pieces(good + b"\xff\n", size), COLUMNS, PLAIN)

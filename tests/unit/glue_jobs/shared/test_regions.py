@@ -35,11 +35,11 @@ def test_every_client_of_a_job_names_its_region() -> None:
     assert without == []
 
 
-def test_the_template_says_the_region() -> None:
+def test_the_region_comes_from_the_template() -> None:
     assert region(["--environment", "dev", "--region", "eu-central-1"]) == "eu-central-1"
 
 
-def test_else_the_surroundings_say_it_or_nobody_does(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_an_argument_the_region_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
     assert region([]) == "eu-west-1"
     monkeypatch.delenv("AWS_DEFAULT_REGION")

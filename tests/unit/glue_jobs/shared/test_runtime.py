@@ -14,7 +14,7 @@ class Arguments:
     limit: str = "10"
 
 
-def test_arguments_are_read_and_those_of_glue_are_let_pass() -> None:
+def test_arguments_are_read_and_those_of_glue_are_ignored() -> None:
     argv = [
         "--JOB_NAME",
         "x",
@@ -42,6 +42,6 @@ def test_missing_and_empty_arguments_are_named() -> None:
         read_arguments(Arguments, ["--key", ""])
 
 
-def test_the_run_has_the_id_that_glue_gave_it() -> None:
+def test_the_run_id_comes_from_glue() -> None:
     assert glue_run_id(["--key", "k", "--JOB_RUN_ID", "jr_1"]) == "jr_1"
     assert glue_run_id(["--key", "k"]) == "manual"

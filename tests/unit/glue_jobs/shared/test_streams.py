@@ -39,7 +39,7 @@ def records(count: int) -> list[StreamRecord]:
     return [StreamRecord(key=str(number), data=f"{number}".encode()) for number in range(count)]
 
 
-def test_a_stream_says_when_it_was_made_in_milliseconds_as_versions_of_runs_are() -> None:
+def test_the_creation_time_of_a_stream_is_in_milliseconds_like_run_versions() -> None:
     assert created_at(FakeKinesis(), "events") == 1772357400000
 
 
@@ -55,7 +55,7 @@ def test_a_record_refused_in_every_attempt_fails_the_job_with_its_code() -> None
         put_records(kinesis, "events", records(2), pause=lambda _: None)
 
 
-def test_a_stream_that_is_not_there_fails_the_job_at_once() -> None:
+def test_a_missing_stream_fails_the_job_at_once() -> None:
     class Nothing(FakeKinesis):
         def put_records(self, *, StreamName: str, Records: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803
             self.requests.append(len(Records))
