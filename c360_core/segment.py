@@ -18,6 +18,7 @@ from typing import Any, Final
 from c360_core.contracts import Table
 
 SEGMENTS_FILE: Final = Path(__file__).with_name("segments.json")
+BUILD_HINT: Final = "run `python -m tools.contracts.segments` to build it from contracts/segments.yaml"
 MAX_NAME_LENGTH: Final = 64
 MAX_DEPTH: Final = 5
 MOST_SEGMENTS: Final = 98  # a transaction takes 100 actions: the profile, the check for its removal, and these
@@ -156,9 +157,11 @@ def load(fields: Mapping[str, FieldType], path: Path = SEGMENTS_FILE) -> tuple[S
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise SegmentError(f"{path}: the compiled segments are missing; run `python -m tools.segments`") from error
+        raise SegmentError(
+            f"{path}: the compiled segments are missing; run `python -m tools.contracts.segments`"
+        ) from error
     except ValueError as error:
-        raise SegmentError(f"{path}: not JSON ({error}); run `python -m tools.segments`") from error
+        raise SegmentError(f"{path}: not JSON ({error}); {BUILD_HINT}") from error
     return parse(document, fields, file=str(path))
 
 

@@ -16,7 +16,7 @@ from tools.console import Steps, document
 from tools.errors import EXIT_FAILED, EXIT_UNFIT, EXIT_USAGE, UnfitMachineError, WrongUsageError
 
 if TYPE_CHECKING:
-    from tools.suites import Report
+    from tools.suites.runner import Report
 
 PROGRAM = "./c360"
 EXIT_STATUS = """Exit status: 0 done; 1 a test, a check, a known answer or the command itself failed; 2 wrong usage;
@@ -78,7 +78,7 @@ Port = Annotated[int | None, typer.Option("--port", help="Loopback port of the e
 @APP.command()
 def setup(*, as_json: Json = False) -> None:
     """Install the engines' environments and Java libraries, once."""
-    from tools import prepare
+    from tools.build import prepare
 
     steps = Steps(machine=as_json)
     prepare.machine(steps)
@@ -96,7 +96,7 @@ def demo(
     as_json: Json = False,
 ) -> None:
     """Deploy to this laptop, send shoppers' data through all five pillars, check and show the result."""
-    from tools import demonstrate
+    from tools.laptop import demonstrate
 
     outcome = demonstrate.run(Steps(machine=as_json), scale=scale.value, seed=seed, port=port)
     raise typer.Exit(0 if outcome.passed else EXIT_FAILED)
@@ -115,17 +115,17 @@ def run_tests(
     as_json: Json = False,
 ) -> None:
     """Set up and pass every test."""
-    from tools import suites
+    from tools.suites import runner
 
-    finish(suites.run(Steps(machine=as_json), only=tuple(only or ()), lanes=lanes), as_json=as_json)
+    finish(runner.run(Steps(machine=as_json), only=tuple(only or ()), lanes=lanes), as_json=as_json)
 
 
 @APP.command()
 def check(*, as_json: Json = False) -> None:
     """Check contracts, formatting, lint, types, import directions and locks."""
-    from tools import suites
+    from tools.suites import runner
 
-    finish(suites.run(Steps(machine=as_json), only=("check",)), as_json=as_json)
+    finish(runner.run(Steps(machine=as_json), only=("check",)), as_json=as_json)
 
 
 @APP.command("contracts")
@@ -147,10 +147,10 @@ def on_contracts(
     as_json: Json = False,
 ) -> None:
     """Say what a change of the contracts does to the tables that are deployed."""
-    from tools import contract_commands
+    from tools.contracts import commands
 
     steps = Steps(machine=as_json)
-    outcome = contract_commands.run(steps, action.value, previous=previous, anyway=anyway)
+    outcome = commands.run(steps, action.value, previous=previous, anyway=anyway)
     steps.result(outcome.as_dict())
     raise typer.Exit(0 if outcome.passed else EXIT_FAILED)
 
@@ -165,7 +165,7 @@ def synth(
     as_json: Json = False,
 ) -> None:
     """Write the cloud assembly of an environment."""
-    from tools import prepare
+    from tools.build import prepare
 
     steps = Steps(machine=as_json)
     prepare.assets(steps, release=place is Place.AWS)
@@ -177,7 +177,7 @@ def synth(
 @APP.command("deploy-local")
 def deploy_local(*, port: Port = None, as_json: Json = False) -> None:
     """Deploy the dev assembly to an emulator that stays until destroy-local; again: deploy what changed."""
-    from tools import local
+    from tools.laptop import local
 
     steps = Steps(machine=as_json)
     steps.result(local.deploy(steps, port=port))
@@ -186,7 +186,7 @@ def deploy_local(*, port: Port = None, as_json: Json = False) -> None:
 @APP.command("destroy-local")
 def destroy_local(*, as_json: Json = False) -> None:
     """Destroy the local deployment, prove that nothing is left, and stop the emulator."""
-    from tools import local
+    from tools.laptop import local
 
     steps = Steps(machine=as_json)
     steps.result(local.destroy(steps))
@@ -195,7 +195,7 @@ def destroy_local(*, as_json: Json = False) -> None:
 @APP.command()
 def bench(*, as_json: Json = False) -> None:
     """Measure speed as ratios against a peer in the same run."""
-    from tools import benches
+    from tools.suites import benches
 
     steps = Steps(machine=as_json)
     steps.result(benches.run(steps))
@@ -204,7 +204,7 @@ def bench(*, as_json: Json = False) -> None:
 @APP.command()
 def truth(*, scale: Annotated[Scale, typer.Option()] = Scale.DEMO, seed: int = 360, as_json: Json = False) -> None:
     """Score the matching against the known truth of who is who."""
-    from tools import score
+    from tools.laptop import score
 
     steps = Steps(machine=as_json)
     outcome = score.run(steps, scale=scale.value, seed=seed)
@@ -237,7 +237,7 @@ def replay(  # noqa: PLR0913  # typer makes one option of each argument
     as_json: Json = False,
 ) -> None:
     """Send quarantined events again, and mark their rows; works on AWS and, with AWS_ENDPOINT_URL, on the twin."""
-    from tools import replay as replaying
+    from tools.operate import replay as replaying
 
     selection = replaying.Selection(
         source=source,
@@ -271,7 +271,7 @@ def rebuild(
     as_json: Json = False,
 ) -> None:
     """Make the profiles of a deployed environment again from the lake; typed again, it goes on where it stopped."""
-    from tools import rebuild as rebuilding
+    from tools.operate import rebuild as rebuilding
 
     report = rebuilding.run(Steps(machine=as_json), env.value)
     raise typer.Exit(0 if report.passed else EXIT_FAILED)
@@ -290,7 +290,7 @@ def smoke(
     as_json: Json = False,
 ) -> None:
     """Ask a deployed environment whether everything is there and answers; fails when something does not."""
-    from tools import smoke as smoking
+    from tools.operate import smoke as smoking
 
     if environment and env and environment is not env:
         raise WrongUsageError(f"smoke {environment.value} --env {env.value}: say one environment")
@@ -302,7 +302,7 @@ def smoke(
 @APP.command()
 def lock(*, as_json: Json = False) -> None:
     """Write the hashed requirement files anew from pyproject.toml."""
-    from tools import locks
+    from tools.environments import locks
 
     steps = Steps(machine=as_json)
     changed = locks.write(steps)
@@ -313,8 +313,9 @@ def lock(*, as_json: Json = False) -> None:
 @APP.command()
 def clean(*, as_json: Json = False) -> None:
     """End a local deployment; remove everything that was built, and the environments."""
-    from tools import local, prepare
-    from tools.bootstrap import say
+    from tools.build import prepare
+    from tools.environments.bootstrap import say
+    from tools.laptop import local
 
     local.end()
     removed = [str(path) for path in prepare.clean()]

@@ -1,4 +1,4 @@
-"""Where the built assets lie. `tools/build.py` fills the folder; tests point at a small one of their own."""
+"""Where the built assets lie. `tools/build/staging.py` fills the folder; tests point at a small one of their own."""
 
 from dataclasses import dataclass
 from pathlib import Path

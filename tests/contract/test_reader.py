@@ -9,8 +9,8 @@ import pytest
 from c360_core.contracts import ContractsNotBuiltError, UnknownContractError, load
 from c360_core.names import IdentifierType, Zone
 from tests.contract.conftest import change_contract
-from tools.contract_standard import read_contract
 from tools.contracts import load_and_check
+from tools.contracts.standard import read_contract
 
 CORE = Path(__file__).parents[2] / "c360_core"
 

@@ -8,13 +8,12 @@ import yaml
 from typer.testing import CliRunner
 
 from tests.contract.conftest import change_contract
-from tools import contract_commands
 from tools.cli import APP
 from tools.console import Steps
-from tools.contract_commands import run
-from tools.contract_ids import id_problems, stated_ids
-from tools.contract_releases import RELEASED_NAME, Effect, assign_ids, compare, read, release
-from tools.contracts import CONTRACTS_DIRECTORY, ContractsError, load_and_check
+from tools.contracts import CONTRACTS_DIRECTORY, ContractsError, commands, load_and_check
+from tools.contracts.commands import run
+from tools.contracts.ids import id_problems, stated_ids
+from tools.contracts.releases import RELEASED_NAME, Effect, assign_ids, compare, read, release
 
 CRM = "crm_contacts.odcs.yaml"
 INTERACTIONS = "interactions.odcs.yaml"
@@ -353,7 +352,7 @@ def test_another_release_can_be_compared_with(directory, tmp_path):
 def test_the_command_fails_on_what_is_not_compatible(directory, monkeypatch, words, change, status):
     file, make, found = CHANGES[change]
     change_contract(directory, file, make)
-    monkeypatch.setattr(contract_commands, "run", partial(run, directory=directory))
+    monkeypatch.setattr(commands, "run", partial(run, directory=directory))
 
     done = CliRunner().invoke(APP, ["contracts", *words, "--json"])
 

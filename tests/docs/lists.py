@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from tests.docs.documents import ROOT, SHELLS, Block, blocks_of
 from tools.bootstrap import ENVIRONMENTS
+
+from tests.docs.documents import ROOT, SHELLS, Block, blocks_of
 
 CONTRIBUTING: Final = ROOT / "CONTRIBUTING.md"
 STRICT: Final = "set -euo pipefail\n"

@@ -22,10 +22,10 @@ from botocore.exceptions import UnknownServiceError
 from botocore.validate import ParamValidator
 
 from tests.docs.documents import ROOT
-from tools import suites
-from tools.bootstrap import ENVIRONMENTS
 from tools.cli import APP
-from tools.environments import BENCHMARKS, ENGINES
+from tools.environments.bootstrap import ENVIRONMENTS
+from tools.environments.groups import BENCHMARKS, ENGINES
+from tools.suites import runner
 
 Words = Sequence[str]
 Problems = list[str]
@@ -77,15 +77,19 @@ def c360(arguments: Words) -> Problems:
         parsed = group.commands[name].make_context(name, words).params
     except Exception as error:  # the parser's own error, wherever the library keeps its class
         return [str(getattr(error, "message", error))]
-    known = {part.suite for part in [*suites.checks(), *suites.tests()]}
+    known = {part.suite for part in [*runner.checks(), *runner.tests()]}
     return [*_missing_modules(name), *(f"no suite {only}" for only in parsed.get("only") or () if only not in known)]
 
 
 def _missing_modules(command: str) -> Problems:
     """Commands import what does their work when they run."""
     functions = {c.name or c.callback.__name__: c.callback for c in APP.registered_commands if c.callback}
-    needed = re.findall(r"from tools import (\w+)", inspect.getsource(functions[command]))
-    return [f"tools/{name}.py is not there" for name in needed if importlib.util.find_spec(f"tools.{name}") is None]
+    needed = re.findall(r"from (tools\.\w+) import (\w+)", inspect.getsource(functions[command]))
+    return [
+        f"{package} has no module {name}"
+        for package, name in needed
+        if importlib.util.find_spec(f"{package}.{name}") is None
+    ]
 
 
 def cdk(arguments: Words) -> Problems:

@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tools.bootstrap import ENVIRONMENTS
 
 from tests.docs import lists
 from tests.docs.documents import Block
 from tests.docs.lists import CONTRIBUTING, ListError, Step, follow, steps
 from tests.walkthrough.place import copy_tree
-from tools.bootstrap import ENVIRONMENTS
 
 
 @pytest.fixture

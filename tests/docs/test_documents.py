@@ -34,9 +34,10 @@ from tests.docs.documents import (
     table,
 )
 from tests.docs.programs import SNAPSHOTS, deployed, problems
-from tools import smoke, suites
-from tools.contract_compiler import FILE_FORMAT
 from tools.contracts import load_and_check
+from tools.contracts.compiler import FILE_FORMAT
+from tools.operate import smoke
+from tools.suites import runner
 
 README = ROOT / "README.md"
 MODEL = ROOT / "docs" / "data-model.md"
@@ -53,7 +54,7 @@ RUN = (
     "./c360 --help",
     "./c360 contracts diff",
     "-m tools.contracts --check",
-    "-m tools.segments --check",
+    "-m tools.contracts.segments --check",
 )
 # What of `./c360 smoke` asks about each part, or why nothing does.
 ASKED: dict[str, set[str] | str] = {
@@ -134,7 +135,7 @@ def test_a_harmless_command_really_runs(text: str) -> None:
          "--run-configuration '{\"ApplicationRestore\": {}}'", "ApplicationRestore"),
         ("python -m tools.contracts --dry-run", "no option --dry-run"),
         ("python -m tools.contract", "no module tools.contract"),
-        ("python -c 'from tools.build_flink import build_jar; build_jar(kinesis=True)'", "kinesis"),
+        ("python -c 'from tools.build.flink import build_jar; build_jar(kinesis=True)'", "kinesis"),
         (".venvs/ml/bin/python -m tools.contracts", "no interpreter .venvs/ml"),
         ("curl --data @x.json \"${COLLECTOR%/}/v1/tracks\"", "no route POST /v1/tracks"),
         ("true && terraform apply", "nobody knows the program"),
@@ -199,7 +200,7 @@ def test_lake_tables_and_variables_exist(document: Path) -> None:
     tables = {f"{t.zone}.{t.name}" for t in CONTRACTS.lake_tables()} | {"curated.er_input"}
     code = inline_code(document)
     assert {text for text in code if re.fullmatch(r"(raw|quarantine|curated)\.\w+", text)} <= tables
-    sources = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "tools").glob("*.py"))
+    sources = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "tools").rglob("*.py"))
     assert [text for text in code if (found := re.match(r"C360_[A-Z_]+", text)) and found[0] not in sources] == []
 
 
@@ -235,7 +236,7 @@ def test_costs_are_those_that_synthesis_prints(number: int, environment: str) ->
 
 
 def test_the_suites_are_those_of_the_tool() -> None:
-    assert set(column(TESTS, "suites")) == {part.suite for part in [*suites.checks(), *suites.tests()]}
+    assert set(column(TESTS, "suites")) == {part.suite for part in [*runner.checks(), *runner.tests()]}
 
 
 def test_what_only_aws_can_tell_is_asked_there_or_said_to_be_out_of_reach() -> None:

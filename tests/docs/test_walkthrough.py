@@ -12,7 +12,7 @@ from tests.walkthrough import plan
 from tests.walkthrough.plan import Section
 from tests.walkthrough.terminal import LineFailedError, Terminal
 from tests.walkthrough.walk import LostError, Walk
-from tools import local
+from tools.laptop import local
 from twin.scenario.waiting import until
 from twin.settings import ACCOUNT
 

@@ -4,12 +4,12 @@ from syrupy.extensions.json import JSONSnapshotExtension
 from c360_core import contracts
 from config.settings import ENVIRONMENTS, load
 from tests.infrastructure.assembly import Assembly, placeholder_assets, sleeping_dev, synthesize
-from tools import build
+from tools.build import staging
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _contracts() -> None:
-    build.stage_contracts()
+    staging.stage_contracts()
 
 
 @pytest.fixture(scope="session")

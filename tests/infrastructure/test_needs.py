@@ -6,7 +6,7 @@ import re
 from c360_core.names import Stream, Table, Zone, database_name, stream_name
 from tests.infrastructure import needs
 from tests.infrastructure.assembly import definition, resolve, states
-from tools import locks
+from tools.environments import locks
 
 
 def readers(assembly):

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.walkthrough.place import copy_tree
-from tools.bootstrap import ENVIRONMENTS
+from tools.environments.bootstrap import ENVIRONMENTS
 from twin.settings import BUILD
 
 HOME = BUILD / "twin" / "clean"

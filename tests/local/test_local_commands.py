@@ -8,7 +8,7 @@ import httpx
 import psutil
 import pytest
 
-from tools import local
+from tools.laptop import local
 from twin.emulator.emulator import HEALTH_PATH
 from twin.settings import ROOT
 

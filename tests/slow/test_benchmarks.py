@@ -4,7 +4,7 @@ import pytest
 
 from benchmarks.report import read
 from tests.slow.commands import of_the_documents, typed
-from tools.benches import benches
+from tools.suites.benches import benches
 from twin.settings import ROOT
 
 WHOLE, *SINGLE = of_the_documents("make bench", ".venvs/bench/bin/python -m benchmarks.")

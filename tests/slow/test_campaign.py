@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.slow import campaign
-from tools import prepare
+from tools.build import prepare
 from tools.console import Steps
 from twin.emulator import emulator
 from twin.scenario.deployment import Deployment

@@ -7,7 +7,7 @@ import psutil
 import pytest
 
 from tests.slow.commands import of_the_documents, typed
-from tools.demonstrate import HOME, PAGE
+from tools.laptop.demonstrate import HOME, PAGE
 
 COMMANDS = of_the_documents("make demo", "./c360 demo")
 

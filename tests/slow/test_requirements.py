@@ -2,7 +2,7 @@
 
 import pytest
 
-from tools import locks
+from tools.environments import locks
 
 PAIRS = [(group, target) for group in locks.groups() for target in locks.targets(group)]
 

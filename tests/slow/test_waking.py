@@ -15,8 +15,8 @@ from tests.infrastructure.assembly import sleeping_dev, synthesize
 from tests.twin import views
 from tests.twin.conftest import demonstrated
 from tests.twin.test_story import order
-from tools.build import ASSETS
-from tools.demonstrate import Demonstration
+from tools.build.staging import ASSETS
+from tools.laptop.demonstrate import Demonstration
 from twin.emulator import emulator
 from twin.scenario.deployment import Deployment
 from twin.scenario.story import CLEAN, UNIFY

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tools import demonstrate
 from tools.console import Steps
-from tools.demonstrate import Demonstration
+from tools.laptop import demonstrate
+from tools.laptop.demonstrate import Demonstration
 from twin.scenario.memory import PeakMemory
 from twin.settings import BUILD
 

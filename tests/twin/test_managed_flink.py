@@ -22,7 +22,7 @@ from pyiceberg.catalog import load_catalog
 from benchmarks import bare_emulator
 from c360_core.names import Property, Stream, Table, Zone, database_name, stream_name
 from tests.factories.events import event
-from tools import build_flink
+from tools.build import flink
 from twin.engines import kafka
 from twin.providers.managed_flink.data_plane import ManagedFlink
 from twin.settings import REGION, TwinSettings, python_of
@@ -177,7 +177,7 @@ class EmptyLake(World):
 
 
 KINESIS = pytest.param(
-    "kinesis", marks=pytest.mark.skipif(not build_flink.has_kinesis(), reason="the jar has no Kinesis connector")
+    "kinesis", marks=pytest.mark.skipif(not flink.has_kinesis(), reason="the jar has no Kinesis connector")
 )
 
 
@@ -211,7 +211,7 @@ def broker(folder: Path, cleanup: ExitStack) -> kafka.Kafka:
 
 def upload(emulator: TwinSettings, folder: Path) -> None:
     """Put the asset into S3 as the CDK would: one zip."""
-    asset = build_flink.stage()
+    asset = flink.stage()
     with zipfile.ZipFile(folder / "code.zip", "w") as archive:
         for path in asset.rglob("*"):
             archive.write(path, path.relative_to(asset))

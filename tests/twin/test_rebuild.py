@@ -16,7 +16,7 @@ from ops.rebuild import Report
 from tests.twin import views
 from tests.twin.conftest import HOME
 from tests.twin.test_story import order
-from tools.demonstrate import Demonstration
+from tools.laptop.demonstrate import Demonstration
 
 
 def empty(stream: Stream) -> int:

@@ -11,7 +11,7 @@ import psutil
 
 from tests.processes import has_ended
 from tests.twin.test_story import order
-from tools.demonstrate import Demonstration
+from tools.laptop.demonstrate import Demonstration
 from twin.scenario import unify
 from twin.scenario.collect import produce
 from twin.scenario.waiting import until

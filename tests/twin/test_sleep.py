@@ -8,7 +8,7 @@ import pytest
 from c360_core.names import Stream, stream_name
 from config.settings import load
 from tests.infrastructure.assembly import placeholder_assets, sleeping_dev, synthesize
-from tools import build
+from tools.build import staging
 from twin.emulator import emulator
 from twin.settings import BUILD, REGION
 
@@ -22,7 +22,7 @@ class Dev:
     def __init__(self, running: emulator.Emulator, folder: Path) -> None:
         self.running = running
         self.folder = folder
-        build.stage_contracts()
+        staging.stage_contracts()
         (folder / "settings").mkdir()
         assets = placeholder_assets(folder / "assets")
         for name, settings in (("awake", load("dev")), ("asleep", sleeping_dev(folder / "settings"))):

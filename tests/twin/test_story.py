@@ -17,9 +17,9 @@ import pytest
 from c360_core.names import Zone
 from tests.factories.events import event
 from tests.twin.conftest import HOME
-from tools import demonstrate
 from tools.console import Steps
-from tools.demonstrate import Demonstration
+from tools.laptop import demonstrate
+from tools.laptop.demonstrate import Demonstration
 from twin.emulator import emulator
 from twin.processes.process import LOOPBACK
 from twin.scenario import page, unify

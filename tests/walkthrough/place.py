@@ -11,8 +11,8 @@ from typing import Final, Self
 from c360_core.contracts import CONTRACTS_FILE
 from c360_core.segment import SEGMENTS_FILE
 from tests.walkthrough.terminal import Terminal
-from tools.bootstrap import ENVIRONMENTS
-from tools.environments import DOCUMENTS
+from tools.environments.bootstrap import ENVIRONMENTS
+from tools.environments.groups import DOCUMENTS
 from twin.emulator import emulator
 from twin.emulator.emulator import Emulator
 from twin.settings import BUILD, ROOT

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from tests.docs.documents import ROOT, SHELLS, Block, blocks
-from tools import build_flink
+from tools.build import flink
 from twin.settings import ACCOUNT
 
 README: Final = ROOT / "README.md"
@@ -182,7 +182,7 @@ def typed(line: Line, *, connector: bool | None = None) -> str:
         line: of a document.
         connector: whether the Flink jar has the Kinesis connector; as it is here, when omitted.
     """
-    connector = build_flink.has_kinesis() if connector is None else connector
+    connector = flink.has_kinesis() if connector is None else connector
     text = line.text
     for replacement in REPLACEMENTS:
         if not (connector and replacement is NO_CONNECTOR):

@@ -14,8 +14,8 @@ import yaml
 
 from tests.engines.trino import lake
 from tests.engines.trino.stack import Stack
-from tools.contract_releases import Effect, assign_ids, compare, release
 from tools.contracts import CONTRACTS_DIRECTORY, load_and_check
+from tools.contracts.releases import Effect, assign_ids, compare, release
 from twin.settings import ROOT, python_of
 
 NAME = "tryouts"

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from c360_core.segment import FieldType, SegmentError, load, matches, parse, profile_fields, to_document, to_sql
 from tests.factories.segment_cases import CASES, FIELDS, PROFILES, document, group, rule
 from tools.contracts import load_and_check
-from tools.segments import SOURCE, load_segments, read_segments, write
+from tools.contracts.segments import SOURCE, load_segments, read_segments, write
 
 
 def one(query: Any, name: str = "shoppers") -> dict[str, Any]:

@@ -11,9 +11,13 @@ import typer
 from botocore.exceptions import ClientError, EndpointConnectionError
 from typer.testing import CliRunner
 
-from tools import cli, local, locks, prepare, smoke
+from tools import cli
+from tools.build import prepare
 from tools.cli import APP
+from tools.environments import locks
 from tools.errors import UnfitMachineError, WrongUsageError
+from tools.laptop import local
+from tools.operate import smoke
 
 ASKED = httpx.Request("POST", "http://localhost:1/v1/batch")
 REFUSED = ClientError({"Error": {"Code": "AccessDenied", "Message": "not you"}}, "ListStreams")

@@ -1,0 +1,49 @@
+"""The hashed requirement files are those of pyproject.toml, and name no address."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tools.console import Steps
+from tools.environments import bootstrap, locks
+
+
+def test_the_committed_files_are_current() -> None:
+    assert locks.problems() == []
+
+
+def test_a_file_that_is_missing_old_or_names_an_address_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "old.txt").write_text("# Locked from pyproject.toml, group old; digest 0000000000000000.\n")
+    current = locks.header("twin")
+    (tmp_path / "untried.txt").write_text("# Locked from pyproject.toml, group untried; digest 2222. Anything.\n")
+    (tmp_path / "twin.txt").write_text(f"{current}a @ https://example.com/a.whl\n")
+    monkeypatch.setattr(locks, "ROOT", tmp_path)
+    monkeypatch.setattr(locks, "requirements_of", lambda group: tmp_path / f"{group}.txt")
+    monkeypatch.setattr(locks, "groups", lambda: {"old": [], "twin": [], "untried": [], "gone": []})
+    monkeypatch.setattr(locks, "digest", lambda group: "1111" if group == "old" else locks_digest[group])
+    locks_digest = {"twin": current.split("digest ")[1].split(".")[0], "untried": "2222", "gone": ""}
+
+    assert locks.problems() == [
+        "old.txt: older than group old in pyproject.toml; run ./c360 lock",
+        "twin.txt: names an address; run ./c360 lock",
+        "untried.txt: not tried on Python 3.11, Python 3.12; run ./c360 lock",
+        "gone.txt: missing; run ./c360 lock",
+    ]
+
+
+def test_what_codebuild_installs_is_tried_for_it_too() -> None:
+    assert locks.CODEBUILD in locks.targets("dbt")
+    assert {target.python for target in locks.targets("flink")} == set(bootstrap.PYTHON_NAMES)
+
+
+def test_a_pin_without_a_wheel_is_no_lock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The group resolves, but something that it has to be installed on has no wheel of a package."""
+    said = subprocess.CompletedProcess([], 1, "", "Because mmh3==4.1.0 has no usable wheels")
+    fine = subprocess.CompletedProcess([], 0, "", "")
+    monkeypatch.setattr(locks, "_uv", lambda command: said if "--dry-run" in command else fine)
+
+    with pytest.raises(locks.LockFailedError, match=r"group twin on Python 3\.11: Because mmh3==4\.1\.0 has no usable"):
+        locks.write(Steps(machine=True))

@@ -1,0 +1,1 @@
+"""Builds what the templates ship, and makes ready what a command needs."""

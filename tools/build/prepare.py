@@ -1,0 +1,65 @@
+"""What must be there before anything runs: environments, Java libraries, contracts, staged assets, the assembly."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from c360_core.contracts import CONTRACTS_FILE
+from c360_core.segment import SEGMENTS_FILE
+from tools.build import flink, staging
+from tools.console import Steps
+from tools.environments import groups
+from tools.environments.bootstrap import ENVIRONMENTS, ROOT
+from twin.engines import jars
+
+
+def machine(steps: Steps, *, engines: bool = True) -> None:
+    """Install the engines' environments and resolve their Java libraries; quick when all is there."""
+    if not engines:
+        return
+    from twin.engines import kafka, spark, trino
+
+    with steps.progress("Engines' environments", len(groups.ENGINES)) as done:
+        groups.sync_all(groups.ENGINES, done)
+    libraries: tuple[Callable[[], Path], ...] = (
+        lambda: jars.resolve(kafka.POM, jars.folder("kafka")),
+        spark.jars,
+        lambda: trino.ensure_jars(jars.folder("trino")),
+        flink.build_jar,
+    )
+    with steps.progress("Engines' Java libraries", len(libraries)) as done:
+        for resolve in libraries:
+            resolve()
+            done()
+
+
+def contracts() -> None:
+    """Turn the contracts into the JSON that every runtime reads."""
+    staging.stage_contracts()
+
+
+def assets(steps: Steps, *, release: bool = False) -> None:
+    """Lay out what the templates ship: Lambda code, Glue library, the Flink application.
+
+    Raises:
+        JarsMissingError: a release needs the Kinesis connector, and Maven cannot get it.
+    """
+    with steps.step("Assets"):
+        staging.stage_all(release=release)
+
+
+def assembly(steps: Steps, environment: str, *, anew: bool = False) -> Path:
+    """Write the cloud assembly; one that was made from the same is kept, unless it is wanted anew."""
+    with steps.step(f"Cloud assembly for {environment}"):
+        return staging.assemble(environment, anew=anew)
+
+
+def clean() -> list[Path]:
+    """Remove everything that was built, and the environments; return what was there."""
+    removed = [path for path in (ROOT / "build", CONTRACTS_FILE, SEGMENTS_FILE, ENVIRONMENTS) if path.exists()]
+    for path in removed:
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+    return removed

@@ -1,0 +1,1 @@
+"""What runs on this machine: the demonstration, a deployment that stays, the score of the matching."""

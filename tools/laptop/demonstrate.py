@@ -1,0 +1,214 @@
+"""`c360 demo`: from a clone to a checked, visible Customer 360 on this laptop."""
+
+import shutil
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import psutil
+from rich.console import Console
+from rich.table import Table
+
+from tools.build import prepare
+from tools.console import Steps
+from twin import class_archives
+from twin.emulator import emulator
+from twin.scenario import floors, page
+from twin.scenario.memory import PeakMemory
+from twin.scenario.result import Check, DemoResult, Floor
+from twin.scenario.story import Story, Told, scores
+from twin.settings import BUILD
+from twin.shoppers import Manifest, generate_once
+
+HOME: Final = BUILD / "twin" / "demo"
+PAGE: Final = BUILD / "demo" / "index.html"
+TIMELINE_LENGTH: Final = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Demonstration:
+    """A demonstration that has been given; what it was given on still runs.
+
+    Attributes:
+        story: on the deployment.
+        told: what the live customers did and what came of it.
+        result: what the summary and the page show.
+    """
+
+    story: Story
+    told: Told
+    result: DemoResult
+
+
+def run(steps: Steps, *, scale: str, seed: int, port: int | None = None) -> DemoResult:
+    """Run the demonstration; leave the page behind and nothing running.
+
+    Raises:
+        RuntimeError: a step failed; the message says which and why. The logs stay in `build/twin/demo/logs`.
+    """
+    with PeakMemory() as memory, ThreadPoolExecutor(max_workers=1) as pool:
+        prepare.machine(steps)
+        prepare.contracts()
+        data = BUILD / "shoppers" / f"{scale}-{seed}"
+        running, manifest = begin(steps, HOME, data, scale=scale, seed=seed, port=port, record_classes=True)
+        try:
+            result = tell(steps, running, manifest, data, memory).result
+            writing = pool.submit(page.write, result, PAGE)
+            keep_classes(steps)
+        finally:
+            with steps.step("Write the page; stop everything"):
+                running.stop()
+        writing.result()
+    shutil.rmtree(HOME, ignore_errors=True)
+    summarize(steps, result)
+    return result
+
+
+def begin(
+    steps: Steps,
+    home: Path,
+    data: Path,
+    *,
+    scale: str,
+    seed: int,
+    port: int | None = None,
+    record_classes: bool = False,
+) -> tuple[emulator.Emulator, Manifest]:
+    """Make assets and cloud assembly, and meanwhile the shoppers and the emulator: none needs another.
+
+    Args:
+        steps: shows what is done.
+        home: folder of the emulator; emptied first.
+        data: folder of the shoppers' data, made or kept.
+        scale: how much data.
+        seed: which invented people.
+        port: loopback port of the emulator; a free one when omitted.
+        record_classes: let engines remember what they load, for `keep_classes`.
+    """
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        starting = pool.submit(emulator.Emulator.start, home, port=port, warm=True, record_classes=record_classes)
+        generating = pool.submit(generate_once, scale, seed, data)
+        try:
+            prepare.assets(steps)
+            prepare.assembly(steps, "dev")
+            with steps.step(f"Shoppers, scale {scale}"):
+                manifest = generating.result()
+        except BaseException:
+            if not starting.exception():
+                starting.result().stop()
+            raise
+        with steps.step("Emulator"):
+            return starting.result(), manifest
+
+
+def keep_classes(steps: Steps) -> None:
+    """Let the engines write the classes that they loaded, for those to come; once, and again when they have changed."""
+    archives = class_archives.wanted(_commands())
+    if not archives:
+        return
+    try:
+        with steps.progress("Keep the engines' classes: the next run starts faster", len(archives)) as done:
+            class_archives.record(archives, done)
+    except class_archives.ArchiveError as error:
+        steps.note(f"the next run starts no faster: {error}")
+
+
+def _commands() -> dict[int, list[str]]:
+    """Return program and arguments of all that this process has started and that still runs."""
+    found = {}
+    for process in psutil.Process().children(recursive=True):
+        with suppress(psutil.Error):  # it has just ended
+            found[process.pid] = process.cmdline()
+    return found
+
+
+def tell(steps: Steps, running: emulator.Emulator, manifest: Manifest, data: Path, memory: PeakMemory) -> Demonstration:
+    """Deploy to a running emulator and tell the whole story there.
+
+    Raises:
+        RuntimeError: a step failed; the message says which and why.
+    """
+    with steps.step("cdk bootstrap"):
+        emulator.bootstrap(running)
+    with steps.step("cdk deploy --all"):
+        emulator.deploy(running)
+    story = Story.of(running, manifest, data, steps.step)
+    agreement, checks, people = story.unify(story.collect())
+    told, live_checks = story.live(people)
+    found = story.analyse(told)
+    mails = [message for found in told.mails.values() for message in found]
+    withdrawn = story.withdrawn_stops(len(mails))
+    everything = [*checks, *live_checks, *found.checks, withdrawn]
+    result = DemoResult(
+        scale=manifest.scale,
+        seed=manifest.seed,
+        stages=story.stages(told, found, everything),
+        checks=tuple(everything),
+        floors=floors.compare(manifest.scale, agreement),
+        analysis=found.analysis,
+        customer=story.api.get(told.welcome_id) or {},
+        timeline=_timeline(story.api.page(told.welcome_id, "timeline")),
+        decisions=told.decisions,
+        messages=tuple(mails),
+        persona=found.persona,
+        latency=told.latency,
+        times=tuple((time.name, time.seconds) for time in steps.times),
+        peak_memory_gigabytes=memory.gigabytes,
+        matching=scores(agreement),
+        regular=found.regular,
+    )
+    return Demonstration(story=story, told=told, result=result)
+
+
+def _timeline(events: list[dict[str, Any]]) -> tuple[tuple[str, str, str], ...]:
+    return tuple(
+        (str(event.get("occurred_at", "")), str(event.get("event_type", "")), _amount(event))
+        for event in events[:TIMELINE_LENGTH]
+    )
+
+
+def _amount(event: Mapping[str, Any]) -> str:
+    return f"{event['amount']} {event.get('currency', '')}" if event.get("amount") is not None else ""
+
+
+def summarize(steps: Steps, result: DemoResult) -> None:
+    """Print the summary for people, or the JSON document for machines."""
+    steps.result(
+        {
+            "passed": result.passed,
+            "page": str(PAGE),
+            "checks": [_plain(check) for check in result.checks],
+            "floors": [_plain(floor) for floor in result.floors],
+            "latency_p50_seconds": result.latency_quantile(0.5),
+            "latency_p95_seconds": result.latency_quantile(0.95),
+            "peak_memory_gigabytes": round(result.peak_memory_gigabytes, 2),
+            "seconds": {name: round(seconds, 1) for name, seconds in result.times},
+        }
+    )
+    if steps.machine:
+        return
+    console = Console(highlight=False)
+    table = Table("known answer", "known", "found", "", box=None, header_style="dim")
+    for check in result.checks:
+        table.add_row(check.name, str(check.expected), str(check.actual), _mark(check.passed))
+    for floor in result.floors:
+        table.add_row(floor.name, f"at least {floor.floor}", f"{floor.actual:.4f}", _mark(floor.passed))
+    console.print(table)
+    total = sum(seconds for _, seconds in result.times)
+    console.print(
+        f"event to single view: p50 {result.latency_quantile(0.5):.2f} s, p95 {result.latency_quantile(0.95):.2f} s; "
+        f"peak memory {result.peak_memory_gigabytes:.1f} GB; {total:.0f} s in all"
+    )
+    console.print(f"page: {PAGE}")
+
+
+def _mark(passed: bool) -> str:  # noqa: FBT001  # one value, nothing to confuse it with
+    return "[green]✓[/green]" if passed else "[red]✗[/red]"
+
+
+def _plain(check: Check | Floor) -> dict[str, Any]:
+    expected = check.expected if isinstance(check, Check) else check.floor
+    return {"name": check.name, "expected": str(expected), "actual": str(check.actual), "passed": check.passed}

@@ -1,0 +1,1 @@
+"""The suites of tests and checks, and the benchmarks."""

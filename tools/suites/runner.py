@@ -1,0 +1,318 @@
+"""`c360 test` and `c360 check`: every suite in its own environment, with one summary at the end."""
+
+import os
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from typing import Any, Final, TextIO
+
+from rich.console import Console
+from rich.table import Table
+
+from tools.build import flink, prepare
+from tools.console import Steps
+from tools.environments import groups, locks
+from tools.environments.bootstrap import ENVIRONMENTS, ROOT
+from tools.errors import WrongUsageError
+from twin.settings import BUILD
+
+LANES: Final = 2
+STANDARD_ERROR: Final = 2
+CODE: Final = (
+    "app.py",
+    "c360",
+    "c360_aws",
+    "c360_core",
+    "config",
+    "stacks",
+    "lambdas",
+    "glue_jobs",
+    "flink_apps",
+    "sql",
+    "twin",
+    "ops",
+    "tools",
+)
+FORMATTED: Final = (*CODE, "benchmarks", "tests")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How one part of a suite ended."""
+
+    suite: str
+    part: str
+    passed: bool
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotRun:
+    """What could not be tested on this machine, and why."""
+
+    what: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """How everything ended that was asked for."""
+
+    outcomes: tuple[Outcome, ...]
+    not_run: tuple[NotRun, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Say whether nothing failed."""
+        return all(outcome.passed for outcome in self.outcomes)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return everything as JSON has it."""
+        return {
+            "passed": self.passed,
+            "outcomes": [{**asdict(outcome), "seconds": round(outcome.seconds, 1)} for outcome in self.outcomes],
+            "not_run": [asdict(not_run) for not_run in self.not_run],
+        }
+
+
+WITHOUT_CURL: Final = NotRun(
+    what="the commands of the documents", why="one of them is curl, which is not on this machine"
+)
+WITHOUT_CONNECTOR: Final = NotRun(
+    what="the clean application reading and writing the emulator's Kinesis through Flink's own connector",
+    why="flink-connector-aws-kinesis-streams for Flink 2 cannot be fetched from this network's Maven repository",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """One command of a suite."""
+
+    suite: str
+    name: str
+    command: tuple[str, ...]
+    variables: Mapping[str, str]
+
+
+def python(environment: str = "twin") -> str:
+    """Return the interpreter of an environment."""
+    return str(ENVIRONMENTS / environment / "bin" / "python")
+
+
+def checks() -> list[Part]:
+    """Return the static checks."""
+    existing = [name for name in (*CODE, "benchmarks") if (ROOT / name).exists() and name != "c360"]
+    formatted = [name for name in FORMATTED if (ROOT / name).exists()]
+    commands = {
+        "contracts": (python(), "-m", "tools.contracts", "--check"),
+        "segments": (python(), "-m", "tools.contracts.segments", "--check"),
+        "format": (python(), "-m", "ruff", "format", "--check", "--quiet", *formatted),
+        "lint": (python(), "-m", "ruff", "check", "--quiet", *formatted),
+        "types": (python(), "-m", "mypy", *existing),
+        "imports": (str(ENVIRONMENTS / "twin" / "bin" / "lint-imports"), "--no-cache"),
+    }
+    return [Part(suite="check", name=name, command=command, variables={}) for name, command in commands.items()]
+
+
+def quick_tests() -> list[Part]:
+    """Return the suites that use every core themselves, and say soonest what is wrong."""
+    return [
+        _pytest("unit", "unit", "tests/unit", "--disable-socket", "--allow-unix-socket", "-n", "2"),
+        _pytest("unit", "docs", "tests/docs", "--disable-socket", "--allow-unix-socket", "-n", "2"),
+        _pytest("contract", "contract", "tests/contract", "--disable-socket", "--allow-unix-socket"),
+    ]
+
+
+def long_tests() -> list[Part]:
+    """Return the suites that mostly wait for one engine and can run side by side, longest first."""
+    return [
+        # One after the other: both use the dev assembly, and one of them writes it.
+        _pytest("twin", "twin", "tests/twin", "tests/local"),
+        _pytest("engines", "spark", "tests/engines/spark", environment="spark"),
+        # Works on a copy of the tree, so that it may meet `twin`; both run every engine.
+        _pytest("documents", "documents", "tests/walkthrough"),
+        _pytest("engines", "trino", "tests/engines/trino"),
+        _pytest("engines", "flink", "tests/engines/flink", environment="flink"),
+        _pytest("infrastructure", "infrastructure", "tests/infrastructure"),
+        _pytest("engines", "kafka", "tests/engines/kafka"),
+    ]
+
+
+def _pytest(suite: str, name: str, folder: str, *options: str, environment: str = "twin") -> Part:
+    # The CDK's runtime takes the Node that it finds first: the one of this environment, not the system's.
+    path = f"{ENVIRONMENTS / 'twin' / 'bin'}{os.pathsep}{os.environ['PATH']}"
+    variables = {"PYTHONPATH": str(ROOT), "PATH": path}
+    command = (python(environment), "-m", "pytest", folder, *options)
+    return Part(suite=suite, name=name, command=command, variables=variables)
+
+
+def slow_tests() -> list[Part]:
+    """Return the suites that run only when they are named: they take long, and need the machine for themselves."""
+    return [_pytest("slow", "slow", "tests/slow")]
+
+
+def tests() -> list[Part]:
+    """Return every suite of tests."""
+    return [*quick_tests(), *long_tests(), *slow_tests()]
+
+
+class Teller:
+    """Says which part starts and ends, in whole pieces, so that two parts side by side do not mix.
+
+    For people the parts' own words go to standard output; when that is for a program's document, to standard error.
+    """
+
+    def __init__(self, steps: Steps, *, total: int) -> None:
+        self._console = steps.console
+        self._machine = steps.machine
+        self._total = total
+        self._ended = 0
+        self._lock = threading.RLock()
+
+    @property
+    def descriptor(self) -> int | None:
+        """Where a part writes that says everything itself: None is this process's own standard output."""
+        return STANDARD_ERROR if self._machine else None
+
+    def title(self, part: Part) -> None:
+        """Head what a part is about to say."""
+        with self._lock:
+            self._console.rule(f"{part.suite}: {part.name}", align="left")
+
+    def start(self, part: Part) -> None:
+        """Say that a part starts whose words come later."""
+        with self._lock:
+            self._console.print(f"{part.suite}: {part.name} starts", soft_wrap=True)
+
+    def repeat(self, part: Part, said: TextIO) -> None:
+        """Print what a part has said, in one piece."""
+        with self._lock:
+            self.title(part)
+            output = sys.stderr if self._machine else sys.stdout
+            shutil.copyfileobj(said, output)
+            output.flush()
+
+    def end(self, outcome: Outcome) -> None:
+        """Say how a part ended."""
+        with self._lock:
+            self._ended += 1
+            result = f"{_result(outcome)}, {outcome.seconds:.1f} s ({self._ended} of {self._total})"
+            self._console.print(f"{outcome.suite}: {outcome.part} {result}", soft_wrap=True)
+
+
+def run(steps: Steps, *, only: Sequence[str] = (), lanes: int = LANES) -> Report:
+    """Run the suites (all but the slow ones when `only` is empty) and print a summary; return how they ended.
+
+    Args:
+        steps: where progress is shown.
+        only: names of suites.
+        lanes: how many of the long suites run side by side; what one of them says is printed when it has ended.
+
+    Raises:
+        WrongUsageError: there is no such suite.
+    """
+    everything = [*checks(), *tests()]
+    wanted = _wanted(only, {part.suite for part in everything})
+    _prepare(steps, wanted)
+    in_turn, side_by_side = [*checks(), *quick_tests(), *slow_tests()], long_tests()
+    in_turn, side_by_side = ([p for p in parts if p.suite in wanted] for parts in (in_turn, side_by_side))
+    teller = Teller(steps, total=len(in_turn) + len(side_by_side) + ("check" in wanted))
+    outcomes = [_locks(teller)] if "check" in wanted else []
+    outcomes += [_execute(part, teller) for part in in_turn]
+    if lanes == 1:
+        outcomes += [_execute(part, teller) for part in side_by_side]
+    elif side_by_side:
+        outcomes += _side_by_side(steps, side_by_side, teller, lanes=lanes)
+    report = Report(outcomes=tuple(outcomes), not_run=tuple(_not_run(wanted)))
+    if not steps.machine:
+        _summary(report)
+    return report
+
+
+def _wanted(only: Sequence[str], known: set[str]) -> set[str]:
+    unknown = [name for name in only if name not in known]
+    if unknown:
+        raise WrongUsageError(f"unknown suite {unknown[0]!r}; choose from {', '.join(sorted(known))}")
+    return set(only) or known - {part.suite for part in slow_tests()}
+
+
+def _not_run(wanted: set[str]) -> Iterator[NotRun]:
+    if "twin" in wanted and not flink.has_kinesis():
+        yield WITHOUT_CONNECTOR
+    if "documents" in wanted and shutil.which("curl") is None:
+        yield WITHOUT_CURL
+
+
+def _prepare(steps: Steps, wanted: set[str]) -> None:
+    if wanted - {"check"}:
+        prepare.machine(steps, engines=bool(wanted & {"engines", "twin", "documents", "slow"}))
+    if "documents" in wanted:
+        with steps.progress("The documents' environment", len(groups.DOCUMENTS)) as done:
+            groups.sync_all(groups.DOCUMENTS, done)
+    prepare.contracts()
+    if "twin" in wanted:
+        prepare.assets(steps)
+        prepare.assembly(steps, "dev")
+
+
+def _locks(teller: Teller) -> Outcome:
+    started = time.monotonic()
+    found = locks.problems()
+    for problem in found:
+        sys.stderr.write(f"{problem}\n")
+    outcome = Outcome(suite="check", part="locks", passed=not found, seconds=time.monotonic() - started)
+    teller.end(outcome)
+    return outcome
+
+
+def _execute(part: Part, teller: Teller) -> Outcome:
+    """Run a part that says everything itself."""
+    teller.title(part)
+    outcome = _run(part, teller.descriptor, None)
+    teller.end(outcome)
+    return outcome
+
+
+def _side_by_side(steps: Steps, parts: Sequence[Part], teller: Teller, *, lanes: int) -> list[Outcome]:
+    with steps.progress("Run the long suites", len(parts)) as done, ThreadPoolExecutor(max_workers=lanes) as pool:
+        return list(pool.map(lambda part: _execute_quietly(part, teller, done), parts))
+
+
+def _execute_quietly(part: Part, teller: Teller, done: Callable[[], None]) -> Outcome:
+    """Run a part, and print what it said when it has ended."""
+    log = BUILD / "logs" / f"test-{part.name}.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("w+", encoding="utf-8", errors="replace") as said:
+        teller.start(part)
+        outcome = _run(part, said.fileno(), subprocess.STDOUT)
+        said.seek(0)
+        teller.repeat(part, said)
+    teller.end(outcome)
+    done()
+    return outcome
+
+
+def _run(part: Part, output: int | None, errors: int | None) -> Outcome:
+    started = time.monotonic()
+    environment = {**os.environ, **part.variables}
+    done = subprocess.run(part.command, cwd=ROOT, env=environment, check=False, stdout=output, stderr=errors)
+    return Outcome(suite=part.suite, part=part.name, passed=done.returncode == 0, seconds=time.monotonic() - started)
+
+
+def _result(outcome: Outcome) -> str:
+    return "[green]passed[/green]" if outcome.passed else "[red]failed[/red]"
+
+
+def _summary(report: Report) -> None:
+    console = Console(highlight=False)
+    table = Table("suite", "part", "result", "seconds", box=None, header_style="dim")
+    for outcome in report.outcomes:
+        table.add_row(outcome.suite, outcome.part, _result(outcome), f"{outcome.seconds:.1f}")
+    console.print(table)
+    for not_run in report.not_run:
+        console.print(f"Not run here: {not_run.what}: {not_run.why}.", soft_wrap=True)
