@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from tools.bootstrap import ENVIRONMENTS
-
 from tests.docs.documents import ROOT, SHELLS, Block, blocks_of
+from tools.environments.bootstrap import ENVIRONMENTS
 
 CONTRIBUTING: Final = ROOT / "CONTRIBUTING.md"
 STRICT: Final = "set -euo pipefail\n"

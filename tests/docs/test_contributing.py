@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tools.bootstrap import ENVIRONMENTS
 
 from tests.docs import lists
 from tests.docs.documents import Block
 from tests.docs.lists import CONTRIBUTING, ListError, Step, follow, steps
 from tests.walkthrough.place import copy_tree
+from tools.environments.bootstrap import ENVIRONMENTS
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ answer = {
 
 def test_a_segment_is_added_by_its_list(tree: Path) -> None:
     follow(steps("Add a segment"), tree)
-    code = "from tools.segments import load_segments\nanswer = [segment.name for segment in load_segments()]"
+    code = "from tools.contracts.segments import load_segments\nanswer = [segment.name for segment in load_segments()]"
     assert "gold_members" in ask(tree, code)
 
 
