@@ -54,7 +54,7 @@ def fill_table(dynamodb: Any) -> None:
     dynamodb.get_waiter("table_exists").wait(TableName=TABLE)
     writer = SingleViewWriter(client=dynamodb, table=TABLE)
     person = profile(segments=list(SEGMENTS))
-    writer.put_profile(person, writer.standings([PERSON])[PERSON], now=datetime.now(UTC))
+    writer.put_profile(person, writer.stored_states([PERSON])[PERSON], now=datetime.now(UTC))
 
 
 def api_request(handle: Callable[[dict[str, Any], Any], dict[str, Any]]) -> None:

@@ -1,4 +1,4 @@
-"""What we do to a customer is an interaction too: it goes back into the events stream, under their identifiers."""
+"""Events about what we do for a customer: they go back into the events stream, under the customer's identifiers."""
 
 import hashlib
 from collections.abc import Mapping
@@ -7,29 +7,12 @@ from typing import Final
 
 from c360_aws.event_stream import event_record, partition_key
 from c360_aws.kinesis import StreamRecord
+from c360_core.address import profile_identifiers
 from c360_core.contracts import load
-from c360_core.identity.keys import usable
-from c360_core.names import IdentifierType
 from c360_core.profile import Profile
 from c360_core.timeline import moment_text
 
 SOURCE: Final = "engagement_events"
-
-# Where a profile keeps the clear value of an identifier.
-PROFILE_FIELDS: Final[Mapping[IdentifierType, tuple[str, str]]] = {
-    IdentifierType.LOYALTY_ID: ("links", "loyalty_id"),
-    IdentifierType.CRM_ID: ("links", "crm_id"),
-    IdentifierType.CASE_SYSTEM_ID: ("links", "case_customer_id"),
-    IdentifierType.EMAIL: ("attributes", "email"),
-    IdentifierType.PHONE: ("attributes", "phone"),
-}
-
-
-def identifiers_of(profile: Profile) -> dict[str, list[str]]:
-    """Return the identifiers by which an event finds this person again; empty for someone who is still anonymous."""
-    known = {str(kind): profile.text(part, name) for kind, (part, name) in PROFILE_FIELDS.items()}
-    found = {kind: [value] for kind, value in known.items() if value}
-    return found if usable(found) else {}
 
 
 def engagement_record(
@@ -54,7 +37,7 @@ def engagement_record(
     Returns:
         The record, or None when the person has no identifier under which an event could be sent.
     """
-    identifiers = identifiers_of(profile)
+    identifiers = profile_identifiers(profile)
     if not identifiers:
         return None
     event = {

@@ -1,4 +1,4 @@
-"""Does a thing once per key, across retries and deliveries, with a lock in the idempotency table."""
+"""Runs a piece of work once per key, across retries and deliveries, with a lock in the idempotency table."""
 
 import warnings
 from collections.abc import Callable, Mapping
@@ -18,24 +18,30 @@ REPEATED: Final = "repeated"
 Result = dict[str, Any]
 
 
-class UnderWayError(RuntimeError):
-    """Someone else does it right now, or began and never came back."""
+class InProgressError(RuntimeError):
+    """Another invocation is doing the work, or began it and never finished."""
 
 
-class Once(Protocol):
-    """Runs a piece of work at most once to success per key."""
+class Idempotency(Protocol):
+    """Runs a piece of work until it succeeds once per key."""
 
-    def __call__(self, key: str, work: Callable[[], Result]) -> Result:
-        """Return the result of the work; on a repetition the result of the first time, with `repeated` true."""
+    def run_once(self, key: str, work: Callable[[], Result]) -> Result:
+        """Return the result of the work; on a repetition the first result, with `repeated` true."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OnceInTable:
-    """A `Once` over DynamoDB.
+class TableIdempotency:
+    """Idempotency with a lock per key in a DynamoDB table.
 
-    Work that raises unlocks its key and may be tried again. Work that is cut off (the function times out) unlocks it
-    only when `context` is given, after that invocation's time is over; without it the key stays locked for good, which
-    is right for what must never happen twice.
+    Work that raises an error releases its key and may be tried again. Work that is cut off (the function times out)
+    releases it only when `context` is given, after that invocation's time is over. Without it the key stays locked for
+    good, which is right for work that must never happen twice.
+
+    Attributes:
+        client: a DynamoDB client with the service's own typed values, as Powertools needs it.
+        table: name of the idempotency table.
+        keep_days: how long a result is remembered, in days.
+        context: the invocation that does the work.
     """
 
     client: Any
@@ -43,8 +49,12 @@ class OnceInTable:
     keep_days: int
     context: LambdaContext | None = None
 
-    def __call__(self, key: str, work: Callable[[], Result]) -> Result:
-        """Return the result of the work; on a repetition the result of the first time, with `repeated` true."""
+    def run_once(self, key: str, work: Callable[[], Result]) -> Result:
+        """Return the result of the work; on a repetition the first result, with `repeated` true.
+
+        Raises:
+            InProgressError: another invocation holds the lock.
+        """
         config = IdempotencyConfig(
             expires_after_seconds=self.keep_days * 86_400,
             response_hook=lambda stored, _: {**stored, REPEATED: True},
@@ -64,9 +74,9 @@ class OnceInTable:
         )
         try:
             with warnings.catch_warnings():
-                # Powertools warns about a lock without an end; where there is none, that is what we want.
+                # Powertools warns about a lock without an end, which we want where no context is given.
                 warnings.filterwarnings("ignore", message=".*register_lambda_context.*")
                 result: Mapping[str, Any] = locked(key=key)
         except IdempotencyAlreadyInProgressError as error:
-            raise UnderWayError(f"{key}: locked by another invocation") from error
+            raise InProgressError(f"{key}: locked by another invocation") from error
         return {REPEATED: False, **result}

@@ -41,7 +41,7 @@ class WholeView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class StoredState:
     """What stands in the place of a person: what a writer must know before it writes.
 
     Attributes:
@@ -82,7 +82,7 @@ class SingleViewReader:
         segments = [item for item in items if str(item[keys.SORT]).startswith(keys.SEGMENT_PREFIX)]
         return WholeView(profile=profile_from_item(profile), segments=segments)
 
-    def standings(self, person_ids: Iterable[str]) -> dict[str, Standing]:
+    def stored_states(self, person_ids: Iterable[str]) -> dict[str, StoredState]:
         """Return what stands in the place of each person, as of now. One request for every fifty of them."""
         found: dict[str, list[Item]] = {person_id: [] for person_id in person_ids}
         people = {keys.person_partition(person_id): person_id for person_id in found}
@@ -90,7 +90,7 @@ class SingleViewReader:
         for start in range(0, len(wanted), BATCH_KEYS):
             for item in self._get_all(wanted[start : start + BATCH_KEYS]):
                 found[people[str(item[keys.PARTITION])]].append(item)
-        return {person_id: _standing(items) for person_id, items in found.items()}
+        return {person_id: _stored_state(items) for person_id, items in found.items()}
 
     def survivor(self, person_id: str) -> str | None:
         """Return the id into which a person was merged, or None when this id is no alias. One request."""
@@ -212,9 +212,9 @@ def _person(item: Item | None) -> str | None:
     return None if item is None or "person_id" not in item else str(item["person_id"])
 
 
-def _standing(items: Sequence[Item]) -> Standing:
+def _stored_state(items: Sequence[Item]) -> StoredState:
     profile = next((item for item in items if item[keys.SORT] == keys.PROFILE), None)
-    return Standing(
+    return StoredState(
         version=max((str(item["version_order"]) for item in items), default=""),
         has_profile=profile is not None,
         segments=frozenset(profile["segments"]) if profile is not None else frozenset(),

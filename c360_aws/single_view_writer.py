@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from botocore.exceptions import ClientError
 
-from c360_aws.single_view_reader import SingleViewReader, Standing
+from c360_aws.single_view_reader import SingleViewReader, StoredState
 from c360_aws.transactions import Action, TransactionWriter, condition_failed
 from c360_core import single_view_keys as keys
 from c360_core.consent import Answers, Channel, Consent, Purpose, answers_from_item, answers_to_item
@@ -26,7 +26,7 @@ ATTEMPTS: Final = 3
 NOT_NEWER: Final = "attribute_not_exists(#sequence) OR #sequence <= :sequence"
 
 
-class Outcome(StrEnum):
+class WriteOutcome(StrEnum):
     """What became of a write."""
 
     WRITTEN = "written"
@@ -41,9 +41,9 @@ class SingleViewWriter:
     client: Any
     table: str
 
-    def standings(self, person_ids: Iterable[str]) -> dict[str, Standing]:
+    def stored_states(self, person_ids: Iterable[str]) -> dict[str, StoredState]:
         """Return what stands in the place of each person: what the writes below want to know."""
-        return SingleViewReader(client=self.client, table=self.table).standings(person_ids)
+        return SingleViewReader(client=self.client, table=self.table).stored_states(person_ids)
 
     def rebuild(self) -> Rebuild | None:
         """Return the latest rebuild of all profiles, or None."""
@@ -53,7 +53,7 @@ class SingleViewWriter:
         """Note that the messages of the rebuild that began then are written, as far as they come in this shard."""
         self.client.put_item(TableName=self.table, Item={**keys.ended_key(shard), "since": since})
 
-    def put_profile(self, profile: Profile, there: Standing, *, now: datetime) -> Outcome:
+    def put_profile(self, profile: Profile, there: StoredState, *, now: datetime) -> WriteOutcome:
         """Store a profile and its memberships in segments, unless a newer one, or a newer removal, is there.
 
         Profile and memberships change together or not at all. Who is in a segment already keeps the date of joining.
@@ -66,7 +66,7 @@ class SingleViewWriter:
             profile.person_id, profile.version.text, there, lambda found: self._put(profile, found, now)
         )
 
-    def remove_profile(self, removal: Removal, there: Standing, *, now: datetime) -> Outcome:
+    def remove_profile(self, removal: Removal, there: StoredState, *, now: datetime) -> WriteOutcome:
         """Remove a profile unless a newer one is there, and remember the removal, so that nothing older revives it.
 
         Raises:
@@ -124,7 +124,7 @@ class SingleViewWriter:
             if after == before:
                 break
             item = {**key, **answers_to_item(after, purpose, channel)}
-            if after.standing(purpose, channel) is None:
+            if after.current(purpose, channel) is None:
                 item[keys.EXPIRES_AT] = int((now + keys.REMEMBER_REMOVAL).timestamp())
             try:
                 self._put_answers(item, found)
@@ -142,9 +142,9 @@ class SingleViewWriter:
         """
         purpose, channel = consent.purpose, consent.channel
         heard = self.change_answers(
-            person_id, purpose, channel, lambda before: before.hear(consent), now=consent.decided_at
+            person_id, purpose, channel, lambda before: before.add(consent), now=consent.decided_at
         )
-        return heard.standing(purpose, channel) == consent
+        return heard.current(purpose, channel) == consent
 
     def put_address_consent(self, keyed_hash: str, consent: Consent) -> bool:
         """Store an answer about an address, by its keyed hash, unless a younger one is there; tell if stored.
@@ -186,21 +186,26 @@ class SingleViewWriter:
         self.client.put_item(TableName=self.table, Item=item)
 
     def _replace(
-        self, person_id: str, version: str, there: Standing, write: Callable[[Standing], None], attempts: int = ATTEMPTS
-    ) -> Outcome:
+        self,
+        person_id: str,
+        version: str,
+        there: StoredState,
+        write: Callable[[StoredState], None],
+        attempts: int = ATTEMPTS,
+    ) -> WriteOutcome:
         """Write a version of a person over what stands there, unless that is newer or the same."""
         if there.version >= version:
-            return Outcome.REPEATED if there.version == version else Outcome.STALE
+            return WriteOutcome.REPEATED if there.version == version else WriteOutcome.STALE
         try:
             write(there)
         except ClientError as error:
             if attempts == 1 or not condition_failed(error):
                 raise
-            found = self.standings([person_id])[person_id]  # someone else was faster: look again
+            found = self.stored_states([person_id])[person_id]  # someone else was faster: look again
             return self._replace(person_id, version, found, write, attempts - 1)
-        return Outcome.WRITTEN
+        return WriteOutcome.WRITTEN
 
-    def _put(self, profile: Profile, there: Standing, now: datetime) -> None:
+    def _put(self, profile: Profile, there: StoredState, now: datetime) -> None:
         person_id, version = profile.person_id, {":new": profile.version.text}
         item = {**keys.person_key(person_id, keys.PROFILE), **profile_to_item(profile)}
         segments = self._segment_writes(person_id, there.segments, set(profile.segments), now)
@@ -223,7 +228,7 @@ class SingleViewWriter:
             *segments,
         )
 
-    def _remove(self, removal: Removal, there: Standing, now: datetime) -> None:
+    def _remove(self, removal: Removal, there: StoredState, now: datetime) -> None:
         person_id, version = removal.person_id, {":new": removal.version.text}
         condition = {"ConditionExpression": ABSENT_OR_OLDER, "ExpressionAttributeValues": version}
         marker = {

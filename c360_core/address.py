@@ -1,10 +1,11 @@
 """Addresses: where a channel reaches a person, and the key under which an address has consents of its own.
 
-Several people may share a mailbox. One who unsubscribes by it speaks for the mailbox, too: whoever else owns it is not
-written to there either, until somebody says yes for it again.
+Several people may share a mailbox. A person who unsubscribes with it speaks for the mailbox as well: nobody who owns it
+gets messages there until somebody agrees for it again.
 """
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final
 
 from c360_core.consent import ADDRESS_TYPES, Channel
@@ -12,11 +13,27 @@ from c360_core.identity.keys import identifier_key, usable
 from c360_core.names import IdentifierType
 from c360_core.profile import Profile
 
-# Where a profile keeps the address of a channel. A push token is kept nowhere yet.
-_PROFILE_FIELDS: Final[Mapping[IdentifierType, str]] = {
-    IdentifierType.EMAIL: "email",
-    IdentifierType.PHONE: "phone",
-}
+# The part and the field of a profile that hold the clear value of an identifier. No field holds a push token yet.
+_PROFILE_FIELDS: Final[Mapping[IdentifierType, tuple[str, str]]] = MappingProxyType(
+    {
+        IdentifierType.LOYALTY_ID: ("links", "loyalty_id"),
+        IdentifierType.CRM_ID: ("links", "crm_id"),
+        IdentifierType.CASE_SYSTEM_ID: ("links", "case_customer_id"),
+        IdentifierType.EMAIL: ("attributes", "email"),
+        IdentifierType.PHONE: ("attributes", "phone"),
+    }
+)
+
+
+def profile_identifiers(profile: Profile) -> dict[str, list[str]]:
+    """Return the identifiers by which an event finds this person again; empty for someone who is still anonymous."""
+    found = {str(kind): [value] for kind in _PROFILE_FIELDS if (value := _value(profile, kind))}
+    return found if usable(found) else {}
+
+
+def address_of(profile: Profile, channel: Channel) -> str | None:
+    """Return the clear address at which a channel reaches a person, or None when the profile has none."""
+    return next((value for kind in ADDRESS_TYPES[channel] if (value := _value(profile, kind))), None)
 
 
 def address_keys(profile: Profile, channel: Channel, secret: bytes) -> tuple[str, ...]:
@@ -24,10 +41,13 @@ def address_keys(profile: Profile, channel: Channel, secret: bytes) -> tuple[str
 
     Args:
         profile: the person.
-        channel: how they are reached; `any` stands for all channels.
+        channel: the channel; `any` stands for all channels.
         secret: the hashing secret, see `identity.keys.secret_bytes`.
     """
-    fields = {kind: _PROFILE_FIELDS[kind] for kind in ADDRESS_TYPES[channel] if kind in _PROFILE_FIELDS}
-    known = {str(kind): profile.text("attributes", name) for kind, name in fields.items()}
-    found = usable({kind: [value] for kind, value in known.items() if value})
-    return tuple(identifier_key(secret, kind, value) for kind, value in found)
+    known = {str(kind): [value] for kind in ADDRESS_TYPES[channel] if (value := _value(profile, kind))}
+    return tuple(identifier_key(secret, kind, value) for kind, value in usable(known))
+
+
+def _value(profile: Profile, kind: IdentifierType) -> str | None:
+    field = _PROFILE_FIELDS.get(kind)
+    return (profile.text(*field) or None) if field else None

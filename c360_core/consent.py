@@ -46,8 +46,8 @@ ADDRESS_TYPES: Final[Mapping[Channel, Sequence[IdentifierType]]] = MappingProxyT
 )
 
 
-class Standing(StrEnum):
-    """Where a person, or an address, stands on one purpose in one channel."""
+class ConsentStatus(StrEnum):
+    """What the answers of a person, or about an address, amount to for one purpose in one channel."""
 
     GRANTED = "granted"
     WITHDRAWN = "withdrawn"
@@ -79,41 +79,41 @@ class Answers:
         retracted_at: moment of the youngest answer that was taken back, because it turned out to be another person's.
     """
 
-    told: Consent | None = None
+    streamed: Consent | None = None
     sequence: int = 0
-    given: Consent | None = None
+    direct: Consent | None = None
     withdrawn_at: datetime | None = None
     retracted_at: datetime | None = None
 
-    def hear(self, consent: Consent, *, sequence: int = 0) -> "Answers":
+    def add(self, consent: Consent, *, sequence: int = 0) -> "Answers":
         """Return what is known after an answer; without a number it stands beside what the stream tells."""
         withdrawn_at = self.withdrawn_at if consent.granted else _later(self.withdrawn_at, consent.decided_at)
         if not sequence:
-            younger = self.given is None or supersedes(consent, self.given)
-            return replace(self, given=consent if younger else self.given, withdrawn_at=withdrawn_at)
+            younger = self.direct is None or supersedes(consent, self.direct)
+            return replace(self, direct=consent if younger else self.direct, withdrawn_at=withdrawn_at)
         if sequence <= self.sequence:
             return replace(self, withdrawn_at=withdrawn_at)
-        return replace(self, told=consent, sequence=sequence, withdrawn_at=withdrawn_at)
+        return replace(self, streamed=consent, sequence=sequence, withdrawn_at=withdrawn_at)
 
     def retract(self, consent: Consent, *, sequence: int = 0) -> "Answers":
         """Return what is known after an answer was taken back: it turned out to be another person's."""
         retracted_at = _later(self.retracted_at, consent.decided_at)
         if sequence <= self.sequence:
             return replace(self, retracted_at=retracted_at)
-        return replace(self, told=None, sequence=sequence, retracted_at=retracted_at)
+        return replace(self, streamed=None, sequence=sequence, retracted_at=retracted_at)
 
-    def standing(self, purpose: Purpose, channel: Channel) -> Consent | None:
+    def current(self, purpose: Purpose, channel: Channel) -> Consent | None:
         """Return the answer that counts, or None when none is left."""
-        left = [consent for consent in (self.told, self._given()) if consent is not None]
+        left = [consent for consent in (self.streamed, self._direct()) if consent is not None]
         if self.withdrawn_at is not None:
             no = Consent(purpose=purpose, channel=channel, granted=False, decided_at=self.withdrawn_at)
             left.append(no)
         return max(left, key=_rank, default=None)
 
-    def _given(self) -> Consent | None:
-        if self.given is None or (self.retracted_at is not None and self.given.decided_at <= self.retracted_at):
+    def _direct(self) -> Consent | None:
+        if self.direct is None or (self.retracted_at is not None and self.direct.decided_at <= self.retracted_at):
             return None
-        return self.given
+        return self.direct
 
 
 def supersedes(new: Consent, old: Consent) -> bool:
@@ -121,7 +121,7 @@ def supersedes(new: Consent, old: Consent) -> bool:
     return _rank(new) > _rank(old)
 
 
-def standing(consents: Iterable[Consent], purpose: Purpose, channel: Channel) -> Standing:
+def consent_status(consents: Iterable[Consent], purpose: Purpose, channel: Channel) -> ConsentStatus:
     """Return where a person or an address stands, from all its answers in any order.
 
     An answer for `any` channel speaks for this channel too, so a later withdrawal from everything ends an earlier
@@ -129,8 +129,8 @@ def standing(consents: Iterable[Consent], purpose: Purpose, channel: Channel) ->
     """
     spoken = [c for c in consents if c.purpose is purpose and c.channel in (channel, Channel.ANY)]
     if not spoken:
-        return Standing.NEVER_ASKED
-    return Standing.GRANTED if max(spoken, key=_rank).granted else Standing.WITHDRAWN
+        return ConsentStatus.NEVER_ASKED
+    return ConsentStatus.GRANTED if max(spoken, key=_rank).granted else ConsentStatus.WITHDRAWN
 
 
 def consent_from_change(change: Mapping[str, object]) -> Consent:
@@ -148,12 +148,12 @@ def consent_from_change(change: Mapping[str, object]) -> Consent:
 
 def answers_to_item(answers: Answers, purpose: Purpose, channel: Channel) -> dict[str, object]:
     """Return the answers as the single view stores them, without keys; what counts is on top, where it is read."""
-    standing = answers.standing(purpose, channel)
+    current = answers.current(purpose, channel)
     top: dict[str, object] = {"purpose": str(purpose), "channel": str(channel)}
-    if standing is not None:
-        top |= _facts(standing)
+    if current is not None:
+        top |= _facts(current)
     parts: dict[str, object] = {"sequence": answers.sequence}
-    for name, consent in (("told", answers.told), ("given", answers.given)):
+    for name, consent in (("told", answers.streamed), ("given", answers.direct)):
         if consent is not None:
             parts[name] = _facts(consent)
     for name, at in (("withdrawn_at", answers.withdrawn_at), ("retracted_at", answers.retracted_at)):
@@ -166,7 +166,7 @@ def answers_from_item(item: Mapping[str, object]) -> Answers:
     """Read answers back from the single view; an item of before there were numbers is one answer without a number."""
     heard = item.get("heard")
     if not isinstance(heard, Mapping):
-        return Answers().hear(consent_from_change(item))
+        return Answers().add(consent_from_change(item))
 
     def part(name: str) -> Consent | None:
         facts = heard.get(name)
@@ -176,9 +176,9 @@ def answers_from_item(item: Mapping[str, object]) -> Answers:
         return required_moment(heard, name) if name in heard else None
 
     return Answers(
-        told=part("told"),
+        streamed=part("told"),
         sequence=change_sequence(heard) if heard.get("sequence") else 0,
-        given=part("given"),
+        direct=part("given"),
         withdrawn_at=at("withdrawn_at"),
         retracted_at=at("retracted_at"),
     )

@@ -1,1 +1,1 @@
-"""Watches profiles change and decides: a message, a message later, or silence."""
+"""Reads changes of profiles and decides: send a message, defer it, or suppress it."""

@@ -13,7 +13,7 @@ from aws_lambda_powertools.utilities.data_classes.dynamo_db_stream_event import 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from c360_aws.event_stream import KinesisEventStream
-from c360_aws.idempotency import OnceInTable
+from c360_aws.idempotency import TableIdempotency
 from c360_aws.observability import logger_for, metrics_for, trace_id, tracer_for
 from c360_aws.secrets import CachedSecrets
 from c360_aws.single_view_reader import SingleViewReader
@@ -21,8 +21,8 @@ from c360_aws.single_view_writer import SingleViewWriter
 from c360_core import single_view_keys as keys
 from c360_core.identity.keys import secret_bytes
 from c360_core.profile import Profile, profile_from_item
-from lambdas.decision.herald import BusHerald
 from lambdas.decision.logic import Decider
+from lambdas.decision.publisher import DecisionPublisher
 from lambdas.decision.settings import Settings
 from lambdas.shared import aws
 
@@ -61,7 +61,7 @@ def handle(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureR
 
 
 def decide_on(record: DynamoDBRecord, decider: Decider) -> None:
-    """Decide on one change of the single view; changes of other items than profiles mean nothing here."""
+    """Decide on one change of the single view; changes of other items than profiles are ignored."""
     change = record.dynamodb
     if change is None or not change.new_image or change.new_image.get(keys.SORT) != keys.PROFILE:
         return
@@ -76,11 +76,11 @@ def _profile(image: Mapping[str, Any] | None) -> Profile | None:
 
 
 def _decider(settings: Settings, context: LambdaContext) -> Decider:
-    herald = BusHerald(
+    publisher = DecisionPublisher(
         stream=KinesisEventStream(client=aws.kinesis(), stream_name=settings.events_stream_name),
         bus=aws.event_bridge(),
         bus_name=settings.event_bus_name,
-        once=OnceInTable(
+        idempotency=TableIdempotency(
             client=aws.dynamodb_plain(),
             table=settings.idempotency_table,
             keep_days=settings.decision_ttl_days,
@@ -90,8 +90,8 @@ def _decider(settings: Settings, context: LambdaContext) -> Decider:
     )
     return Decider(
         view=SingleViewReader(client=aws.dynamodb(), table=settings.single_view_table),
-        ledger=SingleViewWriter(client=aws.dynamodb(), table=settings.single_view_table),
-        herald=herald,
+        store=SingleViewWriter(client=aws.dynamodb(), table=settings.single_view_table),
+        publisher=publisher,
         rules=settings.rules(),
         keep_days=settings.decision_ttl_days,
         hash_secret=lambda: secret_bytes(_secrets().text(settings.hash_secret_arn)),

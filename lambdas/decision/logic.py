@@ -1,47 +1,45 @@
-"""From a changed profile to decisions that are stored and made known."""
+"""From a changed profile to decisions that are stored and published."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, Protocol
 
 from c360_aws.single_view_reader import Page
 from c360_core.address import address_keys
-from c360_core.consent import Consent
-from c360_core.decision import (
-    PLAYS,
-    Action,
-    Decision,
-    Occasion,
-    Rules,
-    answers_arrived,
+from c360_core.consent import Channel, Consent
+from c360_core.decision import Action, Decision, Trigger, decision_facts
+from c360_core.decision_rules import (
+    CAMPAIGNS,
+    Campaign,
+    ContactRules,
+    TriggerEvent,
+    consents_are_current,
     decide,
-    decision_facts,
-    decision_id,
-    occasions,
+    trigger_events,
 )
 from c360_core.profile import Profile
 from c360_core.timeline import moment
 
 # Enough to see every contact within the window of the frequency cap.
 RECENT_DECISIONS: Final = 50
-# An identity run tells of a person in several messages, and who reads them may make a profile between two of them.
+# An identity run describes a person in several messages, and `unify` may make a profile between two of them.
 SETTLE_SECONDS: Final = 3.0
-# An answer that a profile counts already is at most a batch behind it.
-LOOK_AGAIN_SECONDS: Final = 0.2
+# An answer that the profile already counts arrives at most one batch later.
+POLL_SECONDS: Final = 0.2
 PATIENCE_SECONDS: Final = 5.0
 
 
-class AnswerUnderwayError(RuntimeError):
-    """A consent was given or withdrawn, and which of the two is not known yet: decide when the change comes again."""
+class ConsentPendingError(RuntimeError):
+    """The profile counts an answer about consent that is not stored yet; decide when the change is delivered again."""
 
 
-class SingleView(Protocol):
+class DecisionView(Protocol):
     """What a decision needs to know of a person."""
 
     def profile(self, person_id: str) -> Profile | None:
-        """Return the profile as it is now."""
+        """Return the present profile."""
 
     def consents(self, person_id: str) -> Sequence[Consent]:
         """Return all answers of a person."""
@@ -53,70 +51,76 @@ class SingleView(Protocol):
         """Return the latest decisions, newest first."""
 
 
-class Ledger(Protocol):
-    """Where decisions are kept."""
+class DecisionStore(Protocol):
+    """Where decisions are stored."""
 
     def put_decision(self, decision: Decision, *, keep_days: int) -> bool:
-        """Store a decision unless this occasion was decided before; tell if it was stored."""
+        """Store a decision unless there is one on the same event; return whether it was stored."""
 
 
-class Herald(Protocol):
-    """Who makes decisions known."""
+class Publisher(Protocol):
+    """What publishes decisions."""
 
-    def announce(self, decision: Mapping[str, Any], profile: Profile) -> None:
-        """Tell the events stream and, unless the decision is silence, the journey. A repetition changes nothing."""
+    def publish(self, decision: Mapping[str, Any], profile: Profile) -> None:
+        """Publish to the events stream and, unless the message is suppressed, to the event bus.
+
+        A repetition changes nothing.
+        """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decider:
-    """Decides on the occasions that a changed profile brings."""
+    """Decides on the trigger events that a changed profile stands for."""
 
-    view: SingleView
-    ledger: Ledger
-    herald: Herald
-    rules: Rules
+    view: DecisionView
+    store: DecisionStore
+    publisher: Publisher
+    rules: ContactRules
     keep_days: int
     hash_secret: Callable[[], bytes]
+    campaigns: Mapping[Trigger, Campaign] = field(default_factory=lambda: CAMPAIGNS)
     pause: Callable[[float], None] = time.sleep
 
     def on_change(self, old: Profile | None, new: Profile, *, now: datetime) -> tuple[Action, ...]:
-        """Decide, store and announce; return the actions taken now.
+        """Decide, store and publish; return the actions of the new decisions.
 
-        The same change may be delivered again: what is decided stays decided, and is only announced again, because
-        the first time may have ended between the two.
+        The same change may be delivered again: a decision stands, and is only published again, because the first
+        delivery may have ended between storing and publishing.
 
         Raises:
-            AnswerUnderwayError: the profile counts an answer about a consent that has not arrived.
+            ConsentPendingError: the profile counts an answer about consent that is not stored yet.
         """
-        decided = (self._on_occasion(occasion, new, now) for occasion in occasions(old, new, self.rules))
+        decided = (self._on_event(event, new, now) for event in trigger_events(old, new, self.rules))
         return tuple(action for action in decided if action is not None)
 
-    def _on_occasion(self, occasion: Occasion, profile: Profile, now: datetime) -> Action | None:
+    def _on_event(self, event: TriggerEvent, profile: Profile, now: datetime) -> Action | None:
         recent = self.view.decisions(profile.person_id, limit=RECENT_DECISIONS).items
-        known = next((item for item in recent if item["decision_id"] == decision_id(occasion)), None)
+        known = next((item for item in recent if item["decision_id"] == event.decision_id), None)
         if known is not None:
-            self.herald.announce(known, profile)
+            self.publisher.publish(known, profile)
             return None
         settled = self._settled(profile, now)
+        campaign = self.campaigns[event.trigger]
         decision = decide(
-            occasion,
+            event,
             settled,
+            campaign=campaign,
             consents=self._consents(settled),
-            address_consents=self._address_consents(settled, occasion),
+            address_consents=self._address_consents(settled, campaign.channel),
             contacts=_contacts(recent),
             rules=self.rules,
             now=now,
         )
-        if not self.ledger.put_decision(decision, keep_days=self.keep_days):
-            return None  # another invocation was faster, and announces it
-        self.herald.announce(decision_facts(decision), settled)
+        if not self.store.put_decision(decision, keep_days=self.keep_days):
+            return None  # another invocation was faster, and publishes it
+        self.publisher.publish(decision_facts(decision), settled)
         return decision.action
 
     def _settled(self, profile: Profile, now: datetime) -> Profile:
-        """Return the profile when what was told together with this change has arrived too.
+        """Return the profile after the other messages of the same identity run have had time to arrive.
 
-        On half of what is known of a person a decision would be silence, for want of a consent that is on its way; and
-        what is decided stays decided.
+        A decision on half of what is known of a person would suppress the message, because a consent is still on its
+        way; and a decision is final.
         """
         if profile.computed_at is not None:
             age = (now - moment(profile.computed_at)).total_seconds()
@@ -124,23 +128,24 @@ class Decider:
                 self.pause(min(SETTLE_SECONDS - age, SETTLE_SECONDS))
         return self.view.profile(profile.person_id) or profile
 
-    def _address_consents(self, profile: Profile, occasion: Occasion) -> list[Consent]:
-        keys = address_keys(profile, PLAYS[occasion.trigger].channel, self.hash_secret())
+    def _address_consents(self, profile: Profile, channel: Channel) -> list[Consent]:
+        keys = address_keys(profile, channel, self.hash_secret())
         return [consent for key in keys for consent in self.view.address_consents(key)]
 
     def _consents(self, profile: Profile) -> Sequence[Consent]:
         """Return all answers of a person, once they are as new as the profile."""
         waited = 0.0
-        while not answers_arrived(profile, consents := self.view.consents(profile.person_id)):
+        while not consents_are_current(profile, consents := self.view.consents(profile.person_id)):
             if waited >= PATIENCE_SECONDS:
-                raise AnswerUnderwayError(
-                    f"{profile.person_id}: an answer of {profile.text('aggregates', 'last_consent_at')} is counted in "
-                    f"the profile but not stored after {waited:.0f} s; the change will be delivered again"
+                raise ConsentPendingError(
+                    f"{profile.person_id}: the profile counts an answer of "
+                    f"{profile.text('aggregates', 'last_consent_at')} that is not stored after {waited:.0f} s; "
+                    "the change will be delivered again"
                 )
-            self.pause(LOOK_AGAIN_SECONDS)
-            waited += LOOK_AGAIN_SECONDS
+            self.pause(POLL_SECONDS)
+            waited += POLL_SECONDS
         return consents
 
 
 def _contacts(recent: Sequence[Mapping[str, Any]]) -> list[datetime]:
-    return [moment(item["decided_at"]) for item in recent if item["action"] != Action.SILENCE]
+    return [moment(item["decided_at"]) for item in recent if item["action"] != Action.SUPPRESS]

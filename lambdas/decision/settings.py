@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from c360_core.decision import Rules
+from c360_core.decision_rules import ContactRules
 from lambdas.shared.settings import ContactSettings, Days, Name
 
 
@@ -20,6 +20,6 @@ class Settings(ContactSettings):
     recovery_csat_at_most: Annotated[int, Field(ge=1, le=5)]
     decision_ttl_days: Days
 
-    def rules(self) -> Rules:
+    def rules(self) -> ContactRules:
         """Return the limits, with the mark at which a case is unhappy."""
         return replace(super().rules(), recovery_csat_at_most=self.recovery_csat_at_most)

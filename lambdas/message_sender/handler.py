@@ -1,4 +1,4 @@
-"""Entry point of the message sender: one message of a journey in, what became of it out."""
+"""Entry point of the message sender: a message of a journey in, what happened to it out."""
 
 import os
 from datetime import UTC, datetime
@@ -11,7 +11,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel, ConfigDict, Field
 
 from c360_aws.event_stream import KinesisEventStream
-from c360_aws.idempotency import OnceInTable
+from c360_aws.idempotency import TableIdempotency
 from c360_aws.observability import logger_for, metrics_for, trace_id, tracer_for
 from c360_aws.secrets import CachedSecrets
 from c360_aws.single_view_reader import SingleViewReader
@@ -19,8 +19,9 @@ from c360_aws.single_view_writer import SingleViewWriter
 from c360_core.consent import Channel, Purpose
 from c360_core.decision import Template
 from c360_core.identity.keys import secret_bytes
-from lambdas.message_sender.logic import Message, Sender
-from lambdas.message_sender.mail import SesMail
+from lambdas.message_sender.channels import connect_channels
+from lambdas.message_sender.logic import Sender
+from lambdas.message_sender.message import Message
 from lambdas.message_sender.settings import Settings
 from lambdas.shared import aws
 
@@ -31,8 +32,8 @@ tracer = tracer_for(SERVICE)
 metrics = metrics_for(SERVICE)
 
 
-class Request(BaseModel):
-    """What the journey hands over: a decision, with the template of this step."""
+class SendRequest(BaseModel):
+    """What a journey asks for: a decision, with the template of this step."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -48,9 +49,9 @@ class Request(BaseModel):
 @logger.inject_lambda_context
 @metrics.log_metrics
 def handle(event: dict[str, Any], context: LambdaContext) -> dict[str, object]:  # noqa: ARG001  # Lambda passes both
-    """Send one message, or say why not."""
+    """Send one message, or answer why not."""
     metrics.add_metric(name="MessagesAsked", unit=MetricUnit.Count, value=1)
-    request = parse(event=event, model=Request)
+    request = parse(event=event, model=SendRequest)
     message = Message(**{**request.model_dump(), "trace_id": request.trace_id or trace_id()})
     answer = _sender().send(message)
     logger.info("message %s", answer.status, extra={"message_id": answer.message_id, "reasons": list(answer.reasons)})
@@ -64,16 +65,11 @@ def _sender() -> Sender:
     secrets = CachedSecrets(aws.secrets_manager())
     return Sender(
         view=SingleViewReader(client=aws.dynamodb(), table=settings.single_view_table),
-        ledger=SingleViewWriter(client=aws.dynamodb(), table=settings.single_view_table),
-        mail=SesMail(
-            client=aws.mail(),
-            sender_address=settings.sender_address,
-            configuration_set=settings.configuration_set,
-            templates=settings.templates,
-        ),
+        store=SingleViewWriter(client=aws.dynamodb(), table=settings.single_view_table),
+        channels=connect_channels(os.environ),
         stream=KinesisEventStream(client=aws.kinesis(), stream_name=settings.events_stream_name),
-        # No context: a send that was cut off stays locked, for the mail may be on its way.
-        once=OnceInTable(
+        # No context: a send that was cut off stays locked, because the message may be on its way.
+        idempotency=TableIdempotency(
             client=aws.dynamodb_plain(), table=settings.idempotency_table, keep_days=settings.message_ttl_days
         ),
         hash_secret=lambda: secret_bytes(secrets.text(settings.hash_secret_arn)),

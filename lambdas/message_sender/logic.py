@@ -1,4 +1,4 @@
-"""Sends one message, if the person still wants it, and says what became of it."""
+"""Sends one message, if the person still wants it, and answers what happened."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,12 +8,14 @@ from typing import Any, Final, Protocol
 
 from c360_aws.engagement import engagement_record
 from c360_aws.event_stream import EventStream, StreamUnavailableError
-from c360_aws.idempotency import REPEATED, Once, Result, UnderWayError
+from c360_aws.idempotency import REPEATED, Idempotency, InProgressError, Result
 from c360_core.address import address_keys
-from c360_core.consent import Channel, Consent, Purpose
-from c360_core.decision import Rules, Template, earliest, message_id, objections
+from c360_core.consent import Channel, Consent
+from c360_core.decision_rules import ContactRules, earliest_send_time, suppression_reasons
 from c360_core.profile import Profile
 from c360_core.timeline import moment, moment_text
+from lambdas.message_sender.channels import ChannelSender
+from lambdas.message_sender.message import Message, SendResult
 
 PERSON_GONE: Final = "PERSON_GONE"
 ADDRESS_REJECTED: Final = "ADDRESS_REJECTED"
@@ -23,7 +25,7 @@ RECENT_MESSAGES: Final = 50
 
 
 class Status(StrEnum):
-    """What became of a message."""
+    """What happened to a message."""
 
     SENT = "sent"
     SUPPRESSED = "suppressed"
@@ -31,34 +33,9 @@ class Status(StrEnum):
     DUPLICATE = "duplicate"
 
 
-class Delivery(StrEnum):
-    """What the mail service said. In doubt: it may have taken the message, so it must not get it again."""
-
-    ACCEPTED = "accepted"
-    REJECTED = "rejected"
-    IN_DOUBT = "in_doubt"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Message:
-    """One message to one person, as a decision wants it."""
-
-    decision_id: str
-    person_id: str
-    channel: Channel
-    purpose: Purpose
-    template: Template
-    trace_id: str | None = None
-
-    @property
-    def message_id(self) -> str:
-        """The id that cannot be sent twice."""
-        return message_id(self.decision_id, self.channel, self.template)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What the journey is told. `not_before` is set when the message is deferred."""
+    """What the journey gets as an answer. `not_before` is set when the message is deferred."""
 
     status: Status
     message_id: str
@@ -66,7 +43,7 @@ class Answer:
     not_before: datetime | None = None
 
     def document(self) -> dict[str, object]:
-        """Return the answer as the journey reads it."""
+        """Return the answer in the form that the journey reads."""
         return {
             "status": str(self.status),
             "message_id": self.message_id,
@@ -75,11 +52,11 @@ class Answer:
         }
 
 
-class SingleView(Protocol):
+class RecipientView(Protocol):
     """What the sender needs to know of a person."""
 
     def current_id(self, person_id: str) -> str | None:
-        """Return the id under which a person lives now, or None."""
+        """Return the present id of a person, or None."""
 
     def profile(self, person_id: str) -> Profile | None:
         """Return the profile, or None."""
@@ -94,46 +71,45 @@ class SingleView(Protocol):
         """Return the latest messages, newest first."""
 
 
-class Ledger(Protocol):
-    """Where messages are kept."""
+class MessageStore(Protocol):
+    """Where sent messages are stored."""
 
     def put_message(self, person_id: str, message: Mapping[str, str], *, sent_at: datetime, keep_days: int) -> None:
         """Store that a message was sent; storing it again changes nothing."""
 
 
-class MailService(Protocol):
-    """Who delivers."""
-
-    def send(self, message: Message, profile: Profile) -> Delivery:
-        """Hand a message over, once. An error means: certainly not taken, and may be tried again."""
+class UnknownChannelError(RuntimeError):
+    """No module sends through the channel of a message; the error names the channel."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sender:
     """Sends messages of decisions."""
 
-    view: SingleView
-    ledger: Ledger
-    mail: MailService
+    view: RecipientView
+    store: MessageStore
+    channels: Mapping[Channel, ChannelSender]
     stream: EventStream
-    once: Once
+    idempotency: Idempotency
     hash_secret: Callable[[], bytes]
-    rules: Rules
+    rules: ContactRules
     keep_days: int
     clock: Callable[[], datetime]
 
     def send(self, message: Message) -> Answer:
-        """Send a message unless something speaks against it now; the journey reads the answer.
+        """Send a message unless there is a reason to suppress or defer it now; the journey reads the answer.
 
         Raises:
             StreamUnavailableError: sent, but not yet recorded; call again, it will not be sent twice.
+            UnknownChannelError: nothing sends through the channel of the message.
         """
+        channel = self._channel(message)
         person_id = self.view.current_id(message.person_id)
         profile = None if person_id is None else self.view.profile(person_id)
         if profile is None:
             return _suppressed(message, PERSON_GONE)
         now = self.clock()
-        against = objections(
+        against = suppression_reasons(
             profile,
             consents=self.view.consents(profile.person_id),
             contacts=self._contacts(profile.person_id, message),
@@ -145,7 +121,7 @@ class Sender:
         )
         if against:
             return _suppressed(message, *against)
-        not_before = earliest(profile, self.rules, now)
+        not_before = earliest_send_time(profile, self.rules, now)
         if not_before > now:
             return Answer(
                 status=Status.DEFERRED,
@@ -153,26 +129,34 @@ class Sender:
                 reasons=("QUIET_HOURS",),
                 not_before=not_before,
             )
-        return self._send_once(message, profile)
+        return self._send_once(message, profile, channel)
+
+    def _channel(self, message: Message) -> ChannelSender:
+        if message.channel not in self.channels:
+            raise UnknownChannelError(
+                f"channel: nothing sends through `{message.channel}`, only through {', '.join(sorted(self.channels))}; "
+                "add a module to lambdas/message_sender/channels"
+            )
+        return self.channels[message.channel]
 
     def _address_consents(self, profile: Profile, channel: Channel) -> list[Consent]:
         keys = address_keys(profile, channel, self.hash_secret())
         return [consent for key in keys for consent in self.view.address_consents(key)]
 
-    def _send_once(self, message: Message, profile: Profile) -> Answer:
+    def _send_once(self, message: Message, profile: Profile, channel: ChannelSender) -> Answer:
         def work() -> Result:
-            return {"delivery": str(self.mail.send(message, profile)), "sent_at": moment_text(self.clock())}
+            return {"delivery": str(channel.send(message, profile)), "sent_at": moment_text(self.clock())}
 
         try:
-            result = self.once(f"send:{message.message_id}", work)
-        except UnderWayError:
+            result = self.idempotency.run_once(f"send:{message.message_id}", work)
+        except InProgressError:
             return _suppressed(message, SEND_IN_DOUBT)
-        match Delivery(result["delivery"]):
-            case Delivery.REJECTED:
+        match SendResult(result["delivery"]):
+            case SendResult.REJECTED:
                 return _suppressed(message, ADDRESS_REJECTED)
-            case Delivery.IN_DOUBT:
+            case SendResult.IN_DOUBT:
                 return _suppressed(message, SEND_IN_DOUBT)
-            case Delivery.ACCEPTED:
+            case SendResult.ACCEPTED:
                 self._record(message, profile, moment(result["sent_at"]))
         status = Status.DUPLICATE if result[REPEATED] else Status.SENT
         return Answer(status=status, message_id=message.message_id)
@@ -184,7 +168,7 @@ class Sender:
             "channel": str(message.channel),
             "template": str(message.template),
         }
-        self.ledger.put_message(profile.person_id, facts, sent_at=sent_at, keep_days=self.keep_days)
+        self.store.put_message(profile.person_id, facts, sent_at=sent_at, keep_days=self.keep_days)
         record = engagement_record(
             "message_sent",
             profile=profile,
@@ -194,7 +178,7 @@ class Sender:
             trace_id=message.trace_id,
         )
         if record is not None and self.stream.publish([record]):
-            raise StreamUnavailableError(f"message {message.message_id}: sent, but the events stream did not take it")
+            raise StreamUnavailableError(f"message {message.message_id}: sent, but the events stream refused the event")
 
     def _contacts(self, person_id: str, message: Message) -> list[datetime]:
         recent = self.view.messages(person_id, limit=RECENT_MESSAGES)

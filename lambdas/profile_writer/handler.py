@@ -15,7 +15,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import BotoCoreError, ClientError
 
 from c360_aws.observability import logger_for, metrics_for, tracer_for
-from c360_aws.single_view_writer import Outcome, SingleViewWriter
+from c360_aws.single_view_writer import SingleViewWriter, WriteOutcome
 from lambdas.profile_writer.logic import Batch, PersonChanges, SingleView, sort_batch, write_person
 from lambdas.profile_writer.settings import Settings
 from lambdas.shared import aws
@@ -68,9 +68,9 @@ def write_batch(
     )
     failures = _set_aside(batch, records, queue)
     now = datetime.now(UTC)
-    there = view.standings(person.person_id for person in batch.people.values() if person.profile is not None)
+    there = view.stored_states(person.person_id for person in batch.people.values() if person.profile is not None)
 
-    def write(person: PersonChanges) -> Outcome | Exception | None:
+    def write(person: PersonChanges) -> WriteOutcome | Exception | None:
         try:
             return write_person(view, person, there, keep_days=keep_days, now=now)
         except Exception as error:  # whatever it is, it concerns this person alone
@@ -122,8 +122,8 @@ def _fail_if(failures: Mapping[str, Exception], record: KinesisStreamRecord) -> 
         raise fault
 
 
-def _count(records: int, outcomes: list[Outcome | Exception | None], failures: int) -> None:
+def _count(records: int, outcomes: list[WriteOutcome | Exception | None], failures: int) -> None:
     metrics.add_metric(name="ProfileChangesRead", unit=MetricUnit.Count, value=records)
-    metrics.add_metric(name="ProfilesWritten", unit=MetricUnit.Count, value=outcomes.count(Outcome.WRITTEN))
-    metrics.add_metric(name="ProfilesStale", unit=MetricUnit.Count, value=outcomes.count(Outcome.STALE))
+    metrics.add_metric(name="ProfilesWritten", unit=MetricUnit.Count, value=outcomes.count(WriteOutcome.WRITTEN))
+    metrics.add_metric(name="ProfilesStale", unit=MetricUnit.Count, value=outcomes.count(WriteOutcome.STALE))
     metrics.add_metric(name="ProfileChangesFailed", unit=MetricUnit.Count, value=failures)

@@ -6,8 +6,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
 
-from c360_aws.single_view_reader import Standing
-from c360_aws.single_view_writer import Outcome
+from c360_aws.single_view_reader import StoredState
+from c360_aws.single_view_writer import WriteOutcome
 from c360_core import single_view_keys as keys
 from c360_core.consent import Answers, Channel, Consent, Purpose, consent_from_change
 from c360_core.exact_json import UnreadableJsonError, decode
@@ -32,7 +32,7 @@ class Operation(StrEnum):
 class SingleView(Protocol):
     """What the writer needs of the single view."""
 
-    def standings(self, person_ids: Iterable[str]) -> Mapping[str, Standing]:
+    def stored_states(self, person_ids: Iterable[str]) -> Mapping[str, StoredState]:
         """Return what stands in the place of each person."""
 
     def rebuild(self) -> Rebuild | None:
@@ -41,10 +41,10 @@ class SingleView(Protocol):
     def put_ended(self, shard: str, *, since: int) -> None:
         """Note that the messages of a rebuild in a shard are written."""
 
-    def put_profile(self, profile: Profile, there: Standing, *, now: datetime) -> Outcome:
+    def put_profile(self, profile: Profile, there: StoredState, *, now: datetime) -> WriteOutcome:
         """Store a profile and its segments unless a newer one is there."""
 
-    def remove_profile(self, removal: Removal, there: Standing, *, now: datetime) -> Outcome:
+    def remove_profile(self, removal: Removal, there: StoredState, *, now: datetime) -> WriteOutcome:
         """Remove a profile and its segments unless a newer one is there."""
 
     def put_event(self, entry: TimelineEntry, *, sequence: int, keep_days: int) -> bool:
@@ -87,7 +87,7 @@ class ConsentChange:
 
     def onto(self, heard: Answers) -> Answers:
         """Return what is known with this change."""
-        take = heard.hear if self.operation is Operation.UPSERT else heard.retract
+        take = heard.add if self.operation is Operation.UPSERT else heard.retract
         return take(self.consent, sequence=self.sequence)
 
 
@@ -136,8 +136,8 @@ def sort_batch(records: Iterable[tuple[str, bytes]], rebuild: Rebuild | None = N
 
 
 def write_person(
-    view: SingleView, changes: PersonChanges, there: Mapping[str, Standing], *, keep_days: int, now: datetime
-) -> Outcome | None:
+    view: SingleView, changes: PersonChanges, there: Mapping[str, StoredState], *, keep_days: int, now: datetime
+) -> WriteOutcome | None:
     """Write all that a batch says about one person; doing it again changes nothing.
 
     Args:
@@ -161,10 +161,10 @@ def write_person(
             write(change.entry, sequence=change.sequence, keep_days=keep_days)
     if changes.profile is None:
         return None
-    standing = there[changes.person_id]
+    stored = there[changes.person_id]
     if isinstance(changes.profile, Removal):
-        return view.remove_profile(changes.profile, standing, now=now)
-    return view.put_profile(changes.profile, standing, now=now)
+        return view.remove_profile(changes.profile, stored, now=now)
+    return view.put_profile(changes.profile, stored, now=now)
 
 
 def _take(batch: Batch, sequence: str, change: Mapping[str, object], rebuild: Rebuild | None) -> None:

@@ -22,7 +22,7 @@ RETRYING: Final = Config(
     read_timeout=5,
     max_pool_connections=16,
 )
-# A mail that may have been accepted must not be handed over again: one attempt, and a patient one.
+# A message that the service may have taken must not be handed over again: one attempt, with a long timeout.
 ONE_ATTEMPT: Final = Config(retries={"mode": "standard", "total_max_attempts": 1}, connect_timeout=2, read_timeout=20)
 
 
@@ -75,6 +75,6 @@ def step_functions() -> "SFNClient":
 
 
 @cache
-def mail() -> "SESV2Client":
-    """Return an SES client that tries once."""
+def ses() -> "SESV2Client":
+    """Return an SES client that makes one attempt."""
     return boto3.client("sesv2", config=ONE_ATTEMPT)

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from c360_core.decision import Rules
+from c360_core.decision_rules import ContactRules
 
 
 class ConfigurationError(RuntimeError):
@@ -60,9 +60,9 @@ class ContactSettings(EnvironmentSettings):
     frequency_cap_messages: Annotated[int, Field(ge=1)]
     frequency_cap_days: Days
 
-    def rules(self) -> Rules:
+    def rules(self) -> ContactRules:
         """Return the limits as the domain's rules."""
-        return Rules(
+        return ContactRules(
             quiet_from=self.quiet_hours_start,
             quiet_until=self.quiet_hours_end,
             default_time_zone=self.default_time_zone,

@@ -12,7 +12,7 @@ from c360_core.consent import Consent
 from c360_core.decision import Decision, decision_facts
 from c360_core.profile import Profile
 from c360_core.timeline import moment_text
-from lambdas.message_sender.logic import Delivery, Message
+from lambdas.message_sender.message import Message, SendResult
 
 
 @dataclass
@@ -44,12 +44,12 @@ class MemorySecrets:
 
 
 @dataclass
-class MemoryOnce:
+class MemoryIdempotency:
     """Remembers results by key, as the idempotency table does."""
 
     results: dict[str, dict[str, Any]] = field(default_factory=dict)
 
-    def __call__(self, key: str, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    def run_once(self, key: str, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         """Do the work the first time; repeat its result later."""
         if key in self.results:
             return {**self.results[key], "repeated": True}
@@ -107,13 +107,13 @@ class MemoryPeople:
 
 
 @dataclass
-class MemoryMail:
-    """A mail service that answers as told and remembers what it was handed."""
+class MemoryChannel:
+    """A channel whose service gives a fixed answer and remembers what it got."""
 
-    answer: Delivery | Exception = Delivery.ACCEPTED
+    answer: SendResult | Exception = SendResult.ACCEPTED
     handed_over: list[tuple[Message, Profile]] = field(default_factory=list)
 
-    def send(self, message: Message, profile: Profile) -> Delivery:
+    def send(self, message: Message, profile: Profile) -> SendResult:
         """Take a message."""
         self.handed_over.append((message, profile))
         if isinstance(self.answer, Exception):
@@ -122,11 +122,11 @@ class MemoryMail:
 
 
 @dataclass
-class MemoryHerald:
-    """Remembers what was announced."""
+class MemoryPublisher:
+    """Remembers what was published."""
 
-    announced: list[dict[str, Any]] = field(default_factory=list)
+    published: list[dict[str, Any]] = field(default_factory=list)
 
-    def announce(self, decision: Mapping[str, Any], profile: Profile) -> None:
+    def publish(self, decision: Mapping[str, Any], profile: Profile) -> None:
         """Remember a decision."""
-        self.announced.append(dict(decision))
+        self.published.append(dict(decision))

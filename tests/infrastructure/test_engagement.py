@@ -5,7 +5,7 @@ import re
 
 from c360_core.decision import Template
 from c360_core.profile import Profile, Version
-from lambdas.message_sender.mail import template_data
+from lambdas.message_sender.message import template_values
 from tests.infrastructure.assembly import resolve
 
 ENDED = ("AWS::Pinpoint::", "AWS::PinpointEmail::", "AWS::SageMaker::MonitoringSchedule", "AWS::KinesisAnalytics::")
@@ -26,7 +26,7 @@ def test_every_message_has_a_template_whose_name_the_sender_knows(assembly):
 
 def test_templates_use_only_values_that_the_sender_always_gives(assembly):
     unknown = Profile(person_id="a_0", version=Version(identity_version=0, sequence=0))
-    given = set(template_data(unknown))
+    given = set(template_values(unknown))
     for template in assembly.resources("AWS::SES::Template"):
         words = template.properties["Template"]
         for part in ("SubjectPart", "TextPart", "HtmlPart"):

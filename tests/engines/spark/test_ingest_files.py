@@ -14,7 +14,7 @@ from pyspark.sql import SparkSession
 
 from c360_core import contracts
 from c360_core import landing as landed
-from c360_core.consent import Channel, Consent, Purpose, Standing, standing
+from c360_core.consent import Channel, Consent, ConsentStatus, Purpose, consent_status
 from c360_core.names import Zone
 from glue_jobs.ingest_files.landed_file import inspect
 from glue_jobs.ingest_files.main import Arguments, FailedFilesError, RunArguments, ingest, ingest_all
@@ -514,7 +514,7 @@ def standing_of(events: list[dict[str, Any]]) -> bool:
         )
         for event in events
     ]
-    return standing(answers, Purpose.MARKETING, Channel.EMAIL) is Standing.GRANTED
+    return consent_status(answers, Purpose.MARKETING, Channel.EMAIL) is ConsentStatus.GRANTED
 
 
 def test_an_overwritten_answer_counts_although_its_time_stays(crm_landing: Landing, rows: Rows) -> None:

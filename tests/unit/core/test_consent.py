@@ -12,12 +12,12 @@ from c360_core.consent import (
     Answers,
     Channel,
     Consent,
+    ConsentStatus,
     Purpose,
-    Standing,
     answers_from_item,
     answers_to_item,
     consent_from_change,
-    standing,
+    consent_status,
     supersedes,
 )
 from c360_core.contracts import load
@@ -48,31 +48,31 @@ def test_purposes_and_channels_are_those_of_the_contract() -> None:
 
 
 def test_silence_is_not_consent() -> None:
-    assert standing([], Purpose.MARKETING, Channel.EMAIL) is Standing.NEVER_ASKED
+    assert consent_status([], Purpose.MARKETING, Channel.EMAIL) is ConsentStatus.NEVER_ASKED
 
 
 def test_a_yes_to_another_purpose_or_channel_says_nothing() -> None:
     others = [answer(granted=True, channel=Channel.SMS), answer(granted=True, purpose=Purpose.ANALYTICS)]
 
-    assert standing(others, Purpose.MARKETING, Channel.EMAIL) is Standing.NEVER_ASKED
+    assert consent_status(others, Purpose.MARKETING, Channel.EMAIL) is ConsentStatus.NEVER_ASKED
 
 
 def test_a_later_withdrawal_from_any_channel_ends_a_yes_to_email() -> None:
     answers = [answer(granted=True), answer(granted=False, hours=1, channel=Channel.ANY)]
 
-    assert standing(answers, Purpose.MARKETING, Channel.EMAIL) is Standing.WITHDRAWN
+    assert consent_status(answers, Purpose.MARKETING, Channel.EMAIL) is ConsentStatus.WITHDRAWN
 
 
 def test_a_later_yes_to_email_counts_after_a_withdrawal_from_any_channel() -> None:
     answers = [answer(granted=False, channel=Channel.ANY), answer(granted=True, hours=1)]
 
-    assert standing(answers, Purpose.MARKETING, Channel.EMAIL) is Standing.GRANTED
+    assert consent_status(answers, Purpose.MARKETING, Channel.EMAIL) is ConsentStatus.GRANTED
 
 
 def test_a_withdrawal_wins_against_a_yes_of_the_same_moment() -> None:
     yes, no = answer(granted=True), answer(granted=False)
 
-    assert standing([no, yes], Purpose.MARKETING, Channel.EMAIL) is Standing.WITHDRAWN
+    assert consent_status([no, yes], Purpose.MARKETING, Channel.EMAIL) is ConsentStatus.WITHDRAWN
     assert supersedes(no, yes)
     assert not supersedes(yes, no)
 
@@ -83,7 +83,9 @@ def test_the_order_of_arrival_does_not_matter(answers: list[Consent], random: Ra
     random.shuffle(shuffled)
 
     for channel in Channel:
-        assert standing(answers, Purpose.MARKETING, channel) is standing(shuffled, Purpose.MARKETING, channel)
+        assert consent_status(answers, Purpose.MARKETING, channel) is consent_status(
+            shuffled, Purpose.MARKETING, channel
+        )
 
 
 @given(st.lists(consents), st.sampled_from(list(Channel)), st.integers(0, 10), st.integers(0, 100))
@@ -95,7 +97,7 @@ def test_a_newer_withdrawal_always_stops(answers: list[Consent], spoken: Channel
     stopped = list(Channel) if spoken is Channel.ANY else [spoken]
     answers.insert(place % (len(answers) + 1), withdrawal)
 
-    assert all(standing(answers, Purpose.MARKETING, channel) is Standing.WITHDRAWN for channel in stopped)
+    assert all(consent_status(answers, Purpose.MARKETING, channel) is ConsentStatus.WITHDRAWN for channel in stopped)
 
 
 @given(st.lists(consents, min_size=1))
@@ -107,7 +109,9 @@ def test_keeping_only_superseding_answers_changes_no_standing(answers: list[Cons
             kept[new.purpose, new.channel] = new
 
     for channel in Channel:
-        assert standing(kept.values(), Purpose.MARKETING, channel) is standing(answers, Purpose.MARKETING, channel)
+        assert consent_status(kept.values(), Purpose.MARKETING, channel) is consent_status(
+            answers, Purpose.MARKETING, channel
+        )
 
 
 def test_a_change_of_the_stream_is_read_in_utc() -> None:
@@ -141,7 +145,7 @@ def heard(changes: Iterable[tuple[str, Consent, int]]) -> Answers:
     """Return what is known after changes, in their order."""
     answers = Answers()
     for operation, consent, number in changes:
-        take = answers.hear if operation == "upsert" else answers.retract
+        take = answers.add if operation == "upsert" else answers.retract
         answers = take(consent, sequence=number)
     return answers
 

@@ -1,210 +1,25 @@
-"""Decisions: what triggers them, what speaks against a message, and when it may go."""
-
-from datetime import UTC, datetime, timedelta
-from typing import Any
+"""Decision records: their ids, and the reasons that stored decisions have."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from c360_core.consent import Channel, Consent, Purpose
-from c360_core.decision import (
-    Action,
-    Decision,
-    Occasion,
-    Reason,
-    Rules,
-    Template,
-    Trigger,
-    decide,
-    decision_id,
-    earliest,
-    message_id,
-    occasions,
-)
-from c360_core.profile import Profile
-from tests.factories.profiles import profile
-
-# 12:00 in New York, where the factory's person lives.
-NOON = datetime(2026, 3, 2, 17, tzinfo=UTC)
-RULES = Rules(quiet_from=21, quiet_until=8, default_time_zone="UTC", cap_messages=2, cap_days=7)
-YES = Consent(purpose=Purpose.MARKETING, channel=Channel.EMAIL, granted=True, decided_at=NOON - timedelta(days=1))
-NO = Consent(purpose=Purpose.MARKETING, channel=Channel.EMAIL, granted=False, decided_at=NOON - timedelta(hours=1))
-BOUGHT = Occasion(trigger=Trigger.FIRST_PURCHASE, subject="p@t", at=NOON)
+from c360_core.consent import Channel
+from c360_core.decision import Action, Reason, message_id
+from c360_core.decision_rules import missing_address
 
 
-def decided(
-    person: Profile | None = None,
-    *,
-    consents: tuple[Consent, ...] = (YES,),
-    contacts: tuple[datetime, ...] = (),
-    now: datetime = NOON,
-    occasion: Occasion = BOUGHT,
-) -> Decision:
-    return decide(occasion, person or profile(), consents=consents, contacts=contacts, rules=RULES, now=now)
-
-
-def test_a_first_live_order_is_an_occasion_dated_by_the_order() -> None:
-    (occasion,) = occasions(profile(orders=0, live_orders=0), profile(), RULES)
-
-    assert (occasion.trigger, occasion.at) == (Trigger.FIRST_PURCHASE, datetime(2026, 3, 1, 12, tzinfo=UTC))
-
-
-def test_a_person_who_appears_with_one_live_order_is_an_occasion() -> None:
-    assert [o.trigger for o in occasions(None, profile(), RULES)] == [Trigger.FIRST_PURCHASE]
-
-
-@pytest.mark.parametrize(
-    ("old", "new"),
-    [
-        ({"orders": 1, "live_orders": 1}, {"orders": 1, "live_orders": 1}),
-        ({"orders": 1, "live_orders": 1}, {"orders": 2, "live_orders": 2}),
-        ({"orders": 0, "live_orders": 0}, {"orders": 1, "live_orders": 0}),
-        ({"orders": 1, "live_orders": 0}, {"orders": 2, "live_orders": 1}),
-        ({"orders": 2, "live_orders": 2}, {"orders": 1, "live_orders": 1}),
-    ],
-    ids=["nothing new", "second order", "history replayed", "history before", "people split"],
-)
-def test_no_other_change_of_orders_is_an_occasion(old: dict[str, Any], new: dict[str, Any]) -> None:
-    assert occasions(profile(**old), profile(**new), RULES) == ()
-
-
-@pytest.mark.parametrize(("csat", "unhappy"), [(1, True), (2, True), (3, False), (5, False)])
-def test_a_closed_case_is_an_occasion_when_the_mark_is_bad(csat: int, unhappy: bool) -> None:
-    closed: dict[str, Any] = {
-        "last_case_id": "k-1",
-        "last_case_csat": csat,
-        "last_case_closed_at": "2026-03-02T16:00:00Z",
-    }
-
-    found = occasions(profile(), profile(**closed), RULES)
-
-    assert [o.trigger for o in found] == ([Trigger.UNHAPPY_CASE] if unhappy else [])
-
-
-def test_the_same_unhappy_case_is_no_occasion_again() -> None:
-    closed: dict[str, Any] = {"last_case_id": "k-1", "last_case_csat": 1, "last_case_closed_at": "2026-03-02T16:00:00Z"}
-
-    assert occasions(profile(**closed), profile(**closed, visits=3), RULES) == ()
-
-
-def test_a_case_has_one_decision_even_when_two_people_become_one() -> None:
-    closed: dict[str, Any] = {"last_case_id": "k-1", "last_case_csat": 1, "last_case_closed_at": "2026-03-02T16:00:00Z"}
-    (before,) = occasions(profile("p_one"), profile("p_one", **closed), RULES)
-    (after,) = occasions(profile("p_two"), profile("p_two", **closed), RULES)
-
-    assert decision_id(before) == decision_id(after)
-
-
-CLOSED: dict[str, Any] = {"last_case_id": "k-1", "last_case_csat": 1, "last_case_closed_at": "2026-03-02T16:00:00Z"}
-
-
-@pytest.mark.parametrize("happened", [{}, CLOSED], ids=["first purchase", "unhappy case"])
-def test_nothing_is_an_occasion_while_nobody_knows_who_it_is(happened: dict[str, Any]) -> None:
-    assert occasions(None, profile("a_1", identity_version=0, **happened), RULES) == ()
-
-
-@pytest.mark.parametrize(
-    ("happened", "trigger"),
-    [({}, Trigger.FIRST_PURCHASE), ({"orders": 0, "live_orders": 0, **CLOSED}, Trigger.UNHAPPY_CASE)],
-    ids=["first purchase", "unhappy case"],
-)
-@pytest.mark.parametrize("seen_before", [True, False])
-def test_the_occasion_comes_when_the_person_is_known(
-    happened: dict[str, Any], trigger: Trigger, seen_before: bool
-) -> None:
-    unnamed = profile(identity_version=0, **happened) if seen_before else None
-
-    assert [o.trigger for o in occasions(unnamed, profile(**happened), RULES)] == [trigger]
-
-
-def test_the_case_of_someone_who_becomes_known_later_comes_when_it_is_theirs() -> None:
-    known = profile(orders=3, live_orders=0)
-
-    assert [o.trigger for o in occasions(known, profile(orders=3, live_orders=0, **CLOSED), RULES)] == [
-        Trigger.UNHAPPY_CASE
-    ]
-
-
-def test_a_message_goes_to_whoever_agreed() -> None:
-    decision = decided()
-
-    assert (decision.action, decision.template) == (Action.SEND, Template.WELCOME)
-    assert decision.reasons == (Reason.FIRST_PURCHASE, Reason.CONSENT_GRANTED)
-    assert decision.not_before == decision.decided_at == NOON
-
-
-def test_an_unhappy_case_is_answered_with_service_recovery() -> None:
-    assert decided(occasion=Occasion(trigger=Trigger.UNHAPPY_CASE, subject="k", at=NOON)).template == "service_recovery"
-
-
-@pytest.mark.parametrize(
-    ("changes", "reason"),
-    [
-        ({"consents": ()}, Reason.CONSENT_NEVER_GIVEN),
-        ({"consents": (YES, NO)}, Reason.CONSENT_WITHDRAWN),
-        ({"person": profile(email=None)}, Reason.NO_EMAIL),
-        ({"contacts": (NOON - timedelta(days=6), NOON - timedelta(hours=1))}, Reason.FREQUENCY_CAP),
-    ],
-)
-def test_one_objection_means_silence_and_is_named(changes: dict[str, Any], reason: Reason) -> None:
-    decision = decided(**changes)
-
-    assert (decision.action, decision.reasons) == (Action.SILENCE, (reason,))
-
-
-def test_all_objections_are_named() -> None:
-    decision = decided(profile(email=None), consents=(), contacts=(NOON, NOON))
-
-    assert decision.reasons == (Reason.CONSENT_NEVER_GIVEN, Reason.NO_EMAIL, Reason.FREQUENCY_CAP)
-
-
-def test_contacts_before_the_window_do_not_count() -> None:
-    assert decided(contacts=(NOON - timedelta(days=7),) * 2).action is Action.SEND
-
-
-def test_at_night_the_message_waits_for_the_persons_own_morning() -> None:
-    night = datetime(2026, 3, 3, 3, 30, tzinfo=UTC)  # 22:30 in New York
-
-    decision = decided(now=night)
-
-    assert decision.action is Action.DEFER
-    assert decision.not_before == datetime(2026, 3, 3, 13, tzinfo=UTC)  # 08:00 in New York
-    assert Reason.QUIET_HOURS in decision.reasons
-
-
-@pytest.mark.parametrize("zone", [None, "Mars/Olympus", "../etc/passwd", "America"])
-def test_an_unknown_time_zone_counts_as_the_default_one(zone: str | None) -> None:
-    assert decided(profile(time_zone=zone), now=NOON.replace(hour=22)).not_before == datetime(2026, 3, 3, 8, tzinfo=UTC)
-
-
-def test_the_night_on_which_clocks_change_ends_at_the_local_hour() -> None:
-    before_change = datetime(2026, 3, 8, 4, tzinfo=UTC)  # 23:00 in New York, the night before daylight saving time
-
-    assert decided(now=before_change).not_before == datetime(2026, 3, 8, 12, tzinfo=UTC)  # 08:00, now UTC-4
-
-
-@given(
-    st.datetimes(datetime(2026, 1, 1), datetime(2027, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001
-    st.integers(0, 23),
-    st.integers(0, 23),
-    st.sampled_from(["UTC", "America/New_York", "Asia/Kathmandu", "Australia/Lord_Howe"]),
-)
-def test_the_earliest_moment_is_within_a_day_and_outside_the_quiet_hours(
-    now: datetime, quiet_from: int, quiet_until: int, zone: str
-) -> None:
-    rules = Rules(quiet_from=quiet_from, quiet_until=quiet_until, default_time_zone="UTC", cap_messages=1, cap_days=1)
-    person = profile(time_zone=zone)
-
-    moment = earliest(person, rules, now)
-
-    assert now <= moment <= now + timedelta(hours=25)
-    assert earliest(person, rules, moment) == moment
-
-
-def test_ids_are_the_same_every_time_and_differ_by_template() -> None:
-    first, again = decided(), decided(now=NOON + timedelta(hours=1))
-
-    assert first.decision_id == again.decision_id
+def test_the_id_of_a_message_is_the_same_every_time_and_differs_by_template_and_channel() -> None:
     assert message_id("d_1", Channel.EMAIL, "welcome") == message_id("d_1", Channel.EMAIL, "welcome")
-    assert message_id("d_1", Channel.EMAIL, "welcome") != message_id("d_1", Channel.EMAIL, "welcome_follow_up")
+    ids = {message_id("d_1", channel, name) for channel in Channel for name in ("welcome", "welcome_follow_up")}
+    assert len(ids) == len(Channel) * 2
+
+
+def test_a_suppressed_message_keeps_the_value_that_stored_decisions_have() -> None:
+    assert [str(action) for action in Action] == ["send", "defer", "silence"]
+
+
+@pytest.mark.parametrize(
+    ("channel", "reason"),
+    [(Channel.EMAIL, Reason.NO_EMAIL), (Channel.SMS, Reason.NO_PHONE), (Channel.PUSH, Reason.NO_PUSH_TOKEN)],
+)
+def test_the_reason_names_the_address_that_a_channel_needs(channel: Channel, reason: Reason) -> None:
+    assert missing_address(channel) is reason

@@ -14,8 +14,8 @@ import pytest
 import pytest_socket
 from moto import mock_aws
 
-from c360_aws.single_view_reader import SingleViewReader, Standing
-from c360_aws.single_view_writer import Outcome, SingleViewWriter
+from c360_aws.single_view_reader import SingleViewReader, StoredState
+from c360_aws.single_view_writer import SingleViewWriter, WriteOutcome
 from c360_core.profile import Profile
 from lambdas.shared import aws
 from tests.fakes.wire import read_stream
@@ -60,13 +60,13 @@ class Cloud:
     def writer(self) -> SingleViewWriter:
         return SingleViewWriter(client=self.dynamodb, table=TABLE)
 
-    def put_profile(self, profile: Profile, *, now: datetime) -> Outcome:
+    def put_profile(self, profile: Profile, *, now: datetime) -> WriteOutcome:
         """Store a profile over whatever is there."""
-        return self.writer.put_profile(profile, self.standing(profile), now=now)
+        return self.writer.put_profile(profile, self.stored_state(profile), now=now)
 
-    def standing(self, profile: Profile) -> Standing:
+    def stored_state(self, profile: Profile) -> StoredState:
         """Return what stands in the place of a person."""
-        return self.reader.standings([profile.person_id])[profile.person_id]
+        return self.reader.stored_states([profile.person_id])[profile.person_id]
 
     def items(self) -> list[dict[str, Any]]:
         """Return all items of the single view."""

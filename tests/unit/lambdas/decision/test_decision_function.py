@@ -11,21 +11,22 @@ import pytest
 from c360_aws.event_stream import StreamUnavailableError
 from c360_core import single_view_keys as keys
 from c360_core.consent import Channel, Consent, Purpose
-from c360_core.decision import Action, Rules
+from c360_core.decision import Action
+from c360_core.decision_rules import ContactRules
 from c360_core.identity.keys import identifier_key
 from c360_core.interaction import clean
 from c360_core.names import IdentifierType
 from c360_core.profile import profile_to_item
 from lambdas.decision import handler
-from lambdas.decision.herald import BusHerald
-from lambdas.decision.logic import AnswerUnderwayError, Decider
+from lambdas.decision.logic import ConsentPendingError, Decider
+from lambdas.decision.publisher import DecisionPublisher
 from tests.factories.profiles import PERSON, profile
-from tests.fakes.ports import MemoryHerald, MemoryOnce, MemoryPeople, MemoryStream
+from tests.fakes.ports import MemoryIdempotency, MemoryPeople, MemoryPublisher, MemoryStream
 from tests.fakes.wire import LambdaContext, stream_record
 from tests.unit.lambdas.conftest import EVENTS, LOCKS, TABLE, Cloud
 
 NOON = datetime(2026, 3, 2, 17, tzinfo=UTC)
-RULES = Rules(quiet_from=21, quiet_until=8, default_time_zone="UTC", cap_messages=1, cap_days=7)
+RULES = ContactRules(quiet_from=21, quiet_until=8, default_time_zone="UTC", cap_messages=1, cap_days=7)
 HASH_SECRET = "0123456789abcdef"
 MAILBOX = identifier_key(HASH_SECRET.encode(), IdentifierType.EMAIL, "ada.lovelace@mail.org")
 YES = Consent(purpose=Purpose.MARKETING, channel=Channel.EMAIL, granted=True, decided_at=NOON - timedelta(days=1))
@@ -46,8 +47,10 @@ class MemoryBus:
         return {"FailedEntryCount": 0, "Entries": [{"EventId": "1"}]}
 
 
-def decider(people: MemoryPeople, herald: Any) -> Decider:
-    return Decider(view=people, ledger=people, herald=herald, rules=RULES, keep_days=30, hash_secret=HASH_SECRET.encode)
+def decider(people: MemoryPeople, publisher: Any) -> Decider:
+    return Decider(
+        view=people, store=people, publisher=publisher, rules=RULES, keep_days=30, hash_secret=HASH_SECRET.encode
+    )
 
 
 @pytest.fixture
@@ -56,33 +59,33 @@ def people() -> MemoryPeople:
 
 
 def test_a_first_purchase_is_decided_stored_and_announced_once(people: MemoryPeople) -> None:
-    herald = MemoryHerald()
+    publisher = MemoryPublisher()
 
-    actions = decider(people, herald).on_change(None, profile(), now=NOON)
+    actions = decider(people, publisher).on_change(None, profile(), now=NOON)
 
     assert actions == (Action.SEND,)
     assert [item["template"] for item in people.decided[PERSON]] == ["welcome"]
-    assert [item["decision_id"] for item in herald.announced] == [people.decided[PERSON][0]["decision_id"]]
+    assert [item["decision_id"] for item in publisher.published] == [people.decided[PERSON][0]["decision_id"]]
 
 
 def test_a_second_delivery_decides_nothing_new_and_announces_the_same(people: MemoryPeople) -> None:
-    herald = MemoryHerald()
-    decider(people, herald).on_change(None, profile(), now=NOON)
+    publisher = MemoryPublisher()
+    decider(people, publisher).on_change(None, profile(), now=NOON)
     people.answers = {}
 
-    actions = decider(people, herald).on_change(None, profile(), now=NOON + timedelta(hours=1))
+    actions = decider(people, publisher).on_change(None, profile(), now=NOON + timedelta(hours=1))
 
     assert actions == ()
     assert len(people.decided[PERSON]) == 1
-    assert herald.announced[0] == herald.announced[1]
+    assert publisher.published[0] == publisher.published[1]
 
 
 def test_an_address_that_said_no_gets_nothing_whoever_owns_it(people: MemoryPeople) -> None:
     people.address_answers[MAILBOX] = [replace(YES, granted=False)]
 
-    actions = decider(people, MemoryHerald()).on_change(None, profile(), now=NOON)
+    actions = decider(people, MemoryPublisher()).on_change(None, profile(), now=NOON)
 
-    assert actions == (Action.SILENCE,)
+    assert actions == (Action.SUPPRESS,)
     assert [item["reasons"] for item in people.decided[PERSON]] == [["ADDRESS_SUPPRESSED"]]
 
 
@@ -90,11 +93,11 @@ def test_a_younger_yes_for_the_address_ends_its_silence(people: MemoryPeople) ->
     no = replace(YES, granted=False, channel=Channel.ANY, decided_at=YES.decided_at - timedelta(hours=1))
     people.address_answers[MAILBOX] = [YES, no]
 
-    assert decider(people, MemoryHerald()).on_change(None, profile(), now=NOON) == (Action.SEND,)
+    assert decider(people, MemoryPublisher()).on_change(None, profile(), now=NOON) == (Action.SEND,)
 
 
 def test_an_earlier_message_of_the_week_means_silence_and_silence_does_not_count(people: MemoryPeople) -> None:
-    one = decider(people, MemoryHerald())
+    one = decider(people, MemoryPublisher())
     one.on_change(None, profile(), now=NOON)
 
     second = one.on_change(profile(), profile(**UNHAPPY), now=NOON + timedelta(hours=1))
@@ -102,7 +105,7 @@ def test_an_earlier_message_of_the_week_means_silence_and_silence_does_not_count
         profile(), profile(**{**UNHAPPY, "last_case_id": "k-2"}), now=NOON + timedelta(days=7, minutes=1)
     )
 
-    assert (second, third) == ((Action.SILENCE,), (Action.SEND,))
+    assert (second, third) == ((Action.SUPPRESS,), (Action.SEND,))
 
 
 COUNTED = {"last_consent_at": (NOON - timedelta(minutes=1)).isoformat()}
@@ -117,16 +120,16 @@ def test_an_answer_that_the_profile_counts_already_is_waited_for(people: MemoryP
         if len(pauses) == 3:
             people.answers[PERSON] = [NO]
 
-    patient = replace(decider(people, MemoryHerald()), pause=pause)
+    patient = replace(decider(people, MemoryPublisher()), pause=pause)
 
-    assert patient.on_change(None, profile(**COUNTED), now=NOON) == (Action.SILENCE,)
+    assert patient.on_change(None, profile(**COUNTED), now=NOON) == (Action.SUPPRESS,)
     assert len(pauses) == 3
 
 
 def test_without_the_answer_nothing_is_decided_and_the_change_comes_again(people: MemoryPeople) -> None:
-    patient = replace(decider(people, MemoryHerald()), pause=lambda _: None)
+    patient = replace(decider(people, MemoryPublisher()), pause=lambda _: None)
 
-    with pytest.raises(AnswerUnderwayError, match="the change will be delivered again"):
+    with pytest.raises(ConsentPendingError, match="the change will be delivered again"):
         patient.on_change(None, profile(**COUNTED), now=NOON)
 
     assert people.decided == {}
@@ -141,7 +144,7 @@ def test_a_decision_waits_for_what_was_told_together_with_the_change(people: Mem
         pauses.append(seconds)
         people.answers[PERSON] = [YES]  # it comes with the rest of the identity run
 
-    patient = replace(decider(people, MemoryHerald()), pause=pause)
+    patient = replace(decider(people, MemoryPublisher()), pause=pause)
 
     assert patient.on_change(None, young, now=NOON) == (Action.SEND,)
     assert pauses == [2.0]
@@ -149,9 +152,9 @@ def test_a_decision_waits_for_what_was_told_together_with_the_change(people: Mem
 
 def test_a_decision_is_taken_on_the_profile_as_it_is_by_then(people: MemoryPeople) -> None:
     people.profiles[PERSON] = profile(**COUNTED)
-    patient = replace(decider(people, MemoryHerald()), pause=lambda _: None)
+    patient = replace(decider(people, MemoryPublisher()), pause=lambda _: None)
 
-    with pytest.raises(AnswerUnderwayError):
+    with pytest.raises(ConsentPendingError):
         patient.on_change(None, profile(), now=NOON)
 
 
@@ -160,14 +163,16 @@ def test_nobody_waits_for_an_old_change_nor_long_for_one_of_a_fast_clock(
     people: MemoryPeople, age: float, waited: list[float]
 ) -> None:
     pauses: list[float] = []
-    patient = replace(decider(people, MemoryHerald()), pause=pauses.append)
+    patient = replace(decider(people, MemoryPublisher()), pause=pauses.append)
 
     patient.on_change(None, profile(computed_at=(NOON - timedelta(seconds=age)).isoformat()), now=NOON)
 
     assert pauses == waited
 
 
-def announced(action: str, *, bus: MemoryBus, stream: MemoryStream, once: MemoryOnce | None = None) -> None:
+def announced(
+    action: str, *, bus: MemoryBus, stream: MemoryStream, idempotency: MemoryIdempotency | None = None
+) -> None:
     decision = {
         "decision_id": "d_1",
         "person_id": PERSON,
@@ -181,8 +186,10 @@ def announced(action: str, *, bus: MemoryBus, stream: MemoryStream, once: Memory
         "not_before": "2026-03-03T13:00:00.000Z",
         "occasion_at": "2026-03-02T16:00:00.000Z",
     }
-    herald = BusHerald(stream=stream, bus=bus, bus_name="bus", once=once or MemoryOnce(), trace_id="1-a-b")  # type: ignore[arg-type]
-    herald.announce(decision, profile())
+    publisher = DecisionPublisher(
+        stream=stream, bus=bus, bus_name="bus", idempotency=idempotency or MemoryIdempotency(), trace_id="1-a-b"
+    )  # type: ignore[arg-type]
+    publisher.publish(decision, profile())
 
 
 def test_a_decision_to_act_is_an_event_and_starts_the_journey() -> None:
@@ -218,10 +225,10 @@ def test_silence_is_an_event_and_starts_no_journey() -> None:
 
 
 def test_what_was_announced_is_not_announced_again() -> None:
-    bus, stream, once = MemoryBus(), MemoryStream(), MemoryOnce()
+    bus, stream, idempotency = MemoryBus(), MemoryStream(), MemoryIdempotency()
 
-    announced("send", bus=bus, stream=stream, once=once)
-    announced("send", bus=bus, stream=stream, once=once)
+    announced("send", bus=bus, stream=stream, idempotency=idempotency)
+    announced("send", bus=bus, stream=stream, idempotency=idempotency)
 
     assert (len(stream.records), len(bus.entries)) == (1, 1)
 

@@ -1,35 +1,33 @@
 """The message sender: at most one mail per message, and none that the person does not want."""
 
 import io
-import json
 import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import boto3
 import pytest
-from botocore.exceptions import ConnectTimeoutError, ReadTimeoutError
-from botocore.stub import ANY, Stubber
+from botocore.stub import Stubber
 from pydantic import ValidationError
 
 from c360_aws.event_stream import StreamUnavailableError
-from c360_aws.idempotency import OnceInTable, UnderWayError
+from c360_aws.idempotency import InProgressError, TableIdempotency
 from c360_core.consent import Channel, Consent, Purpose
-from c360_core.decision import Rules, Template
+from c360_core.decision import Template
+from c360_core.decision_rules import ContactRules
 from c360_core.identity.keys import identifier_key
 from c360_core.interaction import clean
 from c360_core.names import IdentifierType
 from lambdas.message_sender import handler
-from lambdas.message_sender.logic import Delivery, Message, Sender, Status
-from lambdas.message_sender.mail import SesMail
+from lambdas.message_sender.logic import Sender, Status
+from lambdas.message_sender.message import Message, SendResult
 from lambdas.shared import aws
 from tests.factories.profiles import PERSON, profile
-from tests.fakes.ports import MemoryMail, MemoryOnce, MemoryPeople, MemoryStream
+from tests.fakes.ports import MemoryChannel, MemoryIdempotency, MemoryPeople, MemoryStream
 from tests.fakes.wire import LambdaContext
-from tests.unit.lambdas.conftest import EVENTS, LOCKS, TABLE, Cloud
+from tests.unit.lambdas.conftest import LOCKS, Cloud
 
 NOON = datetime(2026, 3, 2, 17, tzinfo=UTC)  # in New York, where the factory's person lives
-RULES = Rules(quiet_from=21, quiet_until=8, default_time_zone="UTC", cap_messages=2, cap_days=7)
+RULES = ContactRules(quiet_from=21, quiet_until=8, default_time_zone="UTC", cap_messages=2, cap_days=7)
 HASH_SECRET = "0123456789abcdef"
 MAILBOX = identifier_key(HASH_SECRET.encode(), IdentifierType.EMAIL, "ada.lovelace@mail.org")
 WELCOME = Message(
@@ -52,16 +50,16 @@ class Office:
 
     def __init__(self) -> None:
         self.people = MemoryPeople(profiles={PERSON: profile()}, answers={PERSON: [answer(granted=True)]})
-        self.mail, self.stream, self.once = MemoryMail(), MemoryStream(), MemoryOnce()
+        self.mail, self.stream, self.idempotency = MemoryChannel(), MemoryStream(), MemoryIdempotency()
         self.now = NOON
 
     def send(self, message: Message = WELCOME) -> Any:
         sender = Sender(
             view=self.people,
-            ledger=self.people,
-            mail=self.mail,
+            store=self.people,
+            channels={Channel.EMAIL: self.mail},
             stream=self.stream,
-            once=self.once,
+            idempotency=self.idempotency,
             hash_secret=HASH_SECRET.encode,
             rules=RULES,
             keep_days=30,
@@ -164,14 +162,14 @@ def test_too_many_messages_within_the_window_suppress_the_next(office: Office) -
 
 
 def test_an_address_that_is_refused_for_good_is_not_recorded_as_sent(office: Office) -> None:
-    office.mail.answer = Delivery.REJECTED
+    office.mail.answer = SendResult.REJECTED
 
     assert office.send().reasons == ("ADDRESS_REJECTED",)
     assert office.stream.records == []
 
 
 def test_a_send_in_doubt_is_not_repeated(office: Office) -> None:
-    office.mail.answer = Delivery.IN_DOUBT
+    office.mail.answer = SendResult.IN_DOUBT
 
     assert [office.send().reasons for _ in range(2)] == [("SEND_IN_DOUBT",), ("SEND_IN_DOUBT",)]
     assert len(office.mail.handed_over) == 1
@@ -188,78 +186,8 @@ def test_a_message_that_could_not_be_recorded_is_recorded_on_the_next_try_and_no
     assert len(office.mail.handed_over) == 1
 
 
-def ses() -> tuple[SesMail, Stubber]:
-    client = boto3.client("sesv2", region_name="us-east-1", config=aws.ONE_ATTEMPT)
-    mail = SesMail(
-        client=client,
-        sender_address="hello@shop.example.com",
-        configuration_set="set",
-        templates={Template.WELCOME: "c360-dev-welcome"},
-    )
-    return mail, Stubber(client)
-
-
-def test_ses_gets_the_template_with_all_names_it_may_use() -> None:
-    mail, stub = ses()
-    expected = {
-        "FromEmailAddress": "hello@shop.example.com",
-        "Destination": {"ToAddresses": ["ada.lovelace@mail.org"]},
-        "Content": {"Template": {"TemplateName": "c360-dev-welcome", "TemplateData": ANY}},
-        "ConfigurationSetName": "set",
-        "EmailTags": ANY,
-    }
-    stub.add_response("send_email", {"MessageId": "ses-1"}, expected)
-
-    with stub:
-        assert mail.send(WELCOME, profile()) is Delivery.ACCEPTED
-
-    stub.assert_no_pending_responses()
-
-
-@pytest.mark.parametrize(
-    ("code", "status", "delivery"),
-    [("MessageRejected", 400, Delivery.REJECTED), ("InternalServiceErrorException", 500, Delivery.IN_DOUBT)],
-)
-def test_an_answer_of_ses_that_must_not_be_repeated_is_no_error(code: str, status: int, delivery: Delivery) -> None:
-    mail, stub = ses()
-    stub.add_client_error("send_email", code, http_status_code=status)
-
-    with stub:
-        assert mail.send(WELCOME, profile()) is delivery
-
-
-@pytest.mark.parametrize("code", ["TooManyRequestsException", "NotFoundException", "AccountSuspendedException"])
-def test_an_answer_of_ses_that_may_be_repeated_is_an_error(code: str) -> None:
-    mail, stub = ses()
-    stub.add_client_error("send_email", code, http_status_code=400)
-
-    with stub, pytest.raises(mail.client.exceptions.ClientError):
-        mail.send(WELCOME, profile())
-
-
-@pytest.mark.parametrize(
-    ("error", "delivery"),
-    [(ReadTimeoutError(endpoint_url="ses"), Delivery.IN_DOUBT), (ConnectTimeoutError(endpoint_url="ses"), None)],
-)
-def test_only_an_answer_that_got_lost_is_in_doubt(
-    error: Exception, delivery: Delivery | None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    mail, _ = ses()
-
-    def fail(**_: Any) -> None:
-        raise error
-
-    monkeypatch.setattr(mail.client, "send_email", fail)
-
-    if delivery is None:
-        with pytest.raises(ConnectTimeoutError):
-            mail.send(WELCOME, profile())
-    else:
-        assert mail.send(WELCOME, profile()) is delivery
-
-
 def test_a_lock_in_the_table_repeats_the_result_and_frees_itself_after_an_error(cloud: Cloud) -> None:
-    once = OnceInTable(client=aws.dynamodb_plain(), table=LOCKS, keep_days=1)
+    once = TableIdempotency(client=aws.dynamodb_plain(), table=LOCKS, keep_days=1)
     tries: list[str] = []
 
     def fail() -> dict[str, Any]:
@@ -267,59 +195,37 @@ def test_a_lock_in_the_table_repeats_the_result_and_frees_itself_after_an_error(
         raise ConnectionError
 
     with pytest.raises(ConnectionError):
-        once("k", fail)
+        once.run_once("k", fail)
 
-    assert once("k", lambda: {"n": 1}) == {"n": 1, "repeated": False}
-    assert once("k", lambda: {"n": 2}) == {"n": 1, "repeated": True}
-    assert once("other", lambda: {"n": 3}) == {"n": 3, "repeated": False}
+    assert once.run_once("k", lambda: {"n": 1}) == {"n": 1, "repeated": False}
+    assert once.run_once("k", lambda: {"n": 2}) == {"n": 1, "repeated": True}
+    assert once.run_once("other", lambda: {"n": 3}) == {"n": 3, "repeated": False}
 
 
 def test_work_that_never_came_back_stays_locked(cloud: Cloud) -> None:
-    once = OnceInTable(client=aws.dynamodb_plain(), table=LOCKS, keep_days=1)
+    once = TableIdempotency(client=aws.dynamodb_plain(), table=LOCKS, keep_days=1)
 
     def cut_off() -> dict[str, Any]:
         raise SystemExit  # what a timeout looks like: nothing after it runs
 
     with pytest.raises(SystemExit):
-        once("k", cut_off)
-    with pytest.raises(UnderWayError):
-        once("k", lambda: {"n": 1})
+        once.run_once("k", cut_off)
+    with pytest.raises(InProgressError):
+        once.run_once("k", lambda: {"n": 1})
 
 
 def test_work_with_an_end_is_free_again_when_its_invocation_is_over(cloud: Cloud) -> None:
     ended: Any = LambdaContext(milliseconds_left=0)
-    over = OnceInTable(client=aws.dynamodb_plain(), table=LOCKS, keep_days=1, context=ended)
+    over = TableIdempotency(client=aws.dynamodb_plain(), table=LOCKS, keep_days=1, context=ended)
 
     def cut_off() -> dict[str, Any]:
         raise SystemExit
 
     with pytest.raises(SystemExit):
-        over("k", cut_off)
+        over.run_once("k", cut_off)
     time.sleep(0.01)  # the end of the lock is counted in milliseconds
 
-    assert over("k", lambda: {"n": 1}) == {"n": 1, "repeated": False}
-
-
-@pytest.fixture
-def _environment(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
-    variables = {
-        "ENVIRONMENT": "dev",
-        "HASH_SECRET_ARN": cloud.secrets.create_secret(Name="hash", SecretString=HASH_SECRET)["ARN"],
-        "SINGLE_VIEW_TABLE": TABLE,
-        "IDEMPOTENCY_TABLE": LOCKS,
-        "EVENTS_STREAM_NAME": EVENTS,
-        "CONFIGURATION_SET": "set",
-        "SENDER_ADDRESS": "hello@shop.example.com",
-        "TEMPLATES": json.dumps({"welcome": "c360-dev-welcome"}),
-        "QUIET_HOURS_START": "0",
-        "QUIET_HOURS_END": "0",
-        "DEFAULT_TIME_ZONE": "UTC",
-        "FREQUENCY_CAP_MESSAGES": "3",
-        "FREQUENCY_CAP_DAYS": "7",
-        "MESSAGE_TTL_DAYS": "400",
-    }
-    for name, value in variables.items():
-        monkeypatch.setenv(name, value)
+    assert over.run_once("k", lambda: {"n": 1}) == {"n": 1, "repeated": False}
 
 
 DETAIL = {
@@ -342,7 +248,7 @@ def test_the_journeys_input_becomes_one_mail_and_one_event(cloud: Cloud, log: io
     cloud.put_profile(profile(), now=datetime.now(UTC))
     cloud.writer.put_consent(PERSON, answer(granted=True))
 
-    with Stubber(aws.mail()) as stub:
+    with Stubber(aws.ses()) as stub:
         stub.add_response("send_email", {"MessageId": "ses-1"})
         first, second = (handler.handle(DETAIL, LambdaContext()) for _ in range(2))
 

@@ -11,7 +11,8 @@ import pytest
 
 from c360_core import single_view_keys as keys
 from c360_core.consent import Channel, Consent, Purpose
-from c360_core.decision import Occasion, Rules, Trigger, decide
+from c360_core.decision import Trigger
+from c360_core.decision_rules import CAMPAIGNS, ContactRules, TriggerEvent, decide
 from c360_core.identity.keys import identifier_key
 from c360_core.interaction import clean
 from c360_core.names import IdentifierType
@@ -240,9 +241,11 @@ def test_the_timeline_comes_newest_first_page_by_page(cloud: Cloud) -> None:
 
 @pytest.mark.usefixtures("ada")
 def test_decisions_come_with_their_reasons(cloud: Cloud) -> None:
-    rules = Rules(quiet_from=0, quiet_until=0, default_time_zone="UTC", cap_messages=1, cap_days=7)
-    occasion = Occasion(trigger=Trigger.FIRST_PURCHASE, subject="s", at=NOW)
-    decision = decide(occasion, profile(), consents=(), contacts=(), rules=rules, now=NOW)
+    rules = ContactRules(quiet_from=0, quiet_until=0, default_time_zone="UTC", cap_messages=1, cap_days=7)
+    event = TriggerEvent(trigger=Trigger.FIRST_PURCHASE, subject="s", at=NOW)
+    decision = decide(
+        event, profile(), campaign=CAMPAIGNS[event.trigger], consents=(), contacts=(), rules=rules, now=NOW
+    )
     cloud.writer.put_decision(decision, keep_days=30)
 
     (shown,) = ask(f"/{PERSON}/decisions").document["decisions"]

@@ -10,14 +10,14 @@ from typing import Final
 
 import pytest
 
-from c360_core.decision import Rules
+from c360_core.decision_rules import ContactRules
 from c360_core.profile import Profile, profile_from_item, profile_to_item
-from lambdas.decision.logic import AnswerUnderwayError, Decider
+from lambdas.decision.logic import ConsentPendingError, Decider
 from lambdas.profile_writer import handler
 from lambdas.profile_writer.logic import sort_batch
 from tests.factories.hostile import change_text, damaged, profile_text
 from tests.factories.profiles import profile_change
-from tests.fakes.ports import MemoryHerald, MemoryPeople
+from tests.fakes.ports import MemoryPeople, MemoryPublisher
 from tests.fakes.wire import LambdaContext, kinesis_event
 from tests.unit.lambdas.conftest import TABLE, Cloud
 
@@ -27,7 +27,7 @@ BATCHES: Final = 6
 HOSTILE: Final = 25
 PROFILES: Final = 3_000
 NOW: Final = datetime(2026, 3, 2, 17, tzinfo=UTC)
-RULES: Final = Rules(quiet_from=21, quiet_until=8, default_time_zone="UTC", cap_messages=1, cap_days=7)
+RULES: Final = ContactRules(quiet_from=21, quiet_until=8, default_time_zone="UTC", cap_messages=1, cap_days=7)
 ARRIVALS: Final = itertools.count(70_000)
 
 
@@ -78,8 +78,8 @@ def test_whoever_is_stored_can_be_decided_about() -> None:
             people = MemoryPeople()
             decider = Decider(
                 view=people,
-                ledger=people,
-                herald=MemoryHerald(),
+                store=people,
+                publisher=MemoryPublisher(),
                 rules=RULES,
                 keep_days=30,
                 hash_secret=lambda: b"0123456789abcdef",
@@ -87,7 +87,7 @@ def test_whoever_is_stored_can_be_decided_about() -> None:
             )
             try:
                 outcomes.update(map(str, decider.on_change(None, stored, now=NOW)))
-            except AnswerUnderwayError:  # it waits for a consent that nobody gave
+            except ConsentPendingError:  # it waits for a consent that nobody gave
                 outcomes["underway"] += 1
         outcomes["stored"] += len(profiles)
 

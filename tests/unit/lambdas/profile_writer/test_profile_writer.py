@@ -13,10 +13,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from c360_aws.single_view_reader import SingleViewReader
-from c360_aws.single_view_writer import Outcome, SingleViewWriter
+from c360_aws.single_view_writer import SingleViewWriter, WriteOutcome
 from c360_core import single_view_keys as keys
 from c360_core.consent import consent_from_change
-from c360_core.decision import Rules, occasions
+from c360_core.decision_rules import ContactRules, trigger_events
 from c360_core.profile import Profile
 from c360_core.rebuild import Rebuild, rebuild_to_item, shard_end
 from lambdas.profile_writer import handler
@@ -268,9 +268,9 @@ class Contended:
         raise ClientError(cancelled, "TransactWriteItems")  # type: ignore[arg-type]
 
 
-def put_after(cloud: Cloud, first: Profile, second: Profile) -> Outcome:
+def put_after(cloud: Cloud, first: Profile, second: Profile) -> WriteOutcome:
     """Put the second profile by what stood there before the first; the first arrives while the second is written."""
-    before = cloud.standing(second)
+    before = cloud.stored_state(second)
     faster = Contended(cloud, "ConditionalCheckFailed", [lambda: cloud.put_profile(first, now=NOW)])
     return SingleViewWriter(client=faster, table=TABLE).put_profile(second, before, now=NOW)
 
@@ -278,23 +278,25 @@ def put_after(cloud: Cloud, first: Profile, second: Profile) -> Outcome:
 def test_who_finds_that_another_was_faster_looks_again(cloud: Cloud) -> None:
     older, newer = parsed("1", profile_change(orders=1)), parsed("2", profile_change(orders=2))
 
-    assert put_after(cloud, newer, older) is Outcome.STALE
+    assert put_after(cloud, newer, older) is WriteOutcome.STALE
     assert stored(cloud).number("orders") == 2
 
 
 def test_who_lost_a_race_against_something_older_still_writes(cloud: Cloud) -> None:
     older, newer = parsed("1", profile_change(orders=1)), parsed("2", profile_change(orders=2, segments=["vip"]))
 
-    assert put_after(cloud, older, newer) is Outcome.WRITTEN
+    assert put_after(cloud, older, newer) is WriteOutcome.WRITTEN
     assert stored(cloud).number("orders") == 2
     assert [item["segment"] for item in cloud.reader.segments(PERSON)] == ["vip"]
 
 
 def test_a_write_on_what_is_no_longer_there_is_taken_up_anew(cloud: Cloud) -> None:
-    before = cloud.standing(profile())
+    before = cloud.stored_state(profile())
     deliver(("1", profile_change(orders=1, segments=["lapsed"])))
 
-    assert cloud.writer.put_profile(parsed("2", profile_change(segments=["vip"])), before, now=NOW) is Outcome.WRITTEN
+    assert (
+        cloud.writer.put_profile(parsed("2", profile_change(segments=["vip"])), before, now=NOW) is WriteOutcome.WRITTEN
+    )
     assert [item["segment"] for item in cloud.reader.segments(PERSON)] == ["vip"]
 
 
@@ -315,9 +317,9 @@ def test_what_stands_is_asked_in_few_requests_until_all_is_answered(cloud: Cloud
             rest = {TABLE: {**RequestItems[TABLE], "Keys": asked[-1:]}} if len(asked) > 1 else {}
             return {**answer, "UnprocessedKeys": rest}
 
-    found = SingleViewReader(client=Slow(), table=TABLE).standings(everybody)
+    found = SingleViewReader(client=Slow(), table=TABLE).stored_states(everybody)
 
-    assert [person_id for person_id, standing in found.items() if standing.has_profile] == everybody[:60]
+    assert [person_id for person_id, state in found.items() if state.has_profile] == everybody[:60]
     assert requests == [100, 1, 100, 1, 40, 1]
 
 
@@ -327,7 +329,7 @@ def test_a_write_that_cannot_be_settled_is_an_error(cloud: Cloud, reason: str, t
     writer = SingleViewWriter(client=Contended(cloud, reason, [lambda: tries.append(None)] * 5), table=TABLE)
 
     with pytest.raises(ClientError):
-        writer.put_profile(profile(), cloud.standing(profile()), now=NOW)
+        writer.put_profile(profile(), cloud.stored_state(profile()), now=NOW)
 
     assert len(tries) == times
 
@@ -412,7 +414,7 @@ def test_who_answers_while_the_stream_tells_is_heard_as_well(cloud: Cloud) -> No
 
     told = consent_from_change(answered(granted=True))
     writer = SingleViewWriter(client=Faster(), table=TABLE)
-    writer.change_answers(PERSON, told.purpose, told.channel, lambda heard: heard.hear(told, sequence=1), now=NOW)
+    writer.change_answers(PERSON, told.purpose, told.channel, lambda heard: heard.add(told, sequence=1), now=NOW)
 
     assert cloud.reader.consents(PERSON) == (said,)
 
@@ -601,14 +603,14 @@ def test_outcomes_tell_a_repetition_from_something_stale(cloud: Cloud) -> None:
 
     outcomes = [cloud.put_profile(profile, now=NOW) for profile in (newer, newer, older)]
 
-    assert outcomes == [Outcome.WRITTEN, Outcome.REPEATED, Outcome.STALE]
+    assert outcomes == [WriteOutcome.WRITTEN, WriteOutcome.REPEATED, WriteOutcome.STALE]
 
 
 def begin_rebuild(cloud: Cloud, rebuild: Rebuild) -> None:
     cloud.dynamodb.put_item(TableName=TABLE, Item={**keys.rebuild_key(), **rebuild_to_item(rebuild)})
 
 
-RULES = Rules(quiet_from=0, quiet_until=0, default_time_zone="UTC", cap_messages=1, cap_days=7)
+RULES = ContactRules(quiet_from=0, quiet_until=0, default_time_zone="UTC", cap_messages=1, cap_days=7)
 
 
 def test_what_a_rebuild_tells_again_moves_nobody_and_news_after_it_does(cloud: Cloud) -> None:
@@ -623,14 +625,14 @@ def test_what_a_rebuild_tells_again_moves_nobody_and_news_after_it_does(cloud: C
     seen_by_decision.append(stored(cloud))
 
     pairs = list(itertools.pairwise(seen_by_decision))
-    assert [occasions(old, new, RULES) for old, new in pairs] == [()] * len(pairs)
+    assert [trigger_events(old, new, RULES) for old, new in pairs] == [()] * len(pairs)
     assert stored(cloud).rebuilt
     assert stored(cloud).number("orders") == 10
 
     case = {"last_case_id": "c-1", "last_case_csat": 1, "last_case_closed_at": RECENTLY}
     deliver(("20", profile_change(orders=11, live_orders=11, **case)))
     assert not stored(cloud).rebuilt
-    assert [one.subject for one in occasions(seen_by_decision[-1], stored(cloud), RULES)] == ["c-1"]
+    assert [one.subject for one in trigger_events(seen_by_decision[-1], stored(cloud), RULES)] == ["c-1"]
 
 
 def test_a_rebuild_keeps_the_date_of_joining_unless_a_step_of_it_is_outside_the_segment(cloud: Cloud) -> None:
@@ -666,7 +668,7 @@ def test_the_end_of_a_shard_is_noted_when_all_before_it_is_written(
 ) -> None:
     end = shard_end("shardId-0", Rebuild(since=10, until=20))
 
-    def refuse(*_: Any, **__: Any) -> Outcome:
+    def refuse(*_: Any, **__: Any) -> WriteOutcome:
         raise ClientError({"Error": {"Code": "ThrottlingException", "Message": "slower"}}, "PutItem")
 
     with monkeypatch.context() as patched:

@@ -4,6 +4,7 @@ import pytest
 
 from lambdas.collector.settings import Settings as CollectorSettings
 from lambdas.decision.settings import Settings as DecisionSettings
+from lambdas.message_sender.channels.email import SesSettings
 from lambdas.message_sender.settings import Settings as SenderSettings
 from lambdas.profile_api.settings import Settings as ApiSettings
 from lambdas.profile_writer.settings import Settings as WriterSettings
@@ -41,10 +42,12 @@ VARIABLES: dict[type[EnvironmentSettings], dict[str, str]] = {
         "IDEMPOTENCY_TABLE": "locks",
         "EVENTS_STREAM_NAME": "events",
         "HASH_SECRET_ARN": "arn",
+        "MESSAGE_TTL_DAYS": "400",
+    },
+    SesSettings: {
         "CONFIGURATION_SET": "set",
         "SENDER_ADDRESS": "hello@shop.example.com",
         "TEMPLATES": '{"welcome": "one", "welcome_follow_up": "two", "service_recovery": "three"}',
-        "MESSAGE_TTL_DAYS": "400",
     },
 }
 EVERY_VARIABLE = [(model, name) for model, variables in VARIABLES.items() for name in variables]
@@ -76,7 +79,7 @@ def test_a_missing_variable_is_named(model: type[EnvironmentSettings], name: str
         (ApiSettings, "LINK_TEMPLATES", '{"erp": "https://erp.example.com/{id}"}'),
         (DecisionSettings, "QUIET_HOURS_START", "24"),
         (DecisionSettings, "DEFAULT_TIME_ZONE", "Mars/Olympus"),
-        (SenderSettings, "TEMPLATES", '{"chain_letter": "x"}'),
+        (SesSettings, "TEMPLATES", '{"chain_letter": "x"}'),
         (WriterSettings, "TIMELINE_TTL_DAYS", "soon"),
     ],
 )

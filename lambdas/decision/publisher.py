@@ -1,4 +1,4 @@
-"""Makes decisions known: to the events stream always, to the journey when there is something to do."""
+"""Publishes decisions: always to the events stream, and to the event bus when there is a message to send."""
 
 import json
 from collections.abc import Mapping
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from c360_aws.engagement import engagement_record
 from c360_aws.event_stream import EventStream, StreamUnavailableError
-from c360_aws.idempotency import Once, Result
+from c360_aws.idempotency import Idempotency, Result
 from c360_core.decision import Action
 from c360_core.profile import Profile
 from c360_core.timeline import moment
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 EVENT_SOURCE: Final = "c360.decision"
 DETAIL_TYPE: Final = "DecisionMade"
-TOLD: Final = (
+DETAIL_FIELDS: Final = (
     "decision_id",
     "person_id",
     "trigger",
@@ -28,50 +28,50 @@ TOLD: Final = (
     "decided_at",
     "not_before",
 )
-PAYLOAD: Final = ("decision_id", "trigger", "action", "channel", "template")
+PAYLOAD_FIELDS: Final = ("decision_id", "trigger", "action", "channel", "template")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BusHerald:
-    """Announces over Kinesis and EventBridge, once per decision."""
+class DecisionPublisher:
+    """Publishes over Kinesis and EventBridge, once per decision."""
 
     stream: EventStream
     bus: "EventBridgeClient"
     bus_name: str
-    once: Once
+    idempotency: Idempotency
     trace_id: str | None = None
 
-    def announce(self, decision: Mapping[str, Any], profile: Profile) -> None:
-        """Tell the events stream and, unless the decision is silence, the journey.
+    def publish(self, decision: Mapping[str, Any], profile: Profile) -> None:
+        """Publish to the events stream and, unless the message is suppressed, to the event bus.
 
         Raises:
-            StreamUnavailableError: the stream or the bus did not take it; deliver the change again.
+            StreamUnavailableError: the stream or the bus refused it; deliver the change again.
         """
 
         def work() -> Result:
-            self._tell_stream(decision, profile)
-            if decision["action"] != Action.SILENCE:
-                self._tell_journey(decision)
+            self._publish_to_stream(decision, profile)
+            if decision["action"] != Action.SUPPRESS:
+                self._publish_to_bus(decision)
             return {"announced": decision["decision_id"]}
 
-        self.once(f"announce:{decision['decision_id']}", work)
+        self.idempotency.run_once(f"announce:{decision['decision_id']}", work)
 
-    def _tell_stream(self, decision: Mapping[str, Any], profile: Profile) -> None:
+    def _publish_to_stream(self, decision: Mapping[str, Any], profile: Profile) -> None:
         record = engagement_record(
             "decision_made",
             profile=profile,
             subject=decision["decision_id"],
             occurred_at=moment(decision["decided_at"]),
-            payload={**{name: decision[name] for name in PAYLOAD}, "reasons": list(decision["reasons"])},
+            payload={**{name: decision[name] for name in PAYLOAD_FIELDS}, "reasons": list(decision["reasons"])},
             trace_id=self.trace_id,
         )
-        # Someone anonymous has no identifier that an event could carry: that decision is kept in the single view only.
+        # Without an identifier there can be no event: the decision on an anonymous person is in the single view only.
         if record is not None and self.stream.publish([record]):
-            raise StreamUnavailableError(f"decision {decision['decision_id']}: the events stream did not take it")
+            raise StreamUnavailableError(f"decision {decision['decision_id']}: the events stream refused it")
 
-    def _tell_journey(self, decision: Mapping[str, Any]) -> None:
+    def _publish_to_bus(self, decision: Mapping[str, Any]) -> None:
         detail = {
-            **{name: decision[name] for name in TOLD},
+            **{name: decision[name] for name in DETAIL_FIELDS},
             "reasons": list(decision["reasons"]),
             "trace_id": self.trace_id,
         }
@@ -86,4 +86,4 @@ class BusHerald:
             ]
         )
         if answer["FailedEntryCount"]:
-            raise StreamUnavailableError(f"decision {decision['decision_id']}: the event bus did not take it")
+            raise StreamUnavailableError(f"decision {decision['decision_id']}: the event bus refused it")

@@ -1,0 +1,95 @@
+"""E-mail, sent by SES."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from botocore.exceptions import BotoCoreError, ClientError, ConnectTimeoutError, EndpointConnectionError
+from pydantic import Json
+
+from c360_core.address import address_of
+from c360_core.consent import Channel
+from c360_core.decision import Template
+from c360_core.profile import Profile
+from lambdas.message_sender.message import Message, SendResult, template_values
+from lambdas.shared import aws
+from lambdas.shared.settings import EnvironmentSettings, Name
+
+if TYPE_CHECKING:
+    from mypy_boto3_sesv2 import SESV2Client
+
+CHANNEL: Final = Channel.EMAIL
+
+# SES will not write to the recipient, now or later: a bounce on record, or not verified while SES is in its sandbox.
+PERMANENT_REFUSALS: Final = frozenset({"MessageRejected"})
+SERVER_ERROR: Final = 500
+
+
+class SesSettings(EnvironmentSettings):
+    """The sender's address, its configuration set, and the SES template of each of our templates."""
+
+    configuration_set: Name
+    sender_address: Name
+    templates: Json[dict[Template, Name]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SesEmail:
+    """E-mail over SES. The client must make one attempt only."""
+
+    client: "SESV2Client"
+    sender_address: str
+    configuration_set: str
+    templates: Mapping[Template, str]
+
+    def send(self, message: Message, profile: Profile) -> SendResult:
+        """Hand a message over, once. An error means that SES certainly has not taken it: it may be retried."""
+        if message.template not in self.templates:
+            raise ValueError(f"TEMPLATES: no SES template is named for `{message.template}`; add it to the settings")
+        try:
+            self._send(message, profile)
+        except (ConnectTimeoutError, EndpointConnectionError):
+            raise  # the request never left this function
+        except ClientError as error:
+            if error.response["Error"]["Code"] in PERMANENT_REFUSALS:
+                return SendResult.REJECTED
+            if error.response["ResponseMetadata"]["HTTPStatusCode"] >= SERVER_ERROR:
+                return SendResult.IN_DOUBT
+            raise
+        except BotoCoreError:
+            return SendResult.IN_DOUBT  # the answer was lost; SES may have the mail
+        return SendResult.ACCEPTED
+
+    def _send(self, message: Message, profile: Profile) -> None:
+        self.client.send_email(
+            FromEmailAddress=self.sender_address,
+            Destination={"ToAddresses": [str(address_of(profile, CHANNEL))]},
+            Content={
+                "Template": {
+                    "TemplateName": self.templates[message.template],
+                    "TemplateData": json.dumps(template_values(profile)),
+                }
+            },
+            ConfigurationSetName=self.configuration_set,
+            EmailTags=[
+                {"Name": "message_id", "Value": message.message_id},
+                {"Name": "decision_id", "Value": message.decision_id},
+                {"Name": "template", "Value": str(message.template)},
+            ],
+        )
+
+
+def connect(environ: Mapping[str, str]) -> SesEmail:
+    """Return the e-mail channel with its settings from the environment.
+
+    Raises:
+        ConfigurationError: a variable is missing or wrong.
+    """
+    settings = SesSettings.from_environment(environ)
+    return SesEmail(
+        client=aws.ses(),
+        sender_address=settings.sender_address,
+        configuration_set=settings.configuration_set,
+        templates=settings.templates,
+    )

@@ -1,0 +1,102 @@
+"""The e-mail channel: what SES gets, and what its answers mean."""
+
+from dataclasses import replace
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ConnectTimeoutError, ReadTimeoutError
+from botocore.stub import ANY, Stubber
+
+from c360_core.consent import Channel, Purpose
+from c360_core.decision import Template
+from lambdas.message_sender.channels.email import SesEmail
+from lambdas.message_sender.message import Message, SendResult
+from lambdas.shared import aws
+from tests.factories.profiles import PERSON, profile
+
+WELCOME = Message(
+    decision_id="d_1",
+    person_id=PERSON,
+    channel=Channel.EMAIL,
+    purpose=Purpose.MARKETING,
+    template=Template.WELCOME,
+)
+
+
+def ses() -> tuple[SesEmail, Stubber]:
+    client = boto3.client("sesv2", region_name="us-east-1", config=aws.ONE_ATTEMPT)
+    mail = SesEmail(
+        client=client,
+        sender_address="hello@shop.example.com",
+        configuration_set="set",
+        templates={Template.WELCOME: "c360-dev-welcome"},
+    )
+    return mail, Stubber(client)
+
+
+def test_ses_gets_the_template_with_all_names_it_may_use() -> None:
+    mail, stub = ses()
+    expected = {
+        "FromEmailAddress": "hello@shop.example.com",
+        "Destination": {"ToAddresses": ["ada.lovelace@mail.org"]},
+        "Content": {"Template": {"TemplateName": "c360-dev-welcome", "TemplateData": ANY}},
+        "ConfigurationSetName": "set",
+        "EmailTags": ANY,
+    }
+    stub.add_response("send_email", {"MessageId": "ses-1"}, expected)
+
+    with stub:
+        assert mail.send(WELCOME, profile()) is SendResult.ACCEPTED
+
+    stub.assert_no_pending_responses()
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "delivery"),
+    [("MessageRejected", 400, SendResult.REJECTED), ("InternalServiceErrorException", 500, SendResult.IN_DOUBT)],
+)
+def test_an_answer_of_ses_that_must_not_be_repeated_is_no_error(code: str, status: int, delivery: SendResult) -> None:
+    mail, stub = ses()
+    stub.add_client_error("send_email", code, http_status_code=status)
+
+    with stub:
+        assert mail.send(WELCOME, profile()) is delivery
+
+
+@pytest.mark.parametrize("code", ["TooManyRequestsException", "NotFoundException", "AccountSuspendedException"])
+def test_an_answer_of_ses_that_may_be_repeated_is_an_error(code: str) -> None:
+    mail, stub = ses()
+    stub.add_client_error("send_email", code, http_status_code=400)
+
+    with stub, pytest.raises(mail.client.exceptions.ClientError):
+        mail.send(WELCOME, profile())
+
+
+@pytest.mark.parametrize(
+    ("error", "delivery"),
+    [(ReadTimeoutError(endpoint_url="ses"), SendResult.IN_DOUBT), (ConnectTimeoutError(endpoint_url="ses"), None)],
+)
+def test_only_an_answer_that_got_lost_is_in_doubt(
+    error: Exception, delivery: SendResult | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mail, _ = ses()
+
+    def fail(**_: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(mail.client, "send_email", fail)
+
+    if delivery is None:
+        with pytest.raises(ConnectTimeoutError):
+            mail.send(WELCOME, profile())
+    else:
+        assert mail.send(WELCOME, profile()) is delivery
+
+
+def test_a_template_that_the_settings_do_not_name_is_an_error_with_the_fix() -> None:
+    mail, _ = ses()
+    follow_up = replace(WELCOME, template=Template.WELCOME_FOLLOW_UP)
+
+    with pytest.raises(ValueError, match="TEMPLATES: no SES template is named for `welcome_follow_up`"):
+        mail.send(follow_up, profile())
