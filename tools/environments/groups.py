@@ -1,4 +1,4 @@
-"""The environments beside `twin`: one for each engine whose pins clash with the others', and one for the AWS CLI."""
+"""The environments beside `twin`: one per engine whose pins clash, one for the AWS CLI, one for the site of docs/."""
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -9,6 +9,7 @@ from tools.environments import bootstrap
 ENGINES: Final = ("flink", "spark", "dbt")
 BENCHMARKS: Final = ("bench",)
 DOCUMENTS: Final = ("aws",)
+SITE: Final = "docs"
 
 
 def sync_all(names: Sequence[str], done: Callable[[], None]) -> None:

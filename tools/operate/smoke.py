@@ -255,7 +255,7 @@ def mappings(deployed: Deployed) -> str:
     return _expect(wrong + troubled, f"{len(found)} Enabled")
 
 
-@check("Flink applications", fix="the application's log group says why; the README's step 9 starts one")
+@check("Flink applications", fix="the application's log group says why; step 9 of docs/deploying.md starts one")
 def applications(deployed: Deployed) -> str:
     """Each application runs, or waits to be started."""
     flink = deployed.client("kinesisanalyticsv2")
@@ -487,7 +487,7 @@ def matching_job(deployed: Deployed) -> str:
     raise BrokenError(f"{last['jobId']} FAILED: {details.get('errorMessage', 'no reason')}")
 
 
-@check("Lake Formation", fix="let an administrator read the README's step 5, and add the deployment role")
+@check("Lake Formation", fix="let an administrator read step 5 of docs/deploying.md, and add the deployment role")
 def lake_formation(deployed: Deployed) -> str:
     """The account has administrators, and new tables are not open to everybody."""
     settings = deployed.client("lakeformation").get_data_lake_settings()["DataLakeSettings"]
@@ -527,7 +527,10 @@ def alarms(deployed: Deployed) -> str:
     return _expect(wrong, f"{len(names)}, none in ALARM")
 
 
-@check("e-mail", fix="put the identity's DKIM records into your DNS; ask AWS to lift the sandbox: the README's step 8")
+@check(
+    "e-mail",
+    fix="put the identity's DKIM records into your DNS; ask AWS to lift the sandbox: step 8 of docs/deploying.md",
+)
 def email(deployed: Deployed) -> str:
     """The sending domain is verified, and the account may write to anybody."""
     client = deployed.client("sesv2")

@@ -38,7 +38,7 @@ CODE: Final = (
     "ops",
     "tools",
 )
-FORMATTED: Final = (*CODE, "benchmarks", "tests")
+FORMATTED: Final = (*CODE, "benchmarks", "docs", "tests")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +104,15 @@ def python(environment: str = "twin") -> str:
     return str(ENVIRONMENTS / environment / "bin" / "python")
 
 
+def site_command() -> tuple[str, ...]:
+    """Return what builds the documents as a site, in the folder that it runs in; it fails on a broken link or anchor.
+
+    It reads every page again: Sphinx does not repeat the warnings of pages that it keeps.
+    """
+    strict = ("-q", "-E", "-W", "-n", "--keep-going")
+    return (python(groups.SITE), "-m", "sphinx", *strict, "-b", "html", "-c", "docs", ".", "build/site")
+
+
 def checks() -> list[Part]:
     """Return the static checks."""
     existing = [name for name in (*CODE, "benchmarks") if (ROOT / name).exists() and name != "c360"]
@@ -115,6 +124,7 @@ def checks() -> list[Part]:
         "lint": (python(), "-m", "ruff", "check", "--quiet", *formatted),
         "types": (python(), "-m", "mypy", *existing),
         "imports": (str(ENVIRONMENTS / "twin" / "bin" / "lint-imports"), "--no-cache"),
+        "site": site_command(),
     }
     return [Part(suite="check", name=name, command=command, variables={}) for name, command in commands.items()]
 
@@ -254,6 +264,9 @@ def _prepare(steps: Steps, wanted: set[str]) -> None:
     if "documents" in wanted:
         with steps.progress("The documents' environment", len(groups.DOCUMENTS)) as done:
             groups.sync_all(groups.DOCUMENTS, done)
+    if wanted & {"check", "unit"}:
+        with steps.progress("The site's environment", 1) as done:
+            groups.sync_all((groups.SITE,), done)
     prepare.contracts()
     if "twin" in wanted:
         prepare.assets(steps)

@@ -35,6 +35,7 @@ def stage(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(runner, "BUILD", tmp_path)
     for name in ("machine", "contracts", "assets", "assembly"):
         monkeypatch.setattr(runner.prepare, name, lambda *_, **__: None)
+    monkeypatch.setattr(runner.groups, "sync_all", lambda *_: None)
     monkeypatch.setattr(runner.locks, "problems", list)
     monkeypatch.setattr(runner.flink, "has_kinesis", lambda: False)
 
