@@ -1,17 +1,15 @@
 """A record: one row about a person in one source, the unit of matching."""
 
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, date, datetime
 from typing import Any, Final
 
+from c360_core.digests import digest
 from c360_core.identity import normalise as forms
 from c360_core.identity.normalise import DEFAULT_REGION, EARLIEST_BIRTH_YEAR, Normalised, name_text, text_of
 from c360_core.identity.workflow import MATCH_RECORD_ID
 from c360_core.names import IdentifierType
-
-MATCH_RECORD_ID_DIGITS: Final = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -229,7 +227,7 @@ def match_form(record: IdentityRecord) -> MatchForm:
 
 def match_record_id(record_id: str) -> str:
     """Return a record's id for the matcher, which allows neither `:` nor more than 38 characters."""
-    return hashlib.sha256(record_id.encode()).hexdigest()[:MATCH_RECORD_ID_DIGITS]
+    return digest(record_id)
 
 
 def match_row(record: IdentityRecord) -> dict[str, str | None]:

@@ -4,11 +4,12 @@ The template turns these tables into the schema mapping and the matching workflo
 `identity_prepare` writes exactly these columns, and the clustering ranks the service's groups in the same order.
 """
 
-import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Final, Literal
+
+from c360_core.digests import digest
 
 FieldType = Literal["UNIQUE_ID", "EMAIL_ADDRESS", "PHONE", "DATE", "STRING"]
 
@@ -78,4 +79,4 @@ def schema_version(fields: Sequence[MatchField] = MATCH_FIELDS, description: str
     mapping is created, the workflow switches to it, and the old one is deleted.
     """
     content = json.dumps([description, [asdict(field) for field in fields]], sort_keys=True)
-    return hashlib.sha256(content.encode()).hexdigest()[:8]
+    return digest(content, digits=8)
