@@ -1,6 +1,5 @@
 """Events about what we do for a customer: they go back into the events stream, under the customer's identifiers."""
 
-import hashlib
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
@@ -9,6 +8,7 @@ from c360_aws.event_stream import event_record, partition_key
 from c360_aws.kinesis import StreamRecord
 from c360_core.address import profile_identifiers
 from c360_core.contracts import load
+from c360_core.digests import digest
 from c360_core.profile import Profile
 from c360_core.timeline import moment_text
 
@@ -41,7 +41,7 @@ def engagement_record(
     if not identifiers:
         return None
     event = {
-        "event_id": "g_" + hashlib.sha256(f"{event_type}|{subject}".encode()).hexdigest()[:32],
+        "event_id": f"g_{digest(event_type, subject)}",
         "event_type": event_type,
         "source": SOURCE,
         "schema_version": 1,

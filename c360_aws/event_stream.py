@@ -1,6 +1,5 @@
 """Puts records on a Kinesis stream and tells which of them did not get there."""
 
-import hashlib
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -8,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
 from c360_aws.kinesis import StreamRecord, StreamWriter
+from c360_core.digests import digest
 from c360_core.identity.keys import ordering_identifier
 from c360_core.names import IdentifierType
 
@@ -68,8 +68,4 @@ def partition_key(identifiers: Mapping[str, object], *, preferred: IdentifierTyp
         otherwise: what to key by when there is no usable identifier.
     """
     found = ordering_identifier(identifiers, preferred)
-    return _key(otherwise if found is None else f"{found[0]}:{found[1]}")
-
-
-def _key(text: str) -> str:
-    return hashlib.sha256(text.encode(errors="replace")).hexdigest()[:32]
+    return digest(otherwise if found is None else f"{found[0]}:{found[1]}")

@@ -1,12 +1,12 @@
 """Decisions as records: what was decided about a person, why, and under which ids."""
 
-import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
 from c360_core.consent import Channel, Purpose
+from c360_core.digests import digest
 from c360_core.timeline import moment_text
 
 DECISION_PREFIX: Final = "d_"
@@ -92,13 +92,9 @@ def decision_facts(decision: Decision) -> dict[str, object]:
 
 def decision_id(trigger: Trigger, subject: str) -> str:
     """Return the id of the decision on a trigger event: the same however often the event is seen."""
-    return DECISION_PREFIX + _hash(trigger, subject)
+    return DECISION_PREFIX + digest(trigger, subject)
 
 
 def message_id(decision: str, channel: Channel, template: str) -> str:
     """Return the id of a message: one per decision, channel and template, so that no message is sent twice."""
-    return MESSAGE_PREFIX + _hash(decision, channel, template)
-
-
-def _hash(*parts: str) -> str:
-    return hashlib.sha256("|".join(parts).encode()).hexdigest()[:32]
+    return MESSAGE_PREFIX + digest(decision, channel, template)

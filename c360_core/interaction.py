@@ -4,7 +4,6 @@ The collector, the ingestion and the `clean` application share these rules: what
 reason names the field and the fix, never the value, because values are personal data and reasons are read widely.
 """
 
-import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ import fastjsonschema
 from c360_core import contracts as contracts_module
 from c360_core.canonical import UnreadableValueError, canonical_fields
 from c360_core.contracts import Contracts, Field
+from c360_core.digests import digest
 from c360_core.exact_json import FIXES, AmbiguousObject, Fault, UnreadableJsonError, decode, encode
 from c360_core.identity.keys import VISITOR_TYPES, identifier_key, usable
 from c360_core.names import MAX_SOURCE_LENGTH, UNKNOWN_SOURCE_NAME, IdentifierType
@@ -249,7 +249,7 @@ def unexpected(error: Exception) -> RejectedEventError:
 
 def rejected_id(position: str) -> str:
     """Return the id of a rejection: the same whenever the record at this position of its stream is read again."""
-    return f"{REJECTED_EVENT_PREFIX}{hashlib.sha256(position.encode()).hexdigest()[:32]}"
+    return f"{REJECTED_EVENT_PREFIX}{digest(position)}"
 
 
 def _json(text: str) -> Any:

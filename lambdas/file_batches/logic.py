@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from hashlib import sha256
 from typing import Any, Protocol
 
 from c360_core import landing
+from c360_core.digests import digest
 from c360_core.landing import LandedFile, ManifestError
 
 
@@ -55,7 +55,7 @@ def start_runs(messages: Sequence[Message], runs: Runs) -> Mapping[str, Exceptio
 
 
 def _name(message_ids: Sequence[str]) -> str:
-    return f"files-{sha256(' '.join(message_ids).encode()).hexdigest()[:32]}"
+    return f"files-{digest(' '.join(message_ids))}"
 
 
 class StateMachineRuns:
