@@ -34,7 +34,7 @@ class FlinkApplication:
         """Return what it does: READY when it is stopped."""
         return self.client.describe_application(ApplicationName=self.name)["ApplicationDetail"]["ApplicationStatus"]
 
-    def started_anew(self) -> bool:
+    def started_without_snapshot(self) -> bool:
         """Say whether it was last started without a snapshot."""
         detail = self.client.describe_application(ApplicationName=self.name)["ApplicationDetail"]
         run = detail.get("ApplicationConfigurationDescription", {}).get("RunConfigurationDescription", {})
@@ -69,7 +69,7 @@ class FlinkApplication:
         if self.settled() != "READY":
             raise ApplicationError(f"{self.name} was told to stop and runs on; look at its log, and type it again")
 
-    def start_anew(self) -> None:
+    def start_without_snapshot(self) -> None:
         """Start it without a snapshot, and wait until it runs.
 
         Raises:

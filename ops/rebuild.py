@@ -40,7 +40,7 @@ class RebuildFailedError(RuntimeError):
     """The rebuild cannot go on; the message says what was done and what to do."""
 
 
-class Steps(Protocol):
+class Progress(Protocol):
     """Who is told how far it is."""
 
     def note(self, text: str) -> None:
@@ -48,7 +48,7 @@ class Steps(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
+class RebuildReport:
     """What a rebuild did.
 
     Attributes:
@@ -84,7 +84,7 @@ class Report:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Deployed:
+class RebuildServices:
     """What of an environment a rebuild works with."""
 
     environment: str
@@ -95,7 +95,7 @@ class Deployed:
     pause: Callable[[float], None] = time.sleep
 
 
-def deployed(environment: str, client: Callable[[str], Any], table: Any) -> Deployed:
+def deployed(environment: str, client: Callable[[str], Any], table: Any) -> RebuildServices:
     """Find an environment's application, writer and single view by the outputs of its stack.
 
     Args:
@@ -113,7 +113,7 @@ def deployed(environment: str, client: Callable[[str], Any], table: Any) -> Depl
             raise RebuildFailedError(MISSING.format(environment=environment, output=name))
         return found[name]
 
-    return Deployed(
+    return RebuildServices(
         environment=environment,
         application=FlinkApplication(client=client("kinesisanalyticsv2"), name=output("UnifyApplicationName")),
         writer=ProfileWriter(
@@ -137,7 +137,7 @@ def _outputs(environment: str, client: Any) -> Mapping[str, str]:
     return outputs([stack])
 
 
-def rebuild_profiles(there: Deployed, steps: Steps) -> Report:
+def rebuild_profiles(there: RebuildServices, progress: Progress) -> RebuildReport:
     """Make every profile again from the lake, or go on with it where it was interrupted.
 
     Raises:
@@ -148,11 +148,11 @@ def rebuild_profiles(there: Deployed, steps: Steps) -> Report:
     rebuild = there.view.rebuild()
     resumed = rebuild is not None and not rebuild.over
     if rebuild is None or not resumed:
-        rebuild = _begin(there, steps)
+        rebuild = _begin(there, progress)
     if rebuild.until is None:
-        rebuild = _read_history(there, steps, rebuild)
-    found = _let_write(there, steps, rebuild)
-    return Report(
+        rebuild = _read_history(there, progress, rebuild)
+    found = _let_write(there, progress, rebuild)
+    return RebuildReport(
         environment=there.environment,
         snapshot=rebuild.snapshot,
         resumed=resumed,
@@ -161,7 +161,7 @@ def rebuild_profiles(there: Deployed, steps: Steps) -> Report:
     )
 
 
-def _begin(there: Deployed, steps: Steps) -> Rebuild:
+def _begin(there: RebuildServices, progress: Progress) -> Rebuild:
     """Keep a way back, hold the writer, and note that from now on the past is told."""
     application = there.application
     if application.settled() == "RUNNING":
@@ -171,9 +171,9 @@ def _begin(there: Deployed, steps: Steps) -> Rebuild:
         application.save(str(snapshot))
     else:
         snapshot = application.latest_snapshot()
-    steps.note(_way_back(application.name, snapshot))
+    progress.note(_way_back(application.name, snapshot))
     there.writer.hold()
-    steps.note("profile_writer is held: the single view stays as it is")
+    progress.note("profile_writer is held: the single view stays as it is")
     application.stop()
     rebuild = Rebuild(since=sequence_at(there.now()), snapshot=snapshot)
     there.view.note(rebuild)
@@ -186,32 +186,32 @@ def _way_back(name: str, snapshot: str | None) -> str:
     return f"the way back is the snapshot {snapshot} of {name}"
 
 
-def _read_history(there: Deployed, steps: Steps, rebuild: Rebuild) -> Rebuild:
+def _read_history(there: RebuildServices, progress: Progress, rebuild: Rebuild) -> Rebuild:
     """Start without a snapshot and wait until the lake is read and all of it is told."""
     there.writer.hold()
-    _start_anew(there)
-    steps.note("unify runs without its snapshot, and reads the lake")
+    _start_without_snapshot(there)
+    progress.note("unify runs without its snapshot, and reads the lake")
     _wait_for_history(there)
     # A snapshot is there when all that was read before it has gone through, and its messages are on the stream.
     there.application.save(f"rebuilt-{there.now():%Y%m%d-%H%M%S}")
     ended = replace(rebuild, until=sequence_at(there.now()))
     there.view.note(ended)
-    steps.note("the lake is read, and what follows from it is told")
+    progress.note("the lake is read, and what follows from it is told")
     return ended
 
 
-def _start_anew(there: Deployed) -> None:
+def _start_without_snapshot(there: RebuildServices) -> None:
     """See that the application runs, and was started without a snapshot.
 
     Where it is kept running, it may be started from its snapshot between our stopping and starting.
     """
     application = there.application
     for _ in range(ATTEMPTS):
-        if application.settled() == "RUNNING" and application.started_anew():
+        if application.settled() == "RUNNING" and application.started_without_snapshot():
             return
         application.stop()
         try:
-            application.start_anew()
+            application.start_without_snapshot()
         except ClientError as error:
             if error.response["Error"]["Code"] != "ResourceInUseException":
                 raise
@@ -223,7 +223,7 @@ def _start_anew(there: Deployed) -> None:
     )
 
 
-def _wait_for_history(there: Deployed) -> None:
+def _wait_for_history(there: RebuildServices) -> None:
     failures, without_job = 0, 0
     while True:
         if there.application.status() in ("READY", "STOPPING", "DELETING", "FORCE_STOPPING"):
@@ -263,10 +263,10 @@ def history_is_read(tasks: tuple[Task, ...]) -> bool:
     return bool(past) and all(task.status == "FINISHED" for task in past)
 
 
-def _let_write(there: Deployed, steps: Steps, rebuild: Rebuild) -> Found:
+def _let_write(there: RebuildServices, progress: Progress, rebuild: Rebuild) -> Found:
     """Let the writer work through what was told, and look at what has become of the single view."""
     there.writer.go_on()
-    steps.note("profile_writer writes what was told")
+    progress.note("profile_writer writes what was told")
     waiting = there.writer.send_ends(rebuild)
     while waiting := tuple(shard for shard in waiting if not there.view.has_ended(shard, rebuild)):
         there.pause(PAUSE_SECONDS)

@@ -169,7 +169,7 @@ def synth(
 
     steps = Steps(machine=as_json)
     prepare.assets(steps, release=place is Place.AWS)
-    folder = prepare.assembly(steps, env.value, anew=True)
+    folder = prepare.assembly(steps, env.value, force=True)
     steps.note(f"assembly: {folder}")
     steps.result({"assembly": folder})
 
@@ -237,9 +237,11 @@ def replay(  # noqa: PLR0913  # typer makes one option of each argument
     as_json: Json = False,
 ) -> None:
     """Send quarantined events again, and mark their rows; works on AWS and, with AWS_ENDPOINT_URL, on the twin."""
+    from ops.quarantine import Selection
+    from ops.replay import ReplayOptions
     from tools.operate import replay as replaying
 
-    selection = replaying.Selection(
+    selection = Selection(
         source=source,
         code=code,
         event_type=event_type,
@@ -247,7 +249,7 @@ def replay(  # noqa: PLR0913  # typer makes one option of each argument
         until=in_utc(until),
         fixed_too=again,
     )
-    request = replaying.Request(
+    options = ReplayOptions(
         environment=env.value,
         selection=selection,
         replay_id=replay_id,
@@ -257,7 +259,7 @@ def replay(  # noqa: PLR0913  # typer makes one option of each argument
         limit=limit,
         dry_run=dry_run,
     )
-    report = replaying.run(Steps(machine=as_json), request)
+    report = replaying.run(Steps(machine=as_json), options)
     raise typer.Exit(0 if report.passed else EXIT_FAILED)
 
 
@@ -301,7 +303,7 @@ def smoke(
 
 @APP.command()
 def lock(*, as_json: Json = False) -> None:
-    """Write the hashed requirement files anew from pyproject.toml."""
+    """Resolve the dependency groups of pyproject.toml again, and write the hashed requirement files."""
     from tools.environments import locks
 
     steps = Steps(machine=as_json)

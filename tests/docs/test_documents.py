@@ -16,6 +16,7 @@ from c360_core.interaction import ReasonCode, check
 from c360_core.names import IdentifierType, Stream
 from c360_core.replay import Verdict
 from config.settings import ENVIRONMENTS, Settings, load
+from ops import smoke
 from stacks.governance import lake_grants
 from stacks.operations.standing_costs import standing_costs
 from tests.docs.documents import (
@@ -36,7 +37,6 @@ from tests.docs.documents import (
 from tests.docs.programs import SNAPSHOTS, deployed, problems
 from tools.contracts import load_and_check
 from tools.contracts.compiler import FILE_FORMAT
-from tools.operate import smoke
 from tools.suites import runner
 
 README = ROOT / "README.md"

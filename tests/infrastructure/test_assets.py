@@ -117,7 +117,7 @@ def test_an_assembly_of_something_else_is_made_anew(repository, assembled, sourc
 
 def test_an_assembly_is_made_anew_where_one_asks_for_it_or_has_lost_it(repository, assembled):
     staging.assemble("dev")
-    staging.assemble("dev", anew=True)
+    staging.assemble("dev", force=True)
     (repository / "dev" / "manifest.json").unlink()
     staging.assemble("dev")
     assert assembled == ["dev"] * 3

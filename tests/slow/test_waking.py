@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ops.rebuild import Report
+from ops.rebuild import RebuildReport
 from stacks.shared.assets import Assets
 from tests.infrastructure.assembly import sleeping_dev, synthesize
 from tests.twin import views
@@ -82,14 +82,14 @@ def deploy(running: emulator.Emulator, assembly: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def report(awake: Deployment) -> Report:
+def report(awake: Deployment) -> RebuildReport:
     awake.start_applications(CLEAN)
     awake.wait_for_applications(CLEAN)
     return views.rebuild(awake)
 
 
 def test_who_was_known_before_the_sleep_is_known_after_it(
-    awake: Deployment, before: views.View, report: Report
+    awake: Deployment, before: views.View, report: RebuildReport
 ) -> None:
     assert report.passed, report.as_dict()
     assert report.snapshot is None
@@ -97,6 +97,6 @@ def test_who_was_known_before_the_sleep_is_known_after_it(
     assert [views.differences(awake, before, prefix) for prefix in told_again] == [{}] * len(told_again)
 
 
-def test_what_comes_after_the_sleep_is_counted(run: Demonstration, awake: Deployment, report: Report) -> None:
+def test_what_comes_after_the_sleep_is_counted(run: Demonstration, awake: Deployment, report: RebuildReport) -> None:
     assert report.passed
     views.count_once(awake, {**order(8, run.story._cards()[2]), "event_id": "after-the-sleep"})

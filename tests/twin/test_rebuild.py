@@ -12,7 +12,7 @@ from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from c360_core.names import Property, Stream, stream_name
-from ops.rebuild import Report
+from ops.rebuild import RebuildReport
 from tests.twin import views
 from tests.twin.conftest import HOME
 from tests.twin.test_story import order
@@ -36,7 +36,7 @@ def before(run: Demonstration) -> views.View:
 
 
 @pytest.fixture(scope="module")
-def report(run: Demonstration, before: Any) -> Report:
+def report(run: Demonstration, before: Any) -> RebuildReport:
     deployment = run.story.deployment
     assert before["PROFILE"]
     assert empty(Stream.INTERACTIONS) > 0
@@ -44,7 +44,9 @@ def report(run: Demonstration, before: Any) -> Report:
     return views.rebuild(deployment)
 
 
-def test_every_profile_is_told_again_and_equals_the_one_before(run: Demonstration, before: Any, report: Report) -> None:
+def test_every_profile_is_told_again_and_equals_the_one_before(
+    run: Demonstration, before: Any, report: RebuildReport
+) -> None:
     assert report.passed, report.as_dict()
     assert report.snapshot is not None
     assert report.found.rebuilt == len(before["PROFILE"])
@@ -53,7 +55,7 @@ def test_every_profile_is_told_again_and_equals_the_one_before(run: Demonstratio
 
 @pytest.mark.parametrize("prefix", ["SEGMENT#", "CONSENT#", "EVENT#"])
 def test_segments_answers_and_timelines_are_what_they_were(
-    run: Demonstration, before: Any, report: Report, prefix: str
+    run: Demonstration, before: Any, report: RebuildReport, prefix: str
 ) -> None:
     assert report.passed
     assert before[prefix]
@@ -61,7 +63,7 @@ def test_segments_answers_and_timelines_are_what_they_were(
 
 
 def test_nobody_is_decided_about_because_of_it_and_news_counts_again(
-    run: Demonstration, before: Any, report: Report
+    run: Demonstration, before: Any, report: RebuildReport
 ) -> None:
     deployment = run.story.deployment
     views.count_once(deployment, {**order(7, run.story._cards()[1]), "event_id": "after-the-rebuild"})

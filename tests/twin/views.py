@@ -8,7 +8,7 @@ from typing import Any, Final
 import boto3
 
 from c360_core import single_view_keys as keys
-from ops.rebuild import Report, deployed, rebuild_profiles
+from ops.rebuild import RebuildReport, deployed, rebuild_profiles
 from twin.scenario import unify
 from twin.scenario.collect import produce
 from twin.scenario.deployment import Deployment
@@ -68,7 +68,7 @@ def whole(deployment: Deployment) -> View:
     return {prefix: view(deployment, prefix) for prefix in PREFIXES}
 
 
-def rebuild(deployment: Deployment) -> Report:
+def rebuild(deployment: Deployment) -> RebuildReport:
     """Make all profiles again, as `./c360 rebuild profiles` does."""
     table = boto3.resource(
         "dynamodb",

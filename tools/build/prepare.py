@@ -48,10 +48,10 @@ def assets(steps: Steps, *, release: bool = False) -> None:
         staging.stage_all(release=release)
 
 
-def assembly(steps: Steps, environment: str, *, anew: bool = False) -> Path:
-    """Write the cloud assembly; one that was made from the same is kept, unless it is wanted anew."""
+def assembly(steps: Steps, environment: str, *, force: bool = False) -> Path:
+    """Write the cloud assembly; one that was made from the same is kept, unless `force` is set."""
     with steps.step(f"Cloud assembly for {environment}"):
-        return staging.assemble(environment, anew=anew)
+        return staging.assemble(environment, force=force)
 
 
 def clean() -> list[Path]:

@@ -87,16 +87,16 @@ def stage_dbt() -> Path:
     return target
 
 
-def assemble(environment: str, *, anew: bool = False) -> Path:
+def assemble(environment: str, *, force: bool = False) -> Path:
     """Write the cloud assembly of an environment, unless all that `app.py` reads is as it was; return its folder.
 
     Args:
         environment: `dev`, `staging` or `prod`.
-        anew: write it in any case.
+        force: write it in any case.
     """
     folder = assembly_folder(environment)
     stamp = folder.with_suffix(".inputs")
-    if anew:
+    if force:
         stamp.unlink(missing_ok=True)
     inputs = [*(ROOT / name for name in ASSEMBLED), *sorted(ASSETS.glob("*.inputs"))]
     _when_changed(stamp, inputs, lambda: synthesize(environment), folder / "manifest.json")

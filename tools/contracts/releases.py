@@ -2,7 +2,7 @@
 
 `contracts/released.json` says which columns each table of the lake has had, and under which ids. A change is compared
 with it: one after which the files of the lake would be read wrongly, or not at all, is refused with the fix.
-`./c360 contracts release` writes the file anew; that belongs to the commit that is deployed.
+`./c360 contracts release` rewrites the file; that belongs to the commit that is deployed.
 """
 
 import json

@@ -229,7 +229,7 @@ def install(packages: Sequence[str], prefix: Sequence[str]) -> str:
     variables = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     failure = ""
     with moving(f"installing {', '.join(packages)} with apt-get"):
-        # When the lists cannot be read anew, those of yesterday may still do.
+        # Without fresh package lists those of yesterday may still do.
         for words in (["update", "-qq"], ["install", "-y", "-qq", *packages]):
             try:
                 call([*prefix, "apt-get", *words], variables)

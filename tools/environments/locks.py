@@ -75,7 +75,7 @@ def unfit(group: str, target: Target) -> str:
 
 
 def write(steps: Steps) -> list[str]:
-    """Resolve every group anew, keeping the versions already locked where they still fit; return what changed.
+    """Resolve every group again, keeping the versions already locked where they still fit; return what changed.
 
     Raises:
         LockFailedError: versions do not fit together, or have no wheel for something that they have to install on.

@@ -4,11 +4,11 @@ from typing import Any
 
 import boto3
 
-from ops.rebuild import Report, deployed, rebuild_profiles
+from ops.rebuild import RebuildReport, deployed, rebuild_profiles
 from tools.console import Steps
 
 
-def run(steps: Steps, environment: str) -> Report:
+def run(steps: Steps, environment: str) -> RebuildReport:
     """Make all profiles again, as whoever the AWS credentials say, and print what was found.
 
     Raises:

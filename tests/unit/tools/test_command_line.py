@@ -11,6 +11,7 @@ import typer
 from botocore.exceptions import ClientError, EndpointConnectionError
 from typer.testing import CliRunner
 
+from ops.smoke import SmokeReport
 from tools import cli
 from tools.build import prepare
 from tools.cli import APP
@@ -145,9 +146,9 @@ def test_smoke_takes_the_environment_bare_or_as_an_option(
 ) -> None:
     seen: list[tuple[str, bool]] = []
 
-    def ask(_steps: object, environment: str, *, send: bool) -> smoke.Report:
+    def ask(_steps: object, environment: str, *, send: bool) -> SmokeReport:
         seen.append((environment, send))
-        return smoke.Report(environment=environment, outcomes=())
+        return SmokeReport(environment=environment, outcomes=())
 
     monkeypatch.setattr(smoke, "run", ask)
     assert CliRunner().invoke(APP, ["smoke", *words]).exit_code == 0

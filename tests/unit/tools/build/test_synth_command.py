@@ -15,7 +15,7 @@ from twin.engines import jars
 def _nothing_else_is_built(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in ("stage_contracts", "stage_lambda", "stage_glue_library", "stage_dbt"):
         monkeypatch.setattr(staging, name, lambda: None)
-    monkeypatch.setattr(staging, "assemble", lambda environment, *, anew: tmp_path / f"{environment}-{anew}")
+    monkeypatch.setattr(staging, "assemble", lambda environment, *, force: tmp_path / f"{environment}-{force}")
     for name in ("JAR", "STAMP"):
         monkeypatch.setattr(flink, name, tmp_path / name)
 

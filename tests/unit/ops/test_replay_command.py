@@ -1,12 +1,11 @@
 """`c360 replay`: read, send, mark; and again, after whatever went wrong in between."""
 
 import base64
-import io
 import json
 import stat
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,37 +17,24 @@ import sqlglot
 from hypothesis import given
 from hypothesis import strategies as st
 from moto import mock_aws
-from rich.console import Console
-from typer.testing import CliRunner
 
 from c360_aws.event_stream import KinesisEventStream, partition_key
 from c360_aws.kinesis import StreamRecord
-from c360_core.interaction import rejected_id
 from c360_core.names import IdentifierType
 from c360_core.replay import Judged, Rejected, Verdict, Wish, judge
-from tests.factories.events import event
-from tests.fakes.ports import MemoryStream
-from tools.cli import APP
-from tools.console import Steps
-from tools.operate.replay import (
+from ops.quarantine import (
     ATTEMPTS,
-    BATCH,
     AthenaQuarantine,
     ReplayFailedError,
-    Report,
-    Request,
     Selection,
     aws_errors,
     mark_statement,
-    read_mended,
-    record,
-    refuse_contradictions,
-    replay,
     select_statement,
-    show,
 )
-
-NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
+from ops.replay import BATCH, ReplayOptions, ReplayReport, read_mended, record, replay
+from tests.factories.events import event
+from tests.factories.rejected import NOW, row
+from tests.fakes.ports import MemoryStream
 
 
 class DiedError(Exception):
@@ -63,20 +49,20 @@ class MemoryQuarantine:
     deaths: int = 0
 
     def read(self, selection: Selection) -> Iterator[Rejected]:
-        for row in list(self.rows):
-            wanted = selection.rejected_ids is None or row.rejected_id in selection.rejected_ids
-            if wanted and (selection.fixed_too or row.fixed_by is None):
-                yield row
+        for held in list(self.rows):
+            wanted = selection.rejected_ids is None or held.rejected_id in selection.rejected_ids
+            if wanted and (selection.fixed_too or held.fixed_by is None):
+                yield held
 
     def mark(self, rows: Sequence[Judged]) -> None:
         if self.deaths:
             self.deaths -= 1
             raise DiedError
         fixed = {judged.row.rejected_id: judged.fixed_by for judged in rows}
-        self.rows = [replace(row, fixed_by=fixed.get(row.rejected_id, row.fixed_by)) for row in self.rows]
+        self.rows = [replace(held, fixed_by=fixed.get(held.rejected_id, held.fixed_by)) for held in self.rows]
 
     def fixed(self) -> dict[str, str]:
-        return {row.rejected_id: row.fixed_by for row in self.rows if row.fixed_by}
+        return {held.rejected_id: held.fixed_by for held in self.rows if held.fixed_by}
 
 
 @dataclass
@@ -90,28 +76,14 @@ class ShakyStream(MemoryStream):
         return super().publish(records)
 
 
-def row(number: int, body: Any = None, **values: Any) -> Rejected:
-    given_body = event("web_events", "page_viewed", event_id=f"e-{number}") if body is None else body
-    made = Rejected(
-        rejected_id=rejected_id(f"0:{number}"),
-        source="web_events",
-        reason_code="UNKNOWN_EVENT_TYPE",
-        reason="`event_type` is not one that `web_events` may send",
-        received_at=NOW + timedelta(seconds=number),
-        body=given_body if isinstance(given_body, str) else json.dumps(given_body),
-        fixed_by=None,
-    )
-    return replace(made, **values)
-
-
-def request(**values: Any) -> Request:
-    return Request(**{"environment": "dev", "selection": Selection(), **values})
+def options(**values: Any) -> ReplayOptions:
+    return ReplayOptions(**{"environment": "dev", "selection": Selection(), **values})
 
 
 def run(
     quarantine: MemoryQuarantine, stream: MemoryStream, mended: Mapping[str, str] | None = None, **values: Any
-) -> Report:
-    return replay(request(**values), mended or {}, quarantine, stream, now=NOW)
+) -> ReplayReport:
+    return replay(options(**values), mended or {}, quarantine, stream, now=NOW)
 
 
 def test_what_matches_is_sent_and_its_rows_say_which_event_replaced_them() -> None:
@@ -284,7 +256,7 @@ def test_events_arrive_whole_in_requests_that_kinesis_takes(monkeypatch: pytest.
         "provide-client-params.kinesis.PutRecords", lambda params, **_: sizes.append(len(params["Records"]))
     )
 
-    replay(request(), {}, quarantine, KinesisEventStream(client=client, stream_name="c360-dev-events"), now=NOW)
+    replay(options(), {}, quarantine, KinesisEventStream(client=client, stream_name="c360-dev-events"), now=NOW)
 
     shard = client.list_shards(StreamName="c360-dev-events")["Shards"][0]["ShardId"]
     start = client.get_shard_iterator(
@@ -422,27 +394,7 @@ def test_without_criteria_every_row_that_was_not_replayed_matches() -> None:
     assert "WHERE true ORDER BY" in select_statement(Selection(fixed_too=True))[0]
 
 
-# ---- at the terminal
-
-
-@pytest.mark.parametrize(
-    "values",
-    [
-        {"fixed_by": ""},
-        {"fixed_by": "x" * 129},
-        {"fixed_by": "a.csv"},
-        {"fixed_by": "a.csv", "selection": Selection(source="s"), "replay_id": "r"},
-        {"fixed_by": "a.csv", "selection": Selection(source="s"), "from_file": Path("x")},
-    ],
-)
-def test_a_note_that_contradicts_itself_or_would_mark_everything_is_refused(values: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match="--fixed-by"):
-        refuse_contradictions(request(**values))
-
-
-def test_a_note_on_chosen_rows_is_taken() -> None:
-    refuse_contradictions(request(fixed_by="a.csv", selection=Selection(source="loyalty_members")))
-    refuse_contradictions(request())
+# ---- files, failures, reports
 
 
 def test_a_wrong_line_of_a_mended_file_is_named_by_file_and_number(tmp_path: Path) -> None:
@@ -451,58 +403,6 @@ def test_a_wrong_line_of_a_mended_file_is_named_by_file_and_number(tmp_path: Pat
 
     with pytest.raises(ValueError, match=r"mended\.jsonl: line 3 mends r_1 a second time"):
         read_mended(file)
-
-
-def test_people_see_what_became_of_each_reason_and_what_to_do_next() -> None:
-    quarantine = MemoryQuarantine(
-        [row(1), row(2, body="no json", reason_code="MALFORMED_JSON"), row(3, rejected_id="0")]
-    )
-    report = run(quarantine, MemoryStream())
-    report.missing = ("r_gone",)
-    steps = Steps(console=Console(file=io.StringIO(), width=200, highlight=False))
-
-    show(steps, report)
-
-    shown = steps.console.file.getvalue()  # type: ignore[attr-defined]
-    assert [line.split()[:4] for line in shown.splitlines() if "web_events" in line] == [
-        ["web_events", "MALFORMED_JSON", "1", "held"],
-        ["web_events", "UNKNOWN_EVENT_TYPE", "1", "held"],
-        ["web_events", "UNKNOWN_EVENT_TYPE", "1", "sent"],
-    ]
-    assert "came in a file (1). Next: land a file of the corrected rows" in shown
-    assert "breaks its contract (1). Next: change and deploy the contract" in shown
-    assert "r_gone" in shown
-
-
-@pytest.mark.parametrize(("dry_run", "status"), [(True, 0), (False, 1)])
-def test_the_options_become_a_request_and_held_back_rows_the_exit_status(
-    monkeypatch: pytest.MonkeyPatch, dry_run: bool, status: int
-) -> None:
-    asked: list[Request] = []
-
-    def answer(_steps: Steps, request: Request) -> Report:
-        asked.append(request)
-        report = Report(environment=request.environment, dry_run=request.dry_run)
-        report.add(judge(row(1, body="no json"), Wish(), now=NOW))
-        return report
-
-    monkeypatch.setattr("tools.operate.replay.run", answer)
-    words = ["replay", "--env", "prod", "--code", "OVERSIZE", "--event-type", "page_viewed", "--limit", "7", "--again"]
-    words += ["--since", "2026-03-01", "--until", "2026-03-02T04:05:06.789Z", "--replay-id", "x"]
-
-    done = CliRunner().invoke(APP, [*words, "--dry-run"] if dry_run else words)
-
-    assert done.exit_code == status
-    until = datetime(2026, 3, 2, 4, 5, 6, 789_000, tzinfo=UTC)
-    selection = Selection(
-        code="OVERSIZE",
-        event_type="page_viewed",
-        since=datetime(2026, 3, 1, tzinfo=UTC),
-        until=until,
-        fixed_too=True,
-    )
-    wanted = Request(environment="prod", selection=selection, limit=7, replay_id="x", dry_run=dry_run)
-    assert asked == [wanted]
 
 
 def test_what_aws_refuses_becomes_one_message_that_leads_to_the_permissions() -> None:

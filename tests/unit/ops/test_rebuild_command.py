@@ -10,7 +10,6 @@ from typing import Any, ClassVar
 
 import pytest
 from botocore.exceptions import ClientError
-from typer.testing import CliRunner
 
 from c360_core import single_view_keys as keys
 from c360_core.profile import Profile, Version, profile_to_item
@@ -19,15 +18,13 @@ from ops.application import SKIP, ApplicationError, FlinkApplication
 from ops.dashboard import Dashboard, DashboardError, Task
 from ops.rebuild import (
     HISTORY,
-    Deployed,
     RebuildFailedError,
-    Report,
+    RebuildServices,
     deployed,
     history_is_read,
     rebuild_profiles,
 )
 from ops.view import Found, ProfileWriter, SingleView, ViewError
-from tools.cli import APP
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 BEFORE = sequence_at(NOW - timedelta(hours=1))
@@ -198,7 +195,7 @@ class World:
         past = tuple(Task(name=source(name), status=status) for name in HISTORY)
         return (*past, Task(name="Source: interaction_records[5]", status="RUNNING"))
 
-    def deployed(self) -> Deployed:
+    def deployed(self) -> RebuildServices:
         services: Any = self
 
         class Application(FlinkApplication):
@@ -206,7 +203,7 @@ class World:
                 assert services.status == "RUNNING"
                 return tuple(services.tasks())
 
-        return Deployed(
+        return RebuildServices(
             environment="dev",
             application=Application(client=services, name=APPLICATION, pause=self.wait),
             writer=ProfileWriter(
@@ -546,24 +543,3 @@ def test_a_refusal_names_what_was_asked_and_never_the_key_to_it(answers: list[st
         Dashboard("https://x.example/flinkdashboard?authToken=stale")
 
     assert "stale" not in str(failed.value)
-
-
-# ---- at the terminal
-
-
-@pytest.mark.parametrize(("older", "status"), [(0, 0), (2, 1)])
-def test_profiles_that_are_not_rebuilt_are_the_exit_status(
-    monkeypatch: pytest.MonkeyPatch, older: int, status: int
-) -> None:
-    asked: list[str] = []
-
-    def answer(_steps: Any, environment: str) -> Report:
-        asked.append(environment)
-        found = Found(rebuilt=1, older=older, examples=())
-        return Report(environment=environment, snapshot=None, resumed=False, found=found, seconds=1.0)
-
-    monkeypatch.setattr("tools.operate.rebuild.run", answer)
-
-    assert CliRunner().invoke(APP, ["rebuild", "profiles", "--env", "staging"]).exit_code == status
-    assert asked == ["staging"]
-    assert CliRunner().invoke(APP, ["rebuild", "everything"]).exit_code == 2

@@ -14,8 +14,11 @@ from botocore.exceptions import ClientError
 from c360_core import contracts, projections
 from c360_core.interaction import check as check_event
 from c360_core.names import stack_name
-from tools.operate import smoke
-from tools.operate.smoke import Deployed
+from ops import smoke
+from ops.smoke import DeployedEnvironment
+from tools.console import Steps
+from tools.errors import WrongUsageError
+from tools.operate import smoke as command
 
 RESOURCES = {
     "AWS::Kinesis::Stream": ["events"],
@@ -136,9 +139,9 @@ class World:
         accepted = request.method == "POST" and "x-api-key" in request.headers
         return httpx.Response(200 if accepted else self.status[request.method], text="{}")
 
-    def outcomes(self, **options: Any) -> dict[str, smoke.Outcome]:
+    def outcomes(self, **options: Any) -> dict[str, smoke.CheckResult]:
         """Run all checks."""
-        deployed = Deployed(
+        deployed = DeployedEnvironment(
             environment="dev",
             client=lambda _: self,
             http=httpx.Client(transport=httpx.MockTransport(self.serve)),
@@ -152,7 +155,7 @@ def world() -> World:
     return World()
 
 
-def failed(outcomes: dict[str, smoke.Outcome]) -> list[str]:
+def failed(outcomes: dict[str, smoke.CheckResult]) -> list[str]:
     return [name for name, outcome in outcomes.items() if outcome.outcome == "failed"]
 
 
@@ -318,22 +321,22 @@ def test_the_emulator_is_not_asked_for_what_it_does_not_do(world: World) -> None
 
 def test_an_environment_that_is_nowhere_is_wrong_usage(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.answers["describe_stacks"] = [{"Stacks": []}]
-    monkeypatch.setattr(smoke.boto3, "client", lambda _: world)
+    monkeypatch.setattr(command.boto3, "client", lambda _: world)
 
-    with pytest.raises(smoke.WrongUsageError, match="no stack of staging is deployed"):
-        smoke.run(smoke.Steps(machine=True), "staging")
+    with pytest.raises(WrongUsageError, match="no stack of staging is deployed"):
+        command.run(Steps(machine=True), "staging")
 
 
 def test_the_outcome_is_one_document(
     world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(smoke.boto3, "client", lambda _: world)
-    monkeypatch.setenv(smoke.ENDPOINT, "http://127.0.0.1:1")
+    monkeypatch.setattr(command.boto3, "client", lambda _: world)
+    monkeypatch.setenv(command.ENDPOINT, "http://127.0.0.1:1")
     doors = httpx.Client(transport=httpx.MockTransport(world.serve))
     monkeypatch.setattr(smoke.httpx, "Client", lambda **_: doors)
     world.answers["describe_state_machine"] = {"status": "DELETING"}
 
-    report = smoke.run(smoke.Steps(machine=True), "dev")
+    report = command.run(Steps(machine=True), "dev")
 
     told = json.loads(capsys.readouterr().out)
     assert not report.passed
