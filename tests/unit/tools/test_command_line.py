@@ -20,6 +20,7 @@ from tools.errors import UnfitMachineError, WrongUsageError
 from tools.laptop import local
 from tools.operate import smoke
 
+HEAVY = {"awswrangler", "aws_cdk", "boto3", "botocore", "httpx", "ops", "pandas", "pyarrow", "stacks", "twin"}
 ASKED = httpx.Request("POST", "http://localhost:1/v1/batch")
 REFUSED = ClientError({"Error": {"Code": "AccessDenied", "Message": "not you"}}, "ListStreams")
 FAILURES = [
@@ -161,3 +162,21 @@ def test_smoke_asks_one_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     assert isinstance(refused.exception, WrongUsageError)
     assert "say one environment" in str(refused.exception)
     assert CliRunner().invoke(APP, ["smoke", "production"]).exit_code == 2
+
+
+def test_help_loads_nothing_that_a_command_needs_to_work() -> None:
+    """The tool starts in a fraction of a second: what a command works with is imported when it runs."""
+    asks = """
+import sys
+from typer.main import get_command
+from typer.testing import CliRunner
+from tools.cli import APP
+for words in ([], *([name] for name in get_command(APP).commands)):
+    assert CliRunner().invoke(APP, [*words, "--help"]).exit_code == 0, words
+print(sorted({name.partition(".")[0] for name in sys.modules}))
+"""
+    done = subprocess.run([sys.executable, "-c", asks], capture_output=True, text=True, check=True)
+
+    loaded = set(json.loads(done.stdout.replace("'", '"')))
+    assert {"tools", "typer"} <= loaded
+    assert loaded & HEAVY == set()
