@@ -20,8 +20,8 @@ from stacks.shared.platform import Platform
 from stacks.unification.stack import UnificationStack
 
 
-def build(app: cdk.App, settings: Settings, assets: Assets) -> None:
-    """Create every stack of one environment and hand each what it takes from those before."""
+def build(app: cdk.App, settings: Settings, assets: Assets) -> OperationsStack:
+    """Create every stack of one environment and hand each what it takes from those before; return the last."""
     agreed = contracts.load()
 
     def name(pillar: str) -> str:
@@ -65,7 +65,7 @@ def build(app: cdk.App, settings: Settings, assets: Assets) -> None:
     analytics = AnalyticsStack(
         app, name("analytics"), buckets=foundation.buckets, settings=settings.analytics, platform=platform
     )
-    activation = ActivationStack(
+    ActivationStack(
         app,
         name("activation"),
         single_view=unification.single_view,
@@ -84,17 +84,17 @@ def build(app: cdk.App, settings: Settings, assets: Assets) -> None:
         workgroup_arn=analytics.workgroup.arn,
         platform=platform,
     )
-    OperationsStack(
+    operations = OperationsStack(
         app,
         name("operations"),
-        watched=collection.watched + unification.watched + analytics.watched + activation.watched,
-        secrets=1 + len(agreed.stream_sources()),
-        settings=settings,
+        applications=[collection.clean, unification.unify],
+        settings=settings.operations,
         platform=platform,
     )
     cdk.Tags.of(app).add("project", PROJECT)
     cdk.Tags.of(app).add("environment", settings.environment)
     cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app))
+    return operations
 
 
 def main() -> None:

@@ -11,8 +11,8 @@ from stacks.constructs.data_stream import DataStream
 from stacks.constructs.grants import allow, put_records, read_changes, read_secret, use_table
 from stacks.constructs.python_function import PythonFunction
 from stacks.constructs.stream_reader import Batching, StreamReader
+from stacks.constructs.table_changes import TableChanges
 from stacks.shared.platform import Platform
-from stacks.shared.watched import TableChanges
 
 _PROFILES = {"eventName": ["INSERT", "MODIFY"], "dynamodb": {"NewImage": {"SK": {"S": ["PROFILE"]}}}}
 
@@ -21,7 +21,6 @@ class DecisionEngine(Construct):
     """Reads the single view's changes of profiles, decides, and tells the event bus; it calls nobody."""
 
     function: PythonFunction
-    changes: TableChanges
     reader: StreamReader
 
     def __init__(  # noqa: PLR0913  # each thing that it uses has a name
@@ -60,14 +59,13 @@ class DecisionEngine(Construct):
         put_records(self.function.role, events_stream)
         read_secret(self.function.role, hash_secret)
         allow(self.function.role, ("events:PutEvents",), bus.event_bus_arn)
-        self.changes = TableChanges(
-            table_name=single_view.table_name, stream_arn=read_changes(self.function.role, single_view)
-        )
+        changes = TableChanges(single_view)
+        read_changes(self.function.role, changes)
         self.reader = StreamReader(
             self,
             "Changes",
             function=self.function,
-            source_arn=self.changes.stream_arn,
+            source=changes,
             batching=Batching(size=100),
             platform=platform,
             pattern=_PROFILES,

@@ -18,6 +18,7 @@ from stacks.constructs.nag import acknowledge, wildcard
 from stacks.constructs.patience import ask_again
 from stacks.constructs.python_function import PythonFunction
 from stacks.constructs.state_machine import StateMachine
+from stacks.shared.ids import pascal_case
 from stacks.shared.platform import Platform
 
 _DECISION: Final = ("decision_id", "person_id", "channel", "purpose", "trace_id")
@@ -52,13 +53,18 @@ class Journey(Construct):
     ) -> None:
         super().__init__(scope, id_)
         self.machine = StateMachine(
-            self, "Run", platform=platform, steps=self._states(steps, sender), subject="a journey broke off"
+            self,
+            "Run",
+            name=id_,
+            platform=platform,
+            steps=self._states(steps, sender),
+            subject="a journey broke off",
         ).machine
         versions = arn_of_versions(sender.function)
         acknowledge(
             self.machine.role, {wildcard(self, versions): "CDK lets a task invoke every version of its function"}
         )
-        self.undelivered = DeadLetterQueue(self, "Undelivered", platform=platform)
+        self.undelivered = DeadLetterQueue(self, "Undelivered", name=f"{id_}Undelivered", platform=platform)
         events.Rule(
             self,
             "Decided",
@@ -85,7 +91,7 @@ class Journey(Construct):
         return done
 
     def _step(self, step: Step, sender: PythonFunction, then: sfn.IChainable) -> sfn.IChainable:
-        name = step.template.title().replace("_", "")
+        name = pascal_case(step.template)
         decision = {key: sfn.JsonPath.string_at(f"$.{key}") for key in _DECISION}
         send = tasks.LambdaInvoke(
             self,

@@ -17,7 +17,6 @@ from stacks.activation.journey import Journey, Step
 from stacks.activation.message_sender import MessageSender
 from stacks.constructs.data_stream import DataStream
 from stacks.shared.platform import Platform
-from stacks.shared.watched import Watched
 
 
 class ActivationStack(cdk.Stack):
@@ -25,7 +24,6 @@ class ActivationStack(cdk.Stack):
 
     decision: DecisionEngine
     sender: MessageSender
-    watched: Watched
 
     def __init__(  # noqa: PLR0913  # each thing that it uses has a name
         self,
@@ -82,19 +80,6 @@ class ActivationStack(cdk.Stack):
             sender=self.sender.function,
             bus=bus,
             platform=platform,
-        )
-        self.watched = Watched(
-            functions={
-                "Decision": self.decision.function.function,
-                "MessageSender": self.sender.function.function,
-            },
-            readers={"Decision": (self.decision.function.function, self.decision.changes)},
-            machines={"Welcome": self.welcome.machine, "ServiceRecovery": self.recovery.machine},
-            queues={
-                "DecisionFailed": self.decision.reader.failed.queue,
-                "WelcomeUndelivered": self.welcome.undelivered.queue,
-                "ServiceRecoveryUndelivered": self.recovery.undelivered.queue,
-            },
         )
         self._export()
 

@@ -10,14 +10,13 @@ from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_s3_assets as s3_assets
-from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
 from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
 
 from c360_core.names import Table, Zone
 from config.analytics import AnalyticsSettings
-from stacks.analytics.workgroup import RESULTS_PREFIX, Workgroup
+from stacks.analytics.workgroup import Workgroup
 from stacks.constructs.dead_letter_queue import DeadLetterQueue
 from stacks.constructs.grants import (
     allow,
@@ -32,9 +31,11 @@ from stacks.constructs.log_group import log_group
 from stacks.constructs.nag import acknowledge, wildcard
 from stacks.constructs.patience import wait_for_a_free_run
 from stacks.constructs.state_machine import StateMachine
+from stacks.shared.lake import QUERY_RESULTS
 from stacks.shared.platform import Platform
 
 MARTS_PREFIX: Final = "marts/"
+_NAME: Final = "BuildModels"
 STAGING_VIEWS: Final = "stg_*"
 _READ_CURATED: Final = (Table.IDENTITY_MAP, Table.IDENTIFIER_MAP, Table.PROFILES)
 _READ: Final = ("glue:GetDatabase", "glue:GetDatabases", "glue:GetTable", "glue:GetTables", "glue:GetTableVersions")
@@ -65,7 +66,6 @@ class Models(Construct):
     project: codebuild.CfnProject
     role: iam.Role
     machine: sfn.StateMachine
-    queues: Mapping[str, sqs.IQueue]
 
     def __init__(
         self,
@@ -88,11 +88,10 @@ class Models(Construct):
         )
         wait_for_a_free_run(build, "CodeBuild")
         self.machine = StateMachine(
-            self, "Run", platform=platform, steps=build, subject="the marts could not be built"
+            self, "Run", name=_NAME, platform=platform, steps=build, subject="the marts could not be built"
         ).machine
-        self.queues = {}
         if settings.nightly_models:
-            self.queues = {"BuildModelsUndelivered": self._every_night(settings.nightly_hour_utc, platform)}
+            self._every_night(settings.nightly_hour_utc, platform)
 
     def _project(
         self, source: s3_assets.Asset, buckets: Mapping[Zone, s3.IBucket], workgroup: Workgroup, platform: Platform
@@ -142,7 +141,7 @@ class Models(Construct):
         allow(role, ("s3:GetObject", "s3:GetObjectVersion"), source.bucket.arn_for_objects(source.s3_object_key))
         use_workgroup(role, workgroup.arn)
         query_lake(role)
-        write_objects(role, buckets[Zone.RESULTS], RESULTS_PREFIX)
+        write_objects(role, buckets[Zone.RESULTS], QUERY_RESULTS)
         write_objects(role, buckets[Zone.PRODUCTS], MARTS_PREFIX)
         read_objects(role, buckets[Zone.RAW], f"{Table.INTERACTIONS}/")
         for table in _READ_CURATED:
@@ -165,8 +164,8 @@ class Models(Construct):
             },
         )
 
-    def _every_night(self, hour: int, platform: Platform) -> sqs.IQueue:
-        undelivered = DeadLetterQueue(self, "Undelivered", platform=platform)
+    def _every_night(self, hour: int, platform: Platform) -> None:
+        undelivered = DeadLetterQueue(self, "Undelivered", name=f"{_NAME}Undelivered", platform=platform)
         events.Rule(
             self,
             "Nightly",
@@ -174,4 +173,3 @@ class Models(Construct):
             schedule=events.Schedule.cron(hour=str(hour), minute="0"),
             targets=[targets.SfnStateMachine(self.machine, dead_letter_queue=undelivered.queue)],
         )
-        return undelivered.queue

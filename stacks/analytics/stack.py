@@ -13,7 +13,6 @@ from stacks.analytics.models import Models
 from stacks.analytics.workgroup import NamedQueries, Workgroup
 from stacks.shared.lake_access import LakeAccess
 from stacks.shared.platform import Platform
-from stacks.shared.watched import Watched
 
 
 class AnalyticsStack(cdk.Stack):
@@ -22,7 +21,6 @@ class AnalyticsStack(cdk.Stack):
     workgroup: Workgroup
     models: Models
     lake_access: Sequence[LakeAccess]
-    watched: Watched
 
     def __init__(
         self,
@@ -56,7 +54,6 @@ class AnalyticsStack(cdk.Stack):
             LakeAccess(name="ModelsCurated", role=self.models.role, zone=Zone.CURATED, creates=True),
             LakeAccess(name="ModelsProducts", role=self.models.role, zone=Zone.PRODUCTS, writes=True, creates=True),
         ]
-        self.watched = Watched(machines={"BuildModels": self.models.machine}, queues=self.models.queues)
         cdk.CfnOutput(self, "WorkgroupName", value=self.workgroup.name)
         cdk.CfnOutput(self, "ModelsProjectName", value=self.models.project.ref)
         cdk.CfnOutput(self, "BuildModelsStateMachineArn", value=self.models.machine.state_machine_arn)

@@ -10,9 +10,10 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from c360_core.names import Zone, database_name, workgroup_name
+from stacks.shared.ids import pascal_case
+from stacks.shared.lake import QUERY_RESULTS
 from stacks.shared.platform import Platform
 
-RESULTS_PREFIX: Final = "athena/"
 _GIGABYTE: Final = 1_000_000_000
 
 
@@ -34,7 +35,7 @@ class Workgroup(Construct):
     ) -> None:
         super().__init__(scope, id_)
         self.name = workgroup_name(platform.environment)
-        location = f"s3://{buckets[Zone.RESULTS].bucket_name}/{RESULTS_PREFIX}"
+        location = f"s3://{buckets[Zone.RESULTS].bucket_name}/{QUERY_RESULTS}"
         group = athena.CfnWorkGroup
         self.resource = group(
             self,
@@ -68,7 +69,7 @@ class NamedQueries(Construct):
             name, description, statement = read_query(path)
             query = athena.CfnNamedQuery(
                 self,
-                path.stem.title().replace("_", ""),
+                pascal_case(path.stem),
                 name=name,
                 description=description,
                 database=database_name(platform.environment, Zone.PRODUCTS),

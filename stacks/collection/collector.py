@@ -5,18 +5,25 @@ from typing import Final
 
 import aws_cdk as cdk
 from aws_cdk import aws_apigatewayv2 as apigateway
+from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
 from c360_core.contracts import Contracts
+from c360_core.names import METRIC_NAMESPACE
 from config.collection import CollectorSettings
+from config.operations import OperationsSettings
 from stacks.constructs.data_stream import DataStream
+from stacks.constructs.generated_secret import GeneratedSecret
 from stacks.constructs.grants import put_records, read_secret
 from stacks.constructs.http_api import HttpApi, Route, Throttle
 from stacks.constructs.nag import acknowledge
 from stacks.constructs.python_function import PythonFunction
+from stacks.shared.ids import pascal_case
+from stacks.shared.monitoring import METRIC_PERIOD, AlarmSpec, Graph
 from stacks.shared.platform import Platform
 
+_FUNCTION: Final = "collector"
 # The short ones are Segment's browser library's; RudderStack's sends a beacon while a page closes.
 _PATHS: Final = (
     *("/v1/track", "/v1/identify", "/v1/page", "/v1/batch"),
@@ -54,7 +61,7 @@ class Collector(Construct):
         self.function = PythonFunction(
             self,
             "Function",
-            name="collector",
+            name=_FUNCTION,
             platform=platform,
             variables={
                 "EVENTS_STREAM_NAME": events.name,
@@ -83,19 +90,42 @@ class Collector(Construct):
         self.url = api.url
 
     def _api_key(self, source: str, platform: Platform) -> secretsmanager.ISecret:
-        secret = secretsmanager.Secret(
+        return GeneratedSecret(
             self,
-            f"ApiKey{source.title().replace('_', '')}",
+            f"ApiKey{pascal_case(source)}",
             description=f"API key with which {source} sends events",
-            encryption_key=platform.key,
-            generate_secret_string=secretsmanager.SecretStringGenerator(password_length=40, exclude_punctuation=True),
-            removal_policy=platform.removal,
+            length=40,
+            not_rotated_because="the key is shared with another team's system: it is changed together with them, "
+            "not on a clock",
+            key=platform.key,
+            removal=platform.removal,
         )
-        acknowledge(
-            secret,
-            {"SMG4": "the key is shared with another team's system: it is changed together with them, not on a clock"},
+
+    def alarms(self, limits: OperationsSettings) -> Sequence[AlarmSpec]:
+        """Return the alarm on sources that break contracts."""
+        return (
+            AlarmSpec(
+                name="EventsRejected",
+                metric=_rejected_events(),
+                threshold=limits.rejected_events,
+                text="sources send events that break contracts",
+            ),
         )
-        return secret
+
+    def graphs(self) -> Sequence[Graph]:
+        """Return how many events are refused."""
+        lines = {"Refused": _rejected_events()}
+        return (Graph(title="Events that the collector refused", position=50, lines=lines),)
+
+
+def _rejected_events() -> cloudwatch.Metric:
+    return cloudwatch.Metric(
+        namespace=METRIC_NAMESPACE,
+        metric_name="EventsRejected",
+        dimensions_map={"service": _FUNCTION},
+        period=METRIC_PERIOD,
+        statistic="Sum",
+    )
 
 
 def _cors(origins: Sequence[str]) -> apigateway.CorsPreflightOptions | None:

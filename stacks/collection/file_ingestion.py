@@ -24,6 +24,7 @@ from c360_core.contracts import Contracts
 from c360_core.landing import FOLDER_MARKS, MANIFESTS
 from c360_core.names import PROJECT, QUALITY_NAMESPACE, Table, Zone, database_name
 from config.collection import CollectionSettings
+from config.operations import OperationsSettings
 from stacks.constructs.data_stream import DataStream
 from stacks.constructs.dead_letter_queue import DeadLetterQueue
 from stacks.constructs.grants import (
@@ -41,13 +42,17 @@ from stacks.constructs.patience import wait_for_a_free_run
 from stacks.constructs.python_function import PythonFunction
 from stacks.constructs.spark_job import SparkJob
 from stacks.constructs.state_machine import StateMachine
+from stacks.shared.ids import pascal_case
 from stacks.shared.lake import Lake
+from stacks.shared.monitoring import METRIC_PERIOD, AlarmSpec
 from stacks.shared.platform import Platform
 
+_NAME: Final = "IngestFile"
 _BATCH_MESSAGES: Final = 1000  # of the 10,000 that AWS allows: an event of S3 has about 1 KB, and a call takes 6 MB
 _RUN_MINUTES: Final = 240  # compressed, 256 MB may be some gigabytes of text, and a task reads a few MB in a second
 _BATCHES_AT_ONCE: Final = 2  # the fewest that Lambda accepts: side by side, pollers would cut a burst into many runs
 _BATCH_FUNCTION_SECONDS: Final = 30
+_WAITING_SECONDS: Final = 15 * 60  # longer than the longest batching window, and than one refusal
 _TRIES: Final = 5  # the fewest that AWS advises: a throttled call counts as one
 
 
@@ -90,13 +95,24 @@ class FileIngestion(Construct):
         self.job.job.timeout = _RUN_MINUTES
         self._grant(lake, events_stream, platform)
         self.machine = StateMachine(
-            self, "Run", platform=platform, steps=self._steps(), subject="files could not be ingested"
+            self, "Run", name=_NAME, platform=platform, steps=self._steps(), subject="files could not be ingested"
         ).machine
-        self.undelivered = DeadLetterQueue(self, "Undelivered", platform=platform)
+        self.undelivered = DeadLetterQueue(self, "Undelivered", name=f"{_NAME}Undelivered", platform=platform)
         self.landed = self._queue(settings.files.batch_seconds, platform)
         self.batches = self._batches(lake.buckets[Zone.RESULTS], platform)
         self._feed(settings.files.batch_seconds)
         self._tell_when_a_file_lands(lake.buckets[Zone.LANDING])
+
+    def alarms(self, limits: OperationsSettings) -> Sequence[AlarmSpec]:  # noqa: ARG002  # AWS's window decides
+        """Return the alarm on landed files that nobody takes."""
+        return (
+            AlarmSpec(
+                name="LandedFilesWaiting",
+                metric=self.landed.metric_approximate_age_of_oldest_message(period=METRIC_PERIOD, statistic="Maximum"),
+                threshold=_WAITING_SECONDS,
+                text="LandedFiles: messages wait in the queue, and nobody takes them",
+            ),
+        )
 
     def _rulesets(self, contracts: Contracts, tables: Mapping[tuple[Zone, str], LakeTable], platform: Platform) -> None:
         """Glue makes a ruleset only for a table that is there, and the template names the table by text."""
@@ -105,7 +121,7 @@ class FileIngestion(Construct):
                 raise ValueError(f"contract {source.name}: a file source needs a table")
             ruleset = glue.CfnDataQualityRuleset(
                 self,
-                f"Rules{source.name.title().replace('_', '')}",
+                f"Rules{pascal_case(source.name)}",
                 name=f"{PROJECT}-{platform.environment}-{source.name}",
                 description=f"Quality rules of {source.name}, contract version {source.version}",
                 ruleset=projections.dqdl(source.table),

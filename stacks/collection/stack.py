@@ -14,10 +14,10 @@ from stacks.collection.file_ingestion import FileIngestion
 from stacks.collection.lake_tables import CollectionTables
 from stacks.constructs.data_stream import DataStream
 from stacks.constructs.lake_table import LakeTable
+from stacks.shared.ids import pascal_case
 from stacks.shared.lake import Lake
 from stacks.shared.lake_access import LakeAccess
 from stacks.shared.platform import Platform
-from stacks.shared.watched import Watched
 
 
 class CollectionStack(cdk.Stack):
@@ -26,7 +26,6 @@ class CollectionStack(cdk.Stack):
     streams: Mapping[Stream, DataStream]
     tables: Sequence[LakeTable]
     lake_access: Sequence[LakeAccess]
-    watched: Watched
 
     def __init__(
         self,
@@ -40,7 +39,9 @@ class CollectionStack(cdk.Stack):
     ) -> None:
         super().__init__(scope, id_, description="Customer 360: collector, file ingestion, cleaning")
         self.streams = {
-            name: DataStream(self, f"{name.title()}Stream", name=name, settings=settings.streams, platform=platform)
+            name: DataStream(
+                self, f"{pascal_case(name)}Stream", name=name, settings=settings.streams, platform=platform
+            )
             for name in (Stream.EVENTS, Stream.INTERACTIONS)
         }
         self.tables = CollectionTables(self, "Lake", lake=lake, platform=platform).tables
@@ -76,28 +77,12 @@ class CollectionStack(cdk.Stack):
             LakeAccess(name="IngestRaw", role=self.ingestion.job.role, zone=Zone.RAW, writes=True),
             LakeAccess(name="IngestQuarantine", role=self.ingestion.job.role, zone=Zone.QUARANTINE, writes=True),
         ]
-        self.watched = self._watched(settings)
         self._export()
-
-    def _watched(self, settings: CollectionSettings) -> Watched:
-        streams = {"Events": self.streams[Stream.EVENTS], "Interactions": self.streams[Stream.INTERACTIONS]}
-        application = self.clean.application
-        return Watched(
-            streams=streams if settings.streams.deployed else {},
-            functions={
-                "Collector": self.collector.function.function,
-                "FileBatches": self.ingestion.batches.function,
-            },
-            machines={"IngestFile": self.ingestion.machine},
-            queues={"IngestFileUndelivered": self.ingestion.undelivered.queue},
-            waiting={"LandedFiles": self.ingestion.landed},
-            applications={"Clean": application} if application is not None and settings.clean.started else {},
-        )
 
     def _export(self) -> None:
         cdk.CfnOutput(self, "CollectorUrl", value=self.collector.url)
         for source, secret in self.collector.api_keys.items():
-            cdk.CfnOutput(self, f"ApiKeySecretArn{source.title().replace('_', '')}", value=secret.secret_arn)
+            cdk.CfnOutput(self, f"ApiKeySecretArn{pascal_case(source)}", value=secret.secret_arn)
         cdk.CfnOutput(self, "EventsStreamName", value=self.streams[Stream.EVENTS].name)
         cdk.CfnOutput(self, "InteractionsStreamName", value=self.streams[Stream.INTERACTIONS].name)
         cdk.CfnOutput(self, "IngestFileStateMachineArn", value=self.ingestion.machine.state_machine_arn)

@@ -1,20 +1,30 @@
 """Where what could not be handled waits for a person."""
 
+from collections.abc import Sequence
+
 import aws_cdk as cdk
+from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from config.operations import OperationsSettings
 from stacks.constructs.nag import acknowledge
+from stacks.shared.monitoring import METRIC_PERIOD, AlarmSpec, Graph
 from stacks.shared.platform import Platform
 
 
 class DeadLetterQueue(Construct):
-    """An encrypted queue that keeps failed input for fourteen days, the longest that SQS allows."""
+    """An encrypted queue that keeps failed input for fourteen days, the longest that SQS allows.
+
+    Args:
+        name: says whose failed input it is, for whoever is on call.
+    """
 
     queue: sqs.IQueue
 
-    def __init__(self, scope: Construct, id_: str, *, platform: Platform) -> None:
+    def __init__(self, scope: Construct, id_: str, *, name: str, platform: Platform) -> None:
         super().__init__(scope, id_)
+        self._name = name
         self.queue = sqs.Queue(
             self,
             "Queue",
@@ -24,3 +34,21 @@ class DeadLetterQueue(Construct):
             retention_period=cdk.Duration.days(14),
         )
         acknowledge(self.queue, {"SQS3": "this is the dead-letter queue; what lands here is redriven by a person"})
+
+    def alarms(self, limits: OperationsSettings) -> Sequence[AlarmSpec]:  # noqa: ARG002  # one message is too many
+        """Return the alarm on anything that lies in the queue."""
+        return (
+            AlarmSpec(
+                name=f"{self._name}Queue",
+                metric=self._depth(),
+                threshold=1,
+                text=f"{self._name}: input waits in the dead-letter queue; see it, redrive it",
+            ),
+        )
+
+    def graphs(self) -> Sequence[Graph]:
+        """Return how many messages wait."""
+        return (Graph(title="Waiting in dead-letter queues", position=40, lines={self._name: self._depth()}),)
+
+    def _depth(self) -> cloudwatch.Metric:
+        return self.queue.metric_approximate_number_of_messages_visible(period=METRIC_PERIOD, statistic="Maximum")

@@ -1,9 +1,10 @@
 """An application on Managed Service for Apache Flink."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import aws_cdk as cdk
+from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kinesisanalyticsv2 as flink
 from aws_cdk import aws_logs as logs
@@ -12,16 +13,20 @@ from aws_cdk import aws_s3_assets as s3_assets
 from constructs import Construct
 
 from c360_core.names import Property, Stream
+from config.operations import OperationsSettings
 from config.shared import FlinkSettings
 from stacks.constructs.data_stream import DataStream
 from stacks.constructs.grants import allow, use_key
 from stacks.constructs.log_group import log_group
 from stacks.constructs.nag import acknowledge, wildcard
+from stacks.shared.ids import pascal_case
+from stacks.shared.monitoring import METRIC_PERIOD, AlarmSpec, Graph, StandingCost, alarm_on_silence
 from stacks.shared.platform import Platform
 
 RUNTIME: Final = "FLINK-2_3"
 PropertyGroups = Mapping[Property, Mapping[str, str]]
 _Configuration = flink.CfnApplication
+_KPU_USD: Final = 80  # a month
 
 
 class FlinkApplication(Construct):
@@ -32,6 +37,7 @@ class FlinkApplication(Construct):
     ones. The application that comes back has none.
     """
 
+    label: str
     application: flink.CfnApplication | None
     role: iam.Role
 
@@ -47,6 +53,8 @@ class FlinkApplication(Construct):
         properties: PropertyGroups,
     ) -> None:
         super().__init__(scope, id_)
+        self.label = pascal_case(name)
+        self._name, self._settings = name, settings
         code = s3_assets.Asset(self, "Code", path=platform.assets.flink_application)
         self.role = self._role(platform, code)
         log_stream_arn = self._log_stream(platform)
@@ -54,6 +62,56 @@ class FlinkApplication(Construct):
         if all(stream.deployed for stream in streams.values()):
             configuration = _configuration(code, settings, _with_run_options(name, properties))
             self.application = self._deploy(name, configuration, log_stream_arn)
+
+    @property
+    def kept_running(self) -> flink.CfnApplication | None:
+        """The application if the settings keep it running; none otherwise: a stopped one has nothing to say."""
+        return self.application if self._settings.started else None
+
+    def alarms(self, limits: OperationsSettings) -> Sequence[AlarmSpec]:  # noqa: ARG002  # one restart is too many
+        """Return alarms on an application that should run and does not, and on one that restarts."""
+        if (application := self.kept_running) is None:
+            return ()
+        return (
+            alarm_on_silence(
+                name=f"{self.label}Down",
+                metric=_metric(application, "runningTime"),
+                text=f"the Flink application {self.label} does not run",
+            ),
+            AlarmSpec(
+                name=f"{self.label}Restarts",
+                metric=self._restarts(application),
+                threshold=1,
+                text=f"the Flink application {self.label} restarts after failures",
+            ),
+        )
+
+    def graphs(self) -> Sequence[Graph]:
+        """Return how long the application has run since its last start, and how often it restarts."""
+        running, restarts = {}, {}
+        if (application := self.kept_running) is not None:
+            running = {self.label: _metric(application, "runningTime")}
+            restarts = {self.label: self._restarts(application)}
+        return (
+            Graph(title="Flink running (ms)", position=60, lines=running),
+            Graph(title="Flink restarts", position=61, lines=restarts),
+        )
+
+    def standing_costs(self) -> Sequence[StandingCost]:
+        """Return the price of one KPU per `parallelism_per_kpu` parallel tasks, and of one for the service itself."""
+        if self.kept_running is None:
+            return ()
+        workers = -(-self._settings.parallelism // self._settings.parallelism_per_kpu)
+        return (StandingCost(part=f"Flink application {self._name}", usd=(workers + 1) * _KPU_USD),)
+
+    def _restarts(self, application: flink.CfnApplication) -> cloudwatch.MathExpression:
+        counter = f"restartsOf{self.label}"
+        return cloudwatch.MathExpression(
+            expression=f"DIFF({counter})",
+            using_metrics={counter: _metric(application, "numRestarts")},
+            period=METRIC_PERIOD,
+            label=self.label,
+        )
 
     def _role(self, platform: Platform, code: s3_assets.Asset) -> iam.Role:
         account = cdk.Stack.of(self).account
@@ -108,6 +166,16 @@ class FlinkApplication(Construct):
         # The service checks at creation that the role may read the code.
         application.node.add_dependency(self.role)
         return application
+
+
+def _metric(application: flink.CfnApplication, name: str) -> cloudwatch.Metric:
+    return cloudwatch.Metric(
+        namespace="AWS/KinesisAnalytics",
+        metric_name=name,
+        dimensions_map={"Application": application.ref},
+        period=METRIC_PERIOD,
+        statistic="Maximum",
+    )
 
 
 def _with_run_options(name: str, properties: PropertyGroups) -> PropertyGroups:

@@ -19,6 +19,7 @@ from constructs import IConstruct
 from c360_core.names import Zone, database_name
 from stacks.constructs.data_stream import DataStream
 from stacks.constructs.nag import acknowledge, wildcard
+from stacks.constructs.table_changes import TableChanges
 from stacks.shared.platform import Platform
 
 _READ_OBJECTS: Final = ("s3:GetObject",)
@@ -130,14 +131,10 @@ def read_records(role: iam.IRole, stream: DataStream) -> None:
     allow(role, _READ_RECORDS, stream.arn)
 
 
-def read_changes(role: iam.IRole, table: dynamodb.ITableV2) -> str:
-    """Let a role read the stream of a table's changes; return the stream's ARN."""
-    arn = table.table_stream_arn
-    if arn is None:
-        raise ValueError(f"{table.node.path} has no stream to read; give it one")
+def read_changes(role: iam.IRole, changes: TableChanges) -> None:
+    """Let a role read the stream of a table's changes."""
     actions = ("dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:ListStreams")
-    allow(role, actions, arn)
-    return arn
+    allow(role, actions, changes.arn)
 
 
 def read_secret(role: iam.IRole, *secrets: secretsmanager.ISecret) -> None:

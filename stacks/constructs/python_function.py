@@ -1,17 +1,21 @@
 """A Lambda function in Python."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import aws_cdk as cdk
+from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from c360_core.names import METRIC_NAMESPACE
+from config.operations import OperationsSettings
 from stacks.constructs.grants import use_key
 from stacks.constructs.log_group import log_group
 from stacks.constructs.nag import acknowledge
+from stacks.shared.ids import pascal_case
+from stacks.shared.monitoring import METRIC_PERIOD, AlarmSpec, Graph
 from stacks.shared.platform import Platform
 
 # AWS publishes the Powertools layers from this account, in every region.
@@ -26,6 +30,7 @@ class PythonFunction(Construct):
     `name` is the folder under `lambdas/`; the handler string is the import path that the tests use.
     """
 
+    label: str
     function: lambda_.Function
     role: iam.Role
 
@@ -41,6 +46,7 @@ class PythonFunction(Construct):
         memory_megabytes: int = 512,
     ) -> None:
         super().__init__(scope, id_)
+        self.label = pascal_case(name)
         logs = log_group(self, "Logs", platform=platform)
         self.role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
         logs.grant_write(self.role)
@@ -70,6 +76,28 @@ class PythonFunction(Construct):
         name = f"AWSLambdaPowertoolsPythonV3-python313-arm64:{platform.runtime.powertools_layer_version}"
         arn = f"arn:{stack.partition}:lambda:{stack.region}:{_POWERTOOLS_ACCOUNT}:layer:{name}"
         return lambda_.LayerVersion.from_layer_version_arn(self, "Powertools", arn)
+
+    def alarms(self, limits: OperationsSettings) -> Sequence[AlarmSpec]:  # noqa: ARG002  # one error is too many
+        """Return the alarm on failing calls."""
+        return (
+            AlarmSpec(
+                name=f"{self.label}Errors",
+                metric=self._errors(),
+                threshold=1,
+                text=f"the function {self.label} fails",
+            ),
+        )
+
+    def graphs(self) -> Sequence[Graph]:
+        """Return how often the function fails and how long it takes."""
+        duration = self.function.metric_duration(statistic="p95")
+        return (
+            Graph(title="Function errors", position=20, lines={self.label: self._errors()}),
+            Graph(title="Function duration, p95 (ms)", position=21, lines={self.label: duration}),
+        )
+
+    def _errors(self) -> cloudwatch.Metric:
+        return self.function.metric_errors(period=METRIC_PERIOD)
 
 
 def _environment(name: str, platform: Platform, variables: Mapping[str, str | int]) -> dict[str, str]:

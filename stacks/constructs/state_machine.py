@@ -1,21 +1,30 @@
 """A logged and traced state machine that tells when it fails."""
 
+from collections.abc import Sequence
+
 import aws_cdk as cdk
+from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_stepfunctions as sfn
 from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
 
+from config.operations import OperationsSettings
 from stacks.constructs.grants import use_key
 from stacks.constructs.log_group import log_group
 from stacks.constructs.nag import acknowledge
 from stacks.constructs.patience import ask_again
+from stacks.shared.monitoring import METRIC_PERIOD, AlarmSpec, Graph
 from stacks.shared.platform import Platform
 
 
 class StateMachine(Construct):
     """Runs a chain of states. Whatever state gives up, the alarm topic hears of it and the execution fails.
 
-    After `timeout` the execution ends without a word to the topic: that is for the alarm on its failures to say.
+    After `timeout` the execution ends without a word to the topic: the alarm on executions that time out says so.
+
+    Args:
+        name: says which one it is, for whoever is on call.
+        subject: of the message on the alarm topic.
     """
 
     machine: sfn.StateMachine
@@ -25,12 +34,14 @@ class StateMachine(Construct):
         scope: Construct,
         id_: str,
         *,
+        name: str,
         platform: Platform,
         steps: sfn.IChainable,
         subject: str,
         timeout: cdk.Duration | None = None,
     ) -> None:
         super().__init__(scope, id_)
+        self._name = name
         guarded = sfn.Parallel(self, "Steps", result_path=sfn.JsonPath.DISCARD).branch(steps)
         guarded.add_catch(self._failure(platform, subject), result_path="$.failure")
         self.machine = sfn.StateMachine(
@@ -50,6 +61,30 @@ class StateMachine(Construct):
             self.machine.role,
             {"IAM5[Resource::*]": "the actions of log delivery and of X-Ray accept no resource"},
         )
+
+    def alarms(self, limits: OperationsSettings) -> Sequence[AlarmSpec]:  # noqa: ARG002  # one failure is too many
+        """Return alarms on executions that fail, with the jobs that they run, and on those that run too long."""
+        return (
+            AlarmSpec(
+                name=f"{self._name}Failed",
+                metric=self._failures(),
+                threshold=1,
+                text=f"an execution of {self._name} failed",
+            ),
+            AlarmSpec(
+                name=f"{self._name}TimedOut",
+                metric=self.machine.metric_timed_out(period=METRIC_PERIOD),
+                threshold=1,
+                text=f"an execution of {self._name} ran out of time and was ended",
+            ),
+        )
+
+    def graphs(self) -> Sequence[Graph]:
+        """Return how many executions fail."""
+        return (Graph(title="Executions that failed", position=30, lines={self._name: self._failures()}),)
+
+    def _failures(self) -> cloudwatch.Metric:
+        return self.machine.metric_failed(period=METRIC_PERIOD)
 
     def _failure(self, platform: Platform, subject: str) -> sfn.IChainable:
         message = {

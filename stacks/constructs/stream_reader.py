@@ -1,16 +1,19 @@
 """A function that reads a stream."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
+from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
+from config.operations import OperationsSettings
 from stacks.constructs.dead_letter_queue import DeadLetterQueue
 from stacks.constructs.grants import allow
 from stacks.constructs.python_function import PythonFunction
+from stacks.shared.monitoring import METRIC_PERIOD, AlarmSpec, alarm_on_silence
 from stacks.shared.platform import Platform
 
 
@@ -21,6 +24,15 @@ class Batching:
     size: int
     window_seconds: int = 1
     retries: int = 10
+
+
+class StreamSource(Protocol):
+    """A stream that functions read."""
+
+    arn: str
+
+    def polls(self) -> cloudwatch.Metric:
+        """Return how often it was asked for records."""
 
 
 class StreamReader(Construct):
@@ -40,15 +52,37 @@ class StreamReader(Construct):
         id_: str,
         *,
         function: PythonFunction,
-        source_arn: str | None,
+        source: StreamSource | None,
         batching: Batching,
         platform: Platform,
         pattern: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(scope, id_)
-        self.failed = DeadLetterQueue(self, "Failed", platform=platform)
+        self._function, self._source = function, source
+        self.failed = DeadLetterQueue(self, "Failed", name=f"{function.label}Failed", platform=platform)
         allow(function.role, ("sqs:SendMessage",), self.failed.queue.queue_arn)
-        self.mapping = None if source_arn is None else self._feed(function, source_arn, batching, pattern)
+        self.mapping = None if source is None else self._feed(function, source.arn, batching, pattern)
+
+    def alarms(self, limits: OperationsSettings) -> Sequence[AlarmSpec]:
+        """Return alarms on a function that falls behind its stream, and on one that does not read it."""
+        if self._source is None:
+            return ()
+        name = self._function.label
+        # How old the last record of a batch was when the function was given it: a table's changes have no other age.
+        age = self._function.function.metric("IteratorAge", period=METRIC_PERIOD, statistic="Maximum")
+        return (
+            AlarmSpec(
+                name=f"{name}Late",
+                metric=age,
+                threshold=limits.iterator_age_minutes * 60_000,
+                text=f"the function {name} falls behind its stream",
+            ),
+            alarm_on_silence(
+                name=f"{name}Silent",
+                metric=self._source.polls(),
+                text=f"the function {name} does not read its stream",
+            ),
+        )
 
     def _feed(
         self, function: PythonFunction, source_arn: str, batching: Batching, pattern: Mapping[str, Any] | None

@@ -15,6 +15,7 @@ from config.foundation import MaintenanceSettings
 from stacks.constructs.grants import allow, query_lake, use_key, write_objects, write_tables
 from stacks.constructs.lake_table import LakeTable
 from stacks.constructs.nag import acknowledge, wildcard
+from stacks.shared.ids import pascal_case
 from stacks.shared.lake_access import WRITE, database_resource, grant_in_lake, tables_resource
 from stacks.shared.platform import Platform
 
@@ -49,7 +50,7 @@ class TableOptimizers(Construct):
             for kind, configuration in self._configurations(settings).items():
                 optimizer = glue.CfnTableOptimizer(
                     self,
-                    f"{table.name}-{kind}".title().replace("_", "").replace("-", ""),
+                    pascal_case(f"{table.name}-{kind}"),
                     catalog_id=cdk.Aws.ACCOUNT_ID,
                     database_name=database_name(platform.environment, table.zone),
                     table_name=table.name,

@@ -1,9 +1,17 @@
 """The one customer-managed key of an environment."""
 
+from collections.abc import Sequence
+from typing import Final
+
 import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from constructs import Construct
+
+from stacks.constructs.generated_secret import KEY_AND_SECRETS
+from stacks.shared.monitoring import StandingCost
+
+_KEY_USD: Final = 1.0  # a month
 
 
 class EncryptionKey(Construct):
@@ -25,6 +33,10 @@ class EncryptionKey(Construct):
         self._let_logs_encrypt(key)
         self._let_notifiers_publish(key)
         self.key = key
+
+    def standing_costs(self) -> Sequence[StandingCost]:
+        """Return the price of one key."""
+        return (StandingCost(part=KEY_AND_SECRETS, usd=_KEY_USD),)
 
     def _let_logs_encrypt(self, key: kms.Key) -> None:
         stack = cdk.Stack.of(self)

@@ -5,7 +5,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
-from stacks.constructs.nag import acknowledge
+from stacks.constructs.generated_secret import GeneratedSecret
 
 
 class HashSecret(Construct):
@@ -15,18 +15,13 @@ class HashSecret(Construct):
 
     def __init__(self, scope: Construct, id_: str, *, key: kms.IKey, removal: cdk.RemovalPolicy) -> None:
         super().__init__(scope, id_)
-        self.secret = secretsmanager.Secret(
+        self.secret = GeneratedSecret(
             self,
             "Secret",
             description="Key of the hash that pseudonymises customer identifiers",
-            encryption_key=key,
-            generate_secret_string=secretsmanager.SecretStringGenerator(password_length=64, exclude_punctuation=True),
-            removal_policy=removal,
-        )
-        acknowledge(
-            self.secret,
-            {
-                "SMG4": "a new value would change every stored identifier key; changing it is a migration, "
-                "not a rotation on a schedule"
-            },
+            length=64,
+            not_rotated_because="a new value would change every stored identifier key; changing it is a migration, "
+            "not a rotation on a schedule",
+            key=key,
+            removal=removal,
         )

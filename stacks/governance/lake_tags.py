@@ -10,6 +10,7 @@ from constructs import Construct
 
 from c360_core import contracts, projections
 from c360_core.names import CATALOGED_ZONES, PROJECT, PiiClass, Zone, database_name
+from stacks.shared.ids import pascal_case
 from stacks.shared.platform import Platform
 
 PII: Final = "pii"
@@ -71,7 +72,7 @@ class LakeTags(Construct):
                     column_names=names,
                 )
             )
-            id_ = f"{table.name.title().replace('_', '')}{classification.title()}"
+            id_ = f"{pascal_case(table.name)}{classification.title()}"
             self._associate(id_, resource, {PII: str(classification)})
 
     def _associate(

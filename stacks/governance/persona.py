@@ -10,10 +10,10 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from c360_core.names import PiiClass, Zone
-from stacks.analytics.workgroup import RESULTS_PREFIX
 from stacks.constructs.grants import catalog_arns, query_lake, read_tables, use_key, use_workgroup, write_objects
 from stacks.constructs.nag import acknowledge, wildcard
 from stacks.governance.lake_tags import PII, ZONE, LakeTags
+from stacks.shared.lake import QUERY_RESULTS
 from stacks.shared.lake_access import READ, LakeResource, database_resource, grant_in_lake
 from stacks.shared.platform import Platform
 
@@ -46,7 +46,7 @@ class Persona(Construct):
         )
         use_key(self.role, platform.key)
         use_workgroup(self.role, workgroup_arn)
-        write_objects(self.role, buckets[Zone.RESULTS], RESULTS_PREFIX)
+        write_objects(self.role, buckets[Zone.RESULTS], QUERY_RESULTS)
         query_lake(self.role)
         for zone in _ZONES:
             read_tables(self.role, platform, zone, ["*"])

@@ -7,6 +7,7 @@ from constructs import Construct
 from c360_core.names import Zone
 from stacks.constructs.lake_table import LakeTable
 from stacks.constructs.table_optimizers import TableOptimizers
+from stacks.shared.ids import pascal_case
 from stacks.shared.lake import Lake
 from stacks.shared.platform import Platform
 
@@ -21,7 +22,7 @@ class UnificationTables(Construct):
         self.tables = [
             LakeTable(
                 self,
-                table.name.title().replace("_", ""),
+                pascal_case(table.name),
                 table=table,
                 bucket=lake.buckets[table.zone],
                 platform=platform,

@@ -12,10 +12,10 @@ from config.collection import StreamSettings
 from config.unification import UnificationSettings
 from stacks.constructs.data_stream import DataStream
 from stacks.constructs.lake_table import LakeTable
+from stacks.shared.ids import pascal_case
 from stacks.shared.lake import Lake
 from stacks.shared.lake_access import LakeAccess
 from stacks.shared.platform import Platform
-from stacks.shared.watched import Watched
 from stacks.unification.identity_resolution.resolution import IdentityResolution
 from stacks.unification.lake_tables import UnificationTables
 from stacks.unification.single_view.profile_api import ProfileApi
@@ -31,7 +31,6 @@ class UnificationStack(cdk.Stack):
     idempotency: dynamodb.ITableV2
     tables: Sequence[LakeTable]
     lake_access: Sequence[LakeAccess]
-    watched: Watched
 
     def __init__(
         self,
@@ -47,9 +46,7 @@ class UnificationStack(cdk.Stack):
     ) -> None:
         super().__init__(scope, id_, description="Customer 360: identity, profiles, single view")
         self.streams = {
-            name: DataStream(
-                self, f"{name.title().replace('-', '')}Stream", name=name, settings=stream_settings, platform=platform
-            )
+            name: DataStream(self, f"{pascal_case(name)}Stream", name=name, settings=stream_settings, platform=platform)
             for name in (Stream.IDENTITY_CHANGES, Stream.PROFILE_CHANGES)
         }
         self.tables = UnificationTables(self, "Lake", lake=lake, platform=platform).tables
@@ -99,28 +96,7 @@ class UnificationStack(cdk.Stack):
             LakeAccess(name="UnifyCurated", role=self.unify.role, zone=Zone.CURATED, writes=True),
             LakeAccess(name="UnifyQuarantine", role=self.unify.role, zone=Zone.QUARANTINE, writes=True),
         ]
-        self.watched = self._watched(settings, stream_settings)
         self._export()
-
-    def _watched(self, settings: UnificationSettings, stream_settings: StreamSettings) -> Watched:
-        streams = {
-            "IdentityChanges": self.streams[Stream.IDENTITY_CHANGES],
-            "ProfileChanges": self.streams[Stream.PROFILE_CHANGES],
-        }
-        application = self.unify.application
-        return Watched(
-            streams=streams if stream_settings.deployed else {},
-            functions={
-                "ProfileWriter": self.writer.function.function,
-                "ProfileApi": self.api.function.function,
-            },
-            readers={"ProfileWriter": (self.writer.function.function, self.streams[Stream.PROFILE_CHANGES])}
-            if stream_settings.deployed
-            else {},
-            machines={"ResolveIdentity": self.identity.machine},
-            queues={"ProfileWriterFailed": self.writer.reader.failed.queue, **self.identity.queues},
-            applications={"Unify": application} if application is not None and settings.unify.started else {},
-        )
 
     def _export(self) -> None:
         cdk.CfnOutput(self, "ProfileApiUrl", value=self.api.url)

@@ -38,13 +38,14 @@ class Resource:
 
 @dataclass(frozen=True)
 class Assembly:
-    """The templates of one environment, by pillar, and the validation report of its synthesis."""
+    """The templates of one environment, by pillar, the validation report of its synthesis, and what it costs idle."""
 
     settings: Settings
     folder: Path
     templates: Mapping[str, Template]
     report: Template
     messages: tuple[str, ...]
+    costs: Mapping[str, float]
 
     @property
     def files(self) -> list[Path]:
@@ -74,12 +75,17 @@ def sleeping_dev(folder: Path) -> Settings:
     return load("dev", folder)
 
 
+def empty_app(folder: Path) -> cdk.App:
+    """Return an app with the context of `cdk.json` that writes into a folder."""
+    context = json.loads((ROOT / "cdk.json").read_text(encoding="utf-8"))["context"]
+    return cdk.App(context=context, outdir=str(folder), analytics_reporting=False)
+
+
 def synthesize(settings: Settings, assets: Assets, folder: Path) -> Assembly:
     """Synthesise one environment exactly as the CDK command does, with every validation on."""
     environment = settings.environment
-    context = json.loads((ROOT / "cdk.json").read_text(encoding="utf-8"))["context"]
-    cdk_app = cdk.App(context=context, outdir=str(folder), analytics_reporting=False)
-    app.build(cdk_app, settings, assets)
+    cdk_app = empty_app(folder)
+    operations = app.build(cdk_app, settings, assets)
     cdk_app.synth()
     return Assembly(
         settings=settings,
@@ -90,6 +96,7 @@ def synthesize(settings: Settings, assets: Assets, folder: Path) -> Assembly:
         },
         report=json.loads((folder / "validation-report.json").read_text()),
         messages=tuple(_messages(folder)),
+        costs={cost.label: cost.usd for cost in operations.costs},
     )
 
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from config.settings import load
-from stacks.operations.standing_costs import standing_costs
+from stacks.unification.identity_resolution.resolution import matching_costs
 from tests.infrastructure.assembly import listed, resolve
 
 
@@ -244,18 +244,22 @@ def test_synthesis_says_what_idling_costs(assembly):
     assert any(f"{environment} idles at about" in message for message in assembly.messages)
 
 
-def test_costs_follow_the_switches():
-    def total(environment):
-        return sum(cost.usd for cost in standing_costs(load(environment), secrets=4))
+def test_costs_follow_the_switches(assemblies):
+    total = {name: sum(assembly.costs.values()) for name, assembly in assemblies.items()}
+    secrets = len(list(assemblies["dev"].resources("AWS::SecretsManager::Secret")))
+    assert total["dev"] == pytest.approx(1 + secrets * 0.4 + 4 * 11)
+    assert total["staging"] == pytest.approx(total["dev"] + 2 * 160 + 21.73)
+    assert total["prod"] > total["staging"]
 
-    assert total("dev") == pytest.approx(1 + 4 * 0.4 + 4 * 11)
-    assert total("staging") == pytest.approx(total("dev") + 2 * 160 + 21.73)
-    assert total("prod") > total("staging")
+
+def test_the_costs_are_the_reviewed_ones(assemblies, snapshot_json):
+    costs = {name: {part: round(usd, 2) for part, usd in each.costs.items()} for name, each in assemblies.items()}
+    assert costs == snapshot_json
 
 
 def test_streams_that_are_not_there_cost_nothing(asleep):
-    (cost,) = standing_costs(asleep.settings, secrets=4)
-    assert cost.usd == pytest.approx(1 + 4 * 0.4)
+    secrets = len(list(asleep.resources("AWS::SecretsManager::Secret")))
+    assert asleep.costs == {"KMS key and secrets": pytest.approx(1 + secrets * 0.4)}
     assert any("dev idles at about 3 USD a month" in message for message in asleep.messages)
 
 
@@ -269,17 +273,15 @@ def test_everything_is_tagged(assembly):
 
 def test_matching_anew_is_never_most_of_the_bill(assembly):
     """Entity Resolution is paid for each record of each run: a schedule is chosen by what it costs."""
-    costs = {cost.part: cost.usd for cost in standing_costs(assembly.settings, secrets=6)}
-    matching = sum(usd for part, usd in costs.items() if part.startswith("Entity Resolution"))
-    assert matching < sum(costs.values()) / 2
+    matching = sum(usd for part, usd in assembly.costs.items() if part.startswith("Entity Resolution"))
+    assert matching < sum(assembly.costs.values()) / 2
 
 
 def test_a_run_of_the_matcher_costs_a_quarter_for_a_thousand_records(tmp_path):
     def monthly(schedule):
         text = f"unification: {{resolution_schedule: {schedule}, expected_identity_records: 200000}}"
         (tmp_path / "prod.yaml").write_text(text, encoding="utf-8")
-        costs = {cost.part: cost.usd for cost in standing_costs(load("prod", tmp_path), secrets=6)}
-        return {part: usd for part, usd in costs.items() if part.startswith("Entity Resolution")}
+        return {cost.part: cost.usd for cost in matching_costs(load("prod", tmp_path).unification)}
 
     assert monthly("on_demand") == {}
     assert monthly("weekly") == {"Entity Resolution, weekly": 217.26}  # 50 USD each, 4.35 times

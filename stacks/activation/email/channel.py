@@ -13,6 +13,7 @@ from constructs import Construct
 from c360_core.decision import Template
 from c360_core.names import PROJECT
 from config.activation import EmailSettings
+from stacks.shared.ids import pascal_case
 from stacks.shared.platform import Platform
 
 _TEXTS: Final = Path(__file__).parent / "templates"
@@ -76,7 +77,7 @@ class Email(Construct):
         words = mail_text(template)
         ses.CfnTemplate(
             self,
-            f"Template{template.title().replace('_', '')}",
+            f"Template{pascal_case(template)}",
             template=ses.CfnTemplate.TemplateProperty(
                 template_name=name, subject_part=words.subject, text_part=words.text, html_part=words.html
             ),

@@ -1,6 +1,6 @@
 """Who is who: prepare the records, let the matcher group them, give people their ids."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import aws_cdk as cdk
@@ -9,7 +9,6 @@ from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_secretsmanager as secretsmanager
-from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
 from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
@@ -31,10 +30,12 @@ from stacks.constructs.patience import BUSY, ask_again, wait_for_a_free_run
 from stacks.constructs.spark_job import SparkJob
 from stacks.constructs.state_machine import StateMachine
 from stacks.shared.lake import Lake
+from stacks.shared.monitoring import StandingCost
 from stacks.shared.platform import Platform
 from stacks.unification.identity_resolution.matching_input import MatchingInput
 from stacks.unification.identity_resolution.matching_workflow import MatchingWorkflow
 
+_NAME: Final = "ResolveIdentity"
 _RUN_ID = sfn.JsonPath.string_at("$$.Execution.Name")
 _WRITTEN: Final = (Table.IDENTITY_MAP, Table.IDENTIFIER_MAP, Table.LATEST_IDENTITY_CHANGES)
 # How many records the driver of each worker type can hold, with as much again to spare: see benchmarks/resolution.py.
@@ -48,6 +49,20 @@ _TURN_TRIES: Final = 15
 # Long enough for the largest matching job that the settings allow for, and short enough for the 25,000 entries that the
 # history of an execution may have: each question about the job adds nine.
 _LONGEST_RUN: Final = cdk.Duration.hours(10)
+_MATCHED_RECORD_USD: Final = 0.25 / 1000
+_RUNS_A_MONTH: Final = {"weekly": 730 / (7 * 24), "nightly": 730 / 24}
+
+
+def matching_costs(settings: UnificationSettings) -> Sequence[StandingCost]:
+    """Return what Entity Resolution takes for the scheduled runs, to the cent.
+
+    A scheduled run is paid whether anything has changed or not, since it matches all records again.
+    """
+    schedule = settings.resolution_schedule
+    if schedule == "on_demand":
+        return ()
+    usd = _RUNS_A_MONTH[schedule] * settings.expected_identity_records * _MATCHED_RECORD_USD
+    return (StandingCost(part=f"Entity Resolution, {schedule}", usd=round(usd, 2)),)
 
 
 class IdentityResolution(Construct):
@@ -57,7 +72,6 @@ class IdentityResolution(Construct):
     prepare: SparkJob
     resolve: SparkJob
     machine: sfn.StateMachine
-    queues: Mapping[str, sqs.IQueue]
 
     def __init__(
         self,
@@ -72,6 +86,7 @@ class IdentityResolution(Construct):
         platform: Platform,
     ) -> None:
         super().__init__(scope, id_)
+        self._settings = settings
         matching_input = MatchingInput(self, "MatchingInput", bucket=lake.buckets[Zone.CURATED], platform=platform)
         self.matching = MatchingWorkflow(
             self, "Matching", matching_input=matching_input, buckets=lake.buckets, platform=platform
@@ -110,14 +125,18 @@ class IdentityResolution(Construct):
         self.machine = StateMachine(
             self,
             "Run",
+            name=_NAME,
             platform=platform,
             steps=steps,
             subject="identities could not be resolved",
             timeout=_LONGEST_RUN,
         ).machine
-        self.queues = {}
         if settings.resolution_schedule != "on_demand":
-            self.queues = {"ResolveIdentityUndelivered": self._on_schedule(settings, platform)}
+            self._on_schedule(settings, platform)
+
+    def standing_costs(self) -> Sequence[StandingCost]:
+        """Return the price of the runs that a schedule starts."""
+        return matching_costs(self._settings)
 
     def _let_prepare_work(self, lake: Lake, platform: Platform) -> None:
         buckets = lake.buckets
@@ -211,8 +230,8 @@ class IdentityResolution(Construct):
             result_path=result_path,
         )
 
-    def _on_schedule(self, settings: UnificationSettings, platform: Platform) -> sqs.IQueue:
-        undelivered = DeadLetterQueue(self, "Undelivered", platform=platform)
+    def _on_schedule(self, settings: UnificationSettings, platform: Platform) -> None:
+        undelivered = DeadLetterQueue(self, "Undelivered", name=f"{_NAME}Undelivered", platform=platform)
         day = "SUN" if settings.resolution_schedule == "weekly" else None
         events.Rule(
             self,
@@ -221,4 +240,3 @@ class IdentityResolution(Construct):
             schedule=events.Schedule.cron(week_day=day, hour=str(settings.resolution_hour_utc), minute="0"),
             targets=[targets.SfnStateMachine(self.machine, dead_letter_queue=undelivered.queue)],
         )
-        return undelivered.queue

@@ -42,7 +42,7 @@ class ProfileWriter(Construct):
             self,
             "Changes",
             function=self.function,
-            source_arn=profile_changes.arn if profile_changes.deployed else None,
+            source=profile_changes if profile_changes.deployed else None,
             # Of a person's changes in a batch only the last is written: the larger it is, the fewer the writes.
             batching=Batching(size=5_000),
             platform=platform,

@@ -24,11 +24,12 @@ _IN_USE: Final = "KinesisAnalyticsV2.ResourceInUseException"
 _NOT_FOUND: Final = "KinesisAnalyticsV2.ResourceNotFoundException"
 
 
-class _Keeper(Construct):
+class _ForEachApplication(Construct):
     """A state machine that does something for each application, beside each other, and a queue for lost starts."""
 
     machine: sfn.StateMachine
     undelivered: DeadLetterQueue
+    _name: ClassVar[str]  # of the state machine, for whoever is on call
     _subject: ClassVar[str]  # of the message when it fails
 
     def __init__(
@@ -43,8 +44,10 @@ class _Keeper(Construct):
         each = sfn.Parallel(self, "EachApplication", result_path=sfn.JsonPath.DISCARD)
         for name, application in applications.items():
             each.branch(self._steps(name, application))
-        self.machine = StateMachine(self, "Run", platform=platform, steps=each, subject=self._subject).machine
-        self.undelivered = DeadLetterQueue(self, "Undelivered", platform=platform)
+        self.machine = StateMachine(
+            self, "Run", name=self._name, platform=platform, steps=each, subject=self._subject
+        ).machine
+        self.undelivered = DeadLetterQueue(self, "Undelivered", name=f"{self._name}Undelivered", platform=platform)
         self._schedule()
 
     @abstractmethod
@@ -56,7 +59,7 @@ class _Keeper(Construct):
         """Return what is done for one application."""
 
 
-class ApplicationKeeper(_Keeper):
+class FlinkAutoStart(_ForEachApplication):
     """Looks every quarter of an hour, and starts what should run and does not, from its latest snapshot.
 
     Only one that has none starts without: the service may refuse to restore what is not there. Each start says what it
@@ -64,6 +67,7 @@ class ApplicationKeeper(_Keeper):
     of the state: a version that does not know it must not run.
     """
 
+    _name = "ApplicationKeeper"
     _subject = "a Flink application could not be started"
 
     def _schedule(self) -> None:
@@ -97,13 +101,14 @@ def _run(restore: str) -> Mapping[str, Any]:
     }
 
 
-class SnapshotKeeper(_Keeper):
+class FlinkSnapshots(_ForEachApplication):
     """Saves the state of every running application four times a day, and keeps the snapshots of one day.
 
     The service takes a snapshot when an application is stopped or updated, and never otherwise. A snapshot carries the
     name of its hour, and replaces the one that the same hour of yesterday left.
     """
 
+    _name = "SnapshotKeeper"
     _subject = "a Flink application's state could not be saved"
 
     def _schedule(self) -> None:
