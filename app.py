@@ -35,6 +35,7 @@ def build(app: cdk.App, settings: Settings, assets: Assets) -> OperationsStack:
         key=foundation.key,
         alarm_topic=foundation.alarm_topic,
         removal=foundation.removal,
+        network=foundation.network,
     )
     lake = Lake(
         buckets=foundation.buckets,

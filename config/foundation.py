@@ -1,8 +1,9 @@
 """Settings of the foundation: the lake, its key and the alarm topic."""
 
-from typing import Literal
+from ipaddress import AddressValueError, IPv4Network, NetmaskValueError
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from config.shared import Days, Slice
 
@@ -25,6 +26,34 @@ class MaintenanceSettings(Slice):
     orphan_days: int = Field(7, ge=3, le=365, description="A file that no snapshot names is deleted after this")
 
 
+_WIDEST, _NARROWEST = 16, 24  # of AWS's 16 to 28; each subnet takes a sixteenth
+
+
+def _as_aws_takes_it(cidr: str) -> str:
+    allowed = f"write a private IPv4 range with a prefix of {_WIDEST} to {_NARROWEST}, such as 10.0.0.0/16"
+    try:
+        network = IPv4Network(cidr)
+    except (AddressValueError, NetmaskValueError, ValueError) as error:
+        raise ValueError(f"{allowed}: {error}") from None
+    if not network.is_private or not _WIDEST <= network.prefixlen <= _NARROWEST:
+        raise ValueError(allowed)
+    return cidr
+
+
+class NetworkSettings(Slice):
+    """The private network of systems that AWS runs inside a VPC."""
+
+    deployed: bool = Field(
+        default=False,
+        description="Needed by systems that run inside a VPC. Flow logs cost by use, an interface endpoint about 7 USD "
+        "a month in each availability zone; there are only those that a deployed system needs",
+    )
+    cidr: Annotated[str, AfterValidator(_as_aws_takes_it)] = Field(
+        "10.0.0.0/16", description="The range of its addresses; AWS does not change it later"
+    )
+    availability_zones: int = Field(2, ge=2, le=3)
+
+
 class FoundationSettings(Slice):
     """The lake, its key and the alarm topic."""
 
@@ -34,6 +63,7 @@ class FoundationSettings(Slice):
     landing_archive_days: Days = Field(30, description="Landed files move to Glacier Instant Retrieval after this")
     raw_infrequent_days: Days = Field(90, ge=30, description="Raw data moves to infrequent access after this")
     maintenance: MaintenanceSettings = MaintenanceSettings()
+    network: NetworkSettings = NetworkSettings()
     results_expire_days: Days = Field(14, description="Query results and data quality reports are deleted after this")
     noncurrent_expire_days: Days = Field(30, description="Overwritten object versions are deleted after this")
     alarm_email: str | None = Field(

@@ -1,9 +1,11 @@
 """An encrypted log group that forgets after a while."""
 
 import aws_cdk as cdk
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
+from config.runtime import RetentionDays
 from stacks.shared.platform import Platform
 
 _RETENTION = {
@@ -24,7 +26,16 @@ _RETENTION = {
 
 
 def log_group(scope: Construct, id_: str, *, platform: Platform, name: str | None = None) -> logs.LogGroup:
-    """Create a log group with the environment's key and retention.
+    """Create a log group with the environment's key and retention."""
+    return encrypted_log_group(
+        scope, id_, key=platform.key, retention_days=platform.runtime.log_retention_days, name=name
+    )
+
+
+def encrypted_log_group(
+    scope: Construct, id_: str, *, key: kms.IKey, retention_days: RetentionDays, name: str | None = None
+) -> logs.LogGroup:
+    """Create a log group under a key, whose entries are deleted after so many days.
 
     Logs hold no customer data, so they go with their stack in every environment.
     """
@@ -32,7 +43,7 @@ def log_group(scope: Construct, id_: str, *, platform: Platform, name: str | Non
         scope,
         id_,
         log_group_name=name,
-        encryption_key=platform.key,
-        retention=_RETENTION[platform.runtime.log_retention_days],
+        encryption_key=key,
+        retention=_RETENTION[retention_days],
         removal_policy=cdk.RemovalPolicy.DESTROY,
     )

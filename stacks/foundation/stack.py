@@ -20,6 +20,7 @@ from stacks.foundation.lake.administration import LakeAdministration
 from stacks.foundation.lake.buckets import LakeBuckets
 from stacks.foundation.lake.catalog import Catalog
 from stacks.foundation.lake.job_security import JobSecurity
+from stacks.foundation.network import Network
 
 _REMOVAL = {"retain": cdk.RemovalPolicy.RETAIN, "destroy": cdk.RemovalPolicy.DESTROY}
 
@@ -35,6 +36,7 @@ class FoundationStack(cdk.Stack):
     hash_secret: secretsmanager.ISecret
     job_security: glue.CfnSecurityConfiguration
     removal: cdk.RemovalPolicy
+    network: Network | None
 
     def __init__(self, scope: Construct, id_: str, *, settings: Settings) -> None:
         super().__init__(scope, id_, description="Customer 360: key, lake, catalog, event bus")
@@ -57,6 +59,11 @@ class FoundationStack(cdk.Stack):
         self.job_security = JobSecurity(
             self, "JobSecurity", environment=settings.environment, key=self.key
         ).configuration
+        self.network = None
+        if settings.foundation.network.deployed:
+            self.network = Network(
+                self, "Network", settings=settings.foundation.network, runtime=settings.runtime, key=self.key
+            )
         self._export()
 
     def _export(self) -> None:

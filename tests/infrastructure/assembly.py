@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,10 @@ import yaml
 import app
 from c360_core.names import stack_name
 from config.settings import ENVIRONMENTS_FOLDER, Settings, load
+from stacks.foundation.stack import FoundationStack
+from stacks.operations.stack import OperationsStack
 from stacks.shared.assets import Assets
+from stacks.shared.platform import Platform
 
 Template = dict[str, Any]
 PILLARS = ("foundation", "collection", "unification", "analytics", "activation", "governance", "operations")
@@ -79,6 +82,24 @@ def empty_app(folder: Path) -> cdk.App:
     """Return an app with the context of `cdk.json` that writes into a folder."""
     context = json.loads((ROOT / "cdk.json").read_text(encoding="utf-8"))["context"]
     return cdk.App(context=context, outdir=str(folder), analytics_reporting=False)
+
+
+def operate(
+    cdk_app: cdk.App, settings: Settings, assets: Assets, place: Callable[[FoundationStack], None]
+) -> OperationsStack:
+    """Add to an app the foundation, what a test places in it, and operations; return the last."""
+    foundation = FoundationStack(cdk_app, "Foundation", settings=settings)
+    place(foundation)
+    platform = Platform(
+        environment=settings.environment,
+        runtime=settings.runtime,
+        assets=assets,
+        key=foundation.key,
+        alarm_topic=foundation.alarm_topic,
+        removal=foundation.removal,
+        network=foundation.network,
+    )
+    return OperationsStack(cdk_app, "Operations", applications=[], settings=settings.operations, platform=platform)
 
 
 def synthesize(settings: Settings, assets: Assets, folder: Path) -> Assembly:

@@ -7,11 +7,8 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
 from config.settings import load
-from stacks.foundation.stack import FoundationStack
-from stacks.operations.stack import OperationsStack
 from stacks.shared.monitoring import AlarmSpec, Graph, StandingCost, alarm_on_silence
-from stacks.shared.platform import Platform
-from tests.infrastructure.assembly import empty_app, placeholder_assets, resolve
+from tests.infrastructure.assembly import empty_app, operate, placeholder_assets, resolve
 
 
 class Turbine(Construct):
@@ -47,21 +44,12 @@ def vibration(turbine):
     return cloudwatch.Metric(namespace="Trial", metric_name="Vibration", dimensions_map={"Turbine": turbine})
 
 
-def operate(cdk_app, assets, *trials):
-    """Add to an app the foundation of `dev`, with trial constructs by id and kind, and operations; return that."""
-    settings = load("dev")
-    foundation = FoundationStack(cdk_app, "Foundation", settings=settings)
-    for id_, kind in trials:
-        kind(Construct(foundation, f"Below{id_}"), id_)
-    platform = Platform(
-        environment="dev",
-        runtime=settings.runtime,
-        assets=assets,
-        key=foundation.key,
-        alarm_topic=foundation.alarm_topic,
-        removal=foundation.removal,
-    )
-    return OperationsStack(cdk_app, "Operations", applications=[], settings=settings.operations, platform=platform)
+def place(*turbines):
+    def in_stack(foundation):
+        for id_, kind in turbines:
+            kind(Construct(foundation, f"Below{id_}"), id_)
+
+    return in_stack
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +57,7 @@ def operations(tmp_path_factory):
     """Two trial constructs under operations: its stack and its template."""
     cdk_app = empty_app(tmp_path_factory.mktemp("trial"))
     assets = placeholder_assets(tmp_path_factory.mktemp("assets"))
-    stack = operate(cdk_app, assets, ("North", Turbine), ("South", QuietTurbine))
+    stack = operate(cdk_app, load("dev"), assets, place(("North", Turbine), ("South", QuietTurbine)))
     return stack, cdk_app.synth().get_stack_by_name("Operations").template
 
 
@@ -106,6 +94,6 @@ def test_resources_of_one_kind_share_a_graph(operations):
 
 
 def test_an_alarm_needs_a_name_of_its_own(tmp_path):
-    trials = [("North", Turbine), ("South", Turbine)]
+    assets = placeholder_assets(tmp_path / "assets")
     with pytest.raises(RuntimeError, match="already a Construct with name 'TurbineShakes'"):
-        operate(empty_app(tmp_path / "out"), placeholder_assets(tmp_path / "assets"), *trials)
+        operate(empty_app(tmp_path / "out"), load("dev"), assets, place(("North", Turbine), ("South", Turbine)))

@@ -66,6 +66,10 @@ def test_every_problem_is_told_at_once(folder):
         ("activation: {email: {domain: shop.example, sender: a@other.example}}", "must be an address of domain"),
         ("operations: {alarms: false, monthly_budget_usd: 10}", "needs alarms: true"),
         ("analytics: 3", "analytics: .*dictionary"),
+        ("foundation: {network: {cidr: 10.0.0.0/30}}", "foundation.network.cidr: .*prefix of 16 to 24"),
+        ("foundation: {network: {cidr: 8.8.0.0/16}}", "foundation.network.cidr: .*private IPv4 range"),
+        ("foundation: {network: {cidr: 10.0.0.1/16}}", "foundation.network.cidr: .*such as 10.0.0.0/16"),
+        ("foundation: {network: {availability_zones: 1}}", "availability_zones: .*greater than or equal to 2"),
         ("a: b: c", "not valid YAML"),
     ],
 )

@@ -1,0 +1,116 @@
+"""A private network for systems that AWS runs inside a VPC."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import aws_cdk as cdk
+from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from constructs import Construct
+
+from config.foundation import NetworkSettings
+from config.runtime import RuntimeSettings
+from stacks.constructs.log_group import encrypted_log_group
+from stacks.shared.ids import pascal_case
+from stacks.shared.monitoring import StandingCost
+
+_HTTPS: Final = 443
+_ENDPOINT_USD: Final = 7.3  # a month, in each availability zone
+# A subnet takes a sixteenth of the network: AWS changes no range, and other kinds of subnet may come.
+_SUBNET_BITS: Final = 4
+
+
+class Network(Construct):
+    """A VPC of isolated subnets: no internet gateway and no NAT, so AWS is reached through endpoints alone.
+
+    S3 and DynamoDB have a gateway endpoint each, which costs nothing. Every other service has an interface endpoint
+    once a system calls `reach` for it. The endpoints let in roles of this account only, so that nobody takes data out
+    with the credentials of another.
+    """
+
+    vpc: ec2.Vpc
+    subnets: ec2.SubnetSelection
+
+    def __init__(
+        self, scope: Construct, id_: str, *, settings: NetworkSettings, runtime: RuntimeSettings, key: kms.IKey
+    ) -> None:
+        super().__init__(scope, id_)
+        self._settings = settings
+        self._interfaces: dict[str, ec2.InterfaceVpcEndpoint] = {}
+        self.subnets = ec2.SubnetSelection(subnet_type=ec2.SubnetType.PRIVATE_ISOLATED)
+        self.vpc = ec2.Vpc(
+            self,
+            "Vpc",
+            ip_addresses=ec2.IpAddresses.cidr(settings.cidr),
+            max_azs=settings.availability_zones,
+            subnet_configuration=[
+                ec2.SubnetConfiguration(
+                    name="Isolated",
+                    subnet_type=ec2.SubnetType.PRIVATE_ISOLATED,
+                    cidr_mask=int(settings.cidr.partition("/")[2]) + _SUBNET_BITS,
+                )
+            ],
+            # Interface endpoints answer under the services' own names.
+            enable_dns_hostnames=True,
+            enable_dns_support=True,
+            # Whatever names no security group gets the default one; emptied, it lets nothing in or out.
+            restrict_default_security_group=True,
+        )
+        self._log_flows(runtime, key)
+        self._endpoint_group = ec2.SecurityGroup(
+            self, "Endpoints", vpc=self.vpc, description="Interface endpoints of AWS services", allow_all_outbound=False
+        )
+        self._endpoint_group.add_ingress_rule(
+            ec2.Peer.ipv4(settings.cidr), ec2.Port.tcp(_HTTPS), "AWS's APIs, from inside the network"
+        )
+        for name, service in (
+            ("S3", ec2.GatewayVpcEndpointAwsService.S3),
+            ("DynamoDb", ec2.GatewayVpcEndpointAwsService.DYNAMODB),
+        ):
+            gateway = self.vpc.add_gateway_endpoint(name, service=service, subnets=[self.subnets])
+            gateway.add_to_policy(self._own_account_only())
+
+    def reach(self, *services: ec2.InterfaceVpcEndpointAwsService) -> None:
+        """Give services an interface endpoint. A system calls it for each service that it needs inside the network."""
+        for service in services:
+            if service.short_name not in self._interfaces:
+                self._interfaces[service.short_name] = self._interface(service)
+
+    def standing_costs(self) -> Sequence[StandingCost]:
+        """Return the price of the interface endpoints, each of which stands in every availability zone."""
+        if not self._interfaces:
+            return ()
+        usd = len(self._interfaces) * self._settings.availability_zones * _ENDPOINT_USD
+        return (StandingCost(part="interface endpoints", usd=usd, pieces=len(self._interfaces)),)
+
+    def _interface(self, service: ec2.InterfaceVpcEndpointAwsService) -> ec2.InterfaceVpcEndpoint:
+        endpoint = ec2.InterfaceVpcEndpoint(
+            self,
+            pascal_case(service.short_name.replace(".", "-")),
+            vpc=self.vpc,
+            service=service,
+            subnets=self.subnets,
+            private_dns_enabled=True,
+            security_groups=[self._endpoint_group],
+            open=False,  # the group's own rule lets the network in
+        )
+        endpoint.add_to_policy(self._own_account_only())
+        return endpoint
+
+    def _own_account_only(self) -> iam.PolicyStatement:
+        return iam.PolicyStatement(
+            sid="OwnAccount",
+            principals=[iam.AnyPrincipal()],
+            actions=["*"],
+            resources=["*"],
+            conditions={"StringEquals": {"aws:PrincipalAccount": cdk.Stack.of(self).account}},
+        )
+
+    def _log_flows(self, runtime: RuntimeSettings, key: kms.IKey) -> None:
+        logs = encrypted_log_group(self, "FlowLogs", key=key, retention_days=runtime.log_retention_days)
+        self.vpc.add_flow_log(
+            "Flows",
+            destination=ec2.FlowLogDestination.to_cloud_watch_logs(logs),
+            traffic_type=ec2.FlowLogTrafficType.ALL,
+        )
