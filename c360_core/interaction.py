@@ -21,12 +21,11 @@ from c360_core.contracts import Contracts, Field
 from c360_core.digests import digest
 from c360_core.exact_json import FIXES, AmbiguousObject, Fault, UnreadableJsonError, decode, encode
 from c360_core.identity.keys import VISITOR_TYPES, identifier_key, usable
-from c360_core.names import MAX_SOURCE_LENGTH, UNKNOWN_SOURCE_NAME, IdentifierType
+from c360_core.names import MAX_REASON_LENGTH, MAX_SOURCE_LENGTH, UNKNOWN_SOURCE_NAME, IdentifierType
 from c360_core.projections import REASON_BY_SCHEMA_RULE, event_json_schema
 
 MAX_EVENT_BYTES: Final = 32 * 1024
 FUTURE_TOLERANCE: Final = timedelta(minutes=5)
-MAX_REASON_LENGTH: Final = 2000
 # Rows of files have ids without it: what begins so was an event on the stream.
 REJECTED_EVENT_PREFIX: Final = "r_"
 # What `unify` could not use begins so: a record of `interactions` or `identity-changes`, which no sender sends.

@@ -97,6 +97,7 @@ PERSON_PREFIX: Final = "p_"
 # How a record without a known source is called, and how much of a name is kept.
 UNKNOWN_SOURCE_NAME: Final = "unknown"
 MAX_SOURCE_LENGTH: Final = 64
+MAX_REASON_LENGTH: Final = 2000  # of a rejection
 METRIC_NAMESPACE: Final = "Customer360"
 QUALITY_NAMESPACE: Final = "Glue Data Quality"  # AWS's own, of the rules' results
 

@@ -16,7 +16,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import boto3
 from pyspark.sql import SparkSession
 
 from c360_core.identity.announcements import LatestChange
@@ -27,7 +26,7 @@ from c360_core.names import Table as TableName
 from c360_core.names import Zone
 from glue_jobs.identity_resolve import single_view, transform
 from glue_jobs.identity_resolve.size import refuse_too_many
-from glue_jobs.shared import lake, runtime, streams
+from glue_jobs.shared import aws, lake, runtime, streams
 
 LOG = logging.getLogger("identity_resolve")
 
@@ -57,7 +56,7 @@ class ResolutionRun:
 
     def run(self) -> Mapping[str, int]:
         """Resolve, write and publish; return counts."""
-        kinesis: Any = boto3.client("kinesis", region_name=runtime.region())
+        kinesis = aws.client("kinesis")
         stream_created_at = streams.created_at(kinesis, self._arguments.identity_changes_stream)
         self._refuse_too_many()
         before = transform.identity_map(self._read(TableName.IDENTITY_MAP))
@@ -100,9 +99,7 @@ class ResolutionRun:
         return self._spark.read.csv(location, header=True, quote='"', escape='"', multiLine=True)
 
     def _secret(self) -> bytes:
-        answer = boto3.client("secretsmanager", region_name=runtime.region()).get_secret_value(
-            SecretId=self._arguments.hash_secret_arn
-        )
+        answer = aws.client("secretsmanager").get_secret_value(SecretId=self._arguments.hash_secret_arn)
         return secret_bytes(answer["SecretString"])
 
     def _write_map(self, resolution: Resolution) -> None:
@@ -129,7 +126,7 @@ class ResolutionRun:
 
     def _write_single_view(self, resolution: Resolution, before: Sequence[MapRow]) -> None:
         single_view.write(
-            boto3.resource("dynamodb", region_name=runtime.region()).meta.client,
+            aws.dynamodb(),
             self._arguments.single_view_table,
             single_view.puts(resolution.changes),
             single_view.deletes(resolution.changes, {row.person_id for row in before if row.valid_to is not None}),

@@ -1,7 +1,7 @@
-"""What can be said of a landed file before Spark has its rows: whose is it, which text is in it, has it its columns?
+"""Checks a landed file before Spark reads its rows: its source, its encoding and its columns.
 
-A file is read by its bytes and not by a path: Hadoop hides names that begin with `_` or `.`, folds `//`, and believes
-a name that ends in `.gz`. Nothing here keeps more of a file in memory than one record.
+The file is read as bytes and not by its path, because Hadoop hides names that begin with `_` or `.`, collapses `//`,
+and trusts the ending `.gz`. At most one record of a file is in memory at a time.
 """
 
 import bz2
@@ -22,12 +22,12 @@ from c360_core.file_text import Texts
 BYTE_ORDER_MARK: Final = "\ufeff"
 UTF_8_MARK: Final = codecs.BOM_UTF8
 MAX_RECORD_CHARACTERS: Final = 1_048_576
-MAX_TEXT_BYTES: Final = 1024**3  # uncompressed: one task reads a file, a few MB in a second, and a job has an hour
+MAX_TEXT_BYTES: Final = 1024**3  # uncompressed; one task reads a file at a few MB per second, and a job has an hour
 DELIMITERS: Final = {",": ",", ";": ";", "\t": "tab", "|": "|", ":": ":", "~": "~", "^": "^"}
 SEPARATOR_LINE: Final = re.compile(r'"?sep=(?P<delimiter>.)"?[,;\t|]*[\r\n]*', re.IGNORECASE)
-LEAST_TELLING_DELIMITERS: Final = 3  # fewer in a line are no sign of a row
+MIN_ROW_DELIMITERS: Final = 3  # a line with fewer may be plain text
 JSON: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
-UNREADABLE_ROW: Final = 0  # the number of a row that says why the rest of the file cannot be read
+UNREADABLE_ROW: Final = 0  # number of the row that says why the rest of the file cannot be read
 ARCHIVES: Final = {
     b"PK\x03\x04": "a ZIP archive or a spreadsheet",
     b"\x28\xb5\x2f\xfd": "compressed by zstd",
@@ -35,11 +35,11 @@ ARCHIVES: Final = {
     b"PAR1": "Parquet",
 }
 
-csv.field_size_limit(MAX_RECORD_CHARACTERS + 1)  # a record that is too long is refused before one of its values is
+csv.field_size_limit(MAX_RECORD_CHARACTERS + 1)  # the record's own limit is reached first
 
 
 class RefusedFileError(ValueError):
-    """The whole file is refused; `code` is the reason code and the message the reason."""
+    """The whole file is refused; `code` is the reason code, and the message is the reason."""
 
     def __init__(self, code: str, reason: str) -> None:
         super().__init__(reason)
@@ -51,9 +51,9 @@ class Header:
     """The header row.
 
     Attributes:
-        columns: names in the order of the file, as the contract writes them; `column 3` where one has no name.
-        extra: names that the contract does not have.
-        width: columns in the file, with those at its end that have no name: they are to be empty.
+        columns: names in the order of the file, in the contract's spelling; `column 3` for a column without a name.
+        extra: names that are not in the contract.
+        width: number of columns in the file, including nameless ones at its end, which must be empty.
     """
 
     columns: tuple[str, ...]
@@ -63,7 +63,14 @@ class Header:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """One record: its values, or None where its quotes are wrong; its text, and the lines that it stands in."""
+    """One record.
+
+    Attributes:
+        values: its values; None if its quotes are wrong.
+        raw: its text.
+        line: number of its first line.
+        lines: number of its lines.
+    """
 
     values: Sequence[str] | None
     raw: str
@@ -73,14 +80,14 @@ class Record:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One row of a file, in the texts that Spark casts.
+    """One row of a file, as texts for Spark to cast.
 
     Attributes:
         number: 1 is the first row after the header.
         values: texts of the contract's columns, in its order; None for no value.
-        body: the row as received, a JSON object of its texts; the text where it could not be cut into columns.
-        code: reason code where it could not be cut into columns, else None.
-        reason: with line and fix.
+        body: the row as received, a JSON object of its texts; the raw text if it could not be split into columns.
+        code: reason code if it could not be split into columns, else None.
+        reason: the reason, with line and fix.
     """
 
     number: int
@@ -91,7 +98,7 @@ class Row:
 
 
 def folder_of(key: str) -> str:
-    """Return the first part of a landed object's path, which is to be its source; empty when it lies in no folder."""
+    """Return the first folder of a landed object's key, which names its source; empty if it is in no folder."""
     return key.partition("/")[0] if "/" in key else ""
 
 
@@ -99,52 +106,52 @@ def file_source(key: str, contracts: Contracts) -> Source:
     """Return the contract of a landed object.
 
     Raises:
-        RefusedFileError: UNKNOWN_SOURCE, because its folder is not that of a file source.
+        RefusedFileError: UNKNOWN_SOURCE, because its folder names no file source.
     """
     known = {source.name: source for source in contracts.file_sources()}
     if (folder := folder_of(key)) in known:
         return known[folder]
     raise RefusedFileError(
         "UNKNOWN_SOURCE",
-        f"the path `{key}` begins with no file source; put the file under one of "
+        f"the path `{key}` does not begin with a file source; put the file under one of "
         f"{', '.join(f'{name}/' for name in sorted(known))}, or write a contract for its source",
     )
 
 
 def inspect(chunks: Iterable[bytes], expected: Sequence[str], file_format: FileFormat) -> Header:
-    """Read a file once and return its header.
+    """Read a file to its end and return its header.
 
-    Every column of the contract must be there, required or not: a file without one would blank what we know.
+    Every column of the contract must be present, required or not: a file without one would overwrite known values.
 
     Args:
         chunks: the bytes of the file, in pieces of any size.
         expected: the columns of the contract.
-        file_format: how the contract says that it is written.
+        file_format: the contract's file format.
 
     Raises:
         RefusedFileError: WRONG_ENCODING, MISSING_COLUMN or OVERSIZE, or EXTRA_COLUMN for a name that appears twice.
     """
     text = checked_text(chunks, file_format.encoding)
-    tape = _Tape(_lines(text))
-    header = _header(next(_records(tape, file_format), None), expected, file_format)
-    for _ in text:  # to the end: all of it is to be text
+    reader = _LineReader(_lines(text))
+    header = _header(next(_records(reader, file_format), None), expected, file_format)
+    for _ in text:  # check the encoding to the end
         pass
     return header
 
 
 def rows(chunks: Iterable[bytes], header: Header, table: Table, file_format: FileFormat) -> Iterator[Row]:
-    """Yield the rows of a file whose header was read before.
+    """Yield the rows of a file whose header has been read.
 
-    A file that cannot be read on ends with a row of the number UNREADABLE_ROW, which says why.
+    If the rest of the file cannot be read, the last row has the number UNREADABLE_ROW and says why.
     """
-    cut = _Rows(header, table, file_format)
+    splitter = _RowSplitter(header, table, file_format)
     try:
-        records = _records(_Tape(_lines(checked_text(chunks, file_format.encoding))), file_format)
+        records = _records(_LineReader(_lines(checked_text(chunks, file_format.encoding))), file_format)
         next(records, None)
         for number, record in enumerate(records, start=1):
-            yield cut.row(number, record)
+            yield splitter.row(number, record)
     except RefusedFileError as error:
-        yield cut.bad(UNREADABLE_ROW, "", error.code, str(error))
+        yield splitter.bad(UNREADABLE_ROW, "", error.code, str(error))
 
 
 # ---- bytes to text
@@ -154,7 +161,7 @@ def checked_text(chunks: Iterable[bytes], encoding: str) -> Iterator[str]:
     """Yield the text of a file, uncompressed, without a byte order mark.
 
     Raises:
-        RefusedFileError: WRONG_ENCODING at the first byte that is no text, OVERSIZE beyond MAX_TEXT_BYTES.
+        RefusedFileError: WRONG_ENCODING at the first byte that cannot be decoded, OVERSIZE beyond MAX_TEXT_BYTES.
     """
     decoder = codecs.getincrementaldecoder(encoding)()
     offset, lines, first = 0, 1, True
@@ -162,7 +169,7 @@ def checked_text(chunks: Iterable[bytes], encoding: str) -> Iterator[str]:
         if first and chunk.startswith(UTF_8_MARK) and encoding != "utf-8":
             raise RefusedFileError(
                 "WRONG_ENCODING",
-                f"the file begins with the mark of utf-8, and its contract says {encoding}; "
+                f"the file begins with a utf-8 byte order mark, but its contract says {encoding}; "
                 f"export it as {encoding}, or change `fileFormat.encoding`",
             )
         pending = len(decoder.getstate()[0])
@@ -191,16 +198,16 @@ def _wrong_encoding(encoding: str, where: str) -> RefusedFileError:
 
 
 def _uncompressed(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield the bytes of a file, whatever its name says: what it begins with decides whether it is compressed."""
+    """Yield the uncompressed bytes of a file; its first bytes, not its name, show whether it is compressed."""
     pieces = iter(chunks)
     start = b""
     for piece in pieces:
         start += piece
-        if len(start) >= 8:  # noqa: PLR2004  # the longest beginning that we look for
+        if len(start) >= 8:  # noqa: PLR2004  # the longest signature
             break
     for mark, name in ARCHIVES.items():
         if start.startswith(mark):
-            raise RefusedFileError("WRONG_ENCODING", f"the file is {name}; send CSV text, as it is or in gzip")
+            raise RefusedFileError("WRONG_ENCODING", f"the file is {name}; send CSV text, plain or in gzip")
     whole = _chained(start, pieces)
     if start.startswith(b"\x1f\x8b"):
         whole = _decompressed(whole, "gzip")
@@ -211,7 +218,7 @@ def _uncompressed(chunks: Iterable[bytes]) -> Iterator[bytes]:
         size += len(chunk)
         if size > MAX_TEXT_BYTES:
             raise RefusedFileError(
-                "OVERSIZE", f"the file has more than {MAX_TEXT_BYTES:,} bytes of text; send it in several files"
+                "OVERSIZE", f"the file has more than {MAX_TEXT_BYTES:,} bytes of text; split it into several files"
             )
         yield chunk
 
@@ -223,7 +230,7 @@ def _chained(start: bytes, pieces: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def _decompressed(chunks: Iterable[bytes], name: str) -> Iterator[bytes]:
-    """Yield what was compressed, one stream after another; a piece is at most 1 MiB, however well it was compressed."""
+    """Yield the content of all compressed streams in turn, in pieces of at most 1 MiB at any compression ratio."""
     stream: Any = None
     try:
         for chunk in chunks:
@@ -235,9 +242,9 @@ def _decompressed(chunks: Iterable[bytes], name: str) -> Iterator[bytes]:
                 waiting = stream.unused_data if stream.eof else b""
                 stream = None if stream.eof else stream
     except (zlib.error, OSError) as error:
-        raise RefusedFileError("WRONG_ENCODING", f"the file is no whole {name} ({error}); send it again") from error
+        raise RefusedFileError("WRONG_ENCODING", f"the file is damaged {name} ({error}); send it again") from error
     if stream is not None:
-        raise RefusedFileError("WRONG_ENCODING", f"the file is cut off: its {name} has no end; send it again")
+        raise RefusedFileError("WRONG_ENCODING", f"the file is truncated: its {name} has no end; send it again")
 
 
 def _inflated(stream: Any, waiting: bytes) -> Iterator[bytes]:
@@ -255,7 +262,7 @@ def _inflated(stream: Any, waiting: bytes) -> Iterator[bytes]:
 
 
 def _lines(texts: Iterable[str]) -> Iterator[str]:
-    r"""Yield the lines of a text with their ends, which may be \n, \r\n and \r in one file."""
+    r"""Yield the lines of a text with their line ends; \n, \r\n and \r may be mixed."""
     rest = ""
     for text in texts:
         rest += text
@@ -271,12 +278,12 @@ def _too_long(what: str) -> RefusedFileError:
     return RefusedFileError(
         "MISSING_COLUMN",
         f"{what} has more than {MAX_RECORD_CHARACTERS:,} characters, most likely because a quote is opened there and "
-        "never closed; close it, and double the quotes inside of values",
+        "never closed; close it, and double the quotes inside values",
     )
 
 
-class _Tape:
-    """Lines that are read one after another, and can be read again from within the last record."""
+class _LineReader:
+    """Reads lines one after another, and can go back within the last record."""
 
     def __init__(self, lines: Iterable[str]) -> None:
         self._lines = iter(lines)
@@ -298,46 +305,46 @@ class _Tape:
         return line
 
     def begin(self) -> None:
-        """Let a record begin with the next line."""
+        """Start a record at the next line."""
         self.taken = []
         self._characters = 0
 
     def keep_first(self) -> None:
-        """Give back all lines of the record but the first."""
+        """Keep the first line of the record and give back the others."""
         self._again.extendleft(reversed(self.taken[1:]))
         self.number -= len(self.taken) - 1
         self.taken = self.taken[:1]
 
 
-def _records(tape: _Tape, file_format: FileFormat) -> Iterator[Record]:
-    """Yield the records of a file, the header first; empty lines are none.
+def _records(lines: _LineReader, file_format: FileFormat) -> Iterator[Record]:
+    """Yield the records of a file, the header first; skip empty lines.
 
-    Where the quotes of a record are wrong, its first line is the damage, and the next record begins in the next line:
-    one quote too many costs one row and not the rest of the file.
+    If the quotes of a record are wrong, only its first line is bad, and the next record begins at the next line. So one
+    stray quote costs one row and not the rest of the file.
     """
-    reader = csv.reader(tape, delimiter=file_format.delimiter, strict=True)
+    reader = csv.reader(lines, delimiter=file_format.delimiter, strict=True)
     first = True
     while True:
-        tape.begin()
+        lines.begin()
         values: list[str] | None
         try:
             values = next(reader)
         except StopIteration:
             return
         except csv.Error:
-            tape.keep_first()
-            reader = csv.reader(tape, delimiter=file_format.delimiter, strict=True)
+            lines.keep_first()
+            reader = csv.reader(lines, delimiter=file_format.delimiter, strict=True)
             values = None
         if values == []:
             continue
-        raw = "".join(tape.taken)
-        if first and (said := SEPARATOR_LINE.fullmatch(raw)):
-            _check_delimiter(said["delimiter"], file_format)
+        raw = "".join(lines.taken)
+        if first and (separator := SEPARATOR_LINE.fullmatch(raw)):
+            _check_delimiter(separator["delimiter"], file_format)
             first = False
             continue
         first = False
-        lines = len(tape.taken)
-        yield Record(values=values, raw=raw.rstrip("\r\n"), line=tape.number - lines + 1, lines=lines)
+        count = len(lines.taken)
+        yield Record(values=values, raw=raw.rstrip("\r\n"), line=lines.number - count + 1, lines=count)
 
 
 # ---- the header
@@ -347,8 +354,8 @@ def _header(record: Record | None, expected: Sequence[str], file_format: FileFor
     if record is not None and record.values is None:
         raise RefusedFileError(
             "MISSING_COLUMN",
-            f"line {record.line}, the header, has a quote that is not closed, or text behind a closed one; "
-            "write each name between two quotes or without any",
+            f"line {record.line}, the header, has a quote that is not closed, or text after a closed one; "
+            "write each name between two quotes or without quotes",
         )
     found = [name.strip() for name in record.values or ()] if record else []
     width = len(found)
@@ -380,15 +387,15 @@ def _missing_columns(
     expected: Sequence[str],
     file_format: FileFormat,
 ) -> RefusedFileError:
-    """Say what the file has instead, and where only its dialect differs from the contract, what that is."""
+    """Return the error for missing columns; if only delimiter or letter case differ, it says so."""
     if record is not None and (found := _other_delimiter(record.raw, expected, file_format)):
         return _wrong_delimiter(found, file_format)
     in_other_case = {name.casefold() for name in columns}
     if all(name.casefold() in in_other_case for name in missing):
         return RefusedFileError(
             "MISSING_COLUMN",
-            f"column {_quoted(missing)} is written in other letters (upper or lower case) in the file; "
-            "write it as the contract does, or let the contract say `fileFormat.headerCase: ignore`",
+            f"column {_quoted(missing)} is in another case (upper or lower) in the file; write it as in the contract, "
+            "or set `fileFormat.headerCase: ignore` in the contract",
         )
     found_columns = _quoted(columns) if columns else "no header row"
     return RefusedFileError(
@@ -399,7 +406,7 @@ def _missing_columns(
 
 
 def _other_delimiter(raw: str, expected: Sequence[str], file_format: FileFormat) -> str | None:
-    """Return the delimiter that the header was written with, when it is another one than the contract's."""
+    """Return the header's delimiter if it differs from the contract's."""
     wanted = {name.casefold() for name in expected}
 
     def known(delimiter: str) -> int:
@@ -415,11 +422,11 @@ def _check_delimiter(found: str, file_format: FileFormat) -> None:
 
 
 def _wrong_delimiter(found: str, file_format: FileFormat) -> RefusedFileError:
-    said = _delimiter_name(file_format.delimiter)
+    expected = _delimiter_name(file_format.delimiter)
     return RefusedFileError(
         "MISSING_COLUMN",
-        f"the file has {_delimiter_name(found)} between its columns, and its contract says {said}; "
-        f"export it with {said}, or change `fileFormat.delimiter`",
+        f"the file has {_delimiter_name(found)} between its columns, but its contract says {expected}; "
+        f"export it with {expected}, or change `fileFormat.delimiter`",
     )
 
 
@@ -434,8 +441,8 @@ def _quoted(names: Sequence[str]) -> str:
 # ---- records to rows
 
 
-class _Rows:
-    """Cuts records into the columns of the header, and says what is wrong with those that it cannot cut."""
+class _RowSplitter:
+    """Splits records into the columns of the header, and gives a reason for those that it cannot split."""
 
     def __init__(self, header: Header, table: Table, file_format: FileFormat) -> None:
         self._header = header
@@ -455,20 +462,20 @@ class _Rows:
                 number,
                 record.raw,
                 "MISSING_COLUMN",
-                f"row {number}, line {record.line}, has a quote that is not closed, or text behind a closed one; "
-                "put quotes around the whole value and double those inside of it",
+                f"row {number}, line {record.line}, has a quote that is not closed, or text after a closed one; "
+                "put quotes around the whole value and double the quotes inside it",
             )
         if len(values) == self._header.width and not any(values[width:]):
             values = values[:width]
         if len(values) != width:
             return self._wrong_width(number, record, values)
-        if record.lines > 1 and any(self._hides_rows(values, place) for place in range(width)):
+        if record.lines > 1 and any(self._contains_rows(values, place) for place in range(width)):
             return self.bad(
                 number,
                 record.raw,
                 "EXTRA_COLUMN",
-                f"row {number} goes from line {record.line} over {record.lines} lines, and a value of it reads like "
-                "rows of the file; a quote is missing, or the value is to be sent without these line breaks",
+                f"row {number} has {record.lines} lines from line {record.line} on, and one of its values looks like "
+                "rows of the file; add the missing quote, or send the value without these line breaks",
             )
         return Row(
             number=number,
@@ -489,14 +496,14 @@ class _Rows:
         """Return a row without values."""
         return Row(number=number, values=(None,) * len(self._places), body=body, code=code, reason=reason)
 
-    def _hides_rows(self, values: Sequence[str], place: int) -> bool:
-        """Tell whether a value swallowed whole rows: it was opened in a column, and closed in the same one further on.
+    def _contains_rows(self, values: Sequence[str], place: int) -> bool:
+        """Return True if a value contains whole rows: its quote opens in a column and closes in the same column later.
 
-        Two quotes too many make that of a file, and then the row has as many values as it should. A text with line
-        breaks has the delimiters of the rows by chance only, and a record's key at their beginning never.
+        Two stray quotes cause that, and the row then still has the right number of values. A real text with line breaks
+        has a row's number of delimiters only by chance, and never begins a line with a record's key.
         """
         between = len(self._header.columns) - 1
-        if between < LEAST_TELLING_DELIMITERS or not ("\n" in values[place] or "\r" in values[place]):
+        if between < MIN_ROW_DELIMITERS or not ("\n" in values[place] or "\r" in values[place]):
             return False
         parts = StringIO(values[place], newline="").readlines()
         counts = [part.count(self._delimiter) for part in parts]

@@ -1,8 +1,8 @@
 """From the text of a file to typed rows, rejections and events: frames in, frames out.
 
-Beside the columns of the contract a frame carries `_row` (1 is the first row after the header), `_body` (the row as
-received, a JSON object of its texts; the raw line where it could not be cut into columns), and for these `_code` and
-`_reason`.
+Besides the columns of the contract, a frame has `_row` (1 is the first row after the header) and `_body` (the row as
+received, a JSON object of its texts). If a row could not be split into columns, `_body` is the raw line, and `_code`
+and `_reason` say why.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-import boto3
 from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import functions as F  # noqa: N812
 
@@ -20,6 +19,8 @@ from c360_core.names import IdentifierType
 from c360_core.projections import DATE_PATTERN, UTC_PATTERN, spark_type
 from glue_jobs.ingest_files import landed_file
 from glue_jobs.ingest_files.landed_file import Header
+from glue_jobs.shared import aws
+from glue_jobs.shared.digests import digest
 
 ROW: Final = "_row"
 BODY: Final = "_body"
@@ -30,17 +31,17 @@ PROBLEMS: Final = "_problems"
 FIRST: Final = "_first"
 STATED_AT: Final = "stated_at"
 ISO_MILLISECONDS: Final = "yyyy-MM-dd'T'HH:mm:ss.SSS'Z'"
-EVENT_ID_LENGTH: Final = 32
 SCHEMA_VERSION: Final = 1
 NUMBER: Final = "_number"
-# A number as it is sent, and as the event's id has it: as typed, unless readers would have taken it for another one.
-# So an id does not depend on how we write numbers, and a number that is read anew makes an event of its own.
+# A phone number as it is sent, and as it enters the event's id: as typed, unless readers of the event would read it as
+# another number. So an id does not depend on our format of numbers, and a number that is read differently from before
+# gives a new event.
 NUMBER_SCHEMA: Final = "sent: STRING, identifying: STRING"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Form:
-    """How the text of a logical type looks, and what to tell who sent another one."""
+    """The text form of a logical type, and the fix for other texts."""
 
     pattern: str | None
     name: str
@@ -59,11 +60,15 @@ FORMS: Final = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LandedRows:
-    """The rows of one landed object, read where Spark wants them: by its exact key, and as it was when it was checked.
+    """The rows of one landed object, read on an executor by its exact key, in the version that was checked.
 
     Attributes:
-        etag: version of the content; one that came since has an ingestion of its own.
-        region: of the bucket; an executor has no default.
+        bucket: its bucket.
+        key: its key.
+        etag: version of the content; a later version has an ingestion of its own.
+        region: region of the bucket; an executor has no default.
+        header: its header row.
+        source: the contract of its source.
     """
 
     bucket: str
@@ -78,27 +83,27 @@ class LandedRows:
         table = self.source.table
         if table is None:
             return
-        s3: Any = boto3.client("s3", region_name=self.region)
+        s3 = aws.client("s3", region=self.region)
         body = s3.get_object(Bucket=self.bucket, Key=self.key, IfMatch=self.etag)["Body"]
         for row in landed_file.rows(body.iter_chunks(CHUNK_BYTES), self.header, table, self.source.file_format):
             yield (*row.values, row.code, row.reason, row.number, row.body)
 
 
 def read_rows(spark: SparkSession, landed: LandedRows, expected: Sequence[str]) -> DataFrame:
-    """Return the rows of a file as texts, with `_code`, `_reason`, `_row` and `_body`; one task reads it in order."""
+    """Return the rows of a file as texts, with `_code`, `_reason`, `_row` and `_body`; one task reads them in order."""
     schema = ", ".join(f"`{name}` STRING" for name in [*expected, CODE, REASON])
     lines = spark.sparkContext.parallelize([landed], 1).flatMap(LandedRows.read)
     return spark.createDataFrame(lines, f"{schema}, {ROW} BIGINT, {BODY} STRING", verifySchema=False)
 
 
 def unreadable(rows: DataFrame) -> tuple[str, str] | None:
-    """Return code and reason where the file could not be read to its end, else None."""
+    """Return code and reason if the file could not be read to its end, else None."""
     found = rows.where(F.col(ROW) == landed_file.UNREADABLE_ROW).select(CODE, REASON).first()
     return (found[CODE], found[REASON]) if found else None
 
 
-def malformed(rows: DataFrame) -> DataFrame:
-    """Return code, reason, `_row` and body of the rows that cannot be cut into the columns of the header."""
+def malformed_rows(rows: DataFrame) -> DataFrame:
+    """Return code, reason, `_row` and body of the rows that cannot be split into the columns of the header."""
     bad = rows.where(F.col(CODE).isNotNull())
     return bad.select(F.col(CODE).alias("code"), F.col(REASON).alias("reason"), ROW, F.col(BODY).alias("body"))
 
@@ -106,7 +111,7 @@ def malformed(rows: DataFrame) -> DataFrame:
 def typed(rows: DataFrame, table: Table, file_format: FileFormat, loaded_at: datetime) -> DataFrame:
     """Return the well-formed rows in the contract's types, with `_row`, `_body`, `_problems` and `_first`.
 
-    `_problems` is an array of code and reason; `_first` the number of the first row that says exactly the same.
+    `_problems` is an array of code and reason; `_first` is the number of the first row with the same body.
     """
     fields = [table.field(name) for name in table.file_columns]
     problems = F.array_compact(F.array(*[_problem(field, file_format) for field in fields]))
@@ -121,10 +126,10 @@ def typed(rows: DataFrame, table: Table, file_format: FileFormat, loaded_at: dat
 
 
 def _problem(field: Field, file_format: FileFormat) -> Column:
-    """What is wrong with a column of a row, as a struct of code and reason; null when nothing is."""
+    """Return the problem of a column in a row, a struct of code and reason; null if it has none."""
     text, form = F.col(field.name), FORMS[field.logical_type]
     ways = " or ".join([form.fix, *_further_forms(field.logical_type, file_format)])
-    empty = f"column `{field.name}` is empty and it is required; send a value"
+    empty = f"column `{field.name}` is required but empty; send a value"
     wrong = F.format_string(
         f"column `{field.name}`: a text of %d characters is not {form.name}; {ways}", F.length(text)
     )
@@ -137,7 +142,7 @@ def _problem(field: Field, file_format: FileFormat) -> Column:
 
 
 def _further_forms(logical_type: str, file_format: FileFormat) -> tuple[str, ...]:
-    """What the contract lets stand beside the form that we keep, as written in its format."""
+    """Return the forms that the contract allows besides ours, as written in its file format."""
     words = (*file_format.true_words, *file_format.false_words)
     forms = {"date": file_format.date_formats, "timestamp": file_format.timestamp_formats, "boolean": words}
     return forms.get(logical_type, ())
@@ -147,38 +152,38 @@ def _finding(code: str, reason: Column) -> Column:
     return F.struct(F.lit(code).alias("code"), reason.alias("reason"))
 
 
-def to_judge(frame: DataFrame) -> DataFrame:
-    """Return the typed rows without a problem, each once."""
+def rows_to_check(frame: DataFrame) -> DataFrame:
+    """Return the typed rows without problems, each once."""
     return frame.where((F.size(PROBLEMS) == 0) & (F.col(ROW) == F.col(FIRST)))
 
 
-def with_problems(frame: DataFrame) -> DataFrame:
-    """Return code, reason, `_row` and body of typed rows with problems: the first one's code, all reasons."""
+def rows_with_problems(frame: DataFrame) -> DataFrame:
+    """Return code, reason, `_row` and body of rows with problems; the code is that of the first, the reason has all."""
     reasons = F.concat_ws("; ", F.col(f"{PROBLEMS}.reason"))
     return frame.where(F.size(PROBLEMS) > 0).select(
         F.col(PROBLEMS)[0]["code"].alias("code"), reasons.alias("reason"), ROW, F.col(BODY).alias("body")
     )
 
 
-def repeats(frame: DataFrame) -> DataFrame:
-    """Return code, reason, `_row` and body of rows that say exactly what an earlier row of the file says."""
+def repeated_rows(frame: DataFrame) -> DataFrame:
+    """Return code, reason, `_row` and body of rows with the same body as an earlier row of the file."""
     reason = F.format_string("row %d repeats row %d, which counts; send each row once", ROW, FIRST)
     repeated = frame.where((F.size(PROBLEMS) == 0) & (F.col(ROW) > F.col(FIRST)))
     return repeated.select(F.lit("QUALITY_RULE").alias("code"), reason.alias("reason"), ROW, F.col(BODY).alias("body"))
 
 
-def breaking_rules(judged: DataFrame) -> DataFrame:
-    """Return code, reason, `_row` and body of rows with `failed_rules`; the reason quotes the rules."""
+def rows_breaking_rules(checked: DataFrame) -> DataFrame:
+    """Return code, reason, `_row` and body of rows with `failed_rules`; the reason quotes these rules."""
     rules = F.concat_ws(" and ", "failed_rules")
     reason = F.concat(F.lit("breaks the contract's rule "), rules, F.lit("; correct the row"))
-    broken = judged.where(F.col("failed_rules").isNotNull())
+    broken = checked.where(F.col("failed_rules").isNotNull())
     return broken.select(F.lit("QUALITY_RULE").alias("code"), reason.alias("reason"), ROW, F.col(BODY).alias("body"))
 
 
 def events(frame: DataFrame, source: Source, *, received_at: datetime, replay_id: str) -> DataFrame:
-    """Return `partition_key` and `data` (the event as JSON) for every event that the rows mean.
+    """Return `partition_key` and `data` (the event as JSON) of every event of the rows.
 
-    Those that the contract calls too old to act on at `received_at` carry the `replay_id`.
+    Events that by the contract were too old to act on at `received_at` carry the `replay_id`.
     """
     key = _key(source)
     published = [_published(frame, source, key, publish, received_at, replay_id) for publish in source.publish]
@@ -188,16 +193,16 @@ def events(frame: DataFrame, source: Source, *, received_at: datetime, replay_id
     return first
 
 
-def stated(frame: DataFrame, stored: DataFrame, source: Source) -> DataFrame:
-    """Add `stated_at`, when each row came to say what is published of it, where the contract asks for that.
+def with_stated_at(frame: DataFrame, stored: DataFrame, source: Source) -> DataFrame:
+    """Add `stated_at` if the contract asks for it: since when each row has stated its published values.
 
-    It is the source's own time, unless the row says something else than the stored one and that time did not move on.
-    Then it is when the row was changed, and a millisecond after the former statement at least, so that the newer one
-    counts. It is stored with the row: whoever loads a file again says the same again.
+    It is the source's own time, unless the row differs from the stored one although that time did not change. Then it
+    is the row's time of change, but at least a millisecond after the former statement, so that the newer one wins. It
+    is stored with the row, so that a file loaded again gives the same times.
 
     Args:
         frame: good rows.
-        stored: the raw table before these rows.
+        stored: the raw table without these rows.
         source: the contract of both.
     """
     publish = next((each for each in source.publish if each.changed_at), None)
@@ -206,16 +211,16 @@ def stated(frame: DataFrame, stored: DataFrame, source: Source) -> DataFrame:
     key = _key(source)
     before = stored.select(
         F.col(key).alias("_key"),
-        _statement(publish).alias("_said"),
+        _statement(publish).alias("_statement"),
         F.coalesce("stated_at", _time(publish.occurred_at)).alias("_stated"),
         _time(publish.changed_at).alias("_changed"),
     )
     at, changed_at = _time(publish.occurred_at), _time(publish.changed_at)
-    fresh = F.col("_stated").isNull() | (changed_at < F.col("_changed"))  # an old file speaks of its own time
+    fresh = F.col("_stated").isNull() | (changed_at < F.col("_changed"))  # an older file keeps its own time
     moved_on = F.greatest(changed_at, F.expr("_stated + INTERVAL '0.001' SECOND"))
     stated_at = (
         F.when(fresh | (at > F.col("_stated")), at)
-        .when(_statement(publish) != F.col("_said"), moved_on)
+        .when(_statement(publish) != F.col("_statement"), moved_on)
         .otherwise(F.col("_stated"))
     )
     joined = frame.join(before, F.col(key) == F.col("_key"), "left")
@@ -223,7 +228,7 @@ def stated(frame: DataFrame, stored: DataFrame, source: Source) -> DataFrame:
 
 
 def _statement(publish: Publish) -> Column:
-    """What a row says, as text; null where it says nothing."""
+    """Return the published payload of a row as text; null if the row publishes nothing."""
     return F.when(F.expr(publish.when), F.to_json(_payload(publish)))
 
 
@@ -238,7 +243,7 @@ def _payload(publish: Publish) -> Column:
 def _key(source: Source) -> str:
     key = source.table.key if source.table else None
     if key is None:
-        raise ValueError(f"contract {source.name}: no column is marked `unique`; mark the record's key")
+        raise ValueError(f"contract {source.name}: no column is marked `unique`; mark the key of its records")
     return key
 
 
@@ -248,10 +253,10 @@ def _published(
     at = F.col(STATED_AT) if publish.changed_at else _time(publish.occurred_at)
     rows = frame.where(F.expr(publish.when)).withColumn("_at", at).withColumn(NUMBER, _number(source, publish))
     identifying = _identifiers(publish, F.col(NUMBER)["identifying"])
-    said = F.struct(identifying.alias("identifiers"), _payload(publish).alias("payload"))
+    content = F.struct(identifying.alias("identifiers"), _payload(publish).alias("payload"))
     parts = [F.lit(source.name), F.col(key), F.lit(publish.id_suffix), F.unix_millis("_at").cast("string")]
-    identity = F.concat_ws("|", *parts, *([] if publish.happens_once else [F.to_json(said)]))
-    event_id = F.concat(F.lit("f_"), F.substring(F.sha2(identity, 256), 1, EVENT_ID_LENGTH))
+    identity = parts if publish.happens_once else [*parts, F.to_json(content)]
+    event_id = F.concat(F.lit("f_"), digest(*identity))
     event = F.struct(
         event_id.alias("event_id"),
         F.lit(publish.event_type).alias("event_type"),
@@ -267,21 +272,21 @@ def _published(
 
 
 def _is_history(at: Column, source: Source, received_at: datetime) -> Column:
-    """Tell whether an event only counts. The age decides, not the file: a whole export repeats the past every day."""
+    """Return whether an event is history. Its age decides, not its file: a full export repeats the past every day."""
     if source.live_within_hours == 0:
         return F.lit(True)  # noqa: FBT003  # a SQL literal
     return at < F.lit(received_at - timedelta(hours=source.live_within_hours))
 
 
 def _number(source: Source, publish: Publish) -> Column:
-    """The row's phone number by the country of the row, in both forms; null when the event has none."""
+    """Return the phone number, read in the row's country, in both forms; null if the event has none."""
     sql = publish.identifiers.get(IdentifierType.PHONE)
     if sql is None or source.table is None:
         return F.lit(None).cast(f"STRUCT<{NUMBER_SCHEMA}>")
     country = next((field.name for field in source.table.fields if field.identity_role == "country"), None)
-    said = F.lit(None) if country is None else F.col(country)
+    country_of_row = F.lit(None) if country is None else F.col(country)
     read = F.udf(_read_number, NUMBER_SCHEMA)
-    return read(F.expr(sql).cast("string"), said.cast("string"), F.lit(source.default_country))
+    return read(F.expr(sql).cast("string"), country_of_row.cast("string"), F.lit(source.default_country))
 
 
 def _read_number(raw: str | None, country: str | None, default_country: str) -> tuple[str | None, str | None]:
@@ -299,7 +304,7 @@ def _identifiers(publish: Publish, number: Column) -> Column:
 
 
 def _partition_key(source: Source, publish: Publish, event_id: Column) -> Column:
-    """The visitor, else the contract's identifier, else the strongest one of the row, else the event's id."""
+    """Return the visitor, or else the contract's identifier, the strongest identifier or the event's id."""
     kinds = ordering_types(source.partition_key)
     values: Iterable[Column] = [
         F.expr(publish.identifiers[kind]).cast("string") for kind in kinds if kind in publish.identifiers

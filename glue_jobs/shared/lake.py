@@ -1,4 +1,4 @@
-"""Iceberg tables of the lake: names and the few ways in which jobs write to them."""
+"""Iceberg tables of the lake: their names, and how jobs read and write them."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -6,7 +6,7 @@ from typing import Final
 
 from py4j.protocol import Py4JJavaError
 from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql import functions as F  # noqa: N812  # the name that Spark code goes by
+from pyspark.sql import functions as F  # noqa: N812  # the usual name in Spark code
 
 from c360_core.names import Zone, database_name
 
@@ -23,7 +23,7 @@ def table_name(environment: str, zone: Zone, table: str) -> str:
 
 
 def shaped_like(frame: DataFrame, table: str) -> DataFrame:
-    """Return the frame with exactly the columns of the table, in its order and types; absent ones are null."""
+    """Return the frame with exactly the table's columns, in their order and types; missing columns are null."""
     columns = set(frame.columns)
     fields = frame.sparkSession.table(table).schema.fields
     picked = [(F.col(f.name) if f.name in columns else F.lit(None)).cast(f.dataType).alias(f.name) for f in fields]
@@ -31,10 +31,10 @@ def shaped_like(frame: DataFrame, table: str) -> DataFrame:
 
 
 def append_missing(frame: DataFrame, table: str, key: str) -> None:
-    """Append the rows whose key the table does not have yet.
+    """Append the rows whose key is not in the table yet.
 
-    An append and not a MERGE, because other writers append to the same table all the time and a MERGE would lose
-    every race against them.
+    It appends and does not MERGE, because other writers append to the same table all the time, and a MERGE would fail
+    with a conflict each time.
     """
     known = frame.sparkSession.table(table).select(key)
     _commit(
@@ -51,14 +51,14 @@ def append_missing(frame: DataFrame, table: str, key: str) -> None:
 def upsert(
     frame: DataFrame, table: str, keys: Sequence[str], *, newer: str | None = None, ignore: Sequence[str] = ()
 ) -> None:
-    """Insert new rows and update changed ones; a row that says the same as the table stays untouched.
+    """Insert new rows and update changed ones; equal rows are not written.
 
     Args:
         frame: at most one row per key.
         table: catalog.database.table.
-        keys: columns that name a row.
-        newer: column that must not go back, for example the source's time of change.
-        ignore: columns whose difference alone is no change, for example the time of loading.
+        keys: columns that identify a row.
+        newer: column that must not decrease, for example the source's time of change.
+        ignore: columns whose difference alone is no change, for example the load time.
     """
     spark = frame.sparkSession
     columns = spark.table(table).columns
@@ -79,12 +79,12 @@ def upsert(
 
 
 def replace(frame: DataFrame, table: str) -> None:
-    """Replace all rows of the table in one commit; readers see the old rows or the new ones."""
+    """Replace all rows of the table in one commit, so that readers see either the old or the new rows."""
     _commit(lambda: shaped_like(frame, table).writeTo(table).overwrite(F.lit(True)))  # noqa: FBT003  # a SQL literal
 
 
 def delete(frame: DataFrame, table: str, keys: Sequence[str]) -> None:
-    """Delete the rows that have the keys of a row of the frame, in one commit."""
+    """Delete the rows whose keys are in the frame, in one commit."""
     spark, view = frame.sparkSession, "deleted_rows"
     frame.createOrReplaceTempView(view)
     on = " AND ".join(f"t.`{name}` = s.`{name}`" for name in keys)
@@ -95,18 +95,18 @@ def delete(frame: DataFrame, table: str, keys: Sequence[str]) -> None:
 
 
 def update(spark: SparkSession, table: str, change: str, where: str) -> None:
-    """Change the rows that fulfil a condition, in one commit; both are SQL, the change as after SET."""
+    """Update the rows that match a condition, in one commit; both are SQL, and `change` follows SET."""
     _commit(lambda: spark.sql(f"UPDATE {table} SET {change} WHERE {where}"))  # noqa: S608  # SQL of the caller's own
 
 
 def current(spark: SparkSession, table: str) -> DataFrame:
-    """Return the table as of now, not as some cached plan remembers it."""
+    """Return the current table, not that of a cached plan."""
     spark.catalog.refreshTable(table)
     return spark.table(table)
 
 
 def _commit(write: Callable[[], object]) -> None:
-    """Write, and again when another writer's commit came between."""
+    """Write; retry if another writer committed in between."""
     for attempt in range(1, COMMIT_ATTEMPTS + 1):
         try:
             write()

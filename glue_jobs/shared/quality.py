@@ -1,7 +1,7 @@
-"""Data quality by DQDL, the language of Glue Data Quality, with the verdict on each row.
+"""Data quality rules in DQDL, the language of Glue Data Quality, with a result for each row.
 
-Inside Glue its own evaluator runs (and publishes to the Data Quality console and to CloudWatch); elsewhere Deequ, which
-Glue's is built on, with the same parser. Both add the same columns to the rows.
+Inside Glue, its own evaluator runs and publishes to the Data Quality console and to CloudWatch. Elsewhere Deequ runs,
+the library that Glue's evaluator is built on, with the same parser. Both add the same columns to the rows.
 """
 
 import importlib.util
@@ -20,7 +20,14 @@ RULES_WITHOUT_ROWS: Final = "DataQualityRulesSkip"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleOutcome:
-    """What became of one rule: outcome `Passed` or `Failed`, and why."""
+    """The result of one rule.
+
+    Attributes:
+        rule: text of the rule.
+        outcome: `Passed` or `Failed`.
+        reason: why the rule failed.
+        about_rows: whether the rule fails single rows; otherwise it is about the whole file.
+    """
 
     rule: str
     outcome: str
@@ -29,17 +36,17 @@ class RuleOutcome:
 
     @property
     def failed(self) -> bool:
-        """True when the rule did not hold."""
+        """True if the rule did not pass."""
         return self.outcome != "Passed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
-    """The outcome of a ruleset.
+class QualityVerdict:
+    """The result of a ruleset.
 
     Attributes:
-        rules: every rule in the order of the ruleset.
-        failed_rows: columns of the row id and `failed_rules` (array of rule texts), only rows that broke a rule.
+        rules: every rule, in the order of the ruleset.
+        failed_rows: only rows that broke a rule: the row id and `failed_rules`, an array of rule texts.
     """
 
     rules: Sequence[RuleOutcome]
@@ -47,30 +54,30 @@ class Verdict:
 
     @property
     def broken_file_rules(self) -> tuple[RuleOutcome, ...]:
-        """Failed rules that no row can be blamed for."""
+        """Failed rules about the whole file."""
         return tuple(rule for rule in self.rules if rule.failed and not rule.about_rows)
 
 
 Evaluator = Callable[[DataFrame, str, str], tuple[DataFrame, DataFrame]]
 
 
-def evaluate(frame: DataFrame, ruleset: str, *, row_id: str, name: str, bad_rows: Sequence[str] = ()) -> Verdict:
+def evaluate(frame: DataFrame, ruleset: str, *, row_id: str, name: str, bad_rows: Sequence[str] = ()) -> QualityVerdict:
     """Run a ruleset over a frame.
 
     Args:
-        frame: the rows, with one column that names each.
+        frame: the rows, with a column that identifies each.
         ruleset: DQDL text.
-        row_id: the column that names a row.
+        row_id: the column that identifies a row.
         name: evaluation context, for the console.
-        bad_rows: SQL conditions of rules that count bad rows; DQDL gives the number, the condition finds the rows.
+        bad_rows: SQL conditions of rules that count bad rows; DQDL only counts them, and the condition finds them.
 
-    No rows break no rule about rows, though Deequ would say so of each (`IsComplete` of nothing fails).
+    An empty frame breaks no rule about rows, although in Deequ each would fail (`IsComplete` of no rows fails).
     """
     if frame.isEmpty():
-        return Verdict(
+        return QualityVerdict(
             rules=(), failed_rows=frame.select(row_id, F.array().cast("array<string>").alias("failed_rules"))
         )
-    frame.createOrReplaceTempView("primary")  # the name by which CustomSql reads the rows
+    frame.createOrReplaceTempView("primary")  # CustomSql reads the rows under this name
     outcomes, judged = _evaluator()(frame, ruleset, name)
     judged = judged.localCheckpoint()
     touched = judged.select(F.explode(F.array_union(PASSED_RULES, FAILED_RULES)).alias("rule")).distinct()
@@ -84,14 +91,14 @@ def evaluate(frame: DataFrame, ruleset: str, *, row_id: str, name: str, bad_rows
         )
         for row in outcomes.select("Rule", "Outcome", "FailureReason").collect()
     )
-    return Verdict(rules=rules, failed_rows=_failed_rows(judged, rules, row_id, bad_rows))
+    return QualityVerdict(rules=rules, failed_rows=_failed_rows(judged, rules, row_id, bad_rows))
 
 
 def _failed_rows(judged: DataFrame, rules: Sequence[RuleOutcome], row_id: str, bad_rows: Sequence[str]) -> DataFrame:
     """Return the rows that broke a rule.
 
-    A rule that holds for the whole blames no row, whatever the row says: where a rule's `where` leaves no row at all,
-    Deequ calls the rule passed and every row failed.
+    Only failed rules count: if a rule's `where` matches no row, Deequ reports the rule as passed and every row as
+    failed.
     """
     failed = [rule.rule for rule in rules if rule.failed]
     of_rules = F.array_intersect(FAILED_RULES, F.array(*[F.lit(rule) for rule in failed]).cast("array<string>"))
@@ -108,7 +115,7 @@ def _evaluator() -> Evaluator:
 def _with_deequ(frame: DataFrame, ruleset: str, name: str) -> tuple[DataFrame, DataFrame]:  # noqa: ARG001  # one signature
     os.environ.setdefault(
         "SPARK_VERSION", ".".join(frame.sparkSession.version.split(".")[:2])
-    )  # pydeequ asks at import
+    )  # pydeequ reads it at import
     from pydeequ.dqdl import EvaluateDataQuality
 
     result = EvaluateDataQuality.processRows(frame.sparkSession, frame, ruleset)

@@ -1,21 +1,29 @@
-"""Rows of quarantine.rejected: the record as received, the reason, and an id that is the same for the same record."""
+"""The writer of quarantine.rejected: the record as received, the reason, and an id derived from the record."""
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812
 
-MAX_REASON: Final = 2000
-ID_LENGTH: Final = 32
-FILE_FINDING_SCHEMA: Final = "code STRING, reason STRING, place STRING, body STRING"
+from c360_core.names import MAX_REASON_LENGTH, Table, Zone
+from glue_jobs.shared import aws, lake
+from glue_jobs.shared.digests import digest
+
+FINDING_SCHEMA: Final = "code STRING, reason STRING, place STRING, body STRING"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """What all rejections of a run have in common."""
+    """Values that all rejections of a file share.
+
+    Attributes:
+        source: name of the source.
+        contract_version: version of its contract.
+        received_at: when the run read the file.
+        run_id: id of the run.
+    """
 
     source: str
     contract_version: str
@@ -23,43 +31,44 @@ class Context:
     run_id: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FileFinding:
-    """A rejection that concerns a file as a whole.
+class Quarantine:
+    """Keeps rejected rows and files. A rejection has the same id in every run, and is stored once."""
 
-    Attributes:
-        code: reason code.
-        reason: names the column and the fix.
-        place: address of the file.
-        body: what to keep of it, usually the address of its copy.
-    """
+    def __init__(self, spark: SparkSession, context: Context, *, environment: str, bucket: str) -> None:
+        """Keep the session and the context.
 
-    code: str
-    reason: str
-    place: str
-    body: str
+        Args:
+            spark: the session.
+            context: values that all rejections share.
+            environment: name of the environment.
+            bucket: name of the quarantine bucket, for copies of files.
+        """
+        self._spark = spark
+        self._context = context
+        self._bucket = bucket
+        self._table = lake.table_name(environment, Zone.QUARANTINE, Table.REJECTED)
 
+    def add_rows(self, rows: DataFrame, *, place: Column) -> None:
+        """Store rows with the columns `code`, `reason` and `body`; `place` is their position in the file."""
+        lake.append_missing(self._rejected(rows, place), self._table, "rejected_id")
 
-def rejected(frame: DataFrame, context: Context, *, place: Column) -> DataFrame:
-    """Return rows of quarantine.rejected for a frame with the columns code, reason and body.
+    def add_file(self, bucket: str, key: str, *, code: str, reason: str) -> None:
+        """Store a rejection of a file, and copy the file out of the landing bucket, which deletes it after a while."""
+        copy = {"Bucket": self._bucket, "Key": f"files/{key}"}
+        aws.client("s3").copy({"Bucket": bucket, "Key": key}, **copy)
+        finding = (code, reason, f"s3://{bucket}/{key}", f"s3://{copy['Bucket']}/{copy['Key']}")
+        self.add_rows(self._spark.createDataFrame([finding], FINDING_SCHEMA), place=F.col("place"))
 
-    The id is a hash of source, place, code and body: the same file loaded twice is rejected once.
-    """
-    parts = F.concat_ws("|", F.lit(context.source), place, F.col("code"), F.col("body"))
-    return frame.select(
-        F.substring(F.sha2(parts, 256), 1, ID_LENGTH).alias("rejected_id"),
-        F.lit(context.source).alias("source"),
-        F.col("code").alias("reason_code"),
-        F.substring("reason", 1, MAX_REASON).alias("reason"),
-        F.lit(context.contract_version).alias("contract_version"),
-        F.lit(context.received_at).alias("received_at"),
-        F.lit(context.run_id).alias("run_id"),
-        F.col("body"),
-        F.lit(None).cast("string").alias("fixed_by"),
-    )
-
-
-def rejected_files(spark: SparkSession, findings: Sequence[FileFinding], context: Context) -> DataFrame:
-    """Return rows of quarantine.rejected for findings on a whole file."""
-    frame = spark.createDataFrame([asdict(finding) for finding in findings], FILE_FINDING_SCHEMA)
-    return rejected(frame, context, place=F.col("place"))
+    def _rejected(self, rows: DataFrame, place: Column) -> DataFrame:
+        context = self._context
+        return rows.select(
+            digest(F.lit(context.source), place, F.col("code"), F.col("body")).alias("rejected_id"),
+            F.lit(context.source).alias("source"),
+            F.col("code").alias("reason_code"),
+            F.substring("reason", 1, MAX_REASON_LENGTH).alias("reason"),
+            F.lit(context.contract_version).alias("contract_version"),
+            F.lit(context.received_at).alias("received_at"),
+            F.lit(context.run_id).alias("run_id"),
+            F.col("body"),
+            F.lit(None).cast("string").alias("fixed_by"),
+        )

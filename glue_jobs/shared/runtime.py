@@ -1,7 +1,7 @@
-"""The edge between a job and Glue: arguments, session, run id, logging.
+"""The interface between a job and Glue: arguments, session, run id, logging.
 
-Arguments are read by argparse and not by awsglue's `getResolvedOptions`, which does the same but exists only inside
-Glue: one way everywhere. Glue adds arguments of its own, so unknown ones are let pass.
+Arguments are read with argparse, because awsglue's `getResolvedOptions` exists only inside Glue. Glue adds arguments of
+its own, so unknown ones are ignored.
 """
 
 import argparse
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import boto3
 
-if TYPE_CHECKING:  # arguments can be read where there is no Spark
+if TYPE_CHECKING:  # arguments can be read without Spark
     from pyspark.sql import SparkSession
 
 RUN_ID_ARGUMENT: Final = "--JOB_RUN_ID"  # set by Glue
@@ -23,11 +23,11 @@ _Arguments = TypeVar("_Arguments")
 
 
 class ArgumentError(ValueError):
-    """An argument is missing; the message names it and where it is set."""
+    """An argument is missing; the message names it and where to set it."""
 
 
 def read_arguments(model: type[_Arguments], argv: Sequence[str] | None = None) -> _Arguments:
-    """Return the job's arguments as an instance of a dataclass whose fields are all text and named like them.
+    """Return the job's arguments as an instance of a dataclass; its fields are texts with the names of the arguments.
 
     Raises:
         ArgumentError: an argument without a default is missing or empty.
@@ -46,7 +46,7 @@ def read_arguments(model: type[_Arguments], argv: Sequence[str] | None = None) -
 
 
 def glue_run_id(argv: Sequence[str] | None = None) -> str:
-    """Return the id that Glue gave this run, or `manual` when a person runs the script."""
+    """Return Glue's id of this run, or `manual` if a person runs the script."""
     parser = argparse.ArgumentParser(allow_abbrev=False, add_help=False)
     parser.add_argument(RUN_ID_ARGUMENT, dest="run_id", default="manual")
     given, _ = parser.parse_known_args(sys.argv[1:] if argv is None else list(argv))
@@ -54,12 +54,10 @@ def glue_run_id(argv: Sequence[str] | None = None) -> str:
 
 
 def region(argv: Sequence[str] | None = None) -> str:
-    """Return the region that the template names, else the one of the surroundings.
-
-    Clients are given it by name: what runs on Glue's executors has no default region, and its driver need not have one.
+    """Return the region from the job's arguments, or else from the environment.
 
     Raises:
-        ArgumentError: neither says one.
+        ArgumentError: neither has a region.
     """
     parser = argparse.ArgumentParser(allow_abbrev=False, add_help=False)
     parser.add_argument(REGION_ARGUMENT, dest="region", default=None)
@@ -71,7 +69,7 @@ def region(argv: Sequence[str] | None = None) -> str:
 
 
 def spark_session() -> "SparkSession":
-    """Return the session that Glue, or whoever runs the script, has configured."""
+    """Return the session as configured by Glue or by whoever runs the script."""
     from pyspark.sql import SparkSession
 
     session = SparkSession.builder.getOrCreate()

@@ -1,24 +1,22 @@
-"""Writing to a Kinesis stream from Spark: every record arrives at least once, or the job fails."""
+"""Writes to a Kinesis stream from Spark: every record arrives at least once, or the job fails."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-import boto3
-
 from c360_aws.kinesis import PERMANENT, StreamRecord, StreamWriter
-from glue_jobs.shared import runtime
+from glue_jobs.shared import aws, runtime
 
-if TYPE_CHECKING:  # records can be put where there is no Spark
+if TYPE_CHECKING:  # records can be written without Spark
     from pyspark.sql import DataFrame, Row
 
 
 class StreamWriteError(RuntimeError):
-    """Records were still refused after all attempts."""
+    """A record was refused in every attempt."""
 
 
 def created_at(client: Any, stream: str) -> int:
-    """Return when a stream was made, in epoch milliseconds: nobody who reads it knows what was sent before."""
+    """Return when a stream was created, in epoch milliseconds; its readers may lack everything sent earlier."""
     summary = client.describe_stream_summary(StreamName=stream)["StreamDescriptionSummary"]
     return int(summary["StreamCreationTimestamp"].timestamp() * 1000)
 
@@ -26,7 +24,7 @@ def created_at(client: Any, stream: str) -> int:
 def put_records(
     client: Any, stream: str, records: Iterable[StreamRecord], *, pause: Callable[[float], None] = time.sleep
 ) -> int:
-    """Put records, those of one key in their order, and return how many were written.
+    """Write records, in order per key, and return how many were written.
 
     Raises:
         StreamWriteError: a record was refused in every attempt.
@@ -41,26 +39,25 @@ def put_records(
             yield record
 
     for refusal in writer.put(counted()):
-        how_often, fix = f" after {writer.attempts} attempts", "raise the stream's capacity"
+        attempts, fix = f" after {writer.attempts} attempts", "raise the capacity of the stream"
         if refusal.code in PERMANENT:
-            how_often, fix = "", "make sure that the stream is there and may be written"
+            attempts, fix = "", "check that the stream exists and that the job's role may write to it"
         raise StreamWriteError(
-            f"stream {stream}: a record was refused{how_often} ({refusal.code}); {fix} and run the job again: "
-            "what arrived twice is dropped by its id"
+            f"stream {stream}: a record was refused{attempts} ({refusal.code}); {fix}, then run the job again. "
+            "Records that arrive twice are dropped by their id"
         )
     return written
 
 
 def send(frame: "DataFrame", stream: str) -> None:
-    """Put every row of a frame with the columns `partition_key` and `data` (text) on the stream.
+    """Write every row of a frame with the text columns `partition_key` and `data` to the stream.
 
-    Rows of one partition go out in order; the client is made where the rows are.
+    Each Spark partition is sent in order, by a client that its executor creates.
     """
-
     region = runtime.region()
 
     def send_partition(rows: "Iterable[Row]") -> None:
         records = (StreamRecord(key=row["partition_key"], data=row["data"].encode()) for row in rows)
-        put_records(boto3.client("kinesis", region_name=region), stream, records)
+        put_records(aws.client("kinesis", region=region), stream, records)
 
     frame.foreachPartition(send_partition)

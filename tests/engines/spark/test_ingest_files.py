@@ -17,7 +17,7 @@ from c360_core import landing as landed
 from c360_core.consent import Channel, Consent, ConsentStatus, Purpose, consent_status
 from c360_core.names import Zone
 from glue_jobs.ingest_files.landed_file import inspect
-from glue_jobs.ingest_files.main import Arguments, FailedFilesError, RunArguments, ingest, ingest_all
+from glue_jobs.ingest_files.main import FailedFilesError, IngestArguments, ingest, ingest_all
 from glue_jobs.ingest_files.transform import LandedRows
 
 NOW = datetime(2026, 3, 2, 6, 0, tzinfo=UTC)
@@ -28,6 +28,14 @@ OPEN = 'K000001,S000001,Ann Lee,ann@example.com,,delivery,email,"Late, again\nan
 CLOSED = "K000002,S000002,Bob Ray,bob@example.com,,refund,phone,thanks,2026-03-01T10:00:00.5Z,2026-03-01T12:00:00Z,5"
 
 Rows = Callable[..., list[dict[str, Any]]]
+
+ARGUMENTS = IngestArguments(
+    environment="dev",
+    events_stream=STREAM,
+    quarantine_bucket="test-quarantine",
+    results_bucket="test-results",
+    manifest="ingestion/files-test.json",
+)
 
 
 class Landing:
@@ -41,15 +49,8 @@ class Landing:
         key = f"{self.folder}/{name}".removeprefix("/")
         body = content if isinstance(content, bytes) else content.encode()
         boto3.client("s3").put_object(Bucket="test-landing", Key=key, Body=body)
-        arguments = Arguments(
-            environment="dev",
-            events_stream=STREAM,
-            quarantine_bucket="test-quarantine",
-            results_bucket="test-results",
-            bucket="test-landing",
-            key=key,
-        )
-        return ingest(self.spark, arguments, run_id=run_id, now=now)
+        file = landed.LandedFile(bucket="test-landing", key=key, landed_at=now.isoformat(), size=len(body))
+        return ingest(self.spark, file, ARGUMENTS, run_id=run_id, now=now)
 
 
 @pytest.fixture
@@ -370,7 +371,7 @@ def test_a_number_in_another_format_is_no_new_event(crm_landing: Landing) -> Non
 def test_a_file_in_another_dialect_is_refused_with_what_was_found(crm_landing: Landing, rows: Rows) -> None:
     assert crm_landing.ingest("sep=;\n" + crm({}).replace(",", ";"))["rejected"] == 1
     (rejected,) = rows(Zone.QUARANTINE, "rejected")
-    assert "has `;` between its columns, and its contract says commas" in rejected["reason"]
+    assert "has `;` between its columns, but its contract says commas" in rejected["reason"]
 
 
 def test_line_ends_may_be_mixed_and_empty_columns_at_the_end_are_ignored(crm_landing: Landing, rows: Rows) -> None:
@@ -560,14 +561,6 @@ def test_an_event_id_is_derived_from_the_content(crm_landing: Landing) -> None:
 
 # ---- many files in one run
 
-RUN = RunArguments(
-    environment="dev",
-    events_stream=STREAM,
-    quarantine_bucket="test-quarantine",
-    results_bucket="test-results",
-    manifest="ingestion/files-test.json",
-)
-
 
 def run_of(landing: Landing, files: dict[str, str], *, now: datetime = NOW) -> Any:
     """Land files and ingest them in one run, in their order; a file without content is listed and not there."""
@@ -579,8 +572,8 @@ def run_of(landing: Landing, files: dict[str, str], *, now: datetime = NOW) -> A
             s3.put_object(Bucket="test-landing", Key=key, Body=content.encode())
         moment = f"2026-03-02T05:00:{number:02}Z"
         listed.append(landed.LandedFile(bucket="test-landing", key=key, landed_at=moment, size=len(content)))
-    s3.put_object(Bucket="test-results", Key=RUN.manifest, Body=landed.manifest_text(listed).encode())
-    return ingest_all(landing.spark, RUN, run_id="jr_many", clock=lambda: now)
+    s3.put_object(Bucket="test-results", Key=ARGUMENTS.manifest, Body=landed.manifest_text(listed).encode())
+    return ingest_all(landing.spark, ARGUMENTS, run_id="jr_many", clock=lambda: now)
 
 
 def test_the_files_of_a_run_are_loaded_in_the_order_in_which_they_landed(landing: Landing, rows: Rows) -> None:

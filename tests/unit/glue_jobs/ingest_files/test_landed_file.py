@@ -116,18 +116,18 @@ def test_an_extra_column_is_named() -> None:
     [
         (b"id\n1\n", "MISSING_COLUMN", "column `name` is missing; the file has `id`"),
         (b"", "MISSING_COLUMN", "column `id`, `name` is missing; the file has no header row"),
-        (b"id;name\n1;Ann\n", "MISSING_COLUMN", "the file has `;` between its columns, and its contract says commas"),
+        (b"id;name\n1;Ann\n", "MISSING_COLUMN", "the file has `;` between its columns, but its contract says commas"),
         (b"id\tname\n", "MISSING_COLUMN", "the file has `tab` between its columns"),
         (b"sep=;\nid;name\n", "MISSING_COLUMN", "the file has `;` between its columns"),
-        (b"ID,Name\n1,Ann\n", "MISSING_COLUMN", "column `id`, `name` is written in other letters"),
+        (b"ID,Name\n1,Ann\n", "MISSING_COLUMN", "column `id`, `name` is in another case"),
         (b'"id,name\n1,Ann\n', "MISSING_COLUMN", "line 1, the header, has a quote that is not closed"),
         (b"PK\x03\x04 and so on", "WRONG_ENCODING", "a ZIP archive or a spreadsheet; send CSV text"),
         (
             gzip.compress(b"id,name\n1,Ann\n", mtime=0)[:-9],
             "WRONG_ENCODING",
-            "the file is cut off: its gzip has no end",
+            "the file is truncated: its gzip has no end",
         ),
-        (gzip.compress(b"id,name\n" * 99, mtime=0)[:20] + b"?" * 40, "WRONG_ENCODING", "the file is no whole gzip"),
+        (gzip.compress(b"id,name\n" * 99, mtime=0)[:20] + b"?" * 40, "WRONG_ENCODING", "the file is damaged gzip"),
         (b"id,name,id\n", "EXTRA_COLUMN", "column `id` appears twice"),
         (b"id,name\n1,Zo\xe9\n", "WRONG_ENCODING", "byte 0xE9 at offset 12, line 2"),
         (b"id,name\n1,Ann\n2,Zo\xc3", "WRONG_ENCODING", "the file ends inside a character, line 3"),
@@ -226,7 +226,7 @@ def test_two_stray_quotes_hide_no_rows(between: int) -> None:
 
     assert [row.values[0] for row in found if row.code is None] == ["K000001", "K000010"]
     (bad,) = [row for row in found if row.code]
-    assert f"goes from line 3 over {len(hidden)} lines, and a value of it reads like rows" in str(bad.reason)
+    assert f"row 2 has {len(hidden)} lines from line 3 on, and one of its values looks like rows" in str(bad.reason)
     assert bad.body == "\n".join(hidden)
 
 
@@ -277,8 +277,8 @@ def test_a_file_is_read_in_the_dialect_of_its_contract() -> None:
     content = "sep=;\r\nName;ID\r\nZoé, the first;1\r\nNULL;2\r\n".encode("windows-1252")
     assert values_of(content, dialect) == [("1", "Zoé, the first"), ("2", None)]
     assert values_of("id,name\n1,Zoé\n".encode("utf-16"), FileFormat(encoding="utf-16")) == [("1", "Zoé")]
-    assert "mark of utf-8, and its contract says windows-1252" in str(refusal(b"\xef\xbb\xbfid;name", dialect))
-    assert "the file has commas between its columns, and its contract says `;`" in str(refusal(b"id,name\n", dialect))
+    assert "utf-8 byte order mark, but its contract says windows-1252" in str(refusal(b"\xef\xbb\xbfid;name", dialect))
+    assert "the file has commas between its columns, but its contract says `;`" in str(refusal(b"id,name\n", dialect))
 
 
 @pytest.mark.parametrize("key", ["crm_contacts/", "crm_contacts/2026/", "crm_contacts_$folder$", "/"])
