@@ -41,13 +41,17 @@ class UnreadableValueError(ValueError):
 
     Attributes:
         flaw: why, for programs.
-        reason: why, for people: the field and the fix.
+        field: the field, such as `payload.total`; None where no name can be shown.
+        problem: what is wrong, in words that follow the name of the field.
+        fix: what the sender can do; None where the problem says it.
     """
 
-    def __init__(self, flaw: Flaw, path: Path, text: str) -> None:
+    def __init__(self, flaw: Flaw, path: Path, problem: str, fix: str | None = None) -> None:
         self.flaw = flaw
-        self.reason = f"`{shown(path)}` {text}"
-        super().__init__(self.reason)
+        self.field = shown(path)
+        self.problem = problem
+        self.fix = fix
+        super().__init__(f"`{self.field}` {problem}" + (f"; {fix}" if fix else ""))
 
 
 def canonical_fields(values: Mapping[str, Any], fields: Iterable[Field], path: Path = ()) -> dict[str, Any]:
@@ -124,12 +128,12 @@ def _number(value: Any, field: Field, path: Path) -> Any:
 def _money(value: Any, field: Field, path: Path) -> Any:
     amount = decimal_of(value)
     if amount is None:
-        raise UnreadableValueError(Flaw.WRONG_TYPE, path, 'must be money; send it as text, for example "12.34"')
+        raise UnreadableValueError(Flaw.WRONG_TYPE, path, "must be money", 'send it as text, for example "12.34"')
     text = money_text(amount.copy_abs() if field.money is Money.MAGNITUDE else amount)
     if text is None:
-        raise UnreadableValueError(Flaw.OUT_OF_RANGE, path, f"must be at most {MAX_MONEY}; send amounts within that")
+        raise UnreadableValueError(Flaw.OUT_OF_RANGE, path, f"must be at most {MAX_MONEY}", "send amounts within that")
     if text.startswith("-"):
-        raise UnreadableValueError(Flaw.OUT_OF_RANGE, path, "must not be below zero; send a return as its own event")
+        raise UnreadableValueError(Flaw.OUT_OF_RANGE, path, "must not be below zero", "send a return as its own event")
     return text
 
 
@@ -139,9 +143,9 @@ def _time(value: Any, _: Field, path: Path) -> Any:
     try:
         return moment_text(datetime.fromisoformat(value).astimezone(UTC))
     except ValueError as error:
-        raise UnreadableValueError(Flaw.WRONG_TYPE, path, "is no time that exists; send ISO 8601 UTC") from error
+        raise UnreadableValueError(Flaw.WRONG_TYPE, path, "is no time that exists", "send ISO 8601 UTC") from error
     except OverflowError as error:
-        raise UnreadableValueError(Flaw.OUT_OF_RANGE, path, "is no year that we count; correct the clock") from error
+        raise UnreadableValueError(Flaw.OUT_OF_RANGE, path, "is no year that we count", "correct the clock") from error
 
 
 def _array(value: Any, field: Field, path: Path) -> Any:

@@ -47,8 +47,13 @@ _EXPLANATIONS: Final = {
     "maxLength": "must have at most {} characters",
     "minItems": "must have at least {} elements",
     "maxItems": "must have at most {} elements",
-    "minProperties": "is empty; send at least one identifier",
-    "additionalProperties": "has fields that the contract does not name; remove them or extend the contract",
+    "minProperties": "is empty",
+    "additionalProperties": "has fields that the contract does not name",
+}
+_FIXES: Final = {
+    "required": "send it",
+    "minProperties": "send at least one identifier",
+    "additionalProperties": "remove them or extend the contract",
 }
 
 
@@ -72,17 +77,39 @@ class ReasonCode(StrEnum):
 
 
 class RejectedEventError(ValueError):
-    """An event broke its contract.
+    """An event breaks its contract.
 
     Attributes:
-        code: why, for machines.
-        reason: why, for people: the field and the fix.
+        code: why, for programs.
+        field: the field at fault, such as `payload.total`; None where it is the record as a whole.
+        fix: what the sender can do; None where the reason says it.
+        reason: why, for people: the field, the problem and the fix in one sentence.
         source: the contract that the event names, or `unknown`.
     """
 
-    def __init__(self, code: ReasonCode, reason: str, *, source: str = UNKNOWN_SOURCE_NAME) -> None:
+    def __init__(
+        self,
+        code: ReasonCode,
+        problem: str,
+        *,
+        field: str | None = None,
+        fix: str | None = None,
+        source: str = UNKNOWN_SOURCE_NAME,
+    ) -> None:
+        """Make the error.
+
+        Args:
+            code: why, for programs.
+            problem: what is wrong, in words that follow the name of the field where there is one.
+            field: the field at fault.
+            fix: what the sender can do.
+            source: the contract that the event names.
+        """
+        reason = (f"`{field}` " if field else "") + problem + (f"; {fix}" if fix else "")
         super().__init__(f"{code}: {reason}")
         self.code = code
+        self.field = field
+        self.fix = fix
         self.reason = reason[:MAX_REASON_LENGTH]
         self.source = source
 
@@ -127,18 +154,19 @@ def parse(body: bytes) -> dict[str, Any]:
     if len(body) > MAX_EVENT_BYTES:
         raise RejectedEventError(
             ReasonCode.OVERSIZE,
-            f"the event has {len(body)} bytes; send at most {MAX_EVENT_BYTES}, details by reference",
+            f"the event has {len(body)} bytes",
+            fix=f"send at most {MAX_EVENT_BYTES}, details by reference",
         )
     try:
         text = body.decode("utf-8")
     except UnicodeDecodeError as error:
         raise RejectedEventError(
-            ReasonCode.WRONG_ENCODING, f"byte {error.start} is not UTF-8; encode the event in UTF-8"
+            ReasonCode.WRONG_ENCODING, f"byte {error.start} is not UTF-8", fix="encode the event in UTF-8"
         ) from error
     document = _json(text)
     if not isinstance(document, dict):
         raise RejectedEventError(
-            ReasonCode.MALFORMED_JSON, "the record is not a JSON object; send one event per record"
+            ReasonCode.MALFORMED_JSON, "the record is not a JSON object", fix="send one event per record"
         )
     return document
 
@@ -158,12 +186,15 @@ def check(document: Document, *, now: datetime, contracts: Contracts | None = No
     source = _known_source(document, known)
     event_type = document.get("event_type")
     if event_type is None:
-        raise RejectedEventError(ReasonCode.MISSING_FIELD, "`event_type` is missing; name the event", source=source)
+        raise RejectedEventError(
+            ReasonCode.MISSING_FIELD, "is missing", field="event_type", fix="name the event", source=source
+        )
     if event_type not in known.source(source).event_types:
         raise RejectedEventError(
             ReasonCode.UNKNOWN_EVENT_TYPE,
-            f"`event_type` is not one that `{source}` may send; its contract allows: "
-            f"{', '.join(known.source(source).event_types)}",
+            f"is not one that `{source}` may send",
+            field="event_type",
+            fix=f"its contract allows: {', '.join(known.source(source).event_types)}",
             source=source,
         )
     compiled = _compiled(source, event_type, known.version, contracts)
@@ -172,10 +203,13 @@ def check(document: Document, *, now: datetime, contracts: Contracts | None = No
             document = compiled.canonical(document)
             compiled.schema(document)
     except UnreadableValueError as error:
-        raise RejectedEventError(ReasonCode(error.flaw), error.reason, source=source) from error
+        raise RejectedEventError(
+            ReasonCode(error.flaw), error.problem, field=error.field, fix=error.fix, source=source
+        ) from error
     except fastjsonschema.JsonSchemaValueException as error:
         code = ReasonCode(REASON_BY_SCHEMA_RULE.get(str(error.rule), ReasonCode.WRONG_TYPE))
-        raise RejectedEventError(code, _explained(error), source=source) from error
+        finding = _explained(error)
+        raise RejectedEventError(code, finding.problem, field=finding.field, fix=finding.fix, source=source) from error
     _check_times(document, now, source, known.earliest)
     return document
 
@@ -196,8 +230,9 @@ def interaction(document: Document, *, secret: bytes, now: datetime) -> Interact
     if all(kind is IdentifierType.IP for kind, _ in found):
         raise RejectedEventError(
             ReasonCode.NO_IDENTIFIER,
-            "`identifiers` has no usable value beside an IP address, which many people share; send at least a device "
-            "or cookie id",
+            "has no usable value beside an IP address, which many people share",
+            field="identifiers",
+            fix="send at least a device or cookie id",
             source=document["source"],
         )
     keys = [(kind, identifier_key(secret, kind, value)) for kind, value in found]
@@ -241,8 +276,8 @@ def unexpected(error: Exception) -> RejectedEventError:
     """Return the rejection of a record that our own rules stumble over: it must not stop those behind it."""
     return RejectedEventError(
         ReasonCode.UNEXPECTED,
-        f"the event could not be judged ({type(error).__name__}), which is a fault of ours; replay it when that is "
-        "mended",
+        f"the event could not be judged ({type(error).__name__}), which is a fault of ours",
+        fix="replay it when that is mended",
     )
 
 
@@ -257,12 +292,16 @@ def _json(text: str) -> Any:
     except UnreadableJsonError as error:
         code = ReasonCode.OUT_OF_RANGE if error.fault is Fault.LONG_NUMBER else ReasonCode.MALFORMED_JSON
         raise RejectedEventError(
-            code, f"`{error.field or 'record'}` {error.fault}; {FIXES[error.fault]}", source=_source_of(error.document)
+            code,
+            error.fault,
+            field=error.field or "record",
+            fix=FIXES[error.fault],
+            source=_source_of(error.document),
         ) from error
     except ValueError as error:
         where = f"at character {error.pos}: {error.msg}" if isinstance(error, json.JSONDecodeError) else "as a whole"
         raise RejectedEventError(
-            ReasonCode.MALFORMED_JSON, f"the record is not JSON {where}; send one JSON object per record"
+            ReasonCode.MALFORMED_JSON, f"the record is not JSON {where}", fix="send one JSON object per record"
         ) from error
 
 
@@ -276,11 +315,15 @@ def _source_of(document: Any) -> str:
 def _known_source(document: Document, known: Contracts) -> str:
     source = document.get("source")
     if source is None:
-        raise RejectedEventError(ReasonCode.MISSING_FIELD, "`source` is missing; name the contract of the sender")
+        raise RejectedEventError(
+            ReasonCode.MISSING_FIELD, "is missing", field="source", fix="name the contract of the sender"
+        )
     if not isinstance(source, str) or source not in known.sources:
         raise RejectedEventError(
             ReasonCode.UNKNOWN_SOURCE,
-            f"`source` names no contract; known: {', '.join(sorted(known.sources))}",
+            "names no contract",
+            field="source",
+            fix=f"known: {', '.join(sorted(known.sources))}",
             source=source[:MAX_SOURCE_LENGTH] if isinstance(source, str) and source else UNKNOWN_SOURCE_NAME,
         )
     return source
@@ -347,16 +390,26 @@ def _has_decimals(field: Field) -> bool:
     return field.logical_type == "number" or any(map(_has_decimals, parts))
 
 
-def _explained(error: fastjsonschema.JsonSchemaValueException) -> str:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Finding:
+    """What a schema found: the field, what is wrong with it, and what the sender can do, where the problem is vague."""
+
+    field: str
+    problem: str
+    fix: str | None
+
+
+def _explained(error: fastjsonschema.JsonSchemaValueException) -> _Finding:
     field = ".".join(error.path[1:])
     wanted = error.rule_definition
+    fix = _FIXES.get(str(error.rule))
     if error.rule == "required":
         missing = next(name for name in wanted if name not in error.value)
-        return f"`{field}{'.' if field else ''}{missing}` is missing; send it"
+        return _Finding(field=f"{field}{'.' if field else ''}{missing}", problem="is missing", fix=fix)
     if isinstance(wanted, list):
         wanted = ", ".join(str(value) for value in wanted)
     text = _EXPLANATIONS.get(str(error.rule), f"breaks the rule {error.rule}")
-    return f"`{field or 'event'}` {text.format(wanted)}"
+    return _Finding(field=field or "event", problem=text.format(wanted), fix=fix)
 
 
 def _check_times(document: Document, now: datetime, source: str, earliest: datetime) -> None:
@@ -366,21 +419,23 @@ def _check_times(document: Document, now: datetime, source: str, earliest: datet
             moments[field] = _moment(document.get(field), now)
         except ValueError as error:
             raise RejectedEventError(
-                ReasonCode.WRONG_TYPE, f"`{field}` is no time that exists; send ISO 8601 UTC", source=source
+                ReasonCode.WRONG_TYPE, "is no time that exists", field=field, fix="send ISO 8601 UTC", source=source
             ) from error
         if moments[field] < earliest:
             raise RejectedEventError(
                 ReasonCode.OUT_OF_RANGE,
-                f"`{field}` is before {earliest.date()}, the earliest that the contract takes; correct the sender's "
-                "clock",
+                f"is before {earliest.date()}, the earliest that the contract takes",
+                field=field,
+                fix="correct the sender's clock",
                 source=source,
             )
     # A sender whose clock runs ahead may stamp both times: what it received cannot excuse the future.
     if moments["occurred_at"] > min(moments["received_at"], now) + FUTURE_TOLERANCE:
         raise RejectedEventError(
             ReasonCode.FUTURE_EVENT,
-            f"`occurred_at` is more than {FUTURE_TOLERANCE.seconds // 60} minutes after the event was received; "
-            "correct the sender's clock",
+            f"is more than {FUTURE_TOLERANCE.seconds // 60} minutes after the event was received",
+            field="occurred_at",
+            fix="correct the sender's clock",
             source=source,
         )
 

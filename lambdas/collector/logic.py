@@ -6,7 +6,6 @@ plus rejected is always what came.
 """
 
 import logging
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -56,8 +55,6 @@ PLAIN_IDENTIFIERS: Final = (
 )
 
 logger = logging.getLogger(__name__)
-
-_FIELD: Final = re.compile(r"`([^`]+)`")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -281,13 +278,11 @@ def _verdict(data: bytes, received_at: datetime) -> Rejection | None:
 
 
 def _rejection(error: RejectedEventError) -> Rejection:
-    field = _FIELD.search(error.reason)
-    _, _, fix = error.reason.partition("; ")
     return Rejection(
         code=error.code,
         reason=error.reason,
-        field=field.group(1) if field else None,
-        fix=fix or "Send the event as its contract says.",
+        field=error.field,
+        fix=error.fix or "Send the event as its contract says.",
     )
 
 

@@ -459,3 +459,24 @@ class TestParts:
 
 def vars_of(value: Interaction) -> dict[str, Any]:
     return {name: getattr(value, name) for name in value.__slots__}
+
+
+@pytest.mark.parametrize(
+    ("body", "field", "fix"),
+    [
+        (b"[]", None, "send one event per record"),
+        (b'{"source": "web_events"}', "event_type", "name the event"),
+        (json.dumps(event(payload={"url": ...})).encode(), "payload.url", "send it"),
+        (json.dumps(event(schema_version="one")).encode(), "schema_version", None),
+        (json.dumps(event() | {"occurred_at": "2026-02-30T00:00:00Z"}).encode(), "occurred_at", "send ISO 8601 UTC"),
+    ],
+    ids=["no object", "no type", "no payload field", "wrong type", "no time"],
+)
+def test_a_rejection_has_field_and_fix_apart_and_in_its_reason(body: bytes, field: str | None, fix: str | None) -> None:
+    with pytest.raises(RejectedEventError) as caught:
+        clean(body, secret=SECRET, now=NOW)
+
+    found = caught.value
+    assert (found.field, found.fix) == (field, fix)
+    assert found.reason.startswith(f"`{field}` " if field else "the record")
+    assert found.reason.endswith(f"; {fix}" if fix else "must be of type integer")
