@@ -92,6 +92,10 @@ class Property(StrEnum):
     ENVIRONMENT = "environment"
 
 
+# Keys of the property group `streams`: the names of the streams that an application reads or writes, with commas.
+READS: Final = "reads"
+WRITES: Final = "writes"
+
 ANONYMOUS_PREFIX: Final = "a_"
 PERSON_PREFIX: Final = "p_"
 # How a record without a known source is called, and how much of a name is kept.

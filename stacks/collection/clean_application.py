@@ -33,7 +33,14 @@ class CleanApplication(FlinkApplication):
         settings: CleanSettings,
         platform: Platform,
     ) -> None:
-        properties = common_properties(scope, platform=platform, streams=streams, warehouse=buckets[Zone.RAW])
+        properties = common_properties(
+            scope,
+            platform=platform,
+            streams=streams,
+            reads=(Stream.EVENTS,),
+            writes=(Stream.INTERACTIONS,),
+            warehouse=buckets[Zone.RAW],
+        )
         properties[Property.LAKE] |= {
             "raw_database": database_name(platform.environment, Zone.RAW),
             "quarantine_database": database_name(platform.environment, Zone.QUARANTINE),

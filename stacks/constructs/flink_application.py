@@ -1,6 +1,6 @@
 """An application on Managed Service for Apache Flink."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 import aws_cdk as cdk
@@ -12,7 +12,7 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_s3_assets as s3_assets
 from constructs import Construct
 
-from c360_core.names import Property, Stream
+from c360_core.names import READS, WRITES, Property, Stream
 from config.operations import OperationsSettings
 from config.shared import FlinkSettings
 from stacks.constructs.data_stream import DataStream
@@ -237,13 +237,20 @@ def common_properties(
     *,
     platform: Platform,
     streams: Mapping[Stream, DataStream],
+    reads: Iterable[Stream],
+    writes: Iterable[Stream],
     warehouse: s3.IBucket,
 ) -> dict[Property, dict[str, str]]:
-    """Return the property groups that every application of ours reads: its streams, the lake, its place."""
+    """Return the property groups that every application of ours reads: its streams, the lake, its place.
+
+    Of the streams it says which the application reads and which it writes: whoever carries them needs to know.
+    """
     stream_values: dict[str, str] = {}
     for name, stream in streams.items():
         key = name.replace("-", "_")
         stream_values |= {key: stream.name, f"{key}_arn": stream.arn}
+    stream_values[READS] = ",".join(streams[name].name for name in reads)
+    stream_values[WRITES] = ",".join(streams[name].name for name in writes)
     return {
         Property.STREAMS: {"provider": "kinesis", "region": cdk.Stack.of(scope).region, **stream_values},
         Property.LAKE: {"catalog": "glue", "warehouse": f"s3://{warehouse.bucket_name}"},

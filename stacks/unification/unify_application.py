@@ -41,7 +41,14 @@ class UnifyApplication(FlinkApplication):
         timeline_ttl_days: int,
         platform: Platform,
     ) -> None:
-        properties = common_properties(scope, platform=platform, streams=streams, warehouse=buckets[Zone.CURATED])
+        properties = common_properties(
+            scope,
+            platform=platform,
+            streams=streams,
+            reads=_READS,
+            writes=(Stream.PROFILE_CHANGES,),
+            warehouse=buckets[Zone.CURATED],
+        )
         properties[Property.LAKE] |= {
             f"{zone}_database": database_name(platform.environment, zone) for zone in (*_PAST, *_WRITES)
         }

@@ -4,10 +4,11 @@ from dataclasses import fields
 
 import pytest
 
-from c360_core.names import Property, Stream, Zone, database_name, stream_name
+from c360_core.names import READS, WRITES, Property, Stream, Zone, database_name, stream_name
 from flink_apps.shared.properties import ApplicationProperties, StreamProvider, TuningSettings, UnifyTuningSettings
 from tests.infrastructure.assembly import resolve
 
+WRITTEN = {"clean": Stream.INTERACTIONS, "unify": Stream.PROFILE_CHANGES}
 USES = {
     "clean": {Stream.EVENTS, Stream.INTERACTIONS},
     "unify": {Stream.INTERACTIONS, Stream.IDENTITY_CHANGES, Stream.PROFILE_CHANGES},
@@ -79,6 +80,9 @@ def test_the_code_reads_its_property_groups(groups, assembly, name):
     streams = properties.streams()
     assert streams.provider is StreamProvider.KINESIS
     assert dict(streams.names).keys() == USES[name] == dict(streams.arns).keys()
+    reads, writes = (set(groups[Property.STREAMS][key].split(",")) for key in (READS, WRITES))
+    assert writes == {stream_name(environment, WRITTEN[name])}
+    assert reads == set(streams.names.values()) - writes
     if name == "clean":
         assert streams.names[Stream.EVENTS] == stream_name(environment, Stream.EVENTS)
         assert streams.arns[Stream.EVENTS] == f"arn:aws:kinesis:us-east-1:123456789012:stream/c360-{environment}-events"
