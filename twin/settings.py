@@ -4,7 +4,7 @@ import json
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Final, Self
+from typing import Any, Final, Self
 
 ACCOUNT: Final = "123456789012"
 REGION: Final = "us-east-1"
@@ -53,6 +53,18 @@ class TwinSettings:
             "AWS_REGION": REGION,
             "AWS_EC2_METADATA_DISABLED": "true",
         }
+
+    def client(self, service: str) -> Any:
+        """Return a boto3 client of the emulator."""
+        import boto3
+
+        return boto3.client(
+            service,  # type: ignore[call-overload]
+            endpoint_url=self.endpoint,
+            region_name=REGION,
+            aws_access_key_id="test",
+            aws_secret_access_key="test",  # noqa: S106  # the emulator's fixed pair
+        )
 
     def save(self) -> Path:
         """Write the settings for the emulator process; return the file."""

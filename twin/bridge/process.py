@@ -1,69 +1,107 @@
-"""The bridge between Kinesis and Kafka as a process of its own, with a plan read from what is deployed."""
+"""The bridge between Kinesis and Kafka as a process of its own, which carries the streams of the deployed applications.
+
+What clients and jobs write goes from Kinesis to Kafka, where Flink reads it. What Flink writes goes from Kafka to
+Kinesis when a function there reads it.
+"""
 
 import json
 import logging
 import os
 import sys
 import threading
-from collections.abc import Callable
-from typing import Any, Final, Self
+from collections.abc import Iterable
+from typing import Any, Final
 
-from c360_core.names import Stream, stream_name
-from twin.engines.kafka import Kafka
+from twin.engines.engine import Engine
+from twin.engines.kafka import Kafka, KafkaEngine
 from twin.processes.process import Child, spawn
 from twin.settings import ROOT, TwinSettings
 
 LOGGER: Final = logging.getLogger("twin.bridge.process")
-KEEPER_SECONDS: Final = 0.5
-WRITTEN_BY_FLINK: Final = (Stream.INTERACTIONS, Stream.PROFILE_CHANGES)
+SUPERVISION_SECONDS: Final = 0.5
+
+Plan = dict[str, Any]
 
 
 class BridgeProcess:
-    """A running bridge. When its process dies it is started again and goes on from its stored positions."""
+    """A running bridge. When its process dies it is started again and goes on from its stored positions.
 
-    def __init__(self, start: Callable[[], Child]) -> None:
-        self._start = start
+    Args:
+        settings: the run that it belongs to.
+        broker: the Kafka side.
+    """
+
+    def __init__(self, *, settings: TwinSettings, broker: Kafka) -> None:
+        self._settings = settings
+        self._broker = broker
+        self._plan: Plan = {}
+        self._child: Child | None = None
+        self._changing = threading.Lock()
         self._stopped = threading.Event()
-        self._child = start()
-        self._keeper = threading.Thread(target=self._keep, daemon=True, name="bridge keeper")
-        self._keeper.start()
+        self._supervisor = threading.Thread(target=self._supervise, daemon=True, name="bridge supervisor")
+        self._supervisor.start()
 
-    @classmethod
-    def start(cls, *, settings: TwinSettings, broker: Kafka, kinesis: Any, aws_lambda: Any) -> Self:
-        """Make the topics and carry the deployed streams.
+    def carry(self, *, reads: Iterable[str], writes: Iterable[str]) -> None:
+        """Make the topics of these streams and carry them from now on, instead of those before.
 
-        What clients and jobs write goes from Kinesis to Kafka, where Flink reads it. What Flink writes goes from Kafka
-        to Kinesis when something there reads it.
+        Args:
+            reads: names of the streams that applications read.
+            writes: names of the streams that applications write.
         """
-        names = kinesis.list_streams()["StreamNames"]
-        broker.create_topics(names)
-        written = {stream_name(settings.environment, stream) for stream in WRITTEN_BY_FLINK}
-        read = _streams_that_functions_read(aws_lambda)
-        config = {
-            "endpoint": settings.endpoint,
-            "bootstrap_servers": broker.bootstrap_servers,
-            "state": str(settings.home / "bridge"),
-            "to_kafka": sorted(set(names) - written),
-            "to_kinesis": sorted(set(names) & written & read),
+        deployed = set(self._settings.client("kinesis").list_streams()["StreamNames"])
+        written, read = set(writes) & deployed, set(reads) & deployed
+        self._broker.create_topics(sorted(written | read))
+        functions_read = _streams_that_functions_read(self._settings.client("lambda"))
+        plan: Plan = {
+            "endpoint": self._settings.endpoint,
+            "bootstrap_servers": self._broker.bootstrap_servers,
+            "state": str(self._settings.home / "bridge"),
+            "to_kafka": sorted(read - written),
+            "to_kinesis": sorted(written & functions_read),
         }
-        path = settings.home / "bridge.json"
-        path.write_text(json.dumps(config), encoding="utf-8")
-        command = [sys.executable, "-m", "twin.bridge.bridge", "--config", str(path)]
-        environment = {**os.environ, **settings.client_environment()}
-        return cls(lambda: spawn("bridge", command, log_path=settings.logs / "bridge.log", env=environment, cwd=ROOT))
+        with self._changing:
+            if plan != self._plan:
+                self._plan = plan
+                self._end()
+                self._child = self._spawn()
 
     def stop(self) -> None:
         """End the bridge; its positions stay."""
         self._stopped.set()
-        self._keeper.join()
-        self._child.terminate()
+        self._supervisor.join()
+        self._end()
 
-    def _keep(self) -> None:
-        while not self._stopped.wait(KEEPER_SECONDS):
-            if self._child.poll() is not None:
-                LOGGER.warning("the bridge ended (%s); starting it again:\n%s", self._child.poll(), self._child.tail(5))
-                self._child.terminate()
-                self._child = self._start()
+    def _spawn(self) -> Child:
+        path = self._settings.home / "bridge.json"
+        path.write_text(json.dumps(self._plan), encoding="utf-8")
+        command = [sys.executable, "-m", "twin.bridge.bridge", "--config", str(path)]
+        environment = {**os.environ, **self._settings.client_environment()}
+        return spawn("bridge", command, log_path=self._settings.logs / "bridge.log", env=environment, cwd=ROOT)
+
+    def _end(self) -> None:
+        ending, self._child = self._child, None
+        if ending is not None:
+            ending.terminate()
+
+    def _supervise(self) -> None:
+        while not self._stopped.wait(SUPERVISION_SECONDS):
+            with self._changing:
+                status = self._child.poll() if self._child is not None else None
+                if self._child is not None and status is not None:
+                    LOGGER.warning("the bridge ended (%s); starting it again:\n%s", status, self._child.tail(5))
+                    self._end()
+                    self._child = self._spawn()
+
+
+class BridgeEngine(Engine[BridgeProcess]):
+    """The bridge of an emulator: it carries nothing until somebody says which streams."""
+
+    name = "the bridge"
+    needs = (KafkaEngine,)
+
+    def start(self) -> BridgeProcess:
+        """Return the bridge."""
+        return BridgeProcess(settings=self.settings, broker=self.engines.get(KafkaEngine))
 
 
 def _streams_that_functions_read(aws_lambda: Any) -> set[str]:

@@ -13,8 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Self
 
-import boto3
-
 from ops import deployed_stacks
 from twin import class_archives
 from twin.processes.process import Child, ProcessFailedError, free_port, port_is_open, spawn, wait_until
@@ -85,13 +83,7 @@ class Emulator:
 
     def client(self, service: str) -> Any:
         """Return a boto3 client that talks to this emulator."""
-        return boto3.client(
-            service,  # type: ignore[call-overload]
-            endpoint_url=self.settings.endpoint,
-            region_name=REGION,
-            aws_access_key_id="test",
-            aws_secret_access_key="test",  # noqa: S106  # the emulator's fixed pair
-        )
+        return self.settings.client(service)
 
     def outputs(self) -> dict[str, str]:
         """Return the outputs of all deployed stacks, by their names in the templates."""

@@ -8,9 +8,11 @@ is resolved, and whatever refers to it gets a value. It proves nothing of what A
 import hashlib
 import json
 import threading
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 import jsonschema
@@ -30,8 +32,6 @@ Validator: Final = jsonschema.validators.extend(  # type: ignore[no-untyped-call
     jsonschema.Draft7Validator, {"pattern": _matches}
 )
 SUFFIXES_OF_A_NAME: Final = ("Name", "Id", "Arn")
-# What AWS lets nobody change while a resource of another type refers to it.
-FIXED_WHILE_USED_BY: Final = {"AWS::EntityResolution::SchemaMapping": "AWS::EntityResolution::MatchingWorkflow"}
 
 
 class PropertiesError(ValueError):
@@ -50,28 +50,38 @@ class Resource:
     attributes: Properties
 
 
+Listener = Callable[[Resource], None]
+
+
 @dataclass(slots=True)
 class Registry:
     """All stand-in resources of the running emulator; mirrored to a file that tests and people can read."""
 
     path: Path
-    on_change: Callable[[], None] = lambda: None
     _resources: dict[tuple[str, str], Resource] = field(default_factory=dict)
+    _listeners: dict[str, list[tuple[Listener, Listener]]] = field(default_factory=lambda: defaultdict(list))
     _lock: threading.RLock = field(default_factory=threading.RLock)
+
+    def listen(self, type_name: str, *, deployed: Listener, removed: Listener) -> None:
+        """Call these functions with every resource of a type that is kept or replaced, or removed, from now on."""
+        self._listeners[type_name].append((deployed, removed))
 
     def put(self, resource: Resource) -> None:
         """Keep or replace a resource."""
         with self._lock:
             self._resources[resource.type_name, resource.physical_id] = resource
             self._save()
-        self.on_change()
+        for deployed, _ in self._listeners[resource.type_name]:
+            deployed(resource)
 
     def remove(self, type_name: str, physical_id: str) -> None:
         """Forget a resource; an unknown one is not an error, as in CloudFormation."""
         with self._lock:
-            self._resources.pop((type_name, physical_id), None)
+            forgotten = self._resources.pop((type_name, physical_id), None)
             self._save()
-        self.on_change()
+        if forgotten is not None:
+            for _, removed in self._listeners[type_name]:
+                removed(forgotten)
 
     def all(self) -> tuple[Resource, ...]:
         """Return every resource, in order of creation."""
@@ -83,9 +93,13 @@ class Registry:
         with self._lock:
             return tuple(r for (kind, _), r in self._resources.items() if kind == type_name)
 
+    def properties(self, type_name: str) -> list[Properties]:
+        """Return the resolved properties of the resources of a type, in order of creation."""
+        return [resource.properties for resource in self.of_type(type_name)]
+
     def find(self, type_name: str, key: str, value: str) -> Properties | None:
         """Return the properties of the one resource of a type whose property `key` has this value."""
-        return next((r.properties for r in self.of_type(type_name) if r.properties.get(key) == value), None)
+        return next((stated for stated in self.properties(type_name) if stated.get(key) == value), None)
 
     def _save(self) -> None:
         listing = [
@@ -106,6 +120,7 @@ class StandInType:
     registry: Registry
     account: str
     region: str
+    fixed_while_used_by: str | None = None
 
     def handlers(self) -> dict[str, Any]:
         """Return the entry for the emulator's table of resource handlers."""
@@ -146,7 +161,7 @@ class StandInType:
         return self._keep(physical_id, logical_id, new, stack)
 
     def _refuse_while_used(self, physical_id: str, logical_id: str) -> None:
-        user = FIXED_WHILE_USED_BY.get(self.type_name)
+        user = self.fixed_while_used_by
         arn = f'"{self._arn(physical_id)}"'
         if user and any(arn in json.dumps(one.properties) for one in self.registry.of_type(user)):
             raise PropertiesError(
@@ -214,11 +229,27 @@ class StandInTypes(dict[str, Any]):
     """The emulator's table of resource handlers, extended by a stand-in for every type that AWS publishes.
 
     The schemas of some 1,700 types are large: each is read when a template first uses its type.
+
+    Args:
+        existing: the handlers that the emulator has.
+        registry: keeps the resources of the stand-ins.
+        account: for ARNs.
+        region: for ARNs and schemas.
+        fixed_while_used_by: by type, the type whose resources forbid a change while they refer to one.
     """
 
-    def __init__(self, existing: Mapping[str, Any], *, registry: Registry, account: str, region: str) -> None:
+    def __init__(
+        self,
+        existing: Mapping[str, Any],
+        *,
+        registry: Registry,
+        account: str,
+        region: str,
+        fixed_while_used_by: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         super().__init__(existing)
         self._registry, self._account, self._region = registry, account, region
+        self._fixed_while_used_by = fixed_while_used_by
         self._missing = set(PROVIDER_SCHEMA_MANAGER.get_resource_types(region)) - set(existing)
 
     def __contains__(self, name: object) -> bool:
@@ -236,7 +267,12 @@ class StandInTypes(dict[str, Any]):
             raise KeyError(name)
         schema = PROVIDER_SCHEMA_MANAGER.get_resource_schema(self._region, name).schema
         stand_in = StandInType(
-            type_name=name, schema=schema, registry=self._registry, account=self._account, region=self._region
+            type_name=name,
+            schema=schema,
+            registry=self._registry,
+            account=self._account,
+            region=self._region,
+            fixed_while_used_by=self._fixed_while_used_by.get(name),
         )
         self[name] = stand_in.handlers()
         return self[name]

@@ -22,6 +22,8 @@ from botocore.validate import ParamValidator
 
 LOGGER: Final = logging.getLogger("twin.emulator.wire")
 
+PROTOCOLS: Final = ("json", "rest-json")
+
 Document = dict[str, Any]
 Response = tuple[int, dict[str, str], bytes]
 Handler = Callable[[str, str, Mapping[str, str], bytes, Mapping[str, Any]], Awaitable[Response]]
@@ -52,10 +54,18 @@ class Wire:
     Args:
         service: botocore's name of the service, for example `entityresolution`.
         stand_in: object with one method per operation.
+
+    Raises:
+        ValueError: the service speaks another protocol.
     """
 
     def __init__(self, service: str, stand_in: object) -> None:
         self._model = botocore.session.get_session().get_service_model(service)
+        if self._model.metadata["protocol"] not in PROTOCOLS:
+            raise ValueError(
+                f"{service} speaks {self._model.metadata['protocol']}; the wire speaks {' and '.join(PROTOCOLS)}: "
+                "teach it the protocol before a provider serves this API"
+            )
         self._service = service
         self._stand_in = stand_in
         self._routes = [self._route(name) for name in self._model.operation_names]
@@ -64,6 +74,11 @@ class Wire:
     def service_id(self) -> str:
         """Return what the service calls itself, without blanks, for example `EntityResolution`."""
         return str(self._model.service_id).replace(" ", "")
+
+    @property
+    def signing_name(self) -> str:
+        """Return the name under which clients sign their requests; the emulator routes by it."""
+        return str(self._model.signing_name)
 
     def _route(self, name: str) -> tuple[str, "re.Pattern[str]", str]:
         http = self._model.operation_model(name).http

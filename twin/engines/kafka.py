@@ -13,6 +13,7 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
 from twin.engines import jars
+from twin.engines.engine import Engine
 from twin.processes.process import LOOPBACK, Child, free_port, short_lived_jvm, spawn, wait_until
 
 POM: Final = Path(__file__).with_name("java") / "kafka" / "pom.xml"
@@ -91,6 +92,26 @@ class Kafka:
     def stop(self) -> None:
         """Shut the broker down; its data stays and can be started again."""
         self.child.kill()
+
+
+class KafkaEngine(Engine[Kafka]):
+    """The broker under Flink. It comes back on its data and on its port: Flink and the bridge hold its address."""
+
+    name = "Kafka"
+    watched = True
+    used_by_every_run = True
+
+    _port: int | None = None
+
+    def start(self) -> Kafka:
+        """Start the broker."""
+        broker = start(self.settings.home / "kafka", port=self._port)
+        self._port = int(broker.bootstrap_servers.rpartition(":")[2])
+        return broker
+
+    def alive(self, running: Kafka) -> bool:
+        """Tell whether the broker's process runs."""
+        return running.alive
 
 
 def start(folder: Path, *, port: int | None = None) -> Kafka:

@@ -2,41 +2,41 @@
 
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any, Final, Generic, Protocol, TypeVar
 
-import boto3
-
-from c360_core.names import Zone, database_name
-from twin.bridge.process import BridgeProcess
-from twin.engines import kafka, spark, trino
-from twin.engines.jars import folder as jars_of
-from twin.providers.codebuild.builds import Builds
-from twin.providers.glue.jobs import GlueJobs
-from twin.providers.managed_flink.data_plane import ManagedFlink
-from twin.settings import REGION, ROOT, TwinSettings, python_of
+from twin.engines.engine import Engine, Running, Started
+from twin.settings import TwinSettings
 
 LOGGER: Final = logging.getLogger("twin.engines")
 WATCH_SECONDS: Final = 0.5
 
-
-class Started(Protocol):
-    """What a started engine lets others do."""
-
-    def stop(self) -> None:
-        """End it."""
+Wanted = TypeVar("Wanted", bound=Started)
 
 
-Engine = TypeVar("Engine", bound=Started)
+class UndeclaredEngineError(LookupError):
+    """An engine that no provider declares; the message says where to declare it."""
+
+
+class User(Protocol):
+    """Who uses engines: a provider."""
+
+    @property
+    def engines(self) -> tuple[type[Engine[Any]], ...]:
+        """The engines that it uses."""
+
+    def close(self) -> None:
+        """Stop using them."""
 
 
 def _always(_engine: Any) -> bool:
     return True
 
 
-class Lazily(Generic[Engine]):
-    """Starts an engine on first use, whoever asks first; others wait for it. One that has died is started anew.
+class LazyEngine(Generic[Running]):
+    """Starts an engine on first use, whoever asks first; others wait for it. One that has died is started again.
 
     Args:
         name: for the log.
@@ -44,21 +44,21 @@ class Lazily(Generic[Engine]):
         alive: tells whether a started engine still runs; what looks after itself needs none.
     """
 
-    def __init__(self, name: str, start: Callable[[], Engine], *, alive: Callable[[Engine], bool] = _always) -> None:
+    def __init__(self, name: str, start: Callable[[], Running], *, alive: Callable[[Running], bool] = _always) -> None:
         self._name = name
         self._start = start
         self._alive = alive
         self._lock = threading.Lock()
-        self._engine: Engine | None = None
+        self._engine: Running | None = None
         self._wanted = False
 
-    def get(self) -> Engine:
+    def get(self) -> Running:
         """Return the engine, started and alive."""
         with self._lock:
             return self._living()
 
     def revive(self) -> None:
-        """Start the engine anew when it was started and has died."""
+        """Start the engine again when it was started and has died."""
         with self._lock:
             if self._wanted:
                 self._living()
@@ -69,7 +69,7 @@ class Lazily(Generic[Engine]):
             self._wanted = False
             self._end()
 
-    def _living(self) -> Engine:
+    def _living(self) -> Running:
         if self._engine is not None and not self._alive(self._engine):
             LOGGER.warning("%s died; starting it again", self._name)
             self._end()
@@ -86,7 +86,12 @@ class Lazily(Generic[Engine]):
 
 
 class Watch:
-    """Looks every now and then after something that nobody asks for again: others hold its address."""
+    """Calls a function at regular intervals until it is stopped.
+
+    Args:
+        look: the function; an exception is logged and does not end the watch.
+        pause: seconds between two calls.
+    """
 
     def __init__(self, look: Callable[[], None], *, pause: float = WATCH_SECONDS) -> None:
         self._look = look
@@ -96,7 +101,7 @@ class Watch:
         self._thread.start()
 
     def stop(self) -> None:
-        """Look no more; return when the last look is over."""
+        """Stop the watch; returns when the last call has ended."""
         self._over.set()
         self._thread.join()
 
@@ -108,120 +113,92 @@ class Watch:
                 LOGGER.exception("an engine that died could not be started again")
 
 
-class LazyTrino:
-    """Trino as the Athena stand-in knows it, started by the first query."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Held:
+    """An engine's declaration and its lazily started instance."""
 
-    def __init__(self, engine: Lazily[trino.Trino]) -> None:
-        self._engine = engine
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._engine.get(), name)
+    kind: Engine[Any]
+    lazy: LazyEngine[Any]
 
 
 class EnginesPool:
-    """All engines of one emulator, and what starts them.
+    """All engines of one emulator. It knows them by their declarations alone.
 
-    Attributes:
-        trino: for the Athena stand-in.
-        managed_flink: the data plane of Managed Flink, on Kafka.
-        glue_jobs: job runs, on Spark.
+    Args:
+        settings: the run that the engines belong to.
+        kinds: the engines that providers declare; those that these need come with them.
     """
 
-    def __init__(self, settings: TwinSettings) -> None:
-        self._settings = settings
-        self._kafka = Lazily("Kafka", self._start_kafka, alive=lambda broker: broker.alive)
-        self._kafka_port: int | None = None
-        self._bridge = Lazily("the bridge", self._start_bridge)
-        self._trino = Lazily("Trino", self._start_trino, alive=lambda server: server.alive)
-        self._spark = spark.SparkEngine(
-            root=ROOT,
-            endpoint=settings.endpoint,
-            region=REGION,
-            environment=settings.client_environment(),
-            build=settings.home / "spark",
-        )
-        self.trino: Any = LazyTrino(self._trino)
-        self.rules_path = settings.home / "trino" / "access-rules.json"
-        self.glue_jobs = GlueJobs(engine=self._spark, store=self.client("s3"), scratch=settings.home / "glue")
-        self.builds = Builds(
-            home=python_of("dbt").parents[1],
-            requirements=ROOT / "requirements" / "dbt.txt",
-            scratch=settings.home / "builds",
-            client=self.client,
-            variables=settings.client_environment(),
-        )
-        self.managed_flink = ManagedFlink(
-            python=python_of("flink"),
-            scratch=settings.home / "flink",
-            client=self.client,
-            streams=self._streams_for_flink,
-            variables=settings.client_environment(),
-        )
-        self._kafka_watch = Watch(self._kafka.revive)
+    def __init__(self, settings: TwinSettings, kinds: Iterable[type[Engine[Any]]]) -> None:
+        self._held: dict[type[Engine[Any]], _Held] = {}
+        for kind in kinds:
+            self._hold(kind, settings)
+        watched = [held.lazy for held in self._held.values() if held.kind.watched]
+        self._watches = [Watch(lazy.revive) for lazy in watched]
 
-    def client(self, service: str) -> Any:
-        """Return a boto3 client of this emulator."""
-        return boto3.client(
-            service,  # type: ignore[call-overload]
-            endpoint_url=self._settings.endpoint,
-            region_name=REGION,
-            aws_access_key_id="test",
-            aws_secret_access_key="test",  # noqa: S106  # the emulator's fixed pair
-        )
+    def _hold(self, kind: type[Engine[Any]], settings: TwinSettings) -> None:
+        if kind in self._held:
+            return
+        for needed in kind.needs:
+            self._hold(needed, settings)
+        engine = kind(settings, self)
+        self._held[kind] = _Held(kind=engine, lazy=LazyEngine(kind.name, engine.start, alive=engine.alive))
+
+    def get(self, kind: type[Engine[Wanted]]) -> Wanted:
+        """Return a running engine; the first request starts it.
+
+        Raises:
+            UndeclaredEngineError: no provider declares it.
+        """
+        held = self._held.get(kind)
+        if held is None:
+            raise UndeclaredEngineError(
+                f"no provider declares the engine {kind.__name__}: add it to `engines` of the provider that uses it"
+            )
+        running: Wanted = held.lazy.get()
+        return running
 
     def warm(self) -> None:
         """Start in the background what every run needs: meanwhile the templates are deployed, which takes one core."""
-        for start in (self._kafka.get, self._spark.start):
-            threading.Thread(target=_quietly, args=(start,), daemon=True).start()
+        for held in self._held.values():
+            if held.kind.used_by_every_run:
+                threading.Thread(target=_logged, args=(_warm, held), daemon=True).start()
 
-    def close(self) -> None:
-        """Stop every engine that was started; those that have nothing to do with each other side by side."""
-        streaming = (self._kafka_watch.stop, self.managed_flink.reset, self._bridge.stop, self._kafka.stop)
-        with ThreadPoolExecutor() as pool:
-            for stops in (streaming, (self._spark.stop,), (self._trino.stop,)):
-                pool.submit(_quietly, *stops)
+    def close(self, users: Sequence[User]) -> None:
+        """Stop every engine that was started.
 
-    def _streams_for_flink(self) -> Mapping[str, str]:
-        """Start Kafka and the bridge; return the properties that point an application's streams at them."""
-        servers = self._kafka.get().bootstrap_servers
-        self._bridge.get()
-        return {"provider": "kafka", "bootstrap.servers": servers}
+        An engine stops after those who use it; engines that do not depend on each other stop at the same time.
 
-    def _start_kafka(self) -> kafka.Kafka:
-        """Start the broker; again: on its data, and on the port that Flink and the bridge know."""
-        broker = kafka.start(self._settings.home / "kafka", port=self._kafka_port)
-        self._kafka_port = int(broker.bootstrap_servers.rpartition(":")[2])
-        return broker
+        Args:
+            users: the providers; each stops using its engines first.
+        """
+        for watch in self._watches:
+            watch.stop()
+        steps: list[tuple[Any, Callable[[], None], tuple[type[Engine[Any]], ...]]] = [
+            *((user, user.close, user.engines) for user in users),
+            *((kind, held.lazy.stop, kind.needs) for kind, held in self._held.items()),
+        ]
+        stopped = {id(owner): threading.Event() for owner, _, _ in steps}
 
-    def _start_bridge(self) -> BridgeProcess:
-        return BridgeProcess.start(
-            settings=self._settings,
-            broker=self._kafka.get(),
-            kinesis=self.client("kinesis"),
-            aws_lambda=self.client("lambda"),
-        )
+        def stop(owner: Any, action: Callable[[], None]) -> None:
+            for other, _, needs in steps:
+                if owner in needs:
+                    stopped[id(other)].wait()
+            _logged(action)
+            stopped[id(owner)].set()
 
-    def _start_trino(self) -> trino.Trino:
-        return trino.start(
-            trino.TrinoSettings(
-                endpoint=self._settings.endpoint,
-                warehouse=self._warehouse(),
-                folder=self.rules_path.parent,
-                jars=jars_of("trino"),
-                region=REGION,
-            )
-        )
-
-    def _warehouse(self) -> str:
-        name = database_name(self._settings.environment, Zone.PRODUCTS)
-        database = self.client("glue").get_database(Name=name)["Database"]
-        return str(database["LocationUri"]).rstrip("/")
+        with ThreadPoolExecutor(max_workers=max(1, len(steps))) as workers:
+            for owner, action, _ in steps:
+                workers.submit(stop, owner, action)
 
 
-def _quietly(*steps: Callable[[], Any]) -> None:
-    """Do one thing after the other; one that fails is logged and must not keep the others from being done."""
-    for step in steps:
-        try:
-            step()
-        except Exception:
-            LOGGER.exception("an engine did not start or stop cleanly")
+def _warm(held: _Held) -> None:
+    held.kind.warm(held.lazy.get())
+
+
+def _logged(step: Callable[..., Any], *arguments: Any) -> None:
+    """Do one thing; a failure is logged, so that it does not keep the others from being done."""
+    try:
+        step(*arguments)
+    except Exception:
+        LOGGER.exception("an engine did not start or stop cleanly")

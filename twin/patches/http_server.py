@@ -1,21 +1,23 @@
-"""The server under the emulator: its requests are parsed in C.
+"""HTTP: MiniStack parses requests in Python, which costs a third of its processor time.
 
-MiniStack serves with Hypercorn, which is written in Python down to the last header: a third of the emulator's processor
-time. Uvicorn with httptools serves the same application.
+It serves with Hypercorn, which is written in Python down to the last header. Uvicorn with httptools, which is written
+in C, serves the same application.
 """
 
 from typing import Any, Final
 
 import uvicorn
 
+from twin.settings import TwinSettings
+
 KEEP_ALIVE_SECONDS: Final = 75  # as MiniStack asks of Hypercorn
 
 
-def install() -> None:
+def install(_settings: TwinSettings) -> None:
     """Let MiniStack's `main` serve with Uvicorn."""
     from hypercorn import asyncio as hypercorn_asyncio
 
-    hypercorn_asyncio.serve = serve  # type: ignore[assignment]  # it may be told of more, which MiniStack does not
+    hypercorn_asyncio.serve = serve  # type: ignore[assignment]  # it takes more arguments, which MiniStack does not give
 
 
 async def serve(app: Any, config: Any) -> None:

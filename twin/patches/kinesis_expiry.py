@@ -1,4 +1,8 @@
-"""Spares the emulator's Kinesis a walk through everything that it holds on every request."""
+"""Kinesis: MiniStack looks at all its records and iterators on every request, to remove those that have expired.
+
+With a day of records each request takes longer than the one before. Records expire as before, but all of them are
+looked at only when the oldest one is due.
+"""
 
 import time
 from collections.abc import Callable
@@ -6,12 +10,14 @@ from typing import Any, Final
 
 from ministack.services import kinesis
 
+from twin.settings import TwinSettings
+
 ITERATOR_SWEEP_SECONDS: Final = 1.0
 Stream = dict[str, Any]
 
 
-def install() -> None:
-    """Let records and iterators expire when it is their time, as before, but look at all of them only then."""
+def install(_settings: TwinSettings) -> None:
+    """Look for expired records only when the oldest one is due, and for expired iterators once a second."""
     kinesis._expire_records = when_the_oldest_is_due(kinesis._expire_records)
     kinesis._expire_iterators = at_most_every(ITERATOR_SWEEP_SECONDS, kinesis._expire_iterators)
 

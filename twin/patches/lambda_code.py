@@ -1,7 +1,7 @@
-"""The functions' code, unpacked once: the emulator would unpack it for every worker that it starts.
+"""Lambda: MiniStack unpacks a function's code again for every worker that it starts.
 
-All functions of a deployment share one archive of two thousand files. As on AWS, a function does not write beside its
-own code; what Python compiles of it, the next worker finds.
+All functions of a deployment share one archive of two thousand files, which is unpacked once here. As on AWS, a
+function does not write beside its own code; the next worker finds what Python has compiled of it.
 """
 
 import hashlib
@@ -11,16 +11,16 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Final
 
+from twin.settings import TwinSettings
+
 _UNPACKING: Final = threading.Lock()
 
 
-def install(folder: Path) -> None:
-    """Let workers share what is unpacked.
-
-    Args:
-        folder: receives it, one folder for each archive.
-    """
+def install(settings: TwinSettings) -> None:
+    """Let workers share what is unpacked, in one folder for each archive."""
     from ministack.core import lambda_runtime
+
+    folder = settings.home / "code"
 
     def opened(path: str) -> "SharedArchive":
         return SharedArchive(path, folder)

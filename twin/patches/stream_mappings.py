@@ -1,4 +1,4 @@
-"""Event source mappings on streams, run as the service runs them.
+"""Lambda: MiniStack serves event source mappings one after the other and takes a partial failure for success.
 
 MiniStack polls all mappings in one thread, so that a function that waits holds up every other reader, and it takes an
 answer that names failed records for success. Here each mapping on a stream has a thread of its own, and what a
@@ -23,6 +23,7 @@ from typing import Any, Final
 from ministack.services import lambda_svc, sqs
 
 from c360_core.timeline import moment_text
+from twin.settings import TwinSettings
 
 LOGGER: Final = logging.getLogger("twin.stream_mappings")
 IDLE_SECONDS: Final = 0.05
@@ -112,6 +113,11 @@ def rest(mapping: Mapping[str, Any], took: float, *, full: bool) -> float:
     """
     window = float(mapping.get("MaximumBatchingWindowInSeconds") or 0)
     return 0.0 if full else max(0.0, window - took)
+
+
+def install(settings: TwinSettings) -> None:
+    """Serve every mapping on a stream in a thread of its own."""
+    StreamMappings(queues=lambda: settings.client("sqs")).install()
 
 
 class StreamMappings:

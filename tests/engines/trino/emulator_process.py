@@ -14,7 +14,7 @@ from twin.emulator.wire import Wire
 from twin.engines import trino
 from twin.providers.athena.service import Athena
 from twin.providers.glue import catalog as glue_catalog
-from twin.providers.lake_formation.rules import LakeFormationRules, Resource, user_name
+from twin.providers.lake_formation.rules import LakeFormationResource, LakeFormationRules, user_name
 from twin.settings import ACCOUNT, BUILD, TwinSettings
 
 CALLER: contextvars.ContextVar[str] = contextvars.ContextVar("caller", default="")
@@ -43,11 +43,13 @@ def main() -> None:
         | {"MINISTACK_ACCOUNT_ID": ACCOUNT}
     )
     from ministack import app
+    from ministack.services import glue
     from ministack.services.cloudformation import provisioners
 
     glue_catalog.install()
     registry = Registry(path=settings.home / "stand-ins.json")
     handlers = provisioners._RESOURCE_HANDLERS
+    handlers[glue_catalog.TABLE_TYPE] = glue_catalog.table_handlers(handlers[glue_catalog.TABLE_TYPE], glue)
     handlers[WORK_GROUP] = recorded(WORK_GROUP, handlers[WORK_GROUP], registry)
     nothing = {"create": lambda logical_id, _properties, _stack: (logical_id, {}), "delete": lambda *_: None}
     handlers.update({name: recorded(name, nothing, registry) for name in LAKE_FORMATION})
@@ -62,14 +64,14 @@ def athena(settings: TwinSettings, registry: Registry) -> Athena:
         endpoint=settings.endpoint, warehouse="s3://test-lake/warehouse", folder=folder, jars=BUILD / "java" / "trino"
     )
     rules = LakeFormationRules(
-        resources=lambda: [Resource(type=r.type_name, properties=r.properties) for r in registry.all()],
+        resources=lambda: [LakeFormationResource(type=r.type_name, properties=r.properties) for r in registry.all()],
         glue=boto3.client("glue"),
-        rules_path=folder / "access-rules.json",
+        rules_path=trino.rules_path(folder),
     )
     return Athena(
-        trino=LazyTrino(engine),  # type: ignore[arg-type]
+        connect=LazyTrino(engine).connect,
         client=lambda service: boto3.client(service),  # type: ignore[call-overload]  # noqa: PLW0108
-        workgroups=lambda: [r.properties for r in registry.of_type(WORK_GROUP)],
+        workgroups=lambda: registry.properties(WORK_GROUP),
         principal=lambda: user_name(CALLER.get()),
         before_query=rules.before_query,
     )

@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from twin.emulator.wire import ServiceError
-from twin.engines.trino import CATALOG, HIVE_CATALOG, SCRATCH_CATALOG, SCRATCH_SCHEMA, Trino
+from twin.engines.trino import CATALOG, HIVE_CATALOG, SCRATCH_CATALOG, SCRATCH_SCHEMA
 from twin.providers.athena import results, statements
 from twin.providers.athena.statements import Kind, Statement
 
@@ -85,7 +85,7 @@ class Athena:
     """The stand-in; every public method is an operation of the service.
 
     Args:
-        trino: the running engine.
+        connect: opens a DB-API connection to Trino as a user, with the keywords `catalog` and `schema`.
         client: gives a boto3 client of the emulator by service name (`s3`, `glue`).
         workgroups: resolved properties of the deployed AWS::Athena::WorkGroup resources.
         principal: user name of the request's principal; called in the request's thread.
@@ -96,14 +96,14 @@ class Athena:
     def __init__(
         self,
         *,
-        trino: Trino,
+        connect: Callable[..., Any],
         client: Callable[[str], Any],
         workgroups: Callable[[], list[Document]],
         principal: Callable[[], str],
         named_queries: Callable[[], list[Document]] = list,
         before_query: Callable[[str], None] = _allow,
     ) -> None:
-        self._trino = trino
+        self._connect = connect
         self._s3 = client("s3")
         self._glue = client("glue")
         self._workgroups = workgroups
@@ -370,7 +370,7 @@ class Athena:
         catalog = context.get("Catalog", CATALOG).lower()
         if catalog not in _CATALOGS:
             raise ServiceError("InvalidRequestException", f"Catalog {catalog} does not exist; the twin has {CATALOG}")
-        connection = self._trino.connect(execution.user, catalog=catalog, schema=context.get("Database"))
+        connection = self._connect(execution.user, catalog=catalog, schema=context.get("Database"))
         cursor = connection.cursor()
         with self._lock:
             if execution.state in _FINAL:

@@ -148,11 +148,9 @@ class GlueAdditions:
 def install() -> GlueAdditions:
     """Put the additions into the emulator that runs in this process, before it serves its first request.
 
-    Glue's missing operations become available, and CloudFormation makes real Iceberg tables of AWS::Glue::Table
-    resources with OpenTableFormatInput; other tables stay with the emulator.
+    Glue's missing operations become available; `table_handlers` lets CloudFormation make Iceberg tables.
     """
     from ministack.services import glue
-    from ministack.services.cloudformation import provisioners
 
     additions = GlueAdditions(glue)
     dispatch = glue._handle_request_sync
@@ -171,13 +169,14 @@ def install() -> GlueAdditions:
     glue._handle_request_sync = handle
     glue._update_table = additions.update_table
     glue._create_table = additions.create_table
-    table = provisioners._RESOURCE_HANDLERS[TABLE_TYPE]
-    provisioners._RESOURCE_HANDLERS[TABLE_TYPE] = table_handlers(table, glue)
     return additions
 
 
 def table_handlers(emulator: Document, glue: Any) -> Document:
-    """CloudFormation handlers of AWS::Glue::Table: ours for Iceberg, the emulator's own for the rest."""
+    """Return the CloudFormation handlers of AWS::Glue::Table.
+
+    A table with OpenTableFormatInput becomes a real Iceberg table; other tables stay with the emulator.
+    """
 
     def create(logical_id: str, properties: Document, stack: str) -> tuple[str, Document]:
         if "OpenTableFormatInput" not in properties:

@@ -63,7 +63,7 @@ class LakeTable:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Resource:
+class LakeFormationResource:
     """One Lake Formation resource with resolved properties, of the deployed template or from a client."""
 
     type: str
@@ -116,7 +116,7 @@ def _places(resource: Document) -> list[tuple[str, ...]]:
     raise PermissionsError(f"a tag association on {', '.join(resource)} cannot be carried over")
 
 
-def personas(resources: Iterable[Resource]) -> dict[str, list[Document]]:
+def personas(resources: Iterable[LakeFormationResource]) -> dict[str, list[Document]]:
     """The permissions of each user that the template gives no others than to read, and that is no administrator."""
     granted: dict[str, list[Document]] = defaultdict(list)
     administrators, pipelines = set(), set()
@@ -169,7 +169,7 @@ def _reaches(resource: Document, table: LakeTable, column: str, tags: Tags) -> b
     raise PermissionsError(f"SELECT on {', '.join(resource)} cannot be carried over to the engine's access rules")
 
 
-def access_rules(resources: Iterable[Resource], tables: Iterable[LakeTable]) -> Document:
+def access_rules(resources: Iterable[LakeFormationResource], tables: Iterable[LakeTable]) -> Document:
     """Build Trino's rules file.
 
     Args:
@@ -240,7 +240,7 @@ class LakeFormationRules:
         rules_path: the file that Trino reads.
     """
 
-    def __init__(self, *, resources: Callable[[], list[Resource]], glue: Any, rules_path: Path) -> None:
+    def __init__(self, *, resources: Callable[[], list[LakeFormationResource]], glue: Any, rules_path: Path) -> None:
         self._resources = resources
         self._glue = glue
         self._rules_path = rules_path

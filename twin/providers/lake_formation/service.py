@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from twin.emulator.wire import ServiceError
-from twin.providers.lake_formation.rules import PERMISSIONS_TYPE, SETTINGS_TYPE, LakeTable, Resource
+from twin.providers.lake_formation.rules import PERMISSIONS_TYPE, SETTINGS_TYPE, LakeFormationResource, LakeTable
 
 Document = dict[str, Any]
 
@@ -56,11 +56,11 @@ class Grants:
                 raise ServiceError("InvalidInputException", message)
             self._held[_place(request)]["Permissions"] = sorted(set(held) - set(request["Permissions"]))
 
-    def resources(self) -> list[Resource]:
+    def resources(self) -> list[LakeFormationResource]:
         """Return what is held, as resources beside those of the template."""
         with self._lock:
             held = [dict(entry) for entry in self._held.values()]
-        return [Resource(type=PERMISSIONS_TYPE, properties=entry, by_client=True) for entry in held]
+        return [LakeFormationResource(type=PERMISSIONS_TYPE, properties=entry, by_client=True) for entry in held]
 
     def _check(self, resource: Mapping[str, Any]) -> None:
         stated = resource.get("TableWithColumns") or resource.get("Table")
@@ -86,7 +86,7 @@ class LakeFormation:
         grants: what clients were told to grant.
     """
 
-    def __init__(self, *, deployed: Callable[[], Iterable[Resource]], grants: Grants) -> None:
+    def __init__(self, *, deployed: Callable[[], Iterable[LakeFormationResource]], grants: Grants) -> None:
         self._deployed = deployed
         self._grants = grants
 

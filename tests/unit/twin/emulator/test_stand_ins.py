@@ -90,7 +90,8 @@ def workflow(schema_arn: str) -> dict[str, Any]:
 
 
 def test_a_mapping_that_a_workflow_uses_cannot_be_changed_but_replaced(registry: Registry) -> None:
-    types = StandInTypes({}, registry=registry, account="123456789012", region="us-east-1")
+    fixed = {TYPE: WORKFLOW}
+    types = StandInTypes({}, registry=registry, account="1", region="us-east-1", fixed_while_used_by=fixed)
     physical_id, attributes = types[TYPE]["create"]("Mapping", MAPPING, "stack")
     types[WORKFLOW]["create"]("Workflow", workflow(attributes["SchemaArn"]), "stack")
     changed = {**MAPPING, "Description": "who is who"}
@@ -108,13 +109,18 @@ def test_a_mapping_that_a_workflow_uses_cannot_be_changed_but_replaced(registry:
 
 
 def test_every_change_is_announced(types: StandInTypes, registry: Registry) -> None:
-    announced: list[int] = []
-    registry.on_change = lambda: announced.append(len(registry.of_type(TYPE)))
+    announced: list[tuple[str, str, int]] = []
+    registry.listen(
+        TYPE,
+        deployed=lambda resource: announced.append(("deployed", resource.physical_id, len(registry.of_type(TYPE)))),
+        removed=lambda resource: announced.append(("removed", resource.physical_id, len(registry.of_type(TYPE)))),
+    )
 
     physical_id, _ = types[TYPE]["create"]("Mapping", MAPPING, "stack")
     types[TYPE]["delete"](physical_id, MAPPING)
+    types[TYPE]["delete"](physical_id, MAPPING)
 
-    assert announced == [1, 0]
+    assert announced == [("deployed", "people", 1), ("removed", "people", 0)]
 
 
 def test_a_type_that_aws_does_not_publish_is_unknown(types: StandInTypes) -> None:

@@ -7,8 +7,12 @@ from typing import Any
 
 import pytest
 
-from twin.engines import kafka
-from twin.engines.pool import EnginesPool, Lazily, Watch
+from tests.unit.twin.waiting import eventually
+from twin.engines import kafka, trino
+from twin.engines.engine import Engine
+from twin.engines.kafka import KafkaEngine
+from twin.engines.pool import EnginesPool, LazyEngine, UndeclaredEngineError, Watch
+from twin.engines.trino import TrinoEngine
 from twin.settings import TwinSettings
 
 
@@ -38,20 +42,13 @@ class Garage:
         self.started.append(FakeEngine())
         return self.started[-1]
 
-    def lazily(self) -> Lazily[FakeEngine]:
-        return Lazily("the engine", self.start, alive=lambda engine: engine.alive)
-
-
-def eventually(true: Any) -> bool:
-    deadline = time.monotonic() + 10
-    while not true() and time.monotonic() < deadline:
-        time.sleep(0.01)
-    return bool(true())
+    def lazy(self) -> LazyEngine[FakeEngine]:
+        return LazyEngine("the engine", self.start, alive=lambda engine: engine.alive)
 
 
 def test_an_engine_starts_once_whoever_asks() -> None:
     garage = Garage()
-    engine = garage.lazily()
+    engine = garage.lazy()
 
     assert garage.started == []
     assert engine.get() is engine.get()
@@ -60,7 +57,7 @@ def test_an_engine_starts_once_whoever_asks() -> None:
 
 def test_a_dead_engine_is_never_handed_out() -> None:
     garage = Garage()
-    engine = garage.lazily()
+    engine = garage.lazy()
     first = engine.get()
     first.alive = False
 
@@ -73,7 +70,7 @@ def test_a_dead_engine_is_never_handed_out() -> None:
 
 def test_an_engine_that_nobody_started_or_that_was_stopped_is_not_revived() -> None:
     garage = Garage()
-    engine = garage.lazily()
+    engine = garage.lazy()
 
     engine.revive()
     engine.get()
@@ -85,7 +82,7 @@ def test_an_engine_that_nobody_started_or_that_was_stopped_is_not_revived() -> N
 
 def test_what_could_not_be_revived_is_tried_again_and_ended_once() -> None:
     garage = Garage()
-    engine = garage.lazily()
+    engine = garage.lazy()
     engine.get().alive = False
     garage.broken = True
     with pytest.raises(RuntimeError, match="no room"):
@@ -99,7 +96,7 @@ def test_what_could_not_be_revived_is_tried_again_and_ended_once() -> None:
 
 def test_what_looks_after_itself_is_never_replaced() -> None:
     garage = Garage()
-    engine = Lazily("the engine", garage.start)
+    engine = LazyEngine("the engine", garage.start)
     engine.get().alive = False
 
     assert engine.get() is garage.started[0]
@@ -136,16 +133,15 @@ def test_a_broker_that_died_comes_back_on_its_data_and_its_port_though_nobody_as
         return brokers[-1]
 
     monkeypatch.setattr(kafka, "start", start)
-    monkeypatch.setattr("twin.engines.pool.BridgeProcess.start", lambda **_: FakeEngine())
-    pool = EnginesPool(TwinSettings(home=tmp_path, port=1))
-    properties = pool._streams_for_flink()
+    pool = EnginesPool(TwinSettings(home=tmp_path, port=1), [KafkaEngine])
+    address = pool.get(KafkaEngine).bootstrap_servers
     brokers[0].alive = False
 
     assert eventually(lambda: len(brokers) == 2)
-    again = pool._streams_for_flink()
-    pool.close()
+    again = pool.get(KafkaEngine).bootstrap_servers
+    pool.close([])
 
-    assert properties == again == {"provider": "kafka", "bootstrap.servers": "127.0.0.1:4711"}
+    assert address == again == "127.0.0.1:4711"
     assert asked == [(tmp_path / "kafka", None), (tmp_path / "kafka", 4711)]
     assert [broker.stops for broker in brokers] == [1, 1]
 
@@ -162,11 +158,100 @@ def test_a_trino_that_died_is_started_by_the_next_query(tmp_path: Path, monkeypa
         servers.append(FakeTrino())
         return servers[-1]
 
-    monkeypatch.setattr("twin.engines.trino.start", start)
-    monkeypatch.setattr(EnginesPool, "_warehouse", lambda _: "s3://lake")
-    pool = EnginesPool(TwinSettings(home=tmp_path, port=1))
+    monkeypatch.setattr(trino, "start", start)
+    monkeypatch.setattr(TrinoEngine, "_warehouse", lambda _: "s3://lake")
+    pool = EnginesPool(TwinSettings(home=tmp_path, port=1), [TrinoEngine])
 
-    assert pool.trino.run("SELECT 1") == ("SELECT 1", 1)
+    assert pool.get(TrinoEngine).run("SELECT 1") == ("SELECT 1", 1)
     servers[0].alive = False
-    assert pool.trino.run("SELECT 1") == ("SELECT 1", 2)
-    pool.close()
+    assert pool.get(TrinoEngine).run("SELECT 1") == ("SELECT 1", 2)
+    pool.close([])
+
+
+class Recorder:
+    """Notes what starts and stops."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+
+    def engine(self, name_: str, *needed: type[Engine[Any]], every_run: bool = False) -> type[Engine[Any]]:
+        """Declare an engine."""
+        notes = self.notes
+
+        class Noted(Engine[Any]):
+            name = name_
+            needs = needed
+            used_by_every_run = every_run
+
+            def start(self) -> Any:
+                for kind in self.needs:
+                    self.engines.get(kind)
+                notes.append(f"start {name_}")
+                return self
+
+            def warm(self, running: Any) -> None:
+                notes.append(f"warm {name_}")
+
+            def stop(self) -> None:
+                notes.append(f"stop {name_}")
+
+        return Noted
+
+    def user(self, *engines_: type[Engine[Any]]) -> Any:
+        """Declare who uses engines."""
+        notes = self.notes
+
+        class User:
+            engines = engines_
+
+            def close(self) -> None:
+                time.sleep(0.05)  # its engines must wait for it
+                notes.append("close")
+
+        return User()
+
+
+def test_engines_stop_after_who_uses_them_and_only_if_they_were_started(tmp_path: Path) -> None:
+    recorder = Recorder()
+    broker = recorder.engine("broker")
+    bridge = recorder.engine("bridge", broker)
+    other = recorder.engine("other")
+    pool = EnginesPool(TwinSettings(home=tmp_path, port=1), [bridge, other])
+
+    pool.get(bridge)
+    pool.close([recorder.user(bridge)])
+
+    assert recorder.notes == ["start broker", "start bridge", "close", "stop bridge", "stop broker"]
+
+
+def test_only_what_every_run_needs_starts_with_the_emulator(tmp_path: Path) -> None:
+    recorder = Recorder()
+    pool = EnginesPool(
+        TwinSettings(home=tmp_path, port=1), [recorder.engine("first", every_run=True), recorder.engine("second")]
+    )
+
+    pool.warm()
+
+    assert eventually(lambda: len(recorder.notes) == 2)
+    assert recorder.notes == ["start first", "warm first"]
+    pool.close([])
+
+
+def test_a_failure_while_one_stops_does_not_keep_the_others_running(tmp_path: Path) -> None:
+    recorder = Recorder()
+    broker = recorder.engine("broker")
+    pool = EnginesPool(TwinSettings(home=tmp_path, port=1), [broker])
+    pool.get(broker)
+    user = recorder.user(broker)
+    user.close = lambda: 1 / 0
+
+    pool.close([user])
+
+    assert recorder.notes == ["start broker", "stop broker"]
+
+
+def test_an_engine_that_nobody_declares_is_refused_with_the_place_to_declare_it(tmp_path: Path) -> None:
+    pool = EnginesPool(TwinSettings(home=tmp_path, port=1), [])
+
+    with pytest.raises(UndeclaredEngineError, match="no provider declares the engine TrinoEngine: add it to `engines`"):
+        pool.get(TrinoEngine)

@@ -1,19 +1,22 @@
 """Expressions that are remembered say what they said when they were read anew."""
 
+from pathlib import Path
+
 import pytest
 from ministack.services import dynamodb
 
 from twin.patches import dynamodb_expressions
+from twin.settings import TwinSettings
 
 CONDITION = "begins_with(SK, :prefix) AND attribute_exists(orders)"
 VALUES = {":prefix": {"S": "PROFILE"}}
 
 
 @pytest.fixture(autouse=True)
-def remembering(monkeypatch: pytest.MonkeyPatch) -> None:
+def remembering(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("_tokenize", "_condition_syntax_error"):
         monkeypatch.setattr(dynamodb, name, getattr(dynamodb, name))
-    dynamodb_expressions.install()
+    dynamodb_expressions.install(TwinSettings(home=tmp_path, port=1))
 
 
 @pytest.mark.parametrize("_again", range(2))

@@ -7,12 +7,13 @@ import pytest
 from ministack.core import lambda_runtime
 
 from twin.patches import lambda_code
+from twin.settings import TwinSettings
 
 
 @pytest.fixture
 def shared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(lambda_runtime, "zipfile", lambda_runtime.zipfile)
-    lambda_code.install(tmp_path / "code")
+    lambda_code.install(TwinSettings(home=tmp_path, port=1))
     return tmp_path / "code"
 
 

@@ -84,7 +84,7 @@ def store() -> Store:
 @pytest.fixture
 def athena(engine: Engine, store: Store) -> Iterator[Athena]:
     service = Athena(
-        trino=engine,  # type: ignore[arg-type]
+        connect=engine.connect,
         client=lambda _: store,
         workgroups=lambda: WORKGROUPS,
         principal=lambda: "Analyst",

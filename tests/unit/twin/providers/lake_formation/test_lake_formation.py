@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from twin.providers.lake_formation.rules import (
+    LakeFormationResource,
     LakeTable,
     PermissionsError,
-    Resource,
     access_rules,
     personas,
     user_name,
@@ -22,19 +22,19 @@ TABLES = (PROFILES, MARTS)
 
 def grant(
     resource: dict[str, Any], *, principal: str = ANALYST, permissions: tuple[str, ...] = ("SELECT",)
-) -> Resource:
+) -> LakeFormationResource:
     properties = {
         "Principal": {"DataLakePrincipalIdentifier": principal},
         "Permissions": list(permissions),
         "Resource": resource,
     }
-    return Resource(type="AWS::LakeFormation::PrincipalPermissions", properties=properties)
+    return LakeFormationResource(type="AWS::LakeFormation::PrincipalPermissions", properties=properties)
 
 
-def tagged(resource: dict[str, Any], *values: str, key: str = "pii") -> Resource:
+def tagged(resource: dict[str, Any], *values: str, key: str = "pii") -> LakeFormationResource:
     tags = [{"CatalogId": "1", "TagKey": key, "TagValues": list(values)}]
     properties = {"Resource": resource, "LFTags": tags}
-    return Resource(type="AWS::LakeFormation::TagAssociation", properties=properties)
+    return LakeFormationResource(type="AWS::LakeFormation::TagAssociation", properties=properties)
 
 
 def policy(**terms: list[str]) -> dict[str, Any]:
@@ -46,11 +46,11 @@ def columns(*names: str) -> dict[str, Any]:
     return {"TableWithColumns": {"DatabaseName": "curated", "Name": "profiles", "ColumnNames": list(names)}}
 
 
-def from_client(resource: Resource) -> Resource:
+def from_client(resource: LakeFormationResource) -> LakeFormationResource:
     return replace(resource, by_client=True)
 
 
-def granted(*resources: Resource) -> dict[str, set[str]]:
+def granted(*resources: LakeFormationResource) -> dict[str, set[str]]:
     """What the analyst may read, as the engine will see it."""
     rules = [rule for rule in access_rules(resources, TABLES)["tables"] if rule.get("user") == "Analyst"]
     known = {(table.database, table.name): table for table in TABLES}
@@ -106,7 +106,7 @@ def test_describe_alone_reads_nothing() -> None:
 
 
 def test_who_may_write_or_administer_is_no_persona() -> None:
-    settings = Resource(
+    settings = LakeFormationResource(
         type="AWS::LakeFormation::DataLakeSettings",
         properties={"Admins": [{"DataLakePrincipalIdentifier": "arn:aws:iam::1:role/Steward"}]},
     )

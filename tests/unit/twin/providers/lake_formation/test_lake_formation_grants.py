@@ -5,13 +5,13 @@ from typing import Any
 import pytest
 
 from twin.emulator.wire import ServiceError, Wire
-from twin.providers.lake_formation.rules import LakeTable, Resource
+from twin.providers.lake_formation.rules import LakeFormationResource, LakeTable
 from twin.providers.lake_formation.service import Grants, LakeFormation
 
 STEWARD = {"DataLakePrincipalIdentifier": "arn:aws:iam::123456789012:role/Steward"}
 REJECTED = {"Table": {"DatabaseName": "quarantine", "Name": "rejected"}}
 TABLES = (LakeTable(database="quarantine", name="rejected", columns=("rejected_id", "reason")),)
-OF_TEMPLATE = Resource(
+OF_TEMPLATE = LakeFormationResource(
     type="AWS::LakeFormation::PrincipalPermissions",
     properties={"Principal": {"DataLakePrincipalIdentifier": "job"}, "Resource": REJECTED, "Permissions": ["INSERT"]},
 )
@@ -88,13 +88,13 @@ def test_what_is_not_held_cannot_be_taken_back(wire: Wire) -> None:
 
 
 def test_an_account_is_open_until_its_settings_are_deployed() -> None:
-    deployed: list[Resource] = []
+    deployed: list[LakeFormationResource] = []
     wire = Wire("lakeformation", LakeFormation(deployed=lambda: deployed, grants=Grants(tables=tuple)))
     before = wire.invoke("getDataLakeSettings", {})["DataLakeSettings"]
     admin = {"DataLakePrincipalIdentifier": "arn:aws:iam::123456789012:role/deployer"}
     properties = {"Admins": [admin], "CreateDatabaseDefaultPermissions": [], "MutationType": "REPLACE"}
 
-    deployed.append(Resource(type="AWS::LakeFormation::DataLakeSettings", properties=properties))
+    deployed.append(LakeFormationResource(type="AWS::LakeFormation::DataLakeSettings", properties=properties))
 
     everybody = {"DataLakePrincipalIdentifier": "IAM_ALLOWED_PRINCIPALS"}
     assert before["DataLakeAdmins"] == []

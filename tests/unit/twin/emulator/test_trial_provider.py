@@ -1,0 +1,152 @@
+"""A provider is a folder: one that is added here, by the steps of CONTRIBUTING.md, answers real clients.
+
+The service is one that neither the emulator nor the twin has, so that nothing but the new folder can answer.
+"""
+
+import json
+import shutil
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from twin.processes.process import free_port, port_is_open, spawn, wait_until
+from twin.settings import ROOT, TwinSettings
+
+SERVICE = '''
+"""Rekognition: collections of the template."""
+
+
+class Rekognition:
+    """The operations on collections."""
+
+    def __init__(self, names):
+        self._names = names
+
+    def list_collections(self, request):
+        """List the collections that are deployed."""
+        return {"CollectionIds": self._names()}
+'''
+PROVIDER = '''
+"""Rekognition: collections of the template, and how often one was deployed or deleted."""
+
+from twin.emulator.provider import Provider, ResourceType
+from twin.providers.rekognition.service import Rekognition
+
+COLLECTION = ResourceType(name="AWS::Rekognition::Collection")
+
+
+class RekognitionProvider(Provider):
+    """Rekognition."""
+
+    types = (COLLECTION,)
+
+    def api(self):
+        """Serve the collections."""
+        return {"rekognition": Rekognition(self.names)}
+
+    def names(self):
+        return [resource.physical_id for resource in self.twin.registry.of_type(COLLECTION.name)]
+
+    def tasks(self):
+        """Count the collections, for a state machine."""
+        return {"rekognition:count": lambda resource, request: {"Count": len(self.names())}}
+
+    def deployed(self, resource):
+        """Leave a note of the deployment."""
+        (self.twin.settings.home / "deployed.txt").write_text(resource.physical_id)
+
+    def removed(self, resource):
+        """Take the note away."""
+        (self.twin.settings.home / "deployed.txt").unlink()
+
+
+PROVIDER = RekognitionProvider
+'''
+LAUNCH = """
+import sys
+import twin.providers
+twin.providers.__path__.append(sys.argv.pop(1))
+from twin.emulator import launcher
+launcher.main()
+"""
+TEMPLATE = {
+    "Resources": {"Faces": {"Type": "AWS::Rekognition::Collection", "Properties": {"CollectionId": "customers"}}}
+}
+STATES = {
+    "StartAt": "List",
+    "States": {
+        "List": {
+            "Type": "Task",
+            "Resource": "arn:aws:states:::aws-sdk:rekognition:listCollections",
+            "ResultPath": "$.listed",
+            "Next": "Count",
+        },
+        "Count": {
+            "Type": "Task",
+            "Resource": "arn:aws:states:::rekognition:count",
+            "Parameters": {},
+            "ResultPath": "$.counted",
+            "End": True,
+        },
+    },
+}
+
+pytestmark = pytest.mark.enable_socket
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Write the new folder of the provider."""
+    package = tmp_path / "more" / "rekognition"
+    package.mkdir(parents=True)
+    for name, text in {"__init__": "", "service": SERVICE, "provider": PROVIDER}.items():
+        (package / f"{name}.py").write_text(text.lstrip(), encoding="utf-8")
+    return package.parent
+
+
+@pytest.fixture
+def settings(folder: Path, tmp_path: Path) -> Iterator[TwinSettings]:
+    """Run the real launcher with one folder more."""
+    settings = TwinSettings(home=tmp_path / "home", port=free_port())
+    argv = [sys.executable, "-c", LAUNCH, str(folder), str(settings.save())]
+    child = spawn("emulator", argv, log_path=settings.logs / "emulator.log", cwd=ROOT)
+    try:
+        wait_until(lambda: port_is_open(settings.port), child=child, seconds=60)
+        yield settings
+    finally:
+        child.terminate()
+        shutil.rmtree(settings.home)
+
+
+def until(ask: Any, ended: Any) -> Any:
+    deadline = time.monotonic() + 30
+    while not ended(answer := ask()) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return answer
+
+
+def test_a_folder_is_all_that_a_provider_needs(settings: TwinSettings) -> None:
+    stacks, rekognition = settings.client("cloudformation"), settings.client("rekognition")
+    assert rekognition.list_collections()["CollectionIds"] == []
+
+    stacks.create_stack(StackName="faces", TemplateBody=json.dumps(TEMPLATE))
+    listed = until(rekognition.list_collections, lambda answer: answer["CollectionIds"])
+    assert listed["CollectionIds"] == ["customers"]
+    assert (settings.home / "deployed.txt").read_text(encoding="utf-8") == "customers"
+
+    states = settings.client("stepfunctions")
+    role = "arn:aws:iam::123456789012:role/any"
+    machine = states.create_state_machine(name="faces", definition=json.dumps(STATES), roleArn=role)["stateMachineArn"]
+    execution = states.start_execution(stateMachineArn=machine, input="{}")["executionArn"]
+    ended = until(lambda: states.describe_execution(executionArn=execution), lambda found: found["status"] != "RUNNING")
+    assert ended["status"] == "SUCCEEDED", ended
+    output = json.loads(ended["output"])
+    assert (output["listed"], output["counted"]) == ({"CollectionIds": ["customers"]}, {"Count": 1})
+
+    stacks.delete_stack(StackName="faces")
+    assert until(rekognition.list_collections, lambda answer: not answer["CollectionIds"])["CollectionIds"] == []
+    assert not (settings.home / "deployed.txt").exists()

@@ -1,0 +1,28 @@
+"""Entity Resolution: rule-based matching workflows of the template, run in this process."""
+
+from collections.abc import Mapping
+
+from twin.emulator.provider import Provider, ResourceType
+from twin.providers.entity_resolution.service import EntityResolution
+
+WORKFLOW = ResourceType(name="AWS::EntityResolution::MatchingWorkflow")
+SCHEMA_MAPPING = ResourceType(name="AWS::EntityResolution::SchemaMapping", fixed_while_used_by=WORKFLOW.name)
+
+
+class EntityResolutionProvider(Provider):
+    """Entity Resolution."""
+
+    types = (WORKFLOW, SCHEMA_MAPPING)
+
+    def api(self) -> Mapping[str, object]:
+        """Serve matching jobs of the deployed workflows."""
+        registry = self.twin.registry
+        resolution = EntityResolution(
+            workflows=lambda name: registry.find(WORKFLOW.name, "WorkflowName", name),
+            schemas=lambda name: registry.find(SCHEMA_MAPPING.name, "SchemaName", name),
+            clients=self.twin.client,
+        )
+        return {"entityresolution": resolution}
+
+
+PROVIDER = EntityResolutionProvider

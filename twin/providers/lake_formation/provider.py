@@ -1,0 +1,45 @@
+"""Lake Formation: the template's permissions and those that clients grant become Trino's access rules."""
+
+from collections.abc import Mapping
+
+from twin.emulator.provider import Provider, ResourceType, Twin
+from twin.engines import trino
+from twin.providers.lake_formation.rules import (
+    ASSOCIATION_TYPE,
+    PERMISSIONS_TYPE,
+    SETTINGS_TYPE,
+    LakeFormationResource,
+    LakeFormationRules,
+)
+from twin.providers.lake_formation.service import Grants, LakeFormation
+
+
+class LakeFormationProvider(Provider):
+    """Lake Formation.
+
+    Attributes:
+        rules: the access rules; whoever runs a query brings them up to date first.
+    """
+
+    types = tuple(ResourceType(name=name) for name in (SETTINGS_TYPE, ASSOCIATION_TYPE, PERMISSIONS_TYPE))
+
+    def __init__(self, twin: Twin) -> None:
+        super().__init__(twin)
+        self.rules = LakeFormationRules(
+            resources=lambda: [*self._deployed(), *self._grants.resources()],
+            glue=twin.client("glue"),
+            rules_path=trino.rules_path(trino.folder_of(twin.settings)),
+        )
+        self._grants = Grants(tables=self.rules.tables)
+
+    def api(self) -> Mapping[str, object]:
+        """Serve the settings, and grants beside those of the template."""
+        return {"lakeformation": LakeFormation(deployed=self._deployed, grants=self._grants)}
+
+    def _deployed(self) -> list[LakeFormationResource]:
+        names = {kind.name for kind in self.types}
+        held = (resource for resource in self.twin.registry.all() if resource.type_name in names)
+        return [LakeFormationResource(type=resource.type_name, properties=resource.properties) for resource in held]
+
+
+PROVIDER = LakeFormationProvider
