@@ -1,1 +1,1 @@
-"""The `clean` application: events as sent become interactions, duplicates and rejections; nothing is lost."""
+"""The `clean` application: it turns every sent event into an interaction, a duplicate or a rejection."""

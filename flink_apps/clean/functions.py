@@ -1,4 +1,4 @@
-"""The one Python function of `clean`: a thin coat for `c360_core.interaction` in Flink's types."""
+"""The only Python function of `clean`: `c360_core.interaction` in Flink's types."""
 
 import logging
 from collections.abc import Mapping
@@ -44,13 +44,13 @@ RESULT: Final[Mapping[str, Any]] = {
 
 
 class CleanEvent(ScalarFunction):  # type: ignore[misc]  # pyflink has no types
-    """Turns one record into one row.
+    """Converts one record to one row.
 
-    A table function would say the same; at the end of every record's rows it throws, which costs as much as a fifth of
-    what is done for the record.
+    It is no table function, because in PyFlink that raises an exception after the rows of every record, which costs a
+    fifth of the time of the record.
 
     Args:
-        secret: where the key for hashing identifiers is read when a worker opens the function.
+        secret: reads the key for hashing identifiers when a worker opens the function.
     """
 
     def __init__(self, secret: SecretReader) -> None:
@@ -58,7 +58,7 @@ class CleanEvent(ScalarFunction):  # type: ignore[misc]  # pyflink has no types
         self._secret = b""
         self._contract_version = ""
 
-    def open(self, function_context: FunctionContext) -> None:  # noqa: ARG002  # the signature is Flink's
+    def open(self, function_context: FunctionContext) -> None:  # noqa: ARG002  # Flink's signature
         """Fetch the secret and read the contracts."""
         self._secret = self._reader.read()
         self._contract_version = contracts.load().version
@@ -70,7 +70,7 @@ class CleanEvent(ScalarFunction):  # type: ignore[misc]  # pyflink has no types
             values = interaction_row(clean(body, secret=self._secret, now=now))
         except RejectedEventError as error:
             if error.code is ReasonCode.UNEXPECTED:
-                logger.exception("record %s cannot be judged", position)
+                logger.exception("record %s cannot be processed", position)
             values = rejection_row(error, body, position, now=now, contract_version=self._contract_version)
         return Row(*values)
 
@@ -107,8 +107,7 @@ def rejection_row(
     error: RejectedEventError, body: bytes, position: str, *, now: datetime, contract_version: str
 ) -> Values:
     """Return the columns of a rejection; bytes that are not UTF-8 are kept as `\\xNN`."""
-    # In thread mode Flink cannot take a null for a number or an array: the columns of an event that are no texts
-    # get a value that nobody reads.
+    # In thread mode Flink accepts no null for a number or an array: event columns of these types get a dummy value.
     schema_version, occurred_ms, identifier_keys = 0, 0, list[str]()
     return (
         str(error.code),
@@ -128,5 +127,5 @@ def rejection_row(
 
 
 def milliseconds(moment: datetime) -> int:
-    """Return the moment as milliseconds since 1970, UTC; what is finer is cut off."""
+    """Return the moment in epoch milliseconds, rounded down."""
     return (int(moment.timestamp()) * 1000) + moment.microsecond // 1000

@@ -1,4 +1,4 @@
-"""The `clean` job: property groups in, one running dataflow out."""
+"""The `clean` job: reads the property groups and starts the dataflow."""
 
 import logging
 import os
@@ -36,7 +36,7 @@ def main() -> None:
 
 
 def define_tables(environment: Any, properties: ApplicationProperties, *, endpoint: str | None) -> Tables:
-    """Define the streams and the lake, and return the names of the tables of the flow."""
+    """Define the streams and the lake; return the names of the dataflow's tables."""
     streams, lake = properties.streams(), properties.lake(Zone.RAW, Zone.QUARANTINE)
     for statement in (events_table(streams), interactions_table(streams), lake_catalog(lake, endpoint=endpoint)):
         LOGGER.info("%s", statement)

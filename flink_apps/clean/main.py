@@ -1,4 +1,4 @@
-"""Entry point of the `clean` application, named by the run options of the template."""
+"""Entry point of the `clean` application; the run options in the template name it."""
 
 from flink_apps.clean.job import main
 

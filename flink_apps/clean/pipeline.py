@@ -1,4 +1,4 @@
-"""The dataflow of `clean`, as SQL over table names: whatever stands behind the names, the flow is the same."""
+"""The dataflow of `clean`, as SQL over table names; it does not depend on how the tables are defined."""
 
 from dataclasses import dataclass
 from importlib.resources import files
@@ -12,7 +12,7 @@ from flink_apps.shared.secrets import SecretReader
 
 VIEWS: Final = ("checked", "visited", "counted", "cleaned", "refused")
 INSERTS: Final = ("write_interactions", "write_lake", "write_duplicates", "write_rejected")
-# What the function says of a valid event, and the flow carries on as it is.
+# Columns of a valid event that pass through the dataflow unchanged.
 EVENT_COLUMNS: Final = (
     "event_id",
     "event_type",
@@ -41,7 +41,7 @@ class Tables:
         source: `body` BYTES, `position` STRING (equal for equal bodies), `arrived_at` as processing time.
         interactions: the stream of interactions.
         lake_interactions: interactions in the lake, with the clear identifiers.
-        duplicates: events that arrived again.
+        duplicates: repeated events.
         rejected: records that broke their contract.
     """
 
@@ -58,11 +58,11 @@ def build(
     """Return the statement set that reads the source once and fills all four sinks.
 
     Args:
-        table_environment: where the tables are defined and the views will be.
-        tables: their names.
-        secret: where the key for hashing identifiers is read.
-        session_gap_minutes: quiet minutes that end a session.
-        run_id: written beside each rejection: who rejected it.
+        table_environment: has the tables, and gets the views.
+        tables: names of the tables.
+        secret: reads the key for hashing identifiers.
+        session_gap_minutes: minutes without events that end a session.
+        run_id: stored with each rejection, to show who rejected the record.
     """
     table = contracts.load().product(Table.INTERACTIONS).table
     values = {
@@ -89,6 +89,6 @@ def build(
 
 
 def sql(name: str, values: dict[str, str]) -> str:
-    """Return the text of `sql/<name>.sql` with its places filled."""
+    """Return the text of `sql/<name>.sql` with its placeholders replaced."""
     text = files("flink_apps.clean").joinpath("sql", f"{name}.sql").read_text(encoding="utf-8")
     return text.format_map(values)

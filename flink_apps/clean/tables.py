@@ -16,14 +16,14 @@ from flink_apps.shared.tables import (
 
 CONSUMER_GROUP: Final = "c360-clean"
 EVENT_COLUMNS: Final = (("body", "BYTES"),)
-# What the id of a rejection is made from. Kinesis tells its readers no position, so that it is the content: the same on
-# every reading. Copies are told apart where rejections are written.
+# The id of a rejection is derived from this column. The Kinesis connector does not expose the position of a record, so
+# the content takes its place, which is the same on every read. `write_rejected.sql` numbers records of equal content.
 POSITION: Final = "`position` AS SHA256(CAST(`body` AS STRING))"
 ARRIVAL: Final = "`arrived_at` AS PROCTIME()"
 
 
 def events_table(streams: StreamSettings) -> str:
-    """Return the definition of the events stream: records as they came."""
+    """Return the definition of the events stream: unparsed records."""
     return stream_source(
         "events",
         EVENT_COLUMNS,
@@ -36,7 +36,7 @@ def events_table(streams: StreamSettings) -> str:
 
 
 def interactions_table(streams: StreamSettings) -> str:
-    """Return the definition of the interactions stream: the contract without what stays in the lake."""
+    """Return the definition of the interactions stream: the contract without its lake-only columns."""
     return stream_sink(
         "interactions",
         contract_columns(contracts.load().product(TableName.INTERACTIONS).table),

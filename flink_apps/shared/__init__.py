@@ -1,1 +1,1 @@
-"""What both applications need: property groups, allowed options, table definitions, secrets, submission."""
+"""Code of both applications: property groups, allowed options, table definitions, secrets, submission."""

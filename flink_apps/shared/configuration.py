@@ -1,8 +1,8 @@
 """The Flink options that application code may set.
 
-From Flink 2.2 on, Managed Flink refuses an application that sets any other option. The list below is that of AWS's
-page "Programmatic Flink configuration properties", without what we do not use. Whatever is not on it (checkpoints,
-restarts, state backend, parallelism, memory) belongs to the template, and on the laptop to the twin.
+From Flink 2.2 on, Managed Flink rejects an application that sets any other option. The list is from AWS's page
+"Programmatic Flink configuration properties", without options that we do not use. All others (checkpoints, restarts,
+state backend, parallelism, memory) are set by the template, and on the laptop by the twin.
 """
 
 from collections.abc import Mapping
@@ -56,20 +56,20 @@ ALLOWED_OPTIONS: Final = frozenset(
 
 
 class OptionNotAllowedError(ValueError):
-    """The code sets an option that Managed Flink would refuse."""
+    """The code sets an option that Managed Flink rejects."""
 
 
 def set_options(table_environment: Any, options: Mapping[str, str]) -> None:
     """Set Flink options on a table environment.
 
     Raises:
-        OptionNotAllowedError: an option is not on AWS's list; nothing was set then.
+        OptionNotAllowedError: an option is not on AWS's list; then none is set.
     """
     refused = sorted(set(options) - ALLOWED_OPTIONS)
     if refused:
         raise OptionNotAllowedError(
-            f"Managed Flink refuses these options from code: {', '.join(refused)}; put them in the template "
-            "(parallelism, checkpoints) or do without"
+            f"Managed Flink rejects these options in code: {', '.join(refused)}; set them in the template "
+            "(parallelism, checkpoints) or remove them"
         )
     configuration = table_environment.get_config()
     for key, value in options.items():
@@ -77,20 +77,20 @@ def set_options(table_environment: Any, options: Mapping[str, str]) -> None:
 
 
 def standard_options(*, name: str, state_ttl: str) -> dict[str, str]:
-    """Return the options of every application of ours.
+    """Return the options that all our applications use.
 
     Args:
         name: name of the job.
-        state_ttl: after how long state that nothing touched is dropped, as Flink writes a duration; "0 s" is never.
+        state_ttl: how long unused state is kept, in Flink's format of durations; "0 s" means forever.
     """
     return {
         "pipeline.name": name,
         "pipeline.object-reuse": "true",
-        # Python runs inside the JVM: no second process per operator and no copy of every row through a socket.
+        # Python runs inside the JVM, without a process per operator and without copying rows through a socket.
         "python.execution-mode": "thread",
         "table.exec.state.ttl": state_ttl,
         "table.local-time-zone": "UTC",
-        # Several sinks of one statement set share everything up to the point where they differ.
+        # The sinks of a statement set share all operators up to the point where they differ.
         "table.optimizer.reuse-source-enabled": "true",
         "table.optimizer.reuse-sub-plan-enabled": "true",
     }

@@ -1,4 +1,4 @@
-"""Opening a table environment and submitting a job."""
+"""Opens a table environment and submits a job."""
 
 import os
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from flink_apps.shared.properties import PROPERTIES_FILE_VARIABLE
 
 
 def table_environment(options: Mapping[str, str]) -> StreamTableEnvironment:
-    """Return a streaming table environment with these options; see `configuration` for what may be set."""
+    """Return a streaming table environment with these options; `configuration` lists the allowed ones."""
     environment = StreamTableEnvironment.create(StreamExecutionEnvironment.get_execution_environment())
     set_options(environment, options)
     return environment
@@ -20,8 +20,8 @@ def table_environment(options: Mapping[str, str]) -> StreamTableEnvironment:
 def submit(statements: StatementSet) -> None:
     """Start the job.
 
-    On Managed Flink this returns, and the service keeps the job running. On the laptop the job lives in the process
-    that submitted it, so this waits for its end, and raises what ended it.
+    On Managed Flink this returns, and the service keeps the job running. On the laptop the job runs in this process, so
+    this waits until the job ends, and raises its error.
     """
     result = statements.execute()
     if PROPERTIES_FILE_VARIABLE in os.environ:

@@ -1,7 +1,7 @@
 """The application's property groups, typed.
 
-Managed Flink writes the groups of the template to a file on every node. On the laptop an environment variable names
-the file instead. Nothing else configures an application.
+Managed Flink writes the template's groups to a file on every node. On the laptop an environment variable names the
+file. An application has no other configuration.
 """
 
 import json
@@ -24,7 +24,7 @@ class PropertyError(ValueError):
 
 
 class StreamProvider(StrEnum):
-    """What carries the streams."""
+    """The service that carries the streams."""
 
     KINESIS = "kinesis"
     KAFKA = "kafka"
@@ -32,15 +32,15 @@ class StreamProvider(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamSettings:
-    """Where the streams are.
+    """Names and addresses of the streams.
 
     Attributes:
         provider: Kinesis or Kafka (MSK).
         region: AWS region of the streams.
-        names: stream or topic by stream; only those that this application uses.
-        arns: stream ARN by stream; empty with Kafka.
+        names: name of the stream or topic; only of streams that this application uses.
+        arns: ARN of the stream; empty with Kafka.
         bootstrap_servers: Kafka brokers, comma-separated; None with Kinesis.
-        security_protocol: `SASL_SSL` logs in to MSK by IAM; None means a plain connection.
+        security_protocol: `SASL_SSL` for MSK with IAM; None for an unencrypted connection.
     """
 
     provider: StreamProvider
@@ -53,7 +53,7 @@ class StreamSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LakeSettings:
-    """Where the Iceberg tables are: the warehouse as an S3 address, and the databases that this application uses."""
+    """Locations of the Iceberg tables: the warehouse as an S3 address, and the databases of this application."""
 
     warehouse: str
     databases: Mapping[Zone, str]
@@ -61,7 +61,7 @@ class LakeSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IdentitySettings:
-    """The secret under which identifiers are hashed, by reference; never its value."""
+    """A reference to the secret for hashing identifiers; never its value."""
 
     hash_secret_arn: str
     region: str
@@ -69,7 +69,7 @@ class IdentitySettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TuningSettings:
-    """How long the application remembers: hours of state, event ids included, and minutes between two visits."""
+    """How long `clean` keeps state, including event ids, and the gap between two sessions in minutes."""
 
     state_ttl_hours: int
     session_gap_minutes: int
@@ -77,7 +77,7 @@ class TuningSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnifyTuningSettings:
-    """For how many days `unify` remembers a record, to know it again, and an entry of the timeline, to move it."""
+    """For how many days `unify` keeps a record, to drop duplicates, and a timeline entry, to move it."""
 
     deduplication_days: int
     timeline_ttl_days: int
@@ -87,8 +87,8 @@ class ApplicationProperties:
     """Property groups by name.
 
     Args:
-        groups: the properties, by group and key.
-        origin: where they come from, for messages.
+        groups: the properties by group and key.
+        origin: where they come from, for error messages.
     """
 
     def __init__(self, groups: Groups, *, origin: str) -> None:
@@ -97,17 +97,17 @@ class ApplicationProperties:
 
     @classmethod
     def load(cls, environment: Mapping[str, str]) -> "ApplicationProperties":
-        """Read the file of the service, or the one that the environment names.
+        """Read the file of the service, or the file that the environment names.
 
         Raises:
-            PropertyError: the file is missing or not a list of property groups.
+            PropertyError: the file is missing or is no list of property groups.
         """
         path = Path(environment.get(PROPERTIES_FILE_VARIABLE, SERVICE_FILE))
         try:
             document = json.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError as error:
             raise PropertyError(
-                f"{path}: no such file; away from Managed Flink set {PROPERTIES_FILE_VARIABLE} to a copy of it"
+                f"{path}: no such file; outside Managed Flink, set {PROPERTIES_FILE_VARIABLE} to a copy of it"
             ) from error
         except ValueError as error:
             raise PropertyError(f"{path}: not JSON ({error})") from error
@@ -141,7 +141,7 @@ class ApplicationProperties:
         return self.text(Property.ENVIRONMENT, "name")
 
     def streams(self) -> StreamSettings:
-        """Return where the streams are; raises PropertyError for an unknown or half-configured provider."""
+        """Return the streams; raises PropertyError for an unknown or incompletely configured provider."""
         text = self.text(Property.STREAMS, "provider")
         if text not in set(StreamProvider):
             raise PropertyError(
@@ -160,7 +160,7 @@ class ApplicationProperties:
         )
 
     def lake(self, *zones: Zone) -> LakeSettings:
-        """Return where the Iceberg tables of these zones are."""
+        """Return the locations of the Iceberg tables of these zones."""
         group = Property.LAKE
         return LakeSettings(
             warehouse=self.text(group, "warehouse"),
@@ -175,7 +175,7 @@ class ApplicationProperties:
         )
 
     def tuning(self) -> TuningSettings:
-        """Return the times for which the application remembers."""
+        """Return how long `clean` keeps state."""
         group = Property.TUNING
         return TuningSettings(
             state_ttl_hours=self.integer(group, "state_ttl_hours"),
@@ -183,7 +183,7 @@ class ApplicationProperties:
         )
 
     def unify_tuning(self) -> UnifyTuningSettings:
-        """Return the times for which `unify` remembers single records."""
+        """Return how long `unify` keeps single records."""
         group = Property.TUNING
         return UnifyTuningSettings(
             deduplication_days=self.integer(group, "deduplication_days"),

@@ -1,7 +1,7 @@
-"""The hashing secret, fetched where it is used.
+"""The hashing secret, fetched on the worker that uses it.
 
-A job carries a reference to the secret. Its value is read when a function opens on a worker, so that it is neither
-in the job graph nor in a checkpoint nor in a log.
+A job holds only a reference to the secret. A worker reads the value when it opens the function, so the value is never
+in a job graph, a checkpoint or a log.
 """
 
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from c360_core.identity.keys import secret_bytes
 
 
 class SecretReader(Protocol):
-    """Something that can read one secret."""
+    """Reads one secret."""
 
     def read(self) -> bytes:
         """Return the secret's value."""

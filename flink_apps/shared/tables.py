@@ -1,6 +1,6 @@
-"""Table definitions, rendered as SQL from property groups and columns.
+"""Table definitions in SQL, built from property groups and columns.
 
-The same columns and the same SQL run on Kinesis and on Kafka; only the options after WITH differ.
+Columns and queries are the same on Kinesis and on Kafka; only the options after WITH differ.
 """
 
 from collections.abc import Mapping, Sequence
@@ -30,17 +30,17 @@ JSON_FORMAT: Final[Mapping[str, str]] = {
     "json.encode.decimal-as-plain-number": "true",
     "json.encode.ignore-null-fields": "true",
 }
-# Short enough for a profile to follow its event within seconds; long enough for a batch per shard.
+# Short enough that a profile follows its event within seconds, long enough to fill a batch per shard.
 LINGER_MILLISECONDS: Final = 20
 KINESIS_FLUSH_MILLISECONDS: Final = 100
-# A shard answers five reads a second to all its readers together.
+# A shard allows five reads per second for all its readers together.
 KINESIS_POLL_MILLISECONDS: Final = 250
-# A started reader asks at this interval which shards there are, and reads nothing before the first answer.
+# A reader lists the shards at this interval, and reads nothing before the first list.
 KINESIS_DISCOVERY_SECONDS: Final = 2
 
 
 def contract_columns(table: Table, *, lake: bool = False) -> list[Column]:
-    """Return the columns of a contract's table; those for the lake only when `lake` is set."""
+    """Return the columns of a contract's table; lake-only columns are included if `lake` is true."""
     return [(field.name, flink_type(field)) for field in table.fields if lake or not field.lake_only]
 
 
@@ -54,15 +54,15 @@ def stream_source(
     format_options: Mapping[str, str],
     extra_columns: Sequence[str] = (),
 ) -> str:
-    """Return the CREATE TABLE that reads a stream from its beginning.
+    """Return a CREATE TABLE statement that reads a stream from its beginning.
 
     Args:
         table: name of the table.
         columns: physical columns, as (name, Flink SQL type).
-        stream: which stream.
-        streams: where the streams are.
-        group: consumer group, for Kafka: who reads.
-        format_options: how a record becomes columns.
+        stream: the stream.
+        streams: names and addresses of the streams.
+        group: consumer group on Kafka.
+        format_options: options of the format that parses a record.
         extra_columns: further definitions, such as a computed column or a watermark.
 
     Raises:
@@ -95,15 +95,15 @@ def stream_sink(
     key: str,
     format_options: Mapping[str, str],
 ) -> str:
-    """Return the CREATE TABLE that writes a stream at least once, and promises no order, not even of one key.
+    """Return a CREATE TABLE statement that writes to a stream, at least once and in no order, not even per key.
 
     Args:
         table: name of the table.
         columns: columns, as (name, Flink SQL type).
-        stream: which stream.
-        streams: where the streams are.
-        key: the column that is the record's key.
-        format_options: how columns become a record; the key stays among them.
+        stream: the stream.
+        streams: names and addresses of the streams.
+        key: the column with the record's key; it is part of the record, too.
+        format_options: options of the format that writes a record.
 
     Raises:
         PropertyError: the property group does not name the stream.
@@ -118,15 +118,15 @@ def stream_sink(
             **{f"value.{option}": value for option, value in value_format.items()},
             "sink.delivery-guarantee": "at-least-once",
             "properties.linger.ms": str(LINGER_MILLISECONDS),
-            # Its compressor is native code. That of lz4 is slow Java here: applications may not load the native one.
+            # zstd compresses in native code. lz4 would be slow here: applications cannot load its native library.
             "properties.compression.type": "zstd",
         }
         return create_table(table, columns, options=options)
     options = {
         **_kinesis(stream, streams),
         "sink.flush-buffer.timeout": str(KINESIS_FLUSH_MILLISECONDS),
-        # Two requests under way would overtake each other more often: what comes late is refused, and was written in
-        # vain. It gives no order: what is refused of a request is sent again behind its neighbours.
+        # Parallel requests would overtake each other more often, and readers drop records that arrive late. One request
+        # at a time still gives no order: records that Kinesis refuses are sent again after their neighbours.
         "sink.requests.max-inflight": "1",
         **format_options,
     }
@@ -137,15 +137,15 @@ def lake_catalog(lake: LakeSettings, *, endpoint: str | None) -> str:
     """Return the CREATE CATALOG of the lake: Iceberg tables in the Glue catalog, files on S3.
 
     Args:
-        lake: where the tables are.
-        endpoint: address of all AWS services when it is not AWS's own, else None.
+        lake: locations of the tables.
+        endpoint: endpoint of an emulator for all AWS services; None on AWS.
     """
     options = {
         "type": "iceberg",
         "catalog-impl": "org.apache.iceberg.aws.glue.GlueCatalog",
         "io-impl": "org.apache.iceberg.aws.s3.S3FileIO",
         "warehouse": lake.warehouse,
-        # Tables belong to the templates: a write never archives their old versions in the catalog.
+        # The templates own the tables: a write must not archive old versions in the catalog.
         "glue.skip-archive": "true",
     }
     if endpoint is not None:
@@ -166,7 +166,7 @@ def create_table(
     extra_columns: Sequence[str] = (),
     partitioned_by: str | None = None,
 ) -> str:
-    """Return a CREATE TEMPORARY TABLE statement; `extra_columns` are taken as they are."""
+    """Return a CREATE TEMPORARY TABLE statement; `extra_columns` are inserted unchanged."""
     lines = [f"  `{name}` {kind}" for name, kind in columns] + [f"  {line}" for line in extra_columns]
     partition = f" PARTITIONED BY (`{partitioned_by}`)" if partitioned_by else ""
     body = ",\n".join(lines)

@@ -1,4 +1,4 @@
-"""Wires `unify` to its streams and its lake tables, as the application's properties say, and starts it."""
+"""Connects `unify` to its streams and lake tables by the application's properties, and starts it."""
 
 import os
 from collections.abc import Mapping
@@ -19,8 +19,8 @@ from flink_apps.unify.tables import NAME, stream_tables
 ENDPOINT_VARIABLE: Final = "AWS_ENDPOINT_URL"
 BATCH_MILLISECONDS: Final = 1_000
 BATCH_ROWS: Final = 20_000
-# Iceberg starts as many readers as a table has splits, up to 100, and the service has as many places as the application
-# has parallelism. Everything as one split makes one reader, however large the lake grows.
+# Iceberg starts a reader per split of a table, up to 100, but the application only has as many slots as its
+# parallelism. One split for everything gives one reader, however large the lake becomes.
 ONE_SPLIT: Final = {"split-size": str(2**50), "split-file-open-cost": "0"}
 
 
@@ -48,9 +48,9 @@ def main() -> None:
 
 
 def options() -> Mapping[str, str]:
-    """Return the Flink options: a little patience, so that many events of one person make one message."""
+    """Return the Flink options, with small batches, so that many events of one person give one message."""
     return {
-        **standard_options(name=NAME, state_ttl=FOR_EVER),  # of a lifetime's sums to forget a part is to be wrong
+        **standard_options(name=NAME, state_ttl=FOR_EVER),  # lifetime sums would be wrong if state expired
         "table.exec.mini-batch.enabled": "true",
         "table.exec.mini-batch.allow-latency": f"{BATCH_MILLISECONDS} ms",
         "table.exec.mini-batch.size": str(BATCH_ROWS),
@@ -58,6 +58,6 @@ def options() -> Mapping[str, str]:
 
 
 def past(table: str) -> str:
-    """Return a lake table as SQL reads it: once, as it is at the start, by one reader."""
+    """Return a lake table for a query that reads its current rows once, with one reader."""
     hint = ", ".join(f"'{key}' = '{value}'" for key, value in ONE_SPLIT.items())
     return f"{table} /*+ OPTIONS({hint}) */"

@@ -1,4 +1,4 @@
-"""Entry point of the `unify` application. The service runs a copy of this file, so it holds nothing else."""
+"""Entry point of the `unify` application. The service runs a copy of this file, so it has no other code."""
 
 from flink_apps.unify.job import main
 

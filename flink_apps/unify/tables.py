@@ -1,4 +1,4 @@
-"""The tables of `unify` that are streams."""
+"""The stream tables of `unify`."""
 
 from typing import Final
 
@@ -13,7 +13,7 @@ RECORD_COLUMNS: Final[tuple[Column, ...]] = (("body", "BYTES"),)
 
 
 def stream_tables(contracts: Contracts, streams: StreamSettings) -> list[str]:
-    """Return the definitions of the tables that are streams: two sources of records as they are, and one sink."""
+    """Return the definitions of the stream tables: two sources of unparsed records, and one sink."""
     sources = {"interaction_records": Stream.INTERACTIONS, "identity_change_records": Stream.IDENTITY_CHANGES}
     return [
         *(

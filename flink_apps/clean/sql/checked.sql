@@ -1,4 +1,4 @@
--- Every record once: parsed, held to its contract and keyed, or with the reason why not.
+-- Every record once: parsed, validated by its contract and keyed, or with the reason of its rejection.
 SELECT arrived_at, {result_columns}
 FROM (
   SELECT arrived_at, clean_event(body, `position`) AS event

@@ -1,5 +1,5 @@
--- Interactions: each event once. The session's id says whose it is and when it started, so that it stays unique when
--- the state behind it has expired.
+-- Interactions: each event once. A session id contains the visitor and the start, so that it stays unique after its
+-- state has expired.
 SELECT
   event_id, event_type, source, schema_version,
   TO_TIMESTAMP_LTZ(occurred_ms, 3) AS occurred_at, TO_TIMESTAMP_LTZ(received_ms, 3) AS received_at,

@@ -1,7 +1,7 @@
--- Every valid event with the session it belongs to; events of no visitor pass by.
--- A session ends when nothing happened for the gap. A late event belongs to the session that is running: what counts
--- is the latest moment seen, not the one of the event before. Sessions come before de-duplication, because up to here
--- the events of a visitor are in the order of the stream; a copy is never later than its original and starts nothing.
+-- Every valid event with its session; events without a visitor have none. A session ends after the gap without events.
+-- A late event belongs to the current session, because the gap counts from the latest time so far and not from the
+-- event before. Sessions come before deduplication, because up to here a visitor's events are in the order of the
+-- stream; a duplicate has the time of its original and so starts no session.
 SELECT
   arrived_at, {event_columns},
   visitor_key || '-' || CAST(MAX(started_ms) OVER (

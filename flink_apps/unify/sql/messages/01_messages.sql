@@ -1,7 +1,7 @@
--- The updates of that view as append-only messages: each is the whole new state, or says that it is gone. `before` is
--- the old state of an update: an answer may there be younger than the one that is left when it goes to somebody else.
--- Each gets its number here, in the task that holds the state: up to here the changes of one profile, one answer and
--- one interaction are in order, and no stream promises to keep it.
+-- The updates of that view as append-only messages: each is the whole new state, or a deletion. `before` is the old
+-- state of an update: when a consent moves to another person, its old state may be newer than the one that remains.
+-- Messages are numbered here, in the task that holds the state: up to here the changes of a profile, a consent and an
+-- interaction are in order, and no stream guarantees to keep that order.
 
 CREATE TEMPORARY VIEW change AS
 SELECT *, next_sequence() AS `sequence`
@@ -38,7 +38,7 @@ SELECT customer_key, source, event_id, event_type, occurred_at, amount, currency
 FROM interactions
 WHERE replay_id IS NULL AND TIMESTAMPDIFF(DAY, occurred_at, CURRENT_ROW_TIMESTAMP()) <= @{oldest_entry_days};
 
--- What was done lately comes by its own way: each is one row, told again when it goes to somebody else.
+-- Recent interactions take a separate path: each is one row, sent again when it moves to another person.
 CREATE TEMPORARY VIEW timeline_step AS
 SELECT
   op, next_sequence() AS `sequence`, COALESCE(person_id, @{anonymous_id}) AS person_id,

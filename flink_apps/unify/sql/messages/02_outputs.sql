@@ -11,7 +11,7 @@ SELECT kind, CASE WHEN op = 'upsert' THEN 'upsert' ELSE 'delete' END, `sequence`
 FROM change
 WHERE kind = 'consent' OR (kind = 'address_consent' AND op = 'upsert');
 
--- The lake keeps every version. A person who is gone gets a last row with nothing in it.
+-- The lake keeps every version. A deleted person gets a last, empty row.
 INSERT INTO @{profiles} (@{profile_columns})
 SELECT @{profile_columns}
 FROM profile_message

@@ -1,7 +1,7 @@
--- The records of the two streams, taken apart: each one is one row, readable or not. Before them comes what the lake has
--- of the past: without it an application that starts without a snapshot would begin its sums anew. What is in both,
--- because the stream still has it, counts once: an interaction by its id, a word of identity resolution by its version.
--- A row of the lake has the columns and the record that the stream had, and nothing more.
+-- The records of the two streams, parsed: one row per record, readable or not. The history in the lake comes first:
+-- without it, an application that starts without a snapshot would start its sums from zero. A record that is both in
+-- the lake and on the stream counts once: an interaction by its id, an identity change by its version. A row from the
+-- lake has exactly the columns and the record that were on the stream.
 
 CREATE TEMPORARY VIEW interaction_reading AS
 SELECT r.*

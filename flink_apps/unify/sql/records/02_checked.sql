@@ -1,5 +1,4 @@
--- A record that cannot be read, or that says what nobody can work with, gets the reason: whatever has none, no expression
--- after these views fails on it.
+-- A record that cannot be read or used gets the reason. After these views, no expression fails on a record without one.
 
 CREATE TEMPORARY VIEW checked_interaction AS
 SELECT

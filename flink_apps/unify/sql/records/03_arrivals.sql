@@ -1,6 +1,6 @@
--- Each record once. Of interactions the id counts, which is unique within its source; of everything else the text: what
--- comes again, as records do after a restart, says nothing new. The state behind these two views ends by the clock; all
--- state after them grows with people, and not with what they do.
+-- Each record once, as records repeat after a restart: interactions by their id, which is unique within its source, all
+-- others by their text. The state of these two views expires by time; all state after them grows with the number of
+-- people, not with the number of interactions.
 
 CREATE TEMPORARY VIEW interaction_arrival AS
 SELECT @{interaction_columns}, fault_code, finding, rejected

@@ -1,5 +1,5 @@
--- The latest word on each address, purpose and channel, whoever gave it: an answer that carries the address of its
--- channel speaks for the address as well. History counts, too. The address's key stands where others have the person.
+-- The latest answer for each address, purpose and channel, whoever gave it: an answer with the address of its channel
+-- also counts for that address. History counts, too. The address's key is in the column of the person.
 
 CREATE TEMPORARY VIEW address_consent AS
 SELECT
@@ -11,7 +11,7 @@ FROM (
     identifier_keys, occurred_at,
     JSON_VALUE(payload, '$.purpose') AS purpose,
     JSON_VALUE(payload, '$.channel') AS channel,
-    -- Of two words at the same moment, the refusal counts.
+    -- Of two answers at the same time, the refusal wins.
     DATE_FORMAT(CAST(occurred_at AS TIMESTAMP(3)), '@{time_pattern}')
       || CASE WHEN JSON_VALUE(payload, '$.granted') = 'true' THEN '0' ELSE '1' END AS word
   FROM interactions

@@ -1,10 +1,10 @@
--- The latest word of a person on each purpose and channel.
+-- The latest answer of a person for each purpose and channel.
 
 CREATE TEMPORARY VIEW identifier_consent AS
 SELECT
   customer_key, purpose, channel,
   MAX(occurred_at) AS decided_at,
-  -- Of two words at the same moment, the refusal counts.
+  -- Of two answers at the same time, the refusal wins.
   MAX(DATE_FORMAT(CAST(occurred_at AS TIMESTAMP(3)), '@{time_pattern}') || CASE WHEN granted THEN '0' ELSE '1' END)
     AS last_word
 FROM (

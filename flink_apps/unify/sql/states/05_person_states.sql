@@ -1,4 +1,4 @@
--- All that there is to tell about people, as one updating view. It is the end of what is computed in small batches.
+-- All states of people as one updating view. Operators up to here run in small batches.
 
 CREATE TEMPORARY VIEW @{person_states} AS
 SELECT @{profile_state} FROM profile

@@ -1,4 +1,4 @@
--- What the two streams say, each record once.
+-- The valid records of the two streams, each once.
 
 CREATE TEMPORARY VIEW interactions AS
 SELECT @{interaction_columns}

@@ -9,11 +9,11 @@ import org.apache.flink.table.functions.AggregateFunction;
 import org.apache.flink.types.Row;
 
 /**
- * Adds up the sums of all identifiers of a person: the last row of an identifier counts, and one without sums takes the
- * identifier away. Null for a person without identifiers.
+ * Adds up the sums of all identifiers of a person. The last row of an identifier counts; a row without sums removes the
+ * identifier. Null for a person without identifiers.
  *
- * <p>Flink's own SUM and MAX would have to be told the old sums before the new ones. Whoever looks in between sees a
- * person with fewer orders than ever before.
+ * <p>Flink's own SUM and MAX need a retraction of the old sums before the new ones, and in between the person would
+ * have too few orders.
  */
 @DataTypeHint("ROW<" + Sums.COLUMNS + ">")
 public final class AddUp extends AggregateFunction<Row, AddUp.Identifiers> {
@@ -30,7 +30,7 @@ public final class AddUp extends AggregateFunction<Row, AddUp.Identifiers> {
         return new Identifiers();
     }
 
-    /** Takes in the sums of an identifier; without a key nothing is said, and without sums it is gone. */
+    /** Stores the sums of an identifier; without a key it does nothing, without sums it removes the identifier. */
     public void accumulate(
             Identifiers identifiers,
             String key,

@@ -7,11 +7,11 @@ import java.util.concurrent.atomic.AtomicLong;
 import org.apache.flink.table.functions.ScalarFunction;
 
 /**
- * A hybrid logical clock: the time in microseconds, and always more than it said before.
+ * A hybrid logical clock: the time in microseconds, and always greater than the number before.
  *
- * <p>It numbers what leaves a keyed operator. All rows of one key leave one subtask, so their numbers grow; and since
- * it is the time, they grow over a restart too. A counter in Flink's state would not: restored from a checkpoint it
- * would begin again where it was then, and the writer would refuse what is right as older than what it has.
+ * <p>It numbers the output of a keyed operator. All rows of a key leave one subtask, so their numbers increase; and as
+ * they follow the time, they also increase across a restart. A counter in Flink's state would not: after a restore it
+ * would repeat numbers, and the writer would reject valid changes as older than the stored ones.
  */
 public final class NextSequence extends ScalarFunction {
 
@@ -23,7 +23,7 @@ public final class NextSequence extends ScalarFunction {
         return LAST.updateAndGet(last -> Math.max(last + 1, now));
     }
 
-    /** Keeps the planner from calling it once and using the answer as a constant. */
+    /** Keeps the planner from calling it once and using the result as a constant. */
     @Override
     public boolean isDeterministic() {
         return false;

@@ -2,23 +2,23 @@ package c360;
 
 import org.apache.flink.types.Row;
 
-/** Whose an identifier is, and the version of the identity run that said so: state of one identifier. */
+/** The owner of an identifier, and the version of the identity run that set it: the state of one identifier. */
 public final class Owner {
 
-    /** What a word of identity resolution on an identifier says, as a SQL type. */
+    /** An identity change about an identifier, as a SQL type. */
     static final String WORD = "ROW<`key` STRING, op STRING, person_id STRING, version BIGINT>";
 
-    /** Highest version heard of, or null while nobody said a word. */
+    /** The highest version so far; null before the first change. */
     public Long version;
 
-    /** The person, or null where it is nobody's. */
+    /** The person; null if the identifier has no owner. */
     public String person;
 
     /**
-     * Takes a word of identity resolution in: the one of the latest run counts, in whatever order they come.
+     * Applies an identity change: the one of the latest run wins, in any order of arrival.
      *
      * @param word `op`, `person_id` and `version`
-     * @return whether the identifier is somebody else's now
+     * @return whether the identifier has another owner now
      */
     boolean changedBy(Row word) {
         Long told = word.getFieldAs("version");

@@ -36,27 +36,27 @@ import org.apache.flink.util.Collector;
 
 /**
  * Reads one record of a stream as Flink's JSON format does, but never fails: a record that cannot be read gives a row
- * that says why.
+ * with the reason.
  *
- * <p>Flink's format ends the job on such a record, or drops it without a word. In SQL:
+ * <p>Flink's format would fail the job on such a record, or drop it silently. In SQL:
  *
  * <pre>SELECT r.* FROM stream CROSS JOIN LATERAL TABLE(read_record(body, 'ROW&lt;id STRING NOT NULL, n BIGINT&gt;')) AS r
  * </pre>
  *
- * <p>Of a good record there are the columns, and nulls in `fault_code` and `fault`. Of another one there are nulls in
- * the columns, the code and the reason (the field and the fix, never a value). With both comes `record`, the record as
- * text; bytes that are not UTF-8 are written as \xNN. A column that is NOT NULL has to be in the record.
+ * <p>A good record gives its columns, and nulls in `fault_code` and `fault`. A bad record gives nulls in the columns,
+ * the code and the reason (the field and the fix, never a value). Both give `record`, the record as text, with bytes
+ * that are not UTF-8 as \xNN. A NOT NULL column must be in the record.
  */
 public final class ReadRecord extends TableFunction<RowData> {
 
     private static final long serialVersionUID = 1L;
-    // Years of four digits: later ones break texts that are compared, and numbers of microseconds.
+    // Years of four digits: later ones break the comparison of texts, and the range of microseconds.
     private static final long EARLIEST = Instant.parse("0001-01-01T00:00:00Z").toEpochMilli();
     private static final long LATEST = Instant.parse("9999-12-31T23:59:59.999Z").toEpochMilli();
     private static final byte[] FALSE = "false".getBytes(StandardCharsets.UTF_8);
     private static final String MALFORMED = "MALFORMED_JSON";
 
-    // Written without its exponent, 1e99999999 is a hundred megabytes: a decimal has to be shorter than this.
+    // Without its exponent, 1e99999999 takes a hundred megabytes: a decimal must be shorter than this.
     private static final int LONGEST_DECIMAL = 64;
 
     private transient RowType columns;
@@ -99,8 +99,8 @@ public final class ReadRecord extends TableFunction<RowData> {
     }
 
     /**
-     * Fills the row as Flink's format does, which takes a third of the time of looking at each field, and says whether
-     * that is beyond doubt.
+     * Fills the row as Flink's format does, in a third of the time of checking each field, and returns whether the
+     * result is certain.
      */
     private boolean fillQuickly(GenericRowData row, byte[] body) {
         if (body.length == 0 || body[0] != '{' || !decimalsAreShort(body)) {
@@ -191,9 +191,9 @@ public final class ReadRecord extends TableFunction<RowData> {
             record = json.deserializeToJsonNode(body);
         } catch (JsonProcessingException error) {
             long place = error.getLocation() == null ? 0 : error.getLocation().getColumnNr();
-            throw new Fault(MALFORMED, "the record is no JSON that can be read, at column " + place + "; write JSON");
+            throw new Fault(MALFORMED, "the record is no valid JSON, at column " + place + "; write JSON");
         } catch (IOException | RuntimeException | StackOverflowError error) {
-            throw new Fault(MALFORMED, "the record is no JSON that can be read; write JSON");
+            throw new Fault(MALFORMED, "the record is no valid JSON; write JSON");
         }
         if (record == null || !record.isObject()) {
             throw new Fault(MALFORMED, "the record is no JSON object; write one object per record");
@@ -222,11 +222,11 @@ public final class ReadRecord extends TableFunction<RowData> {
             BigDecimal number = new BigDecimal(node.asText().trim());
             return Math.max(number.precision(), Math.abs((long) number.scale())) > LONGEST_DECIMAL;
         } catch (NumberFormatException error) {
-            return false; // the conversion finds it, too
+            return false; // the conversion finds it again
         }
     }
 
-    /** Finds the field that cannot be converted: only a record that fails pays for looking at its fields one by one. */
+    /** Finds the field that cannot be converted; only records that fail are checked field by field. */
     private Fault firstWrong(JsonNode record) {
         for (RowType.RowField column : columns.getFields()) {
             try {
@@ -247,7 +247,7 @@ public final class ReadRecord extends TableFunction<RowData> {
         if (absent) {
             return;
         }
-        // The format makes a null of a decimal that does not fit, and false of whatever is not true.
+        // The format converts a decimal that does not fit to null, and any value other than true to false.
         if (value == null || (type.is(LogicalTypeRoot.BOOLEAN) && !node.isBoolean())) {
             throw wrong(name, type);
         }
@@ -326,7 +326,7 @@ public final class ReadRecord extends TableFunction<RowData> {
         return DataTypes.ROW(fields).notNull().bridgedTo(RowData.class);
     }
 
-    /** The rows that the quick way finds in a record. */
+    /** The rows that the fast path finds in a record. */
     private static final class Quick implements Collector<RowData> {
         private GenericRowData row;
         private int rows;

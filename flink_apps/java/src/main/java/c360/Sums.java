@@ -9,8 +9,8 @@ import org.apache.flink.table.annotation.DataTypeHint;
 import org.apache.flink.types.Row;
 
 /**
- * What adds up: numbers that are summed, and moments and texts of which the first or the last counts. Which place means
- * what is the affair of the SQL; a null adds nothing.
+ * Additive values: numbers that are summed, and times and texts of which the first or the last counts. The SQL defines
+ * the meaning of each place; a null adds nothing.
  */
 public final class Sums {
 
@@ -54,12 +54,12 @@ public final class Sums {
         return Row.of(counts, amounts, earliest, latest, lowest, highest);
     }
 
-    /** Returns whether nothing was added yet. */
+    /** Returns whether nothing has been added yet. */
     boolean isEmpty() {
         return counts == null;
     }
 
-    /** Adds others in, place by place. */
+    /** Adds other sums, place by place. */
     void add(Sums more) {
         counts = merged(counts, more.counts, Long::sum);
         amounts = merged(amounts, more.amounts, BigDecimal::add);

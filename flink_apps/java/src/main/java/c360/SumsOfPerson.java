@@ -9,18 +9,18 @@ import org.apache.flink.table.functions.ProcessTableFunction;
 import org.apache.flink.types.Row;
 
 /**
- * Adds up what was done under an identifier, and gives the sums to the person whose identifier it is.
+ * Adds up the interactions of an identifier, and assigns the sums to the owner of the identifier.
  *
- * <p>State is one row per identifier, however much was done under it. Each thing done gives a row with the new sums of
- * its identifier for its person. When the identifier goes from one person to another, a row without sums takes it from
- * the one, and a row with them gives it to the other. A null in `person_id` is nobody.
+ * <p>The state is one row per identifier, however many interactions it has. Each interaction gives a row with the new
+ * sums of the identifier for its owner. When the identifier moves to another person, a row without sums removes it from
+ * the old owner, and a row with sums adds it to the new one. A null in `person_id` means no owner.
  */
 @DataTypeHint("ROW<person_id STRING, " + Sums.COLUMNS + ">")
 public final class SumsOfPerson extends ProcessTableFunction<Row> {
 
     private static final long serialVersionUID = 1L;
 
-    /** Takes in what was done under the identifier, or a word on whose it is; one of the two is null. */
+    /** Processes an interaction of the identifier, or a change of its owner; one of the two is null. */
     public void eval(
             @StateHint Owner owner,
             @StateHint Sums sums,

@@ -20,10 +20,9 @@ import org.apache.flink.table.types.inference.TypeInference;
 import org.apache.flink.types.Row;
 
 /**
- * Gives what was done lately to the person whose identifier it carries, and moves it when the identifier goes to
- * somebody else.
+ * Assigns recent interactions to the owner of their identifier, and moves them when the identifier gets another owner.
  *
- * <p>It remembers an interaction for `keep_seconds` after it came. One that is older stays where it is.
+ * <p>It keeps an interaction for `keep_seconds` after its arrival. Older ones are not moved.
  */
 @DataTypeHint("ROW<op STRING, person_id STRING, " + TimelineOfPerson.COLUMNS + ">")
 public final class TimelineOfPerson extends ProcessTableFunction<Row> {
@@ -33,9 +32,9 @@ public final class TimelineOfPerson extends ProcessTableFunction<Row> {
             "source STRING, event_id STRING, event_type STRING, occurred_at TIMESTAMP_LTZ(3), amount DECIMAL(14, 2),"
                     + " currency STRING, session_id STRING";
     private static final String ENTRIES = "entries";
-    private static final int KEEP_SECONDS = 2; // place of the argument
+    private static final int KEEP_SECONDS = 2; // position of the argument
 
-    /** Takes in what was done under the identifier, or a word on whose it is; one of the two is null. */
+    /** Processes an interaction of the identifier, or a change of its owner; one of the two is null. */
     public void eval(
             @StateHint Owner owner,
             @StateHint(name = ENTRIES, type = @DataTypeHint("MAP<STRING, ROW<" + COLUMNS + ">>"))
@@ -65,7 +64,7 @@ public final class TimelineOfPerson extends ProcessTableFunction<Row> {
         }
     }
 
-    /** Gives the entries their time to live; a hint could only name one that is the same everywhere. */
+    /** Sets the time to live of the entries; a hint in the code could only be a constant. */
     @Override
     public TypeInference getTypeInference(DataTypeFactory factory) {
         TypeInference hinted = super.getTypeInference(factory);

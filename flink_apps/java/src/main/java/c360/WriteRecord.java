@@ -27,11 +27,11 @@ import org.apache.flink.table.types.logical.utils.LogicalTypeParser;
 import org.apache.flink.table.types.utils.TypeConversions;
 
 /**
- * Writes a row as the record that a stream has of it: the bytes that Flink's JSON format writes, as text. In SQL:
+ * Writes a row as its stream record: the bytes that Flink's JSON format writes, as text. In SQL:
  *
  * <pre>SELECT write_record(ROW(id, n), 'ROW&lt;id STRING, n BIGINT&gt;') FROM lake</pre>
  *
- * <p>What comes from the lake and cannot be used is rejected as the record that it once was, under the same id.
+ * <p>So an unusable row from the lake is rejected as its original record, with the same id.
  */
 public final class WriteRecord extends ScalarFunction {
 
