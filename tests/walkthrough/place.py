@@ -21,7 +21,7 @@ HOME: Final = BUILD / "twin" / "documents"
 [CLI] = DOCUMENTS
 # What is built or installed, and what other suites write meanwhile.
 NOT_COPIED: Final = shutil.ignore_patterns(
-    ".*", "build", "target", "logs", "__pycache__", CONTRACTS_FILE.name, SEGMENTS_FILE.name
+    ".*", "target", "logs", "__pycache__", CONTRACTS_FILE.name, SEGMENTS_FILE.name
 )
 # On AWS the name of an API leads to it; here the path does, and nothing else of the command changes.
 CURL: Final = """\
@@ -37,7 +37,13 @@ exec {curl} "${{words[@]}}"
 
 def copy_tree(target: Path) -> None:
     """Copy the tree as a clone would have it: without what is built or installed."""
-    shutil.copytree(ROOT, target, ignore=NOT_COPIED, symlinks=True)
+    shutil.copytree(ROOT, target, ignore=_not_copied, symlinks=True)
+
+
+def _not_copied(folder: str, names: list[str]) -> set[str]:
+    # Only at the top: tools/build is a part of the tool.
+    built = {BUILD.name} if Path(folder) == ROOT else set()
+    return built | NOT_COPIED(folder, names)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
