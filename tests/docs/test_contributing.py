@@ -1,16 +1,45 @@
 """CONTRIBUTING.md is true: its lists are followed in a copy of the tree, and what they promise comes of them."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.docs import lists
-from tests.docs.documents import Block
+from tests.docs.documents import ROOT, Block
 from tests.docs.lists import CONTRIBUTING, ListError, Step, follow, steps
 from tests.walkthrough.place import copy_tree
 from tools.environments.bootstrap import ENVIRONMENTS
+
+# What two environments have of the system: its resources, alarms and costs.
+SYSTEM = """
+from pathlib import Path
+from aws_cdk import aws_athena as athena
+import app
+from config.settings import load
+from stacks.shared.monitoring import MonitoredResources
+from tests.docs.documents import ROOT, inline_code
+from tests.infrastructure.assembly import empty_app, placeholder_assets
+from tools.build.staging import stage_contracts
+
+stage_contracts()
+assets = placeholder_assets(Path({folder!r}) / "assets")
+keys = [text.removeprefix("analytics.") for text in inline_code(ROOT / "docs" / "settings.md")]
+answer = {{}}
+for environment in ("prod", "dev"):
+    cdk_app = empty_app(Path({folder!r}) / environment)
+    settings = load(environment)
+    app.build(cdk_app, settings, assets)
+    found = MonitoredResources.found_in(cdk_app, settings.operations)
+    answer[environment] = {{
+        "reservations": sum(isinstance(node, athena.CfnCapacityReservation) for node in cdk_app.node.find_all()),
+        "alarms": [alarm.name for alarm in found.alarms],
+        "costs": {{cost.label: cost.usd for cost in found.costs}},
+        "keys": keys,
+    }}
+"""
 
 
 @pytest.fixture
@@ -53,10 +82,43 @@ answer = {
     assert added["rank"] == 3
 
 
+def test_a_system_is_added_by_its_list(tree: Path, tmp_path: Path) -> None:
+    follow(steps("Add a system"), tree)
+    found = ask(tree, SYSTEM.format(folder=str(tmp_path)))
+    on, off = found["prod"], found["dev"]
+    assert (on["reservations"], off["reservations"]) == (1, 0)
+    assert "QueryCapacityFull" in on["alarms"]
+    assert "QueryCapacityFull" not in off["alarms"]
+    assert on["costs"]["Athena capacity"] == pytest.approx(5256)
+    assert "Athena capacity" not in off["costs"]
+    assert set(on["keys"]) >= {"capacity.deployed", "capacity.dpus"}
+
+
 def test_a_segment_is_added_by_its_list(tree: Path) -> None:
     follow(steps("Add a segment"), tree)
     code = "from tools.contracts.segments import load_segments\nanswer = [segment.name for segment in load_segments()]"
     assert "gold_members" in ask(tree, code)
+
+
+@pytest.mark.parametrize("heading", ["Add a channel"])
+def test_a_list_without_blocks_names_the_test_that_adds_something_by_its_steps(heading: str) -> None:
+    named = re.findall(r"`(tests/[\w/]+/test_\w+\.py)`", introduction(heading))
+    assert len(named) == 1
+    assert "def test_" in (ROOT / named[0]).read_text(encoding="utf-8")
+    assert len(steps(heading)) > 2
+
+
+def test_every_list_is_followed_here_or_by_the_test_that_it_names() -> None:
+    source = Path(__file__).read_text(encoding="utf-8")
+    headings = re.findall(r"^## (Add .+)$", CONTRIBUTING.read_text(encoding="utf-8"), re.MULTILINE)
+    assert len(headings) > 3
+    assert [heading for heading in headings if f'"{heading}"' not in source] == []
+
+
+def introduction(heading: str) -> str:
+    """Return what stands between a heading and the first step."""
+    _, _, after = CONTRIBUTING.read_text(encoding="utf-8").partition(f"## {heading}\n")
+    return after.partition("\n1. ")[0]
 
 
 # ---- what follows a list is strict
