@@ -3,18 +3,15 @@
 import shutil
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import psutil
 from rich.console import Console
 from rich.table import Table
 
 from tools.build import prepare
 from tools.console import Steps
-from twin import class_archives
 from twin.emulator import emulator
 from twin.scenario import floors, page
 from twin.scenario.memory import PeakMemory
@@ -53,11 +50,10 @@ def run(steps: Steps, *, scale: str, seed: int, port: int | None = None) -> Demo
         prepare.machine(steps)
         prepare.contracts()
         data = BUILD / "shoppers" / f"{scale}-{seed}"
-        running, manifest = begin(steps, HOME, data, scale=scale, seed=seed, port=port, record_classes=True)
+        running, manifest = begin(steps, HOME, data, scale=scale, seed=seed, port=port)
         try:
             result = tell(steps, running, manifest, data, memory).result
             writing = pool.submit(page.write, result, PAGE)
-            keep_classes(steps)
         finally:
             with steps.step("Write the page; stop everything"):
                 running.stop()
@@ -75,7 +71,6 @@ def begin(
     scale: str,
     seed: int,
     port: int | None = None,
-    record_classes: bool = False,
 ) -> tuple[emulator.Emulator, Manifest]:
     """Make assets and cloud assembly, and meanwhile the shoppers and the emulator: none needs another.
 
@@ -86,10 +81,9 @@ def begin(
         scale: how much data.
         seed: which invented people.
         port: loopback port of the emulator; a free one when omitted.
-        record_classes: let engines remember what they load, for `keep_classes`.
     """
     with ThreadPoolExecutor(max_workers=2) as pool:
-        starting = pool.submit(emulator.Emulator.start, home, port=port, warm=True, record_classes=record_classes)
+        starting = pool.submit(emulator.Emulator.start, home, port=port, warm=True)
         generating = pool.submit(generate_once, scale, seed, data)
         try:
             prepare.assets(steps)
@@ -102,27 +96,6 @@ def begin(
             raise
         with steps.step("Emulator"):
             return starting.result(), manifest
-
-
-def keep_classes(steps: Steps) -> None:
-    """Let the engines write the classes that they loaded, for those to come; once, and again when they have changed."""
-    archives = class_archives.wanted(_commands())
-    if not archives:
-        return
-    try:
-        with steps.progress("Keep the engines' classes: the next run starts faster", len(archives)) as done:
-            class_archives.record(archives, done)
-    except class_archives.ArchiveError as error:
-        steps.note(f"the next run starts no faster: {error}")
-
-
-def _commands() -> dict[int, list[str]]:
-    """Return program and arguments of all that this process has started and that still runs."""
-    found = {}
-    for process in psutil.Process().children(recursive=True):
-        with suppress(psutil.Error):  # it has just ended
-            found[process.pid] = process.cmdline()
-    return found
 
 
 def tell(steps: Steps, running: emulator.Emulator, manifest: Manifest, data: Path, memory: PeakMemory) -> Demonstration:

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 from ops import deployed_stacks
-from twin import class_archives
 from twin.processes.process import Child, ProcessFailedError, free_port, port_is_open, spawn, wait_until
 from twin.settings import BUILD, REGION, ROOT, TwinSettings, executable_folder
 
@@ -47,7 +46,6 @@ class Emulator:
         environment: str = "dev",
         port: int | None = None,
         warm: bool = False,
-        record_classes: bool = False,
     ) -> Self:
         """Start an emulator and wait until it answers.
 
@@ -56,7 +54,6 @@ class Emulator:
             environment: the environment whose assembly will be deployed.
             port: loopback port; a free one when omitted.
             warm: start the engines that every run needs at once, not on first use.
-            record_classes: let engines remember what they load, for `class_archives.record`.
 
         Raises:
             ProcessFailedError: the port is in use, or the emulator did not come up.
@@ -66,9 +63,8 @@ class Emulator:
         if home.exists():
             shutil.rmtree(home)
         settings = TwinSettings(home=home, port=port or free_port(), environment=environment, warm=warm)
-        variables = {**os.environ, **({class_archives.RECORD: "1"} if record_classes else {})}
         argv = [sys.executable, "-m", "twin.emulator.launcher", str(settings.save())]
-        child = spawn("emulator", argv, log_path=settings.logs / "emulator.log", env=variables, cwd=ROOT)
+        child = spawn("emulator", argv, log_path=settings.logs / "emulator.log", cwd=ROOT)
         try:
             wait_until(lambda: _answers(settings), child=child, seconds=START_SECONDS)
         except ProcessFailedError:

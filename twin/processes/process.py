@@ -13,8 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from twin.class_archives import Classes
-
 LOOPBACK: Final = "127.0.0.1"
 # Below the ports of outgoing connections and of those who ask for any. A port of these could be gone again before the
 # engine listens that it was found for: a JVM opens some of its own while it starts.
@@ -38,16 +36,14 @@ SHORT_LIVED_JVM: Final = (
 CLOSE_HEAP: Final = ("-XX:MinHeapFreeRatio=20", "-XX:MaxHeapFreeRatio=40")
 
 
-def short_lived_jvm(temporary: Path, classes: Classes | None = None) -> tuple[str, ...]:
+def short_lived_jvm(temporary: Path) -> tuple[str, ...]:
     """Return the options of a JVM that lives for minutes and leaves nothing in the machine's folder for such things.
 
     Args:
         temporary: what it unpacks goes here; made when missing.
-        classes: what it loads, when that is worth an archive.
     """
     temporary.mkdir(parents=True, exist_ok=True)
-    archive = classes.options(SHORT_LIVED_JVM) if classes is not None else ()
-    return (*SHORT_LIVED_JVM, *archive, f"-Djava.io.tmpdir={temporary.resolve()}")
+    return (*SHORT_LIVED_JVM, f"-Djava.io.tmpdir={temporary.resolve()}")
 
 
 class ProcessFailedError(RuntimeError):
