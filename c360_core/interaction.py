@@ -258,7 +258,7 @@ def interaction(document: Document, *, secret: bytes, now: datetime) -> Interact
     )
 
 
-def clean(body: bytes, *, secret: bytes, now: datetime) -> Interaction:
+def read_interaction(body: bytes, *, secret: bytes, now: datetime) -> Interaction:
     """Return the interaction of a record of the events stream.
 
     Raises:

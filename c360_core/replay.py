@@ -17,8 +17,8 @@ from c360_core.interaction import (
     REJECTED_RECORD_PREFIX,
     ReasonCode,
     RejectedEventError,
-    clean,
     parse,
+    read_interaction,
 )
 
 # Identifiers are hashed under a secret that only `clean` has. Here the verdict counts, not the keys.
@@ -28,7 +28,7 @@ NOT_KEPT_WHOLE: Final = frozenset({ReasonCode.OVERSIZE, ReasonCode.WRONG_ENCODIN
 MAX_FIXED_BY: Final = 128  # the contract's limit
 
 
-class Verdict(StrEnum):
+class ReplayVerdict(StrEnum):
     """What becomes of a row that is to be replayed."""
 
     SEND = "send"
@@ -41,13 +41,15 @@ class Verdict(StrEnum):
 
 
 # Rows that were asked for and are not replayed; somebody has to do something.
-HELD_BACK: Final = frozenset({Verdict.STILL_BROKEN, Verdict.NOT_WHOLE, Verdict.FROM_FILE, Verdict.FROM_UNIFY})
-# Those of them that a mended payload can replace.
-MENDABLE: Final = frozenset({Verdict.STILL_BROKEN, Verdict.NOT_WHOLE})
+HELD_BACK: Final = frozenset(
+    {ReplayVerdict.STILL_BROKEN, ReplayVerdict.NOT_WHOLE, ReplayVerdict.FROM_FILE, ReplayVerdict.FROM_UNIFY}
+)
+# Those of them that a corrected payload can replace.
+CORRECTABLE: Final = frozenset({ReplayVerdict.STILL_BROKEN, ReplayVerdict.NOT_WHOLE})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rejected:
+class RejectedRow:
     """A row of `quarantine.rejected`, as far as a replay needs it."""
 
     rejected_id: str
@@ -60,24 +62,24 @@ class Rejected:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
+class ReplayInstructions:
     """What is to be done with the rows.
 
     Attributes:
-        mended: payloads to send in the place of what was received, by `rejected_id`.
+        corrected: payloads to send in the place of what was received, by `rejected_id`.
         replay_id: set on every event that is sent, which makes it history: it counts, and moves nobody to act.
         fixed_by: send nothing; note this as what replaced the rows.
         again: take rows that were replayed before, too.
     """
 
-    mended: Mapping[str, str] = field(default_factory=dict)
+    corrected: Mapping[str, str] = field(default_factory=dict)
     replay_id: str | None = None
     fixed_by: str | None = None
     again: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
+class ReplayEvent:
     """A valid event as it goes on the stream."""
 
     event_id: str
@@ -87,7 +89,7 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Judged:
+class JudgedRow:
     """A row with its verdict.
 
     Attributes:
@@ -96,48 +98,48 @@ class Judged:
         fixed_by: what to write into the row's column of that name; set for `SEND` and `NOTE`.
     """
 
-    row: Rejected
-    verdict: Verdict
+    row: RejectedRow
+    verdict: ReplayVerdict
     reason: str
-    event: Event | None = None
+    event: ReplayEvent | None = None
     fixed_by: str | None = None
 
 
-def judge(row: Rejected, wish: Wish, *, now: datetime) -> Judged:
+def judge(row: RejectedRow, instructions: ReplayInstructions, *, now: datetime) -> JudgedRow:
     """Return what becomes of a row."""
-    if row.fixed_by is not None and not wish.again:
-        return _as(Verdict.REPLAYED_BEFORE, row)
-    if wish.fixed_by is not None:
-        return Judged(row=row, verdict=Verdict.NOTE, reason=row.reason, fixed_by=wish.fixed_by)
+    if row.fixed_by is not None and not instructions.again:
+        return _as(ReplayVerdict.REPLAYED_BEFORE, row)
+    if instructions.fixed_by is not None:
+        return JudgedRow(row=row, verdict=ReplayVerdict.NOTE, reason=row.reason, fixed_by=instructions.fixed_by)
     if not row.rejected_id.startswith(REJECTED_EVENT_PREFIX):
         from_unify = row.rejected_id.startswith(REJECTED_RECORD_PREFIX)
-        return _as(Verdict.FROM_UNIFY if from_unify else Verdict.FROM_FILE, row)
-    mended = wish.mended.get(row.rejected_id)
-    if mended is None and (row.body is None or row.reason_code in NOT_KEPT_WHOLE):
-        return _as(Verdict.NOT_WHOLE, row)
+        return _as(ReplayVerdict.FROM_UNIFY if from_unify else ReplayVerdict.FROM_FILE, row)
+    corrected = instructions.corrected.get(row.rejected_id)
+    if corrected is None and (row.body is None or row.reason_code in NOT_KEPT_WHOLE):
+        return _as(ReplayVerdict.NOT_WHOLE, row)
     try:
-        event = _event((row.body or "") if mended is None else mended, wish.replay_id, now)
+        event = _event((row.body or "") if corrected is None else corrected, instructions.replay_id, now)
     except RejectedEventError as error:
-        return Judged(row=row, verdict=Verdict.STILL_BROKEN, reason=str(error))
-    return Judged(row=row, verdict=Verdict.SEND, reason=row.reason, event=event, fixed_by=event.event_id)
+        return JudgedRow(row=row, verdict=ReplayVerdict.STILL_BROKEN, reason=str(error))
+    return JudgedRow(row=row, verdict=ReplayVerdict.SEND, reason=row.reason, event=event, fixed_by=event.event_id)
 
 
-def _as(verdict: Verdict, row: Rejected) -> Judged:
-    return Judged(row=row, verdict=verdict, reason=row.reason)
+def _as(verdict: ReplayVerdict, row: RejectedRow) -> JudgedRow:
+    return JudgedRow(row=row, verdict=verdict, reason=row.reason)
 
 
-def _event(body: str, replay_id: str | None, now: datetime) -> Event:
+def _event(body: str, replay_id: str | None, now: datetime) -> ReplayEvent:
     data = body.encode(errors="surrogatepass")  # half a surrogate pair is refused as what it is, no UTF-8
     if replay_id is not None:
         data = encode({**parse(data), "replay_id": replay_id}).encode()
-    accepted = clean(data, secret=NO_SECRET, now=now)
-    return Event(
+    accepted = read_interaction(data, secret=NO_SECRET, now=now)
+    return ReplayEvent(
         event_id=accepted.event_id, source=accepted.source, identifiers=json.loads(accepted.identifiers), data=data
     )
 
 
-def to_mend(judged: Judged) -> str:
-    """Return a row as a line to be mended: what is wrong, and the body, as JSON where it is."""
+def correction_line(judged: JudgedRow) -> str:
+    """Return a row as a line to be corrected: what is wrong, and the body, as JSON where it is."""
     try:
         body: Any = parse((judged.row.body or "").encode(errors="surrogatepass"))
     except RejectedEventError:
@@ -146,11 +148,11 @@ def to_mend(judged: Judged) -> str:
     return encode({"rejected_id": row.rejected_id, "source": row.source, "reason": judged.reason, "body": body})
 
 
-def mended_line(line: str, number: int) -> tuple[str, str]:
-    """Return `rejected_id` and the mended payload of a line.
+def read_correction(line: str, number: int) -> tuple[str, str]:
+    """Return `rejected_id` and the corrected payload of a line.
 
     Raises:
-        ValueError: the line is not what `to_mend` wrote, with a mended body; the message has its number.
+        ValueError: the line is not what `correction_line` wrote, with a corrected body; the message has its number.
     """
     try:
         document = decode_leniently(line.encode(errors="surrogatepass"))
@@ -160,4 +162,4 @@ def mended_line(line: str, number: int) -> tuple[str, str]:
         case {"rejected_id": str(rejected_id), "body": dict() | str() as body} if rejected_id:
             return rejected_id, body if isinstance(body, str) else encode(body)
         case _:
-            raise ValueError(f'line {number}: write {{"rejected_id": "r_...", "body": {{the mended event}}}}')
+            raise ValueError(f'line {number}: write {{"rejected_id": "r_...", "body": {{the corrected event}}}}')

@@ -12,7 +12,7 @@ import awswrangler
 from botocore.exceptions import BotoCoreError, ClientError
 
 from c360_core.names import Table, Zone, database_name, workgroup_name
-from c360_core.replay import Judged, Rejected
+from c360_core.replay import JudgedRow, RejectedRow
 from c360_core.timeline import moment, moment_text
 
 ROWS_PER_FRAME: Final = 500
@@ -68,7 +68,7 @@ class AthenaQuarantine:
     def _workgroup(self) -> str:
         return workgroup_name(self.environment)
 
-    def read(self, selection: Selection) -> Iterator[Rejected]:
+    def read(self, selection: Selection) -> Iterator[RejectedRow]:
         """Yield the rows, oldest first."""
         sql, values = select_statement(selection)
         frames = awswrangler.athena.read_sql_query(
@@ -83,7 +83,7 @@ class AthenaQuarantine:
             for row in frame.astype(object).where(frame.notna(), None).to_dict("records"):
                 yield rejected_row(row)
 
-    def mark(self, rows: Sequence[Judged]) -> None:
+    def mark(self, rows: Sequence[JudgedRow]) -> None:
         """Write `fixed_by` into the table.
 
         Raises:
@@ -105,7 +105,7 @@ class AthenaQuarantine:
         raise ReplayFailedError(unmarked(rows, "others changed the table at the same time, in every attempt"))
 
 
-def unmarked(rows: Sequence[Judged], why: str) -> str:
+def unmarked(rows: Sequence[JudgedRow], why: str) -> str:
     """Say what a failed mark means."""
     return (
         f"{len(rows)} rows could not be marked ({why}). Their events may be on the stream already. "
@@ -134,7 +134,7 @@ def select_statement(selection: Selection) -> tuple[str, dict[str, Any]]:
     return sql, {name: value for name, (_, value) in stated.items()}
 
 
-def mark_statement(rows: Sequence[Judged]) -> tuple[str, dict[str, Any]]:
+def mark_statement(rows: Sequence[JudgedRow]) -> tuple[str, dict[str, Any]]:
     """Return the statement that marks rows, and its values.
 
     The times keep the statement away from partitions without such rows, and from what `clean` is appending.
@@ -153,10 +153,10 @@ def mark_statement(rows: Sequence[Judged]) -> tuple[str, dict[str, Any]]:
     return sql, values
 
 
-def rejected_row(row: Mapping[str, Any]) -> Rejected:
+def rejected_row(row: Mapping[str, Any]) -> RejectedRow:
     """Return a row of the query's result."""
     body = row["body"]
-    return Rejected(
+    return RejectedRow(
         rejected_id=row["rejected_id"],
         source=row["source"],
         reason_code=row["reason_code"],

@@ -18,16 +18,16 @@ from c360_aws.event_stream import EventStream, partition_key
 from c360_aws.kinesis import StreamRecord
 from c360_core import contracts
 from c360_core.replay import (
+    CORRECTABLE,
     HELD_BACK,
-    MENDABLE,
-    Event,
-    Judged,
-    Rejected,
-    Verdict,
-    Wish,
+    JudgedRow,
+    RejectedRow,
+    ReplayEvent,
+    ReplayInstructions,
+    ReplayVerdict,
+    correction_line,
     judge,
-    mended_line,
-    to_mend,
+    read_correction,
 )
 from ops.quarantine import ReplayFailedError, Selection
 
@@ -36,14 +36,15 @@ BATCH: Final = 500
 IDS_PER_QUERY: Final = 1000
 OWNER_ONLY: Final = 0o600
 
-NEXT: Final[Mapping[Verdict, str]] = {
-    Verdict.REPLAYED_BEFORE: "nothing; --again takes them, too",
-    Verdict.STILL_BROKEN: "change and deploy the contract; or write them with --to-file, mend them, send --from-file",
-    Verdict.NOT_WHOLE: "their sender has them whole; mend what --to-file writes, send --from-file",
-    Verdict.FROM_FILE: "land a file of the corrected rows under the source's name, then note it with --fixed-by",
-    Verdict.FROM_UNIFY: "they are no events: the event of an interaction is in raw.interactions, an identity change "
-    "comes again with the next run of ResolveIdentity. Mend what writes such records, put the mended record on the "
-    "stream that `source` names, then note it with --fixed-by",
+NEXT: Final[Mapping[ReplayVerdict, str]] = {
+    ReplayVerdict.REPLAYED_BEFORE: "nothing; --again takes them, too",
+    ReplayVerdict.STILL_BROKEN: "change and deploy the contract; or write them with --to-file, correct them, "
+    "send --from-file",
+    ReplayVerdict.NOT_WHOLE: "their sender has them whole; correct what --to-file writes, send --from-file",
+    ReplayVerdict.FROM_FILE: "land a file of the corrected rows under the source's name, then note it with --fixed-by",
+    ReplayVerdict.FROM_UNIFY: "they are no events: the event of an interaction is in raw.interactions, an identity "
+    "change comes again with the next run of ResolveIdentity. Correct what writes such records, put the corrected "
+    "record on the stream that `source` names, then note it with --fixed-by",
 }
 
 
@@ -52,8 +53,8 @@ class ReplayOptions:
     """What the person at the terminal asked for.
 
     Attributes:
-        from_file: lines with `rejected_id` and a mended `body`; these rows alone are replayed.
-        to_file: where the rows go that can be mended, one JSON a line.
+        from_file: lines with `rejected_id` and a corrected `body`; these rows alone are replayed.
+        to_file: where the rows go that can be corrected, one JSON a line.
         limit: replay at most so many rows.
     """
 
@@ -70,10 +71,10 @@ class ReplayOptions:
 class Quarantine(Protocol):
     """Where rejected rows are."""
 
-    def read(self, selection: Selection) -> Iterable[Rejected]:
+    def read(self, selection: Selection) -> Iterable[RejectedRow]:
         """Yield the rows, oldest first."""
 
-    def mark(self, rows: Sequence[Judged]) -> None:
+    def mark(self, rows: Sequence[JudgedRow]) -> None:
         """Write `fixed_by` of each judged row into its row of the table; a repetition changes nothing."""
 
 
@@ -89,17 +90,17 @@ class ReplayReport:
 
     environment: str
     dry_run: bool
-    counts: dict[tuple[str, str, Verdict], int] = field(default_factory=dict)
-    examples: dict[tuple[str, str, Verdict], str] = field(default_factory=dict)
+    counts: dict[tuple[str, str, ReplayVerdict], int] = field(default_factory=dict)
+    examples: dict[tuple[str, str, ReplayVerdict], str] = field(default_factory=dict)
     missing: tuple[str, ...] = ()
 
-    def add(self, judged: Judged) -> None:
+    def add(self, judged: JudgedRow) -> None:
         """Count a row."""
         key = (judged.row.source, judged.row.reason_code, judged.verdict)
         self.counts[key] = self.counts.get(key, 0) + 1
         self.examples.setdefault(key, judged.reason)
 
-    def rows(self, *verdicts: Verdict) -> int:
+    def rows(self, *verdicts: ReplayVerdict) -> int:
         """Return how many rows have these verdicts."""
         return sum(count for (_, _, verdict), count in self.counts.items() if verdict in verdicts)
 
@@ -113,8 +114,8 @@ class ReplayReport:
         return {
             "environment": self.environment,
             "dry_run": self.dry_run,
-            "sent": 0 if self.dry_run else self.rows(Verdict.SEND),
-            "marked": 0 if self.dry_run else self.rows(Verdict.SEND, Verdict.NOTE),
+            "sent": 0 if self.dry_run else self.rows(ReplayVerdict.SEND),
+            "marked": 0 if self.dry_run else self.rows(ReplayVerdict.SEND, ReplayVerdict.NOTE),
             "held_back": self.rows(*HELD_BACK),
             "missing": list(self.missing),
             "groups": [
@@ -133,29 +134,29 @@ class ReplayReport:
 
 def replay(
     options: ReplayOptions,
-    mended: Mapping[str, str],
+    corrected: Mapping[str, str],
     quarantine: Quarantine,
     stream: EventStream,
     *,
     now: datetime,
 ) -> ReplayReport:
-    """Judge the rows, write down those to mend, and batch by batch send and mark the others.
+    """Judge the rows, write down those to correct, and batch by batch send and mark the others.
 
     Raises:
         ReplayFailedError: the stream refused records; what it took is marked.
     """
-    wish = Wish(
-        mended=mended, replay_id=options.replay_id, fixed_by=options.fixed_by, again=options.selection.fixed_too
+    instructions = ReplayInstructions(
+        corrected=corrected, replay_id=options.replay_id, fixed_by=options.fixed_by, again=options.selection.fixed_too
     )
     report = ReplayReport(environment=options.environment, dry_run=options.dry_run)
     found: set[str] = set()
 
-    def to_replay(write: Callable[[str], None]) -> Iterator[Judged]:
-        for row in _selected(quarantine, options.selection, tuple(mended) if options.from_file else None):
+    def to_replay(write: Callable[[str], None]) -> Iterator[JudgedRow]:
+        for row in _selected(quarantine, options.selection, tuple(corrected) if options.from_file else None):
             found.add(row.rejected_id)
-            judged = judge(row, wish, now=now)
-            if judged.verdict in MENDABLE:
-                write(to_mend(judged))
+            judged = judge(row, instructions, now=now)
+            if judged.verdict in CORRECTABLE:
+                write(correction_line(judged))
             if judged.fixed_by is None:
                 report.add(judged)
             else:
@@ -169,11 +170,11 @@ def replay(
             for judged in batch:
                 report.add(judged)
     # Rows after the limit were not looked at: nobody can say what is missing.
-    report.missing = () if options.limit is not None else tuple(sorted(set(mended) - found))
+    report.missing = () if options.limit is not None else tuple(sorted(set(corrected) - found))
     return report
 
 
-def _selected(quarantine: Quarantine, selection: Selection, ids: tuple[str, ...] | None) -> Iterator[Rejected]:
+def _selected(quarantine: Quarantine, selection: Selection, ids: tuple[str, ...] | None) -> Iterator[RejectedRow]:
     if ids is None:
         yield from quarantine.read(selection)
         return
@@ -182,7 +183,9 @@ def _selected(quarantine: Quarantine, selection: Selection, ids: tuple[str, ...]
         yield from quarantine.read(replace(selection, rejected_ids=ids[first : first + IDS_PER_QUERY], fixed_too=True))
 
 
-def _send_and_mark(batch: Sequence[Judged], quarantine: Quarantine, stream: EventStream, report: ReplayReport) -> None:
+def _send_and_mark(
+    batch: Sequence[JudgedRow], quarantine: Quarantine, stream: EventStream, report: ReplayReport
+) -> None:
     """Send the events of a batch, and mark the rows whose events are on the stream, and no others."""
     events = [(judged, judged.event) for judged in batch if judged.event is not None]
     refused = {events[index][0].row.rejected_id for index in stream.publish([record(event) for _, event in events])}
@@ -190,7 +193,7 @@ def _send_and_mark(batch: Sequence[Judged], quarantine: Quarantine, stream: Even
     if stored:
         quarantine.mark(stored)
     if refused:
-        before = report.rows(Verdict.SEND, Verdict.NOTE)
+        before = report.rows(ReplayVerdict.SEND, ReplayVerdict.NOTE)
         raise ReplayFailedError(
             f"the events stream refused {len(refused)} of {len(batch)} records in every attempt; "
             f"{before + len(stored)} rows were replayed and marked before that. If it refuses all, see whether the "
@@ -198,32 +201,32 @@ def _send_and_mark(batch: Sequence[Judged], quarantine: Quarantine, stream: Even
         )
 
 
-def record(event: Event) -> StreamRecord:
+def record(event: ReplayEvent) -> StreamRecord:
     """Return an event as a record, under the key that the collector gives the events of this sender."""
     preferred = contracts.load().source(event.source).partition_key
     key = partition_key(event.identifiers, preferred=preferred, otherwise=event.event_id)
     return StreamRecord(key=key, data=event.data)
 
 
-def read_mended(path: Path) -> dict[str, str]:
-    """Return the mended payloads of a file by `rejected_id`.
+def read_corrections(path: Path) -> dict[str, str]:
+    """Return the corrected payloads of a file by `rejected_id`.
 
     Raises:
-        ValueError: a line is wrong, or two lines mend the same row.
+        ValueError: a line is wrong, or two lines correct the same row.
         FileNotFoundError: there is no such file.
     """
-    mended: dict[str, str] = {}
+    corrected: dict[str, str] = {}
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
         if not line.strip():
             continue
         try:
-            rejected_id, body = mended_line(line, number)
+            rejected_id, body = read_correction(line, number)
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from error
-        if rejected_id in mended:
-            raise ValueError(f"{path}: line {number} mends {rejected_id} a second time; keep one of the lines")
-        mended[rejected_id] = body
-    return mended
+        if rejected_id in corrected:
+            raise ValueError(f"{path}: line {number} corrects {rejected_id} a second time; keep one of the lines")
+        corrected[rejected_id] = body
+    return corrected
 
 
 @contextmanager

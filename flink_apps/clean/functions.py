@@ -10,7 +10,7 @@ from pyflink.table import DataTypes
 from pyflink.table.udf import FunctionContext, ScalarFunction, udf
 
 from c360_core import contracts
-from c360_core.interaction import Interaction, ReasonCode, RejectedEventError, clean, rejected_id
+from c360_core.interaction import Interaction, ReasonCode, RejectedEventError, read_interaction, rejected_id
 from flink_apps.shared.secrets import SecretReader
 
 logger = logging.getLogger(__name__)
@@ -67,7 +67,7 @@ class CleanEvent(ScalarFunction):  # type: ignore[misc]  # pyflink has no types
         """Return the row of the record at this position of its stream."""
         now = datetime.now(UTC)
         try:
-            values = interaction_row(clean(body, secret=self._secret, now=now))
+            values = interaction_row(read_interaction(body, secret=self._secret, now=now))
         except RejectedEventError as error:
             if error.code is ReasonCode.UNEXPECTED:
                 logger.exception("record %s cannot be processed", position)

@@ -20,14 +20,14 @@ KEY_HEADER = "x-api-key"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sender:
+class EventSender:
     """A source that may send, with the secret it signs with, if it has one."""
 
     source: str
     signing_secret: bytes | None = None
 
 
-def senders_by_key(secret_arns: Mapping[str, str], secrets: Secrets) -> dict[str, Sender]:
+def senders_by_key(secret_arns: Mapping[str, str], secrets: Secrets) -> dict[str, EventSender]:
     """Return the senders by write key.
 
     Args:
@@ -38,13 +38,15 @@ def senders_by_key(secret_arns: Mapping[str, str], secrets: Secrets) -> dict[str
     Raises:
         ValueError: a secret has no key; the message names the source.
     """
-    senders: dict[str, Sender] = {}
+    senders: dict[str, EventSender] = {}
     for source, arn in secret_arns.items():
         document = parts(secrets.text(arn))
         key, signing_secret = document.get("key"), document.get("signing_secret")
         if not isinstance(key, str) or not key:
             raise ValueError(f"secret of source {source}: field key is missing; store the write key as text or as JSON")
-        senders[key] = Sender(source=source, signing_secret=str(signing_secret).encode() if signing_secret else None)
+        senders[key] = EventSender(
+            source=source, signing_secret=str(signing_secret).encode() if signing_secret else None
+        )
     return senders
 
 
@@ -55,7 +57,9 @@ def write_key(headers: Mapping[str, str], query: Mapping[str, str], body: object
     return found if isinstance(found, str) and found else None
 
 
-def authenticate(senders: Mapping[str, Sender], key: str | None, *, body: bytes, signature: str | None) -> Sender:
+def authenticate(
+    senders: Mapping[str, EventSender], key: str | None, *, body: bytes, signature: str | None
+) -> EventSender:
     """Return the sender of a request.
 
     Args:

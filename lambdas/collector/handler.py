@@ -16,7 +16,7 @@ from c360_aws.secrets import CachedSecrets, Secrets
 from c360_core import contracts
 from c360_core.exact_json import AmbiguousObject
 from lambdas.collector.body import parse_body, raw_bytes
-from lambdas.collector.credentials import SIGNATURE_HEADER, Sender, authenticate, senders_by_key, write_key
+from lambdas.collector.credentials import SIGNATURE_HEADER, EventSender, authenticate, senders_by_key, write_key
 from lambdas.collector.logic import Call, JudgedEvent, answer_body, judge_all, speaks_segment, unknown_path
 from lambdas.collector.settings import Settings
 from lambdas.shared import aws
@@ -122,7 +122,7 @@ def _secrets() -> Secrets:
     return CachedSecrets(aws.secrets_manager())
 
 
-def _senders() -> dict[str, Sender]:
+def _senders() -> dict[str, EventSender]:
     # Asked every time: the secrets are cached for some minutes, and a rotated key must be taken up.
     return senders_by_key(_settings().api_key_secrets, _secrets())
 

@@ -9,7 +9,7 @@ from aws_lambda_powertools.utilities.data_classes import SQSEvent
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from c360_aws.observability import logger_for, metrics_for, tracer_for
-from lambdas.file_batches.logic import Message, StateMachineRuns, start_runs
+from lambdas.file_batches.logic import QueueMessage, StateMachineRuns, start_runs
 from lambdas.file_batches.settings import Settings
 from lambdas.shared import aws
 
@@ -25,7 +25,7 @@ metrics = metrics_for(SERVICE)
 @metrics.log_metrics
 def handle(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001  # Lambda passes both
     """Start runs for a batch of landed files; report the messages that must be delivered again."""
-    messages = [Message(message_id=record.message_id, body=record.body) for record in SQSEvent(event).records]
+    messages = [QueueMessage(message_id=record.message_id, body=record.body) for record in SQSEvent(event).records]
     failures = start_runs(messages, _runs())
     for message_id, fault in failures.items():
         logger.error("a landed file was not handed over: %s", fault, extra={"message_id": message_id})

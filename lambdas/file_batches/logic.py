@@ -18,14 +18,14 @@ class Runs(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Message:
+class QueueMessage:
     """A message of the queue: its id there, and its text."""
 
     message_id: str
     body: str
 
 
-def start_runs(messages: Sequence[Message], runs: Runs) -> Mapping[str, Exception]:
+def start_runs(messages: Sequence[QueueMessage], runs: Runs) -> Mapping[str, Exception]:
     """Start runs for the files of which messages tell; return the errors by the id of the message that they concern.
 
     A run is named after its messages: a batch that is delivered again, because this function died after it had started

@@ -140,7 +140,7 @@ def _customers() -> Customers:
     secrets = CachedSecrets(aws.secrets_manager())
     return Customers(
         view=SingleViewReader(client=aws.dynamodb(), table=settings.single_view_table),
-        ledger=SingleViewWriter(client=aws.dynamodb(), table=settings.single_view_table),
+        store=SingleViewWriter(client=aws.dynamodb(), table=settings.single_view_table),
         stream=KinesisEventStream(client=aws.kinesis(), stream_name=settings.events_stream_name),
         hash_secret=lambda: secret_bytes(secrets.text(settings.hash_secret_arn)),
         link_templates={str(target): url for target, url in settings.link_templates.items()},

@@ -14,7 +14,7 @@ from c360_core.address import address_keys
 from c360_core.consent import Channel, Consent, Purpose, supersedes
 from c360_core.identity.keys import identifier_key
 from c360_core.identity.normalise import normalise
-from c360_core.interaction import RejectedEventError, clean
+from c360_core.interaction import RejectedEventError, read_interaction
 from c360_core.names import IdentifierType
 from c360_core.profile import PARTS, Profile, profile_document
 from c360_core.timeline import CENT, moment, moment_text
@@ -42,7 +42,7 @@ CLOCK_TOLERANCE: Final = timedelta(minutes=5)
 Document = dict[str, Any]
 
 
-class SingleView(Protocol):
+class CustomerView(Protocol):
     """What the API reads."""
 
     def whole(self, person_id: str) -> WholeView | None:
@@ -73,7 +73,7 @@ class SingleView(Protocol):
         """Return a page of decisions, newest first."""
 
 
-class Ledger(Protocol):
+class ConsentStore(Protocol):
     """Where consents are kept."""
 
     def put_consent(self, person_id: str, consent: Consent) -> bool:
@@ -87,8 +87,8 @@ class Ledger(Protocol):
 class Customers:
     """The customers, as applications ask about them. Every method raises a Problem when there is no answer."""
 
-    view: SingleView
-    ledger: Ledger
+    view: CustomerView
+    store: ConsentStore
     stream: EventStream
     hash_secret: Callable[[], bytes]
     link_templates: Mapping[str, str]
@@ -157,8 +157,8 @@ class Customers:
             raise newer_answer()
         self._record(profile, consent, body)
         for key in address_keys(profile, consent.channel, self.hash_secret()):
-            self.ledger.put_address_consent(key, consent)
-        if not self.ledger.put_consent(current, consent) and consent not in self._answers_to(current, consent):
+            self.store.put_address_consent(key, consent)
+        if not self.store.put_consent(current, consent) and consent not in self._answers_to(current, consent):
             raise newer_answer()  # it came in between; the event says no more than was said
         return {"person_id": current, **_consent_document(consent)}
 
@@ -182,7 +182,7 @@ class Customers:
         if record is None:
             raise no_identifier()
         try:
-            clean(record.data, secret=self.hash_secret(), now=self.clock())
+            read_interaction(record.data, secret=self.hash_secret(), now=self.clock())
         except RejectedEventError as error:
             raise unusable_field("body", error.reason, "Correct it, and send the request again.") from error
         if self.stream.publish([record]):

@@ -16,10 +16,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from c360_aws.observability import logger_for, metrics_for, tracer_for
 from c360_aws.single_view_writer import SingleViewWriter, WriteOutcome
-from lambdas.profile_writer.logic import Batch, PersonChanges, SingleView, sort_batch, write_person
+from lambdas.profile_writer.logic import Batch, PersonChanges, ProfileStore, sort_batch, write_person
 from lambdas.profile_writer.settings import Settings
 from lambdas.shared import aws
-from lambdas.shared.dead_letters import DeadLetter, DeadLetterQueue
+from lambdas.shared.dead_letters import DeadLetter, DeadLetters
 
 SERVICE: Final = "profile_writer"
 WRITERS: Final = 8  # threads: the work is waiting for DynamoDB
@@ -42,7 +42,7 @@ def handle(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureR
     """Write a batch of profile changes; report the records that must be delivered again."""
     settings = _settings()
     view = SingleViewWriter(client=aws.dynamodb(), table=settings.single_view_table)
-    queue = DeadLetterQueue(
+    queue = DeadLetters(
         client=aws.sqs(),
         url=settings.dead_letter_queue_url,
         function_arn=context.invoked_function_arn,
@@ -55,7 +55,7 @@ def handle(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureR
 
 
 def write_batch(
-    event: dict[str, Any], view: SingleView, queue: DeadLetterQueue, *, keep_days: int
+    event: dict[str, Any], view: ProfileStore, queue: DeadLetters, *, keep_days: int
 ) -> Mapping[str, Exception]:
     """Write a Kinesis batch, and set aside in the queue what cannot be read.
 
@@ -87,9 +87,7 @@ def write_batch(
     return failures
 
 
-def _set_aside(
-    batch: Batch, records: Mapping[str, KinesisStreamRecord], queue: DeadLetterQueue
-) -> dict[str, Exception]:
+def _set_aside(batch: Batch, records: Mapping[str, KinesisStreamRecord], queue: DeadLetters) -> dict[str, Exception]:
     """Set aside what cannot be read; return the errors of what the queue does not take now."""
     for sequence, fault in batch.unreadable.items():
         logger.error("unreadable profile change: %s", fault, extra={"sequence_number": sequence})
@@ -102,7 +100,7 @@ def _set_aside(
     return {sequence: fault for sequence, fault in batch.unreadable.items() if sequence not in taken}
 
 
-def _note_ends(view: SingleView, batch: Batch, failures: Mapping[str, Exception]) -> Mapping[str, Exception]:
+def _note_ends(view: ProfileStore, batch: Batch, failures: Mapping[str, Exception]) -> Mapping[str, Exception]:
     """Note where shards end what a rebuild tells, if all that comes before is written."""
     unwritten = next((fault for sequence, fault in failures.items() if sequence not in batch.unreadable), None)
     if unwritten is not None:

@@ -29,7 +29,7 @@ class Operation(StrEnum):
     DELETE = "delete"
 
 
-class SingleView(Protocol):
+class ProfileStore(Protocol):
     """What the writer needs of the single view."""
 
     def stored_states(self, person_ids: Iterable[str]) -> Mapping[str, StoredState]:
@@ -136,7 +136,7 @@ def sort_batch(records: Iterable[tuple[str, bytes]], rebuild: Rebuild | None = N
 
 
 def write_person(
-    view: SingleView, changes: PersonChanges, there: Mapping[str, StoredState], *, keep_days: int, now: datetime
+    view: ProfileStore, changes: PersonChanges, there: Mapping[str, StoredState], *, keep_days: int, now: datetime
 ) -> WriteOutcome | None:
     """Write all that a batch says about one person; doing it again changes nothing.
 

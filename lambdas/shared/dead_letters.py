@@ -34,7 +34,7 @@ class DeadLetter:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DeadLetterQueue:
+class DeadLetters:
     """The dead-letter queue of a function that reads Kinesis.
 
     Attributes:

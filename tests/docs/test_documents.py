@@ -14,7 +14,7 @@ from sqlglot import exp
 from c360_core import single_view_keys
 from c360_core.interaction import ReasonCode, check
 from c360_core.names import IdentifierType, Stream
-from c360_core.replay import Verdict
+from c360_core.replay import ReplayVerdict
 from config.settings import ENVIRONMENTS, Settings
 from ops import smoke
 from stacks.governance import lake_grants
@@ -294,7 +294,7 @@ def test_everything_that_a_contract_may_say_of_its_files_is_explained() -> None:
 
 
 def test_every_verdict_of_a_replay_is_explained() -> None:
-    assert sorted(column(REJECTED, "verdicts")) == sorted(Verdict)
+    assert sorted(column(REJECTED, "verdicts")) == sorted(ReplayVerdict)
 
 
 def test_the_operators_rights_are_such_as_our_own_roles_have() -> None:

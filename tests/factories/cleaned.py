@@ -9,13 +9,13 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from c360_core.interaction import RejectedEventError, clean
+from c360_core.interaction import RejectedEventError, read_interaction
 
 
 def answer(line: str, now: datetime) -> dict[str, Any]:
     event_id = json.loads(line)["event_id"]
     try:
-        found = clean(line.encode(), secret=b"0123456789abcdef", now=now)
+        found = read_interaction(line.encode(), secret=b"0123456789abcdef", now=now)
     except RejectedEventError as error:
         return {"event_id": event_id, "reason": str(error)}
     return {"event_id": event_id, "occurred_at": found.occurred_at.isoformat(), "payload": json.loads(found.payload)}

@@ -5,7 +5,7 @@ from datetime import datetime
 from random import Random
 from typing import Any, Final
 
-from c360_core.interaction import Interaction, RejectedEventError, clean
+from c360_core.interaction import Interaction, RejectedEventError, read_interaction
 from tests.factories.events import event
 from tests.factories.profiles import profile_change
 
@@ -175,7 +175,7 @@ def accepted_events(seed: int, documents: int, *, now: datetime) -> dict[str, In
     events = {}
     for _ in range(documents):
         try:
-            found = clean(event_text(random).encode(), secret=b"0123456789abcdef", now=now)
+            found = read_interaction(event_text(random).encode(), secret=b"0123456789abcdef", now=now)
         except RejectedEventError:
             continue
         events[found.event_id] = found

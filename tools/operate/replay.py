@@ -9,24 +9,24 @@ from rich.table import Table
 
 from c360_aws.event_stream import KinesisEventStream
 from c360_core.names import Stream, stream_name
-from c360_core.replay import MAX_FIXED_BY, Verdict
+from c360_core.replay import MAX_FIXED_BY, ReplayVerdict
 from ops.quarantine import AthenaQuarantine, aws_errors
-from ops.replay import NEXT, ReplayOptions, ReplayReport, read_mended, replay
+from ops.replay import NEXT, ReplayOptions, ReplayReport, read_corrections, replay
 from tools.build import prepare
 from tools.console import Steps
 from tools.errors import WrongUsageError
 
 SHOWN: Final = 10
-DONE: Final[Mapping[Verdict, str]] = {
-    Verdict.SEND: "sent",
-    Verdict.NOTE: "marked, not sent",
-    Verdict.REPLAYED_BEFORE: "left: replayed before",
-    Verdict.STILL_BROKEN: "held back: breaks its contract",
-    Verdict.NOT_WHOLE: "held back: not kept whole",
-    Verdict.FROM_FILE: "held back: came in a file",
-    Verdict.FROM_UNIFY: "held back: a record that unify refused",
+DONE: Final[Mapping[ReplayVerdict, str]] = {
+    ReplayVerdict.SEND: "sent",
+    ReplayVerdict.NOTE: "marked, not sent",
+    ReplayVerdict.REPLAYED_BEFORE: "left: replayed before",
+    ReplayVerdict.STILL_BROKEN: "held back: breaks its contract",
+    ReplayVerdict.NOT_WHOLE: "held back: not kept whole",
+    ReplayVerdict.FROM_FILE: "held back: came in a file",
+    ReplayVerdict.FROM_UNIFY: "held back: a record that unify refused",
 }
-PLANNED: Final = {**DONE, Verdict.SEND: "would be sent", Verdict.NOTE: "would be marked"}
+PLANNED: Final = {**DONE, ReplayVerdict.SEND: "would be sent", ReplayVerdict.NOTE: "would be marked"}
 
 
 def run(steps: Steps, options: ReplayOptions) -> ReplayReport:
@@ -34,17 +34,17 @@ def run(steps: Steps, options: ReplayOptions) -> ReplayReport:
 
     Raises:
         WrongUsageError: the options contradict each other.
-        ValueError: a line of the mended file is wrong.
+        ValueError: a line of the corrected file is wrong.
         ReplayFailedError: AWS refused something.
     """
     prepare.contracts()
-    mended = read_mended(options.from_file) if options.from_file else {}
+    corrected = read_corrections(options.from_file) if options.from_file else {}
     refuse_contradictions(options)
     client = boto3.client("kinesis")
     quarantine = AthenaQuarantine(environment=options.environment)
     stream = KinesisEventStream(client=client, stream_name=stream_name(options.environment, Stream.EVENTS))
     with steps.step("Look" if options.dry_run else "Replay"), aws_errors():
-        report = replay(options, mended, quarantine, stream, now=datetime.now(UTC))
+        report = replay(options, corrected, quarantine, stream, now=datetime.now(UTC))
     show(steps, report)
     steps.result(report.as_dict())
     return report

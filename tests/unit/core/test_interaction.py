@@ -17,9 +17,9 @@ from c360_core.interaction import (
     ReasonCode,
     RejectedEventError,
     check,
-    clean,
     interaction,
     parse,
+    read_interaction,
     rejected_id,
 )
 from tests.factories.events import PAYLOADS, event
@@ -29,13 +29,13 @@ NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 
 
 def cleaned(document: Any) -> Interaction:
-    return clean(json.dumps(document).encode(), secret=SECRET, now=NOW)
+    return read_interaction(json.dumps(document).encode(), secret=SECRET, now=NOW)
 
 
 def rejection(document: Any) -> RejectedEventError:
     body = document if isinstance(document, bytes) else json.dumps(document).encode()
     with pytest.raises(RejectedEventError) as caught:
-        clean(body, secret=SECRET, now=NOW)
+        read_interaction(body, secret=SECRET, now=NOW)
     return caught.value
 
 
@@ -248,7 +248,7 @@ class TestOneMeaning:
     )
     def test_a_whole_number_is_written_in_digits(self, text, meant):
         closed = json.dumps(event("support_cases", "case_closed", payload={"csat": "HERE"})).replace('"HERE"', text)
-        assert f'"csat":{meant},' in clean(closed.encode(), secret=SECRET, now=NOW).payload
+        assert f'"csat":{meant},' in read_interaction(closed.encode(), secret=SECRET, now=NOW).payload
 
     @pytest.mark.parametrize(
         ("written", "meant"), [(120.0, 120), (3000000000, 3000000000), (1e2, 100), (2**63 - 1, 2**63 - 1), (-0.0, 0)]
@@ -279,7 +279,10 @@ class TestOneMeaning:
 
     def test_numbers_that_no_contract_names_keep_their_digits(self):
         body = json.dumps(event(payload={"extra": "HERE"})).replace('"HERE"', "[12.50, 0.1000000000000000055, 1e2]")
-        assert '"extra":[12.50,0.1000000000000000055,1E+2]' in clean(body.encode(), secret=SECRET, now=NOW).payload
+        assert (
+            '"extra":[12.50,0.1000000000000000055,1E+2]'
+            in read_interaction(body.encode(), secret=SECRET, now=NOW).payload
+        )
 
     @pytest.mark.parametrize("value", [17, 1.5, True, ["o-1"], {"a": 1}, "o-1"])
     def test_a_field_with_a_columns_name_that_the_contract_does_not_name_fills_no_column(self, value):
@@ -474,7 +477,7 @@ def vars_of(value: Interaction) -> dict[str, Any]:
 )
 def test_a_rejection_has_field_and_fix_apart_and_in_its_reason(body: bytes, field: str | None, fix: str | None) -> None:
     with pytest.raises(RejectedEventError) as caught:
-        clean(body, secret=SECRET, now=NOW)
+        read_interaction(body, secret=SECRET, now=NOW)
 
     found = caught.value
     assert (found.field, found.fix) == (field, fix)

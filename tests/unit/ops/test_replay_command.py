@@ -21,7 +21,7 @@ from moto import mock_aws
 from c360_aws.event_stream import KinesisEventStream, partition_key
 from c360_aws.kinesis import StreamRecord
 from c360_core.names import IdentifierType
-from c360_core.replay import Judged, Rejected, Verdict, Wish, judge
+from c360_core.replay import JudgedRow, RejectedRow, ReplayInstructions, ReplayVerdict, judge
 from ops.quarantine import (
     ATTEMPTS,
     AthenaQuarantine,
@@ -31,7 +31,7 @@ from ops.quarantine import (
     mark_statement,
     select_statement,
 )
-from ops.replay import BATCH, ReplayOptions, ReplayReport, read_mended, record, replay
+from ops.replay import BATCH, ReplayOptions, ReplayReport, read_corrections, record, replay
 from tests.factories.events import event
 from tests.factories.rejected import NOW, row
 from tests.fakes.ports import MemoryStream
@@ -45,16 +45,16 @@ class DiedError(Exception):
 class MemoryQuarantine:
     """The table, in memory. It ends the process before a mark as often as it is told."""
 
-    rows: list[Rejected]
+    rows: list[RejectedRow]
     deaths: int = 0
 
-    def read(self, selection: Selection) -> Iterator[Rejected]:
+    def read(self, selection: Selection) -> Iterator[RejectedRow]:
         for held in list(self.rows):
             wanted = selection.rejected_ids is None or held.rejected_id in selection.rejected_ids
             if wanted and (selection.fixed_too or held.fixed_by is None):
                 yield held
 
-    def mark(self, rows: Sequence[Judged]) -> None:
+    def mark(self, rows: Sequence[JudgedRow]) -> None:
         if self.deaths:
             self.deaths -= 1
             raise DiedError
@@ -81,9 +81,9 @@ def options(**values: Any) -> ReplayOptions:
 
 
 def run(
-    quarantine: MemoryQuarantine, stream: MemoryStream, mended: Mapping[str, str] | None = None, **values: Any
+    quarantine: MemoryQuarantine, stream: MemoryStream, corrected: Mapping[str, str] | None = None, **values: Any
 ) -> ReplayReport:
-    return replay(options(**values), mended or {}, quarantine, stream, now=NOW)
+    return replay(options(**values), corrected or {}, quarantine, stream, now=NOW)
 
 
 def test_what_matches_is_sent_and_its_rows_say_which_event_replaced_them() -> None:
@@ -141,11 +141,11 @@ def test_refused_records_are_not_marked_and_the_message_says_how_many_were() -> 
 
 def test_a_mended_file_replays_its_rows_alone_and_names_those_that_are_not_there(tmp_path: Path) -> None:
     quarantine, stream = MemoryQuarantine([row(1, body="no json"), row(2)]), MemoryStream()
-    mended = {row(1).rejected_id: json.dumps(event(event_id="mended")), "r_gone": "{}"}
+    corrected = {row(1).rejected_id: json.dumps(event(event_id="corrected")), "r_gone": "{}"}
 
-    report = run(quarantine, stream, mended, from_file=tmp_path / "mended.jsonl")
+    report = run(quarantine, stream, corrected, from_file=tmp_path / "corrected.jsonl")
 
-    assert quarantine.fixed() == {row(1).rejected_id: "mended"}
+    assert quarantine.fixed() == {row(1).rejected_id: "corrected"}
     assert report.missing == ("r_gone",)
     assert not report.passed
 
@@ -159,12 +159,12 @@ def test_a_mended_file_without_lines_replays_nothing(tmp_path: Path) -> None:
 
 
 def test_rows_to_mend_are_written_for_their_owner_alone_and_never_over_a_file(tmp_path: Path) -> None:
-    file = tmp_path / "mend.jsonl"
+    file = tmp_path / "correct.jsonl"
     quarantine = MemoryQuarantine([row(1), row(2, body='{"event_id": "e-2"}'), row(3, rejected_id="0" * 32)])
 
     run(quarantine, MemoryStream(), dry_run=True, to_file=file)
 
-    assert {name: json.loads(body) for name, body in read_mended(file).items()} == {
+    assert {name: json.loads(body) for name, body in read_corrections(file).items()} == {
         row(2).rejected_id: {"event_id": "e-2"}
     }
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
@@ -235,7 +235,7 @@ def test_without_a_death_no_row_is_ever_sent_twice(kinds: list[str], refusals: l
     assert sorted(sent) == sorted(f"e-{n}" for n, kind in enumerate(kinds) if kind == "valid")
 
 
-def made_of(kind: str, number: int) -> Rejected:
+def made_of(kind: str, number: int) -> RejectedRow:
     if kind == "from file":
         return row(number, rejected_id=f"{number:032x}")
     return row(number, body=None if kind == "valid" else kind)
@@ -270,7 +270,7 @@ def test_events_arrive_whole_in_requests_that_kinesis_takes(monkeypatch: pytest.
 
 
 def test_an_event_has_the_key_that_the_collector_gives_its_sender() -> None:
-    sent = judge(row(1), Wish(), now=NOW).event
+    sent = judge(row(1), ReplayInstructions(), now=NOW).event
     assert sent is not None
 
     wanted = partition_key(
@@ -333,7 +333,7 @@ def test_a_commit_that_came_first_is_waited_for(monkeypatch: pytest.MonkeyPatch,
     athena = Athena(monkeypatch, failures=["ICEBERG_COMMIT_ERROR: Failed to commit"] * failures)
     pauses: list[float] = []
 
-    AthenaQuarantine(environment="dev", pause=pauses.append).mark([judge(row(1), Wish(), now=NOW)])
+    AthenaQuarantine(environment="dev", pause=pauses.append).mark([judge(row(1), ReplayInstructions(), now=NOW)])
 
     assert len(athena.asked) == failures + 1
     assert pauses == [2.0**number for number in range(failures)]
@@ -352,11 +352,11 @@ def test_a_mark_that_fails_says_that_the_events_may_be_out(
     Athena(monkeypatch, failures=failures)
 
     with pytest.raises(ReplayFailedError, match=rf"1 rows could not be marked \(.*{complaint}.*Run the same command"):
-        AthenaQuarantine(environment="dev", pause=lambda _: None).mark([judge(row(1), Wish(), now=NOW)])
+        AthenaQuarantine(environment="dev", pause=lambda _: None).mark([judge(row(1), ReplayInstructions(), now=NOW)])
 
 
 def test_a_mark_names_each_row_once_and_stays_within_its_days() -> None:
-    rows = [judge(row(number), Wish(), now=NOW) for number in (1, 2, 2)]
+    rows = [judge(row(number), ReplayInstructions(), now=NOW) for number in (1, 2, 2)]
 
     sql, values = mark_statement(rows)
 
@@ -398,11 +398,11 @@ def test_without_criteria_every_row_that_was_not_replayed_matches() -> None:
 
 
 def test_a_wrong_line_of_a_mended_file_is_named_by_file_and_number(tmp_path: Path) -> None:
-    file = tmp_path / "mended.jsonl"
+    file = tmp_path / "corrected.jsonl"
     file.write_text('\n{"rejected_id": "r_1", "body": {}}\n{"rejected_id": "r_1", "body": {}}\n', encoding="utf-8")
 
-    with pytest.raises(ValueError, match=r"mended\.jsonl: line 3 mends r_1 a second time"):
-        read_mended(file)
+    with pytest.raises(ValueError, match=r"corrected\.jsonl: line 3 corrects r_1 a second time"):
+        read_corrections(file)
 
 
 def test_what_aws_refuses_becomes_one_message_that_leads_to_the_permissions() -> None:
@@ -415,5 +415,5 @@ def test_verdicts_and_json_hold_no_payload() -> None:
 
     report = run(quarantine, MemoryStream())
 
-    assert report.rows(Verdict.STILL_BROKEN) == 1
+    assert report.rows(ReplayVerdict.STILL_BROKEN) == 1
     assert "4711" not in json.dumps(report.as_dict())

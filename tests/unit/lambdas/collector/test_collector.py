@@ -14,7 +14,7 @@ import pytest
 
 from c360_aws.kinesis import StreamRecord
 from c360_core import contracts
-from c360_core.interaction import MAX_EVENT_BYTES, RejectedEventError, check, clean
+from c360_core.interaction import MAX_EVENT_BYTES, RejectedEventError, check, read_interaction
 from lambdas.collector import handler
 from lambdas.collector.logic import Call, judge_all
 from tests.fakes.ports import MemoryStream
@@ -70,7 +70,7 @@ def send(
 
 def verdict_of_clean(event: dict[str, Any]) -> str | None:
     try:
-        clean(json.dumps(event).encode(), secret=OTHER_KEY_OF_CLEAN, now=datetime.now(UTC))
+        read_interaction(json.dumps(event).encode(), secret=OTHER_KEY_OF_CLEAN, now=datetime.now(UTC))
     except RejectedEventError as error:
         return str(error.code)
     return None
@@ -503,7 +503,7 @@ def test_a_refund_is_what_was_returned_whatever_its_sign(cloud: Cloud, total: st
 
     assert answer["accepted"] == 1
     (event,) = cloud.events()
-    cleaned = clean(json.dumps(event).encode(), secret=OTHER_KEY_OF_CLEAN, now=datetime.now(UTC))
+    cleaned = read_interaction(json.dumps(event).encode(), secret=OTHER_KEY_OF_CLEAN, now=datetime.now(UTC))
     assert (str(cleaned.amount), json.loads(cleaned.payload)["total"]) == ("-12.34", "12.34")
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from c360_aws.event_stream import StreamRecord
-from c360_core.interaction import RejectedEventError, clean
+from c360_core.interaction import RejectedEventError, read_interaction
 from lambdas.collector import handler
 from tests.factories.hostile import damaged, event_text, literal, message_text
 from tests.fakes.ports import MemoryStream
@@ -73,7 +73,7 @@ def test_no_body_makes_an_error_of_ours_and_none_is_lost(stream: MemoryStream, l
 
 def verdict_of_clean(record: StreamRecord) -> str | None:
     try:
-        clean(record.data, secret=b"another secret", now=datetime.now(UTC))
+        read_interaction(record.data, secret=b"another secret", now=datetime.now(UTC))
     except RejectedEventError as error:
         return str(error.code)
     return None

@@ -14,7 +14,7 @@ from c360_core.consent import Channel, Consent, Purpose
 from c360_core.decision import Action
 from c360_core.decision_rules import ContactRules
 from c360_core.identity.keys import identifier_key
-from c360_core.interaction import clean
+from c360_core.interaction import read_interaction
 from c360_core.names import IdentifierType
 from c360_core.profile import profile_to_item
 from lambdas.decision import handler
@@ -213,7 +213,7 @@ def test_the_event_keeps_its_contract() -> None:
 
     announced("send", bus=MemoryBus(), stream=stream)
 
-    clean(stream.records[0].data, secret=b"0123456789abcdef", now=NOON)
+    read_interaction(stream.records[0].data, secret=b"0123456789abcdef", now=NOON)
 
 
 def test_silence_is_an_event_and_starts_no_journey() -> None:

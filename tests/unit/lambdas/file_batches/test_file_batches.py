@@ -9,7 +9,7 @@ import pytest
 
 from c360_core.landing import LandedFile, read_manifest
 from lambdas.file_batches import handler
-from lambdas.file_batches.logic import Message, start_runs
+from lambdas.file_batches.logic import QueueMessage, start_runs
 from tests.fakes.wire import LambdaContext
 from tests.unit.lambdas.conftest import Cloud
 
@@ -112,7 +112,7 @@ def test_a_run_that_cannot_be_started_holds_up_no_other() -> None:
                 raise RuntimeError("throttled")
             started.append(len(files))
 
-    messages = [Message(message_id=f"m-{n}", body=body(str(n), n)) for n in range(60)]
-    failures = start_runs([*messages, Message(message_id="again", body=body("0", 0))], OnlyTheSecond())
+    messages = [QueueMessage(message_id=f"m-{n}", body=body(str(n), n)) for n in range(60)]
+    failures = start_runs([*messages, QueueMessage(message_id="again", body=body("0", 0))], OnlyTheSecond())
     assert started == [10]
     assert set(failures) == {*(f"m-{n}" for n in range(50)), "again"}

@@ -15,7 +15,7 @@ from c360_core.consent import Channel, Consent, Purpose
 from c360_core.decision import Template
 from c360_core.decision_rules import ContactRules
 from c360_core.identity.keys import identifier_key
-from c360_core.interaction import clean
+from c360_core.interaction import read_interaction
 from c360_core.names import IdentifierType
 from lambdas.message_sender import handler
 from lambdas.message_sender.logic import Sender, Status
@@ -85,7 +85,7 @@ def test_a_wanted_message_is_sent_recorded_and_on_the_stream(office: Office) -> 
     (event,) = office.stream.events()
     assert event["event_type"] == "message_sent"
     assert event["payload"]["decision_id"] == "d_1"
-    clean(office.stream.records[0].data, secret=b"0123456789abcdef", now=NOON)
+    read_interaction(office.stream.records[0].data, secret=b"0123456789abcdef", now=NOON)
 
 
 def test_a_message_is_sent_once_however_often_it_is_asked_for(office: Office) -> None:

@@ -14,7 +14,7 @@ from c360_core.consent import Channel, Consent, Purpose
 from c360_core.decision import Trigger
 from c360_core.decision_rules import CAMPAIGNS, ContactRules, TriggerEvent, decide
 from c360_core.identity.keys import identifier_key
-from c360_core.interaction import clean
+from c360_core.interaction import read_interaction
 from c360_core.names import IdentifierType
 from c360_core.timeline import TimelineEntry
 from lambdas.profile_api import handler
@@ -290,7 +290,7 @@ def test_the_consent_event_keeps_its_contract(cloud: Cloud) -> None:
     ask(f"/{PERSON}/consents/analytics/any", method="PUT", body={"granted": False})
 
     (event,) = cloud.events()
-    clean(json.dumps(event).encode(), secret=HASH_SECRET.encode(), now=datetime.now(UTC))
+    read_interaction(json.dumps(event).encode(), secret=HASH_SECRET.encode(), now=datetime.now(UTC))
 
 
 @pytest.mark.usefixtures("ada")

@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-from c360_core.replay import Wish, judge
+from c360_core.replay import ReplayInstructions, judge
 from ops.quarantine import Selection
 from ops.rebuild import RebuildReport
 from ops.replay import ReplayOptions, ReplayReport
@@ -47,7 +47,7 @@ def test_a_note_on_chosen_rows_is_taken() -> None:
 def test_people_see_what_became_of_each_reason_and_what_to_do_next() -> None:
     report = ReplayReport(environment="dev", dry_run=False, missing=("r_gone",))
     for held in (row(1), row(2, body="no json", reason_code="MALFORMED_JSON"), row(3, rejected_id="0")):
-        report.add(judge(held, Wish(), now=NOW))
+        report.add(judge(held, ReplayInstructions(), now=NOW))
     steps = Steps(console=Console(file=io.StringIO(), width=200, highlight=False))
 
     show(steps, report)
@@ -72,7 +72,7 @@ def test_the_options_are_passed_on_and_held_back_rows_the_exit_status(
     def answer(_steps: Steps, options: ReplayOptions) -> ReplayReport:
         asked.append(options)
         report = ReplayReport(environment=options.environment, dry_run=options.dry_run)
-        report.add(judge(row(1, body="no json"), Wish(), now=NOW))
+        report.add(judge(row(1, body="no json"), ReplayInstructions(), now=NOW))
         return report
 
     monkeypatch.setattr("tools.operate.replay.run", answer)
