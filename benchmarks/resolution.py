@@ -26,7 +26,7 @@ from c360_core.identity.records import IdentityRecord, record_from_row
 from c360_core.identity.resolve import MapRow, resolve
 from c360_core.identity.stable_ids import IdentityRun
 from c360_core.identity.workflow import MATCH_FIELDS, MATCH_RECORD_ID, MATCH_RULES
-from twin.providers.entity_resolution.matching import AttributeMatchingModel, InputField, Rule, Workflow, match
+from twin.providers.entity_resolution.matching import AttributeMatchingModel, InputField, Workflow, WorkflowRule, match
 
 _SECRET = b"a secret of the benchmark, 32 B."
 _FIRST, _SECOND = (
@@ -44,7 +44,7 @@ def made_up_rows(people: int, *, seed: int) -> list[dict[str, Any]]:
 def _groups(records: Sequence[IdentityRecord]) -> list[Any]:
     workflow = Workflow(
         fields=tuple(InputField(name=f.name, type=f.type, match_key=f.match_key) for f in MATCH_FIELDS),
-        rules=tuple(Rule(name=rule.name, match_keys=rule.match_keys) for rule in MATCH_RULES),
+        rules=tuple(WorkflowRule(name=rule.name, match_keys=rule.match_keys) for rule in MATCH_RULES),
         model=AttributeMatchingModel.ONE_TO_ONE,
         apply_normalization=False,
     )

@@ -61,7 +61,7 @@ def test_the_page_shows_the_people_of_this_run(run: Demonstration, tmp_path: Pat
     page.write(run.result, tmp_path / "index.html")
     shown = (tmp_path / "index.html").read_text(encoding="utf-8")
 
-    assert run.told.welcome_id in shown
+    assert run.live_result.welcome_id in shown
     assert all(message.subject in shown for message in run.result.messages)
 
 
@@ -107,13 +107,15 @@ def test_who_does_not_sign_what_a_signing_source_sends_is_turned_away(run: Demon
 
 
 def test_a_customer_is_found_by_any_identifier_and_seen_whole(run: Demonstration) -> None:
-    view = run.story.api.get(run.told.welcome_id)
+    view = run.story.api.get(run.live_result.welcome_id)
     assert view is not None
 
     assert view["attributes"]["first_name"] == "Nora"
     assert view["aggregates"]["orders"] == 1
     assert view["aggregates"]["spend"] == "39.90"
-    assert {event["event_type"] for event in run.story.api.page(run.told.welcome_id, "timeline")} >= {"order_placed"}
+    assert {event["event_type"] for event in run.story.api.page(run.live_result.welcome_id, "timeline")} >= {
+        "order_placed"
+    }
 
 
 def test_marts_hold_segments_months_and_quintiles(run: Demonstration) -> None:
@@ -124,10 +126,10 @@ def test_marts_hold_segments_months_and_quintiles(run: Demonstration) -> None:
 
 
 def test_the_mail_greets_by_name_and_goes_to_nobody_else(run: Demonstration) -> None:
-    (welcome,) = run.told.mails["welcome"]
+    (welcome,) = run.live_result.mails["welcome"]
 
     assert "Nora" in welcome.subject + welcome.body
-    assert run.told.mails["withdrawn"] == []
+    assert run.live_result.mails["withdrawn"] == []
 
 
 def test_a_message_that_was_sent_comes_back_as_an_interaction(run: Demonstration) -> None:

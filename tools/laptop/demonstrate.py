@@ -16,7 +16,7 @@ from twin.emulator import emulator
 from twin.scenario import floors, page
 from twin.scenario.memory import PeakMemory
 from twin.scenario.result import Check, DemoResult, Floor
-from twin.scenario.story import Story, Told, scores
+from twin.scenario.story import LiveResult, Story, scores
 from twin.settings import BUILD
 from twin.shoppers import Manifest, generate_once
 
@@ -31,12 +31,12 @@ class Demonstration:
 
     Attributes:
         story: on the deployment.
-        told: what the live customers did and what came of it.
+        live_result: what the live customers did and what came of it.
         result: what the summary and the page show.
     """
 
     story: Story
-    told: Told
+    live_result: LiveResult
     result: DemoResult
 
 
@@ -110,30 +110,30 @@ def tell(steps: Steps, running: emulator.Emulator, manifest: Manifest, data: Pat
         emulator.deploy(running)
     story = Story.of(running, manifest, data, steps.step)
     agreement, checks, people = story.unify(story.collect())
-    told, live_checks = story.live(people)
-    found = story.analyse(told)
-    mails = [message for found in told.mails.values() for message in found]
+    live_result, live_checks = story.live(people)
+    found = story.analyse(live_result)
+    mails = [message for found in live_result.mails.values() for message in found]
     withdrawn = story.withdrawn_stops(len(mails))
     everything = [*checks, *live_checks, *found.checks, withdrawn]
     result = DemoResult(
         scale=manifest.scale,
         seed=manifest.seed,
-        stages=story.stages(told, found, everything),
+        stages=story.stages(live_result, found, everything),
         checks=tuple(everything),
         floors=floors.compare(manifest.scale, agreement),
         analysis=found.analysis,
-        customer=story.api.get(told.welcome_id) or {},
-        timeline=_timeline(story.api.page(told.welcome_id, "timeline")),
-        decisions=told.decisions,
+        customer=story.api.get(live_result.welcome_id) or {},
+        timeline=_timeline(story.api.page(live_result.welcome_id, "timeline")),
+        decisions=live_result.decisions,
         messages=tuple(mails),
         persona=found.persona,
-        latency=told.latency,
+        latency=live_result.latency,
         times=tuple((time.name, time.seconds) for time in steps.times),
         peak_memory_gigabytes=memory.gigabytes,
         matching=scores(agreement),
         regular=found.regular,
     )
-    return Demonstration(story=story, told=told, result=result)
+    return Demonstration(story=story, live_result=live_result, result=result)
 
 
 def _timeline(events: list[dict[str, Any]]) -> tuple[tuple[str, str, str], ...]:

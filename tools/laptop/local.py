@@ -17,7 +17,7 @@ from twin.processes.process import port_is_open
 from twin.settings import BUILD, ROOT, TwinSettings
 
 HOME: Final = BUILD / "twin" / "local"
-KEEPER: Final = "twin.emulator.daemon"
+DAEMON: Final = "twin.emulator.daemon"
 TOOLKIT: Final = "CDKToolkit"
 COMPLETE: Final = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE"})
 START_SECONDS: Final = 90
@@ -102,10 +102,10 @@ def end() -> None:
 
 
 def _start(port: int | None) -> emulator.Emulator:
-    """Start a keeper process: it owns the emulator, so that both outlive this command and end together."""
+    """Start a daemon process: it owns the emulator, so that both outlive this command and end together."""
     HOME.parent.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-m", KEEPER, str(HOME), *([str(port)] if port else [])]
-    keeper = subprocess.Popen(
+    command = [sys.executable, "-m", DAEMON, str(HOME), *([str(port)] if port else [])]
+    daemon = subprocess.Popen(
         command,
         cwd=ROOT,
         stdin=subprocess.DEVNULL,
@@ -118,26 +118,26 @@ def _start(port: int | None) -> emulator.Emulator:
         found = _running()
         if found is not None:
             return found
-        if keeper.poll() is not None:
-            reason = keeper.stderr.read().decode(errors="replace") if keeper.stderr else ""
+        if daemon.poll() is not None:
+            reason = daemon.stderr.read().decode(errors="replace") if daemon.stderr else ""
             raise RuntimeError(f"the emulator did not start: {reason.strip().splitlines()[-1] if reason else HOME}")
         time.sleep(0.2)
-    keeper.kill()
+    daemon.kill()
     raise RuntimeError(f"the emulator did not start within {START_SECONDS} s; see {HOME / 'logs'}")
 
 
 def _running() -> emulator.Emulator | None:
-    return emulator.attach(TwinSettings.read(HOME / "settings.json")) if _keeper() is not None else None
+    return emulator.attach(TwinSettings.read(HOME / "settings.json")) if _daemon() is not None else None
 
 
-def _keeper() -> psutil.Process | None:
+def _daemon() -> psutil.Process | None:
     """Return the process that keeps the emulator; its number alone may belong to another by now."""
     try:
-        process = psutil.Process(int((HOME / "keeper.pid").read_text(encoding="ascii")))
+        process = psutil.Process(int((HOME / "daemon.pid").read_text(encoding="ascii")))
         words = process.cmdline()
     except (FileNotFoundError, psutil.Error):
         return None
-    return process if KEEPER in words and str(HOME) in words else None
+    return process if DAEMON in words and str(HOME) in words else None
 
 
 def _stacks(running: emulator.Emulator) -> dict[str, str]:
@@ -147,20 +147,20 @@ def _stacks(running: emulator.Emulator) -> dict[str, str]:
 
 
 def _stop(running: emulator.Emulator) -> None:
-    """End the keeper, and with it the emulator and all that this started; force it when it does not end.
+    """End the daemon, and with it the emulator and all that this started; force it when it does not end.
 
     Raises:
         StuckError: something still runs.
     """
-    keeper = _keeper()
-    if keeper is None:
+    daemon = _daemon()
+    if daemon is None:
         return
-    keeper.terminate()
-    if not _within(STOP_SECONDS, lambda: _is_gone(keeper)):
-        keeper.kill()  # its guards see that and end the rest
-    if not _within(FORCE_SECONDS, lambda: _is_gone(keeper) and not port_is_open(running.settings.port)):
+    daemon.terminate()
+    if not _within(STOP_SECONDS, lambda: _is_gone(daemon)):
+        daemon.kill()  # its guards see that and end the rest
+    if not _within(FORCE_SECONDS, lambda: _is_gone(daemon) and not port_is_open(running.settings.port)):
         raise StuckError(
-            f"the emulator on port {running.settings.port} does not end; its process is {keeper.pid}, "
+            f"the emulator on port {running.settings.port} does not end; its process is {daemon.pid}, "
             f"its logs are in {running.settings.logs}"
         )
 

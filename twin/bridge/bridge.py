@@ -91,7 +91,7 @@ class Positions:
 
     Attributes:
         path: the file.
-        born: when the stream was created; the positions of a stream that was since created anew are forgotten.
+        born: when the stream was created; the positions of a stream that was created again since then are dropped.
     """
 
     path: Path
@@ -280,7 +280,7 @@ def put(kinesis: Any, stream: str, batch: Sequence[Record]) -> None:
 
 
 def run(carrier: Carrier, stop: threading.Event) -> None:
-    """Carry until told to stop. An engine that is away for a while is waited for; one that stays away is an error."""
+    """Carry until a signal stops it. An engine that does not answer for a while is waited for, and then is an error."""
     pause = BUSY_PAUSE_SECONDS
     failing_since: float | None = None
     carried = reported = 0

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final, TypeVar
 
-from twin.emulator.stand_ins import Registry, Resource
+from twin.emulator.stand_ins import Resource, ResourceRegistry
 from twin.engines.engine import Engine
 from twin.engines.pool import EnginesPool
 from twin.settings import TwinSettings
@@ -105,7 +105,7 @@ class Twin:
     def __init__(self, settings: TwinSettings, kinds: Iterable[type[Provider]]) -> None:
         found = tuple(kinds)
         self.settings = settings
-        self.registry = Registry(path=settings.home / "stand-ins.json")
+        self.registry = ResourceRegistry(path=settings.home / "stand-ins.json")
         self.engines = EnginesPool(settings, [engine for kind in found for engine in kind.engines])
         self._by_kind: dict[type[Provider], Provider] = {kind: kind(self) for kind in found}
         self.providers = tuple(self._by_kind.values())

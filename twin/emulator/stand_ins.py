@@ -54,7 +54,7 @@ Listener = Callable[[Resource], None]
 
 
 @dataclass(slots=True)
-class Registry:
+class ResourceRegistry:
     """All stand-in resources of the running emulator; mirrored to a file that tests and people can read."""
 
     path: Path
@@ -117,7 +117,7 @@ class StandInType:
 
     type_name: str
     schema: Mapping[str, Any]
-    registry: Registry
+    registry: ResourceRegistry
     account: str
     region: str
     fixed_while_used_by: str | None = None
@@ -142,8 +142,8 @@ class StandInType:
     ) -> tuple[str, Properties]:
         """Check and keep the changed properties.
 
-        The physical id stays, but where a property changes that AWS can only set at creation: then it is another
-        resource, which takes the place of this one.
+        The physical id stays, unless a property changes that AWS can only set at creation: then another resource
+        replaces this one.
 
         Raises:
             PropertiesError: also for what AWS lets nobody change while it is used.
@@ -242,7 +242,7 @@ class StandInTypes(dict[str, Any]):
         self,
         existing: Mapping[str, Any],
         *,
-        registry: Registry,
+        registry: ResourceRegistry,
         account: str,
         region: str,
         fixed_while_used_by: Mapping[str, str] = MappingProxyType({}),
@@ -278,7 +278,7 @@ class StandInTypes(dict[str, Any]):
         return self[name]
 
 
-def recorded(type_name: str, handlers: Mapping[str, Any], registry: Registry) -> dict[str, Any]:
+def recorded(type_name: str, handlers: Mapping[str, Any], registry: ResourceRegistry) -> dict[str, Any]:
     """Wrap the emulator's own handlers of a type, so that its resolved properties can be found in the registry too."""
 
     def keep(physical_id: str, logical_id: str, properties: Properties, stack: str, attributes: Properties) -> None:

@@ -39,7 +39,7 @@ RESTARTS_IN_PLACE: Final = 3
 DIRECTLY: Final = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
-# Flink's own file starts its log anew while it shuts down, just when the reason matters.
+# Flink's own file truncates its log while it shuts down, just when the reason matters.
 LOGGING: Final = """\
 rootLogger.level = {level}
 rootLogger.appenderRef.file.ref = File

@@ -35,7 +35,7 @@ CATALOG: Final = re.compile(r"spark\.sql\.catalog\.(\w+)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SparkJob:
+class SparkRun:
     """One script to run.
 
     Attributes:
@@ -54,7 +54,7 @@ class SparkJob:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class JobOutcome:
     """How a job ended: state SUCCEEDED, FAILED or TIMEOUT, and for the last two the error and its traceback's end."""
 
     state: str
@@ -145,7 +145,7 @@ class SparkEngine:
         self._port = 0
         self._turn = threading.Lock()
 
-    def run(self, job: SparkJob, *, timeout: float, on_start: Any = None) -> Outcome:
+    def run(self, job: SparkRun, *, timeout: float, on_start: Any = None) -> JobOutcome:
         """Run a job when its turn comes and return how it ended; never raises for what the job does.
 
         Args:
@@ -166,10 +166,10 @@ class SparkEngine:
                 "conf": {**job.conf, **added},
             }
             try:
-                return Outcome(**self._post(request, timeout))
+                return JobOutcome(**self._post(request, timeout))
             except TimeoutError:
                 self._end()
-                return Outcome(state="TIMEOUT", error=f"Job run exceeded its timeout of {timeout:.0f} s.")
+                return JobOutcome(state="TIMEOUT", error=f"Job run exceeded its timeout of {timeout:.0f} s.")
             except (OSError, http.client.HTTPException) as error:
                 LOG.warning("the Spark session process died: %s", error)
                 message = (
@@ -179,7 +179,7 @@ class SparkEngine:
                 )
                 tail = child.tail()
                 self._end()
-                return Outcome(state="FAILED", error=message, traceback=tail)
+                return JobOutcome(state="FAILED", error=message, traceback=tail)
 
     def start(self) -> None:
         """Start the session before the first job asks for it; a running one stays."""

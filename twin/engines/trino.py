@@ -190,7 +190,7 @@ def ensure_jars(folder: Path) -> Path:
 
 
 def _sources_digest() -> str:
-    """Short hash of the poms and the main class: a change of either fetches anew."""
+    """Short hash of the poms and the main class: a change of either fetches the jars again."""
     digest = hashlib.sha256()
     for path in sorted(path for path in _SOURCES.rglob("*") if path.is_file()):
         digest.update(path.read_bytes())

@@ -21,7 +21,7 @@ def install(_settings: TwinSettings) -> None:
 
 
 async def serve(app: Any, config: Any) -> None:
-    """Serve an application where Hypercorn's configuration says, until the process is told to stop."""
+    """Serve an application where Hypercorn's configuration says, until a signal stops the process."""
     host, _, port = config.bind[0].rpartition(":")
     await uvicorn.Server(
         uvicorn.Config(

@@ -42,7 +42,7 @@ def sequence_number(record: Record) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Delivery:
+class BatchDelivery:
     """Gives records to a function, in order, until each is processed or given up.
 
     Attributes:
@@ -220,7 +220,7 @@ class StreamMappings:
             return result
 
         retries = int(mapping.get("MaximumRetryAttempts", -1))
-        Delivery(
+        BatchDelivery(
             invoke=invoke,
             give_up=lambda batch, tries: self._give_up(mapping, batch, tries),
             retries=None if retries < 0 else retries,

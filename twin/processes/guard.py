@@ -25,7 +25,7 @@ def adopt_orphans() -> None:
     """Become the parent of processes whose own parent ends, where the system knows this (Linux).
 
     A dead process stays in its group until its parent has looked at it. The system's first process, which adopts
-    orphans otherwise, may take a second to do so, in which nobody can tell that the group is gone.
+    orphans otherwise, may take a second to do so, in which the group still seems to exist.
     """
     _prctl(PR_SET_CHILD_SUBREAPER, 1)
 

@@ -14,15 +14,15 @@ from pathlib import Path
 from typing import Final
 
 LOOPBACK: Final = "127.0.0.1"
-# Below the ports of outgoing connections and of those who ask for any. A port of these could be gone again before the
-# engine listens that it was found for: a JVM opens some of its own while it starts.
+# Below the ports of outgoing connections and of those who ask for any. Such a port could be taken before its
+# engine listens on it: a JVM opens some of its own while it starts.
 PORTS: Final = range(20_000, 32_000)
 GUARD: Final = Path(__file__).with_name("guard.py")
 # A JVM here lives for minutes: the optimizing compiler and parallel collectors would cost more than they bring, and the
 # quick compiler does not pay for what is called a few hundred times only.
-# Nor does it load code that it must distrust: the engines' own jars are not verified class by class. And it is told at
-# once that its classes take more than the 20 MB at which it would begin to collect everything whenever they grow.
-# Figures about itself for others to read it does not keep: killed, it would leave the file behind.
+# It loads trusted code only, so the engines' own jars are not verified class by class. Its classes take more than the
+# 20 MB at which it would begin to collect garbage whenever they grow, so the limit is set higher from the beginning.
+# It publishes no performance data: when it is killed, it would leave the file behind.
 SHORT_LIVED_JVM: Final = (
     "-XX:+UseSerialGC",
     "-XX:TieredStopAtLevel=1",
@@ -75,7 +75,7 @@ class Child:
         return self.guard.poll()
 
     def terminate(self, timeout: float = 20.0) -> None:
-        """End the command and everything it started; returns when it is gone."""
+        """End the command and everything it started; returns when it has ended."""
         if self.guard.poll() is None:
             self.guard.send_signal(signal.SIGTERM)
             try:

@@ -16,7 +16,7 @@ LIST_OF_PART: Final = {"timeline": "events"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ProfileApi:
+class ProfileApiClient:
     """A client of the profile API.
 
     Attributes:

@@ -40,7 +40,7 @@ class Collected:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Collector:
+class CollectorClient:
     """The collector API as a sending system sees it.
 
     Attributes:

@@ -201,7 +201,7 @@ class Deployment:
         )
 
     def items_at(self, keys: Sequence[Mapping[str, str]]) -> list[dict[str, Any]]:
-        """Return the items of the single view at these keys (a hundred at most), those that are there and not gone."""
+        """Return the items of the single view at these keys (a hundred at most) that exist and are no tombstones."""
         table = self.outputs["SingleViewTableName"]
         wanted = [{name: {"S": value} for name, value in key.items()} for key in keys]
         if not wanted:

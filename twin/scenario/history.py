@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from c360_core.names import Table, Zone, database_name
-from twin.scenario.collect import Collected, Collector, land, produce
+from twin.scenario.collect import Collected, CollectorClient, land, produce
 from twin.scenario.deployment import Deployment
 from twin.scenario.lake import until_committed
 from twin.scenario.waiting import STALLED_SECONDS, until
@@ -24,7 +24,9 @@ WEB: Final = "web_events"
 INGEST_SECONDS: Final = 600.0
 HTTP_SHARE: Final = 20  # one device in so many sends over HTTP; the rest comes from the web shop's own producer
 DEVICE: Final = re.compile(r'"device_id": ?\["([^"]*)"')
-HTTP_LANE: Final = 10  # the device that sends what breaks its contract is among them: a sender is told what is wrong
+HTTP_LANE: Final = (
+    10  # the device that sends what breaks its contract is among them, and is answered with what is wrong
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +65,7 @@ def send_events(deployment: Deployment, folder: Path, manifest: Manifest) -> Col
     Returns what the collector said about the events that it was sent.
     """
     kinesis, stream = deployment.client("kinesis"), deployment.outputs["EventsStreamName"]
-    collector = Collector(url=deployment.url("CollectorUrl"), credentials={WEB: deployment.credentials(WEB)})
+    collector = CollectorClient(url=deployment.url("CollectorUrl"), credentials={WEB: deployment.credentials(WEB)})
     produce(kinesis, stream, lines(folder / manifest.stream(POS).path))
     straight: list[str] = []
     over_http: list[str] = []

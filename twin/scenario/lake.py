@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 def at_commits(deployment: Deployment, table: str, read: Callable[[], T]) -> Callable[[], T]:
-    """Return a reading that is taken anew after each commit to a table; in between it returns the last one.
+    """Return a reading that is repeated after each commit to a table; in between it returns the last one.
 
     Flink commits at its checkpoints. A query between two of them finds nothing new, and takes time from Flink.
 

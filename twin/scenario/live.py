@@ -14,11 +14,11 @@ import httpx
 from c360_core.identity.keys import mask_email
 from c360_core.single_view_keys import PARTITION, PROFILE, person_key, person_partition
 from twin.emulator.emulator import HEALTH_PATH
-from twin.scenario.api import ProfileApi
-from twin.scenario.collect import Collector, land, produce
+from twin.scenario.api import ProfileApiClient
+from twin.scenario.collect import CollectorClient, land, produce
 from twin.scenario.deployment import Deployment, files_of
 from twin.scenario.history import INGEST_SECONDS, WEB
-from twin.scenario.result import Message
+from twin.scenario.result import SentMessage
 from twin.scenario.waiting import until
 from twin.shoppers.live import LiveCustomer, LiveScenario, Row
 
@@ -55,12 +55,12 @@ def verify_sender(deployment: Deployment) -> None:
 
 def act(deployment: Deployment, person: LiveCustomer) -> int:
     """Let a new person do what they do on the web; return the number of events."""
-    collector = Collector(url=deployment.url("CollectorUrl"), credentials={WEB: deployment.credentials(WEB)})
+    collector = CollectorClient(url=deployment.url("CollectorUrl"), credentials={WEB: deployment.credentials(WEB)})
     collector.send(WEB, [json.dumps(event) for event in person.events])
     return len(person.events)
 
 
-def person_of(api: ProfileApi, person: LiveCustomer) -> str:
+def person_of(api: ProfileApiClient, person: LiveCustomer) -> str:
     """Wait until the single view knows a person by their e-mail address; return the person id."""
     found = until(
         f"the single view knows {person.role}",
@@ -71,7 +71,7 @@ def person_of(api: ProfileApi, person: LiveCustomer) -> str:
     return str((found or {})["person_id"])
 
 
-def decisions_about(api: ProfileApi, person_id: str, *, at_least: int = 1) -> list[dict[str, Any]]:
+def decisions_about(api: ProfileApiClient, person_id: str, *, at_least: int = 1) -> list[dict[str, Any]]:
     """Wait until something was decided about a person; return the decisions."""
     return until(
         f"a decision about {person_id}",
@@ -81,7 +81,7 @@ def decisions_about(api: ProfileApi, person_id: str, *, at_least: int = 1) -> li
     )
 
 
-def outbox(deployment: Deployment) -> list[Message]:
+def outbox(deployment: Deployment) -> list[SentMessage]:
     """Return the mails that left, recipients masked."""
     answer = httpx.get(f"{deployment.emulator.settings.endpoint}{MESSAGES_PATH}", timeout=20)
     answer.raise_for_status()
@@ -89,7 +89,7 @@ def outbox(deployment: Deployment) -> list[Message]:
     return [_message(message) for messages in by_account.values() for message in messages]
 
 
-def mails_to(deployment: Deployment, person: LiveCustomer) -> list[Message]:
+def mails_to(deployment: Deployment, person: LiveCustomer) -> list[SentMessage]:
     """Return the mails to one person."""
     masked = mask_email(person.email)
     return [message for message in outbox(deployment) if message.recipient == masked]
@@ -104,7 +104,7 @@ class Probe:
     order_id: str
 
 
-def latencies(deployment: Deployment, api: ProfileApi, loyalty_ids: list[str]) -> list[float]:
+def latencies(deployment: Deployment, api: ProfileApiClient, loyalty_ids: list[str]) -> list[float]:
     """Send one live order for each card; return the seconds until each is counted in the single view."""
     known = [(card, api.find(loyalty_id=card)) for card in loyalty_ids]
     probes = {str(seen["person_id"]): card for card, seen in known if seen is not None}
@@ -158,8 +158,8 @@ def _order(card: str, number: int) -> dict[str, Any]:
     }
 
 
-def _message(raw: Mapping[str, Any]) -> Message:
-    return Message(
+def _message(raw: Mapping[str, Any]) -> SentMessage:
+    return SentMessage(
         recipient=mask_email(str(raw["To"][0])) or "unreadable",
         subject=str(raw["Subject"]),
         body=str(raw["BodyText"]),

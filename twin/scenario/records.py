@@ -101,7 +101,7 @@ def matching_workflow() -> matching.Workflow:
             matching.InputField(name=field.name, type=field.type, match_key=field.match_key)
             for field in workflow.MATCH_FIELDS
         ),
-        rules=tuple(matching.Rule(name=rule.name, match_keys=rule.match_keys) for rule in workflow.MATCH_RULES),
+        rules=tuple(matching.WorkflowRule(name=rule.name, match_keys=rule.match_keys) for rule in workflow.MATCH_RULES),
         apply_normalization=False,
     )
 

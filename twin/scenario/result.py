@@ -45,7 +45,7 @@ class Stage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Message:
+class SentMessage:
     """An e-mail in the outbox, with its recipient masked."""
 
     recipient: str
@@ -110,7 +110,7 @@ class DemoResult:
     customer: Mapping[str, Any]
     timeline: tuple[tuple[str, str, str], ...]
     decisions: tuple[DecisionLine, ...]
-    messages: tuple[Message, ...]
+    messages: tuple[SentMessage, ...]
     persona: tuple[PersonaAnswer, ...]
     latency: tuple[float, ...]
     times: tuple[tuple[str, float], ...]

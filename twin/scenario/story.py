@@ -11,9 +11,9 @@ from typing import Any, Final
 
 from twin.emulator.emulator import Emulator
 from twin.scenario import analysis, history, live, unify
-from twin.scenario.api import ProfileApi
+from twin.scenario.api import ProfileApiClient
 from twin.scenario.deployment import Deployment, money
-from twin.scenario.result import Analysis, Check, DecisionLine, Message, PersonaAnswer, Stage
+from twin.scenario.result import Analysis, Check, DecisionLine, PersonaAnswer, SentMessage, Stage
 from twin.scenario.scoring import Agreement
 from twin.scenario.waiting import until
 from twin.shoppers import LiveScenario, Manifest, live_customers
@@ -41,7 +41,7 @@ class Sent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
+class LiveResult:
     """What the live customers did, new people and regulars, and what came of it.
 
     Attributes:
@@ -58,18 +58,18 @@ class Told:
     orders: int
     spend: Decimal
     welcome_id: str
-    mails: dict[str, list[Message]]
+    mails: dict[str, list[SentMessage]]
     decisions: tuple[DecisionLine, ...]
     latency: tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class AnalysisFindings:
     """What the analysis found.
 
     Attributes:
         analysis: numbers of the marts.
-        persona: what the marketing analyst was told.
+        persona: what the marketing analyst could read.
         regular: the view of the customer of whom most is known, as the API answered it.
         totals: what the single view holds at the end.
         checks: what was found beside what is known.
@@ -104,9 +104,9 @@ class Story:
         return cls(deployment=Deployment.of(emulator), manifest=manifest, folder=folder, step=step)
 
     @property
-    def api(self) -> ProfileApi:
+    def api(self) -> ProfileApiClient:
         """The profile API."""
-        return ProfileApi(url=self.deployment.url("ProfileApiUrl"))
+        return ProfileApiClient(url=self.deployment.url("ProfileApiUrl"))
 
     @property
     def net_spend(self) -> Decimal:
@@ -180,7 +180,7 @@ class Story:
         unify.resolve(self.deployment)
         return people
 
-    def live(self, people: LiveScenario) -> tuple[Told, list[Check]]:
+    def live(self, people: LiveScenario) -> tuple[LiveResult, list[Check]]:
         """Let the new people shop; check who gets mail, and that a withdrawn consent stops the next message.
 
         A decision waits until a profile has settled. Meanwhile regular customers shop, too, and their way is timed.
@@ -198,7 +198,7 @@ class Story:
             mails = self._mails(people)
         with self.step("Consent is withdrawn; the next message must stop"):
             self.api.put_consent(ids[WELCOME], "marketing", "email", granted=False)
-        told = Told(
+        live_result = LiveResult(
             events=events + len(latency),
             orders=len(people.shoppers) + len(latency),
             spend=LIVE_ORDER * len(people.shoppers) + Decimal(live.PROBE_AMOUNT) * len(latency),
@@ -207,7 +207,7 @@ class Story:
             decisions=tuple(_decision_line(role, line) for role, lines in decided.items() for line in lines),
             latency=tuple(latency),
         )
-        return told, _live_checks(decided, mails)
+        return live_result, _live_checks(decided, mails)
 
     def withdrawn_stops(self, people_mails: int) -> Check:
         """Wait until the welcome journey has come to its second message; check that it was not sent."""
@@ -224,12 +224,12 @@ class Story:
         now = len(live.outbox(self.deployment))
         return Check(name="mails after the consent was withdrawn", expected=0, actual=now - people_mails)
 
-    def analyse(self, told: Told) -> Found:
+    def analyse(self, live_result: LiveResult) -> AnalysisFindings:
         """Build the marts, read them, and ask as a persona."""
-        spend = self.net_spend + told.spend
+        spend = self.net_spend + live_result.spend
         with ThreadPoolExecutor(max_workers=1) as pool:
             with self.step("The single view and the lake hold what happened live"):
-                orders = self.manifest.orders + told.orders
+                orders = self.manifest.orders + live_result.orders
                 viewing = pool.submit(unify.wait_for_view, self.deployment, orders=orders, spend=spend)
                 regular = pool.submit(self._regular)
                 lake = unify.wait_for_lake_spend(self.deployment, spend)
@@ -249,9 +249,11 @@ class Story:
             Check(name="persona: masked columns read", expected="yes", actual="yes" if answers[0].allowed else "no"),
             Check(name="persona: clear columns refused", expected=len(analysis.REFUSED_SQL), actual=refused),
         )
-        return Found(analysis=numbers, persona=answers, regular=regular.result(), totals=totals, checks=checks)
+        return AnalysisFindings(
+            analysis=numbers, persona=answers, regular=regular.result(), totals=totals, checks=checks
+        )
 
-    def stages(self, told: Told, found: Found, checks: list[Check]) -> tuple[Stage, ...]:
+    def stages(self, live_result: LiveResult, found: AnalysisFindings, checks: list[Check]) -> tuple[Stage, ...]:
         """Return the counts along the way of the data."""
         counted = {check.name: int(check.actual) for check in checks if isinstance(check.actual, int)}
         return (
@@ -267,13 +269,13 @@ class Story:
             Stage(
                 pillar="collection",
                 name="live events",
-                count=told.events,
+                count=live_result.events,
                 note="of the new people, and the timed orders",
             ),
             Stage(pillar="unification", name="profiles", count=found.totals.profiles, note="known and anonymous"),
             Stage(pillar="unification", name="orders", count=found.totals.orders),
-            Stage(pillar="activation", name="decisions", count=len(told.decisions)),
-            Stage(pillar="activation", name="mails", count=sum(len(mails) for mails in told.mails.values())),
+            Stage(pillar="activation", name="decisions", count=len(live_result.decisions)),
+            Stage(pillar="activation", name="mails", count=sum(len(mails) for mails in live_result.mails.values())),
         )
 
     def _regular(self) -> dict[str, Any]:
@@ -287,7 +289,7 @@ class Story:
         fullest = max(self.deployment.profiles(), key=known)
         return self.api.get(str(fullest["PK"]).removeprefix("PERSON#")) or {}
 
-    def _mails(self, people: LiveScenario) -> dict[str, list[Message]]:
+    def _mails(self, people: LiveScenario) -> dict[str, list[SentMessage]]:
         """Wait for the mails that must leave, then look at everybody's."""
         for person in (people.welcome, people.unhappy):
             until(
@@ -321,7 +323,7 @@ def scores(agreement: Agreement) -> dict[str, float]:
     }
 
 
-def _live_checks(decided: dict[str, list[dict[str, Any]]], mails: dict[str, list[Message]]) -> list[Check]:
+def _live_checks(decided: dict[str, list[dict[str, Any]]], mails: dict[str, list[SentMessage]]) -> list[Check]:
     actions = {role: str(lines[0]["action"]) for role, lines in decided.items()}
     return [
         Check(name="first purchase by day: decision", expected="send", actual=actions["welcome"]),

@@ -16,10 +16,10 @@ from c360_core.contracts import Contracts
 from twin.shoppers import mistakes
 from twin.shoppers.chance import happens
 from twin.shoppers.clock import DAY, HOUR, MINUTE, iso, midnight
-from twin.shoppers.history import Ledger
+from twin.shoppers.history import AccountLedger
 from twin.shoppers.manifest import DataFile
 from twin.shoppers.mistakes import Row
-from twin.shoppers.people import Household, Person
+from twin.shoppers.people import Household, Shopper
 from twin.shoppers.vocabulary import TOPICS, complaint
 
 EARLIER_EXPORT: Final = date(2026, 4, 1)
@@ -47,7 +47,7 @@ class Export:
 class Exports:
     """Builds every export, household by household."""
 
-    def __init__(self, rng: random.Random, ledger: Ledger, *, bad_per_reason: int) -> None:
+    def __init__(self, rng: random.Random, ledger: AccountLedger, *, bad_per_reason: int) -> None:
         self.rng = rng
         self.ledger = ledger
         self.bad_per_reason = bad_per_reason
@@ -83,7 +83,7 @@ class Exports:
 
     # ---- CRM
 
-    def _contact(self, person: Person) -> None:
+    def _contact(self, person: Shopper) -> None:
         """A contact is in both exports; some change between them."""
         crm_id = self._number("C")
         self.records[f"crm_contacts:{crm_id}"] = person.person_id
@@ -103,7 +103,7 @@ class Exports:
         self.crm_before.rows.append(row)
         self.crm.rows.append(self._changed(person, row) if happens(self.rng, 0.15) else row)
 
-    def _changed(self, person: Person, row: Row) -> Row:
+    def _changed(self, person: Shopper, row: Row) -> Row:
         updated = iso(midnight(EARLIER_EXPORT) + self.rng.randint(DAY, 200 * DAY))
         changed = {**row, **mistakes.address(self.rng, person.home), "updated_at": updated}
         if happens(self.rng, 0.4) and row["email_opt_in"]:
@@ -113,7 +113,7 @@ class Exports:
 
     # ---- loyalty programme
 
-    def _member(self, person: Person) -> None:
+    def _member(self, person: Shopper) -> None:
         self.records[f"loyalty_members:{person.card}"] = person.person_id
         account = self.ledger.cards.get(person.card)
         points = max(account.spend, 0) // 100 if account else 0
@@ -131,14 +131,14 @@ class Exports:
 
     # ---- call centre
 
-    def _customer_of_the_call_centre(self, person: Person) -> None:
+    def _customer_of_the_call_centre(self, person: Shopper) -> None:
         customer = self._number("S")
         for number in range(self.rng.choice((1, 1, 1, 2, 3))):
             if number and happens(self.rng, 0.15):
                 customer = self._number("S")  # the agent did not find the customer and made a new one
             self._case(person, customer)
 
-    def _case(self, person: Person, customer: str) -> None:
+    def _case(self, person: Shopper, customer: str) -> None:
         case_id = self._number("K")
         self.records[f"support_cases:{case_id}"] = person.person_id
         contact = mistakes.contact(self.rng, person)
@@ -163,7 +163,7 @@ class Exports:
 
     # ---- data provider
 
-    def _described(self, person: Person, known: dict[str, str]) -> None:
+    def _described(self, person: Shopper, known: dict[str, str]) -> None:
         row_id = self._number("D")
         self.records[f"demographics:{row_id}"] = person.person_id
         self.demographics.rows.append(

@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from twin.shoppers.chance import happens, outcome
 from twin.shoppers.clock import DAY, HOUR, MINUTE, SECOND
-from twin.shoppers.journey import Basket, Journey
-from twin.shoppers.people import Household, Person
+from twin.shoppers.journey import Basket, ShoppingJourney
+from twin.shoppers.people import Household, Shopper
 from twin.shoppers.tape import Tape
 from twin.shoppers.vocabulary import complaint
 
@@ -46,7 +46,7 @@ class Account:
 
 
 @dataclass(slots=True, kw_only=True)
-class Ledger:
+class AccountLedger:
     """True accounts.
 
     `people` follows the owner of the strongest identifier of each event, which is all that any system can know;
@@ -76,14 +76,14 @@ class Rates:
 class Historian:
     """Writes the past of one household after the other onto the two tapes."""
 
-    def __init__(self, rng: random.Random, journey: Journey, pos: Tape, web: Tape, rates: Rates) -> None:
+    def __init__(self, rng: random.Random, journey: ShoppingJourney, pos: Tape, web: Tape, rates: Rates) -> None:
         self.rng = rng
         self.start = min(baskets[0].at for baskets in journey.baskets.values())
         self.journey = journey
         self.pos = pos
         self.web = web
         self.rates = rates
-        self.ledger = Ledger()
+        self.ledger = AccountLedger()
         self.identified: set[tuple[str, str]] = set()  # device, e-mail that logged in there
         self._numbers: Counter[str] = Counter()
 
@@ -104,7 +104,7 @@ class Historian:
 
     # ---- orders
 
-    def _buy_in_store(self, household: Household, buyer: Person, basket: Basket) -> None:
+    def _buy_in_store(self, household: Household, buyer: Shopper, basket: Basket) -> None:
         identified_by = outcome(self.rng, phone=0.03, card_and_phone=0.05) or "card"
         identifiers: Identifiers = {}
         if identified_by != "phone":
@@ -117,7 +117,7 @@ class Historian:
         if happens(self.rng, 0.02):
             self._give_back(basket, identifiers, accounts)
 
-    def _buy_online(self, household: Household, buyer: Person, basket: Basket) -> None:
+    def _buy_online(self, household: Household, buyer: Shopper, basket: Basket) -> None:
         device = self.rng.randrange(len(buyer.devices))
         identifiers = self._visitor(buyer, device)
         start = basket.at - self.rng.randint(4, 25) * MINUTE
@@ -145,7 +145,7 @@ class Historian:
             "lines": lines,
         }
 
-    def _count(self, household: Household, buyer: Person, basket: Basket, identifiers: Identifiers) -> list[Account]:
+    def _count(self, household: Household, buyer: Shopper, basket: Basket, identifiers: Identifiers) -> list[Account]:
         card = identifiers.get("loyalty_id", [None])[0]
         owner = owner_of(household, identifiers)
         accounts = self.ledger.accounts(owner.person_id, buyer.person_id, card)
@@ -173,14 +173,14 @@ class Historian:
 
     # ---- the web shop
 
-    def _visitor(self, person: Person, device: int) -> Identifiers:
+    def _visitor(self, person: Shopper, device: int) -> Identifiers:
         return {"device_id": [person.devices[device]], "cookie_id": [person.cookies[device]]}
 
     def _id(self, device: str) -> str:
         self._numbers[device] += 1
         return f"web-{device[2:]}-{self._numbers[device]}"
 
-    def _visit(self, person: Person, basket: Basket) -> None:
+    def _visit(self, person: Shopper, basket: Basket) -> None:
         """Look around a few hours before going to the store."""
         device = self.rng.randrange(len(person.devices))
         start = basket.at - self.rng.randint(HOUR, 40 * HOUR)
@@ -217,7 +217,7 @@ class Historian:
             page = {"url": f"https://shop.example.com/products/{product_id}/reviews"}
             self.web.add("page_viewed", self._id(device), at + 3 * SECOND, identifiers, page)
 
-    def _log_in(self, person: Person, device: int, at: int) -> None:
+    def _log_in(self, person: Shopper, device: int, at: int) -> None:
         identifiers = {"email": [person.email], **self._visitor(person, device), "ip": [person.ip]}
         self.identified.add((person.devices[device], person.email))
         payload = {
@@ -237,7 +237,7 @@ class Historian:
         }
         self.web.add("review_posted", self._id(identifiers["device_id"][0]), at + MINUTE, identifiers, payload)
 
-    def _consents(self, person: Person) -> None:
+    def _consents(self, person: Shopper) -> None:
         """Some say yes to marketing on the web site, and some of them take it back."""
         if not person.devices or not person.logs_in or not happens(self.rng, 0.2):
             return
@@ -250,7 +250,7 @@ class Historian:
             self.web.add("consent_changed", self._id(person.devices[0]), at, identifiers, payload)
 
 
-def owner_of(household: Household, identifiers: Identifiers) -> Person:
+def owner_of(household: Household, identifiers: Identifiers) -> Shopper:
     """Return the person whom the strongest identifier names; of a shared one, the first adult."""
     for kind, attribute in (("loyalty_id", "card"), ("email", "email"), ("phone", "phone")):
         if kind in identifiers:

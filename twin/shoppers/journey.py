@@ -41,7 +41,7 @@ class Basket:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Journey:
+class ShoppingJourney:
     """The data of the chosen households, each keyed by the household's number."""
 
     baskets: dict[int, list[Basket]]
@@ -50,7 +50,7 @@ class Journey:
     departments: dict[int, str]
 
 
-def load(rng: random.Random, households: int | None, baskets_between: tuple[int, int] | None) -> Journey:
+def load(rng: random.Random, households: int | None, baskets_between: tuple[int, int] | None) -> ShoppingJourney:
     """Read the data of some households.
 
     Args:
@@ -64,7 +64,7 @@ def load(rng: random.Random, households: int | None, baskets_between: tuple[int,
     if households is not None:
         transactions = transactions[transactions["household_id"].isin(chosen)]
     products = data["products"]
-    return Journey(
+    return ShoppingJourney(
         baskets=_baskets(transactions, chosen),
         demographics=_demographics(data["demographics"], set(chosen)),
         coupons=_coupons(data["coupon_redemptions"], set(chosen)),

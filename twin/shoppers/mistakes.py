@@ -4,7 +4,7 @@ import random
 from typing import Final
 
 from twin.shoppers.chance import happens, outcome
-from twin.shoppers.people import Home, Person
+from twin.shoppers.people import Home, Shopper
 from twin.shoppers.vocabulary import (
     NICKNAMES,
     PLACEHOLDER_BIRTH_DATE,
@@ -19,7 +19,7 @@ SHORTEST_TO_MISTYPE: Final = 4
 MONTHS: Final = 12
 
 
-def contact(rng: random.Random, person: Person, *, home: Home | None = None) -> Row:
+def contact(rng: random.Random, person: Shopper, *, home: Home | None = None) -> Row:
     """Return name, e-mail, phone, address and birth date as some clerk or form wrote them down."""
     return {
         "first_name": first_name(rng, person.first_name),

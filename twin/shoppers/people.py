@@ -41,7 +41,7 @@ NOWHERE: Final = Home(street="", city="", state="", postal_code="", time_zone=""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Person:
+class Shopper:
     """One human. `card` is the loyalty card they use; the card's holder is another person when a couple shares it."""
 
     person_id: str
@@ -67,11 +67,11 @@ class Household:
     """The adults of one household of the shopping data, and what the data says about it."""
 
     number: int
-    adults: tuple[Person, ...]
+    adults: tuple[Shopper, ...]
     demographics: dict[str, str] | None
 
 
-class Registry:
+class PeopleRegistry:
     """Hands out values that no two people share."""
 
     def __init__(self, rng: random.Random, seed: int) -> None:
@@ -138,13 +138,13 @@ def households(
     rng: random.Random, seed: int, numbers: list[int], demographics: dict[int, dict[str, str]]
 ) -> Iterator[Household]:
     """Invent the adults of each household, in the order of the numbers."""
-    registry = Registry(rng, seed)
+    registry = PeopleRegistry(rng, seed)
     for number in numbers:
         known = demographics.get(number)
         yield Household(number=number, adults=_adults(registry, number, known), demographics=known)
 
 
-def _adults(registry: Registry, number: int, known: dict[str, str] | None) -> tuple[Person, ...]:
+def _adults(registry: PeopleRegistry, number: int, known: dict[str, str] | None) -> tuple[Shopper, ...]:
     rng = registry.rng
     place = rng.choice(PLACES)
     home = registry.home(place)
@@ -164,7 +164,7 @@ def _is_single(rng: random.Random, known: dict[str, str] | None) -> bool:
     return known["household_comp"].startswith("1") if known else happens(rng, 0.45)
 
 
-def _couple(rng: random.Random, first: Person, partner: Person) -> Person:
+def _couple(rng: random.Random, first: Shopper, partner: Shopper) -> Shopper:
     """Let the partner share what couples share: a card, a mailbox, a landline, a tablet."""
     shared: dict[str, object] = {"ip": first.ip}
     if happens(rng, 0.3):
@@ -178,20 +178,20 @@ def _couple(rng: random.Random, first: Person, partner: Person) -> Person:
     return replace(partner, **shared)  # type: ignore[arg-type]
 
 
-def _last_name(registry: Registry) -> str:
+def _last_name(registry: PeopleRegistry) -> str:
     if happens(registry.rng, 0.3):
         return registry.rng.choice(COMMON_LAST_NAMES)
     return registry.person.last_name()
 
 
-def _person(registry: Registry, number: int, place: Place, last_name: str, age: int) -> Person:
+def _person(registry: PeopleRegistry, number: int, place: Place, last_name: str, age: int) -> Shopper:
     rng = registry.rng
     names, gender = (FEMALE, Gender.FEMALE) if happens(rng, 0.5) else (MALE, Gender.MALE)
     first_name = rng.choice(tuple(names)) if happens(rng, 0.5) else registry.person.first_name(gender)
     birthday = TODAY - timedelta(days=round((age + rng.random()) * 365.25))
     person_id = registry.person_id()
     devices = rng.choice((0, 1, 1, 1, 2))
-    return Person(
+    return Shopper(
         person_id=person_id,
         household_id=f"H{number:05d}",
         first_name=first_name,

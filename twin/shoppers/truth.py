@@ -6,13 +6,15 @@ from pathlib import Path
 from typing import Final
 
 from twin.shoppers.clock import iso
-from twin.shoppers.history import Account, Ledger, money
+from twin.shoppers.history import Account, AccountLedger, money
 from twin.shoppers.people import Household
 
 BAD_LINES: Final = "bad_lines.csv"
 
 
-def write_truth(directory: Path, households: Sequence[Household], records: Mapping[str, str], ledger: Ledger) -> None:
+def write_truth(
+    directory: Path, households: Sequence[Household], records: Mapping[str, str], ledger: AccountLedger
+) -> None:
     """Write who is who and who spent what into `directory/truth`."""
     folder = directory / "truth"
     folder.mkdir(parents=True, exist_ok=True)

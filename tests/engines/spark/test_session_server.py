@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from twin.engines.spark import SparkEngine, SparkJob
+from twin.engines.spark import SparkEngine, SparkRun
 from twin.settings import REGION, ROOT, TwinSettings
 
 SCRIPT = """
@@ -44,12 +44,12 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkEngine]:
     engine.stop()
 
 
-def job(folder: Path, script: str, *arguments: str, version: str = "1", **conf: str) -> SparkJob:
+def job(folder: Path, script: str, *arguments: str, version: str = "1", **conf: str) -> SparkRun:
     path, library = folder / "main.py", folder / f"library-{version}.zip"
     path.write_text(script, encoding="utf-8")
     with zipfile.ZipFile(library, "w") as archive:
         archive.writestr("library.py", f"def name(_):\n    return 'version {version}'\n")
-    return SparkJob(name="test", script=path, arguments=arguments, libraries=[library], conf=conf)
+    return SparkRun(name="test", script=path, arguments=arguments, libraries=[library], conf=conf)
 
 
 def test_each_job_sees_its_own_arguments_libraries_views_and_settings(engine: SparkEngine, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import boto3
 
-from twin.emulator.stand_ins import Registry, recorded
+from twin.emulator.stand_ins import ResourceRegistry, recorded
 from twin.emulator.wire import Wire
 from twin.engines import trino
 from twin.providers.athena.service import Athena
@@ -47,7 +47,7 @@ def main() -> None:
     from ministack.services.cloudformation import provisioners
 
     glue_catalog.install()
-    registry = Registry(path=settings.home / "stand-ins.json")
+    registry = ResourceRegistry(path=settings.home / "stand-ins.json")
     handlers = provisioners._RESOURCE_HANDLERS
     handlers[glue_catalog.TABLE_TYPE] = glue_catalog.table_handlers(handlers[glue_catalog.TABLE_TYPE], glue)
     handlers[WORK_GROUP] = recorded(WORK_GROUP, handlers[WORK_GROUP], registry)
@@ -58,7 +58,7 @@ def main() -> None:
     app.main()
 
 
-def athena(settings: TwinSettings, registry: Registry) -> Athena:
+def athena(settings: TwinSettings, registry: ResourceRegistry) -> Athena:
     folder = settings.home / "trino"
     engine = trino.TrinoSettings(
         endpoint=settings.endpoint, warehouse="s3://test-lake/warehouse", folder=folder, jars=BUILD / "java" / "trino"

@@ -61,7 +61,7 @@ class Execution:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class QueryOutcome:
     """What Trino answered: names and types of the columns, rows as text, number of rows written, bytes read."""
 
     columns: list[tuple[str, str]]
@@ -69,12 +69,12 @@ class Outcome:
     update_count: int | None
     scanned: int
 
-    def without_rows(self) -> "Outcome":
+    def without_rows(self) -> "QueryOutcome":
         """The same for a statement that defines or writes: a count, no rows."""
-        return Outcome(columns=[], rows=[], update_count=self.update_count, scanned=self.scanned)
+        return QueryOutcome(columns=[], rows=[], update_count=self.update_count, scanned=self.scanned)
 
 
-NOTHING: Final = Outcome(columns=[], rows=[], update_count=None, scanned=0)
+NOTHING: Final = QueryOutcome(columns=[], rows=[], update_count=None, scanned=0)
 
 
 def _allow(_user: str) -> None:
@@ -321,7 +321,7 @@ class Athena:
             database, name, self._columns_of(execution, f"TABLE {statements.quoted(*statement.target)}")
         )
         self._publish(
-            execution, Outcome(columns=[], rows=[], update_count=None, scanned=outcome.scanned), plain_text=True
+            execution, QueryOutcome(columns=[], rows=[], update_count=None, scanned=outcome.scanned), plain_text=True
         )
 
     def _describe_view(self, database: str, name: str, columns: list[tuple[str, str]]) -> None:
@@ -365,7 +365,7 @@ class Athena:
         del self._prepared[execution.workgroup, statement.target[0]]
         self._publish(execution, NOTHING, plain_text=True)
 
-    def _trino_run(self, execution: Execution, sql: str) -> Outcome:
+    def _trino_run(self, execution: Execution, sql: str) -> QueryOutcome:
         context = execution.request.get("QueryExecutionContext", {})
         catalog = context.get("Catalog", CATALOG).lower()
         if catalog not in _CATALOGS:
@@ -386,11 +386,11 @@ class Athena:
             execution.cursor = None
             connection.close()
         rows = [[results.text(v, kind) for v, (_, kind) in zip(row, columns, strict=True)] for row in raw]
-        return Outcome(columns=columns, rows=rows, update_count=written, scanned=scanned)
+        return QueryOutcome(columns=columns, rows=rows, update_count=written, scanned=scanned)
 
     # ---- where the results go
 
-    def _publish(self, execution: Execution, outcome: Outcome, *, plain_text: bool) -> None:
+    def _publish(self, execution: Execution, outcome: QueryOutcome, *, plain_text: bool) -> None:
         execution.columns = [results.column_info(name, kind) for name, kind in outcome.columns]
         execution.update_count = outcome.update_count
         execution.scanned = outcome.scanned

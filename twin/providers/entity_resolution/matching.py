@@ -73,7 +73,7 @@ class InputField:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
+class WorkflowRule:
     """A simple rule: all of its match keys are equal."""
 
     name: str
@@ -85,7 +85,7 @@ class Workflow:
     """A rule-based matching workflow."""
 
     fields: tuple[InputField, ...]
-    rules: tuple[Rule, ...]
+    rules: tuple[WorkflowRule, ...]
     model: AttributeMatchingModel = AttributeMatchingModel.ONE_TO_ONE
     apply_normalization: bool = True
     email_variant: EmailVariant = EmailVariant.GLOSSARY
@@ -145,7 +145,7 @@ def match(rows: Sequence[Row], workflow: Workflow) -> list[MatchGroup]:
     return groups + [_group("", (record,)) for record in remaining]
 
 
-def _groups_of_rule(records: Sequence[str], tokens: Mapping[str, "Tokens"], rule: Rule) -> list[MatchGroup]:
+def _groups_of_rule(records: Sequence[str], tokens: Mapping[str, "Tokens"], rule: WorkflowRule) -> list[MatchGroup]:
     """Records of one level that share a key, also through a third record, are one group."""
     sets: UnionFind[str] = UnionFind()
     first_with: dict[tuple[Hashable, ...], str] = {}

@@ -246,7 +246,8 @@ class EntityResolution:
         return matching.Workflow(
             fields=tuple(_input_field(mapped) for mapped in schema["MappedInputFields"]),
             rules=tuple(
-                matching.Rule(name=rule["RuleName"], match_keys=tuple(rule["MatchingKeys"])) for rule in rules["Rules"]
+                matching.WorkflowRule(name=rule["RuleName"], match_keys=tuple(rule["MatchingKeys"]))
+                for rule in rules["Rules"]
             ),
             model=matching.AttributeMatchingModel(rules["AttributeMatchingModel"]),
             apply_normalization=_is_true(source.get("ApplyNormalization", True)),
@@ -304,7 +305,7 @@ class EntityResolution:
     def _put(
         self, job: Job, output: Mapping[str, Any], kind: str, columns: Sequence[str], lines: Sequence[Document]
     ) -> None:
-        """Write CSV parts; at least one, so that an empty outcome can be told from a missing one."""
+        """Write CSV parts; at least one, so that an empty outcome differs from a missing one."""
         place = urlparse(str(output["OutputS3Path"]))
         folder = "/".join(part for part in (place.path.strip("/"), job.workflow, job.job_id, kind) if part)
         key = output.get("KMSArn")

@@ -76,7 +76,7 @@ def evolve_iceberg_table(
         update_table: Glue's UpdateTable with a request of its API.
 
     Raises:
-        CatalogError: the template moves the table, or partitions it anew.
+        CatalogError: the template moves the table, or changes its partitions.
     """
     from pyiceberg.table.metadata import TableMetadataUtil
     from pyiceberg.table.update import update_table_metadata
@@ -166,7 +166,7 @@ def _metadata(table_input: Document, location: str, name: str, version: str) -> 
     metadata = new_table_metadata(
         schema=schema, partition_spec=spec, sort_order=order, location=location, properties=properties
     )
-    # The library numbers a new table anew; the template's numbers are to stay.
+    # The library gives a new table its own field ids; the template's ids are to stay.
     stated = {
         "schemas": [schema],
         "last_column_id": schema.highest_field_id,

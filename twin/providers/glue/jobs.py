@@ -17,7 +17,7 @@ from typing import Any, Final, Protocol
 from urllib.parse import urlsplit
 
 from twin.emulator.wire import ServiceError
-from twin.engines.spark import SUPPORTED_GLUE_VERSIONS, Outcome, SparkJob
+from twin.engines.spark import SUPPORTED_GLUE_VERSIONS, JobOutcome, SparkRun
 
 LOG = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ class JobDefinitionError(ValueError):
 class Engine(Protocol):
     """What runs a script: `twin.engines.spark.SparkEngine`."""
 
-    def run(self, job: SparkJob, *, timeout: float, on_start: Callable[[], None] | None = None) -> Outcome:
+    def run(self, job: SparkRun, *, timeout: float, on_start: Callable[[], None] | None = None) -> JobOutcome:
         """Run a job and return how it ended."""
         ...
 
@@ -182,17 +182,17 @@ class GlueJobs:
         try:
             outcome = self._execute(job, run, complete)
         except JobDefinitionError as error:
-            outcome = Outcome(state="FAILED", error=str(error))
+            outcome = JobOutcome(state="FAILED", error=str(error))
         except Exception as error:  # the run must end in a state, whatever goes wrong around the engine
             LOG.exception("Glue job %s could not be started", job["Name"])
-            outcome = Outcome(state="FAILED", error=f"{type(error).__name__}: {error}")
+            outcome = JobOutcome(state="FAILED", error=f"{type(error).__name__}: {error}")
         self._finish(run, outcome)
 
-    def _execute(self, job: Document, run: Document, arguments: Mapping[str, str]) -> Outcome:
+    def _execute(self, job: Document, run: Document, arguments: Mapping[str, str]) -> JobOutcome:
         conf = spark_conf(arguments)
         check(job, conf, arguments)
         libraries = [path.strip() for path in arguments.get("--extra-py-files", "").split(",") if path.strip()]
-        spark_job = SparkJob(
+        spark_job = SparkRun(
             name=f"{job['Name']} {run['Id']}",
             script=self._fetch(job["Command"]["ScriptLocation"], "Command.ScriptLocation"),
             arguments=script_arguments(arguments),
@@ -241,7 +241,7 @@ class GlueJobs:
             run["JobRunState"] = state
         run["LastModifiedOn"] = self._clock()
 
-    def _finish(self, run: Document, outcome: Outcome) -> None:
+    def _finish(self, run: Document, outcome: JobOutcome) -> None:
         self._mark(run, outcome.state)
         run["CompletedOn"] = run["LastModifiedOn"]
         run["ExecutionTime"] = int(run["CompletedOn"] - run["StartedOn"])

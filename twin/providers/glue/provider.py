@@ -5,7 +5,7 @@ from typing import Any
 
 from twin.emulator.provider import Document, Handlers, Provider, ResourceType, Task, Twin
 from twin.emulator.state_machines import answer_of, poll, task_failed
-from twin.engines.spark import Outcome, SparkJob, SparkSession
+from twin.engines.spark import JobOutcome, SparkRun, SparkSession
 from twin.providers.glue import catalog
 from twin.providers.glue.jobs import GlueJobs
 
@@ -45,7 +45,7 @@ class _Session:
     def __init__(self, twin: Twin) -> None:
         self._twin = twin
 
-    def run(self, job: SparkJob, *, timeout: float, on_start: Callable[[], None] | None = None) -> Outcome:
+    def run(self, job: SparkRun, *, timeout: float, on_start: Callable[[], None] | None = None) -> JobOutcome:
         """Run a job on the session; see `SparkEngine.run`."""
         return self._twin.engines.get(SparkSession).run(job, timeout=timeout, on_start=on_start)
 

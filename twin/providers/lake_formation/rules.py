@@ -54,7 +54,7 @@ class PermissionsError(ValueError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LakeTable:
+class CatalogTable:
     """A table or view of the catalog."""
 
     database: str
@@ -93,7 +93,7 @@ class Tags:
             for place in _places(association["Resource"]):
                 self._stated[place].update(pairs)
 
-    def of_column(self, table: LakeTable, column: str) -> dict[str, set[str]]:
+    def of_column(self, table: CatalogTable, column: str) -> dict[str, set[str]]:
         """The values that hold for a column: its own, else the table's, else the database's."""
         places = ((table.database,), (table.database, table.name), (table.database, table.name, column))
         values: dict[str, set[str]] = {}
@@ -132,7 +132,7 @@ def personas(resources: Iterable[LakeFormationResource]) -> dict[str, list[Docum
     return {user: granted[user] for user in sorted(granted.keys() - administrators - pipelines)}
 
 
-def readable(table: LakeTable, permissions: Iterable[Document], tags: Tags) -> set[str]:
+def readable(table: CatalogTable, permissions: Iterable[Document], tags: Tags) -> set[str]:
     """The columns of a table that a persona may read.
 
     Raises:
@@ -142,14 +142,14 @@ def readable(table: LakeTable, permissions: Iterable[Document], tags: Tags) -> s
     return {column for resource in selects for column in table.columns if _reaches(resource, table, column, tags)}
 
 
-def _privileges(table: LakeTable, permissions: Iterable[Document]) -> list[str]:
+def _privileges(table: CatalogTable, permissions: Iterable[Document]) -> list[str]:
     """Return what a persona may do with a table: to read, and what was granted on the whole of it."""
     whole = [p for p in permissions if "Table" in p["Resource"] and _reaches(p["Resource"], table, "", Tags(()))]
     granted = {permission for p in whole for permission in p["Permissions"]}
     return ["SELECT", *(name for permission, names in _PRIVILEGES.items() if permission in granted for name in names)]
 
 
-def _reaches(resource: Document, table: LakeTable, column: str, tags: Tags) -> bool:
+def _reaches(resource: Document, table: CatalogTable, column: str, tags: Tags) -> bool:
     if "LFTagPolicy" in resource:
         policy = resource["LFTagPolicy"]
         values = tags.of_column(table, column)
@@ -169,7 +169,7 @@ def _reaches(resource: Document, table: LakeTable, column: str, tags: Tags) -> b
     raise PermissionsError(f"SELECT on {', '.join(resource)} cannot be carried over to the engine's access rules")
 
 
-def access_rules(resources: Iterable[LakeFormationResource], tables: Iterable[LakeTable]) -> Document:
+def access_rules(resources: Iterable[LakeFormationResource], tables: Iterable[CatalogTable]) -> Document:
     """Build Trino's rules file.
 
     Args:
@@ -209,7 +209,7 @@ def access_rules(resources: Iterable[LakeFormationResource], tables: Iterable[La
     return rules
 
 
-def _table_rules(user: str, held: list[Document], tables: Iterable[LakeTable], tags: Tags) -> list[Document]:
+def _table_rules(user: str, held: list[Document], tables: Iterable[CatalogTable], tags: Tags) -> list[Document]:
     rules = []
     for table in tables:
         allowed = readable(table, held, tags)
@@ -268,7 +268,7 @@ class LakeFormationRules:
         LOGGER.info("access rules written: %s", self._rules_path)
         return True
 
-    def tables(self) -> list[LakeTable]:
+    def tables(self) -> list[CatalogTable]:
         """Every table and view of the catalog with its columns."""
         found = []
         for page in self._glue.get_paginator("get_databases").paginate():
@@ -276,10 +276,10 @@ class LakeFormationRules:
                 found.extend(self._tables_of(database["Name"]))
         return found
 
-    def _tables_of(self, database: str) -> list[LakeTable]:
+    def _tables_of(self, database: str) -> list[CatalogTable]:
         pages = self._glue.get_paginator("get_tables").paginate(DatabaseName=database)
         return [
-            LakeTable(database=database, name=table["Name"], columns=_columns(table))
+            CatalogTable(database=database, name=table["Name"], columns=_columns(table))
             for page in pages
             for table in page["TableList"]
         ]

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from twin.emulator.wire import ServiceError
-from twin.providers.lake_formation.rules import PERMISSIONS_TYPE, SETTINGS_TYPE, LakeFormationResource, LakeTable
+from twin.providers.lake_formation.rules import PERMISSIONS_TYPE, SETTINGS_TYPE, CatalogTable, LakeFormationResource
 
 Document = dict[str, Any]
 
@@ -26,7 +26,7 @@ class Grants:
         tables: gives the tables of the catalog: permissions are for what exists.
     """
 
-    def __init__(self, *, tables: Callable[[], Iterable[LakeTable]]) -> None:
+    def __init__(self, *, tables: Callable[[], Iterable[CatalogTable]]) -> None:
         self._tables = tables
         self._held: dict[str, Document] = {}
         self._lock = threading.Lock()
@@ -83,7 +83,7 @@ class LakeFormation:
 
     Args:
         deployed: gives the Lake Formation resources of what is deployed.
-        grants: what clients were told to grant.
+        grants: what clients have granted.
     """
 
     def __init__(self, *, deployed: Callable[[], Iterable[LakeFormationResource]], grants: Grants) -> None:

@@ -41,7 +41,7 @@ OnStatus = Callable[..., None]
 Key = tuple[str, str, str]
 
 
-class ApplicationError(ValueError):
+class ManagedFlinkError(ValueError):
     """The application's record lacks what Managed Flink needs; the message names it."""
 
 
@@ -167,7 +167,7 @@ class ManagedFlink:
         """Return the address of a running application's Flink dashboard.
 
         Raises:
-            ApplicationError: it does not run.
+            ManagedFlinkError: it does not run.
         """
         return self._job(app).url
 
@@ -175,7 +175,7 @@ class ManagedFlink:
         """Return the process of a running application, for who wants to look at it or kill it.
 
         Raises:
-            ApplicationError: it does not run.
+            ManagedFlinkError: it does not run.
         """
         return self._job(app).child.pid
 
@@ -183,7 +183,7 @@ class ManagedFlink:
         with self._lock:
             running = self._running.get(_key(app))
         if running is None or running.job is None:
-            raise ApplicationError(f"{app['ApplicationName']} does not run")
+            raise ManagedFlinkError(f"{app['ApplicationName']} does not run")
         return running.job
 
     def delete(self, app: Record) -> None:
@@ -204,7 +204,7 @@ class ManagedFlink:
         try:
             application = self._prepare(app, running)
             self._run_again_and_again(application, savepoint_path, running)
-        except (ApplicationError, FlinkError, ProcessFailedError) as error:
+        except (ManagedFlinkError, FlinkError, ProcessFailedError) as error:
             self._give_up(running, str(error))
         except Exception as error:  # the control plane must hear of it, whatever it is
             LOGGER.exception("%s failed", running.name)
@@ -289,7 +289,7 @@ class ManagedFlink:
         content = _configuration(app)["ApplicationCodeConfigurationDescription"]["CodeContentDescription"]
         location = content.get("S3ApplicationCodeLocationDescription")
         if not location:
-            raise ApplicationError(f"{app['ApplicationName']}: the code is not in S3; give S3ContentLocation")
+            raise ManagedFlinkError(f"{app['ApplicationName']}: the code is not in S3; give S3ContentLocation")
         bucket = str(location["BucketARN"]).rpartition(":")[2]
         key = str(location["FileKey"])
         version = {"VersionId": location["ObjectVersion"]} if location.get("ObjectVersion") else {}
@@ -326,7 +326,7 @@ def install(plane: ManagedFlink) -> None:
             return control._error("InvalidArgumentException", "UrlType: only FLINK_DASHBOARD_URL is known here")
         try:
             url = plane.dashboard(control._dataplane_view(record))
-        except ApplicationError as error:
+        except ManagedFlinkError as error:
             return control._error("ResourceInUseException", str(error))
         return control.json_response({"AuthorizedUrl": f"{url}/?authToken={secrets.token_urlsafe()}"})
 
@@ -347,19 +347,19 @@ def application_of(app: Record, code: Path) -> Application:
     """Return what is to run, from an application's record and its unpacked code.
 
     Raises:
-        ApplicationError: the run options or a file that they name are missing.
+        ManagedFlinkError: the run options or a file that they name are missing.
     """
     name = str(app["ApplicationName"])
     run_options = property_groups(app).get(Property.RUN_OPTIONS, {})
     for key in ("python", "jarfile"):
         if not run_options.get(key):
-            raise ApplicationError(f"{name}: property group `{Property.RUN_OPTIONS}` lacks `{key}`")
+            raise ManagedFlinkError(f"{name}: property group `{Property.RUN_OPTIONS}` lacks `{key}`")
         if not (code / run_options[key]).is_file():
-            raise ApplicationError(f"{name}: the code has no `{run_options[key]}`, which `{key}` names")
+            raise ManagedFlinkError(f"{name}: the code has no `{run_options[key]}`, which `{key}` names")
     python_files = tuple(part.strip().rstrip("/") for part in run_options.get("pyFiles", "").split(",") if part.strip())
     missing = [part for part in python_files if not (code / part).exists()]
     if missing:
-        raise ApplicationError(f"{name}: the code has no {', '.join(missing)}, which `pyFiles` names")
+        raise ManagedFlinkError(f"{name}: the code has no {', '.join(missing)}, which `pyFiles` names")
     settings = _configuration(app)["FlinkApplicationConfigurationDescription"]
     parallelism = settings["ParallelismConfigurationDescription"]
     restore = _configuration(app).get("RunConfigurationDescription") or {}

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from c360_core.names import READS, WRITES, Property
-from twin.providers.managed_flink.data_plane import ApplicationError, property_groups
+from twin.providers.managed_flink.data_plane import ManagedFlinkError, property_groups
 
 Record = Mapping[str, Any]
 
@@ -30,7 +30,7 @@ def deployed_streams(control: Any) -> ApplicationStreams:
         control: boto3 client of Managed Flink.
 
     Raises:
-        ApplicationError: an application's property groups do not say what it reads or writes.
+        ManagedFlinkError: an application's property groups do not say what it reads or writes.
     """
     applications = list(_applications(control))
     return ApplicationStreams(
@@ -54,7 +54,7 @@ def _applications(control: Any) -> Iterator[Record]:
 def _names(application: Record, key: str) -> list[str]:
     text = property_groups(application).get(Property.STREAMS, {}).get(key)
     if text is None:
-        raise ApplicationError(
+        raise ManagedFlinkError(
             f"{application['ApplicationName']}: property group `{Property.STREAMS}` lacks `{key}`; name the streams "
             "there, separated by commas"
         )

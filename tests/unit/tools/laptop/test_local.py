@@ -23,7 +23,7 @@ PORT = 4711
 POLITE = "import time; print('up', flush=True); time.sleep(600)"
 STUBBORN = f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); {POLITE}"
 
-StartKeeper = Callable[[str], psutil.Process]
+StartDaemon = Callable[[str], psutil.Process]
 
 
 class Cloud:
@@ -79,8 +79,8 @@ def cloud(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Cloud:
 
 
 @pytest.fixture
-def start_keeper(cloud: Cloud) -> Iterator[StartKeeper]:
-    """Starts a process that looks like the keeper of an emulator."""
+def start_daemon(cloud: Cloud) -> Iterator[StartDaemon]:
+    """Starts a process that looks like the daemon of an emulator."""
     processes: list[subprocess.Popen[bytes]] = []
 
     def start(code: str) -> psutil.Process:
@@ -88,12 +88,12 @@ def start_keeper(cloud: Cloud) -> Iterator[StartKeeper]:
         settings.save()
         settings.logs.mkdir()
         (settings.logs / "cdk.log").write_text("what cdk said")
-        words = [sys.executable, "-c", code, local.KEEPER, str(local.HOME)]
+        words = [sys.executable, "-c", code, local.DAEMON, str(local.HOME)]
         process = subprocess.Popen(words, stdout=subprocess.PIPE)
         assert process.stdout is not None
         process.stdout.readline()
         processes.append(process)
-        (local.HOME / "keeper.pid").write_text(str(process.pid))
+        (local.HOME / "daemon.pid").write_text(str(process.pid))
         return psutil.Process(process.pid)
 
     yield start
@@ -109,73 +109,73 @@ def quiet() -> Steps:
     return Steps(machine=True)
 
 
-def test_destroying_leaves_no_process_and_no_folder(cloud: Cloud, start_keeper: StartKeeper, quiet: Steps) -> None:
-    keeper = start_keeper(POLITE)
+def test_destroying_leaves_no_process_and_no_folder(cloud: Cloud, start_daemon: StartDaemon, quiet: Steps) -> None:
+    daemon = start_daemon(POLITE)
 
     assert local.destroy(quiet) == {"destroyed": True}
-    assert has_ended(keeper)
+    assert has_ended(daemon)
     assert not local.HOME.exists()
     assert local.destroy(quiet) == {"destroyed": False}
 
 
-def test_what_is_left_is_said_with_a_log_that_is_there(cloud: Cloud, start_keeper: StartKeeper, quiet: Steps) -> None:
-    keeper = start_keeper(POLITE)
+def test_what_is_left_is_said_with_a_log_that_is_there(cloud: Cloud, start_daemon: StartDaemon, quiet: Steps) -> None:
+    daemon = start_daemon(POLITE)
     cloud.stacks, cloud.leaves = {"Data": "DELETE_FAILED", local.TOOLKIT: "CREATE_COMPLETE"}, {"Data"}
 
     with pytest.raises(LeftoversError, match="cdk destroy left Data; see ") as failed:
         local.destroy(quiet)
 
     assert Path(str(failed.value).rpartition("see ")[2]).read_text() == "what cdk said"
-    assert has_ended(keeper)
+    assert has_ended(daemon)
 
 
 def test_a_destroy_that_fails_stops_the_emulator_and_keeps_its_log(
-    cloud: Cloud, start_keeper: StartKeeper, quiet: Steps
+    cloud: Cloud, start_daemon: StartDaemon, quiet: Steps
 ) -> None:
-    keeper = start_keeper(POLITE)
+    daemon = start_daemon(POLITE)
     cloud.fails = {"destroy"}
 
     with pytest.raises(DeployFailedError):
         local.destroy(quiet)
 
-    assert has_ended(keeper)
+    assert has_ended(daemon)
     assert (local.HOME / "logs" / "cdk.log").exists()
 
 
-def test_a_keeper_that_does_not_end_is_forced(
-    cloud: Cloud, start_keeper: StartKeeper, quiet: Steps, monkeypatch: pytest.MonkeyPatch
+def test_a_daemon_that_does_not_end_is_forced(
+    cloud: Cloud, start_daemon: StartDaemon, quiet: Steps, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(local, "STOP_SECONDS", 0.2)
-    keeper = start_keeper(STUBBORN)
+    daemon = start_daemon(STUBBORN)
 
     assert local.destroy(quiet) == {"destroyed": True}
-    assert has_ended(keeper)
+    assert has_ended(daemon)
 
 
 def test_an_emulator_that_lives_on_is_no_success(
-    cloud: Cloud, start_keeper: StartKeeper, quiet: Steps, monkeypatch: pytest.MonkeyPatch
+    cloud: Cloud, start_daemon: StartDaemon, quiet: Steps, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(local, "FORCE_SECONDS", 0.2)
     monkeypatch.setattr(local, "port_is_open", lambda _: True)
-    keeper = start_keeper(POLITE)
+    daemon = start_daemon(POLITE)
 
-    with pytest.raises(StuckError, match=f"port {PORT} does not end; its process is {keeper.pid}"):
+    with pytest.raises(StuckError, match=f"port {PORT} does not end; its process is {daemon.pid}"):
         local.destroy(quiet)
 
     assert local.HOME.exists()
 
 
-def test_a_process_that_took_over_the_number_is_not_the_keeper(cloud: Cloud, quiet: Steps) -> None:
+def test_a_process_that_took_over_the_number_is_not_the_daemon(cloud: Cloud, quiet: Steps) -> None:
     TwinSettings(home=local.HOME, port=PORT).save()
-    (local.HOME / "keeper.pid").write_text(str(os.getpid()))
+    (local.HOME / "daemon.pid").write_text(str(os.getpid()))
 
     local.end()
     assert local.destroy(quiet) == {"destroyed": False}
     assert not local.HOME.exists()
 
 
-def test_a_bootstrap_that_failed_is_done_again(cloud: Cloud, start_keeper: StartKeeper, quiet: Steps) -> None:
-    start_keeper(POLITE)
+def test_a_bootstrap_that_failed_is_done_again(cloud: Cloud, start_daemon: StartDaemon, quiet: Steps) -> None:
+    start_daemon(POLITE)
     cloud.fails = {"bootstrap"}
     with pytest.raises(DeployFailedError):
         local.deploy(quiet)
@@ -187,8 +187,8 @@ def test_a_bootstrap_that_failed_is_done_again(cloud: Cloud, start_keeper: Start
     assert (first["changed"], second["changed"]) == (True, False)
 
 
-def test_another_port_than_the_running_one_is_refused(cloud: Cloud, start_keeper: StartKeeper, quiet: Steps) -> None:
-    start_keeper(POLITE)
+def test_another_port_than_the_running_one_is_refused(cloud: Cloud, start_daemon: StartDaemon, quiet: Steps) -> None:
+    start_daemon(POLITE)
 
     with pytest.raises(WrongUsageError, match=f"runs on port {PORT}: leave --port away, or run"):
         local.deploy(quiet, port=PORT + 1)

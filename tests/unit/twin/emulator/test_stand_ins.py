@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from twin.emulator.stand_ins import PropertiesError, Registry, StandInTypes
+from twin.emulator.stand_ins import PropertiesError, ResourceRegistry, StandInTypes
 
 MAPPING = {
     "SchemaName": "people",
@@ -19,12 +19,12 @@ TYPE = "AWS::EntityResolution::SchemaMapping"
 
 
 @pytest.fixture
-def registry(tmp_path: Path) -> Registry:
-    return Registry(path=tmp_path / "stand-ins.json")
+def registry(tmp_path: Path) -> ResourceRegistry:
+    return ResourceRegistry(path=tmp_path / "stand-ins.json")
 
 
 @pytest.fixture
-def types(registry: Registry) -> StandInTypes:
+def types(registry: ResourceRegistry) -> StandInTypes:
     return StandInTypes({"AWS::S3::Bucket": {"create": None}}, registry=registry, account="1", region="us-east-1")
 
 
@@ -32,7 +32,7 @@ def test_a_type_of_the_emulator_stays_the_emulators(types: StandInTypes) -> None
     assert types["AWS::S3::Bucket"] == {"create": None}
 
 
-def test_a_created_resource_keeps_its_resolved_properties(types: StandInTypes, registry: Registry) -> None:
+def test_a_created_resource_keeps_its_resolved_properties(types: StandInTypes, registry: ResourceRegistry) -> None:
     physical_id, attributes = types[TYPE]["create"]("Mapping", MAPPING, "stack")
 
     assert physical_id == "people"
@@ -59,7 +59,7 @@ def test_a_missing_required_property_is_named(types: StandInTypes) -> None:
         types[TYPE]["create"]("Mapping", {"SchemaName": "people"}, "stack")
 
 
-def test_update_replaces_and_delete_forgets(types: StandInTypes, registry: Registry) -> None:
+def test_update_replaces_and_delete_forgets(types: StandInTypes, registry: ResourceRegistry) -> None:
     physical_id, _ = types[TYPE]["create"]("Mapping", MAPPING, "stack")
     changed = {**MAPPING, "Description": "who is who"}
 
@@ -89,7 +89,7 @@ def workflow(schema_arn: str) -> dict[str, Any]:
     }
 
 
-def test_a_mapping_that_a_workflow_uses_cannot_be_changed_but_replaced(registry: Registry) -> None:
+def test_a_mapping_that_a_workflow_uses_cannot_be_changed_but_replaced(registry: ResourceRegistry) -> None:
     fixed = {TYPE: WORKFLOW}
     types = StandInTypes({}, registry=registry, account="1", region="us-east-1", fixed_while_used_by=fixed)
     physical_id, attributes = types[TYPE]["create"]("Mapping", MAPPING, "stack")
@@ -108,7 +108,7 @@ def test_a_mapping_that_a_workflow_uses_cannot_be_changed_but_replaced(registry:
     assert registry.find(TYPE, "SchemaName", "people-2") == renamed
 
 
-def test_every_change_is_announced(types: StandInTypes, registry: Registry) -> None:
+def test_every_change_is_announced(types: StandInTypes, registry: ResourceRegistry) -> None:
     announced: list[tuple[str, str, int]] = []
     registry.listen(
         TYPE,

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from twin.patches.stream_mappings import Delivery, StreamMappings, given_up, rest
+from twin.patches.stream_mappings import BatchDelivery, StreamMappings, given_up, rest
 
 MAPPING = {"FunctionArn": "arn:function", "EventSourceArn": "arn:aws:kinesis:us-east-1:123456789012:stream/changes"}
 
@@ -53,7 +53,7 @@ def deliver(
 ) -> list[list[int]]:
     """Deliver records 0, 1, ...; return the batches that were given up."""
     lost: list[list[int]] = []
-    Delivery(
+    BatchDelivery(
         invoke=function,
         give_up=lambda batch, _tries: lost.append(numbers(batch)),
         retries=retries,

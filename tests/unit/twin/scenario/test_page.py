@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from twin.scenario import page
-from twin.scenario.result import Analysis, Check, DecisionLine, DemoResult, Floor, Message, PersonaAnswer, Stage
+from twin.scenario.result import Analysis, Check, DecisionLine, DemoResult, Floor, PersonaAnswer, SentMessage, Stage
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def result() -> DemoResult:
                 customer="p_01", trigger="first_purchase", action="send", reasons=("consented",), decided_at="now"
             ),
         ),
-        messages=(Message(recipient="a***@example.com", subject="Welcome", body="Hello"),),
+        messages=(SentMessage(recipient="a***@example.com", subject="Welcome", body="Hello"),),
         persona=(PersonaAnswer(query="select email", allowed=False, answer="refused: email"),),
         latency=(0.5, 0.7, 2.0),
         times=(("Deploy", 6.2), ("Demo", 31.0)),

@@ -8,8 +8,8 @@ from twin.providers.entity_resolution.matching import (
     EmailVariant,
     InputField,
     MatchingError,
-    Rule,
     Workflow,
+    WorkflowRule,
     match,
     normalised_address,
     normalised_email,
@@ -27,7 +27,7 @@ MOBILE = InputField(name="mobile", type="STRING", match_key="Phone")
 def workflow(*rules, fields=(ID, NAME, EMAIL, PHONE), **more):
     return Workflow(
         fields=fields,
-        rules=tuple(Rule(name="+".join(keys), match_keys=keys) for keys in rules),
+        rules=tuple(WorkflowRule(name="+".join(keys), match_keys=keys) for keys in rules),
         apply_normalization=False,
         **more,
     )
@@ -87,7 +87,7 @@ def test_fields_of_a_group_are_one_value():
         InputField(name="first", type="NAME_FIRST", match_key="Name", group="name"),
         InputField(name="last", type="NAME_LAST", match_key="Name", group="name"),
     )
-    flow = Workflow(fields=fields, rules=(Rule(name="n", match_keys=("Name",)),))
+    flow = Workflow(fields=fields, rules=(WorkflowRule(name="n", match_keys=("Name",)),))
     rows = [
         {"id": "a", "first": "Ann ", "last": "O'Lee"},
         {"id": "b", "first": "ANN", "last": "olee"},
@@ -149,7 +149,7 @@ def test_phone_gets_its_country_and_loses_leading_zeros():
         InputField(name="code", type="PHONE_COUNTRYCODE", match_key="Phone", group="p"),
         InputField(name="number", type="PHONE_NUMBER", match_key="Phone", group="p"),
     )
-    flow = Workflow(fields=fields, rules=(Rule(name="p", match_keys=("Phone",)),))
+    flow = Workflow(fields=fields, rules=(WorkflowRule(name="p", match_keys=("Phone",)),))
     assert values_of({"code": "+44", "number": "020 7946 0958"}, flow) == [("Phone", "p", "442079460958")]
 
 
@@ -159,7 +159,7 @@ def test_parts_of_a_name_are_normalised_only_in_a_group_and_hashes_never():
         InputField(name="first", type="NAME_FIRST", match_key="First"),
         InputField(name="hash", type="EMAIL_ADDRESS", match_key="Email", hashed=True),
     )
-    flow = Workflow(fields=fields, rules=(Rule(name="f", match_keys=("First",)),))
+    flow = Workflow(fields=fields, rules=(WorkflowRule(name="f", match_keys=("First",)),))
     assert values_of({"first": " Ann", "hash": "A+b@c.de"}, flow) == [
         ("First", "first", "Ann"),
         ("Email", "hash", "A+b@c.de"),

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from twin.emulator.wire import ServiceError
-from twin.engines.spark import Outcome, SparkJob, catalog_conf
+from twin.engines.spark import JobOutcome, SparkRun, catalog_conf
 from twin.providers.glue.jobs import GlueJobs, JobDefinitionError, script_arguments, spark_conf
 
 CATALOG = "spark.sql.catalog.glue_catalog"
@@ -21,14 +21,14 @@ CONF = (
 class FakeEngine:
     """Answers every job with one outcome, when it is let."""
 
-    def __init__(self, outcome: Outcome | None = None) -> None:
-        self.outcome = outcome or Outcome(state="SUCCEEDED")
-        self.jobs: list[SparkJob] = []
+    def __init__(self, outcome: JobOutcome | None = None) -> None:
+        self.outcome = outcome or JobOutcome(state="SUCCEEDED")
+        self.jobs: list[SparkRun] = []
         self.timeouts: list[float] = []
         self.let = threading.Event()
         self.let.set()
 
-    def run(self, job: SparkJob, *, timeout: float, on_start: Callable[[], None] | None = None) -> Outcome:
+    def run(self, job: SparkRun, *, timeout: float, on_start: Callable[[], None] | None = None) -> JobOutcome:
         self.jobs.append(job)
         self.timeouts.append(timeout)
         if on_start:
@@ -119,7 +119,7 @@ def test_a_run_argument_replaces_a_default_one(glue: Glue) -> None:
 
 
 def test_an_error_of_the_script_fails_the_run_with_its_message(tmp_path: Path) -> None:
-    glue = Glue(tmp_path, FakeEngine(Outcome(state="FAILED", error="ValueError: told to", traceback="...")))
+    glue = Glue(tmp_path, FakeEngine(JobOutcome(state="FAILED", error="ValueError: told to", traceback="...")))
     run = glue.finish()
     assert (run["JobRunState"], run["ErrorMessage"]) == ("FAILED", "ValueError: told to")
 

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from twin.providers.lake_formation.rules import (
+    CatalogTable,
     LakeFormationResource,
-    LakeTable,
     PermissionsError,
     access_rules,
     personas,
@@ -15,8 +15,8 @@ from twin.providers.lake_formation.rules import (
 )
 
 ANALYST = "arn:aws:iam::123456789012:role/Analyst"
-PROFILES = LakeTable(database="curated", name="profiles", columns=("person_id", "email", "spend"))
-MARTS = LakeTable(database="products", name="rfm", columns=("person_id", "cell"))
+PROFILES = CatalogTable(database="curated", name="profiles", columns=("person_id", "email", "spend"))
+MARTS = CatalogTable(database="products", name="rfm", columns=("person_id", "cell"))
 TABLES = (PROFILES, MARTS)
 
 

@@ -5,12 +5,12 @@ from typing import Any
 import pytest
 
 from twin.emulator.wire import ServiceError, Wire
-from twin.providers.lake_formation.rules import LakeFormationResource, LakeTable
+from twin.providers.lake_formation.rules import CatalogTable, LakeFormationResource
 from twin.providers.lake_formation.service import Grants, LakeFormation
 
 STEWARD = {"DataLakePrincipalIdentifier": "arn:aws:iam::123456789012:role/Steward"}
 REJECTED = {"Table": {"DatabaseName": "quarantine", "Name": "rejected"}}
-TABLES = (LakeTable(database="quarantine", name="rejected", columns=("rejected_id", "reason")),)
+TABLES = (CatalogTable(database="quarantine", name="rejected", columns=("rejected_id", "reason")),)
 OF_TEMPLATE = LakeFormationResource(
     type="AWS::LakeFormation::PrincipalPermissions",
     properties={"Principal": {"DataLakePrincipalIdentifier": "job"}, "Resource": REJECTED, "Permissions": ["INSERT"]},

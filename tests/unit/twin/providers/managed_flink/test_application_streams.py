@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from c360_core.names import READS, WRITES, Property
-from twin.providers.managed_flink.data_plane import ApplicationError
+from twin.providers.managed_flink.data_plane import ManagedFlinkError
 from twin.providers.managed_flink.streams import deployed_streams
 
 
@@ -51,5 +51,5 @@ def test_without_applications_there_are_no_streams() -> None:
 
 
 def test_an_application_that_does_not_say_what_it_writes_is_named() -> None:
-    with pytest.raises(ApplicationError, match="score: property group `streams` lacks `writes`; name the streams"):
+    with pytest.raises(ManagedFlinkError, match="score: property group `streams` lacks `writes`; name the streams"):
         deployed_streams(Control(score={READS: "c360-dev-events"}))

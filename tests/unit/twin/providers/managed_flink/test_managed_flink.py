@@ -13,7 +13,7 @@ import pytest
 from twin.engines import flink
 from twin.engines.flink import Application, Checkpoints, FlinkError
 from twin.providers.managed_flink import data_plane as managed_flink
-from twin.providers.managed_flink.data_plane import ApplicationError, ManagedFlink, application_of
+from twin.providers.managed_flink.data_plane import ManagedFlink, ManagedFlinkError, application_of
 
 GROUPS = {
     "kinesis.analytics.flink.run.options": {
@@ -223,7 +223,7 @@ class TestWhatRuns:
     def test_wrong_run_options_are_named(self, tmp_path, options, words):
         (tmp_path / "clean").mkdir()
         (tmp_path / "clean" / "main.py").touch()
-        with pytest.raises(ApplicationError, match=words):
+        with pytest.raises(ManagedFlinkError, match=words):
             application_of(record(groups={"kinesis.analytics.flink.run.options": options}), tmp_path)
 
     def test_only_this_runtime_is_supported(self, plane):
