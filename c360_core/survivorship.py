@@ -1,7 +1,7 @@
-"""Which source's word counts: one golden value per attribute out of all records of a person.
+"""Survivorship: one golden value per attribute, chosen from all records of a person.
 
-In this order: verified before unverified, the source ranked higher, the newer record, the more complete one. Parts that
-only make sense together (a name, an address) are taken together from one record, never mixed.
+A verified value comes before an unverified one, then the source with the higher rank, the newer record, and the more
+complete record. Attributes that belong together (name, address) are taken from one record.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from c360_core.identity.records import IdentityRecord
 
-# Attribute groups: each is taken whole from one record.
+# Groups of attributes; each group is taken from one record.
 ATTRIBUTES: Final[tuple[tuple[str, ...], ...]] = (
     ("first_name", "last_name"),
     ("email",),
@@ -37,23 +37,23 @@ DEFAULT_PRIORITIES: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourcePriorities:
-    """Sources, most trusted first; one that is not listed comes after all that are."""
+    """Sources, most trusted first; unlisted sources come last."""
 
     order: tuple[str, ...] = DEFAULT_PRIORITIES
 
     def rank(self, source: str) -> int:
-        """Return the place of a source; smaller is more trusted."""
+        """Return the rank of a source; a smaller rank is more trusted."""
         return self.order.index(source) if source in self.order else len(self.order)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provenance:
-    """Where a golden value comes from.
+    """The origin of a golden value.
 
     Attributes:
         source: name of the source.
         record_id: the record.
-        at: when the source last changed the record; when it was loaded if the source does not say.
+        at: when the source last changed the record; if unknown, when it was loaded.
     """
 
     source: str
@@ -66,8 +66,8 @@ class Golden:
     """The golden record of a person.
 
     Attributes:
-        attributes: attribute -> value or None, and `record_count`; the golden part of a `person` message.
-        provenance: attribute that has a value -> where from.
+        attributes: attribute -> value or None, and `record_count`; the attributes of a `person` message.
+        provenance: attribute with a value -> its origin.
     """
 
     attributes: Mapping[str, Any]
@@ -79,7 +79,7 @@ def golden(records: Sequence[IdentityRecord], priorities: SourcePriorities) -> G
 
     Args:
         records: the person's records, at least one.
-        priorities: trust in sources.
+        priorities: order of trust in the sources.
 
     Raises:
         ValueError: there are no records.
