@@ -3,17 +3,20 @@
 from collections.abc import Mapping
 
 from twin.bridge.process import BridgeEngine
-from twin.emulator.provider import Provider, Twin
+from twin.emulator.provider import Provider, ResourceType, Twin
 from twin.engines.kafka import KafkaEngine
 from twin.providers.managed_flink import data_plane
 from twin.providers.managed_flink.data_plane import ManagedFlink
 from twin.providers.managed_flink.streams import deployed_streams
 from twin.settings import python_of
 
+APPLICATION = ResourceType(name="AWS::KinesisAnalyticsV2::Application")
+
 
 class ManagedFlinkProvider(Provider):
     """Managed Flink."""
 
+    types = (APPLICATION,)
     engines = (KafkaEngine, BridgeEngine)
 
     def __init__(self, twin: Twin) -> None:
@@ -37,7 +40,7 @@ class ManagedFlinkProvider(Provider):
     def _streams(self) -> Mapping[str, str]:
         """Carry the streams of all deployed applications; return the properties that lead one to them on Kafka."""
         servers = self.twin.engines.get(KafkaEngine).bootstrap_servers
-        streams = deployed_streams(self.twin.client("kinesisanalyticsv2"))
+        streams = deployed_streams(self.twin.registry.of_type(APPLICATION.name))
         self.twin.engines.get(BridgeEngine).carry(reads=streams.reads, writes=streams.writes)
         return {"provider": "kafka", "bootstrap.servers": servers}
 

@@ -1,13 +1,12 @@
-"""Which streams the deployed applications read and write: their property groups say so."""
+"""Which streams the deployed applications read and write: the property groups of their templates say so."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from c360_core.names import READS, WRITES, Property
-from twin.providers.managed_flink.data_plane import ManagedFlinkError, property_groups
-
-Record = Mapping[str, Any]
+from twin.emulator.stand_ins import Resource
+from twin.providers.managed_flink.data_plane import ManagedFlinkError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,39 +22,33 @@ class ApplicationStreams:
     writes: frozenset[str]
 
 
-def deployed_streams(control: Any) -> ApplicationStreams:
-    """Return the streams of all deployed applications.
+def deployed_streams(applications: Iterable[Resource]) -> ApplicationStreams:
+    """Return the streams of all applications.
 
     Args:
-        control: boto3 client of Managed Flink.
+        applications: the deployed resources, with their resolved properties.
 
     Raises:
         ManagedFlinkError: an application's property groups do not say what it reads or writes.
     """
-    applications = list(_applications(control))
+    stated = list(applications)
     return ApplicationStreams(
-        reads=frozenset(name for record in applications for name in _names(record, READS)),
-        writes=frozenset(name for record in applications for name in _names(record, WRITES)),
+        reads=frozenset(name for application in stated for name in _names(application, READS)),
+        writes=frozenset(name for application in stated for name in _names(application, WRITES)),
     )
 
 
-def _applications(control: Any) -> Iterator[Record]:
-    request: dict[str, Any] = {}
-    while True:
-        answer = control.list_applications(**request)
-        for summary in answer["ApplicationSummaries"]:
-            described = control.describe_application(ApplicationName=summary["ApplicationName"])
-            yield described["ApplicationDetail"]
-        if not answer.get("NextToken"):
-            return
-        request = {"NextToken": answer["NextToken"]}
-
-
-def _names(application: Record, key: str) -> list[str]:
-    text = property_groups(application).get(Property.STREAMS, {}).get(key)
+def _names(application: Resource, key: str) -> list[str]:
+    text = _stream_properties(application.properties).get(key)
     if text is None:
         raise ManagedFlinkError(
-            f"{application['ApplicationName']}: property group `{Property.STREAMS}` lacks `{key}`; name the streams "
-            "there, separated by commas"
+            f"{application.stack}/{application.logical_id}: property group `{Property.STREAMS}` lacks `{key}`; name "
+            "the streams there, separated by commas"
         )
     return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _stream_properties(properties: Mapping[str, Any]) -> Mapping[str, str]:
+    environment = properties.get("ApplicationConfiguration", {}).get("EnvironmentProperties", {})
+    groups = (group for group in environment.get("PropertyGroups", ()) if group["PropertyGroupId"] == Property.STREAMS)
+    return next((group["PropertyMap"] for group in groups), {})

@@ -1,10 +1,9 @@
-"""A provider is a folder: one that is added here, by the steps of CONTRIBUTING.md, answers real clients.
+"""The launcher as it runs: a provider that is added as a folder, by the steps of CONTRIBUTING.md, answers real clients.
 
 The service is one that neither the emulator nor the twin has, so that nothing but the new folder can answer.
 """
 
 import json
-import shutil
 import sys
 import time
 from collections.abc import Iterator
@@ -13,7 +12,9 @@ from typing import Any
 
 import pytest
 
+from twin.emulator.stand_ins import Resource
 from twin.processes.process import free_port, port_is_open, spawn, wait_until
+from twin.providers.managed_flink.streams import deployed_streams
 from twin.settings import ROOT, TwinSettings
 
 SERVICE = '''
@@ -95,23 +96,52 @@ STATES = {
     },
 }
 
+APPLICATION = {
+    "Resources": {
+        "App": {
+            "Type": "AWS::KinesisAnalyticsV2::Application",
+            "Properties": {
+                "RuntimeEnvironment": "FLINK-2_3",
+                "ServiceExecutionRole": "arn:aws:iam::123456789012:role/flink",
+                "ApplicationConfiguration": {
+                    "ApplicationCodeConfiguration": {
+                        "CodeContentType": "ZIPFILE",
+                        "CodeContent": {"S3ContentLocation": {"BucketARN": "arn:aws:s3:::code", "FileKey": "app.zip"}},
+                    },
+                    "EnvironmentProperties": {
+                        "PropertyGroups": [
+                            {
+                                "PropertyGroupId": "streams",
+                                "PropertyMap": {
+                                    "reads": "c360-dev-events",
+                                    "writes": {"Fn::Sub": "${AWS::StackName}-interactions"},
+                                },
+                            }
+                        ]
+                    },
+                },
+            },
+        }
+    }
+}
+
 pytestmark = pytest.mark.enable_socket
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Write the new folder of the provider."""
-    package = tmp_path / "more" / "rekognition"
+    package = tmp_path_factory.mktemp("more") / "rekognition"
     package.mkdir(parents=True)
     for name, text in {"__init__": "", "service": SERVICE, "provider": PROVIDER}.items():
         (package / f"{name}.py").write_text(text.lstrip(), encoding="utf-8")
     return package.parent
 
 
-@pytest.fixture
-def settings(folder: Path, tmp_path: Path) -> Iterator[TwinSettings]:
+@pytest.fixture(scope="module")
+def settings(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TwinSettings]:
     """Run the real launcher with one folder more."""
-    settings = TwinSettings(home=tmp_path / "home", port=free_port())
+    settings = TwinSettings(home=tmp_path_factory.mktemp("home"), port=free_port())
     argv = [sys.executable, "-c", LAUNCH, str(folder), str(settings.save())]
     child = spawn("emulator", argv, log_path=settings.logs / "emulator.log", cwd=ROOT)
     try:
@@ -119,7 +149,6 @@ def settings(folder: Path, tmp_path: Path) -> Iterator[TwinSettings]:
         yield settings
     finally:
         child.terminate()
-        shutil.rmtree(settings.home)
 
 
 def until(ask: Any, ended: Any) -> Any:
@@ -150,3 +179,30 @@ def test_a_folder_is_all_that_a_provider_needs(settings: TwinSettings) -> None:
     stacks.delete_stack(StackName="faces")
     assert until(rekognition.list_collections, lambda answer: not answer["CollectionIds"])["CollectionIds"] == []
     assert not (settings.home / "deployed.txt").exists()
+
+
+def test_the_streams_of_a_deployed_application_are_those_of_its_template(settings: TwinSettings) -> None:
+    buckets, stacks = settings.client("s3"), settings.client("cloudformation")
+    buckets.create_bucket(Bucket="code")
+    buckets.put_object(Bucket="code", Key="app.zip", Body=b"zip")
+    stacks.create_stack(StackName="streaming", TemplateBody=json.dumps(APPLICATION))
+    stacks.get_waiter("stack_create_complete").wait(StackName="streaming", WaiterConfig={"Delay": 1})
+
+    kept = json.loads((settings.home / "stand-ins.json").read_text(encoding="utf-8"))
+    streams = deployed_streams(
+        Resource(
+            type_name=one["type"],
+            physical_id=one["id"],
+            logical_id="App",
+            stack=one["stack"],
+            properties=one["properties"],
+            attributes={},
+        )
+        for one in kept
+        if one["type"] == "AWS::KinesisAnalyticsV2::Application"
+    )
+    assert (streams.reads, streams.writes) == ({"c360-dev-events"}, {"streaming-interactions"})
+
+    stacks.delete_stack(StackName="streaming")
+    stacks.get_waiter("stack_delete_complete").wait(StackName="streaming", WaiterConfig={"Delay": 1})
+    assert "KinesisAnalytics" not in (settings.home / "stand-ins.json").read_text(encoding="utf-8")
