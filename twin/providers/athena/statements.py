@@ -5,13 +5,14 @@ exists nowhere else. This module tells the kinds of statement apart and rewrites
 awswrangler's reads send. Every other statement is refused by name: nothing succeeds by accident.
 """
 
-import re
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final
 
 from twin.emulator.wire import ServiceError
 from twin.engines.trino import CATALOG, HIVE_CATALOG
+from twin.providers.athena.words import Words, WordsError
 
 
 class Kind(StrEnum):
@@ -65,37 +66,10 @@ class Statement:
         return self.kind is Kind.CTAS and self.target[0] == CATALOG
 
 
-_NAME: Final = r'(?:"[^"]+"|`[^`]+`|[\w$]+)'
-_TABLE: Final = rf"{_NAME}(?:\s*\.\s*{_NAME}){{0,2}}"
-_FLAGS: Final = re.IGNORECASE | re.DOTALL
-_STRING: Final = r"'(?:[^']|'')*'"
-_WITH: Final = rf"\bWITH\s*\((?P<properties>(?:[^()']|{_STRING}|\([^()]*\))*)\)"
-
-_CTAS: Final = re.compile(rf"CREATE\s+TABLE\s+(?P<table>{_TABLE})\s*(?:{_WITH}\s*)?AS\s+(?P<query>.+)", _FLAGS)
-_VIEW: Final = re.compile(
-    rf"(?P<head>CREATE\s+(?:OR\s+REPLACE\s+)?VIEW\s+(?P<table>{_TABLE}))\s+AS\s+(?P<query>.+)", _FLAGS
-)
-_UNLOAD: Final = re.compile(rf"UNLOAD\s*\((?P<query>.+)\)\s*TO\s+(?P<location>{_STRING})\s*(?:{_WITH})?\s*", _FLAGS)
-_RENAME: Final = re.compile(rf"ALTER\s+TABLE\s+(?P<old>{_TABLE})\s+RENAME\s+TO\s+(?P<new>{_TABLE})", _FLAGS)
-_DROP: Final = re.compile(rf"DROP\s+(?P<what>TABLE|VIEW)\s+(?P<if>IF\s+EXISTS\s+)?(?P<table>{_TABLE})", _FLAGS)
-_SCHEMA: Final = re.compile(
-    rf"CREATE\s+(?:SCHEMA|DATABASE)\s+(?P<if>IF\s+NOT\s+EXISTS\s+)?(?P<name>{_NAME}(?:\s*\.\s*{_NAME})?)", _FLAGS
-)
-_OPTIMIZE: Final = re.compile(rf"OPTIMIZE\s+(?P<table>{_TABLE})\s+REWRITE\s+DATA\s+USING\s+BIN_PACK", _FLAGS)
-_VACUUM: Final = re.compile(rf"VACUUM\s+(?P<table>{_TABLE})", _FLAGS)
-_SHOW_TABLES: Final = re.compile(rf"SHOW\s+TABLES(?:\s+(?:IN|FROM)\s+(?P<name>{_NAME}))?", _FLAGS)
-_SHOW_SCHEMAS: Final = re.compile(r"SHOW\s+(?:DATABASES|SCHEMAS)", _FLAGS)
-_PREPARE: Final = re.compile(rf"PREPARE\s+(?P<name>{_NAME})\s+FROM\s+(?P<query>.+)", _FLAGS)
-_EXECUTE: Final = re.compile(rf"EXECUTE\s+(?P<name>{_NAME})(?:\s+USING\s+(?P<arguments>.+))?", _FLAGS)
-_DEALLOCATE: Final = re.compile(rf"DEALLOCATE\s+PREPARE\s+(?P<name>{_NAME})", _FLAGS)
-_PROPERTY: Final = re.compile(
-    rf"\s*(?P<key>\w+)\s*=\s*(?P<value>{_STRING}|ARRAY\s*\[[^\]]*\]|[\w.]+)\s*(?:,|$)", _FLAGS
-)
-_COMMENT: Final = re.compile(r"\s*(?:--[^\n]*\n|/\*.*?\*/)", re.DOTALL)
-
 _ICEBERG_PROPERTIES: Final = {"location", "partitioning", "format"}
 _HIVE_PROPERTIES: Final = {"external_location", "partitioned_by", "format", "bucketed_by", "bucket_count"}
 _FULL_NAME: Final = 3
+_QUERIES: Final = {"SELECT", "WITH", "VALUES", "TABLE"}
 _WRITES: Final = ("INSERT", "UPDATE", "DELETE", "MERGE")
 
 
@@ -109,19 +83,20 @@ def parse(text: str, database: str = "default") -> Statement:
     Raises:
         ServiceError: `InvalidRequestException` that names a statement or a property the twin does not carry.
     """
-    sql = strip(text)
-    word = sql.split(None, 1)[0].upper().strip("(") if sql else ""
-    if word in {"SELECT", "WITH", "VALUES", "TABLE", ""} and sql:
-        return Statement(kind=Kind.QUERY, substatement="SELECT", sql=sql)
-    if word == "EXPLAIN":
-        return Statement(kind=Kind.EXPLAIN, substatement="EXPLAIN", sql=sql)
-    if word in _WRITES:
-        return Statement(kind=Kind.WRITE, substatement=word, sql=sql)
-    for pattern, build in _BUILDERS:
-        found = pattern.fullmatch(sql)
-        if found:
-            return _in_database(build(found), database)
-    raise refusal(sql)
+    try:
+        words = Words.of(text)
+        verb = words.verb()
+        if verb in _QUERIES:
+            return Statement(kind=Kind.QUERY, substatement="SELECT", sql=words.rest())
+        if verb == "EXPLAIN":
+            return Statement(kind=Kind.EXPLAIN, substatement=verb, sql=words.rest())
+        if verb in _WRITES:
+            return Statement(kind=Kind.WRITE, substatement=verb, sql=words.rest())
+        words.expect(verb)
+        build = _BUILDERS[verb]
+        return _in_database(build(words), database)
+    except (WordsError, KeyError) as error:
+        raise refusal(text) from error
 
 
 def _in_database(statement: Statement, database: str) -> Statement:
@@ -141,19 +116,6 @@ def refusal(sql: str) -> ServiceError:
     )
 
 
-def strip(text: str) -> str:
-    """Take leading comments (dbt writes one into every statement) and trailing semicolons away."""
-    sql = text.strip()
-    while found := _COMMENT.match(sql):
-        sql = sql[found.end() :].lstrip()
-    return sql.rstrip("; \t\r\n")
-
-
-def identifiers(name: str) -> tuple[str, ...]:
-    """Split a name of one to three parts, whatever its quotes, into lower-case parts."""
-    return tuple(part.strip('"`').lower() for part in re.findall(_NAME, name))
-
-
 def quoted(*parts: str) -> str:
     """Join name parts as Trino quotes them."""
     return ".".join(f'"{part}"' for part in parts)
@@ -169,41 +131,45 @@ def execute_immediate(query: str, arguments: str) -> str:
     return f"EXECUTE IMMEDIATE {literal(query)}" + (f" USING {arguments}" if arguments else "")
 
 
-def _properties(found: "re.Match[str]") -> dict[str, str]:
-    text, read, position = found["properties"] or "", {}, 0
-    while position < len(text.rstrip()):
-        part = _PROPERTY.match(text, position)
-        if part is None:
-            raise refusal(f"WITH ({text.strip()})")
-        read[part["key"].lower()] = part["value"]
-        position = part.end()
-    return read
+def _create(words: Words) -> Statement:
+    replace_view = words.take("OR", "REPLACE")
+    if words.take("VIEW"):
+        return _view(words)
+    if replace_view:
+        raise WordsError("OR REPLACE")
+    if words.take("SCHEMA") or words.take("DATABASE"):
+        guard = "IF NOT EXISTS " if words.take("IF", "NOT", "EXISTS") else ""
+        name = words.name(parts=2)
+        words.end()
+        return _ddl(f"CREATE SCHEMA {guard}{quoted(*name)}", "CREATE_DATABASE")
+    words.expect("TABLE")
+    return _ctas(words)
 
 
-def _unquoted(value: str | None) -> str | None:
-    return value[1:-1].replace("''", "'") if value else None
-
-
-def _ctas(found: "re.Match[str]") -> Statement:
-    properties, query = _properties(found), found["query"]
+def _ctas(words: Words) -> Statement:
+    name = words.name()
+    properties = words.properties() if words.take("WITH") else {}
+    words.expect("AS")
     iceberg = (_unquoted(properties.pop("table_type", None)) or "hive").lower() == "iceberg"
     properties.pop("is_external", None)  # Athena wants the word; the catalog that is chosen here says the same
     properties.pop("write_compression", None)  # files are compressed with the engine's default
     unknown = set(properties) - (_ICEBERG_PROPERTIES if iceberg else _HIVE_PROPERTIES)
     if unknown:
         raise refusal(f"CREATE TABLE AS with the property {', '.join(sorted(unknown))}")
-    catalog = CATALOG if iceberg else HIVE_CATALOG
-    target = (catalog, *identifiers(found["table"])[-2:])
     location = properties.get("location") or properties.get("external_location")
     return Statement(
         kind=Kind.CTAS,
         substatement="CREATE_TABLE_AS_SELECT",
         sql="",
-        target=target,
+        target=(CATALOG if iceberg else HIVE_CATALOG, *name[-2:]),
         location=_unquoted(location),
         properties=properties,
-        query=query,
+        query=words.rest(),
     )
+
+
+def _unquoted(value: str | None) -> str | None:
+    return value[1:-1].replace("''", "'") if value else None
 
 
 def create_table_as(statement: Statement, default_location: str) -> str:
@@ -214,54 +180,64 @@ def create_table_as(statement: Statement, default_location: str) -> str:
     return f"CREATE TABLE {quoted(*statement.target)} WITH ({words}) AS {statement.query}"
 
 
-def _view(found: "re.Match[str]") -> Statement:
+def _view(words: Words) -> Statement:
+    name = words.name()
+    head = words.before()
+    words.expect("AS")
+    query = words.rest()
     # Athena checks the caller's rights on what is below a view; Trino would check those of the view's owner.
     return Statement(
         kind=Kind.VIEW,
         substatement="CREATE_VIEW",
-        sql=f"{found['head']} SECURITY INVOKER AS {found['query']}".replace("`", '"'),
-        target=(CATALOG, *identifiers(found["table"])[-2:]),
-        query=found["query"],
+        sql=f"{head} SECURITY INVOKER AS {query}".replace("`", '"'),
+        target=(CATALOG, *name[-2:]),
+        query=query,
     )
 
 
-def _unload(found: "re.Match[str]") -> Statement:
-    properties = {key: _unquoted(value) or "" for key, value in _properties(found).items()}
+def _unload(words: Words) -> Statement:
+    query = words.in_parentheses()
+    words.expect("TO")
+    location = words.string()
+    stated = words.properties() if words.take("WITH") else {}
+    words.end()
+    properties = {key: _unquoted(value) or "" for key, value in stated.items()}
     form = properties.get("format", "PARQUET").upper()
     if form != "PARQUET" or set(properties) - {"format", "compression"}:
         raise refusal(f"UNLOAD with {properties}")
-    return Statement(
-        kind=Kind.UNLOAD,
-        substatement="UNLOAD",
-        sql=found["query"].strip(),
-        location=_unquoted(found["location"]),
-        properties=properties,
-    )
+    return Statement(kind=Kind.UNLOAD, substatement="UNLOAD", sql=query, location=location, properties=properties)
 
 
-def _rename(found: "re.Match[str]") -> Statement:
-    old, new = identifiers(found["old"]), identifiers(found["new"])
+def _alter(words: Words) -> Statement:
+    words.expect("TABLE")
+    old = words.name()
+    words.expect("RENAME", "TO")
+    new = words.name()
+    words.end()
     return _ddl(f"ALTER TABLE {quoted(*old)} RENAME TO {quoted(*new)}", "ALTER_TABLE_RENAME")
 
 
-def _drop(found: "re.Match[str]") -> Statement:
-    what = found["what"].upper()
-    words = f"DROP {what} {'IF EXISTS ' if found['if'] else ''}{quoted(*identifiers(found['table']))}"
-    return _ddl(words, f"DROP_{what}")
+def _drop(words: Words) -> Statement:
+    what = "VIEW" if words.take("VIEW") else "TABLE"
+    if what == "TABLE":
+        words.expect("TABLE")
+    guard = "IF EXISTS " if words.take("IF", "EXISTS") else ""
+    name = words.name()
+    words.end()
+    return _ddl(f"DROP {what} {guard}{quoted(*name)}", f"DROP_{what}")
 
 
-def _schema(found: "re.Match[str]") -> Statement:
-    words = f"CREATE SCHEMA {'IF NOT EXISTS ' if found['if'] else ''}{quoted(*identifiers(found['name']))}"
-    return _ddl(words, "CREATE_DATABASE")
+def _optimize(words: Words) -> Statement:
+    name = words.name()
+    words.expect("REWRITE", "DATA", "USING", "BIN_PACK")
+    words.end()
+    return _ddl(f"ALTER TABLE {quoted(*name)} EXECUTE optimize", "OPTIMIZE")
 
 
-def _optimize(found: "re.Match[str]") -> Statement:
-    return _ddl(f"ALTER TABLE {quoted(*identifiers(found['table']))} EXECUTE optimize", "OPTIMIZE")
-
-
-def _vacuum(found: "re.Match[str]") -> Statement:
+def _vacuum(words: Words) -> Statement:
     """Athena forgets snapshots that are older than five days; Trino refuses to forget what is younger than seven."""
-    table = quoted(*identifiers(found["table"]))
+    table = quoted(*words.name())
+    words.end()
     return _ddl(f"ALTER TABLE {table} EXECUTE expire_snapshots(retention_threshold => '7d')", "VACUUM")
 
 
@@ -269,27 +245,45 @@ def _ddl(sql: str, substatement: str) -> Statement:
     return Statement(kind=Kind.DDL, substatement=substatement, sql=sql)
 
 
-def _show_tables(found: "re.Match[str]") -> Statement:
-    place = f" FROM {quoted(*identifiers(found['name']))}" if found["name"] else ""
+def _show(words: Words) -> Statement:
+    if words.take("DATABASES") or words.take("SCHEMAS"):
+        words.end()
+        return Statement(kind=Kind.LIST, substatement="SHOW_DATABASES", sql="SHOW SCHEMAS")
+    words.expect("TABLES")
+    place = f" FROM {quoted(*words.name(parts=1))}" if words.take("IN") or words.take("FROM") else ""
+    words.end()
     return Statement(kind=Kind.LIST, substatement="SHOW_TABLES", sql=f"SHOW TABLES{place}")
 
 
-def _prepared(kind: Kind, found: "re.Match[str]", sql: str) -> Statement:
-    return Statement(kind=kind, substatement=kind.value, sql=sql.strip(), target=identifiers(found["name"]))
+def _prepare(words: Words) -> Statement:
+    name = words.name(parts=1)
+    words.expect("FROM")
+    return Statement(kind=Kind.PREPARE, substatement="PREPARE", sql=words.rest(), target=name)
 
 
-_BUILDERS: Final = (
-    (_CTAS, _ctas),
-    (_VIEW, _view),
-    (_UNLOAD, _unload),
-    (_RENAME, _rename),
-    (_DROP, _drop),
-    (_SCHEMA, _schema),
-    (_OPTIMIZE, _optimize),
-    (_VACUUM, _vacuum),
-    (_SHOW_TABLES, _show_tables),
-    (_SHOW_SCHEMAS, lambda _: Statement(kind=Kind.LIST, substatement="SHOW_DATABASES", sql="SHOW SCHEMAS")),
-    (_PREPARE, lambda found: _prepared(Kind.PREPARE, found, found["query"])),
-    (_EXECUTE, lambda found: _prepared(Kind.EXECUTE, found, found["arguments"] or "")),
-    (_DEALLOCATE, lambda found: _prepared(Kind.DEALLOCATE, found, "")),
-)
+def _execute(words: Words) -> Statement:
+    name = words.name(parts=1)
+    arguments = words.rest() if words.take("USING") else ""
+    words.end()
+    return Statement(kind=Kind.EXECUTE, substatement="EXECUTE", sql=arguments, target=name)
+
+
+def _deallocate(words: Words) -> Statement:
+    words.expect("PREPARE")
+    name = words.name(parts=1)
+    words.end()
+    return Statement(kind=Kind.DEALLOCATE, substatement="DEALLOCATE", sql="", target=name)
+
+
+_BUILDERS: Final[dict[str, Callable[[Words], Statement]]] = {
+    "CREATE": _create,
+    "UNLOAD": _unload,
+    "ALTER": _alter,
+    "DROP": _drop,
+    "OPTIMIZE": _optimize,
+    "VACUUM": _vacuum,
+    "SHOW": _show,
+    "PREPARE": _prepare,
+    "EXECUTE": _execute,
+    "DEALLOCATE": _deallocate,
+}

@@ -82,6 +82,22 @@ def test_unload_gives_its_query_and_its_place() -> None:
     assert statement.location == "s3://b/p/"
 
 
+def test_a_comment_and_what_looks_like_a_keyword_are_no_part_of_the_statement() -> None:
+    statement = parse("create table t /* as (1) */ with (format = 'orc') -- AS\n as select 'as', \"with\" from x;;")
+    assert statement.properties == {"format": "'orc'"}
+    assert statement.query == "select 'as', \"with\" from x"
+
+
+def test_values_of_properties_may_have_brackets_and_commas() -> None:
+    statement = parse("create table t with (partitioned_by = ARRAY['a', 'b)'], bucket_count = 4) as select 1 as a")
+    assert statement.properties == {"partitioned_by": "ARRAY['a', 'b)']", "bucket_count": "4"}
+
+
+def test_a_location_is_read_as_the_text_that_it_is() -> None:
+    assert parse("UNLOAD ((select 1)) TO 's3://b/it''s/'").location == "s3://b/it's/"
+    assert parse("UNLOAD ((select 1)) TO 's3://b/it''s/'").sql == "(select 1)"
+
+
 def test_prepared_statements_are_told_apart() -> None:
     assert parse("PREPARE q FROM select ?").target == ("q",)
     assert parse("EXECUTE q USING 'a', 2").sql == "'a', 2"
@@ -128,6 +144,19 @@ def test_statements_have_athenas_types(sql: str, kind: Kind, statement_type: str
         "CREATE TABLE t WITH (orc_compression='zlib') AS SELECT 1 AS a",
         "UNLOAD (select 1) TO 's3://b/p/' WITH (format='ORC')",
         "DROP DATABASE d CASCADE",
+        "CREATE OR REPLACE TABLE t AS SELECT 1 AS a",
+        "CREATE TABLE a.b.c.d AS SELECT 1 AS a",
+        "CREATE TABLE 'd'.t AS SELECT 1 AS a",
+        "CREATE TABLE t WITH (format = ) AS SELECT 1 AS a",
+        "UNLOAD () TO 's3://b/p/'",
+        "UNLOAD (select 1 TO 's3://b/p/'",
+        "UNLOAD (select 1) TO s3",
+        "DROP TABLE t -- nor\n u",
+        "SHOW TABLES IN d.e",
+        "EXECUTE q 1",
+        "select 'without an end",
+        ";",
+        "-- nothing but words",
         "",
     ],
 )
