@@ -1,4 +1,4 @@
-"""An emulator without our stacks, holding just what the `clean` application needs of AWS."""
+"""An emulator without our stacks, with only the AWS resources that the `clean` application needs."""
 
 import os
 from contextlib import ExitStack
@@ -21,7 +21,7 @@ LAKE_TABLES: Final = ((Zone.RAW, Table.INTERACTIONS), (Zone.RAW, Table.DUPLICATE
 
 
 def start(home: Path, cleanup: ExitStack) -> TwinSettings:
-    """Start an emulator with the lake's tables and the secret; it ends with `cleanup`."""
+    """Start an emulator with the lake's tables and the secret; `cleanup` stops it."""
     settings = TwinSettings(home=home, port=free_port(), environment=ENVIRONMENT)
     variables = {"BIND_HOST": "127.0.0.1", "IOT_MTLS_ENABLED": "0", "GATEWAY_PORT": str(settings.port)}
     child = spawn(
@@ -62,7 +62,7 @@ def described(zone: Zone, name: Table) -> dict[str, Any]:
 
 
 def property_groups(settings: TwinSettings) -> dict[str, dict[str, str]]:
-    """Return the property groups of `clean`, but for the streams."""
+    """Return the property groups of `clean`, except for the streams."""
     secret = client(settings, "secretsmanager").describe_secret(SecretId=SECRET)["ARN"]
     return {
         Property.LAKE: {
@@ -81,5 +81,5 @@ def client(settings: TwinSettings, service: str) -> Any:
         endpoint_url=settings.endpoint,
         region_name=REGION,
         aws_access_key_id="test",
-        aws_secret_access_key="test",  # noqa: S106  # the emulator's fixed pair
+        aws_secret_access_key="test",  # noqa: S106  # the emulator's fixed credentials
     )

@@ -1,4 +1,4 @@
-"""The least that a Flink job on these streams can do: carry each record of the events topic to another topic."""
+"""The smallest Flink job on these streams: it copies each record of the events topic to another topic."""
 
 import os
 from typing import Final

@@ -1,12 +1,12 @@
-"""Our matching against Splink on the same records: time, peak memory and agreement with the truth, as ratios.
+"""Our matching compared with Splink on the same records: time, peak memory and agreement with the truth, as ratios.
 
-    .venvs/bench/bin/python -m benchmarks.matching --shoppers FOLDER    # what twin.shoppers.generate wrote
-    .venvs/bench/bin/python -m benchmarks.matching --made-up 1000       # invented on the spot, no generator needed
+    .venvs/bench/bin/python -m benchmarks.matching --shoppers FOLDER    # output of twin.shoppers.generate
+    .venvs/bench/bin/python -m benchmarks.matching --made-up 1000       # people of the tests' factory
 
-Each matcher runs in a process of its own, several times in turns with the others, so that one's memory is not the
-other's. Time is that of the work alone, from records in memory to clusters: no start of Python, no imports, no reading.
-Memory is the peak of the whole process: Python, the libraries, the records, the work.
-The table goes to standard error; standard output ends with the line that `benchmarks.report` describes.
+Each matcher runs several times in turns with the others, in a process of its own, so that memory is measured
+separately. Time is that of the work alone, from records in memory to clusters, without start-up, imports and reading.
+Memory is the peak of the whole process: Python, the libraries, the records and the work. The table goes to standard
+error; standard output ends with the line that `benchmarks.report` describes.
 """
 
 import argparse
@@ -39,11 +39,11 @@ Persons = dict[str, str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """What one run of a matcher gave.
+    """The result of one run of a matcher.
 
     Attributes:
         variants: clusters by variant; most matchers have one.
-        training_seconds: the part of its time that a model kept from an earlier day would save.
+        training_seconds: time for training, which a stored model would save.
     """
 
     variants: Mapping[str, Persons]
@@ -55,12 +55,12 @@ Matcher = Callable[[Sequence[IdentityRecord]], Found]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """What one matcher took and gave.
+    """Cost and results of one matcher.
 
     Attributes:
         name: the matcher.
-        times: wall seconds of each run, training included.
-        training_seconds: the median of the part of them that was training.
+        times: wall seconds of each run, including training.
+        training_seconds: time for training, the median of the runs.
         megabytes: peak memory of the process, the median of the runs.
         variants: clusters by variant, the same in every run.
     """
@@ -77,13 +77,13 @@ class Result:
         return statistics.median(self.times)
 
     def best(self, truth: Mapping[str, str]) -> tuple[str, Agreement]:
-        """Return the variant that agrees best with the truth, by B-cubed F1, and how well it does."""
+        """Return the variant with the best agreement with the truth, by B-cubed F1, and that agreement."""
         agreements = {variant: score(persons, truth) for variant, persons in self.variants.items()}
         return max(agreements.items(), key=lambda item: item[1].b_cubed.f1)
 
 
 def by_rules_alone(records: Sequence[IdentityRecord]) -> Found:
-    """The matching workflow as it is, without our clustering."""
+    """Match with the workflow's rules, without our clustering."""
     persons = {record.record_id: record.record_id for record in records}
     for group in shoppers.match_groups(records):
         persons.update(dict.fromkeys(group.record_ids, group.match_id))
@@ -91,16 +91,16 @@ def by_rules_alone(records: Sequence[IdentityRecord]) -> Found:
 
 
 def by_ours(records: Sequence[IdentityRecord]) -> Found:
-    """The whole chain: rules, then clustering with its guard."""
+    """Match with the rules and our clustering."""
     found = cluster(records, shoppers.match_groups(records), Guard())
     return Found(variants={"": {record_id: members[0] for members in found.clusters for record_id in members}})
 
 
 def by_splink(records: Sequence[IdentityRecord]) -> Found:
-    """Splink 5 on DuckDB: trained on the records themselves, connected components above several thresholds.
+    """Match with Splink 5 on DuckDB, trained on the records themselves, with clusters at several thresholds.
 
-    It gets the same values in match form, comparisons made for names, dates and mailboxes, and blocks as wide as ours.
-    Its time is that of training, scoring and all clusterings; the last take next to nothing.
+    It gets the same values in match form, comparisons for names, dates and mailboxes, and blocking rules as wide as
+    ours. Its time includes training, scoring and all clusterings, which take almost no time.
     """
     splink = importlib.import_module("splink")
     library = importlib.import_module("splink.comparison_library")
@@ -126,7 +126,7 @@ def by_splink(records: Sequence[IdentityRecord]) -> Found:
         ],
     )
     table = splink.DuckDBAPI().register(pandas.DataFrame(rows))
-    # It warns of comparisons that a small data set cannot train.
+    # It warns about comparisons that a small data set cannot train.
     linker = splink.Linker(table, settings, log_level=logging.ERROR)
     started = time.perf_counter()
     training = linker.training
@@ -168,7 +168,7 @@ def _splink_row(record: IdentityRecord) -> dict[str, str | None]:
 
 
 def run_all(names: Sequence[str], records: Sequence[IdentityRecord], repetitions: int) -> list[Result]:
-    """Run the matchers in turns, so that whatever else the machine does meets all of them."""
+    """Run the matchers in turns, so that other load affects all of them."""
     runs: dict[str, list[Result]] = {name: [] for name in names}
     for _ in range(repetitions):
         for name in names:
@@ -186,7 +186,7 @@ def run_all(names: Sequence[str], records: Sequence[IdentityRecord], repetitions
 
 
 def run_apart(name: str, records: Sequence[IdentityRecord]) -> Result:
-    """Run a matcher in a process of its own, a new one: a copy of this one would work in memory that we left free.
+    """Run a matcher in a new process; a fork of this one would reuse memory that this process has freed.
 
     Raises:
         RuntimeError: the process ended without a result; its message is on standard error.
@@ -221,7 +221,7 @@ def _measure(answer: Connection, name: str, records: Sequence[IdentityRecord]) -
 
 
 def _peak_megabytes() -> float:
-    """Return the peak of this process since it became this program."""
+    """Return the peak memory of this process since its program started."""
     if STATUS.exists():
         peak = next(line for line in STATUS.read_text(encoding="ascii").splitlines() if line.startswith("VmHWM:"))
         return int(peak.split()[1]) / 1024
@@ -232,7 +232,7 @@ def shopper_records(folder: Path) -> tuple[list[IdentityRecord], dict[str, str]]
     """Return the records of a generated data set, and the true person of each.
 
     Raises:
-        FileNotFoundError: nothing was generated there.
+        FileNotFoundError: the folder has no generated data set.
     """
     return shoppers.load(folder), shoppers.true_people(folder)
 
@@ -260,7 +260,7 @@ def report(results: Sequence[Result], truth: Mapping[str, str]) -> str:
 
 
 def comparison(ours: Result, peer: Result, truth: Mapping[str, str]) -> Comparison:
-    """Return ours against a peer, which gets the threshold that suits the truth best: we have none to choose."""
+    """Return our result compared with a peer at its best threshold; our matching has no threshold."""
     details: dict[str, Detail] = {"repetitions": len(ours.times)}
     for side, result in (("ours", ours), ("peer", peer)):
         variant, agreement = result.best(truth)
@@ -300,7 +300,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run every matcher, write the table and the comparison with the peer."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument("--shoppers", type=Path, help="folder that twin.shoppers.generate wrote")
+    source.add_argument("--shoppers", type=Path, help="folder with the output of twin.shoppers.generate")
     source.add_argument("--made-up", type=int, metavar="HUMANS", help="number of invented people")
     parser.add_argument("--repetitions", type=int, default=REPETITIONS, help="runs of each matcher")
     chosen = parser.parse_args(arguments)

@@ -1,9 +1,9 @@
-"""The profile API's function against one bare `get_item` on the same table of the same emulator.
+"""The profile API's function compared with a plain `get_item` on the same table of the same emulator.
 
     .venvs/twin/bin/python -m benchmarks.profile_api
 
-The handler runs in this process, as it does in a warm Lambda: routing, reading the view, the document, logs, metrics.
-Both use the same client, so what differs is the handler's own work and its query for the profile and the segments.
+The handler runs in this process, as in a warm Lambda: routing, reading the view, the document, logs, metrics. Both use
+the same client, so the difference is the handler's own work and its query for the profile and the segments.
 """
 
 import json
@@ -38,12 +38,12 @@ FUNCTION: Final = {
     "EVENTS_STREAM_NAME": "bench-events",
     "HASH_SECRET_ARN": "bench-hash-secret",
     "LINK_TEMPLATES": json.dumps({"crm": "https://crm.example.com/contacts/{id}"}),
-    "POWERTOOLS_TRACE_DISABLED": "true",  # X-Ray's daemon is not here
+    "POWERTOOLS_TRACE_DISABLED": "true",  # there is no X-Ray daemon
 }
 
 
 def fill_table(dynamodb: Any) -> None:
-    """Make the table and put one person with segments into it, as the profile writer does."""
+    """Create the table and store a person with segments, as the profile writer does."""
     names = (keys.PARTITION, keys.SORT)
     dynamodb.create_table(
         TableName=TABLE,
@@ -58,7 +58,7 @@ def fill_table(dynamodb: Any) -> None:
 
 
 def api_request(handle: Callable[[dict[str, Any], Any], dict[str, Any]]) -> None:
-    """Ask the function for the whole person.
+    """Request the whole person from the function.
 
     Raises:
         RuntimeError: the answer is not the person with all segments.
@@ -72,7 +72,7 @@ def bare_get(dynamodb: Any) -> None:
     """Read the person's profile item.
 
     Raises:
-        RuntimeError: it is not there.
+        RuntimeError: the item does not exist.
     """
     found = dynamodb.get_item(TableName=TABLE, Key=keys.person_key(PERSON, keys.PROFILE))
     if found.get("Item", {}).get("person_id") != PERSON:
@@ -81,7 +81,7 @@ def bare_get(dynamodb: Any) -> None:
 
 def measure() -> Comparison:
     """Time both in turns, in rounds of many requests."""
-    # Logger and clients are made when the module is imported, from the environment that was set just before.
+    # The module creates its logger and clients at import, from the environment variables that are set before.
     from lambdas.profile_api.handler import handle
 
     dynamodb = aws.dynamodb()
@@ -113,13 +113,13 @@ def measure() -> Comparison:
 
 @contextmanager
 def silent() -> Iterator[None]:
-    """Send the function's metrics, which it prints, nowhere; printing them still costs what it costs."""
+    """Discard the metrics that the function prints; the cost of printing still counts."""
     with Path(os.devnull).open("w", encoding="utf-8") as nowhere, redirect_stdout(nowhere):
         yield
 
 
 def main() -> int:
-    """Run the emulator for as long as the measurement takes."""
+    """Start the emulator, measure, and stop it."""
     with running(HOME) as emulator:
         os.environ.update({**FUNCTION, **emulator.settings.client_environment()})
         with silent():

@@ -1,7 +1,7 @@
-"""What every benchmark shares: taking turns with its peer, and one line of JSON as its last word.
+"""Shared code of the benchmarks: alternating runs with a peer, and one line of JSON as the result.
 
-The line is `{"name", "ours_seconds", "peer_seconds", "ratio", ...}`; what else it holds is shown beside the ratio.
-Standard library only, since each benchmark runs in the environment of its peer.
+The line is `{"name", "ours_seconds", "peer_seconds", "ratio", ...}`; its other fields are shown beside the ratio.
+Standard library only, because each benchmark runs in the environment of its peer.
 """
 
 import json
@@ -18,7 +18,7 @@ Detail = float | int | str
 
 
 class UnreadableReportError(ValueError):
-    """A benchmark ended without its line, or the line lacks a field."""
+    """A benchmark ended without a result line, or the line lacks a field."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,9 +27,9 @@ class Comparison:
 
     Attributes:
         name: the benchmark.
-        ours_seconds: what one unit of our work took, the median of the repetitions.
-        peer_seconds: the same of the peer.
-        details: what else there is to say, by name.
+        ours_seconds: seconds for one unit of our work, the median of the repetitions.
+        peer_seconds: seconds for one unit of the peer's work.
+        details: further results by name.
     """
 
     name: str
@@ -39,7 +39,7 @@ class Comparison:
 
     @property
     def ratio(self) -> float:
-        """How many times the peer's time ours is; below 1 we are faster."""
+        """Our time divided by the peer's; below 1 we are faster."""
         return self.ours_seconds / self.peer_seconds
 
     def as_dict(self) -> dict[str, Any]:
@@ -48,13 +48,13 @@ class Comparison:
         return {**dict(zip(FIXED, fixed, strict=True)), **self.details}
 
     def write(self) -> None:
-        """Write the line to standard output, as the last thing that a benchmark says."""
+        """Write the line to standard output, as the last output of a benchmark."""
         sys.stdout.write(json.dumps(self.as_dict()) + "\n")
         sys.stdout.flush()
 
 
 def read(output: str) -> Comparison:
-    """Return the comparison in the last line of a benchmark's output that holds one.
+    """Return the comparison from the last result line in a benchmark's output.
 
     Raises:
         UnreadableReportError: there is no such line, or a time in it is not a positive number.
@@ -77,16 +77,16 @@ def _object(line: str) -> dict[str, Any] | None:
     try:
         document = json.loads(line)
     except json.JSONDecodeError:
-        return None  # a log line that looks like one
+        return None  # a log line that begins like JSON
     return document if isinstance(document, dict) else None
 
 
 def take_turns(
     ours: Callable[[], object], peer: Callable[[], object], *, repetitions: int = REPETITIONS
 ) -> tuple[list[float], list[float]]:
-    """Time both in turns, so that whatever else the machine does meets both; return the seconds of each.
+    """Time both in turns, so that other load affects both; return the seconds of each.
 
-    Every second round the peer goes first.
+    In every second round the peer goes first.
     """
     times: tuple[list[float], list[float]] = ([], [])
     for number in range(repetitions):
@@ -99,5 +99,5 @@ def take_turns(
 
 
 def spread(times: Sequence[float]) -> float:
-    """Return how far the slowest repetition is from the quickest, in relation to the median."""
+    """Return the difference between the slowest and the fastest repetition, relative to the median."""
     return (max(times) - min(times)) / statistics.median(times)

@@ -1,10 +1,10 @@
-"""Memory and time that the resolution of identities takes: it happens in one process, the driver of the Spark job.
+"""Memory and time of identity resolution, which runs in one process, the driver of the Spark job.
 
     .venvs/twin/bin/python -m benchmarks.resolution --people 30000
 
-Invented people (the factory of the tests) are resolved twice, as in two nights: the second run also holds the map of
-the first, and reads what was told, which is what every run but the first takes. With `--anew` the second tells
-everything, as on a new stream, and holds that. What Spark's own JVM takes is not in it.
+Invented people (from the tests' factory) are resolved twice. The second run is measured, because like every later run
+it also holds the map of the first run and reads the published changes. With `--republish` it publishes all changes, as
+on a new stream, and holds them, too. The memory of Spark's JVM is not included.
 """
 
 import argparse

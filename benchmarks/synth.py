@@ -1,9 +1,9 @@
-"""`cdk synth` of the dev environment against importing aws_cdk alone, each in processes of their own.
+"""`cdk synth` of the dev environment compared with the import of aws_cdk alone, each in its own process.
 
     .venvs/twin/bin/python -m benchmarks.synth
 
-The import is the price of the library; what is above it is ours: settings, seven stacks, nag, assets, the CDK command.
-Needs the staged assets (`build/assets`). Every synth writes to an empty folder.
+The import is the cost of the library; the rest is ours: settings, seven stacks, nag, assets, the CDK command. Needs the
+staged assets (`build/assets`). Every synth writes to an empty folder.
 """
 
 import os
@@ -31,7 +31,7 @@ def synthesize() -> None:
 
 
 def import_alone() -> None:
-    """Start Python, import the library, end."""
+    """Start Python, import the library and exit."""
     path = f"{executable_folder()}{os.pathsep}{os.environ.get('PATH', '')}"
     subprocess.run(
         [sys.executable, "-c", "import aws_cdk"],
@@ -43,7 +43,7 @@ def import_alone() -> None:
 
 
 def main() -> int:
-    """Warm the disk's caches up with one of each, then measure."""
+    """Run each once to warm up the disk cache, then measure."""
     import_alone()
     synthesize()
     ours, peer = take_turns(synthesize, import_alone)
