@@ -11,9 +11,9 @@ from c360_core.secret_text import parts
 
 HASH_DIGITS: Final = 32
 # The same devices and cards return all the time; a lookup is ten times faster than hashing.
-REMEMBERED: Final = 100_000
+CACHED_VALUES: Final = 100_000
 _TYPES: Final = {kind.value: kind for kind in IdentifierType}
-_STRENGTH: Final = {name: place for place, name in enumerate(_TYPES)}
+_RANK: Final = {name: place for place, name in enumerate(_TYPES)}
 MIN_SECRET_BYTES: Final = 16
 # A session belongs to a device or, without one, to a browser cookie.
 VISITOR_TYPES: Final = (IdentifierType.DEVICE_ID, IdentifierType.COOKIE_ID)
@@ -34,7 +34,7 @@ def secret_bytes(secret_string: str) -> bytes:
     return text.encode()
 
 
-@lru_cache(maxsize=REMEMBERED)
+@lru_cache(maxsize=CACHED_VALUES)
 def identifier_key(secret: bytes, identifier_type: IdentifierType, normalised: str) -> str:
     """Return `<type>:<32 hex digits>`, a keyed hash of type and value.
 
@@ -52,7 +52,7 @@ def usable(identifiers: Identifiers) -> tuple[tuple[IdentifierType, str], ...]:
 
     Unknown types, placeholders and malformed values are left out.
     """
-    given = sorted((_STRENGTH[name], name) for name, values in identifiers.items() if values and name in _STRENGTH)
+    given = sorted((_RANK[name], name) for name, values in identifiers.items() if values and name in _RANK)
     found: dict[tuple[IdentifierType, str], None] = {}
     for _, name in given:
         identifier_type = _TYPES[name]
@@ -73,7 +73,7 @@ def first_usable(identifiers: Identifiers) -> dict[IdentifierType, str]:
     return found
 
 
-@lru_cache(maxsize=REMEMBERED)
+@lru_cache(maxsize=CACHED_VALUES)
 def _match_form(identifier_type: IdentifierType, raw: str) -> str | None:
     return normalise(identifier_type, raw).value
 

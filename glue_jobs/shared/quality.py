@@ -15,7 +15,6 @@ from pyspark.sql import functions as F  # noqa: N812
 
 FAILED_RULES: Final = "DataQualityRulesFail"
 PASSED_RULES: Final = "DataQualityRulesPass"
-RULES_WITHOUT_ROWS: Final = "DataQualityRulesSkip"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

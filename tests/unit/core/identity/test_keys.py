@@ -34,14 +34,14 @@ def test_keys_differ_by_secret_type_and_value():
     assert len(keys) == 4
 
 
-def test_the_strongest_identifier_is_chosen_by_type_and_must_be_usable():
+def test_usable_identifiers_come_strongest_first():
     sent = {
         "ip": ["192.0.2.1"],
         "email": ["test@test.com", "Ann@example.com"],
         "loyalty_id": ["000"],
         "hat_size": ["9"],
     }
-    assert usable(sent)[0] == (IdentifierType.EMAIL, "ann@example.com")
+    assert usable(sent) == ((IdentifierType.EMAIL, "ann@example.com"), (IdentifierType.IP, "192.0.2.1"))
     assert usable({"phone": ["0000000000"]}) == ()
 
 
@@ -87,7 +87,7 @@ def test_a_weak_secret_is_refused(held):
         secret_bytes(held)
 
 
-def test_masks_keep_just_enough_to_recognise():
+def test_a_masked_address_keeps_just_enough_to_recognise_it():
     assert mask_email("john.doe@example.com") == "j***@example.com"
     assert [mask_email(None), mask_email("broken")] == [None, "***"]
 
