@@ -166,11 +166,14 @@ def test_paths_exist(document: Path) -> None:
     assert gone == []
 
 
-def test_the_layout_names_folders_that_are_there() -> None:
+def test_the_layout_names_every_package_and_folders_that_are_there() -> None:
     _, _, layout = ARCHITECTURE.read_text(encoding="utf-8").partition("<!-- folders -->")
     layout, _, _ = layout.partition("\n#")
-    folders = re.findall(r"`([\w]+/)`", layout)
+    folders = re.findall(r"`([\w/]+/)`", layout)
     assert [folder for folder in folders if not (ROOT / folder).is_dir()] == []
+    packages = {f"{path.parent.relative_to(ROOT)}/" for pattern in ("*/__init__.py", "twin/*/__init__.py")
+                for path in ROOT.glob(pattern)}  # fmt: skip
+    assert packages - set(folders) == {"twin/"}
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)
