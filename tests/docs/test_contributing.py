@@ -100,7 +100,7 @@ def test_a_segment_is_added_by_its_list(tree: Path) -> None:
     assert "gold_members" in ask(tree, code)
 
 
-@pytest.mark.parametrize("heading", ["Add a channel"])
+@pytest.mark.parametrize("heading", ["Add a provider", "Add a channel"])
 def test_a_list_without_blocks_names_the_test_that_adds_something_by_its_steps(heading: str) -> None:
     named = re.findall(r"`(tests/[\w/]+/test_\w+\.py)`", introduction(heading))
     assert len(named) == 1
