@@ -2,11 +2,13 @@
 
 import importlib
 import json
+import pkgutil
 from pathlib import Path
 
 import pytest
 
 from lambdas.collector.logic import BATCH_PATHS, MESSAGE_TYPES
+from lambdas.shared.settings import EnvironmentSettings
 from tests.infrastructure.assembly import ROOT, resolve
 
 FUNCTIONS = ("collector", "file_batches", "profile_writer", "profile_api", "decision", "message_sender")
@@ -25,6 +27,20 @@ def environment(assembly, name):
     return {key: resolve(value) for key, value in variables.items()}
 
 
+def all_settings(name):
+    """Return every model of settings in a function's package: its own, and those of what it chooses from."""
+    package = importlib.import_module(f"lambdas.{name}")
+    names = [found.name for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")]
+    found = {
+        value
+        for module in map(importlib.import_module, (each for each in names if not each.endswith(".handler")))
+        for value in vars(module).values()
+        if isinstance(value, type) and issubclass(value, EnvironmentSettings) and value.__module__ == module.__name__
+    }
+    assert importlib.import_module(f"lambdas.{name}.settings").Settings in found
+    return found
+
+
 def test_exactly_our_functions_exist(assembly):
     handlers = {f.properties["Handler"] for f in assembly.resources("AWS::Lambda::Function")}
     assert handlers == {f"lambdas.{name}.handler.handle" for name in FUNCTIONS}
@@ -32,15 +48,14 @@ def test_exactly_our_functions_exist(assembly):
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_settings_load_from_the_template(assembly, name):
-    settings = importlib.import_module(f"lambdas.{name}.settings").Settings
-    loaded = settings.from_environment(environment(assembly, name))
-    assert loaded.environment == assembly.settings.environment
+    for settings in all_settings(name):
+        loaded = settings.from_environment(environment(assembly, name))
+        assert loaded.environment == assembly.settings.environment, settings
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_no_variable_is_passed_that_nobody_reads(dev, name):
-    settings = importlib.import_module(f"lambdas.{name}.settings").Settings
-    read = {field.upper() for field in settings.model_fields}
+    read = {field.upper() for settings in all_settings(name) for field in settings.model_fields}
     unread = {key for key in environment(dev, name) if not key.startswith(("POWERTOOLS_", "LOG_LEVEL"))} - read
     assert unread == set()
 
