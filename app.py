@@ -6,13 +6,13 @@ import aws_cdk as cdk
 from cdk_nag import AwsSolutionsChecks
 
 from c360_core import contracts
-from c360_core.names import PROJECT, stack_name
+from c360_core.names import CATALOGED_ZONES, PROJECT, stack_name, zone_stack
 from config.settings import Settings, SettingsError, load
 from stacks.activation.stack import ActivationStack
 from stacks.analytics.stack import AnalyticsStack
 from stacks.collection.stack import CollectionStack
 from stacks.foundation.stack import FoundationStack
-from stacks.governance.stack import GovernanceStack
+from stacks.governance.stack import GovernanceStack, ZoneGovernanceStack
 from stacks.operations.stack import OperationsStack
 from stacks.shared.assets import REPOSITORY, AssetMissingError, Assets
 from stacks.shared.lake import Lake
@@ -24,8 +24,8 @@ def build(app: cdk.App, settings: Settings, assets: Assets) -> OperationsStack:
     """Create every stack of one environment and hand each what it takes from those before; return the last."""
     agreed = contracts.load()
 
-    def name(pillar: str) -> str:
-        return stack_name(settings.environment, pillar)
+    def name(stack: str) -> str:
+        return stack_name(settings.environment, stack)
 
     foundation = FoundationStack(app, name("foundation"), settings=settings)
     platform = Platform(
@@ -77,14 +77,19 @@ def build(app: cdk.App, settings: Settings, assets: Assets) -> OperationsStack:
         settings=settings.activation,
         platform=platform,
     )
-    GovernanceStack(
-        app,
-        name("governance"),
-        lake=lake,
-        access=[*collection.lake_access, *unification.lake_access, *analytics.lake_access],
-        workgroup_arn=analytics.workgroup.arn,
-        platform=platform,
+    governance = GovernanceStack(
+        app, name("governance"), lake=lake, workgroup_arn=analytics.workgroup.arn, platform=platform
     )
+    for zone in CATALOGED_ZONES:
+        ZoneGovernanceStack(
+            app,
+            name(zone_stack(zone)),
+            zone=zone,
+            lake=lake,
+            access=[*collection.lake_access, *unification.lake_access, *analytics.lake_access],
+            governance=governance,
+            platform=platform,
+        )
     operations = OperationsStack(
         app,
         name("operations"),

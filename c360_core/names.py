@@ -33,6 +33,24 @@ class Zone(StrEnum):
 CATALOGED_ZONES: Final = (Zone.RAW, Zone.QUARANTINE, Zone.CURATED, Zone.PRODUCTS)
 
 
+def zone_stack(zone: Zone) -> str:
+    """Return the stack that governs a queried zone, as `STACKS` names it."""
+    return f"governance-{zone}"
+
+
+# In the order in which they are deployed.
+STACKS: Final = (
+    "foundation",
+    "collection",
+    "unification",
+    "analytics",
+    "activation",
+    "governance",
+    *(zone_stack(zone) for zone in CATALOGED_ZONES),
+    "operations",
+)
+
+
 class Table(StrEnum):
     """Tables that the templates create. File sources add one raw table each, named after the source.
 
@@ -121,6 +139,6 @@ def workgroup_name(environment: str) -> str:
     return f"{PROJECT}-{environment}"
 
 
-def stack_name(environment: str, pillar: str) -> str:
-    """Return the CloudFormation stack of a pillar, for example `C360-dev-Foundation`."""
-    return f"C360-{environment}-{pillar.title()}"
+def stack_name(environment: str, stack: str) -> str:
+    """Return the physical name of one of `STACKS`, for example `C360-dev-Foundation`."""
+    return f"C360-{environment}-{stack.title()}"

@@ -22,11 +22,10 @@ import httpx
 from botocore.exceptions import BotoCoreError, ClientError
 
 from c360_core import contracts, projections
-from c360_core.names import Table, Zone, database_name, stack_name
+from c360_core.names import STACKS, Table, Zone, database_name, stack_name
 from c360_core.secret_text import parts
 from ops import deployed_stacks
 
-PILLARS: Final = ("foundation", "collection", "unification", "analytics", "activation", "governance", "operations")
 QUERY_SECONDS: Final = 120.0
 ARRIVAL_SECONDS: Final = 300.0  # of an event in the lake, which comes with a checkpoint of `clean`
 OPTIMIZERS: Final = ("compaction", "retention", "orphan_file_deletion")
@@ -102,7 +101,7 @@ class DeployedEnvironment:
     @cached_property
     def stacks(self) -> dict[str, dict[str, Any]]:
         """The stacks of the environment that are there, by name."""
-        names = {stack_name(self.environment, pillar) for pillar in PILLARS}
+        names = {stack_name(self.environment, stack) for stack in STACKS}
         found = deployed_stacks.stacks(self.client("cloudformation"))
         return {name: stack for name, stack in found.items() if name in names}
 
@@ -177,7 +176,7 @@ def _expect(wrong: list[str], found: str) -> str:
 @check("stacks", fix="deploy again; the stack's events in CloudFormation say what stopped it")
 def stacks(deployed: DeployedEnvironment) -> str:
     """All stacks are there, and done."""
-    wanted = {stack_name(deployed.environment, pillar) for pillar in PILLARS}
+    wanted = {stack_name(deployed.environment, stack) for stack in STACKS}
     wrong = [f"{name} is not deployed" for name in sorted(wanted - set(deployed.stacks))]
     wrong += [
         f"{name} is {stack['StackStatus']}"

@@ -12,7 +12,7 @@ from constructs import Construct
 from c360_core.names import PiiClass, Zone
 from stacks.constructs.grants import catalog_arns, query_lake, read_tables, use_key, use_workgroup, write_objects
 from stacks.constructs.nag import acknowledge, wildcard
-from stacks.governance.lake_tags import PII, ZONE, LakeTags
+from stacks.governance.tags import PII, ZONE, LakeTags, tag_key
 from stacks.shared.lake import QUERY_RESULTS
 from stacks.shared.lake_access import READ, LakeResource, database_resource, grant_in_lake
 from stacks.shared.platform import Platform
@@ -70,7 +70,9 @@ class Persona(Construct):
             catalog_id=cdk.Aws.ACCOUNT_ID,
             resource_type="TABLE",
             expression=[
-                lakeformation.CfnPrincipalPermissions.LFTagProperty(tag_key=tags.key(name), tag_values=values)
+                lakeformation.CfnPrincipalPermissions.LFTagProperty(
+                    tag_key=tag_key(self._environment, name), tag_values=values
+                )
                 for name, values in allowed.items()
             ],
         )

@@ -1,21 +1,23 @@
-"""Right people, right data, right reason: tags from the contracts, grants to roles, personas."""
+"""Right people, right data, right reason: what holds for the whole lake, and a stack for each of its queried zones."""
 
 from collections.abc import Sequence
 
 import aws_cdk as cdk
 from constructs import Construct
 
-from c360_core.names import PiiClass
-from stacks.governance.lake_grants import LakeGrants, LakeLocations
-from stacks.governance.lake_tags import LakeTags
+from c360_core.names import PiiClass, Zone
+from stacks.governance.locations import LakeLocations
 from stacks.governance.persona import Persona
+from stacks.governance.tags import LakeTags
+from stacks.governance.zone_grants import ZoneGrants
+from stacks.governance.zone_tags import ZoneTags
 from stacks.shared.lake import Lake
 from stacks.shared.lake_access import LakeAccess
 from stacks.shared.platform import Platform
 
 
 class GovernanceStack(cdk.Stack):
-    """Owns Lake Formation's tags, locations and grants."""
+    """Owns Lake Formation's tags, the registered locations and the personas."""
 
     marketing_analyst: Persona
 
@@ -25,14 +27,12 @@ class GovernanceStack(cdk.Stack):
         id_: str,
         *,
         lake: Lake,
-        access: Sequence[LakeAccess],
         workgroup_arn: str,
         platform: Platform,
     ) -> None:
-        super().__init__(scope, id_, description="Customer 360: tags, grants, personas")
-        tags = LakeTags(self, "Tags", agreed=lake.contracts, platform=platform)
-        locations = LakeLocations(self, "Locations", buckets=lake.buckets, platform=platform)
-        LakeGrants(self, "Grants", access=access, buckets=lake.buckets, locations=locations, platform=platform)
+        super().__init__(scope, id_, description="Customer 360: tags, locations, personas")
+        tags = LakeTags(self, "Tags", environment=platform.environment)
+        LakeLocations(self, "Locations", buckets=lake.buckets, platform=platform)
         self.marketing_analyst = Persona(
             self,
             "MarketingAnalyst",
@@ -43,3 +43,27 @@ class GovernanceStack(cdk.Stack):
             platform=platform,
         )
         cdk.CfnOutput(self, "MarketingAnalystRoleArn", value=self.marketing_analyst.role.role_arn)
+
+
+class ZoneGovernanceStack(cdk.Stack):
+    """Owns the tags on one zone's database and columns, and the pipelines' grants in it.
+
+    Each table brings some associations, and CloudFormation takes 500 resources in a stack.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id_: str,
+        *,
+        zone: Zone,
+        lake: Lake,
+        access: Sequence[LakeAccess],
+        governance: GovernanceStack,
+        platform: Platform,
+    ) -> None:
+        super().__init__(scope, id_, description=f"Customer 360: tags and grants of the {zone} zone")
+        ZoneTags(self, "Tags", zone=zone, tables=lake.contracts.lake_tables(), platform=platform)
+        ZoneGrants(self, "Grants", zone=zone, access=access, bucket=lake.buckets[zone], platform=platform)
+        # Nothing is imported that would say so: tags and locations are known by their names.
+        self.add_stack_dependency(governance)

@@ -13,11 +13,11 @@ from sqlglot import exp
 
 from c360_core import single_view_keys
 from c360_core.interaction import ReasonCode, check
-from c360_core.names import IdentifierType, Stream
+from c360_core.names import STACKS, IdentifierType, Stream
 from c360_core.replay import ReplayVerdict
 from config.settings import ENVIRONMENTS, Settings
 from ops import smoke
-from stacks.governance import lake_grants
+from stacks.shared.lake_access import WRITE
 from tests.docs.documents import (
     DECISIONS,
     DOCUMENTS,
@@ -47,7 +47,6 @@ ARCHITECTURE = ROOT / "docs" / "architecture.md"
 RUNBOOKS = ROOT / "docs" / "runbooks" / "README.md"
 REJECTED = ROOT / "docs" / "runbooks" / "events-are-rejected.md"
 REVIEWED_COSTS = SNAPSHOTS.parent / "test_operations" / "test_the_costs_are_the_reviewed_ones.json"
-PILLARS = ("foundation", "collection", "unification", "analytics", "activation", "governance", "operations")
 # Quick, and they change nothing.
 RUN = (
     "make help",
@@ -213,9 +212,8 @@ def test_lake_tables_and_variables_exist(document: Path) -> None:
 def test_the_picture_shows_the_pillars_and_every_stream() -> None:
     [picture] = blocks("mermaid")
     assert set(re.findall(r"\[\[(.+?)\]\]", picture.text)) == set(Stream)
-    assert {f.lower() for f in re.findall(r"subgraph (\w+)", picture.text)} == set(PILLARS) - {
-        "foundation", "operations"
-    }  # fmt: skip
+    pillars = {stack.partition("-")[0] for stack in STACKS}
+    assert {f.lower() for f in re.findall(r"subgraph (\w+)", picture.text)} == pillars - {"foundation", "operations"}
 
 
 def test_the_picture_shows_what_runs() -> None:
@@ -224,7 +222,7 @@ def test_the_picture_shows_what_runs() -> None:
     assert set(re.findall(r"\[Flink: (\w+)\]", picture.text)) == applications
     functions = set(re.findall(r"\[Lambda: (\w+)\]", picture.text)) | {"collector", "profile_api"}
     assert functions == {path.parent.name for path in (ROOT / "lambdas").glob("*/handler.py")}
-    outputs = [name for pillar in PILLARS for name in deployed(pillar)["Outputs"] if name.endswith("StateMachineArn")]
+    outputs = [name for pillar in STACKS for name in deployed(pillar)["Outputs"] if name.endswith("StateMachineArn")]
     machines = [name.removesuffix("StateMachineArn").removesuffix("Journey") for name in outputs]
     assert [machine for machine in machines if machine not in picture.text] == []
 
@@ -253,7 +251,7 @@ def test_what_only_aws_can_tell_is_asked_there_or_said_to_be_out_of_reach() -> N
 def test_the_stand_ins_are_the_types_that_the_emulator_lacks() -> None:
     from ministack.services.cloudformation import provisioners
 
-    used = {resource["Type"] for pillar in PILLARS for resource in deployed(pillar)["Resources"].values()}
+    used = {resource["Type"] for pillar in STACKS for resource in deployed(pillar)["Resources"].values()}
     named = re.findall(r"`(AWS::\w+::\w+)`", LAPTOP.read_text(encoding="utf-8"))
     assert sorted(named) == sorted(used - set(provisioners._RESOURCE_HANDLERS))
 
@@ -262,8 +260,8 @@ def test_the_stand_ins_are_the_types_that_the_emulator_lacks() -> None:
 
 
 def test_stacks_are_the_ones_deployed() -> None:
-    assert column(ARCHITECTURE, "stacks") == list(PILLARS)
-    assert [pillar for pillar in PILLARS if not deployed(pillar)["Resources"]] == []
+    assert column(ARCHITECTURE, "stacks") == list(STACKS)
+    assert [pillar for pillar in STACKS if not deployed(pillar)["Resources"]] == []
 
 
 def test_streams_tables_and_types_are_those_of_the_contracts() -> None:
@@ -301,7 +299,7 @@ def test_every_verdict_of_a_replay_is_explained() -> None:
 
 
 def test_the_operators_rights_are_such_as_our_own_roles_have() -> None:
-    statements = [statement for pillar in PILLARS for resource in deployed(pillar)["Resources"].values()
+    statements = [statement for pillar in STACKS for resource in deployed(pillar)["Resources"].values()
                   if resource["Type"] == "AWS::IAM::Policy"
                   for statement in resource["Properties"]["PolicyDocument"]["Statement"]]  # fmt: skip
     granted = {action for one in statements for action in ([one["Action"]] if isinstance(one["Action"], str)
@@ -311,7 +309,7 @@ def test_the_operators_rights_are_such_as_our_own_roles_have() -> None:
     [given, taken] = [command.words for command in commands()
                       if command.words[:2] == ("aws", "lakeformation") and "rejected" in command.words[-1]]  # fmt: skip
     for words in (given, taken):
-        assert set(words[words.index("--permissions") + 1 : words.index("--resource")]) == set(lake_grants.WRITE)
+        assert set(words[words.index("--permissions") + 1 : words.index("--resource")]) == set(WRITE)
 
 
 def alarms() -> set[str]:

@@ -11,7 +11,7 @@ import aws_cdk as cdk
 import yaml
 
 import app
-from c360_core.names import stack_name
+from c360_core.names import STACKS, stack_name
 from config.settings import ENVIRONMENTS_FOLDER, Settings, load
 from stacks.foundation.stack import FoundationStack
 from stacks.operations.stack import OperationsStack
@@ -19,7 +19,6 @@ from stacks.shared.assets import Assets
 from stacks.shared.platform import Platform
 
 Template = dict[str, Any]
-PILLARS = ("foundation", "collection", "unification", "analytics", "activation", "governance", "operations")
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -52,7 +51,7 @@ class Assembly:
 
     @property
     def files(self) -> list[Path]:
-        return [self.folder / f"{stack_name(self.settings.environment, p)}.template.json" for p in PILLARS]
+        return [self.folder / f"{stack_name(self.settings.environment, p)}.template.json" for p in STACKS]
 
     def resources(self, type_name: str | None = None, pillar: str | None = None) -> Iterator[Resource]:
         """Yield the resources of a type, in a pillar or in all."""
@@ -113,7 +112,7 @@ def synthesize(settings: Settings, assets: Assets, folder: Path) -> Assembly:
         folder=folder,
         templates={
             pillar: json.loads((folder / f"{stack_name(environment, pillar)}.template.json").read_text())
-            for pillar in PILLARS
+            for pillar in STACKS
         },
         report=json.loads((folder / "validation-report.json").read_text()),
         messages=tuple(_messages(folder)),

@@ -14,7 +14,7 @@ from c360_core.identity.workflow import (
     SCHEMA_DESCRIPTION,
     schema_version,
 )
-from c360_core.names import CATALOGED_ZONES, Table, Zone, database_name
+from c360_core.names import CATALOGED_ZONES, Table, Zone, database_name, stack_name, zone_stack
 from config.settings import load
 from tests.infrastructure.assembly import listed, placeholder_assets, resolve, statements, synthesize
 
@@ -222,6 +222,36 @@ def test_what_no_contract_describes_is_closed(assembly):
         database_name(environment, Zone.CURATED): ["sensitive"],
         database_name(environment, Zone.PRODUCTS): ["pseudonymous"],
     }
+
+
+def test_a_zone_is_governed_by_its_own_stack(assembly):
+    """What moves from one stack to another later is deleted for a while: see decision 0026."""
+    environment = assembly.settings.environment
+    for kind in ("TagAssociation", "PrincipalPermissions"):
+        for resource in assembly.resources(f"AWS::LakeFormation::{kind}"):
+            if resource.pillar.startswith("governance-"):
+                zone = Zone(resource.pillar.partition("-")[2])
+                named = json.dumps(resource.properties["Resource"])
+                assert database_name(environment, zone) in named or f"Lake{zone.title()}" in named, resource
+    assert {a.pillar for a in assembly.resources("AWS::LakeFormation::TagAssociation")} == {
+        zone_stack(zone) for zone in CATALOGED_ZONES
+    }
+
+
+def test_a_zone_is_governed_after_its_tags_locations_and_tables_are_there(assembly):
+    manifest = json.loads((assembly.folder / "manifest.json").read_text())["artifacts"]
+    environment = assembly.settings.environment
+    tables = {
+        zone: table.pillar
+        for table in assembly.resources("AWS::Glue::Table")
+        for zone in CATALOGED_ZONES
+        if resolve(table.properties["DatabaseName"]) == database_name(environment, zone)
+    }
+    assert tables.keys() == {Zone.RAW, Zone.QUARANTINE, Zone.CURATED}
+    for zone in CATALOGED_ZONES:
+        waits_for = manifest[stack_name(environment, zone_stack(zone))]["dependencies"]
+        assert stack_name(environment, "governance") in waits_for
+        assert zone not in tables or stack_name(environment, tables[zone]) in waits_for, zone
 
 
 def grants_of(assembly, part):

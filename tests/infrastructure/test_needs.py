@@ -124,7 +124,7 @@ def test_unify_has_grants_in_the_lake_for_what_it_reads_there(assembly):
         assembly.one("AWS::KinesisAnalyticsV2::Application", "unification").properties["ServiceExecutionRole"]
     )
     found = {}
-    for grant in assembly.resources("AWS::LakeFormation::PrincipalPermissions", "governance"):
+    for grant in assembly.resources("AWS::LakeFormation::PrincipalPermissions"):
         table = grant.properties["Resource"].get("Table")
         principal = resolve(grant.properties["Principal"]["DataLakePrincipalIdentifier"])
         if table is not None and role.partition(".")[0] in principal:

@@ -8,8 +8,8 @@ import pytest
 from cfnlint.api import lint_by_config
 from cfnlint.config import ManualArgs
 
-from c360_core.names import Stream, stream_name
-from tests.infrastructure.assembly import PILLARS, Assembly, listed, resolve, statements
+from c360_core.names import STACKS, Stream, stream_name
+from tests.infrastructure.assembly import Assembly, listed, resolve, statements
 from tests.infrastructure.differences import reviewable
 from tests.infrastructure.test_templates import ACCEPTED_RULES
 
@@ -53,7 +53,7 @@ def exports(assembly: Assembly) -> set[str]:
     return {resolve(output["Export"]["Name"]) for output in outputs if "Export" in output}
 
 
-@pytest.mark.parametrize("pillar", PILLARS)
+@pytest.mark.parametrize("pillar", STACKS)
 def test_streams_and_what_cannot_be_without_them_are_all_that_is_missing(dev, asleep, pillar):
     awake, sleeping = (reviewable(each.templates[pillar])["Resources"] for each in (dev, asleep))
     gone = sorted(awake[name]["Type"] for name in awake.keys() - sleeping.keys())

@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 
 from c360_core import contracts, projections
 from c360_core.interaction import check as check_event
-from c360_core.names import stack_name
+from c360_core.names import STACKS, stack_name
 from ops import smoke
 from ops.smoke import DeployedEnvironment
 from tools.console import Steps
@@ -100,9 +100,9 @@ class World:
                 {"MetricAlarms": [{"AlarmName": "somebody else's", "StateValue": "ALARM"}]},
             ],
             "describe_stacks": [
-                {"Stacks": [{"StackName": stack_name("dev", pillar), "StackStatus": "UPDATE_COMPLETE",
+                {"Stacks": [{"StackName": stack_name("dev", stack), "StackStatus": "UPDATE_COMPLETE",
                              "Outputs": [{"OutputKey": k, "OutputValue": v} for k, v in OUTPUTS.items()]}
-                            for pillar in smoke.PILLARS]},
+                            for stack in STACKS]},
                 {"Stacks": [{"StackName": "Other", "StackStatus": "ROLLBACK_COMPLETE"}]},
             ],
             "list_stack_resources": [{"StackResourceSummaries": []}],
