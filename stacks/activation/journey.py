@@ -6,17 +6,16 @@ from typing import Final
 
 import aws_cdk as cdk
 from aws_cdk import aws_events as events
-from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_stepfunctions as sfn
 from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
 
 from c360_core.decision import Action, Template
-from stacks.constructs.dead_letter_queue import DeadLetterQueue
 from stacks.constructs.grants import arn_of_versions
 from stacks.constructs.nag import acknowledge, wildcard
 from stacks.constructs.patience import ask_again
 from stacks.constructs.python_function import PythonFunction
+from stacks.constructs.start_rules import StartRules
 from stacks.constructs.state_machine import StateMachine
 from stacks.shared.ids import pascal_case
 from stacks.shared.platform import Platform
@@ -39,7 +38,6 @@ class Journey(Construct):
     """
 
     machine: sfn.StateMachine
-    undelivered: DeadLetterQueue
 
     def __init__(
         self,
@@ -52,36 +50,28 @@ class Journey(Construct):
         platform: Platform,
     ) -> None:
         super().__init__(scope, id_)
-        self.machine = StateMachine(
+        run = StateMachine(
             self,
             "Run",
             name=id_,
             platform=platform,
             steps=self._states(steps, sender),
             subject="a journey broke off",
-        ).machine
+        )
+        self.machine = run.machine
         versions = arn_of_versions(sender.function)
         acknowledge(
             self.machine.role, {wildcard(self, versions): "CDK lets a task invoke every version of its function"}
         )
-        self.undelivered = DeadLetterQueue(self, "Undelivered", name=f"{id_}Undelivered", platform=platform)
-        events.Rule(
-            self,
+        StartRules(self, machine=run, platform=platform).on_event(
             "Decided",
-            event_bus=bus,
             description=f"A decision for the template {steps[0].template} begins the journey",
-            event_pattern=events.EventPattern(
+            bus=bus,
+            pattern=events.EventPattern(
                 source=["c360.decision"],
                 detail_type=["DecisionMade"],
                 detail={"action": [str(Action.SEND), str(Action.DEFER)], "template": [str(steps[0].template)]},
             ),
-            targets=[
-                targets.SfnStateMachine(
-                    self.machine,
-                    input=events.RuleTargetInput.from_event_path("$.detail"),
-                    dead_letter_queue=self.undelivered.queue,
-                )
-            ],
         )
 
     def _states(self, steps: Sequence[Step], sender: PythonFunction) -> sfn.IChainable:

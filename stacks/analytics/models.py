@@ -5,8 +5,6 @@ from typing import Final
 
 import aws_cdk as cdk
 from aws_cdk import aws_codebuild as codebuild
-from aws_cdk import aws_events as events
-from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_s3_assets as s3_assets
@@ -17,7 +15,6 @@ from constructs import Construct
 from c360_core.names import Table, Zone
 from config.analytics import AnalyticsSettings
 from stacks.analytics.workgroup import Workgroup
-from stacks.constructs.dead_letter_queue import DeadLetterQueue
 from stacks.constructs.grants import (
     allow,
     catalog_arns,
@@ -30,6 +27,7 @@ from stacks.constructs.grants import (
 from stacks.constructs.log_group import log_group
 from stacks.constructs.nag import acknowledge, wildcard
 from stacks.constructs.patience import wait_for_a_free_run
+from stacks.constructs.start_rules import StartRules
 from stacks.constructs.state_machine import StateMachine
 from stacks.shared.lake import QUERY_RESULTS
 from stacks.shared.platform import Platform
@@ -87,11 +85,14 @@ class Models(Construct):
             self, "Build", project=project, integration_pattern=sfn.IntegrationPattern.RUN_JOB
         )
         wait_for_a_free_run(build, "CodeBuild")
-        self.machine = StateMachine(
+        run = StateMachine(
             self, "Run", name=_NAME, platform=platform, steps=build, subject="the marts could not be built"
-        ).machine
+        )
+        self.machine = run.machine
         if settings.nightly_models:
-            self._every_night(settings.nightly_hour_utc, platform)
+            StartRules(self, machine=run, platform=platform).nightly(
+                "Nightly", description="Build the marts every night", hour_utc=settings.nightly_hour_utc
+            )
 
     def _project(
         self, source: s3_assets.Asset, buckets: Mapping[Zone, s3.IBucket], workgroup: Workgroup, platform: Platform
@@ -162,14 +163,4 @@ class Models(Construct):
                 wildcard(role, catalog_arns(role, platform, zone, [pattern])[-1]): reason
                 for zone, pattern in own.items()
             },
-        )
-
-    def _every_night(self, hour: int, platform: Platform) -> None:
-        undelivered = DeadLetterQueue(self, "Undelivered", name=f"{_NAME}Undelivered", platform=platform)
-        events.Rule(
-            self,
-            "Nightly",
-            description="Build the marts every night",
-            schedule=events.Schedule.cron(hour=str(hour), minute="0"),
-            targets=[targets.SfnStateMachine(self.machine, dead_letter_queue=undelivered.queue)],
         )

@@ -11,9 +11,9 @@ from config.collection import CollectionSettings
 from stacks.collection.clean_application import CleanApplication
 from stacks.collection.collector import Collector
 from stacks.collection.file_ingestion import FileIngestion
-from stacks.collection.lake_tables import CollectionTables
 from stacks.constructs.data_stream import DataStream
 from stacks.constructs.lake_table import LakeTable
+from stacks.constructs.lake_tables import LakeTables
 from stacks.shared.ids import pascal_case
 from stacks.shared.lake import Lake
 from stacks.shared.lake_access import LakeAccess
@@ -44,7 +44,7 @@ class CollectionStack(cdk.Stack):
             )
             for name in (Stream.EVENTS, Stream.INTERACTIONS)
         }
-        self.tables = CollectionTables(self, "Lake", lake=lake, platform=platform).tables
+        self.tables = LakeTables(self, "Lake", zones=[Zone.RAW, Zone.QUARANTINE], lake=lake, platform=platform).tables
         self.collector = Collector(
             self,
             "Collector",

@@ -27,6 +27,7 @@ class StateMachine(Construct):
         subject: of the message on the alarm topic.
     """
 
+    name: str
     machine: sfn.StateMachine
 
     def __init__(
@@ -41,7 +42,7 @@ class StateMachine(Construct):
         timeout: cdk.Duration | None = None,
     ) -> None:
         super().__init__(scope, id_)
-        self._name = name
+        self.name = name
         guarded = sfn.Parallel(self, "Steps", result_path=sfn.JsonPath.DISCARD).branch(steps)
         guarded.add_catch(self._failure(platform, subject), result_path="$.failure")
         self.machine = sfn.StateMachine(
@@ -66,22 +67,22 @@ class StateMachine(Construct):
         """Return alarms on executions that fail, with the jobs that they run, and on those that run too long."""
         return (
             AlarmSpec(
-                name=f"{self._name}Failed",
+                name=f"{self.name}Failed",
                 metric=self._failures(),
                 threshold=1,
-                text=f"an execution of {self._name} failed",
+                text=f"an execution of {self.name} failed",
             ),
             AlarmSpec(
-                name=f"{self._name}TimedOut",
+                name=f"{self.name}TimedOut",
                 metric=self.machine.metric_timed_out(period=METRIC_PERIOD),
                 threshold=1,
-                text=f"an execution of {self._name} ran out of time and was ended",
+                text=f"an execution of {self.name} ran out of time and was ended",
             ),
         )
 
     def graphs(self) -> Sequence[Graph]:
         """Return how many executions fail."""
-        return (Graph(title="Executions that failed", position=30, lines={self._name: self._failures()}),)
+        return (Graph(title="Executions that failed", position=30, lines={self.name: self._failures()}),)
 
     def _failures(self) -> cloudwatch.Metric:
         return self.machine.metric_failed(period=METRIC_PERIOD)

@@ -6,14 +6,13 @@ from typing import Any, ClassVar, Final
 
 import aws_cdk as cdk
 from aws_cdk import aws_events as events
-from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_kinesisanalyticsv2 as flink
 from aws_cdk import aws_stepfunctions as sfn
 from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
 
-from stacks.constructs.dead_letter_queue import DeadLetterQueue
 from stacks.constructs.patience import ask_again
+from stacks.constructs.start_rules import StartRules
 from stacks.constructs.state_machine import StateMachine
 from stacks.shared.platform import Platform
 
@@ -27,8 +26,6 @@ _NOT_FOUND: Final = "KinesisAnalyticsV2.ResourceNotFoundException"
 class _ForEachApplication(Construct):
     """A state machine that does something for each application, beside each other, and a queue for lost starts."""
 
-    machine: sfn.StateMachine
-    undelivered: DeadLetterQueue
     _name: ClassVar[str]  # of the state machine, for whoever is on call
     _subject: ClassVar[str]  # of the message when it fails
 
@@ -44,15 +41,12 @@ class _ForEachApplication(Construct):
         each = sfn.Parallel(self, "EachApplication", result_path=sfn.JsonPath.DISCARD)
         for name, application in applications.items():
             each.branch(self._steps(name, application))
-        self.machine = StateMachine(
-            self, "Run", name=self._name, platform=platform, steps=each, subject=self._subject
-        ).machine
-        self.undelivered = DeadLetterQueue(self, "Undelivered", name=f"{self._name}Undelivered", platform=platform)
-        self._schedule()
+        run = StateMachine(self, "Run", name=self._name, platform=platform, steps=each, subject=self._subject)
+        self._schedule(StartRules(self, machine=run, platform=platform))
 
     @abstractmethod
-    def _schedule(self) -> None:
-        """Start the machine by rules."""
+    def _schedule(self, rules: StartRules) -> None:
+        """Say when the machine starts."""
 
     @abstractmethod
     def _steps(self, name: str, application: flink.CfnApplication) -> sfn.IChainable:
@@ -70,14 +64,8 @@ class FlinkAutoStart(_ForEachApplication):
     _name = "ApplicationKeeper"
     _subject = "a Flink application could not be started"
 
-    def _schedule(self) -> None:
-        events.Rule(
-            self,
-            "Regularly",
-            description="See that the Flink applications run",
-            schedule=events.Schedule.rate(cdk.Duration.minutes(15)),
-            targets=[targets.SfnStateMachine(self.machine, dead_letter_queue=self.undelivered.queue)],
-        )
+    def _schedule(self, rules: StartRules) -> None:
+        rules.regularly("Regularly", description="See that the Flink applications run", minutes=15)
 
     def _steps(self, name: str, application: flink.CfnApplication) -> sfn.IChainable:
         look = call(self, f"Look{name}", "DescribeApplication", application)
@@ -111,20 +99,13 @@ class FlinkSnapshots(_ForEachApplication):
     _name = "SnapshotKeeper"
     _subject = "a Flink application's state could not be saved"
 
-    def _schedule(self) -> None:
+    def _schedule(self, rules: StartRules) -> None:
         for hour in SNAPSHOT_HOURS:
-            events.Rule(
-                self,
+            rules.on_schedule(
                 f"At{hour:02d}",
                 description="Save the state of the Flink applications",
                 schedule=events.Schedule.cron(hour=str(hour), minute="0"),
-                targets=[
-                    targets.SfnStateMachine(
-                        self.machine,
-                        input=events.RuleTargetInput.from_object({"snapshot": f"scheduled-{hour:02d}"}),
-                        dead_letter_queue=self.undelivered.queue,
-                    )
-                ],
+                execution_input=events.RuleTargetInput.from_object({"snapshot": f"scheduled-{hour:02d}"}),
             )
 
     def _steps(self, name: str, application: flink.CfnApplication) -> sfn.IChainable:

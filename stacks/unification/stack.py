@@ -12,12 +12,12 @@ from config.collection import StreamSettings
 from config.unification import UnificationSettings
 from stacks.constructs.data_stream import DataStream
 from stacks.constructs.lake_table import LakeTable
+from stacks.constructs.lake_tables import LakeTables
 from stacks.shared.ids import pascal_case
 from stacks.shared.lake import Lake
 from stacks.shared.lake_access import LakeAccess
 from stacks.shared.platform import Platform
 from stacks.unification.identity_resolution.resolution import IdentityResolution
-from stacks.unification.lake_tables import UnificationTables
 from stacks.unification.single_view.profile_api import ProfileApi
 from stacks.unification.single_view.profile_writer import ProfileWriter
 from stacks.unification.single_view.table import SingleView
@@ -49,7 +49,7 @@ class UnificationStack(cdk.Stack):
             name: DataStream(self, f"{pascal_case(name)}Stream", name=name, settings=stream_settings, platform=platform)
             for name in (Stream.IDENTITY_CHANGES, Stream.PROFILE_CHANGES)
         }
-        self.tables = UnificationTables(self, "Lake", lake=lake, platform=platform).tables
+        self.tables = LakeTables(self, "Lake", zones=[Zone.CURATED], lake=lake, platform=platform).tables
         view = SingleView(self, "SingleView", platform=platform)
         self.single_view, self.idempotency = view.table, view.idempotency
         self.identity = IdentityResolution(

@@ -5,8 +5,6 @@ from typing import Final
 
 import aws_cdk as cdk
 from aws_cdk import aws_dynamodb as dynamodb
-from aws_cdk import aws_events as events
-from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk import aws_stepfunctions as sfn
@@ -16,7 +14,6 @@ from constructs import Construct
 from c360_core.names import Table, Zone
 from config.unification import UnificationSettings, WorkerType
 from stacks.constructs.data_stream import DataStream
-from stacks.constructs.dead_letter_queue import DeadLetterQueue
 from stacks.constructs.grants import (
     allow,
     put_records,
@@ -28,6 +25,7 @@ from stacks.constructs.grants import (
 )
 from stacks.constructs.patience import BUSY, ask_again, wait_for_a_free_run
 from stacks.constructs.spark_job import SparkJob
+from stacks.constructs.start_rules import StartRules
 from stacks.constructs.state_machine import StateMachine
 from stacks.shared.lake import Lake
 from stacks.shared.monitoring import StandingCost
@@ -122,7 +120,7 @@ class IdentityResolution(Construct):
         allow(self.resolve.role, ("dynamodb:PutItem",), single_view.table_arn)
         read_secret(self.resolve.role, hash_secret)
         steps = self._steps(self.matching, settings)
-        self.machine = StateMachine(
+        run = StateMachine(
             self,
             "Run",
             name=_NAME,
@@ -130,9 +128,15 @@ class IdentityResolution(Construct):
             steps=steps,
             subject="identities could not be resolved",
             timeout=_LONGEST_RUN,
-        ).machine
+        )
+        self.machine = run.machine
         if settings.resolution_schedule != "on_demand":
-            self._on_schedule(settings, platform)
+            StartRules(self, machine=run, platform=platform).nightly(
+                "Schedule",
+                description=f"Resolve identities ({settings.resolution_schedule})",
+                hour_utc=settings.resolution_hour_utc,
+                week_day="SUN" if settings.resolution_schedule == "weekly" else None,
+            )
 
     def standing_costs(self) -> Sequence[StandingCost]:
         """Return the price of the runs that a schedule starts."""
@@ -228,15 +232,4 @@ class IdentityResolution(Construct):
             parameters=dict(parameters),
             iam_resources=[matching.workflow.attr_workflow_arn],
             result_path=result_path,
-        )
-
-    def _on_schedule(self, settings: UnificationSettings, platform: Platform) -> None:
-        undelivered = DeadLetterQueue(self, "Undelivered", name=f"{_NAME}Undelivered", platform=platform)
-        day = "SUN" if settings.resolution_schedule == "weekly" else None
-        events.Rule(
-            self,
-            "Schedule",
-            description=f"Resolve identities ({settings.resolution_schedule})",
-            schedule=events.Schedule.cron(week_day=day, hour=str(settings.resolution_hour_utc), minute="0"),
-            targets=[targets.SfnStateMachine(self.machine, dead_letter_queue=undelivered.queue)],
         )

@@ -1,6 +1,6 @@
-"""The tables that collection writes: clean interactions, duplicates, files as they came, and what was refused."""
+"""The lake tables that a stack owns, with what keeps them fast and small."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from constructs import Construct
 
@@ -12,23 +12,17 @@ from stacks.shared.lake import Lake
 from stacks.shared.platform import Platform
 
 
-class CollectionTables(Construct):
-    """Every table of the raw and quarantine zones that has a contract."""
+class LakeTables(Construct):
+    """Every table of some zones that has a contract."""
 
     tables: Sequence[LakeTable]
 
-    def __init__(self, scope: Construct, id_: str, *, lake: Lake, platform: Platform) -> None:
+    def __init__(self, scope: Construct, id_: str, *, zones: Collection[Zone], lake: Lake, platform: Platform) -> None:
         super().__init__(scope, id_)
         self.tables = [
-            LakeTable(
-                self,
-                pascal_case(table.name),
-                table=table,
-                bucket=lake.buckets[table.zone],
-                platform=platform,
-            )
+            LakeTable(self, pascal_case(table.name), table=table, bucket=lake.buckets[table.zone], platform=platform)
             for table in lake.contracts.lake_tables()
-            if table.zone in {Zone.RAW, Zone.QUARANTINE}
+            if table.zone in zones
         ]
         TableOptimizers(
             self,
