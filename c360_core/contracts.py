@@ -12,12 +12,13 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from c360_core.names import IdentifierType, Money, PiiClass, Zone
+from c360_core.names import Fold, IdentifierType, MartColumn, Money, PiiClass, ProfilePart, Zone
 
 _T = TypeVar("_T")
 
 CONTRACTS_NAME: Final = "contracts.json"
 CONTRACTS_FILE: Final = Path(__file__).with_name(CONTRACTS_NAME)
+PAYLOAD_PREFIX: Final = "payload."
 BUILD_HINT: Final = "run `python -m tools.contracts` to build it from contracts/*.odcs.yaml"
 
 
@@ -33,13 +34,37 @@ class UnknownContractError(KeyError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Derivation:
+    """How `unify` computes a column of a profile from the interactions of a person.
+
+    Attributes:
+        fold: how the interactions add up.
+        of: the column of an interaction that counts, or `payload.<field>`; None for `count`.
+        when: Flink SQL over an interaction, with `live` for one that is not history: which ones count. None for all.
+    """
+
+    fold: Fold
+    of: str | None = None
+    when: str | None = None
+
+    @property
+    def payload_field(self) -> str | None:
+        """The field of the payload that counts, or None where a column does."""
+        if self.of is None or not self.of.startswith(PAYLOAD_PREFIX):
+            return None
+        return self.of.removeprefix(PAYLOAD_PREFIX)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Field:
     """One field of a payload, a file or a table.
 
     `items` describes the elements of an array and the values of a map; `fields` the parts of an object.
     `minimum` and `maximum` are inclusive. `precision` and `scale` are set for decimals only. `money` is set for texts
     that are money. `field_id` is set for columns of the lake and the elements of their arrays: by it Iceberg knows them
-    again.
+    again. `profile_part`, `derivation`, `link_target` and `mart` are set for columns of profiles: the part that shows
+    the column, how it follows from interactions (None where identity resolution or `unify` itself gives it), the URL
+    template that it fills, and how the marts show it.
     """
 
     name: str
@@ -64,6 +89,10 @@ class Field:
     consent_purpose: str | None = None
     identity_role: str | None = None
     field_id: int | None = None
+    profile_part: ProfilePart | None = None
+    derivation: Derivation | None = None
+    link_target: str | None = None
+    mart: MartColumn | None = None
     items: "Field | None" = None
     fields: tuple["Field", ...] = ()
 
@@ -346,7 +375,15 @@ def _field(field: Mapping[str, Any]) -> Field:
     values["classification"] = PiiClass(values["classification"])
     values["money"] = Money(values["money"]) if "money" in values else None
     values["enum"] = tuple(values.get("enum", ()))
+    values["profile_part"] = ProfilePart(values["profile_part"]) if "profile_part" in values else None
+    values["mart"] = MartColumn(values["mart"]) if "mart" in values else None
+    if "derivation" in values:
+        values["derivation"] = _derivation(values["derivation"])
     values["fields"] = _fields(values.get("fields", []))
     if values.get("items"):
         values["items"] = _field(values["items"])
     return Field(**values)
+
+
+def _derivation(said: Mapping[str, str]) -> Derivation:
+    return Derivation(fold=Fold(said["fold"]), of=said.get("of"), when=said.get("when"))

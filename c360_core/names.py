@@ -99,6 +99,43 @@ class Money(StrEnum):
     MAGNITUDE = "magnitude"
 
 
+class ProfilePart(StrEnum):
+    """Parts of a profile; each column of the contract of profiles that is shown belongs to one."""
+
+    ATTRIBUTES = "attributes"
+    AGGREGATES = "aggregates"
+    LINKS = "links"
+    ENRICHMENT = "enrichment"
+    SEGMENTS = "segments"
+
+
+class Fold(StrEnum):
+    """How a column of a profile is computed from the person's interactions.
+
+    `single` is the value that all interactions share, null where they differ; `newest` is a field of the payload of
+    the newest interaction.
+    """
+
+    COUNT = "count"
+    SUM = "sum"
+    AVERAGE = "average"
+    EARLIEST = "earliest"
+    LATEST = "latest"
+    SINGLE = "single"
+    NEWEST = "newest"
+
+
+class MartColumn(StrEnum):
+    """How the marts show a column of a profile.
+
+    `compared`: `profile_states` has it, to be compared with what the marts compute from the interactions.
+    """
+
+    SHOWN = "shown"
+    MASKED = "masked"
+    COMPARED = "compared"
+
+
 class Property(StrEnum):
     """Property groups of the Flink applications."""
 

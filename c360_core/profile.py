@@ -6,14 +6,16 @@ It arrives flat on the profile-changes stream, rests nested in the single view, 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from types import MappingProxyType
 from typing import Final
 
+from c360_core.contracts import Field
+from c360_core.names import ProfilePart
+from c360_core.profile_columns import ProfileColumns, profile_columns
 from c360_core.timeline import (
     MAX_TEXT_BYTES,
     InvalidChangeError,
-    amount_of,
     change_sequence,
+    decimal_of,
     required_moment,
     required_text,
     whole_number,
@@ -21,76 +23,7 @@ from c360_core.timeline import (
 
 Value = str | int | Decimal
 
-ATTRIBUTES: Final = (
-    "first_name",
-    "last_name",
-    "email",
-    "phone",
-    "street",
-    "city",
-    "state",
-    "postal_code",
-    "birth_date",
-    "language",
-    "time_zone",
-)
-AGGREGATES: Final = (
-    "orders",
-    "returns",
-    "spend",
-    "currency",
-    "first_order_at",
-    "last_order_at",
-    "live_orders",
-    "visits",
-    "cases_opened",
-    "cases_closed",
-    "csat_average",
-    "last_case_id",
-    "last_case_csat",
-    "last_case_closed_at",
-    "last_consent_at",
-    "loyalty_points",
-    "loyalty_tier",
-)
-LINKS: Final = ("crm_id", "case_customer_id", "loyalty_id")
-ENRICHMENT: Final = (
-    "age_band",
-    "income_band",
-    "home_ownership",
-    "marital_status",
-    "household_size",
-    "household_comp",
-    "kids_count",
-)
-PARTS: Final = ("attributes", "aggregates", "links", "enrichment", "segments")
-
-WHOLE_NUMBERS: Final = frozenset(
-    {
-        "orders",
-        "returns",
-        "live_orders",
-        "visits",
-        "cases_opened",
-        "cases_closed",
-        "last_case_csat",
-        "loyalty_points",
-    }
-)
-# Two digits after the point: money, and an average of marks from 1 to 5.
-DECIMALS: Final = frozenset({"spend", "csat_average"})
-# Who decides on a profile calculates with them.
-MOMENTS: Final = (
-    "last_event_at",
-    "computed_at",
-    "first_order_at",
-    "last_order_at",
-    "last_case_closed_at",
-    "last_consent_at",
-)
-
-# Which link a URL template leads to, by the column that fills it.
-LINK_TARGETS: Final = MappingProxyType({"crm": "crm_id", "call_centre": "case_customer_id", "loyalty": "loyalty_id"})
+PARTS: Final = tuple(part.value for part in ProfilePart)
 
 POSITION_DIGITS: Final = 129  # the longest sequence number that Kinesis may give
 VERSION_DIGITS: Final = 20
@@ -162,12 +95,15 @@ class Removal:
     version: Version
 
 
-def profile_from_change(change: Mapping[str, object], *, position: str) -> Profile | Removal:
+def profile_from_change(
+    change: Mapping[str, object], *, position: str, columns: ProfileColumns | None = None
+) -> Profile | Removal:
     """Read a profile change of kind `profile`.
 
     Args:
         change: the record of the profile-changes stream, flat.
         position: the record's sequence number in the stream, digits only. It counts where the change has no number.
+        columns: of the profile; those of the compiled contract by default.
 
     Raises:
         InvalidChangeError: the record breaks the contract; the message names the field.
@@ -184,16 +120,17 @@ def profile_from_change(change: Mapping[str, object], *, position: str) -> Profi
         return Removal(person_id=person_id, version=version)
     if operation != "upsert":
         raise InvalidChangeError("field op: expected upsert or delete")
-    for name in MOMENTS:
+    columns = columns or profile_columns()
+    for name in columns.moments:
         if change.get(name) not in (None, ""):
             required_moment(change, name)
     return Profile(
         person_id=person_id,
         version=version,
-        attributes=_part(change, ATTRIBUTES),
-        aggregates=_part(change, AGGREGATES),
-        links=_part(change, LINKS),
-        enrichment=_part(change, ENRICHMENT),
+        attributes=_part(change, columns.parts[ProfilePart.ATTRIBUTES]),
+        aggregates=_part(change, columns.parts[ProfilePart.AGGREGATES]),
+        links=_part(change, columns.parts[ProfilePart.LINKS]),
+        enrichment=_part(change, columns.parts[ProfilePart.ENRICHMENT]),
         segments=_segments(change.get("segments")),
         last_event_at=_optional_text(change, "last_event_at"),
         event_count=_whole(change, "event_count", least=0, default=0),
@@ -226,8 +163,9 @@ def profile_to_item(profile: Profile) -> dict[str, object]:
     }
 
 
-def profile_from_item(item: Mapping[str, object]) -> Profile:
+def profile_from_item(item: Mapping[str, object], *, columns: ProfileColumns | None = None) -> Profile:
     """Read a profile back from the single view; the inverse of `profile_to_item`."""
+    columns = columns or profile_columns()
     version = _mapping(item.get("version"))
     return Profile(
         person_id=required_text(item, "person_id"),
@@ -236,10 +174,10 @@ def profile_from_item(item: Mapping[str, object]) -> Profile:
             sequence=change_sequence(version),
             position=_optional_text(version, "position") or "",
         ),
-        attributes=_part(_mapping(item.get("attributes")), ATTRIBUTES),
-        aggregates=_part(_mapping(item.get("aggregates")), AGGREGATES),
-        links=_part(_mapping(item.get("links")), LINKS),
-        enrichment=_part(_mapping(item.get("enrichment")), ENRICHMENT),
+        attributes=_part(_mapping(item.get("attributes")), columns.parts[ProfilePart.ATTRIBUTES]),
+        aggregates=_part(_mapping(item.get("aggregates")), columns.parts[ProfilePart.AGGREGATES]),
+        links=_part(_mapping(item.get("links")), columns.parts[ProfilePart.LINKS]),
+        enrichment=_part(_mapping(item.get("enrichment")), columns.parts[ProfilePart.ENRICHMENT]),
         segments=_segments(item.get("segments")),
         last_event_at=_optional_text(version, "last_event_at"),
         event_count=_whole(version, "event_count", least=0, default=0),
@@ -250,7 +188,11 @@ def profile_from_item(item: Mapping[str, object]) -> Profile:
 
 
 def profile_document(
-    profile: Profile, *, link_templates: Mapping[str, str], parts: Iterable[str] = PARTS
+    profile: Profile,
+    *,
+    link_templates: Mapping[str, str],
+    parts: Iterable[str] = PARTS,
+    columns: ProfileColumns | None = None,
 ) -> dict[str, object]:
     """Return the profile as the API answers it: the asked parts, ids turned into links, money as decimal text.
 
@@ -258,11 +200,12 @@ def profile_document(
         profile: the person.
         link_templates: URL with `{id}` per target (`crm`, `call_centre`, `loyalty`).
         parts: names out of `PARTS`.
+        columns: of the profile; those of the compiled contract by default.
     """
     whole = {
         "attributes": _shown(profile.attributes),
         "aggregates": _shown(profile.aggregates),
-        "links": _links(profile.links, link_templates),
+        "links": _links(profile.links, link_templates, (columns or profile_columns()).link_targets),
         "enrichment": _shown(profile.enrichment),
         "segments": list(profile.segments),
     }
@@ -280,9 +223,9 @@ def profile_document(
     }
 
 
-def _links(links: Mapping[str, Value], templates: Mapping[str, str]) -> dict[str, object]:
+def _links(links: Mapping[str, Value], templates: Mapping[str, str], targets: Mapping[str, str]) -> dict[str, object]:
     shown: dict[str, object] = dict(_shown(links))
-    for target, column in LINK_TARGETS.items():
+    for target, column in targets.items():
         if target in templates and column in links:
             shown[f"{target}_url"] = templates[target].replace("{id}", str(links[column]))
     return shown
@@ -292,16 +235,17 @@ def _shown(part: Mapping[str, Value]) -> dict[str, str | int]:
     return {name: str(value) if isinstance(value, Decimal) else value for name, value in part.items()}
 
 
-def _part(source: Mapping[str, object], names: Iterable[str]) -> dict[str, Value]:
-    return {name: _value(source, name) for name in names if source.get(name) is not None}
+def _part(source: Mapping[str, object], columns: Mapping[str, Field]) -> dict[str, Value]:
+    return {name: _value(source, field) for name, field in columns.items() if source.get(name) is not None}
 
 
-def _value(source: Mapping[str, object], name: str) -> Value:
-    if name in WHOLE_NUMBERS:
+def _value(source: Mapping[str, object], field: Field) -> Value:
+    name = field.name
+    if field.logical_type == "integer":
         return _whole(source, name)
     value = source[name]
-    if name in DECIMALS:
-        return amount_of(value, name)
+    if field.logical_type == "number":
+        return decimal_of(value, name, scale=field.scale or 0)
     if isinstance(value, str):
         return value
     # Enrichment bands may come as numbers (kids_count 2); the contract calls them text.

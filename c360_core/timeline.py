@@ -16,10 +16,10 @@ MAX_WHOLE_NUMBER: Final = 2**63 - 1
 # What is outside is no moment of a shop's, and close to where calculating with times ends.
 EARLIEST_YEAR: Final = 1900
 LATEST_YEAR: Final = 2999
-# DynamoDB keeps 38 digits.
-MAX_DECIMAL: Final = Decimal(10) ** 36
-CENT: Final = Decimal("0.01")
-_EXACT: Final = Context(prec=38)
+MAX_DIGITS: Final = 38  # of a number in DynamoDB
+MONEY_SCALE: Final = 2
+CENT: Final = Decimal(1).scaleb(-MONEY_SCALE)
+_EXACT: Final = Context(prec=MAX_DIGITS)
 
 
 class InvalidChangeError(ValueError):
@@ -71,15 +71,16 @@ def whole_number(value: object, field: str, *, least: int = -MAX_WHOLE_NUMBER) -
     return int(value)
 
 
-def amount_of(value: object, field: str) -> Decimal:
-    """Return a number with two digits after the point; raise InvalidChangeError when the value is none."""
+def decimal_of(value: object, field: str, *, scale: int = MONEY_SCALE) -> Decimal:
+    """Return a number with `scale` digits after the point; raise InvalidChangeError when the value is none."""
+    bound = Decimal(10) ** (MAX_DIGITS - scale)
     try:
-        amount = Decimal(str(value))
-        if amount.is_finite() and amount.copy_abs() < MAX_DECIMAL:
-            return amount.quantize(CENT, context=_EXACT)
+        number = Decimal(str(value))
+        if number.is_finite() and number.copy_abs() < bound:
+            return number.quantize(Decimal(1).scaleb(-scale), context=_EXACT)
     except InvalidOperation as error:
         raise InvalidChangeError(f"field {field}: expected a decimal number") from error
-    raise InvalidChangeError(f"field {field}: expected a number below {MAX_DECIMAL:.0e}")
+    raise InvalidChangeError(f"field {field}: expected a number below {bound:.0e}")
 
 
 def change_sequence(change: Mapping[str, object]) -> int:
@@ -126,7 +127,7 @@ def entry_from_change(change: Mapping[str, object]) -> TimelineEntry:
         event_type=required_text(change, "event_type"),
         occurred_at=required_moment(change, "occurred_at"),
         source=required_text(change, "source"),
-        amount=None if amount is None else amount_of(amount, "amount"),
+        amount=None if amount is None else decimal_of(amount, "amount"),
         currency=_text_or_none(change.get("currency")),
         session_id=_text_or_none(change.get("session_id")),
     )

@@ -25,17 +25,22 @@ from c360_core.names import Table as TableName
 from c360_core.projections import flink_type
 from c360_core.segment import Segment, to_sql
 from flink_apps.shared.configuration import set_options
+from flink_apps.unify.derivations import (
+    ARRAYS,
+    TIME_LENGTH,
+    TIME_PATTERN,
+    ZERO_WITHOUT_ADDITIONS,
+    Addition,
+    additions,
+    results,
+    whole_number_sql,
+)
 
 Column = tuple[str, str]
 
-# An interaction's place in time: digits for the moment, then the 32 of a hash that tells events of one moment apart.
-TIME_PATTERN: Final = "yyyyMMddHHmmssSSS"
-TIME_LENGTH: Final = len(TIME_PATTERN)
-TEXT_START: Final = TIME_LENGTH + 32 + 1
 ANONYMOUS_HASH_LENGTH: Final = 26
 
 VIEW: Final = re.compile(r"CREATE TEMPORARY VIEW (?P<name>\w+) AS\s+(?P<query>.*)", re.DOTALL)
-SHORT_NUMBER: Final = "^-?[0-9]{1,30}([.][0-9]{1,9})?([eE][+]?[0-9]{1,2})?$"
 END_OF_STATEMENT: Final = re.compile(r";$", re.MULTILINE)
 SEPARATOR: Final = "CHR(31)"  # the control character that is meant to part units of data
 VERSION_LENGTH: Final = 20
@@ -60,32 +65,13 @@ PERSON_STATES: Final = "person_states"
 PERSON_UPDATES: Final = "person_updates"
 
 # What identity resolution says of a person. The version comes first, with leading zeros: it decides which word is last.
-IDENTITY_COLUMNS: Final[Sequence[Column]] = (
-    ("version", "BIGINT"),
-    ("op", "STRING"),
-    ("first_name", "STRING"),
-    ("last_name", "STRING"),
-    ("email", "STRING"),
-    ("phone", "STRING"),
-    ("street", "STRING"),
-    ("city", "STRING"),
-    ("state", "STRING"),
-    ("postal_code", "STRING"),
-    ("birth_date", "DATE"),
-    ("language", "STRING"),
-    ("time_zone", "STRING"),
-    ("crm_id", "STRING"),
-    ("case_customer_id", "STRING"),
-    ("loyalty_id", "STRING"),
-    ("record_count", "BIGINT"),
-)
-IDENTITY_CHANGE_COLUMNS: Final[Sequence[Column]] = (
+WORD_COLUMNS: Final[Sequence[Column]] = (("version", "BIGINT"), ("op", "STRING"))
+# What the message of an identity change is about.
+SUBJECT_COLUMNS: Final[Sequence[Column]] = (
     ("kind", "STRING"),
     ("key", "STRING"),
     ("person_id", "STRING"),
     ("survivor_id", "STRING"),
-    # A date is read as text and then tried: one that is none must not stop the application.
-    *((name, "STRING" if kind == "DATE" else kind) for name, kind in IDENTITY_COLUMNS),
 )
 # What a profile is made of; the rest of an interaction is not even looked at.
 INTERACTION_COLUMNS: Final = (
@@ -102,30 +88,6 @@ INTERACTION_COLUMNS: Final = (
     "currency",
     "payload",
 )
-# What adds up: the sums of an identifier, as the arrays that the application's functions take.
-SUM_ARRAYS: Final[Mapping[str, tuple[str, Sequence[str]]]] = {
-    "counts": (
-        "BIGINT",
-        (
-            "event_count",
-            "orders",
-            "returns",
-            "live_orders",
-            "visits",
-            "cases_opened",
-            "cases_closed",
-            "csat_sum",
-            "csat_count",
-        ),
-    ),
-    "amounts": ("DECIMAL(38, 2)", ("spend",)),
-    "earliest": ("TIMESTAMP_LTZ(3)", ("first_order_at",)),
-    "latest": ("TIMESTAMP_LTZ(3)", ("last_event_at", "last_order_at", "last_case_closed_at", "last_consent_at")),
-    "lowest": ("STRING", ("lowest_currency",)),
-    "highest": ("STRING", ("highest_currency", "last_case", "last_loyalty", "last_demographics")),
-}
-# What is nothing, and not unknown, where nothing was added.
-NUMBERS_OF_NOTHING: Final = ("counts", "amounts")
 REQUIRED_OF_IDENTITY_CHANGE: Final = frozenset({"kind", "op", "version"})
 # A rejection on its way to quarantine.
 REJECTED_COLUMNS: Final[Sequence[Column]] = tuple(
@@ -183,6 +145,15 @@ def profile_change_columns(profiles: Table) -> list[Column]:
     """
     carried = [(field.name, flink_type(field)) for field in profiles.fields]
     return [*MESSAGE_COLUMNS, *carried, *EVENT_COLUMNS, *CONSENT_COLUMNS]
+
+
+def identity_columns(contracts: Contracts) -> list[Column]:
+    """Return what identity resolution says of a person: its word, and the columns that profiles take over from it."""
+    said = {field.name for field in contracts.product(TableName.LATEST_IDENTITY_CHANGES).table.fields}
+    profiles = contracts.product(TableName.PROFILES).table
+    taken = [field for field in profiles.fields if field.name in said and field.derivation is None]
+    subjects = {name for name, _ in SUBJECT_COLUMNS}
+    return [*WORD_COLUMNS, *((field.name, flink_type(field)) for field in taken if field.name not in subjects)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -298,19 +269,22 @@ def _values(contracts: Contracts, segments: Sequence[Segment], lake: LakeTables,
     profiles = contracts.product(TableName.PROFILES).table
     interactions = {field.name: field for field in contracts.product(TableName.INTERACTIONS).table.fields}
     sent = [(field.name, flink_type(field)) for field in interactions.values() if not field.lake_only]
-    changes = [(name, kind, name in REQUIRED_OF_IDENTITY_CHANGE) for name, kind in IDENTITY_CHANGE_COLUMNS]
+    words = identity_columns(contracts)
+    changes = [
+        # A date is read as text and then tried: one that is none must not stop the application.
+        (name, "STRING" if kind == "DATE" else kind, name in REQUIRED_OF_IDENTITY_CHANGE)
+        for name, kind in (*SUBJECT_COLUMNS, *words)
+    ]
+    places, computed = additions(profiles.fields), results(profiles.fields)
+    taken = [name for name, _ in words[len(WORD_COLUMNS) :]]
     names = [field.name for field in profiles.fields]
     events, consents = [name for name, _ in EVENT_COLUMNS], [name for name, _ in CONSENT_COLUMNS]
     return {
         "time_pattern": TIME_PATTERN,
         "time_length": TIME_LENGTH,
-        "text_start": TEXT_START,
         "anonymous_id": f"'{ANONYMOUS_PREFIX}' || LEFT(SPLIT_INDEX(customer_key, ':', 1), {ANONYMOUS_HASH_LENGTH})",
-        "place_in_time": (
-            f"DATE_FORMAT(CAST(occurred_at AS TIMESTAMP(3)), '{TIME_PATTERN}') || MD5(source || ':' || event_id)"
-        ),
-        "packed_identity": _packed(IDENTITY_COLUMNS),
-        "unpacked_identity": _unpacked("who", IDENTITY_COLUMNS),
+        "packed_identity": _packed(words),
+        "unpacked_identity": _unpacked("who", words),
         "segments": segments_sql(segments),
         "no_segments": NO_SEGMENTS,
         "reasons": reasons_sql(segments),
@@ -320,10 +294,13 @@ def _values(contracts: Contracts, segments: Sequence[Segment], lake: LakeTables,
         "consent_state": _state("consent", {"person_id", *consents}, profiles),
         "address_consent_state": _state("address_consent", {"person_id", *consents}, profiles),
         "is_address_of_channel": is_address_of_channel_sql(),
-        "packed_sums": _packed_sums(),
-        "sum_columns": _names(SUM_ARRAYS),
-        "no_sums": ", ".join(_null(f"ARRAY<{kind}>") for kind, _ in SUM_ARRAYS.values()),
-        "unpacked_sums": _unpacked_sums("total"),
+        "additions": ", ".join(f"{place.value} AS `{place.name}`" for place in places),
+        "packed_sums": _packed_sums(places),
+        "sum_columns": _names(ARRAYS),
+        "no_sums": ", ".join(_null(f"ARRAY<{kind}>") for kind in ARRAYS.values()),
+        "unpacked_sums": _unpacked_sums("total", places),
+        "taken_columns": _names(taken),
+        "computed_columns": ", ".join(f"{value} AS `{name}`" for name, value in computed.items()),
         "oldest_entry_days": str(memory.oldest_entry.days),
         "timeline_seconds": f"CAST({int(memory.timeline.total_seconds())} AS BIGINT)",
         "carried_columns": _names([name for name in names if name != "computed_at"]),
@@ -345,9 +322,6 @@ def _values(contracts: Contracts, segments: Sequence[Segment], lake: LakeTables,
         "identity_change_columns": _names([name for name, _, _ in changes]),
         "csat": whole_number_sql("payload", "csat"),
         "balance": whole_number_sql("payload", "balance"),
-        "last_case_csat": whole_number_sql("last_case", "csat"),
-        "loyalty_points": whole_number_sql("last_loyalty", "balance"),
-        "spend_type": next(flink_type(field) for field in profiles.fields if field.name == "spend"),
         "longest_person_id": str(next(field.max_length for field in profiles.fields if field.name == "person_id")),
         "rejected_prefix": _text(REJECTED_RECORD_PREFIX),
         "rejected_state": _state("rejected", {name for name, _ in REJECTED_COLUMNS}, profiles),
@@ -378,17 +352,6 @@ def reasons_sql(segments: Sequence[Segment]) -> str:
     """Return a map from the name of a segment to what its members are."""
     pairs = [f"{_text(segment.name)}, {_text(segment.description)}" for segment in segments]
     return f"MAP[{', '.join(pairs)}]"
-
-
-def whole_number_sql(document: str, name: str) -> str:
-    """Return the whole number in a field of a JSON text: 3, 3.0 and 3e0 are 3; null where there is none.
-
-    What is no short number is not even tried: written without its exponent, 1e99999999 is a hundred megabytes.
-    """
-    text = f"JSON_VALUE({document}, '$.{name}')"
-    number = f"TRY_CAST({text} AS DECIMAL(38, 9))"
-    whole = f"CASE WHEN {number} = FLOOR({number}) THEN TRY_CAST(CAST(FLOOR({number}) AS STRING) AS BIGINT) END"
-    return f"CASE WHEN REGEXP({text}, '{SHORT_NUMBER}') THEN {whole} END"
 
 
 def _state(kind: str, known: set[str], profiles: Table) -> str:
@@ -428,25 +391,30 @@ def _unpacked(text: str, columns: Sequence[Column]) -> str:
     )
 
 
-def _packed_sums() -> str:
+def _packed_sums(places: Sequence[Addition]) -> str:
     """Return the select list of the arrays, made from columns."""
     return ", ".join(
-        f"ARRAY[{', '.join(f'CAST(`{name}` AS {kind})' for name in names)}] AS `{array}`"
-        for array, (kind, names) in SUM_ARRAYS.items()
+        f"{_packed_array(kind, [place.name for place in places if place.array == array])} AS `{array}`"
+        for array, kind in ARRAYS.items()
     )
 
 
-def _unpacked_sums(total: str) -> str:
+def _packed_array(kind: str, names: Sequence[str]) -> str:
+    return f"ARRAY[{', '.join(f'CAST(`{name}` AS {kind})' for name in names)}]"
+
+
+def _unpacked_sums(total: str, places: Sequence[Addition]) -> str:
     """Return the select list of the columns, taken from the arrays of a row."""
+    of_array = {array: [place for place in places if place.array == array] for array in ARRAYS}
     return ", ".join(
-        f"{_sum(f'{total}.`{array}`[{place}]', array)} AS `{name}`"
-        for array, (_, names) in SUM_ARRAYS.items()
-        for place, name in enumerate(names, start=1)
+        f"{_sum(f'{total}.`{array}`[{index}]', array)} AS `{place.name}`"
+        for array, of in of_array.items()
+        for index, place in enumerate(of, start=1)
     )
 
 
 def _sum(value: str, array: str) -> str:
-    return f"COALESCE({value}, 0)" if array in NUMBERS_OF_NOTHING else value
+    return f"COALESCE({value}, 0)" if array in ZERO_WITHOUT_ADDITIONS else value
 
 
 def _seconds(time: timedelta) -> str:

@@ -60,6 +60,10 @@ _CUSTOM: Final = {
     "lakeOnly": "lake_only",
     "fieldId": "field_id",
     "money": "money",
+    "profilePart": "profile_part",
+    "derivation": "derivation",
+    "linkTarget": "link_target",
+    "mart": "mart",
 }
 
 

@@ -35,7 +35,10 @@ OPTIONS: Final = {
     "number": {"minimum", "maximum"},
     "array": {"minItems", "maxItems"},
 }
-FIELD_PROPERTIES: Final = ("consentPurpose", "identityRole", "lakeOnly", "money", "fieldId")
+FIELD_PROPERTIES: Final = (
+    "consentPurpose", "identityRole", "lakeOnly", "money", "fieldId",
+    "profilePart", "derivation", "linkTarget", "mart",
+)  # fmt: skip
 STORES: Final = ("lake", "single_view")
 DQDL_TEXT: Final = re.compile(r"[^'\"\\\x00-\x1f\x7f]+")  # a single quote is doubled and never undone in Deequ
 PLAIN_NUMBER: Final = re.compile(r"-?[0-9]+([.][0-9]+)?")

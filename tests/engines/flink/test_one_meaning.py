@@ -18,8 +18,8 @@ from c360_core.interaction import Interaction
 from c360_core.segment import load as load_segments
 from c360_core.segment import profile_fields
 from flink_apps.clean.functions import milliseconds
+from flink_apps.unify.derivations import whole_number_sql
 from flink_apps.unify.job import past
-from flink_apps.unify.pipeline import whole_number_sql
 from tests.engines.flink.clean_support import new_environment
 from tests.engines.flink.test_clean import GAP_MINUTES, lake_of, statements
 from tests.engines.flink.unify_job import defined, table_environment

@@ -9,12 +9,13 @@ from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
+from c360_core.contracts import load
 from c360_core.segment import Segment, matches
-from flink_apps.unify.pipeline import IDENTITY_COLUMNS
+from flink_apps.unify.pipeline import WORD_COLUMNS, identity_columns
 
 Row = Mapping[str, Any]
 
-GOLDEN = [name for name, _ in IDENTITY_COLUMNS if name not in ("version", "op")]
+GOLDEN = [name for name, _ in identity_columns(load())[len(WORD_COLUMNS) :]]
 ENRICHMENT = (
     "age_band",
     "income_band",
