@@ -45,6 +45,7 @@ _LONG: Final = (-(2**63), 2**63 - 1)
 _SPARK: Final = {"string": "STRING", "boolean": "BOOLEAN", "date": "DATE", "timestamp": "TIMESTAMP"}
 _FLINK: Final = {"string": "STRING", "boolean": "BOOLEAN", "date": "DATE", "timestamp": "TIMESTAMP_LTZ(3)"}
 _GLUE: Final = {"string": "string", "boolean": "boolean", "date": "date", "timestamp": "timestamp"}
+_MART: Final = {"string": "varchar", "boolean": "boolean", "date": "date", "timestamp": "timestamp(6)"}
 _ICEBERG: Final = {"string": "string", "boolean": "boolean", "date": "date", "timestamp": "timestamptz"}
 
 
@@ -199,6 +200,11 @@ def glue_type(field: Field) -> str:
 def iceberg_type(field: Field) -> str:
     """Return the Iceberg type, lists as `list<...>`."""
     return _type_text(field, _ICEBERG, ("int", "long", "decimal({}, {})"), "list<{}>")
+
+
+def mart_type(field: Field) -> str:
+    """Return the type of the column in the marts, as Athena's SQL writes it: decimals have room for sums."""
+    return _type_text(field, _MART, ("integer", "bigint", "decimal(38,{1})"), "array({})")
 
 
 def flink_columns(table: Table, *, lake: bool = False) -> str:

@@ -1,7 +1,7 @@
 """Checks the data contracts and compiles them into the JSON that every runtime carries.
 
-`python -m tools.contracts` writes `c360_core/contracts.json`; `--check` only looks. Both end with exit code 1 and one
-line per problem when a contract is wrong.
+`python -m tools.contracts` writes `c360_core/contracts.json`, and into the dbt project what the marts show of a profile
+(see `marts`); `--check` only looks. Both end with exit code 1 and one line per problem when a contract is wrong.
 """
 
 import argparse
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from c360_core.contracts import CONTRACTS_FILE, Contracts, from_document
+from tools.contracts import marts
 from tools.contracts.compiler import compile_contracts
 from tools.contracts.releases import read as read_release
 from tools.contracts.releases import release_problems
@@ -86,21 +87,30 @@ def load_and_check(directory: Path = CONTRACTS_DIRECTORY, *, as_released: bool =
     return document
 
 
+def _refused(problems: Sequence[Problem]) -> int:
+    for problem in problems:
+        _LOG.error("%s", problem)
+    return 1
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Compile the contracts; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m tools.contracts", description=__doc__)
     parser.add_argument("--check", action="store_true", help="look only, write nothing")
     parser.add_argument("--directory", type=Path, default=CONTRACTS_DIRECTORY, help="where the contracts are")
     parser.add_argument("--output", type=Path, default=CONTRACTS_FILE, help="the JSON file to write")
+    parser.add_argument("--sql", type=Path, default=marts.SQL_DIRECTORY, help="the dbt project of the marts")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     try:
         document = load_and_check(options.directory)
     except ContractsError as error:
-        for problem in error.problems:
-            _LOG.error("%s", problem)
-        return 1
-    if not options.check:
+        return _refused(error.problems)
+    if options.check:
+        if problems := marts.problems(document.contracts, options.sql):
+            return _refused(problems)
+    else:
         document.write_json(options.output)
+        marts.write(document.contracts, options.sql)
     _LOG.info("%d contracts are right", 1 + len(document.document["sources"]) + len(document.document["products"]))
     return 0

@@ -9,11 +9,7 @@ with segments as (
 
 select
   c.person_id,
-  p.email_masked,
-  p.phone_masked,
-  p.state,
-  p.language,
-  p.time_zone,
+  {{ profile_attributes('p') }},
   cast(coalesce(p.record_count, 0) as bigint) as record_count,
   coalesce(a.orders, 0) as orders,
   coalesce(a.returns, 0) as returns,
@@ -27,8 +23,7 @@ select
   coalesce(a.cases_opened, 0) as cases_opened,
   coalesce(a.cases_closed, 0) as cases_closed,
   cast(a.csat_average as decimal(4, 2)) as csat_average,
-  cast(p.loyalty_points as bigint) as loyalty_points,
-  p.loyalty_tier,
+  {{ profile_facts('p') }},
   coalesce(s.segments, cast(array[] as array(varchar))) as segments,
   r.recency_score,
   r.frequency_score,
