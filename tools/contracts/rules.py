@@ -20,6 +20,7 @@ from c360_core.projections import UTC_PATTERN
 from tools.contracts.compiler import BAD_ROWS, DECIMAL, ENVELOPE, SECONDS, custom_properties, live_within_hours
 from tools.contracts.file_format import file_format_problems
 from tools.contracts.ids import id_problems
+from tools.contracts.profile_rules import profile_problems
 from tools.contracts.standard import SUFFIX, Problem
 
 CONSENT_PURPOSES: Final = ("service", "marketing", "analytics", "personalisation")
@@ -99,6 +100,7 @@ def rule_problems(parsed: Mapping[str, Contract]) -> list[Problem]:
         if not header:
             problems += _kind_problems(report, contract, events)
             problems += id_problems(file, contract)
+    problems += profile_problems(parsed)
     return problems
 
 
