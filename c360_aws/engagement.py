@@ -9,8 +9,8 @@ from c360_aws.kinesis import StreamRecord
 from c360_core.address import profile_identifiers
 from c360_core.contracts import load
 from c360_core.digests import digest
+from c360_core.moments import moment_text
 from c360_core.profile import Profile
-from c360_core.timeline import moment_text
 
 SOURCE: Final = "engagement_events"
 

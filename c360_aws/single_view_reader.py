@@ -10,7 +10,8 @@ from boto3.dynamodb.conditions import Attr, ConditionBase, Key
 
 from c360_core import single_view_keys as keys
 from c360_core.consent import Consent, consent_from_change
-from c360_core.profile import Profile, profile_from_item
+from c360_core.profile import Profile
+from c360_core.profile_item import profile_from_item
 from c360_core.rebuild import Rebuild, rebuild_from_item
 
 Item = Mapping[str, Any]

@@ -16,9 +16,11 @@ from c360_aws.transactions import Action, TransactionWriter, condition_failed
 from c360_core import single_view_keys as keys
 from c360_core.consent import Answers, Channel, Consent, Purpose, answers_from_item, answers_to_item
 from c360_core.decision import Decision, decision_facts
-from c360_core.profile import Profile, Removal, profile_to_item
+from c360_core.moments import moment_text
+from c360_core.profile import Profile, Removal
+from c360_core.profile_item import profile_to_item
 from c360_core.rebuild import Rebuild
-from c360_core.timeline import TimelineEntry, moment_text
+from c360_core.timeline import TimelineEntry
 
 ABSENT_OR_OLDER: Final = "attribute_not_exists(version_order) OR version_order < :new"
 ATTEMPTS: Final = 3

@@ -14,8 +14,8 @@ from typing import Any, Final
 
 from c360_core.contracts import Field
 from c360_core.exact_json import MAX_NUMBER_LENGTH, Path, shown
+from c360_core.moments import moment_text
 from c360_core.names import Money
-from c360_core.timeline import moment_text
 
 # Each amount has a place in DECIMAL(14, 2).
 MAX_MONEY: Final = Decimal("999999999999.99")

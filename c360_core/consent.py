@@ -12,8 +12,9 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final, TypeVar
 
+from c360_core.change_fields import InvalidChangeError, change_sequence, required_moment, required_text
+from c360_core.moments import moment_text
 from c360_core.names import IdentifierType
-from c360_core.timeline import InvalidChangeError, change_sequence, moment_text, required_moment, required_text
 
 E = TypeVar("E", bound=StrEnum)
 

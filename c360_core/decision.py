@@ -7,7 +7,7 @@ from typing import Final
 
 from c360_core.consent import Channel, Purpose
 from c360_core.digests import digest
-from c360_core.timeline import moment_text
+from c360_core.moments import moment_text
 
 DECISION_PREFIX: Final = "d_"
 MESSAGE_PREFIX: Final = "m_"

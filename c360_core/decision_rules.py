@@ -14,8 +14,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from c360_core.address import address_of
 from c360_core.consent import ADDRESS_TYPES, Channel, Consent, ConsentStatus, Purpose, consent_status
 from c360_core.decision import Action, Decision, Reason, Template, Trigger, decision_id
+from c360_core.moments import moment
 from c360_core.profile import Profile
-from c360_core.timeline import moment
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from c360_core.timeline import InvalidChangeError, required_text
+from c360_core.change_fields import InvalidChangeError, required_text
 
 # The kind of the message that ends a rebuild's messages in a shard of profile-changes.
 SHARD_END: Final = "rebuild_end"

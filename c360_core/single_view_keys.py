@@ -4,7 +4,8 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from c360_core.consent import Channel, Consent, Purpose
-from c360_core.timeline import TimelineEntry, moment_text
+from c360_core.moments import moment_text
+from c360_core.timeline import TimelineEntry
 
 PARTITION: Final = "PK"
 SORT: Final = "SK"

@@ -11,9 +11,9 @@ from typing import Any, Final
 import awswrangler
 from botocore.exceptions import BotoCoreError, ClientError
 
+from c360_core.moments import moment, moment_text
 from c360_core.names import Table, Zone, database_name, workgroup_name
 from c360_core.replay import JudgedRow, RejectedRow
-from c360_core.timeline import moment, moment_text
 
 ROWS_PER_FRAME: Final = 500
 ATTEMPTS: Final = 6

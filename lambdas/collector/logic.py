@@ -18,8 +18,8 @@ from c360_core.contracts import Source
 from c360_core.exact_json import AmbiguousObject, encode_bytes, is_ambiguous
 from c360_core.identity.keys import usable
 from c360_core.interaction import MAX_EVENT_BYTES, ReasonCode, RejectedEventError, check, interaction, parse, unexpected
+from c360_core.moments import moment_text
 from c360_core.names import IdentifierType
-from c360_core.timeline import moment_text
 from lambdas.collector.body import MAX_BODY_BYTES
 from lambdas.collector.segment_wire import SHARED_FIELDS, Receipt, is_segment_message, to_envelope
 from lambdas.shared.problem import Problem

@@ -13,8 +13,8 @@ from typing import Any, Final
 from c360_core.canonical import decimal_of, money_text, product, whole_number
 from c360_core.contracts import Source
 from c360_core.exact_json import UnreadableNumber
+from c360_core.moments import moment, moment_text
 from c360_core.names import IdentifierType
-from c360_core.timeline import moment, moment_text
 
 Message = Mapping[str, Any]
 Payload = dict[str, Any]

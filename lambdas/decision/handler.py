@@ -20,7 +20,8 @@ from c360_aws.single_view_reader import SingleViewReader
 from c360_aws.single_view_writer import SingleViewWriter
 from c360_core import single_view_keys as keys
 from c360_core.identity.keys import secret_bytes
-from c360_core.profile import Profile, profile_from_item
+from c360_core.profile import Profile
+from c360_core.profile_item import profile_from_item
 from lambdas.decision.logic import Decider
 from lambdas.decision.publisher import DecisionPublisher
 from lambdas.decision.settings import Settings

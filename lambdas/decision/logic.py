@@ -19,8 +19,8 @@ from c360_core.decision_rules import (
     decide,
     trigger_events,
 )
+from c360_core.moments import moment
 from c360_core.profile import Profile
-from c360_core.timeline import moment
 
 # Enough to see every contact within the window of the frequency cap.
 RECENT_DECISIONS: Final = 50

@@ -9,8 +9,8 @@ from c360_aws.engagement import engagement_record
 from c360_aws.event_stream import EventStream, StreamUnavailableError
 from c360_aws.idempotency import Idempotency, Result
 from c360_core.decision import Action
+from c360_core.moments import moment
 from c360_core.profile import Profile
-from c360_core.timeline import moment
 
 if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient

@@ -12,8 +12,8 @@ from c360_aws.idempotency import REPEATED, Idempotency, InProgressError, Result
 from c360_core.address import address_keys
 from c360_core.consent import Channel, Consent
 from c360_core.decision_rules import ContactRules, earliest_send_time, suppression_reasons
+from c360_core.moments import moment, moment_text
 from c360_core.profile import Profile
-from c360_core.timeline import moment, moment_text
 from lambdas.message_sender.channels import ChannelSender
 from lambdas.message_sender.message import Message, SendResult
 

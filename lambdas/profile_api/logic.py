@@ -11,13 +11,15 @@ from c360_aws.engagement import engagement_record
 from c360_aws.event_stream import EventStream
 from c360_aws.single_view_reader import CursorError, Page, WholeView
 from c360_core.address import address_keys
+from c360_core.change_fields import CENT
 from c360_core.consent import Channel, Consent, Purpose, supersedes
 from c360_core.identity.keys import identifier_key
 from c360_core.identity.normalise import normalise
 from c360_core.interaction import RejectedEventError, read_interaction
+from c360_core.moments import moment, moment_text
 from c360_core.names import IdentifierType
-from c360_core.profile import PARTS, Profile, profile_document
-from c360_core.timeline import CENT, moment, moment_text
+from c360_core.profile import PARTS, Profile
+from c360_core.profile_document import profile_document
 from lambdas.profile_api.problems import (
     ambiguous_lookup,
     newer_answer,

@@ -9,17 +9,13 @@ from typing import Any, Protocol
 from c360_aws.single_view_reader import StoredState
 from c360_aws.single_view_writer import WriteOutcome
 from c360_core import single_view_keys as keys
+from c360_core.change_fields import InvalidChangeError, change_sequence, required_text
 from c360_core.consent import Answers, Channel, Consent, Purpose, consent_from_change
 from c360_core.exact_json import UnreadableJsonError, decode
-from c360_core.profile import Profile, Removal, profile_from_change
+from c360_core.profile import Profile, Removal
+from c360_core.profile_change import profile_from_change
 from c360_core.rebuild import SHARD_END, Rebuild, ended_shard
-from c360_core.timeline import (
-    InvalidChangeError,
-    TimelineEntry,
-    change_sequence,
-    entry_from_change,
-    required_text,
-)
+from c360_core.timeline import TimelineEntry, entry_from_change
 
 
 class Operation(StrEnum):

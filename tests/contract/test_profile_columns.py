@@ -10,8 +10,11 @@ import pytest
 from c360_core import projections
 from c360_core.contracts import Contracts
 from c360_core.names import Stream
-from c360_core.profile import Profile, profile_document, profile_from_change, profile_from_item, profile_to_item
+from c360_core.profile import Profile
+from c360_core.profile_change import profile_from_change
 from c360_core.profile_columns import ProfileColumns
+from c360_core.profile_document import profile_document
+from c360_core.profile_item import profile_from_item, profile_to_item
 from c360_core.segment import FieldType, profile_fields
 from flink_apps.shared.properties import StreamProvider, StreamSettings
 from flink_apps.unify import pipeline

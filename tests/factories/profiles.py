@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from c360_core.profile import Profile, profile_from_change
+from c360_core.profile import Profile
+from c360_core.profile_change import profile_from_change
 
 PERSON = "p_01HZX0000000000000000000AA"
 

@@ -10,8 +10,8 @@ from c360_aws.kinesis import StreamRecord
 from c360_aws.single_view_reader import Page
 from c360_core.consent import Consent
 from c360_core.decision import Decision, decision_facts
+from c360_core.moments import moment_text
 from c360_core.profile import Profile
-from c360_core.timeline import moment_text
 from lambdas.message_sender.message import Message, SendResult
 
 

@@ -22,7 +22,7 @@ from typing import Any, Final
 
 from ministack.services import lambda_svc, sqs
 
-from c360_core.timeline import moment_text
+from c360_core.moments import moment_text
 from twin.settings import TwinSettings
 
 LOGGER: Final = logging.getLogger("twin.stream_mappings")

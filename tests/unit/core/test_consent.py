@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from c360_core.change_fields import InvalidChangeError
 from c360_core.consent import (
     Answers,
     Channel,
@@ -21,7 +22,6 @@ from c360_core.consent import (
     supersedes,
 )
 from c360_core.contracts import load
-from c360_core.timeline import InvalidChangeError
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

@@ -7,18 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from c360_core.change_fields import InvalidChangeError
 from c360_core.contracts import load
-from c360_core.profile import (
-    Profile,
-    Removal,
-    Version,
-    profile_document,
-    profile_from_change,
-    profile_from_item,
-    profile_to_item,
-)
+from c360_core.profile import Profile, Removal, Version
+from c360_core.profile_change import profile_from_change
 from c360_core.profile_columns import profile_columns
-from c360_core.timeline import InvalidChangeError
+from c360_core.profile_document import profile_document
+from c360_core.profile_item import profile_from_item, profile_to_item
 from tests.factories.profiles import PERSON, profile, profile_change
 
 URLS = {

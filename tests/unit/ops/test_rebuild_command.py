@@ -12,7 +12,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from c360_core import single_view_keys as keys
-from c360_core.profile import Profile, Version, profile_to_item
+from c360_core.profile import Profile, Version
+from c360_core.profile_item import profile_to_item
 from c360_core.rebuild import SHARD_END, Rebuild, rebuild_from_item, rebuild_to_item, sequence_at
 from ops.application import SKIP, ApplicationError, FlinkApplication
 from ops.dashboard import Dashboard, DashboardError, Task

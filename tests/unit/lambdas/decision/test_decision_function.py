@@ -16,7 +16,7 @@ from c360_core.decision_rules import ContactRules
 from c360_core.identity.keys import identifier_key
 from c360_core.interaction import read_interaction
 from c360_core.names import IdentifierType
-from c360_core.profile import profile_to_item
+from c360_core.profile_item import profile_to_item
 from lambdas.decision import handler
 from lambdas.decision.logic import ConsentPendingError, Decider
 from lambdas.decision.publisher import DecisionPublisher

@@ -11,7 +11,8 @@ from typing import Final
 import pytest
 
 from c360_core.decision_rules import ContactRules
-from c360_core.profile import Profile, profile_from_item, profile_to_item
+from c360_core.profile import Profile
+from c360_core.profile_item import profile_from_item, profile_to_item
 from lambdas.decision.logic import ConsentPendingError, Decider
 from lambdas.profile_writer import handler
 from lambdas.profile_writer.logic import sort_batch
