@@ -53,7 +53,7 @@ _BUILD: Final = {
             "runtime-versions": {"python": "3.12"},
             "commands": ["pip install --quiet --require-hashes --requirement requirements.txt"],
         },
-        "build": {"commands": ["python sql/run_dbt.py build --project-dir sql --profiles-dir sql $DBT_OPTIONS"]},
+        "build": {"commands": ["dbt build --project-dir sql --profiles-dir sql $DBT_OPTIONS"]},
     },
 }
 

@@ -85,6 +85,6 @@ def furnish(stack: Stack) -> Stack:
 
 def run_dbt(variables: dict[str, str], *arguments: str) -> "subprocess.CompletedProcess[str]":
     """Run dbt as the build does, from its own environment."""
-    python = executable_folder().parents[1] / "dbt" / "bin" / "python"
-    command = [str(python), "sql/run_dbt.py", *arguments, "--project-dir", "sql", "--profiles-dir", "sql"]
+    dbt = executable_folder().parents[1] / "dbt" / "bin" / "dbt"
+    command = [str(dbt), *arguments, "--project-dir", "sql", "--profiles-dir", "sql"]
     return subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, text=True, timeout=400, check=False)
