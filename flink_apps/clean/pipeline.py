@@ -1,15 +1,16 @@
 """The dataflow of `clean`, as SQL over table names; it does not depend on how the tables are defined."""
 
 from dataclasses import dataclass
-from importlib.resources import files
 from typing import Any, Final
 
 from c360_core import contracts
 from c360_core.interaction import REJECTED_EVENT_PREFIX
 from c360_core.names import Table
 from flink_apps.clean.functions import RESULT, clean_event
+from flink_apps.shared import sql
 from flink_apps.shared.secrets import SecretReader
 
+PACKAGE: Final = "flink_apps.clean"
 VIEWS: Final = ("checked", "visited", "counted", "cleaned", "refused")
 INSERTS: Final = ("write_interactions", "write_lake", "write_duplicates", "write_rejected")
 # Columns of a valid event that pass through the dataflow unchanged.
@@ -81,14 +82,10 @@ def build(
     }
     table_environment.create_temporary_system_function("clean_event", clean_event(secret))
     for view in VIEWS:
-        table_environment.create_temporary_view(view, table_environment.sql_query(sql(view, values)))
+        [query] = sql.statements(PACKAGE, f"{view}.sql", values)
+        table_environment.create_temporary_view(view, table_environment.sql_query(query))
     statements = table_environment.create_statement_set()
     for insert in INSERTS:
-        statements.add_insert_sql(sql(insert, values))
+        [statement] = sql.statements(PACKAGE, f"{insert}.sql", values)
+        statements.add_insert_sql(statement)
     return statements
-
-
-def sql(name: str, values: dict[str, str]) -> str:
-    """Return the text of `sql/<name>.sql` with its placeholders replaced."""
-    text = files("flink_apps.clean").joinpath("sql", f"{name}.sql").read_text(encoding="utf-8")
-    return text.format_map(values)

@@ -13,8 +13,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from importlib import resources
-from string import Template
 from typing import Any, Final
 
 from c360_core.consent import ADDRESS_TYPES, Channel
@@ -24,6 +22,7 @@ from c360_core.names import ANONYMOUS_PREFIX
 from c360_core.names import Table as TableName
 from c360_core.projections import flink_type
 from c360_core.segment import Segment, to_sql
+from flink_apps.shared import sql
 from flink_apps.shared.configuration import set_options
 from flink_apps.unify.derivations import (
     ARRAYS,
@@ -40,8 +39,8 @@ Column = tuple[str, str]
 
 ANONYMOUS_HASH_LENGTH: Final = 26
 
+PACKAGE: Final = "flink_apps.unify"
 VIEW: Final = re.compile(r"CREATE TEMPORARY VIEW (?P<name>\w+) AS\s+(?P<query>.*)", re.DOTALL)
-END_OF_STATEMENT: Final = re.compile(r";$", re.MULTILINE)
 SEPARATOR: Final = "CHR(31)"  # the control character that is meant to part units of data
 VERSION_LENGTH: Final = 20
 
@@ -113,12 +112,6 @@ SHARED_COLUMNS: Final = ("currency",)  # an event has it as well as a profile
 NO_SEGMENTS: Final = "ARRAY_REMOVE(ARRAY[CAST(NULL AS STRING)], CAST(NULL AS STRING))"
 # What the lake still says of a person who is gone.
 IDENTIFYING: Final = frozenset({"person_id", "identity_version", "computed_at"})
-
-
-class SqlText(Template):
-    """SQL with places like `@{name}`; `$` is left to JSON paths."""
-
-    delimiter = "@"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -214,7 +207,7 @@ def define(environment: Any, statement: str) -> None:
     environment.create_temporary_view(stated["name"], environment.sql_query(stated["query"]))
 
 
-def _define_all(environment: Any, part: str, values: Mapping[str, Any]) -> None:
+def _define_all(environment: Any, part: str, values: Mapping[str, str]) -> None:
     for statement in statements(part, values):
         define(environment, statement)
 
@@ -252,20 +245,12 @@ def _end_batches(environment: Any) -> None:
     environment.create_temporary_view(PERSON_UPDATES, environment.from_changelog_stream(updates))
 
 
-def statements(part: str, values: Mapping[str, Any]) -> list[str]:
+def statements(part: str, values: Mapping[str, str]) -> list[str]:
     """Return the statements of the files under `sql/<part>`, in order, with every place filled."""
-    folder = resources.files(__package__) / "sql" / part
-    files = sorted((file for file in folder.iterdir() if file.name.endswith(".sql")), key=lambda file: file.name)
-    return [statement for file in files for statement in _split(file.read_text(encoding="utf-8"), values)]
+    return sql.statements(PACKAGE, part, values)
 
 
-def _split(text: str, values: Mapping[str, Any]) -> list[str]:
-    code = "\n".join(line for line in text.splitlines() if not line.lstrip().startswith("--"))
-    # A semicolon inside a line is one of a text.
-    return [SqlText(part.strip()).substitute(values) for part in END_OF_STATEMENT.split(code) if part.strip()]
-
-
-def _values(contracts: Contracts, segments: Sequence[Segment], lake: LakeTables, memory: Memory) -> Mapping[str, Any]:
+def _values(contracts: Contracts, segments: Sequence[Segment], lake: LakeTables, memory: Memory) -> Mapping[str, str]:
     profiles = contracts.product(TableName.PROFILES).table
     interactions = {field.name: field for field in contracts.product(TableName.INTERACTIONS).table.fields}
     sent = [(field.name, flink_type(field)) for field in interactions.values() if not field.lake_only]
@@ -281,7 +266,7 @@ def _values(contracts: Contracts, segments: Sequence[Segment], lake: LakeTables,
     events, consents = [name for name, _ in EVENT_COLUMNS], [name for name, _ in CONSENT_COLUMNS]
     return {
         "time_pattern": TIME_PATTERN,
-        "time_length": TIME_LENGTH,
+        "time_length": str(TIME_LENGTH),
         "anonymous_id": f"'{ANONYMOUS_PREFIX}' || LEFT(SPLIT_INDEX(customer_key, ':', 1), {ANONYMOUS_HASH_LENGTH})",
         "packed_identity": _packed(words),
         "unpacked_identity": _unpacked("who", words),

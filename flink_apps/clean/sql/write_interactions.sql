@@ -1,2 +1,2 @@
-INSERT INTO {interactions} ({interaction_columns})
-SELECT {interaction_columns} FROM cleaned
+INSERT INTO @{interactions} (@{interaction_columns})
+SELECT @{interaction_columns} FROM cleaned

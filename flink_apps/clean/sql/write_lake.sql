@@ -1,2 +1,2 @@
-INSERT INTO {lake_interactions} ({lake_columns})
-SELECT {lake_columns} FROM cleaned
+INSERT INTO @{lake_interactions} (@{lake_columns})
+SELECT @{lake_columns} FROM cleaned
