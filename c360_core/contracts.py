@@ -272,10 +272,6 @@ class Contracts:
         """Sources whose files are ingested and then published as events."""
         return tuple(source for source in self.sources.values() if source.kind == "file")
 
-    def accepted_events(self) -> tuple[tuple[str, str], ...]:
-        """Every (source, event type) that may arrive on the events stream."""
-        return tuple((source.name, kind) for source in self.sources.values() for kind in source.event_types)
-
     def lake_tables(self) -> tuple[Table, ...]:
         """Every table that the templates create: products of the lake and the raw table of each file source."""
         products = [product.table for product in self.products.values() if product.store == "lake"]

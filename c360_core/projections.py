@@ -7,7 +7,6 @@ Timestamps are instants (`timestamptz` in Iceberg), because every time in the pr
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from c360_core.contracts import Contracts, Field, Table, UnknownContractError
@@ -18,7 +17,6 @@ UTC_PATTERN: Final = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}([.
 # How a time in a payload is written in its canonical form; what is in the envelope has columns of its own.
 MILLISECONDS_PATTERN: Final = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}[.][0-9]{3}Z$"
 DATE_PATTERN: Final = "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
-MAX_IDENTIFIERS_PER_TYPE: Final = 20
 
 # Which reason code a broken JSON schema rule means. `pattern` and `format` say that the text has not the form
 # that its type needs (money, time, currency); bounds and closed lists say that the value is not allowed.
@@ -44,18 +42,8 @@ _LONG: Final = (-(2**63), 2**63 - 1)
 
 _SPARK: Final = {"string": "STRING", "boolean": "BOOLEAN", "date": "DATE", "timestamp": "TIMESTAMP"}
 _FLINK: Final = {"string": "STRING", "boolean": "BOOLEAN", "date": "DATE", "timestamp": "TIMESTAMP_LTZ(3)"}
-_GLUE: Final = {"string": "string", "boolean": "boolean", "date": "date", "timestamp": "timestamp"}
 _MART: Final = {"string": "varchar", "boolean": "boolean", "date": "date", "timestamp": "timestamp(6)"}
 _ICEBERG: Final = {"string": "string", "boolean": "boolean", "date": "date", "timestamp": "timestamptz"}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Column:
-    """One column in the words of an engine."""
-
-    name: str
-    type: str
-    comment: str
 
 
 # ---- events
@@ -192,11 +180,6 @@ def flink_type(field: Field) -> str:
     return _type_text(field, _FLINK, ("INT", "BIGINT", "DECIMAL({}, {})"), "ARRAY<{}>")
 
 
-def glue_type(field: Field) -> str:
-    """Return the Hive type that the Glue catalog shows."""
-    return _type_text(field, _GLUE, ("int", "bigint", "decimal({},{})"), "array<{}>")
-
-
 def iceberg_type(field: Field) -> str:
     """Return the Iceberg type, lists as `list<...>`."""
     return _type_text(field, _ICEBERG, ("int", "long", "decimal({}, {})"), "list<{}>")
@@ -205,43 +188,6 @@ def iceberg_type(field: Field) -> str:
 def mart_type(field: Field) -> str:
     """Return the type of the column in the marts, as Athena's SQL writes it: decimals have room for sums."""
     return _type_text(field, _MART, ("integer", "bigint", "decimal(38,{1})"), "array({})")
-
-
-def flink_columns(table: Table, *, lake: bool = False) -> str:
-    """Return the column list of a Flink `CREATE TABLE`, one per line.
-
-    Args:
-        table: the table of a product.
-        lake: with the columns that are in the lake only; by default as on the stream.
-    """
-    fields = [field for field in table.fields if lake or not field.lake_only]
-    return ",\n".join(f"  `{field.name}` {flink_type(field)}" for field in fields)
-
-
-def spark_schema(table: Table) -> str:
-    """Return the columns as the schema text that Spark's readers and `from_json` take."""
-    return ", ".join(f"`{field.name}` {spark_type(field)}" for field in table.fields)
-
-
-def spark_ddl(table: Table, identifier: str) -> str:
-    """Return `CREATE TABLE IF NOT EXISTS` for an Iceberg table; `identifier` is catalog.database.table."""
-    columns = ",\n".join(
-        f"  `{field.name}` {spark_type(field)} COMMENT '{_quoted(field.description)}'" for field in table.fields
-    )
-    partition = f"\nPARTITIONED BY ({table.partition.replace('day(', 'days(')})" if table.partition else ""
-    return (
-        f"CREATE TABLE IF NOT EXISTS {identifier} (\n{columns}\n)\nUSING iceberg{partition}\n"
-        "TBLPROPERTIES ('format-version' = '2')"
-    )
-
-
-def _quoted(text: str) -> str:
-    return text.replace("\\", "\\\\").replace("'", "\\'")
-
-
-def glue_columns(table: Table) -> tuple[Column, ...]:
-    """Return the columns for `AWS::Glue::Table`."""
-    return tuple(Column(name=field.name, type=glue_type(field), comment=field.description) for field in table.fields)
 
 
 def iceberg_schema(table: Table) -> dict[str, Any]:

@@ -2,8 +2,8 @@
 
 A rule tree has the JSON form of the react-querybuilder component, so that the same file can be edited on a screen:
 a group is `{"combinator": "and" | "or", "not": bool, "rules": [...]}`, a rule `{"field", "operator", "value"}`.
-`to_sql` prints a condition for Flink; `matches` decides it in Python. Both follow SQL: a comparison with a missing
-value is unknown, and only a condition that is true makes a member.
+`to_sql` prints a condition for Flink. A comparison with a missing value is unknown, as everywhere in SQL, and only a
+condition that is true makes a member.
 """
 
 import json
@@ -25,7 +25,6 @@ MOST_SEGMENTS: Final = 98  # a transaction takes 100 actions: the profile, the c
 NOT_IN_RULES: Final = frozenset({"computed_at", "segments"})
 
 Value = str | int | Decimal | date | datetime
-Profile = Mapping[str, Any]
 
 
 class SegmentError(ValueError):
@@ -369,49 +368,3 @@ def _literal(value: Value) -> str:
     if isinstance(value, date):
         return f"DATE '{value.isoformat()}'"
     return format(value, "f") if isinstance(value, Decimal) else str(value)
-
-
-# --- deciding it in Python -------------------------------------------------------------------------------------------
-
-
-def matches(segment: Segment, profile: Profile) -> bool:
-    """Say whether a profile is in a segment. A missing column counts as null."""
-    return _decide(segment.condition, profile) is True
-
-
-def _decide(condition: Group | Rule, profile: Profile) -> bool | None:
-    """Decide with SQL's three answers: true, false and unknown (None)."""
-    if isinstance(condition, Rule):
-        return _decide_rule(condition, profile.get(condition.field))
-    answers = [_decide(rule, profile) for rule in condition.rules]
-    decisive = condition.combinator is Combinator.OR
-    if decisive in answers:
-        answer: bool | None = decisive
-    else:
-        answer = None if None in answers else not decisive
-    return (not answer) if condition.negated and answer is not None else answer
-
-
-def _decide_rule(rule: Rule, actual: Any) -> bool | None:
-    if rule.operator in WITHOUT_VALUE:
-        return (actual is None) is (rule.operator is Operator.IS_NULL)
-    if actual is None:
-        return None
-    return _COMPARISONS[rule.operator](actual, rule.values)
-
-
-_COMPARISONS: Final[Mapping[Operator, Callable[[Any, tuple[Any, ...]], bool]]] = {
-    Operator.EQUAL: lambda actual, values: actual == values[0],
-    Operator.NOT_EQUAL: lambda actual, values: actual != values[0],
-    Operator.LESS: lambda actual, values: actual < values[0],
-    Operator.LESS_OR_EQUAL: lambda actual, values: actual <= values[0],
-    Operator.GREATER: lambda actual, values: actual > values[0],
-    Operator.GREATER_OR_EQUAL: lambda actual, values: actual >= values[0],
-    Operator.IN: lambda actual, values: actual in values,
-    Operator.NOT_IN: lambda actual, values: actual not in values,
-    Operator.BETWEEN: lambda actual, values: values[0] <= actual <= values[1],
-    Operator.NOT_BETWEEN: lambda actual, values: not values[0] <= actual <= values[1],
-    Operator.BEGINS_WITH: lambda actual, values: actual.startswith(values[0]),
-    Operator.ENDS_WITH: lambda actual, values: actual.endswith(values[0]),
-    Operator.CONTAINS: lambda actual, values: values[0] in actual,
-}

@@ -139,7 +139,7 @@ def test_lake_tables_leave_out_the_items_of_the_single_view(contracts):
 
 
 def test_every_event_type_has_a_sender_or_is_published(contracts):
-    sent = {event_type for _, event_type in contracts.accepted_events()}
+    sent = {event_type for source in contracts.sources.values() for event_type in source.event_types}
 
     assert sent == set(contracts.events)
 

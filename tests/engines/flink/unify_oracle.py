@@ -10,8 +10,9 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 from c360_core.contracts import load
-from c360_core.segment import Segment, matches
+from c360_core.segment import Segment
 from flink_apps.unify.pipeline import WORD_COLUMNS, identity_columns
+from tests.factories.segment_logic import matches
 
 Row = Mapping[str, Any]
 

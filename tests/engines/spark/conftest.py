@@ -12,8 +12,8 @@ from pyspark.sql import DataFrame, SparkSession
 
 from c360_core import contracts
 from c360_core.names import CATALOGED_ZONES, database_name
-from c360_core.projections import spark_ddl
 from glue_jobs.shared import lake
+from tests.engines.spark.lake_tables import spark_ddl
 from twin.engines.spark import base_conf, catalog_conf, jars
 from twin.processes.process import free_port, port_is_open, spawn, wait_until
 from twin.settings import REGION, ROOT, TwinSettings, python_of

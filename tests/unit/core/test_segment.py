@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from c360_core.segment import FieldType, SegmentError, load, matches, parse, profile_fields, to_document, to_sql
+from c360_core.segment import FieldType, SegmentError, load, parse, profile_fields, to_document, to_sql
 from tests.factories.segment_cases import CASES, FIELDS, PROFILES, document, group, rule
+from tests.factories.segment_logic import matches
 from tools.contracts import load_and_check
 from tools.contracts.segments import SOURCE, load_segments, read_segments, write
 
