@@ -27,7 +27,7 @@ from benchmarks import bare_emulator
 from benchmarks.report import Comparison
 from c360_core.names import Property, Stream
 from flink_apps.shared.properties import PROPERTIES_FILE_VARIABLE, property_key
-from tools.build.flink import stage
+from tools.build.flink import stage_application
 from twin.engines import flink, kafka
 from twin.settings import REGION, ROOT, TwinSettings, python_of
 
@@ -90,7 +90,7 @@ def run(events: int = EVENTS, rounds: int = ROUNDS, parallelism: int = 1) -> Out
     Raises:
         BenchmarkError: a job was not done in time.
     """
-    code = stage()
+    code = stage_application("clean")
     with ExitStack() as cleanup:
         home = Path(tempfile.mkdtemp(prefix="bench-clean-", dir=ROOT / "build"))
         cleanup.callback(shutil.rmtree, home, ignore_errors=True)

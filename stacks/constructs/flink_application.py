@@ -55,7 +55,7 @@ class FlinkApplication(Construct):
         super().__init__(scope, id_)
         self.label = pascal_case(name)
         self._name, self._settings = name, settings
-        code = s3_assets.Asset(self, "Code", path=platform.assets.flink_application)
+        code = s3_assets.Asset(self, "Code", path=platform.assets.flink_application(name))
         self.role = self._role(platform, code)
         log_stream_arn = self._log_stream(platform)
         self.application = None

@@ -57,7 +57,7 @@ class PythonFunction(Construct):
             runtime=lambda_.Runtime.PYTHON_3_13,
             architecture=lambda_.Architecture.ARM_64,
             handler=f"lambdas.{name}.handler.handle",
-            code=lambda_.Code.from_asset(platform.assets.lambda_code),
+            code=lambda_.Code.from_asset(platform.assets.function_code(name)),
             layers=[self._powertools(platform)],
             role=self.role,
             environment=_environment(name, platform, variables),

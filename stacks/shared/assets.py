@@ -15,7 +15,7 @@ class Assets:
     """Folders and files that the templates ship.
 
     Attributes:
-        root: the built folders `lambda`, `glue_lib`, `flink` and `dbt`.
+        root: the built folders `lambdas`, `glue_lib`, `flink` and `dbt`.
         sources: the repository, for what ships as it is (job scripts, named queries).
     """
 
@@ -23,19 +23,9 @@ class Assets:
     sources: Path = REPOSITORY
 
     @property
-    def lambda_code(self) -> str:
-        """The folder that every function runs from."""
-        return self._existing(self.root / "lambda")
-
-    @property
     def glue_library(self) -> str:
         """The folder of modules that every Spark job imports."""
         return self._existing(self.root / "glue_lib")
-
-    @property
-    def flink_application(self) -> str:
-        """The folder that becomes the zip of both Flink applications."""
-        return self._existing(self.root / "flink")
 
     @property
     def dbt_project(self) -> str:
@@ -46,6 +36,14 @@ class Assets:
     def named_queries(self) -> str:
         """The folder of the questions that are asked often."""
         return self._existing(self.sources / "sql" / "named_queries")
+
+    def function_code(self, name: str) -> str:
+        """The folder that becomes the zip of a Lambda function."""
+        return self._existing(self.root / "lambdas" / name)
+
+    def flink_application(self, name: str) -> str:
+        """The folder that becomes the zip of a Flink application."""
+        return self._existing(self.root / "flink" / name)
 
     def glue_script(self, job: str) -> str:
         """The entry point of a Spark job."""

@@ -17,6 +17,7 @@ from stacks.foundation.stack import FoundationStack
 from stacks.operations.stack import OperationsStack
 from stacks.shared.assets import Assets
 from stacks.shared.platform import Platform
+from tools.build import flink, staging
 
 Template = dict[str, Any]
 ROOT = Path(__file__).resolve().parents[2]
@@ -128,9 +129,11 @@ def _messages(folder: Path) -> Iterator[str]:
 
 def placeholder_assets(root: Path) -> Assets:
     """Return tiny assets, so that no test of the templates needs Maven or a build."""
-    for name in ("lambda", "glue_lib", "flink", "dbt"):
-        (root / name).mkdir(parents=True)
-        (root / name / "placeholder.txt").write_text(name)
+    functions = [f"lambdas/{name}" for name in staging.functions()]
+    applications = [f"flink/{name}" for name in flink.applications()]
+    for asset in (*functions, "glue_lib", *applications, "dbt"):
+        (root / asset).mkdir(parents=True)
+        (root / asset / "placeholder.txt").write_text(asset.partition("/")[0])
     return Assets(root=root)
 
 

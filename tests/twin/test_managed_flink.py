@@ -211,7 +211,7 @@ def broker(folder: Path, cleanup: ExitStack) -> kafka.Kafka:
 
 def upload(emulator: TwinSettings, folder: Path) -> None:
     """Put the asset into S3 as the CDK would: one zip."""
-    asset = flink.stage()
+    asset = flink.stage_application("clean")
     with zipfile.ZipFile(folder / "code.zip", "w") as archive:
         for path in asset.rglob("*"):
             archive.write(path, path.relative_to(asset))

@@ -1,25 +1,26 @@
-"""Builds what Managed Flink takes: one jar, and one folder that the CDK zips.
+"""Builds what Managed Flink takes: one jar, and a folder for each application, which the CDK zips.
 
-`build_jar` makes `build/java/flink/pyflink-dependencies.jar` from `flink_apps/java`. `stage` lays out the folder:
+`build_jar` makes `build/java/flink/pyflink-dependencies.jar` from `flink_apps/java`. `stage` lays out the folders:
 
-    clean/main.py, unify/main.py       the entry points that the run options name
+    <application>/main.py              the entry point that the run options name
     lib/pyflink-dependencies.jar       every Java library, with the Kinesis connector where it resolves
-    dep/                               our packages and the pure Python libraries that they import
+    dep/                               what the application imports: our modules, pure Python libraries
 
 Work whose inputs are unchanged is skipped.
 """
 
-import hashlib
 import json
 import logging
 import os
 import shutil
 import zipfile
-from collections.abc import Iterable
-from importlib.metadata import distribution
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Final
 
+from tools.build.code import Code
+from tools.build.stamps import digest, when_changed
+from tools.build.wheels import BuildError
+from tools.imports import ImportGraph, python_files
 from twin.engines import jars
 from twin.engines.jars import JarsMissingError
 
@@ -29,7 +30,7 @@ POM: Final = SOURCES / "pom.xml"
 OUTPUT: Final = ROOT / "build" / "java" / "flink"
 JAR: Final = OUTPUT / "pyflink-dependencies.jar"
 STAMP: Final = OUTPUT / "inputs.json"
-ASSET: Final = ROOT / "build" / "assets" / "flink"
+ASSETS: Final = ROOT / "build" / "assets" / "flink"
 BUILD_THERE: Final = f"-DbuildDirectory={OUTPUT}"
 KINESIS_PROFILE: Final = "-Pkinesis"
 KINESIS_ARTIFACT: Final = "flink-connector-aws-kinesis-streams"
@@ -39,27 +40,16 @@ TABLE_CLASSES: Final = "org/apache/flink/table/"
 OWN_TABLE_CLASSES: Final = frozenset({"org/apache/flink/table/api/runtime/types/FlinkScalaKryoInstantiator.class"})
 LARGEST_JAR: Final = 200 * 10**6  # 140 without the connector; the service takes 512 of everything
 
-PACKAGES: Final = ("flink_apps", "c360_core")
-# The Python of Managed Flink has PyFlink and what that needs, but no AWS client: boto3 fetches the hashing secret.
-LIBRARIES: Final = (
-    "fastjsonschema",
-    "phonenumberslite",
-    "anyascii",
-    "boto3",
-    "botocore",
-    "s3transfer",
-    "jmespath",
-    "python-dateutil",
-    "six",
-    "urllib3",
-)
+APPLICATIONS: Final = "flink_apps"
+DOMAIN: Final = "c360_core"
+# The Python of Managed Flink has PyFlink and what that needs, but no AWS client.
+FLINK_HAS: Final = frozenset({"pyflink", "zoneinfo"})
 # Of botocore's 400 service descriptions the applications use two; the others make up nine tenths of the folder.
 BOTOCORE_SERVICES: Final = frozenset({"secretsmanager", "sts"})
-IGNORED: Final = shutil.ignore_patterns("__pycache__", "*.pyc", "java", ".*")
-LOGGER: Final = logging.getLogger("tools.build.flink")
+LOGGER: Final = logging.getLogger("tools.build")
 
 
-class FlinkBuildError(RuntimeError):
+class FlinkBuildError(BuildError):
     """The asset cannot be built; the message names the library or the class, and the reason."""
 
 
@@ -73,10 +63,10 @@ def build_jar(*, force: bool = False, require_kinesis: bool = False) -> Path:
 
     Raises:
         JarsMissingError: Maven failed.
-        FlinkBuildError: the jar has what it must not have, and is gone again.
+        FlinkBuildError: the jar has what it must not have, and has been deleted.
     """
-    digest = _digest([POM, SOURCES / "src"])
-    if not force and _is_current(digest, require_kinesis=require_kinesis):
+    sources = digest(ROOT, [POM, SOURCES / "src"])
+    if not force and _is_current(sources, require_kinesis=require_kinesis):
         return JAR
     with_kinesis = require_kinesis or kinesis_resolves()
     if not with_kinesis:
@@ -87,7 +77,7 @@ def build_jar(*, force: bool = False, require_kinesis: bool = False) -> Path:
     except FlinkBuildError:
         JAR.unlink()
         raise
-    STAMP.write_text(json.dumps({"sources": digest, "kinesis": with_kinesis}), encoding="utf-8")
+    STAMP.write_text(json.dumps({"sources": sources, "kinesis": with_kinesis}), encoding="utf-8")
     return JAR
 
 
@@ -126,64 +116,51 @@ def check_jar(jar: Path) -> None:
         raise FlinkBuildError(f"{jar.name} has {size} bytes, more than {LARGEST_JAR}: see which library is new in it")
 
 
-def stage(destination: Path = ASSET, *, require_kinesis: bool = False) -> Path:
-    """Lay out the folder of the asset, and return it.
+def applications() -> tuple[str, ...]:
+    """Return the names of the applications: of the folders that have an entry point."""
+    return tuple(path.parent.name for path in sorted((ROOT / APPLICATIONS).glob("*/main.py")))
+
+
+def stage(*, require_kinesis: bool = False) -> None:
+    """Lay out a folder for each application.
 
     Raises:
         JarsMissingError: Maven failed.
-        FlinkBuildError: a library is not pure Python, or the jar has what it must not have.
+        BuildError: a library is missing, has native code or collides with another, or the jar is wrong.
     """
+    for application in applications():
+        stage_application(application, require_kinesis=require_kinesis)
+
+
+def stage_application(name: str, *, require_kinesis: bool = False) -> Path:
+    """Lay out the folder of one application, and return it; see `stage`."""
     jar = build_jar(require_kinesis=require_kinesis)
-    stamp = destination.with_name(f"{destination.name}.inputs")
-    records = [_record(library) for library in LIBRARIES]
-    digest = _digest([*(ROOT / package for package in PACKAGES), *records, STAMP, Path(__file__)])
-    if destination.exists() and stamp.exists() and stamp.read_text(encoding="utf-8") == digest:
-        return destination
-    LOGGER.info("building the Flink asset")
-    shutil.rmtree(destination, ignore_errors=True)
-    for package in PACKAGES:
-        shutil.copytree(ROOT / package, destination / "dep" / package, ignore=IGNORED)
-    for library in LIBRARIES:
-        _copy_library(library, destination / "dep")
-    for main in sorted((ROOT / "flink_apps").glob("*/main.py")):
-        (destination / main.parent.name).mkdir()
-        shutil.copyfile(main, destination / main.parent.name / "main.py")
-    (destination / "lib").mkdir()
-    _link_or_copy(jar, destination / "lib" / jar.name)
-    stamp.write_text(digest, encoding="utf-8")
-    return destination
+    graph = ImportGraph.read(ROOT, python_files(ROOT, (APPLICATIONS, DOMAIN)))
+    code = Code.used_by(ROOT, graph, (f"{APPLICATIONS}/{name}",), present=FLINK_HAS)
+    target = ASSETS / name
+
+    def build() -> None:
+        shutil.rmtree(target, ignore_errors=True)
+        code.copy(target / "dep", unused=_is_unused_service)
+        (target / name).mkdir()
+        shutil.copyfile(ROOT / APPLICATIONS / name / "main.py", target / name / "main.py")
+        (target / "lib").mkdir()
+        _link_or_copy(jar, target / "lib" / jar.name)
+
+    made_from = digest(ROOT, [*code.inputs(), STAMP, Path(__file__)])
+    when_changed(ASSETS / f"{name}.inputs", made_from, build, target)
+    return target
 
 
-def _is_current(digest: str, *, require_kinesis: bool) -> bool:
+def _is_current(sources: str, *, require_kinesis: bool) -> bool:
     if not (JAR.exists() and STAMP.exists()):
         return False
     built = json.loads(STAMP.read_text(encoding="utf-8"))
-    return built["sources"] == digest and (built["kinesis"] or not require_kinesis)
+    return built["sources"] == sources and (built["kinesis"] or not require_kinesis)
 
 
-def _record(library: str) -> Path:
-    """Return the file that names a library's version and every file's hash."""
-    return Path(str(distribution(library).locate_file(_dist_info(library) + "/RECORD")))
-
-
-def _dist_info(library: str) -> str:
-    files = distribution(library).files or []
-    return next(file.parts[0] for file in files if file.name == "RECORD" and file.parts[0].endswith(".dist-info"))
-
-
-def _copy_library(library: str, target: Path) -> None:
-    """Copy a pure Python library out of the running environment: what the tests import is what ships."""
-    found = distribution(library)
-    if "Root-Is-Purelib: true" not in (found.read_text("WHEEL") or ""):
-        raise FlinkBuildError(f"{library} is not pure Python; Managed Flink may run another Python and processor")
-    for file in found.files or []:
-        if ".." in file.parts or "__pycache__" in file.parts or _is_unused_service(file.parts):
-            continue
-        (target / file).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(str(found.locate_file(file)), target / file)
-
-
-def _is_unused_service(parts: tuple[str, ...]) -> bool:
+def _is_unused_service(file: PurePath) -> bool:
+    parts = file.parts
     return parts[:2] == ("botocore", "data") and len(parts) > 3 and parts[2] not in BOTOCORE_SERVICES  # noqa: PLR2004
 
 
@@ -193,16 +170,6 @@ def _link_or_copy(source: Path, target: Path) -> None:
         os.link(source, target)
     except OSError:
         shutil.copyfile(source, target)
-
-
-def _digest(inputs: Iterable[Path]) -> str:
-    digest = hashlib.sha256()
-    for path in inputs:
-        for file in [path] if path.is_file() else sorted(found for found in path.rglob("*") if found.is_file()):
-            if "__pycache__" not in file.parts:
-                digest.update(f"{file.relative_to(path.parent)}\0".encode())
-                digest.update(file.read_bytes())
-    return digest.hexdigest()
 
 
 if __name__ == "__main__":

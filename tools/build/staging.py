@@ -1,31 +1,30 @@
-"""Stages what the templates ship: `build/assets/{lambda,glue_lib,dbt,flink}`. Unchanged work is skipped.
+"""Stages what the templates ship: `build/assets/{lambdas,glue_lib,dbt,flink}`. Unchanged work is skipped.
 
 `python -m tools.build` builds everything; the `c360` command calls `stage_all` before it synthesises.
 """
 
-import hashlib
-import logging
 import shutil
-from collections.abc import Callable, Iterable, Sequence
-from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Final
 
 from c360_core.contracts import CONTRACTS_FILE
 from tools import contracts
 from tools.build import flink
+from tools.build.code import Code
+from tools.build.stamps import digest, when_changed
 from tools.contracts import segments
+from tools.imports import ImportGraph, python_files
 from twin.emulator.emulator import assembly_folder, synthesize
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 ASSETS: Final = ROOT / "build" / "assets"
-LOGGER: Final = logging.getLogger("tools.build")
 
-LAMBDA_SOURCES: Final = ("lambdas", "c360_aws", "c360_core")
-# tzdata, because the runtime may lack the zones of the system.
-LAMBDA_WHEELS: Final = ("fastjsonschema", "phonenumberslite", "anyascii", "tzdata")
-GLUE_SOURCES: Final = ("glue_jobs", "c360_aws", "c360_core")
-GLUE_WHEELS: Final = ("phonenumberslite", "anyascii")
+LAMBDAS: Final = "lambdas"
+GLUE_JOBS: Final = "glue_jobs"
+DOMAIN: Final = ("c360_aws", "c360_core")
+# What the runtime, and the Powertools layer with it, have.
+LAMBDA_HAS: Final = frozenset({"aws_lambda_powertools", "boto3", "botocore", "pydantic"})
+GLUE_HAS: Final = frozenset({"awsglue", "awsgluedq", "boto3", "botocore", "py4j", "pydeequ", "pyspark", "zoneinfo"})
 # What `app.py` reads beside the assets: its code, the compiled contracts, what ships as it is, the libraries' versions.
 ASSEMBLED: Final = (
     "app.py",
@@ -39,17 +38,12 @@ ASSEMBLED: Final = (
 )
 _DBT_FOLDERS: Final = ("target", "logs", "dbt_packages", ".user.yml")
 _DBT_OUTPUT: Final = shutil.ignore_patterns(*_DBT_FOLDERS)
-_IGNORED: Final = shutil.ignore_patterns("__pycache__", "*.pyc", "*.md", ".*")
-
-
-class BuildError(RuntimeError):
-    """An asset cannot be built; the message names what is missing and how to get it."""
 
 
 def stage_all(*, release: bool = False) -> None:
     """Build every asset; for a release to AWS, fail when the Flink jar cannot carry the Kinesis connector."""
     stage_contracts()
-    stage_lambda()
+    stage_functions()
     stage_glue_library()
     stage_dbt()
     flink.stage(require_kinesis=release)
@@ -58,18 +52,39 @@ def stage_all(*, release: bool = False) -> None:
 def stage_contracts() -> None:
     """Compile the contracts and the segments into the JSON that the runtimes carry."""
     inputs = [ROOT / "contracts", ROOT / "tools" / "contracts", ROOT / "c360_core" / "contracts.py"]
-    _when_changed(_stamp("contracts"), inputs, lambda: contracts.load_and_check().write_json(), CONTRACTS_FILE)
+    made_from = digest(ROOT, inputs)
+    when_changed(_stamp("contracts"), made_from, lambda: contracts.load_and_check().write_json(), CONTRACTS_FILE)
     segments.write(segments.load_segments())
 
 
-def stage_lambda() -> Path:
-    """Lay out the folder that every function runs from."""
-    return _stage_python("lambda", LAMBDA_SOURCES, LAMBDA_WHEELS)
+def functions() -> tuple[str, ...]:
+    """Return the names of the functions: of the folders that have a handler."""
+    return tuple(path.parent.name for path in sorted((ROOT / LAMBDAS).glob("*/handler.py")))
+
+
+def stage_functions() -> None:
+    """Lay out a folder for each function: what it imports, and nothing else.
+
+    Raises:
+        BuildError: a library is missing, has native code, or collides with another.
+    """
+    names = functions()
+    graph = ImportGraph.read(ROOT, python_files(ROOT, (LAMBDAS, *DOMAIN)))
+    for name in names:
+        _stage(f"{LAMBDAS}/{name}", Code.used_by(ROOT, graph, (f"{LAMBDAS}/{name}",), present=LAMBDA_HAS))
+    for folder in (ASSETS / LAMBDAS).iterdir():
+        if folder.is_dir() and folder.name not in names:
+            shutil.rmtree(folder)  # a function that was removed
 
 
 def stage_glue_library() -> Path:
-    """Lay out the folder that every Spark job imports from."""
-    return _stage_python("glue_lib", GLUE_SOURCES, GLUE_WHEELS)
+    """Lay out the folder that every Spark job imports from.
+
+    Raises:
+        BuildError: a library is missing, has native code, or collides with another.
+    """
+    graph = ImportGraph.read(ROOT, python_files(ROOT, (GLUE_JOBS, *DOMAIN)))
+    return _stage("glue_lib", Code.used_by(ROOT, graph, (GLUE_JOBS,), present=GLUE_HAS))
 
 
 def stage_dbt() -> Path:
@@ -83,7 +98,7 @@ def stage_dbt() -> Path:
         shutil.copyfile(requirements, target / "requirements.txt")
 
     inputs = [*(path for path in sorted(project.iterdir()) if path.name not in _DBT_FOLDERS), requirements]
-    _when_changed(_stamp("dbt"), inputs, build, target)
+    when_changed(_stamp("dbt"), digest(ROOT, inputs), build, target)
     return target
 
 
@@ -98,79 +113,26 @@ def assemble(environment: str, *, force: bool = False) -> Path:
     stamp = folder.with_suffix(".inputs")
     if force:
         stamp.unlink(missing_ok=True)
-    inputs = [*(ROOT / name for name in ASSEMBLED), *sorted(ASSETS.glob("*.inputs"))]
-    _when_changed(stamp, inputs, lambda: synthesize(environment), folder / "manifest.json")
+    inputs = [
+        *(ROOT / name for name in ASSEMBLED),
+        *sorted(ASSETS.glob("*.inputs")),
+        *sorted(ASSETS.glob("*/*.inputs")),
+    ]
+    when_changed(stamp, digest(ROOT, inputs), lambda: synthesize(environment), folder / "manifest.json")
     return folder
 
 
-def _stage_python(name: str, sources: Sequence[str], wheels: Sequence[str]) -> Path:
-    target = ASSETS / name
-    inputs = [ROOT / source for source in sources] + [_metadata(wheel) for wheel in wheels]
+def _stage(asset: str, code: Code) -> Path:
+    target = ASSETS / asset
 
     def build() -> None:
         shutil.rmtree(target, ignore_errors=True)
-        for source in sources:
-            shutil.copytree(ROOT / source, target / source, ignore=_IGNORED)
-        for wheel in wheels:
-            _copy_wheel(wheel, target)
+        code.copy(target)
 
-    _when_changed(_stamp(name), inputs, build, target)
+    when_changed(_stamp(asset), digest(ROOT, code.inputs()), build, target)
     return target
 
 
 def _stamp(asset: str) -> Path:
     """Return the file that says what an asset was made from."""
     return ASSETS / f"{asset}.inputs"
-
-
-def _when_changed(stamp: Path, inputs: Iterable[Path], build: Callable[[], object], output: Path | None = None) -> None:
-    digest = _digest(inputs)
-    if (output is None or output.exists()) and stamp.exists() and stamp.read_text(encoding="utf-8") == digest:
-        LOGGER.debug("%s is up to date", stamp.stem)
-        return
-    LOGGER.info("building %s", stamp.stem)
-    stamp.unlink(missing_ok=True)  # what is half built must not pass for what the old stamp says
-    build()
-    stamp.parent.mkdir(parents=True, exist_ok=True)
-    stamp.write_text(digest, encoding="utf-8")
-
-
-def _digest(inputs: Iterable[Path]) -> str:
-    digest = hashlib.sha256()
-    for path in inputs:
-        for file in [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file()):
-            if "__pycache__" not in file.parts:
-                digest.update(f"{file.relative_to(path.parent)}\0".encode())
-                digest.update(file.read_bytes())
-    return digest.hexdigest()
-
-
-def _metadata(wheel: str) -> Path:
-    """Return the file that names a distribution's version and every file's hash."""
-    record = next((file for file in _files(wheel) if file.name == "RECORD"), None)
-    if record is None:
-        raise BuildError(f"{wheel} was not installed from a wheel: it has no RECORD; install it again with uv")
-    return record
-
-
-def _copy_wheel(wheel: str, target: Path) -> None:
-    """Copy a pure Python distribution out of the running environment: what the tests import is what ships."""
-    if "Root-Is-Purelib: true" not in (distribution(wheel).read_text("WHEEL") or ""):
-        raise BuildError(f"{wheel} is not pure Python; it would not run on another architecture")
-    root = Path(str(distribution(wheel).locate_file("")))
-    for file in _files(wheel):
-        relative = file.relative_to(root)
-        if ".." not in relative.parts and "__pycache__" not in relative.parts and file.suffix != ".pyc":
-            (target / relative).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(file, target / relative)
-
-
-def _files(wheel: str) -> list[Path]:
-    try:
-        found = distribution(wheel)
-    except PackageNotFoundError:
-        raise BuildError(
-            f"{wheel} is not installed in this environment; run `make demo` or `make test` first"
-        ) from None
-    root = Path(str(found.locate_file("")))
-    return [root / file for file in found.files or () if ".." not in file.parts]

@@ -1,7 +1,7 @@
 """Lambda: MiniStack unpacks a function's code again for every worker that it starts.
 
-All functions of a deployment share one archive of two thousand files, which is unpacked once here. As on AWS, a
-function does not write beside its own code; the next worker finds what Python has compiled of it.
+The workers of a function share its archive of several hundred files, which is unpacked once here. As on AWS, a function
+does not write beside its own code; the next worker finds what Python has compiled of it.
 """
 
 import hashlib

@@ -13,7 +13,7 @@ from twin.engines import jars
 
 @pytest.fixture
 def _nothing_else_is_built(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name in ("stage_contracts", "stage_lambda", "stage_glue_library", "stage_dbt"):
+    for name in ("stage_contracts", "stage_functions", "stage_glue_library", "stage_dbt"):
         monkeypatch.setattr(staging, name, lambda: None)
     monkeypatch.setattr(staging, "assemble", lambda environment, *, force: tmp_path / f"{environment}-{force}")
     for name in ("JAR", "STAMP"):
