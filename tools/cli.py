@@ -16,7 +16,7 @@ from tools.console import Steps, document
 from tools.errors import EXIT_FAILED, EXIT_UNFIT, EXIT_USAGE, UnfitMachineError, WrongUsageError
 
 if TYPE_CHECKING:
-    from tools.suites.runner import Report
+    from tools.suites.runner import TestReport
 
 PROGRAM = "./c360"
 EXIT_STATUS = """Exit status: 0 done; 1 a test, a check, a known answer or the command itself failed; 2 wrong usage;
@@ -112,12 +112,24 @@ def run_tests(
     lanes: Annotated[
         int, typer.Option(min=1, max=4, help="So many long suites side by side; 1 needs half the memory.")
     ] = 2,
+    changed: Annotated[
+        bool, typer.Option("--changed", help="Run only what your change can reach, by imports and by folders.")
+    ] = False,
+    base: Annotated[
+        str | None, typer.Option(help="--changed: the commit to compare with; by default where you left main.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Set up and pass every test."""
-    from tools.suites import runner
+    from tools.suites import changes, runner
 
-    finish(runner.run(Steps(machine=as_json), only=tuple(only or ()), lanes=lanes), as_json=as_json)
+    if base and not changed:
+        raise WrongUsageError("--base says what --changed compares with: add --changed")
+    steps = Steps(machine=as_json)
+    change = changes.since(base) if changed else None
+    if change is not None:
+        steps.note(f"{len(change.files)} changed files reach {len(change.reached)} files")
+    finish(runner.run(steps, only=tuple(only or ()), lanes=lanes, change=change), as_json=as_json)
 
 
 @APP.command()
@@ -328,7 +340,7 @@ def clean(*, as_json: Json = False) -> None:
         say(f"removed {', '.join(removed) or 'nothing'}")
 
 
-def finish(report: "Report", *, as_json: bool) -> None:
+def finish(report: "TestReport", *, as_json: bool) -> None:
     """Print the outcome of suites for machines, and end with its exit status."""
     Steps(machine=as_json).result(report.as_dict())
     raise typer.Exit(0 if report.passed else EXIT_FAILED)

@@ -11,7 +11,7 @@ from tools.contracts.releases import Change, Effect
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class ContractsResult:
     """What was found: the changes, and the columns that got an id."""
 
     changes: tuple[Change, ...] = ()
@@ -30,7 +30,7 @@ def run(
     directory: Path = CONTRACTS_DIRECTORY,
     previous: Path | None = None,
     anyway: bool = False,
-) -> Outcome:
+) -> ContractsResult:
     """Do what `c360 contracts` is asked for: `diff`, `ids` or `release`.
 
     Raises:
@@ -40,15 +40,15 @@ def run(
         found = releases.assign_ids(directory)
         given = tuple(f"{file}: {column}" for file, columns in found.items() for column in columns)
         steps.note("\n".join(given) or "every column has its id")
-        return Outcome(given=given)
+        return ContractsResult(given=given)
     contracts = load_and_check(directory, as_released=False).contracts
     if action == "release":
         refused = tuple(releases.release(directory, contracts, anyway=anyway))
         _tell(steps, refused, nothing=f"{directory / releases.RELEASED_NAME} says what is released")
-        return Outcome(changes=refused, passed=not refused)
+        return ContractsResult(changes=refused, passed=not refused)
     changes = releases.compare(directory, contracts, previous=previous)
     _tell(steps, changes, nothing="the tables are those of the last release")
-    return Outcome(changes=changes, passed=all(change.effect is Effect.COMPATIBLE for change in changes))
+    return ContractsResult(changes=changes, passed=all(change.effect is Effect.COMPATIBLE for change in changes))
 
 
 def _tell(steps: Steps, changes: Sequence[Change], *, nothing: str) -> None:

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Final, TextIO
 
 from rich.console import Console
@@ -19,10 +19,12 @@ from tools.console import Steps
 from tools.environments import groups, locks
 from tools.environments.bootstrap import ENVIRONMENTS, ROOT
 from tools.errors import WrongUsageError
+from tools.suites.changes import Change
 from twin.settings import BUILD
 
 LANES: Final = 2
 STANDARD_ERROR: Final = 2
+TESTS: Final = "tests/"
 CODE: Final = (
     "app.py",
     "c360",
@@ -42,7 +44,7 @@ FORMATTED: Final = (*CODE, "benchmarks", "docs", "tests")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class PartResult:
     """How one part of a suite ended."""
 
     suite: str
@@ -60,10 +62,10 @@ class NotRun:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
+class TestReport:
     """How everything ended that was asked for."""
 
-    outcomes: tuple[Outcome, ...]
+    outcomes: tuple[PartResult, ...]
     not_run: tuple[NotRun, ...]
 
     @property
@@ -207,7 +209,7 @@ class Teller:
             shutil.copyfileobj(said, output)
             output.flush()
 
-    def end(self, outcome: Outcome) -> None:
+    def end(self, outcome: PartResult) -> None:
         """Say how a part ended."""
         with self._lock:
             self._ended += 1
@@ -215,22 +217,26 @@ class Teller:
             self._console.print(f"{outcome.suite}: {outcome.part} {result}", soft_wrap=True)
 
 
-def run(steps: Steps, *, only: Sequence[str] = (), lanes: int = LANES) -> Report:
+def run(steps: Steps, *, only: Sequence[str] = (), lanes: int = LANES, change: Change | None = None) -> TestReport:
     """Run the suites (all but the slow ones when `only` is empty) and print a summary; return how they ended.
 
     Args:
         steps: where progress is shown.
         only: names of suites.
+        change: run of them only what this can reach.
         lanes: how many of the long suites run side by side; what one of them says is printed when it has ended.
 
     Raises:
         WrongUsageError: there is no such suite.
     """
-    everything = [*checks(), *tests()]
-    wanted = _wanted(only, {part.suite for part in everything})
-    _prepare(steps, wanted)
+    chosen = _wanted(only, {part.suite for part in (*checks(), *tests())})
     in_turn, side_by_side = [*checks(), *quick_tests(), *slow_tests()], long_tests()
-    in_turn, side_by_side = ([p for p in parts if p.suite in wanted] for parts in (in_turn, side_by_side))
+    in_turn, side_by_side = (
+        [part for whole in parts if whole.suite in chosen for part in _narrowed(whole, change)]
+        for parts in (in_turn, side_by_side)
+    )
+    wanted = {part.suite for part in (*in_turn, *side_by_side)}
+    _prepare(steps, wanted)
     teller = Teller(steps, total=len(in_turn) + len(side_by_side) + ("check" in wanted))
     outcomes = [_locks(teller)] if "check" in wanted else []
     outcomes += [_execute(part, teller) for part in in_turn]
@@ -238,7 +244,7 @@ def run(steps: Steps, *, only: Sequence[str] = (), lanes: int = LANES) -> Report
         outcomes += [_execute(part, teller) for part in side_by_side]
     elif side_by_side:
         outcomes += _side_by_side(steps, side_by_side, teller, lanes=lanes)
-    report = Report(outcomes=tuple(outcomes), not_run=tuple(_not_run(wanted)))
+    report = TestReport(outcomes=tuple(outcomes), not_run=tuple(_not_run(wanted)))
     if not steps.machine:
         _summary(report)
     return report
@@ -249,6 +255,19 @@ def _wanted(only: Sequence[str], known: set[str]) -> set[str]:
     if unknown:
         raise WrongUsageError(f"unknown suite {unknown[0]!r}; choose from {', '.join(sorted(known))}")
     return set(only) or known - {part.suite for part in slow_tests()}
+
+
+def _narrowed(part: Part, change: Change | None) -> Iterator[Part]:
+    """Yield the part with the tests that a change can reach; nothing where it reaches none of them."""
+    if change is None:
+        yield part
+        return
+    folders = [word for word in part.command if word.startswith(TESTS)]
+    found = [test for folder in folders for test in change.tests(ROOT, folder)]
+    # Formatting, types and the like hold for the tree as a whole.
+    if found or (change.files and not folders):
+        others = [word for word in part.command if not word.startswith(TESTS)]
+        yield replace(part, command=(*others, *found))
 
 
 def _not_run(wanted: set[str]) -> Iterator[NotRun]:
@@ -273,17 +292,17 @@ def _prepare(steps: Steps, wanted: set[str]) -> None:
         prepare.assembly(steps, "dev")
 
 
-def _locks(teller: Teller) -> Outcome:
+def _locks(teller: Teller) -> PartResult:
     started = time.monotonic()
     found = locks.problems()
     for problem in found:
         sys.stderr.write(f"{problem}\n")
-    outcome = Outcome(suite="check", part="locks", passed=not found, seconds=time.monotonic() - started)
+    outcome = PartResult(suite="check", part="locks", passed=not found, seconds=time.monotonic() - started)
     teller.end(outcome)
     return outcome
 
 
-def _execute(part: Part, teller: Teller) -> Outcome:
+def _execute(part: Part, teller: Teller) -> PartResult:
     """Run a part that says everything itself."""
     teller.title(part)
     outcome = _run(part, teller.descriptor, None)
@@ -291,12 +310,12 @@ def _execute(part: Part, teller: Teller) -> Outcome:
     return outcome
 
 
-def _side_by_side(steps: Steps, parts: Sequence[Part], teller: Teller, *, lanes: int) -> list[Outcome]:
+def _side_by_side(steps: Steps, parts: Sequence[Part], teller: Teller, *, lanes: int) -> list[PartResult]:
     with steps.progress("Run the long suites", len(parts)) as done, ThreadPoolExecutor(max_workers=lanes) as pool:
         return list(pool.map(lambda part: _execute_quietly(part, teller, done), parts))
 
 
-def _execute_quietly(part: Part, teller: Teller, done: Callable[[], None]) -> Outcome:
+def _execute_quietly(part: Part, teller: Teller, done: Callable[[], None]) -> PartResult:
     """Run a part, and print what it said when it has ended."""
     log = BUILD / "logs" / f"test-{part.name}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
@@ -310,18 +329,18 @@ def _execute_quietly(part: Part, teller: Teller, done: Callable[[], None]) -> Ou
     return outcome
 
 
-def _run(part: Part, output: int | None, errors: int | None) -> Outcome:
+def _run(part: Part, output: int | None, errors: int | None) -> PartResult:
     started = time.monotonic()
     environment = {**os.environ, **part.variables}
     done = subprocess.run(part.command, cwd=ROOT, env=environment, check=False, stdout=output, stderr=errors)
-    return Outcome(suite=part.suite, part=part.name, passed=done.returncode == 0, seconds=time.monotonic() - started)
+    return PartResult(suite=part.suite, part=part.name, passed=done.returncode == 0, seconds=time.monotonic() - started)
 
 
-def _result(outcome: Outcome) -> str:
+def _result(outcome: PartResult) -> str:
     return "[green]passed[/green]" if outcome.passed else "[red]failed[/red]"
 
 
-def _summary(report: Report) -> None:
+def _summary(report: TestReport) -> None:
     console = Console(highlight=False)
     table = Table("suite", "part", "result", "seconds", box=None, header_style="dim")
     for outcome in report.outcomes:

@@ -5,12 +5,14 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from tools.cli import APP
 from tools.console import Steps
 from tools.environments.bootstrap import ROOT
 from tools.errors import WrongUsageError
 from tools.suites import runner
+from tools.suites.changes import Change
 
 # Two of them see each other's file only when they run at once.
 SEE = """\
@@ -171,3 +173,29 @@ def test_without_curl_it_says_that_the_documents_were_not_followed(
 
     assert synced == ["aws"]
     assert [not_run.what for not_run in report.not_run] == named
+
+
+@pytest.mark.usefixtures("stage")
+def test_a_change_narrows_each_suite_to_the_tests_that_it_can_reach(monkeypatch: pytest.MonkeyPatch) -> None:
+    see = "import sys; sys.exit(sys.argv[1:] != ['-q', 'tests/unit/tools/test_console.py'])"
+    monkeypatch.setattr(runner, "checks", lambda: [part("check", "types", "")])
+    monkeypatch.setattr(runner, "quick_tests", lambda: [part("unit", "unit", see, "tests/unit/tools", "-q")])
+    monkeypatch.setattr(runner, "long_tests", lambda: [part("twin", "twin", "raise SystemExit", "tests/twin")])
+    monkeypatch.setattr(runner, "slow_tests", list)
+    test = frozenset({"tests/unit/tools/test_console.py"})
+
+    report = runner.run(Steps(machine=True), change=Change(files=test, reached=test))
+    nothing = runner.run(Steps(machine=True), change=Change(files=frozenset()))
+
+    assert [(one.suite, one.part, one.passed) for one in report.outcomes] == [
+        ("check", "locks", True),
+        ("check", "types", True),
+        ("unit", "unit", True),
+    ]
+    assert (nothing.outcomes, nothing.passed) == ((), True)
+
+
+def test_a_base_without_a_change_is_wrong_usage() -> None:
+    refused = CliRunner().invoke(APP, ["test", "--base", "HEAD"])
+
+    assert isinstance(refused.exception, WrongUsageError)
