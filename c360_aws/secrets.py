@@ -1,13 +1,11 @@
-"""Secrets, fetched at run time and kept for some minutes, so that a rotated one is taken up by itself."""
+"""Secrets of Secrets Manager, read at run time: no template, job graph or log holds a value."""
 
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from aws_lambda_powertools.utilities.parameters import SecretsProvider
+from c360_core.identity.keys import secret_bytes
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
-
-KEEP_SECONDS: Final = 300
 
 
 class Secrets(Protocol):
@@ -17,15 +15,32 @@ class Secrets(Protocol):
         """Return the current value of a secret."""
 
 
-class CachedSecrets:
-    """Secrets from Secrets Manager, each asked for at most once in five minutes."""
+def read_secret(client: "SecretsManagerClient", arn: str) -> str:
+    """Return the current value of a secret.
 
-    def __init__(self, client: "SecretsManagerClient") -> None:
-        self._provider = SecretsProvider(boto3_client=client)
+    Raises:
+        ValueError: the value is no text, or empty; the message names the secret.
+        ClientError: Secrets Manager refused.
+    """
+    return checked_text(arn, client.get_secret_value(SecretId=arn).get("SecretString"))
 
-    def text(self, arn: str) -> str:
-        """Return the current value of a secret."""
-        value = self._provider.get(arn, max_age=KEEP_SECONDS)
-        if not isinstance(value, str) or not value:
-            raise ValueError(f"secret {arn}: expected a text that is not empty")
-        return value
+
+def checked_text(arn: str, value: object) -> str:
+    """Return the value of a secret as it must be.
+
+    Raises:
+        ValueError: the value is no text, or empty; the message names the secret.
+    """
+    if not isinstance(value, str) or not value:
+        raise ValueError(f"secret {arn}: expected a text that is not empty; store one")
+    return value
+
+
+def read_hash_secret(client: "SecretsManagerClient", arn: str) -> bytes:
+    """Return the key under which identifiers are hashed.
+
+    Raises:
+        ValueError: the value is no text, or too short for a key.
+        ClientError: Secrets Manager refused.
+    """
+    return secret_bytes(read_secret(client, arn))

@@ -7,7 +7,7 @@ in a job graph, a checkpoint or a log.
 from dataclasses import dataclass
 from typing import Protocol
 
-from c360_core.identity.keys import secret_bytes
+from c360_aws.secrets import read_hash_secret
 
 
 class SecretReader(Protocol):
@@ -29,5 +29,4 @@ class AwsSecret:
         import boto3  # only the worker that opens the function needs it
 
         client = boto3.client("secretsmanager", region_name=self.region)
-        value: str = client.get_secret_value(SecretId=self.arn)["SecretString"]
-        return secret_bytes(value)
+        return read_hash_secret(client, self.arn)

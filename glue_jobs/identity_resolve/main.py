@@ -18,8 +18,8 @@ from typing import Any
 
 from pyspark.sql import SparkSession
 
+from c360_aws.secrets import read_hash_secret
 from c360_core.identity.announcements import LatestChange
-from c360_core.identity.keys import secret_bytes
 from c360_core.identity.resolve import MapRow, Resolution, resolve
 from c360_core.identity.stable_ids import IdentityRun
 from c360_core.names import Table as TableName
@@ -99,8 +99,7 @@ class ResolutionRun:
         return self._spark.read.csv(location, header=True, quote='"', escape='"', multiLine=True)
 
     def _secret(self) -> bytes:
-        answer = aws.client("secretsmanager").get_secret_value(SecretId=self._arguments.hash_secret_arn)
-        return secret_bytes(answer["SecretString"])
+        return read_hash_secret(aws.client("secretsmanager"), self._arguments.hash_secret_arn)
 
     def _write_map(self, resolution: Resolution) -> None:
         table = self._table(TableName.IDENTITY_MAP)

@@ -10,9 +10,10 @@ from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from c360_aws.cached_secrets import CachedSecrets
 from c360_aws.event_stream import EventStream, KinesisEventStream
 from c360_aws.observability import logger_for, metrics_for, trace_id, tracer_for
-from c360_aws.secrets import CachedSecrets, Secrets
+from c360_aws.secrets import Secrets
 from c360_core import contracts
 from c360_core.exact_json import AmbiguousObject
 from lambdas.collector.body import parse_body, raw_bytes

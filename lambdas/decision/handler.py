@@ -12,14 +12,13 @@ from aws_lambda_powertools.utilities.batch.types import PartialItemFailureRespon
 from aws_lambda_powertools.utilities.data_classes.dynamo_db_stream_event import DynamoDBRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from c360_aws.cached_secrets import CachedSecrets
 from c360_aws.event_stream import KinesisEventStream
 from c360_aws.idempotency import TableIdempotency
 from c360_aws.observability import logger_for, metrics_for, trace_id, tracer_for
-from c360_aws.secrets import CachedSecrets
 from c360_aws.single_view_reader import SingleViewReader
 from c360_aws.single_view_writer import SingleViewWriter
 from c360_core import single_view_keys as keys
-from c360_core.identity.keys import secret_bytes
 from c360_core.profile import Profile
 from c360_core.profile_item import profile_from_item
 from lambdas.decision.logic import Decider
@@ -95,5 +94,5 @@ def _decider(settings: Settings, context: LambdaContext) -> Decider:
         publisher=publisher,
         rules=settings.rules(),
         keep_days=settings.decision_ttl_days,
-        hash_secret=lambda: secret_bytes(_secrets().text(settings.hash_secret_arn)),
+        hash_secret=lambda: _secrets().hash_secret(settings.hash_secret_arn),
     )

@@ -10,15 +10,14 @@ from aws_lambda_powertools.utilities.parser import parse
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel, ConfigDict, Field
 
+from c360_aws.cached_secrets import CachedSecrets
 from c360_aws.event_stream import KinesisEventStream
 from c360_aws.idempotency import TableIdempotency
 from c360_aws.observability import logger_for, metrics_for, trace_id, tracer_for
-from c360_aws.secrets import CachedSecrets
 from c360_aws.single_view_reader import SingleViewReader
 from c360_aws.single_view_writer import SingleViewWriter
 from c360_core.consent import Channel, Purpose
 from c360_core.decision import Template
-from c360_core.identity.keys import secret_bytes
 from lambdas.message_sender.channels import connect_channels
 from lambdas.message_sender.logic import Sender
 from lambdas.message_sender.message import Message
@@ -72,7 +71,7 @@ def _sender() -> Sender:
         idempotency=TableIdempotency(
             client=aws.dynamodb_plain(), table=settings.idempotency_table, keep_days=settings.message_ttl_days
         ),
-        hash_secret=lambda: secret_bytes(secrets.text(settings.hash_secret_arn)),
+        hash_secret=lambda: secrets.hash_secret(settings.hash_secret_arn),
         rules=settings.rules(),
         keep_days=settings.message_ttl_days,
         clock=lambda: datetime.now(UTC),

@@ -12,12 +12,11 @@ from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from c360_aws.cached_secrets import CachedSecrets
 from c360_aws.event_stream import KinesisEventStream
 from c360_aws.observability import logger_for, metrics_for, tracer_for
-from c360_aws.secrets import CachedSecrets
 from c360_aws.single_view_reader import SingleViewReader
 from c360_aws.single_view_writer import SingleViewWriter
-from c360_core.identity.keys import secret_bytes
 from lambdas.profile_api.logic import Customers, Document, read_limit, read_parts
 from lambdas.profile_api.problems import malformed_body, unknown_path
 from lambdas.profile_api.query import Parameter, read_query
@@ -142,7 +141,7 @@ def _customers() -> Customers:
         view=SingleViewReader(client=aws.dynamodb(), table=settings.single_view_table),
         store=SingleViewWriter(client=aws.dynamodb(), table=settings.single_view_table),
         stream=KinesisEventStream(client=aws.kinesis(), stream_name=settings.events_stream_name),
-        hash_secret=lambda: secret_bytes(secrets.text(settings.hash_secret_arn)),
+        hash_secret=lambda: secrets.hash_secret(settings.hash_secret_arn),
         link_templates={str(target): url for target, url in settings.link_templates.items()},
         clock=lambda: datetime.now(UTC),
     )

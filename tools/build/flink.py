@@ -41,7 +41,7 @@ OWN_TABLE_CLASSES: Final = frozenset({"org/apache/flink/table/api/runtime/types/
 LARGEST_JAR: Final = 200 * 10**6  # 140 without the connector; the service takes 512 of everything
 
 APPLICATIONS: Final = "flink_apps"
-DOMAIN: Final = "c360_core"
+SHARED: Final = ("c360_aws", "c360_core")
 # The Python of Managed Flink has PyFlink and what that needs, but no AWS client.
 FLINK_HAS: Final = frozenset({"pyflink", "zoneinfo"})
 # Of botocore's 400 service descriptions the applications use two; the others make up nine tenths of the folder.
@@ -135,7 +135,7 @@ def stage(*, require_kinesis: bool = False) -> None:
 def stage_application(name: str, *, require_kinesis: bool = False) -> Path:
     """Lay out the folder of one application, and return it; see `stage`."""
     jar = build_jar(require_kinesis=require_kinesis)
-    graph = ImportGraph.read(ROOT, python_files(ROOT, (APPLICATIONS, DOMAIN)))
+    graph = ImportGraph.read(ROOT, python_files(ROOT, (APPLICATIONS, *SHARED)))
     code = Code.used_by(ROOT, graph, (f"{APPLICATIONS}/{name}",), present=FLINK_HAS)
     target = ASSETS / name
 

@@ -21,7 +21,7 @@ ASSETS: Final = ROOT / "build" / "assets"
 
 LAMBDAS: Final = "lambdas"
 GLUE_JOBS: Final = "glue_jobs"
-DOMAIN: Final = ("c360_aws", "c360_core")
+SHARED: Final = ("c360_aws", "c360_core")
 # What the runtime, and the Powertools layer with it, have.
 LAMBDA_HAS: Final = frozenset({"aws_lambda_powertools", "boto3", "botocore", "pydantic"})
 GLUE_HAS: Final = frozenset({"awsglue", "awsgluedq", "boto3", "botocore", "py4j", "pydeequ", "pyspark", "zoneinfo"})
@@ -69,7 +69,7 @@ def stage_functions() -> None:
         BuildError: a library is missing, has native code, or collides with another.
     """
     names = functions()
-    graph = ImportGraph.read(ROOT, python_files(ROOT, (LAMBDAS, *DOMAIN)))
+    graph = ImportGraph.read(ROOT, python_files(ROOT, (LAMBDAS, *SHARED)))
     for name in names:
         _stage(f"{LAMBDAS}/{name}", Code.used_by(ROOT, graph, (f"{LAMBDAS}/{name}",), present=LAMBDA_HAS))
     for folder in (ASSETS / LAMBDAS).iterdir():
@@ -83,7 +83,7 @@ def stage_glue_library() -> Path:
     Raises:
         BuildError: a library is missing, has native code, or collides with another.
     """
-    graph = ImportGraph.read(ROOT, python_files(ROOT, (GLUE_JOBS, *DOMAIN)))
+    graph = ImportGraph.read(ROOT, python_files(ROOT, (GLUE_JOBS, *SHARED)))
     return _stage("glue_lib", Code.used_by(ROOT, graph, (GLUE_JOBS,), present=GLUE_HAS))
 
 
