@@ -111,7 +111,7 @@ def test_a_change_alters_the_digest_of_those_alone_that_use_it(repository, chang
 
 def test_every_function_and_application_of_the_project_is_found_and_can_be_shipped():
     """What the project's functions import is on their runtime, or ships."""
-    graph = staging.ImportGraph.read(staging.ROOT, staging.python_files(staging.ROOT, ("lambdas", *staging.DOMAIN)))
+    graph = staging.ImportGraph.read(staging.ROOT, staging.python_files(staging.ROOT, ("lambdas", *staging.SHARED)))
     for name in staging.functions():
         folder = f"lambdas/{name}"
         code = staging.Code.used_by(staging.ROOT, graph, (folder,), present=staging.LAMBDA_HAS)
