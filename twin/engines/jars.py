@@ -46,8 +46,10 @@ def maven(pom: Path, *arguments: str) -> None:
     """Run Maven quietly on a pom.
 
     Raises:
-        JarsMissingError: it failed; the message holds the end of its output.
+        JarsMissingError: there is no Maven, or it failed; the message holds the end of its output.
     """
+    if shutil.which("mvn") is None:
+        raise JarsMissingError("no `mvn` is on the PATH: install Maven and a JDK 17 or later, see `make help`")
     command = ["mvn", "--batch-mode", "--quiet", "--file", str(pom), *arguments]
     done = subprocess.run(
         command, cwd=ROOT, capture_output=True, text=True, timeout=MAVEN_SECONDS, check=False, stdin=subprocess.DEVNULL

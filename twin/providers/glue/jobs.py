@@ -44,7 +44,7 @@ class JobDefinitionError(ValueError):
     """The definition asks for what this engine has not; the message names the field and the fix."""
 
 
-class Engine(Protocol):
+class ScriptEngine(Protocol):
     """What runs a script: `twin.engines.spark.SparkEngine`."""
 
     def run(self, job: SparkRun, *, timeout: float, on_start: Callable[[], None] | None = None) -> JobOutcome:
@@ -98,7 +98,7 @@ class GlueJobs:
     """Starts job runs and keeps their state as Glue shows it."""
 
     def __init__(
-        self, *, engine: Engine, store: ObjectStore, scratch: Path, clock: Callable[[], float] = time.time
+        self, *, engine: ScriptEngine, store: ObjectStore, scratch: Path, clock: Callable[[], float] = time.time
     ) -> None:
         """Keep the collaborators.
 
