@@ -42,12 +42,12 @@ Record = Mapping[str, Any]
 
 
 class BridgeError(RuntimeError):
-    """The plan is wrong, or a record cannot be carried; the message says what to mend."""
+    """The plan is invalid, or a record cannot be carried; the message says what to fix."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What is carried where.
+    """Which streams are carried, and in which direction.
 
     Attributes:
         endpoint: address of the emulator.
@@ -109,7 +109,7 @@ class Positions:
         return self._shards.get(shard)
 
     def store(self, shard: str, sequence_number: str) -> None:
-        """Remember that everything up to this record has arrived."""
+        """Store that everything up to this record has arrived."""
         self._shards[shard] = sequence_number
         draft = self.path.with_suffix(".new")
         draft.write_text(json.dumps({"born": self.born, "shards": self._shards}), encoding="utf-8")
@@ -244,7 +244,7 @@ def _record(message: Message) -> Record:
 def batches(
     records: Sequence[Record], *, most: int = WRITE_RECORDS, weight: int = WRITE_BYTES
 ) -> Iterator[list[Record]]:
-    """Cut records into requests that Kinesis takes: so many records, so many bytes."""
+    """Split records into requests within the limits of Kinesis on records and bytes."""
     batch: list[Record] = []
     size = 0
     for record in records:
@@ -324,7 +324,7 @@ def carriers(plan: Plan) -> list[Callable[[], Carrier]]:
 
 
 def _kinesis(plan: Plan) -> Any:
-    once = Config(retries={"total_max_attempts": 1})  # `run` tries again, and hears meanwhile that it is to stop
+    once = Config(retries={"total_max_attempts": 1})  # `run` retries, and can be stopped between two attempts
     return boto3.client("kinesis", endpoint_url=plan.endpoint, config=once)
 
 
@@ -365,7 +365,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     def carry_on(opened: Callable[[], Carrier]) -> None:
         try:
             run(opened(), stop)
-        except Exception:  # whatever it is: one stream that stands still must be seen, so all stop
+        except Exception:  # whatever the error is: a single stream that stands still could go unnoticed, so all stop
             LOGGER.exception("a stream cannot be carried on")
             failed.set()
             stop.set()

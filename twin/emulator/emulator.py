@@ -23,7 +23,7 @@ HEALTH_PATH: Final = "/_ministack/health"
 
 
 class DeployFailedError(RuntimeError):
-    """The CDK command failed; the message quotes the end of what it said."""
+    """The CDK command failed; the message quotes the end of its output."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +31,7 @@ class Emulator:
     """A running emulator.
 
     Attributes:
-        settings: where it listens and keeps its things.
+        settings: its address and its folder.
         process: its process, when this process owns it; everything it starts ends with it.
     """
 
@@ -163,13 +163,13 @@ def bootstrap(emulator: Emulator) -> None:
 
 
 def deploy(emulator: Emulator) -> str:
-    """Deploy every stack of the assembly; return what the CDK command said."""
+    """Deploy every stack of the assembly; return the output of the CDK command."""
     arguments = ["deploy", "--all", "--require-approval", "never", "--concurrency", "2", *_app(emulator)]
     return cdk(arguments, log_path=_log(emulator), variables=_variables(emulator))
 
 
 def destroy(emulator: Emulator) -> str:
-    """Destroy every stack, last one first; return what the CDK command said."""
+    """Destroy every stack in reverse order; return the output of the CDK command."""
     arguments = ["destroy", "--all", "--force", *_app(emulator)]
     return cdk(arguments, log_path=_log(emulator), variables=_variables(emulator))
 

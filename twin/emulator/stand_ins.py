@@ -1,7 +1,7 @@
 """CloudFormation types that the emulator lacks, as stand-ins that check and keep their resolved properties.
 
 A stand-in resource proves the wiring of a template: its properties are complete and well-formed after every reference
-is resolved, and whatever refers to it gets a value. It proves nothing of what AWS would do with the values. A stand-in
+is resolved, and whatever refers to it gets a value. It does not prove what AWS would do with the values. A stand-in
 *service* (`twin/providers`) that does work finds the properties here, and nowhere else.
 """
 
@@ -55,7 +55,7 @@ Listener = Callable[[Resource], None]
 
 @dataclass(slots=True)
 class ResourceRegistry:
-    """All stand-in resources of the running emulator; mirrored to a file that tests and people can read."""
+    """All stand-in resources of the running emulator; mirrored to a file for tests and for people."""
 
     path: Path
     _resources: dict[tuple[str, str], Resource] = field(default_factory=dict)
@@ -146,7 +146,7 @@ class StandInType:
         replaces this one.
 
         Raises:
-            PropertiesError: also for what AWS lets nobody change while it is used.
+            PropertiesError: the properties are invalid, or AWS refuses the change while the resource is in use.
         """
         logical_id = logical_id or physical_id
         self.check(logical_id, new)
@@ -177,7 +177,7 @@ class StandInType:
         """Check resolved properties against AWS's schema.
 
         Raises:
-            PropertiesError: it names the resource, the property, and what the schema wants.
+            PropertiesError: the message names the resource, the property, and what the schema requires.
         """
         unknown = sorted(set(properties) - set(self.schema["properties"]))
         if unknown:
@@ -279,7 +279,7 @@ class StandInTypes(dict[str, Any]):
 
 
 def recorded(type_name: str, handlers: Mapping[str, Any], registry: ResourceRegistry) -> dict[str, Any]:
-    """Wrap the emulator's own handlers of a type, so that its resolved properties can be found in the registry too."""
+    """Wrap the emulator's own handlers of a type, so that the registry holds its resolved properties too."""
 
     def keep(physical_id: str, logical_id: str, properties: Properties, stack: str, attributes: Properties) -> None:
         resource = Resource(

@@ -3,7 +3,7 @@
 A stand-in is a plain class: one method per operation, named like boto3's, taking the request as one dictionary and
 returning the response as another. This module does the rest from botocore's own model of the service: it finds the
 operation, reads the input, checks it, calls the method, checks and writes the answer. An operation that the stand-in
-does not have is refused by name, so that nothing succeeds by accident.
+does not have is refused by name, so that no call succeeds by accident.
 """
 
 import asyncio
@@ -39,7 +39,7 @@ _PARSERS: Final[dict[str, Callable[[Any], Any]]] = {
 
 
 class ServiceError(Exception):
-    """An answer of the service that is an error, with AWS's own code for it."""
+    """An error that the service answers with, under AWS's own code."""
 
     def __init__(self, code: str, message: str, status: int = 400) -> None:
         super().__init__(message)
@@ -72,7 +72,7 @@ class Wire:
 
     @property
     def service_id(self) -> str:
-        """Return what the service calls itself, without blanks, for example `EntityResolution`."""
+        """Return the name that the service gives itself, without spaces, for example `EntityResolution`."""
         return str(self._model.service_id).replace(" ", "")
 
     @property
@@ -90,7 +90,7 @@ class Wire:
     async def handle(
         self, method: str, path: str, headers: Mapping[str, str], body: bytes, query: Mapping[str, Any]
     ) -> Response:
-        """Answer one HTTP request; the stand-in runs in a thread, so that it may take its time."""
+        """Answer one HTTP request; the stand-in runs in a thread, so that it does not block other requests."""
         try:
             name, request = self._parse(method, path, {k.lower(): v for k, v in headers.items()}, body, query)
             answer = await asyncio.to_thread(self._call, name, request)

@@ -21,8 +21,8 @@ import yaml
 from twin.processes.process import CLOSE_HEAP, LOOPBACK, Child, ProcessFailedError, free_port, short_lived_jvm, spawn
 
 CLI: Final = "org.apache.flink.client.cli.CliFrontend"
-# Room enough for what is new, and for the state from the beginning: a year of events would otherwise be collected
-# hundreds of times, and all of the state with it whenever the heap grows.
+# A large young generation, and a heap at its full size from the beginning: otherwise a year of events would cause
+# hundreds of garbage collections, and a full one whenever the heap grows.
 HEAP: Final = ("-Xms640m", "-Xmn288m", "-Xmx1536m", *CLOSE_HEAP)
 # Flink cuts long generated code into methods that the compiler takes, for which it must parse that code: a second and a
 # half of an application's start. Here the compiler takes long methods, too; Java's own limit is 64 KB.
@@ -35,7 +35,7 @@ POLL_SECONDS: Final = 0.25
 # A process that a signal ended has this much above the signal's number as its status.
 KILLED: Final = 128
 RESTARTS_IN_PLACE: Final = 3
-# Whatever proxy the machine has, it is not for the loopback interface.
+# A proxy of the machine is not used for the loopback interface.
 DIRECTLY: Final = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
@@ -54,17 +54,17 @@ logger.kafka.level = WARN
 logger.hadoop.name = org.apache.hadoop
 logger.hadoop.level = WARN
 """
-# What wraps every failure and says nothing.
+# These exceptions wrap every failure and say nothing about it.
 WRAPPERS: Final = ("Python process exits with code", "ProgramAbortException")
 
 
 class FlinkError(RuntimeError):
-    """Flink could not be started, or refused what was asked; the message says why."""
+    """Flink could not be started, or refused a request; the message says why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checkpoints:
-    """When the job's state is saved: every so many milliseconds, with at least so many between two."""
+    """How often the job's state is saved: the interval and the minimum pause, in milliseconds."""
 
     interval_ms: int
     min_pause_ms: int
@@ -81,8 +81,8 @@ class Application:
         jar: the one jar, relative to `code`.
         python_files: further Python folders and files, relative to `code`.
         parallelism: how many tasks of each kind.
-        checkpoints: None runs without.
-        allow_non_restored_state: start even when a snapshot holds state that no operator wants.
+        checkpoints: how often the state is saved; never when None.
+        allow_non_restored_state: start even when a snapshot holds state that no operator uses.
         log_level: of Flink and of the application.
     """
 
@@ -151,11 +151,11 @@ class FlinkJob:
         return self._job_id
 
     def savepoint(self, folder: Path) -> str:
-        """Save the state while the job goes on; return where it lies."""
+        """Save the state while the job goes on; return its location."""
         return self._saved(self._post(f"/jobs/{self.job_id()}/savepoints", {"target-directory": folder.as_uri()}))
 
     def stop_with_savepoint(self, folder: Path) -> str:
-        """Stop reading, save the state, end the job; return where the state lies."""
+        """Stop reading, save the state, end the job; return its location."""
         answer = self._post(f"/jobs/{self.job_id()}/stop", {"targetDirectory": folder.as_uri(), "drain": False})
         location = self._saved(answer)
         self.end()
@@ -289,7 +289,7 @@ def run_arguments(application: Application, *, python: Path, restore_from: str |
 
 
 def options(application: Application, *, port: int, checkpoint_folder: Path, temporary: Path) -> dict[str, Any]:
-    """Return what the service sets for an application: never in the application's own code."""
+    """Return the configuration that the service sets; an application's own code must not set it."""
     configuration: dict[str, Any] = {
         "rest.address": LOOPBACK,
         "rest.bind-address": LOOPBACK,
@@ -338,7 +338,7 @@ def flink_home(python: Path) -> Path:
 
 
 def flink_variables(home: Path, python: Path, configuration: Path, application: Application) -> dict[str, str]:
-    """Return the variables by which Flink finds itself and its Python."""
+    """Return the environment variables by which Flink finds its installation and its Python."""
     # In thread mode Python runs inside the JVM, which knows nothing of the virtual environment.
     paths = [application.code / name for name in application.python_files] + [home.parent]
     return {
@@ -354,7 +354,7 @@ def flink_variables(home: Path, python: Path, configuration: Path, application: 
 
 
 def java_options(home: Path) -> list[str]:
-    """Return the options that Flink itself says its JVM needs."""
+    """Return the JVM options that Flink's own configuration requires."""
     configuration = yaml.safe_load((home / "conf" / "config.yaml").read_text(encoding="utf-8"))
     return str(configuration["env"]["java"]["opts"]["all"]).split()
 

@@ -24,7 +24,7 @@ def resolve(pom: Path, destination: Path) -> Path:
         destination: folder that receives the jars, and a stamp of the pom that they came from.
 
     Raises:
-        JarsMissingError: Maven failed.
+        JarsMissingError: Maven is not installed, or failed.
     """
     digest = hashlib.sha256(pom.read_bytes()).hexdigest()
     stamp = destination / STAMP

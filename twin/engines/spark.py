@@ -1,6 +1,6 @@
 """Spark for Glue jobs: one session process on real Spark 3.5.6 with Iceberg, S3A and Deequ, started by the first job.
 
-Nothing about a job is known here: its script, arguments, libraries and configuration come with each request. What is
+This module knows no job: the script, arguments, libraries and configuration come with each request. What is
 added is only what makes the same job reach the emulator in place of AWS (endpoints, path-style addresses).
 """
 
@@ -72,7 +72,7 @@ def base_conf(*, libraries: Path, endpoint: str, region: str, scratch: Path) -> 
 
     Compiling costs more than it saves on a laptop's data: the quick compiler alone, no generated stages and no adaptive
     re-planning take half the processor time of the defaults, and generated code is kept for the jobs to come. Results
-    are the same. Not to generate code at all would save more, but then Spark fails where it should not.
+    are the same. Generating no code at all would save more, but Spark fails without it on some queries.
     """
     return {
         "spark.master": "local[2]",
@@ -102,7 +102,7 @@ def base_conf(*, libraries: Path, endpoint: str, region: str, scratch: Path) -> 
 
 
 def catalog_conf(conf: Mapping[str, str], *, endpoint: str, region: str) -> dict[str, str]:
-    """Return what must be added so that the catalogs that a job configures reach the emulator."""
+    """Return the properties that lead a job's configured catalogs to the emulator."""
     added: dict[str, str] = {}
     for name in {match[1] for key in conf if (match := CATALOG.match(key))}:
         prefix = f"spark.sql.catalog.{name}"
@@ -146,7 +146,7 @@ class SparkEngine:
         self._turn = threading.Lock()
 
     def run(self, job: SparkRun, *, timeout: float, on_start: Any = None) -> JobOutcome:
-        """Run a job when its turn comes and return how it ended; never raises for what the job does.
+        """Run a job when its turn comes and return how it ended; a failure of the job is an outcome, not an exception.
 
         Args:
             job: the script and what belongs to it.

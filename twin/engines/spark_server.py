@@ -26,7 +26,7 @@ TRACEBACK_CHARACTERS = 6000
 
 
 class JobRefused(Exception):  # noqa: N818  # a verdict on the job definition, not a fault of the server
-    """The job asks for something that a running session cannot give."""
+    """The job requires a setting that a running session cannot change."""
 
 
 def start_session(conf: dict[str, str]) -> SparkSession:
@@ -40,10 +40,10 @@ def start_session(conf: dict[str, str]) -> SparkSession:
 
 
 def remember_names() -> None:
-    """Ask the JVM once what a name such as `functions` stands for.
+    """Cache what a name such as `functions` resolves to in the JVM.
 
     Py4J asks at every use, and each time the JVM looks through all its jars for a class of that name in every imported
-    package: a tenth of what a job costs.
+    package: a tenth of a job's processor time.
     """
     for view in (JVMView, JavaPackage):
         view.__getattr__ = _remembered(view.__getattr__)

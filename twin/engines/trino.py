@@ -48,7 +48,7 @@ _JVM: Final = (
     "--enable-native-access=ALL-UNNAMED",
     "--sun-misc-unsafe-memory-access=allow",
 )
-# Most of what a query takes here is to be planned, by code that is worth compiling sooner than that of other engines.
+# Most of a query's time here is planning, whose code is worth compiling sooner than the code of other engines.
 _COMPILE_SOONER: Final = "-XX:CompileThresholdScaling=1"
 # Everything is allowed until Lake Formation's permissions arrive; Trino refuses to start without the file.
 OPEN_RULES: Final[dict[str, Any]] = {"catalogs": [{"allow": "all"}]}
@@ -56,7 +56,7 @@ OPEN_RULES: Final[dict[str, Any]] = {"catalogs": [{"allow": "all"}]}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrinoSettings:
-    """What a Trino needs to know about the emulator.
+    """How Trino reaches the emulator, and where it keeps its files.
 
     Attributes:
         endpoint: address of the emulator, for example `http://127.0.0.1:4566`.

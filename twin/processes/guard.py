@@ -22,16 +22,16 @@ PR_SET_CHILD_SUBREAPER: Final = 36
 
 
 def adopt_orphans() -> None:
-    """Become the parent of processes whose own parent ends, where the system knows this (Linux).
+    """Become the parent of processes whose own parent ends, where the system supports it (Linux).
 
-    A dead process stays in its group until its parent has looked at it. The system's first process, which adopts
+    A dead process stays in its group until its parent has waited for it. The system's first process, which adopts
     orphans otherwise, may take a second to do so, in which the group still seems to exist.
     """
     _prctl(PR_SET_CHILD_SUBREAPER, 1)
 
 
 def end_with_the_guard() -> None:
-    """Let the system end this process when the one that started it ends, where it knows this (Linux)."""
+    """Let the system end this process when its parent ends, where it supports that (Linux)."""
     _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
@@ -45,7 +45,7 @@ def end_group(group: int, *, look: bool = False) -> None:
 
     Args:
         group: its id.
-        look: look at the dead among our children; not while somebody else waits for one of them.
+        look: wait for our own children that have died; not while another thread waits for one of them.
     """
     for sig in (signal.SIGTERM, signal.SIGKILL):
         try:
@@ -81,7 +81,7 @@ def main(arguments: list[str]) -> int:
     """Start the command, watch the owner, and return the command's exit status."""
     descriptor, pid_file, _, *command = arguments
     adopt_orphans()
-    # Nobody looks after the command any more when the guard itself is killed. There is no thread yet to be in the way.
+    # The command must not survive when the guard itself is killed. There is no thread yet, so a fork hook is safe.
     process = subprocess.Popen(command, start_new_session=True, preexec_fn=end_with_the_guard)  # noqa: PLW1509
     Path(pid_file).write_text(str(process.pid), encoding="ascii")
 

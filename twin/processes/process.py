@@ -18,8 +18,8 @@ LOOPBACK: Final = "127.0.0.1"
 # engine listens on it: a JVM opens some of its own while it starts.
 PORTS: Final = range(20_000, 32_000)
 GUARD: Final = Path(__file__).with_name("guard.py")
-# A JVM here lives for minutes: the optimizing compiler and parallel collectors would cost more than they bring, and the
-# quick compiler does not pay for what is called a few hundred times only.
+# A JVM here lives for minutes: the optimizing compiler and parallel collectors would cost more than they gain, and
+# even the quick compiler does not pay for a method that is called only a few hundred times.
 # It loads trusted code only, so the engines' own jars are not verified class by class. Its classes take more than the
 # 20 MB at which it would begin to collect garbage whenever they grow, so the limit is set higher from the beginning.
 # It publishes no performance data: when it is killed, it would leave the file behind.
@@ -32,15 +32,15 @@ SHORT_LIVED_JVM: Final = (
     "-XX:MetaspaceSize=256m",
     "-XX:-UsePerfData",
 )
-# What a JVM takes stays close to what it uses, so that its limit can leave room for a year of all shoppers.
+# The heap stays close to what is in use, so that its limit can leave room for a year of all shoppers.
 CLOSE_HEAP: Final = ("-XX:MinHeapFreeRatio=20", "-XX:MaxHeapFreeRatio=40")
 
 
 def short_lived_jvm(temporary: Path) -> tuple[str, ...]:
-    """Return the options of a JVM that lives for minutes and leaves nothing in the machine's folder for such things.
+    """Return the options of a JVM that lives for minutes and leaves nothing in the machine's temporary folder.
 
     Args:
-        temporary: what it unpacks goes here; made when missing.
+        temporary: folder for the files that it unpacks; made when missing.
     """
     temporary.mkdir(parents=True, exist_ok=True)
     return (*SHORT_LIVED_JVM, f"-Djava.io.tmpdir={temporary.resolve()}")
@@ -87,7 +87,7 @@ class Child:
         self._let_go()
 
     def kill(self) -> None:
-        """End the command and everything it started without asking; for what has nothing left to put in order."""
+        """Kill the command and everything it started; for a command that has nothing to clean up."""
         if self.guard.poll() is None:
             with suppress(ProcessLookupError):
                 os.killpg(self.pid, signal.SIGKILL)
@@ -167,7 +167,7 @@ def wait_until(ready: Callable[[], bool], *, child: Child, seconds: float, pause
 
 
 def free_port() -> int:
-    """Return a loopback port that was free a moment ago, and that the system gives to nobody who asks for just any."""
+    """Return a loopback port that was free a moment ago, from a range that the system does not assign itself."""
     for port in random.sample(PORTS, k=len(PORTS)):
         with socket.socket() as probe, suppress(OSError):
             probe.bind((LOOPBACK, port))

@@ -28,7 +28,7 @@ class CollectorRefusedError(RuntimeError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Collected:
-    """What the collector said about the events of some requests.
+    """The collector's verdicts on the events of some requests.
 
     Attributes:
         accepted: events that it found in order.
@@ -45,7 +45,7 @@ class CollectorClient:
 
     Attributes:
         url: its address, without a trailing slash.
-        credentials: what each source that may send signs in with.
+        credentials: the credentials of each source.
     """
 
     url: str

@@ -32,7 +32,7 @@ class StepFailedError(RuntimeError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Credentials:
-    """What a source signs in with: its key, and the secret under which it signs what it sends, if it has one."""
+    """A source's credentials: its key, and the secret under which it signs what it sends, if it has one."""
 
     key: str
     signing_secret: bytes | None = None
@@ -64,7 +64,7 @@ class Deployment:
         return api_address(self.outputs[output], endpoint=self.emulator.settings.endpoint)
 
     def credentials(self, source: str) -> Credentials:
-        """Return what a source signs in with at the collector."""
+        """Return a source's credentials for the collector."""
         held = self.client("secretsmanager").get_secret_value(SecretId=self._secret_of(source))
         document = parts(held["SecretString"])
         signing_secret = document.get("signing_secret")

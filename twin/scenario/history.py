@@ -31,7 +31,7 @@ HTTP_LANE: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LakeCounts:
-    """Rows in the lake, by what became of an event or a row of a file."""
+    """Rows in the lake, by the fate of an event or of a file's row."""
 
     clean: int
     duplicates: int
@@ -62,7 +62,7 @@ def land_files(deployment: Deployment, manifest: Manifest, folder: Path) -> list
 def send_events(deployment: Deployment, folder: Path, manifest: Manifest) -> Collected:
     """Send the event files: tills and most of the web straight to the stream, the rest over HTTP.
 
-    Returns what the collector said about the events that it was sent.
+    Returns the collector's verdicts.
     """
     kinesis, stream = deployment.client("kinesis"), deployment.outputs["EventsStreamName"]
     collector = CollectorClient(url=deployment.url("CollectorUrl"), credentials={WEB: deployment.credentials(WEB)})

@@ -1,4 +1,4 @@
-"""New people turn up while the platform runs: what they do, what is decided, and which mail goes out."""
+"""New people turn up while the platform runs: their events, the decisions, and the mails that are sent."""
 
 import csv
 import json
@@ -54,7 +54,7 @@ def verify_sender(deployment: Deployment) -> None:
 
 
 def act(deployment: Deployment, person: LiveCustomer) -> int:
-    """Let a new person do what they do on the web; return the number of events."""
+    """Send a new person's events on the web; return their number."""
     collector = CollectorClient(url=deployment.url("CollectorUrl"), credentials={WEB: deployment.credentials(WEB)})
     collector.send(WEB, [json.dumps(event) for event in person.events])
     return len(person.events)
@@ -72,7 +72,7 @@ def person_of(api: ProfileApiClient, person: LiveCustomer) -> str:
 
 
 def decisions_about(api: ProfileApiClient, person_id: str, *, at_least: int = 1) -> list[dict[str, Any]]:
-    """Wait until something was decided about a person; return the decisions."""
+    """Wait until there are decisions about a person; return them."""
     return until(
         f"a decision about {person_id}",
         lambda: api.page(person_id, "decisions"),

@@ -94,7 +94,7 @@ def rfm_chart(result: DemoResult) -> Markup:
 
 
 def times_chart(result: DemoResult) -> Markup:
-    """What each step of the demonstration took."""
+    """How long each step of the demonstration took."""
     order = [name for name, _ in result.times]
     rows = [{"step": name, "seconds": round(seconds, 1)} for name, seconds in result.times]
     base = alt.Chart(alt.InlineData(values=rows)).encode(

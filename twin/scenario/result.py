@@ -1,4 +1,4 @@
-"""What a demonstration found out: plain values that the summary, the page and the tests read."""
+"""Results of a demonstration: plain values for the summary, the page and the tests."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """A number that the system shows, beside the one that is known to be right."""
+    """An actual value beside the known answer."""
 
     name: str
     expected: int | Decimal | str
@@ -55,7 +55,7 @@ class SentMessage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecisionLine:
-    """One decision: for whom, on what, what was done, and why."""
+    """One decision: the person, the trigger, the action and the reasons."""
 
     customer: str
     trigger: str
@@ -66,7 +66,7 @@ class DecisionLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PersonaAnswer:
-    """What a persona got for a query: rows, or the refusal."""
+    """A persona's answer to a query: rows, or the refusal."""
 
     query: str
     allowed: bool

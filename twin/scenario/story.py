@@ -29,7 +29,7 @@ LIVE_ORDER: Final = Decimal("39.90")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sent:
-    """What was said at once of the history that was sent.
+    """Immediate results of sending the history.
 
     Attributes:
         failed_files: ingestions that failed.
@@ -70,9 +70,9 @@ class AnalysisFindings:
     Attributes:
         analysis: numbers of the marts.
         persona: what the marketing analyst could read.
-        regular: the view of the customer of whom most is known, as the API answered it.
+        regular: the single view of the customer with the most data, as the API answered it.
         totals: what the single view holds at the end.
-        checks: what was found beside what is known.
+        checks: actual values beside the known answers.
     """
 
     analysis: Analysis
@@ -279,7 +279,7 @@ class Story:
         )
 
     def _regular(self) -> dict[str, Any]:
-        """Return the view of the customer of whom most is known: links, cases and bought facts, then orders."""
+        """Return the single view of the customer with the most links, cases and bought facts, then orders."""
 
         def known(item: Mapping[str, Any]) -> tuple[int, bool, int]:
             sums = item.get("aggregates", {})

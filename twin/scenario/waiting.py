@@ -1,4 +1,4 @@
-"""Wait for a distributed system to reach a state, and say what it was when it did not."""
+"""Wait for a distributed system to reach a state; an error shows the last observation."""
 
 import time
 from collections.abc import Callable
@@ -28,8 +28,8 @@ def until(
 ) -> T:
     """Observe until the observation is the wanted one, and return it.
 
-    Observing may slow down what is waited for: who looks for long also pauses for long, and who sees that most is
-    still to come does not look again at once.
+    Observing may slow down the system itself, so the pause grows with the time that an observation takes, and with the
+    share that is still missing.
 
     Args:
         what: for the message of the error.

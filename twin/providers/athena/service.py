@@ -38,7 +38,7 @@ _ICEBERG_ERROR: Final = 233  # the error type by which dbt knows a commit confli
 
 @dataclass(slots=True, kw_only=True)
 class Execution:
-    """One query: what was asked, how it goes, what came out."""
+    """One query: the request, its state, and its result."""
 
     id: str
     request: Document
@@ -62,7 +62,7 @@ class Execution:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueryOutcome:
-    """What Trino answered: names and types of the columns, rows as text, number of rows written, bytes read."""
+    """Trino's answer: names and types of the columns, rows as text, number of rows written, bytes read."""
 
     columns: list[tuple[str, str]]
     rows: Rows
@@ -304,7 +304,7 @@ class Athena:
         self._publish(execution, outcome.without_rows(), plain_text=True)
 
     def _require_types(self, execution: Execution, statement: Statement, fits: Callable[[str], bool], fix: str) -> None:
-        """Stop at times where Athena stops; Trino would store something else without a word."""
+        """Refuse time types that Athena refuses; Trino would silently store another type."""
         for name, kind in self._columns_of(execution, statement.query):
             if kind.startswith("timestamp") and not fits(kind):
                 message = f"NOT_SUPPORTED: column {name}: type {kind} is not supported here; {fix}"
@@ -407,7 +407,7 @@ class Athena:
         self._put(execution.location + ".metadata", json.dumps(execution.columns).encode())
 
     def _write_manifest(self, execution: Execution, location: str) -> None:
-        """List the written files; without the list awswrangler would take the result for empty."""
+        """List the written files; without the list awswrangler would consider the result empty."""
         execution.manifest = f"{execution.output}tables/{execution.id}-manifest.csv"
         self._put(execution.manifest, "".join(f"{path}\n" for path in self._files(location)).encode())
 
@@ -420,7 +420,7 @@ class Athena:
         bucket, key = _bucket_and_key(location)
         self._s3.put_object(Bucket=bucket, Key=key, Body=body)
 
-    # ---- what is known
+    # ---- stored queries and workgroups
 
     def _remember(self, execution: Execution, token: str | None) -> None:
         self._executions[execution.id] = execution
@@ -541,7 +541,7 @@ def _described(execution: Execution) -> Document:
 
 
 def _given(document: Document) -> Document:
-    """Without the members that have no value: the service leaves them out."""
+    """Return the document without members that have no value, as the service does."""
     return {key: value for key, value in document.items() if value is not None}
 
 

@@ -1,8 +1,8 @@
-"""Athena's statements in Trino's words.
+"""Translates Athena's statements for Trino.
 
 Athena's engine is Trino, but its data definition is Hive's, its CREATE TABLE AS has properties of its own, and UNLOAD
-exists nowhere else. This module tells the kinds of statement apart and rewrites those that dbt's models and
-awswrangler's reads send. Every other statement is refused by name: nothing succeeds by accident.
+exists nowhere else. This module recognises the kinds of statement and rewrites those that dbt's models and
+awswrangler's reads send. Every other statement is refused by name, so that none succeeds by accident.
 """
 
 from collections.abc import Callable
@@ -74,14 +74,14 @@ _WRITES: Final = ("INSERT", "UPDATE", "DELETE", "MERGE")
 
 
 def parse(text: str, database: str = "default") -> Statement:
-    """Tell what a statement is and put it into Trino's words.
+    """Recognise a statement and translate it for Trino.
 
     Args:
         text: the statement as sent.
         database: the one that a name without a database means.
 
     Raises:
-        ServiceError: `InvalidRequestException` that names a statement or a property the twin does not carry.
+        ServiceError: `InvalidRequestException` that names a statement or property that the twin does not support.
     """
     try:
         words = Words.of(text)
@@ -106,7 +106,7 @@ def _in_database(statement: Statement, database: str) -> Statement:
 
 
 def refusal(sql: str) -> ServiceError:
-    """The answer to a statement that the twin does not carry."""
+    """Return the error for a statement that the twin does not support."""
     shown = " ".join(sql.split())[:120] or "(empty)"
     return ServiceError(
         "InvalidRequestException",

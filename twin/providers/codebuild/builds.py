@@ -1,8 +1,8 @@
 """CodeBuild's builds: the commands of the project's own build specification, on the project's own source.
 
 Source, build specification and variables come from the deployed project. One phase is not executed: `install`. The
-environment that would come of it exists already, made from the very requirement file that the source carries; a source
-that carries another one fails.
+environment that it would create exists already, made from the same requirement file that the source carries; a build
+whose source carries another one fails.
 """
 
 import hashlib
@@ -36,7 +36,7 @@ class Builds:
         requirements: the requirement file that this environment was made from.
         scratch: folder for sources and logs.
         client: gives a boto3 client of the emulator.
-        variables: what points AWS clients at the emulator.
+        variables: environment variables that point AWS clients at the emulator.
     """
 
     def __init__(

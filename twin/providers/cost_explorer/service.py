@@ -1,7 +1,7 @@
 """Cost Explorer, as far as the documents ask for it: which tags count in costs.
 
-A tag can be activated when something carries it, which here are the deployed stacks: they hand theirs to all that is in
-them. AWS lists a tag hours after its first use; here it is known at once.
+A tag can be activated when a resource carries it. Here the deployed stacks carry the tags, and pass them on to their
+resources. AWS lists a tag hours after its first use; here it is listed at once.
 """
 
 from collections.abc import Callable, Iterable

@@ -1,4 +1,4 @@
-"""Stand-in of AWS Entity Resolution: matching jobs of rule-based workflows, run on what the template says.
+"""Stand-in of AWS Entity Resolution: matching jobs of rule-based workflows, as the template describes them.
 
 Everything a job needs comes from the deployed template: the workflow names its input tables, schema mappings, rules and
 output path; the tables come from the Glue catalog, the data from S3. The rules run in
@@ -94,7 +94,7 @@ class EntityResolution:
     def start_matching_job(self, request: Document) -> Document:
         """Start a job; the service runs one at a time in a Region, and refuses another, of whichever workflow.
 
-        A job that ends within seconds has ended when this answers: who asks at once need not wait and ask again.
+        A job that ends within seconds has ended when this answers: a caller that asks at once need not poll.
         """
         name = str(request["workflowName"])
         properties = self._workflow(name)
@@ -145,7 +145,7 @@ class EntityResolution:
         return {**answer, "nextToken": str(end)} if end < len(jobs) else answer
 
     def get_matching_workflow(self, request: Document) -> Document:
-        """Return what the template says of a workflow, as far as the laptop's clients ask for it."""
+        """Return a workflow of the template, with the members that clients on the laptop read."""
         name = str(request["workflowName"])
         properties = self._workflow(name)
         return {
@@ -173,7 +173,7 @@ class EntityResolution:
         }
 
     def get_schema_mapping(self, request: Document) -> Document:
-        """Return what the template says of a schema mapping."""
+        """Return a schema mapping of the template."""
         name = str(request["schemaName"])
         properties = self._schemas(name)
         if properties is None:
@@ -220,7 +220,7 @@ class EntityResolution:
         for number, source in enumerate(properties["InputSourceConfig"]):
             found = self._workflow_of_source(source, properties)
             if workflow and found != workflow:
-                # Inputs that are mapped differently are not needed here, and half of that would be worse.
+                # Inputs with different mappings are not needed here, and supporting half of that would be worse.
                 raise JobError("InputSourceConfig: the laptop twin wants the same mapping for all inputs of a workflow")
             workflow = found
             good, bad = self._read(number, str(source["InputSourceARN"]), matching.unique_id_field(found.fields))

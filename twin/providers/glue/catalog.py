@@ -237,9 +237,9 @@ def _put_object(bucket: str, key: str, body: bytes) -> None:
 
 
 def _with_storage_of_views(data: Document) -> Document:
-    """The request as Athena makes it for a view: with a storage descriptor that says, emptily, where its files are.
+    """The request as Athena makes it for a view: with an empty storage descriptor.
 
-    Trino leaves that out. Athena's clients read it of whatever a database holds, and of its earlier versions.
+    Trino leaves it out, but Athena's clients read it of every table and of its earlier versions.
     """
     table = data.get("TableInput", {})
     if table.get("TableType") != VIEW:

@@ -1,7 +1,7 @@
 """Iceberg tables that a template describes: metadata.json and the catalog entry that points to it.
 
 A new table gets the field ids that the template states, and a changed template adds its schema to those of the table.
-Nothing is checked that Glue would not check, either: whether old files are read right rests on the ids.
+It checks no more than Glue does: old files are read correctly only if the ids are right.
 """
 
 import json

@@ -41,7 +41,7 @@ ICEBERG: Final = "org.apache.iceberg"
 
 
 class JobDefinitionError(ValueError):
-    """The definition asks for what this engine has not; the message names the field and the fix."""
+    """The definition requires what this engine does not have; the message names the field and the fix."""
 
 
 class ScriptEngine(Protocol):
