@@ -1,5 +1,6 @@
 """Every folder of a provider and every module of a patch keeps the interface by which the launcher finds it."""
 
+import ast
 import inspect
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from twin.emulator.plugins import PluginError
 from twin.emulator.provider import MissingProviderError, Provider, Twin
 from twin.emulator.wire import PROTOCOLS, Wire
 from twin.engines.engine import Engine
-from twin.settings import REGION, TwinSettings
+from twin.settings import REGION, ROOT, TwinSettings
 
 FOLDERS = sorted(path.parent.name for path in Path(twin.providers.__path__[0]).glob("*/__init__.py"))
 PATCHES = sorted(path.stem for path in Path(twin.patches.__path__[0]).glob("*.py") if path.stem != "__init__")
@@ -124,3 +125,23 @@ def test_a_provider_that_is_not_there_is_named(tmp_path: Path) -> None:
 def test_a_protocol_that_the_wire_does_not_speak_is_refused() -> None:
     with pytest.raises(ValueError, match="rds speaks query; the wire speaks json and rest-json"):
         Wire("rds", object())
+
+
+def imported(folder: str) -> set[str]:
+    """Return the modules that the modules of a folder import, wherever in them."""
+    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in (ROOT / "twin" / folder).glob("*.py")]
+    nodes = [node for tree in trees for node in ast.walk(tree)]
+    plain = {name.name for node in nodes if isinstance(node, ast.Import) for name in node.names}
+    return plain | {str(node.module) for node in nodes if isinstance(node, ast.ImportFrom)}
+
+
+@pytest.mark.parametrize("folder", ["emulator", "engines", "processes", "bridge"])
+def test_no_service_and_no_patch_is_known_by_name(folder: str) -> None:
+    found = imported(folder)
+
+    assert "typing" in found
+    assert {name for name in found if name.startswith(("twin.providers.", "twin.patches."))} == set()
+
+
+def test_engines_do_not_know_the_emulator() -> None:
+    assert {name for name in imported("engines") if name.startswith("twin.emulator")} == set()
