@@ -1,4 +1,4 @@
-"""Files of cases as nobody should land them: bytes, for the source `support_cases`."""
+"""Damaged files of the source `support_cases`, as bytes."""
 
 import codecs
 import gzip
@@ -27,18 +27,18 @@ VALUES: Final = (
 
 
 def hostile_files(random: Random, count: int) -> Iterator[bytes]:
-    """Yield files; every kind of damage once before any comes again."""
+    """Yield files; every kind of damage occurs once before any is repeated."""
     for number in range(count):
         yield _DAMAGES[number % len(_DAMAGES)](random)
 
 
 def pieces(content: bytes) -> list[bytes]:
-    """Return a file as it is read: piece by piece."""
+    """Return a file in pieces, as it is read."""
     return [content[start : start + PIECE] for start in range(0, len(content), PIECE)]
 
 
 def rows(random: Random, *, header: str = HEADER, delimiter: str = ",") -> str:
-    """Return a file of a few cases, some of whose values are hostile."""
+    """Return a file of a few cases with some hostile values."""
     lines = [header]
     for _ in range(random.randrange(1, 12)):
         number = random.randrange(10**6)

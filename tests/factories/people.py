@@ -1,4 +1,4 @@
-"""Made-up people and what five systems wrote down about them, with the errors of real life and the truth apart."""
+"""Invented people and their records in five systems, with realistic errors, and the truth."""
 
 import random
 from dataclasses import dataclass, field, replace
@@ -149,7 +149,7 @@ def _appearances(human: Human, chance: random.Random) -> list[tuple[str, dict[st
 
 
 def _written(human: Human, chance: random.Random) -> dict[str, object]:
-    """What a clerk or the person types: mostly right."""
+    """Return a typed form of a value: mostly correct."""
     home = human.former_home if human.former_home and chance.random() < 0.4 else human.home
     first = human.first_name
     if chance.random() < 0.2:
@@ -179,7 +179,7 @@ def _written(human: Human, chance: random.Random) -> dict[str, object]:
 
 
 def _slip(text: str, chance: random.Random, share: float) -> str:
-    """Exchange two neighbouring letters of a text, now and then."""
+    """Exchange two neighbouring letters of a text in some cases."""
     if chance.random() >= share or len(text) < 4:
         return text
     place = chance.randrange(1, len(text) - 2)

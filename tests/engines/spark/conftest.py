@@ -24,7 +24,7 @@ CATALOG = f"spark.sql.catalog.{lake.CATALOG}"
 
 @pytest.fixture(scope="session")
 def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A bare emulator with the buckets; its endpoint."""
+    """Start a bare emulator with the buckets; give its endpoint."""
     home = tmp_path_factory.mktemp("emulator")
     settings = TwinSettings(home=home, port=free_port())
     variables = {"BIND_HOST": "127.0.0.1", "IOT_MTLS_ENABLED": "0", "GATEWAY_PORT": str(settings.port)}
@@ -45,7 +45,7 @@ def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def spark(emulator: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
-    """A session configured as the template configures the jobs, with the tables of the contracts."""
+    """Start a session with the jobs' configuration from the template, and the tables of the contracts."""
     scratch = tmp_path_factory.mktemp("spark")
     job_conf = {
         CATALOG: "org.apache.iceberg.spark.SparkCatalog",
@@ -55,7 +55,7 @@ def spark(emulator: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
     }
     conf = base_conf(libraries=jars(), endpoint=emulator, region=REGION, scratch=scratch)
     conf |= job_conf | catalog_conf(job_conf, endpoint=emulator, region=REGION)
-    os.environ["TZ"] = "UTC"  # collected times come without a zone
+    os.environ["TZ"] = "UTC"  # Spark returns times without a zone
     time.tzset()
     os.environ["PYTHONPATH"] = str(ROOT)  # for the Python workers
     os.environ["PYSPARK_PYTHON"] = sys.executable

@@ -1,4 +1,4 @@
-"""The jobs as they are deployed: script and zipped library from S3, run by the Glue stand-in on the shared session."""
+"""The deployed form of the jobs: script and zipped library on S3, run by the Glue provider on the shared session."""
 
 import importlib.util
 import time
@@ -34,7 +34,7 @@ MEMBERS = (
 
 
 def library(path: Path) -> Path:
-    """Zip what the asset has: our code and the two pure Python libraries."""
+    """Zip the content of the asset: our code and the two pure Python libraries."""
     roots = [ROOT / "glue_jobs", ROOT / "c360_aws", ROOT / "c360_core"]
     for name in ("phonenumbers", "anyascii"):
         spec = importlib.util.find_spec(name)
@@ -53,7 +53,7 @@ def library(path: Path) -> Path:
 def glue(
     spark: SparkSession, emulator: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Callable[..., dict[str, Any]]]:
-    """Run a job of `glue_jobs/` to its end: `glue(name, defaults, arguments)` gives the run."""
+    """Run a job of `glue_jobs/` to its end: `glue(name, defaults, arguments)` returns the run."""
     home = tmp_path_factory.mktemp("glue")
     settings = TwinSettings(home=home, port=int(emulator.rpartition(":")[2]))
     engine = SparkEngine(

@@ -1,4 +1,4 @@
-"""A text of a file means what the same text means in an event: Spark casts it, and `clean` accepts what comes of it."""
+"""A text means the same in a file as in an event: Spark casts it, and `clean` accepts the resulting event."""
 
 import itertools
 import json
@@ -21,7 +21,7 @@ SEED = 20_260_301
 ROWS = 3_000
 NOW = datetime(2026, 3, 2, 6, 0, tzinfo=UTC)
 NO_VALUE, WRONG = "", "wrong"
-# A text as it is typed, and the moment that it is, to the millisecond; WRONG where it is none.
+# A typed text, and the time that it means, to the millisecond; WRONG if it is no time.
 TIMES = {
     "": NO_VALUE,
     "2026-02-27T09:30:00Z": "2026-02-27T09:30:00.000",
@@ -46,7 +46,7 @@ TIMES = {
     "٢٠٢٦-02-27T09:30:00Z": WRONG,
     "soon": WRONG,
 }
-# The same for a whole number that the contract wants between 1 and 5.
+# The same for a whole number between 1 and 5.
 NUMBERS = {
     "": NO_VALUE,
     "1": 1,
@@ -69,7 +69,7 @@ NUMBERS = {
 
 @dataclass(frozen=True)
 class Case:
-    """A row of the file, and what it should mean."""
+    """A row of the file, and its expected meaning."""
 
     case_id: str
     opened: str
@@ -87,7 +87,7 @@ class Case:
         return typed and (closed == NO_VALUE or closed >= opened)
 
     def events(self) -> Iterator[tuple[str, str, dict[str, Any]]]:
-        """Yield what it tells: type, moment, payload."""
+        """Yield the expected events: type, time, payload."""
         said = {"case_id": self.case_id}
         yield "case_opened", TIMES[self.opened], {**said, "topic": "delivery", "channel": "email"}
         if closed := TIMES[self.closed]:
@@ -97,7 +97,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Loaded:
-    """What came of the file: the events that were published, what `clean` makes of them, and the ids of good rows."""
+    """Results of the file: the published events, `clean`'s results for them, and the ids of good rows."""
 
     published: list[dict[str, Any]]
     cleaned: dict[str, dict[str, Any]]
@@ -109,7 +109,7 @@ class Loaded:
 def cases() -> list[Case]:
     random = Random(SEED)
     every = list(itertools.product(TIMES, TIMES, NUMBERS))
-    # Of most texts a row with three is wrong; each is also tried beside two that are right.
+    # A row with three of these texts is mostly wrong, so each text is also tried beside two good ones.
     alone = [(one, "", "5") for one in TIMES] + [("2024-02-29T23:59:59Z", one, "5") for one in TIMES]
     alone += [("2024-02-29T23:59:59Z", "2026-02-27T09:30Z", one) for one in NUMBERS]
     chosen = alone + random.sample(every, ROWS - len(alone))
@@ -140,7 +140,7 @@ def _published() -> Iterator[dict[str, Any]]:
 
 
 def _cleaned(events: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Let `clean` read the events; it runs in another environment."""
+    """Read the events with `clean`, which runs in another environment."""
     command = [str(python_of("twin")), "-m", "tests.factories.cleaned", NOW.isoformat()]
     given = "\n".join(map(json.dumps, events))
     told = subprocess.run(command, cwd=ROOT, input=given, capture_output=True, text=True, check=True).stdout

@@ -52,7 +52,7 @@ TABLES = (
 
 @pytest.fixture
 def tables(spark: SparkSession) -> Callable[[Zone, str, list[dict[str, Any]]], None]:
-    """Empty tables, and how to fill one: `tables(zone, table, rows)`."""
+    """Empty all tables, and give a function that fills one: `tables(zone, table, rows)`."""
     for zone, table in TABLES:
         spark.sql(f"DELETE FROM {lake.table_name('dev', zone, table)} WHERE true")  # our own names
 
@@ -126,7 +126,7 @@ def test_rows_of_every_source_become_records_in_one_form(spark: SparkSession, ta
 
 
 def test_rows_are_read_by_their_country_or_the_default_of_the_contract(spark: SparkSession) -> None:
-    """A source of Germany with people in Austria, some of whom are very old."""
+    """A German source with people in Austria, some of whom are very old."""
     crm = contracts.load().source("crm_contacts")
     assert crm.table is not None
     country = replace(crm.table.field("city"), name="land", identity_role="country")
@@ -196,7 +196,7 @@ def test_records_deleted_in_their_source_are_deleted_from_the_table(
 
 
 class Identity:
-    """Runs the resolution over contacts of the CRM, with a matcher's output of the test's own."""
+    """Runs the resolution on CRM contacts, with matcher output from the test."""
 
     def __init__(self, spark: SparkSession, fill: Fill, rows: Rows, secret_arn: str) -> None:
         self.spark, self.fill, self.rows, self.secret_arn = spark, fill, rows, secret_arn
@@ -247,14 +247,14 @@ class Identity:
         boto3.client("s3").put_object(Bucket="test-results", Key=key, Body=text.getvalue().encode())
 
     def persons(self) -> dict[str, str]:
-        """Record number -> person now."""
+        """Record number -> current person."""
         current = self.rows(Zone.CURATED, "identity_map", "valid_to IS NULL")
         return {row["record_id"][-1]: row["person_id"] for row in current}
 
 
 @pytest.fixture
 def identity(spark: SparkSession, tables: Fill, rows: Rows, monkeypatch: pytest.MonkeyPatch) -> Iterator[Identity]:
-    created_at = streams.created_at  # of a stream that is there; it was made before the runs of the tests, as in life
+    created_at = streams.created_at  # the real one; tests pretend that the stream is older than their runs
     long_ago = run_version("2026-01-01T00:00:00Z")
     monkeypatch.setattr(streams, "created_at", lambda *given: min(created_at(*given), long_ago))
     boto3.client("kinesis").create_stream(StreamName=STREAM, ShardCount=1)
@@ -433,7 +433,7 @@ STOPS = {
 
 
 class StopError(RuntimeError):
-    """A run ended here."""
+    """The run was stopped here."""
 
 
 @pytest.mark.parametrize("repeated", [True, False], ids=["repeated", "followed"])
@@ -448,7 +448,7 @@ def test_a_run_that_stops_loses_nothing(
             identity.resolve("run-2", "2026-03-02T09:30:00Z", [[1, 2, 3]], [1, 2, 3], city="Elm")
     if repeated:
         identity.resolve("run-2", "2026-03-02T09:30:00Z", [[1, 2, 3]], [1, 2, 3], city="Elm")
-    else:  # all is as it was before the run that stopped
+    else:  # the same state as before the stopped run
         identity.resolve("run-3", "2026-03-03T09:30:00Z", [[1, 2]], [1, 2, 3])
 
     latest: dict[str, dict[str, Any]] = {}
@@ -473,7 +473,7 @@ def test_a_run_that_stops_loses_nothing(
 
 
 def stop_at(patched: pytest.MonkeyPatch, stop: str) -> None:
-    """Let a run end at one of its writes; `put` ends after the first record."""
+    """Stop a run at one of its writes; `put` stops after the first record."""
     owner, name, calls = STOPS[stop]
     real: Any = getattr(owner, name)
     seen = 0

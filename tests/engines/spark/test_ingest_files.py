@@ -1,4 +1,4 @@
-"""A landed file, whatever its state, on real Spark, Iceberg, Deequ and the emulator's S3, Glue and Kinesis."""
+"""Good and bad landed files on real Spark, Iceberg, Deequ and the emulator's S3, Glue and Kinesis."""
 
 import gzip
 import json
@@ -39,7 +39,7 @@ ARGUMENTS = IngestArguments(
 
 
 class Landing:
-    """Lands a file of a test's own source folder and ingests it."""
+    """Lands a file in a folder of the test's own, and ingests it."""
 
     def __init__(self, spark: SparkSession, test: str) -> None:
         self.spark = spark
@@ -223,7 +223,7 @@ def test_each_bad_row_is_quarantined_with_its_reason_and_the_others_are_loaded(l
 
 
 def _received(row: dict[str, Any]) -> str:
-    """The line that a rejected row was made from: the body is the row as received, by column or as it stands."""
+    """Return the line of a rejected row; its body is the row as received, by column or as raw text."""
     if row["reason_code"].endswith("_COLUMN"):
         return str(row["body"])
     values = json.loads(row["body"])
@@ -296,7 +296,7 @@ CRM_ROW = {
 
 
 def crm(*changes: dict[str, str], end: str = "\n") -> str:
-    """A file of the CRM: each row is CRM_ROW with changes."""
+    """Return a CRM file; each row is CRM_ROW with changes."""
     columns = contracts.load().source("crm_contacts").table.file_columns  # type: ignore[union-attr]
     lines = [",".join((CRM_ROW | change).get(name, "") for name in columns) for change in changes]
     return end.join([",".join(columns), *lines]) + end
@@ -458,7 +458,11 @@ def test_a_file_with_only_bad_rows_gets_the_reason_of_each_row_and_no_other(land
     assert rows(Zone.RAW, "support_cases") == []
     assert published() == []
     rejected = sorted((row["reason_code"], row["reason"][:38]) for row in rows(Zone.QUARANTINE, "rejected"))
-    assert [code for code, _ in rejected] == ["QUALITY_RULE", "WRONG_TYPE", "WRONG_TYPE"]  # one came twice
+    assert [code for code, _ in rejected] == [
+        "QUALITY_RULE",
+        "WRONG_TYPE",
+        "WRONG_TYPE",
+    ]  # one row came twice
     assert not [reason for _, reason in rejected if "RowCount" in reason or "IsComplete" in reason]
 
 
@@ -501,7 +505,7 @@ def test_a_file_of_an_unknown_source_goes_to_quarantine_with_the_known_folders(
 
 
 def consents() -> list[dict[str, Any]]:
-    """The consents on the stream as the single view takes them: repeats of an id are dropped."""
+    """Return the consents on the stream as the single view sees them, without repeated ids."""
     return list({event["event_id"]: event for event in published()}.values())
 
 
@@ -519,7 +523,7 @@ def standing_of(events: list[dict[str, Any]]) -> bool:
 
 
 def test_an_overwritten_answer_counts_although_its_time_stays(crm_landing: Landing, rows: Rows) -> None:
-    """The CRM changes its mind twice and once more, and never touches `consent_at`; at last not even `updated_at`."""
+    """The CRM changes the answer three times without a new `consent_at`, the last time even without `updated_at`."""
     answers = [("true", 1), ("false", 2), ("true", 3), ("false", 3)]
     files = [
         crm({"email_opt_in": answer, "consent_at": "2026-02-27T00:00:00Z", "updated_at": f"2026-02-28T0{hour}:00:00Z"})
@@ -543,7 +547,7 @@ def test_an_overwritten_answer_counts_although_its_time_stays(crm_landing: Landi
 
 
 def test_a_change_of_the_row_is_no_new_answer(crm_landing: Landing) -> None:
-    """Who withdrew elsewhere since is not opted in again because the CRM corrects a street."""
+    """A person who withdrew elsewhere is not opted in again when the CRM corrects their street."""
     crm_landing.ingest(crm({}))
     crm_landing.ingest(crm({"street": "2 Elm St", "updated_at": "2026-03-01T00:00:00Z"}), now=LATER)
     assert [event["occurred_at"] for event in consents()] == ["2026-02-27T00:00:00.000Z"]
@@ -563,7 +567,7 @@ def test_an_event_id_is_derived_from_the_content(crm_landing: Landing) -> None:
 
 
 def run_of(landing: Landing, files: dict[str, str], *, now: datetime = NOW) -> Any:
-    """Land files and ingest them in one run, in their order; a file without content is listed and not there."""
+    """Land files and ingest them in one run, in this order; a file without content is listed but missing."""
     s3 = boto3.client("s3")
     listed = []
     for number, (name, content) in enumerate(files.items()):
@@ -582,7 +586,7 @@ def test_the_files_of_a_run_are_loaded_in_the_order_in_which_they_landed(landing
 
     assert [count["loaded"] for count in counts.values()] == [1, 1, 0]
     (row,) = rows(Zone.RAW, "support_cases")
-    assert row["text"] == "thanks again"  # the later file, though its name comes first
+    assert row["text"] == "thanks again"  # from the later file, although its name sorts first
     (refused,) = rows(Zone.QUARANTINE, "rejected")
     assert refused["reason_code"] == "UNKNOWN_SOURCE"
 
@@ -597,7 +601,7 @@ def test_a_file_that_cannot_be_ingested_is_named_and_does_not_block_others(landi
     run_of(landing, {**files, "gone.csv": csv(CLOSED.replace("K000002", "K000003"))})
 
     assert len(rows(Zone.RAW, "support_cases")) == 3
-    assert {event["event_id"] for event in published()} > set(before)  # the same events again, and those of the file
+    assert {event["event_id"] for event in published()} > set(before)  # the same events and those of the new file
 
 
 def test_each_file_of_a_run_has_a_result_of_its_own(landing: Landing) -> None:

@@ -1,4 +1,4 @@
-"""Whatever `clean` accepts, Spark reads with the same value: one document that it cannot read would end a run."""
+"""Spark reads every value that `clean` accepts as the same value: one unreadable document would fail a run."""
 
 import json
 import subprocess
@@ -28,7 +28,7 @@ Event = dict[str, Any]
 
 @pytest.fixture(scope="module")
 def accepted() -> dict[str, Event]:
-    """The logins that `clean` accepts of the campaign; it runs in another environment."""
+    """Return the generated logins that `clean` accepts; it runs in another environment."""
     command = [str(python_of("twin")), "-m", "tests.factories.accepted", str(SEED), str(DOCUMENTS), transform.LOGIN]
     told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     return {event["event_id"]: event for event in map(json.loads, told.splitlines())}
@@ -36,7 +36,7 @@ def accepted() -> dict[str, Event]:
 
 @pytest.fixture(scope="module")
 def read(spark: SparkSession, accepted: dict[str, Event]) -> dict[str, dict[str, Any]]:
-    """The same logins as records. Each has a source of its own here: who logs in twice would be one record."""
+    """Return the same logins as records, each with a source of its own: otherwise repeated logins give one record."""
     rows = [
         (
             event_id,
@@ -73,7 +73,7 @@ def test_spark_reads_the_same_values(accepted: dict[str, Event], read: dict[str,
 
 
 def expected(event: Event) -> dict[str, Any]:
-    """Return what Python reads in a login; of the payload, what the contract of such events names."""
+    """Return the values that Python reads in a login, including the payload fields of the contract."""
     found = first_of_each(event)
     visitor = found.get(IdentifierType.DEVICE_ID) or found.get(IdentifierType.COOKIE_ID) or event["customer_key"]
     payload = json.loads(event["payload"])
@@ -84,7 +84,7 @@ def expected(event: Event) -> dict[str, Any]:
 
 
 def first_of_each(event: Event) -> dict[str, str]:
-    """Return the first value of each kind that says something: the one whose key comes first."""
+    """Return the first usable value of each kind: the one whose key comes first."""
     found: dict[str, str] = {}
     for kind, values in json.loads(event["identifiers"]).items():
         for value in values:

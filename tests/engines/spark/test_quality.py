@@ -1,4 +1,4 @@
-"""Verdicts on rows and on whole frames, by Deequ; and how Glue's own evaluator is called inside Glue."""
+"""Results for rows and whole frames by Deequ, and the call of Glue's own evaluator inside Glue."""
 
 import importlib.machinery
 import re
@@ -63,7 +63,7 @@ def test_a_frame_without_rows_breaks_no_rule_about_rows(frame: DataFrame) -> Non
     assert failed(verdict) == {}
 
 
-# What the contracts' checker lets pass, with a text that fits and one that does not.
+# Patterns that the contract checker accepts, each with a matching and a non-matching text.
 PATTERNS = {
     "^C[0-9]{6,12}$": ("C000001", "C1"),
     "^[0-9]{5}(-[0-9]{4})?$": ("50010-1234", "50010-"),
@@ -82,7 +82,7 @@ WORDS = ("Zoé", "a, b", "x]", "100 %", "{}", "漢字 🙂", "(a)")
 
 
 def test_contract_patterns_and_words_mean_the_same_in_deequ_and_python(spark: SparkSession) -> None:
-    """Each column has a text that fits its rule, one that does not, and none."""
+    """Each column has a text that meets its rule, one that does not, and a null."""
     for pattern, (good, bad) in PATTERNS.items():
         assert re.search(pattern, good), pattern
         assert not re.search(pattern, bad), pattern
@@ -107,7 +107,7 @@ def test_contract_patterns_and_words_mean_the_same_in_deequ_and_python(spark: Sp
 
 
 class FakeDynamicFrame:
-    """Glue's frame: here only a wrapper."""
+    """A fake of Glue's frame: a plain wrapper."""
 
     def __init__(self, frame: DataFrame) -> None:
         self.frame = frame
@@ -123,14 +123,14 @@ class FakeDynamicFrame:
 
 
 class FakeGlueContext:
-    """Glue's context: here only what it was made from."""
+    """A fake of Glue's context: it only keeps its Spark context."""
 
     def __init__(self, spark_context: Any) -> None:
         self.spark_context = spark_context
 
 
 class FakeEvaluator:
-    """Glue's evaluator, with Deequ inside, as in Glue."""
+    """A fake of Glue's evaluator, based on Deequ like the real one."""
 
     options: dict[str, Any] = {}  # noqa: RUF012  # what the last call was given
 

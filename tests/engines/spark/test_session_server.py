@@ -1,4 +1,4 @@
-"""The shared Spark session: scripts run one after another, apart from each other, and a death is survived."""
+"""The shared Spark session: scripts run one after another in isolation, and a crash is survived."""
 
 import json
 import zipfile

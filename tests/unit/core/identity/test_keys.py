@@ -46,7 +46,6 @@ def test_usable_identifiers_come_strongest_first():
 
 
 def test_the_first_usable_value_is_the_one_whose_key_comes_first():
-    # The types come in an order in which none can be taken for another.
     said = {
         "email": ["none", "d-2", "Ann@Example.com", "bob@example.com"],
         "device_id": ["", "d-1"],
@@ -104,9 +103,9 @@ def test_a_masked_address_keeps_just_enough_to_recognise_it():
         ("+44 20 7946 0123", None, "DE", "+442079460123"),
         ("2125550147", "US", "DE", "+12125550147"),
         ("+1 212 555 0147", "Atlantis", "US", "+12125550147"),
-        ("(212) 555-0147", "Atlantis", "US", None),  # in the USA it would be somebody's
+        ("(212) 555-0147", "Atlantis", "US", None),  # a valid number in the USA
         ("212-555-0147", "FR", "US", None),
-        ("555-0123", None, "US", "555-0123"),  # nobody's, whoever reads it
+        ("555-0123", None, "US", "555-0123"),  # no number in any country
         ("call me", "GB", "US", "call me"),
     ],
 )

@@ -35,7 +35,7 @@ def key(kind, value):
 
 
 class Tables:
-    """The identity map and the latest changes as a job keeps them."""
+    """The identity map and the latest changes, as the job stores them."""
 
     def __init__(self):
         self.map = {}

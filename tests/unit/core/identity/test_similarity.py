@@ -8,7 +8,7 @@ WORDS = st.text(alphabet="abc", max_size=6)
 
 
 def _distance(one, other):
-    """Optimal string alignment by the textbook, to compare with."""
+    """Optimal string alignment by the textbook, for comparison."""
     rows = [list(range(len(other) + 1))]
     for i, x in enumerate(one, 1):
         rows.append([i])

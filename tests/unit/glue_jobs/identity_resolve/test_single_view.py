@@ -1,4 +1,4 @@
-"""Items of the single view that the identity resolution writes."""
+"""Items of the single view that identity resolution writes."""
 
 from collections.abc import Iterator
 from random import Random
@@ -48,7 +48,7 @@ def dynamodb(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         "AWS_SECRET_ACCESS_KEY": "t",
     }.items():
         monkeypatch.setenv(name, value)
-    # moto's tables are not made for several threads at once; DynamoDB's are.
+    # moto's tables are not thread-safe; DynamoDB's are.
     monkeypatch.setattr(single_view, "WRITERS", 1)
     with mock_aws():
         client = boto3.resource("dynamodb").meta.client
@@ -62,7 +62,7 @@ def dynamodb(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
 
 def run(client: Any, version: int, *, owner: str | None, alias: str | None = None) -> int:
-    """Write what a run says of one identifier and one old id; None says that it is nobody's."""
+    """Write the changes of a run for one identifier and one old id; None means that it has no owner."""
     op = "delete" if owner is None else "upsert"
     change = {"kind": "identifier", "op": op, "key": "email:ab12", "person_id": owner or "p_1", "version": version}
     merged = {"kind": "person", "op": "delete", "person_id": "p_old", "version": version, "survivor_id": alias}

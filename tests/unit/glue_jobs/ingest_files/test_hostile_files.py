@@ -1,4 +1,4 @@
-"""A campaign against the door for files: each is read to its end or refused with a reason, and no row is lost."""
+"""Hostile files: each is read to its end or refused with a reason, and no row is lost."""
 
 from collections import Counter
 from random import Random

@@ -1,4 +1,4 @@
-"""What is said of a landed file before Spark reads it."""
+"""Checks of a landed file before Spark reads it."""
 
 import bz2
 import csv
@@ -57,7 +57,7 @@ def rows_of(content: bytes | str, file_format: FileFormat = PLAIN, size: int = 3
 
 
 def values_of(content: bytes | str, file_format: FileFormat = PLAIN, size: int = 3) -> list[tuple[str | None, ...]]:
-    """The values of all rows, of which none may be bad."""
+    """Return the values of all rows; none may be bad."""
     found = rows_of(content, file_format, size)
     assert [row.reason for row in found if row.reason] == []
     return [row.values for row in found]
@@ -238,7 +238,7 @@ def test_a_text_of_several_lines_with_as_many_commas_as_a_row_is_a_text() -> Non
 
 
 def test_the_content_of_a_quoted_text_is_never_read_as_rows() -> None:
-    """A customer may write rows of a file into a message; in a row that is wrong elsewhere, too."""
+    """A customer may write file rows into a message, also in a row with other errors."""
     text = '"Hello\n' + case(7) + '\nbye"'
     fine, wrong = cases_of(case(1, text=text), case(2, name="Lee, Ann", text=text))
     assert (fine.code, wrong.code) == (None, "EXTRA_COLUMN")
@@ -258,7 +258,7 @@ def test_a_header_without_a_line_end_is_refused_before_it_fills_the_memory() -> 
 
 
 def test_an_empty_last_value_does_not_correct_a_shifted_row() -> None:
-    """`Ames, IA` without quotes moves all that follows; the empty value at the end is not one too many by chance."""
+    """`Ames, IA` without quotes shifts all later values; dropping the empty value at the end would hide that."""
     (row,) = rows_of("id,name\nAmes, IA,\n")
     assert (row.code, row.values) == ("EXTRA_COLUMN", (None, None))
 
@@ -301,7 +301,7 @@ def test_files_of_a_csv_library_are_read_unchanged(
     size: int,
 ) -> None:
     buffer = StringIO(newline="")
-    # Python's writer puts quotes around the line ends that it uses, but not around others.
+    # Python's writer quotes its own line ends, but no others.
     dialect = {"lineterminator": end, "quoting": csv.QUOTE_ALL} if quote_all else {"lineterminator": "\r\n"}
     writer = csv.writer(buffer, delimiter=delimiter, **dialect)  # type: ignore[arg-type]
     writer.writerows([COLUMNS, *written])

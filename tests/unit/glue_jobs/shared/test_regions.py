@@ -1,4 +1,4 @@
-"""Clients in jobs are told their region: what runs on an executor of Glue has no default one."""
+"""Clients in jobs name their region, because executors have no default region."""
 
 import ast
 from collections.abc import Iterator

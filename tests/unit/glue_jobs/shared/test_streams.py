@@ -1,4 +1,4 @@
-"""Records on their way to a stream."""
+"""Jobs write records to a stream."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -11,7 +11,7 @@ from glue_jobs.shared.streams import StreamWriteError, created_at, put_records
 
 
 class FakeKinesis:
-    """Takes records, and refuses those whose number is in `refuse`, each as often as it says."""
+    """Accepts records; `refuse` maps the number of a record to how often it is refused."""
 
     def __init__(self, refuse: dict[int, int] | None = None) -> None:
         self.refuse = refuse or {}
