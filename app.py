@@ -21,7 +21,7 @@ from stacks.unification.stack import UnificationStack
 
 
 def build(app: cdk.App, settings: Settings, assets: Assets) -> OperationsStack:
-    """Create every stack of one environment and hand each what it takes from those before; return the last."""
+    """Create all stacks of one environment, pass each what it needs of the earlier ones, and return the last."""
     agreed = contracts.load()
 
     def name(stack: str) -> str:
@@ -61,7 +61,7 @@ def build(app: cdk.App, settings: Settings, assets: Assets) -> OperationsStack:
         stream_settings=settings.collection.streams,
         platform=platform,
     )
-    # Nothing is imported that would say so: a stream is known by its name, and is there before those who use it.
+    # A stream is referred to by name, so the CDK does not see the dependency: its users are deployed after it.
     unification.add_stack_dependency(collection)
     analytics = AnalyticsStack(
         app, name("analytics"), buckets=foundation.buckets, settings=settings.analytics, platform=platform

@@ -1,4 +1,4 @@
-"""Settings of activation: when and how often we may speak to a customer."""
+"""Settings of activation: channels, and the limits of contact."""
 
 from typing import Self
 
@@ -23,7 +23,7 @@ class EmailSettings(Slice):
 
 
 class ActivationSettings(Slice):
-    """When and how often we may speak to a customer."""
+    """Channels, and the limits of contact."""
 
     email: EmailSettings = EmailSettings()
     quiet_hours_start: Hour = Field(21, description="Local hour from which nothing is sent")

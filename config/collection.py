@@ -7,14 +7,14 @@ from pydantic import AfterValidator, Field
 
 from config.shared import FlinkSettings, Slice
 
-# The gateway compares letter by letter with what a browser sends: lower case, and no port where it is the default one.
+# The gateway compares the text with the one that a browser sends: lower case, and no default port.
 _ORIGIN = re.compile(
     r"(https://[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*(?!:443$)|http://localhost(?!:80$))"
     r"(:[1-9][0-9]{0,4})?"
 )
 
 
-def _as_browsers_send_it(origin: str) -> str:
+def _browser_origin(origin: str) -> str:
     if _ORIGIN.fullmatch(origin) is None:
         raise ValueError(
             "write an origin as https://shop.example.com, https://shop.example.com:8443 or http://localhost:3000: "
@@ -23,16 +23,16 @@ def _as_browsers_send_it(origin: str) -> str:
     return origin
 
 
-Origin = Annotated[str, AfterValidator(_as_browsers_send_it)]
+Origin = Annotated[str, AfterValidator(_browser_origin)]
 
 
 class StreamSettings(Slice):
-    """All four streams: whether they are there, how wide and for how long."""
+    """All four streams: whether they are deployed, their capacity and their retention."""
 
     deployed: bool = Field(
         default=True,
-        description="Off: the environment sleeps at about 3 USD a month. The streams, with what is in them, and the "
-        "Flink applications, with their state, are deleted; everything else stays",
+        description="Off: the environment sleeps at about 3 USD a month. The streams with their records and the "
+        "Flink applications with their state are deleted; everything else stays",
     )
     mode: Literal["provisioned", "on_demand"] = Field(
         "on_demand", description="provisioned: about 11 USD a month per shard; on_demand: about 29 per idle stream"
@@ -42,7 +42,7 @@ class StreamSettings(Slice):
 
 
 class CollectorSettings(Slice):
-    """The door for events over HTTP."""
+    """The collector, which accepts events over HTTP."""
 
     allowed_origins: tuple[Origin, ...] = Field(
         (),
@@ -57,20 +57,22 @@ class CleanSettings(FlinkSettings):
     """The application that validates, de-duplicates and sessionises."""
 
     state_ttl_hours: int = Field(
-        24 * 30, ge=1, description="An event id or a visit that nothing touched for this long is forgotten"
+        24 * 30, ge=1, description="The state of an event id or a session is deleted after this time without an event"
     )
-    session_gap_minutes: int = Field(30, ge=1, le=24 * 60, description="Silence that ends a visit")
+    session_gap_minutes: int = Field(
+        30, ge=1, le=24 * 60, description="A session ends after this time without an event"
+    )
 
 
 class FileSettings(Slice):
-    """How landed files are taken together."""
+    """How landed files are batched."""
 
     batch_seconds: int = Field(
         60,
         ge=1,
         le=300,
-        description="A landed file waits so long for others to share a Glue run with: each run is paid for a minute "
-        "at least. AWS waits 300 at most, and 1 at least for more than ten files",
+        description="How long a landed file waits for others that share its Glue run; AWS bills at least a minute "
+        "for a run. AWS allows at most 300, and at least 1 for batches of more than ten files",
     )
 
 

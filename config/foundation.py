@@ -9,7 +9,7 @@ from config.shared import Days, Slice
 
 
 class MaintenanceSettings(Slice):
-    """How AWS keeps the tables of the lake: merging small files, forgetting snapshots, deleting what nothing names."""
+    """How AWS maintains the tables of the lake: compaction, snapshot retention, deletion of orphan files."""
 
     enabled: bool = Field(
         default=True,
@@ -22,14 +22,14 @@ class MaintenanceSettings(Slice):
         description="A table can be read as it was so long ago; a Flink application that stands still for longer may "
         "not find its last commit again",
     )
-    snapshots_kept: int = Field(20, ge=1, le=10_000, description="Kept whatever their age")
+    snapshots_kept: int = Field(20, ge=1, le=10_000, description="Kept regardless of their age")
     orphan_days: int = Field(7, ge=3, le=365, description="A file that no snapshot names is deleted after this")
 
 
 _WIDEST, _NARROWEST = 16, 24  # of AWS's 16 to 28; each subnet takes a sixteenth
 
 
-def _as_aws_takes_it(cidr: str) -> str:
+def _vpc_range(cidr: str) -> str:
     allowed = f"write a private IPv4 range with a prefix of {_WIDEST} to {_NARROWEST}, such as 10.0.0.0/16"
     try:
         network = IPv4Network(cidr)
@@ -48,7 +48,7 @@ class NetworkSettings(Slice):
         description="Needed by systems that run inside a VPC. Flow logs cost by use, an interface endpoint about 7 USD "
         "a month in each availability zone; there are only those that a deployed system needs",
     )
-    cidr: Annotated[str, AfterValidator(_as_aws_takes_it)] = Field(
+    cidr: Annotated[str, AfterValidator(_vpc_range)] = Field(
         "10.0.0.0/16", description="The range of its addresses; AWS does not change it later"
     )
     availability_zones: int = Field(2, ge=2, le=3)
@@ -58,7 +58,7 @@ class FoundationSettings(Slice):
     """The lake, its key and the alarm topic."""
 
     removal: Literal["retain", "destroy"] = Field(
-        "retain", description="What happens to data when a stack is deleted; destroy is for dev alone"
+        "retain", description="Whether data outlives its stack; destroy is allowed in dev only"
     )
     landing_archive_days: Days = Field(30, description="Landed files move to Glacier Instant Retrieval after this")
     raw_infrequent_days: Days = Field(90, ge=30, description="Raw data moves to infrequent access after this")

@@ -1,4 +1,4 @@
-"""Settings of governance: who may see what."""
+"""Settings of governance: Lake Formation."""
 
 from pydantic import Field
 
@@ -6,7 +6,7 @@ from config.shared import Slice
 
 
 class GovernanceSettings(Slice):
-    """Who may see what."""
+    """Lake Formation."""
 
     manage_lake_formation: bool = Field(
         default=True,

@@ -1,4 +1,4 @@
-"""Settings of the running code: what every function and job shares."""
+"""Settings that all functions and jobs share."""
 
 from typing import Literal
 
@@ -10,7 +10,7 @@ RetentionDays = Literal[1, 3, 5, 7, 14, 30, 60, 90, 180, 365, 731, 1827, 3653]
 
 
 class RuntimeSettings(Slice):
-    """What every function and job shares."""
+    """Settings that all functions and jobs share."""
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_retention_days: RetentionDays = 30

@@ -1,6 +1,6 @@
-"""What may differ between environments: typed, bounded, explained, and refused when misspelt.
+"""The settings of an environment, composed of one model per pillar and loaded from `environments/<name>.yaml`.
 
-Defaults live here; `environments/<name>.yaml` holds only what differs. A stack receives its own slice.
+The models have the defaults; a file holds only the values that differ. A stack receives its own part.
 """
 
 from pathlib import Path
@@ -25,11 +25,11 @@ ENVIRONMENTS_FOLDER = Path(__file__).parent / "environments"
 
 
 class SettingsError(ValueError):
-    """The settings of an environment cannot be used; the message names the file, the key and what is allowed."""
+    """The settings of an environment cannot be used; the message names the file, the key and the allowed values."""
 
 
 class Settings(Slice):
-    """Everything that may differ between environments."""
+    """All settings of one environment."""
 
     environment: EnvironmentName
     runtime: RuntimeSettings = RuntimeSettings()

@@ -1,4 +1,4 @@
-"""What the settings of all pillars are made of."""
+"""Types that the settings of several pillars share."""
 
 from typing import Annotated
 
@@ -9,7 +9,7 @@ Days = Annotated[int, Field(ge=1, le=3650)]
 
 
 class Slice(BaseModel):
-    """A part of the settings: unknown keys are refused and nothing changes after loading."""
+    """A part of the settings: an unknown key is an error, and a loaded value does not change."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

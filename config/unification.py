@@ -1,4 +1,4 @@
-"""Settings of unification: who is who, and what we know of them."""
+"""Settings of unification: identity resolution, profiles and the single view."""
 
 from typing import Literal
 
@@ -10,7 +10,7 @@ WorkerType = Literal["G.1X", "G.2X"]
 
 
 class UnifySettings(FlinkSettings):
-    """The application that gives interactions to people."""
+    """The application that turns interactions into profiles."""
 
     deduplication_days: Days = Field(
         400,
@@ -20,12 +20,12 @@ class UnifySettings(FlinkSettings):
 
 
 class UnificationSettings(Slice):
-    """Who is who, and what we know of them."""
+    """Identity resolution, profiles and the single view."""
 
     unify: UnifySettings = UnifySettings()
     resolution_schedule: Literal["on_demand", "weekly", "nightly"] = Field(
         "on_demand",
-        description="When all records are matched anew, at 0.25 USD per 1,000 of them; weekly: on Sundays",
+        description="When all records are matched again, at 0.25 USD per 1,000 of them; weekly: on Sundays",
     )
     resolution_hour_utc: Hour = Field(
         2, description="When a scheduled run starts; of all environments in a Region one can match at a time"

@@ -1,4 +1,4 @@
-"""The limits of contact, as the functions read them: the decision and the sender must agree."""
+"""The limits of contact as environment variables: the decision and the sender must use the same."""
 
 from config.activation import ActivationSettings
 

@@ -1,4 +1,4 @@
-"""What now for this person? Asked whenever a profile changes."""
+"""The decision engine: it decides on each changed profile."""
 
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_events as events
@@ -18,7 +18,7 @@ _PROFILES = {"eventName": ["INSERT", "MODIFY"], "dynamodb": {"NewImage": {"SK": 
 
 
 class DecisionEngine(Construct):
-    """Reads the single view's changes of profiles, decides, and tells the event bus; it calls nobody."""
+    """Reads profile changes of the single view and publishes its decisions on the event bus."""
 
     function: PythonFunction
     reader: StreamReader

@@ -1,4 +1,4 @@
-"""A journey: messages with time between them, begun by a decision."""
+"""A journey: messages with pauses between them, started by a decision."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,8 +13,8 @@ from constructs import Construct
 from c360_core.decision import Action, Template
 from stacks.constructs.grants import arn_of_versions
 from stacks.constructs.nag import acknowledge, wildcard
-from stacks.constructs.patience import ask_again
 from stacks.constructs.python_function import PythonFunction
+from stacks.constructs.retries import retry_when_busy
 from stacks.constructs.start_rules import StartRules
 from stacks.constructs.state_machine import StateMachine
 from stacks.shared.ids import pascal_case
@@ -32,9 +32,9 @@ class Step:
 
 
 class Journey(Construct):
-    """Sends its steps one after the other. The sender has the last word on each.
+    """Sends its steps one after the other. The sender checks each message again before it sends it.
 
-    A message that falls into quiet hours waits for their end. One that may not be sent ends the journey.
+    A message in quiet hours waits for their end. A suppressed message ends the journey.
     """
 
     machine: sfn.StateMachine
@@ -91,7 +91,7 @@ class Journey(Construct):
             payload_response_only=True,
             result_path="$.answer",
         )
-        ask_again(send, "Lambda")
+        retry_when_busy(send, "Lambda")
         later = sfn.Wait(self, f"Wait{name}", time=sfn.WaitTime.timestamp_path("$.answer.not_before"))
         status = sfn.Condition.string_equals
         answered = (

@@ -1,4 +1,4 @@
-"""The one sender of messages."""
+"""The only sender of messages."""
 
 import json
 
@@ -16,7 +16,7 @@ from stacks.shared.platform import Platform
 
 
 class MessageSender(Construct):
-    """Sends one message if the person still wants it, and says what became of it."""
+    """Sends one message if the rules still allow it, and publishes the outcome."""
 
     function: PythonFunction
 
@@ -55,9 +55,9 @@ class MessageSender(Construct):
         use_table(self.function.role, idempotency)
         put_records(self.function.role, events_stream)
         read_secret(self.function.role, hash_secret)
-        self._let_send(email)
+        self._allow_sending(email)
 
-    def _let_send(self, email: Email) -> None:
+    def _allow_sending(self, email: Email) -> None:
         """SES checks a send against the identity, the configuration set and the template."""
         prefix = email.identity_arn.rpartition("identity/")[0]
         templates = sorted(f"{prefix}template/{name}" for name in email.template_names.values())

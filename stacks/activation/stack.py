@@ -1,4 +1,4 @@
-"""What we do with what we know: decisions, messages, journeys."""
+"""Activation: decisions, messages, journeys."""
 
 from collections.abc import Mapping
 

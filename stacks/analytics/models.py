@@ -1,4 +1,4 @@
-"""The marts: the dbt project, built where AWS runs it."""
+"""The marts: a build of the dbt project."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -26,7 +26,7 @@ from stacks.constructs.grants import (
 )
 from stacks.constructs.log_group import log_group
 from stacks.constructs.nag import acknowledge, wildcard
-from stacks.constructs.patience import wait_for_a_free_run
+from stacks.constructs.retries import wait_for_capacity
 from stacks.constructs.start_rules import StartRules
 from stacks.constructs.state_machine import StateMachine
 from stacks.shared.lake import QUERY_RESULTS
@@ -49,7 +49,7 @@ _BUILD: Final = {
     "version": "0.2",
     "phases": {
         "install": {
-            # As `./c360 lock` tries it: for 3.13, dbt's pins have no wheels.
+            # `./c360 lock` resolves for this version: dbt's pins have no wheels for 3.13.
             "runtime-versions": {"python": "3.12"},
             "commands": ["pip install --quiet --require-hashes --requirement requirements.txt"],
         },
@@ -84,7 +84,7 @@ class Models(Construct):
         build = tasks.CodeBuildStartBuild(
             self, "Build", project=project, integration_pattern=sfn.IntegrationPattern.RUN_JOB
         )
-        wait_for_a_free_run(build, "CodeBuild")
+        wait_for_capacity(build, "CodeBuild")
         run = StateMachine(
             self, "Run", name=_NAME, platform=platform, steps=build, subject="the marts could not be built"
         )

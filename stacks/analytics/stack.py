@@ -1,4 +1,4 @@
-"""How the lake is asked: workgroup, named queries, marts."""
+"""Analytics: workgroup, named queries, marts."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path

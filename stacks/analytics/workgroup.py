@@ -1,4 +1,4 @@
-"""Where people and models ask the lake."""
+"""The workgroup in which people and models query the lake."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,7 +18,7 @@ _GIGABYTE: Final = 1_000_000_000
 
 
 class Workgroup(Construct):
-    """Encrypts results, stops a query that scans too much, and lets nobody choose otherwise."""
+    """Encrypts results and cancels queries that scan too much; clients cannot override it."""
 
     resource: athena.CfnWorkGroup
     name: str
@@ -61,7 +61,7 @@ class Workgroup(Construct):
 
 
 class NamedQueries(Construct):
-    """The questions that are asked often, from `sql/named_queries`: ready in the workgroup, on the marts."""
+    """Frequent queries on the marts, from `sql/named_queries`."""
 
     def __init__(self, scope: Construct, id_: str, *, folder: Path, workgroup: Workgroup, platform: Platform) -> None:
         super().__init__(scope, id_)

@@ -20,7 +20,7 @@ _WRITES = {
 
 
 class CleanApplication(FlinkApplication):
-    """Validates by contract, de-duplicates, sessionises; writes the interactions stream and the lake."""
+    """Validates events by contract, removes duplicates, finds sessions; writes the interactions stream and the lake."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""The door for events: an HTTP API, its function, and one key per source."""
+"""The collector: an HTTP API, its function, and one key per source."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -24,21 +24,21 @@ from stacks.shared.monitoring import METRIC_PERIOD, AlarmSpec, Graph
 from stacks.shared.platform import Platform
 
 _FUNCTION: Final = "collector"
-# The short ones are Segment's browser library's; RudderStack's sends a beacon while a page closes.
+# Segment's browser library uses the short paths; RudderStack's sends a beacon while a page closes.
 _PATHS: Final = (
     *("/v1/track", "/v1/identify", "/v1/page", "/v1/batch"),
     *("/v1/t", "/v1/i", "/v1/p", "/v1/b"),
     "/beacon/v1/batch",
 )
-# What those two libraries send, and the key as other pages may send it.
+# The headers that those two libraries send, and the one in which other pages may send the key.
 _BROWSER_HEADERS: Final = ("authorization", "content-type", "x-api-key", "anonymousid", "sentat")
 
 
 class Collector(Construct):
-    """Takes events over HTTP, puts all of them on the stream, and answers each with what is wrong with it.
+    """Accepts events over HTTP, puts all of them on the stream, and answers each with its verdict.
 
-    The browsers' paths are there whatever the settings say: they are open to the same keys as the others, and a site
-    that forwards a path of its own domain to them needs no `allowed_origins`.
+    The browsers' paths exist in every environment: they need the same keys as the others, and a site that forwards a
+    path of its own domain to them needs no `allowed_origins`.
     """
 
     function: PythonFunction
@@ -135,5 +135,5 @@ def _cors(origins: Sequence[str]) -> apigateway.CorsPreflightOptions | None:
         allow_origins=list(origins),
         allow_headers=list(_BROWSER_HEADERS),
         allow_methods=[apigateway.CorsHttpMethod.POST],
-        max_age=cdk.Duration.hours(2),  # some browsers remember an answer no longer
+        max_age=cdk.Duration.hours(2),  # the longest that some browsers cache an answer
     )

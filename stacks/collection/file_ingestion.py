@@ -1,7 +1,7 @@
-"""Files that land become rows and events: by event and queue, many in one run, through a state machine, by a Spark job.
+"""Landed files become rows and events: EventBridge, a queue, a function that batches, a state machine, a Spark job.
 
-SQS keeps the events of a short while, and a function makes one run of them: a Glue run is paid for a minute at least
-and takes as long to begin, whatever it has to do.
+The function starts one Glue run for many files, because AWS bills at least a minute for a run, which also takes about a
+minute to start.
 """
 
 from collections.abc import Mapping, Sequence
@@ -38,8 +38,8 @@ from stacks.constructs.grants import (
 )
 from stacks.constructs.lake_table import LakeTable
 from stacks.constructs.nag import acknowledge, wildcard
-from stacks.constructs.patience import wait_for_a_free_run
 from stacks.constructs.python_function import PythonFunction
+from stacks.constructs.retries import wait_for_capacity
 from stacks.constructs.spark_job import SparkJob
 from stacks.constructs.state_machine import StateMachine
 from stacks.shared.ids import pascal_case
@@ -48,16 +48,16 @@ from stacks.shared.monitoring import METRIC_PERIOD, AlarmSpec
 from stacks.shared.platform import Platform
 
 _NAME: Final = "IngestFile"
-_BATCH_MESSAGES: Final = 1000  # of the 10,000 that AWS allows: an event of S3 has about 1 KB, and a call takes 6 MB
-_RUN_MINUTES: Final = 240  # compressed, 256 MB may be some gigabytes of text, and a task reads a few MB in a second
-_BATCHES_AT_ONCE: Final = 2  # the fewest that Lambda accepts: side by side, pollers would cut a burst into many runs
+_BATCH_MESSAGES: Final = 1000  # of the 10,000 that AWS allows: an event of S3 has about 1 KB, an invocation 6 MB
+_RUN_MINUTES: Final = 240  # 256 MB may decompress to some gigabytes of text, and a task reads a few MB per second
+_BATCHES_AT_ONCE: Final = 2  # the minimum of Lambda; with more, its pollers would split a burst into many runs
 _BATCH_FUNCTION_SECONDS: Final = 30
-_WAITING_SECONDS: Final = 15 * 60  # longer than the longest batching window, and than one refusal
-_TRIES: Final = 5  # the fewest that AWS advises: a throttled call counts as one
+_WAITING_SECONDS: Final = 15 * 60  # longer than the longest batching window and one retry
+_MAX_RECEIVES: Final = 5  # the minimum that AWS recommends: a throttled call counts as an attempt
 
 
 class FileIngestion(Construct):
-    """Checks landed files against their contracts, keeps good rows and refuses bad ones, and publishes events."""
+    """Checks landed files against their contracts, keeps valid rows, rejects the others, and publishes events."""
 
     job: SparkJob
     machine: sfn.StateMachine
@@ -101,7 +101,7 @@ class FileIngestion(Construct):
         self.landed = self._queue(settings.files.batch_seconds, platform)
         self.batches = self._batches(lake.buckets[Zone.RESULTS], platform)
         self._feed(settings.files.batch_seconds)
-        self._tell_when_a_file_lands(lake.buckets[Zone.LANDING])
+        self._announce_landed_files(lake.buckets[Zone.LANDING])
 
     def alarms(self, limits: OperationsSettings) -> Sequence[AlarmSpec]:  # noqa: ARG002  # AWS's window decides
         """Return the alarm on landed files that nobody takes."""
@@ -115,7 +115,7 @@ class FileIngestion(Construct):
         )
 
     def _rulesets(self, contracts: Contracts, tables: Mapping[tuple[Zone, str], LakeTable], platform: Platform) -> None:
-        """Glue makes a ruleset only for a table that is there, and the template names the table by text."""
+        """Glue creates a ruleset only for an existing table, which the template names by a string."""
         for source in contracts.file_sources():
             if source.table is None:
                 raise ValueError(f"contract {source.name}: a file source needs a table")
@@ -137,8 +137,8 @@ class FileIngestion(Construct):
         role = self.job.role
         sources = [source.name for source in lake.contracts.file_sources()]
         put_records(role, events_stream)
-        self._let_publish_quality()
-        # All of it: a file under a prefix that is no source's is copied to quarantine and noted as UNKNOWN_SOURCE.
+        self._allow_quality_results()
+        # The whole bucket: the job quarantines files under an unknown prefix as UNKNOWN_SOURCE.
         read_objects(role, buckets[Zone.LANDING], "")
         for source in sources:
             write_objects(role, buckets[Zone.RAW], f"{source}/")
@@ -149,8 +149,8 @@ class FileIngestion(Construct):
         write_tables(role, platform, Zone.RAW, sources)
         write_tables(role, platform, Zone.QUARANTINE, [Table.REJECTED])
 
-    def _let_publish_quality(self) -> None:
-        """The evaluator publishes what the rules found: to Glue's console, and as metrics."""
+    def _allow_quality_results(self) -> None:
+        """The evaluator publishes the results of the rules to Glue's console and as metrics."""
         role, stack = self.job.role, cdk.Stack.of(self)
         rulesets = f"arn:{stack.partition}:glue:{stack.region}:{stack.account}:dataQualityRuleset/*"
         allow(role, ("glue:PublishDataQuality",), rulesets)
@@ -165,16 +165,16 @@ class FileIngestion(Construct):
             integration_pattern=sfn.IntegrationPattern.RUN_JOB,
             arguments=sfn.TaskInput.from_object({"--manifest": sfn.JsonPath.string_at("$.manifest")}),
         )
-        # Hundreds of files may land at once, and each is to be ingested.
-        wait_for_a_free_run(run, "Glue")
-        # A run that broke off, for whatever reason: its files are read once more, which is harmless.
+        # Hundreds of files may land at once, and all of them must be ingested.
+        wait_for_capacity(run, "Glue")
+        # A failed run is repeated once; reading its files again is harmless.
         run.add_retry(errors=["States.TaskFailed"], interval=cdk.Duration.minutes(1), max_attempts=1)
         return run
 
     def _queue(self, batch_seconds: int, platform: Platform) -> sqs.Queue:
-        """Make the queue in which landed files wait for company.
+        """Create the queue in which landed files wait to be batched.
 
-        AWS asks for a visibility timeout of six times the function's, and the batching window.
+        AWS requires a visibility timeout of six times the function's timeout plus the batching window.
         """
         return sqs.Queue(
             self,
@@ -183,8 +183,8 @@ class FileIngestion(Construct):
             encryption_master_key=platform.key,
             enforce_ssl=True,
             visibility_timeout=cdk.Duration.seconds(6 * _BATCH_FUNCTION_SECONDS + batch_seconds),
-            retention_period=cdk.Duration.days(4),  # less than in the dead-letter queue, where the same clock runs on
-            dead_letter_queue=sqs.DeadLetterQueue(max_receive_count=_TRIES, queue=self.undelivered.queue),
+            retention_period=cdk.Duration.days(4),  # less than in the dead-letter queue: a moved message keeps its age
+            dead_letter_queue=sqs.DeadLetterQueue(max_receive_count=_MAX_RECEIVES, queue=self.undelivered.queue),
         )
 
     def _batches(self, results: s3.IBucket, platform: Platform) -> PythonFunction:
@@ -219,7 +219,7 @@ class FileIngestion(Construct):
         # Lambda checks at creation that the function's role may read the queue.
         mapping.node.add_dependency(self.batches.role)
 
-    def _tell_when_a_file_lands(self, landing: s3.IBucket) -> None:
+    def _announce_landed_files(self, landing: s3.IBucket) -> None:
         rule = events.Rule(
             self,
             "FileLanded",
@@ -233,7 +233,7 @@ class FileIngestion(Construct):
                 },
             ),
             targets=[
-                # By its ARN, so that the CDK writes no policy: its own would let every rule of the account in.
+                # By its ARN, so that the CDK writes no policy: its own would admit every rule of the account.
                 targets.SqsQueue(
                     sqs.Queue.from_queue_arn(self, "ToldTo", self.landed.queue_arn),
                     dead_letter_queue=self.undelivered.queue,

@@ -1,4 +1,4 @@
-"""How data comes in: events over HTTP, files through the lake, and the application that cleans both."""
+"""Collection: events over HTTP, files in the lake, and the application that cleans both."""
 
 from collections.abc import Mapping, Sequence
 

@@ -1,1 +1,1 @@
-"""Parts that know no pillar: a function, a job, an application, a table, a state machine."""
+"""Parts that depend on no pillar: a function, a job, an application, a table, a state machine."""

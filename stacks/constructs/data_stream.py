@@ -24,9 +24,9 @@ _HALF_AN_HOUR: Final = 30 * 60_000
 class DataStream(Construct):
     """An encrypted stream, or only its name while the environment sleeps.
 
-    Its name is a contract: the topic of the same name carries it on Kafka. Everyone knows the stream by that name and
-    the ARN made of it, never by its resource: CloudFormation deletes nothing that another stack imports, and a role
-    keeps its rights while the stream is away.
+    The name is a contract: on Kafka the topic has the same name. Other constructs refer to the stream by that name and
+    the ARN derived from it, never by its resource: CloudFormation does not delete a resource that another stack
+    imports, and a role keeps its permissions while the stream does not exist.
     """
 
     name: str
@@ -64,7 +64,7 @@ class DataStream(Construct):
         )
 
     def alarms(self, limits: OperationsSettings) -> Sequence[AlarmSpec]:
-        """Return alarms on readers that fall behind, and on records that the stream soon forgets."""
+        """Return alarms on readers that fall behind, and on unread records that expire soon."""
         if not self.deployed:
             return ()
         return (
@@ -83,7 +83,7 @@ class DataStream(Construct):
         )
 
     def graphs(self) -> Sequence[Graph]:
-        """Return what comes in, and how far the slowest reader is behind."""
+        """Return the incoming records, and how far the slowest reader is behind."""
         if not self.deployed:
             return ()
         incoming = self._metric("IncomingRecords", statistic="Sum")
@@ -93,7 +93,7 @@ class DataStream(Construct):
         )
 
     def standing_costs(self) -> Sequence[StandingCost]:
-        """Return the price of the shards, or of an idle stream that scales by itself."""
+        """Return the price of the shards, or of an idle on-demand stream."""
         if not self.deployed:
             return ()
         settings = self._settings
@@ -101,7 +101,7 @@ class DataStream(Construct):
         return (StandingCost(part="Kinesis streams", usd=usd, pieces=1),)
 
     def polls(self) -> cloudwatch.Metric:
-        """Return how often the stream was asked for records; Lambda asks even where nothing comes."""
+        """Return the number of reads; Lambda polls an empty stream too."""
         return self._metric("GetRecords.Success", statistic="SampleCount")
 
     def _iterator_age(self) -> cloudwatch.Metric:

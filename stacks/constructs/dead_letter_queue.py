@@ -1,4 +1,4 @@
-"""Where what could not be handled waits for a person."""
+"""A queue for input that could not be handled."""
 
 from collections.abc import Sequence
 
@@ -17,7 +17,7 @@ class DeadLetterQueue(Construct):
     """An encrypted queue that keeps failed input for fourteen days, the longest that SQS allows.
 
     Args:
-        name: says whose failed input it is, for whoever is on call.
+        name: tells whoever is on call which system the input belongs to.
     """
 
     queue: sqs.IQueue
@@ -36,7 +36,7 @@ class DeadLetterQueue(Construct):
         acknowledge(self.queue, {"SQS3": "this is the dead-letter queue; what lands here is redriven by a person"})
 
     def alarms(self, limits: OperationsSettings) -> Sequence[AlarmSpec]:  # noqa: ARG002  # one message is too many
-        """Return the alarm on anything that lies in the queue."""
+        """Return the alarm on any message in the queue."""
         return (
             AlarmSpec(
                 name=f"{self._name}Queue",

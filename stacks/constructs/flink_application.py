@@ -30,11 +30,11 @@ _KPU_USD: Final = 80  # a month
 
 
 class FlinkApplication(Construct):
-    """A streaming application, deployed stopped: starting it is an operation, not a part of a template.
+    """A streaming application, deployed stopped: a template cannot start it.
 
-    `name` is the folder in the zip that holds the entry point. Without its streams there is a role and no application:
-    its snapshots hold positions in the streams that went, and one restored from them would miss what comes on the new
-    ones. The application that comes back has none.
+    `name` is the folder in the zip that holds the entry point. While the streams are not deployed there is a role and
+    no application: its snapshots hold positions in the deleted streams, and an application restored from one would miss
+    records of the new streams. The application that is deployed again has no snapshots.
     """
 
     label: str
@@ -65,7 +65,7 @@ class FlinkApplication(Construct):
 
     @property
     def kept_running(self) -> flink.CfnApplication | None:
-        """The application if the settings keep it running; none otherwise: a stopped one has nothing to say."""
+        """The application if the settings keep it running, otherwise none."""
         return self.application if self._settings.started else None
 
     def alarms(self, limits: OperationsSettings) -> Sequence[AlarmSpec]:  # noqa: ARG002  # one restart is too many
@@ -124,7 +124,7 @@ class FlinkApplication(Construct):
         return role
 
     def _log_stream(self, platform: Platform) -> str:
-        """Make the log stream that the role may write to; return its ARN."""
+        """Create the log stream and let the role write to it; return its ARN."""
         stream = logs.LogStream(
             self,
             "LogStream",
@@ -195,7 +195,7 @@ def _configuration(
                 )
             ),
         ),
-        # An update that does not come up goes back to the version and the state that ran before it.
+        # The service rolls a failed update back to the previous version and its state.
         application_system_rollback_configuration=_Configuration.ApplicationSystemRollbackConfigurationProperty(
             rollback_enabled=True
         ),
@@ -241,9 +241,9 @@ def common_properties(
     writes: Iterable[Stream],
     warehouse: s3.IBucket,
 ) -> dict[Property, dict[str, str]]:
-    """Return the property groups that every application of ours reads: its streams, the lake, its place.
+    """Return the property groups that every application reads: its streams, the lake, its environment.
 
-    Of the streams it says which the application reads and which it writes: whoever carries them needs to know.
+    The streams come with those that the application reads and those that it writes, for whatever carries them.
     """
     stream_values: dict[str, str] = {}
     for name, stream in streams.items():

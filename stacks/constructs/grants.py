@@ -1,7 +1,7 @@
-"""Rights, spelt out: each function adds the fewest actions that do the job, on the fewest resources.
+"""Permissions: each function here grants the fewest actions that the work needs, on the fewest resources.
 
 The grants that CDK offers are wider (`s3:GetObject*`, `kms:GenerateDataKey*`). Where a resource must end in a wildcard,
-because objects have no names before they exist, the finding is accepted here, with its reason.
+because the names of objects are not known, the finding is acknowledged here with its reason.
 """
 
 from collections.abc import Iterable
@@ -43,17 +43,17 @@ _WRITE_ITEMS: Final = (
 
 
 def allow(role: iam.IRole, actions: Iterable[str], *resources: str) -> None:
-    """Let a role do named actions on named resources."""
+    """Allow a role named actions on named resources."""
     role.add_to_principal_policy(iam.PolicyStatement(actions=list(actions), resources=list(resources)))
 
 
 def use_key(role: iam.IRole, key: kms.IKey) -> None:
-    """Let a role read and write what the key encrypts."""
+    """Let a role encrypt and decrypt with the key."""
     allow(role, ("kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey"), key.key_arn)
 
 
 def put_metrics(role: iam.IRole, namespace: str) -> None:
-    """Let a role write metrics of one namespace; the action knows no resources."""
+    """Let a role write metrics of one namespace; the action does not support resources."""
     role.add_to_principal_policy(
         iam.PolicyStatement(
             actions=["cloudwatch:PutMetricData"],
@@ -103,7 +103,7 @@ def catalog_arns(scope: IConstruct, platform: Platform, zone: Zone, tables: Iter
 
 
 def query_lake(role: iam.IRole) -> None:
-    """Let a role ask Lake Formation for the data that its grants there open."""
+    """Let a role get data through Lake Formation, as far as its grants there allow."""
     allow(role, ("lakeformation:GetDataAccess",), "*")
     acknowledge(role, {"IAM5[Resource::*]": "GetDataAccess accepts no resource; Lake Formation's grants decide"})
 
@@ -127,7 +127,7 @@ def put_records(role: iam.IRole, stream: DataStream) -> None:
 
 
 def read_records(role: iam.IRole, stream: DataStream) -> None:
-    """Let a role read a stream. Lambda creates no event source mapping for one that may not describe it both ways."""
+    """Let a role read a stream. Lambda requires both describe actions to create an event source mapping."""
     allow(role, _READ_RECORDS, stream.arn)
 
 

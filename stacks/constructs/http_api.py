@@ -24,7 +24,7 @@ class Route:
 
 @jsii.implements(apigateway.IAccessLogSettings)
 class _AccessLogs:
-    """Tells a stage where to log; the format is CDK's own, one JSON object per request."""
+    """Where a stage logs requests, in CDK's format of one JSON object per request."""
 
     def __init__(self, group: logs.ILogGroup) -> None:
         self._destination = apigateway.LogGroupLogDestination(group)
@@ -36,22 +36,22 @@ class _AccessLogs:
 
     @property
     def format(self) -> None:
-        """Leaves the choice to CDK."""
+        """CDK's default."""
         return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Throttle:
-    """Requests per second that the API lets through, and how many more for a moment."""
+    """The requests per second that the API accepts, and the size of a burst."""
 
     rate: int
     burst: int
 
 
 class HttpApi(Construct):
-    """Routes to one function, throttled, with access logs. Without an authorizer the function itself decides.
+    """Routes to one function, throttled, with access logs. Without an authorizer the function authorizes requests.
 
-    With `cors` the gateway answers preflight requests itself, and browsers let pages of those sites call it.
+    With `cors` the gateway answers preflight requests, so that pages of those sites can call it.
     """
 
     api: apigateway.HttpApi

@@ -20,11 +20,11 @@ _PROPERTIES: Final = {
 
 
 class LakeTable(Construct):
-    """A table of the lake, in the only shape that survives updates by CloudFormation.
+    """A table of the lake, declared in the only way that survives updates by CloudFormation.
 
-    Schema and partitions stand in `IcebergTableInput`, and there is no `TableInput`: with one, Glue refuses the
-    resource, or loses the table's format at the first update. So an update of the stack adds the new schema to the
-    table, which keeps its files; that these are read right rests on the field ids, which the contract keeps.
+    Schema and partitions are in `IcebergTableInput`, and there is no `TableInput`: with one, Glue rejects the resource,
+    or loses the table's format at the first update. An update of the stack adds the new schema to the table, which
+    keeps its files. They stay readable because the contract keeps the field ids.
     """
 
     resource: glue.CfnTable

@@ -1,4 +1,4 @@
-"""The lake tables that a stack owns, with what keeps them fast and small."""
+"""The lake tables of a stack, with their optimizers."""
 
 from collections.abc import Collection, Sequence
 

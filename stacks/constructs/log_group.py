@@ -1,4 +1,4 @@
-"""An encrypted log group that forgets after a while."""
+"""An encrypted log group with a retention time."""
 
 import aws_cdk as cdk
 from aws_cdk import aws_kms as kms
@@ -35,9 +35,9 @@ def log_group(scope: Construct, id_: str, *, platform: Platform, name: str | Non
 def encrypted_log_group(
     scope: Construct, id_: str, *, key: kms.IKey, retention_days: RetentionDays, name: str | None = None
 ) -> logs.LogGroup:
-    """Create a log group under a key, whose entries are deleted after so many days.
+    """Create a log group with a key and a retention time.
 
-    Logs hold no customer data, so they go with their stack in every environment.
+    Logs hold no customer data, so every environment deletes them with their stack.
     """
     return logs.LogGroup(
         scope,

@@ -1,4 +1,4 @@
-"""How a finding of cdk-nag is accepted: on the construct it is about, by its exact id, with a true reason."""
+"""Acknowledging a finding of cdk-nag: on its construct, by its exact id, with the reason."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,11 +10,11 @@ _PACK = "AwsSolutions"
 
 
 def acknowledge(construct: IConstruct, findings: Mapping[str, str]) -> None:
-    """Accept findings on a construct and what is in it.
+    """Acknowledge findings on a construct and everything in it.
 
     Args:
-        construct: the construct that the findings are about.
-        findings: rule id without the pack's name (`S1`, `IAM5[Resource::*]`) -> why it is right here.
+        construct: the construct that has the findings.
+        findings: rule id without the pack's name (`S1`, `IAM5[Resource::*]`) -> why it is acceptable here.
     """
     for rule, reason in findings.items():
         cdk.Validations.of(construct).acknowledge(cdk.Acknowledgment(id=f"{_PACK}::{_PACK}-{rule}", reason=reason))
@@ -26,7 +26,7 @@ def wildcard(scope: IConstruct, resource: str) -> str:
 
 
 def _flatten(value: Any) -> str:
-    """Spell a CloudFormation value the way cdk-nag does: `<LogicalId.Attribute>` for a reference."""
+    """Write a CloudFormation value as cdk-nag does: `<LogicalId.Attribute>` for a reference."""
     match value:
         case str():
             return value
@@ -39,4 +39,4 @@ def _flatten(value: Any) -> str:
         case {"Fn::ImportValue": name}:
             return _flatten(name)
         case _:
-            raise TypeError(f"cannot spell {value!r} as cdk-nag does; add the case to stacks/constructs/nag.py")
+            raise TypeError(f"cannot write {value!r} as cdk-nag does; add the case to stacks/constructs/nag.py")

@@ -105,6 +105,6 @@ class SparkJob(Construct):
 
 
 def _spark_configuration(warehouse: str) -> str:
-    """Glue takes one --conf argument: further settings follow inside its value, each behind its own --conf."""
+    """Return the value of Glue's only --conf argument: more settings follow inside it, each after another --conf."""
     settings = {**_ICEBERG, "spark.sql.catalog.glue_catalog.warehouse": warehouse}
     return " --conf ".join(f"{key}={value}" for key, value in settings.items())

@@ -1,4 +1,4 @@
-"""What starts a state machine: a schedule or an event."""
+"""Rules that start a state machine, by a schedule or an event."""
 
 import aws_cdk as cdk
 from aws_cdk import aws_events as events
@@ -13,7 +13,7 @@ from stacks.shared.platform import Platform
 class StartRules:
     """The rules that start one state machine. A start that a rule cannot deliver waits in a dead-letter queue.
 
-    The queue and the rules stand in the scope of the system that owns the machine.
+    The queue and the rules are created in the scope of the system that owns the machine.
     """
 
     undelivered: DeadLetterQueue
@@ -30,7 +30,7 @@ class StartRules:
         schedule: events.Schedule,
         execution_input: events.RuleTargetInput | None = None,
     ) -> None:
-        """Start the machine at certain times, with an input if it needs one."""
+        """Start the machine on a schedule, with an input if it needs one."""
         events.Rule(
             self._scope,
             id_,
@@ -40,16 +40,16 @@ class StartRules:
         )
 
     def nightly(self, id_: str, *, description: str, hour_utc: int, week_day: str | None = None) -> None:
-        """Start the machine every night, or in one night of the week (`SUN`)."""
+        """Start the machine every night, or on one day of the week such as `SUN`."""
         schedule = events.Schedule.cron(week_day=week_day, hour=str(hour_utc), minute="0")
         self.on_schedule(id_, description=description, schedule=schedule)
 
     def regularly(self, id_: str, *, description: str, minutes: int) -> None:
-        """Start the machine each time that so many minutes have passed."""
+        """Start the machine every so many minutes."""
         self.on_schedule(id_, description=description, schedule=events.Schedule.rate(cdk.Duration.minutes(minutes)))
 
     def on_event(self, id_: str, *, description: str, bus: events.IEventBus, pattern: events.EventPattern) -> None:
-        """Start the machine with the detail of each event that fits a pattern."""
+        """Start the machine with the detail of each event that matches a pattern."""
         events.Rule(
             self._scope,
             id_,

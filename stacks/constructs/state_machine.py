@@ -1,4 +1,4 @@
-"""A logged and traced state machine that tells when it fails."""
+"""A logged and traced state machine that reports its failures."""
 
 from collections.abc import Sequence
 
@@ -12,18 +12,18 @@ from config.operations import OperationsSettings
 from stacks.constructs.grants import use_key
 from stacks.constructs.log_group import log_group
 from stacks.constructs.nag import acknowledge
-from stacks.constructs.patience import ask_again
+from stacks.constructs.retries import retry_when_busy
 from stacks.shared.monitoring import METRIC_PERIOD, AlarmSpec, Graph
 from stacks.shared.platform import Platform
 
 
 class StateMachine(Construct):
-    """Runs a chain of states. Whatever state gives up, the alarm topic hears of it and the execution fails.
+    """Runs a chain of states. If a state fails, the machine publishes the failure on the alarm topic and fails.
 
-    After `timeout` the execution ends without a word to the topic: the alarm on executions that time out says so.
+    After `timeout` the execution ends without a message; an alarm watches for executions that time out.
 
     Args:
-        name: says which one it is, for whoever is on call.
+        name: tells whoever is on call which machine it is.
         subject: of the message on the alarm topic.
     """
 
@@ -64,7 +64,7 @@ class StateMachine(Construct):
         )
 
     def alarms(self, limits: OperationsSettings) -> Sequence[AlarmSpec]:  # noqa: ARG002  # one failure is too many
-        """Return alarms on executions that fail, with the jobs that they run, and on those that run too long."""
+        """Return alarms on executions that fail or time out; a failed job fails its execution."""
         return (
             AlarmSpec(
                 name=f"{self.name}Failed",
@@ -93,12 +93,12 @@ class StateMachine(Construct):
             "execution": sfn.JsonPath.string_at("$$.Execution.Id"),
             "failure": sfn.JsonPath.object_at("$.failure"),
         }
-        tell = tasks.SnsPublish(
+        publish = tasks.SnsPublish(
             self,
             "TellFailure",
             topic=platform.alarm_topic,
             subject=f"Customer 360 ({platform.environment}): {subject}",
             message=sfn.TaskInput.from_object(message),
         )
-        ask_again(tell, "SNS")
-        return tell.next(sfn.Fail(self, "Failed", cause=f"{subject}; see the execution's history"))
+        retry_when_busy(publish, "SNS")
+        return publish.next(sfn.Fail(self, "Failed", cause=f"{subject}; see the execution's history"))

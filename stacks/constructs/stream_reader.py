@@ -19,7 +19,7 @@ from stacks.shared.platform import Platform
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batching:
-    """How many records a call brings and how long it waits for them."""
+    """The size of a batch, the time in which it is gathered, and its retries."""
 
     size: int
     window_seconds: int = 1
@@ -32,15 +32,15 @@ class StreamSource(Protocol):
     arn: str
 
     def polls(self) -> cloudwatch.Metric:
-        """Return how often it was asked for records."""
+        """Return the number of reads."""
 
 
 class StreamReader(Construct):
-    """Feeds a function from a stream that its role may read, in order.
+    """Invokes a function with the records of a stream, in order; its role may read the stream.
 
-    The function names the records that failed. A batch that fails is halved until the bad record is found; after the
-    retries its position goes to a dead-letter queue, so that one record cannot stop the stream. Without a source, since
-    the environment sleeps, the queue waits and nothing feeds the function.
+    The function reports the records that failed. Lambda halves a failing batch until it has found the record. After the
+    retries the record's position goes to a dead-letter queue, so that one record cannot block the stream. In an
+    environment that sleeps there is no source, and nothing invokes the function.
     """
 
     failed: DeadLetterQueue
@@ -64,11 +64,11 @@ class StreamReader(Construct):
         self.mapping = None if source is None else self._feed(function, source.arn, batching, pattern)
 
     def alarms(self, limits: OperationsSettings) -> Sequence[AlarmSpec]:
-        """Return alarms on a function that falls behind its stream, and on one that does not read it."""
+        """Return alarms on a function that falls behind its stream, or does not read it."""
         if self._source is None:
             return ()
         name = self._function.label
-        # How old the last record of a batch was when the function was given it: a table's changes have no other age.
+        # The age of the last record of each batch: the stream of a table has no other metric of lag.
         age = self._function.function.metric("IteratorAge", period=METRIC_PERIOD, statistic="Maximum")
         return (
             AlarmSpec(

@@ -8,7 +8,7 @@ from stacks.shared.monitoring import METRIC_PERIOD
 
 
 class TableChanges:
-    """What a function reads of a table: its stream, known by the ARN that CloudFormation gives it."""
+    """The stream of a table, for the functions that read it."""
 
     arn: str
 
@@ -24,7 +24,7 @@ class TableChanges:
         self.arn = table.table_stream_arn
 
     def polls(self) -> cloudwatch.Metric:
-        """Return how often the stream was asked for records; Lambda asks even where nothing comes."""
+        """Return the number of reads; Lambda polls an empty stream too."""
         # .../table/<name>/stream/<label>
         label = cdk.Fn.select(3, cdk.Fn.split("/", self.arn))
         return cloudwatch.Metric(

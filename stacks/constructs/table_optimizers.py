@@ -1,4 +1,4 @@
-"""What keeps Iceberg tables fast and small: AWS merges their files, forgets old snapshots and sweeps up."""
+"""The optimizers of Iceberg tables: compaction, snapshot retention, deletion of orphan files."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
@@ -26,8 +26,8 @@ _Configuration = glue.CfnTableOptimizer.TableOptimizerConfigurationProperty
 class TableOptimizers(Construct):
     """Three optimizers for each table of a stack, under one role that may work on these tables and no others.
 
-    A stream writes a small file at each checkpoint and a snapshot with it. Without maintenance each query opens all of
-    these files, and nothing that was replaced is ever deleted.
+    Each checkpoint of a stream writes a small file and a snapshot. Without maintenance every query opens all of these
+    files, and replaced files are never deleted.
     """
 
     role: iam.Role
@@ -57,7 +57,7 @@ class TableOptimizers(Construct):
                     type=kind,
                     table_optimizer_configuration=configuration,
                 )
-                # Glue tries the role on the table before it takes an optimizer.
+                # Glue tests the role on the table before it creates an optimizer.
                 optimizer.add_resource_dependency(table.resource)
                 optimizer.node.add_dependency(self.role, *grants)
 
@@ -108,7 +108,7 @@ class TableOptimizers(Construct):
         return role
 
     def _grants(self, zone: Zone) -> list[lakeformation.CfnPrincipalPermissions]:
-        """What Lake Formation asks for beside IAM; it has to be there before the optimizers, hence here."""
+        """Return the Lake Formation grants of the role, which must exist before the optimizers."""
         wanted = {
             "Tables": (tables_resource(self._environment, zone), WRITE),
             "Database": (database_resource(self._environment, zone), ("DESCRIBE",)),

@@ -1,4 +1,4 @@
-"""Where alarms and failures are told."""
+"""The topic of alarms and failures."""
 
 from typing import Final
 
@@ -9,12 +9,12 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
-# State machines tell their failures too, each under its own role.
+# State machines publish their failures too, each with its own role.
 _PUBLISHERS: Final = {"Alarms": "cloudwatch.amazonaws.com", "Budgets": "budgets.amazonaws.com"}
 
 
 class AlarmTopic(Construct):
-    """An encrypted topic on which alarms and budgets may publish, subscribed by e-mail when an address is given."""
+    """An encrypted topic on which alarms and budgets may publish, with an e-mail subscription if an address is set."""
 
     topic: sns.ITopic
 
@@ -27,7 +27,7 @@ class AlarmTopic(Construct):
         self.topic = topic
 
     def _let_services_publish(self, topic: sns.Topic) -> None:
-        """Let in who publishes without a role of ours: a topic with a policy of its own has lost the default one."""
+        """Allow services that publish without a role of ours. The topic's own policy replaces the default one."""
         for sid, service in _PUBLISHERS.items():
             topic.add_to_resource_policy(
                 iam.PolicyStatement(

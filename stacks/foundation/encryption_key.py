@@ -15,7 +15,7 @@ _KEY_USD: Final = 1.0  # a month
 
 
 class EncryptionKey(Construct):
-    """A rotating key. Roles get its use by their own policies, services that act on their own by the key's."""
+    """A rotating key. Roles may use it by their own policies, services without a role by the key's policy."""
 
     key: kms.IKey
 
@@ -52,7 +52,7 @@ class EncryptionKey(Construct):
         )
 
     def _let_notifiers_publish(self, key: kms.Key) -> None:
-        """Alarms and budgets write to the alarm topic, and rules to dead-letter queues, without a role of ours.
+        """Alarms and budgets publish on the alarm topic, and rules send to dead-letter queues, without a role of ours.
 
         Rules come without the account that they belong to when they write to an encrypted queue, so a condition on it
         would shut them out. Each queue's own policy lets its rule alone write to it.

@@ -1,4 +1,4 @@
-"""The secret under which identifiers are hashed."""
+"""The secret key of the identifier hash."""
 
 import aws_cdk as cdk
 from aws_cdk import aws_kms as kms
@@ -9,7 +9,7 @@ from stacks.constructs.generated_secret import GeneratedSecret
 
 
 class HashSecret(Construct):
-    """The key of the keyed hash that turns an identifier into a pseudonym. Read at run time only."""
+    """The key of the keyed hash that turns an identifier into a pseudonym. It is read at run time only."""
 
     secret: secretsmanager.ISecret
 

@@ -17,16 +17,16 @@ from stacks.shared.monitoring import StandingCost
 
 _HTTPS: Final = 443
 _ENDPOINT_USD: Final = 7.3  # a month, in each availability zone
-# A subnet takes a sixteenth of the network: AWS changes no range, and other kinds of subnet may come.
+# A subnet takes a sixteenth of the network, which leaves room for other kinds of subnet.
 _SUBNET_BITS: Final = 4
 
 
 class Network(Construct):
-    """A VPC of isolated subnets: no internet gateway and no NAT, so AWS is reached through endpoints alone.
+    """A VPC of isolated subnets without internet gateway and NAT: endpoints are the only way to AWS's APIs.
 
-    S3 and DynamoDB have a gateway endpoint each, which costs nothing. Every other service has an interface endpoint
-    once a system calls `reach` for it. The endpoints let in roles of this account only, so that nobody takes data out
-    with the credentials of another.
+    S3 and DynamoDB have a free gateway endpoint each. Another service gets an interface endpoint when a system calls
+    `reach` for it. The endpoints accept principals of this account only, so that nobody can move data out with the
+    credentials of another account.
     """
 
     vpc: ec2.Vpc
@@ -51,10 +51,10 @@ class Network(Construct):
                     cidr_mask=int(settings.cidr.partition("/")[2]) + _SUBNET_BITS,
                 )
             ],
-            # Interface endpoints answer under the services' own names.
+            # Private DNS names of interface endpoints need both.
             enable_dns_hostnames=True,
             enable_dns_support=True,
-            # Whatever names no security group gets the default one; emptied, it lets nothing in or out.
+            # A resource without a security group gets the default one, which then allows no traffic.
             restrict_default_security_group=True,
         )
         self._log_flows(runtime, key)
@@ -72,13 +72,13 @@ class Network(Construct):
             gateway.add_to_policy(self._own_account_only())
 
     def reach(self, *services: ec2.InterfaceVpcEndpointAwsService) -> None:
-        """Give services an interface endpoint. A system calls it for each service that it needs inside the network."""
+        """Create interface endpoints for services that have none. A system names all services that it needs."""
         for service in services:
             if service.short_name not in self._interfaces:
                 self._interfaces[service.short_name] = self._interface(service)
 
     def standing_costs(self) -> Sequence[StandingCost]:
-        """Return the price of the interface endpoints, each of which stands in every availability zone."""
+        """Return the price of the interface endpoints, which AWS bills per availability zone."""
         if not self._interfaces:
             return ()
         usd = len(self._interfaces) * self._settings.availability_zones * _ENDPOINT_USD
@@ -93,7 +93,7 @@ class Network(Construct):
             subnets=self.subnets,
             private_dns_enabled=True,
             security_groups=[self._endpoint_group],
-            open=False,  # the group's own rule lets the network in
+            open=False,  # the group's own rule admits the network
         )
         endpoint.add_to_policy(self._own_account_only())
         return endpoint

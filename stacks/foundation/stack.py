@@ -1,4 +1,4 @@
-"""What every pillar stands on: key, lake, catalog, event bus, alarm topic, hash secret."""
+"""The foundation: key, lake, catalog, event bus, alarm topic, hash secret, optional network."""
 
 from collections.abc import Mapping
 

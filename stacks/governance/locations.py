@@ -1,4 +1,4 @@
-"""Where the lake's data lies, as Lake Formation has to know it."""
+"""The locations of the lake's data, registered with Lake Formation."""
 
 from collections.abc import Mapping
 
@@ -13,7 +13,7 @@ from stacks.shared.platform import Platform
 
 
 class LakeLocations(Construct):
-    """Registers the buckets of the queried zones, so that Lake Formation hands out their data."""
+    """Registers the buckets of the queried zones, so that Lake Formation gives access to their data."""
 
     def __init__(self, scope: Construct, id_: str, *, buckets: Mapping[Zone, s3.IBucket], platform: Platform) -> None:
         super().__init__(scope, id_)

@@ -1,4 +1,4 @@
-"""People who read the lake: what they may see follows from the tags, not from lists of columns."""
+"""Roles of people who read the lake. Tags decide which columns they see, not lists of columns."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -21,7 +21,7 @@ _ZONES: Final = (Zone.CURATED, Zone.PRODUCTS)
 
 
 class Persona(Construct):
-    """A role that queries the curated and products zones and sees only columns of the classes that it may."""
+    """A role that queries the curated and products zones and reads only columns of its classes."""
 
     role: iam.Role
 

@@ -1,4 +1,4 @@
-"""Right people, right data, right reason: what holds for the whole lake, and a stack for each of its queried zones."""
+"""Governance: one stack for the whole lake, and one for each queried zone."""
 
 from collections.abc import Sequence
 
@@ -48,7 +48,7 @@ class GovernanceStack(cdk.Stack):
 class ZoneGovernanceStack(cdk.Stack):
     """Owns the tags on one zone's database and columns, and the pipelines' grants in it.
 
-    Each table brings some associations, and CloudFormation takes 500 resources in a stack.
+    CloudFormation takes 500 resources in a stack, and each table needs several associations.
     """
 
     def __init__(
@@ -65,5 +65,5 @@ class ZoneGovernanceStack(cdk.Stack):
         super().__init__(scope, id_, description=f"Customer 360: tags and grants of the {zone} zone")
         ZoneTags(self, "Tags", zone=zone, tables=lake.contracts.lake_tables(), platform=platform)
         ZoneGrants(self, "Grants", zone=zone, access=access, bucket=lake.buckets[zone], platform=platform)
-        # Nothing is imported that would say so: tags and locations are known by their names.
+        # Tags and locations are referred to by name, so the CDK does not see the dependency.
         self.add_stack_dependency(governance)

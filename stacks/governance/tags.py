@@ -1,4 +1,4 @@
-"""The Lake Formation tags by which access to the lake is decided."""
+"""The Lake Formation tags that decide on access to the lake."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -19,7 +19,7 @@ def tag_key(environment: str, name: str) -> str:
 
 
 class LakeTags(Construct):
-    """The tags `pii` and `zone` with all their values. The zones' own stacks put them on databases and columns."""
+    """The tags `pii` and `zone` with all their values. The zones' stacks assign them to databases and columns."""
 
     tags: Sequence[lakeformation.CfnTag]
 

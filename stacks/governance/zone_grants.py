@@ -1,4 +1,4 @@
-"""What the pipelines' roles may do in a zone of the lake, beside what IAM says."""
+"""The Lake Formation grants of the pipelines' roles in a zone, in addition to IAM."""
 
 from collections.abc import Iterable
 
@@ -24,7 +24,7 @@ from stacks.shared.platform import Platform
 class ZoneGrants(Construct):
     """One grant on the database and one on its tables for each role that works in the zone.
 
-    A role that creates tables, and the one that deploys them, may also use the zone's location.
+    Roles that create tables, and the deployment role, may also use the zone's location.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""How sensitive the columns of a zone are, from the contracts."""
+"""The tags of a zone's columns, from the contracts."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -15,7 +15,7 @@ from stacks.governance.tags import PII, ZONE, tag_key
 from stacks.shared.ids import pascal_case
 from stacks.shared.platform import Platform
 
-# What no contract describes is closed: staging views show personal data, marts only pseudonyms.
+# Columns without a contract are closed: staging views show personal data, marts only pseudonyms.
 _UNLESS_STATED: Final = {
     Zone.RAW: PiiClass.SENSITIVE,
     Zone.QUARANTINE: PiiClass.SENSITIVE,
@@ -25,7 +25,7 @@ _UNLESS_STATED: Final = {
 
 
 class ZoneTags(Construct):
-    """The tags on a zone's database, and on the columns of each of its tables that has a contract."""
+    """Tags the zone's database, and the columns of each of its tables that has a contract."""
 
     def __init__(self, scope: Construct, id_: str, *, zone: Zone, tables: Iterable[Table], platform: Platform) -> None:
         super().__init__(scope, id_)

@@ -1,4 +1,4 @@
-"""The alarms that the constructs bring."""
+"""The alarms that constructs declare."""
 
 from collections.abc import Iterable
 

@@ -1,4 +1,4 @@
-"""What it may cost."""
+"""The budget of an environment."""
 
 from aws_cdk import aws_budgets as budgets
 from aws_cdk import aws_sns as sns
@@ -10,7 +10,7 @@ _ALERT_AT_PERCENT = (80, 100)
 
 
 class Budget(Construct):
-    """A monthly budget over what carries our tags; the alarm topic hears at 80 and 100 %."""
+    """A monthly budget for resources with our tag; it alerts on the alarm topic at 80 and 100 %."""
 
     def __init__(self, scope: Construct, id_: str, *, monthly_usd: int, environment: str, topic: sns.ITopic) -> None:
         super().__init__(scope, id_)

@@ -1,4 +1,4 @@
-"""The state of the whole on one page."""
+"""The dashboard of an environment."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -15,7 +15,7 @@ _HEIGHT: Final = 6
 
 
 class Dashboard(Construct):
-    """The graphs that the constructs bring, in the order in which the data flows."""
+    """The graphs that constructs declare, sorted by their positions."""
 
     name: str
 

@@ -1,4 +1,4 @@
-"""Keeps Flink applications running and their state safe: a template creates one; it neither starts nor saves it."""
+"""Starts Flink applications and saves their state, which a template cannot do."""
 
 from abc import abstractmethod
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from aws_cdk import aws_stepfunctions as sfn
 from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
 
-from stacks.constructs.patience import ask_again
+from stacks.constructs.retries import retry_when_busy
 from stacks.constructs.start_rules import StartRules
 from stacks.constructs.state_machine import StateMachine
 from stacks.shared.platform import Platform
@@ -24,10 +24,10 @@ _NOT_FOUND: Final = "KinesisAnalyticsV2.ResourceNotFoundException"
 
 
 class _ForEachApplication(Construct):
-    """A state machine that does something for each application, beside each other, and a queue for lost starts."""
+    """A scheduled state machine that handles all applications in parallel."""
 
-    _name: ClassVar[str]  # of the state machine, for whoever is on call
-    _subject: ClassVar[str]  # of the message when it fails
+    _name: ClassVar[str]  # of the state machine
+    _subject: ClassVar[str]  # of the message about a failure
 
     def __init__(
         self,
@@ -46,19 +46,19 @@ class _ForEachApplication(Construct):
 
     @abstractmethod
     def _schedule(self, rules: StartRules) -> None:
-        """Say when the machine starts."""
+        """Add the rules that start the machine."""
 
     @abstractmethod
     def _steps(self, name: str, application: flink.CfnApplication) -> sfn.IChainable:
-        """Return what is done for one application."""
+        """Return the steps for one application."""
 
 
 class FlinkAutoStart(_ForEachApplication):
-    """Looks every quarter of an hour, and starts what should run and does not, from its latest snapshot.
+    """Starts stopped applications from their latest snapshot, every quarter of an hour.
 
-    Only one that has none starts without: the service may refuse to restore what is not there. Each start says what it
-    restores, so that the way in which somebody started the application last does not count, and none leaves out a part
-    of the state: a version that does not know it must not run.
+    An application without a snapshot starts without one, because the service may reject restoring a missing snapshot.
+    Each start names what it restores, so it does not depend on how the application was started before. No start skips a
+    part of the state: a version that does not know it must not run.
     """
 
     _name = "ApplicationKeeper"
@@ -90,10 +90,10 @@ def _run(restore: str) -> Mapping[str, Any]:
 
 
 class FlinkSnapshots(_ForEachApplication):
-    """Saves the state of every running application four times a day, and keeps the snapshots of one day.
+    """Takes a snapshot of every running application four times a day, and keeps the snapshots of one day.
 
-    The service takes a snapshot when an application is stopped or updated, and never otherwise. A snapshot carries the
-    name of its hour, and replaces the one that the same hour of yesterday left.
+    The service itself takes one only when an application is stopped or updated. A snapshot is named after its hour, and
+    replaces yesterday's of the same hour.
     """
 
     _name = "SnapshotKeeper"
@@ -116,7 +116,7 @@ class FlinkSnapshots(_ForEachApplication):
         earlier = call(self, f"Earlier{name}", "DescribeApplicationSnapshot", application, named, into="$.earlier")
         delete = call(self, f"Delete{name}", "DeleteApplicationSnapshot", application, dated, into="$.deleted")
         create = call(self, f"Create{name}", "CreateApplicationSnapshot", application, named, into="$.created")
-        # A snapshot that is being deleted still holds its name, and one that is being made cannot be deleted.
+        # A snapshot in deletion still holds its name, and one in creation cannot be deleted.
         for step in (delete, create):
             step.add_retry(errors=[_IN_USE], interval=cdk.Duration.minutes(1), max_attempts=5)
         earlier.add_catch(create, errors=[_NOT_FOUND], result_path="$.none")
@@ -137,7 +137,7 @@ def call(
     *,
     into: str | None = None,
 ) -> tasks.CallAwsService:
-    """Return the step that calls Managed Flink for one application; `into`: where its answer goes, beside its input."""
+    """Return the step that calls Managed Flink for one application. `into`: where its answer is added to the input."""
     stack = cdk.Stack.of(scope)
     arn = f"arn:{stack.partition}:kinesisanalytics:{stack.region}:{stack.account}:application/{application.ref}"
     step = tasks.CallAwsService(
@@ -150,5 +150,5 @@ def call(
         parameters={"ApplicationName": application.ref, **(parameters or {})},
         result_path=into,
     )
-    ask_again(step, "KinesisAnalyticsV2")
+    retry_when_busy(step, "KinesisAnalyticsV2")
     return step

@@ -1,4 +1,4 @@
-"""Watching it run: alarms, dashboard, budget, and what keeps the Flink applications going."""
+"""Operations: alarms, dashboard, budget, and the state machines that keep the Flink applications running."""
 
 from collections.abc import Iterable
 
@@ -16,7 +16,7 @@ from stacks.shared.platform import Platform
 
 
 class OperationsStack(cdk.Stack):
-    """Owns what watches the other stacks: what their constructs bring is found in the tree, so it is made last."""
+    """Owns the monitoring of the other stacks. It must be created last: it collects what their constructs declare."""
 
     costs: list[StandingCost]
 

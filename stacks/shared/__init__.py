@@ -1,1 +1,1 @@
-"""What all pillars share: the values that they are handed and the interfaces that they fill."""
+"""Values that all pillars receive and interfaces that they implement."""

@@ -1,4 +1,4 @@
-"""Where the built assets lie. `tools/build/staging.py` fills the folder; tests point at a small one of their own."""
+"""Where the built assets are. `tools/build/staging.py` fills the folder; tests use a small one of their own."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +16,7 @@ class Assets:
 
     Attributes:
         root: the built folders `lambdas`, `glue_lib`, `flink` and `dbt`.
-        sources: the repository, for what ships as it is (job scripts, named queries).
+        sources: the repository, for files that ship unchanged (job scripts, named queries).
     """
 
     root: Path
@@ -34,7 +34,7 @@ class Assets:
 
     @property
     def named_queries(self) -> str:
-        """The folder of the questions that are asked often."""
+        """The folder of the named queries."""
         return self._existing(self.sources / "sql" / "named_queries")
 
     def function_code(self, name: str) -> str:

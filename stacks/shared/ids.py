@@ -1,6 +1,6 @@
-"""How a name becomes a part of a construct's id."""
+"""Names as construct ids."""
 
 
 def pascal_case(name: str) -> str:
-    """Return a name as CDK's ids are written: `identity-changes` and `identity_changes` become `IdentityChanges`."""
+    """Return a name as a construct id: `identity-changes` and `identity_changes` become `IdentityChanges`."""
     return name.title().replace("_", "").replace("-", "")

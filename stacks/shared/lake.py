@@ -1,4 +1,4 @@
-"""The lake, as those who work in it see it."""
+"""The lake, as the systems that use it see it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,13 +16,13 @@ QUERY_RESULTS: Final = "athena/"  # the prefix in the results zone under which A
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lake:
-    """Buckets, contracts, and how jobs encrypt.
+    """Buckets, contracts, encryption of jobs, maintenance.
 
     Attributes:
         buckets: one per zone.
-        contracts: what is agreed on sources and tables.
+        contracts: sources and tables.
         job_security: the security configuration of every Spark job.
-        maintenance: how the tables are kept fast and small.
+        maintenance: the settings of the table optimizers.
     """
 
     buckets: Mapping[Zone, s3.IBucket]

@@ -1,4 +1,4 @@
-"""Who works with which zone of the lake, as Lake Formation has to know it, and the grants that say so."""
+"""Which role uses which zone of the lake, and the Lake Formation grants for it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,14 +18,14 @@ LakeResource = lakeformation.CfnPrincipalPermissions.ResourceProperty
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LakeAccess:
-    """One role's work in one zone.
+    """The access of one role to one zone.
 
     Attributes:
         name: names the grant, unique in the environment.
-        role: who works.
-        zone: where.
-        writes: changes the data of tables, beside reading them.
-        creates: makes and drops tables and views.
+        role: the role that gets access.
+        zone: the zone that it uses.
+        writes: the role changes the data of tables, besides reading it.
+        creates: the role creates and drops tables and views.
     """
 
     name: str
@@ -38,7 +38,7 @@ class LakeAccess:
 def grant_in_lake(
     scope: Construct, id_: str, *, principal: str, resource: LakeResource, permissions: Sequence[str]
 ) -> lakeformation.CfnPrincipalPermissions:
-    """Let a principal, by its ARN, do something with a resource of the lake; nobody may hand it on."""
+    """Grant permissions on a resource of the lake to a principal, given by its ARN; it cannot grant them to others."""
     return lakeformation.CfnPrincipalPermissions(
         scope,
         id_,
@@ -52,7 +52,7 @@ def grant_in_lake(
 
 
 def database_resource(environment: str, zone: Zone) -> LakeResource:
-    """Return the database of a zone, as what a grant is about."""
+    """Return the resource of a grant on a zone's database."""
     return LakeResource(
         database=lakeformation.CfnPrincipalPermissions.DatabaseResourceProperty(
             catalog_id=cdk.Aws.ACCOUNT_ID, name=database_name(environment, zone)
@@ -61,7 +61,7 @@ def database_resource(environment: str, zone: Zone) -> LakeResource:
 
 
 def tables_resource(environment: str, zone: Zone) -> LakeResource:
-    """Return all tables of a zone, as what a grant is about."""
+    """Return the resource of a grant on all tables of a zone."""
     return LakeResource(
         table=lakeformation.CfnPrincipalPermissions.TableResourceProperty(
             catalog_id=cdk.Aws.ACCOUNT_ID, database_name=database_name(environment, zone), table_wildcard={}

@@ -1,7 +1,7 @@
-"""What constructs bring to operations: their alarms, their graphs and what they cost while nothing happens.
+"""The alarms, graphs and standing costs that constructs declare.
 
-A construct that has one of the three methods below is found in the construct tree; nobody lists it. So operations
-renders resources of any kind without knowing one.
+A construct declares them by implementing a protocol below. Operations finds it in the construct tree and renders what
+it declares, without knowing the kind of resource.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,18 +15,18 @@ from constructs import IConstruct
 from config.operations import OperationsSettings
 
 METRIC_PERIOD: Final = cdk.Duration.minutes(5)
-_SILENT_PERIODS: Final = 4  # so that what restarts a stopped resource every quarter of an hour has one look before
+_SILENT_PERIODS: Final = 4  # longer than the quarter of an hour after which stopped resources are restarted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlarmSpec:
-    """One alarm, on `threshold` or more in one period unless it says otherwise.
+    """One alarm. By default it is raised when one period has a value of `threshold` or more.
 
     Attributes:
-        name: names the alarm, unique in the environment, for whoever is on call.
-        metric: what is measured.
+        name: unique in the environment; whoever is on call reads it.
+        metric: the metric that the alarm watches.
         threshold: in the metric's unit.
-        text: what is wrong when the alarm is raised; the table of the runbooks has a row for it.
+        text: the problem, in words that a row of the runbooks' table contains.
     """
 
     name: str
@@ -53,12 +53,12 @@ def alarm_on_silence(*, name: str, metric: cloudwatch.IMetric, text: str) -> Ala
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Graph:
-    """Lines on a graph of the dashboard; constructs that name the same title share it.
+    """Lines on a graph of the dashboard. Constructs that use the same title share the graph.
 
     Attributes:
-        title: names the graph.
-        position: a graph with a lower one stands further up.
-        lines: metrics by label. Without lines the graph is shown empty.
+        title: identifies the graph.
+        position: graphs are sorted by it, the lowest first.
+        lines: metrics by label; without any, the dashboard shows an empty graph.
     """
 
     title: str
@@ -68,12 +68,12 @@ class Graph:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StandingCost:
-    """What a resource costs whether it is used or not, at list prices of us-east-1 and 730 hours a month.
+    """The price of a resource while it is idle, at list prices of us-east-1 and 730 hours a month.
 
     Attributes:
-        part: the row of the cost table; resources that name the same part are added up.
-        usd: a month.
-        pieces: how many resources the row counts; 0 where it does not count them.
+        part: the row of the cost table; costs with the same part are added.
+        usd: per month.
+        pieces: the number of resources, which the row shows; 0 if it does not show one.
     """
 
     part: str
@@ -82,37 +82,37 @@ class StandingCost:
 
     @property
     def label(self) -> str:
-        """The part, with its number of pieces when they are counted."""
+        """The row's name, with the number of pieces if there is one."""
         return f"{self.pieces} {self.part}" if self.pieces else self.part
 
 
 @runtime_checkable
 class HasAlarms(Protocol):
-    """A construct whose failures somebody has to hear of."""
+    """A construct that declares alarms."""
 
     def alarms(self, limits: OperationsSettings) -> Sequence[AlarmSpec]:
-        """Return the alarms; `limits` has what an environment tolerates."""
+        """Return the alarms, with thresholds from `limits` where an environment may set them."""
 
 
 @runtime_checkable
 class HasGraphs(Protocol):
-    """A construct that is shown on the dashboard."""
+    """A construct that declares graphs."""
 
     def graphs(self) -> Sequence[Graph]:
-        """Return its lines, on the graphs that they belong to."""
+        """Return the graphs with the construct's own lines."""
 
 
 @runtime_checkable
 class HasStandingCosts(Protocol):
-    """A construct that is paid by the hour or the month."""
+    """A construct that is billed by the hour or the month."""
 
     def standing_costs(self) -> Sequence[StandingCost]:
-        """Return what it costs while nothing happens."""
+        """Return the costs of the idle resource."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MonitoredResources:
-    """What all constructs of a tree bring, in the order of the tree."""
+    """What all constructs of a tree declare, in the order of the tree."""
 
     alarms: Sequence[AlarmSpec]
     graphs: Sequence[Graph]
@@ -120,7 +120,7 @@ class MonitoredResources:
 
     @classmethod
     def found_in(cls, tree: IConstruct, limits: OperationsSettings) -> Self:
-        """Collect from a construct and everything in it."""
+        """Collect the declarations of a construct and everything in it."""
         nodes = tree.node.find_all()
         return cls(
             alarms=[alarm for node in nodes if isinstance(node, HasAlarms) for alarm in node.alarms(limits)],

@@ -1,4 +1,4 @@
-"""What every construct needs, in one value."""
+"""Values that every construct needs."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -13,7 +13,7 @@ from stacks.shared.assets import Assets
 
 
 class PrivateNetwork(Protocol):
-    """Where systems run that AWS puts inside a VPC."""
+    """The network of systems that AWS runs inside a VPC."""
 
     @property
     def vpc(self) -> ec2.IVpc:
@@ -29,16 +29,16 @@ class PrivateNetwork(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Platform:
-    """The ground that functions, jobs and applications run on.
+    """The environment in which functions, jobs and applications run.
 
     Attributes:
-        environment: dev, staging or prod; a part of every name that is a contract.
+        environment: dev, staging or prod; a part of every physical name.
         runtime: log level, log retention and the like.
         assets: the built code.
         key: encrypts everything.
-        alarm_topic: where failures are told.
-        removal: what happens to data when a stack is deleted.
-        network: where systems run that need a VPC; none unless the settings ask for one.
+        alarm_topic: receives failures.
+        removal: whether data outlives its stack.
+        network: for systems that need a VPC; none unless the settings deploy one.
     """
 
     environment: str

@@ -1,4 +1,4 @@
-"""Who is this, and what do we know: identity, profiles, the single view and its API."""
+"""Unification: identity resolution, profiles, the single view and its API."""
 
 from collections.abc import Mapping, Sequence
 

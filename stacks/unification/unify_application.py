@@ -13,7 +13,7 @@ from stacks.constructs.grants import put_records, read_objects, read_records, re
 from stacks.shared.platform import Platform
 
 _READS = (Stream.INTERACTIONS, Stream.IDENTITY_CHANGES)
-# What went over the streams before the application had a state: it starts from there when it has no snapshot.
+# The lake's copy of past records: without a snapshot the application starts from these tables.
 _PAST = {
     Zone.RAW: Table.INTERACTIONS,
     Zone.CURATED: Table.LATEST_IDENTITY_CHANGES,
@@ -25,9 +25,9 @@ _WRITES = {
 
 
 class UnifyApplication(FlinkApplication):
-    """Gives interactions to people, keeps their aggregates and segments, tells what changed.
+    """Assigns interactions to people, keeps their aggregates and segments, and publishes profile changes.
 
-    A record that it cannot read goes to quarantine. Without a snapshot it starts from what the lake has of the past.
+    A record that it cannot read goes to quarantine. Without a snapshot it reads past records from the lake.
     """
 
     def __init__(

@@ -9,7 +9,7 @@ from ministack.services import eventbridge
 
 from c360_core.decision import Template
 from c360_core.landing import is_folder_mark, run_input
-from stacks.constructs.patience import BUSY
+from stacks.constructs.retries import BUSY
 from tests.infrastructure.assembly import definition, resolve, states
 
 

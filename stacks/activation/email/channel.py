@@ -1,4 +1,4 @@
-"""The e-mail channel: how SES sends, what it says, and what it tells us afterwards."""
+"""The e-mail channel: SES configuration, templates, and the events that SES reports."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from stacks.shared.ids import pascal_case
 from stacks.shared.platform import Platform
 
 _TEXTS: Final = Path(__file__).parent / "templates"
-_TOLD: Final = (
+_REPORTED: Final = (
     ses.EmailSendingEvent.SEND,
     ses.EmailSendingEvent.DELIVERY,
     ses.EmailSendingEvent.BOUNCE,
@@ -29,7 +29,7 @@ _TOLD: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MailText:
-    """What a template says."""
+    """The text of a template."""
 
     subject: str
     text: str
@@ -58,7 +58,7 @@ class Email(Construct):
         # SES reports to the account's default bus only.
         default_bus = events.EventBus.from_event_bus_name(self, "DefaultBus", "default")
         self.configuration_set.add_event_destination(
-            "Reports", destination=ses.EventDestination.event_bus(default_bus), events=list(_TOLD)
+            "Reports", destination=ses.EventDestination.event_bus(default_bus), events=list(_REPORTED)
         )
         self.template_names = {template: self._template(template, platform) for template in Template}
         domain = settings.sender.rpartition("@")[2]
@@ -74,19 +74,19 @@ class Email(Construct):
 
     def _template(self, template: Template, platform: Platform) -> str:
         name = f"{PROJECT}-{platform.environment}-{template.replace('_', '-')}"
-        words = mail_text(template)
+        text = mail_text(template)
         ses.CfnTemplate(
             self,
             f"Template{pascal_case(template)}",
             template=ses.CfnTemplate.TemplateProperty(
-                template_name=name, subject_part=words.subject, text_part=words.text, html_part=words.html
+                template_name=name, subject_part=text.subject, text_part=text.text, html_part=text.html
             ),
         )
         return name
 
 
 def mail_text(template: Template) -> MailText:
-    """Read a template's words: a subject line, an empty line, the text; the HTML has the same paragraphs."""
+    """Read a template: a subject line, an empty line, the text. The HTML has the same paragraphs."""
     path = _TEXTS / f"{template}.txt"
     subject, _, text = path.read_text(encoding="utf-8").partition("\n\n")
     if not subject or not text.strip():

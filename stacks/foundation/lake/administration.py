@@ -6,7 +6,7 @@ from constructs import Construct
 
 
 class LakeAdministration(Construct):
-    """Makes the deployment role an administrator and takes the open door away.
+    """Makes the deployment role an administrator and removes the open default permissions.
 
     Lake Formation lets IAM alone decide on every database that is created while its defaults stand. So this must exist
     before the databases do; governance then grants what each role needs.

@@ -1,4 +1,4 @@
-"""The buckets of the lake: one per zone, each with the life its data has."""
+"""The buckets of the lake: one per zone, each with the lifecycle of its data."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -16,7 +16,7 @@ _ABORT_UPLOADS_AFTER: Final = cdk.Duration.days(7)
 
 
 class LakeBuckets(Construct):
-    """A private, encrypted, versioned bucket per zone, reachable by TLS alone, with access logs beside them."""
+    """A private, encrypted, versioned bucket per zone, reachable by TLS only, with access logs."""
 
     by_zone: Mapping[Zone, s3.IBucket]
 

@@ -1,4 +1,4 @@
-"""How Spark jobs encrypt."""
+"""The encryption of Spark jobs."""
 
 from aws_cdk import aws_glue as glue
 from aws_cdk import aws_kms as kms

@@ -1,1 +1,1 @@
-"""Who is who: the jobs, the matching workflow, and the state machine that runs them."""
+"""Identity resolution: the jobs, the matching workflow, and the state machine that runs them."""

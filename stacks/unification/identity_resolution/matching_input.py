@@ -1,4 +1,4 @@
-"""What Entity Resolution reads."""
+"""The input of Entity Resolution."""
 
 import aws_cdk as cdk
 from aws_cdk import aws_glue as glue
@@ -13,7 +13,7 @@ _PARQUET = "org.apache.hadoop.hive.ql.io.parquet"
 
 
 class MatchingInput(Construct):
-    """The table that Entity Resolution reads: plain Parquet, since the service knows no Iceberg."""
+    """The table that Entity Resolution reads: plain Parquet, because the service does not support Iceberg."""
 
     resource: glue.CfnTable
     location: str

@@ -30,10 +30,10 @@ _READ_CATALOG: Final = (
 
 
 class MatchingWorkflow(Construct):
-    """A schema mapping and a rule-based workflow; values arrive normalised, so the service leaves them alone.
+    """A schema mapping and a rule-based workflow; values arrive normalised, so the service does not normalise them.
 
-    Lake Formation governs the input from the moment at which its table is made. So the role's grants are made here, not
-    by the governance stack, which comes after the workflow: the service must find the table when it makes one.
+    Lake Formation governs the input as soon as its table exists. The service reads the table when the workflow is
+    created, which is before the governance stacks. So the role's grants are created here.
     """
 
     workflow: entityresolution.CfnMatchingWorkflow
@@ -116,7 +116,7 @@ class MatchingWorkflow(Construct):
     def _lake_grants(
         self, matching_input: MatchingInput, platform: Platform
     ) -> Sequence[lakeformation.CfnPrincipalPermissions]:
-        """Let the role see the input's database, and read the input; in turn, since side by side grants may collide."""
+        """Let the role describe the database and read the input; in sequence, because parallel grants can conflict."""
         see = grant_in_lake(
             self,
             "SeeDatabase",

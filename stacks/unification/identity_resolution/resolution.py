@@ -1,4 +1,4 @@
-"""Who is who: prepare the records, let the matcher group them, give people their ids."""
+"""Identity resolution: prepare the records, match them, assign person ids."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -23,7 +23,7 @@ from stacks.constructs.grants import (
     write_objects,
     write_tables,
 )
-from stacks.constructs.patience import BUSY, ask_again, wait_for_a_free_run
+from stacks.constructs.retries import BUSY, retry_when_busy, wait_for_capacity
 from stacks.constructs.spark_job import SparkJob
 from stacks.constructs.start_rules import StartRules
 from stacks.constructs.state_machine import StateMachine
@@ -36,25 +36,25 @@ from stacks.unification.identity_resolution.matching_workflow import MatchingWor
 _NAME: Final = "ResolveIdentity"
 _RUN_ID = sfn.JsonPath.string_at("$$.Execution.Name")
 _WRITTEN: Final = (Table.IDENTITY_MAP, Table.IDENTIFIER_MAP, Table.LATEST_IDENTITY_CHANGES)
-# How many records the driver of each worker type can hold, with as much again to spare: see benchmarks/resolution.py.
+# How many records fit into the driver of each worker type, at half of its memory: see benchmarks/resolution.py.
 _MOST_RECORDS: Final[Mapping[WorkerType, int]] = {"G.1X": 500_000, "G.2X": 1_000_000}
-# It clusters in its driver. The other worker, which Glue insists on, reads and writes tables of as many rows.
+# The job clusters in its driver. Glue requires a second worker; it reads and writes the tables.
 _RESOLVE_WORKERS: Final = 2
-# Of all matching jobs in a Region one can run at a time, whoever started it, and no quota lifts that. So a run waits
-# for its turn: a minute, then twice as long each time, up to ten minutes, a little over two hours in all.
-_NOT_OUR_TURN: Final = ("EntityResolution.ConflictException", "EntityResolution.ExceedsLimitException")
-_TURN_TRIES: Final = 15
-# Long enough for the largest matching job that the settings allow for, and short enough for the 25,000 entries that the
-# history of an execution may have: each question about the job adds nine.
+# Entity Resolution runs one matching job per Region at a time, and no quota raises that. So a run retries: after a
+# minute, then twice as long each time, up to ten minutes, for a little over two hours.
+_ANOTHER_JOB_RUNS: Final = ("EntityResolution.ConflictException", "EntityResolution.ExceedsLimitException")
+_START_ATTEMPTS: Final = 15
+# Long enough for the largest matching job that the settings allow, and short enough for the limit of 25,000 entries
+# in the history of an execution: each poll adds nine.
 _LONGEST_RUN: Final = cdk.Duration.hours(10)
 _MATCHED_RECORD_USD: Final = 0.25 / 1000
 _RUNS_A_MONTH: Final = {"weekly": 730 / (7 * 24), "nightly": 730 / 24}
 
 
 def matching_costs(settings: UnificationSettings) -> Sequence[StandingCost]:
-    """Return what Entity Resolution takes for the scheduled runs, to the cent.
+    """Return the price of the scheduled matching runs, to the cent.
 
-    A scheduled run is paid whether anything has changed or not, since it matches all records again.
+    A scheduled run matches all records again, so it costs the same when nothing has changed.
     """
     schedule = settings.resolution_schedule
     if schedule == "on_demand":
@@ -64,7 +64,7 @@ def matching_costs(settings: UnificationSettings) -> Sequence[StandingCost]:
 
 
 class IdentityResolution(Construct):
-    """Two Spark jobs around the matching workflow, run by a state machine, on a schedule when there is one."""
+    """Two Spark jobs around the matching workflow, run by a state machine on demand or on a schedule."""
 
     matching: MatchingWorkflow
     prepare: SparkJob
@@ -112,7 +112,7 @@ class IdentityResolution(Construct):
             },
             workers=_RESOLVE_WORKERS,
         )
-        # Its driver holds every record.
+        # The driver holds every record.
         self.resolve.job.worker_type = settings.identity_driver
         self._let_prepare_work(lake, platform)
         self._let_resolve_work(lake.buckets, platform)
@@ -168,11 +168,11 @@ class IdentityResolution(Construct):
             "StartMatching", matching, "startMatchingJob", {"WorkflowName": matching.name}, result_path="$.matching"
         )
         start.add_retry(
-            errors=[*_NOT_OUR_TURN, *BUSY["EntityResolution"]],
+            errors=[*_ANOTHER_JOB_RUNS, *BUSY["EntityResolution"]],
             interval=cdk.Duration.minutes(1),
             backoff_rate=2,
             max_delay=cdk.Duration.minutes(10),
-            max_attempts=_TURN_TRIES,
+            max_attempts=_START_ATTEMPTS,
         )
         ask = self._matcher(
             "AskMatching",
@@ -181,7 +181,7 @@ class IdentityResolution(Construct):
             {"WorkflowName": matching.name, "JobId": sfn.JsonPath.string_at("$.matching.JobId")},
             result_path="$.matching",
         )
-        ask_again(ask, "EntityResolution")
+        retry_when_busy(ask, "EntityResolution")
         wait = sfn.Wait(
             self,
             "WaitForMatching",
@@ -217,7 +217,7 @@ class IdentityResolution(Construct):
             arguments=sfn.TaskInput.from_object(dict(arguments)),
             result_path=sfn.JsonPath.DISCARD,
         )
-        wait_for_a_free_run(run, "Glue")
+        wait_for_capacity(run, "Glue")
         return run
 
     def _matcher(

@@ -1,4 +1,4 @@
-"""The one writer of profiles."""
+"""The only writer of profiles."""
 
 from aws_cdk import aws_dynamodb as dynamodb
 from constructs import Construct
@@ -11,7 +11,7 @@ from stacks.shared.platform import Platform
 
 
 class ProfileWriter(Construct):
-    """Applies profile changes to the single view, each only if it is newer than what is there."""
+    """Applies profile changes to the single view, each only if it is newer than the stored version."""
 
     function: PythonFunction
     reader: StreamReader
@@ -43,12 +43,12 @@ class ProfileWriter(Construct):
             "Changes",
             function=self.function,
             source=profile_changes if profile_changes.deployed else None,
-            # Of a person's changes in a batch only the last is written: the larger it is, the fewer the writes.
+            # Only the last change of a person in a batch is written, so larger batches mean fewer writes.
             batching=Batching(size=5_000),
             platform=platform,
         )
-        # What cannot be read goes there at once: before Lambda did the same, its retries would hold up the shard.
+        # The function sends unreadable changes there at once: Lambda's retries would block the shard first.
         self.function.function.add_environment("DEAD_LETTER_QUEUE_URL", self.reader.failed.queue.queue_url)
         if self.reader.mapping is not None:
-            # The ARN is a text, from which CloudFormation cannot tell that the stream has to be there first.
+            # The ARN is a string, so CloudFormation does not know that the stream must exist first.
             self.reader.mapping.node.add_dependency(profile_changes)

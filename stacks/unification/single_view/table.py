@@ -11,7 +11,7 @@ TTL_ATTRIBUTE = "expires_at"
 
 
 class SingleView(Construct):
-    """The view itself, whose changes are a stream, and the table of what has been done once."""
+    """The view itself, with a stream of its changes, and the table of idempotency records."""
 
     table: dynamodb.ITableV2
     idempotency: dynamodb.ITableV2
@@ -51,7 +51,7 @@ def _recoverable() -> dynamodb.PointInTimeRecoverySpecification:
 
 
 def _encrypt(table: dynamodb.TableV2, key: kms.IKey) -> None:
-    """Put a table under our key.
+    """Encrypt a table with our key.
 
     CDK wants to know the region before it writes a key into a replica. Ours has one replica, in the key's own region,
     so the property is set on the resource.

@@ -1,6 +1,6 @@
-"""What a step does while its service has too much to do: it asks again a little later.
+"""Retries of a step whose service is busy.
 
-Only a refused request is asked again, never a job that failed, so that nothing starts twice and no failure is hidden.
+Only a rejected request is repeated, never a failed job, so that nothing starts twice and no failure is hidden.
 """
 
 from collections.abc import Mapping
@@ -11,11 +11,11 @@ from aws_cdk import aws_stepfunctions as sfn
 
 Service = Literal["CodeBuild", "EntityResolution", "Glue", "KinesisAnalyticsV2", "Lambda", "SNS"]
 
-# As Step Functions names what a service answers. Where a service's model has no error for throttling, it is told under
-# the name that stands for the whole service, which the SDK for Java 1 spelt differently: a mere wrong request is then
-# asked again, too, and fails some minutes later.
+# Error names of Step Functions. Where a service's model has no error for throttling, Step Functions reports it under
+# the name of the whole service, which the SDK for Java 1 spelt differently. An invalid request is then repeated too,
+# and fails some minutes later.
 BUSY: Final[Mapping[Service, tuple[str, ...]]] = {
-    # The project's limit of builds side by side, and the account's.
+    # The limits of concurrent builds, of the project and of the account.
     "CodeBuild": (
         "CodeBuild.AccountLimitExceededException",
         "CodeBuild.CodeBuildException",
@@ -46,8 +46,8 @@ BUSY: Final[Mapping[Service, tuple[str, ...]]] = {
 }
 
 
-def ask_again(step: sfn.TaskStateBase, service: Service) -> None:
-    """Let a short call be tried again for up to ten minutes, which is less than the time until a keeper's next look."""
+def retry_when_busy(step: sfn.TaskStateBase, service: Service) -> None:
+    """Repeat a short call for up to ten minutes, which is less than the interval of `FlinkAutoStart`."""
     step.add_retry(
         errors=list(BUSY[service]),
         interval=cdk.Duration.seconds(10),
@@ -57,8 +57,8 @@ def ask_again(step: sfn.TaskStateBase, service: Service) -> None:
     )
 
 
-def wait_for_a_free_run(step: sfn.TaskStateBase, service: Service) -> None:
-    """Let a job wait until others have ended: up to three hours, and on average half of that."""
+def wait_for_capacity(step: sfn.TaskStateBase, service: Service) -> None:
+    """Let a job wait until others have ended, for up to three hours."""
     step.add_retry(
         errors=list(BUSY[service]),
         interval=cdk.Duration.seconds(30),
