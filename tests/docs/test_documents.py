@@ -46,6 +46,7 @@ TESTS = ROOT / "docs" / "tests.md"
 ARCHITECTURE = ROOT / "docs" / "architecture.md"
 RUNBOOKS = ROOT / "docs" / "runbooks" / "README.md"
 REJECTED = ROOT / "docs" / "runbooks" / "events-are-rejected.md"
+REBUILD = ROOT / "docs" / "runbooks" / "all-profiles-again.md"
 REVIEWED_COSTS = SNAPSHOTS.parent / "test_operations" / "test_the_costs_are_the_reviewed_ones.json"
 # Quick, and they change nothing.
 RUN = (
@@ -353,6 +354,14 @@ def test_every_word_of_the_table_of_alarms_is_one_that_somebody_hears() -> None:
 def test_the_first_row_with_an_alarms_words_is_the_right_one(alarm: str, runbook: str) -> None:
     assert alarm in alarms()
     assert runbook in rows_for(alarm)[0]
+
+
+def test_every_message_of_a_rebuild_is_one_that_it_gives() -> None:
+    paths = [path for folder in ("ops", "tools") for path in (ROOT / folder).rglob("*.py")]
+    said = "".join(path.read_text(encoding="utf-8") for path in paths)
+    messages = [re.findall("`(.+?)`", row[0])[0] for row in table(REBUILD, "messages")]
+    assert len(messages) > 4
+    assert [message for message in messages if message not in said] == []
 
 
 @pytest.mark.parametrize("block", blocks("json"), ids=str)
