@@ -100,6 +100,26 @@ def test_a_segment_is_added_by_its_list(tree: Path) -> None:
     assert "gold_members" in ask(tree, code)
 
 
+def test_a_profile_column_is_added_by_its_list(tree: Path) -> None:
+    follow(steps("Add a profile column"), tree)
+    added = ask(
+        tree,
+        """
+from c360_core.names import ProfilePart
+from c360_core.profile_columns import profile_columns
+from tools.contracts import load_and_check
+fields = {field.name: field for field in load_and_check().contracts.product("profiles").table.fields}
+answer = {
+    "shown": "offers_redeemed" in profile_columns().parts[ProfilePart.AGGREGATES],
+    "newest": fields["offers_redeemed"].field_id == max(field.field_id for field in fields.values()),
+}
+""",
+    )
+    assert added == {"shown": True, "newest": True}
+    marts = (tree / "sql" / "models" / "marts" / "marts.yml").read_text(encoding="utf-8")
+    assert marts.count("{name: offers_redeemed,") == 1
+
+
 @pytest.mark.parametrize("heading", ["Add a provider", "Add a channel"])
 def test_a_list_without_blocks_names_the_test_that_adds_something_by_its_steps(heading: str) -> None:
     named = re.findall(r"`(tests/[\w/]+/test_\w+\.py)`", introduction(heading))
