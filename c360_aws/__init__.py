@@ -1,1 +1,1 @@
-"""AWS as every runtime of ours uses it: what Lambda functions and Spark jobs would otherwise write twice."""
+"""Adapters to AWS that all runtimes share: streams, the single view, secrets, idempotency and observability."""

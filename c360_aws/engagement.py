@@ -24,18 +24,18 @@ def engagement_record(
     payload: Mapping[str, object],
     trace_id: str | None = None,
 ) -> StreamRecord | None:
-    """Return an event about what we did, ready for the stream.
+    """Return an event about what we did, as a record for the stream.
 
     Args:
         event_type: one that the contract of engagement events allows.
         profile: the person it is about.
-        subject: what makes the event unique (a decision id, a message id): its event id is the same on a retry.
+        subject: what makes the event unique (a decision id, a message id), so that its event id is the same on a retry.
         occurred_at: when it happened.
         payload: the event's payload.
         trace_id: the trace that it belongs to.
 
     Returns:
-        The record, or None when the person has no identifier under which an event could be sent.
+        The record, or None when the person has no identifier that an event could carry.
     """
     identifiers = profile_identifiers(profile)
     if not identifiers:

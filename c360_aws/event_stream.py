@@ -1,4 +1,4 @@
-"""Puts records on a Kinesis stream and tells which of them did not get there."""
+"""Publishes records to a Kinesis stream and returns those that could not be stored."""
 
 import json
 import time
@@ -19,11 +19,11 @@ FIRST_PAUSE_SECONDS: Final = 0.05
 
 
 class StreamUnavailableError(RuntimeError):
-    """Records could not be stored; whoever has them must send them again."""
+    """Records could not be stored; the caller must send them again."""
 
 
 class EventStream(Protocol):
-    """Where events go."""
+    """Where events are published."""
 
     def publish(self, records: Sequence[StreamRecord]) -> tuple[int, ...]:
         """Store the records; return the indexes of those that could not be stored."""
@@ -31,7 +31,7 @@ class EventStream(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KinesisEventStream:
-    """An EventStream on Kinesis. Records of one key keep their order, and nothing that is stored is stored twice."""
+    """An EventStream on Kinesis. Records with the same key keep their order, and no stored record is stored again."""
 
     client: "KinesisClient"
     stream_name: str
@@ -40,7 +40,7 @@ class KinesisEventStream:
     def publish(self, records: Sequence[StreamRecord]) -> tuple[int, ...]:
         """Store the records; return the indexes of those that could not be stored after all attempts.
 
-        Those of the same key behind one that could not are not stored either.
+        Records behind one of these with the same key are not stored either.
         """
         writer = StreamWriter(
             client=self.client,
@@ -60,12 +60,12 @@ def event_record(event: Mapping[str, object], *, key: str) -> StreamRecord:
 def partition_key(identifiers: Mapping[str, object], *, preferred: IdentifierType, otherwise: str) -> str:
     """Return the key that keeps the events of one visitor or customer in order.
 
-    It is a hash, because partition keys are seen where clear identifiers must not be.
+    It is a hash, because partition keys appear where clear identifiers must not.
 
     Args:
         identifiers: clear values by type.
-        preferred: the type that the source's contract names as partition key, for events of no visitor.
-        otherwise: what to key by when there is no usable identifier.
+        preferred: the type that the source's contract names as partition key, for events without a visitor.
+        otherwise: the text to use when there is no usable identifier.
     """
     found = ordering_identifier(identifiers, preferred)
     return digest(otherwise if found is None else f"{found[0]}:{found[1]}")

@@ -1,8 +1,8 @@
-"""The one writer of Kinesis streams: records of one key arrive in their order, whatever is refused on the way.
+"""The one writer of Kinesis streams: records with the same key arrive in order, whatever Kinesis refuses on the way.
 
-PutRecords promises no order: it takes the entries of a request one by one, and what it refuses comes again later than
-its neighbours. So a request carries at most one record of a key, and the next one goes when that has arrived. A batch
-of many keys takes as few requests as before; one of a single key takes a request for each record.
+PutRecords guarantees no order: it accepts the entries of a request one by one, and a refused entry is sent again after
+its neighbours. So a request carries at most one record per key, and the next one follows when that has arrived. A batch
+of many keys needs no more requests than otherwise; a batch of a single key needs one request per record.
 """
 
 import logging
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-# A request takes 500 records, and 10 MiB with their keys. We stay below 5 MiB: a shard takes 1 MiB a second, and a
-# request that is refused as a whole is all sent again.
+# A request takes 500 records and 10 MiB, keys included. We stay below 5 MiB: a shard takes 1 MiB a second, and a
+# request that is refused as a whole is sent again in full.
 RECORDS_PER_CALL: Final = 500
 BYTES_PER_CALL: Final = 4_500_000
-# What waits to be sent, at most: enough for full requests when records come sorted by key.
+# The most that waits to be sent: enough for full requests when records come sorted by key.
 RECORDS_WAITING: Final = 100_000
 BYTES_WAITING: Final = 64_000_000
 LONGEST_PAUSE_SECONDS: Final = 5.0
-# Another attempt would be refused as well.
+# Errors after which another attempt would be refused as well.
 PERMANENT: Final = frozenset(
     {
         "ResourceNotFoundException",
@@ -45,14 +45,14 @@ PERMANENT: Final = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamRecord:
-    """One record: the key that keeps its order, and its bytes."""
+    """One record: its bytes, and the partition key; records with the same key keep their order."""
 
     key: str
     data: bytes
 
     @property
     def size(self) -> int:
-        """Bytes as Kinesis counts them: with the key."""
+        """Size in bytes as Kinesis counts it: with the key."""
         return len(self.data) + len(self.key.encode())
 
 
@@ -61,9 +61,9 @@ class Refusal:
     """A record that is not on the stream.
 
     Attributes:
-        index: its place among the records that were to be put.
-        code: why, by the name that Kinesis or the client gives it; empty for one that was held back, because a record
-            of the same key before it was refused.
+        index: its position among the records that were to be put.
+        code: the error code of Kinesis or the client; empty for a record that was held back because an earlier record
+            with the same key was refused.
     """
 
     index: int
@@ -72,7 +72,7 @@ class Refusal:
 
 @dataclass(slots=True)
 class _Waiting:
-    """A record that waits, and how often it was refused."""
+    """A record that waits to be sent, and how often it was refused."""
 
     index: int
     record: StreamRecord
@@ -81,7 +81,7 @@ class _Waiting:
 
 @dataclass(slots=True)
 class _Queue:
-    """Records that wait, by key; `ready` has each key that may send once, in the order of their turns."""
+    """Records that wait, by key. `ready` lists each key that may send its first record, in the order of their turns."""
 
     keys: dict[str, deque[_Waiting]] = field(default_factory=dict)
     ready: deque[str] = field(default_factory=deque)
@@ -97,7 +97,7 @@ class _Queue:
         self.size += waiting.record.size
 
     def take(self) -> list[_Waiting]:
-        """Return the first record of as many keys as one request takes."""
+        """Return the first record of as many keys as fit into one request."""
         taken: list[_Waiting] = []
         size = 0
         while self.ready and len(taken) < RECORDS_PER_CALL:
@@ -110,7 +110,7 @@ class _Queue:
         return taken
 
     def done(self, waiting: _Waiting) -> None:
-        """Forget a record that has arrived; the next one of its key may go."""
+        """Drop a record that has arrived; the next record with its key may be sent."""
         of_key = self.keys[waiting.record.key]
         of_key.popleft()
         self._forget(waiting)
@@ -120,11 +120,11 @@ class _Queue:
             del self.keys[waiting.record.key]
 
     def again(self, refused: Sequence[_Waiting]) -> None:
-        """Let refused records go first, as they would have."""
+        """Put the keys of refused records back at the front of the queue."""
         self.ready.extendleft(waiting.record.key for waiting in reversed(refused))
 
     def give_up(self, waiting: _Waiting) -> list[_Waiting]:
-        """Forget all that waits under a key: after a gap nothing may follow. Return it."""
+        """Drop and return all records that wait under a key: nothing may follow a gap."""
         left = list(self.keys.pop(waiting.record.key))
         for each in left:
             self._forget(each)
@@ -142,10 +142,10 @@ class StreamWriter:
     Attributes:
         client: of Kinesis.
         stream: name of the stream.
-        attempts: how often a record is sent before it is given up.
-        first_pause: seconds after the first refusal; they double with every further one, and a part of them is chance,
-            so that those who were refused together do not come again together.
-        pause: what waits.
+        attempts: how often a record is sent before the writer gives up on it.
+        first_pause: seconds to wait after the first refusal. They double with every further refusal, with random
+            jitter, so that writers who were refused together do not retry together.
+        pause: waits for a number of seconds.
     """
 
     client: "KinesisClient"
@@ -157,7 +157,7 @@ class StreamWriter:
     def put(self, records: Iterable[StreamRecord]) -> Iterator[Refusal]:
         """Put records; yield those that are not on the stream after all attempts, and those held back behind them.
 
-        Nothing happens before the first answer is asked for. Records are read as they are sent.
+        Nothing is sent before the first result is requested, and records are read as they are sent.
         """
         source = enumerate(records)
         queue = _Queue()
@@ -182,7 +182,7 @@ class StreamWriter:
                 yield from (Refusal(index=each.index, code=code if each is waiting else "") for each in left)
 
     def _settle(self, queue: _Queue, sent: Sequence[_Waiting]) -> Iterator[tuple[_Waiting, Sequence[_Waiting], str]]:
-        """Send a request; yield each record that is given up with all that waits under its key, and why."""
+        """Send a request; yield each record that the writer gives up on, all that waits under its key, and the code."""
         again: list[_Waiting] = []
         for waiting, code in zip(sent, self._request(sent), strict=True):
             if not code:
@@ -198,7 +198,7 @@ class StreamWriter:
             self._wait(max(waiting.attempts for waiting in again))
 
     def _request(self, sent: Sequence[_Waiting]) -> list[str]:
-        """Send a request; return for each record why it was refused, or nothing."""
+        """Send a request; return the error code of each record, empty where it was accepted."""
         entries: list[PutRecordsRequestEntryTypeDef] = [
             {"Data": waiting.record.data, "PartitionKey": waiting.record.key} for waiting in sent
         ]
@@ -216,5 +216,5 @@ class StreamWriter:
 
 
 def error_code(error: ClientError | BotoCoreError) -> str:
-    """Return what an error is called: by the service, as `ResourceNotFoundException`, or by the client."""
+    """Return the code of an error: the service's, such as `ResourceNotFoundException`, or the name of the client's."""
     return str(error.response["Error"]["Code"]) if isinstance(error, ClientError) else type(error).__name__

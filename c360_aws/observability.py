@@ -1,4 +1,4 @@
-"""Logger, tracer and metrics, set up the same way for every function."""
+"""Logger, tracer and metrics, set up alike for every function."""
 
 import json
 import os
@@ -12,10 +12,10 @@ from c360_core.names import METRIC_NAMESPACE
 
 
 class RedactingFormatter(LambdaPowertoolsFormatter):
-    """Writes JSON lines from which personal data and secrets are gone."""
+    """Writes JSON lines without personal data and secrets."""
 
     def serialize(self, log: Any) -> str:
-        """Return the record as one line of JSON, redacted last, so that nothing added on the way escapes."""
+        """Return the record as one line of JSON. Redaction comes last, so that it covers what other steps added."""
         return json.dumps(redact(log), default=lambda value: redact(str(value)), ensure_ascii=False)
 
 
@@ -25,17 +25,17 @@ def logger_for(service: str) -> Logger:
 
 
 def tracer_for(service: str) -> Tracer:
-    """Return the function's tracer. Handlers pass capture_response=False: answers are personal data."""
+    """Return the function's tracer. Handlers pass capture_response=False, because responses hold personal data."""
     return Tracer(service=service)
 
 
 def metrics_for(service: str) -> Metrics:
-    """Return the function's metrics, in the namespace of the dashboards."""
+    """Return the function's metrics, in the namespace that the dashboards read."""
     return Metrics(namespace=METRIC_NAMESPACE, service=service)
 
 
 def trace_id() -> str | None:
-    """Return the trace of this invocation (`1-...`), or None outside of one; events carry it on."""
+    """Return the trace id of this invocation (`1-...`), or None outside an invocation; events carry it along."""
     header = os.environ.get("_X_AMZN_TRACE_ID", "")
     parts = dict(part.partition("=")[::2] for part in header.split(";"))
     return parts.get("Root")

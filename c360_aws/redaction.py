@@ -1,4 +1,4 @@
-"""Keeps personal data and secrets out of logs, whatever a line of code hands to the logger."""
+"""Keeps personal data and secrets out of logs, whatever code passes to the logger."""
 
 import re
 from collections.abc import Mapping
@@ -6,7 +6,7 @@ from typing import Any, Final
 
 MASK: Final = "***"
 
-# Fields whose content is personal or secret, wherever they turn up in a log record.
+# Fields whose content is personal or secret, wherever they appear in a log record.
 HIDDEN_FIELDS: Final = frozenset(
     {
         "authorization",
@@ -36,7 +36,7 @@ PHONE: Final = re.compile(r"\+\d[\d ().-]{6,18}\d")
 
 
 def redact(value: Any) -> Any:
-    """Return a copy without personal data: hidden fields are masked whole, texts lose e-mail addresses and phones."""
+    """Return a copy without personal data: hidden fields are masked, and addresses and phone numbers in texts."""
     if isinstance(value, str):
         return PHONE.sub(MASK, EMAIL.sub(MASK, value))
     if isinstance(value, Mapping):

@@ -1,4 +1,4 @@
-"""Reads the single view: each access pattern of the data model in the number of requests it names."""
+"""Reads the single view: one method per access pattern of the data model, each with its number of requests."""
 
 import base64
 import time
@@ -17,17 +17,17 @@ from c360_core.rebuild import Rebuild, rebuild_from_item
 Item = Mapping[str, Any]
 LONGEST_SORT: Final = 1024  # bytes that DynamoDB takes as a sort key
 BATCH_KEYS: Final = 100  # BatchGetItem takes no more
-# How many items a page looks at when those of its first request did not fill it.
+# How many items a page reads at a time after its first request did not fill it.
 LOOK_FURTHER: Final = 200
 
 
 class CursorError(ValueError):
-    """A page cursor that this API did not give out."""
+    """A page cursor that did not come from this API."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """Some items and where to go on; `cursor` is None on the last page."""
+    """Some items, and the cursor of the next page; None on the last page."""
 
     items: Sequence[Item]
     cursor: str | None = None
@@ -35,7 +35,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WholeView:
-    """A person's profile with the segment items beside it."""
+    """A person's profile with its segment items."""
 
     profile: Profile
     segments: Sequence[Item]
@@ -43,12 +43,12 @@ class WholeView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredState:
-    """What stands in the place of a person: what a writer must know before it writes.
+    """What is stored of a person, as far as a writer must know it before it writes.
 
     Attributes:
-        version: order text of the newest profile or removal; empty when neither is there.
-        has_profile: whether a profile is there.
-        segments: names of the segments that the person is in; a profile and its segment items always agree.
+        version: order text of the newest profile or removal; empty when there is neither.
+        has_profile: whether there is a profile.
+        segments: names of the person's segments; a profile and its segment items always agree.
     """
 
     version: str
@@ -74,7 +74,7 @@ class SingleViewReader:
         return None if item is None else rebuild_from_item(item)
 
     def whole(self, person_id: str) -> WholeView | None:
-        """Return profile and segments, or None. One request: they are neighbours, past the timeline."""
+        """Return profile and segments, or None. One request: they are neighbours, behind the timeline."""
         in_partition = Key(keys.PARTITION).eq(keys.person_partition(person_id))
         items = self._query(in_partition & Key(keys.SORT).gte(keys.PROFILE))
         profile = next((item for item in items if item[keys.SORT] == keys.PROFILE), None)
@@ -84,7 +84,7 @@ class SingleViewReader:
         return WholeView(profile=profile_from_item(profile), segments=segments)
 
     def stored_states(self, person_ids: Iterable[str]) -> dict[str, StoredState]:
-        """Return what stands in the place of each person, as of now. One request for every fifty of them."""
+        """Return what is stored of each person, strongly consistent. One request for every fifty people."""
         found: dict[str, list[Item]] = {person_id: [] for person_id in person_ids}
         people = {keys.person_partition(person_id): person_id for person_id in found}
         wanted = [{keys.PARTITION: place, keys.SORT: sort} for place in people for sort in (keys.PROFILE, keys.REMOVED)]
@@ -94,47 +94,47 @@ class SingleViewReader:
         return {person_id: _stored_state(items) for person_id, items in found.items()}
 
     def survivor(self, person_id: str) -> str | None:
-        """Return the id into which a person was merged, or None when this id is no alias. One request."""
+        """Return the id into which a person was merged, or None when the id is no alias. One request."""
         return _person(self._get(keys.alias_key(person_id)))
 
     def current_id(self, person_id: str) -> str | None:
-        """Return the id under which a person lives: this one, the one it was merged into, or None. One request."""
+        """Return the present id of a person: this one, the one it was merged into, or None. One request."""
         asked = [keys.person_key(person_id, sort) for sort in (keys.ALIAS, keys.PROFILE)]
         request = {self.table: {"Keys": asked, "ProjectionExpression": "SK, person_id"}}
         found = self.client.batch_get_item(RequestItems=request)["Responses"].get(self.table, [])
         by_sort = {item[keys.SORT]: _person(item) for item in found}
-        # The alias wins: right after a merge both may be there.
+        # The alias wins: right after a merge both may exist.
         return by_sort.get(keys.ALIAS) or by_sort.get(keys.PROFILE)
 
     def person_of(self, keyed_hash: str) -> str | None:
-        """Return the person an identifier belongs to, or None. One request."""
+        """Return the id of the person to whom an identifier belongs, or None. One request."""
         return _person(self._get(keys.identifier_key(keyed_hash)))
 
     def consents(self, person_id: str) -> tuple[Consent, ...]:
-        """Return all answers of a person, as of now. One request, strongly consistent: a withdrawal counts at once."""
+        """Return all answers of a person. One request, strongly consistent, so that a withdrawal counts at once."""
         items = self._query(self._starting_with(person_id, keys.CONSENT_PREFIX), consistent=True)
-        # An item without an answer remembers one that was taken back.
+        # An item without an answer records one that was retracted.
         return tuple(consent_from_change(item) for item in items if "granted" in item)
 
     def address_consents(self, keyed_hash: str) -> tuple[Consent, ...]:
-        """Return all answers about an address, as of now, by its keyed hash. One request, strongly consistent."""
+        """Return all answers about an address, by its keyed hash. One request, strongly consistent."""
         partition = keys.identifier_key(keyed_hash)[keys.PARTITION]
         answers = Key(keys.PARTITION).eq(partition) & Key(keys.SORT).begins_with(keys.CONSENT_PREFIX)
         return tuple(consent_from_change(item) for item in self._query(answers, consistent=True))
 
     def segments(self, person_id: str) -> Sequence[Item]:
-        """Return a person's segment items, as of now. One request."""
+        """Return a person's segment items. One request, strongly consistent."""
         return self._query(self._starting_with(person_id, keys.SEGMENT_PREFIX), consistent=True)
 
     def timeline(self, person_id: str, *, limit: int, cursor: str | None = None) -> Page:
         """Return a page of the timeline, newest first. Raise CursorError for a foreign cursor.
 
-        One request, and more only where entries were taken off that would fill it.
+        One request, and further ones only where removed entries leave the page unfilled.
         """
         return self._page(person_id, keys.EVENT_PREFIX, limit, cursor)
 
     def decisions(self, person_id: str, *, limit: int, cursor: str | None = None) -> Page:
-        """Return a page of decisions, newest first, as of now. One request. Raise CursorError for a foreign cursor."""
+        """Return a page of decisions, newest first, strongly consistent. Raise CursorError for a foreign cursor."""
         return self._page(person_id, keys.DECISION_PREFIX, limit, cursor)
 
     def messages(self, person_id: str, *, limit: int) -> Sequence[Item]:
@@ -146,7 +146,7 @@ class SingleViewReader:
         return item
 
     def _get_all(self, wanted: list[keys.Key]) -> Iterator[Item]:
-        """Yield what is needed of the items that exist, as of now; ask again for what DynamoDB left out."""
+        """Yield the items that exist, as far as they are needed; request again what DynamoDB left unprocessed."""
         left: Mapping[str, Any] = {
             self.table: {
                 "Keys": wanted,
@@ -181,10 +181,10 @@ class SingleViewReader:
         request: dict[str, Any] = {
             "TableName": self.table,
             "KeyConditionExpression": self._starting_with(person_id, prefix),
-            # DynamoDB deletes what has expired within days, not at once.
-            "FilterExpression": _is_there(int(time.time())),
+            # DynamoDB deletes expired items within days, not at once.
+            "FilterExpression": _is_present(int(time.time())),
             "ScanIndexForward": False,
-            # What was just decided or sent must count; the timeline may be a second behind.
+            # A decision or message of a moment ago must count; the timeline may be a second behind.
             "ConsistentRead": prefix != keys.EVENT_PREFIX,
             "Limit": limit,
         }
@@ -202,14 +202,14 @@ class SingleViewReader:
             request |= {"ExclusiveStartKey": last, "Limit": LOOK_FURTHER}
 
 
-def _is_there(now: int) -> ConditionBase:
-    """Return the condition of items that were neither taken off nor have expired."""
+def _is_present(now: int) -> ConditionBase:
+    """Return the condition of items that are neither removed nor expired."""
     lives = Attr(keys.EXPIRES_AT).not_exists() | Attr(keys.EXPIRES_AT).gt(now)
     return Attr(keys.TOMBSTONE).not_exists() & lives
 
 
 def _person(item: Item | None) -> str | None:
-    """Return the person that an item names; one that stands for a removed item names nobody."""
+    """Return the person that an item names; a tombstone names nobody."""
     return None if item is None or "person_id" not in item else str(item["person_id"])
 
 
@@ -230,9 +230,9 @@ def _read_cursor(cursor: str, prefix: str) -> str:
     try:
         sort = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
     except ValueError as error:
-        raise CursorError("cursor: take it unchanged from the page before") from error
+        raise CursorError("cursor: pass it unchanged from the previous page") from error
     if _write_cursor(sort) != cursor or len(sort.encode()) > LONGEST_SORT:
-        raise CursorError("cursor: take it unchanged from the page before")
+        raise CursorError("cursor: pass it unchanged from the previous page")
     if not sort.startswith(prefix):
         raise CursorError("cursor: it belongs to another list")
     return sort

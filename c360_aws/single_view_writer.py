@@ -1,6 +1,6 @@
-"""Writes the single view: every write carries the condition that keeps older from overtaking newer.
+"""Writes the single view: the condition on every write keeps an older change from replacing a newer one.
 
-A condition that fails is no error: something newer is there already, or the same record came twice.
+A failed condition is no error: something newer is stored already, or the same record was delivered twice.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Set
@@ -24,12 +24,12 @@ from c360_core.timeline import TimelineEntry
 
 ABSENT_OR_OLDER: Final = "attribute_not_exists(version_order) OR version_order < :new"
 ATTEMPTS: Final = 3
-# A change without a number is one of before there were numbers: it counts as it comes, until there is one.
+# A change without a number dates from before changes were numbered: the latest to arrive counts until one has one.
 NOT_NEWER: Final = "attribute_not_exists(#sequence) OR #sequence <= :sequence"
 
 
 class WriteOutcome(StrEnum):
-    """What became of a write."""
+    """The outcome of a write."""
 
     WRITTEN = "written"
     REPEATED = "repeated"
@@ -44,7 +44,7 @@ class SingleViewWriter:
     table: str
 
     def stored_states(self, person_ids: Iterable[str]) -> dict[str, StoredState]:
-        """Return what stands in the place of each person: what the writes below want to know."""
+        """Return what is stored of each person, which the writes below need."""
         return SingleViewReader(client=self.client, table=self.table).stored_states(person_ids)
 
     def rebuild(self) -> Rebuild | None:
@@ -52,36 +52,36 @@ class SingleViewWriter:
         return SingleViewReader(client=self.client, table=self.table).rebuild()
 
     def put_ended(self, shard: str, *, since: int) -> None:
-        """Note that the messages of the rebuild that began then are written, as far as they come in this shard."""
+        """Record that all messages of a rebuild in a shard are written; `since` is the first number of the rebuild."""
         self.client.put_item(TableName=self.table, Item={**keys.ended_key(shard), "since": since})
 
     def put_profile(self, profile: Profile, there: StoredState, *, now: datetime) -> WriteOutcome:
-        """Store a profile and its memberships in segments, unless a newer one, or a newer removal, is there.
+        """Store a profile and its segment memberships, unless a newer profile or a newer removal is stored.
 
-        Profile and memberships change together or not at all. Who is in a segment already keeps the date of joining.
-        `there` may be out of date by now: then it is looked up again.
+        Profile and memberships change together or not at all. A person who already is in a segment keeps the date of
+        joining. `there` may be out of date by now; then the writer reads it again.
 
         Raises:
-            ClientError: DynamoDB refused, or others kept changing the same person.
+            ClientError: DynamoDB refused, or other writers kept changing the same person.
         """
         return self._replace(
             profile.person_id, profile.version.text, there, lambda found: self._put(profile, found, now)
         )
 
     def remove_profile(self, removal: Removal, there: StoredState, *, now: datetime) -> WriteOutcome:
-        """Remove a profile unless a newer one is there, and remember the removal, so that nothing older revives it.
+        """Remove a profile unless a newer one is stored, and record the removal, so that nothing older restores it.
 
         Raises:
-            ClientError: DynamoDB refused, or others kept changing the same person.
+            ClientError: DynamoDB refused, or other writers kept changing the same person.
         """
         return self._replace(
             removal.person_id, removal.version.text, there, lambda found: self._remove(removal, found, now)
         )
 
     def put_event(self, entry: TimelineEntry, *, sequence: int, keep_days: int) -> bool:
-        """Store a timeline entry unless a later word on it is there, which may be that it was taken off; tell if so.
+        """Store a timeline entry unless a later change of it is stored; return whether it was stored.
 
-        Storing it again changes nothing.
+        The later change may be a removal. Storing an entry again changes nothing.
         """
         known = {
             "amount": entry.amount,
@@ -98,9 +98,9 @@ class SingleViewWriter:
         return self._put_entry(entry, item, sequence=sequence, keep_days=keep_days)
 
     def remove_event(self, entry: TimelineEntry, *, sequence: int, keep_days: int) -> bool:
-        """Take an entry off a timeline, because it turned out to be another person's; tell if no later word is there.
+        """Remove an entry from a timeline, because it belongs to another person; return whether it was removed.
 
-        What stays in its place, for as long as the entry would have lived, keeps an older change from bringing it back.
+        A tombstone, which lives as long as the entry would have, keeps an older change from restoring it.
         """
         return self._put_entry(entry, {keys.TOMBSTONE: True}, sequence=sequence, keep_days=keep_days)
 
@@ -113,10 +113,10 @@ class SingleViewWriter:
         *,
         now: datetime,
     ) -> Answers:
-        """Take what was heard of an answer into what was heard before; return all of it.
+        """Apply a change to the stored answers to one question; return the answers that are now stored.
 
         Raises:
-            ClientError: DynamoDB refused, or others kept changing the same answer.
+            ClientError: DynamoDB refused, or other writers kept changing the same answer.
         """
         key = keys.person_key(person_id, keys.consent_sort(purpose, channel))
         for attempt in range(1, ATTEMPTS + 1):
@@ -134,25 +134,25 @@ class SingleViewWriter:
                 if attempt == ATTEMPTS or not condition_failed(error):
                     raise
             else:
-                break  # otherwise someone else was faster: look again
+                break  # otherwise another writer was faster: read again
         return after
 
     def put_consent(self, person_id: str, consent: Consent) -> bool:
-        """Store an answer that a person gives us, unless a younger one is there; tell if it counts.
+        """Store an answer that a person gives us directly; return whether it is the one that counts.
 
-        At the same moment a withdrawal wins.
+        The younger answer counts, and of two answers of the same moment the withdrawal.
         """
         purpose, channel = consent.purpose, consent.channel
-        heard = self.change_answers(
+        answers = self.change_answers(
             person_id, purpose, channel, lambda before: before.add(consent), now=consent.decided_at
         )
-        return heard.current(purpose, channel) == consent
+        return answers.current(purpose, channel) == consent
 
     def put_address_consent(self, keyed_hash: str, consent: Consent) -> bool:
-        """Store an answer about an address, by its keyed hash, unless a younger one is there; tell if stored.
+        """Store an answer about an address, by its keyed hash, unless a younger one is stored; return if it was.
 
-        In whatever order answers come, the same one stays. It has no end: whoever owns the address later did not say
-        yes either.
+        The same answer remains in whatever order answers arrive. It does not expire: a later owner of the address has
+        not agreed either.
         """
         item = {
             **keys.address_consent_key(keyed_hash, consent),
@@ -169,7 +169,7 @@ class SingleViewWriter:
         return self._put_if(item, condition, values)
 
     def put_decision(self, decision: Decision, *, keep_days: int) -> bool:
-        """Store a decision unless this occasion was decided before. Tell if it was stored."""
+        """Store a decision unless there is one on the same trigger event; return whether it was stored."""
         item = {
             **keys.person_key(decision.person_id, keys.decision_sort(decision.occasion_at, decision.decision_id)),
             **decision_facts(decision),
@@ -195,7 +195,7 @@ class SingleViewWriter:
         write: Callable[[StoredState], None],
         attempts: int = ATTEMPTS,
     ) -> WriteOutcome:
-        """Write a version of a person over what stands there, unless that is newer or the same."""
+        """Write a version of a person over the stored one, unless that is newer or the same."""
         if there.version >= version:
             return WriteOutcome.REPEATED if there.version == version else WriteOutcome.STALE
         try:
@@ -203,7 +203,7 @@ class SingleViewWriter:
         except ClientError as error:
             if attempts == 1 or not condition_failed(error):
                 raise
-            found = self.stored_states([person_id])[person_id]  # someone else was faster: look again
+            found = self.stored_states([person_id])[person_id]  # another writer was faster: read again
             return self._replace(person_id, version, found, write, attempts - 1)
         return WriteOutcome.WRITTEN
 
@@ -263,7 +263,7 @@ class SingleViewWriter:
         return self._put_if(item, NOT_NEWER, {":sequence": sequence}, names={"#sequence": "sequence"})
 
     def _put_answers(self, item: dict[str, object], found: Mapping[str, Any] | None) -> None:
-        """Store answers if what was found is still there."""
+        """Store answers if the item is unchanged since it was read."""
         request: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(SK)"}
         revision = 0
         if found is not None:
@@ -298,5 +298,5 @@ class SingleViewWriter:
 
     def _transact(self, *actions: Action) -> None:
         """Do all actions or none."""
-        # One attempt: whoever called is called again with the same change, which is cheaper than to wait here.
+        # One attempt: the change is delivered again, which is cheaper than waiting here.
         TransactionWriter(client=self.client, table=self.table, attempts=1).all_or_none(actions)

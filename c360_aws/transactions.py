@@ -1,4 +1,4 @@
-"""The one writer of DynamoDB transactions: their limit, what of a refusal passes, and whose condition failed.
+"""The one writer of DynamoDB transactions: their size limit, transient refusals, and failed conditions.
 
 `client` takes Python values: `boto3.resource("dynamodb").meta.client`.
 """
@@ -16,17 +16,17 @@ Action = Mapping[str, Mapping[str, object]]
 ACTIONS_PER_CALL: Final = 100  # TransactWriteItems takes no more
 FIRST_PAUSE_SECONDS: Final = 0.05
 CONDITION_FAILED: Final = "ConditionalCheckFailed"
-# Reasons that pass: someone else is writing the same item, or the table is busy.
-PASSING: Final = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
+# Transient reasons: another writer has the same item, or the table is busy.
+TRANSIENT: Final = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransactionWriter:
-    """Writes actions on one table, as TransactWriteItems knows them, without the table's name: `{"Put": {...}}`.
+    """Writes actions to one table; an action is one of TransactWriteItems without its table name: `{"Put": {...}}`.
 
     Attributes:
-        attempts: how often a transaction is tried that is refused for a reason that passes.
-        pause: waits between two attempts.
+        attempts: how often a transaction is tried that is refused for a transient reason.
+        pause: waits for a number of seconds between two attempts.
     """
 
     client: Any
@@ -38,24 +38,24 @@ class TransactionWriter:
         """Do all actions, or none.
 
         Raises:
-            ClientError: DynamoDB refused; `condition_failed` tells whether a condition stood against it.
+            ClientError: DynamoDB refused; `condition_failed` tells whether a condition failed.
         """
         for attempt in range(1, self.attempts + 1):
             try:
                 self._send(actions)
             except ClientError as error:
                 found = set(reasons(error)) - {None, "None"}
-                if not found or not found <= PASSING or attempt == self.attempts:
+                if not found or not found <= TRANSIENT or attempt == self.attempts:
                     raise
                 self._wait(attempt)
             else:
                 return
 
     def each_that_may(self, actions: Sequence[Action]) -> int:
-        """Do the actions whose condition holds, and return how many these were.
+        """Do the actions whose condition holds, and return how many there were.
 
-        All actions of a transaction are done or none, and the answer says whose condition failed: the others are tried
-        again. Almost always none fails; then a hundred actions take one request.
+        DynamoDB does all actions of a transaction or none, and names the actions whose condition failed: the others
+        are tried again. Conditions rarely fail, so a hundred actions usually take one request.
 
         Raises:
             ClientError: DynamoDB refused for another reason, or in every attempt.
@@ -73,10 +73,14 @@ class TransactionWriter:
             except ClientError as error:
                 found = reasons(error)
                 why = set(found) - {None, "None"}
-                # Whose condition failed is left out, so that such refusals come to an end by themselves.
-                if not why or not why <= {CONDITION_FAILED, *PASSING} or (why <= PASSING and attempt >= self.attempts):
+                # Each attempt drops the actions whose condition failed, so such refusals cannot go on forever.
+                if (
+                    not why
+                    or not why <= {CONDITION_FAILED, *TRANSIENT}
+                    or (why <= TRANSIENT and attempt >= self.attempts)
+                ):
                     raise
-                if why & PASSING:
+                if why & TRANSIENT:
                     self._wait(attempt)
                     attempt += 1
                 left = [action for action, reason in zip(left, found, strict=True) if reason != CONDITION_FAILED]
@@ -89,17 +93,17 @@ class TransactionWriter:
         self.client.transact_write_items(TransactItems=named)
 
     def _wait(self, attempt: int) -> None:
-        """Wait longer each time, and not for as long as whoever was refused at the same moment."""
+        """Wait longer each time, with jitter, so that writers who were refused together do not retry together."""
         self.pause(FIRST_PAUSE_SECONDS * 2 ** (attempt - 1) * random.uniform(0.5, 1.0))  # noqa: S311  # no secret
 
 
 def reasons(error: ClientError) -> list[str | None]:
-    """Return why a transaction was cancelled, by action, in their order; nothing for another error."""
+    """Return the reason of each action of a cancelled transaction, in order; empty for any other error."""
     response: Mapping[str, Any] = error.response
     return [reason.get("Code") for reason in response.get("CancellationReasons", ())]
 
 
 def condition_failed(error: ClientError) -> bool:
-    """Tell whether a condition stood against a write. Any other reason of a cancelled transaction counts more."""
+    """Return whether a write failed because of its condition, and for no other reason."""
     code = str(error.response["Error"]["Code"])
     return code == f"{CONDITION_FAILED}Exception" or set(reasons(error)) - {None, "None"} == {CONDITION_FAILED}

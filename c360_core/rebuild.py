@@ -33,8 +33,8 @@ class Rebuild:
     snapshot: str | None = None
     over: bool = False
 
-    def tells(self, sequence: int) -> bool:
-        """Say whether a change with this number is the past told again."""
+    def repeats(self, sequence: int) -> bool:
+        """Return whether a change with this number repeats history."""
         return self.since <= sequence and (self.until is None or sequence < self.until)
 
 

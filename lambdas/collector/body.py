@@ -1,4 +1,4 @@
-"""From the bytes of a request to the JSON it carries."""
+"""Reads the JSON in the body of a request."""
 
 import base64
 import binascii
@@ -10,8 +10,8 @@ from c360_core.exact_json import decode_leniently, depth
 from lambdas.shared.problem import Problem
 
 MAX_BODY_BYTES: Final = 4 * 1024 * 1024
-# Far more than an event may have, so that one that is too deep is rejected alone; and far less than would exhaust
-# Python's stack on the way to the stream.
+# Far more than an event may have, so that an event that is too deep is rejected alone; and far less than would
+# exhaust Python's stack on the way to the stream.
 MAX_BODY_DEPTH: Final = 256
 
 
@@ -24,13 +24,13 @@ def raw_bytes(body: str, *, is_base64: bool) -> bytes:
 
 
 def parse_body(raw: bytes, *, content_encoding: str) -> Any:
-    """Return the JSON of a body, unpacked if it is compressed; its content type does not matter.
+    """Return the JSON of a body, decompressed if necessary; the content type does not matter.
 
-    A body that cannot be read is refused whole, and nothing of it goes on: it cannot be told how many events it has,
-    and its sender still has them all.
+    A body that cannot be read is refused as a whole: nobody can tell how many events it has, and the sender still has
+    them all.
 
     Raises:
-        Problem: 400 not JSON, 413 too big, 415 compressed in a way we do not read.
+        Problem: 400 not JSON, 413 too big, 415 an unsupported compression.
     """
     text = _unpacked(raw, content_encoding.lower())
     if len(text) > MAX_BODY_BYTES:
@@ -57,7 +57,7 @@ def _unpacked(raw: bytes, encoding: str) -> bytes:
         )
     unpacker = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
     try:
-        # One byte more than allowed is enough to know: a small body must not unpack into all our memory.
+        # One byte more than allowed is enough to know: a small body must not fill the memory when it is decompressed.
         text = unpacker.decompress(raw, MAX_BODY_BYTES + 1)
     except zlib.error as error:
         raise _malformed("The body is not gzip, although its header says so.") from error

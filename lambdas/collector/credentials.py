@@ -1,7 +1,7 @@
-"""Who sends: the write key names the source, and a source with a signing secret signs what it sends.
+"""Who sends: the write key names the source, and a source with a signing secret signs its requests.
 
-A write key is public where a browser uses it: it names a source, no more. What a source may send is its contract's
-to say. A till or a server that can keep a secret should have a signing secret.
+A write key is public where a browser uses it: it only names a source. The contract says what a source may send. A till
+or a server, which can keep a secret, should have a signing secret.
 """
 
 import base64
@@ -21,7 +21,7 @@ KEY_HEADER = "x-api-key"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventSender:
-    """A source that may send, with the secret it signs with, if it has one."""
+    """A source that may send events, with its signing secret, if it has one."""
 
     source: str
     signing_secret: bytes | None = None
@@ -33,7 +33,7 @@ def senders_by_key(secret_arns: Mapping[str, str], secrets: Secrets) -> dict[str
     Args:
         secret_arns: ARN of each source's secret; its value is the write key as plain text, or a JSON object with
             `key` and `signing_secret`.
-        secrets: where the secrets come from.
+        secrets: reads the secrets.
 
     Raises:
         ValueError: a secret has no key; the message names the source.
@@ -65,11 +65,11 @@ def authenticate(
     Args:
         senders: senders by write key.
         key: the write key of the request.
-        body: the body's bytes as they were sent, still compressed if they were.
-        signature: hex HMAC-SHA256 of the body under the source's signing secret, `sha256=` before it or not.
+        body: the body's bytes as sent, still compressed if they were.
+        signature: hex HMAC-SHA256 of the body under the source's signing secret, with or without the prefix `sha256=`.
 
     Raises:
-        Problem: 401, the key is unknown or the signature is missing or wrong.
+        Problem: 401, the key is unknown, or the signature is missing or wrong.
     """
     sender = senders.get(key or "")
     if sender is None:
@@ -102,5 +102,5 @@ def _basic_user(authorization: str) -> str | None:
         return None
     try:
         return base64.b64decode(encoded).decode().partition(":")[0]
-    except ValueError:  # no base64, no ASCII or no UTF-8
+    except ValueError:  # not base64, not ASCII or not UTF-8
         return None

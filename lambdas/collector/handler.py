@@ -35,7 +35,7 @@ app = APIGatewayHttpResolver()
 @logger.inject_lambda_context
 @metrics.log_metrics
 def handle(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Take the events of one HTTP request."""
+    """Collect the events of one HTTP request."""
     return app.resolve(event, context)
 
 
@@ -64,7 +64,7 @@ def collect(path: str) -> Response[str]:
     judged = judge_all(call)
     store(judged, _stream())
     answer = answer_body(judged)
-    # Segment's libraries send everything again on any answer but 200, and what was rejected is kept all the same.
+    # Segment's libraries send everything again after any answer other than 200, and rejected events are kept anyway.
     whole = not answer["rejected"] or speaks_segment(call)
     return json_response(answer, status=HTTPStatus.OK if whole else HTTPStatus.MULTI_STATUS)
 
@@ -86,7 +86,7 @@ def refuse(problem: Problem) -> Response[str]:
 
 @app.not_found
 def no_such_path(_: Exception) -> Response[str]:
-    """Answer a request to a path or with a method that is not ours."""
+    """Answer a request with an unknown path or method."""
     answer: Response[str] = refuse(unknown_path())
     return answer
 
@@ -95,7 +95,7 @@ def store(judged: list[JudgedEvent], stream: EventStream) -> None:
     """Put every event on the stream, valid or not.
 
     Raises:
-        Problem: 503, some are not stored; sending all again is safe, because events are told apart by their id.
+        Problem: 503, some are not stored; sending all again is safe, because readers recognise repeated event ids.
     """
     missing = stream.publish([event.record for event in judged])
     rejections = [event.rejection for event in judged if event.rejection is not None]
@@ -124,7 +124,7 @@ def _secrets() -> Secrets:
 
 
 def _senders() -> dict[str, EventSender]:
-    # Asked every time: the secrets are cached for some minutes, and a rotated key must be taken up.
+    # Read every time: the secrets are cached for some minutes, and a rotated key must be picked up.
     return senders_by_key(_settings().api_key_secrets, _secrets())
 
 

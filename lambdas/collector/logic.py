@@ -1,8 +1,8 @@
 """From a parsed request to records for the events stream, each with the verdict on its event.
 
-Every event of a request that is let in goes on the stream exactly once, valid or not: `clean` reads the very bytes
-that were judged here, by the same rules, and keeps what is rejected in quarantine. So nothing is lost, and accepted
-plus rejected is always what came.
+Every event of an accepted request goes on the stream exactly once, valid or not: `clean` reads the same bytes, applies
+the same rules and quarantines what they reject. So nothing is lost, and accepted plus rejected events make up all that
+came.
 """
 
 import logging
@@ -24,7 +24,7 @@ from lambdas.collector.body import MAX_BODY_BYTES
 from lambdas.collector.segment_wire import SHARED_FIELDS, Receipt, is_segment_message, to_envelope
 from lambdas.shared.problem import Problem
 
-# The type that each path stands for, where the message itself does not say it. Browsers shorten the names.
+# The type that each path stands for, where the message itself has none. Browsers' libraries shorten the names.
 MESSAGE_TYPES: Final[Mapping[str, str]] = {
     "track": "track",
     "t": "track",
@@ -35,16 +35,16 @@ MESSAGE_TYPES: Final[Mapping[str, str]] = {
 }
 BATCH_PATHS: Final = frozenset({"batch", "b"})
 
-# One call of Kinesis takes as many, and the answer on as many stays far below what Lambda sends back.
+# One call of Kinesis takes this many, and the answer to them stays far below what Lambda may return.
 MAX_EVENTS: Final = 500
-# Of all events of a request together, as they go on the stream. A batch's context is repeated in each of them.
+# Of all events of a request together, as they go on the stream: each repeats the batch's context.
 MAX_RECORDS_BYTES: Final = 2 * MAX_BODY_BYTES
 MAX_ECHO: Final = 64  # characters; no event id is longer
 
-# What is kept of an oversize event: more than the limit, so that everyone after us sees that it is oversize, and
+# How much of an oversize event is kept: more than the limit, so that every later reader sees that it is oversize, and
 # less than any stream refuses.
 KEPT_OF_OVERSIZE: Final = MAX_EVENT_BYTES + 1024
-# Identifiers are hashed under a secret that the collector does not have. Only the verdict counts here.
+# Identifiers are hashed under a secret that the collector does not have; here only the verdict counts.
 NO_SECRET: Final = b""
 
 PLAIN_IDENTIFIERS: Final = (
@@ -59,7 +59,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rejection:
-    """Why an event breaks its contract: for programs, for people, and what to do about it."""
+    """Why an event breaks its contract: the code for programs, the reason for people, the field and the fix."""
 
     code: ReasonCode
     reason: str
@@ -69,7 +69,7 @@ class Rejection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JudgedEvent:
-    """One event as it goes on the stream, and the verdict on it."""
+    """One event as it goes on the stream, with the verdict on it."""
 
     record: StreamRecord
     event_id: str | None
@@ -78,7 +78,7 @@ class JudgedEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """One request after it was let in."""
+    """One authenticated request."""
 
     path: str
     body: Any
@@ -88,7 +88,7 @@ class Call:
 
 
 def speaks_segment(call: Call) -> bool:
-    """Tell whether the caller is one of Segment's libraries, for which every answer but 200 means: send again."""
+    """Return whether the caller is one of Segment's libraries, which send again after every answer other than 200."""
     return all(not isinstance(event, Mapping) or "event_type" not in event for event in events_of(call))
 
 
@@ -139,7 +139,7 @@ def _too_much(detail: str) -> Problem:
 
 
 def unknown_path() -> Problem:
-    """Nothing is collected here."""
+    """Return the problem of a path that collects nothing."""
     return Problem(
         status=HTTPStatus.NOT_FOUND,
         code="UNKNOWN_PATH",
@@ -175,21 +175,21 @@ def judge_all(call: Call) -> list[JudgedEvent]:
 
 
 class _Envelopes:
-    """Makes what goes on the stream of the events of a call."""
+    """Turns the events of a call into the envelopes that go on the stream."""
 
     def __init__(self, call: Call, receipt: Receipt) -> None:
         self._call = call
         self._receipt = receipt
         is_batch = call.path in BATCH_PATHS and isinstance(call.body, Mapping)
         self._shared = {name: call.body[name] for name in SHARED_FIELDS if is_batch and name in call.body}
-        # Looked for once, and only then in each event: nearly no body has any.
+        # Checked once for the whole body, and only then per event: hardly any body has ambiguous objects.
         self._some_ambiguous = is_ambiguous(call.body)
         self._shared_ambiguous = self._some_ambiguous and is_ambiguous(self._shared)
 
     def of(self, event: Any) -> dict[str, Any]:
         """Return an event as it goes on the stream.
 
-        The source is what the write key says, whatever the event says; the time of receipt is ours.
+        The source is that of the write key, whatever the event claims; the time of receipt is ours.
         """
         if not isinstance(event, Mapping):
             fields = event.fields if isinstance(event, AmbiguousObject) else {}
@@ -210,18 +210,18 @@ class _Envelopes:
         }
 
     def _as_it_came(self, event: Any, event_id: Any) -> dict[str, Any]:
-        """Return what is no message, or a message whose translation might lose what is wrong with it."""
+        """Return what is no message, or a message whose translation could hide what is wrong with it."""
         named = {"event_id": event_id} if isinstance(event_id, str) else {}
         received_at = moment_text(self._call.received_at)
         return {**named, "source": self._call.source.name, "received_at": received_at, "body": event}
 
 
 def judge(event: Mapping[str, Any], data: bytes, call: Call) -> JudgedEvent:
-    """Return the record of an event, and the verdict that `clean` will give on it.
+    """Return the record of an event, with the verdict that `clean` will reach.
 
     Args:
         event: the event as it goes on the stream.
-        data: the same in bytes.
+        data: the same as bytes.
         call: the request that it came with.
     """
     if len(data) > KEPT_OF_OVERSIZE:
@@ -287,13 +287,13 @@ def _rejection(error: RejectedEventError) -> Rejection:
 
 
 def _has_plain_identifier(event: Mapping[str, Any]) -> bool:
-    """Tell whether an event has an identifier that is read fast: then no telephone number has to be understood."""
+    """Return whether an event has an identifier that is cheap to read, so that no phone number need be parsed."""
     identifiers = event["identifiers"]
     return bool(usable({kind: identifiers[kind] for kind in PLAIN_IDENTIFIERS if kind in identifiers}))
 
 
 def _cut(event: Mapping[str, Any], data: bytes) -> bytes:
-    """Return the head of an oversize event, still too big to be taken for a whole one; its sender has it all."""
+    """Return the head of an oversize event, still too big to pass for a whole one; the sender has the whole event."""
     head = {name: event[name] for name in ("event_id", "event_type", "source", "received_at") if _is_short(event, name)}
     kept = data[:KEPT_OF_OVERSIZE].decode(errors="ignore")
     return encode_bytes({**head, "bytes_as_sent": len(data), "body": kept})

@@ -1,6 +1,6 @@
-"""Segment's wire format, which Segment's and RudderStack's libraries speak, turned into our envelope.
+"""Translates Segment's wire format, which Segment's and RudderStack's libraries speak, into our envelope.
 
-What cannot be turned stays as it came: the contract then says what is wrong with it.
+What cannot be translated stays as it came: the contract then says what is wrong with it.
 """
 
 import re
@@ -19,13 +19,13 @@ from c360_core.names import IdentifierType
 Message = Mapping[str, Any]
 Payload = dict[str, Any]
 
-# Fields of a message that hold for the whole batch when the batch has them.
+# Fields that apply to every message of a batch when the batch has them.
 SHARED_FIELDS: Final = ("context", "anonymousId", "userId")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
-    """How a request reached us: from which source, when, and when its sender says it left (its own clock)."""
+    """How a request arrived: its source, when we received it, and when it was sent by the sender's own clock."""
 
     source: Source
     received_at: datetime
@@ -34,15 +34,14 @@ class Receipt:
 
 
 def is_segment_message(message: Message) -> bool:
-    """Tell Segment's messages from our envelopes: they say `type`, we say `event_type`."""
+    """Return whether this is a Segment message, which has `type`, or our envelope, which has `event_type`."""
     return "type" in message and "event_type" not in message
 
 
 def to_envelope(message: Message, receipt: Receipt) -> dict[str, Any]:
     """Return the event that a Segment message stands for.
 
-    The time is corrected for the sender's clock: what happened a minute before sending happened a minute before
-    receiving.
+    The time is corrected for the sender's clock: an event a minute before sending is dated a minute before receipt.
     """
     kind = message.get("type")
     name, payload = _event(message, kind if isinstance(kind, str) else "")
@@ -84,7 +83,7 @@ def _identified(message: Message) -> Payload:
 
 
 def _tracked(event: str, properties: Message) -> tuple[str, Payload]:
-    """Return our event type and payload for an event name of the e-commerce vocabulary, or for one of our own."""
+    """Return our event type and payload for an event name of the e-commerce vocabulary, or of our own."""
     name = re.sub(r"[^a-z0-9]+", "_", event.lower()).strip("_")
     translate = _ECOMMERCE.get(name)
     return translate(properties) if translate else (name, dict(properties))
@@ -169,14 +168,14 @@ def _identifiers(message: Message, source: Source) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for kind, said in candidates:
         value = _identifier(said)
-        # Libraries send an empty text for "unknown"; and a contract says what a source may carry.
+        # Libraries send an empty text for an unknown value, and the contract says which types a source may send.
         if kind in source.identifiers and value is not None and value not in found.get(kind, []):
             found.setdefault(str(kind), []).append(value)
     return found
 
 
 def _user_type(user: object, source: Source) -> IdentifierType:
-    """Return what a site's user id is: an e-mail address if it looks like one, else its strongest kind of id."""
+    """Return the type of a site's user id: e-mail address if it looks like one, else the site's strongest type."""
     if isinstance(user, str) and "@" in user:
         return IdentifierType.EMAIL
     return next((kind for kind in IdentifierType if kind in source.identifiers), IdentifierType.LOYALTY_ID)
@@ -204,7 +203,7 @@ def _traits(message: Message) -> Message:
 
 
 def _over(upper: Message, lower: Message) -> Message:
-    """Return both as one, without a copy: a batch's context is everybody's, and may be as big as the body."""
+    """Return both as one without copying: all messages share the batch's context, which may be as big as the body."""
     return ChainMap(dict(upper), lower if isinstance(lower, dict) else dict(lower))
 
 
@@ -215,7 +214,7 @@ def _money(value: Any) -> Any:
 
 
 def _line_amount(price: Any, quantity: Any) -> Any:
-    """Return price times quantity, rounded once; what is no number stays for the contract to refuse."""
+    """Return price times quantity, rounded once; anything that is no number stays, and the contract refuses it."""
     one, units = decimal_of(price), decimal_of(quantity)
     if one is None or units is None:
         return _money(price)
@@ -224,9 +223,9 @@ def _line_amount(price: Any, quantity: Any) -> Any:
 
 
 def _identifier(value: Any) -> Any:
-    """Return an identifier as text: many sites count their users. None where there is none.
+    """Return an identifier as text, or None where there is none: many sites number their users.
 
-    A number that nobody can read stays as it is, and is refused with its field.
+    An unreadable number stays as it is; the contract refuses it and names the field.
     """
     if isinstance(value, str | UnreadableNumber):
         return value or None

@@ -1,4 +1,4 @@
-"""Entry point of the decision function: a batch of changed profiles in, the changes to deliver again out."""
+"""Entry point of the decision function: a batch of changed profiles in, the changes to redeliver out."""
 
 import os
 from collections.abc import Mapping
@@ -52,7 +52,7 @@ def _secrets() -> CachedSecrets:
 @logger.inject_lambda_context
 @metrics.log_metrics
 def handle(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
-    """Decide on a batch of changed profiles; report the changes that must be delivered again."""
+    """Decide on a batch of changed profiles; return the changes that must be delivered again."""
     metrics.add_metric(name="ProfilesWatched", unit=MetricUnit.Count, value=len(event["Records"]))
     decider = _decider(_settings(), context)
     return process_partial_response(

@@ -10,7 +10,7 @@ from lambdas.shared.settings import ContactSettings, Days, Name
 
 
 class Settings(ContactSettings):
-    """Where profiles live, where decisions go, and the limits of contact."""
+    """Where profiles are stored, where decisions are published, and the limits of contact."""
 
     single_view_table: Name
     idempotency_table: Name
@@ -21,5 +21,5 @@ class Settings(ContactSettings):
     decision_ttl_days: Days
 
     def rules(self) -> ContactRules:
-        """Return the limits, with the mark at which a case is unhappy."""
+        """Return the limits, with the satisfaction score at which a case is unhappy."""
         return replace(super().rules(), recovery_csat_at_most=self.recovery_csat_at_most)

@@ -1,1 +1,1 @@
-"""Landed files become few runs of the ingestion."""
+"""Groups landed files into runs of the ingestion."""

@@ -1,4 +1,4 @@
-"""Entry point of the function that makes runs of landed files: a batch of SQS in, the messages to deliver again out."""
+"""Entry point of the function that groups landed files: a batch of SQS messages in, the messages to redeliver out."""
 
 import os
 from functools import cache
@@ -24,7 +24,7 @@ metrics = metrics_for(SERVICE)
 @logger.inject_lambda_context
 @metrics.log_metrics
 def handle(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001  # Lambda passes both
-    """Start runs for a batch of landed files; report the messages that must be delivered again."""
+    """Start runs for a batch of landed files; return the messages that must be delivered again."""
     messages = [QueueMessage(message_id=record.message_id, body=record.body) for record in SQSEvent(event).records]
     failures = start_runs(messages, _runs())
     for message_id, fault in failures.items():

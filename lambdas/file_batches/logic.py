@@ -1,4 +1,4 @@
-"""Start one run of the ingestion for many landed files."""
+"""Starts one run of the ingestion for many landed files."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from c360_core.landing import LandedFile, ManifestError
 
 
 class Runs(Protocol):
-    """Where runs are started."""
+    """Starts runs."""
 
     def start(self, name: str, files: Sequence[LandedFile]) -> None:
         """Start the run of that name, unless it has been started before."""
@@ -19,18 +19,19 @@ class Runs(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueueMessage:
-    """A message of the queue: its id there, and its text."""
+    """A message of the queue: its id and its text."""
 
     message_id: str
     body: str
 
 
 def start_runs(messages: Sequence[QueueMessage], runs: Runs) -> Mapping[str, Exception]:
-    """Start runs for the files of which messages tell; return the errors by the id of the message that they concern.
+    """Start runs for the files that messages announce; return the errors by the id of their message.
 
-    A run is named after its messages: a batch that is delivered again, because this function died after it had started
-    a run, starts it no second time. Messages that come in other company do, and that is harmless. What only stands for
-    a folder starts none: the rule lets no such message through, and a run for it would be paid like any other.
+    A run is named after its messages, so a batch that is delivered again because this function died after starting a
+    run does not start it twice. Messages that come back in another batch do start another run, which is harmless.
+    Objects that only stand for a folder start none: the rule filters them out, and a run for one would cost as much as
+    any other.
     """
     failures: dict[str, Exception] = {}
     ids: dict[tuple[str, str], list[str]] = {}
@@ -49,7 +50,7 @@ def start_runs(messages: Sequence[QueueMessage], runs: Runs) -> Mapping[str, Exc
         behind = sorted(message_id for file in run for message_id in ids[file.bucket, file.key])
         try:
             runs.start(_name(behind), run)
-        except Exception as error:  # whatever it is: these messages come again, the others do not
+        except Exception as error:  # whatever it is: these messages are delivered again, the others are not
             failures.update(dict.fromkeys(behind, error))
     return failures
 
@@ -59,16 +60,16 @@ def _name(message_ids: Sequence[str]) -> str:
 
 
 class StateMachineRuns:
-    """Runs that are executions of the ingestion's state machine, each with its list of files in S3."""
+    """Starts executions of the ingestion's state machine, each with its file list in S3."""
 
     def __init__(self, *, states: Any, objects: Any, machine_arn: str, bucket: str) -> None:
-        """Keep the clients.
+        """Take the clients.
 
         Args:
-            states: a Step Functions client.
-            objects: an S3 client.
-            machine_arn: the state machine.
-            bucket: where lists are kept.
+            states: client of Step Functions.
+            objects: client of S3.
+            machine_arn: ARN of the state machine.
+            bucket: name of the bucket for the file lists.
         """
         self._states = states
         self._objects = objects
@@ -76,7 +77,7 @@ class StateMachineRuns:
         self._bucket = bucket
 
     def start(self, name: str, files: Sequence[LandedFile]) -> None:
-        """Keep the list, then start the execution: the input of one has a limit, and a name of a file nearly none."""
+        """Store the list, then start the execution: an execution's input is limited, and file names may be long."""
         key = f"{landing.MANIFESTS}{name}.json"
         self._objects.put_object(
             Bucket=self._bucket,
@@ -89,4 +90,4 @@ class StateMachineRuns:
                 stateMachineArn=self._machine_arn, name=name, input=landing.run_input(key, files)
             )
         except self._states.exceptions.ExecutionAlreadyExists:
-            return  # it has ended already
+            return  # an earlier delivery started it, and it has ended

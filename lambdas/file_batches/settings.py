@@ -1,10 +1,10 @@
-"""Environment of the function that makes runs of landed files."""
+"""Environment of the function that groups landed files into runs."""
 
 from lambdas.shared.settings import EnvironmentSettings, Name
 
 
 class Settings(EnvironmentSettings):
-    """Where lists of files are kept, and which state machine takes them."""
+    """Where file lists are stored, and the state machine that ingests them."""
 
     results_bucket: Name
     ingest_machine_arn: Name

@@ -53,7 +53,7 @@ class Answer:
 
 
 class RecipientView(Protocol):
-    """What the sender needs to know of a person."""
+    """What the sender needs to know of the recipient."""
 
     def current_id(self, person_id: str) -> str | None:
         """Return the present id of a person, or None."""

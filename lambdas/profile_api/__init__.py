@@ -1,1 +1,1 @@
-"""Answers applications from the single view, and takes their customers' consents."""
+"""Serves applications from the single view, and takes their customers' consents."""

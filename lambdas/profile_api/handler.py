@@ -90,7 +90,7 @@ def put_consent(person_id: str, purpose: str, channel: str) -> Response[str]:
 
 @app.exception_handler(Problem)  # type: ignore[untyped-decorator]  # Powertools leaves it without types
 def refuse(problem: Problem) -> Response[str]:
-    """Answer a request that cannot be answered otherwise."""
+    """Answer a request with the problem that it raised."""
     logger.info("request refused", extra={"code": problem.code})
     metrics.add_metric(name="RequestsRefused", unit=MetricUnit.Count, value=1)
     return problem_response(problem)
@@ -98,7 +98,7 @@ def refuse(problem: Problem) -> Response[str]:
 
 @app.not_found
 def no_such_path(_: Exception) -> Response[str]:
-    """Answer a request to a path or with a method that is not ours."""
+    """Answer a request with an unknown path or method."""
     return problem_response(unknown_path())
 
 
@@ -123,7 +123,7 @@ def _json_body() -> object:
 
 
 def _answer(asked_id: str, document: Document, below: str = "") -> Response[str]:
-    """Answer with a document; one that is found under another id than the asked one says where it is."""
+    """Answer with a document; one that lives under another id than the requested one names its location."""
     moved = document["person_id"] != asked_id
     return json_response(document, headers={"Content-Location": _location(document, below)} if moved else None)
 

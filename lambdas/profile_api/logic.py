@@ -1,4 +1,4 @@
-"""What the API answers, from the single view; without HTTP, so that it reads as the questions applications ask."""
+"""The answers of the API from the single view, without HTTP."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -33,7 +33,7 @@ from lambdas.profile_api.query import Parameter
 
 CONSENTS_PART: Final = "consents"
 KNOWN_PARTS: Final = (*PARTS, CONSENTS_PART)
-# Names of items that are ours alone.
+# Attributes of items that the API does not show.
 HIDDEN: Final = frozenset({"PK", "SK", "expires_at", "sequence"})
 MAX_PAGE: Final = 100
 MAX_WORDING: Final = 32  # the contract's
@@ -45,7 +45,7 @@ Document = dict[str, Any]
 
 
 class CustomerView(Protocol):
-    """What the API reads."""
+    """The single view, as far as the API reads it."""
 
     def whole(self, person_id: str) -> WholeView | None:
         """Return profile and segments, or None."""
@@ -54,10 +54,10 @@ class CustomerView(Protocol):
         """Return the id into which a person was merged, or None."""
 
     def current_id(self, person_id: str) -> str | None:
-        """Return the id under which a person lives, or None."""
+        """Return the present id of a person, or None."""
 
     def person_of(self, keyed_hash: str) -> str | None:
-        """Return the person an identifier belongs to, or None."""
+        """Return the id of the person to whom an identifier belongs, or None."""
 
     def profile(self, person_id: str) -> Profile | None:
         """Return the profile, or None."""
@@ -76,18 +76,18 @@ class CustomerView(Protocol):
 
 
 class ConsentStore(Protocol):
-    """Where consents are kept."""
+    """Where consents are stored."""
 
     def put_consent(self, person_id: str, consent: Consent) -> bool:
-        """Store an answer unless a younger one is there; tell if it was stored."""
+        """Store an answer unless a younger one is stored; return whether it was stored."""
 
     def put_address_consent(self, keyed_hash: str, consent: Consent) -> bool:
-        """Store an answer about an address unless a younger one is there; tell if it was stored."""
+        """Store an answer about an address unless a younger one is stored; return whether it was stored."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Customers:
-    """The customers, as applications ask about them. Every method raises a Problem when there is no answer."""
+    """The customers, as applications ask about them. Every method raises a Problem when it has no answer."""
 
     view: CustomerView
     store: ConsentStore
@@ -97,7 +97,7 @@ class Customers:
     clock: Callable[[], datetime]
 
     def by_id(self, person_id: str, parts: Sequence[str] = PARTS) -> Document:
-        """Return a customer, under the surviving id if this one was merged away."""
+        """Return a customer, under the surviving id if this id was merged into another."""
         found = (self.view.whole(person_id) or self._survivor(person_id)) if _may_be_an_id(person_id) else None
         if found is None:
             raise unknown_customer("id")
@@ -137,17 +137,18 @@ class Customers:
         return {"person_id": current, "segments": [_shown(item) for item in self.view.segments(current)]}
 
     def consents(self, person_id: str) -> Document:
-        """Return what a customer has agreed to, as of now."""
+        """Return a customer's present consents."""
         current = self._current(person_id)
         return {"person_id": current, "consents": self._consents(current)}
 
     def put_consent(self, person_id: str, purpose: str, channel: str, body: object) -> Document:
-        """Take a customer's answer: it counts at once, and goes into the events stream as an interaction.
+        """Take a customer's answer: it counts at once, and is published to the events stream as an interaction.
 
-        It counts for the customer and for the address of its channel, which may be that of others, too.
+        It counts for the customer and for the address of its channel, which other people may share.
 
-        First the event, then the view: what cannot be recorded is not stored, and whoever is told to try again may do
-        so, since the event of one answer has one id. A repetition without `decided_at` is a new answer, given later.
+        The event comes first, then the single view: an answer that cannot be recorded is not stored. The caller may
+        send it again, because the event of one answer has one id. A repetition without `decided_at` is a new answer,
+        given later.
         """
         consent = read_consent(purpose, channel, body, now=self.clock())
         current = self._current(person_id)
@@ -161,7 +162,7 @@ class Customers:
         for key in address_keys(profile, consent.channel, self.hash_secret()):
             self.store.put_address_consent(key, consent)
         if not self.store.put_consent(current, consent) and consent not in self._answers_to(current, consent):
-            raise newer_answer()  # it came in between; the event says no more than was said
+            raise newer_answer()  # a newer answer arrived in between; the event is still true
         return {"person_id": current, **_consent_document(consent)}
 
     def _answers_to(self, person_id: str, question: Consent) -> list[Consent]:
@@ -170,7 +171,7 @@ class Customers:
         return [answer for answer in self.view.consents(person_id) if (answer.purpose, answer.channel) == asked]
 
     def _record(self, profile: Profile, consent: Consent, body: object) -> None:
-        """Send the answer as an event, once it is sure that everybody who reads it will take it."""
+        """Publish the answer as an event, after a check that every reader will accept it."""
         wording = body.get("wording_version") if isinstance(body, Mapping) else None
         payload = {"purpose": str(consent.purpose), "channel": str(consent.channel), "granted": consent.granted}
         at = moment_text(consent.decided_at)
@@ -208,23 +209,23 @@ class Customers:
         try:
             page = read()
         except CursorError as error:
-            raise unusable_field("cursor", str(error), "Take the cursor unchanged from the page before.") from error
+            raise unusable_field("cursor", str(error), "Pass the cursor unchanged from the previous page.") from error
         return {"person_id": person_id, name: [_shown(item) for item in page.items], "cursor": page.cursor}
 
 
 def _may_be_an_id(text: str) -> bool:
-    """Tell whether somebody may have this id; the table takes no key of any length or content."""
+    """Return whether this may be an id; the table does not accept keys of any length or content."""
     return _PERSON_ID.fullmatch(text) is not None
 
 
 def read_identifier(kind: IdentifierType, parameter: Parameter) -> str:
     """Return the match form of an identifier in a query.
 
-    A value that is none is never made into one, for it would be somebody else's; and where a bare plus leaves two
-    readings, nobody is looked up.
+    A malformed value is never repaired, because the result could be another person's identifier. Where a bare plus
+    allows two readings, nobody is looked up.
 
     Raises:
-        Problem: 422, the value names nobody, or two.
+        Problem: 422, the value names nobody, or could name two people.
     """
     readings = {parameter.text, parameter.form_text}
     found = {normalise(kind, text).value for text in readings if not _has_lost_its_plus(kind, text)} - {None}
@@ -241,12 +242,12 @@ def read_identifier(kind: IdentifierType, parameter: Parameter) -> str:
 
 
 def _has_lost_its_plus(kind: IdentifierType, text: str) -> bool:
-    """Tell whether a number begins with a blank: it was a plus, and without it the number is another country's."""
+    """Return whether a number begins with a blank, which was a plus: without it the number means another country."""
     return kind is IdentifierType.PHONE and text[:1].isspace() and text.strip()[:1].isdecimal()
 
 
 def read_parts(text: str | None) -> tuple[str, ...]:
-    """Return the parts that a request asks for, comma-separated; all parts of the profile when it does not say."""
+    """Return the parts that a request names, separated by commas; all parts of the profile when it names none."""
     if not text:
         return PARTS
     parts = tuple(part.strip() for part in text.split(","))
@@ -257,7 +258,7 @@ def read_parts(text: str | None) -> tuple[str, ...]:
 
 
 def read_limit(text: str | None) -> int:
-    """Return the length of a page: 1 to 100, 50 when the request does not say."""
+    """Return the length of a page: 1 to 100, and 50 when the request names none."""
     if not text:
         return MAX_PAGE // 2
     if not _FEW_DIGITS.fullmatch(text) or not 1 <= int(text) <= MAX_PAGE:
@@ -266,7 +267,7 @@ def read_limit(text: str | None) -> int:
 
 
 def read_consent(purpose: str, channel: str, body: object, *, now: datetime) -> Consent:
-    """Return the answer in a request: `granted`, and `decided_at` when it was given earlier than now.
+    """Return the answer in a request: `granted`, and `decided_at` when it was given before now.
 
     Raises:
         Problem: 422, a field is missing or wrong.
@@ -286,7 +287,7 @@ def read_consent(purpose: str, channel: str, body: object, *, now: datetime) -> 
             "Send the wording's version.",
         )
     decided_at = _decided_at(document.get("decided_at"), now)
-    decided_at -= timedelta(microseconds=decided_at.microsecond % 1000)  # the view and the events know milliseconds
+    decided_at -= timedelta(microseconds=decided_at.microsecond % 1000)  # stored and published in milliseconds
     return Consent(purpose=Purpose(purpose), channel=Channel(channel), granted=granted, decided_at=decided_at)
 
 
@@ -299,7 +300,7 @@ def _decided_at(value: object, now: datetime) -> datetime:
     except (ValueError, OverflowError) as error:
         raise unusable_field("decided_at", "It is no ISO 8601 moment.", fix) from error
     if decided_at > now + CLOCK_TOLERANCE:
-        # An answer from the future would outlive every withdrawal until then.
+        # An answer from the future would override every withdrawal until then.
         raise unusable_field("decided_at", "It lies in the future.", fix)
     return min(decided_at, now)
 
@@ -316,5 +317,5 @@ def _consent_document(consent: Consent) -> Document:
 def _shown(item: Mapping[str, Any]) -> Document:
     shown = {name: value for name, value in item.items() if name not in HIDDEN}
     if isinstance(amount := shown.get("amount"), Decimal):
-        shown["amount"] = str(amount.quantize(CENT))  # the table gives 12.30 back as 12.3
+        shown["amount"] = str(amount.quantize(CENT))  # the table returns 12.30 as 12.3
     return shown

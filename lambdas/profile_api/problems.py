@@ -1,4 +1,4 @@
-"""The ways in which the profile API says no."""
+"""The problems that the profile API answers."""
 
 from http import HTTPStatus
 
@@ -7,7 +7,7 @@ from lambdas.shared.problem import Problem
 
 
 def unknown_customer(field: str) -> Problem:
-    """There is nobody under this id or identifier."""
+    """Return the problem of an id or identifier that belongs to no customer."""
     return Problem(
         status=HTTPStatus.NOT_FOUND,
         code="UNKNOWN_CUSTOMER",
@@ -18,7 +18,7 @@ def unknown_customer(field: str) -> Problem:
 
 
 def ambiguous_lookup() -> Problem:
-    """A lookup names no identifier, or several."""
+    """Return the problem of a lookup by no identifier, or by several."""
     return Problem(
         status=HTTPStatus.BAD_REQUEST,
         code="ONE_IDENTIFIER",
@@ -29,7 +29,7 @@ def ambiguous_lookup() -> Problem:
 
 
 def malformed_query() -> Problem:
-    """The query cannot be read."""
+    """Return the problem of a query that cannot be read."""
     return Problem(
         status=HTTPStatus.BAD_REQUEST,
         code="MALFORMED_QUERY",
@@ -40,7 +40,7 @@ def malformed_query() -> Problem:
 
 
 def repeated_parameter() -> Problem:
-    """A parameter comes more than once: which one is meant?"""
+    """Return the problem of a repeated parameter."""
     return Problem(
         status=HTTPStatus.BAD_REQUEST,
         code="REPEATED_PARAMETER",
@@ -51,14 +51,14 @@ def repeated_parameter() -> Problem:
 
 
 def two_readings(field: str) -> Problem:
-    """A value with a bare plus could be two different identifiers."""
+    """Return the problem of a value that could be two identifiers because of a bare plus."""
     return unusable_field(
         field, "A plus in it may stand for itself or for a blank.", "Write a plus as %2B and a blank as %20."
     )
 
 
 def stream_unavailable() -> Problem:
-    """An answer could not be recorded, so it was not taken."""
+    """Return the problem of an answer that was not stored because its event could not be recorded."""
     return Problem(
         status=HTTPStatus.SERVICE_UNAVAILABLE,
         code="STREAM_UNAVAILABLE",
@@ -68,7 +68,7 @@ def stream_unavailable() -> Problem:
 
 
 def malformed_body() -> Problem:
-    """The body is no JSON object."""
+    """Return the problem of a body that is no JSON object."""
     return Problem(
         status=HTTPStatus.BAD_REQUEST,
         code="MALFORMED_JSON",
@@ -79,12 +79,12 @@ def malformed_body() -> Problem:
 
 
 def unusable_field(field: str, detail: str, fix: str) -> Problem:
-    """A field or parameter is there or should be, and cannot be used."""
+    """Return the problem of a missing or unusable field or parameter."""
     return Problem(status=HTTPStatus.UNPROCESSABLE_ENTITY, code="UNUSABLE_FIELD", field=field, detail=detail, fix=fix)
 
 
 def no_identifier() -> Problem:
-    """An anonymous customer has nothing by which their answer could be recorded."""
+    """Return the problem of an anonymous customer, who has no identifier that an event could carry."""
     return Problem(
         status=HTTPStatus.CONFLICT,
         code="NO_IDENTIFIER",
@@ -95,7 +95,7 @@ def no_identifier() -> Problem:
 
 
 def newer_answer() -> Problem:
-    """The customer has answered since."""
+    """Return the problem of an answer that is older than the stored one."""
     return Problem(
         status=HTTPStatus.CONFLICT,
         code="NEWER_ANSWER",
@@ -106,7 +106,7 @@ def newer_answer() -> Problem:
 
 
 def unknown_path() -> Problem:
-    """Nothing is here."""
+    """Return the problem of an unknown path or method."""
     return Problem(
         status=HTTPStatus.NOT_FOUND,
         code="UNKNOWN_PATH",

@@ -1,8 +1,8 @@
 """Reads the query of a request as it was sent.
 
-The gateway hands over parameters that are decoded already: a `+` is a blank by then, and of a repeated parameter the
-values are joined by commas. In an e-mail address or a phone number that would find somebody else. So the raw query is
-read here, and says of every value how it can be meant.
+The gateway passes decoded parameters: it has turned `+` into a blank and joined the values of a repeated parameter with
+commas. With an e-mail address or a phone number that would find another person. So this module reads the raw query,
+and returns every reading of a value.
 """
 
 import re
@@ -18,11 +18,11 @@ _BROKEN_ESCAPE: Final = re.compile("%(?![0-9A-Fa-f]{2})")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parameter:
-    """One value, in the two ways in which a bare `+` is meant.
+    """One value, in the two readings of a bare `+`.
 
     Attributes:
-        text: as URLs are written: a plus is a plus.
-        form_text: as forms are sent: a plus is a blank.
+        text: as in a URL: a plus is a plus.
+        form_text: as in a form: a plus is a blank.
     """
 
     text: str
@@ -34,7 +34,7 @@ def read_query(raw: str, decoded: Mapping[str, str]) -> dict[str, Parameter]:
 
     Args:
         raw: the query string as sent, without `?`.
-        decoded: the parameters as the gateway decoded them; used when it does not hand over the raw query.
+        decoded: the parameters as the gateway decoded them; used when it does not pass the raw query.
 
     Raises:
         Problem: 400, an escape is broken, a value is not UTF-8, or a parameter is repeated.

@@ -9,12 +9,12 @@ from lambdas.shared.settings import EnvironmentSettings, Name
 
 def _with_place(template: str) -> str:
     if "{id}" not in template:
-        raise ValueError("a link template needs {id} where the id goes")
+        raise ValueError("a link template needs {id} in the place of the id")
     return template
 
 
 class Settings(EnvironmentSettings):
-    """Where the single view is, where consents go, and how ids become links."""
+    """Where profiles are stored, where consents are published, and the templates of links."""
 
     single_view_table: Name
     events_stream_name: Name

@@ -1,1 +1,1 @@
-"""Folds the profile-changes stream into the single view; older changes never overtake newer ones."""
+"""Writes the profile-changes stream to the single view; an older change never replaces a newer one."""

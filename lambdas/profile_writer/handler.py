@@ -1,4 +1,4 @@
-"""Entry point of the profile writer: a Kinesis batch in, the records to deliver again out."""
+"""Entry point of the profile writer: a Kinesis batch in, the records to redeliver out."""
 
 import os
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ from lambdas.shared import aws
 from lambdas.shared.dead_letters import DeadLetter, DeadLetters
 
 SERVICE: Final = "profile_writer"
-WRITERS: Final = 8  # threads: the work is waiting for DynamoDB
+WRITERS: Final = 8  # threads; they mostly wait for DynamoDB
 
 logger = logger_for(SERVICE)
 tracer = tracer_for(SERVICE)
@@ -39,7 +39,7 @@ def _settings() -> Settings:
 @logger.inject_lambda_context
 @metrics.log_metrics
 def handle(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
-    """Write a batch of profile changes; report the records that must be delivered again."""
+    """Write a batch of profile changes; return the records that must be delivered again."""
     settings = _settings()
     view = SingleViewWriter(client=aws.dynamodb(), table=settings.single_view_table)
     queue = DeadLetters(
@@ -57,10 +57,10 @@ def handle(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureR
 def write_batch(
     event: dict[str, Any], view: ProfileStore, queue: DeadLetters, *, keep_days: int
 ) -> Mapping[str, Exception]:
-    """Write a Kinesis batch, and set aside in the queue what cannot be read.
+    """Write a Kinesis batch, and send the positions of unreadable records to the queue.
 
     Returns:
-        The errors by the sequence number of the record that they concern, which must be delivered again.
+        The errors by sequence number; these records must be delivered again.
     """
     records = {record.kinesis.sequence_number: record for record in _records(event)}
     batch = sort_batch(
@@ -73,7 +73,7 @@ def write_batch(
     def write(person: PersonChanges) -> WriteOutcome | Exception | None:
         try:
             return write_person(view, person, there, keep_days=keep_days, now=now)
-        except Exception as error:  # whatever it is, it concerns this person alone
+        except Exception as error:  # whatever it is, it concerns only this person
             logger.exception("person not written", extra={"person_id": person.person_id})
             return error
 
@@ -88,20 +88,20 @@ def write_batch(
 
 
 def _set_aside(batch: Batch, records: Mapping[str, KinesisStreamRecord], queue: DeadLetters) -> dict[str, Exception]:
-    """Set aside what cannot be read; return the errors of what the queue does not take now."""
+    """Send unreadable records to the queue; return the errors of those that the queue refuses now."""
     for sequence, fault in batch.unreadable.items():
         logger.error("unreadable profile change: %s", fault, extra={"sequence_number": sequence})
     letters = [DeadLetter(record=records[sequence], fault=fault) for sequence, fault in batch.unreadable.items()]
     try:
         taken = queue.put(letters)
     except (BotoCoreError, ClientError):
-        logger.exception("the dead-letter queue takes nothing; Lambda's retries take the records there")
+        logger.exception("the dead-letter queue refused the request; Lambda's retries will send the records there")
         taken = frozenset()
     return {sequence: fault for sequence, fault in batch.unreadable.items() if sequence not in taken}
 
 
 def _note_ends(view: ProfileStore, batch: Batch, failures: Mapping[str, Exception]) -> Mapping[str, Exception]:
-    """Note where shards end what a rebuild tells, if all that comes before is written."""
+    """Record which shards have all messages of a rebuild, if everything before is written."""
     unwritten = next((fault for sequence, fault in failures.items() if sequence not in batch.unreadable), None)
     if unwritten is not None:
         return dict.fromkeys(batch.ends, unwritten)

@@ -1,4 +1,4 @@
-"""Sorts a batch of profile changes by person, keeps only what counts, and writes it."""
+"""Groups a batch of profile changes by person, keeps the changes that count, and writes them."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -19,35 +19,35 @@ from c360_core.timeline import TimelineEntry, entry_from_change
 
 
 class Operation(StrEnum):
-    """What a change does."""
+    """What a change does to an item."""
 
     UPSERT = "upsert"
     DELETE = "delete"
 
 
 class ProfileStore(Protocol):
-    """What the writer needs of the single view."""
+    """The single view, as far as the writer needs it."""
 
     def stored_states(self, person_ids: Iterable[str]) -> Mapping[str, StoredState]:
-        """Return what stands in the place of each person."""
+        """Return what is stored of each person."""
 
     def rebuild(self) -> Rebuild | None:
         """Return the latest rebuild of all profiles, or None."""
 
     def put_ended(self, shard: str, *, since: int) -> None:
-        """Note that the messages of a rebuild in a shard are written."""
+        """Record that all messages of a rebuild in a shard are written."""
 
     def put_profile(self, profile: Profile, there: StoredState, *, now: datetime) -> WriteOutcome:
-        """Store a profile and its segments unless a newer one is there."""
+        """Store a profile and its segments unless a newer one is stored."""
 
     def remove_profile(self, removal: Removal, there: StoredState, *, now: datetime) -> WriteOutcome:
-        """Remove a profile and its segments unless a newer one is there."""
+        """Remove a profile and its segments unless a newer one is stored."""
 
     def put_event(self, entry: TimelineEntry, *, sequence: int, keep_days: int) -> bool:
-        """Store a timeline entry unless a later word on it is there."""
+        """Store a timeline entry unless a later change of it is stored."""
 
     def remove_event(self, entry: TimelineEntry, *, sequence: int, keep_days: int) -> bool:
-        """Take an entry off a timeline unless a later word on it is there."""
+        """Remove an entry from a timeline unless a later change of it is stored."""
 
     def change_answers(
         self,
@@ -58,15 +58,15 @@ class ProfileStore(Protocol):
         *,
         now: datetime,
     ) -> Answers:
-        """Take what was heard of an answer into what was heard before."""
+        """Apply a change to the stored answers to one question."""
 
     def put_address_consent(self, keyed_hash: str, consent: Consent) -> bool:
-        """Store an answer about an address unless a younger one is there."""
+        """Store an answer about an address unless a younger one is stored."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventChange:
-    """What happened to an entry of the timeline, and its number."""
+    """A change of a timeline entry, with its number."""
 
     operation: Operation
     sequence: int
@@ -75,23 +75,23 @@ class EventChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConsentChange:
-    """What happened to an answer, and its number."""
+    """A change of an answer, with its number."""
 
     operation: Operation
     sequence: int
     consent: Consent
 
-    def onto(self, heard: Answers) -> Answers:
-        """Return what is known with this change."""
-        take = heard.add if self.operation is Operation.UPSERT else heard.retract
-        return take(self.consent, sequence=self.sequence)
+    def apply(self, answers: Answers) -> Answers:
+        """Return the answers after this change."""
+        change = answers.add if self.operation is Operation.UPSERT else answers.retract
+        return change(self.consent, sequence=self.sequence)
 
 
 @dataclass(slots=True, kw_only=True)
 class PersonChanges:
-    """All that one batch says about one person, or one address, with the positions in the stream where it says so.
+    """All changes of one person, or one address, in a batch, with the sequence numbers of their records.
 
-    An address has its identifier key in the place of the person's id, and answers only. Events are by their sort key,
+    For an address, `person_id` is its identifier key, and there are answers only. Events are keyed by their sort key,
     and answers by purpose and channel.
     """
 
@@ -105,10 +105,12 @@ class PersonChanges:
 
 @dataclass(slots=True, kw_only=True)
 class Batch:
-    """A batch sorted by person, and the records that cannot be read, by sequence number.
+    """A batch grouped by person.
 
     Attributes:
-        ends: where a shard ends what a rebuild tells: the shard and the rebuild's first number, by sequence number.
+        people: the changes by person id.
+        ends: records that end a rebuild in a shard: the shard and the rebuild's first number, by sequence number.
+        unreadable: the errors of the records that cannot be read, by sequence number.
     """
 
     people: dict[str, PersonChanges] = field(default_factory=dict)
@@ -117,10 +119,10 @@ class Batch:
 
 
 def sort_batch(records: Iterable[tuple[str, bytes]], rebuild: Rebuild | None = None) -> Batch:
-    """Sort records, given as (sequence number, JSON), by person; mark the profiles that a rebuild tells again.
+    """Group records, given as (sequence number, JSON), by person; mark the profiles that a rebuild repeats.
 
-    Of several profiles of one person the newest version stays, of several changes of one event the latest: exactly
-    what writing them one by one would leave, in fewer writes. Of an answer all changes stay; they become one write.
+    Of several profiles of one person the newest version remains, and of several changes of one event the latest: the
+    result of writing them one by one, in fewer writes. All changes of an answer remain; they become one write.
     """
     batch = Batch()
     for sequence, data in records:
@@ -134,24 +136,24 @@ def sort_batch(records: Iterable[tuple[str, bytes]], rebuild: Rebuild | None = N
 def write_person(
     view: ProfileStore, changes: PersonChanges, there: Mapping[str, StoredState], *, keep_days: int, now: datetime
 ) -> WriteOutcome | None:
-    """Write all that a batch says about one person; doing it again changes nothing.
+    """Write all changes of one person; writing them again changes nothing.
 
     Args:
         view: where to write.
-        changes: what the batch says.
-        there: what stood in a person's place before, for everyone of whom the batch has a profile.
-        keep_days: how long an event stays on the timeline.
+        changes: the changes of the person.
+        there: what is stored of each person of whom the batch has a profile.
+        keep_days: how long an event stays on the timeline, in days.
         now: the moment of writing.
 
     Returns:
-        What became of the profile, or None when the batch had no profile of this person.
+        The outcome for the profile, or None when the batch has no profile of this person.
     """
     for consent in changes.address_consents:
         view.put_address_consent(changes.person_id, consent)
     for (purpose, channel), answers in changes.consents.items():
         view.change_answers(changes.person_id, purpose, channel, _all(answers), now=now)
     for change in changes.events.values():
-        # What has left the timeline is not written, and so nothing need keep it from coming back.
+        # An expired entry is not written, so nothing need keep it from coming back.
         if change.entry.expires_at(keep_days) > now:
             write = view.remove_event if change.operation is Operation.DELETE else view.put_event
             write(change.entry, sequence=change.sequence, keep_days=keep_days)
@@ -168,7 +170,7 @@ def _take(batch: Batch, sequence: str, change: Mapping[str, object], rebuild: Re
     person_id = required_text(change, "person_id")
     if kind == "profile":
         profile = profile_from_change(change, position=sequence)
-        if isinstance(profile, Profile) and rebuild is not None and rebuild.tells(profile.version.sequence):
+        if isinstance(profile, Profile) and rebuild is not None and rebuild.repeats(profile.version.sequence):
             profile = replace(profile, rebuilt=True)
         person = _person(batch, person_id, sequence)
         if person.profile is None or profile.version.text > person.profile.version.text:
@@ -195,16 +197,16 @@ def _take(batch: Batch, sequence: str, change: Mapping[str, object], rebuild: Re
 
 
 def _all(changes: Iterable[ConsentChange]) -> Callable[[Answers], Answers]:
-    def onto(heard: Answers) -> Answers:
+    def apply(answers: Answers) -> Answers:
         for change in changes:
-            heard = change.onto(heard)
-        return heard
+            answers = change.apply(answers)
+        return answers
 
-    return onto
+    return apply
 
 
 def _operation(change: Mapping[str, object]) -> Operation:
-    """Return what to do with an event or an answer; they are deleted when they turn out to be another person's."""
+    """Return what to do with an event or an answer; it is deleted when it turns out to belong to another person."""
     try:
         return Operation(str(change.get("op", Operation.UPSERT)))
     except ValueError as error:

@@ -4,7 +4,7 @@ from lambdas.shared.settings import Days, EnvironmentSettings, Name
 
 
 class Settings(EnvironmentSettings):
-    """Which table to write, how long a timeline lives, and where the positions of unreadable records go."""
+    """The table to write, how long a timeline entry lives, and the queue for positions of unreadable records."""
 
     single_view_table: Name
     timeline_ttl_days: Days

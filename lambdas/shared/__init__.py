@@ -1,1 +1,1 @@
-"""What the functions share: settings, observability and the adapters to AWS."""
+"""What the functions share: settings, AWS clients, problem documents and dead letters."""

@@ -28,13 +28,13 @@ ONE_ATTEMPT: Final = Config(retries={"mode": "standard", "total_max_attempts": 1
 
 @cache
 def dynamodb() -> Any:
-    """Return a DynamoDB client that takes and gives Python values."""
+    """Return a DynamoDB client that takes and returns Python values."""
     return boto3.resource("dynamodb", config=RETRYING).meta.client
 
 
 @cache
 def dynamodb_plain() -> "DynamoDBClient":
-    """Return a DynamoDB client that takes and gives DynamoDB's own typed values, as Powertools wants it."""
+    """Return a DynamoDB client that takes and returns DynamoDB's own typed values, as Powertools needs it."""
     return boto3.client("dynamodb", config=RETRYING)
 
 

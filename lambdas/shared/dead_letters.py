@@ -1,6 +1,6 @@
-"""Records of a stream that no attempt will make readable: their positions go to the dead-letter queue at once.
+"""Sends the positions of unreadable stream records to the dead-letter queue at once.
 
-Lambda takes them there, too, but only after its retries, and each of those holds up the whole shard.
+Lambda would send them there as well, but only after its retries, each of which holds up the whole shard.
 """
 
 import json
@@ -52,10 +52,10 @@ class DeadLetters:
     def put(self, letters: Sequence[DeadLetter]) -> frozenset[str]:
         """Put the positions of records into the queue, each with its reason; the bodies stay on the stream.
 
-        A batch that is delivered again, for the sake of other records, leaves its messages twice.
+        A batch that is delivered again because of other records puts its messages twice.
 
         Returns:
-            The sequence numbers of those that are in the queue.
+            The sequence numbers of the records whose positions are in the queue.
 
         Raises:
             ClientError: the queue refused a whole request.
@@ -74,7 +74,7 @@ class DeadLetters:
         return (letters[int(sent["Id"])].sequence_number for sent in answer.get("Successful", []))
 
     def _message(self, letter: DeadLetter) -> dict[str, Any]:
-        """Return a message in the form of Lambda's own, so that one runbook serves both, with the reason beside it."""
+        """Return a message in the form of Lambda's own, so that one runbook covers both, with the reason added."""
         record, sequence_number = letter.record, letter.sequence_number
         arrived = _text(datetime.fromtimestamp(record.kinesis.approximate_arrival_timestamp, UTC))
         return {

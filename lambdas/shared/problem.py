@@ -1,4 +1,4 @@
-"""Problem documents (RFC 9457): what went wrong, in which field, and how to put it right."""
+"""Problem documents (RFC 9457): what went wrong, in which field, and the fix."""
 
 import json
 from collections.abc import Mapping
@@ -13,13 +13,13 @@ CONTENT_TYPE: Final = "application/problem+json"
 
 # Not frozen: Python writes the traceback into an exception that is raised.
 @dataclass(kw_only=True, eq=False)
-class Problem(Exception):  # noqa: N818  # it is the document that the caller gets, raised to leave the way there
-    """One reason why a request was refused.
+class Problem(Exception):  # noqa: N818  # it is the document that the caller gets; raising it is how it gets there
+    """The reason why a request was refused.
 
     Attributes:
         status: HTTP status.
-        code: stable, for programs.
-        detail: for people; carries no personal data.
+        code: stable code for programs.
+        detail: explanation for people, without personal data.
         field: the field, parameter or header at fault, if there is one.
         fix: what the caller can do.
     """
@@ -59,9 +59,9 @@ def problem_response(problem: Problem, headers: Mapping[str, str] | None = None)
 def json_response(
     body: object, *, status: HTTPStatus = HTTPStatus.OK, headers: Mapping[str, str] | None = None
 ) -> Response[str]:
-    """Return a JSON answer that no cache may keep: it is about a person.
+    """Return a JSON answer that no cache may keep, because it is about a person.
 
-    It is ASCII, others as escapes: what is echoed may hold half a surrogate pair, which no encoding takes.
+    Characters outside ASCII are escaped: an echoed value may hold half a surrogate pair, which has no encoding.
     """
     return Response(
         status_code=int(status),

@@ -1,4 +1,4 @@
-"""Settings of a function: a model of its environment variables, checked before the first event is handled."""
+"""Settings of a function: a model of its environment variables, validated before the first event is handled."""
 
 from collections.abc import Mapping
 from typing import Annotated, Literal, Self
@@ -52,7 +52,7 @@ Name = Annotated[str, Field(min_length=1)]
 
 
 class ContactSettings(EnvironmentSettings):
-    """The limits of contact, which the decision and the sender must agree on."""
+    """The limits of contact, which the decision and the sender share."""
 
     quiet_hours_start: Hour
     quiet_hours_end: Hour
@@ -61,7 +61,7 @@ class ContactSettings(EnvironmentSettings):
     frequency_cap_days: Days
 
     def rules(self) -> ContactRules:
-        """Return the limits as the domain's rules."""
+        """Return the limits as rules of the domain."""
         return ContactRules(
             quiet_from=self.quiet_hours_start,
             quiet_until=self.quiet_hours_end,

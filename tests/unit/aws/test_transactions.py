@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from c360_aws.transactions import (
     ACTIONS_PER_CALL,
     CONDITION_FAILED,
-    PASSING,
+    TRANSIENT,
     TransactionWriter,
     condition_failed,
     reasons,
@@ -65,7 +65,7 @@ def writer(table: Any, pauses: list[float] | None = None, attempts: int = 4) -> 
 @given(
     count=st.integers(0, 250),
     taken=st.frozensets(st.integers(0, 250)),
-    busy=st.lists(st.sampled_from(sorted(PASSING)), max_size=3),
+    busy=st.lists(st.sampled_from(sorted(TRANSIENT)), max_size=3),
 )
 def test_all_are_written_whose_condition_holds_and_no_other(count: int, taken: frozenset[int], busy: list[str]) -> None:
     table = Table(taken=taken, busy=busy)
@@ -82,7 +82,7 @@ def test_a_hundred_actions_take_one_request() -> None:
     assert table.requests == [100, 100]
 
 
-@pytest.mark.parametrize("code", sorted(PASSING))
+@pytest.mark.parametrize("code", sorted(TRANSIENT))
 def test_all_or_none_waits_for_what_passes_longer_each_time(code: str) -> None:
     table, pauses = Table(busy=[code, code, code]), list[float]()
 

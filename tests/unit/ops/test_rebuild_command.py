@@ -269,9 +269,9 @@ def test_what_is_told_between_start_and_end_is_marked_and_nothing_after_it() -> 
     assert rebuild.until is not None
     assert rebuild.over
     assert BEFORE < rebuild.since < rebuild.until < AFTER
-    assert rebuild.tells(rebuild.since)
-    assert not rebuild.tells(rebuild.until)
-    assert not rebuild.tells(BEFORE)
+    assert rebuild.repeats(rebuild.since)
+    assert not rebuild.repeats(rebuild.until)
+    assert not rebuild.repeats(BEFORE)
     ends = [(end["kind"], end["person_id"], end["sequence"], end["place"]) for end in made.told]
     assert ends == [(SHARD_END, shard, rebuild.since, str(number)) for number, shard in enumerate(SHARDS)]
 
