@@ -24,9 +24,7 @@ WEB: Final = "web_events"
 INGEST_SECONDS: Final = 600.0
 HTTP_SHARE: Final = 20  # one device in so many sends over HTTP; the rest comes from the web shop's own producer
 DEVICE: Final = re.compile(r'"device_id": ?\["([^"]*)"')
-HTTP_LANE: Final = (
-    10  # the device that sends what breaks its contract is among them, and is answered with what is wrong
-)
+HTTP_LANE: Final = 10  # of the device whose invalid events are among them: the collector must refuse those
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -110,9 +110,9 @@ def refusal(sql: str) -> ServiceError:
     shown = " ".join(sql.split())[:120] or "(empty)"
     return ServiceError(
         "InvalidRequestException",
-        f"the laptop twin's Athena does not carry this statement: {shown}. It carries SELECT, INSERT, UPDATE, DELETE, "
-        "MERGE, CREATE TABLE AS, CREATE VIEW, CREATE SCHEMA, DROP TABLE, DROP VIEW, ALTER TABLE RENAME TO, OPTIMIZE, "
-        "VACUUM, UNLOAD, EXPLAIN, SHOW TABLES, SHOW DATABASES, PREPARE, EXECUTE and DEALLOCATE PREPARE.",
+        f"the laptop twin's Athena does not support this statement: {shown}. It supports SELECT, INSERT, UPDATE, "
+        "DELETE, MERGE, CREATE TABLE AS, CREATE VIEW, CREATE SCHEMA, DROP TABLE, DROP VIEW, ALTER TABLE RENAME TO, "
+        "OPTIMIZE, VACUUM, UNLOAD, EXPLAIN, SHOW TABLES, SHOW DATABASES, PREPARE, EXECUTE and DEALLOCATE PREPARE.",
     )
 
 

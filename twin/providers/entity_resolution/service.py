@@ -221,7 +221,9 @@ class EntityResolution:
             found = self._workflow_of_source(source, properties)
             if workflow and found != workflow:
                 # Inputs with different mappings are not needed here, and supporting half of that would be worse.
-                raise JobError("InputSourceConfig: the laptop twin wants the same mapping for all inputs of a workflow")
+                raise JobError(
+                    "InputSourceConfig: the laptop twin supports one schema mapping for all inputs of a workflow"
+                )
             workflow = found
             good, bad = self._read(number, str(source["InputSourceARN"]), matching.unique_id_field(found.fields))
             rows += good

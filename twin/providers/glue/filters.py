@@ -74,7 +74,7 @@ def _other_truth(node: Node, row: dict[str, int | str]) -> bool:
         return re.fullmatch(pattern, str(value)) is not None
     if isinstance(node, exp.Is):
         return False  # a partition's value is never NULL
-    raise CatalogError("InvalidInputException", f"a partition filter cannot say {node.sql()!r}")
+    raise CatalogError("InvalidInputException", f"a partition filter does not support {node.sql()!r}")
 
 
 def _value(node: Node, row: dict[str, int | str]) -> int | str:
@@ -91,7 +91,7 @@ def _value(node: Node, row: dict[str, int | str]) -> int | str:
             keys = ", ".join(row)
             raise CatalogError("InvalidInputException", f"{node.name} is not a partition key; the keys are {keys}")
         return row[node.name.lower()]
-    raise CatalogError("InvalidInputException", f"a partition filter cannot say {node.sql()!r}")
+    raise CatalogError("InvalidInputException", f"a partition filter does not support {node.sql()!r}")
 
 
 def _alike(left: int | str, right: int | str) -> tuple[int, int] | tuple[str, str]:

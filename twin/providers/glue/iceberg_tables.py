@@ -241,7 +241,7 @@ def iceberg_type(text: str, ids: Any = None) -> Any:
     if words.startswith("{"):
         stated = json.loads(words)
         if stated.get("type") != "list":
-            raise CatalogError("InvalidInputException", f"type {text!r}: of the nested types only list is carried")
+            raise CatalogError("InvalidInputException", f"type {text!r}: of the nested types only list is supported")
         element_id = int(stated["element-id"]) if "element-id" in stated else ids.next()
         element = stated["element"]
         element = iceberg_type(element if isinstance(element, str) else json.dumps(element), ids)

@@ -184,7 +184,7 @@ def test_failures_of_the_engine_become_the_querys_reason(athena: Athena, engine:
         ({"WorkGroup": "unknown"}, "WorkGroup unknown is not found"),
         ({"WorkGroup": "off"}, "WorkGroup off is disabled"),
         ({"WorkGroup": "primary"}, "No output location provided"),
-        ({"sql": "msck repair table t"}, "does not carry this statement: msck repair table t"),
+        ({"sql": "msck repair table t"}, "does not support this statement: msck repair table t"),
     ],
 )
 def test_requests_that_cannot_run_are_refused_at_once(athena: Athena, request_: dict[str, str], reason: str) -> None:

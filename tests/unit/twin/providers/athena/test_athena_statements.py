@@ -160,7 +160,7 @@ def test_statements_have_athenas_types(sql: str, kind: Kind, statement_type: str
         "",
     ],
 )
-def test_statements_that_are_not_carried_are_refused_by_name(sql: str) -> None:
-    with pytest.raises(ServiceError, match="does not carry this statement") as refused:
+def test_statements_that_are_not_supported_are_refused_by_name(sql: str) -> None:
+    with pytest.raises(ServiceError, match="does not support this statement") as refused:
         parse(sql)
     assert refused.value.code == "InvalidRequestException"
