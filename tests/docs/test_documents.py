@@ -295,6 +295,15 @@ def test_everything_that_a_contract_may_say_of_its_files_is_explained() -> None:
     assert sorted(column(MODEL, "file format")) == sorted(FILE_FORMAT)
 
 
+def test_every_decision_is_listed_in_order() -> None:
+    [listing, *pages] = sorted(DECISIONS, key=lambda path: path.name != "README.md")
+    listed = [f"{number}: {target}" for row in table(listing, "decisions")
+              for number, target in re.findall(r"\[(\d{4})\]\((.+?)\)", row[0])]  # fmt: skip
+    assert listed == [f"{page.name[:4]}: {page.name}" for page in pages]
+    for page in pages:
+        assert page.read_text(encoding="utf-8").startswith(f"# {page.name[:4]} "), page.name
+
+
 def test_every_verdict_of_a_replay_is_explained() -> None:
     assert sorted(column(REJECTED, "verdicts")) == sorted(ReplayVerdict)
 
