@@ -30,6 +30,8 @@ ALSO_USES: Final[Mapping[str, tuple[str, ...]]] = {
         "tests/infrastructure/__snapshots__",
         "tests/slow",
     ),
+    # Follows lists in a copy of the tree.
+    "tests/docs/test_contributing.py": WHOLE,
     "tests/engines/flink": ("flink_apps",),
     "tests/engines/kafka": ("twin/bridge", "twin/engines"),
     "tests/engines/spark": ("glue_jobs",),
