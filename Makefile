@@ -13,7 +13,7 @@ demo: ## deploy to this laptop, send shoppers' data through all five pillars, ch
 test: ## set up and pass every test
 	@./c360 test
 
-check: ## contracts, formatting, lint, types, import directions, locks
+check: ## contracts, formatting, lint, types, import directions, locks, the site of docs
 	@./c360 check
 
 synth: ## write the cloud assembly of ENV (default dev); FOR=aws before a deployment there
