@@ -1,10 +1,20 @@
 """Settings of activation: channels, and the limits of contact."""
 
-from typing import Self
+from typing import Annotated, Self
+from zoneinfo import available_timezones
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from config.shared import Days, Hour, Slice
+from config.shared import Days, EmailAddress, Hour, Slice
+
+
+def _time_zone(name: str) -> str:
+    if name not in available_timezones():
+        raise ValueError("write the name of a time zone such as Europe/Berlin")
+    return name
+
+
+TimeZone = Annotated[str, AfterValidator(_time_zone)]
 
 
 class EmailSettings(Slice):
@@ -13,7 +23,7 @@ class EmailSettings(Slice):
     domain: str | None = Field(
         None, description="Verified sending domain; empty creates no identity (its DNS records need a person)"
     )
-    sender: str = Field("hello@example.com", pattern=r"^[^@\s]+@[^@\s]+$", description="From address")
+    sender: EmailAddress = Field("hello@example.com", description="From address")
 
     @model_validator(mode="after")
     def _sender_belongs_to_domain(self) -> Self:
@@ -28,7 +38,7 @@ class ActivationSettings(Slice):
     email: EmailSettings = EmailSettings()
     quiet_hours_start: Hour = Field(21, description="Local hour from which nothing is sent")
     quiet_hours_end: Hour = Field(8, description="Local hour from which sending is allowed again")
-    default_time_zone: str = Field("America/New_York", description="For customers whose time zone is unknown")
+    default_time_zone: TimeZone = Field("America/New_York", description="For customers whose time zone is unknown")
     frequency_cap_messages: int = Field(3, ge=1, le=100, description="At most this many messages per person ...")
     frequency_cap_days: int = Field(7, ge=1, le=365, description="... in this many days")
     follow_up_delay_seconds: int = Field(3 * 24 * 3600, ge=1, le=365 * 24 * 3600)

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from config.shared import Days, Slice
+from config.shared import Days, EmailAddress, Slice
 
 
 class MaintenanceSettings(Slice):
@@ -66,6 +66,4 @@ class FoundationSettings(Slice):
     network: NetworkSettings = NetworkSettings()
     results_expire_days: Days = Field(14, description="Query results and data quality reports are deleted after this")
     noncurrent_expire_days: Days = Field(30, description="Overwritten object versions are deleted after this")
-    alarm_email: str | None = Field(
-        None, pattern=r"^[^@\s]+@[^@\s]+$", description="Subscribed to the alarm topic when given"
-    )
+    alarm_email: EmailAddress | None = Field(None, description="Subscribed to the alarm topic when given")

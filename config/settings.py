@@ -8,6 +8,7 @@ from typing import Any, Literal, Self, get_args
 
 import yaml
 from pydantic import ValidationError, model_validator
+from pydantic_core import ErrorDetails
 
 from config.activation import ActivationSettings
 from config.analytics import AnalyticsSettings
@@ -87,29 +88,48 @@ def load(environment: str, folder: Path = ENVIRONMENTS_FOLDER) -> Settings:
     path = folder / f"{environment}.yaml"
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-        return Settings.model_validate({**values, "environment": environment})
     except FileNotFoundError:
         raise SettingsError(f"{path}: no such file; every environment has one, even if it is empty") from None
     except yaml.YAMLError as error:
         raise SettingsError(f"{path}: not valid YAML: {error}") from None
+    if not isinstance(values, dict):
+        raise SettingsError(f"{path}: not a group of keys; allowed here: {_allowed_keys(())}")
+    try:
+        return Settings.model_validate({**values, "environment": environment})
     except ValidationError as error:
         raise SettingsError(_explain(path, error)) from None
 
 
 def _explain(path: Path, error: ValidationError) -> str:
-    lines = [f"{path}: {len(error.errors())} setting(s) cannot be used"]
-    for problem in error.errors():
+    problems = error.errors()
+    lines = [f"{path}: {len(problems)} setting(s) cannot be used"]
+    for problem in problems:
         location = tuple(str(part) for part in problem["loc"])
         key = ".".join(location) or "(whole file)"
-        if problem["type"] == "extra_forbidden":
-            lines.append(f"  {key}: unknown key; allowed here: {', '.join(_allowed_keys(location[:-1]))}")
-        else:
-            lines.append(f"  {key}: {problem['msg']} (got {problem['input']!r})")
+        lines.append(f"  {key}: {_fix(problem, location)}")
     return "\n".join(lines)
 
 
-def _allowed_keys(location: tuple[str, ...]) -> list[str]:
+def _fix(problem: ErrorDetails, location: tuple[str, ...]) -> str:
+    """Say what is wrong with a value and which are allowed."""
+    value = problem["input"]
+    match problem["type"]:
+        case "extra_forbidden":
+            return f"unknown key; allowed here: {_allowed_keys(location[:-1])}"
+        case "model_type":
+            return f"not a group of keys (got {value!r}); allowed here: {_allowed_keys(location)}"
+        case "tuple_type":
+            return f"not a list (got {value!r}); write one as [first, second]"
+        case "value_error":
+            message = problem["msg"].removeprefix("Value error, ")
+            # Settings that contradict each other are named in the message; their whole group would hide it.
+            return message if isinstance(value, dict) else f"{message} (got {value!r})"
+        case _:
+            return f"{problem['msg']} (got {value!r})"
+
+
+def _allowed_keys(location: tuple[str, ...]) -> str:
     model: Any = Settings
     for part in location:
         model = model.model_fields[part].annotation
-    return sorted(name for name in model.model_fields if name != "environment")
+    return ", ".join(sorted(name for name in model.model_fields if name != "environment"))

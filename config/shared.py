@@ -1,11 +1,22 @@
 """Types that the settings of several pillars share."""
 
+import re
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 Hour = Annotated[int, Field(ge=0, le=23)]
 Days = Annotated[int, Field(ge=1, le=3650)]
+_ADDRESS = re.compile(r"[^@\s]+@[^@\s]+")
+
+
+def _address(text: str) -> str:
+    if _ADDRESS.fullmatch(text) is None:
+        raise ValueError("write an e-mail address such as hello@example.com")
+    return text
+
+
+EmailAddress = Annotated[str, AfterValidator(_address)]
 
 
 class Slice(BaseModel):

@@ -1,12 +1,21 @@
 """Settings of unification: identity resolution, profiles and the single view."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from config.shared import Days, FlinkSettings, Hour, Slice
 
 WorkerType = Literal["G.1X", "G.2X"]
+
+
+def _link(template: str) -> str:
+    if not template.startswith("https://") or "{id}" not in template:
+        raise ValueError("write a link that begins with https:// and contains {id}")
+    return template
+
+
+Link = Annotated[str, AfterValidator(_link)]
 
 
 class UnifySettings(FlinkSettings):
@@ -46,6 +55,6 @@ class UnificationSettings(Slice):
         500, ge=1, le=10_000, description="Of the profile API; twice that for a moment"
     )
     timeline_ttl_days: Days = Field(90, description="Events stay on the single view's timeline this long")
-    crm_link: str = Field("https://crm.example.com/contacts/{id}", pattern=r"^https://.*\{id\}")
-    call_centre_link: str = Field("https://cases.example.com/customers/{id}", pattern=r"^https://.*\{id\}")
-    loyalty_link: str = Field("https://loyalty.example.com/members/{id}", pattern=r"^https://.*\{id\}")
+    crm_link: Link = "https://crm.example.com/contacts/{id}"
+    call_centre_link: Link = "https://cases.example.com/customers/{id}"
+    loyalty_link: Link = "https://loyalty.example.com/members/{id}"
