@@ -1,8 +1,8 @@
-"""One way to write each value that a contract names, however its sender wrote it.
+"""The canonical form of each value that a contract names, however its sender wrote it.
 
-A whole number is digits: `3.0` and `3e0` are 3. Money is a text with two digits after the point, rounded half up, once:
-`12`, `"12.5"` and `12.50` are `"12.50"`. A time is UTC. Numbers are what their text says; no binary float comes near.
-What cannot be read stays as it is, for the contract's schema to refuse.
+A whole number has digits only: `3.0` and `3e0` are 3. Money is text with two digits after the point, rounded half up,
+once: `"12.5"` and `12.50` are `"12.50"`. A time is in UTC. Numbers are exact; no binary float is involved. A value that
+cannot be read stays as it is, and the contract's schema refuses it.
 """
 
 import re
@@ -17,11 +17,11 @@ from c360_core.exact_json import MAX_NUMBER_LENGTH, Path, shown
 from c360_core.moments import moment_text
 from c360_core.names import Money
 
-# Each amount has a place in DECIMAL(14, 2).
+# The greatest amount that fits into DECIMAL(14, 2).
 MAX_MONEY: Final = Decimal("999999999999.99")
 
 _CENT: Final = Decimal("0.01")
-# Enough for the product of two numbers of any length that JSON may have here, so that only cents are ever rounded.
+# Exact for the product of two numbers of the greatest length that we accept in JSON, so that only cents are rounded.
 _EXACT: Final = Context(prec=2 * MAX_NUMBER_LENGTH, rounding=ROUND_HALF_UP)
 _NUMBER: Final = re.compile(r"-?[0-9]+([.][0-9]+)?")
 _TIME: Final = re.compile(
@@ -30,7 +30,7 @@ _TIME: Final = re.compile(
 
 
 class Flaw(StrEnum):
-    """Why a value has no canonical form; named as the reason codes."""
+    """Why a value has no canonical form; the names are those of the reason codes."""
 
     WRONG_TYPE = "WRONG_TYPE"
     OUT_OF_RANGE = "OUT_OF_RANGE"
@@ -55,10 +55,10 @@ class UnreadableValueError(ValueError):
 
 
 def canonical_fields(values: Mapping[str, Any], fields: Iterable[Field], path: Path = ()) -> dict[str, Any]:
-    """Return an object with the fields that its contract names in their canonical form, the others as they are.
+    """Return an object with the fields of its contract in their canonical form, and all others as they are.
 
     Raises:
-        UnreadableValueError: one of them has none.
+        UnreadableValueError: a field has no canonical form.
     """
     canonical = dict(values)
     for field in fields:
@@ -69,13 +69,13 @@ def canonical_fields(values: Mapping[str, Any], fields: Iterable[Field], path: P
 
 
 def decimal_of(value: Any) -> Decimal | None:
-    """Return the number that a value of a JSON document is, exactly; also of a text that is written as one."""
+    """Return a value of a JSON document as an exact number, also from a text; None when it is no number."""
     match value:
         case bool():
             return None
         case int() | Decimal():
             return Decimal(value)
-        case float():  # not from our parser: what Python code put into a document
+        case float():  # not from our parser, but put into a document by Python code
             number = Decimal(repr(value))
             return number if number.is_finite() else None
         case str() if len(value) <= MAX_NUMBER_LENGTH and _NUMBER.fullmatch(value):
@@ -84,7 +84,7 @@ def decimal_of(value: Any) -> Decimal | None:
 
 
 def whole_number(value: Any) -> int | None:
-    """Return the whole number that a JSON number is, whichever way it is written; None for anything else."""
+    """Return a JSON number as a whole number, however it is written; None for anything else."""
     number = None if isinstance(value, str) else decimal_of(value)
     return int(number) if number is not None and number == number.to_integral_value(context=_EXACT) else None
 
@@ -95,7 +95,7 @@ def product(one: Decimal, other: Decimal) -> Decimal:
 
 
 def money_text(amount: Decimal) -> str | None:
-    """Return an amount as text with two digits after the point, rounded half up; None when it is beyond the limit."""
+    """Return an amount as text with two digits after the point, rounded half up; None when it exceeds the limit."""
     if amount and amount.adjusted() > MAX_MONEY.adjusted():
         return None
     rounded = amount.quantize(_CENT, context=_EXACT)

@@ -1,8 +1,8 @@
 """Consent: dated answers per purpose and channel, and the one rule that reads them.
 
-An answer is a person's and, where it came with the address of its channel, that address's as well: a mailbox may have
-several owners. The newest answer counts, wherever and in whatever order it arrived. Silence is not consent, and of two
-answers given at the same moment the withdrawal counts.
+An answer belongs to a person and, if it came with the address of its channel, to that address as well: a mailbox may
+have several owners. The newest answer counts, wherever and in whatever order answers arrived. No answer is no consent,
+and of two answers given at the same moment the withdrawal counts.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -28,7 +28,7 @@ class Purpose(StrEnum):
 
 
 class Channel(StrEnum):
-    """Where the answer holds; `any` speaks for all channels of its purpose."""
+    """The channel that an answer is about; `any` stands for all channels of its purpose."""
 
     EMAIL = "email"
     SMS = "sms"
@@ -36,7 +36,7 @@ class Channel(StrEnum):
     ANY = "any"
 
 
-# Which identifiers are addresses of a channel.
+# The types of identifiers that are addresses of a channel.
 ADDRESS_TYPES: Final[Mapping[Channel, Sequence[IdentifierType]]] = MappingProxyType(
     {
         Channel.EMAIL: (IdentifierType.EMAIL,),
@@ -67,17 +67,17 @@ class Consent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answers:
-    """All that was heard of a person's answer to one purpose in one channel.
+    """All that is known of a person's answer to one purpose in one channel.
 
-    It comes out the same in whatever order, and however often, its parts were heard: every part only ever grows.
+    The result does not depend on the order or the repetition of what was added, because each part only ever grows.
 
     Attributes:
-        told: the latest word of `unify`, which knows all answers; None when it took its word back.
-        sequence: the number of that word.
-        given: the youngest answer without a number: it came from the person directly, ahead of the stream.
-        withdrawn_at: moment of the youngest withdrawal. It is never taken back: whom it was wrongly put down to can
-            say yes again.
-        retracted_at: moment of the youngest answer that was taken back, because it turned out to be another person's.
+        streamed: the latest answer from `unify`, which knows all answers; None when `unify` retracted it.
+        sequence: the number of that change.
+        direct: the youngest answer without a number: it came from the person directly, ahead of the stream.
+        withdrawn_at: moment of the youngest withdrawal. It is never retracted: a person to whom it was wrongly
+            attributed can agree again.
+        retracted_at: moment of the youngest answer that was retracted, because it belongs to another person.
     """
 
     streamed: Consent | None = None
@@ -87,7 +87,7 @@ class Answers:
     retracted_at: datetime | None = None
 
     def add(self, consent: Consent, *, sequence: int = 0) -> "Answers":
-        """Return what is known after an answer; without a number it stands beside what the stream tells."""
+        """Return what is known after an answer; one without a number did not come from the stream."""
         withdrawn_at = self.withdrawn_at if consent.granted else _later(self.withdrawn_at, consent.decided_at)
         if not sequence:
             younger = self.direct is None or supersedes(consent, self.direct)
@@ -97,14 +97,14 @@ class Answers:
         return replace(self, streamed=consent, sequence=sequence, withdrawn_at=withdrawn_at)
 
     def retract(self, consent: Consent, *, sequence: int = 0) -> "Answers":
-        """Return what is known after an answer was taken back: it turned out to be another person's."""
+        """Return what is known after an answer was retracted, because it belongs to another person."""
         retracted_at = _later(self.retracted_at, consent.decided_at)
         if sequence <= self.sequence:
             return replace(self, retracted_at=retracted_at)
         return replace(self, streamed=None, sequence=sequence, retracted_at=retracted_at)
 
     def current(self, purpose: Purpose, channel: Channel) -> Consent | None:
-        """Return the answer that counts, or None when none is left."""
+        """Return the answer that counts, or None when there is none."""
         left = [consent for consent in (self.streamed, self._direct()) if consent is not None]
         if self.withdrawn_at is not None:
             no = Consent(purpose=purpose, channel=channel, granted=False, decided_at=self.withdrawn_at)
@@ -118,15 +118,15 @@ class Answers:
 
 
 def supersedes(new: Consent, old: Consent) -> bool:
-    """Tell whether `new` replaces `old`: it is younger or, at the same moment, withdraws what `old` grants."""
+    """Return whether `new` replaces `old`: it is younger or, at the same moment, withdraws what `old` grants."""
     return _rank(new) > _rank(old)
 
 
 def consent_status(consents: Iterable[Consent], purpose: Purpose, channel: Channel) -> ConsentStatus:
-    """Return where a person or an address stands, from all its answers in any order.
+    """Return the status of a person or an address, from all its answers in any order.
 
-    An answer for `any` channel speaks for this channel too, so a later withdrawal from everything ends an earlier
-    yes to e-mail, and a later yes to e-mail is a yes again.
+    An answer for `any` channel covers this channel as well: a later withdrawal from everything ends an earlier consent
+    to one channel, and a later consent to that channel counts again.
     """
     spoken = [c for c in consents if c.purpose is purpose and c.channel in (channel, Channel.ANY)]
     if not spoken:
@@ -148,7 +148,7 @@ def consent_from_change(change: Mapping[str, object]) -> Consent:
 
 
 def answers_to_item(answers: Answers, purpose: Purpose, channel: Channel) -> dict[str, object]:
-    """Return the answers as the single view stores them, without keys; what counts is on top, where it is read."""
+    """Return the answers as the single view stores them, without keys; the answer that counts is at the top level."""
     current = answers.current(purpose, channel)
     top: dict[str, object] = {"purpose": str(purpose), "channel": str(channel)}
     if current is not None:
@@ -164,7 +164,7 @@ def answers_to_item(answers: Answers, purpose: Purpose, channel: Channel) -> dic
 
 
 def answers_from_item(item: Mapping[str, object]) -> Answers:
-    """Read answers back from the single view; an item of before there were numbers is one answer without a number."""
+    """Read answers from the single view; an item from before changes were numbered is one answer without a number."""
     heard = item.get("heard")
     if not isinstance(heard, Mapping):
         return Answers().add(consent_from_change(item))

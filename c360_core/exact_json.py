@@ -1,8 +1,8 @@
-"""JSON that every reader of ours takes, with its numbers as they were written.
+"""JSON that all our readers accept, with numbers as they were written.
 
-Python's parser takes what other parsers refuse or read differently: numbers of any length, `NaN`, a key that is there
-twice, any depth. Flink reads an event with Jackson, which ends its application at a number of 1,001 digits. So JSON
-is held to limits that every reader keeps, and decimals never become binary floats.
+Python's parser accepts what other parsers refuse or read differently: numbers of any length, `NaN`, repeated keys, any
+depth. Flink reads events with Jackson, and a number of 1,001 digits ends the application. So JSON must stay within
+limits that every reader accepts, and decimals never become binary floats.
 """
 
 import json
@@ -13,15 +13,15 @@ from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from typing import Any, Final, Never
 
-# Jackson refuses numbers of more than 1,000 characters and documents deeper than 1,000 levels, and makes an infinity
-# of what is beyond 1.8e308. Nobody needs to come near.
+# Jackson refuses numbers of more than 1,000 characters and documents deeper than 1,000 levels, and turns numbers beyond
+# 1.8e308 into infinity. No sender needs to come near.
 MAX_NUMBER_LENGTH: Final = 64
 MAX_EXPONENT: Final = 300
 MAX_DEPTH: Final = 32
 
 _HALF_CHARACTER: Final = re.compile("[\ud800-\udfff]")
 _HALF_CHARACTER_ESCAPE: Final = re.compile(r"\\u[dD][89a-fA-F]")
-# A key that looks like a name is one. Anything else may be a value, such as an address, and is shown to nobody.
+# A key that looks like a name is shown. Any other key may be a value, such as an address, and is not.
 _NAME: Final = re.compile("[A-Za-z_][A-Za-z0-9_-]{0,63}")
 _SHOWN_STEPS: Final = 8
 
@@ -29,7 +29,7 @@ Path = tuple[str | int, ...]
 
 
 class Fault(StrEnum):
-    """Why not every reader can take a document, in words that follow the name of the field."""
+    """Why some reader cannot read a document, in words that follow the name of the field."""
 
     LONG_NUMBER = "is a number that is too long or too great"
     NO_NUMBER = "is no JSON number"
@@ -48,7 +48,7 @@ FIXES: Final[Mapping[Fault, str]] = {
 
 
 class UnreadableJsonError(ValueError):
-    """A document is JSON for Python, but not for every reader.
+    """A document that Python accepts as JSON, but some other reader does not.
 
     Attributes:
         fault: what is wrong.
@@ -65,30 +65,30 @@ class UnreadableJsonError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class UnreadableNumber:
-    """A number that not every reader takes, as its text."""
+    """A number that some reader does not accept, as its text."""
 
     text: str
 
     @property
     def fault(self) -> Fault:
-        """Why it is not taken."""
+        """Why it is not accepted."""
         return Fault.LONG_NUMBER if self.text[-1:].isdigit() else Fault.NO_NUMBER
 
 
 @dataclass(frozen=True, slots=True)
 class AmbiguousObject:
-    """An object that has a key twice; readers differ on which one counts."""
+    """An object with a repeated key; readers differ on which value counts."""
 
     pairs: tuple[tuple[str, Any], ...]
 
     @property
     def fields(self) -> dict[str, Any]:
-        """The fields, of those that are there twice the last one: good for showing, not for use."""
+        """The fields, with the last value of a repeated key: good for display, not for use."""
         return dict(self.pairs)
 
     @property
     def repeated(self) -> str:
-        """The first key that is there again."""
+        """The first repeated key."""
         seen: set[str] = set()
         for key, _ in self.pairs:
             if key in seen:
@@ -98,11 +98,11 @@ class AmbiguousObject:
 
 
 def decode(text: str) -> Any:
-    """Return the document of a text that every reader takes; integers as int, all other numbers as Decimal.
+    """Return the document of a text that every reader accepts; integers as int, all other numbers as Decimal.
 
     Raises:
-        UnreadableJsonError: not every reader takes it; names the first field at fault.
-        json.JSONDecodeError: it is no JSON.
+        UnreadableJsonError: some reader does not accept it; names the first field at fault.
+        json.JSONDecodeError: it is not JSON.
     """
     try:
         document = _STRICT.decode(text)
@@ -119,13 +119,13 @@ def decode(text: str) -> Any:
 
 
 def decode_leniently(data: bytes) -> Any:
-    """Return the document of a body, whatever of it every reader takes: one event at fault must not hold up others.
+    """Return the document of a body even if some reader does not accept it: one bad event must not hold up others.
 
-    What not every reader takes is kept as `UnreadableNumber` and `AmbiguousObject`, which `encode` writes as they
-    came.
+    Parts that some reader does not accept become `UnreadableNumber` and `AmbiguousObject`, which `encode` writes as
+    they came.
 
     Raises:
-        ValueError: it is no JSON in a Unicode encoding, or nested too deeply to be read at all.
+        ValueError: it is not JSON in a Unicode encoding, or nested too deeply to be read at all.
     """
     try:
         return json.loads(data, **_LENIENT_HOOKS)
@@ -134,15 +134,15 @@ def decode_leniently(data: bytes) -> Any:
 
 
 def encode(value: Any) -> str:
-    """Return JSON as it goes on the stream: no blanks, no escapes but those JSON asks for, numbers as they came."""
+    """Return JSON as it goes on the stream: no blanks, only the escapes that JSON requires, numbers as they came."""
     try:
         return _ENCODER.encode(value)
-    except TypeError:  # a Decimal, for one: the encoder in C knows only floats
+    except TypeError:  # a Decimal, for example: the encoder in C knows only floats
         return _written(value)
 
 
 def encode_bytes(value: Any) -> bytes:
-    """Return JSON in UTF-8; half a surrogate pair, which has no UTF-8, stays an escape."""
+    """Return JSON in UTF-8; half a surrogate pair, which UTF-8 cannot encode, stays an escape."""
     text = encode(value)
     try:
         return text.encode()
@@ -151,7 +151,7 @@ def encode_bytes(value: Any) -> bytes:
 
 
 def faults(value: Any, path: Path = ()) -> Iterator[tuple[Fault, Path]]:
-    """Yield what not every reader takes of a decoded value, in the order of the document."""
+    """Yield the parts of a decoded value that some reader does not accept, in the order of the document."""
     match value:
         case UnreadableNumber():
             yield value.fault, path
@@ -170,7 +170,7 @@ def faults(value: Any, path: Path = ()) -> Iterator[tuple[Fault, Path]]:
 
 
 def depth(value: Any) -> int:
-    """Return how many levels of objects and arrays a decoded value has; never recurses."""
+    """Return the number of levels of objects and arrays in a decoded value; does not recurse."""
     levels, level = 0, [value]
     while level := [part for part in level if isinstance(part, dict | list | AmbiguousObject)]:
         levels += 1
@@ -179,7 +179,7 @@ def depth(value: Any) -> int:
 
 
 def is_ambiguous(value: Any) -> bool:
-    """Tell whether any object within a decoded value has a key twice; never recurses."""
+    """Return whether any object within a decoded value has a repeated key; does not recurse."""
     level = [value]
     while level:
         if any(isinstance(part, AmbiguousObject) for part in level):
@@ -189,7 +189,7 @@ def is_ambiguous(value: Any) -> bool:
 
 
 def shown(path: Path) -> str | None:
-    """Return a path as `lines.0.amount`, up to the first key that is no name; None when nothing is left."""
+    """Return a path such as `lines.0.amount`, up to the first key that is no name; None when nothing is left."""
     steps: list[str] = []
     for step in path[:_SHOWN_STEPS]:
         if isinstance(step, str) and not _NAME.fullmatch(step):
@@ -199,7 +199,7 @@ def shown(path: Path) -> str | None:
 
 
 class _NotForEveryoneError(Exception):
-    """Ends the strict parse; where it was is found by the lenient one."""
+    """Ends the strict parse; the lenient one then finds the place."""
 
 
 def _faults_of(parts: Iterable[tuple[str | int, Any]], path: Path) -> Iterator[tuple[Fault, Path]]:
@@ -208,7 +208,7 @@ def _faults_of(parts: Iterable[tuple[str | int, Any]], path: Path) -> Iterator[t
 
 
 def _may_have_faults(text: str) -> bool:
-    """Tell whether a text that was parsed has to be looked through; nearly none has."""
+    """Return whether a parsed text has to be searched for faults; hardly any has."""
     may_be_deep = text.count("{") + text.count("[") > MAX_DEPTH
     return may_be_deep or ("\\u" in text and _HALF_CHARACTER_ESCAPE.search(text) is not None)
 
@@ -290,7 +290,7 @@ _LENIENT_HOOKS: Final[Mapping[str, Any]] = {
     "parse_constant": UnreadableNumber,
     "object_pairs_hook": _lenient_object,
 }
-# Made once: `json.loads` and `json.dumps` would make one for every call.
+# Created once: `json.loads` and `json.dumps` would create one per call.
 _STRICT: Final = json.JSONDecoder(
     parse_int=_strict_integer,
     parse_float=_strict_decimal,

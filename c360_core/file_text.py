@@ -1,6 +1,6 @@
-"""What the texts of a file mean, by the contract's format: its own words and forms become the one form that we keep.
+"""Reads the texts of a file by the contract's format: its words and formats become the one form that we store.
 
-A text that has none of the contract's forms comes back as it is, so that whoever checks it can say so.
+A text in none of the contract's formats comes back unchanged, so that a later check can report it.
 """
 
 import re
@@ -18,11 +18,11 @@ ISO_TIME: Final = re.compile(
     r"(?P<date>[0-9]{4}-[0-9]{2}-[0-9]{2})[Tt ](?P<time>[0-9]{2}:[0-9]{2}(:[0-9]{2})?)([.,](?P<fraction>[0-9]{1,9}))?"
     r" ?(?P<offset>[Zz]|[+-][0-9]{2}(:?[0-9]{2})?)?"
 )
-KEPT_TIME: Final = re.compile(UTC_PATTERN)  # nearly all of them
-MOST_OFFSET: Final = timedelta(hours=18)  # the most that ISO zones and Java know
+KEPT_TIME: Final = re.compile(UTC_PATTERN)  # the form of nearly all timestamps
+MOST_OFFSET: Final = timedelta(hours=18)  # the greatest offset that ISO time zones and Java have
 WORDS: Final = {"true": "true", "false": "false"}
 
-# Every letter pattern that a format may have, what it matches, and which part of a moment that is.
+# Every letter pattern that a format may contain, what it matches, and its part of a timestamp.
 _TOKENS: Final[Mapping[str, tuple[str, str]]] = {
     "yyyy": ("[0-9]{4}", "year"),
     "MM": ("[0-9]{2}", "month"),
@@ -45,7 +45,7 @@ _DATE_PARTS: Final = frozenset({"year", "month", "day"})
 
 
 class FormatError(ValueError):
-    """A format of a contract cannot be read; the message says what is wrong."""
+    """A format in a contract cannot be read; the message says what is wrong."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,12 +57,12 @@ class TextFormat:
 
     @property
     def has_time(self) -> bool:
-        """True when the format says the hour."""
+        """Whether the format has the hour."""
         return bool(self.parts & {"hour", "half_hour"})
 
     @property
     def has_offset(self) -> bool:
-        """True when the format says the offset from UTC."""
+        """Whether the format has the offset from UTC."""
         return "offset" in self.parts
 
 
@@ -71,7 +71,7 @@ def text_format(form: str) -> TextFormat:
     """Read a format: the letters yyyy M d H h m s S a XXX as in Java's DateTimeFormatter, words in single quotes.
 
     Raises:
-        FormatError: an unknown or repeated part, or no whole date.
+        FormatError: a part is unknown or repeated, or the date is incomplete.
     """
     parts: list[str] = []
     pattern, at = "", 0
@@ -118,7 +118,7 @@ class Texts:
         }
 
     def value(self, text: str, logical_type: str) -> str | None:
-        """Return a text in the one form that we keep for its type, or as it is; None when it stands for no value.
+        """Return a text in the one form that we store for its type, or unchanged; None when it stands for no value.
 
         Times become UTC with a Z, dates ISO 8601, booleans `true` or `false`.
         """
@@ -155,7 +155,7 @@ class Texts:
         return text
 
     def _iso(self, match: re.Match[str]) -> str | None:
-        """Return the instant of an ISO 8601 text; None where it is none, or has no offset and the contract no zone."""
+        """Return the instant of an ISO 8601 text; None if invalid, or if neither it nor the contract has a zone."""
         try:
             moment = datetime.fromisoformat(f"{match['date']}T{match['time']}")
         except ValueError:
@@ -169,7 +169,7 @@ class Texts:
             return None
         try:
             instant = moment.replace(tzinfo=zone).astimezone(UTC)
-            # An hour that the clocks skip is no time; of one that comes twice, the first is meant.
+            # An hour that the clocks skip does not exist; an hour that occurs twice means the first.
             exists = instant.astimezone(zone).replace(tzinfo=None) == moment
         except OverflowError:
             return None
@@ -187,11 +187,11 @@ def _offset(text: str) -> timezone | None:
 
 
 def _local_moment(parts: Mapping[str, str | None]) -> datetime | None:
-    """Return the date and time of day, without the fraction; None for a day or an hour that there is not."""
+    """Return the date and time of day, without the fraction; None for a day or an hour that does not exist."""
     number = {name: int(value) for name, value in parts.items() if value and value.isdigit()}
     hour = number.get("hour", 0)
     if "half_hour" in number:
-        if not 1 <= number["half_hour"] <= 12:  # noqa: PLR2004  # hours of a clock's face
+        if not 1 <= number["half_hour"] <= 12:  # noqa: PLR2004  # hours of a 12-hour clock
             return None
         hour = number["half_hour"] % 12 + (12 if str(parts["half"]).lower() == "pm" else 0)
     try:

@@ -1,7 +1,7 @@
-"""From an event as sent to a clean interaction, or to the reason why it is none.
+"""From an event as sent to an interaction, or to the reason why it is rejected.
 
 The collector, the ingestion and the `clean` application share these rules: what one accepts, the others accept. A
-reason names the field and the fix, never the value, because values are personal data and reasons are read widely.
+reason names the field and the fix, never the value, because values are personal data and reasons are widely read.
 """
 
 import json
@@ -26,9 +26,9 @@ from c360_core.projections import REASON_BY_SCHEMA_RULE, event_json_schema
 
 MAX_EVENT_BYTES: Final = 32 * 1024
 FUTURE_TOLERANCE: Final = timedelta(minutes=5)
-# Rows of files have ids without it: what begins so was an event on the stream.
+# Ids of rejected events of the stream begin with it; those of rows of files do not.
 REJECTED_EVENT_PREFIX: Final = "r_"
-# What `unify` could not use begins so: a record of `interactions` or `identity-changes`, which no sender sends.
+# Ids of records that `unify` rejected begin with it; they come from `interactions` or `identity-changes`.
 REJECTED_RECORD_PREFIX: Final = "u_"
 
 Document = Mapping[str, Any]
@@ -116,12 +116,12 @@ class RejectedEventError(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interaction:
-    """A clean event. Its session is not here: that takes the events before it.
+    """A valid event. It has no session, because a session depends on the events before it.
 
     Attributes:
         customer_key: key of the strongest identifier.
         identifier_keys: keys of all usable identifiers, strongest first.
-        visitor_key: key of the device or cookie that sessions are counted by; None where there is neither.
+        visitor_key: key of the device or cookie that sessions are counted by; None without either.
         amount: money of the event, negative for returns; None where there is none.
         payload: the payload as JSON text.
         identifiers: the clear identifiers as JSON text; for the lake only.
@@ -172,15 +172,15 @@ def parse(body: bytes) -> dict[str, Any]:
 
 
 def check(document: Document, *, now: datetime, contracts: Contracts | None = None) -> Document:
-    """Return an event that keeps the contract of its source, in its canonical form.
+    """Return an event that meets the contract of its source, in its canonical form.
 
     Args:
         document: the event, parsed.
-        now: the present, timezone-aware: nothing happens much later than it is received.
-        contracts: the contracts to hold it to; those of this build when omitted.
+        now: the present, timezone-aware: no event may happen much later than it is received.
+        contracts: the contracts to check against; those of this build when omitted.
 
     Raises:
-        RejectedEventError: it does not keep it; the first finding.
+        RejectedEventError: it breaks the contract; the first finding.
     """
     known = contracts or contracts_module.load()
     source = _known_source(document, known)
@@ -215,7 +215,7 @@ def check(document: Document, *, now: datetime, contracts: Contracts | None = No
 
 
 def interaction(document: Document, *, secret: bytes, now: datetime) -> Interaction:
-    """Return the interaction of an event.
+    """Return the interaction that an event stands for.
 
     Args:
         document: the event, as `check` returned it.
@@ -262,7 +262,7 @@ def read_interaction(body: bytes, *, secret: bytes, now: datetime) -> Interactio
     """Return the interaction of a record of the events stream.
 
     Raises:
-        RejectedEventError: the record is not a valid event, or one that our rules stumble over.
+        RejectedEventError: the record is not a valid event, or our own rules fail on it.
     """
     try:
         return interaction(check(parse(body), now=now), secret=secret, now=now)
@@ -273,7 +273,7 @@ def read_interaction(body: bytes, *, secret: bytes, now: datetime) -> Interactio
 
 
 def unexpected(error: Exception) -> RejectedEventError:
-    """Return the rejection of a record that our own rules stumble over: it must not stop those behind it."""
+    """Return the rejection of a record on which our own rules fail: it must not stop the records behind it."""
     return RejectedEventError(
         ReasonCode.UNEXPECTED,
         f"the event could not be judged ({type(error).__name__}), which is a fault of ours",
@@ -306,7 +306,7 @@ def _json(text: str) -> Any:
 
 
 def _source_of(document: Any) -> str:
-    """Return the source that a document names which cannot be taken, as far as it can be read."""
+    """Return the source that a rejected document names, as far as it can be read."""
     fields = document.fields if isinstance(document, AmbiguousObject) else document
     source = fields.get("source") if isinstance(fields, dict) else None
     return source if isinstance(source, str) and source in contracts_module.load().sources else UNKNOWN_SOURCE_NAME
@@ -331,13 +331,13 @@ def _known_source(document: Document, known: Contracts) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Compiled:
-    """What the contract says about one event type of one source.
+    """The contract of one event type of one source, ready to check events.
 
     Attributes:
-        schema: raises unless an event is in its canonical form and keeps the contract.
+        schema: raises unless an event is in its canonical form and meets the contract.
         envelope: the fields of every event.
         payload: the fields of this type's payload.
-        has_decimals: whether the payload has numbers whose form no schema can tell.
+        has_decimals: whether the payload has numbers whose form no schema can check.
     """
 
     schema: Check
@@ -346,7 +346,7 @@ class _Compiled:
     has_decimals: bool
 
     def is_canonical(self, document: Document) -> bool:
-        """Tell whether an event keeps the contract as it is; nearly all do, so this comes first."""
+        """Return whether an event meets the contract as it is; nearly all do, so this is checked first."""
         if self.has_decimals:
             return False
         try:
@@ -356,7 +356,7 @@ class _Compiled:
         return True
 
     def canonical(self, document: Document) -> Document:
-        """Return an event in its canonical form; what has none is left for the schema to refuse."""
+        """Return an event in its canonical form; a value without one stays, and the schema refuses it."""
         event = canonical_fields(document, self.envelope)
         payload = event.get("payload")
         return (
@@ -429,7 +429,7 @@ def _check_times(document: Document, now: datetime, source: str, earliest: datet
                 fix="correct the sender's clock",
                 source=source,
             )
-    # A sender whose clock runs ahead may stamp both times: what it received cannot excuse the future.
+    # A sender whose clock is fast may set both times, so the time of receipt does not excuse a time in the future.
     if moments["occurred_at"] > min(moments["received_at"], now) + FUTURE_TOLERANCE:
         raise RejectedEventError(
             ReasonCode.FUTURE_EVENT,
@@ -442,7 +442,7 @@ def _check_times(document: Document, now: datetime, source: str, earliest: datet
 
 @cache
 def _payload_names(event_type: str) -> frozenset[str]:
-    """Return the payload's fields that the contract names: what else has their names may be anything."""
+    """Return the names of the payload's fields in the contract; only these have the contract's meaning."""
     return frozenset(field.name for field in contracts_module.load().event(event_type).fields)
 
 

@@ -1,18 +1,18 @@
-"""Landed objects: what S3 says of one, which of them one run of the ingestion takes, and the list that it is given."""
+"""Landed objects: how S3 announces one, which of them a run of the ingestion takes, and the list that it gets."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
-FOLDER_MARKS: Final = ("/", "_$folder$")  # ends of objects that only stand for a folder
-MANIFESTS: Final = "ingestion/"  # where in the results bucket the lists of files lie
+FOLDER_MARKS: Final = ("/", "_$folder$")  # endings of objects that only stand for a folder
+MANIFESTS: Final = "ingestion/"  # folder of the file lists in the results bucket
 MAX_RUN_FILES: Final = 50  # a file takes seconds to half a minute, and a run has an hour
-MAX_RUN_BYTES: Final = 256 * 1024**2  # as the files lie; a larger file has a run of its own
+MAX_RUN_BYTES: Final = 256 * 1024**2  # size in the bucket; a larger file has a run of its own
 
 
 class ManifestError(ValueError):
-    """A message or a list of files cannot be read; the message names the field and what it should be."""
+    """A message or a file list cannot be read; the error names the field and what it should be."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,10 +20,10 @@ class LandedFile:
     """A landed object.
 
     Attributes:
-        bucket: where it lies.
-        key: its exact name.
-        landed_at: when S3 says that it was written: ISO 8601 in UTC.
-        size: bytes; 0 where S3 does not say.
+        bucket: name of the bucket.
+        key: exact key of the object.
+        landed_at: when it was written according to S3; ISO 8601 in UTC.
+        size: in bytes; 0 where S3 names none.
     """
 
     bucket: str
@@ -33,15 +33,15 @@ class LandedFile:
 
 
 def is_folder_mark(key: str) -> bool:
-    """Tell whether an object only stands for a folder, as consoles and Hadoop make them."""
+    """Return whether an object only stands for a folder, as consoles and Hadoop create them."""
     return key.endswith(FOLDER_MARKS)
 
 
 def of_event(text: str) -> LandedFile:
-    """Return the object of which a message of EventBridge tells, an S3 event `Object Created` as JSON text.
+    """Return the object that a message of EventBridge announces, an S3 event `Object Created` as JSON text.
 
     Raises:
-        ManifestError: the message is none.
+        ManifestError: the message is no such event.
     """
     event = _document(text, "the message")
     detail = _part(event, "detail")
@@ -57,7 +57,7 @@ def of_event(text: str) -> LandedFile:
 def runs(files: Iterable[LandedFile]) -> Iterator[tuple[LandedFile, ...]]:
     """Yield the files of one run after another: each object once, the earliest first.
 
-    Of an object that landed twice only the newest content is left to read, so it takes its later place.
+    Of an object that landed twice only the newest content can be read, so its later arrival counts.
     """
     newest: dict[tuple[str, str], LandedFile] = {}
     for file in files:
@@ -76,20 +76,20 @@ def runs(files: Iterable[LandedFile]) -> Iterator[tuple[LandedFile, ...]]:
 
 
 def manifest_text(files: Sequence[LandedFile]) -> str:
-    """Return the list of a run's files as JSON text."""
+    """Return the file list of a run as JSON text."""
     return json.dumps({"files": [asdict(file) for file in files]}, ensure_ascii=False)
 
 
 def run_input(manifest: str, files: Sequence[LandedFile]) -> str:
-    """Return what a run is started with: the key of its list, and how many files are in it for whoever counts."""
+    """Return the input of a run: the key of its file list, and the number of files, for metrics."""
     return json.dumps({"manifest": manifest, "files": len(files)})
 
 
 def read_manifest(text: str) -> tuple[LandedFile, ...]:
-    """Return the files of a list.
+    """Return the files of a file list.
 
     Raises:
-        ManifestError: it is no such list.
+        ManifestError: the text is no file list.
     """
     files = _document(text, "the list").get("files")
     if not isinstance(files, list) or not files:

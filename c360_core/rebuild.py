@@ -1,7 +1,7 @@
-"""A rebuild of all profiles: from when to when what `unify` says is the past told again, and no news.
+"""A rebuild of all profiles: the range of changes in which `unify` repeats history instead of reporting news.
 
-`unify` that starts without a snapshot tells the whole history once more, person by person and step by step: a first
-order, a second one, and so on. Whoever acts on what becomes true has to know that it was true before.
+Without a snapshot `unify` publishes the whole history again, person by person and step by step: a first order, a second
+one, and so on. A reader that acts on what becomes true has to know that it was true before.
 """
 
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from typing import Final
 
 from c360_core.change_fields import InvalidChangeError, required_text
 
-# The kind of the message that ends a rebuild's messages in a shard of profile-changes.
+# The kind of message that marks the end of a rebuild in a shard of profile-changes.
 SHARD_END: Final = "rebuild_end"
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND: Final = timedelta(microseconds=1)
@@ -19,13 +19,13 @@ MICROSECOND: Final = timedelta(microseconds=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rebuild:
-    """The latest rebuild, in numbers of changes, which are microseconds since 1970.
+    """The latest rebuild. Numbers of changes are microseconds since 1970.
 
     Attributes:
-        since: changes with this number and later ones are the rebuild's.
-        until: changes with this number and later ones are news again; None while the rebuild goes on.
-        snapshot: the way back, by name; None where there is none.
-        over: the writer has written all of it.
+        since: the first change of the rebuild.
+        until: the first change after it, from which on changes are news again; None while the rebuild runs.
+        snapshot: name of the snapshot to return to; None where there is none.
+        over: whether the profile writer has written all of it.
     """
 
     since: int
@@ -39,7 +39,7 @@ class Rebuild:
 
 
 def sequence_at(moment: datetime) -> int:
-    """Return the number that a change gets at this moment."""
+    """Return the number of a change that is made at this moment."""
     return (moment - EPOCH) // MICROSECOND
 
 
@@ -50,10 +50,10 @@ def rebuild_to_item(rebuild: Rebuild) -> dict[str, object]:
 
 
 def rebuild_from_item(item: Mapping[str, object]) -> Rebuild:
-    """Read a rebuild back from the single view; the inverse of `rebuild_to_item`.
+    """Read a rebuild from the single view; the inverse of `rebuild_to_item`.
 
     Raises:
-        InvalidChangeError: the item has no moment of its beginning.
+        InvalidChangeError: the item has no field `since`.
     """
     since, until, snapshot = item.get("since"), item.get("until"), item.get("snapshot")
     if since is None:
@@ -67,10 +67,10 @@ def rebuild_from_item(item: Mapping[str, object]) -> Rebuild:
 
 
 def shard_end(shard: str, rebuild: Rebuild) -> dict[str, object]:
-    """Return the message after which no message of this rebuild comes in its shard."""
+    """Return the message after which its shard has no further message of this rebuild."""
     return {"kind": SHARD_END, "person_id": shard, "sequence": rebuild.since}
 
 
 def ended_shard(change: Mapping[str, object]) -> str:
-    """Return the shard that such a message ends."""
+    """Return the shard that such a message is about."""
     return required_text(change, "person_id")

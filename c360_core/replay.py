@@ -1,7 +1,7 @@
-"""What of the quarantine may go on the events stream again, and what has to be done about the rest.
+"""Decides which quarantined rows may go on the events stream again, and what has to be done about the others.
 
-A row is sent only if the contracts of this build accept it now. So what is sent has an event id, by which every
-reader tells a repetition; and what would only be rejected again stays where it is, with the reason.
+A row is sent only if the contracts of this build accept it now. So every event that is sent has an event id, by which
+readers recognise a repetition; and a row that would be rejected again stays where it is, with the reason.
 """
 
 import json
@@ -21,15 +21,15 @@ from c360_core.interaction import (
     read_interaction,
 )
 
-# Identifiers are hashed under a secret that only `clean` has. Here the verdict counts, not the keys.
+# Identifiers are hashed under a secret that only `clean` has; here only the verdict counts.
 NO_SECRET: Final = b""
-# `clean` keeps bytes that are no UTF-8 as `\xNN`, and the collector keeps the head of an oversize event.
+# `clean` keeps bytes that are not UTF-8 as `\xNN`, and the collector keeps the head of an oversize event.
 NOT_KEPT_WHOLE: Final = frozenset({ReasonCode.OVERSIZE, ReasonCode.WRONG_ENCODING})
 MAX_FIXED_BY: Final = 128  # the contract's limit
 
 
 class ReplayVerdict(StrEnum):
-    """What becomes of a row that is to be replayed."""
+    """What happens to a row that is to be replayed."""
 
     SEND = "send"
     NOTE = "note"
@@ -40,7 +40,7 @@ class ReplayVerdict(StrEnum):
     FROM_UNIFY = "from_unify"
 
 
-# Rows that were asked for and are not replayed; somebody has to do something.
+# Rows that were selected and cannot be replayed as they are; an operator has to act.
 HELD_BACK: Final = frozenset(
     {ReplayVerdict.STILL_BROKEN, ReplayVerdict.NOT_WHOLE, ReplayVerdict.FROM_FILE, ReplayVerdict.FROM_UNIFY}
 )
@@ -50,7 +50,7 @@ CORRECTABLE: Final = frozenset({ReplayVerdict.STILL_BROKEN, ReplayVerdict.NOT_WH
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RejectedRow:
-    """A row of `quarantine.rejected`, as far as a replay needs it."""
+    """A row of `quarantine.rejected`, with the columns that a replay needs."""
 
     rejected_id: str
     source: str
@@ -63,13 +63,13 @@ class RejectedRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplayInstructions:
-    """What is to be done with the rows.
+    """How to replay the selected rows.
 
     Attributes:
         corrected: payloads to send in the place of what was received, by `rejected_id`.
-        replay_id: set on every event that is sent, which makes it history: it counts, and moves nobody to act.
-        fixed_by: send nothing; note this as what replaced the rows.
-        again: take rows that were replayed before, too.
+        replay_id: set on every event that is sent, which makes it history: it counts and triggers nothing.
+        fixed_by: send nothing, and record this as what replaced the rows.
+        again: include rows that were replayed before.
     """
 
     corrected: Mapping[str, str] = field(default_factory=dict)
@@ -106,7 +106,7 @@ class JudgedRow:
 
 
 def judge(row: RejectedRow, instructions: ReplayInstructions, *, now: datetime) -> JudgedRow:
-    """Return what becomes of a row."""
+    """Return the verdict on a row."""
     if row.fixed_by is not None and not instructions.again:
         return _as(ReplayVerdict.REPLAYED_BEFORE, row)
     if instructions.fixed_by is not None:

@@ -1,4 +1,4 @@
-"""What a secret of Secrets Manager holds: plain text, or a JSON object of named parts."""
+"""The content of a secret of Secrets Manager: plain text, or a JSON object of named parts."""
 
 import json
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ from typing import Any
 def parts(secret_string: str) -> Mapping[str, Any]:
     """Return the parts of a secret; plain text is the part `key`.
 
-    Text that merely begins like JSON is text: a generated secret may begin with any character.
+    Text that only begins like JSON is plain text: a generated secret may begin with any character.
     """
     text = secret_string.strip()
     try:

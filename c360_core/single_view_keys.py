@@ -10,9 +10,9 @@ from c360_core.timeline import TimelineEntry
 PARTITION: Final = "PK"
 SORT: Final = "SK"
 EXPIRES_AT: Final = "expires_at"  # the table's TTL attribute, epoch seconds
-TOMBSTONE: Final = "removed"  # an item that has it stands for one that is no more; readers pass it by
-# How long we remember that something was removed: longer than a stream (a year at most) or a failure queue keeps an
-# older change, which would bring it back.
+TOMBSTONE: Final = "removed"  # marks an item that stands for a removed one; readers skip it
+# How long a removal is recorded: longer than a stream (at most a year) or a failure queue keeps an older change, which
+# would restore the item.
 REMEMBER_REMOVAL: Final = timedelta(days=370)
 
 PROFILE: Final = "PROFILE"
@@ -20,7 +20,7 @@ ALIAS: Final = "ALIAS"
 REMOVED: Final = "REMOVED"
 IDENTIFIER_SORT: Final = "PERSON"
 REBUILD_PARTITION: Final = "REBUILD"
-REBUILD_SORT: Final = "LATEST"  # no beginning of another item's: those are looked for by their beginnings
+REBUILD_SORT: Final = "LATEST"  # no prefix of another item's sort key: items are found by prefix
 ENDED_PREFIX: Final = "ENDED#"
 SEGMENT_PREFIX: Final = "SEGMENT#"
 CONSENT_PREFIX: Final = "CONSENT#"
@@ -42,7 +42,7 @@ def person_partition(person_id: str) -> str:
 
 
 def alias_key(person_id: str) -> Key:
-    """Return the key of the alias of an id that is no longer in use: it names the one that took its place."""
+    """Return the key of the alias of a retired id; the item names the id that replaced it."""
     return person_key(person_id, ALIAS)
 
 
@@ -53,7 +53,7 @@ def identifier_key(keyed_hash: str) -> Key:
 
 
 def address_consent_key(keyed_hash: str, consent: Consent) -> Key:
-    """Return the key of the answer about an address to a purpose in a channel; it lies beside the index item."""
+    """Return the key of the answer about an address to a purpose in a channel; it is next to the index item."""
     return {**identifier_key(keyed_hash), SORT: consent_sort(consent.purpose, consent.channel)}
 
 
@@ -63,7 +63,7 @@ def rebuild_key() -> Key:
 
 
 def ended_key(shard: str) -> Key:
-    """Return the key of what says that the writer has all messages of a rebuild in a shard."""
+    """Return the key of the record that the writer has all messages of a rebuild in a shard."""
     return {PARTITION: REBUILD_PARTITION, SORT: ENDED_PREFIX + shard}
 
 
@@ -78,12 +78,12 @@ def consent_sort(purpose: Purpose, channel: Channel) -> str:
 
 
 def event_sort(entry: TimelineEntry) -> str:
-    """Return the sort key of a timeline entry: by time, then by source, whose ids are its own, and by id."""
+    """Return the sort key of a timeline entry: by time, source and id, as ids are unique per source only."""
     return f"{EVENT_PREFIX}{moment_text(entry.occurred_at)}#{entry.source}#{entry.event_id}"
 
 
 def decision_sort(occasion_at: datetime, decision_id: str) -> str:
-    """Return the sort key of a decision: by the time of its occasion, so that it is the same on a second delivery."""
+    """Return the sort key of a decision: by the time of its trigger event, so that a redelivery has the same key."""
     return f"{DECISION_PREFIX}{moment_text(occasion_at)}#{decision_id}"
 
 
