@@ -187,7 +187,7 @@ def test_each_closed_list_is_closed(source, event_type):
 
 
 @ALL_EVENTS
-def test_unknown_payload_field_is_let_through(source, event_type):
+def test_an_unknown_payload_field_is_accepted(source, event_type):
     validator(source, event_type)(event(source, event_type, payload={"added_by_a_newer_till": 1}))
 
 

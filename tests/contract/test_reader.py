@@ -120,7 +120,7 @@ def test_a_row_of_a_file_is_live_for_two_days_unless_the_contract_says_otherwise
         ((15, "d"), None, 720),
     ],
 )
-def test_what_is_live_follows_from_the_cadence(directory, frequency, said, hours):
+def test_the_limit_of_live_events_follows_from_the_cadence(directory, frequency, said, hours):
     def change(contract):
         contract["slaProperties"][0].update(value=frequency[0], unit=frequency[1])
         if said is not None:
@@ -162,7 +162,7 @@ def test_a_date_without_quotes_is_the_text_that_it_is(directory, written):
     load_and_check(directory)
 
 
-def test_whose_rows_a_source_has_reaches_who_reads_them(directory, tmp_path):
+def test_a_sources_defaults_reach_the_readers_of_its_rows(directory, tmp_path):
     """Where they live, and how old they may be, as the contract says or as is usual."""
     said = [("defaultCountry", "AT"), ("earliestBirthDate", "1890-01-01")]
     change_contract(

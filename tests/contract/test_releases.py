@@ -74,7 +74,7 @@ def effects(directory):
 # ---- ids
 
 
-def test_a_new_column_moves_nobody(directory):
+def test_a_new_column_causes_no_change(directory):
     before = ids_of(directory, CRM)
     change_contract(directory, CRM, lambda c: insert(c, "title"))
 
@@ -122,7 +122,7 @@ def test_a_column_of_the_last_release_gets_its_id_back(directory):
     assert ids_of(directory, CRM)["email"] == 4
 
 
-def test_the_id_of_a_column_that_is_gone_is_never_given_again(directory):
+def test_the_id_of_a_removed_column_is_never_reused(directory):
     change_contract(directory, INTERACTIONS, lambda c: remove(c, "identifiers"))
     highest = max(ids_of(directory, INTERACTIONS).values())
     assert not release(directory, load_and_check(directory).contracts)
@@ -268,7 +268,7 @@ CHANGES = {
 
 
 @pytest.mark.parametrize(("file", "change", "found"), CHANGES.values(), ids=CHANGES.keys())
-def test_changes_are_told_apart(directory, file, change, found):
+def test_changes_are_distinguished(directory, file, change, found):
     change_contract(directory, file, change)
 
     seen = effects(directory)
@@ -284,7 +284,7 @@ def test_changes_are_told_apart(directory, file, change, found):
     assert all(problem.fix for problem in caught.value.problems)
 
 
-def test_a_table_that_is_gone_is_given_up_only_by_name(directory):
+def test_a_deleted_table_is_released_only_by_name(directory):
     (directory / "duplicates.odcs.yaml").unlink()
 
     with pytest.raises(ContractsError, match=r"duplicates\.odcs\.yaml: .*the table is gone; .*--anyway"):
@@ -295,7 +295,7 @@ def test_a_table_that_is_gone_is_given_up_only_by_name(directory):
     assert "duplicates" not in read(directory)
 
 
-def test_what_breaks_ids_is_never_released(directory):
+def test_a_change_that_breaks_ids_is_never_released(directory):
     change_contract(directory, INTERACTIONS, lambda c: set_id(column(c, "payload"), 40))
     before = (directory / RELEASED_NAME).read_text(encoding="utf-8")
     contracts = load_and_check(directory, as_released=False).contracts

@@ -166,7 +166,7 @@ def test_a_step_that_cannot_be_done_is_named(tree: Path, language: str, text: st
     ("text", "complaint"),
     [("## Other\n", "no heading 'Add'"), ("## Add\n1. a\n3. b\n", r"\[1, 3\]"), ("## Add\nnothing\n", r"\[\]")],
 )
-def test_a_list_that_is_none_is_named(tmp_path: Path, text: str, complaint: str) -> None:
+def test_a_value_that_is_no_list_is_named(tmp_path: Path, text: str, complaint: str) -> None:
     document = tmp_path / "CONTRIBUTING.md"
     document.write_text(text, encoding="utf-8")
     with pytest.raises(ListError, match=complaint):

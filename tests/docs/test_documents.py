@@ -93,7 +93,7 @@ def column(document: Path, marker: str, number: int = 0) -> list[str]:
 
 
 @pytest.mark.parametrize("command", commands(), ids=str)
-def test_a_command_can_be_typed_as_it_stands(command: Command) -> None:
+def test_a_command_can_be_typed_unchanged(command: Command) -> None:
     assert problems(command.words) == []
 
 
@@ -241,7 +241,7 @@ def test_the_suites_are_those_of_the_tool() -> None:
     assert set(column(TESTS, "suites")) == {part.suite for part in [*runner.checks(), *runner.tests()]}
 
 
-def test_what_only_aws_can_tell_is_asked_there_or_said_to_be_out_of_reach() -> None:
+def test_checks_that_need_aws_run_there_or_are_reported_as_unavailable() -> None:
     names = {name for name, _, _ in smoke.CHECKS}
     assert [part.partition(" (")[0] for part in column(LAPTOP, "only-aws")] == list(ASKED)
     for part, asked in ASKED.items():
@@ -342,7 +342,7 @@ def test_every_alarm_has_a_runbook() -> None:
     assert [alarm for alarm in sorted(alarms()) if not rows_for(alarm)] == []
 
 
-def test_every_word_of_the_table_of_alarms_is_one_that_somebody_hears() -> None:
+def test_every_row_of_the_table_of_alarms_matches_an_alarm() -> None:
     said = "".join(path.read_text(encoding="utf-8") for path in SNAPSHOTS.glob("*.json"))
     words = [word for row in table(RUNBOOKS, "alarms") for word in re.findall("`(.+?)`", row[0])]
     assert [word for word in words if word not in said] == []
@@ -360,7 +360,7 @@ def test_every_word_of_the_table_of_alarms_is_one_that_somebody_hears() -> None:
         ("DecisionFailed: input waits in the dead-letter queue; see it, redrive it", "#input-waits"),
     ],
 )
-def test_the_first_row_with_an_alarms_words_is_the_right_one(alarm: str, runbook: str) -> None:
+def test_the_first_row_with_the_text_of_an_alarm_is_the_right_one(alarm: str, runbook: str) -> None:
     assert alarm in alarms()
     assert runbook in rows_for(alarm)[0]
 

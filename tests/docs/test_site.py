@@ -73,7 +73,7 @@ def test_the_readme_stays_short() -> None:
     assert len(lines) < README_LINES
 
 
-def test_what_the_tools_say_of_a_step_is_about_a_step_that_is_there() -> None:
+def test_the_tools_refer_only_to_existing_steps() -> None:
     paths = [path for folder in ("tools", "ops") for path in (ROOT / folder).rglob("*.py")]
     sources = "".join(path.read_text(encoding="utf-8") for path in paths)
     named = re.findall(r"step (\d+) of (docs/[\w/.-]+\.md)", sources)

@@ -33,7 +33,7 @@ def test_a_command_in_no_walk_through_is_found() -> None:
     assert found == ["README.md:9: make coffee: neither typed nor in ELSEWHERE"]
 
 
-def test_entries_for_commands_that_are_gone_are_found() -> None:
+def test_entries_for_removed_commands_are_found() -> None:
     found = plan.problems([block("make help\n")])
     assert "ELSEWHERE: no document has `make bench` any more" in found
     assert "REPLACEMENTS: no document has `FOR=aws` any more" in found
@@ -53,7 +53,7 @@ def test_a_section_ends_with_the_next_heading_of_its_kind() -> None:
     assert [found.text.splitlines()[0] for found in outer] == ["make demo SCALE=full", "make deploy-local"]
 
 
-def test_a_section_that_is_gone_is_named() -> None:
+def test_a_missing_section_is_named() -> None:
     with pytest.raises(LookupError, match=r"README\.md has no heading 'Deploy to Mars'"):
         plan.blocks_of(Section(document=plan.README, heading="Deploy to Mars"))
 
@@ -92,7 +92,7 @@ def test_a_line_that_fails_ends_the_session_and_is_named(terminal: Terminal, tex
         terminal.type(text, "README.md:5: make")
 
 
-def test_what_bash_still_runs_ends_with_the_terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_running_commands_end_with_the_terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tests.walkthrough.terminal.LINE_SECONDS", 0.2)
     monkeypatch.setattr("tests.walkthrough.terminal.END_SECONDS", 0.2)
     with Terminal(tmp_path, dict(os.environ), tmp_path / "said.log") as terminal:

@@ -123,7 +123,7 @@ def cors(assembly, pillar):
     return assembly.one("AWS::ApiGatewayV2::Api", pillar).properties.get("CorsConfiguration")
 
 
-def test_browsers_are_told_of_no_other_site_by_default(assembly):
+def test_browsers_get_no_allowed_origin_by_default(assembly):
     assert cors(assembly, "collection") is None
     assert cors(assembly, "unification") is None
 

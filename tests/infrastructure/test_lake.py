@@ -129,7 +129,7 @@ def test_every_file_source_has_its_quality_rules(assembly, agreed):
         ),
     ],
 )
-def test_jobs_are_told_what_they_need(assembly, part, pillar, arguments):
+def test_jobs_get_the_arguments_that_they_need(assembly, part, pillar, arguments):
     job = assembly.one("AWS::Glue::Job", pillar, part).properties
     assert job["GlueVersion"] == "5.1"
     assert job["Command"]["Name"] == "glueetl"
@@ -180,7 +180,7 @@ def test_a_changed_mapping_is_another_one(assembly):
     assert resolve(source["SchemaArn"]) == f"{schema.logical_id}.SchemaArn"
 
 
-def test_the_matcher_reads_the_columns_that_it_is_told_of(assembly):
+def test_the_matcher_reads_the_columns_of_its_schema(assembly):
     (table,) = [
         t.properties["TableInput"] for t in assembly.resources("AWS::Glue::Table") if "TableInput" in t.properties
     ]
@@ -209,7 +209,7 @@ def test_every_column_carries_the_class_of_its_contract_once(assembly, agreed):
     assert tagged == wanted
 
 
-def test_what_no_contract_describes_is_closed(assembly):
+def test_data_without_a_contract_is_closed(assembly):
     by_database = {
         a["Resource"]["Database"]["Name"]: {t["TagKey"].rpartition("-")[2]: t["TagValues"] for t in a["LFTags"]}
         for a in associations(assembly)
@@ -272,7 +272,7 @@ def test_the_marketing_analyst_reads_pseudonyms_of_two_zones_and_changes_nothing
     assert not [g for g in grants if "Table" in g["Resource"]]
 
 
-def test_the_pipelines_may_work_where_they_work(assembly):
+def test_pipelines_have_grants_on_their_databases(assembly):
     tables = {
         (
             resolve(g.properties["Principal"]["DataLakePrincipalIdentifier"]),
@@ -286,7 +286,7 @@ def test_the_pipelines_may_work_where_they_work(assembly):
     assert zones == {"raw": 6, "quarantine": 4, "curated": 6, "products": 1}
 
 
-def test_the_open_door_is_closed_before_databases_exist(assembly):
+def test_default_permissions_are_removed_before_databases_exist(assembly):
     settings = assembly.one("AWS::LakeFormation::DataLakeSettings", "foundation")
     assert settings.properties["CreateTableDefaultPermissions"] == []
     assert settings.properties["CreateDatabaseDefaultPermissions"] == []
@@ -324,7 +324,7 @@ def test_the_ingestion_may_publish_what_its_rules_found(assembly):
     assert sorted(namespaces) == ["Glue", "Glue Data Quality"]
 
 
-def test_every_job_is_told_its_region(assembly):
+def test_every_job_gets_its_region(assembly):
     jobs = list(assembly.resources("AWS::Glue::Job"))
     assert jobs
     assert {resolve(job.properties["DefaultArguments"]["--region"]) for job in jobs} == {"us-east-1"}

@@ -65,7 +65,7 @@ def test_functions_may_read_the_streams_that_feed_them(assembly):
         assert needs.missing(assembly, mapping.pillar, role, need, source) == [], f"{mapping}: {need.page}"
 
 
-def test_functions_may_read_encrypted_streams_and_tell_encrypted_queues(assembly):
+def test_functions_may_read_encrypted_streams_and_send_to_encrypted_queues(assembly):
     for mapping, role in stream_readers(assembly):
         queue = resolve(mapping.properties["DestinationConfig"]["OnFailure"]["Destination"])
         key = key_in(assembly, mapping.pillar)

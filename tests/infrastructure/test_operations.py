@@ -55,7 +55,7 @@ def test_every_queue_is_watched_for_what_lies_in_it_or_for_how_long(assembly):
     assert [age["Threshold"] for age in ages] == [15 * 60], "longer than the longest batching window"
 
 
-def test_an_application_that_should_run_and_says_nothing_raises_an_alarm(dev, prod):
+def test_an_application_that_should_run_but_sends_no_metrics_raises_an_alarm(dev, prod):
     silent = [alarm.properties for alarm in alarms(prod) if alarm.properties.get("MetricName") == "runningTime"]
     assert len(watched_names(prod, "runningTime")) == len(silent) == 2
     for alarm in silent:
@@ -63,7 +63,7 @@ def test_an_application_that_should_run_and_says_nothing_raises_an_alarm(dev, pr
     assert watched_names(dev, "runningTime") == set()
 
 
-def test_no_alarm_stands_on_a_metric_that_flink_2_no_longer_has(assembly):
+def test_no_alarm_uses_a_metric_that_flink_2_removed(assembly):
     text = json.dumps([alarm.properties for alarm in alarms(assembly)])
     assert not any(f'"{gone}"' in text for gone in ("downtime", "uptime", "fullRestarts"))
 
@@ -115,7 +115,7 @@ def missed_when_silent(assembly):
     ]
 
 
-def test_every_reader_of_a_stream_is_missed_when_it_falls_silent_or_is_said_to_be_stopped(assembly):
+def test_every_reader_of_a_stream_has_an_alarm_for_silence_or_is_declared_stopped(assembly):
     """An age is told only while somebody reads: of a reader that is gone, no news is not good news."""
     missed = missed_when_silent(assembly)
     for mapping in fed_from_streams(assembly):
@@ -157,7 +157,7 @@ def test_refused_events_raise_an_alarm(assembly):
     assert watched_names(assembly, "EventsRejected") == {"collector"}
 
 
-def test_every_alarm_tells_the_topic_and_says_what_is_wrong(assembly):
+def test_every_alarm_notifies_the_topic_and_describes_the_problem(assembly):
     for alarm in alarms(assembly):
         (action,) = alarm.properties["AlarmActions"]
         assert "Alarms" in resolve(action), alarm
@@ -199,7 +199,7 @@ def services_allowed(policy, actions):
     }
 
 
-def test_every_service_that_tells_the_topic_may_publish_on_it(assembly):
+def test_every_service_that_notifies_the_topic_may_publish_to_it(assembly):
     policy = assembly.one("AWS::SNS::TopicPolicy", "foundation").properties
     (topic,) = policy["Topics"]
     allowed = services_allowed(policy["PolicyDocument"], {"sns:Publish"})
@@ -209,7 +209,7 @@ def test_every_service_that_tells_the_topic_may_publish_on_it(assembly):
         assert statement["Effect"] == "Deny" or statement["Principal"] != "*"
 
 
-def test_alarms_and_budgets_tell_the_topic_and_rules_do_not(dev, prod):
+def test_alarms_and_budgets_publish_to_the_topic_and_rules_do_not(dev, prod):
     assert services_that_tell_the_topic(dev) == {"cloudwatch.amazonaws.com"}
     assert services_that_tell_the_topic(prod) == {"cloudwatch.amazonaws.com", "budgets.amazonaws.com"}
 
@@ -271,7 +271,7 @@ def test_everything_is_tagged(assembly):
         assert tags["project"] == "c360"
 
 
-def test_matching_anew_is_never_most_of_the_bill(assembly):
+def test_repeated_matching_is_never_most_of_the_bill(assembly):
     """Entity Resolution is paid for each record of each run: a schedule is chosen by what it costs."""
     matching = sum(usd for part, usd in assembly.costs.items() if part.startswith("Entity Resolution"))
     assert matching < sum(assembly.costs.values()) / 2

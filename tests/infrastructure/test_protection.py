@@ -45,7 +45,7 @@ def test_every_bucket_refuses_plain_connections(assembly):
     assert refusing == {bucket.logical_id for bucket in assembly.resources("AWS::S3::Bucket")}
 
 
-def test_landing_tells_event_bridge_of_new_files(assembly):
+def test_the_landing_bucket_notifies_event_bridge_of_new_files(assembly):
     told = {
         bucket.logical_id
         for bucket in lake_buckets(assembly)
@@ -117,7 +117,7 @@ def test_logs_are_forgotten(assembly):
         assert group.properties["RetentionInDays"] == assembly.settings.runtime.log_retention_days, group
 
 
-def test_data_outlives_its_stack_except_in_dev(assembly):
+def test_data_survives_its_stack_except_in_dev(assembly):
     wanted = "Delete" if assembly.settings.environment == "dev" else "Retain"
     for type_name in STATEFUL:
         for resource in assembly.resources(type_name):

@@ -50,7 +50,7 @@ def test_unknown_key_is_named_with_file_and_allowed_keys(folder):
     assert "collection.streams.shard: unknown key; allowed here: deployed, mode, retention_hours, shards" in message
 
 
-def test_every_problem_is_told_at_once(folder):
+def test_every_problem_is_reported_in_one_run(folder):
     with pytest.raises(SettingsError) as failure:
         load("dev", folder("collection: {streams: {shards: 0, retention_hours: 1}}\nnope: 1"))
     assert "3 setting(s)" in str(failure.value)
@@ -147,7 +147,7 @@ def test_an_environment_sleeps_whole_or_not_at_all(folder, text, said):
         load("dev", folder(f"collection: {{streams: {{deployed: false}}}}\n{text}"))
 
 
-def test_everything_that_would_run_asleep_is_told_at_once(folder):
+def test_everything_that_would_run_while_asleep_is_reported_at_once(folder):
     text = "foundation: {removal: destroy}\ncollection: {streams: {deployed: false}, clean: {started: true}}\n"
     with pytest.raises(SettingsError, match=r"collection\.clean\.started: true, unification\.unify\.started: true"):
         load("dev", folder(text + "unification: {unify: {started: true}}"))
@@ -181,7 +181,7 @@ def test_the_app_ends_with_one_clear_line_for_an_unknown_environment():
     assert re.fullmatch(r"error: unknown environment 'qa' .*dev, staging, prod.*", told.stderr.strip())
 
 
-def test_no_two_environments_match_at_the_same_hour():
+def test_no_two_environments_run_matching_at_the_same_hour():
     """One matching job at a time runs in a Region, which environments may share; a run waits two hours for its turn."""
     scheduled = [load(environment).unification for environment in ENVIRONMENTS]
     hours = sorted(one.resolution_hour_utc for one in scheduled if one.resolution_schedule != "on_demand")

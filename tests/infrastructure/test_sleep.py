@@ -85,7 +85,7 @@ def test_nothing_is_watched_on_a_stream_that_is_not_there(asleep):
     assert "AWS/Kinesis" not in resolve(dashboard.properties["DashboardBody"])
 
 
-def test_what_goes_to_sleep_and_comes_back_is_imported_by_no_stack(dev, asleep):
+def test_resources_that_sleep_are_imported_by_no_stack(dev, asleep):
     """CloudFormation deletes no export that is in use, and finds none that is not there yet."""
     for here, there in ((dev, asleep), (asleep, dev)):
         read = {name for template in here.templates.values() for name in imports(template)}
@@ -110,7 +110,7 @@ def test_rights_on_streams_name_them_one_by_one_awake_and_asleep(either):
     assert named == ARNS
 
 
-def test_the_names_of_the_streams_are_told_awake_and_asleep(either):
+def test_the_names_of_the_streams_are_outputs_awake_and_asleep(either):
     outputs = {name: output["Value"] for template in either.templates.values()
                for name, output in template.get("Outputs", {}).items()}  # fmt: skip
     told = {resolve(value) for name, value in outputs.items() if name.endswith("StreamName")}

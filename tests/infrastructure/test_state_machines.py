@@ -27,7 +27,7 @@ def test_every_machine_is_logged_and_traced(assembly):
         assert each.properties["TracingConfiguration"] == {"Enabled": True}, each
 
 
-def test_every_machine_tells_the_alarm_topic_when_it_fails(assembly):
+def test_every_state_machine_notifies_the_alarm_topic_when_it_fails(assembly):
     for each in assembly.resources("AWS::StepFunctions::StateMachine"):
         document = definition(each)
         steps = document["States"][document["StartAt"]]
@@ -151,7 +151,7 @@ def test_ingestion_begins_when_a_file_lands(assembly):
         ("a.csv", True),
     ],
 )
-def test_what_only_stands_for_a_folder_starts_nothing(prod, key, ingested):
+def test_a_folder_marker_starts_nothing(prod, key, ingested):
     """The pattern as EventBridge reads it, by the emulator's matcher."""
     rule = prod.one("AWS::Events::Rule", "collection").properties
     pattern = json.loads(json.dumps(rule["EventPattern"]))
@@ -164,7 +164,7 @@ def test_what_only_stands_for_a_folder_starts_nothing(prod, key, ingested):
     assert is_folder_mark(key) != ingested, "the function of the batches looks again"
 
 
-def test_landed_files_wait_for_company_and_start_few_runs(assembly):
+def test_landed_files_are_batched_and_start_few_runs(assembly):
     (mapping,) = [m.properties for m in assembly.resources("AWS::Lambda::EventSourceMapping", "collection")]
     queues = {q.logical_id: q.properties for q in assembly.resources("AWS::SQS::Queue", "collection")}
     landed = queues[resolve(mapping["EventSourceArn"]).removesuffix(".Arn")]
@@ -205,7 +205,7 @@ def test_a_run_that_breaks_off_is_tried_once_more(assembly):
     assert (last["ErrorEquals"], last["MaxAttempts"]) == (["States.TaskFailed"], 1)
 
 
-def test_the_wait_for_company_is_a_setting(dev, prod):
+def test_the_batching_window_is_a_setting(dev, prod):
     def window(assembly):
         (mapping,) = [m.properties for m in assembly.resources("AWS::Lambda::EventSourceMapping", "collection")]
         return mapping["MaximumBatchingWindowInSeconds"]
@@ -253,7 +253,7 @@ def test_the_longest_run_fits_into_the_history_of_an_execution(assembly):
     assert entries + tries + 100 < 25_000
 
 
-def test_resolution_is_told_its_run_and_the_matcher_s_answer(assembly):
+def test_resolution_gets_its_run_and_the_output_of_the_matcher(assembly):
     resolve_step = states(definition(machine(assembly, "unification")))["ResolveIdentities"]
     arguments = resolve_step["Parameters"]["Arguments"]
     assert arguments["--run_id.$"] == "$$.Execution.Name"
@@ -291,7 +291,7 @@ def test_a_message_in_quiet_hours_waits_for_their_end(assembly):
     assert wait["Next"] == "SendWelcome"
 
 
-def test_an_unwanted_message_ends_the_journey(assembly):
+def test_a_suppressed_message_ends_the_journey(assembly):
     document = states(definition(machine(assembly, "activation", "Welcome")))
     unwanted = next(c for c in document["WelcomeSent?"]["Choices"] if c["StringEquals"] == "suppressed")
     assert document[unwanted["Next"]]["Type"] == "Succeed"
@@ -310,7 +310,7 @@ def test_decisions_to_act_begin_journeys(assembly):
         assert pattern["detail"]["action"] == ["send", "defer"]
 
 
-def test_nights_are_quiet_in_dev_and_busy_in_prod(dev, prod):
+def test_nightly_runs_are_off_in_dev_and_on_in_prod(dev, prod):
     def schedules(assembly):
         return {
             resolve(rule.properties["ScheduleExpression"])

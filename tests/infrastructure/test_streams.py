@@ -68,7 +68,7 @@ def test_the_decision_engine_reads_changed_profiles_only(assembly):
     }
 
 
-def test_the_single_view_tells_its_changes_and_forgets_by_time(assembly):
+def test_the_single_view_streams_its_changes_and_expires_items(assembly):
     table = next(t for t in assembly.resources("AWS::DynamoDB::GlobalTable") if "SingleViewTable" in t.logical_id)
     assert table.properties["KeySchema"] == [
         {"AttributeName": "PK", "KeyType": "HASH"},

@@ -88,7 +88,7 @@ def report(awake: Deployment) -> RebuildReport:
     return views.rebuild(awake)
 
 
-def test_who_was_known_before_the_sleep_is_known_after_it(
+def test_people_known_before_the_sleep_are_known_after_it(
     awake: Deployment, before: views.View, report: RebuildReport
 ) -> None:
     assert report.passed, report.as_dict()
@@ -97,6 +97,6 @@ def test_who_was_known_before_the_sleep_is_known_after_it(
     assert [views.differences(awake, before, prefix) for prefix in told_again] == [{}] * len(told_again)
 
 
-def test_what_comes_after_the_sleep_is_counted(run: Demonstration, awake: Deployment, report: RebuildReport) -> None:
+def test_events_after_the_sleep_are_counted(run: Demonstration, awake: Deployment, report: RebuildReport) -> None:
     assert report.passed
     views.count_once(awake, {**order(8, run.story._cards()[2]), "event_id": "after-the-sleep"})

@@ -262,7 +262,7 @@ def application(emulator: TwinSettings) -> dict[str, Any]:
     }
 
 
-def test_nobody_waits_for_the_rows_of_an_application_that_has_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rows_of_a_failed_application_are_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(time, "sleep", lambda _: pytest.fail("it waits"))
     world = EmptyLake()
     world.hear("RUNNING")

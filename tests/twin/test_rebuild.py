@@ -44,7 +44,7 @@ def report(run: Demonstration, before: Any) -> RebuildReport:
     return views.rebuild(deployment)
 
 
-def test_every_profile_is_told_again_and_equals_the_one_before(
+def test_every_profile_is_published_again_and_equals_the_one_before(
     run: Demonstration, before: Any, report: RebuildReport
 ) -> None:
     assert report.passed, report.as_dict()
@@ -62,7 +62,7 @@ def test_segments_answers_and_timelines_are_what_they_were(
     assert views.differences(run.story.deployment, before, prefix) == {}
 
 
-def test_nobody_is_decided_about_because_of_it_and_news_counts_again(
+def test_it_triggers_no_decisions_and_new_events_count_again(
     run: Demonstration, before: Any, report: RebuildReport
 ) -> None:
     deployment = run.story.deployment

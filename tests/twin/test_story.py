@@ -81,7 +81,7 @@ def test_the_quarantine_says_why_for_every_reason_that_was_sent(run: Demonstrati
     assert all(reason for _, _, reason in rows)
 
 
-def test_who_does_not_sign_what_a_signing_source_sends_is_turned_away(run: Demonstration) -> None:
+def test_an_unsigned_request_of_a_signing_source_is_rejected(run: Demonstration) -> None:
     deployment, body = run.story.deployment, b'{"batch":[]}'
     url = f"{deployment.url('CollectorUrl')}/v1/batch"
     ours = deployment.credentials(WEB)
@@ -125,7 +125,7 @@ def test_marts_hold_segments_months_and_quintiles(run: Demonstration) -> None:
     assert {1, 2, 3} <= {recency for recency, _, _ in run.result.analysis.rfm} <= {1, 2, 3, 4, 5}
 
 
-def test_the_mail_greets_by_name_and_goes_to_nobody_else(run: Demonstration) -> None:
+def test_the_mail_greets_by_name_and_goes_to_one_person(run: Demonstration) -> None:
     (welcome,) = run.live_result.mails["welcome"]
 
     assert "Nora" in welcome.subject + welcome.body
@@ -154,7 +154,7 @@ def test_every_resolution_ran_the_matching_job_of_the_deployed_workflow(run: Dem
     assert [job["status"] for job in jobs] == ["SUCCEEDED", "SUCCEEDED"]
 
 
-def test_a_mended_rejection_is_replayed_once_and_its_row_names_the_event(run: Demonstration, tmp_path: Path) -> None:
+def test_a_corrected_rejection_is_replayed_once_and_its_row_names_the_event(run: Demonstration, tmp_path: Path) -> None:
     deployment, file = run.story.deployment, tmp_path / "mended.jsonl"
     environment = deployment.emulator.settings.environment
     rejected, interactions = f"c360_{environment}_quarantine.rejected", f"c360_{environment}_raw.interactions"
@@ -278,7 +278,7 @@ def test_a_killed_engine_loses_nothing(run: Demonstration, engine: str) -> None:
     )
 
 
-def test_a_change_that_cannot_be_read_ends_in_the_failure_queue_and_holds_up_nobody(run: Demonstration) -> None:
+def test_an_unreadable_change_goes_to_the_failure_queue_and_blocks_no_other(run: Demonstration) -> None:
     deployment = run.story.deployment
     listed = deployment.client("lambda").list_event_source_mappings()["EventSourceMappings"]
     mapping = next(entry for entry in listed if entry["EventSourceArn"].endswith("profile-changes"))

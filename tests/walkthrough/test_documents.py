@@ -150,7 +150,7 @@ def shell(account: Account) -> Iterator[Terminal]:
         yield terminal
 
 
-def test_what_the_documents_say_comes_true(account: Account, shell: Terminal) -> None:
+def test_the_statements_of_the_documents_are_true(account: Account, shell: Terminal) -> None:
     deploying = Walk(shell, plan.DEPLOY)
     deploy(account, deploying)
     start_and_send(account, deploying)

@@ -176,7 +176,7 @@ class TestEveryEventHasOnePlace:
         assert {row["source"] for row in outcome.stream} == {"web_events", "pos_transactions"}
         assert outcome.duplicates == [{"event_id": "1001", "source": "pos_transactions"}]
 
-    def test_each_reason_is_found_with_the_record_as_it_came(self, outcome):
+    def test_each_reason_is_found_with_the_record_as_received(self, outcome):
         codes = Counter(row["reason_code"] for row in outcome.rejected)
         assert codes == Counter([*BAD, "MALFORMED_JSON"])
         bodies = {row["reason_code"]: row["body"] for row in outcome.rejected}
@@ -257,7 +257,7 @@ class TestSessions:
         key, _, started = session.rpartition("-")
         assert (key, started) == (outcome.lake["first"]["customer_key"], "1772355600000")
 
-    def test_a_till_has_no_session(self, outcome):
+    def test_a_till_event_has_no_session(self, outcome):
         assert self.session(outcome, "order") == (None, False)
 
 

@@ -49,7 +49,7 @@ def timeline(job: Unify) -> set[tuple[str, str]]:
     return {key for key, row in standing.items() if row["op"] == "upsert"}
 
 
-def test_what_comes_again_in_time_counts_once_and_later_twice(forgetful: Unify) -> None:
+def test_a_repetition_in_time_counts_once_and_a_late_one_twice(forgetful: Unify) -> None:
     forgetful.feed("identity_change_records", [owned(FIRST, 1)])
     forgetful.feed("interaction_records", [order(1), order(1), order(2)])
 
@@ -67,7 +67,7 @@ def test_what_comes_again_in_time_counts_once_and_later_twice(forgetful: Unify) 
     eventually(twice)
 
 
-def test_sums_move_for_good_and_the_timeline_only_in_time(forgetful: Unify) -> None:
+def test_sums_always_move_and_timeline_entries_only_in_time(forgetful: Unify) -> None:
     time.sleep(SHORT.total_seconds() + 1)
     forgetful.feed("interaction_records", [order(7)])
     eventually(lambda: _holds((FIRST, "e-7") in timeline(forgetful)))

@@ -114,7 +114,7 @@ def test_every_profile_answer_and_timeline_is_what_it_was(rebuilt: Story) -> Non
     assert profiles[world.person(4)] is None, "forgotten"
 
 
-def test_a_new_version_decides_anew_about_what_was_done_before(rebuilt: Story) -> None:
+def test_a_new_version_evaluates_earlier_interactions_again(rebuilt: Story) -> None:
     eventually(lambda: check_all(rebuilt))
 
     oracle = rebuilt.oracle
@@ -205,7 +205,7 @@ def stopped(client: JobClient, folder: Path) -> str:
     return str(client._j_job_client.stopWithSavepoint(False, folder.as_uri(), formats.CANONICAL).get())
 
 
-def test_history_is_read_at_the_start_and_never_again_also_by_more_readers(tmp_path: Path) -> None:
+def test_history_is_read_once_at_the_start_even_by_more_readers(tmp_path: Path) -> None:
     """A snapshot remembers that the lake has been read; what comes into the lake later comes over the stream, too."""
     world, lake = World("i"), Lake(tmp_path)
     events = world.interactions()

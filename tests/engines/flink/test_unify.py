@@ -102,7 +102,7 @@ def test_every_profile_is_exact_after_every_chapter(story: Story) -> None:
     assert spend == sum(sum(of.values()) for of in amounts(story).values() if len(of) == 1)
 
 
-def test_amounts_in_two_currencies_are_no_spend_and_make_nobody_a_high_spender(story: Story) -> None:
+def test_amounts_in_two_currencies_give_no_spend_and_no_high_spender(story: Story) -> None:
     eventually(story.check_profiles)
 
     profiles = story.profiles()
@@ -128,7 +128,7 @@ def amounts(story: Story) -> dict[str, dict[str, Decimal]]:
     return found
 
 
-def test_the_merged_and_the_forgotten_are_told_to_be_gone(story: Story) -> None:
+def test_merged_and_forgotten_persons_are_published_as_deleted(story: Story) -> None:
     profiles = story.profiles()
 
     for name in ("l", "e", "m", "s"):
@@ -216,7 +216,7 @@ def test_a_profile_never_dips_while_only_interactions_arrive(story: Story) -> No
     assert all(told == sorted(told) for told in counts.values())
 
 
-def test_consents_are_the_latest_word_of_the_person(story: Story) -> None:
+def test_consents_are_the_latest_answer_of_the_person(story: Story) -> None:
     def check() -> None:
         last = latest(story.messages("consent"), "person_id", "purpose", "channel")
         standing = {
@@ -227,7 +227,7 @@ def test_consents_are_the_latest_word_of_the_person(story: Story) -> None:
     eventually(check)
 
 
-def test_consents_of_an_address_are_the_latest_word_on_it_whoever_said_it(story: Story) -> None:
+def test_consents_of_an_address_are_the_latest_answer_of_any_person(story: Story) -> None:
     def check() -> None:
         messages = story.messages("address_consent")
         assert {row["op"] for row in messages} == {"upsert"}
@@ -248,7 +248,7 @@ def test_the_timeline_holds_what_is_not_history_with_the_right_person(story: Sto
     eventually(check)
 
 
-def test_the_lake_keeps_every_version_and_empties_those_who_are_gone(story: Story) -> None:
+def test_the_lake_keeps_every_version_and_empties_removed_persons(story: Story) -> None:
     def check() -> None:
         rows = story.job.rows("profiles")
         assert len(rows) == len(story.messages("profile"))

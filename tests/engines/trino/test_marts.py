@@ -36,7 +36,7 @@ def test_every_node_of_the_project_succeeds(built: dict[str, str]) -> None:
     assert sum(name.startswith("unit_test.") for name in built) == 2
 
 
-def test_what_dbt_refuses_fails_the_build(dbt_variables: dict[str, str]) -> None:
+def test_a_dbt_error_fails_the_build(dbt_variables: dict[str, str]) -> None:
     done = run_dbt(dbt_variables, "build", "--select", "rfm", "--no-such-option")
 
     assert done.returncode != 0
@@ -146,7 +146,7 @@ def test_a_person_with_two_currencies_has_sums_in_each(stack: Stack) -> None:
     assert stack.query("SELECT currency, monetary FROM rfm WHERE person_id = 'p_4'") == [["EUR", "25.00"]]
 
 
-def test_what_is_odd_about_a_customer_is_a_row(stack: Stack) -> None:
+def test_a_quality_problem_of_a_customer_is_a_row(stack: Stack) -> None:
     found = stack.query('SELECT person_id, "check", detail, since FROM customer_quality ORDER BY 1, 2')
     assert found == [
         ["p_4", "several_currencies", "USD 10.00, EUR 25.00", "2025-12-02 10:00:00.000000"],
@@ -233,6 +233,6 @@ def test_views_and_marts_show_their_columns_in_the_catalog(stack: Stack) -> None
         ("SELECT nothing FROM customer_360", "COLUMN_NOT_FOUND"),
     ],
 )
-def test_what_athena_refuses_fails_with_its_reason(stack: Stack, sql: str, reason: str) -> None:
+def test_a_query_that_athena_refuses_fails_with_its_reason(stack: Stack, sql: str, reason: str) -> None:
     with pytest.raises(QueryFailedError, match=reason):
         stack.query(sql)

@@ -150,7 +150,7 @@ def test_days_without_news_are_not_read(stack: Stack, dbt_variables: dict[str, s
     assert stack.query(days.format("(date '2025-11-30')")) == []
 
 
-def test_a_wrong_clock_holds_nobody_up(stack: Stack, dbt_variables: dict[str, str]) -> None:
+def test_a_wrong_clock_blocks_nobody(stack: Stack, dbt_variables: dict[str, str]) -> None:
     one = ("run", "--select", "interactions_by_key_day")
     insert(stack, ("e-50", "order_placed", "2026-04-02 10:00:00", "2126-04-02 10:00:00", lake.CRM, "8.00"))
     assert run_dbt(dbt_variables, *one).returncode == 0

@@ -112,7 +112,7 @@ def upgraded(stack: Stack, contracts_folder: Path) -> Iterator[Stack]:
     formation.delete_stack(StackName=NAME)
 
 
-def test_the_changes_are_named_and_none_of_them_spoils_the_table(upgraded: Stack, contracts_folder: Path) -> None:
+def test_the_changes_are_named_and_none_of_them_damages_the_table(upgraded: Stack, contracts_folder: Path) -> None:
     changes = compare(contracts_folder, load_and_check(contracts_folder).contracts)
     assert {change.column: change.effect for change in changes} == dict.fromkeys(
         ("gone", "label", "note", "points", "price"), Effect.COMPATIBLE

@@ -57,11 +57,11 @@ def test_only_refused_records_are_sent_again_after_growing_pauses() -> None:
     assert pauses[0] <= 0.05 <= pauses[1] <= 0.1
 
 
-def test_what_is_refused_every_time_is_told() -> None:
+def test_a_record_refused_in_every_attempt_is_reported() -> None:
     assert publisher(Shard({b"b": 99})).publish(records(b"a", b"b", b"c")) == (1,)
 
 
-def test_what_comes_behind_a_record_of_its_key_that_is_refused_is_told_too() -> None:
+def test_records_behind_a_refused_one_of_their_key_are_reported_too() -> None:
     shard = Shard({b"b": 99})
     sent = [StreamRecord(key=key, data=data) for key, data in (("k", b"a"), ("k", b"b"), ("l", b"c"), ("k", b"d"))]
 
@@ -69,7 +69,7 @@ def test_what_comes_behind_a_record_of_its_key_that_is_refused_is_told_too() -> 
     assert sorted(shard.stored) == [b"a", b"c"]
 
 
-def test_a_call_that_fails_is_made_again() -> None:
+def test_a_failed_call_is_retried() -> None:
     shard = Shard(failing_calls=1)
 
     assert publisher(shard).publish(records(b"a")) == ()
@@ -97,7 +97,7 @@ def test_a_partition_key_follows_the_contract_then_strength_then_the_event() -> 
 
 
 @pytest.mark.parametrize("preferred", IdentifierType)
-def test_all_events_of_a_visitor_have_one_key_whatever_else_they_carry(preferred: IdentifierType) -> None:
+def test_all_events_of_a_visitor_have_one_key_with_any_other_identifiers(preferred: IdentifierType) -> None:
     alone = key_of(preferred, cookie_id=["k-12345"])
     device = key_of(preferred, device_id=["d-12345"])
 

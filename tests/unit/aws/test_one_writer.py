@@ -23,7 +23,7 @@ def writes(tree: ast.AST) -> Iterator[ast.Attribute]:
             yield node
 
 
-def test_nobody_else_puts_records_onto_a_stream() -> None:
+def test_no_other_code_puts_records_on_a_stream() -> None:
     found = {
         path: [node.lineno for node in writes(ast.parse(path.read_text(encoding="utf-8")))]
         for folder in RUNNING
@@ -33,7 +33,7 @@ def test_nobody_else_puts_records_onto_a_stream() -> None:
     assert {str(path.relative_to(ROOT)): lines for path, lines in found.items() if lines} == {}
 
 
-def test_a_client_is_told_from_a_module() -> None:
+def test_a_client_is_distinguished_from_a_module() -> None:
     lines = (
         "from glue_jobs.shared import streams",
         "streams.put_records(client)",

@@ -75,7 +75,7 @@ def put(kinesis: UnorderedKinesis, records: Iterable[StreamRecord], pauses: list
 
 
 @given(st.lists(st.sampled_from("abcdefgh"), max_size=80), st.integers(2, 7), st.randoms(use_true_random=False))
-def test_a_key_keeps_its_order_and_what_is_not_stored_is_told(keys: list[str], every: int, random: Random) -> None:
+def test_a_key_keeps_its_order_and_unstored_records_are_reported(keys: list[str], every: int, random: Random) -> None:
     """Chance may refuse one record in all its attempts: then it and all behind it of its key are told as refused."""
     kinesis, sent = UnorderedKinesis(random, every=every), numbered(keys)
 
@@ -152,7 +152,7 @@ def test_no_more_is_read_than_waits() -> None:
     assert put(Curious(Random(1)), endless()) == []
 
 
-def test_what_is_refused_every_time_holds_back_what_comes_behind_it_and_nothing_else() -> None:
+def test_a_record_refused_in_every_attempt_blocks_only_later_records_of_its_key() -> None:
     kinesis = UnorderedKinesis(Random(1), poison=b"2")
     sent = numbered("aabababb")  # the first of b is number 2
 
@@ -183,7 +183,7 @@ def test_pauses_grow_and_are_never_alike() -> None:
         EndpointConnectionError(endpoint_url="https://kinesis"),
     ],
 )
-def test_a_request_that_fails_as_a_whole_is_made_again(error: Exception) -> None:
+def test_a_request_that_fails_as_a_whole_is_retried(error: Exception) -> None:
     kinesis = UnorderedKinesis(Random(1), failing={1: error, 3: error})
     sent = numbered("aabb")
 

@@ -93,7 +93,7 @@ def test_all_or_none_waits_for_what_passes_longer_each_time(code: str) -> None:
     assert all(0 < pause <= 0.05 * 2**number for number, pause in enumerate(pauses))
 
 
-def test_what_never_passes_is_an_error_after_the_last_attempt() -> None:
+def test_a_lasting_conflict_is_an_error_after_the_last_attempt() -> None:
     for write in ("all_or_none", "each_that_may"):
         table = Table(busy=["TransactionConflict"] * 9)
         with pytest.raises(ClientError):
@@ -121,7 +121,7 @@ def test_another_refusal_is_an_error_at_once(code: str) -> None:
             getattr(writer(Broken()), write)(puts(1))
 
 
-def test_a_reason_that_is_none_of_these_is_an_error_though_a_condition_failed_beside_it() -> None:
+def test_another_reason_is_an_error_even_if_a_condition_failed_too() -> None:
     table = Table(taken=frozenset({0}), busy=["ValidationError"])
     with pytest.raises(ClientError):
         writer(table).each_that_may(puts(2))
@@ -142,6 +142,6 @@ def test_whether_a_condition_failed(error: ClientError, failed: bool) -> None:
     assert condition_failed(error) is failed
 
 
-def test_reasons_are_told_in_the_order_of_the_actions() -> None:
+def test_reasons_are_in_the_order_of_the_actions() -> None:
     assert reasons(cancelled("None", CONDITION_FAILED)) == ["None", CONDITION_FAILED]
     assert reasons(refused("ValidationException")) == []

@@ -47,11 +47,11 @@ def test_purposes_and_channels_are_those_of_the_contract() -> None:
     assert (fields["purpose"], fields["channel"]) == (tuple(Purpose), tuple(Channel))
 
 
-def test_silence_is_not_consent() -> None:
+def test_a_missing_answer_is_no_consent() -> None:
     assert consent_status([], Purpose.MARKETING, Channel.EMAIL) is ConsentStatus.NEVER_ASKED
 
 
-def test_a_yes_to_another_purpose_or_channel_says_nothing() -> None:
+def test_a_consent_to_another_purpose_or_channel_does_not_count() -> None:
     others = [answer(granted=True, channel=Channel.SMS), answer(granted=True, purpose=Purpose.ANALYTICS)]
 
     assert consent_status(others, Purpose.MARKETING, Channel.EMAIL) is ConsentStatus.NEVER_ASKED
@@ -160,7 +160,7 @@ numbered = st.lists(st.tuples(st.sampled_from(["upsert", "delete"]), one_answer,
 
 
 @given(numbered, st.data())
-def test_answers_come_out_the_same_in_any_order_and_however_often(
+def test_answers_give_the_same_result_in_any_order_and_number(
     said: list[tuple[str, Consent, int]], data: st.DataObject
 ) -> None:
     repeated = said + (data.draw(st.lists(st.sampled_from(said), max_size=3)) if said else [])

@@ -103,7 +103,7 @@ CLOSED: dict[str, Any] = {"last_case_id": "k-1", "last_case_csat": 1, "last_case
 
 
 @pytest.mark.parametrize("happened", [{}, CLOSED], ids=["first purchase", "unhappy case"])
-def test_nothing_is_an_occasion_while_nobody_knows_who_it_is(happened: dict[str, Any]) -> None:
+def test_an_unknown_person_triggers_nothing(happened: dict[str, Any]) -> None:
     assert trigger_events(None, profile("a_1", identity_version=0, **happened), RULES) == ()
 
 
@@ -129,7 +129,7 @@ def test_the_case_of_someone_who_becomes_known_later_comes_when_it_is_theirs() -
     ]
 
 
-def test_a_message_goes_to_whoever_agreed() -> None:
+def test_a_message_goes_to_people_who_agreed() -> None:
     decision = decided()
 
     assert (decision.action, decision.template) == (Action.SEND, Template.WELCOME)
@@ -152,7 +152,7 @@ def test_an_unhappy_case_is_answered_with_service_recovery() -> None:
         ({"contacts": (NOON - timedelta(days=6), NOON - timedelta(hours=1))}, Reason.FREQUENCY_CAP),
     ],
 )
-def test_one_objection_means_silence_and_is_named(changes: dict[str, Any], reason: Reason) -> None:
+def test_one_objection_suppresses_the_message_and_is_named(changes: dict[str, Any], reason: Reason) -> None:
     decision = decided(**changes)
 
     assert (decision.action, decision.reasons) == (Action.SUPPRESS, (reason,))
@@ -168,7 +168,7 @@ def test_contacts_before_the_window_do_not_count() -> None:
     assert decided(contacts=(NOON - timedelta(days=7),) * 2).action is Action.SEND
 
 
-def test_at_night_the_message_waits_for_the_persons_own_morning() -> None:
+def test_in_quiet_hours_the_message_waits_for_the_persons_morning() -> None:
     night = datetime(2026, 3, 3, 3, 30, tzinfo=UTC)  # 22:30 in New York
 
     decision = decided(now=night)
@@ -183,7 +183,7 @@ def test_an_unknown_time_zone_counts_as_the_default_one(zone: str | None) -> Non
     assert decided(profile(time_zone=zone), now=NOON.replace(hour=22)).not_before == datetime(2026, 3, 3, 8, tzinfo=UTC)
 
 
-def test_the_night_on_which_clocks_change_ends_at_the_local_hour() -> None:
+def test_quiet_hours_with_a_clock_change_end_at_the_local_hour() -> None:
     before_change = datetime(2026, 3, 8, 4, tzinfo=UTC)  # 23:00 in New York, the night before daylight saving time
 
     assert decided(now=before_change).not_before == datetime(2026, 3, 8, 12, tzinfo=UTC)  # 08:00, now UTC-4

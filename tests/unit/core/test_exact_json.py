@@ -54,7 +54,7 @@ NUMBERS = ["0", "-0", "12", "12.50", "0.125", "1e2", "1E+30", "-1.50e-7", "9" * 
 
 
 @pytest.mark.parametrize("name", FAULTY)
-def test_what_not_every_reader_takes_is_refused_with_field_and_fix(name):
+def test_a_value_that_some_reader_rejects_is_refused_with_field_and_fix(name):
     value, fault = FAULTY[name]
     with pytest.raises(UnreadableJsonError) as caught:
         decode(in_payload(value))
@@ -64,7 +64,7 @@ def test_what_not_every_reader_takes_is_refused_with_field_and_fix(name):
 
 
 @pytest.mark.parametrize("text", [nested(1500), nested(20_000), '{"a":' * 3000 + "1" + "}" * 3000])
-def test_what_python_cannot_read_for_its_depth_is_refused_as_deep(text):
+def test_json_too_deep_for_python_is_refused_as_too_deep(text):
     with pytest.raises(UnreadableJsonError) as caught:
         decode(text)
     assert caught.value.fault is Fault.TOO_DEEP
@@ -129,7 +129,7 @@ VALUES = st.recursive(
 
 
 @given(VALUES)
-def test_what_is_written_is_read_as_the_same(value):
+def test_written_values_are_read_unchanged(value):
     assert decode(encode(value)) == value
     assert decode_leniently(encode_bytes(value)) == value
     assert depth(value) <= MAX_DEPTH

@@ -70,7 +70,7 @@ def test_a_time_without_an_offset_is_read_in_the_contract_s_form_and_zone(text: 
 @pytest.mark.parametrize(
     "text", ["29.03.2026 02:30:00", "31.02.2026 01:00:00", "7/4/2026 13:05 PM", "7/4/2026 0:05 PM"]
 )
-def test_a_time_that_there_is_not_stays_as_it_is(text: str) -> None:
+def test_a_nonexistent_time_stays_unchanged(text: str) -> None:
     """The clocks skip half past two of 29 March."""
     assert GERMAN.value(text, "timestamp") == text
 
@@ -106,5 +106,5 @@ def test_every_time_with_an_offset_is_the_same_moment(local: datetime, zone: obj
 
 
 @given(st.text(), st.sampled_from(["string", "boolean", "date", "timestamp", "integer", "number"]))
-def test_whatever_the_text_it_is_read_or_left_alone(text: str, kind: str) -> None:
+def test_any_text_is_read_or_left_unchanged(text: str, kind: str) -> None:
     assert GERMAN.value(text, kind) is not None or text in {"", "NULL", "-"}

@@ -56,7 +56,7 @@ class TestGoodEvents:
         assert login.customer_key.startswith("email:")
         assert [key.partition(":")[0] for key in login.identifier_keys] == ["email", "device_id", "cookie_id"]
 
-    def test_equal_identifiers_have_equal_keys_however_they_are_written(self):
+    def test_equal_identifiers_have_equal_keys_in_any_spelling(self):
         keys = {
             cleaned(event(identifiers={"email": [text]})).customer_key for text in ("Ada@Shop.com ", "ada@shop.com")
         }
@@ -74,7 +74,7 @@ class TestGoodEvents:
         assert str(both.visitor_key).startswith("device_id:")
         assert str(cookie.visitor_key).startswith("cookie_id:")
 
-    def test_a_till_has_no_visitor(self):
+    def test_a_till_event_has_no_visitor(self):
         assert cleaned(event("pos_transactions", "order_placed")).visitor_key is None
 
     def test_the_time_of_receipt_is_now_unless_the_event_says(self):
@@ -232,14 +232,14 @@ class TestOneMeaning:
             (999999999999.99, "999999999999.99"),
         ],
     )
-    def test_money_is_a_text_with_two_digits_however_it_is_sent(self, written, meant):
+    def test_money_is_a_text_with_two_digits_in_any_sent_form(self, written, meant):
         paid = cleaned(order(total=written, lines=[{"product_id": "p", "quantity": 1, "amount": written}]))
         payload = json.loads(paid.payload)
         assert (payload["total"], payload["lines"][0]["amount"]) == (meant, meant)
         assert paid.amount == Decimal(meant)
 
     @pytest.mark.parametrize("written", [-12.34, 12.34, "-12.34", "12.34", "-12.340"])
-    def test_a_return_is_what_was_returned_whatever_its_sign(self, written):
+    def test_a_return_is_the_returned_amount_with_any_sign(self, written):
         returned = cleaned(event("pos_transactions", "order_returned", payload={"total": written}))
         assert (json.loads(returned.payload)["total"], returned.amount) == ("12.34", Decimal("-12.34"))
 
@@ -332,7 +332,7 @@ class TestCanonicalForm:
             assert encode(check(once, now=NOW)) == encode(once)
 
     @given(documents(), st.randoms())
-    def test_the_order_of_keys_says_nothing(self, document, random):
+    def test_the_order_of_keys_does_not_matter(self, document, random):
         def shuffled(value: Any) -> Any:
             if isinstance(value, list):
                 return [shuffled(part) for part in value]
@@ -343,7 +343,7 @@ class TestCanonicalForm:
         assert outcome_of(shuffled(document)) == outcome_of(document)
 
     @given(documents())
-    def test_what_is_accepted_has_the_types_that_the_contract_names(self, document):
+    def test_accepted_events_have_the_types_of_the_contract(self, document):
         once = outcome_of(document)
         if isinstance(once, ReasonCode):
             return
@@ -392,7 +392,7 @@ class TestBadEvents:
         ],
         ids=lambda value: str(value)[:20],
     )
-    def test_what_flink_cannot_read_is_rejected_though_no_contract_names_it(self, value, code, words):
+    def test_a_value_that_flink_cannot_read_is_rejected_even_outside_the_contract(self, value, code, words):
         consent = json.dumps(event(event_type="consent_changed", payload={"extra": "HERE"}))
         error = rejection(consent.replace('"HERE"', value).encode())
         assert (error.code, error.source) == (code, "web_events")
@@ -412,7 +412,7 @@ class TestBadEvents:
         error = rejection(event(event_type="consent_changed", payload={"purpose": "ada@shop.com"}))
         assert "ada@shop.com" not in error.reason
 
-    def test_what_our_rules_stumble_over_is_rejected_too(self, monkeypatch):
+    def test_an_event_that_fails_our_own_rules_is_rejected_too(self, monkeypatch):
         def stumble(*_: Any) -> None:
             raise ZeroDivisionError
 

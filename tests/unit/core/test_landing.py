@@ -41,7 +41,7 @@ def landed(key: str, second: int = 0, size: int = 1) -> LandedFile:
     return LandedFile(bucket="landing", key=key, landed_at=f"2026-03-02T05:00:{second:02}Z", size=size)
 
 
-def test_the_key_of_an_event_is_taken_as_it_stands() -> None:
+def test_the_key_of_an_event_is_used_unchanged() -> None:
     assert of_event(json.dumps(EVENT)) == LandedFile(
         bucket="landing", key="crm_contacts/März 1+2%.csv", landed_at="2026-03-02T05:00:00Z", size=12
     )
@@ -58,7 +58,7 @@ def test_the_key_of_an_event_is_taken_as_it_stands() -> None:
         (json.dumps({**EVENT, "detail": {"bucket": {"name": "b"}, "object": {}}}), "key: expected text"),
     ],
 )
-def test_a_message_that_tells_of_no_object_is_refused_by_field(text: str, said: str) -> None:
+def test_a_message_without_an_object_is_refused_by_field(text: str, said: str) -> None:
     with pytest.raises(ManifestError, match=said):
         of_event(text)
 
@@ -86,7 +86,7 @@ def test_an_object_that_landed_twice_is_read_once_in_its_later_place() -> None:
 
 
 @given(st.lists(files, min_size=1, max_size=5))
-def test_a_list_is_read_as_it_was_written(some: list[LandedFile]) -> None:
+def test_a_list_survives_a_round_trip(some: list[LandedFile]) -> None:
     assert read_manifest(manifest_text(some)) == tuple(some)
 
 
@@ -99,6 +99,6 @@ def test_a_list_is_read_as_it_was_written(some: list[LandedFile]) -> None:
         ('{"files": [{"bucket": "b", "landed_at": "t"}]}', "key: expected text"),
     ],
 )
-def test_a_list_that_is_none_is_refused_by_field(text: str, said: str) -> None:
+def test_an_invalid_list_is_refused_by_field(text: str, said: str) -> None:
     with pytest.raises(ManifestError, match=said):
         read_manifest(text)

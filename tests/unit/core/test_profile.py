@@ -43,7 +43,7 @@ def test_a_flat_change_becomes_parts() -> None:
     assert built.segments == ("new_customers",)
 
 
-def test_what_is_unknown_is_absent() -> None:
+def test_unknown_values_are_absent() -> None:
     assert "email" not in profile(email=None).attributes
 
 
@@ -57,7 +57,7 @@ def test_orders_in_two_currencies_have_no_spend() -> None:
 
 
 @pytest.mark.parametrize("spend", [12.34, "12.34", Decimal("12.3400")])
-def test_money_is_exact_however_the_stream_writes_it(spend: object) -> None:
+def test_money_is_exact_in_any_form_on_the_stream(spend: object) -> None:
     assert profile(spend=spend).aggregates["spend"] == Decimal("12.34")
 
 
@@ -100,7 +100,7 @@ def test_the_text_of_a_version_orders_as_its_numbers_do(first: int, second: int,
 
 
 @given(sequence_numbers, sequence_numbers)
-def test_without_numbers_the_positions_order_and_whatever_has_a_number_is_later(position: str, other: str) -> None:
+def test_without_numbers_positions_give_the_order_and_numbered_changes_are_later(position: str, other: str) -> None:
     one, two = (Version(identity_version=7, sequence=0, position=text) for text in (position, other))
 
     assert (one.text < two.text) == (int(position) < int(other))

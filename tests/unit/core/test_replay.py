@@ -43,7 +43,7 @@ def judged(subject: RejectedRow, **wishes: Any) -> JudgedRow:
     return judge(subject, ReplayInstructions(**wishes), now=NOW)
 
 
-def test_what_its_contract_accepts_now_is_sent_byte_by_byte_under_its_own_id() -> None:
+def test_an_event_that_its_contract_accepts_now_is_sent_unchanged_with_its_id() -> None:
     body = json.dumps(GOOD, indent=3)
 
     found = judged(row(body))
@@ -55,7 +55,7 @@ def test_what_its_contract_accepts_now_is_sent_byte_by_byte_under_its_own_id() -
     assert found.event.identifiers == GOOD["identifiers"]
 
 
-def test_what_would_be_rejected_again_is_held_back_with_what_is_wrong_now() -> None:
+def test_an_event_that_would_be_rejected_again_is_held_back_with_its_current_reason() -> None:
     found = judged(row({**GOOD, "payload": {}}))
 
     assert found.verdict is ReplayVerdict.STILL_BROKEN
@@ -64,7 +64,7 @@ def test_what_would_be_rejected_again_is_held_back_with_what_is_wrong_now() -> N
     assert found.fixed_by is None
 
 
-def test_an_event_without_an_id_is_held_back_since_nobody_could_tell_its_repetition() -> None:
+def test_an_event_without_an_id_is_held_back_because_a_repetition_would_be_undetected() -> None:
     without = {name: value for name, value in GOOD.items() if name != "event_id"}
 
     assert "`event_id` is missing" in judged(row(without)).reason
@@ -72,19 +72,19 @@ def test_an_event_without_an_id_is_held_back_since_nobody_could_tell_its_repetit
 
 
 @pytest.mark.parametrize("code", [ReasonCode.OVERSIZE, ReasonCode.WRONG_ENCODING])
-def test_a_record_that_may_not_be_kept_whole_goes_out_mended_only(code: ReasonCode) -> None:
+def test_a_record_that_was_not_kept_whole_is_replayed_only_if_corrected(code: ReasonCode) -> None:
     held = row(reason_code=str(code))
 
     assert judged(held).verdict is ReplayVerdict.NOT_WHOLE
     assert judged(held, corrected={held.rejected_id: json.dumps(GOOD)}).verdict is ReplayVerdict.SEND
 
 
-def test_a_row_without_a_body_goes_out_mended_only() -> None:
+def test_a_row_without_a_body_is_replayed_only_if_corrected() -> None:
     assert judged(row(None)).verdict is ReplayVerdict.NOT_WHOLE
 
 
 @pytest.mark.parametrize("body", ['{"loyalty_id": "L1", "points": "many"}', "s3://quarantine/files/x.csv", None])
-def test_what_came_in_a_file_is_no_event_even_if_it_is_mended_into_one(body: str | None) -> None:
+def test_a_row_of_a_file_is_no_event_even_if_corrected_into_one(body: str | None) -> None:
     held = row(body, rejected_id="0" * 32, source="loyalty_members")
 
     assert judged(held).verdict is ReplayVerdict.FROM_FILE
@@ -92,7 +92,7 @@ def test_what_came_in_a_file_is_no_event_even_if_it_is_mended_into_one(body: str
 
 
 @pytest.mark.parametrize("source", ["interactions", "identity_changes"])
-def test_what_unify_refused_is_a_record_of_a_stream_and_never_goes_out_as_an_event(source: str) -> None:
+def test_a_rejection_of_unify_is_a_stream_record_and_never_replayed_as_an_event(source: str) -> None:
     """Its body may well look like an event: `clean` has taken that one already, and would drop it as a repetition."""
     held = row(GOOD, rejected_id=f"u_{'0' * 32}", source=source)
 
@@ -108,7 +108,7 @@ def test_an_event_that_a_file_published_is_an_event() -> None:
     assert judged(row(published, source="loyalty_members")).verdict is ReplayVerdict.SEND
 
 
-def test_a_mended_payload_takes_the_place_of_what_was_received() -> None:
+def test_a_corrected_payload_replaces_the_received_one() -> None:
     held = row({**GOOD, "payload": {}})
 
     found = judged(held, corrected={held.rejected_id: json.dumps(GOOD)})
@@ -118,13 +118,13 @@ def test_a_mended_payload_takes_the_place_of_what_was_received() -> None:
 
 
 @pytest.mark.parametrize("corrected", ["", "{}", '"\\ud800"', '{"event_id": "\ud800"}'])
-def test_a_mended_payload_that_is_still_wrong_is_held_back(corrected: str) -> None:
+def test_a_corrected_payload_that_is_still_wrong_is_held_back(corrected: str) -> None:
     held = row()
 
     assert judged(held, corrected={held.rejected_id: corrected}).verdict is ReplayVerdict.STILL_BROKEN
 
 
-def test_a_replayed_row_is_left_unless_it_is_wanted_again() -> None:
+def test_a_replayed_row_is_skipped_unless_requested_again() -> None:
     held = row(fixed_by="e-1")
 
     assert judged(held).verdict is ReplayVerdict.REPLAYED_BEFORE
@@ -140,7 +140,7 @@ def test_a_replay_id_makes_history_of_an_event_and_changes_nothing_else() -> Non
     assert judged(row("no json"), replay_id="outage-7").verdict is ReplayVerdict.STILL_BROKEN
 
 
-def test_what_replaced_a_row_can_be_noted_for_rows_of_files_too() -> None:
+def test_a_replacement_can_be_noted_for_rows_of_files_too() -> None:
     for held in (row(rejected_id="0" * 32), row("no json")):
         found = judged(held, fixed_by="loyalty_members/corrected.csv")
         assert (found.verdict, found.event, found.fixed_by) == (
@@ -174,7 +174,7 @@ def test_every_row_is_either_sent_and_marked_by_its_event_or_held_back_and_unmar
 
 
 @pytest.mark.parametrize("body", [GOOD, {"event_id": "ü"}, "no json {", "", '{"a": "\\ud800"}'])
-def test_a_line_to_mend_comes_back_as_it_was(body: Any) -> None:
+def test_a_line_to_correct_survives_a_round_trip(body: Any) -> None:
     held = row(body)
 
     line = correction_line(judged(held))
@@ -196,6 +196,6 @@ def test_a_line_to_mend_comes_back_as_it_was(body: Any) -> None:
         '{"rejected_id": "r", "body": [1]}',
     ],
 )
-def test_a_line_that_mends_nothing_is_refused_by_its_number(line: str) -> None:
+def test_a_line_that_corrects_nothing_is_refused_by_its_number(line: str) -> None:
     with pytest.raises(ValueError, match="line 7"):
         read_correction(line, 7)

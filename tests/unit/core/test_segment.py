@@ -55,7 +55,7 @@ def test_a_condition_is_printed_for_flink(query: Mapping[str, Any], sql: str) ->
 
 
 @given(st.text(max_size=30))
-def test_a_text_stays_one_literal_whatever_is_in_it(text: str) -> None:
+def test_a_text_stays_one_literal_with_any_content(text: str) -> None:
     (segment,) = parse(one(group("and", rule("city", "=", text))), FIELDS, file="cases")
 
     literal = to_sql(segment.condition).removeprefix("(`city` = '").removesuffix("')")
@@ -138,7 +138,7 @@ def test_more_segments_than_one_transaction_takes_are_refused() -> None:
         parse({"segments": many}, FIELDS, file="segments.yaml")
 
 
-def test_what_runtimes_read_is_what_was_checked(tmp_path: Path) -> None:
+def test_runtimes_read_the_checked_contracts(tmp_path: Path) -> None:
     segments = parse(document(), FIELDS, file="cases")
     path = tmp_path / "segments.json"
 

@@ -50,7 +50,7 @@ def test_a_trusted_source_beats_a_newer_record():
     assert golden(records, reversed_trust).attributes["phone"] == "2"
 
 
-def test_of_one_source_the_newer_record_wins_and_an_unlisted_source_comes_last():
+def test_within_a_source_the_newer_record_wins_and_an_unlisted_source_comes_last():
     records = [
         record("a", phone="1", at=OLD),
         record("b", phone="2", at=NEW),
@@ -59,7 +59,7 @@ def test_of_one_source_the_newer_record_wins_and_an_unlisted_source_comes_last()
     assert golden(records, PRIORITIES).attributes["phone"] == "2"
 
 
-def test_of_one_age_the_more_complete_address_wins_and_is_taken_whole():
+def test_among_equally_old_addresses_the_more_complete_one_wins_as_a_whole():
     records = [
         record("a", street="1 Oak St", city="Dayton"),
         record("b", city="Akron", state="OH", postal_code="44301"),
@@ -91,6 +91,6 @@ def test_the_order_of_records_does_not_matter(records):
     assert golden(records, PRIORITIES).attributes["phone"] == "0"
 
 
-def test_nobody_has_no_golden_record():
+def test_a_person_without_records_has_no_golden_record():
     with pytest.raises(ValueError, match="without records"):
         golden([], PRIORITIES)

@@ -76,7 +76,7 @@ def test_new_shards_are_found_within_seconds(statement):
         ),
     ],
 )
-def test_what_the_connector_cannot_do_is_found(statement, reads, finding):
+def test_missing_features_of_the_connector_are_found(statement, reads, finding):
     assert any(found.startswith(finding) for found in findings(statement, reads=reads))
 
 

@@ -74,7 +74,7 @@ class TestStreams:
 
 
 class TestOtherGroups:
-    def test_only_the_databases_that_are_asked_for_must_be_there(self):
+    def test_only_the_requested_databases_must_exist(self):
         assert properties().lake(Zone.RAW).databases == {Zone.RAW: "c360_dev_raw"}
         with pytest.raises(PropertyError, match="`lake` lacks `quarantine_database`"):
             properties().lake(Zone.RAW, Zone.QUARANTINE)

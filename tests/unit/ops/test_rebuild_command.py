@@ -260,7 +260,7 @@ def test_the_writer_is_held_from_before_the_stop_until_the_lake_is_read() -> Non
     assert any("before-rebuild-20260301-120001" in note for note in said.notes), "the way back is told"
 
 
-def test_what_is_told_between_start_and_end_is_marked_and_nothing_after_it() -> None:
+def test_changes_between_start_and_end_are_marked_and_later_ones_are_not() -> None:
     made = world()
 
     rebuild_profiles(made.deployed(), Said())
@@ -295,7 +295,7 @@ def test_interrupted_anywhere_it_is_finished_by_typing_it_again(died_at: int) ->
     assert max(i for i, call in enumerate(made.calls) if call == "start") < made.calls.index("feed")
 
 
-def test_a_second_rebuild_begins_anew() -> None:
+def test_a_second_rebuild_starts_from_the_beginning() -> None:
     made = world()
     rebuild_profiles(made.deployed(), Said())
     first = noted(made)
@@ -308,7 +308,7 @@ def test_a_second_rebuild_begins_anew() -> None:
     assert noted(made).since > first.until
 
 
-def test_one_that_does_not_run_is_rebuilt_and_its_latest_snapshot_is_the_way_back() -> None:
+def test_a_stopped_application_is_rebuilt_and_keeps_its_latest_snapshot_for_a_return() -> None:
     made, said = world(status="READY", snapshots={"daily": "READY", "broken": "FAILED"}), Said()
 
     report = rebuild_profiles(made.deployed(), said)
@@ -318,7 +318,7 @@ def test_one_that_does_not_run_is_rebuilt_and_its_latest_snapshot_is_the_way_bac
     assert "stop" not in made.calls
 
 
-def test_one_that_never_ran_has_no_way_back_and_says_so() -> None:
+def test_an_application_that_never_ran_has_no_snapshot_to_return_to() -> None:
     said = Said()
 
     report = rebuild_profiles(world(status="READY").deployed(), said)
@@ -336,7 +336,7 @@ def test_without_the_way_back_nothing_is_stopped() -> None:
     assert (made.status, made.mapping) == ("RUNNING", "Enabled")
 
 
-def test_something_else_that_starts_it_is_outdone_and_named_when_it_is_not() -> None:
+def test_another_starter_is_overridden_or_named() -> None:
     made = world(keeper=2)
     assert rebuild_profiles(made.deployed(), Said()).passed
     assert made.restore == SKIP
@@ -345,7 +345,7 @@ def test_something_else_that_starts_it_is_outdone_and_named_when_it_is_not() -> 
         rebuild_profiles(world(keeper=9).deployed(), Said())
 
 
-def test_one_that_does_not_start_is_an_error_and_the_writer_stays_held() -> None:
+def test_an_application_that_does_not_start_is_an_error_and_the_writer_stays_paused() -> None:
     made = world(starts=False)
 
     with pytest.raises(ApplicationError, match="did not start: its log says why"):
@@ -370,7 +370,7 @@ def test_a_job_that_never_runs_is_named() -> None:
     assert made.mapping == "Disabled"
 
 
-def test_an_earlier_version_or_a_dashboard_that_may_not_be_asked_is_told_before_anything_is_done() -> None:
+def test_an_old_version_or_a_forbidden_dashboard_is_reported_before_any_change() -> None:
     for changes in ({"earlier": True}, {"dashboard_failures": 1}):
         made = world(**changes)
         with pytest.raises((RebuildFailedError, DashboardError)):
@@ -446,19 +446,19 @@ def test_everything_is_found_by_the_outputs_of_the_stack() -> None:
 
 
 @pytest.mark.parametrize("missing", ["UnifyApplicationName", "ProfileWriterMappingId"])
-def test_one_that_sleeps_is_to_be_woken_first(missing: str) -> None:
+def test_a_sleeping_environment_must_be_woken_first(missing: str) -> None:
     outputs = {name: value for name, value in OUTPUTS.items() if name != missing}
 
     with pytest.raises(RebuildFailedError, match=rf"{missing}: the environment sleeps.*streams\.deployed"):
         deployed("dev", clients(outputs), object())
 
 
-def test_what_is_not_deployed_is_named() -> None:
+def test_missing_deployments_are_named() -> None:
     with pytest.raises(RebuildFailedError, match="C360-dev-Unification cannot be read"):
         deployed("dev", clients(None), object())
 
 
-def test_a_rebuild_comes_back_from_the_table_as_it_was_noted() -> None:
+def test_a_rebuild_is_read_back_from_the_table_unchanged() -> None:
     for rebuild in (Rebuild(since=1), Rebuild(since=1, until=2, snapshot="s", over=True)):
         assert rebuild_from_item(rebuild_to_item(rebuild)) == rebuild
 
@@ -526,7 +526,7 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return asked
 
 
-def test_the_signed_address_is_exchanged_for_a_cookie_and_its_jobs_are_asked_for(answers: list[str]) -> None:
+def test_the_signed_address_is_exchanged_for_a_cookie_and_its_jobs_are_requested(answers: list[str]) -> None:
     tasks = Dashboard("https://x.kinesisanalytics.example/flinkdashboard?authToken=t").tasks()
 
     assert tasks == (Task(name="Source: a[1]", status="FINISHED"),)

@@ -86,7 +86,7 @@ def run(
     return replay(options(**values), corrected or {}, quarantine, stream, now=NOW)
 
 
-def test_what_matches_is_sent_and_its_rows_say_which_event_replaced_them() -> None:
+def test_matching_rows_are_sent_and_name_the_event_that_replaced_them() -> None:
     quarantine, stream = MemoryQuarantine([row(1), row(2, body="no json")]), MemoryStream()
 
     report = run(quarantine, stream)
@@ -139,7 +139,7 @@ def test_refused_records_are_not_marked_and_the_message_says_how_many_were() -> 
     assert len(quarantine.fixed()) == BATCH + 2
 
 
-def test_a_mended_file_replays_its_rows_alone_and_names_those_that_are_not_there(tmp_path: Path) -> None:
+def test_a_corrected_file_replays_only_its_rows_and_names_missing_ones(tmp_path: Path) -> None:
     quarantine, stream = MemoryQuarantine([row(1, body="no json"), row(2)]), MemoryStream()
     corrected = {row(1).rejected_id: json.dumps(event(event_id="corrected")), "r_gone": "{}"}
 
@@ -150,7 +150,7 @@ def test_a_mended_file_replays_its_rows_alone_and_names_those_that_are_not_there
     assert not report.passed
 
 
-def test_a_mended_file_without_lines_replays_nothing(tmp_path: Path) -> None:
+def test_a_corrected_file_without_lines_replays_nothing(tmp_path: Path) -> None:
     quarantine, stream = MemoryQuarantine([row(1)]), MemoryStream()
 
     run(quarantine, stream, {}, from_file=tmp_path / "empty.jsonl")
@@ -158,7 +158,7 @@ def test_a_mended_file_without_lines_replays_nothing(tmp_path: Path) -> None:
     assert stream.records == []
 
 
-def test_rows_to_mend_are_written_for_their_owner_alone_and_never_over_a_file(tmp_path: Path) -> None:
+def test_rows_to_correct_are_written_for_their_owner_only_and_never_over_a_file(tmp_path: Path) -> None:
     file = tmp_path / "correct.jsonl"
     quarantine = MemoryQuarantine([row(1), row(2, body='{"event_id": "e-2"}'), row(3, rejected_id="0" * 32)])
 
@@ -346,7 +346,7 @@ def test_a_commit_that_came_first_is_waited_for(monkeypatch: pytest.MonkeyPatch,
         (["PERMISSION_DENIED: no"], "PERMISSION_DENIED: no"),
     ],
 )
-def test_a_mark_that_fails_says_that_the_events_may_be_out(
+def test_a_failed_mark_says_that_the_events_may_have_been_sent(
     monkeypatch: pytest.MonkeyPatch, failures: list[str], complaint: str
 ) -> None:
     Athena(monkeypatch, failures=failures)
@@ -397,7 +397,7 @@ def test_without_criteria_every_row_that_was_not_replayed_matches() -> None:
 # ---- files, failures, reports
 
 
-def test_a_wrong_line_of_a_mended_file_is_named_by_file_and_number(tmp_path: Path) -> None:
+def test_a_wrong_line_of_a_corrected_file_is_named_by_file_and_number(tmp_path: Path) -> None:
     file = tmp_path / "corrected.jsonl"
     file.write_text('\n{"rejected_id": "r_1", "body": {}}\n{"rejected_id": "r_1", "body": {}}\n', encoding="utf-8")
 
@@ -405,7 +405,7 @@ def test_a_wrong_line_of_a_mended_file_is_named_by_file_and_number(tmp_path: Pat
         read_corrections(file)
 
 
-def test_what_aws_refuses_becomes_one_message_that_leads_to_the_permissions() -> None:
+def test_an_aws_error_becomes_one_message_with_a_link_to_the_permissions() -> None:
     with pytest.raises(ReplayFailedError, match=r"no rights.*events-are-rejected\.md"), aws_errors():
         raise awswrangler.exceptions.QueryFailed("no rights")
 

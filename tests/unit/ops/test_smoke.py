@@ -231,7 +231,7 @@ def test_a_deployment_that_is_right_passes(world: World) -> None:
          "stacks", "C360-dev-Unification is not deployed; C360-dev-Foundation is UPDATE_ROLLBACK_COMPLETE"),
     ],
 )  # fmt: skip
-def test_what_is_wrong_is_found_with_its_fix_and_nothing_else_is(
+def test_every_violation_is_found_with_its_fix_and_nothing_else(
     world: World, operation: str, answer: object, name: str, said: str
 ) -> None:
     world.answers[operation] = answer
@@ -246,7 +246,7 @@ def test_what_is_wrong_is_found_with_its_fix_and_nothing_else_is(
 @pytest.mark.parametrize(
     ("method", "status", "name"), [("POST", 200, "collector refuses"), ("GET", 200, "profile API refuses")]
 )
-def test_a_door_that_is_open_is_found(world: World, method: str, status: int, name: str) -> None:
+def test_an_open_permission_is_found(world: World, method: str, status: int, name: str) -> None:
     world.status[method] = status
 
     assert failed(world.outcomes()) == [name]
@@ -261,7 +261,7 @@ def test_an_api_that_does_not_answer_is_found_and_the_other_checks_go_on(world: 
     assert failed(world.outcomes()) == ["collector refuses", "profile API refuses"]
 
 
-def test_an_event_is_sent_only_when_asked_for_signed_and_as_history(world: World) -> None:
+def test_an_event_is_sent_only_on_request_signed_and_as_history(world: World) -> None:
     world.outcomes()
     assert [request for request in world.requests if "x-api-key" in request.headers] == []
 
@@ -313,7 +313,7 @@ def test_an_environment_without_a_matching_job_is_no_failure(world: World) -> No
     assert world.outcomes()["matching job"].outcome == "skipped"
 
 
-def test_the_emulator_is_not_asked_for_what_it_does_not_do(world: World) -> None:
+def test_the_emulator_gets_no_unsupported_requests(world: World) -> None:
     outcomes = world.outcomes(endpoint="http://127.0.0.1:1")
 
     assert outcomes["table optimizers"].found == "the emulator keeps table optimizers, and runs none"

@@ -97,7 +97,7 @@ def test_an_email_that_identifies_nobody_is_dropped_with_its_reason(raw, reason)
 
 
 @pytest.mark.parametrize("raw", ["(513) 555-0143", "513-555-0143", "+1 513 555 0143", "1 513.555.0143"])
-def test_phone_is_e164_however_it_was_written(raw):
+def test_a_phone_number_is_e164_in_any_spelling(raw):
     assert n.normalise_phone(raw) == n.Normalised("+15135550143")
 
 

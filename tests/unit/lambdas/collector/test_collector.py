@@ -133,7 +133,7 @@ def test_clean_gives_the_same_verdict_on_what_is_on_the_stream(cloud: Cloud, eve
     assert answer["accepted"] + answer["rejected"] == 1
 
 
-def test_the_write_key_decides_the_source_whatever_the_event_says(cloud: Cloud) -> None:
+def test_the_write_key_decides_the_source_and_not_the_event(cloud: Cloud) -> None:
     order = {"order_id": "o-1", "currency": "USD", "total": "1.00", "lines": []}
 
     _, answer = send("/v1/batch", {"batch": [viewed(source="engagement_events", event_type="message_sent")]})
@@ -181,7 +181,7 @@ def test_a_body_that_unpacks_into_too_much_is_refused(cloud: Cloud) -> None:
 
 # Named, for the bytes of a gzip hold the second in which it was made and two workers would name two tests.
 @pytest.mark.parametrize("body", [b"no gzip", gzip.compress(b"{}")[:-9]], ids=["no gzip", "cut off"])
-def test_a_body_that_is_no_whole_gzip_is_refused(cloud: Cloud, body: bytes) -> None:
+def test_a_truncated_gzip_body_is_refused(cloud: Cloud, body: bytes) -> None:
     status, problem = send("/v1/batch", body, headers={"x-api-key": WEB_KEY, "content-encoding": "gzip"})
 
     assert (status, problem["code"]) == (400, "MALFORMED_JSON")
@@ -359,7 +359,7 @@ def test_any_other_path_is_a_problem_document(cloud: Cloud, method: str, path: s
     assert (answer["statusCode"], answer["headers"]["Content-Type"]) == (404, "application/problem+json")
 
 
-def test_events_that_could_not_be_stored_are_asked_for_again(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_events_that_could_not_be_stored_are_requested_again(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(handler, "_stream", lambda: MemoryStream(refuse={1}))
 
     status, problem = send("/v1/batch", {"batch": [viewed("e-1"), viewed("e-2")]})
@@ -427,7 +427,7 @@ def test_records_of_the_stream_are_utf8() -> None:
     assert "Käse".encode() in judged.record.data
 
 
-def test_an_event_that_our_rules_stumble_over_holds_up_nobody(
+def test_an_event_that_fails_our_own_rules_blocks_no_other(
     cloud: Cloud, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def stumble(event: Any, **options: Any) -> Any:
@@ -498,7 +498,7 @@ def test_a_line_is_price_times_quantity_to_the_cent(cloud: Cloud, price: str, qu
 
 
 @pytest.mark.parametrize("total", ["-12.34", "12.34", '"-12.34"'])
-def test_a_refund_is_what_was_returned_whatever_its_sign(cloud: Cloud, total: str) -> None:
+def test_a_refund_is_the_returned_amount_with_any_sign(cloud: Cloud, total: str) -> None:
     _, answer = send("/v1/track", written(ordered(event="Order Refunded", total="TOTAL"), TOTAL=total))
 
     assert answer["accepted"] == 1
@@ -512,7 +512,7 @@ GREAT_NUMBERS = ["1" + "0" * 400, "1" + "0" * 5000, "1e400", "1e999999999999", "
 
 @pytest.mark.parametrize("number", GREAT_NUMBERS, ids=lambda number: number[:10])
 @pytest.mark.parametrize("place", ["total", "price", "quantity"])
-def test_no_number_makes_an_error_of_ours(cloud: Cloud, number: str, place: str) -> None:
+def test_no_number_causes_a_server_error(cloud: Cloud, number: str, place: str) -> None:
     product = {"product_id": "1", "quantity": 1, "price": 1}
     properties = {"total": "HERE"} if place == "total" else {"products": [{**product, place: "HERE"}]}
     batch = {"batch": [ordered(**properties), ordered()]}
@@ -527,7 +527,7 @@ def test_no_number_makes_an_error_of_ours(cloud: Cloud, number: str, place: str)
 
 
 @pytest.mark.parametrize("number", GREAT_NUMBERS, ids=lambda number: number[:10])
-def test_an_envelope_with_such_a_number_is_on_the_stream_as_it_came(cloud: Cloud, number: str) -> None:
+def test_an_envelope_with_such_a_number_is_on_the_stream_unchanged(cloud: Cloud, number: str) -> None:
     _, answer = send(
         "/v1/batch", written({"batch": [viewed(payload={"product_id": "1", "extra": "HERE"})]}, HERE=number)
     )
@@ -565,7 +565,7 @@ def test_a_number_is_a_telephone_and_a_device_too(cloud: Cloud) -> None:
     assert cloud.events()[0]["identifiers"] == {"phone": ["14155550132"], "device_id": ["17"], "push_token": ["18"]}
 
 
-def test_a_user_id_that_nobody_can_read_is_refused_by_name(cloud: Cloud) -> None:
+def test_an_unreadable_user_id_is_refused_by_name(cloud: Cloud) -> None:
     _, answer = send("/v1/page", written(page_message(userId="USER"), USER="9" * 5000))
 
     assert (answer["rejected"], answer["results"][0]["field"]) == (1, "identifiers.loyalty_id.0")
@@ -655,7 +655,7 @@ def test_a_context_that_would_be_repeated_in_every_event_does_not_multiply(cloud
 # ---- keys twice, and depth
 
 
-def test_a_key_that_is_there_twice_is_rejected_alone_and_kept_as_it_came(cloud: Cloud) -> None:
+def test_an_event_with_a_duplicate_key_is_rejected_alone_and_kept_as_received(cloud: Cloud) -> None:
     twice = json.dumps(viewed("e-1")).replace('"payload": {', '"payload": {"product_id": "2", ')
 
     status, answer = send("/v1/batch", f'{{"batch": [{twice}, {json.dumps(viewed("e-2"))}]}}')
@@ -678,7 +678,7 @@ def test_a_message_whose_translation_would_hide_a_key_that_is_there_twice_is_not
 
 
 @pytest.mark.parametrize("path", ["/v1/batch", "/v1/track"])
-def test_a_body_that_says_a_key_twice_is_no_error_of_ours(cloud: Cloud, path: str) -> None:
+def test_a_body_with_a_duplicate_key_is_a_client_error(cloud: Cloud, path: str) -> None:
     body = json.dumps({"batch": [viewed()], **viewed()})
 
     status, answer = send(path, f'{body[:-1]}, "batch": [], "event_id": "e-2"}}')

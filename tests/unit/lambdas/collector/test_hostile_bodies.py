@@ -49,7 +49,7 @@ def request(random: Random) -> dict[str, Any]:
     return http_event("POST", path, body=damaged(body, random), headers={"x-api-key": KEY})
 
 
-def test_no_body_makes_an_error_of_ours_and_none_is_lost(stream: MemoryStream, log: io.StringIO) -> None:
+def test_no_body_causes_a_server_error_and_none_is_lost(stream: MemoryStream, log: io.StringIO) -> None:
     random = Random(SEED)
     statuses: Counter[int] = Counter()
     accepted = rejected = 0

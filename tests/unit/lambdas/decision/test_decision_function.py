@@ -80,7 +80,7 @@ def test_a_second_delivery_decides_nothing_new_and_announces_the_same(people: Me
     assert publisher.published[0] == publisher.published[1]
 
 
-def test_an_address_that_said_no_gets_nothing_whoever_owns_it(people: MemoryPeople) -> None:
+def test_an_address_that_withdrew_gets_nothing_for_any_owner(people: MemoryPeople) -> None:
     people.address_answers[MAILBOX] = [replace(YES, granted=False)]
 
     actions = decider(people, MemoryPublisher()).on_change(None, profile(), now=NOON)
@@ -89,14 +89,16 @@ def test_an_address_that_said_no_gets_nothing_whoever_owns_it(people: MemoryPeop
     assert [item["reasons"] for item in people.decided[PERSON]] == [["ADDRESS_SUPPRESSED"]]
 
 
-def test_a_younger_yes_for_the_address_ends_its_silence(people: MemoryPeople) -> None:
+def test_a_newer_consent_for_the_address_ends_its_suppression(people: MemoryPeople) -> None:
     no = replace(YES, granted=False, channel=Channel.ANY, decided_at=YES.decided_at - timedelta(hours=1))
     people.address_answers[MAILBOX] = [YES, no]
 
     assert decider(people, MemoryPublisher()).on_change(None, profile(), now=NOON) == (Action.SEND,)
 
 
-def test_an_earlier_message_of_the_week_means_silence_and_silence_does_not_count(people: MemoryPeople) -> None:
+def test_an_earlier_message_in_the_week_suppresses_the_next_and_suppressed_ones_do_not_count(
+    people: MemoryPeople,
+) -> None:
     one = decider(people, MemoryPublisher())
     one.on_change(None, profile(), now=NOON)
 
@@ -135,7 +137,7 @@ def test_without_the_answer_nothing_is_decided_and_the_change_comes_again(people
     assert people.decided == {}
 
 
-def test_a_decision_waits_for_what_was_told_together_with_the_change(people: MemoryPeople) -> None:
+def test_a_decision_waits_for_the_messages_that_belong_to_the_change(people: MemoryPeople) -> None:
     young = profile(computed_at=(NOON - timedelta(seconds=1)).isoformat())
     people.answers = {}
     pauses: list[float] = []
@@ -159,7 +161,7 @@ def test_a_decision_is_taken_on_the_profile_as_it_is_by_then(people: MemoryPeopl
 
 
 @pytest.mark.parametrize(("age", "waited"), [(10.0, []), (3.0, []), (-60.0, [3.0])])
-def test_nobody_waits_for_an_old_change_nor_long_for_one_of_a_fast_clock(
+def test_an_old_change_and_a_fast_clock_cause_no_long_wait(
     people: MemoryPeople, age: float, waited: list[float]
 ) -> None:
     pauses: list[float] = []
@@ -216,7 +218,7 @@ def test_the_event_keeps_its_contract() -> None:
     read_interaction(stream.records[0].data, secret=b"0123456789abcdef", now=NOON)
 
 
-def test_silence_is_an_event_and_starts_no_journey() -> None:
+def test_a_suppression_is_an_event_and_starts_no_journey() -> None:
     bus, stream = MemoryBus(), MemoryStream()
 
     announced("silence", bus=bus, stream=stream)
@@ -224,7 +226,7 @@ def test_silence_is_an_event_and_starts_no_journey() -> None:
     assert (len(stream.records), bus.entries) == (1, [])
 
 
-def test_what_was_announced_is_not_announced_again() -> None:
+def test_an_announced_decision_is_not_announced_again() -> None:
     bus, stream, idempotency = MemoryBus(), MemoryStream(), MemoryIdempotency()
 
     announced("send", bus=bus, stream=stream, idempotency=idempotency)

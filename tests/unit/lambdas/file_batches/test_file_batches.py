@@ -69,7 +69,7 @@ def test_thirty_files_make_one_run_with_all_of_them(states: Any) -> None:
     assert [file.key for file in listed(run)] == [f"crm_contacts/{n}.csv" for n in range(30)]
 
 
-def test_what_only_stands_for_a_folder_starts_no_run_and_does_not_come_again(states: Any) -> None:
+def test_a_folder_marker_starts_no_run_and_is_not_delivered_again(states: Any) -> None:
     marks = batch(body("crm_contacts/"), body("crm_contacts_$folder$"))
 
     assert handler.handle(marks, LambdaContext()) == {"batchItemFailures": []}
@@ -86,7 +86,7 @@ def test_a_batch_that_is_delivered_again_starts_no_second_run(states: Any) -> No
     assert len(executions(states)) == 1
 
 
-def test_a_message_that_tells_of_no_file_goes_back_alone_and_the_log_says_why(states: Any, log: Any) -> None:
+def test_a_message_without_a_file_is_returned_alone_and_the_log_says_why(states: Any, log: Any) -> None:
     answer = handler.handle(batch(body("a.csv"), '{"detail": {}}', body("b.csv")), LambdaContext())
 
     assert answer == {"batchItemFailures": [{"itemIdentifier": "m-1"}]}
@@ -102,7 +102,7 @@ def test_when_no_run_can_be_started_every_message_goes_back(states: Any, monkeyp
     assert executions(states) == []
 
 
-def test_a_run_that_cannot_be_started_holds_up_no_other() -> None:
+def test_a_run_that_cannot_be_started_blocks_no_other() -> None:
     started: list[int] = []
 
     class OnlyTheSecond:

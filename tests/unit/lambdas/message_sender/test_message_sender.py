@@ -73,7 +73,7 @@ def office() -> Office:
     return Office()
 
 
-def test_a_wanted_message_is_sent_recorded_and_on_the_stream(office: Office) -> None:
+def test_an_allowed_message_is_sent_recorded_and_published(office: Office) -> None:
     assert office.send().document() == {
         "status": "sent",
         "message_id": WELCOME.message_id,
@@ -88,7 +88,7 @@ def test_a_wanted_message_is_sent_recorded_and_on_the_stream(office: Office) -> 
     read_interaction(office.stream.records[0].data, secret=b"0123456789abcdef", now=NOON)
 
 
-def test_a_message_is_sent_once_however_often_it_is_asked_for(office: Office) -> None:
+def test_a_message_is_sent_once_for_any_number_of_requests(office: Office) -> None:
     statuses = [office.send().status for _ in range(3)]
 
     assert statuses == [Status.SENT, Status.DUPLICATE, Status.DUPLICATE]
@@ -109,7 +109,7 @@ def test_the_next_template_of_the_same_decision_is_another_message(office: Offic
     assert len(office.mail.handed_over) == 2
 
 
-def test_an_address_that_said_no_after_the_decision_gets_nothing_whoever_owns_it(office: Office) -> None:
+def test_an_address_that_withdrew_after_the_decision_gets_nothing_for_any_owner(office: Office) -> None:
     office.people.address_answers[MAILBOX] = [answer(granted=False, hours=1)]
 
     sent = office.send()
@@ -138,13 +138,13 @@ def test_a_person_who_was_merged_gets_it_under_the_surviving_id(office: Office) 
     assert list(office.people.sent) == ["p_survivor"]
 
 
-def test_a_person_who_is_no_more_gets_nothing(office: Office) -> None:
+def test_a_removed_person_gets_nothing(office: Office) -> None:
     office.people.profiles = {}
 
     assert office.send().reasons == ("PERSON_GONE",)
 
 
-def test_at_night_the_journey_is_told_when_to_come_back(office: Office) -> None:
+def test_in_quiet_hours_the_journey_gets_the_time_to_continue(office: Office) -> None:
     office.now = datetime(2026, 3, 3, 3, tzinfo=UTC)  # 22:00 in New York
 
     deferred = office.send()

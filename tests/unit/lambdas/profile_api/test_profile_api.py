@@ -159,7 +159,7 @@ def cy(cloud: Cloud) -> None:
         ("", {"phone": " 4155550123"}, "phone"),
     ],
 )
-def test_a_plus_that_became_a_blank_finds_the_one_who_is_meant_or_nobody(
+def test_a_plus_that_became_a_space_finds_the_right_person_or_nobody(
     raw_query: str, query: dict[str, str], found: str
 ) -> None:
     answer = ask("", query=query, raw_query=raw_query)
@@ -428,7 +428,7 @@ def test_a_field_that_cannot_be_stored_is_named(cloud: Cloud, field: str, value:
 @pytest.mark.usefixtures("ada")
 @pytest.mark.parametrize("person_id", ["p" * 65, "p" * 2100, "\u00e9" * 1100, "p 1", "p%41"])
 @pytest.mark.parametrize("below", ["", "/timeline", "/segments", "/consents", "/decisions"])
-def test_an_id_that_nobody_can_have_is_not_looked_up(person_id: str, below: str) -> None:
+def test_an_impossible_id_is_not_looked_up(person_id: str, below: str) -> None:
     answer = ask(f"/{person_id}{below}")
 
     assert (answer.status, answer.document["field"]) == (404, "id")

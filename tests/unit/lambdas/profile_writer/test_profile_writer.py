@@ -105,7 +105,7 @@ def test_a_profile_is_stored_in_parts_with_its_segments_beside_it(cloud: Cloud) 
     assert {item["segment"] for item in cloud.reader.segments(PERSON)} == {"vip", "new_customers"}
 
 
-def test_of_one_person_only_the_last_profile_of_a_batch_is_written() -> None:
+def test_only_the_last_profile_of_a_person_in_a_batch_is_written() -> None:
     batch = sort_batch(
         [(str(n), json.dumps(profile_change(orders=n)).encode()) for n in (9, 10, 11)]
         + [("12", json.dumps(profile_change("p_other")).encode())]
@@ -132,7 +132,7 @@ def test_a_newer_identity_version_wins_over_a_later_change(cloud: Cloud) -> None
     assert stored(cloud).number("orders") == 8
 
 
-def test_who_leaves_a_segment_loses_its_item_and_who_stays_keeps_the_date(cloud: Cloud) -> None:
+def test_leaving_a_segment_deletes_its_item_and_staying_keeps_the_date(cloud: Cloud) -> None:
     deliver(("1", profile_change(segments=["vip", "new_customers"])))
     before = {item["segment"]: item["since"] for item in cloud.reader.segments(PERSON)}
     deliver(("2", profile_change(segments=["vip", "lapsed"])))
@@ -186,7 +186,7 @@ def test_an_event_that_would_have_left_the_timeline_is_not_written(cloud: Cloud)
     assert cloud.items() == []
 
 
-def test_a_withdrawal_stays_however_late_the_older_yes_arrives(cloud: Cloud) -> None:
+def test_a_withdrawal_stays_when_an_older_consent_arrives_late(cloud: Cloud) -> None:
     deliver(answered(granted=False, at="2026-03-02T12:00:00Z"))
     deliver(answered(granted=True, at="2026-03-01T12:00:00Z"))
 
@@ -195,7 +195,7 @@ def test_a_withdrawal_stays_however_late_the_older_yes_arrives(cloud: Cloud) -> 
 
 
 @pytest.mark.parametrize("first", [True, False])
-def test_of_two_answers_of_the_same_moment_the_withdrawal_stays(cloud: Cloud, first: bool) -> None:
+def test_a_withdrawal_wins_over_a_consent_of_the_same_time(cloud: Cloud, first: bool) -> None:
     deliver(answered(granted=first))
     deliver(answered(granted=not first))
 
@@ -275,14 +275,14 @@ def put_after(cloud: Cloud, first: Profile, second: Profile) -> WriteOutcome:
     return SingleViewWriter(client=faster, table=TABLE).put_profile(second, before, now=NOW)
 
 
-def test_who_finds_that_another_was_faster_looks_again(cloud: Cloud) -> None:
+def test_a_lost_race_leads_to_a_new_read(cloud: Cloud) -> None:
     older, newer = parsed("1", profile_change(orders=1)), parsed("2", profile_change(orders=2))
 
     assert put_after(cloud, newer, older) is WriteOutcome.STALE
     assert stored(cloud).number("orders") == 2
 
 
-def test_who_lost_a_race_against_something_older_still_writes(cloud: Cloud) -> None:
+def test_a_lost_race_against_an_older_version_is_written_again(cloud: Cloud) -> None:
     older, newer = parsed("1", profile_change(orders=1)), parsed("2", profile_change(orders=2, segments=["vip"]))
 
     assert put_after(cloud, older, newer) is WriteOutcome.WRITTEN
@@ -290,7 +290,7 @@ def test_who_lost_a_race_against_something_older_still_writes(cloud: Cloud) -> N
     assert [item["segment"] for item in cloud.reader.segments(PERSON)] == ["vip"]
 
 
-def test_a_write_on_what_is_no_longer_there_is_taken_up_anew(cloud: Cloud) -> None:
+def test_a_write_to_a_missing_item_is_repeated(cloud: Cloud) -> None:
     before = cloud.stored_state(profile())
     deliver(("1", profile_change(orders=1, segments=["lapsed"])))
 
@@ -300,7 +300,7 @@ def test_a_write_on_what_is_no_longer_there_is_taken_up_anew(cloud: Cloud) -> No
     assert [item["segment"] for item in cloud.reader.segments(PERSON)] == ["vip"]
 
 
-def test_what_stands_is_asked_in_few_requests_until_all_is_answered(cloud: Cloud) -> None:
+def test_stored_states_are_read_in_few_requests_until_all_are_answered(cloud: Cloud) -> None:
     everybody = [f"p_{number}" for number in range(120)]
     deliver(*[profile_change(person_id) for person_id in everybody[:60]])
     requests: list[int] = []
@@ -367,7 +367,7 @@ def test_an_answer_is_taken_back_whichever_comes_first(cloud: Cloud) -> None:
     assert datetime.fromtimestamp(int(remembered["expires_at"]), UTC) > NOW + timedelta(days=366)
 
 
-def test_taking_an_answer_back_spares_a_withdrawal(cloud: Cloud) -> None:
+def test_revoking_an_answer_keeps_a_withdrawal(cloud: Cloud) -> None:
     deliver(("1", answered(granted=False)))
     deliver(("2", {**answered(granted=False), "op": "delete"}))
 
@@ -375,7 +375,7 @@ def test_taking_an_answer_back_spares_a_withdrawal(cloud: Cloud) -> None:
 
 
 @pytest.mark.parametrize("first", ["given", "taken back"])
-def test_taking_an_answer_back_spares_what_the_person_has_said_since(cloud: Cloud, first: str) -> None:
+def test_revoking_an_answer_keeps_later_answers(cloud: Cloud, first: str) -> None:
     said = consent_from_change(answered(granted=True, at="2026-03-01T12:00:00.001Z"))
     taken_back = ("2", {**answered(granted=True), "op": "delete"})
     deliver(("1", answered(granted=True)))
@@ -395,7 +395,7 @@ def test_when_the_youngest_answer_goes_to_another_person_the_one_before_counts(c
     assert [consent.granted for consent in cloud.reader.consents(PERSON)] == [False]
 
 
-def test_who_answers_while_the_stream_tells_is_heard_as_well(cloud: Cloud) -> None:
+def test_an_answer_during_the_stream_is_processed_too(cloud: Cloud) -> None:
     said = consent_from_change(answered(granted=False, at="2026-03-02T12:00:00Z"))
 
     class Faster:
@@ -419,14 +419,14 @@ def test_who_answers_while_the_stream_tells_is_heard_as_well(cloud: Cloud) -> No
     assert cloud.reader.consents(PERSON) == (said,)
 
 
-def test_an_entry_that_was_taken_off_does_not_come_back(cloud: Cloud) -> None:
+def test_a_removed_entry_does_not_come_back(cloud: Cloud) -> None:
     deliver(("2", seen(op="delete")))
     deliver(("1", seen()))
 
     assert cloud.reader.timeline(PERSON, limit=10).items == []
 
 
-def test_an_entry_that_comes_back_later_is_there(cloud: Cloud) -> None:
+def test_an_entry_that_is_added_again_later_is_stored(cloud: Cloud) -> None:
     deliver(("3", seen()))
     deliver(("2", seen(op="delete")))
 
@@ -475,7 +475,7 @@ def test_changes_without_a_number_count_as_they_come_until_there_is_one(cloud: C
 
 
 @pytest.mark.parametrize("number", [0, -1, "7", True, 1.5])
-def test_a_number_that_is_none_is_set_aside(cloud: Cloud, log: io.StringIO, number: object) -> None:
+def test_an_invalid_number_is_set_aside(cloud: Cloud, log: io.StringIO, number: object) -> None:
     assert deliver(("1", profile_change(sequence=number))) == []
     (letter,) = cloud.set_aside()
     assert "field sequence: expected a whole number above 0" in letter["reason"]
@@ -508,7 +508,7 @@ def test_bytes_that_are_no_change_are_set_aside_by_their_position(cloud: Cloud, 
     assert position["approximateArrivalOfFirstRecord"] == "2026-02-02T02:40:00.000Z"
 
 
-def test_many_that_nobody_can_read_are_all_set_aside_at_once(cloud: Cloud) -> None:
+def test_many_unreadable_records_are_set_aside_at_once(cloud: Cloud) -> None:
     event = kinesis_event([(str(number), b"{") for number in range(1, 24)])
 
     assert handler.handle(event, LambdaContext()) == {"batchItemFailures": []}
@@ -517,7 +517,7 @@ def test_many_that_nobody_can_read_are_all_set_aside_at_once(cloud: Cloud) -> No
     assert sorted(positions, key=int) == [str(number) for number in range(1, 24)]
 
 
-def test_what_the_dead_letter_queue_does_not_take_is_delivered_again(
+def test_records_that_the_dead_letter_queue_refuses_are_delivered_again(
     cloud: Cloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DEAD_LETTER_QUEUE_URL", f"{cloud.dead_letters}-gone")
@@ -598,7 +598,7 @@ def test_any_order_repetition_and_cut_into_batches_converges(
     assert state(cloud) == expected
 
 
-def test_outcomes_tell_a_repetition_from_something_stale(cloud: Cloud) -> None:
+def test_outcomes_distinguish_a_repetition_from_a_stale_write(cloud: Cloud) -> None:
     newer, older = parsed("2", profile_change()), parsed("1", profile_change())
 
     outcomes = [cloud.put_profile(profile, now=NOW) for profile in (newer, newer, older)]
@@ -613,7 +613,7 @@ def begin_rebuild(cloud: Cloud, rebuild: Rebuild) -> None:
 RULES = ContactRules(quiet_from=0, quiet_until=0, default_time_zone="UTC", cap_messages=1, cap_days=7)
 
 
-def test_what_a_rebuild_tells_again_moves_nobody_and_news_after_it_does(cloud: Cloud) -> None:
+def test_repeated_changes_of_a_rebuild_trigger_nothing_and_later_ones_do(cloud: Cloud) -> None:
     """A person with ten orders is told again from the first one on; then an eleventh comes, and an unhappy case."""
     deliver(("5", profile_change(orders=10, live_orders=10)))
     seen_by_decision = [stored(cloud)]
@@ -680,7 +680,7 @@ def test_the_end_of_a_shard_is_noted_when_all_before_it_is_written(
     assert ended(cloud, "shardId-0")["since"] == 10
 
 
-def test_a_record_that_nobody_can_read_does_not_keep_a_shard_from_its_end(cloud: Cloud) -> None:
+def test_an_unreadable_record_does_not_stop_a_shard_from_reaching_its_end(cloud: Cloud) -> None:
     assert deliver(("11", {"kind": "gossip", "person_id": "x"}), ("10", shard_end("s", Rebuild(since=10)))) == []
     assert len(cloud.set_aside()) == 1
     assert ended(cloud, "s") is not None

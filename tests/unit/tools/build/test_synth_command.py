@@ -49,7 +49,7 @@ def test_only_a_release_insists_on_the_connector(
 
 
 @pytest.mark.usefixtures("_nothing_else_is_built")
-def test_who_asks_for_an_assembly_gets_a_new_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_request_for_an_assembly_makes_a_new_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(flink, "stage", lambda *, require_kinesis: None)  # noqa: ARG005  # the real signature
 
     done = CliRunner().invoke(APP, ["synth", "--env", "prod", "--json"])

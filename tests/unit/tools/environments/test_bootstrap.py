@@ -49,7 +49,7 @@ def no_jdk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bootstrap, "JDK_FOLDERS", (str(tmp_path / "jvm" / "*17*"),))
 
 
-def test_a_machine_without_jdk_is_told_how_to_get_one(bare_path: str) -> None:
+def test_without_a_jdk_the_error_says_how_to_install_one(bare_path: str) -> None:
     nowhere = (
         "import sys; from tools.environments import bootstrap; bootstrap.JDK_FOLDERS = (); bootstrap.main(sys.argv[1:])"
     )
@@ -94,7 +94,7 @@ def test_a_jdk_of_another_version_is_refused_by_name_and_version(
 
 @pytest.mark.usefixtures("no_jdk")
 @pytest.mark.parametrize("place", ["JAVA_HOME", "PATH", "folder"])
-def test_of_several_jdks_the_one_that_fits_is_used_by_everything(
+def test_the_matching_one_of_several_jdks_is_used_everywhere(
     place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     newer = jdk(tmp_path / "newer", "25.0.1")
@@ -132,7 +132,7 @@ def test_an_installation_that_fails_says_why_and_what_is_missing(
     assert json.loads(said.out)["message"] in said.err
 
 
-def test_lists_that_cannot_be_read_anew_do_not_stop_an_installation(
+def test_package_lists_that_cannot_be_refreshed_do_not_stop_an_installation(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     program(tmp_path / "apt-get", 'test "$1" = install && touch "$DONE"')
@@ -157,7 +157,7 @@ def test_an_environment_that_cannot_be_made_says_which_command_failed(
         bootstrap.ensure_uv()
 
 
-def test_what_takes_long_says_so_in_lines_where_there_is_no_terminal(
+def test_a_long_step_prints_lines_without_a_terminal(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(bootstrap, "LINE_SECONDS", 0.02)
@@ -171,7 +171,7 @@ def test_what_takes_long_says_so_in_lines_where_there_is_no_terminal(
     assert lines[-1] == "c360: installing it: 0 s"
 
 
-def test_what_takes_long_moves_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_long_step_is_animated_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     class Terminal(io.StringIO):
         def isatty(self) -> bool:
             return True

@@ -13,7 +13,7 @@ def test_the_committed_files_are_current() -> None:
     assert locks.problems() == []
 
 
-def test_a_file_that_is_missing_old_or_names_an_address_is_said(
+def test_a_file_that_is_missing_outdated_or_contains_an_address_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "old.txt").write_text("# Locked from pyproject.toml, group old; digest 0000000000000000.\n")
@@ -34,7 +34,7 @@ def test_a_file_that_is_missing_old_or_names_an_address_is_said(
     ]
 
 
-def test_what_codebuild_installs_is_tried_for_it_too() -> None:
+def test_the_requirements_of_codebuild_are_resolved_for_its_platform() -> None:
     assert locks.CODEBUILD in locks.targets("dbt")
     assert {target.python for target in locks.targets("flink")} == set(bootstrap.PYTHON_NAMES)
 

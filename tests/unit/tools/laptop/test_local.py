@@ -118,7 +118,7 @@ def test_destroying_leaves_no_process_and_no_folder(cloud: Cloud, start_daemon: 
     assert local.destroy(quiet) == {"destroyed": False}
 
 
-def test_what_is_left_is_said_with_a_log_that_is_there(cloud: Cloud, start_daemon: StartDaemon, quiet: Steps) -> None:
+def test_leftovers_are_reported_with_an_existing_log(cloud: Cloud, start_daemon: StartDaemon, quiet: Steps) -> None:
     daemon = start_daemon(POLITE)
     cloud.stacks, cloud.leaves = {"Data": "DELETE_FAILED", local.TOOLKIT: "CREATE_COMPLETE"}, {"Data"}
 

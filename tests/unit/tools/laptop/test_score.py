@@ -77,7 +77,7 @@ def login(email: str | None, *, at: str, event_id: str = "e-1", device: str = DE
     }
 
 
-def test_the_newest_row_of_a_key_counts_whatever_the_order_of_the_rows(shoppers: Shoppers) -> None:
+def test_the_newest_row_of_a_key_counts_in_any_order_of_rows(shoppers: Shoppers) -> None:
     shoppers.truth = {"crm_contacts:C1": "P1"}
     newer = contact(updated_at="2026-09-01T00:00:00.000Z", city="Dayton")
     shoppers.file("crm_contacts", "2026-10-27", [newer])
@@ -205,7 +205,7 @@ def test_one_person_taken_for_several_fails_the_recall() -> None:
     assert [floor.name for floor in outcome.floors if not floor.passed] == ["B-cubed recall"]
 
 
-def test_a_mistake_that_fails_a_thousand_people_may_pass_sixty() -> None:
+def test_an_error_rate_that_fails_for_a_thousand_people_may_pass_for_sixty() -> None:
     """Two people of sixty taken for one: a percent and a half of precision, and what a small sample does by chance."""
     few = {f"r{number}": f"P{number // 3}" for number in range(180)}
     merged = {record: "P0" if person == "P1" else person for record, person in few.items()}

@@ -39,14 +39,14 @@ def test_the_line_has_the_agreed_fields() -> None:
     assert line == {"name": "ours / theirs", "ours_seconds": 0.5, "peer_seconds": 2.0, "ratio": 0.25, "repetitions": 5}
 
 
-def test_what_is_said_around_the_line_is_passed_over() -> None:
+def test_output_around_the_line_is_ignored() -> None:
     metrics = '{"_aws": {"Timestamp": 1}}'
     output = "\n".join([metrics, json.dumps(FASTER.as_dict()), metrics, "{not json", "bye"])
 
     assert read(output) == FASTER
 
 
-def test_of_several_lines_the_last_one_counts() -> None:
+def test_the_last_of_several_lines_counts() -> None:
     earlier = Comparison(name="ours / theirs", ours_seconds=9.0, peer_seconds=1.0)
 
     assert read("\n".join(json.dumps(one.as_dict()) for one in (earlier, FASTER))) == FASTER
@@ -58,7 +58,7 @@ def test_output_without_the_line_is_refused_with_what_is_missing() -> None:
 
 
 @pytest.mark.parametrize("seconds", [0, -1.0, "fast", None])
-def test_a_time_that_is_none_is_refused_by_name(seconds: object) -> None:
+def test_an_invalid_time_is_refused_by_name(seconds: object) -> None:
     line = json.dumps({**FASTER.as_dict(), "peer_seconds": seconds})
 
     with pytest.raises(UnreadableReportError, match="peer_seconds"):
@@ -99,7 +99,7 @@ def test_ratios_keep_three_digits(ratio: float, shown: str) -> None:
     assert benches.times(ratio) == shown
 
 
-def test_details_of_both_sides_stand_side_by_side() -> None:
+def test_details_of_both_sides_are_shown_side_by_side() -> None:
     details: dict[str, Detail] = {
         "ours_megabytes": 12.0,
         "repetitions": 5,

@@ -56,7 +56,7 @@ def test_an_unknown_suite_is_refused_with_the_known_ones() -> None:
 
 
 @pytest.mark.usefixtures("stage")
-def test_what_measures_runs_only_when_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_benchmarks_run_only_if_they_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("checks", "quick_tests", "long_tests", "slow_tests"):
         monkeypatch.setattr(runner, name, lambda name=name: [part(name, name, "")])
 
@@ -110,7 +110,7 @@ def test_a_long_suite_is_named_when_it_starts_and_when_it_ends(
 
 
 @pytest.mark.usefixtures("stage")
-def test_a_program_gets_one_document_and_the_tests_words_go_to_standard_error(
+def test_a_program_gets_one_document_and_test_output_goes_to_standard_error(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(runner, "long_tests", lambda: two_parts(tmp_path, seconds=20))
@@ -147,7 +147,7 @@ def test_a_failed_check_is_in_the_document_and_in_the_exit_status(
 
 
 @pytest.mark.usefixtures("stage")
-def test_people_read_the_tests_words_on_standard_output(
+def test_people_read_test_output_on_standard_output(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(runner, "checks", lambda: [part("check", "types", "print('1 passed in 0.1s')")])

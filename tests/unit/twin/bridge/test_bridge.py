@@ -169,7 +169,7 @@ def test_a_position_is_stored_only_when_kafka_has_everything_before_it(tmp_path:
     assert producer.taken == RECORDS
 
 
-def test_a_stream_that_was_made_anew_is_carried_from_its_beginning(tmp_path: Path) -> None:
+def test_a_recreated_stream_is_carried_from_its_beginning(tmp_path: Path) -> None:
     to_kafka(FakeKinesis(RECORDS, born=1), FakeProducer(), tmp_path).carry()
     producer = FakeProducer()
 

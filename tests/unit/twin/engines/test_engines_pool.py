@@ -46,7 +46,7 @@ class Garage:
         return LazyEngine("the engine", self.start, alive=lambda engine: engine.alive)
 
 
-def test_an_engine_starts_once_whoever_asks() -> None:
+def test_an_engine_starts_once_for_all_callers() -> None:
     garage = Garage()
     engine = garage.lazy()
 
@@ -68,7 +68,7 @@ def test_a_dead_engine_is_never_handed_out() -> None:
     assert first.stops == 1
 
 
-def test_an_engine_that_nobody_started_or_that_was_stopped_is_not_revived() -> None:
+def test_an_engine_that_never_started_or_was_stopped_is_not_restarted() -> None:
     garage = Garage()
     engine = garage.lazy()
 
@@ -80,7 +80,7 @@ def test_an_engine_that_nobody_started_or_that_was_stopped_is_not_revived() -> N
     assert [one.stops for one in garage.started] == [1]
 
 
-def test_what_could_not_be_revived_is_tried_again_and_ended_once() -> None:
+def test_a_failed_restart_is_retried_and_stopped_once() -> None:
     garage = Garage()
     engine = garage.lazy()
     engine.get().alive = False
@@ -94,7 +94,7 @@ def test_what_could_not_be_revived_is_tried_again_and_ended_once() -> None:
     assert [(one.alive, one.stops) for one in garage.started] == [(False, 1), (True, 0)]
 
 
-def test_what_looks_after_itself_is_never_replaced() -> None:
+def test_self_managed_resources_are_never_replaced() -> None:
     garage = Garage()
     engine = LazyEngine("the engine", garage.start)
     engine.get().alive = False
@@ -121,7 +121,7 @@ def test_a_watch_looks_until_it_is_stopped_and_survives_a_failure() -> None:
     assert len(looks) == seen
 
 
-def test_a_broker_that_died_comes_back_on_its_data_and_its_port_though_nobody_asks(
+def test_a_dead_broker_is_restarted_on_its_data_and_port_without_a_request(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     brokers: list[FakeEngine] = []
@@ -250,7 +250,7 @@ def test_a_failure_while_one_stops_does_not_keep_the_others_running(tmp_path: Pa
     assert recorder.notes == ["start broker", "stop broker"]
 
 
-def test_an_engine_that_nobody_declares_is_refused_with_the_place_to_declare_it(tmp_path: Path) -> None:
+def test_an_undeclared_engine_is_refused_with_the_place_to_declare_it(tmp_path: Path) -> None:
     pool = EnginesPool(TwinSettings(home=tmp_path, port=1), [])
 
     with pytest.raises(UndeclaredEngineError, match="no provider declares the engine TrinoEngine: add it to `engines`"):

@@ -26,13 +26,13 @@ def test_each_item_gets_its_own_answer(_again: int) -> None:
     assert [dynamodb._evaluate_condition(CONDITION, item, VALUES, {}) for item in items] == [True, False, True]
 
 
-def test_who_changes_what_was_read_changes_it_for_nobody_else() -> None:
+def test_a_change_to_a_read_document_affects_no_other_reader() -> None:
     dynamodb._tokenize(CONDITION).clear()
 
     assert dynamodb._evaluate_condition(CONDITION, {"SK": {"S": "PROFILE"}, "orders": {"N": "1"}}, VALUES, {})
 
 
 @pytest.mark.parametrize("_again", range(2))
-def test_what_is_wrong_is_refused_every_time(_again: int) -> None:
+def test_an_invalid_event_is_refused_every_time(_again: int) -> None:
     with pytest.raises(ValueError, match="Syntax error"):
         dynamodb._evaluate_condition("SK = = :prefix", {}, VALUES, {})

@@ -33,6 +33,6 @@ def test_a_template_gets_the_password_under_its_key():
     assert len(document["key"]) == 20
 
 
-def test_what_cannot_be_made_is_an_error():
+def test_an_uncreatable_resource_is_an_error():
     with pytest.raises(ValueError, match="PasswordLength"):
         secret_string({"GenerateSecretString": {"PasswordLength": 0}})

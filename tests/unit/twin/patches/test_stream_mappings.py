@@ -111,7 +111,7 @@ def test_an_error_and_an_answer_about_something_else_are_failures_of_all(answer:
 
 
 @given(st.dictionaries(st.integers(0, 19), st.sampled_from([1, 2, 99])))
-def test_whatever_ails_every_record_is_processed_or_given_up(ailing: dict[int, int]) -> None:
+def test_every_record_is_processed_or_given_up_with_any_fault(ailing: dict[int, int]) -> None:
     function = Function(ailing)
 
     lost = deliver(function, count=20)
@@ -120,7 +120,7 @@ def test_whatever_ails_every_record_is_processed_or_given_up(ailing: dict[int, i
     assert set(function.processed) == set(range(20)) - {number for batch in lost for number in batch}
 
 
-def test_who_is_given_up_is_named_by_its_place_in_the_stream() -> None:
+def test_a_given_up_record_is_named_by_its_position_in_the_stream() -> None:
     message = given_up(MAPPING, [record(3), record(4)], 11)
 
     assert message["KinesisBatchInfo"] == {

@@ -66,7 +66,7 @@ def test_kill_ends_what_will_not_listen_and_its_children_at_once(tmp_path: Path)
     assert child.poll() == 128 + signal.SIGKILL
 
 
-def test_a_killed_owner_takes_its_children_along(tmp_path: Path) -> None:
+def test_a_killed_owner_ends_its_children(tmp_path: Path) -> None:
     owner_code = (
         "import sys, time; from pathlib import Path; from twin.processes.process import spawn\n"
         f"child = spawn('sleeper', [sys.executable, '-c', 'import time; time.sleep(600)'],"
@@ -83,7 +83,7 @@ def test_a_killed_owner_takes_its_children_along(tmp_path: Path) -> None:
     assert gone(pid)
 
 
-def test_what_the_command_leaves_behind_ends_with_it(tmp_path: Path) -> None:
+def test_child_processes_of_the_command_end_with_it(tmp_path: Path) -> None:
     code = (
         "import subprocess, sys\n"
         "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'])\n"
@@ -105,7 +105,7 @@ def test_a_command_that_ends_early_is_reported_with_its_log(tmp_path: Path) -> N
 
 
 @pytest.mark.enable_socket
-def test_a_free_port_is_none_that_the_system_gives_to_others() -> None:
+def test_a_free_port_is_outside_the_range_of_the_system() -> None:
     with socket.socket() as anyone:
         anyone.bind((LOOPBACK, 0))
         assert anyone.getsockname()[1] not in PORTS
@@ -123,7 +123,7 @@ def test_a_port_in_use_is_not_free(monkeypatch: pytest.MonkeyPatch) -> None:
         assert {free_port() for _ in range(20)} == {free}
 
 
-def test_a_killed_guard_takes_its_command_along(tmp_path: Path) -> None:
+def test_a_killed_guard_ends_its_command(tmp_path: Path) -> None:
     child = spawn("sleeper", SLEEPER, log_path=tmp_path / "sleeper.log")
     pid = child.pid
 

@@ -18,7 +18,7 @@ class Catalog:
         return {"Table": {"Parameters": {"metadata_location": f"s3://lake/{self.version}.metadata.json"}}}
 
 
-def test_a_reading_is_taken_anew_after_each_commit_and_only_then() -> None:
+def test_a_reading_is_repeated_only_after_a_commit() -> None:
     catalog, taken = Catalog(), list[int]()
     emulator = SimpleNamespace(client=lambda _service: catalog)
     deployment = Deployment(emulator=cast(Any, emulator), outputs={})

@@ -49,14 +49,14 @@ def test_the_page_holds_everything_in_one_file_without_a_network(result: DemoRes
     assert "0.9910" in text
 
 
-def test_what_customers_call_themselves_is_escaped(result: DemoResult, tmp_path: Path) -> None:
+def test_names_of_customers_are_escaped(result: DemoResult, tmp_path: Path) -> None:
     text = page.write(result, tmp_path / "index.html").read_text(encoding="utf-8")
 
     assert "<Ada>" not in text
     assert "&lt;Ada&gt;" in text
 
 
-def test_a_check_that_fails_is_said_at_the_top(result: DemoResult, tmp_path: Path) -> None:
+def test_a_failed_check_is_shown_at_the_top(result: DemoResult, tmp_path: Path) -> None:
     wrong = replace(result, checks=(Check(name="orders", expected=2, actual=1),))
 
     text = page.write(wrong, tmp_path / "index.html").read_text(encoding="utf-8")

@@ -26,7 +26,7 @@ def test_the_wanted_state_is_returned() -> None:
     assert until("three", lambda: next(states), lambda seen: seen == 3, seconds=10) == 3
 
 
-def test_who_waits_in_vain_hears_what_was_seen_last() -> None:
+def test_a_timeout_reports_the_last_observation() -> None:
     states = iter(range(1000))
 
     with pytest.raises(NeverReachedError, match=r"a thousand: not reached after 10 s; last seen: 1\d"):
@@ -39,7 +39,7 @@ def test_as_long_as_it_moves_it_is_waited_for() -> None:
     assert until("late", lambda: next(states), lambda seen: seen == 500, seconds=10, pause=1, moving=True) == 500
 
 
-def test_what_stands_still_is_given_up() -> None:
+def test_a_stalled_application_is_given_up() -> None:
     states = iter([*range(5), *[5] * 1000])
 
     with pytest.raises(NeverReachedError, match="last seen: 5"):
@@ -48,7 +48,7 @@ def test_what_stands_still_is_given_up() -> None:
     assert len(list(states)) == 1000 - 12
 
 
-def test_who_looks_for_long_also_pauses_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_pause_grows_with_the_duration_of_a_check(monkeypatch: pytest.MonkeyPatch) -> None:
     now, pauses = [0.0], list[float]()
 
     def look() -> float:
@@ -67,7 +67,7 @@ def test_who_looks_for_long_also_pauses_for_long(monkeypatch: pytest.MonkeyPatch
     assert set(pauses) == {3.0}
 
 
-def test_who_sees_how_little_is_done_pauses_for_half_of_the_rest_and_never_long(
+def test_with_known_progress_the_pause_is_half_of_the_rest_and_short(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     now, looks = [0.0], list[float]()

@@ -378,7 +378,7 @@ def test_live_events_are_good_and_new(hour, contracts):
 
 
 @pytest.mark.parametrize("hour", range(24))
-def test_one_lives_in_the_day_and_one_in_the_night(hour):
+def test_one_person_lives_by_day_and_one_by_night(hour):
     now = datetime(2026, 7, 1, hour, 0, tzinfo=UTC)
     scenario = live_customers(now, SEED)
 
@@ -396,7 +396,7 @@ def test_live_rows_fit_their_files(contracts):
         assert normalise_phone(customer.phone).value == customer.phone
 
 
-def test_live_people_tell_their_story():
+def test_live_people_produce_the_expected_story():
     scenario = live_customers(NOW, SEED)
 
     assert [event["event_type"] for event in scenario.welcome.events][-1] == "order_placed"

@@ -115,7 +115,7 @@ def start(athena: Athena, sql: str = "select n from t", **request: Any) -> str:
     )
 
 
-def test_results_lie_where_the_workgroup_says(athena: Athena, store: Store) -> None:
+def test_results_are_stored_in_the_location_of_the_workgroup(athena: Athena, store: Store) -> None:
     query = start(athena, ResultConfiguration={"OutputLocation": "s3://mine/"})
     execution = finished(athena, query)
     assert execution["ResultConfiguration"]["OutputLocation"] == f"s3://results/fixed/{query}.csv"

@@ -50,7 +50,7 @@ def test_names_without_a_database_mean_the_one_of_the_query() -> None:
     assert parse("create view v as select 1 as a", database="products").target == ("awsdatacatalog", "products", "v")
 
 
-def test_views_check_the_rights_of_whoever_asks() -> None:
+def test_views_check_the_rights_of_the_caller() -> None:
     sql = parse('create or replace view "awsdatacatalog"."d"."v" as select 1 as a').sql
     assert sql == 'create or replace view "awsdatacatalog"."d"."v" SECURITY INVOKER AS select 1 as a'
 
@@ -71,7 +71,7 @@ def test_views_check_the_rights_of_whoever_asks() -> None:
         ("show databases", "SHOW SCHEMAS"),
     ],
 )
-def test_hive_words_become_the_engines(given: str, expected: str) -> None:
+def test_hive_keywords_become_those_of_the_engine(given: str, expected: str) -> None:
     assert parse(given).sql == expected
 
 
@@ -98,7 +98,7 @@ def test_a_location_is_read_as_the_text_that_it_is() -> None:
     assert parse("UNLOAD ((select 1)) TO 's3://b/it''s/'").sql == "(select 1)"
 
 
-def test_prepared_statements_are_told_apart() -> None:
+def test_prepared_statements_are_distinguished() -> None:
     assert parse("PREPARE q FROM select ?").target == ("q",)
     assert parse("EXECUTE q USING 'a', 2").sql == "'a', 2"
     assert parse("EXECUTE q").sql == ""

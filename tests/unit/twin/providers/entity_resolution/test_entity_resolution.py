@@ -270,7 +270,7 @@ def test_a_job_fails_when_the_template_lacks_the_schema_mapping(house):
         ({"RuleBasedProperties": {"MatchPurpose": "INDEXING"}}, "MatchPurpose INDEXING"),
     ],
 )
-def test_what_the_twin_lacks_is_refused_by_name(house, techniques, message):
+def test_an_unsupported_request_is_refused_by_name(house, techniques, message):
     house.workflows["people"] = matching_workflow(**techniques)
     with pytest.raises(ServiceError, match=message) as raised:
         house.service.start_matching_job({"workflowName": "people"})

@@ -90,7 +90,7 @@ def test_a_table_without_a_partition_is_whole() -> None:
         ("DECIMAL(4,2)", "decimal(4, 2)"),
     ],
 )
-def test_types_are_read_in_the_words_of_iceberg_and_glue(text: str, expected: str) -> None:
+def test_types_of_iceberg_and_glue_are_read(text: str, expected: str) -> None:
     assert str(iceberg_type(text)) == expected
 
 
@@ -191,6 +191,6 @@ def test_new_properties_add_no_schema() -> None:
         ({"PartitionSpec": None}, "PartitionSpec cannot change"),
     ],
 )
-def test_a_table_is_neither_moved_nor_partitioned_anew(changes: dict[str, Any], reason: str) -> None:
+def test_a_table_is_neither_moved_nor_repartitioned(changes: dict[str, Any], reason: str) -> None:
     with pytest.raises(CatalogError, match=reason):
         evolve(**changes)

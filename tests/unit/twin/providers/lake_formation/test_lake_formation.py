@@ -105,7 +105,7 @@ def test_describe_alone_reads_nothing() -> None:
     assert granted(grant({"Table": {"DatabaseName": "products", "Name": "rfm"}}, permissions=("DESCRIBE",))) == {}
 
 
-def test_who_may_write_or_administer_is_no_persona() -> None:
+def test_a_role_with_write_or_admin_rights_is_no_persona() -> None:
     settings = LakeFormationResource(
         type="AWS::LakeFormation::DataLakeSettings",
         properties={"Admins": [{"DataLakePrincipalIdentifier": "arn:aws:iam::1:role/Steward"}]},
@@ -121,7 +121,7 @@ def test_who_may_write_or_administer_is_no_persona() -> None:
     assert list(found) == ["Analyst"]
 
 
-def test_what_a_client_grants_comes_on_top_and_leaves_a_pipeline_as_it_is() -> None:
+def test_grants_of_a_client_are_added_and_leave_a_pipeline_unchanged() -> None:
     job = "arn:aws:iam::1:role/Job"
     whole = {"Table": {"DatabaseName": "curated", "Name": "profiles"}}
     given = [
@@ -149,7 +149,7 @@ def test_a_persona_changes_the_table_that_a_client_let_it_change_and_no_other() 
     assert next(rule["allow"] for rule in rules["catalogs"] if rule.get("user") == "Analyst") == "all"
 
 
-def test_whoever_has_nothing_left_reads_nothing() -> None:
+def test_a_principal_without_grants_reads_nothing() -> None:
     whole = {"Table": {"DatabaseName": "curated", "Name": "profiles"}}
     rules = access_rules([from_client(grant(whole, permissions=()))], TABLES)
 

@@ -32,7 +32,7 @@ def held(wire: Wire, **asked: Any) -> list[tuple[str, list[str]]]:
     return [(entry["Principal"]["DataLakePrincipalIdentifier"], entry["Permissions"]) for entry in answer]
 
 
-def test_what_is_granted_is_held_until_it_is_taken_back(wire: Wire) -> None:
+def test_a_grant_holds_until_it_is_revoked(wire: Wire) -> None:
     wire.invoke("grantPermissions", request("SELECT", "DESCRIBE"))
     wire.invoke("grantPermissions", request("INSERT"))
     both = held(wire, Principal=STEWARD)
@@ -45,7 +45,7 @@ def test_what_is_granted_is_held_until_it_is_taken_back(wire: Wire) -> None:
     assert held(wire) == [("job", ["INSERT"])]
 
 
-def test_whoever_was_granted_something_stays_known() -> None:
+def test_a_principal_with_grants_stays_known() -> None:
     grants = Grants(tables=lambda: TABLES)
     grants.grant(request("SELECT"))
     grants.revoke(request("SELECT"))
@@ -65,7 +65,7 @@ def test_whoever_was_granted_something_stays_known() -> None:
         ),
     ],
 )
-def test_what_does_not_exist_cannot_be_granted(wire: Wire, resource: dict[str, Any], message: str) -> None:
+def test_a_missing_resource_cannot_be_granted(wire: Wire, resource: dict[str, Any], message: str) -> None:
     with pytest.raises(ServiceError, match=message) as refused:
         wire.invoke("grantPermissions", request("SELECT", resource=resource))
 
@@ -77,7 +77,7 @@ def test_a_resource_that_cannot_be_carried_over_is_refused_by_name(wire: Wire) -
         wire.invoke("grantPermissions", request("SELECT", resource={"DataLocation": {"ResourceArn": "arn:aws:s3:::b"}}))
 
 
-def test_what_is_not_held_cannot_be_taken_back(wire: Wire) -> None:
+def test_a_missing_grant_cannot_be_revoked(wire: Wire) -> None:
     wire.invoke("grantPermissions", request("SELECT"))
 
     with pytest.raises(ServiceError, match=r"does not have: \['INSERT'\]") as refused:

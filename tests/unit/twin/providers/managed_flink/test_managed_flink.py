@@ -232,7 +232,7 @@ class TestWhatRuns:
 
 
 class TestItsLife:
-    def test_the_control_plane_hears_that_it_runs(self, plane, engine):
+    def test_the_control_plane_is_notified_that_it_runs(self, plane, engine):
         heard = Heard()
         plane.start(record(), "file:/savepoint", heard)
         heard.wait(lambda said: said == [("RUNNING", None)])
@@ -256,14 +256,14 @@ class TestItsLife:
         engine.job(2)
         assert engine.asked[1]["restore_from"] == "file:/savepoint"
 
-    def test_one_that_always_crashes_is_given_up_with_the_reason(self, plane, engine):
+    def test_an_application_that_always_crashes_is_given_up_with_the_reason(self, plane, engine):
         heard = Heard()
         plane.start(record(), None, heard)
         for number in range(1, managed_flink.RESTARTS + 2):
             engine.job(number).crash()
         heard.wait(lambda said: said[-1] == ("FAILED", f"gave up after {managed_flink.RESTARTS} restarts: killed"))
 
-    def test_code_that_is_not_there_is_told_to_the_control_plane(self, plane):
+    def test_missing_code_is_reported_to_the_control_plane(self, plane):
         heard = Heard()
         plane.start(record(ApplicationCodeConfigurationDescription={"CodeContentDescription": {}}), None, heard)
         heard.wait(lambda said: said == [("FAILED", "clean: the code is not in S3; give S3ContentLocation")])
