@@ -12,61 +12,12 @@ from typing import Any
 
 import pytest
 
+from tests.docs.lists import follow, steps
 from twin.emulator.stand_ins import Resource
 from twin.processes.process import free_port, port_is_open, spawn, wait_until
 from twin.providers.managed_flink.streams import deployed_streams
 from twin.settings import ROOT, TwinSettings
 
-SERVICE = '''
-"""Rekognition: collections of the template."""
-
-
-class Rekognition:
-    """The operations on collections."""
-
-    def __init__(self, names):
-        self._names = names
-
-    def list_collections(self, request):
-        """List the collections that are deployed."""
-        return {"CollectionIds": self._names()}
-'''
-PROVIDER = '''
-"""Rekognition: collections of the template, and how often one was deployed or deleted."""
-
-from twin.emulator.provider import Provider, ResourceType
-from twin.providers.rekognition.service import Rekognition
-
-COLLECTION = ResourceType(name="AWS::Rekognition::Collection")
-
-
-class RekognitionProvider(Provider):
-    """Rekognition."""
-
-    types = (COLLECTION,)
-
-    def api(self):
-        """Serve the collections."""
-        return {"rekognition": Rekognition(self.names)}
-
-    def names(self):
-        return [resource.physical_id for resource in self.twin.registry.of_type(COLLECTION.name)]
-
-    def tasks(self):
-        """Count the collections, for a state machine."""
-        return {"rekognition:count": lambda resource, request: {"Count": len(self.names())}}
-
-    def deployed(self, resource):
-        """Leave a note of the deployment."""
-        (self.twin.settings.home / "deployed.txt").write_text(resource.physical_id)
-
-    def removed(self, resource):
-        """Take the note away."""
-        (self.twin.settings.home / "deployed.txt").unlink()
-
-
-PROVIDER = RekognitionProvider
-'''
 LAUNCH = """
 import sys
 import twin.providers
@@ -84,13 +35,13 @@ STATES = {
             "Type": "Task",
             "Resource": "arn:aws:states:::aws-sdk:rekognition:listCollections",
             "ResultPath": "$.listed",
-            "Next": "Count",
+            "Next": "Newest",
         },
-        "Count": {
+        "Newest": {
             "Type": "Task",
-            "Resource": "arn:aws:states:::rekognition:count",
+            "Resource": "arn:aws:states:::rekognition:newest",
             "Parameters": {},
-            "ResultPath": "$.counted",
+            "ResultPath": "$.newest",
             "End": True,
         },
     },
@@ -130,12 +81,10 @@ pytestmark = pytest.mark.enable_socket
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Write the new folder of the provider."""
-    package = tmp_path_factory.mktemp("more") / "rekognition"
-    package.mkdir(parents=True)
-    for name, text in {"__init__": "", "service": SERVICE, "provider": PROVIDER}.items():
-        (package / f"{name}.py").write_text(text.lstrip(), encoding="utf-8")
-    return package.parent
+    """Do in an empty tree what the list says; return the folder of its providers."""
+    tree = tmp_path_factory.mktemp("tree")
+    follow(steps("Add a provider"), tree)
+    return tree / "twin" / "providers"
 
 
 @pytest.fixture(scope="module")
@@ -158,6 +107,14 @@ def until(ask: Any, ended: Any) -> Any:
     return answer
 
 
+def output_of(states: Any, machine: str) -> Any:
+    """Run a state machine to its end; return what it leaves behind."""
+    execution = states.start_execution(stateMachineArn=machine, input="{}")["executionArn"]
+    ended = until(lambda: states.describe_execution(executionArn=execution), lambda found: found["status"] != "RUNNING")
+    assert ended["status"] == "SUCCEEDED", ended
+    return json.loads(ended["output"])
+
+
 def test_a_folder_is_all_that_a_provider_needs(settings: TwinSettings) -> None:
     stacks, rekognition = settings.client("cloudformation"), settings.client("rekognition")
     assert rekognition.list_collections()["CollectionIds"] == []
@@ -165,20 +122,19 @@ def test_a_folder_is_all_that_a_provider_needs(settings: TwinSettings) -> None:
     stacks.create_stack(StackName="faces", TemplateBody=json.dumps(TEMPLATE))
     listed = until(rekognition.list_collections, lambda answer: answer["CollectionIds"])
     assert listed["CollectionIds"] == ["customers"]
-    assert (settings.home / "deployed.txt").read_text(encoding="utf-8") == "customers"
 
     states = settings.client("stepfunctions")
     role = "arn:aws:iam::123456789012:role/any"
     machine = states.create_state_machine(name="faces", definition=json.dumps(STATES), roleArn=role)["stateMachineArn"]
-    execution = states.start_execution(stateMachineArn=machine, input="{}")["executionArn"]
-    ended = until(lambda: states.describe_execution(executionArn=execution), lambda found: found["status"] != "RUNNING")
-    assert ended["status"] == "SUCCEEDED", ended
-    output = json.loads(ended["output"])
-    assert (output["listed"], output["counted"]) == ({"CollectionIds": ["customers"]}, {"Count": 1})
+    assert output_of(states, machine) == {
+        "listed": {"CollectionIds": ["customers"]},
+        "newest": {"Newest": "customers"},
+    }
 
     stacks.delete_stack(StackName="faces")
-    assert until(rekognition.list_collections, lambda answer: not answer["CollectionIds"])["CollectionIds"] == []
-    assert not (settings.home / "deployed.txt").exists()
+    stacks.get_waiter("stack_delete_complete").wait(StackName="faces", WaiterConfig={"Delay": 1})
+    assert rekognition.list_collections()["CollectionIds"] == []
+    assert output_of(states, machine)["newest"] == {"Newest": ""}
 
 
 def test_the_streams_of_a_deployed_application_are_those_of_its_template(settings: TwinSettings) -> None:
