@@ -121,7 +121,7 @@ answer = {
 
 
 @pytest.mark.parametrize("heading", ["Add a provider", "Add a channel"])
-def test_a_list_without_blocks_names_the_test_that_adds_something_by_its_steps(heading: str) -> None:
+def test_a_list_that_is_followed_elsewhere_names_the_test(heading: str) -> None:
     named = re.findall(r"`(tests/[\w/]+/test_\w+\.py)`", introduction(heading))
     assert len(named) == 1
     assert "def test_" in (ROOT / named[0]).read_text(encoding="utf-8")
