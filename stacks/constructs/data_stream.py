@@ -78,7 +78,7 @@ class DataStream(Construct):
                 name=f"{self._label}Expiring",
                 metric=self._iterator_age(),
                 threshold=self._settings.retention_hours * _HALF_AN_HOUR,
-                text=f"half of the time is gone in which the stream {self._label} keeps what its readers have not read",
+                text=f"unread records of the stream {self._label} expire soon: half of their retention time has passed",
             ),
         )
 

@@ -351,7 +351,7 @@ def test_every_row_of_the_table_of_alarms_matches_an_alarm() -> None:
 @pytest.mark.parametrize(
     ("alarm", "runbook"),
     [
-        ("half of the time is gone in which the stream Events keeps what its readers have not read", "#1-buy-time"),
+        ("unread records of the stream Events expire soon: half of their retention time has passed", "#1-buy-time"),
         ("the Flink application Unify restarts after failures", "#3-a-flink-application"),
         ("an execution of ResolveIdentity ran out of time and was ended", "#an-execution-failed"),
         ("an execution of IngestFile ran out of time and was ended", "files-are-not-ingested.md"),
