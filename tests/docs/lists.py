@@ -101,7 +101,7 @@ def run(command: list[str], tree: Path, *, name: str, text: str = "") -> str:
         "C360_NO_INSTALL": "1",
     }
     done = subprocess.run(
-        command, cwd=tree, env=variables, input=text, capture_output=True, text=True, check=False, timeout=120
+        command, cwd=tree, env=variables, input=text, capture_output=True, text=True, check=False, timeout=300
     )
     if done.returncode != 0:
         raise ListError(f"{name}: status {done.returncode}\n{done.stdout}{done.stderr}")
