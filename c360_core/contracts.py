@@ -40,26 +40,32 @@ class Derivation:
     Attributes:
         fold: how the interactions add up.
         of: the column of an interaction that counts, or `payload.<field>`; None for `count`.
+        by: for `newest_of_each`, the `payload.<field>` that names the entry of the map.
         when: Flink SQL over an interaction, with `live` for one that is not history: which ones count. None for all.
     """
 
     fold: Fold
     of: str | None = None
+    by: str | None = None
     when: str | None = None
 
     @property
     def payload_field(self) -> str | None:
         """The field of the payload that counts, or None where a column does."""
-        if self.of is None or not self.of.startswith(PAYLOAD_PREFIX):
-            return None
-        return self.of.removeprefix(PAYLOAD_PREFIX)
+        return _payload_field(self.of)
+
+    @property
+    def payload_name(self) -> str | None:
+        """The field of the payload that names the entry of a map, or None where there is no map."""
+        return _payload_field(self.by)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Field:
     """One field of a payload, a file or a table.
 
-    `items` describes the elements of an array and the values of a map; `fields` the parts of an object.
+    `items` describes the elements of an array and the values of a map, `map_key` its keys; `fields` the parts of an
+    object.
     `minimum` and `maximum` are inclusive. `precision` and `scale` are set for decimals only. `money` is set for texts
     that are money. `field_id` is set for columns of the lake and the elements of their arrays: by it Iceberg knows them
     again. `profile_part`, `derivation`, `link_target` and `mart` are set for columns of profiles: the part that shows
@@ -94,6 +100,7 @@ class Field:
     link_target: str | None = None
     mart: MartColumn | None = None
     items: "Field | None" = None
+    map_key: "Field | None" = None
     fields: tuple["Field", ...] = ()
 
 
@@ -376,10 +383,15 @@ def _field(field: Mapping[str, Any]) -> Field:
     if "derivation" in values:
         values["derivation"] = _derivation(values["derivation"])
     values["fields"] = _fields(values.get("fields", []))
-    if values.get("items"):
-        values["items"] = _field(values["items"])
+    for nested in ("items", "map_key"):
+        if values.get(nested):
+            values[nested] = _field(values[nested])
     return Field(**values)
 
 
 def _derivation(said: Mapping[str, str]) -> Derivation:
-    return Derivation(fold=Fold(said["fold"]), of=said.get("of"), when=said.get("when"))
+    return Derivation(fold=Fold(said["fold"]), of=said.get("of"), by=said.get("by"), when=said.get("when"))
+
+
+def _payload_field(text: str | None) -> str | None:
+    return text.removeprefix(PAYLOAD_PREFIX) if text is not None and text.startswith(PAYLOAD_PREFIX) else None

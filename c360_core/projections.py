@@ -7,6 +7,7 @@ Timestamps are instants (`timestamptz` in Iceberg), because every time in the pr
 
 import json
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 from c360_core.contracts import Contracts, Field, Table, UnknownContractError
@@ -39,11 +40,6 @@ REASON_BY_SCHEMA_RULE: Final[Mapping[str, str]] = {
 
 _INT: Final = (-(2**31), 2**31 - 1)
 _LONG: Final = (-(2**63), 2**63 - 1)
-
-_SPARK: Final = {"string": "STRING", "boolean": "BOOLEAN", "date": "DATE", "timestamp": "TIMESTAMP"}
-_FLINK: Final = {"string": "STRING", "boolean": "BOOLEAN", "date": "DATE", "timestamp": "TIMESTAMP_LTZ(3)"}
-_MART: Final = {"string": "varchar", "boolean": "boolean", "date": "date", "timestamp": "timestamp(6)"}
-_ICEBERG: Final = {"string": "string", "boolean": "boolean", "date": "date", "timestamp": "timestamptz"}
 
 
 # ---- events
@@ -157,45 +153,92 @@ _SCHEMAS: Final[Mapping[str, Callable[[Field], dict[str, Any]]]] = {
 # ---- tables
 
 
-def _type_text(field: Field, names: Mapping[str, str], numbers: tuple[str, str, str], array: str) -> str:
-    """`numbers` names the 32-bit, the 64-bit and the decimal type; `array` is a format with one place."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Words:
+    """How an engine names types: `named` by logical type; `array` and `map` are formats with one and two places."""
+
+    named: Mapping[str, str]
+    integer: str
+    long: str
+    decimal: str
+    array: str
+    map: str
+
+
+def _type_text(field: Field, words: _Words) -> str:
     if field.logical_type == "integer":
-        return numbers[1] if field.long else numbers[0]
+        return words.long if field.long else words.integer
     if field.logical_type == "number":
-        return numbers[2].format(field.precision, field.scale)
+        return words.decimal.format(field.precision, field.scale)
     if field.logical_type == "array" and field.items is not None:
-        return array.format(_type_text(field.items, names, numbers, array))
-    if field.logical_type not in names:
+        return words.array.format(_type_text(field.items, words))
+    if field.logical_type == "map" and field.items is not None and field.map_key is not None:
+        return words.map.format(_type_text(field.map_key, words), _type_text(field.items, words))
+    if field.logical_type not in words.named:
         raise ValueError(f"{field.name}: a {field.logical_type} has no column type; store it as JSON text (string)")
-    return names[field.logical_type]
+    return words.named[field.logical_type]
+
+
+_SPARK: Final = _Words(
+    named={"string": "STRING", "boolean": "BOOLEAN", "date": "DATE", "timestamp": "TIMESTAMP"},
+    integer="INT",
+    long="BIGINT",
+    decimal="DECIMAL({},{})",
+    array="ARRAY<{}>",
+    map="MAP<{},{}>",
+)
+_FLINK: Final = _Words(
+    named={"string": "STRING", "boolean": "BOOLEAN", "date": "DATE", "timestamp": "TIMESTAMP_LTZ(3)"},
+    integer="INT",
+    long="BIGINT",
+    decimal="DECIMAL({}, {})",
+    array="ARRAY<{}>",
+    map="MAP<{}, {}>",
+)
+_ICEBERG: Final = _Words(
+    named={"string": "string", "boolean": "boolean", "date": "date", "timestamp": "timestamptz"},
+    integer="int",
+    long="long",
+    decimal="decimal({}, {})",
+    array="list<{}>",
+    map="map<{}, {}>",
+)
+_MART: Final = _Words(
+    named={"string": "varchar", "boolean": "boolean", "date": "date", "timestamp": "timestamp(6)"},
+    integer="integer",
+    long="bigint",
+    decimal="decimal(38,{1})",
+    array="array({})",
+    map="map({},{})",
+)
 
 
 def spark_type(field: Field) -> str:
     """Return the Spark SQL type."""
-    return _type_text(field, _SPARK, ("INT", "BIGINT", "DECIMAL({},{})"), "ARRAY<{}>")
+    return _type_text(field, _SPARK)
 
 
 def flink_type(field: Field) -> str:
     """Return the Flink SQL type; JSON texts of instants need `json.timestamp-format.standard` = ISO-8601."""
-    return _type_text(field, _FLINK, ("INT", "BIGINT", "DECIMAL({}, {})"), "ARRAY<{}>")
+    return _type_text(field, _FLINK)
 
 
 def iceberg_type(field: Field) -> str:
     """Return the Iceberg type, lists as `list<...>`."""
-    return _type_text(field, _ICEBERG, ("int", "long", "decimal({}, {})"), "list<{}>")
+    return _type_text(field, _ICEBERG)
 
 
 def mart_type(field: Field) -> str:
     """Return the type of the column in the marts, as Athena's SQL writes it: decimals have room for sums."""
-    return _type_text(field, _MART, ("integer", "bigint", "decimal(38,{1})"), "array({})")
+    return _type_text(field, _MART)
 
 
 def iceberg_schema(table: Table) -> dict[str, Any]:
     """Return the Iceberg schema in the shape of the template's `IcebergTableInput.Schema`.
 
     The ids are the contract's, and columns stand in the order of their ids: a new column comes last, wherever the
-    contract has it, so that a catalog which numbers a new table itself gives the same ids. A list is a text, too, the
-    JSON of Iceberg's own specification: its elements have an id of their own.
+    contract has it, so that a catalog which numbers a new table itself gives the same ids. A list or a map is a text,
+    too, the JSON of Iceberg's own specification: what is nested has ids of its own.
 
     Raises:
         ValueError: a column without an id.
@@ -232,10 +275,19 @@ def _iceberg_type_text(field: Field) -> str:
 
 
 def _iceberg_nested_type(field: Field) -> str | dict[str, Any]:
-    if field.items is None or field.logical_type != "array":
+    if field.items is None or field.logical_type not in {"array", "map"}:
         return iceberg_type(field)
-    element = _iceberg_nested_type(field.items)
-    return {"type": "list", "element-id": field_id(field.items), "element-required": False, "element": element}
+    value, number = _iceberg_nested_type(field.items), field_id(field.items)
+    if field.map_key is None:
+        return {"type": "list", "element-id": number, "element-required": False, "element": value}
+    return {
+        "type": "map",
+        "key-id": field_id(field.map_key),
+        "key": _iceberg_nested_type(field.map_key),
+        "value-id": number,
+        "value-required": False,
+        "value": value,
+    }
 
 
 def iceberg_partition_spec(table: Table) -> dict[str, Any] | None:

@@ -388,8 +388,9 @@ def _wrong_ids(deployed: DeployedEnvironment, table: contracts.Table, place: str
 
 
 def _ids(field: int, type_: Any) -> tuple[int, ...]:
-    """Return the id of a column, and that of its elements."""
-    return (field, type_["element-id"]) if isinstance(type_, dict) else (field,)
+    """Return the id of a column, and those of its elements, or of its keys and values."""
+    nested = type_ if isinstance(type_, dict) else {}
+    return (field, *(nested[key] for key in ("element-id", "key-id", "value-id") if key in nested))
 
 
 @check("table optimizers", fix="its error says why; the optimizers' role needs the table, its files and its key")

@@ -31,6 +31,7 @@ TYPES = {  # logical type -> Spark, Flink, Iceberg
     "date": ("DATE", "DATE", "date"),
     "timestamp": ("TIMESTAMP", "TIMESTAMP_LTZ(3)", "timestamptz"),
     "array": ("ARRAY<STRING>", "ARRAY<STRING>", "list<string>"),
+    "map": ("MAP<STRING,DECIMAL(18,6)>", "MAP<STRING, DECIMAL(18, 6)>", "map<string, decimal(18, 6)>"),
 }
 
 
@@ -54,7 +55,8 @@ def test_iceberg_has_every_column_under_the_id_of_the_contract(table):
     assert {f["Name"]: (f["Id"], plain(f["Type"])) for f in fields} == {
         field.name: (field.field_id, expected(field)[2]) for field in table.fields
     }
-    ids = [f["Id"] for f in fields] + [json.loads(f["Type"])["element-id"] for f in fields if f["Type"].startswith("{")]
+    nested = [json.loads(f["Type"]) for f in fields if f["Type"].startswith("{")]
+    ids = [f["Id"] for f in fields] + [type_[key] for type_ in nested for key in type_ if key.endswith("-id")]
     assert len(set(ids)) == len(ids)
 
 
@@ -62,6 +64,9 @@ def plain(iceberg_type):
     if not iceberg_type.startswith("{"):
         return iceberg_type
     stated = json.loads(iceberg_type)
+    if stated["type"] == "map":
+        assert stated["value-required"] is False
+        return f"map<{stated['key']}, {stated['value']}>"
     assert stated["element-required"] is False
     return f"{stated['type']}<{stated['element']}>"
 

@@ -52,7 +52,8 @@ def test_columns_are_those_of_the_contract_with_ids_of_their_own(dev, agreed):
         stated = tables[database_name("dev", table.zone), table.name]
         fields = stated["OpenTableFormatInput"]["IcebergInput"]["IcebergTableInput"]["Schema"]["Fields"]
         assert {field["Id"]: field["Name"] for field in fields} == {f.field_id: f.name for f in table.fields}
-        nested = [json.loads(f["Type"])["element-id"] for f in fields if f["Type"].startswith("{")]
+        types = [json.loads(field["Type"]) for field in fields if field["Type"].startswith("{")]
+        nested = [type_[key] for type_ in types for key in type_ if key.endswith("-id")]
         ids = [field["Id"] for field in fields] + nested
         assert len(set(ids)) == len(ids)
 

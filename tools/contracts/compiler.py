@@ -213,6 +213,7 @@ def _field(field: Mapping[str, Any], name: str = "element") -> dict[str, Any]:
         compiled["items"] = _field(field["items"])
     if field["logicalType"] == "map":
         compiled["items"] = _field(field["map"]["value"], "value")
+        compiled["map_key"] = _field(field["map"]["key"], "key")
     return compiled | _physical(field.get("physicalType", ""))
 
 

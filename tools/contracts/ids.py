@@ -6,7 +6,7 @@ is wrong with those that are there.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,6 +19,9 @@ FIELD_ID: Final = "fieldId"
 ADDED_IDS: Final = "addedFieldIds"
 ASSIGN_HINT: Final = "run `./c360 contracts ids`, which gives new columns theirs"
 
+# Where the contract describes what is nested in a column, by the name that Iceberg has for it.
+NESTED: Final[Mapping[str, tuple[str, ...]]] = {"element": ("items",), "key": ("map", "key"), "value": ("map", "value")}
+
 Contract = Mapping[str, Any]
 
 
@@ -30,7 +33,8 @@ def has_ids(contract: Contract) -> bool:
 def stated_ids(contract: Contract) -> dict[str, Any]:
     """Return what the contract says: the id by the path of the column; None where it says nothing.
 
-    The elements of an array have ids of their own: `segments.element`. So have the columns that the ingestion adds.
+    The elements of an array have ids of their own: `segments.element`. So have the keys and values of a map, and the
+    columns that the ingestion adds.
     """
     ids: dict[str, Any] = {}
     for element in contract.get("schema", [])[:1]:
@@ -45,8 +49,15 @@ def stated_ids(contract: Contract) -> dict[str, Any]:
 
 def _collect(ids: dict[str, Any], path: str, field: Contract) -> None:
     ids[path] = custom_properties(field).get(FIELD_ID)
-    if isinstance(field.get("items"), Mapping):
-        _collect(ids, f"{path}.element", field["items"])
+    for part, steps in NESTED.items():
+        if isinstance(nested := _nested(field, steps), Mapping):
+            _collect(ids, f"{path}.{part}", nested)
+
+
+def _nested(field: Any, steps: Sequence[str]) -> Any:
+    for step in steps:
+        field = field.get(step) if isinstance(field, Mapping) else None
+    return field
 
 
 def id_problems(file: str, contract: Contract) -> Iterator[Problem]:
@@ -93,8 +104,8 @@ def assign(path: Path, *, known: Mapping[str, int], taken: frozenset[int]) -> tu
     used = {number for number in stated.values() if _is_id(number)}
     given = {name: known[name] for name in missing if name in known and known[name] not in used}
     following = max([0, *used, *known.values(), *taken]) + 1
-    # Elements come after the columns: so Iceberg itself numbers a new table.
-    for name in sorted(missing, key=lambda name: name.endswith(".element")):
+    # What is nested comes after the columns: so Iceberg itself numbers a new table.
+    for name in sorted(missing, key=lambda name: "." in name):
         if name not in given:
             given[name] = following
             following += 1
@@ -154,8 +165,9 @@ def _column(root: Any, path: str) -> Any:
     [table, *_] = _value(root, "schema").value
     for column in _value(table, "properties").value:
         if _value(column, "name").value == name:
-            for _ in below:
-                column = _value(column, "items")  # noqa: PLW2901  # the elements of the elements
+            for part in below:
+                for step in NESTED[part]:
+                    column = _value(column, step)  # noqa: PLW2901  # what is nested in what is nested
             return column
     return None
 

@@ -104,9 +104,17 @@ def _columns(table: Table) -> Iterator[_Column]:
 
 
 def _flat(field: Field, name: str) -> Iterator[_Column]:
-    yield _Column(name=name, number=field_id(field), type="list" if field.items else iceberg_type(field))
+    yield _Column(name=name, number=field_id(field), type=_released_type(field))
+    if field.map_key is not None:
+        yield from _flat(field.map_key, f"{name}.key")
     if field.items is not None:
-        yield from _flat(field.items, f"{name}.element")
+        yield from _flat(field.items, f"{name}.{'element' if field.map_key is None else 'value'}")
+
+
+def _released_type(field: Field) -> str:
+    if field.map_key is not None:
+        return "map"
+    return "list" if field.items is not None else iceberg_type(field)
 
 
 # ---- differences

@@ -209,7 +209,8 @@ def _nested_problems(report: _Report, kind: str, field: Contract) -> Problems:
     if "items" in field:
         yield from _field_problems(report.at("items"), field["items"])
     if "map" in field:
-        yield from _field_problems(report.at("map.value"), field["map"]["value"])
+        for part in ("key", "value"):
+            yield from _field_problems(report.at(f"map.{part}"), field["map"][part])
     if "properties" in field:
         yield from _fields_problems(report, field["properties"])
 

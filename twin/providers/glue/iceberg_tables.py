@@ -8,7 +8,7 @@ import json
 import re
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
 from twin.providers.glue.errors import CatalogError
@@ -203,15 +203,19 @@ def _schema(stated: Document, name: str) -> Any:
 
 
 def _highest_id(field: Document) -> int:
-    """The highest id that a column of the template states, that of its elements included."""
-    nested = re.findall(r'"element-id":\s*(\d+)', field["Type"])
+    """The highest id that a column of the template states, those of what is nested included."""
+    nested = re.findall(r'"(?:element|key|value)-id":\s*(\d+)', field["Type"])
     return max(map(int, [field["Id"], *nested]))
 
 
 def _all_ids(kind: Any) -> Iterator[int]:
-    from pyiceberg.types import ListType
+    from pyiceberg.types import ListType, MapType
 
-    fields = [kind.element_field] if isinstance(kind, ListType) else getattr(kind, "fields", ())
+    fields: Sequence[Any] = getattr(kind, "fields", ())
+    if isinstance(kind, ListType):
+        fields = [kind.element_field]
+    elif isinstance(kind, MapType):
+        fields = [kind.key_field, kind.value_field]
     for field in fields:
         yield field.field_id
         yield from _all_ids(field.field_type)
@@ -234,14 +238,22 @@ _ALIASES: Final = {"bigint": "long", "varchar": "string", "integer": "int", "tin
 def iceberg_type(text: str, ids: Any = None) -> Any:
     """Read a type: Iceberg's words, Glue's (`bigint`, `array<string>`), or Iceberg's JSON for nested types."""
     from pydantic import TypeAdapter, ValidationError
-    from pyiceberg.types import IcebergType, ListType
+    from pyiceberg.types import IcebergType, ListType, MapType
 
     ids = ids or _Ids(1000)
     words = text.strip()
     if words.startswith("{"):
         stated = json.loads(words)
+        if stated.get("type") == "map":
+            key_id, value_id = (int(stated[part]) if part in stated else ids.next() for part in ("key-id", "value-id"))
+            key, value = (
+                iceberg_type(part if isinstance(part, str) else json.dumps(part), ids)
+                for part in (stated["key"], stated["value"])
+            )
+            return MapType(key_id, key, value_id, value, bool(stated.get("value-required")))
         if stated.get("type") != "list":
-            raise CatalogError("InvalidInputException", f"type {text!r}: of the nested types only list is supported")
+            message = f"type {text!r}: of the nested types only list and map are supported"
+            raise CatalogError("InvalidInputException", message)
         element_id = int(stated["element-id"]) if "element-id" in stated else ids.next()
         element = stated["element"]
         element = iceberg_type(element if isinstance(element, str) else json.dumps(element), ids)
@@ -307,10 +319,12 @@ def _glue_columns(schema: Any, table_input: Document) -> list[Document]:
 
 
 def _glue_type(kind: Any) -> str:
-    from pyiceberg.types import ListType
+    from pyiceberg.types import ListType, MapType
 
     if isinstance(kind, ListType):
         return f"array<{_glue_type(kind.element_type)}>"
+    if isinstance(kind, MapType):
+        return f"map<{_glue_type(kind.key_type)},{_glue_type(kind.value_type)}>"
     names = {"long": "bigint", "timestamptz": "timestamp", "uuid": "string", "time": "string"}
     return names.get(str(kind), str(kind).replace(" ", ""))
 

@@ -8,6 +8,7 @@ import pytest
 from twin.providers.glue.errors import CatalogError
 from twin.providers.glue.iceberg_tables import create_iceberg_table, evolve_iceberg_table, iceberg_type
 
+MAP = {"type": "map", "key-id": 10, "key": "string", "value-id": 11, "value-required": False}
 LIST = json.dumps({"type": "list", "element-id": 9, "element-required": False, "element": "string"})
 
 
@@ -113,6 +114,18 @@ def test_incomplete_templates_are_refused(changes: dict[str, Any], reason: str) 
 
 def field(number: int, name: str, kind: str = "string") -> dict[str, Any]:
     return {"Id": number, "Name": name, "Type": kind, "Required": False}
+
+
+def test_a_map_keeps_the_ids_of_its_keys_and_values() -> None:
+    stated = json.dumps({**MAP, "value": "decimal(18, 6)"})
+    fields = [field(2, "received_at", "timestamptz"), field(9, "scores", stated)]
+    metadata, entry = create(properties(Schema={"Fields": fields}))
+
+    scores = metadata["schemas"][0]["fields"][1]["type"]
+    assert (scores["type"], scores["key-id"], scores["value-id"]) == ("map", 10, 11)
+    assert metadata["last-column-id"] == 11
+    columns = entry["TableInput"]["StorageDescriptor"]["Columns"]
+    assert [column["Type"] for column in columns] == ["timestamp", "map<string,decimal(18,6)>"]
 
 
 def test_the_ids_of_the_template_stay_gaps_and_all() -> None:
