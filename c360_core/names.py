@@ -106,6 +106,7 @@ class ProfilePart(StrEnum):
     AGGREGATES = "aggregates"
     LINKS = "links"
     ENRICHMENT = "enrichment"
+    SCORES = "scores"
     SEGMENTS = "segments"
 
 
@@ -113,7 +114,7 @@ class Fold(StrEnum):
     """How a column of a profile is computed from the person's interactions.
 
     `single` is the value that all interactions share, null where they differ; `newest` is a field of the payload of
-    the newest interaction.
+    the newest interaction, and `newest_of_each` a map: a field of the newest interaction by a name in the payload.
     """
 
     COUNT = "count"
@@ -123,6 +124,7 @@ class Fold(StrEnum):
     LATEST = "latest"
     SINGLE = "single"
     NEWEST = "newest"
+    NEWEST_OF_EACH = "newest_of_each"
 
 
 class MartColumn(StrEnum):

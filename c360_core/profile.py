@@ -6,6 +6,7 @@ leaves as the API's document (`profile_document`). Which columns it has, the con
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Final
 
 from c360_core.names import ProfilePart
@@ -57,6 +58,7 @@ class Profile:
     aggregates: Mapping[str, Value] = field(default_factory=dict)
     links: Mapping[str, Value] = field(default_factory=dict)
     enrichment: Mapping[str, Value] = field(default_factory=dict)
+    scores: Mapping[str, Decimal] = field(default_factory=dict)
     segments: tuple[str, ...] = ()
     last_event_at: str | None = None
     event_count: int = 0

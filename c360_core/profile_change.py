@@ -13,7 +13,7 @@ from c360_core.change_fields import (
 )
 from c360_core.names import ProfilePart
 from c360_core.profile import Profile, Removal, Version
-from c360_core.profile_columns import ProfileColumns, profile_columns, segments_of
+from c360_core.profile_columns import ProfileColumns, profile_columns, scores_of, segments_of
 
 
 def profile_from_change(
@@ -52,6 +52,7 @@ def profile_from_change(
         aggregates=columns.read(ProfilePart.AGGREGATES, change),
         links=columns.read(ProfilePart.LINKS, change),
         enrichment=columns.read(ProfilePart.ENRICHMENT, change),
+        scores=scores_of(change.get("scores")),
         segments=segments_of(change.get("segments")),
         last_event_at=optional_text(change, "last_event_at"),
         event_count=count_of(change, "event_count"),

@@ -13,8 +13,9 @@ from c360_core.names import Table as TableName
 
 Value = str | int | Decimal
 
-# The parts that hold columns by name; the segments are one list.
-_NAMED_PARTS: Final = tuple(part for part in ProfilePart if part is not ProfilePart.SEGMENTS)
+# The parts that hold columns by name; the scores are one map, and the segments one list.
+_NAMED_PARTS: Final = tuple(part for part in ProfilePart if part not in {ProfilePart.SCORES, ProfilePart.SEGMENTS})
+SCORE_SCALE: Final = 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +57,17 @@ class ProfileColumns:
 def profile_columns() -> ProfileColumns:
     """Return the columns of the compiled contract, read once per process."""
     return ProfileColumns.of(load().product(TableName.PROFILES).table)
+
+
+def scores_of(value: object) -> dict[str, Decimal]:
+    """Return the scores by name; raise InvalidChangeError when they are no map of names and numbers."""
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping) or not all(isinstance(name, str) and name for name in value):
+        raise InvalidChangeError("field scores: expected a map of names and numbers")
+    if any(len(name.encode()) > MAX_TEXT_BYTES for name in value):
+        raise InvalidChangeError(f"field scores: expected names of at most {MAX_TEXT_BYTES} bytes")
+    return {name: decimal_of(value[name], "scores", scale=SCORE_SCALE) for name in sorted(value)}
 
 
 def segments_of(value: object) -> tuple[str, ...]:

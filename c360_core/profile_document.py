@@ -27,6 +27,7 @@ def profile_document(
         "aggregates": _shown(profile.aggregates),
         "links": _links(profile.links, link_templates, (columns or profile_columns()).link_targets),
         "enrichment": _shown(profile.enrichment),
+        "scores": _shown(profile.scores),
         "segments": list(profile.segments),
     }
     version = {

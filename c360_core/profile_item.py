@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from c360_core.change_fields import change_sequence, count_of, optional_text, required_text, whole_number
 from c360_core.names import ProfilePart
 from c360_core.profile import Profile, Version
-from c360_core.profile_columns import ProfileColumns, profile_columns, segments_of
+from c360_core.profile_columns import ProfileColumns, profile_columns, scores_of, segments_of
 
 
 def profile_to_item(profile: Profile) -> dict[str, object]:
@@ -28,7 +28,13 @@ def profile_to_item(profile: Profile) -> dict[str, object]:
             }
         ),
         "version_order": profile.version.text,
-        **_known({"computed_at": profile.computed_at, "rebuilt": profile.rebuilt or None}),
+        **_known(
+            {
+                "scores": dict(profile.scores) or None,
+                "computed_at": profile.computed_at,
+                "rebuilt": profile.rebuilt or None,
+            }
+        ),
     }
 
 
@@ -47,6 +53,7 @@ def profile_from_item(item: Mapping[str, object], *, columns: ProfileColumns | N
         aggregates=columns.read(ProfilePart.AGGREGATES, _mapping(item.get("aggregates"))),
         links=columns.read(ProfilePart.LINKS, _mapping(item.get("links"))),
         enrichment=columns.read(ProfilePart.ENRICHMENT, _mapping(item.get("enrichment"))),
+        scores=scores_of(item.get("scores")),
         segments=segments_of(item.get("segments")),
         last_event_at=optional_text(version, "last_event_at"),
         event_count=count_of(version, "event_count"),

@@ -10,7 +10,7 @@ from typing import Final
 
 from c360_core.contracts import Derivation, Field
 from c360_core.names import Fold
-from c360_core.projections import flink_type
+from c360_core.projections import field_id, flink_type
 
 # The arrays, and the type of what each holds.
 ARRAYS: Final[Mapping[str, str]] = {
@@ -21,6 +21,9 @@ ARRAYS: Final[Mapping[str, str]] = {
     "lowest": "STRING",
     "highest": "STRING",
 }
+# Beside the arrays: texts by name, for the one column that is a map.
+BY_NAME: Final = "highest_by_name"
+BY_NAME_TYPE: Final = "MAP<STRING, STRING>"
 # Zero, and not unknown, where nothing was added.
 ZERO_WITHOUT_ADDITIONS: Final = ("counts", "amounts")
 
@@ -31,6 +34,7 @@ PLACE_IN_TIME: Final = (
     f"DATE_FORMAT(CAST(occurred_at AS TIMESTAMP(3)), '{TIME_PATTERN}') || MD5(source || ':' || event_id)"
 )
 TEXT_START: Final = TIME_LENGTH + 32 + 1
+SHORT_DECIMAL: Final = "^-?[0-9]{1,30}([.][0-9]{1,30})?([eE][+-]?[0-9]{1,2})?$"
 SHORT_NUMBER: Final = "^-?[0-9]{1,30}([.][0-9]{1,9})?([eE][+]?[0-9]{1,2})?$"
 CURRENCY: Final = "currency"
 
@@ -56,12 +60,16 @@ def derived(fields: Iterable[Field]) -> list[tuple[Field, Derivation]]:
 
 
 def additions(fields: Iterable[Field]) -> Sequence[Addition]:
-    """Return what an interaction adds up to for these columns; columns that need the same share a place."""
+    """Return what an interaction adds to for these columns; columns that need the same share a place.
+
+    The places stand in the order of the field ids: that of a new column comes last, and the sums that an application
+    has in its state keep their places.
+    """
     places: dict[tuple[str, str], Addition] = {}
-    for field, derivation in derived(fields):
+    for field, derivation in sorted(derived(fields), key=lambda pair: field_id(pair[0])):
         for addition in _FOLDS[derivation.fold].additions(field.name, derivation):
             places.setdefault((addition.array, addition.value), addition)
-    order = list(ARRAYS)
+    order = [*ARRAYS, BY_NAME]
     return sorted(places.values(), key=lambda addition: order.index(addition.array))
 
 
@@ -91,6 +99,12 @@ def whole_number_sql(document: str, name: str) -> str:
     number = f"TRY_CAST({text} AS DECIMAL(38, 9))"
     whole = f"CASE WHEN {number} = FLOOR({number}) THEN TRY_CAST(CAST(FLOOR({number}) AS STRING) AS BIGINT) END"
     return f"CASE WHEN REGEXP({text}, '{SHORT_NUMBER}') THEN {whole} END"
+
+
+def decimal_sql(document: str, name: str) -> str:
+    """Return the number in a field of a JSON text with six digits after the point, null where there is none."""
+    text = f"JSON_VALUE({document}, '$.{name}')"
+    return f"CASE WHEN REGEXP({text}, '{SHORT_DECIMAL}') THEN TRY_CAST({text} AS DECIMAL(18, 6)) END"
 
 
 # ---- folds
@@ -173,6 +187,16 @@ def _payload_field(totals: Sequence[str], field: Field, derivation: Derivation) 
     return value if field.logical_type == "string" else f"TRY_CAST({value} AS {flink_type(field)})"
 
 
+def _named_payload(name: str, derivation: Derivation) -> Sequence[Addition]:
+    text = f"{PLACE_IN_TIME} || CAST({decimal_sql('payload', str(derivation.payload_field))} AS STRING)"
+    entry = f"MAP[JSON_VALUE(payload, '$.{derivation.payload_name}'), {text}]"
+    return [Addition(name=f"{name}_newest", array=BY_NAME, value=_counted(entry, derivation))]
+
+
+def _values_by_name(totals: Sequence[str], field: Field, _derivation: Derivation) -> str:
+    return f"CAST(texts_from({totals[0]}, {TEXT_START}) AS {flink_type(field)})"
+
+
 _FOLDS: Final[Mapping[Fold, _Fold]] = {
     Fold.COUNT: _Fold(additions=_one("counts"), result=_total),
     Fold.SUM: _Fold(additions=_money, result=_sum_in_one_currency),
@@ -181,4 +205,5 @@ _FOLDS: Final[Mapping[Fold, _Fold]] = {
     Fold.LATEST: _Fold(additions=_one("latest"), result=_total),
     Fold.SINGLE: _Fold(additions=_ends, result=_single),
     Fold.NEWEST: _Fold(additions=_newest_payload, result=_payload_field),
+    Fold.NEWEST_OF_EACH: _Fold(additions=_named_payload, result=_values_by_name),
 }

@@ -26,11 +26,14 @@ from flink_apps.shared import sql
 from flink_apps.shared.configuration import set_options
 from flink_apps.unify.derivations import (
     ARRAYS,
+    BY_NAME,
+    BY_NAME_TYPE,
     TIME_LENGTH,
     TIME_PATTERN,
     ZERO_WITHOUT_ADDITIONS,
     Addition,
     additions,
+    decimal_sql,
     results,
     whole_number_sql,
 )
@@ -52,6 +55,7 @@ FUNCTIONS: Final = {
     "add_up": "c360.AddUp",
     "timeline_of_person": "c360.TimelineOfPerson",
     "next_sequence": "c360.NextSequence",
+    "texts_from": "c360.TextsFrom",
 }
 
 STATE_TTL: Final = "table.exec.state.ttl"
@@ -281,8 +285,8 @@ def _values(contracts: Contracts, segments: Sequence[Segment], lake: LakeTables,
         "is_address_of_channel": is_address_of_channel_sql(),
         "additions": ", ".join(f"{place.value} AS `{place.name}`" for place in places),
         "packed_sums": _packed_sums(places),
-        "sum_columns": _names(ARRAYS),
-        "no_sums": ", ".join(_null(f"ARRAY<{kind}>") for kind in ARRAYS.values()),
+        "sum_columns": _names([*ARRAYS, BY_NAME]),
+        "no_sums": ", ".join([*(_null(f"ARRAY<{kind}>") for kind in ARRAYS.values()), _null(BY_NAME_TYPE)]),
         "unpacked_sums": _unpacked_sums("total", places),
         "taken_columns": _names(taken),
         "computed_columns": ", ".join(f"{value} AS `{name}`" for name, value in computed.items()),
@@ -307,6 +311,7 @@ def _values(contracts: Contracts, segments: Sequence[Segment], lake: LakeTables,
         "identity_change_columns": _names([name for name, _, _ in changes]),
         "csat": whole_number_sql("payload", "csat"),
         "balance": whole_number_sql("payload", "balance"),
+        "score_value": decimal_sql("payload", "value"),
         "longest_person_id": str(next(field.max_length for field in profiles.fields if field.name == "person_id")),
         "rejected_prefix": _text(REJECTED_RECORD_PREFIX),
         "rejected_state": _state("rejected", {name for name, _ in REJECTED_COLUMNS}, profiles),
@@ -378,10 +383,12 @@ def _unpacked(text: str, columns: Sequence[Column]) -> str:
 
 def _packed_sums(places: Sequence[Addition]) -> str:
     """Return the select list of the arrays, made from columns."""
-    return ", ".join(
+    arrays = [
         f"{_packed_array(kind, [place.name for place in places if place.array == array])} AS `{array}`"
         for array, kind in ARRAYS.items()
-    )
+    ]
+    named = [f"`{place.name}` AS `{BY_NAME}`" for place in places if place.array == BY_NAME]
+    return ", ".join([*arrays, *(named or [f"{_null(BY_NAME_TYPE)} AS `{BY_NAME}`"])])
 
 
 def _packed_array(kind: str, names: Sequence[str]) -> str:
@@ -391,11 +398,12 @@ def _packed_array(kind: str, names: Sequence[str]) -> str:
 def _unpacked_sums(total: str, places: Sequence[Addition]) -> str:
     """Return the select list of the columns, taken from the arrays of a row."""
     of_array = {array: [place for place in places if place.array == array] for array in ARRAYS}
-    return ", ".join(
+    columns = [
         f"{_sum(f'{total}.`{array}`[{index}]', array)} AS `{place.name}`"
         for array, of in of_array.items()
         for index, place in enumerate(of, start=1)
-    )
+    ]
+    return ", ".join([*columns, *(f"{total}.`{BY_NAME}` AS `{p.name}`" for p in places if p.array == BY_NAME)])
 
 
 def _sum(value: str, array: str) -> str:

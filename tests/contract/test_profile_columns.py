@@ -146,6 +146,11 @@ def test_the_models_show_the_columns_of_the_macros() -> None:
         ({"derivation": {"fold": "count", "when": "event_type ="}}, "is not SQL"),
         ({"derivation": {"fold": "count", "when": "shop = 1"}}, "derivation.when: an interaction has no `shop`"),
         ({"derivation": "count"}, "derivation: `count` is none"),
+        ({"derivation": {"fold": "count", "by": "payload.score"}}, "derivation.by: goes with newest_of_each"),
+        (
+            {"derivation": {"fold": "newest_of_each", "of": "payload.value", "by": "payload.mood"}},
+            "derivation.by: no event",
+        ),
         ({"mart": "hidden"}, "mart: `hidden` is unknown"),
         ({"mart": "masked"}, f"there is no macro `masked_{TRIAL}`"),
     ],
@@ -153,7 +158,7 @@ def test_the_models_show_the_columns_of_the_macros() -> None:
 def test_a_column_that_nobody_can_compute_or_show_is_refused(
     directory: Path, custom: dict[str, Any], message: str
 ) -> None:
-    change_contract(directory, FILE, added(column(**custom, fieldId=47)))
+    change_contract(directory, FILE, added(column(**custom, fieldId=50)))
 
     with pytest.raises(ContractsError) as refused:
         load_and_check(directory)
@@ -164,7 +169,7 @@ def test_a_column_that_nobody_can_compute_or_show_is_refused(
 
 def test_the_marts_show_nothing_sensitive(directory: Path) -> None:
     change_contract(
-        directory, FILE, added({**column(consentPurpose="service", fieldId=47), "classification": "sensitive"})
+        directory, FILE, added({**column(consentPurpose="service", fieldId=50), "classification": "sensitive"})
     )
 
     with pytest.raises(ContractsError, match="the marts show nothing that is sensitive"):

@@ -19,7 +19,10 @@ CRM = "crm_contacts.odcs.yaml"
 INTERACTIONS = "interactions.odcs.yaml"
 
 
-USED = ("crm_contacts", "duplicates", "identity_records", "interactions", "loyalty_members", "profiles")
+USED = (
+    "crm_contacts", "duplicates", "identity_records", "interactions", "latest_identity_changes", "loyalty_members",
+    "profiles",
+)  # fmt: skip
 
 
 @pytest.fixture
@@ -359,3 +362,22 @@ def test_the_command_fails_on_what_is_not_compatible(directory, monkeypatch, wor
     assert done.exit_code == status, done.output
     said = {f"{told['table']}.{told['column']}" for told in json.loads(done.stdout)["changes"]}
     assert said == (set() if words[0] == "release" and not status else set(found))
+
+
+def test_a_map_has_ids_for_its_keys_and_values(directory):
+    def without_ids(contract):
+        scores = column(contract, "scores")
+        for part in (scores, scores["map"]["key"], scores["map"]["value"]):
+            drop_id(part)
+
+    stated = load_and_check(directory).contracts.product("profiles").table.field("scores")
+    change_contract(directory, "profiles.odcs.yaml", without_ids)
+
+    assert assign_ids(directory) == {"profiles.odcs.yaml": ("scores", "scores.key", "scores.value")}
+    contracts = load_and_check(directory).contracts
+    assert contracts.product("profiles").table.field("scores") == stated
+    release(directory, contracts)
+    released = read(directory)["profiles"]["columns"]
+    assert [released[name]["type"] for name in ("scores", "scores.key", "scores.value")] == [
+        "map", "string", "decimal(18, 6)",
+    ]  # fmt: skip

@@ -31,6 +31,7 @@ SOURCE_IDENTIFIERS: dict[str, tuple[str, ...]] = {
 _MESSAGE = {"message_id": "m-1", "decision_id": "dec-1", "channel": "email"}
 
 PAYLOADS: dict[str, dict[str, Any]] = {
+    "score_computed": {"score": "churn_risk", "value": 0.25, "model": "churn 3"},
     "page_viewed": {"url": "https://shop.example.com/", "title": "Home"},
     "product_viewed": {"product_id": "1029743", "department": "GROCERY"},
     "cart_updated": {"product_id": "1029743", "quantity": 2},

@@ -15,8 +15,8 @@ from tools.contracts.compiler import ENVELOPE, custom_properties
 from tools.contracts.standard import SUFFIX, Problem
 
 LIVE: Final = "live"  # a condition on an interaction beside its columns: it is not history
-DERIVATION_KEYS: Final = ("fold", "of", "when")
-OF_PAYLOAD: Final = (Fold.AVERAGE, Fold.NEWEST)
+DERIVATION_KEYS: Final = ("fold", "of", "by", "when")
+OF_PAYLOAD: Final = (Fold.AVERAGE, Fold.NEWEST, Fold.NEWEST_OF_EACH)
 # For these the dbt project has a macro `masked_<column>`.
 MASKS: Final = ("email", "phone")
 # Without a derivation, a column of these parts is taken over from identity resolution.
@@ -99,6 +99,7 @@ def _derivation_problems(derivation: Any, known: _Known) -> Iterator[Finding]:
     if not isinstance(derivation, Mapping) or not set(derivation) <= set(DERIVATION_KEYS):
         yield "derivation", f"`{derivation}` is none", f"write a mapping of {', '.join(DERIVATION_KEYS)}"
         return
+    yield from _name_problems(derivation, known)
     fold, of = derivation.get("fold"), derivation.get("of")
     if fold not in list(Fold):
         yield "derivation.fold", f"`{fold}` is unknown", f"use one of {', '.join(Fold)}"
@@ -106,13 +107,24 @@ def _derivation_problems(derivation: Any, known: _Known) -> Iterator[Finding]:
         if of is not None:
             yield "derivation.of", "means nothing to a count", "remove it"
     elif fold in OF_PAYLOAD:
-        allowed = [f"{PAYLOAD_PREFIX}{field}" for field in known.payloads]
-        if of not in allowed:
+        if of not in _payload_names(known):
             yield "derivation.of", f"no event has `{of}` in its payload", f"use {PAYLOAD_PREFIX}<field of an event>"
     elif of not in known.interactions:
         yield "derivation.of", f"an interaction has no `{of}`", f"use one of {', '.join(known.interactions)}"
     if derivation.get("when") is not None:
         yield from _condition_problems(derivation["when"], known)
+
+
+def _name_problems(derivation: Mapping[str, Any], known: _Known) -> Iterator[Finding]:
+    by = derivation.get("by")
+    if (derivation.get("fold") == Fold.NEWEST_OF_EACH) != (by is not None):
+        yield "derivation.by", f"goes with {Fold.NEWEST_OF_EACH}, and only with it", "add it, or take it out"
+    elif by is not None and by not in _payload_names(known):
+        yield "derivation.by", f"no event has `{by}` in its payload", f"use {PAYLOAD_PREFIX}<field of an event>"
+
+
+def _payload_names(known: _Known) -> list[str]:
+    return [f"{PAYLOAD_PREFIX}{field}" for field in known.payloads]
 
 
 def _condition_problems(text: Any, known: _Known) -> Iterator[Finding]:

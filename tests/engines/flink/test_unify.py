@@ -102,6 +102,15 @@ def test_every_profile_is_exact_after_every_chapter(story: Story) -> None:
     assert spend == sum(sum(of.values()) for of in amounts(story).values() if len(of) == 1)
 
 
+def test_the_newest_value_of_each_score_is_in_the_profile(story: Story) -> None:
+    eventually(story.check_profiles)
+
+    names = [set(profile["scores"]) for profile in story.profiles().values() if profile and "scores" in profile]
+    assert {"churn_risk", "sentiment"} in names, "of several identifiers, and of each score the newest"
+    computed = [row for row in story.oracle.interactions if row["event_type"] == "score_computed"]
+    assert sum(map(len, names)) < len({(row["source"], row["event_id"]) for row in computed})
+
+
 def test_amounts_in_two_currencies_give_no_spend_and_no_high_spender(story: Story) -> None:
     eventually(story.check_profiles)
 

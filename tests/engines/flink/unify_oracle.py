@@ -167,7 +167,14 @@ def _latest_words(events: list[Row]) -> dict[str, Any]:
         "loyalty_points": loyalty.get("balance"),
         "loyalty_tier": loyalty.get("tier"),
         **{name: enrichment.get(name) for name in ENRICHMENT},
+        "scores": _scores(events) or None,
     }
+
+
+def _scores(events: list[Row]) -> dict[str, Decimal]:
+    scored = [event for event in events if event["event_type"] == "score_computed"]
+    said = [json.loads(event["payload"]) for event in sorted(scored, key=lambda event: moment(event["occurred_at"]))]
+    return {word["score"]: Decimal(str(word["value"])).quantize(Decimal("0.000001")) for word in said}
 
 
 def _latest(events: Any) -> dict[str, Any]:

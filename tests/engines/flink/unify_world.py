@@ -133,6 +133,21 @@ def opened(name: str, _: Random) -> tuple[str, dict[str, Any]]:
     return "case_opened", {"payload": json.dumps({"case_id": f"c-{name}", "topic": "delivery", "channel": "phone"})}
 
 
+def scored(name: str, _: Random) -> tuple[str, dict[str, Any]]:
+    drawn = drawn_from(f"score {name}")
+    payload = {"score": ("churn_risk", "sentiment")[drawn % 2], "value": drawn % 2_000_001 / 1_000_000 - 1}
+    return "score_computed", {"payload": json.dumps(payload)}
+
+
+def opened_or_scored(name: str, random: Random) -> tuple[str, dict[str, Any]]:
+    """Draw nothing, so that whatever else happens is what it was without scores."""
+    return (opened, scored)[drawn_from(f"action {name}") % 2](name, random)
+
+
+def drawn_from(text: str) -> int:
+    return int(sha256(text.encode()).hexdigest()[:8], 16)
+
+
 def closed(name: str, random: Random) -> tuple[str, dict[str, Any]]:
     mark = {"csat": random.randrange(1, 6)} if random.random() < 0.8 else {}
     return "case_closed", {"payload": json.dumps({"case_id": f"c-{name}", **mark})}
@@ -154,4 +169,4 @@ def consented(_: str, random: Random) -> tuple[str, dict[str, Any]]:
     return "consent_changed", {"payload": json.dumps(said)}
 
 
-ACTIONS = (order, order, order, order, returned, visit, visit, opened, closed, points, enriched, consented)
+ACTIONS = (order, order, order, order, returned, visit, visit, opened_or_scored, closed, points, enriched, consented)

@@ -30,7 +30,7 @@ def test_every_column_of_the_contract_has_a_place_in_the_profile() -> None:
     version = {"person_id", "identity_version", "last_event_at", "event_count", "computed_at", "record_count"}
     shown = {name for part in profile_columns().parts.values() for name in part}
 
-    assert columns == {*shown, *version, "segments"}
+    assert columns == {*shown, *version, "scores", "segments"}
 
 
 def test_a_flat_change_becomes_parts() -> None:
@@ -65,6 +65,15 @@ def test_an_item_reads_back_as_the_same_profile() -> None:
     built = profile(sequence=4957, csat_average="3.50", segments=["b", "a"])
 
     assert profile_from_item(profile_to_item(built)) == built
+
+
+def test_scores_are_exact_and_stay_by_their_names() -> None:
+    built = profile(scores={"sentiment": -0.25, "churn_risk": Decimal("0.8125")})
+
+    assert built.scores == {"churn_risk": Decimal("0.812500"), "sentiment": Decimal("-0.250000")}
+    assert profile_from_item(profile_to_item(built)) == built
+    document: dict[str, Any] = profile_document(built, link_templates=URLS)
+    assert document["scores"] == {"churn_risk": "0.812500", "sentiment": "-0.250000"}
 
 
 def test_an_item_of_before_there_were_numbers_reads_back_too() -> None:
@@ -130,6 +139,9 @@ def test_a_document_has_only_the_asked_parts_beside_what_says_who_and_when() -> 
         ("orders", True),
         ("spend", "much"),
         ("segments", "vip"),
+        ("scores", [0.5]),
+        ("scores", {"": 0.5}),
+        ("scores", {"churn_risk": "high"}),
         ("first_name", ["Ada"]),
         ("op", "replace"),
         ("computed_at", 12),

@@ -5,7 +5,9 @@ SELECT
   *,
   CASE
     WHEN fault IS NOT NULL THEN fault
-    WHEN event_type NOT IN ('case_closed', 'loyalty_points_changed', 'consent_changed', 'contact_changed') THEN NULL
+    WHEN event_type NOT IN
+      ('case_closed', 'loyalty_points_changed', 'consent_changed', 'contact_changed', 'score_computed')
+    THEN NULL
     WHEN payload IS NOT JSON OBJECT THEN '`payload` is no JSON object that can be read; send one'
     WHEN event_type = 'case_closed' AND JSON_EXISTS(payload, '$.csat')
       AND COALESCE(@{csat} NOT BETWEEN 0 AND 99, TRUE)
@@ -15,6 +17,8 @@ SELECT
     WHEN event_type = 'consent_changed'
       AND (JSON_VALUE(payload, '$.purpose') IS NULL OR JSON_VALUE(payload, '$.channel') IS NULL)
     THEN '`payload.purpose` or `payload.channel` is no text; send both'
+    WHEN event_type = 'score_computed' AND (JSON_VALUE(payload, '$.score') IS NULL OR @{score_value} IS NULL)
+    THEN '`payload.score` is no text, or `payload.value` no number of at most 18 digits; send both'
     WHEN event_type = 'consent_changed' AND COALESCE(JSON_VALUE(payload, '$.granted') NOT IN ('true', 'false'), TRUE)
     THEN '`payload.granted` is neither true nor false; send one of them'
   END AS finding

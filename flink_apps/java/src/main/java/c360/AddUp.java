@@ -2,6 +2,7 @@ package c360;
 
 import java.math.BigDecimal;
 import java.time.Instant;
+import java.util.Map;
 
 import org.apache.flink.table.annotation.DataTypeHint;
 import org.apache.flink.table.api.dataview.MapView;
@@ -39,7 +40,8 @@ public final class AddUp extends AggregateFunction<Row, AddUp.Identifiers> {
             @DataTypeHint("ARRAY<TIMESTAMP_LTZ(3)>") Instant[] earliest,
             @DataTypeHint("ARRAY<TIMESTAMP_LTZ(3)>") Instant[] latest,
             @DataTypeHint("ARRAY<STRING>") String[] lowest,
-            @DataTypeHint("ARRAY<STRING>") String[] highest)
+            @DataTypeHint("ARRAY<STRING>") String[] highest,
+            @DataTypeHint("MAP<STRING, STRING>") Map<String, String> highestByName)
             throws Exception {
         if (key == null) {
             return;
@@ -55,6 +57,7 @@ public final class AddUp extends AggregateFunction<Row, AddUp.Identifiers> {
         sums.latest = latest;
         sums.lowest = lowest;
         sums.highest = highest;
+        sums.highest_by_name = highestByName;
         identifiers.sums.put(key, sums);
     }
 

@@ -3,21 +3,24 @@ package c360;
 import java.math.BigDecimal;
 import java.time.Instant;
 import java.util.Arrays;
+import java.util.Map;
+import java.util.TreeMap;
 import java.util.function.BinaryOperator;
 
 import org.apache.flink.table.annotation.DataTypeHint;
 import org.apache.flink.types.Row;
 
 /**
- * Additive values: numbers that are summed, and times and texts of which the first or the last counts. The SQL defines
- * the meaning of each place; a null adds nothing.
+ * Additive values: numbers that are summed, times and texts of which the first or the last counts, and texts by name
+ * of which the last counts. The SQL defines the meaning of each place; a null adds nothing.
  */
 public final class Sums {
 
     /** The columns, as SQL types. */
     static final String COLUMNS =
             "counts ARRAY<BIGINT>, amounts ARRAY<DECIMAL(38, 2)>, earliest ARRAY<TIMESTAMP_LTZ(3)>,"
-                    + " latest ARRAY<TIMESTAMP_LTZ(3)>, lowest ARRAY<STRING>, highest ARRAY<STRING>";
+                    + " latest ARRAY<TIMESTAMP_LTZ(3)>, lowest ARRAY<STRING>, highest ARRAY<STRING>,"
+                    + " highest_by_name MAP<STRING, STRING>";
 
     @DataTypeHint("ARRAY<BIGINT>")
     public Long[] counts;
@@ -37,6 +40,9 @@ public final class Sums {
     @DataTypeHint("ARRAY<STRING>")
     public String[] highest;
 
+    @DataTypeHint("MAP<STRING, STRING>")
+    public Map<String, String> highest_by_name;
+
     /** Returns the sums in the columns of a row. */
     static Sums of(Row row) {
         Sums sums = new Sums();
@@ -46,12 +52,13 @@ public final class Sums {
         sums.latest = row.getFieldAs("latest");
         sums.lowest = row.getFieldAs("lowest");
         sums.highest = row.getFieldAs("highest");
+        sums.highest_by_name = row.getFieldAs("highest_by_name");
         return sums;
     }
 
     /** Returns the sums in the order of the columns. */
     Row row() {
-        return Row.of(counts, amounts, earliest, latest, lowest, highest);
+        return Row.of(counts, amounts, earliest, latest, lowest, highest, highest_by_name);
     }
 
     /** Returns whether nothing has been added yet. */
@@ -67,13 +74,24 @@ public final class Sums {
         latest = merged(latest, more.latest, Sums::higher);
         lowest = merged(lowest, more.lowest, Sums::lower);
         highest = merged(highest, more.highest, Sums::higher);
+        highest_by_name = merged(highest_by_name, more.highest_by_name);
+    }
+
+    private static Map<String, String> merged(Map<String, String> here, Map<String, String> more) {
+        if (here == null || more == null) {
+            return here == null ? more : here;
+        }
+        Map<String, String> result = new TreeMap<>(here);
+        more.forEach((name, text) -> result.merge(name, text, Sums::higher));
+        return result;
     }
 
     private static <T> T[] merged(T[] here, T[] more, BinaryOperator<T> step) {
         if (here == null) {
             return more.clone();
         }
-        T[] result = Arrays.copyOf(here, here.length);
+        // State from before the contract had a column lacks the place of that column, which is the last one.
+        T[] result = Arrays.copyOf(here, Math.max(here.length, more.length));
         for (int place = 0; place < more.length; place++) {
             if (more[place] != null) {
                 result[place] = result[place] == null ? more[place] : step.apply(result[place], more[place]);
