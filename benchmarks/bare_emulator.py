@@ -8,7 +8,7 @@ from typing import Any, Final
 import boto3
 
 from c360_core import contracts
-from c360_core.names import Property, Table, Zone, database_name
+from c360_core.names import Property, TableName, Zone, database_name
 from c360_core.projections import iceberg_partition_spec, iceberg_schema
 from twin.processes.process import free_port, port_is_open, spawn, wait_until
 from twin.providers.glue.iceberg_tables import create_iceberg_table
@@ -17,7 +17,11 @@ from twin.settings import REGION, TwinSettings, python_of
 ENVIRONMENT: Final = "dev"
 LAKE: Final = "bench-lake"
 SECRET: Final = "hash"  # noqa: S105  # the name of a secret
-LAKE_TABLES: Final = ((Zone.RAW, Table.INTERACTIONS), (Zone.RAW, Table.DUPLICATES), (Zone.QUARANTINE, Table.REJECTED))
+LAKE_TABLES: Final = (
+    (Zone.RAW, TableName.INTERACTIONS),
+    (Zone.RAW, TableName.DUPLICATES),
+    (Zone.QUARANTINE, TableName.REJECTED),
+)
 
 
 def start(home: Path, cleanup: ExitStack) -> TwinSettings:
@@ -47,7 +51,7 @@ def start(home: Path, cleanup: ExitStack) -> TwinSettings:
     return settings
 
 
-def described(zone: Zone, name: Table) -> dict[str, Any]:
+def described(zone: Zone, name: TableName) -> dict[str, Any]:
     """Return a lake table as a template describes it."""
     table = contracts.load().product(name).table
     stated: dict[str, Any] = {"Location": f"s3://{LAKE}/{name}", "Schema": iceberg_schema(table)}

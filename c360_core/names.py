@@ -51,7 +51,7 @@ STACKS: Final = (
 )
 
 
-class Table(StrEnum):
+class TableName(StrEnum):
     """Tables that the templates create. File sources add one raw table each, named after the source.
 
     All are Iceberg tables but `er_input`, which the matching service reads: it knows CSV and Parquet only.

@@ -8,8 +8,7 @@ from typing import Final
 
 from c360_core.change_fields import MAX_TEXT_BYTES, InvalidChangeError, decimal_of, whole_number
 from c360_core.contracts import Field, Table, load
-from c360_core.names import ProfilePart
-from c360_core.names import Table as TableName
+from c360_core.names import ProfilePart, TableName
 
 Value = str | int | Decimal
 

@@ -12,7 +12,7 @@ import awswrangler
 from botocore.exceptions import BotoCoreError, ClientError
 
 from c360_core.moments import moment, moment_text
-from c360_core.names import Table, Zone, database_name, workgroup_name
+from c360_core.names import TableName, Zone, database_name, workgroup_name
 from c360_core.replay import JudgedRow, RejectedRow
 
 ROWS_PER_FRAME: Final = 500
@@ -128,7 +128,7 @@ def select_statement(selection: Selection) -> tuple[str, dict[str, Any]]:
     sql = (
         "SELECT held.rejected_id, held.source, held.reason_code, held.reason, "  # noqa: S608  # our own words; values apart
         "to_iso8601(held.received_at) AS received, to_base64(to_utf8(held.body)) AS body, held.fixed_by "
-        f"FROM {Table.REJECTED} AS held WHERE {' AND '.join(conditions) or 'true'} "
+        f"FROM {TableName.REJECTED} AS held WHERE {' AND '.join(conditions) or 'true'} "
         "ORDER BY held.received_at, json_extract_scalar(held.body, '$.occurred_at'), held.rejected_id"
     )
     return sql, {name: value for name, (_, value) in stated.items()}
@@ -143,7 +143,7 @@ def mark_statement(rows: Sequence[JudgedRow]) -> tuple[str, dict[str, Any]]:
     times = [judged.row.received_at for judged in rows]
     first, last = min(times) - FINER_THAN_TEXT, max(times) + FINER_THAN_TEXT
     sql = (
-        f"MERGE INTO {Table.REJECTED} AS held "  # noqa: S608  # our own name; the rows go in as values
+        f"MERGE INTO {TableName.REJECTED} AS held "  # noqa: S608  # our own name; the rows go in as values
         "USING (SELECT * FROM UNNEST(:ids, :fixed_by) AS pair (rejected_id, fixed_by)) AS replayed "
         "ON held.rejected_id = replayed.rejected_id "
         "AND held.received_at BETWEEN from_iso8601_timestamp(:first) AND from_iso8601_timestamp(:last) "

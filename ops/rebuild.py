@@ -14,7 +14,7 @@ from typing import Any, Final, Protocol
 
 from botocore.exceptions import ClientError
 
-from c360_core.names import Table, stack_name
+from c360_core.names import TableName, stack_name
 from c360_core.rebuild import Rebuild, sequence_at
 from ops.application import FlinkApplication
 from ops.dashboard import DashboardError, Task
@@ -23,7 +23,7 @@ from ops.view import Found, ProfileWriter, SingleView
 
 PILLAR: Final = "unification"
 # What `unify` reads of the past; Iceberg names a source by its table.
-HISTORY: Final = (Table.INTERACTIONS, Table.LATEST_IDENTITY_CHANGES)
+HISTORY: Final = (TableName.INTERACTIONS, TableName.LATEST_IDENTITY_CHANGES)
 ATTEMPTS: Final = 3
 PAUSE_SECONDS: Final = 5.0
 LOOK_AGAIN_SECONDS: Final = 10.0

@@ -22,7 +22,7 @@ import httpx
 from botocore.exceptions import BotoCoreError, ClientError
 
 from c360_core import contracts, projections
-from c360_core.names import STACKS, Table, Zone, database_name, stack_name
+from c360_core.names import STACKS, TableName, Zone, database_name, stack_name
 from c360_core.secret_text import parts
 from ops import deployed_stacks
 
@@ -328,13 +328,13 @@ def event_in_the_lake(deployed: DeployedEnvironment) -> str:
     if detail["ApplicationStatus"] != "RUNNING":
         raise CheckSkippedError(f"{name} does not run: the event waits on its stream")
     sql = (
-        f"SELECT count(*) FROM {database_name(deployed.environment, Zone.RAW)}.{Table.INTERACTIONS} "  # noqa: S608  # our own names
+        f"SELECT count(*) FROM {database_name(deployed.environment, Zone.RAW)}.{TableName.INTERACTIONS} "  # noqa: S608  # our own names
         f"WHERE event_id = '{deployed.sent}' AND received_at > current_timestamp - interval '1' hour"
     )
     began = time.monotonic()
     while not _count(deployed, _query(deployed, sql)):
         if time.monotonic() > began + ARRIVAL_SECONDS:
-            raise CheckFailedError(f"{deployed.sent} is not in {Table.INTERACTIONS} after {ARRIVAL_SECONDS:.0f} s")
+            raise CheckFailedError(f"{deployed.sent} is not in {TableName.INTERACTIONS} after {ARRIVAL_SECONDS:.0f} s")
         time.sleep(POLL_SECONDS)
     return f"{deployed.sent} after {time.monotonic() - began:.0f} s"
 

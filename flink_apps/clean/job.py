@@ -4,7 +4,7 @@ import logging
 import os
 from typing import Any, Final
 
-from c360_core.names import Table, Zone
+from c360_core.names import TableName, Zone
 from flink_apps.clean.pipeline import Tables, build
 from flink_apps.clean.tables import events_table, interactions_table
 from flink_apps.shared.configuration import standard_options
@@ -44,7 +44,7 @@ def define_tables(environment: Any, properties: ApplicationProperties, *, endpoi
     return Tables(
         source="`events`",
         interactions="`interactions`",
-        lake_interactions=lake_table(lake.databases[Zone.RAW], Table.INTERACTIONS),
-        duplicates=lake_table(lake.databases[Zone.RAW], Table.DUPLICATES),
-        rejected=lake_table(lake.databases[Zone.QUARANTINE], Table.REJECTED),
+        lake_interactions=lake_table(lake.databases[Zone.RAW], TableName.INTERACTIONS),
+        duplicates=lake_table(lake.databases[Zone.RAW], TableName.DUPLICATES),
+        rejected=lake_table(lake.databases[Zone.QUARANTINE], TableName.REJECTED),
     )

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from c360_core import contracts
 from c360_core.interaction import REJECTED_EVENT_PREFIX
-from c360_core.names import Table
+from c360_core.names import TableName
 from flink_apps.clean.functions import RESULT, clean_event
 from flink_apps.shared import sql
 from flink_apps.shared.secrets import SecretReader
@@ -65,7 +65,7 @@ def build(
         session_gap_minutes: minutes without events that end a session.
         run_id: stored with each rejection, to show who rejected the record.
     """
-    table = contracts.load().product(Table.INTERACTIONS).table
+    table = contracts.load().product(TableName.INTERACTIONS).table
     values = {
         "source": tables.source,
         "interactions": tables.interactions,

@@ -3,8 +3,7 @@
 from typing import Final
 
 from c360_core import contracts
-from c360_core.names import Stream
-from c360_core.names import Table as TableName
+from c360_core.names import Stream, TableName
 from flink_apps.shared.properties import StreamSettings
 from flink_apps.shared.tables import (
     JSON_FORMAT,

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Final
 
 from c360_core.contracts import load
-from c360_core.names import Table, Zone
+from c360_core.names import TableName, Zone
 from c360_core.segment import load as load_segments
 from c360_core.segment import profile_fields
 from flink_apps.shared import job
@@ -28,18 +28,18 @@ def main() -> None:
     """Start the application."""
     properties = ApplicationProperties.load(os.environ)
     contracts = load()
-    segments = load_segments(profile_fields(contracts.product(Table.PROFILES).table))
+    segments = load_segments(profile_fields(contracts.product(TableName.PROFILES).table))
     environment = job.table_environment(options())
     for statement in stream_tables(contracts, properties.streams()):
         environment.execute_sql(statement)
     lake = properties.lake(Zone.RAW, Zone.CURATED, Zone.QUARANTINE)
     environment.execute_sql(lake_catalog(lake, endpoint=os.environ.get(ENDPOINT_VARIABLE)))
     lake_tables = LakeTables(
-        interactions=past(lake_table(lake.databases[Zone.RAW], Table.INTERACTIONS)),
-        identity_changes=past(lake_table(lake.databases[Zone.CURATED], Table.LATEST_IDENTITY_CHANGES)),
-        profiles=lake_table(lake.databases[Zone.CURATED], Table.PROFILES),
-        segment_membership=lake_table(lake.databases[Zone.CURATED], Table.SEGMENT_MEMBERSHIP),
-        rejected=lake_table(lake.databases[Zone.QUARANTINE], Table.REJECTED),
+        interactions=past(lake_table(lake.databases[Zone.RAW], TableName.INTERACTIONS)),
+        identity_changes=past(lake_table(lake.databases[Zone.CURATED], TableName.LATEST_IDENTITY_CHANGES)),
+        profiles=lake_table(lake.databases[Zone.CURATED], TableName.PROFILES),
+        segment_membership=lake_table(lake.databases[Zone.CURATED], TableName.SEGMENT_MEMBERSHIP),
+        rejected=lake_table(lake.databases[Zone.QUARANTINE], TableName.REJECTED),
     )
     times = properties.unify_tuning()
     timeline = timedelta(days=times.timeline_ttl_days)

@@ -18,8 +18,7 @@ from typing import Any, Final
 from c360_core.consent import ADDRESS_TYPES, Channel
 from c360_core.contracts import Contracts, Field, Table
 from c360_core.interaction import REJECTED_RECORD_PREFIX
-from c360_core.names import ANONYMOUS_PREFIX
-from c360_core.names import Table as TableName
+from c360_core.names import ANONYMOUS_PREFIX, TableName
 from c360_core.projections import flink_type
 from c360_core.segment import Segment, to_sql
 from flink_apps.shared import sql

@@ -3,7 +3,7 @@
 from typing import Final
 
 from c360_core.contracts import Contracts
-from c360_core.names import Stream, Table
+from c360_core.names import Stream, TableName
 from flink_apps.shared.properties import StreamSettings
 from flink_apps.shared.tables import JSON_FORMAT, RAW_FORMAT, Column, stream_sink, stream_source
 from flink_apps.unify.pipeline import profile_change_columns
@@ -22,7 +22,7 @@ def stream_tables(contracts: Contracts, streams: StreamSettings) -> list[str]:
         ),
         stream_sink(
             "profile_changes",
-            profile_change_columns(contracts.product(Table.PROFILES).table),
+            profile_change_columns(contracts.product(TableName.PROFILES).table),
             stream=Stream.PROFILE_CHANGES,
             streams=streams,
             key="person_id",

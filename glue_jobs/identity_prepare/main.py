@@ -16,8 +16,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812
 
 from c360_core import contracts
-from c360_core.names import Table as TableName
-from c360_core.names import Zone
+from c360_core.names import TableName, Zone
 from glue_jobs.identity_prepare import transform
 from glue_jobs.shared import lake, runtime
 

@@ -22,8 +22,7 @@ from c360_aws.secrets import read_hash_secret
 from c360_core.identity.announcements import LatestChange
 from c360_core.identity.resolve import MapRow, Resolution, resolve
 from c360_core.identity.stable_ids import IdentityRun
-from c360_core.names import Table as TableName
-from c360_core.names import Zone
+from c360_core.names import TableName, Zone
 from glue_jobs.identity_resolve import single_view, transform
 from glue_jobs.identity_resolve.size import refuse_too_many
 from glue_jobs.shared import aws, lake, runtime, streams

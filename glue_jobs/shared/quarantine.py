@@ -7,7 +7,7 @@ from typing import Final
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812
 
-from c360_core.names import MAX_REASON_LENGTH, Table, Zone
+from c360_core.names import MAX_REASON_LENGTH, TableName, Zone
 from glue_jobs.shared import aws, lake
 from glue_jobs.shared.digests import digest
 
@@ -46,7 +46,7 @@ class Quarantine:
         self._spark = spark
         self._context = context
         self._bucket = bucket
-        self._table = lake.table_name(environment, Zone.QUARANTINE, Table.REJECTED)
+        self._table = lake.table_name(environment, Zone.QUARANTINE, TableName.REJECTED)
 
     def add_rows(self, rows: DataFrame, *, place: Column) -> None:
         """Store rows with the columns `code`, `reason` and `body`; `place` is their position in the file."""

@@ -12,7 +12,7 @@ from aws_cdk import aws_stepfunctions as sfn
 from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
 
-from c360_core.names import Table, Zone
+from c360_core.names import TableName, Zone
 from config.analytics import AnalyticsSettings
 from stacks.analytics.workgroup import Workgroup
 from stacks.constructs.grants import (
@@ -35,7 +35,7 @@ from stacks.shared.platform import Platform
 MARTS_PREFIX: Final = "marts/"
 _NAME: Final = "BuildModels"
 STAGING_VIEWS: Final = "stg_*"
-_READ_CURATED: Final = (Table.IDENTITY_MAP, Table.IDENTIFIER_MAP, Table.PROFILES)
+_READ_CURATED: Final = (TableName.IDENTITY_MAP, TableName.IDENTIFIER_MAP, TableName.PROFILES)
 _READ: Final = ("glue:GetDatabase", "glue:GetDatabases", "glue:GetTable", "glue:GetTables", "glue:GetTableVersions")
 _WRITE: Final = (
     *_READ,
@@ -144,14 +144,14 @@ class Models(Construct):
         query_lake(role)
         write_objects(role, buckets[Zone.RESULTS], QUERY_RESULTS)
         write_objects(role, buckets[Zone.PRODUCTS], MARTS_PREFIX)
-        read_objects(role, buckets[Zone.RAW], f"{Table.INTERACTIONS}/")
+        read_objects(role, buckets[Zone.RAW], f"{TableName.INTERACTIONS}/")
         for table in _READ_CURATED:
             read_objects(role, buckets[Zone.CURATED], f"{table}/")
         self._catalog(role, platform)
         return role
 
     def _catalog(self, role: iam.Role, platform: Platform) -> None:
-        allow(role, _READ, *catalog_arns(role, platform, Zone.RAW, [Table.INTERACTIONS]))
+        allow(role, _READ, *catalog_arns(role, platform, Zone.RAW, [TableName.INTERACTIONS]))
         allow(role, _READ, *catalog_arns(role, platform, Zone.CURATED, _READ_CURATED))
         allow(role, _WRITE, *catalog_arns(role, platform, Zone.CURATED, [STAGING_VIEWS]))
         allow(role, _WRITE, *catalog_arns(role, platform, Zone.PRODUCTS, ["*"]))

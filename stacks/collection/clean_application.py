@@ -6,7 +6,7 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
-from c360_core.names import Property, Stream, Table, Zone, database_name
+from c360_core.names import Property, Stream, TableName, Zone, database_name
 from config.collection import CleanSettings
 from stacks.constructs.data_stream import DataStream
 from stacks.constructs.flink_application import FlinkApplication, common_properties
@@ -14,8 +14,8 @@ from stacks.constructs.grants import put_records, read_records, read_secret, wri
 from stacks.shared.platform import Platform
 
 _WRITES = {
-    Zone.RAW: (Table.INTERACTIONS, Table.DUPLICATES),
-    Zone.QUARANTINE: (Table.REJECTED,),
+    Zone.RAW: (TableName.INTERACTIONS, TableName.DUPLICATES),
+    Zone.QUARANTINE: (TableName.REJECTED,),
 }
 
 

@@ -22,7 +22,7 @@ from constructs import Construct
 from c360_core import projections
 from c360_core.contracts import Contracts
 from c360_core.landing import FOLDER_MARKS, MANIFESTS
-from c360_core.names import PROJECT, QUALITY_NAMESPACE, Table, Zone, database_name
+from c360_core.names import PROJECT, QUALITY_NAMESPACE, TableName, Zone, database_name
 from config.collection import CollectionSettings
 from config.operations import OperationsSettings
 from stacks.constructs.data_stream import DataStream
@@ -142,12 +142,12 @@ class FileIngestion(Construct):
         read_objects(role, buckets[Zone.LANDING], "")
         for source in sources:
             write_objects(role, buckets[Zone.RAW], f"{source}/")
-        write_objects(role, buckets[Zone.QUARANTINE], f"{Table.REJECTED}/")
+        write_objects(role, buckets[Zone.QUARANTINE], f"{TableName.REJECTED}/")
         write_objects(role, buckets[Zone.QUARANTINE], "files/")
         write_objects(role, buckets[Zone.RESULTS], "data-quality/")
         read_objects(role, buckets[Zone.RESULTS], MANIFESTS)
         write_tables(role, platform, Zone.RAW, sources)
-        write_tables(role, platform, Zone.QUARANTINE, [Table.REJECTED])
+        write_tables(role, platform, Zone.QUARANTINE, [TableName.REJECTED])
 
     def _allow_quality_results(self) -> None:
         """The evaluator publishes the results of the rules to Glue's console and as metrics."""

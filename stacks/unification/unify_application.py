@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from c360_core.names import Property, Stream, Table, Zone, database_name
+from c360_core.names import Property, Stream, TableName, Zone, database_name
 from config.unification import UnifySettings
 from stacks.constructs.data_stream import DataStream
 from stacks.constructs.flink_application import FlinkApplication, common_properties
@@ -15,12 +15,12 @@ from stacks.shared.platform import Platform
 _READS = (Stream.INTERACTIONS, Stream.IDENTITY_CHANGES)
 # The lake's copy of past records: without a snapshot the application starts from these tables.
 _PAST = {
-    Zone.RAW: Table.INTERACTIONS,
-    Zone.CURATED: Table.LATEST_IDENTITY_CHANGES,
+    Zone.RAW: TableName.INTERACTIONS,
+    Zone.CURATED: TableName.LATEST_IDENTITY_CHANGES,
 }
 _WRITES = {
-    Zone.CURATED: (Table.PROFILES, Table.SEGMENT_MEMBERSHIP),
-    Zone.QUARANTINE: (Table.REJECTED,),
+    Zone.CURATED: (TableName.PROFILES, TableName.SEGMENT_MEMBERSHIP),
+    Zone.QUARANTINE: (TableName.REJECTED,),
 }
 
 

@@ -14,7 +14,7 @@ from c360_core.identity.workflow import (
     SCHEMA_DESCRIPTION,
     schema_version,
 )
-from c360_core.names import CATALOGED_ZONES, Table, Zone, database_name, stack_name, zone_stack
+from c360_core.names import CATALOGED_ZONES, TableName, Zone, database_name, stack_name, zone_stack
 from config.settings import load
 from tests.infrastructure.assembly import listed, placeholder_assets, resolve, statements, synthesize
 
@@ -59,7 +59,7 @@ def test_columns_are_those_of_the_contract_with_ids_of_their_own(dev, agreed):
 
 
 def test_lists_are_written_as_iceberg_json(dev):
-    table = iceberg_tables(dev)[database_name("dev", Zone.RAW), Table.INTERACTIONS]
+    table = iceberg_tables(dev)[database_name("dev", Zone.RAW), TableName.INTERACTIONS]
     fields = table["OpenTableFormatInput"]["IcebergInput"]["IcebergTableInput"]["Schema"]["Fields"]
     keys = next(field for field in fields if field["Name"] == "identifier_keys")
     stated = json.loads(keys["Type"])
@@ -103,7 +103,7 @@ def test_files_that_a_running_writer_has_not_committed_are_no_orphans(assembly):
 
 
 def test_interactions_are_partitioned_by_day_of_receipt(dev):
-    table = iceberg_tables(dev)[database_name("dev", Zone.RAW), Table.INTERACTIONS]["OpenTableFormatInput"]
+    table = iceberg_tables(dev)[database_name("dev", Zone.RAW), TableName.INTERACTIONS]["OpenTableFormatInput"]
     stated = table["IcebergInput"]["IcebergTableInput"]
     (partition,) = stated["PartitionSpec"]["Fields"]
     source = next(field for field in stated["Schema"]["Fields"] if field["Id"] == partition["SourceId"])
@@ -185,7 +185,7 @@ def test_the_matcher_reads_the_columns_of_its_schema(assembly):
     (table,) = [
         t.properties["TableInput"] for t in assembly.resources("AWS::Glue::Table") if "TableInput" in t.properties
     ]
-    assert table["Name"] == Table.ER_INPUT
+    assert table["Name"] == TableName.ER_INPUT
     columns = [(c["Name"], c["Type"]) for c in table["StorageDescriptor"]["Columns"]]
     assert columns == [(field.name, "string") for field in MATCH_FIELDS]
 

@@ -3,7 +3,7 @@
 import json
 import re
 
-from c360_core.names import Stream, Table, Zone, database_name, stream_name
+from c360_core.names import Stream, TableName, Zone, database_name, stream_name
 from tests.infrastructure import needs
 from tests.infrastructure.assembly import definition, resolve, states
 from tools.environments import locks
@@ -100,7 +100,7 @@ def test_flink_may_read_and_write_its_streams(assembly):
 def test_unify_may_read_the_past_from_the_lake_and_change_nothing_of_it(assembly):
     application = assembly.one("AWS::KinesisAnalyticsV2::Application", "unification")
     role = needs.role_of(application.properties["ServiceExecutionRole"])
-    past = {Zone.RAW: Table.INTERACTIONS, Zone.CURATED: Table.LATEST_IDENTITY_CHANGES}
+    past = {Zone.RAW: TableName.INTERACTIONS, Zone.CURATED: TableName.LATEST_IDENTITY_CHANGES}
     granted = list(needs.grants(assembly, "unification", role))
     for zone, table in past.items():
         database = database_name(assembly.settings.environment, zone)
@@ -162,7 +162,7 @@ def test_the_matcher_may_read_its_input_and_write_its_output(assembly):
     (source,), (output,) = workflow["InputSourceConfig"], workflow["OutputSourceConfig"]
     table = resolve(source["InputSourceARN"])
     database = database_name(assembly.settings.environment, Zone.CURATED)
-    assert table.endswith(f":table/{database}/{Table.ER_INPUT}")
+    assert table.endswith(f":table/{database}/{TableName.ER_INPUT}")
     (entry,) = [t.properties for t in assembly.resources("AWS::Glue::Table") if "TableInput" in t.properties]
     read = resolve(entry["TableInput"]["StorageDescriptor"]["Location"]).removeprefix("s3://")
     written = resolve(output["OutputS3Path"]).removeprefix("s3://")
@@ -212,7 +212,7 @@ def test_the_input_of_the_matcher_is_granted_before_the_workflow_is_made(assembl
     assert set(on) == {"Database", "Table"}
     assert on["Database"]["Permissions"] == ["DESCRIBE"]
     assert on["Table"]["Permissions"] == ["SELECT", "DESCRIBE"]
-    assert on["Table"]["Resource"]["Table"]["Name"] == Table.ER_INPUT
+    assert on["Table"]["Resource"]["Table"]["Name"] == TableName.ER_INPUT
 
 
 def test_rules_may_start_executions_and_keep_what_they_cannot_deliver(assembly):

@@ -3,7 +3,7 @@
 import re
 from collections import defaultdict
 
-from c360_core.names import Table
+from c360_core.names import TableName
 from tests.infrastructure.assembly import ROOT, listed, resolve, statements
 
 # Actions that AWS lets nobody limit to a resource.
@@ -116,7 +116,7 @@ def test_the_models_read_the_tables_that_they_name_as_sources_and_no_others(asse
 
 def test_identities_are_resolved_on_the_tables_that_the_job_names_and_no_others(assembly):
     code = (ROOT / "glue_jobs" / "identity_resolve" / "main.py").read_text(encoding="utf-8")
-    named = {Table[name].value for name in re.findall(r"TableName\.(\w+)", code)}
+    named = {TableName[name].value for name in re.findall(r"TableName\.(\w+)", code)}
     may = defaultdict(set)
     for resource, statement in statements(assembly):
         if resource.logical_id.startswith("IdentityResolve"):
@@ -125,7 +125,7 @@ def test_identities_are_resolved_on_the_tables_that_the_job_names_and_no_others(
                     may["".join(table)] |= set(listed(statement["Action"]))
     assert set(may) == named
     written = {table for table, actions in may.items() if {"glue:UpdateTable", "s3:PutObject"} <= actions}
-    assert written == named - {Table.IDENTITY_RECORDS}
+    assert written == named - {TableName.IDENTITY_RECORDS}
 
 
 def test_nag_has_nothing_open(assembly):

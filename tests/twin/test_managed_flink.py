@@ -20,7 +20,7 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from pyiceberg.catalog import load_catalog
 
 from benchmarks import bare_emulator
-from c360_core.names import Property, Stream, Table, Zone, database_name, stream_name
+from c360_core.names import Property, Stream, TableName, Zone, database_name, stream_name
 from tests.factories.events import event
 from tools.build import flink
 from twin.engines import kafka
@@ -135,7 +135,7 @@ class World:
         self.streams.send(records)
         self.sent += len(records)
 
-    def rows(self, zone: Zone, table: Table) -> list[str]:
+    def rows(self, zone: Zone, table: TableName) -> list[str]:
         """Return the first column of a lake table."""
         properties = {"type": "glue", "glue.endpoint": self.emulator.endpoint, "s3.endpoint": self.emulator.endpoint}
         keys = {f"{kind}.{name}": "test" for kind in ("glue", "s3") for name in ("access-key-id", "secret-access-key")}
@@ -293,5 +293,5 @@ def test_a_killed_engine_and_a_new_version_lose_nothing_and_double_nothing(world
     assert world.wait_for_all() == {"interactions": 3 * PART, "duplicates": 20, "rejected": 1}
 
     expected = {document["event_id"] for document in good}
-    assert set(world.rows(Zone.RAW, Table.INTERACTIONS)) == expected
+    assert set(world.rows(Zone.RAW, TableName.INTERACTIONS)) == expected
     assert set(world.stream()) == expected

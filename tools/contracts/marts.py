@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from c360_core.contracts import Contracts, Field
-from c360_core.names import MartColumn, ProfilePart
-from c360_core.names import Table as TableName
+from c360_core.names import MartColumn, ProfilePart, TableName
 from c360_core.projections import mart_type
 from tools.contracts.standard import Problem
 

@@ -9,8 +9,7 @@ from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
 from c360_core.contracts import PAYLOAD_PREFIX
-from c360_core.names import Fold, MartColumn, PiiClass, ProfilePart
-from c360_core.names import Table as TableName
+from c360_core.names import Fold, MartColumn, PiiClass, ProfilePart, TableName
 from tools.contracts.compiler import ENVELOPE, custom_properties
 from tools.contracts.standard import SUFFIX, Problem
 

@@ -14,7 +14,7 @@ from typing import Final
 
 import yaml
 
-from c360_core.names import Table
+from c360_core.names import TableName
 from c360_core.segment import SEGMENTS_FILE, FieldType, Segment, SegmentError, parse, profile_fields, to_document
 from tools.contracts import CONTRACTS_DIRECTORY, ContractsError, load_and_check
 
@@ -29,7 +29,7 @@ def load_segments(path: Path = SOURCE, *, contracts: Path = CONTRACTS_DIRECTORY)
         SegmentError: the file is missing, is not YAML, or a segment is wrong.
         ContractsError: the contracts, whose profile columns the rules name, are wrong.
     """
-    return read_segments(path, profile_fields(load_and_check(contracts).contracts.product(Table.PROFILES).table))
+    return read_segments(path, profile_fields(load_and_check(contracts).contracts.product(TableName.PROFILES).table))
 
 
 def read_segments(path: Path, fields: Mapping[str, FieldType]) -> tuple[Segment, ...]:

@@ -6,7 +6,7 @@ from typing import Any, Final
 import awswrangler
 import boto3
 
-from c360_core.names import Table, Zone, database_name
+from c360_core.names import TableName, Zone, database_name
 from twin.scenario.deployment import Deployment, StepFailedError
 from twin.scenario.result import Analysis, PersonaAnswer
 from twin.settings import REGION
@@ -51,7 +51,10 @@ def ask_as_analyst(deployment: Deployment) -> tuple[PersonaAnswer, ...]:
     """
     environment = deployment.emulator.settings.environment
     names = {zone.value: database_name(environment, zone) for zone in Zone}
-    names |= {Table.PROFILES.value: Table.PROFILES.value, Table.INTERACTIONS.value: Table.INTERACTIONS.value}
+    names |= {
+        TableName.PROFILES.value: TableName.PROFILES.value,
+        TableName.INTERACTIONS.value: TableName.INTERACTIONS.value,
+    }
     athena = as_role(deployment, deployment.outputs["MarketingAnalystRoleArn"])
     answers = []
     for sql in (ALLOWED_SQL, *REFUSED_SQL):

@@ -11,7 +11,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Final
 
-from c360_core.names import Table, Zone, database_name
+from c360_core.names import TableName, Zone, database_name
 from twin.scenario.collect import Collected, CollectorClient, land, produce
 from twin.scenario.deployment import Deployment
 from twin.scenario.lake import until_committed
@@ -93,13 +93,13 @@ def lake_counts(deployment: Deployment) -> LakeCounts:
     """Count what the lake holds."""
     quarantine = database_name(deployment.emulator.settings.environment, Zone.QUARANTINE)
     return LakeCounts(
-        clean=deployment.count(_raw(deployment, Table.INTERACTIONS)),
-        duplicates=deployment.count(_raw(deployment, Table.DUPLICATES)),
-        rejected=deployment.count(f"{quarantine}.{Table.REJECTED}"),
+        clean=deployment.count(_raw(deployment, TableName.INTERACTIONS)),
+        duplicates=deployment.count(_raw(deployment, TableName.DUPLICATES)),
+        rejected=deployment.count(f"{quarantine}.{TableName.REJECTED}"),
     )
 
 
-def _raw(deployment: Deployment, table: Table) -> str:
+def _raw(deployment: Deployment, table: TableName) -> str:
     return f"{database_name(deployment.emulator.settings.environment, Zone.RAW)}.{table}"
 
 
@@ -118,7 +118,7 @@ def wait_for_lake(deployment: Deployment, expected: LakeCounts) -> LakeCounts:
 
     The good rows are most of them: the others are counted when those are there.
     """
-    interactions = _raw(deployment, Table.INTERACTIONS)
+    interactions = _raw(deployment, TableName.INTERACTIONS)
     until_committed(
         f"the lake holds {expected.clean} interactions",
         deployment,

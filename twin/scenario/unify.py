@@ -6,7 +6,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from c360_core.names import ANONYMOUS_PREFIX, Table, Zone, database_name
+from c360_core.names import ANONYMOUS_PREFIX, TableName, Zone, database_name
 from twin.scenario.deployment import Deployment, money
 from twin.scenario.lake import until_committed
 from twin.scenario.records import true_people
@@ -76,7 +76,7 @@ def lake_spend(deployment: Deployment) -> Decimal:
 
 
 def _interactions(deployment: Deployment) -> str:
-    return f"{database_name(deployment.emulator.settings.environment, Zone.RAW)}.{Table.INTERACTIONS}"
+    return f"{database_name(deployment.emulator.settings.environment, Zone.RAW)}.{TableName.INTERACTIONS}"
 
 
 def wait_for_lake_spend(deployment: Deployment, spend: Decimal) -> Decimal:
@@ -93,6 +93,6 @@ def wait_for_lake_spend(deployment: Deployment, spend: Decimal) -> Decimal:
 def agreement(deployment: Deployment, folder: Path) -> Agreement:
     """Score the identity map in the lake against the truth of who is who."""
     curated = database_name(deployment.emulator.settings.environment, Zone.CURATED)
-    sql = f"SELECT record_id, person_id FROM {curated}.{Table.IDENTITY_MAP} WHERE valid_to IS NULL"  # noqa: S608
+    sql = f"SELECT record_id, person_id FROM {curated}.{TableName.IDENTITY_MAP} WHERE valid_to IS NULL"  # noqa: S608
     found = {str(record): str(person) for record, person in deployment.query(sql)}
     return score(found, true_people(folder))

@@ -6,7 +6,7 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from c360_core.identity.workflow import MATCH_FIELDS
-from c360_core.names import Table, Zone, database_name
+from c360_core.names import TableName, Zone, database_name
 from stacks.shared.platform import Platform
 
 _PARQUET = "org.apache.hadoop.hive.ql.io.parquet"
@@ -21,7 +21,7 @@ class MatchingInput(Construct):
 
     def __init__(self, scope: Construct, id_: str, *, bucket: s3.IBucket, platform: Platform) -> None:
         super().__init__(scope, id_)
-        self.location = f"s3://{bucket.bucket_name}/{Table.ER_INPUT}/"
+        self.location = f"s3://{bucket.bucket_name}/{TableName.ER_INPUT}/"
         database = database_name(platform.environment, Zone.CURATED)
         self.resource = glue.CfnTable(
             self,
@@ -29,7 +29,7 @@ class MatchingInput(Construct):
             catalog_id=cdk.Aws.ACCOUNT_ID,
             database_name=database,
             table_input=glue.CfnTable.TableInputProperty(
-                name=Table.ER_INPUT,
+                name=TableName.ER_INPUT,
                 description="Normalised records, as the matching service compares them",
                 table_type="EXTERNAL_TABLE",
                 parameters={"classification": "parquet"},
@@ -45,4 +45,4 @@ class MatchingInput(Construct):
             ),
         )
         stack = cdk.Stack.of(self)
-        self.arn = f"arn:{stack.partition}:glue:{stack.region}:{stack.account}:table/{database}/{Table.ER_INPUT}"
+        self.arn = f"arn:{stack.partition}:glue:{stack.region}:{stack.account}:table/{database}/{TableName.ER_INPUT}"

@@ -11,7 +11,7 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from c360_core.identity.workflow import MATCH_FIELDS, MATCH_RULES, OUTPUT_FIELDS, SCHEMA_DESCRIPTION, schema_version
-from c360_core.names import PROJECT, Table, Zone, database_name
+from c360_core.names import PROJECT, TableName, Zone, database_name
 from stacks.constructs.grants import allow, catalog_arns, query_lake, read_objects, use_key, write_objects
 from stacks.shared.lake_access import READ, LakeResource, database_resource, grant_in_lake
 from stacks.shared.platform import Platform
@@ -106,9 +106,9 @@ class MatchingWorkflow(Construct):
             ),
         )
         use_key(role, platform.key)
-        read_objects(role, buckets[Zone.CURATED], f"{Table.ER_INPUT}/")
+        read_objects(role, buckets[Zone.CURATED], f"{TableName.ER_INPUT}/")
         write_objects(role, buckets[Zone.RESULTS], f"{_OUTPUT_FOLDER}/")
-        allow(role, _READ_CATALOG, *catalog_arns(role, platform, Zone.CURATED, [Table.ER_INPUT]))
+        allow(role, _READ_CATALOG, *catalog_arns(role, platform, Zone.CURATED, [TableName.ER_INPUT]))
         query_lake(role)
         allow(role, ("entityresolution:GetSchemaMapping",), schema.attr_schema_arn)
         return role
@@ -127,7 +127,7 @@ class MatchingWorkflow(Construct):
         table = lakeformation.CfnPrincipalPermissions.TableResourceProperty(
             catalog_id=cdk.Aws.ACCOUNT_ID,
             database_name=database_name(platform.environment, Zone.CURATED),
-            name=Table.ER_INPUT,
+            name=TableName.ER_INPUT,
         )
         read = grant_in_lake(
             self,

@@ -11,7 +11,7 @@ from aws_cdk import aws_stepfunctions as sfn
 from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
 
-from c360_core.names import Table, Zone
+from c360_core.names import TableName, Zone
 from config.unification import UnificationSettings, WorkerType
 from stacks.constructs.data_stream import DataStream
 from stacks.constructs.grants import (
@@ -35,7 +35,7 @@ from stacks.unification.identity_resolution.matching_workflow import MatchingWor
 
 _NAME: Final = "ResolveIdentity"
 _RUN_ID = sfn.JsonPath.string_at("$$.Execution.Name")
-_WRITTEN: Final = (Table.IDENTITY_MAP, Table.IDENTIFIER_MAP, Table.LATEST_IDENTITY_CHANGES)
+_WRITTEN: Final = (TableName.IDENTITY_MAP, TableName.IDENTIFIER_MAP, TableName.LATEST_IDENTITY_CHANGES)
 # How many records fit into the driver of each worker type, at half of its memory: see benchmarks/resolution.py.
 _MOST_RECORDS: Final[Mapping[WorkerType, int]] = {"G.1X": 500_000, "G.2X": 1_000_000}
 # The job clusters in its driver. Glue requires a second worker; it reads and writes the tables.
@@ -145,18 +145,18 @@ class IdentityResolution(Construct):
     def _let_prepare_work(self, lake: Lake, platform: Platform) -> None:
         buckets = lake.buckets
         role = self.prepare.role
-        sources = [*(source.name for source in lake.contracts.file_sources()), Table.INTERACTIONS]
+        sources = [*(source.name for source in lake.contracts.file_sources()), TableName.INTERACTIONS]
         for source in sources:
             read_objects(role, buckets[Zone.RAW], f"{source}/")
         read_tables(role, platform, Zone.RAW, sources)
-        write_tables(role, platform, Zone.CURATED, [Table.IDENTITY_RECORDS])
-        for folder in (Table.IDENTITY_RECORDS, Table.ER_INPUT):
+        write_tables(role, platform, Zone.CURATED, [TableName.IDENTITY_RECORDS])
+        for folder in (TableName.IDENTITY_RECORDS, TableName.ER_INPUT):
             write_objects(role, buckets[Zone.CURATED], f"{folder}/")
 
     def _let_resolve_work(self, buckets: Mapping[Zone, s3.IBucket], platform: Platform) -> None:
         role = self.resolve.role
-        read_tables(role, platform, Zone.CURATED, [Table.IDENTITY_RECORDS])
-        read_objects(role, buckets[Zone.CURATED], f"{Table.IDENTITY_RECORDS}/")
+        read_tables(role, platform, Zone.CURATED, [TableName.IDENTITY_RECORDS])
+        read_objects(role, buckets[Zone.CURATED], f"{TableName.IDENTITY_RECORDS}/")
         read_objects(role, buckets[Zone.RESULTS], "entity-resolution/")
         write_tables(role, platform, Zone.CURATED, _WRITTEN)
         for table in _WRITTEN:
