@@ -1,7 +1,6 @@
 """The message sender: at most one mail per message, and none that the person does not want."""
 
 import io
-import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,7 +9,6 @@ from botocore.stub import Stubber
 from pydantic import ValidationError
 
 from c360_aws.event_stream import StreamUnavailableError
-from c360_aws.idempotency import InProgressError, TableIdempotency
 from c360_core.consent import Channel, Consent, Purpose
 from c360_core.decision import Template
 from c360_core.decision_rules import ContactRules
@@ -24,7 +22,7 @@ from lambdas.shared import aws
 from tests.factories.profiles import PERSON, profile
 from tests.fakes.ports import MemoryChannel, MemoryIdempotency, MemoryPeople, MemoryStream
 from tests.fakes.wire import LambdaContext
-from tests.unit.lambdas.conftest import LOCKS, Cloud
+from tests.unit.lambdas.conftest import Cloud
 
 NOON = datetime(2026, 3, 2, 17, tzinfo=UTC)  # in New York, where the factory's person lives
 RULES = ContactRules(quiet_from=21, quiet_until=8, default_time_zone="UTC", cap_messages=2, cap_days=7)
@@ -184,48 +182,6 @@ def test_a_message_that_could_not_be_recorded_is_recorded_on_the_next_try_and_no
     assert office.send().status is Status.DUPLICATE
     assert [event["event_type"] for event in office.stream.events()] == ["message_sent"]
     assert len(office.mail.handed_over) == 1
-
-
-def test_a_lock_in_the_table_repeats_the_result_and_frees_itself_after_an_error(cloud: Cloud) -> None:
-    once = TableIdempotency(client=aws.dynamodb_plain(), table=LOCKS, keep_days=1)
-    tries: list[str] = []
-
-    def fail() -> dict[str, Any]:
-        tries.append("failed")
-        raise ConnectionError
-
-    with pytest.raises(ConnectionError):
-        once.run_once("k", fail)
-
-    assert once.run_once("k", lambda: {"n": 1}) == {"n": 1, "repeated": False}
-    assert once.run_once("k", lambda: {"n": 2}) == {"n": 1, "repeated": True}
-    assert once.run_once("other", lambda: {"n": 3}) == {"n": 3, "repeated": False}
-
-
-def test_work_that_never_came_back_stays_locked(cloud: Cloud) -> None:
-    once = TableIdempotency(client=aws.dynamodb_plain(), table=LOCKS, keep_days=1)
-
-    def cut_off() -> dict[str, Any]:
-        raise SystemExit  # what a timeout looks like: nothing after it runs
-
-    with pytest.raises(SystemExit):
-        once.run_once("k", cut_off)
-    with pytest.raises(InProgressError):
-        once.run_once("k", lambda: {"n": 1})
-
-
-def test_work_with_an_end_is_free_again_when_its_invocation_is_over(cloud: Cloud) -> None:
-    ended: Any = LambdaContext(milliseconds_left=0)
-    over = TableIdempotency(client=aws.dynamodb_plain(), table=LOCKS, keep_days=1, context=ended)
-
-    def cut_off() -> dict[str, Any]:
-        raise SystemExit
-
-    with pytest.raises(SystemExit):
-        over.run_once("k", cut_off)
-    time.sleep(0.01)  # the end of the lock is counted in milliseconds
-
-    assert over.run_once("k", lambda: {"n": 1}) == {"n": 1, "repeated": False}
 
 
 DETAIL = {
