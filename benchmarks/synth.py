@@ -15,7 +15,7 @@ from typing import Final
 
 from benchmarks.report import Comparison, spread, take_turns
 from twin.emulator.emulator import cdk
-from twin.settings import BUILD, ROOT, executable_folder
+from twin.settings import BUILD, ROOT, cdk_programs, python_of
 
 ENVIRONMENT: Final = "dev"
 HOME: Final = BUILD / "bench" / "synth"
@@ -32,9 +32,9 @@ def synthesize() -> None:
 
 def import_alone() -> None:
     """Start Python, import the library and exit."""
-    path = f"{executable_folder()}{os.pathsep}{os.environ.get('PATH', '')}"
+    path = f"{cdk_programs()}{os.pathsep}{os.environ.get('PATH', '')}"
     subprocess.run(
-        [sys.executable, "-c", "import aws_cdk"],
+        [str(python_of("cdk")), "-c", "import aws_cdk"],
         cwd=ROOT,
         env={**os.environ, "PATH": path},
         check=True,

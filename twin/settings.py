@@ -1,7 +1,6 @@
 """Where the twin keeps things, and how it starts: one frozen value, handed to the emulator process as JSON."""
 
 import json
-import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final, Self
@@ -80,6 +79,6 @@ class TwinSettings:
         return cls(**{**values, "home": Path(values["home"])})
 
 
-def executable_folder() -> Path:
-    """Return the folder of this environment's programs: the CDK command and its own Node are in it."""
-    return Path(sys.executable).parent
+def cdk_programs() -> Path:
+    """Return the folder of the programs `cdk` and `node`, and of the Python that synthesizes."""
+    return python_of("cdk").parent

@@ -10,6 +10,7 @@ from typing import Final
 
 from tests.docs.documents import ROOT, SHELLS, Block, blocks_of
 from tools.environments.bootstrap import ENVIRONMENTS
+from tools.environments.groups import TEST
 
 CONTRIBUTING: Final = ROOT / "CONTRIBUTING.md"
 STRICT: Final = "set -euo pipefail\n"
@@ -95,7 +96,7 @@ def run(command: list[str], tree: Path, *, name: str, text: str = "") -> str:
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "GIT_"))}
     variables = {
         **kept,
-        "PATH": f"{ENVIRONMENTS / 'twin' / 'bin'}{os.pathsep}{os.environ['PATH']}",
+        "PATH": f"{ENVIRONMENTS / TEST / 'bin'}{os.pathsep}{os.environ['PATH']}",
         # The copy is no repository, wherever the machine keeps its temporary files.
         "GIT_CEILING_DIRECTORIES": str(tree.parent),
         "C360_NO_INSTALL": "1",

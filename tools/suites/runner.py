@@ -101,7 +101,7 @@ class Part:
     variables: Mapping[str, str]
 
 
-def python(environment: str = "twin") -> str:
+def python(environment: str = groups.TEST) -> str:
     """Return the interpreter of an environment."""
     return str(ENVIRONMENTS / environment / "bin" / "python")
 
@@ -125,7 +125,7 @@ def checks() -> list[Part]:
         "format": (python(), "-m", "ruff", "format", "--check", "--quiet", *formatted),
         "lint": (python(), "-m", "ruff", "check", "--quiet", *formatted),
         "types": (python(), "-m", "mypy", *existing),
-        "imports": (str(ENVIRONMENTS / "twin" / "bin" / "lint-imports"), "--no-cache"),
+        "imports": (str(ENVIRONMENTS / groups.TEST / "bin" / "lint-imports"), "--no-cache"),
         "site": site_command(),
     }
     return [Part(suite="check", name=name, command=command, variables={}) for name, command in commands.items()]
@@ -155,9 +155,9 @@ def long_tests() -> list[Part]:
     ]
 
 
-def _pytest(suite: str, name: str, folder: str, *options: str, environment: str = "twin") -> Part:
+def _pytest(suite: str, name: str, folder: str, *options: str, environment: str = groups.TEST) -> Part:
     # The CDK's runtime takes the Node that it finds first: the one of this environment, not the system's.
-    path = f"{ENVIRONMENTS / 'twin' / 'bin'}{os.pathsep}{os.environ['PATH']}"
+    path = f"{ENVIRONMENTS / groups.TEST / 'bin'}{os.pathsep}{os.environ['PATH']}"
     variables = {"PYTHONPATH": str(ROOT), "PATH": path}
     command = (python(environment), "-m", "pytest", folder, *options)
     return Part(suite=suite, name=name, command=command, variables=variables)
@@ -280,16 +280,19 @@ def _not_run(wanted: set[str]) -> Iterator[NotRun]:
 def _prepare(steps: Steps, wanted: set[str]) -> None:
     if wanted - {"check"}:
         prepare.machine(steps, engines=bool(wanted & {"engines", "twin", "documents", "slow"}))
-    if "documents" in wanted:
-        with steps.progress("The documents' environment", len(groups.DOCUMENTS)) as done:
-            groups.sync_all(groups.DOCUMENTS, done)
-    if wanted & {"check", "unit"}:
-        with steps.progress("The site's environment", 1) as done:
-            groups.sync_all((groups.SITE,), done)
+    environments = _environments(wanted)
+    with steps.progress("Environments of the tests", len(environments)) as done:
+        groups.sync_all(environments, done)
     prepare.contracts()
     if "twin" in wanted:
         prepare.assets(steps)
         prepare.assembly(steps, "dev")
+
+
+def _environments(wanted: set[str]) -> list[str]:
+    documents = groups.DOCUMENTS if "documents" in wanted else ()
+    site = (groups.SITE,) if wanted & {"check", "unit"} else ()
+    return [*((groups.TEST,) if wanted else ()), *documents, *site]
 
 
 def _locks(teller: Teller) -> PartResult:

@@ -15,7 +15,7 @@ from typing import Any, Final, Self
 
 from ops import deployed_stacks
 from twin.processes.process import Child, ProcessFailedError, free_port, port_is_open, spawn, wait_until
-from twin.settings import BUILD, REGION, ROOT, TwinSettings, executable_folder
+from twin.settings import BUILD, REGION, ROOT, TwinSettings, cdk_programs
 
 START_SECONDS: Final = 60
 CDK_SECONDS: Final = 600
@@ -125,12 +125,12 @@ def cdk(arguments: list[str], *, log_path: Path, variables: Mapping[str, str] | 
     Raises:
         DeployFailedError: the command failed.
     """
-    path = f"{executable_folder()}{os.pathsep}{os.environ.get('PATH', '')}"
+    path = f"{cdk_programs()}{os.pathsep}{os.environ.get('PATH', '')}"
     environment = {**os.environ, **(variables or {}), "PATH": path, "CI": "true", "CDK_DISABLE_CLI_TELEMETRY": "1"}
     environment.pop("AWS_PROFILE", None)
     log_path.parent.mkdir(parents=True, exist_ok=True)
     done = subprocess.run(
-        [str(executable_folder() / "cdk"), *arguments],
+        [str(cdk_programs() / "cdk"), *arguments],
         cwd=ROOT,
         env=environment,
         stdin=subprocess.DEVNULL,

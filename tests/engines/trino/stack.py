@@ -9,7 +9,7 @@ from typing import Any
 import boto3
 
 from tests.engines.trino import lake
-from twin.settings import REGION, ROOT, TwinSettings, executable_folder
+from twin.settings import REGION, ROOT, TwinSettings, python_of
 
 
 class QueryFailedError(RuntimeError):
@@ -85,6 +85,5 @@ def furnish(stack: Stack) -> Stack:
 
 def run_dbt(variables: dict[str, str], *arguments: str) -> "subprocess.CompletedProcess[str]":
     """Run dbt as the build does, from its own environment."""
-    dbt = executable_folder().parents[1] / "dbt" / "bin" / "dbt"
-    command = [str(dbt), *arguments, "--project-dir", "sql", "--profiles-dir", "sql"]
+    command = [str(python_of("dbt").with_name("dbt")), *arguments, "--project-dir", "sql", "--profiles-dir", "sql"]
     return subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, text=True, timeout=400, check=False)

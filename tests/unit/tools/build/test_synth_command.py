@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 
 from tools.build import flink, staging
 from tools.cli import APP
+from tools.environments import groups
 from twin.engines import jars
 
 
@@ -16,6 +17,7 @@ def _nothing_else_is_built(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> N
     for name in ("stage_contracts", "stage_functions", "stage_glue_library", "stage_dbt"):
         monkeypatch.setattr(staging, name, lambda: None)
     monkeypatch.setattr(staging, "assemble", lambda environment, *, force: tmp_path / f"{environment}-{force}")
+    monkeypatch.setattr(groups, "sync_all", lambda *_: None)
     for name in ("JAR", "STAMP"):
         monkeypatch.setattr(flink, name, tmp_path / name)
 

@@ -171,7 +171,7 @@ def test_without_curl_it_says_that_the_documents_were_not_followed(
 
     report = runner.run(Steps(machine=True), only=("documents",))
 
-    assert synced == ["aws"]
+    assert synced == ["test", "aws"]
     assert [not_run.what for not_run in report.not_run] == named
 
 
