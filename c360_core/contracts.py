@@ -105,7 +105,7 @@ class Field:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
+class QualityRule:
     """A quality rule of a whole table: at least so many rows, or a Spark SQL condition that marks a bad row."""
 
     description: str
@@ -126,7 +126,7 @@ class Table:
     zone: Zone
     fields: tuple[Field, ...]
     file_columns: tuple[str, ...] = ()
-    rules: tuple[Rule, ...] = ()
+    rules: tuple[QualityRule, ...] = ()
     partition: str | None = None
 
     def field(self, name: str) -> Field:
@@ -364,7 +364,7 @@ def _table(table: Mapping[str, Any]) -> Table:
         zone=Zone(table["zone"]),
         fields=_fields(table["fields"]),
         file_columns=tuple(table["file_columns"]),
-        rules=tuple(Rule(**rule) for rule in table["rules"]),
+        rules=tuple(QualityRule(**rule) for rule in table["rules"]),
         partition=table["partition"],
     )
 

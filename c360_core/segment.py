@@ -84,7 +84,7 @@ TEXT_ONLY: Final = frozenset({Operator.BEGINS_WITH, Operator.ENDS_WITH, Operator
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
+class SegmentRule:
     """One question about one column. `values` has none, one, two (a range) or more (a list)."""
 
     field: str
@@ -98,7 +98,7 @@ class Group:
 
     combinator: Combinator
     negated: bool
-    rules: tuple["Rule | Group", ...]
+    rules: tuple["SegmentRule | Group", ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -232,7 +232,7 @@ def _group(node: Any, place: _Place, *, depth: int) -> Group:
     return Group(combinator=combinator, negated=negated, rules=rules)
 
 
-def _rule(node: Any, place: _Place) -> Rule:
+def _rule(node: Any, place: _Place) -> SegmentRule:
     if not isinstance(node, Mapping):
         raise place.wrong(f"a rule must have `field`, `operator` and `value`; this is {node!r}")
     _only(node, {"id", "field", "operator", "value", "valueSource"}, place)
@@ -250,7 +250,7 @@ def _rule(node: Any, place: _Place) -> Rule:
     if operator in TEXT_ONLY and kind is not FieldType.TEXT:
         raise place.wrong(f"field `{field}`: `{operator}` is for text, the field is {kind}; compare it instead")
     raw = _raw_values(node.get("value"), field, operator, place)
-    return Rule(field=field, operator=operator, values=tuple(_value(item, field, kind, place) for item in raw))
+    return SegmentRule(field=field, operator=operator, values=tuple(_value(item, field, kind, place) for item in raw))
 
 
 def _raw_values(value: Any, field: str, operator: Operator, place: _Place) -> list[Any]:
@@ -324,9 +324,9 @@ _READERS: Final[Mapping[FieldType, Callable[[Any], Value]]] = {
 # --- printing it as SQL ----------------------------------------------------------------------------------------------
 
 
-def to_sql(condition: Group | Rule) -> str:
+def to_sql(condition: Group | SegmentRule) -> str:
     """Print a condition as a boolean expression of Flink SQL over columns of the same names."""
-    if isinstance(condition, Rule):
+    if isinstance(condition, SegmentRule):
         return _rule_sql(condition)
     joined = f" {condition.combinator.upper()} ".join(to_sql(rule) for rule in condition.rules)
     return f"NOT ({joined})" if condition.negated else f"({joined})"
@@ -351,7 +351,7 @@ _TEMPLATES: Final[Mapping[Operator, str]] = {
 }
 
 
-def _rule_sql(rule: Rule) -> str:
+def _rule_sql(rule: SegmentRule) -> str:
     literals = [_literal(value) for value in rule.values] or [""]
     return _TEMPLATES[rule.operator].format(
         field=f"`{rule.field}`", value=literals[0], last=literals[-1], values=", ".join(literals)

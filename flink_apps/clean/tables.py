@@ -4,7 +4,7 @@ from typing import Final
 
 from c360_core import contracts
 from c360_core.names import Stream, TableName
-from flink_apps.shared.properties import StreamSettings
+from flink_apps.shared.properties import StreamProperties
 from flink_apps.shared.tables import (
     JSON_FORMAT,
     RAW_FORMAT,
@@ -21,7 +21,7 @@ POSITION: Final = "`position` AS SHA256(CAST(`body` AS STRING))"
 ARRIVAL: Final = "`arrived_at` AS PROCTIME()"
 
 
-def events_table(streams: StreamSettings) -> str:
+def events_table(streams: StreamProperties) -> str:
     """Return the definition of the events stream: unparsed records."""
     return stream_source(
         "events",
@@ -34,7 +34,7 @@ def events_table(streams: StreamSettings) -> str:
     )
 
 
-def interactions_table(streams: StreamSettings) -> str:
+def interactions_table(streams: StreamProperties) -> str:
     """Return the definition of the interactions stream: the contract without its lake-only columns."""
     return stream_sink(
         "interactions",

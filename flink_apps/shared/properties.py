@@ -31,7 +31,7 @@ class StreamProvider(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StreamSettings:
+class StreamProperties:
     """Names and addresses of the streams.
 
     Attributes:
@@ -140,7 +140,7 @@ class ApplicationProperties:
         """Return the name of the environment: dev, staging or prod."""
         return self.text(Property.ENVIRONMENT, "name")
 
-    def streams(self) -> StreamSettings:
+    def streams(self) -> StreamProperties:
         """Return the streams; raises PropertyError for an unknown or incompletely configured provider."""
         text = self.text(Property.STREAMS, "provider")
         if text not in set(StreamProvider):
@@ -150,7 +150,7 @@ class ApplicationProperties:
             )
         provider = StreamProvider(text)
         kafka = provider is StreamProvider.KAFKA
-        return StreamSettings(
+        return StreamProperties(
             provider=provider,
             region=self.text(Property.STREAMS, "region"),
             names=self._by_stream(""),

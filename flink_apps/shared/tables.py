@@ -12,8 +12,8 @@ from c360_core.projections import flink_type
 from flink_apps.shared.properties import (
     LakeSettings,
     PropertyError,
+    StreamProperties,
     StreamProvider,
-    StreamSettings,
     property_key,
 )
 
@@ -49,7 +49,7 @@ def stream_source(
     columns: Sequence[Column],
     *,
     stream: Stream,
-    streams: StreamSettings,
+    streams: StreamProperties,
     group: str,
     format_options: Mapping[str, str],
     extra_columns: Sequence[str] = (),
@@ -91,7 +91,7 @@ def stream_sink(
     columns: Sequence[Column],
     *,
     stream: Stream,
-    streams: StreamSettings,
+    streams: StreamProperties,
     key: str,
     format_options: Mapping[str, str],
 ) -> str:
@@ -173,7 +173,7 @@ def create_table(
     return f"CREATE TEMPORARY TABLE `{table}` (\n{body}\n){partition} WITH (\n{_options(options)}\n)"
 
 
-def _kafka(stream: Stream, streams: StreamSettings) -> dict[str, str]:
+def _kafka(stream: Stream, streams: StreamProperties) -> dict[str, str]:
     options = {
         "connector": "kafka",
         "topic": _located(streams.names, stream, property_key(stream)),
@@ -189,7 +189,7 @@ def _kafka(stream: Stream, streams: StreamSettings) -> dict[str, str]:
     return options
 
 
-def _kinesis(stream: Stream, streams: StreamSettings) -> dict[str, str]:
+def _kinesis(stream: Stream, streams: StreamProperties) -> dict[str, str]:
     return {
         "connector": "kinesis",
         "stream.arn": _located(streams.arns, stream, f"{property_key(stream)}_arn"),

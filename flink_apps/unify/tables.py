@@ -4,7 +4,7 @@ from typing import Final
 
 from c360_core.contracts import Contracts
 from c360_core.names import Stream, TableName
-from flink_apps.shared.properties import StreamSettings
+from flink_apps.shared.properties import StreamProperties
 from flink_apps.shared.tables import JSON_FORMAT, RAW_FORMAT, Column, stream_sink, stream_source
 from flink_apps.unify.pipeline import profile_change_columns
 
@@ -12,7 +12,7 @@ NAME: Final = "c360-unify"
 RECORD_COLUMNS: Final[tuple[Column, ...]] = (("body", "BYTES"),)
 
 
-def stream_tables(contracts: Contracts, streams: StreamSettings) -> list[str]:
+def stream_tables(contracts: Contracts, streams: StreamProperties) -> list[str]:
     """Return the definitions of the stream tables: two sources of unparsed records, and one sink."""
     sources = {"interaction_records": Stream.INTERACTIONS, "identity_change_records": Stream.IDENTITY_CHANGES}
     return [

@@ -28,7 +28,7 @@ from c360_core.projections import dqdl, row_count_rule
 from glue_jobs.ingest_files import transform
 from glue_jobs.ingest_files.landed_file import RefusedFileError, file_source, folder_of, inspect
 from glue_jobs.shared import aws, lake, quality, runtime, streams
-from glue_jobs.shared.quarantine import Context, Quarantine
+from glue_jobs.shared.quarantine import Context, QuarantineWriter
 
 LOG = logging.getLogger("ingest_files")
 NO_ROWS: Final = {"received": 0, "loaded": 0, "rejected": 0, "published": 0}
@@ -117,7 +117,7 @@ def ingest(
         return NO_ROWS
     known = contracts.load()
     context = _context(file.key, known, run_id, now)
-    quarantine = Quarantine(spark, context, environment=arguments.environment, bucket=arguments.quarantine_bucket)
+    quarantine = QuarantineWriter(spark, context, environment=arguments.environment, bucket=arguments.quarantine_bucket)
     try:
         return Ingestion(spark, arguments, file, file_source(file.key, known), quarantine, context).run()
     except RefusedFileError as error:
@@ -142,7 +142,7 @@ class Ingestion:
         arguments: IngestArguments,
         file: landing.LandedFile,
         source: Source,
-        quarantine: Quarantine,
+        quarantine: QuarantineWriter,
         context: Context,
     ) -> None:
         """Keep the file, its contract, and the quarantine for rejections."""

@@ -31,7 +31,7 @@ class Context:
     run_id: str
 
 
-class Quarantine:
+class QuarantineWriter:
     """Keeps rejected rows and files. A rejection has the same id in every run, and is stored once."""
 
     def __init__(self, spark: SparkSession, context: Context, *, environment: str, bucket: str) -> None:

@@ -16,7 +16,7 @@ from c360_core.profile_columns import ProfileColumns
 from c360_core.profile_document import profile_document
 from c360_core.profile_item import profile_from_item, profile_to_item
 from c360_core.segment import FieldType, profile_fields
-from flink_apps.shared.properties import StreamProvider, StreamSettings
+from flink_apps.shared.properties import StreamProperties, StreamProvider
 from flink_apps.unify import pipeline
 from flink_apps.unify.derivations import additions, results
 from flink_apps.unify.tables import stream_tables
@@ -82,7 +82,7 @@ def test_unify_computes_and_writes_the_column(trial: Contracts) -> None:
     assert addition.value == "CASE WHEN event_type = 'order_placed' AND currency = 'USD' THEN 1 END"
     assert results(fields)[TRIAL] == f"`{TRIAL}`"
     assert (TRIAL, "BIGINT") in pipeline.profile_change_columns(trial.product("profiles").table)
-    streams = StreamSettings(
+    streams = StreamProperties(
         provider=StreamProvider.KAFKA,
         region="us-east-1",
         names={stream: stream.value for stream in Stream},

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from c360_core.segment import WITHOUT_VALUE, Combinator, Group, Operator, Rule, Segment
+from c360_core.segment import WITHOUT_VALUE, Combinator, Group, Operator, Segment, SegmentRule
 
 Profile = Mapping[str, Any]
 
@@ -13,9 +13,9 @@ def matches(segment: Segment, profile: Profile) -> bool:
     return _decide(segment.condition, profile) is True
 
 
-def _decide(condition: Group | Rule, profile: Profile) -> bool | None:
+def _decide(condition: Group | SegmentRule, profile: Profile) -> bool | None:
     """Decide with SQL's three answers: true, false and unknown (None)."""
-    if isinstance(condition, Rule):
+    if isinstance(condition, SegmentRule):
         return _decide_rule(condition, profile.get(condition.field))
     answers = [_decide(rule, profile) for rule in condition.rules]
     decisive = condition.combinator is Combinator.OR
@@ -26,7 +26,7 @@ def _decide(condition: Group | Rule, profile: Profile) -> bool | None:
     return (not answer) if condition.negated and answer is not None else answer
 
 
-def _decide_rule(rule: Rule, actual: Any) -> bool | None:
+def _decide_rule(rule: SegmentRule, actual: Any) -> bool | None:
     if rule.operator in WITHOUT_VALUE:
         return (actual is None) is (rule.operator is Operator.IS_NULL)
     if actual is None:

@@ -16,7 +16,7 @@ from c360_core.interaction import MAX_EVENT_BYTES
 from c360_core.names import Stream
 from flink_apps.clean.pipeline import Tables, build
 from flink_apps.clean.tables import POSITION, events_table, interactions_table
-from flink_apps.shared.properties import StreamProvider, StreamSettings
+from flink_apps.shared.properties import StreamProperties, StreamProvider
 from flink_apps.shared.tables import JSON_FORMAT, contract_columns, create_table
 from tests.engines.flink.clean_support import JAR, KnownSecret, cluster_configuration, new_environment, rows_of
 from tests.factories.events import event
@@ -270,7 +270,7 @@ def test_the_function_sees_each_record_once(tmp_path):
     assert plan.count("Sink(") == 4
 
 
-def plan_on(streams: StreamSettings) -> str:
+def plan_on(streams: StreamProperties) -> str:
     """Return the plan of the flow as it is deployed: its own tables of streams, and a lake that forgets."""
     flink = new_environment()
     for statement in (events_table(streams), interactions_table(streams)):
@@ -292,7 +292,7 @@ def plan_on(streams: StreamSettings) -> str:
 @pytest.mark.parametrize("provider", StreamProvider)
 def test_the_flow_plans_on_either_kind_of_streams(provider):
     """With Kinesis the connector alone may be missing, where the jar does not carry it."""
-    streams = StreamSettings(
+    streams = StreamProperties(
         provider=provider,
         region="us-east-1",
         names={stream: str(stream) for stream in Stream},

@@ -15,7 +15,7 @@ from pyflink.table import EnvironmentSettings, TableEnvironment
 
 from c360_core.contracts import Table, load
 from c360_core.projections import flink_type
-from c360_core.segment import Operator, Rule, Segment, profile_fields
+from c360_core.segment import Operator, Segment, SegmentRule, profile_fields
 from c360_core.segment import load as load_segments
 from flink_apps.shared.tables import JSON_FORMAT, create_table
 from flink_apps.unify.job import past
@@ -40,7 +40,7 @@ def segments() -> Sequence[Segment]:
 
 def changed() -> Sequence[Segment]:
     """The segments of a new version: it takes less to spend much."""
-    lower = Rule(field="spend", operator=Operator.GREATER_OR_EQUAL, values=(Decimal("500.00"),))
+    lower = SegmentRule(field="spend", operator=Operator.GREATER_OR_EQUAL, values=(Decimal("500.00"),))
     return [replace(one, condition=lower) if one.name == MOVED else one for one in segments()]
 
 

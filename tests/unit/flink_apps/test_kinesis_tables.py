@@ -7,12 +7,12 @@ import pytest
 from c360_core import contracts
 from c360_core.names import Stream
 from flink_apps.clean.tables import events_table, interactions_table
-from flink_apps.shared.properties import StreamProvider, StreamSettings
+from flink_apps.shared.properties import StreamProperties, StreamProvider
 from flink_apps.unify.tables import stream_tables
 from tests.unit.flink_apps.kinesis_connector import findings, taken_apart
 
 ROOT = Path(__file__).resolve().parents[3]
-STREAMS = StreamSettings(
+STREAMS = StreamProperties(
     provider=StreamProvider.KINESIS,
     region="eu-central-1",
     names={stream: str(stream) for stream in Stream},

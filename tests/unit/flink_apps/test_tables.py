@@ -5,16 +5,16 @@ import pytest
 from c360_core import contracts
 from c360_core.names import Stream, Zone
 from flink_apps.clean.tables import events_table, interactions_table
-from flink_apps.shared.properties import LakeSettings, PropertyError, StreamProvider, StreamSettings
+from flink_apps.shared.properties import LakeSettings, PropertyError, StreamProperties, StreamProvider
 from flink_apps.shared.tables import contract_columns, create_table, lake_catalog, lake_table
 
-KINESIS = StreamSettings(
+KINESIS = StreamProperties(
     provider=StreamProvider.KINESIS,
     region="eu-central-1",
     names={Stream.EVENTS: "c360-dev-events", Stream.INTERACTIONS: "c360-dev-interactions"},
     arns={Stream.EVENTS: "arn:events", Stream.INTERACTIONS: "arn:interactions"},
 )
-KAFKA = StreamSettings(
+KAFKA = StreamProperties(
     provider=StreamProvider.KAFKA,
     region="eu-central-1",
     names={Stream.EVENTS: "c360-dev-events", Stream.INTERACTIONS: "c360-dev-interactions"},
@@ -55,13 +55,13 @@ class TestSources:
             assert option in text
 
     def test_a_stream_that_is_not_configured_is_named(self):
-        nothing = StreamSettings(provider=StreamProvider.KINESIS, region="r", names={}, arns={})
+        nothing = StreamProperties(provider=StreamProvider.KINESIS, region="r", names={}, arns={})
         with pytest.raises(PropertyError, match="property group `streams` lacks `events_arn`"):
             events_table(nothing)
 
     def test_msk_is_entered_by_iam(self):
         text = events_table(
-            StreamSettings(
+            StreamProperties(
                 provider=StreamProvider.KAFKA,
                 region="r",
                 names=KAFKA.names,
