@@ -47,11 +47,13 @@ def column(contract, name):
 
 def drop_id(field):
     field["customProperties"] = [p for p in field["customProperties"] if p["property"] != "fieldId"]
+    if not field["customProperties"]:
+        del field["customProperties"]
 
 
 def set_id(field, number):
     drop_id(field)
-    field["customProperties"].append({"property": "fieldId", "value": number})
+    field.setdefault("customProperties", []).append({"property": "fieldId", "value": number})
 
 
 def insert(contract, name, *, at=1, number=None):

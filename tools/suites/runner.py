@@ -35,7 +35,6 @@ CODE: Final = (
     "lambdas",
     "glue_jobs",
     "flink_apps",
-    "sql",
     "twin",
     "ops",
     "tools",

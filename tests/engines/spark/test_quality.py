@@ -29,13 +29,13 @@ def frame(spark: SparkSession) -> DataFrame:
     return spark.createDataFrame(rows, "row INT, id STRING, name STRING, never STRING, size INT")
 
 
-def failed(verdict: quality.Verdict) -> dict[int, list[str]]:
+def failed(verdict: quality.QualityVerdict) -> dict[int, list[str]]:
     return {
         row["row"]: sorted(rule.split('"')[0] for rule in row["failed_rules"]) for row in verdict.failed_rows.collect()
     }
 
 
-def evaluate(frame: DataFrame) -> quality.Verdict:
+def evaluate(frame: DataFrame) -> quality.QualityVerdict:
     return quality.evaluate(frame, RULESET, row_id="row", name="test", bad_rows=["size > 9"])
 
 
