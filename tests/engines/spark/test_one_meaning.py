@@ -29,7 +29,14 @@ Event = dict[str, Any]
 @pytest.fixture(scope="module")
 def accepted() -> dict[str, Event]:
     """Return the generated logins that `clean` accepts; it runs in another environment."""
-    command = [str(python_of("twin")), "-m", "tests.factories.accepted", str(SEED), str(DOCUMENTS), transform.LOGIN]
+    command = [
+        str(python_of("twin")),
+        "-m",
+        "tests.factories.accepted",
+        str(SEED),
+        str(DOCUMENTS),
+        transform.LOGIN_EVENT,
+    ]
     told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     return {event["event_id"]: event for event in map(json.loads, told.splitlines())}
 
@@ -41,7 +48,7 @@ def read(spark: SparkSession, accepted: dict[str, Event]) -> dict[str, dict[str,
         (
             event_id,
             event_id,
-            transform.LOGIN,
+            transform.LOGIN_EVENT,
             event["identifiers"],
             event["payload"],
             event["identifier_keys"],
