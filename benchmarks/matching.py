@@ -38,7 +38,7 @@ Persons = dict[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class MatcherOutput:
     """The result of one run of a matcher.
 
     Attributes:
@@ -50,7 +50,7 @@ class Found:
     training_seconds: float = 0.0
 
 
-Matcher = Callable[[Sequence[IdentityRecord]], Found]
+Matcher = Callable[[Sequence[IdentityRecord]], MatcherOutput]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,21 +82,21 @@ class Result:
         return max(agreements.items(), key=lambda item: item[1].b_cubed.f1)
 
 
-def by_rules_alone(records: Sequence[IdentityRecord]) -> Found:
+def by_rules_alone(records: Sequence[IdentityRecord]) -> MatcherOutput:
     """Match with the workflow's rules, without our clustering."""
     persons = {record.record_id: record.record_id for record in records}
     for group in shoppers.match_groups(records):
         persons.update(dict.fromkeys(group.record_ids, group.match_id))
-    return Found(variants={"": persons})
+    return MatcherOutput(variants={"": persons})
 
 
-def by_ours(records: Sequence[IdentityRecord]) -> Found:
+def by_ours(records: Sequence[IdentityRecord]) -> MatcherOutput:
     """Match with the rules and our clustering."""
     found = cluster(records, shoppers.match_groups(records), Guard())
-    return Found(variants={"": {record_id: members[0] for members in found.clusters for record_id in members}})
+    return MatcherOutput(variants={"": {record_id: members[0] for members in found.clusters for record_id in members}})
 
 
-def by_splink(records: Sequence[IdentityRecord]) -> Found:
+def by_splink(records: Sequence[IdentityRecord]) -> MatcherOutput:
     """Match with Splink 5 on DuckDB, trained on the records themselves, with clusters at several thresholds.
 
     It gets the same values in match form, comparisons for names, dates and mailboxes, and blocking rules as wide as
@@ -141,7 +141,7 @@ def by_splink(records: Sequence[IdentityRecord]) -> Found:
     trained = time.perf_counter() - started
     pairs = linker.inference.predict(threshold_match_probability=min(SPLINK_THRESHOLDS))
     variants = {str(threshold): _splink_persons(linker, pairs, threshold) for threshold in SPLINK_THRESHOLDS}
-    return Found(variants=variants, training_seconds=trained)
+    return MatcherOutput(variants=variants, training_seconds=trained)
 
 
 def _splink_persons(linker: Any, pairs: Any, threshold: float) -> Persons:
