@@ -1,4 +1,4 @@
-"""What the tests of `clean` start Flink with, and how they read what it wrote."""
+"""Starts Flink for the tests of `clean`, and reads the output."""
 
 import sys
 from collections.abc import Iterator
@@ -17,14 +17,14 @@ JAR = ROOT / "build" / "java" / "flink" / "pyflink-dependencies.jar"
 
 
 class KnownSecret:
-    """A secret that needs no service. Here, and not in a test, because Flink's workers import it."""
+    """A secret that needs no service; in this module because Flink's workers import it."""
 
     def read(self) -> bytes:
         return b"0123456789abcdef"
 
 
 def cluster_configuration() -> Configuration:
-    """Return what the service would set: never in the code under test."""
+    """Return the options that the service sets, never the code under test."""
     configuration = Configuration()
     for key, value in {
         "python.executable": sys.executable,
@@ -32,7 +32,7 @@ def cluster_configuration() -> Configuration:
         "pipeline.jars": JAR.as_uri(),
         "parallelism.default": "1",
         "execution.checkpointing.interval": "500 ms",
-        # The default tries again for ever, which looks like a test that hangs.
+        # The default restarts forever, so that a test would hang.
         "restart-strategy.type": "none",
     }.items():
         configuration.set_string(key, value)

@@ -1,4 +1,4 @@
-"""Runs in the Flink environment, with the jar that ships."""
+"""Tests of the Flink environment, with the deployed jar."""
 
 import os
 import sys
@@ -10,7 +10,7 @@ ROOT = Path(__file__).resolve().parents[3]
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Tell the JVM that PyFlink starts where Python finds our code and its own, because thread mode runs inside it."""
+    """Give PyFlink's JVM the Python path of our code and its own, because thread mode runs inside the JVM."""
     site_packages = next(Path(path) for path in sys.path if (Path(path) / "pyflink").is_dir())
     os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), str(site_packages)])
     # Of PyFlink's own dependencies; nothing that we could change.

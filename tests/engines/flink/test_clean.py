@@ -1,4 +1,4 @@
-"""`clean` on real Flink: every event lands in exactly one place, once, with its session."""
+"""`clean` on real Flink: every event goes to exactly one output, once, with its session."""
 
 import json
 from collections import Counter
@@ -60,7 +60,7 @@ VISIT = [
 ]
 OTHER_VISIT = at("10:02", event_id="other device", identifiers={"device_id": ["d-2"]})
 COOKIE = at("10:02", event_id="cookie", identifiers={"cookie_id": ["k-1"]})
-# A copy that comes when its session is over and another runs.
+# A duplicate that arrives after its session has ended, during another one.
 COPY = VISIT[0]
 GOOD = [ORDER, *VISIT, OTHER_VISIT, COOKIE, RETURN]
 BAD: dict[str, bytes] = {
@@ -80,7 +80,7 @@ RECORDS = [*(json.dumps(document).encode() for document in [*GOOD, COPY, ORDER])
 
 @dataclass(frozen=True)
 class Outcome:
-    """What the sinks hold after the job."""
+    """The content of the sinks after the job."""
 
     stream: list[dict[str, Any]]
     lake: dict[str, dict[str, Any]]
@@ -104,7 +104,7 @@ def define(flink: StreamTableEnvironment, folder: Path, records: Sequence[bytes]
     flink.execute_sql("CREATE DATABASE lake.db")
     for name in ("interactions", "duplicates", "rejected"):
         fields = ", ".join(f"`{n}` {t}" for n, t in contract_columns(products.product(name).table, lake=True))
-        # Iceberg keeps microseconds; the templates create the columns so.
+        # Iceberg stores microseconds, as in the columns of the templates.
         flink.execute_sql(f"CREATE TABLE lake.db.{name} ({fields.replace('LTZ(3)', 'LTZ(6)')})")
     return Tables(
         source="events",
@@ -271,7 +271,7 @@ def test_the_function_sees_each_record_once(tmp_path):
 
 
 def plan_on(streams: StreamProperties) -> str:
-    """Return the plan of the flow as it is deployed: its own tables of streams, and a lake that forgets."""
+    """Return the plan of the deployed dataflow: its stream tables, and a lake that discards rows."""
     flink = new_environment()
     for statement in (events_table(streams), interactions_table(streams)):
         flink.execute_sql(statement)

@@ -1,4 +1,4 @@
-"""`clean` writes the same rows at any parallelism: what it says of a visitor rests on that visitor alone."""
+"""`clean` writes the same rows at any parallelism: results for a visitor depend on that visitor alone."""
 
 import json
 from collections import Counter
@@ -34,7 +34,7 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What came of the events, by event: the rows of the stream and of the lake, and how often each was a copy."""
+    """Results by event: the rows of the stream and of the lake, and the number of duplicates."""
 
     stream: dict[str, Row]
     lake: dict[str, Row]
@@ -42,7 +42,7 @@ class Written:
 
 
 def sent() -> list[dict[str, Any]]:
-    """What visitors do, in the order of sending: with pauses, late events and copies; some say who they are."""
+    """Return events of visitors in the order of sending, with pauses, late events, duplicates and logins."""
     random = Random(4)
     clocks = dict.fromkeys(range(VISITORS), START)
     events: list[dict[str, Any]] = []
@@ -58,7 +58,7 @@ def sent() -> list[dict[str, Any]]:
 
 
 def partition(document: dict[str, Any]) -> int:
-    """Return where the collector's key takes an event."""
+    """Return the partition of an event by the collector's key."""
     key = ordering_identifier(document["identifiers"], IdentifierType.EMAIL)
     return int(sha256(str(key).encode()).hexdigest(), 16) % PARTITIONS
 
@@ -124,7 +124,7 @@ def test_the_rows_are_the_same_at_any_parallelism(stream: Path, tmp_path: Path) 
     assert len({row.get("session_id") for row in one.stream.values()}) > 2 * VISITORS
     assert one.duplicates.total() == COPIES
     assert four == one
-    # The lake has what the stream has, and the identifiers as they were sent.
+    # The lake has the columns of the stream, and the identifiers as sent.
     assert {event_id: {**row, "identifiers": None} for event_id, row in one.lake.items()} == {
         event_id: {**row, "identifiers": None} for event_id, row in one.stream.items()
     }

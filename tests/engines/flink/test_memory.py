@@ -1,4 +1,4 @@
-"""`unify` forgets single records by the clock, and people and their sums never."""
+"""State of single records in `unify` expires by time; people and their sums never expire."""
 
 import time
 from collections.abc import Iterator
@@ -82,7 +82,7 @@ def test_sums_always_move_and_timeline_entries_only_in_time(forgetful: Unify) ->
 
 
 def test_no_state_but_these_two_grows_with_what_people_do(tmp_path: Path) -> None:
-    """A join, or a maximum that can be taken back, keeps a row for every event that it ever saw."""
+    """A join, or a retractable maximum, keeps a row for every event it has ever seen."""
     environment = table_environment(tmp_path)
     statements = defined(environment, tmp_path, load_segments(profile_fields(load().product("profiles").table)))
 

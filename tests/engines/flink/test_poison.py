@@ -1,4 +1,4 @@
-"""No single record ends `unify`: what it cannot read is in quarantine with the reason, and all else is counted."""
+"""No single record stops `unify`: unreadable records go to quarantine with the reason, and all others count."""
 
 import json
 from collections.abc import Iterator
@@ -45,13 +45,13 @@ def of_type(event_type: str, payload: str, **changes: Any) -> bytes:
 
 
 def raw(old: str, new: str) -> bytes:
-    """Return a good interaction in which a piece of its text is another."""
+    """Return a good interaction with a part of its text replaced."""
     text = json.dumps(interaction(99))
     assert old in text
     return text.replace(old, new).encode()
 
 
-# The record, the code, and how the reason begins.
+# The record, the code, and the beginning of the reason.
 BAD_INTERACTIONS: dict[str, tuple[bytes, str, str]] = {
     "no JSON": (b"{broken", "MALFORMED_JSON", "the record is no JSON"),
     "cut off": (json.dumps(interaction(99)).encode()[:90], "MALFORMED_JSON", "the record is no JSON"),
@@ -131,7 +131,7 @@ SAID = {"kind": "person", "op": "upsert", "person_id": PERSON, "version": 1, "re
 
 @pytest.fixture(scope="module")
 def job(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Unify]:
-    """A job that was told good and bad in turns, everything bad twice, and good last."""
+    """A job that got good and bad records in turns, each bad one twice, and a good one last."""
     segments = load_segments(profile_fields(load().product("profiles").table))
     with running(tmp_path_factory.mktemp("poison"), segments) as started:
         for number, (record, _, _) in enumerate(BAD_INTERACTIONS.values()):

@@ -1,4 +1,4 @@
-"""`unify` without a snapshot: from the lake and what the streams still hold it makes every profile that there was."""
+"""`unify` without a snapshot rebuilds every profile from the lake and the rest of the streams."""
 
 import json
 import shutil
@@ -30,7 +30,7 @@ PARALLELISM = "parallelism.default"
 RESTORE = "execution.state-recovery.path"
 IGNORE = "execution.state-recovery.ignore-unclaimed-state"
 MOVED = "high_spenders"
-# A case that no application may fail on: it went to quarantine when it came over the stream, and will again.
+# An invalid case: it went to quarantine when it came over the stream, and must go there again.
 BAD = {"event_type": "case_closed", "payload": '{"case_id": "c-1", "csat": 1000}'}
 
 
@@ -39,13 +39,13 @@ def segments() -> Sequence[Segment]:
 
 
 def changed() -> Sequence[Segment]:
-    """The segments of a new version: it takes less to spend much."""
+    """Return the segments of a new version, with a lower limit for high spenders."""
     lower = SegmentRule(field="spend", operator=Operator.GREATER_OR_EQUAL, values=(Decimal("500.00"),))
     return [replace(one, condition=lower) if one.name == MOVED else one for one in segments()]
 
 
-def told(changes: Sequence[Row]) -> list[Row]:
-    """The rows of `latest_identity_changes` after these messages: the latest of each subject."""
+def latest_rows(changes: Sequence[Row]) -> list[Row]:
+    """Return the rows of `latest_identity_changes` after these messages: the latest of each subject."""
     last: dict[str, Row] = {}
     for change in sorted(changes, key=lambda one: one["version"]):
         last[change["key"] if change["kind"] == "identifier" else change["person_id"]] = change
@@ -58,21 +58,21 @@ def _born(change: Row) -> dict[str, Any]:
 
 
 def sent(row: Row) -> bytes:
-    """The record that `clean` sends of an interaction."""
+    """Return the record that `clean` sends for an interaction."""
     names = [field.name for field in load().product("interactions").table.fields if not field.lake_only]
     record = {name: row[name] for name in names if row.get(name) is not None}
     return json.dumps(record, separators=(",", ":")).encode()
 
 
 def lay(folder: Path, name: str, rows: Sequence[Row]) -> None:
-    """Put rows into a folder that is a table of the past."""
+    """Write rows to the folder of a history table."""
     (folder / name).mkdir()
     kept = [{key: value for key, value in row.items() if key != "key"} for row in rows]
     (folder / name / "rows.json").write_text("".join(json.dumps(row) + "\n" for row in kept), encoding="utf-8")
 
 
 def check_all(story: Story) -> None:
-    """Compare everything that is told of people with what it has to be."""
+    """Compare all messages about people with the expected ones."""
     story.check_profiles()
     consents = latest(story.messages("consent"), "person_id", "purpose", "channel")
     standing = {k: (row["granted"], read(row)["decided_at"]) for k, row in consents.items() if row["op"] == "upsert"}
@@ -95,7 +95,7 @@ def rebuilt(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
     bad = {**events[1], "event_id": "bad", **BAD}
     lay(folder, "past_interactions", [*events[: HALF + QUARTER], *events[:20], bad, bad])
     before = world.first_run() + world.merge_run()
-    lay(folder, "past_identity_changes", told(before + world.split_run()))
+    lay(folder, "past_identity_changes", latest_rows(before + world.split_run()))
     with running(folder, changed()) as job:
         story = Story(job, Oracle(changed(), list(events), [*before, *world.split_run()]))
         job.feed("interaction_records", events[HALF:])
@@ -129,7 +129,7 @@ def members(profiles: Mapping[str, dict[str, Any] | None]) -> set[str]:
 
 
 def test_a_bad_row_of_the_lake_is_the_rejection_of_its_record(rebuilt: Story) -> None:
-    """It came three times here, twice from the lake: it is the same record, and so one rejection."""
+    """The record came three times, twice from the lake, and gives one rejection."""
 
     def check() -> None:
         rows = rebuilt.job.rows("rejected")
@@ -157,7 +157,7 @@ class Lake:
         )
 
     def names(self) -> Mapping[str, str]:
-        """The tables as the application reads them."""
+        """Return the tables in the form that the application reads."""
         return {product: past(f"`lake`.`c360`.`{product}`") for product in PASTS.values()}
 
     def create(self) -> None:
@@ -212,7 +212,7 @@ def test_history_is_read_once_at_the_start_even_by_more_readers(tmp_path: Path) 
     lake.create()
     for part in range(4):
         lake.add("interactions", events[part * QUARTER // 2 : (part + 1) * QUARTER // 2])
-    lake.add("latest_identity_changes", told(world.first_run()))
+    lake.add("latest_identity_changes", latest_rows(world.first_run()))
     story = Story(Unify(tmp_path), Oracle(segments(), events[:HALF], world.first_run()))
 
     client = start(tmp_path, lake, {PARALLELISM: "2"})

@@ -1,4 +1,4 @@
-"""How large the state of `unify` gets: printed with `-s`, and held against what the decision states."""
+"""The size of the state of `unify`: printed with `-s`, and compared with the numbers in the decision."""
 
 import re
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""`unify` on a real Flink: the last profile of everyone is exactly right, whatever came first."""
+"""`unify` on a real Flink: the last profile of every person is exact, in any order of arrival."""
 
 import re
 from collections import defaultdict
@@ -27,7 +27,7 @@ HALF = EVENTS // 2
 
 @dataclass(slots=True)
 class Story:
-    """A job, and what it has been told so far."""
+    """A job and its input so far."""
 
     job: Unify
     oracle: Oracle
@@ -44,7 +44,7 @@ class Story:
         return [row for row in self.job.rows("profile_changes") if row["kind"] == kind]
 
     def profiles(self) -> dict[str, dict[str, Any] | None]:
-        """The last word on everyone, by what the messages say and not by their order."""
+        """Return the last message about each person, by version and number, not by arrival."""
         last = latest(self.messages("profile"), "person_id")
         return {person: read(row) if row["op"] == "upsert" else None for person, row in last.items()}
 
@@ -57,7 +57,7 @@ class Story:
 
 
 def latest(messages: list[dict[str, Any]], *key: str) -> dict[Any, dict[str, Any]]:
-    """The message with the highest number about each thing, in whatever order the messages come."""
+    """Return the message with the highest number for each subject, in any order of arrival."""
     shuffled = Random(1).sample(messages, len(messages))
     ordered = sorted(shuffled, key=lambda row: row["sequence"])
     return {tuple(row[name] for name in key) if key[1:] else row[key[0]]: row for row in ordered}
@@ -128,7 +128,7 @@ def test_amounts_in_two_currencies_give_no_spend_and_no_high_spender(story: Stor
 
 
 def amounts(story: Story) -> dict[str, dict[str, Decimal]]:
-    """What everybody paid, less what they got back, by currency."""
+    """Return payments minus refunds by person and currency."""
     found: dict[str, dict[str, Decimal]] = defaultdict(lambda: defaultdict(Decimal))
     for person, events in story.oracle.attributed().items():
         for event in events:

@@ -1,4 +1,4 @@
-"""`unify` on a real Flink, its streams and lake tables played by folders of JSON files that it watches."""
+"""`unify` on a real Flink, with watched folders of JSON files as streams and lake tables."""
 
 import json
 import time
@@ -36,7 +36,7 @@ Row = Mapping[str, Any]
 
 
 def table_environment(folder: Path, more: Mapping[str, str] = NOTHING_MORE) -> StreamTableEnvironment:
-    """A mini-cluster as the service sets one up: what code may not set is set here."""
+    """A mini-cluster with the options that the service sets and code may not set."""
     configuration = Configuration()
     for key, value in {
         "pipeline.jars": JAR.as_uri(),
@@ -74,7 +74,7 @@ class Unify:
         draft.rename(self.folder / table / f"{self._files:04d}.json")
 
     def rows(self, table: str) -> list[dict[str, Any]]:
-        """All that was written so far; the rows of one key in the order in which they were written."""
+        """Return all output so far; rows of one key are in their order of writing."""
         ordered = sorted(
             (self.folder / table).glob("part-*"),
             key=lambda path: (*path.name.split("-")[:-1], int(path.name.split("-")[-1])),
