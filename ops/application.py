@@ -1,11 +1,11 @@
-"""One Flink application, as the service tells of it and lets it be stopped and started."""
+"""One Flink application: its state in the service, starting, stopping, and snapshots."""
 
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from ops.dashboard import Dashboard, Task
+from ops.dashboard import FlinkDashboard, Task
 
 if TYPE_CHECKING:
     from mypy_boto3_kinesisanalyticsv2 import KinesisAnalyticsV2Client
@@ -23,7 +23,7 @@ class ApplicationError(RuntimeError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FlinkApplication:
+class ApplicationControl:
     """An application of Managed Service for Apache Flink."""
 
     client: "KinesisAnalyticsV2Client"
@@ -67,7 +67,9 @@ class FlinkApplication:
             return
         self.client.stop_application(ApplicationName=self.name)
         if self.settled() != "READY":
-            raise ApplicationError(f"{self.name} was told to stop and runs on; look at its log, and type it again")
+            raise ApplicationError(
+                f"{self.name} was asked to stop and still runs; look at its log, and run the command again"
+            )
 
     def start_without_snapshot(self) -> None:
         """Start it without a snapshot, and wait until it runs.
@@ -84,7 +86,7 @@ class FlinkApplication:
             raise ApplicationError(f"{self.name} did not start: its log says why")
 
     def save(self, snapshot: str) -> None:
-        """Take a snapshot, and wait for it. When it is there, all that was read before is told.
+        """Take a snapshot, and wait for it. When it is there, everything read before it has been published.
 
         Raises:
             ApplicationError: it failed.
@@ -119,7 +121,7 @@ class FlinkApplication:
             UrlType="FLINK_DASHBOARD_URL",
             SessionExpirationDurationInSeconds=SESSION_SECONDS,
         )
-        return Dashboard(answer["AuthorizedUrl"]).tasks()
+        return FlinkDashboard(answer["AuthorizedUrl"]).tasks()
 
     def _snapshot_status(self, snapshot: str) -> str:
         answer = self.client.describe_application_snapshot(ApplicationName=self.name, SnapshotName=snapshot)

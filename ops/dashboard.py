@@ -31,7 +31,7 @@ class Task:
 
 
 @dataclass(frozen=True, slots=True)
-class Dashboard:
+class FlinkDashboard:
     """One visit to the dashboard.
 
     The first request exchanges the signed address, which works for three minutes, for a cookie.
@@ -77,5 +77,5 @@ class Dashboard:
                 answer: bytes = response.read()
                 return answer
         except (urllib.error.URLError, OSError) as error:
-            # The address is a key to the dashboard: only its path is told.
+            # The address is a key to the dashboard: only its path is shown.
             raise DashboardError(f"the Flink dashboard did not answer {urlsplit(url).path}: {error}") from error

@@ -1,9 +1,9 @@
 """`c360 rebuild profiles`: every profile again, from the lake.
 
-`unify` that starts without a snapshot reads the lake first. So a rebuild is such a start, and what has to happen around
-it: the way back is a snapshot; the writer is held, so that whoever reads the single view goes on with whole profiles;
-what the rebuild tells is marked, so that nobody gets a message because of it; and at the end every profile is looked
-at. What has been done is noted in the single view or can be seen: whoever is interrupted types the command again.
+`unify` that starts without a snapshot reads the lake first. A rebuild is such a start, with steps around it. A snapshot
+is the way back. The writer is held, so that readers of the single view keep seeing complete profiles. What the rebuild
+publishes is marked, so that nobody gets a message because of it. At the end every profile is checked. Progress is noted
+in the single view: after an interruption, run the command again.
 """
 
 import time
@@ -16,10 +16,10 @@ from botocore.exceptions import ClientError
 
 from c360_core.names import TableName, stack_name
 from c360_core.rebuild import Rebuild, sequence_at
-from ops.application import FlinkApplication
+from ops.application import ApplicationControl
 from ops.dashboard import DashboardError, Task
 from ops.deployed_stacks import outputs
-from ops.view import Found, ProfileWriter, SingleView
+from ops.view import ProfileWriterControl, RebuildFindings, SingleViewCheck
 
 PILLAR: Final = "unification"
 # What `unify` reads of the past; Iceberg names a source by its table.
@@ -41,10 +41,10 @@ class RebuildFailedError(RuntimeError):
 
 
 class Progress(Protocol):
-    """Who is told how far it is."""
+    """Where progress is reported."""
 
     def note(self, text: str) -> None:
-        """Say something."""
+        """Report a step."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +54,7 @@ class RebuildReport:
     Attributes:
         environment: where.
         snapshot: the way back, or None where there is none.
-        resumed: an earlier one was gone on with.
+        resumed: it continued an interrupted one.
         found: what the single view has at the end.
         seconds: from the first step of this run to the last.
     """
@@ -62,7 +62,7 @@ class RebuildReport:
     environment: str
     snapshot: str | None
     resumed: bool
-    found: Found
+    found: RebuildFindings
     seconds: float
 
     @property
@@ -88,9 +88,9 @@ class RebuildServices:
     """What of an environment a rebuild works with."""
 
     environment: str
-    application: FlinkApplication
-    writer: ProfileWriter
-    view: SingleView
+    application: ApplicationControl
+    writer: ProfileWriterControl
+    view: SingleViewCheck
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     pause: Callable[[float], None] = time.sleep
 
@@ -115,14 +115,14 @@ def deployed(environment: str, client: Callable[[str], Any], table: Any) -> Rebu
 
     return RebuildServices(
         environment=environment,
-        application=FlinkApplication(client=client("kinesisanalyticsv2"), name=output("UnifyApplicationName")),
-        writer=ProfileWriter(
+        application=ApplicationControl(client=client("kinesisanalyticsv2"), name=output("UnifyApplicationName")),
+        writer=ProfileWriterControl(
             functions=client("lambda"),
             kinesis=client("kinesis"),
             mapping=output("ProfileWriterMappingId"),
             stream=output("ProfileChangesStreamName"),
         ),
-        view=SingleView(client=table, table=output("SingleViewTableName")),
+        view=SingleViewCheck(client=table, table=output("SingleViewTableName")),
     )
 
 
@@ -162,7 +162,7 @@ def rebuild_profiles(there: RebuildServices, progress: Progress) -> RebuildRepor
 
 
 def _begin(there: RebuildServices, progress: Progress) -> Rebuild:
-    """Keep a way back, hold the writer, and note that from now on the past is told."""
+    """Keep a way back, hold the writer, and note that the past is published from now on."""
     application = there.application
     if application.settled() == "RUNNING":
         # Whoever may not ask, or runs a version that reads no lake, hears of it while all is as it was.
@@ -187,7 +187,7 @@ def _way_back(name: str, snapshot: str | None) -> str:
 
 
 def _read_history(there: RebuildServices, progress: Progress, rebuild: Rebuild) -> Rebuild:
-    """Start without a snapshot and wait until the lake is read and all of it is told."""
+    """Start without a snapshot and wait until the lake is read and all of it is published."""
     there.writer.hold()
     _start_without_snapshot(there)
     progress.note("unify runs without its snapshot, and reads the lake")
@@ -196,7 +196,7 @@ def _read_history(there: RebuildServices, progress: Progress, rebuild: Rebuild) 
     there.application.save(f"rebuilt-{there.now():%Y%m%d-%H%M%S}")
     ended = replace(rebuild, until=sequence_at(there.now()))
     there.view.note(ended)
-    progress.note("the lake is read, and what follows from it is told")
+    progress.note("the lake is read, and all changes from it are published")
     return ended
 
 
@@ -263,10 +263,10 @@ def history_is_read(tasks: tuple[Task, ...]) -> bool:
     return bool(past) and all(task.status == "FINISHED" for task in past)
 
 
-def _let_write(there: RebuildServices, progress: Progress, rebuild: Rebuild) -> Found:
-    """Let the writer work through what was told, and look at what has become of the single view."""
+def _let_write(there: RebuildServices, progress: Progress, rebuild: Rebuild) -> RebuildFindings:
+    """Let the writer process the published changes, then check the single view."""
     there.writer.go_on()
-    progress.note("profile_writer writes what was told")
+    progress.note("profile_writer writes the published changes")
     waiting = there.writer.send_ends(rebuild)
     while waiting := tuple(shard for shard in waiting if not there.view.has_ended(shard, rebuild)):
         there.pause(PAUSE_SECONDS)

@@ -68,7 +68,7 @@ class ReplayOptions:
     dry_run: bool = False
 
 
-class Quarantine(Protocol):
+class RejectedRows(Protocol):
     """Where rejected rows are."""
 
     def read(self, selection: Selection) -> Iterable[RejectedRow]:
@@ -135,7 +135,7 @@ class ReplayReport:
 def replay(
     options: ReplayOptions,
     corrected: Mapping[str, str],
-    quarantine: Quarantine,
+    quarantine: RejectedRows,
     stream: EventStream,
     *,
     now: datetime,
@@ -174,7 +174,7 @@ def replay(
     return report
 
 
-def _selected(quarantine: Quarantine, selection: Selection, ids: tuple[str, ...] | None) -> Iterator[RejectedRow]:
+def _selected(quarantine: RejectedRows, selection: Selection, ids: tuple[str, ...] | None) -> Iterator[RejectedRow]:
     if ids is None:
         yield from quarantine.read(selection)
         return
@@ -184,7 +184,7 @@ def _selected(quarantine: Quarantine, selection: Selection, ids: tuple[str, ...]
 
 
 def _send_and_mark(
-    batch: Sequence[JudgedRow], quarantine: Quarantine, stream: EventStream, report: ReplayReport
+    batch: Sequence[JudgedRow], quarantine: RejectedRows, stream: EventStream, report: ReplayReport
 ) -> None:
     """Send the events of a batch, and mark the rows whose events are on the stream, and no others."""
     events = [(judged, judged.event) for judged in batch if judged.event is not None]

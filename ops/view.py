@@ -23,12 +23,12 @@ class ViewError(RuntimeError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class RebuildFindings:
     """What a look at all profiles of the single view found.
 
     Attributes:
         rebuilt: how many are from this rebuild or newer.
-        older: how many are older, so that the rebuild has not told of them.
+        older: how many are older, so that the rebuild has not published them.
         examples: person ids of some of those.
     """
 
@@ -38,7 +38,7 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ProfileWriter:
+class ProfileWriterControl:
     """What feeds the writer: an event source mapping, by its id, and the stream that it reads."""
 
     functions: "LambdaClient"
@@ -106,7 +106,7 @@ class ProfileWriter:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SingleView:
+class SingleViewCheck:
     """The table. `client` takes Python values: `boto3.resource("dynamodb").meta.client`."""
 
     client: Any
@@ -126,7 +126,7 @@ class SingleView:
         item = self._get(keys.ended_key(shard))
         return item is not None and int(item["since"]) == rebuild.since
 
-    def look(self, rebuild: Rebuild) -> Found:
+    def look(self, rebuild: Rebuild) -> RebuildFindings:
         """Count the profiles, of this rebuild and older ones. Reads the whole table."""
         rebuilt, older, examples = 0, 0, list[str]()
         for item in self._profiles():
@@ -135,7 +135,7 @@ class SingleView:
             else:
                 older += 1
                 examples.append(str(item["person_id"]))
-        return Found(rebuilt=rebuilt, older=older, examples=tuple(sorted(examples)[:SAMPLE]))
+        return RebuildFindings(rebuilt=rebuilt, older=older, examples=tuple(sorted(examples)[:SAMPLE]))
 
     def _profiles(self) -> Iterator[dict[str, Any]]:
         pages = self.client.get_paginator("scan").paginate(

@@ -278,7 +278,7 @@ def replay(  # noqa: PLR0913  # typer makes one option of each argument
 @APP.command()
 def rebuild(
     what: Annotated[  # noqa: ARG001  # there is one answer so far
-        RebuildTarget, typer.Argument(help="profiles: all that unify has told, from the lake.")
+        RebuildTarget, typer.Argument(help="profiles: everything that unify has published, from the lake.")
     ],
     *,
     env: Env = Environment.DEV,
@@ -333,7 +333,7 @@ def clean(*, as_json: Json = False) -> None:
 
     local.end()
     removed = [str(path) for path in prepare.clean()]
-    # What runs here is gone by now: only what was imported before still works.
+    # The environment of this process is deleted: only modules that were imported before still work.
     if as_json:
         document({"removed": removed})
     else:

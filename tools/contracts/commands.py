@@ -7,14 +7,14 @@ from typing import Any
 
 from tools.console import Steps
 from tools.contracts import CONTRACTS_DIRECTORY, load_and_check, releases
-from tools.contracts.releases import Change, Effect
+from tools.contracts.releases import Effect, TableChange
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContractsResult:
     """What was found: the changes, and the columns that got an id."""
 
-    changes: tuple[Change, ...] = ()
+    changes: tuple[TableChange, ...] = ()
     given: tuple[str, ...] = ()
     passed: bool = True
 
@@ -51,5 +51,5 @@ def run(
     return ContractsResult(changes=changes, passed=all(change.effect is Effect.COMPATIBLE for change in changes))
 
 
-def _tell(steps: Steps, changes: Sequence[Change], *, nothing: str) -> None:
+def _tell(steps: Steps, changes: Sequence[TableChange], *, nothing: str) -> None:
     steps.note("\n".join(map(str, changes)) or nothing)

@@ -93,7 +93,7 @@ def assign(path: Path, *, known: Mapping[str, int], taken: frozenset[int]) -> tu
     Args:
         path: the contract.
         known: ids of the last release by path.
-        taken: ids that no column may get, because one that is gone had them.
+        taken: ids that no column may get, because a removed column had them.
     """
     text = path.read_text(encoding="utf-8")
     contract = yaml.safe_load(text)

@@ -30,7 +30,7 @@ class Effect(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class TableChange:
     """One difference between what is released and the contracts; `fix` is empty where nothing need be done."""
 
     table: str
@@ -60,7 +60,7 @@ def snapshot(contracts: Contracts, *, before: Snapshot | None = None) -> dict[st
 
     Args:
         contracts: the compiled contracts.
-        before: the release before; the ids of columns that are gone since stay taken.
+        before: the release before; the ids of columns that were removed since stay taken.
     """
     return {table.name: _table(table, (before or {}).get(table.name)) for table in contracts.lake_tables()}
 
@@ -120,7 +120,7 @@ def _released_type(field: Field) -> str:
 # ---- differences
 
 
-def changes(released: Snapshot, current: Snapshot) -> tuple[Change, ...]:
+def changes(released: Snapshot, current: Snapshot) -> tuple[TableChange, ...]:
     """Return what differs, table by table, the worst of each table first."""
     found = [change for name in sorted({*released, *current}) for change in _of_table(name, released, current)]
     order = list(reversed(Effect))
@@ -143,27 +143,27 @@ def release_problems(released: Snapshot | None, contracts: Contracts) -> list[Pr
     ]
 
 
-def _of_table(name: str, released: Snapshot, current: Snapshot) -> Iterator[Change]:
+def _of_table(name: str, released: Snapshot, current: Snapshot) -> Iterator[TableChange]:
     before, after = released.get(name), current.get(name)
     if before is None:
-        yield Change(table=name, column="-", effect=Effect.COMPATIBLE, message="the table is new")
+        yield TableChange(table=name, column="-", effect=Effect.COMPATIBLE, message="the table is new")
     elif after is None:
         fix = f"bring the contract back, or run `./c360 contracts release --anyway` to give {name} up"
-        yield Change(table=name, column="-", effect=Effect.INCOMPATIBLE, message="the table is gone", fix=fix)
+        yield TableChange(table=name, column="-", effect=Effect.INCOMPATIBLE, message="the table is gone", fix=fix)
     else:
         yield from _of_place(name, before, after)
         yield from _of_columns(name, before, after)
 
 
-def _of_place(name: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Change]:
+def _of_place(name: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[TableChange]:
     for what in ("zone", "partition"):
         if before[what] != after[what]:
             message = f"was `{before[what]}` and is `{after[what]}`, which no update does to a table that is there"
             fix = f"put `{before[what]}` back, or publish a table of another name"
-            yield Change(table=name, column=what, effect=Effect.INCOMPATIBLE, message=message, fix=fix)
+            yield TableChange(table=name, column=what, effect=Effect.INCOMPATIBLE, message=message, fix=fix)
 
 
-def _of_columns(name: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Change]:
+def _of_columns(name: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[TableChange]:
     names = {column["id"]: path for path, column in before["columns"].items()}
     now = {column["id"] for column in after["columns"].values()}
     for path, column in after["columns"].items():
@@ -171,48 +171,48 @@ def _of_columns(name: str, before: Mapping[str, Any], after: Mapping[str, Any]) 
         if known is not None and known["id"] != column["id"]:
             message = f"has the id {column['id']}; its values are stored under {known['id']}"
             fix = f"write `fieldId: {known['id']}` again"
-            yield Change(table=name, column=path, effect=Effect.BREAKS_IDS, message=message, fix=fix)
+            yield TableChange(table=name, column=path, effect=Effect.BREAKS_IDS, message=message, fix=fix)
         elif known is not None:
             yield from _of_type(name, path, known["type"], column["type"])
         elif column["id"] in before["retired"]:
             message = f"has the id {column['id']} of a column that is gone: it would show that column's values"
             fix = "take the id out, and run `./c360 contracts ids`"
-            yield Change(table=name, column=path, effect=Effect.BREAKS_IDS, message=message, fix=fix)
+            yield TableChange(table=name, column=path, effect=Effect.BREAKS_IDS, message=message, fix=fix)
         elif column["id"] in names:
             yield from _of_renaming(name, names[column["id"]], path, before, after)
         else:
             message = f"is new, with the id {column['id']}; it is empty in older rows"
-            yield Change(table=name, column=path, effect=Effect.COMPATIBLE, message=message)
+            yield TableChange(table=name, column=path, effect=Effect.COMPATIBLE, message=message)
     for number, path in names.items():
         if number not in now and path not in after["columns"]:
             message = f"is gone; its id {number} stays taken"
-            yield Change(table=name, column=path, effect=Effect.COMPATIBLE, message=message)
+            yield TableChange(table=name, column=path, effect=Effect.COMPATIBLE, message=message)
 
 
 def _of_renaming(
     name: str, old: str, new: str, before: Mapping[str, Any], after: Mapping[str, Any]
-) -> Iterator[Change]:
-    """The id of a name that is still there is taken; that of one that is gone makes this a renaming."""
+) -> Iterator[TableChange]:
+    """The id of a name that is still there is taken; that of a removed one makes this a renaming."""
     number = after["columns"][new]["id"]
     if old in after["columns"]:
         message = f"has the id {number} of `{old}`: it would show that column's values"
         fix = "take the id out, and run `./c360 contracts ids`"
-        yield Change(table=name, column=new, effect=Effect.BREAKS_IDS, message=message, fix=fix)
+        yield TableChange(table=name, column=new, effect=Effect.BREAKS_IDS, message=message, fix=fix)
         return
-    yield Change(table=name, column=new, effect=Effect.COMPATIBLE, message=f"was called `{old}`")
+    yield TableChange(table=name, column=new, effect=Effect.COMPATIBLE, message=f"was called `{old}`")
     yield from _of_type(name, new, before["columns"][old]["type"], after["columns"][new]["type"])
 
 
-def _of_type(name: str, path: str, before: str, after: str) -> Iterator[Change]:
+def _of_type(name: str, path: str, before: str, after: str) -> Iterator[TableChange]:
     if before == after:
         return
     if is_wider(before, after):
         message = f"is widened from {before} to {after}"
-        yield Change(table=name, column=path, effect=Effect.COMPATIBLE, message=message)
+        yield TableChange(table=name, column=path, effect=Effect.COMPATIBLE, message=message)
         return
     message = f"was {before} and is {after}, which stored values are not"
     fix = f"make it {before} again, and give what is new a column of its own"
-    yield Change(table=name, column=path, effect=Effect.INCOMPATIBLE, message=message, fix=fix)
+    yield TableChange(table=name, column=path, effect=Effect.INCOMPATIBLE, message=message, fix=fix)
 
 
 def is_wider(before: str, after: str) -> bool:
@@ -229,13 +229,13 @@ def is_wider(before: str, after: str) -> bool:
 # ---- commands
 
 
-def compare(directory: Path, contracts: Contracts, *, previous: Path | None = None) -> tuple[Change, ...]:
+def compare(directory: Path, contracts: Contracts, *, previous: Path | None = None) -> tuple[TableChange, ...]:
     """Return the changes since the last release of a folder, or since another snapshot."""
     released = json.loads(previous.read_text(encoding="utf-8")) if previous else read(directory)
     return changes(released or {}, snapshot(contracts, before=released))
 
 
-def release(directory: Path, contracts: Contracts, *, anyway: bool = False) -> Sequence[Change]:
+def release(directory: Path, contracts: Contracts, *, anyway: bool = False) -> Sequence[TableChange]:
     """Write the snapshot of the contracts as they are, and return the changes that forbid it; then nothing is written.
 
     Args:

@@ -31,7 +31,7 @@ class Problem:
 
 
 class _UniqueKeys(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # the C one is 8 times faster
-    """Refuses a key that is written twice, of which YAML would keep the last in silence.
+    """Refuses a key that is written twice, of which YAML would silently keep the last.
 
     A date without quotes is the text that it is in the standard's own examples, and no object that JSON does not know.
     """

@@ -6,7 +6,7 @@
 3. Make the environment `twin`, which holds the `c360` tool and the emulator; then start the tool in it.
 """
 
-# An interpreter that is too old for the project must get as far as being told so.
+# An interpreter that is too old for the project must still reach the message that says so.
 from __future__ import annotations
 
 import hashlib

@@ -133,7 +133,7 @@ def _readers(files: frozenset[str], graph: ImportGraph) -> Iterator[str]:
 
 
 def _beside(name: str, graph: ImportGraph) -> Sequence[str]:
-    """Return the modules of the nearest folder above that has some, but for the root."""
+    """Return the modules of the nearest folder above that has any, except the root."""
     for folder in PurePosixPath(name).parents[:-1]:
         if found := [source for source in graph.sources if PurePosixPath(source).parent == folder]:
             return found

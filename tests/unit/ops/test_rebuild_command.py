@@ -15,8 +15,8 @@ from c360_core import single_view_keys as keys
 from c360_core.profile import Profile, Version
 from c360_core.profile_item import profile_to_item
 from c360_core.rebuild import SHARD_END, Rebuild, rebuild_from_item, rebuild_to_item, sequence_at
-from ops.application import SKIP, ApplicationError, FlinkApplication
-from ops.dashboard import Dashboard, DashboardError, Task
+from ops.application import SKIP, ApplicationControl, ApplicationError
+from ops.dashboard import DashboardError, FlinkDashboard, Task
 from ops.rebuild import (
     HISTORY,
     RebuildFailedError,
@@ -25,7 +25,7 @@ from ops.rebuild import (
     history_is_read,
     rebuild_profiles,
 )
-from ops.view import Found, ProfileWriter, SingleView, ViewError
+from ops.view import ProfileWriterControl, RebuildFindings, SingleViewCheck, ViewError
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 BEFORE = sequence_at(NOW - timedelta(hours=1))
@@ -199,7 +199,7 @@ class World:
     def deployed(self) -> RebuildServices:
         services: Any = self
 
-        class Application(FlinkApplication):
+        class Application(ApplicationControl):
             def tasks(self) -> tuple[Task, ...]:
                 assert services.status == "RUNNING"
                 return tuple(services.tasks())
@@ -207,10 +207,10 @@ class World:
         return RebuildServices(
             environment="dev",
             application=Application(client=services, name=APPLICATION, pause=self.wait),
-            writer=ProfileWriter(
+            writer=ProfileWriterControl(
                 functions=services, kinesis=services, mapping="m-1", stream="profile-changes", pause=self.wait
             ),
-            view=SingleView(client=services, table="view"),
+            view=SingleViewCheck(client=services, table="view"),
             now=self.tick,
             pause=self.wait,
         )
@@ -254,7 +254,7 @@ def test_the_writer_is_held_from_before_the_stop_until_the_lake_is_read() -> Non
         "save before-rebuild", "hold", "stop", "note", "start", "save rebuilt", "note", "feed", "end", "end", "note",
     ]  # fmt: skip
     assert (made.status, made.restore, made.mapping) == ("RUNNING", SKIP, "Enabled")
-    assert report.found == Found(rebuilt=3, older=0, examples=())
+    assert report.found == RebuildFindings(rebuilt=3, older=0, examples=())
     assert report.passed
     assert report.snapshot == "before-rebuild-20260301-120001"
     assert any("before-rebuild-20260301-120001" in note for note in said.notes), "the way back is told"
@@ -384,7 +384,7 @@ def test_a_profile_that_the_lake_does_not_make_is_named() -> None:
 
     report = rebuild_profiles(made.deployed(), Said())
 
-    assert report.found == Found(rebuilt=3, older=1, examples=("p_lost",))
+    assert report.found == RebuildFindings(rebuilt=3, older=1, examples=("p_lost",))
     assert not report.passed
     assert report.as_dict()["not_rebuilt_examples"] == ["p_lost"]
 
@@ -527,7 +527,7 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def test_the_signed_address_is_exchanged_for_a_cookie_and_its_jobs_are_requested(answers: list[str]) -> None:
-    tasks = Dashboard("https://x.kinesisanalytics.example/flinkdashboard?authToken=t").tasks()
+    tasks = FlinkDashboard("https://x.kinesisanalytics.example/flinkdashboard?authToken=t").tasks()
 
     assert tasks == (Task(name="Source: a[1]", status="FINISHED"),)
     assert [url.rpartition("/flinkdashboard")[2] for url in answers] == ["?authToken=t", "/jobs/overview", "/jobs/j"]
@@ -536,11 +536,11 @@ def test_the_signed_address_is_exchanged_for_a_cookie_and_its_jobs_are_requested
 def test_where_no_job_runs_there_are_no_tasks(answers: list[str]) -> None:
     Answers.pages["/flinkdashboard/jobs/overview"] = {"jobs": [{"jid": "j", "state": "RESTARTING"}]}
 
-    assert Dashboard("https://x.example/flinkdashboard?authToken=t").tasks() == ()
+    assert FlinkDashboard("https://x.example/flinkdashboard?authToken=t").tasks() == ()
 
 
 def test_a_refusal_names_what_was_asked_and_never_the_key_to_it(answers: list[str]) -> None:
     with pytest.raises(DashboardError, match=r"/flinkdashboard: .*403") as failed:
-        Dashboard("https://x.example/flinkdashboard?authToken=stale")
+        FlinkDashboard("https://x.example/flinkdashboard?authToken=stale")
 
     assert "stale" not in str(failed.value)

@@ -13,7 +13,7 @@ from c360_core.replay import ReplayInstructions, judge
 from ops.quarantine import Selection
 from ops.rebuild import RebuildReport
 from ops.replay import ReplayOptions, ReplayReport
-from ops.view import Found
+from ops.view import RebuildFindings
 from tests.factories.rejected import NOW, row
 from tools.cli import APP
 from tools.console import Steps
@@ -102,7 +102,7 @@ def test_profiles_that_are_not_rebuilt_are_the_exit_status(
 
     def answer(_steps: Any, environment: str) -> RebuildReport:
         asked.append(environment)
-        found = Found(rebuilt=1, older=older, examples=())
+        found = RebuildFindings(rebuilt=1, older=older, examples=())
         return RebuildReport(environment=environment, snapshot=None, resumed=False, found=found, seconds=1.0)
 
     monkeypatch.setattr("tools.operate.rebuild.run", answer)
