@@ -33,14 +33,14 @@ APP = typer.Typer(
 TIMES = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%dT%H:%M:%S.%fZ"]
 
 
-class Place(StrEnum):
+class DeploymentTarget(StrEnum):
     """Where an assembly will be deployed."""
 
     LOCAL = "local"
     AWS = "aws"
 
 
-class Scale(StrEnum):
+class ScaleName(StrEnum):
     """How much of the shoppers' data the demo sends."""
 
     TINY = "tiny"
@@ -89,8 +89,8 @@ def setup(*, as_json: Json = False) -> None:
 def demo(
     *,
     scale: Annotated[
-        Scale, typer.Option(help="tiny, demo (about 1,000 people) or full (all transactions).")
-    ] = Scale.DEMO,
+        ScaleName, typer.Option(help="tiny, demo (about 1,000 people) or full (all transactions).")
+    ] = ScaleName.DEMO,
     seed: Annotated[int, typer.Option(help="Seed of the people that are made around the real baskets.")] = 360,
     port: Port = None,
     as_json: Json = False,
@@ -172,15 +172,15 @@ def synth(
     *,
     env: Env = Environment.DEV,
     place: Annotated[
-        Place, typer.Option("--for", help="aws: fail where Flink's Kinesis connector cannot be fetched.")
-    ] = Place.LOCAL,
+        DeploymentTarget, typer.Option("--for", help="aws: fail where Flink's Kinesis connector cannot be fetched.")
+    ] = DeploymentTarget.LOCAL,
     as_json: Json = False,
 ) -> None:
     """Write the cloud assembly of an environment."""
     from tools.build import prepare
 
     steps = Steps(machine=as_json)
-    prepare.assets(steps, release=place is Place.AWS)
+    prepare.assets(steps, release=place is DeploymentTarget.AWS)
     folder = prepare.assembly(steps, env.value, force=True)
     steps.note(f"assembly: {folder}")
     steps.result({"assembly": folder})
@@ -214,7 +214,9 @@ def bench(*, as_json: Json = False) -> None:
 
 
 @APP.command()
-def truth(*, scale: Annotated[Scale, typer.Option()] = Scale.DEMO, seed: int = 360, as_json: Json = False) -> None:
+def truth(
+    *, scale: Annotated[ScaleName, typer.Option()] = ScaleName.DEMO, seed: int = 360, as_json: Json = False
+) -> None:
     """Score the matching against the known truth of who is who."""
     from tools.laptop import score
 

@@ -13,7 +13,7 @@ from flink_apps.shared import job
 from flink_apps.shared.configuration import standard_options
 from flink_apps.shared.properties import ApplicationProperties
 from flink_apps.shared.tables import lake_catalog, lake_table
-from flink_apps.unify.pipeline import FOR_EVER, LakeTables, Memory, build
+from flink_apps.unify.pipeline import FOR_EVER, LakeTableNames, Memory, build
 from flink_apps.unify.tables import NAME, stream_tables
 
 ENDPOINT_VARIABLE: Final = "AWS_ENDPOINT_URL"
@@ -34,7 +34,7 @@ def main() -> None:
         environment.execute_sql(statement)
     lake = properties.lake(Zone.RAW, Zone.CURATED, Zone.QUARANTINE)
     environment.execute_sql(lake_catalog(lake, endpoint=os.environ.get(ENDPOINT_VARIABLE)))
-    lake_tables = LakeTables(
+    lake_tables = LakeTableNames(
         interactions=past(lake_table(lake.databases[Zone.RAW], TableName.INTERACTIONS)),
         identity_changes=past(lake_table(lake.databases[Zone.CURATED], TableName.LATEST_IDENTITY_CHANGES)),
         profiles=lake_table(lake.databases[Zone.CURATED], TableName.PROFILES),

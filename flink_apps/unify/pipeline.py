@@ -118,7 +118,7 @@ IDENTIFYING: Final = frozenset({"person_id", "identity_version", "computed_at"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LakeTables:
+class LakeTableNames:
     """Full, quoted names of the tables that keep the history, and of the one for what cannot be read.
 
     Attributes:
@@ -167,7 +167,9 @@ class Memory:
     oldest_entry: timedelta = timedelta(days=36_500)
 
 
-def build(environment: Any, contracts: Contracts, segments: Sequence[Segment], lake: LakeTables, memory: Memory) -> Any:
+def build(
+    environment: Any, contracts: Contracts, segments: Sequence[Segment], lake: LakeTableNames, memory: Memory
+) -> Any:
     """Define the views and return the statement set of the INSERTs, ready to be submitted.
 
     Args:
@@ -253,7 +255,9 @@ def statements(part: str, values: Mapping[str, str]) -> list[str]:
     return sql.statements(PACKAGE, part, values)
 
 
-def _values(contracts: Contracts, segments: Sequence[Segment], lake: LakeTables, memory: Memory) -> Mapping[str, str]:
+def _values(
+    contracts: Contracts, segments: Sequence[Segment], lake: LakeTableNames, memory: Memory
+) -> Mapping[str, str]:
     profiles = contracts.product(TableName.PROFILES).table
     interactions = {field.name: field for field in contracts.product(TableName.INTERACTIONS).table.fields}
     sent = [(field.name, flink_type(field)) for field in interactions.values() if not field.lake_only]

@@ -7,7 +7,7 @@ from http import HTTPStatus
 from typing import Any, Final
 
 from c360_core.exact_json import decode_leniently, depth
-from lambdas.shared.problem import Problem
+from lambdas.shared.problem import ProblemDetails
 
 MAX_BODY_BYTES: Final = 4 * 1024 * 1024
 # Far more than an event may have, so that an event that is too deep is rejected alone; and far less than would
@@ -16,7 +16,7 @@ MAX_BODY_DEPTH: Final = 256
 
 
 def raw_bytes(body: str, *, is_base64: bool) -> bytes:
-    """Return the body as it was sent. Raise a Problem (400) when the gateway's encoding is broken."""
+    """Return the body as it was sent. Raise ProblemDetails (400) when the gateway's encoding is broken."""
     try:
         return base64.b64decode(body, validate=True) if is_base64 else body.encode()
     except (binascii.Error, UnicodeEncodeError) as error:
@@ -30,7 +30,7 @@ def parse_body(raw: bytes, *, content_encoding: str) -> Any:
     them all.
 
     Raises:
-        Problem: 400 not JSON, 413 too big, 415 an unsupported compression.
+        ProblemDetails: 400 not JSON, 413 too big, 415 an unsupported compression.
     """
     text = _unpacked(raw, content_encoding.lower())
     if len(text) > MAX_BODY_BYTES:
@@ -48,7 +48,7 @@ def _unpacked(raw: bytes, encoding: str) -> bytes:
     if encoding in ("", "identity"):
         return raw
     if encoding != "gzip":
-        raise Problem(
+        raise ProblemDetails(
             status=HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
             code="UNSUPPORTED_ENCODING",
             field="content-encoding",
@@ -66,8 +66,8 @@ def _unpacked(raw: bytes, encoding: str) -> bytes:
     return text
 
 
-def _malformed(detail: str) -> Problem:
-    return Problem(
+def _malformed(detail: str) -> ProblemDetails:
+    return ProblemDetails(
         status=HTTPStatus.BAD_REQUEST,
         code="MALFORMED_JSON",
         field="body",
@@ -76,8 +76,8 @@ def _malformed(detail: str) -> Problem:
     )
 
 
-def _too_big() -> Problem:
-    return Problem(
+def _too_big() -> ProblemDetails:
+    return ProblemDetails(
         status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
         code="BODY_TOO_LARGE",
         field="body",

@@ -13,7 +13,7 @@ from http import HTTPStatus
 
 from c360_aws.secrets import Secrets
 from c360_core.secret_text import parts
-from lambdas.shared.problem import Problem
+from lambdas.shared.problem import ProblemDetails
 
 SIGNATURE_HEADER = "x-c360-signature"
 KEY_HEADER = "x-api-key"
@@ -69,11 +69,11 @@ def authenticate(
         signature: hex HMAC-SHA256 of the body under the source's signing secret, with or without the prefix `sha256=`.
 
     Raises:
-        Problem: 401, the key is unknown, or the signature is missing or wrong.
+        ProblemDetails: 401, the key is unknown, or the signature is missing or wrong.
     """
     sender = senders.get(key or "")
     if sender is None:
-        raise Problem(
+        raise ProblemDetails(
             status=HTTPStatus.UNAUTHORIZED,
             code="UNKNOWN_WRITE_KEY",
             field=KEY_HEADER,
@@ -81,7 +81,7 @@ def authenticate(
             fix="Send the source's write key in the header x-api-key, or as the user name of Basic authorization.",
         )
     if sender.signing_secret is not None and not _is_signed(body, signature or "", sender.signing_secret):
-        raise Problem(
+        raise ProblemDetails(
             status=HTTPStatus.UNAUTHORIZED,
             code="BAD_SIGNATURE",
             field=SIGNATURE_HEADER,

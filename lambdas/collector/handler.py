@@ -21,7 +21,7 @@ from lambdas.collector.credentials import SIGNATURE_HEADER, EventSender, authent
 from lambdas.collector.logic import Call, JudgedEvent, answer_body, judge_all, speaks_segment, unknown_path
 from lambdas.collector.settings import Settings
 from lambdas.shared import aws
-from lambdas.shared.problem import Problem, json_response, problem_response
+from lambdas.shared.problem import ProblemDetails, json_response, problem_response
 
 SERVICE: Final = "collector"
 
@@ -75,8 +75,8 @@ def collect_beacon() -> Response[str]:
     return collect("batch")
 
 
-@app.exception_handler(Problem)  # type: ignore[untyped-decorator]  # Powertools leaves it without types
-def refuse(problem: Problem) -> Response[str]:
+@app.exception_handler(ProblemDetails)  # type: ignore[untyped-decorator]  # Powertools leaves it without types
+def refuse(problem: ProblemDetails) -> Response[str]:
     """Answer a request that was refused as a whole."""
     logger.warning("request refused", extra={"code": problem.code})
     metrics.add_metric(name="RequestsRefused", unit=MetricUnit.Count, value=1)
@@ -95,7 +95,7 @@ def store(judged: list[JudgedEvent], stream: EventStream) -> None:
     """Put every event on the stream, valid or not.
 
     Raises:
-        Problem: 503, some are not stored; sending all again is safe, because readers recognise repeated event ids.
+        ProblemDetails: 503, some are not stored; sending all again is safe: readers recognise repeated event ids.
     """
     missing = stream.publish([event.record for event in judged])
     rejections = [event.rejection for event in judged if event.rejection is not None]
@@ -105,7 +105,7 @@ def store(judged: list[JudgedEvent], stream: EventStream) -> None:
     metrics.add_metric(name="EventsRejected", unit=MetricUnit.Count, value=len(rejections))
     if missing:
         logger.error("events not stored", extra={"missing": len(missing), "of": len(judged)})
-        raise Problem(
+        raise ProblemDetails(
             status=HTTPStatus.SERVICE_UNAVAILABLE,
             code="STREAM_UNAVAILABLE",
             detail=f"{len(missing)} of {len(judged)} events could not be stored.",

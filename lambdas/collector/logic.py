@@ -22,7 +22,7 @@ from c360_core.moments import moment_text
 from c360_core.names import IdentifierType
 from lambdas.collector.body import MAX_BODY_BYTES
 from lambdas.collector.segment_wire import SHARED_FIELDS, Receipt, is_segment_message, to_envelope
-from lambdas.shared.problem import Problem
+from lambdas.shared.problem import ProblemDetails
 
 # The type that each path stands for, where the message itself has none. Browsers' libraries shorten the names.
 MESSAGE_TYPES: Final[Mapping[str, str]] = {
@@ -96,7 +96,7 @@ def events_of(call: Call) -> Sequence[Any]:
     """Return the events of a call as they came.
 
     Raises:
-        Problem: 400, a batch without a list of events, 404, a path that takes none, or 413, too many events.
+        ProblemDetails: 400, a batch without a list of events, 404, a path that takes none, or 413, too many events.
     """
     if call.path in BATCH_PATHS:
         return _batch_of(call.body)
@@ -107,7 +107,7 @@ def events_of(call: Call) -> Sequence[Any]:
 
 def _batch_of(body: Any) -> Sequence[Any]:
     if isinstance(body, AmbiguousObject):
-        raise Problem(
+        raise ProblemDetails(
             status=HTTPStatus.BAD_REQUEST,
             code="MALFORMED_JSON",
             field="body",
@@ -116,7 +116,7 @@ def _batch_of(body: Any) -> Sequence[Any]:
         )
     batch = body.get("batch") if isinstance(body, Mapping) else None
     if not isinstance(batch, list):
-        raise Problem(
+        raise ProblemDetails(
             status=HTTPStatus.BAD_REQUEST,
             code="MISSING_FIELD",
             field="batch",
@@ -128,8 +128,8 @@ def _batch_of(body: Any) -> Sequence[Any]:
     return batch
 
 
-def _too_much(detail: str) -> Problem:
-    return Problem(
+def _too_much(detail: str) -> ProblemDetails:
+    return ProblemDetails(
         status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
         code="BATCH_TOO_LARGE",
         field="batch",
@@ -138,9 +138,9 @@ def _too_much(detail: str) -> Problem:
     )
 
 
-def unknown_path() -> Problem:
+def unknown_path() -> ProblemDetails:
     """Return the problem of a path that collects nothing."""
-    return Problem(
+    return ProblemDetails(
         status=HTTPStatus.NOT_FOUND,
         code="UNKNOWN_PATH",
         field="path",
@@ -153,7 +153,7 @@ def judge_all(call: Call) -> list[JudgedEvent]:
     """Return the records of a call in the order in which its events came, each judged by its contract.
 
     Raises:
-        Problem: see `events_of`; and 413, the records together are too big.
+        ProblemDetails: see `events_of`; and 413, the records together are too big.
     """
     receipt = Receipt(
         source=call.source,

@@ -22,7 +22,7 @@ from lambdas.profile_api.problems import malformed_body, unknown_path
 from lambdas.profile_api.query import Parameter, read_query
 from lambdas.profile_api.settings import Settings
 from lambdas.shared import aws
-from lambdas.shared.problem import Problem, json_response, problem_response
+from lambdas.shared.problem import ProblemDetails, json_response, problem_response
 
 SERVICE: Final = "profile_api"
 CUSTOMERS: Final = "/v1/customers"
@@ -88,8 +88,8 @@ def put_consent(person_id: str, purpose: str, channel: str) -> Response[str]:
     return _answer(person_id, consent, f"consents/{consent['purpose']}/{consent['channel']}")
 
 
-@app.exception_handler(Problem)  # type: ignore[untyped-decorator]  # Powertools leaves it without types
-def refuse(problem: Problem) -> Response[str]:
+@app.exception_handler(ProblemDetails)  # type: ignore[untyped-decorator]  # Powertools leaves it without types
+def refuse(problem: ProblemDetails) -> Response[str]:
     """Answer a request with the problem that it raised."""
     logger.info("request refused", extra={"code": problem.code})
     metrics.add_metric(name="RequestsRefused", unit=MetricUnit.Count, value=1)

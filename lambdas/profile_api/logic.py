@@ -87,7 +87,7 @@ class ConsentStore(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Customers:
-    """The customers, as applications ask about them. Every method raises a Problem when it has no answer."""
+    """The customers, as applications ask about them. Every method raises ProblemDetails when it has no answer."""
 
     view: CustomerView
     store: ConsentStore
@@ -225,7 +225,7 @@ def read_identifier(kind: IdentifierType, parameter: Parameter) -> str:
     allows two readings, nobody is looked up.
 
     Raises:
-        Problem: 422, the value names nobody, or could name two people.
+        ProblemDetails: 422, the value names nobody, or could name two people.
     """
     readings = {parameter.text, parameter.form_text}
     found = {normalise(kind, text).value for text in readings if not _has_lost_its_plus(kind, text)} - {None}
@@ -270,7 +270,7 @@ def read_consent(purpose: str, channel: str, body: object, *, now: datetime) -> 
     """Return the answer in a request: `granted`, and `decided_at` when it was given before now.
 
     Raises:
-        Problem: 422, a field is missing or wrong.
+        ProblemDetails: 422, a field is missing or wrong.
     """
     if purpose not in set(Purpose):
         raise unusable_field("purpose", "There is no such purpose.", f"Choose from {', '.join(Purpose)}.")

@@ -3,12 +3,12 @@
 from http import HTTPStatus
 
 from c360_core.names import IdentifierType
-from lambdas.shared.problem import Problem
+from lambdas.shared.problem import ProblemDetails
 
 
-def unknown_customer(field: str) -> Problem:
+def unknown_customer(field: str) -> ProblemDetails:
     """Return the problem of an id or identifier that belongs to no customer."""
-    return Problem(
+    return ProblemDetails(
         status=HTTPStatus.NOT_FOUND,
         code="UNKNOWN_CUSTOMER",
         field=field,
@@ -17,9 +17,9 @@ def unknown_customer(field: str) -> Problem:
     )
 
 
-def ambiguous_lookup() -> Problem:
+def ambiguous_lookup() -> ProblemDetails:
     """Return the problem of a lookup by no identifier, or by several."""
-    return Problem(
+    return ProblemDetails(
         status=HTTPStatus.BAD_REQUEST,
         code="ONE_IDENTIFIER",
         field="query",
@@ -28,9 +28,9 @@ def ambiguous_lookup() -> Problem:
     )
 
 
-def malformed_query() -> Problem:
+def malformed_query() -> ProblemDetails:
     """Return the problem of a query that cannot be read."""
-    return Problem(
+    return ProblemDetails(
         status=HTTPStatus.BAD_REQUEST,
         code="MALFORMED_QUERY",
         field="query",
@@ -39,9 +39,9 @@ def malformed_query() -> Problem:
     )
 
 
-def repeated_parameter() -> Problem:
+def repeated_parameter() -> ProblemDetails:
     """Return the problem of a repeated parameter."""
-    return Problem(
+    return ProblemDetails(
         status=HTTPStatus.BAD_REQUEST,
         code="REPEATED_PARAMETER",
         field="query",
@@ -50,16 +50,16 @@ def repeated_parameter() -> Problem:
     )
 
 
-def two_readings(field: str) -> Problem:
+def two_readings(field: str) -> ProblemDetails:
     """Return the problem of a value that could be two identifiers because of a bare plus."""
     return unusable_field(
         field, "A plus in it may stand for itself or for a blank.", "Write a plus as %2B and a blank as %20."
     )
 
 
-def stream_unavailable() -> Problem:
+def stream_unavailable() -> ProblemDetails:
     """Return the problem of an answer that was not stored because its event could not be recorded."""
-    return Problem(
+    return ProblemDetails(
         status=HTTPStatus.SERVICE_UNAVAILABLE,
         code="STREAM_UNAVAILABLE",
         detail="The answer could not be recorded as an event. Nothing was stored.",
@@ -67,9 +67,9 @@ def stream_unavailable() -> Problem:
     )
 
 
-def malformed_body() -> Problem:
+def malformed_body() -> ProblemDetails:
     """Return the problem of a body that is no JSON object."""
-    return Problem(
+    return ProblemDetails(
         status=HTTPStatus.BAD_REQUEST,
         code="MALFORMED_JSON",
         field="body",
@@ -78,14 +78,16 @@ def malformed_body() -> Problem:
     )
 
 
-def unusable_field(field: str, detail: str, fix: str) -> Problem:
+def unusable_field(field: str, detail: str, fix: str) -> ProblemDetails:
     """Return the problem of a missing or unusable field or parameter."""
-    return Problem(status=HTTPStatus.UNPROCESSABLE_ENTITY, code="UNUSABLE_FIELD", field=field, detail=detail, fix=fix)
+    return ProblemDetails(
+        status=HTTPStatus.UNPROCESSABLE_ENTITY, code="UNUSABLE_FIELD", field=field, detail=detail, fix=fix
+    )
 
 
-def no_identifier() -> Problem:
+def no_identifier() -> ProblemDetails:
     """Return the problem of an anonymous customer, who has no identifier that an event could carry."""
-    return Problem(
+    return ProblemDetails(
         status=HTTPStatus.CONFLICT,
         code="NO_IDENTIFIER",
         field="id",
@@ -94,9 +96,9 @@ def no_identifier() -> Problem:
     )
 
 
-def newer_answer() -> Problem:
+def newer_answer() -> ProblemDetails:
     """Return the problem of an answer that is older than the stored one."""
-    return Problem(
+    return ProblemDetails(
         status=HTTPStatus.CONFLICT,
         code="NEWER_ANSWER",
         field="decided_at",
@@ -105,9 +107,9 @@ def newer_answer() -> Problem:
     )
 
 
-def unknown_path() -> Problem:
+def unknown_path() -> ProblemDetails:
     """Return the problem of an unknown path or method."""
-    return Problem(
+    return ProblemDetails(
         status=HTTPStatus.NOT_FOUND,
         code="UNKNOWN_PATH",
         field="path",

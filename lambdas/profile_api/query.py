@@ -37,7 +37,7 @@ def read_query(raw: str, decoded: Mapping[str, str]) -> dict[str, Parameter]:
         decoded: the parameters as the gateway decoded them; used when it does not pass the raw query.
 
     Raises:
-        Problem: 400, an escape is broken, a value is not UTF-8, or a parameter is repeated.
+        ProblemDetails: 400, an escape is broken, a value is not UTF-8, or a parameter is repeated.
     """
     if not raw:
         return {name: Parameter(text=value, form_text=value) for name, value in decoded.items()}

@@ -1,4 +1,4 @@
-"""Problem documents (RFC 9457): what went wrong, in which field, and the fix."""
+"""Problem details (RFC 9457): what went wrong, in which field, and the fix."""
 
 import json
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ CONTENT_TYPE: Final = "application/problem+json"
 
 # Not frozen: Python writes the traceback into an exception that is raised.
 @dataclass(kw_only=True, eq=False)
-class Problem(Exception):  # noqa: N818  # it is the document that the caller gets; raising it is how it gets there
+class ProblemDetails(Exception):  # noqa: N818  # it is the document that the caller gets; raising it is how it gets there
     """The reason why a request was refused.
 
     Attributes:
@@ -46,7 +46,7 @@ class Problem(Exception):  # noqa: N818  # it is the document that the caller ge
         }
 
 
-def problem_response(problem: Problem, headers: Mapping[str, str] | None = None) -> Response[str]:
+def problem_response(problem: ProblemDetails, headers: Mapping[str, str] | None = None) -> Response[str]:
     """Return the problem as an HTTP answer."""
     return Response(
         status_code=int(problem.status),

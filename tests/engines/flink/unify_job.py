@@ -21,7 +21,7 @@ from c360_core.segment import Segment
 from flink_apps.shared.configuration import set_options
 from flink_apps.shared.tables import JSON_FORMAT, RAW_FORMAT, Column, create_table
 from flink_apps.unify.job import options
-from flink_apps.unify.pipeline import LakeTables, Memory, build, profile_change_columns
+from flink_apps.unify.pipeline import LakeTableNames, Memory, build, profile_change_columns
 from flink_apps.unify.tables import RECORD_COLUMNS
 from tests.engines.flink.clean_support import JAR
 
@@ -135,7 +135,7 @@ def defined(
             options = {**_folder(folder / name), **JSON_FORMAT}
             environment.execute_sql(create_table(name, columns, options=options))
     pasts = {product: name for name, product in PASTS.items()} | dict(pasts)
-    lake = LakeTables(
+    lake = LakeTableNames(
         interactions=pasts["interactions"],
         identity_changes=pasts["latest_identity_changes"],
         profiles="profiles",
