@@ -53,13 +53,13 @@ def raw(old: str, new: str) -> bytes:
 
 # The record, the code, and the beginning of the reason.
 BAD_INTERACTIONS: dict[str, tuple[bytes, str, str]] = {
-    "no JSON": (b"{broken", "MALFORMED_JSON", "the record is no JSON"),
-    "cut off": (json.dumps(interaction(99)).encode()[:90], "MALFORMED_JSON", "the record is no JSON"),
+    "no JSON": (b"{broken", "MALFORMED_JSON", "the record is no valid JSON"),
+    "cut off": (json.dumps(interaction(99)).encode()[:90], "MALFORMED_JSON", "the record is no valid JSON"),
     "no object": (b"[1, 2]", "MALFORMED_JSON", "the record is no JSON object"),
     "nothing": (b"null", "MALFORMED_JSON", "the record is no JSON object"),
-    "no UTF-8": (b'{"event_id": "caf\xe9"}', "MALFORMED_JSON", "the record is no JSON"),
+    "no UTF-8": (b'{"event_id": "caf\xe9"}', "MALFORMED_JSON", "the record is no valid JSON"),
     "a number of 1,001 digits": (raw('"payload"', f'"x": {LONG_NUMBER}, "payload"'), "MALFORMED_JSON", "the record"),
-    "too deep": (raw('"payload"', f'"x": {DEEP}, "payload"'), "MALFORMED_JSON", "the record is no JSON"),
+    "too deep": (raw('"payload"', f'"x": {DEEP}, "payload"'), "MALFORMED_JSON", "the record is no valid JSON"),
     "a moment that is none": (raw("2026-03-01T09:00:00Z", "yesterday"), "WRONG_TYPE", "`occurred_at` cannot be read"),
     "a moment of no calendar": (raw("2026-03-01T", "+999999-03-01T"), "OUT_OF_RANGE", "`occurred_at` is outside"),
     "an amount in words": (raw('"1.00"', '"a lot"'), "WRONG_TYPE", "`amount` cannot be read as DECIMAL(14, 2)"),
@@ -94,7 +94,7 @@ BAD_INTERACTIONS: dict[str, tuple[bytes, str, str]] = {
     "a consent to nothing": (of_type("consent_changed", '{"granted": true}'), "WRONG_TYPE", "`payload.purpose` or"),
 }
 BAD_CHANGES: dict[str, tuple[bytes, str, str]] = {
-    "no JSON": (b"\x00\x01", "MALFORMED_JSON", "the record is no JSON"),
+    "no JSON": (b"\x00\x01", "MALFORMED_JSON", "the record is no valid JSON"),
     "a version that is none": (b'{"kind": "person", "op": "upsert", "version": "x"}', "WRONG_TYPE", "`version` cannot"),
     "a kind that is none": (
         b'{"kind": "robot", "op": "upsert", "version": 1, "person_id": "p_1"}',
