@@ -49,7 +49,7 @@ class Profile:
     """One person. A part holds only what is known: an unknown value is absent, never null.
 
     Attributes:
-        rebuilt: it is the past told again, whole or in part (`c360_core.rebuild`): nothing in it is news.
+        rebuilt: a rebuild published it again, whole or in part (`c360_core.rebuild`): nothing in it is new.
     """
 
     person_id: str

@@ -21,7 +21,7 @@ def run(steps: Steps, environment: str) -> RebuildReport:
     steps.note(f"{report.found.rebuilt} profiles are rebuilt or newer")
     if report.found.older:
         steps.note(
-            f"{report.found.older} profiles were not told again, as nothing in the lake makes them: "
+            f"{report.found.older} profiles were not rebuilt, because the lake has no data for them: "
             f"{', '.join(report.found.examples)}"
         )
     steps.result(report.as_dict())

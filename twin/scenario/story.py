@@ -163,7 +163,7 @@ class Story:
         return [
             Check(name="file ingestions that failed", expected=0, actual=sent.failed_files),
             Check(
-                name="told why by the collector",
+                name="refused by the collector with a reason",
                 expected=sum(refusals.values()),
                 actual=sum(min(count, sent.refused.get(reason, 0)) for reason, count in refusals.items()),
             ),
