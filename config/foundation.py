@@ -30,7 +30,7 @@ _WIDEST, _NARROWEST = 16, 24  # of AWS's 16 to 28; each subnet takes a sixteenth
 
 
 def _vpc_range(cidr: str) -> str:
-    allowed = f"write a private IPv4 range with a prefix of {_WIDEST} to {_NARROWEST}, such as 10.0.0.0/16"
+    allowed = f"write a private IPv4 range with a prefix of {_WIDEST} to {_NARROWEST}, such as 10.20.0.0/16"
     try:
         network = IPv4Network(cidr)
     except (AddressValueError, NetmaskValueError, ValueError) as error:
@@ -49,7 +49,7 @@ class NetworkSettings(Slice):
         "a month in each availability zone; there are only those that a deployed system needs",
     )
     cidr: Annotated[str, AfterValidator(_vpc_range)] = Field(
-        "10.0.0.0/16", description="The range of its addresses; AWS does not change it later"
+        "10.20.0.0/16", description="The range of its addresses; AWS does not change it later"
     )
     availability_zones: int = Field(2, ge=2, le=3)
 
