@@ -29,6 +29,7 @@ TABLE = "single-view"
 LOCKS = "locks"
 EVENTS = "c360-dev-events"
 DEAD_LETTERS = "dead-letters"
+HASH_SECRET = "0123456789abcdef"
 HANDLERS = ("collector", "file_batches", "profile_writer", "profile_api", "decision", "message_sender")
 
 
@@ -163,3 +164,23 @@ def _forget_settings() -> None:
         for value in vars(importlib.import_module(f"lambdas.{name}.handler")).values():
             if hasattr(value, "cache_clear"):
                 value.cache_clear()
+
+
+@pytest.fixture
+def contact_environment(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """Set what both functions read that decide whether somebody is contacted; each adds what is its own."""
+    variables = {
+        "ENVIRONMENT": "dev",
+        "HASH_SECRET_ARN": cloud.secrets.create_secret(Name="hash", SecretString=HASH_SECRET)["ARN"],
+        "SINGLE_VIEW_TABLE": TABLE,
+        "IDEMPOTENCY_TABLE": LOCKS,
+        "EVENTS_STREAM_NAME": EVENTS,
+        "QUIET_HOURS_START": "0",
+        "QUIET_HOURS_END": "0",
+        "DEFAULT_TIME_ZONE": "UTC",
+        "FREQUENCY_CAP_MESSAGES": "3",
+        "FREQUENCY_CAP_DAYS": "7",
+    }
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    return monkeypatch

@@ -23,11 +23,10 @@ from lambdas.decision.publisher import DecisionPublisher
 from tests.factories.profiles import PERSON, profile
 from tests.fakes.ports import MemoryIdempotency, MemoryPeople, MemoryPublisher, MemoryStream
 from tests.fakes.wire import LambdaContext, stream_record
-from tests.unit.lambdas.conftest import EVENTS, LOCKS, TABLE, Cloud
+from tests.unit.lambdas.conftest import HASH_SECRET, Cloud
 
 NOON = datetime(2026, 3, 2, 17, tzinfo=UTC)
 RULES = ContactRules(quiet_from=21, quiet_until=8, default_time_zone="UTC", cap_messages=1, cap_days=7)
-HASH_SECRET = "0123456789abcdef"
 MAILBOX = identifier_key(HASH_SECRET.encode(), IdentifierType.EMAIL, "ada.lovelace@mail.org")
 YES = Consent(purpose=Purpose.MARKETING, channel=Channel.EMAIL, granted=True, decided_at=NOON - timedelta(days=1))
 UNHAPPY: dict[str, Any] = {"last_case_id": "k-1", "last_case_csat": 1, "last_case_closed_at": "2026-03-02T16:00:00Z"}
@@ -244,24 +243,10 @@ def test_a_refusal_of_bus_or_stream_is_an_error_so_that_it_is_tried_again(bus: M
 
 
 @pytest.fixture
-def _environment(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
-    variables = {
-        "ENVIRONMENT": "dev",
-        "HASH_SECRET_ARN": cloud.secrets.create_secret(Name="hash", SecretString=HASH_SECRET)["ARN"],
-        "SINGLE_VIEW_TABLE": TABLE,
-        "IDEMPOTENCY_TABLE": LOCKS,
-        "EVENTS_STREAM_NAME": EVENTS,
-        "EVENT_BUS_NAME": "default",
-        "QUIET_HOURS_START": "0",
-        "QUIET_HOURS_END": "0",
-        "DEFAULT_TIME_ZONE": "UTC",
-        "FREQUENCY_CAP_MESSAGES": "3",
-        "FREQUENCY_CAP_DAYS": "7",
-        "RECOVERY_CSAT_AT_MOST": "2",
-        "DECISION_TTL_DAYS": "400",
-    }
+def _environment(contact_environment: pytest.MonkeyPatch) -> None:
+    variables = {"EVENT_BUS_NAME": "default", "RECOVERY_CSAT_AT_MOST": "2", "DECISION_TTL_DAYS": "400"}
     for name, value in variables.items():
-        monkeypatch.setenv(name, value)
+        contact_environment.setenv(name, value)
 
 
 def image(**changed: Any) -> dict[str, Any]:

@@ -20,8 +20,7 @@ from lambdas.message_sender.logic import UnknownChannelError
 from tests.factories.profiles import PERSON, profile
 from tests.fakes.ports import MemoryIdempotency, MemoryPeople, MemoryStream
 from tests.fakes.wire import LambdaContext
-from tests.unit.lambdas.conftest import Cloud
-from tests.unit.lambdas.message_sender.conftest import HASH_SECRET
+from tests.unit.lambdas.conftest import HASH_SECRET, Cloud
 
 ANY_TIME = ContactRules(quiet_from=0, quiet_until=0, default_time_zone="UTC", cap_messages=3, cap_days=7)
 BY_TEXT_MESSAGE = Campaign(template=Template.WELCOME, purpose=Purpose.MARKETING, channel=Channel.SMS)

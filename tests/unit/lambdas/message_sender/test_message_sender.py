@@ -22,19 +22,12 @@ from lambdas.shared import aws
 from tests.factories.profiles import PERSON, profile
 from tests.fakes.ports import MemoryChannel, MemoryIdempotency, MemoryPeople, MemoryStream
 from tests.fakes.wire import LambdaContext
-from tests.unit.lambdas.conftest import Cloud
+from tests.unit.lambdas.conftest import HASH_SECRET, Cloud
+from tests.unit.lambdas.message_sender.conftest import WELCOME
 
 NOON = datetime(2026, 3, 2, 17, tzinfo=UTC)  # in New York, where the factory's person lives
 RULES = ContactRules(quiet_from=21, quiet_until=8, default_time_zone="UTC", cap_messages=2, cap_days=7)
-HASH_SECRET = "0123456789abcdef"
 MAILBOX = identifier_key(HASH_SECRET.encode(), IdentifierType.EMAIL, "ada.lovelace@mail.org")
-WELCOME = Message(
-    decision_id="d_1",
-    person_id=PERSON,
-    channel=Channel.EMAIL,
-    purpose=Purpose.MARKETING,
-    template=Template.WELCOME,
-)
 
 
 def answer(*, granted: bool, hours: int = 0) -> Consent:

@@ -8,20 +8,12 @@ import pytest
 from botocore.exceptions import ConnectTimeoutError, ReadTimeoutError
 from botocore.stub import ANY, Stubber
 
-from c360_core.consent import Channel, Purpose
 from c360_core.decision import Template
 from lambdas.message_sender.channels.email import SesEmail
-from lambdas.message_sender.message import Message, SendResult
+from lambdas.message_sender.message import SendResult
 from lambdas.shared import aws
-from tests.factories.profiles import PERSON, profile
-
-WELCOME = Message(
-    decision_id="d_1",
-    person_id=PERSON,
-    channel=Channel.EMAIL,
-    purpose=Purpose.MARKETING,
-    template=Template.WELCOME,
-)
+from tests.factories.profiles import profile
+from tests.unit.lambdas.message_sender.conftest import WELCOME
 
 
 def ses() -> tuple[SesEmail, Stubber]:
