@@ -90,13 +90,7 @@ def build(app: cdk.App, settings: Settings, assets: Assets) -> OperationsStack:
             governance=governance,
             platform=platform,
         )
-    operations = OperationsStack(
-        app,
-        name("operations"),
-        applications=[collection.clean, unification.unify],
-        settings=settings.operations,
-        platform=platform,
-    )
+    operations = OperationsStack(app, name("operations"), settings=settings.operations, platform=platform)
     cdk.Tags.of(app).add("project", PROJECT)
     cdk.Tags.of(app).add("environment", settings.environment)
     cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app))

@@ -10,11 +10,13 @@ from aws_cdk import aws_kinesisanalyticsv2 as flink
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_s3_assets as s3_assets
+from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from c360_core.names import READS, WRITES, Property, Stream
 from config.operations import OperationsSettings
 from config.shared import FlinkSettings
+from stacks.constructs import flink_steps
 from stacks.constructs.data_stream import DataStream
 from stacks.constructs.grants import allow, use_key
 from stacks.constructs.log_group import log_group
@@ -67,6 +69,24 @@ class FlinkApplication(Construct):
     def kept_running(self) -> flink.CfnApplication | None:
         """The application if the settings keep it running, otherwise none."""
         return self.application if self._settings.started else None
+
+    @property
+    def is_supervised(self) -> bool:
+        """Whether there is an application that the settings keep running."""
+        return self.kept_running is not None
+
+    def steps_to_start(self, scope: Construct) -> sfn.IChainable:
+        """Create the steps that start the application from its latest snapshot if it has stopped."""
+        return flink_steps.start(scope, self.label, self._supervised())
+
+    def steps_to_save(self, scope: Construct) -> sfn.IChainable:
+        """Create the steps that take a snapshot of the running application, named by the execution's input."""
+        return flink_steps.save(scope, self.label, self._supervised())
+
+    def _supervised(self) -> flink.CfnApplication:
+        if (application := self.kept_running) is None:
+            raise ValueError(f"{self.node.path} is not kept running")
+        return application
 
     def alarms(self, limits: OperationsSettings) -> Sequence[AlarmSpec]:  # noqa: ARG002  # one restart is too many
         """Return alarms on an application that should run and does not, and on one that restarts."""

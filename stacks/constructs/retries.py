@@ -47,7 +47,7 @@ BUSY: Final[Mapping[Service, tuple[str, ...]]] = {
 
 
 def retry_when_busy(step: sfn.TaskStateBase, service: Service) -> None:
-    """Repeat a short call for up to ten minutes, which is less than the interval of `FlinkAutoStart`."""
+    """Repeat a short call for up to ten minutes, which is less than the interval of `AutoStart`."""
     step.add_retry(
         errors=list(BUSY[service]),
         interval=cdk.Duration.seconds(10),

@@ -1,22 +1,23 @@
-"""Operations: alarms, dashboard, budget, and the state machines that keep the Flink applications running."""
-
-from collections.abc import Iterable
+"""Operations: alarms, dashboard, budget, and the state machines that keep applications running."""
 
 import aws_cdk as cdk
 from constructs import Construct
 
 from config.operations import OperationsSettings
-from stacks.constructs.flink_application import FlinkApplication
 from stacks.operations.alarms import Alarms
 from stacks.operations.budget import Budget
 from stacks.operations.dashboard import Dashboard
-from stacks.operations.flink_auto_start import FlinkAutoStart, FlinkSnapshots
+from stacks.operations.supervision import AutoStart, Snapshots
 from stacks.shared.monitoring import MonitoredResources, StandingCost
 from stacks.shared.platform import Platform
+from stacks.shared.supervision import supervised_in
 
 
 class OperationsStack(cdk.Stack):
-    """Owns the monitoring of the other stacks. It must be created last: it collects what their constructs declare."""
+    """Monitors the other stacks and keeps their applications running.
+
+    It must be created last: it collects what their constructs declare.
+    """
 
     costs: list[StandingCost]
 
@@ -25,15 +26,13 @@ class OperationsStack(cdk.Stack):
         scope: Construct,
         id_: str,
         *,
-        applications: Iterable[FlinkApplication],
         settings: OperationsSettings,
         platform: Platform,
     ) -> None:
         super().__init__(scope, id_, description="Customer 360: alarms, dashboard, budget")
-        running = {each.label: each.kept_running for each in applications if each.kept_running is not None}
-        if running:
-            FlinkAutoStart(self, "Keeper", applications=running, platform=platform)
-            FlinkSnapshots(self, "Snapshots", applications=running, platform=platform)
+        if applications := supervised_in(self.node.root):
+            AutoStart(self, "Keeper", applications=applications, platform=platform)
+            Snapshots(self, "Snapshots", applications=applications, platform=platform)
         monitored = MonitoredResources.found_in(self.node.root, settings)
         if settings.alarms:
             Alarms(self, "Alarms", specs=monitored.alarms, topic=platform.alarm_topic)

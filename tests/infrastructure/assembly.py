@@ -99,7 +99,7 @@ def operate(
         removal=foundation.removal,
         network=foundation.network,
     )
-    return OperationsStack(cdk_app, "Operations", applications=[], settings=settings.operations, platform=platform)
+    return OperationsStack(cdk_app, "Operations", settings=settings.operations, platform=platform)
 
 
 def synthesize(settings: Settings, assets: Assets, folder: Path) -> Assembly:
