@@ -1,0 +1,147 @@
+"""What roles may do, in the emulator process: the sessions that services open, and the calls that they make.
+
+The emulator checks every request that arrives over HTTP. It does not check the calls that AWS makes itself with a
+role's permissions, such as a state machine's task or a read of a stream. Those are checked here, against the policies
+that are deployed.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from twin.emulator.wire import ServiceError
+from twin.settings import ACCOUNT, REGION
+
+_ROOT: Final = f"arn:aws:iam::{ACCOUNT}:root"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoleSession:
+    """Temporary credentials of a role.
+
+    Attributes:
+        arn: of the session: `arn:aws:sts::<account>:assumed-role/<role>/<session>`.
+    """
+
+    arn: str
+    access_key: str
+    secret_key: str
+    token: str
+
+    def variables(self) -> dict[str, str]:
+        """Return the credentials as the environment variables that every AWS client reads."""
+        return {
+            "AWS_ACCESS_KEY_ID": self.access_key,
+            "AWS_SECRET_ACCESS_KEY": self.secret_key,
+            "AWS_SESSION_TOKEN": self.token,
+        }
+
+
+def assume(role_arn: str, *, service: str, session: str) -> RoleSession:
+    """Open a session of a role as a service does, for example `glue.amazonaws.com`.
+
+    The credentials do not expire, because the processes that use them cannot renew them. The same role and session
+    name give the same credentials.
+
+    Raises:
+        ServiceError: the role does not exist, or its trust policy does not name the service.
+    """
+    from ministack.services import sts
+
+    _require_trust(role_arn, service)
+    name = _role_name(role_arn)
+    digest = hashlib.sha256(f"{role_arn}/{session}".encode()).hexdigest()
+    opened = RoleSession(
+        arn=f"arn:aws:sts::{ACCOUNT}:assumed-role/{name}/{session}",
+        access_key=f"ASIA{digest[:16].upper()}",
+        secret_key=hashlib.sha256(f"secret:{digest}".encode()).hexdigest(),
+        token=hashlib.sha256(f"token:{digest}".encode()).hexdigest(),
+    )
+    sts.register_session(
+        opened.access_key,
+        {
+            "Arn": opened.arn,
+            "UserId": f"{name}:{session}",
+            "AccountId": ACCOUNT,
+            "PrincipalType": "AssumedRole",
+            "SecretAccessKey": opened.secret_key,
+            "SessionToken": opened.token,
+        },
+    )
+    return opened
+
+
+def require(principal: str, action: str, resource: str = "*", context: Mapping[str, Any] | None = None) -> None:
+    """Refuse a call that the policies of a role do not allow.
+
+    Args:
+        principal: the ARN of the role, or of a session of it. The account's root may do everything.
+        action: for example `states:StartExecution`.
+        resource: the ARN that the call is about.
+        context: condition keys and their values.
+
+    Raises:
+        ServiceError: `AccessDeniedException`, in AWS's words.
+    """
+    if not allows(principal, action, resource, context):
+        raise ServiceError(
+            "AccessDeniedException",
+            f"User: {principal} is not authorized to perform: {action} on resource: {resource}",
+            403,
+        )
+
+
+def allows(principal: str, action: str, resource: str = "*", context: Mapping[str, Any] | None = None) -> bool:
+    """Say whether the policies of a role, and the resource's own policy, allow a call; see `require`."""
+    from ministack.core import iam_evaluator
+
+    if principal == _ROOT:
+        return True
+    name = _role_name(principal)
+    asked = iam_evaluator.EvalContext(
+        principal_arn=principal,
+        principal_type="AssumedRole",
+        principal_account=ACCOUNT,
+        action=action,
+        resource_arn=resource,
+        region=REGION,
+        secure_transport=True,
+        service_context={key.lower(): value for key, value in (context or {}).items()},
+    )
+    result = iam_evaluator.evaluate(asked, iam_evaluator._gather_role_policies(name, ACCOUNT))
+    service = action.partition(":")[0]
+    if (policy := iam_evaluator._resource_policy(service, resource)) is not None:
+        required = service in iam_evaluator._POLICY_REQUIRED
+        result = iam_evaluator.combine_resource_policy(result, asked, *policy, required=required)
+    return bool(result.decision == "Allow")
+
+
+def _require_trust(role_arn: str, service: str) -> None:
+    from ministack.core import iam_evaluator
+    from ministack.services import iam
+
+    role = iam._roles.get_scoped(ACCOUNT, None, _role_name(role_arn))
+    if role is None:
+        raise ServiceError("NoSuchEntityException", f"the role {role_arn} does not exist", 404)
+    asked = iam_evaluator.EvalContext(
+        principal_arn=service,
+        principal_type="Service",
+        principal_account=ACCOUNT,
+        action="sts:AssumeRole",
+        resource_arn=role_arn,
+        region=REGION,
+        secure_transport=True,
+        service_context={"aws:sourceaccount": ACCOUNT},
+    )
+    trust = role["AssumeRolePolicyDocument"]
+    if iam_evaluator.evaluate_resource_policy(trust, asked, service=service).decision != "Allow":
+        raise ServiceError(
+            "AccessDeniedException", f"{service} may not assume the role {role_arn}: its trust policy names others", 403
+        )
+
+
+def _role_name(arn: str) -> str:
+    """Return the name of a role from its ARN, or from that of a session of it."""
+    kind, _, rest = arn.rpartition(":")[2].partition("/")
+    return rest.split("/")[0] if kind == "assumed-role" else rest.rpartition("/")[2]
