@@ -1,11 +1,11 @@
 """What `unify` computes: the statements under `sql/` over tables that are known by name only.
 
-Reads `interaction_records` and `identity_change_records`, and what the lake has of both from before; writes
-`profile_changes` and three lake tables. Where the tables are, and on what connector, is the caller's business.
+It reads `interaction_records`, `identity_change_records` and the earlier records of both in the lake. It writes
+`profile_changes` and three tables of the lake. The caller creates the tables and chooses their connectors.
 
-The statements are planned in four parts, each handed on to the next as a stream: `records` takes the records apart and
-lets each pass once; `sums` adds up by identifier; `states` says what there is to know of people, in small batches;
-`messages` tells it.
+The statements are planned in four parts, each of which hands a stream to the next: `records` parses the records and
+removes duplicates; `sums` aggregates by identifier; `states` joins the aggregates of a person, in small batches;
+`messages` writes the changes of profiles.
 """
 
 import re
@@ -43,10 +43,10 @@ ANONYMOUS_HASH_LENGTH: Final = 26
 
 PACKAGE: Final = "flink_apps.unify"
 VIEW: Final = re.compile(r"CREATE TEMPORARY VIEW (?P<name>\w+) AS\s+(?P<query>.*)", re.DOTALL)
-SEPARATOR: Final = "CHR(31)"  # the control character that is meant to part units of data
+SEPARATOR: Final = "CHR(31)"  # ASCII's unit separator
 VERSION_LENGTH: Final = 20
 
-# In the application's jar; what each does is said there.
+# In the application's jar, which documents them.
 FUNCTIONS: Final = {
     "read_record": "c360.ReadRecord",
     "write_record": "c360.WriteRecord",

@@ -17,7 +17,7 @@ from tools.environments.groups import CDK, CONTRACTS, TEST, TWIN
 
 HEADER: Final = (
     "# Locked from pyproject.toml, group {group}; digest {digest}. Installs on {targets}. "
-    "Write anew with: ./c360 lock\n"
+    "Regenerate with: ./c360 lock\n"
 )
 # Their packages are in the environment of the tests, too, and have the same versions there.
 TESTED: Final = (CDK, TWIN)

@@ -172,7 +172,7 @@ def tests() -> list[Part]:
     return [*quick_tests(), *long_tests(), *slow_tests()]
 
 
-class Teller:
+class ProgressReporter:
     """Says which part starts and ends, in whole pieces, so that two parts side by side do not mix.
 
     For people the parts' own words go to standard output; when that is for a program's document, to standard error.
@@ -236,13 +236,13 @@ def run(steps: Steps, *, only: Sequence[str] = (), lanes: int = LANES, change: C
     )
     wanted = {part.suite for part in (*in_turn, *side_by_side)}
     _prepare(steps, wanted)
-    teller = Teller(steps, total=len(in_turn) + len(side_by_side) + ("check" in wanted))
-    outcomes = [_locks(teller)] if "check" in wanted else []
-    outcomes += [_execute(part, teller) for part in in_turn]
+    progress = ProgressReporter(steps, total=len(in_turn) + len(side_by_side) + ("check" in wanted))
+    outcomes = [_locks(progress)] if "check" in wanted else []
+    outcomes += [_execute(part, progress) for part in in_turn]
     if lanes == 1:
-        outcomes += [_execute(part, teller) for part in side_by_side]
+        outcomes += [_execute(part, progress) for part in side_by_side]
     elif side_by_side:
-        outcomes += _side_by_side(steps, side_by_side, teller, lanes=lanes)
+        outcomes += _side_by_side(steps, side_by_side, progress, lanes=lanes)
     report = TestReport(outcomes=tuple(outcomes), not_run=tuple(_not_run(wanted)))
     if not steps.machine:
         _summary(report)
@@ -294,39 +294,39 @@ def _environments(wanted: set[str]) -> list[str]:
     return [*((groups.TEST,) if wanted else ()), *documents, *site]
 
 
-def _locks(teller: Teller) -> PartResult:
+def _locks(progress: ProgressReporter) -> PartResult:
     started = time.monotonic()
     found = locks.problems()
     for problem in found:
         sys.stderr.write(f"{problem}\n")
     outcome = PartResult(suite="check", part="locks", passed=not found, seconds=time.monotonic() - started)
-    teller.end(outcome)
+    progress.end(outcome)
     return outcome
 
 
-def _execute(part: Part, teller: Teller) -> PartResult:
+def _execute(part: Part, progress: ProgressReporter) -> PartResult:
     """Run a part that says everything itself."""
-    teller.title(part)
-    outcome = _run(part, teller.descriptor, None)
-    teller.end(outcome)
+    progress.title(part)
+    outcome = _run(part, progress.descriptor, None)
+    progress.end(outcome)
     return outcome
 
 
-def _side_by_side(steps: Steps, parts: Sequence[Part], teller: Teller, *, lanes: int) -> list[PartResult]:
+def _side_by_side(steps: Steps, parts: Sequence[Part], progress: ProgressReporter, *, lanes: int) -> list[PartResult]:
     with steps.progress("Run the long suites", len(parts)) as done, ThreadPoolExecutor(max_workers=lanes) as pool:
-        return list(pool.map(lambda part: _execute_quietly(part, teller, done), parts))
+        return list(pool.map(lambda part: _execute_quietly(part, progress, done), parts))
 
 
-def _execute_quietly(part: Part, teller: Teller, done: Callable[[], None]) -> PartResult:
+def _execute_quietly(part: Part, progress: ProgressReporter, done: Callable[[], None]) -> PartResult:
     """Run a part, and print what it said when it has ended."""
     log = BUILD / "logs" / f"test-{part.name}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("w+", encoding="utf-8", errors="replace") as said:
-        teller.start(part)
+        progress.start(part)
         outcome = _run(part, said.fileno(), subprocess.STDOUT)
         said.seek(0)
-        teller.repeat(part, said)
-    teller.end(outcome)
+        progress.repeat(part, said)
+    progress.end(outcome)
     done()
     return outcome
 
