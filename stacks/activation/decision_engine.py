@@ -8,7 +8,7 @@ from constructs import Construct
 from config.activation import ActivationSettings
 from stacks.activation.contact_rules import contact_rules
 from stacks.constructs.data_stream import DataStream
-from stacks.constructs.grants import allow, put_records, read_changes, read_secret, use_table
+from stacks.constructs.grants import allow, lock_work, put_records, read_changes, read_secret, use_items
 from stacks.constructs.python_function import PythonFunction
 from stacks.constructs.stream_reader import Batching, StreamReader
 from stacks.constructs.table_changes import TableChanges
@@ -54,8 +54,8 @@ class DecisionEngine(Construct):
             },
             timeout_seconds=120,
         )
-        use_table(self.function.role, single_view)
-        use_table(self.function.role, idempotency)
+        use_items(self.function.role, single_view, "GetItem", "Query", "PutItem")
+        lock_work(self.function.role, idempotency)
         put_records(self.function.role, events_stream)
         read_secret(self.function.role, hash_secret)
         allow(self.function.role, ("events:PutEvents",), bus.event_bus_arn)

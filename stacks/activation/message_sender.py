@@ -10,7 +10,7 @@ from config.activation import ActivationSettings
 from stacks.activation.contact_rules import contact_rules
 from stacks.activation.email.channel import Email
 from stacks.constructs.data_stream import DataStream
-from stacks.constructs.grants import allow, put_records, read_secret, use_table
+from stacks.constructs.grants import allow, lock_work, put_records, read_secret, use_items
 from stacks.constructs.python_function import PythonFunction
 from stacks.shared.platform import Platform
 
@@ -51,8 +51,8 @@ class MessageSender(Construct):
                 **contact_rules(settings),
             },
         )
-        use_table(self.function.role, single_view)
-        use_table(self.function.role, idempotency)
+        use_items(self.function.role, single_view, "GetItem", "BatchGetItem", "Query", "PutItem")
+        lock_work(self.function.role, idempotency)
         put_records(self.function.role, events_stream)
         read_secret(self.function.role, hash_secret)
         self._allow_sending(email)

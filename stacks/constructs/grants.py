@@ -4,8 +4,8 @@ The grants that CDK offers are wider (`s3:GetObject*`, `kms:GenerateDataKey*`). 
 because the names of objects are not known, the finding is acknowledged here with its reason.
 """
 
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Iterable, Sequence
+from typing import Final, Literal
 
 import aws_cdk as cdk
 from aws_cdk import aws_dynamodb as dynamodb
@@ -33,13 +33,9 @@ _READ_RECORDS: Final = (
     "kinesis:GetShardIterator",
     "kinesis:ListShards",
 )
-_READ_ITEMS: Final = ("dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query", "dynamodb:ConditionCheckItem")
-_WRITE_ITEMS: Final = (
-    "dynamodb:PutItem",
-    "dynamodb:UpdateItem",
-    "dynamodb:DeleteItem",
-    "dynamodb:BatchWriteItem",
-)
+# TransactWriteItems has no action of its own: it needs the actions of what it writes and of what it checks.
+ItemAction = Literal["GetItem", "BatchGetItem", "Query", "ConditionCheckItem", "PutItem", "UpdateItem", "DeleteItem"]
+_LOCK_ITEMS: Final[Sequence[ItemAction]] = ("GetItem", "PutItem", "UpdateItem", "DeleteItem")
 
 
 def allow(role: iam.IRole, actions: Iterable[str], *resources: str) -> None:
@@ -142,9 +138,14 @@ def read_secret(role: iam.IRole, *secrets: secretsmanager.ISecret) -> None:
     allow(role, ("secretsmanager:GetSecretValue",), *(secret.secret_arn for secret in secrets))
 
 
-def use_table(role: iam.IRole, table: dynamodb.ITableV2) -> None:
-    """Let a role read and write items."""
-    allow(role, (*_READ_ITEMS, *_WRITE_ITEMS), table.table_arn)
+def use_items(role: iam.IRole, table: dynamodb.ITableV2, *actions: ItemAction) -> None:
+    """Let a role do the named actions with the items of a table."""
+    allow(role, (f"dynamodb:{action}" for action in actions), table.table_arn)
+
+
+def lock_work(role: iam.IRole, table: dynamodb.ITableV2) -> None:
+    """Let a role take, read, complete and, after an error, delete its locks in the idempotency table."""
+    use_items(role, table, *_LOCK_ITEMS)
 
 
 def _objects(role: iam.IRole, bucket: s3.IBucket, prefix: str, actions: Iterable[str]) -> None:

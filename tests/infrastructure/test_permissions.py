@@ -73,32 +73,25 @@ def test_the_hash_secret_is_read_by_those_who_hash(assembly):
     assert readers == {"Clean", "IdentityResolve", "ProfileApiFunction", "DecisionFunction", "MessageSenderFunction"}
 
 
-def test_only_the_writer_the_api_and_activation_write_the_single_view(assembly):
-    writers = {
-        resource.logical_id.partition("RoleDefaultPolicy")[0]
-        for resource, statement in statements(assembly)
-        if {"dynamodb:PutItem", "dynamodb:BatchWriteItem"} & set(listed(statement["Action"]))
-        and any("SingleViewTable" in resolve(one) for one in listed(statement["Resource"]))
+def test_roles_may_do_with_items_what_their_code_calls_and_nothing_else(assembly):
+    """A transaction of puts needs the right to put. Identity leaves tombstones and the API answers, so none deletes."""
+    may = defaultdict(set)
+    for resource, statement in statements(assembly):
+        for one in map(resolve, listed(statement["Resource"])):
+            if table := re.search(r"SingleView(Table|Idempotency)(?!.*StreamArn)", one):
+                role = resource.logical_id.partition("RoleDefaultPolicy")[0]
+                may[role, table[1]] |= set(listed(statement["Action"]))
+    lock = {"GetItem", "PutItem", "UpdateItem", "DeleteItem"}
+    wanted = {
+        ("ProfileWriterFunction", "Table"): {"GetItem", "BatchGetItem", "ConditionCheckItem", "PutItem", "DeleteItem"},
+        ("ProfileApiFunction", "Table"): {"GetItem", "BatchGetItem", "Query", "PutItem"},
+        ("IdentityResolve", "Table"): {"PutItem"},
+        ("DecisionFunction", "Table"): {"GetItem", "Query", "PutItem"},
+        ("MessageSenderFunction", "Table"): {"GetItem", "BatchGetItem", "Query", "PutItem"},
+        ("DecisionFunction", "Idempotency"): lock,
+        ("MessageSenderFunction", "Idempotency"): lock,
     }
-    assert writers == {
-        "ProfileWriterFunction",
-        "ProfileApiFunction",
-        "IdentityResolve",
-        "DecisionFunction",
-        "MessageSenderFunction",
-    }
-
-
-def test_identity_puts_items_and_nothing_else(assembly):
-    """A transaction of puts needs the right to put; what is gone is a tombstone, so nothing is deleted."""
-    actions = {
-        action
-        for resource, statement in statements(assembly)
-        if resource.logical_id.startswith("IdentityResolve")
-        for action in listed(statement["Action"])
-        if action.startswith("dynamodb:")
-    }
-    assert actions == {"dynamodb:PutItem"}
+    assert may == {place: {f"dynamodb:{action}" for action in actions} for place, actions in wanted.items()}
 
 
 def test_the_models_read_the_tables_that_they_name_as_sources_and_no_others(assembly):

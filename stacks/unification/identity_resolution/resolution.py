@@ -15,11 +15,11 @@ from c360_core.names import TableName, Zone
 from config.unification import UnificationSettings, WorkerType
 from stacks.constructs.data_stream import DataStream
 from stacks.constructs.grants import (
-    allow,
     put_records,
     read_objects,
     read_secret,
     read_tables,
+    use_items,
     write_objects,
     write_tables,
 )
@@ -117,7 +117,7 @@ class IdentityResolution(Construct):
         self._let_prepare_work(lake, platform)
         self._let_resolve_work(lake.buckets, platform)
         put_records(self.resolve.role, identity_changes)
-        allow(self.resolve.role, ("dynamodb:PutItem",), single_view.table_arn)
+        use_items(self.resolve.role, single_view, "PutItem")
         read_secret(self.resolve.role, hash_secret)
         steps = self._steps(self.matching, settings)
         run = StateMachine(

@@ -9,7 +9,7 @@ from constructs import Construct
 
 from config.unification import UnificationSettings
 from stacks.constructs.data_stream import DataStream
-from stacks.constructs.grants import put_records, read_secret, use_table
+from stacks.constructs.grants import put_records, read_secret, use_items
 from stacks.constructs.http_api import HttpApi, Route, Throttle
 from stacks.constructs.python_function import PythonFunction
 from stacks.shared.platform import Platform
@@ -51,7 +51,7 @@ class ProfileApi(Construct):
             },
             memory_megabytes=1024,
         )
-        use_table(self.function.role, single_view)
+        use_items(self.function.role, single_view, "GetItem", "BatchGetItem", "Query", "PutItem")
         put_records(self.function.role, events)
         read_secret(self.function.role, hash_secret)
         self.url = HttpApi(

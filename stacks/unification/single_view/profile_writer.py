@@ -4,7 +4,7 @@ from aws_cdk import aws_dynamodb as dynamodb
 from constructs import Construct
 
 from stacks.constructs.data_stream import DataStream
-from stacks.constructs.grants import read_records, use_table
+from stacks.constructs.grants import read_records, use_items
 from stacks.constructs.python_function import PythonFunction
 from stacks.constructs.stream_reader import Batching, StreamReader
 from stacks.shared.platform import Platform
@@ -36,7 +36,9 @@ class ProfileWriter(Construct):
             timeout_seconds=120,
             memory_megabytes=1024,
         )
-        use_table(self.function.role, single_view)
+        use_items(
+            self.function.role, single_view, "GetItem", "BatchGetItem", "ConditionCheckItem", "PutItem", "DeleteItem"
+        )
         read_records(self.function.role, profile_changes)
         self.reader = StreamReader(
             self,
