@@ -19,7 +19,6 @@ from stacks.constructs.grants import (
     allow,
     catalog_arns,
     query_lake,
-    read_objects,
     use_key,
     use_workgroup,
     write_objects,
@@ -143,10 +142,9 @@ class Models(Construct):
         use_workgroup(role, workgroup.arn)
         query_lake(role)
         write_objects(role, buckets[Zone.RESULTS], QUERY_RESULTS)
+        # Athena reads with credentials from Lake Formation. It uses the caller's own for CTAS, OPTIMIZE and VACUUM on
+        # Iceberg tables in a registered location; and dbt lists and deletes the files of a table that it replaces.
         write_objects(role, buckets[Zone.PRODUCTS], MARTS_PREFIX)
-        read_objects(role, buckets[Zone.RAW], f"{TableName.INTERACTIONS}/")
-        for table in _READ_CURATED:
-            read_objects(role, buckets[Zone.CURATED], f"{table}/")
         self._catalog(role, platform)
         return role
 

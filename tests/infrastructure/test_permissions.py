@@ -103,8 +103,20 @@ def test_the_models_read_the_tables_that_they_name_as_sources_and_no_others(asse
         for one in listed(statement["Resource"])
     )
     entries = re.findall(r":table/c360_\w+_(raw|curated)/(\w+)(?= |$)", resources)
-    folders = [(zone.lower(), table) for zone, table in re.findall(r"Lake(Raw|Curated)\w+/(\w+)/\*", resources)]
-    assert set(entries) == set(folders) == set(re.findall(r"source\('(\w+)', '(\w+)'\)", models))
+    assert set(entries) == set(re.findall(r"source\('(\w+)', '(\w+)'\)", models))
+
+
+def test_the_models_have_no_way_to_the_lake_beside_lake_formation(assembly):
+    """Athena reads raw and curated data with Lake Formation's credentials; the role's own would pass its grants by."""
+    objects = {
+        one
+        for resource, statement in statements(assembly)
+        if resource.logical_id.startswith("ModelsRole")
+        for one in map(resolve, listed(statement["Resource"]))
+        if any(action.startswith("s3:") for action in listed(statement["Action"])) and "/" in one
+    }
+    lake = {re.sub(r"(Lake[A-Z][a-z]+)\w+/", r"\1/", one) for one in objects if one.startswith("Lake")}
+    assert lake == {"LakeProducts/marts/*", "LakeResults/athena/*"}
 
 
 def test_identities_are_resolved_on_the_tables_that_the_job_names_and_no_others(assembly):
