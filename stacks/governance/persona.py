@@ -1,7 +1,6 @@
 """Roles of people who read the lake. Tags decide which columns they see, not lists of columns."""
 
-from collections.abc import Mapping, Sequence
-from typing import Final
+from collections.abc import Mapping
 
 import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
@@ -9,7 +8,8 @@ from aws_cdk import aws_lakeformation as lakeformation
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from c360_core.names import PiiClass, Zone
+from c360_core.names import Zone
+from c360_core.personas import PersonaDefinition
 from stacks.constructs.grants import catalog_arns, query_lake, read_tables, use_key, use_workgroup, write_objects
 from stacks.constructs.nag import acknowledge, wildcard
 from stacks.governance.tags import PII, ZONE, LakeTags, tag_key
@@ -17,11 +17,9 @@ from stacks.shared.lake import QUERY_RESULTS
 from stacks.shared.lake_access import READ, LakeResource, database_resource, grant_in_lake
 from stacks.shared.platform import Platform
 
-_ZONES: Final = (Zone.CURATED, Zone.PRODUCTS)
-
 
 class Persona(Construct):
-    """A role that queries the curated and products zones and reads only columns of its classes."""
+    """A role that queries the zones of a persona and reads only columns of its classes."""
 
     role: iam.Role
 
@@ -30,7 +28,7 @@ class Persona(Construct):
         scope: Construct,
         id_: str,
         *,
-        classes: Sequence[PiiClass],
+        persona: PersonaDefinition,
         tags: LakeTags,
         workgroup_arn: str,
         buckets: Mapping[Zone, s3.IBucket],
@@ -48,12 +46,12 @@ class Persona(Construct):
         use_workgroup(self.role, workgroup_arn)
         write_objects(self.role, buckets[Zone.RESULTS], QUERY_RESULTS)
         query_lake(self.role)
-        for zone in _ZONES:
+        for zone in persona.zones:
             read_tables(self.role, platform, zone, ["*"])
             seen = wildcard(self.role, catalog_arns(self.role, platform, zone, ["*"])[-1])
             acknowledge(self.role, {seen: "which tables exist is for Lake Formation's tags to say, not for IAM"})
             self._describe(zone)
-        self._select(classes, tags)
+        self._select(persona, tags)
 
     def _describe(self, zone: Zone) -> None:
         grant_in_lake(
@@ -64,8 +62,8 @@ class Persona(Construct):
             permissions=("DESCRIBE",),
         )
 
-    def _select(self, classes: Sequence[PiiClass], tags: LakeTags) -> None:
-        allowed = {PII: [str(one) for one in classes], ZONE: [str(zone) for zone in _ZONES]}
+    def _select(self, persona: PersonaDefinition, tags: LakeTags) -> None:
+        allowed = {PII: [str(one) for one in persona.classes], ZONE: [str(zone) for zone in persona.zones]}
         policy = lakeformation.CfnPrincipalPermissions.LFTagPolicyResourceProperty(
             catalog_id=cdk.Aws.ACCOUNT_ID,
             resource_type="TABLE",

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import aws_cdk as cdk
 from constructs import Construct
 
-from c360_core.names import PiiClass, Zone
+from c360_core.names import Zone
+from c360_core.personas import MARKETING_ANALYST
 from stacks.governance.locations import LakeLocations
 from stacks.governance.persona import Persona
 from stacks.governance.tags import LakeTags
@@ -35,14 +36,14 @@ class GovernanceStack(cdk.Stack):
         LakeLocations(self, "Locations", buckets=lake.buckets, platform=platform)
         self.marketing_analyst = Persona(
             self,
-            "MarketingAnalyst",
-            classes=[PiiClass.NONE, PiiClass.PSEUDONYMOUS],
+            MARKETING_ANALYST.name,
+            persona=MARKETING_ANALYST,
             tags=tags,
             workgroup_arn=workgroup_arn,
             buckets=lake.buckets,
             platform=platform,
         )
-        cdk.CfnOutput(self, "MarketingAnalystRoleArn", value=self.marketing_analyst.role.role_arn)
+        cdk.CfnOutput(self, MARKETING_ANALYST.role_output, value=self.marketing_analyst.role.role_arn)
 
 
 class ZoneGovernanceStack(cdk.Stack):
