@@ -5,6 +5,7 @@ import hmac
 import io
 import json
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -15,7 +16,7 @@ from c360_core import contracts, projections
 from c360_core.interaction import check as check_event
 from c360_core.names import STACKS, stack_name
 from ops import smoke
-from ops.smoke import DeployedEnvironment
+from ops.smoke import DeployedEnvironment, deployed, lake, queries
 from tools.console import Steps
 from tools.errors import WrongUsageError
 from tools.operate import smoke as command
@@ -28,7 +29,7 @@ RESOURCES = {
     "AWS::CloudWatch::Alarm": ["ours"],
     "AWS::SES::EmailIdentity": ["shop.example.com"],
     "AWS::Glue::TableOptimizer": [
-        f"{table.name}-{kind}" for table in contracts.load().lake_tables() for kind in smoke.OPTIMIZERS
+        f"{table.name}-{kind}" for table in contracts.load().lake_tables() for kind in lake.OPTIMIZERS
     ],
 }
 OUTPUTS = {
@@ -167,6 +168,14 @@ def missing(operation: str) -> ClientError:
     return ClientError({"Error": {"Code": "EntityNotFoundException", "Message": "none"}}, operation)
 
 
+def test_every_module_with_a_check_is_asked() -> None:
+    modules = {
+        path.stem for path in Path(*smoke.__path__).glob("*.py") if "\n@check(" in path.read_text(encoding="utf-8")
+    }
+
+    assert modules == set(smoke.CHECK_MODULES)
+
+
 def test_a_deployment_that_is_right_passes(world: World) -> None:
     outcomes = world.outcomes()
 
@@ -273,7 +282,7 @@ def test_an_event_is_sent_only_on_request_signed_and_as_history(world: World) ->
     assert sent.headers["x-c360-signature"] == f"sha256={signature}"
     event = json.loads(sent.content)
     assert event["replay_id"]
-    check_event(event, now=smoke.datetime.now(smoke.UTC), contracts=contracts.load())
+    check_event(event, now=datetime.now(UTC), contracts=contracts.load())
 
 
 def test_an_event_that_was_sent_is_looked_for_in_the_lake(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -292,8 +301,8 @@ def test_an_event_that_was_sent_is_looked_for_in_the_lake(world: World, monkeypa
 
     rows = [{"Data": [{"VarCharValue": "_col0"}]}, {"Data": [{"VarCharValue": "0"}]}]
     world.answers["get_query_results"] = {"ResultSet": {"Rows": rows}}
-    monkeypatch.setattr(smoke, "ARRIVAL_SECONDS", 0.01)
-    monkeypatch.setattr(smoke, "POLL_SECONDS", 0.02)
+    monkeypatch.setattr(queries, "ARRIVAL_SECONDS", 0.01)
+    monkeypatch.setattr(queries, "POLL_SECONDS", 0.02)
 
     outcomes = world.outcomes(send=True)
 
@@ -333,7 +342,7 @@ def test_the_outcome_is_one_document(
     monkeypatch.setattr(command.boto3, "client", lambda _: world)
     monkeypatch.setenv(command.ENDPOINT, "http://127.0.0.1:1")
     doors = httpx.Client(transport=httpx.MockTransport(world.serve))
-    monkeypatch.setattr(smoke.httpx, "Client", lambda **_: doors)
+    monkeypatch.setattr(deployed.httpx, "Client", lambda **_: doors)
     world.answers["describe_state_machine"] = {"status": "DELETING"}
 
     report = command.run(Steps(machine=True), "dev")

@@ -1,0 +1,76 @@
+"""What CloudFormation knows of a deployed environment, and the ways to reach it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Final
+
+import httpx
+
+from c360_core.names import STACKS, stack_name
+from ops import deployed_stacks
+from ops.smoke.errors import CheckFailedError, CheckSkippedError
+
+HTTP_SECONDS: Final = 30.0
+
+
+@dataclass(kw_only=True)
+class DeployedEnvironment:
+    """What is deployed of an environment, as CloudFormation knows it.
+
+    Attributes:
+        client: gives a boto3 client by the name of its service.
+        endpoint: of the emulator that stands for AWS; empty on AWS.
+        send: send an event.
+        sent: the id of the event that was sent.
+    """
+
+    environment: str
+    client: Callable[[str], Any]
+    endpoint: str = ""
+    send: bool = False
+    sent: str = ""
+    http: httpx.Client = field(default_factory=lambda: httpx.Client(timeout=HTTP_SECONDS))
+
+    @cached_property
+    def stacks(self) -> dict[str, dict[str, Any]]:
+        """The stacks of the environment that are there, by name."""
+        names = {stack_name(self.environment, stack) for stack in STACKS}
+        found = deployed_stacks.stacks(self.client("cloudformation"))
+        return {name: stack for name, stack in found.items() if name in names}
+
+    @cached_property
+    def outputs(self) -> dict[str, str]:
+        """The outputs of all stacks, by their names in the templates."""
+        return deployed_stacks.outputs(self.stacks.values())
+
+    @cached_property
+    def _resources(self) -> list[tuple[str, str]]:
+        """The type and the physical id of every resource."""
+        cloudformation = self.client("cloudformation")
+        return [found for stack in self.stacks for found in deployed_stacks.resources(cloudformation, stack)]
+
+    def ids(self, type_name: str) -> list[str]:
+        """Return the physical ids of all resources of a type.
+
+        Raises:
+            CheckSkippedError: there is none.
+        """
+        found = [physical for kind, physical in self._resources if kind == type_name]
+        if not found:
+            raise CheckSkippedError(f"no {type_name} is deployed")
+        return found
+
+    def output(self, name: str) -> str:
+        """Return an output.
+
+        Raises:
+            CheckFailedError: no stack has it.
+        """
+        if name not in self.outputs:
+            raise CheckFailedError(f"no stack of {self.environment} has the output {name}")
+        return self.outputs[name]
+
+    def url(self, output: str) -> str:
+        """Return the address of an HTTP API; on the emulator the path leads to it, not the name."""
+        return deployed_stacks.api_address(self.output(output), endpoint=self.endpoint)
