@@ -1,6 +1,6 @@
 """The marts: a build of the dbt project."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import aws_cdk as cdk
@@ -34,7 +34,10 @@ from stacks.shared.platform import Platform
 MARTS_PREFIX: Final = "marts/"
 _NAME: Final = "BuildModels"
 STAGING_VIEWS: Final = "stg_*"
-_READ_CURATED: Final = (TableName.IDENTITY_MAP, TableName.IDENTIFIER_MAP, TableName.PROFILES)
+SOURCES: Final[Mapping[Zone, Sequence[TableName]]] = {
+    Zone.RAW: (TableName.INTERACTIONS,),
+    Zone.CURATED: (TableName.IDENTITY_MAP, TableName.IDENTIFIER_MAP, TableName.PROFILES),
+}
 _READ: Final = ("glue:GetDatabase", "glue:GetDatabases", "glue:GetTable", "glue:GetTables", "glue:GetTableVersions")
 _WRITE: Final = (
     *_READ,
@@ -149,8 +152,8 @@ class Models(Construct):
         return role
 
     def _catalog(self, role: iam.Role, platform: Platform) -> None:
-        allow(role, _READ, *catalog_arns(role, platform, Zone.RAW, [TableName.INTERACTIONS]))
-        allow(role, _READ, *catalog_arns(role, platform, Zone.CURATED, _READ_CURATED))
+        for zone, tables in SOURCES.items():
+            allow(role, _READ, *catalog_arns(role, platform, zone, tables))
         allow(role, _WRITE, *catalog_arns(role, platform, Zone.CURATED, [STAGING_VIEWS]))
         allow(role, _WRITE, *catalog_arns(role, platform, Zone.PRODUCTS, ["*"]))
         reason = "dbt creates these tables and views under names that its models give"

@@ -9,7 +9,7 @@ from constructs import Construct
 
 from c360_core.names import Zone
 from config.analytics import AnalyticsSettings
-from stacks.analytics.models import Models
+from stacks.analytics.models import SOURCES, Models
 from stacks.analytics.workgroup import NamedQueries, Workgroup
 from stacks.shared.lake_access import LakeAccess
 from stacks.shared.platform import Platform
@@ -50,8 +50,14 @@ class AnalyticsStack(cdk.Stack):
             self, "Models", buckets=buckets, workgroup=self.workgroup, settings=settings, platform=platform
         )
         self.lake_access = [
-            LakeAccess(name="ModelsRaw", role=self.models.role, zone=Zone.RAW),
-            LakeAccess(name="ModelsCurated", role=self.models.role, zone=Zone.CURATED, creates=True),
+            LakeAccess(name="ModelsRaw", role=self.models.role, zone=Zone.RAW, tables=SOURCES[Zone.RAW]),
+            LakeAccess(
+                name="ModelsCurated",
+                role=self.models.role,
+                zone=Zone.CURATED,
+                creates=True,
+                tables=SOURCES[Zone.CURATED],
+            ),
             LakeAccess(name="ModelsProducts", role=self.models.role, zone=Zone.PRODUCTS, writes=True, creates=True),
         ]
         cdk.CfnOutput(self, "WorkgroupName", value=self.workgroup.name)

@@ -9,6 +9,7 @@ from constructs import Construct
 
 from c360_core.names import Zone
 from stacks.foundation.lake.administration import deployment_role_arn
+from stacks.shared.ids import pascal_case
 from stacks.shared.lake_access import (
     READ,
     WRITE,
@@ -16,13 +17,14 @@ from stacks.shared.lake_access import (
     LakeResource,
     database_resource,
     grant_in_lake,
+    table_resource,
     tables_resource,
 )
 from stacks.shared.platform import Platform
 
 
 class ZoneGrants(Construct):
-    """One grant on the database and one on its tables for each role that works in the zone.
+    """Grants on the database and on its tables, all or those that it uses, for each role that works in the zone.
 
     Roles that create tables, and the deployment role, may also use the zone's location.
     """
@@ -49,13 +51,15 @@ class ZoneGrants(Construct):
                 self._use_location(one.name, one.role.role_arn, bucket)
 
     def _use_tables(self, access: LakeAccess) -> None:
-        grant_in_lake(
-            self,
-            f"{access.name}Tables",
-            principal=access.role.role_arn,
-            resource=tables_resource(self._environment, access.zone),
-            permissions=WRITE if access.writes else READ,
-        )
+        resources = {pascal_case(name): table_resource(self._environment, access.zone, name) for name in access.tables}
+        for name, resource in (resources or {"Tables": tables_resource(self._environment, access.zone)}).items():
+            grant_in_lake(
+                self,
+                f"{access.name}{name}",
+                principal=access.role.role_arn,
+                resource=resource,
+                permissions=WRITE if access.writes else READ,
+            )
 
     def _use_database(self, access: LakeAccess) -> None:
         grant_in_lake(

@@ -25,7 +25,8 @@ class LakeAccess:
         role: the role that gets access.
         zone: the zone that it uses.
         writes: the role changes the data of tables, besides reading it.
-        creates: the role creates and drops tables and views.
+        creates: the role creates and drops tables and views; what it creates, it may read and change.
+        tables: the tables that the role uses; empty for all of the zone.
     """
 
     name: str
@@ -33,6 +34,7 @@ class LakeAccess:
     zone: Zone
     writes: bool = False
     creates: bool = False
+    tables: Sequence[str] = ()
 
 
 def grant_in_lake(
@@ -56,6 +58,15 @@ def database_resource(environment: str, zone: Zone) -> LakeResource:
     return LakeResource(
         database=lakeformation.CfnPrincipalPermissions.DatabaseResourceProperty(
             catalog_id=cdk.Aws.ACCOUNT_ID, name=database_name(environment, zone)
+        )
+    )
+
+
+def table_resource(environment: str, zone: Zone, table: str) -> LakeResource:
+    """Return the resource of a grant on one table."""
+    return LakeResource(
+        table=lakeformation.CfnPrincipalPermissions.TableResourceProperty(
+            catalog_id=cdk.Aws.ACCOUNT_ID, database_name=database_name(environment, zone), name=table
         )
     )
 

@@ -17,11 +17,11 @@ from stacks.shared.ids import pascal_case
 from stacks.shared.lake import Lake
 from stacks.shared.lake_access import LakeAccess
 from stacks.shared.platform import Platform
-from stacks.unification.identity_resolution.resolution import IdentityResolution
+from stacks.unification.identity_resolution.resolution import IdentityResolution, tables_with_identities
 from stacks.unification.single_view.profile_api import ProfileApi
 from stacks.unification.single_view.profile_writer import ProfileWriter
 from stacks.unification.single_view.table import SingleView
-from stacks.unification.unify_application import UnifyApplication
+from stacks.unification.unify_application import PAST, UnifyApplication
 
 
 class UnificationStack(cdk.Stack):
@@ -89,10 +89,15 @@ class UnificationStack(cdk.Stack):
             platform=platform,
         )
         self.lake_access = [
-            LakeAccess(name="PrepareRaw", role=self.identity.prepare.role, zone=Zone.RAW),
+            LakeAccess(
+                name="PrepareRaw",
+                role=self.identity.prepare.role,
+                zone=Zone.RAW,
+                tables=tables_with_identities(lake.contracts),
+            ),
             LakeAccess(name="PrepareCurated", role=self.identity.prepare.role, zone=Zone.CURATED, writes=True),
             LakeAccess(name="ResolveCurated", role=self.identity.resolve.role, zone=Zone.CURATED, writes=True),
-            LakeAccess(name="UnifyRaw", role=self.unify.role, zone=Zone.RAW),
+            LakeAccess(name="UnifyRaw", role=self.unify.role, zone=Zone.RAW, tables=[PAST[Zone.RAW]]),
             LakeAccess(name="UnifyCurated", role=self.unify.role, zone=Zone.CURATED, writes=True),
             LakeAccess(name="UnifyQuarantine", role=self.unify.role, zone=Zone.QUARANTINE, writes=True),
         ]

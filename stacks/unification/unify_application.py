@@ -14,7 +14,7 @@ from stacks.shared.platform import Platform
 
 _READS = (Stream.INTERACTIONS, Stream.IDENTITY_CHANGES)
 # The lake's copy of past records: without a snapshot the application starts from these tables.
-_PAST = {
+PAST = {
     Zone.RAW: TableName.INTERACTIONS,
     Zone.CURATED: TableName.LATEST_IDENTITY_CHANGES,
 }
@@ -50,7 +50,7 @@ class UnifyApplication(FlinkApplication):
             warehouse=buckets[Zone.CURATED],
         )
         properties[Property.LAKE] |= {
-            f"{zone}_database": database_name(platform.environment, zone) for zone in (*_PAST, *_WRITES)
+            f"{zone}_database": database_name(platform.environment, zone) for zone in (*PAST, *_WRITES)
         }
         properties[Property.TUNING] = {
             "deduplication_days": str(settings.deduplication_days),
@@ -68,7 +68,7 @@ class UnifyApplication(FlinkApplication):
         for name in _READS:
             read_records(self.role, streams[name])
         put_records(self.role, streams[Stream.PROFILE_CHANGES])
-        for zone, table in _PAST.items():
+        for zone, table in PAST.items():
             read_tables(self.role, platform, zone, (table,))
             read_objects(self.role, buckets[zone], f"{table}/")
         for zone, tables in _WRITES.items():

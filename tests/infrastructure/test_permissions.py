@@ -119,6 +119,25 @@ def test_the_models_have_no_way_to_the_lake_beside_lake_formation(assembly):
     assert lake == {"LakeProducts/marts/*", "LakeResults/athena/*"}
 
 
+def test_who_only_reads_a_zone_has_grants_on_the_tables_that_its_policies_name(assembly):
+    """A grant on all tables of a zone would hand out tables that the role has no use for, through GetDataAccess."""
+    named = defaultdict(set)
+    for resource, statement in statements(assembly):
+        if "glue:GetTable" in listed(statement["Action"]):
+            tables = re.findall(r":table/(c360_\w+)/(\w+)", " ".join(map(resolve, listed(statement["Resource"]))))
+            named[resource.logical_id.partition("DefaultPolicy")[0]] |= set(tables)
+    granted = defaultdict(set)
+    for grant in assembly.resources("AWS::LakeFormation::PrincipalPermissions"):
+        table = grant.properties["Resource"].get("Table")
+        if table is not None and grant.properties["Permissions"] == ["SELECT", "DESCRIBE"]:
+            principal = resolve(grant.properties["Principal"]["DataLakePrincipalIdentifier"])
+            role = re.match(r"\w+Role", principal)[0]
+            granted[role].add((table["DatabaseName"], table.get("Name", "all tables")))
+    assert {role for role in granted if "Models" in role or "Matching" in role}
+    for role, tables in granted.items():
+        assert tables <= named[role], role
+
+
 def test_identities_are_resolved_on_the_tables_that_the_job_names_and_no_others(assembly):
     code = (ROOT / "glue_jobs" / "identity_resolve" / "main.py").read_text(encoding="utf-8")
     named = {TableName[name].value for name in re.findall(r"TableName\.(\w+)", code)}

@@ -11,9 +11,9 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from c360_core.identity.workflow import MATCH_FIELDS, MATCH_RULES, OUTPUT_FIELDS, SCHEMA_DESCRIPTION, schema_version
-from c360_core.names import PROJECT, TableName, Zone, database_name
+from c360_core.names import PROJECT, TableName, Zone
 from stacks.constructs.grants import allow, catalog_arns, query_lake, read_objects, use_key, write_objects
-from stacks.shared.lake_access import READ, LakeResource, database_resource, grant_in_lake
+from stacks.shared.lake_access import READ, database_resource, grant_in_lake, table_resource
 from stacks.shared.platform import Platform
 from stacks.unification.identity_resolution.matching_input import MatchingInput
 
@@ -124,16 +124,11 @@ class MatchingWorkflow(Construct):
             resource=database_resource(platform.environment, Zone.CURATED),
             permissions=("DESCRIBE",),
         )
-        table = lakeformation.CfnPrincipalPermissions.TableResourceProperty(
-            catalog_id=cdk.Aws.ACCOUNT_ID,
-            database_name=database_name(platform.environment, Zone.CURATED),
-            name=TableName.ER_INPUT,
-        )
         read = grant_in_lake(
             self,
             "ReadInput",
             principal=self.role.role_arn,
-            resource=LakeResource(table=table),
+            resource=table_resource(platform.environment, Zone.CURATED, TableName.ER_INPUT),
             permissions=READ,
         )
         read.node.add_dependency(matching_input.resource, see)

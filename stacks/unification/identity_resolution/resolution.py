@@ -11,6 +11,7 @@ from aws_cdk import aws_stepfunctions as sfn
 from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
 
+from c360_core.contracts import Contracts
 from c360_core.names import TableName, Zone
 from config.unification import UnificationSettings, WorkerType
 from stacks.constructs.data_stream import DataStream
@@ -61,6 +62,11 @@ def matching_costs(settings: UnificationSettings) -> Sequence[StandingCost]:
         return ()
     usd = _RUNS_A_MONTH[schedule] * settings.expected_identity_records * _MATCHED_RECORD_USD
     return (StandingCost(part=f"Entity Resolution, {schedule}", usd=round(usd, 2)),)
+
+
+def tables_with_identities(contracts: Contracts) -> Sequence[str]:
+    """Return the tables of the raw zone from which identity records are prepared."""
+    return [*(source.name for source in contracts.file_sources()), TableName.INTERACTIONS]
 
 
 class IdentityResolution(Construct):
@@ -145,7 +151,7 @@ class IdentityResolution(Construct):
     def _let_prepare_work(self, lake: Lake, platform: Platform) -> None:
         buckets = lake.buckets
         role = self.prepare.role
-        sources = [*(source.name for source in lake.contracts.file_sources()), TableName.INTERACTIONS]
+        sources = tables_with_identities(lake.contracts)
         for source in sources:
             read_objects(role, buckets[Zone.RAW], f"{source}/")
         read_tables(role, platform, Zone.RAW, sources)
