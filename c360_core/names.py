@@ -92,6 +92,13 @@ class PiiClass(StrEnum):
     SENSITIVE = "sensitive"
 
 
+class LakeTag(StrEnum):
+    """Lake Formation tags, which decide on access to the lake."""
+
+    PII = "pii"
+    ZONE = "zone"
+
+
 class Money(StrEnum):
     """What the sign of money means. `magnitude`: nothing, because senders differ on it."""
 
@@ -171,6 +178,11 @@ def stream_name(environment: str, stream: Stream) -> str:
 def database_name(environment: str, zone: Zone) -> str:
     """Return the catalog database of a zone."""
     return f"{PROJECT}_{environment}_{zone}"
+
+
+def lake_tag_key(environment: str, tag: LakeTag) -> str:
+    """Return a tag's key in the account: tags belong to no database, and environments may share the account."""
+    return f"{PROJECT}-{environment}-{tag}"
 
 
 def workgroup_name(environment: str) -> str:

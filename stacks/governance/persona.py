@@ -8,11 +8,11 @@ from aws_cdk import aws_lakeformation as lakeformation
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from c360_core.names import Zone
+from c360_core.names import LakeTag, Zone, lake_tag_key
 from c360_core.personas import PersonaDefinition
 from stacks.constructs.grants import catalog_arns, query_lake, read_tables, use_key, use_workgroup, write_objects
 from stacks.constructs.nag import acknowledge, wildcard
-from stacks.governance.tags import PII, ZONE, LakeTags, tag_key
+from stacks.governance.tags import LakeTags
 from stacks.shared.lake import QUERY_RESULTS
 from stacks.shared.lake_access import READ, LakeResource, database_resource, grant_in_lake
 from stacks.shared.platform import Platform
@@ -63,13 +63,16 @@ class Persona(Construct):
         )
 
     def _select(self, persona: PersonaDefinition, tags: LakeTags) -> None:
-        allowed = {PII: [str(one) for one in persona.classes], ZONE: [str(zone) for zone in persona.zones]}
+        allowed = {
+            LakeTag.PII: [str(one) for one in persona.classes],
+            LakeTag.ZONE: [str(zone) for zone in persona.zones],
+        }
         policy = lakeformation.CfnPrincipalPermissions.LFTagPolicyResourceProperty(
             catalog_id=cdk.Aws.ACCOUNT_ID,
             resource_type="TABLE",
             expression=[
                 lakeformation.CfnPrincipalPermissions.LFTagProperty(
-                    tag_key=tag_key(self._environment, name), tag_values=values
+                    tag_key=lake_tag_key(self._environment, name), tag_values=values
                 )
                 for name, values in allowed.items()
             ],

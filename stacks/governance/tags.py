@@ -1,21 +1,12 @@
 """The Lake Formation tags that decide on access to the lake."""
 
 from collections.abc import Sequence
-from typing import Final
 
 import aws_cdk as cdk
 from aws_cdk import aws_lakeformation as lakeformation
 from constructs import Construct
 
-from c360_core.names import CATALOGED_ZONES, PROJECT, PiiClass
-
-PII: Final = "pii"
-ZONE: Final = "zone"
-
-
-def tag_key(environment: str, name: str) -> str:
-    """Return a tag's key in the account: tags belong to no database, and environments may share the account."""
-    return f"{PROJECT}-{environment}-{name}"
+from c360_core.names import CATALOGED_ZONES, LakeTag, PiiClass, lake_tag_key
 
 
 class LakeTags(Construct):
@@ -25,13 +16,16 @@ class LakeTags(Construct):
 
     def __init__(self, scope: Construct, id_: str, *, environment: str) -> None:
         super().__init__(scope, id_)
-        values = {PII: [str(value) for value in PiiClass], ZONE: [str(zone) for zone in CATALOGED_ZONES]}
+        values = {
+            LakeTag.PII: [str(value) for value in PiiClass],
+            LakeTag.ZONE: [str(zone) for zone in CATALOGED_ZONES],
+        }
         self.tags = [
             lakeformation.CfnTag(
                 self,
                 name.title(),
                 catalog_id=cdk.Aws.ACCOUNT_ID,
-                tag_key=tag_key(environment, name),
+                tag_key=lake_tag_key(environment, name),
                 tag_values=allowed,
             )
             for name, allowed in values.items()

@@ -10,8 +10,7 @@ from constructs import Construct
 
 from c360_core import projections
 from c360_core.contracts import Table
-from c360_core.names import PiiClass, Zone, database_name
-from stacks.governance.tags import PII, ZONE, tag_key
+from c360_core.names import LakeTag, PiiClass, Zone, database_name, lake_tag_key
 from stacks.shared.ids import pascal_case
 from stacks.shared.platform import Platform
 
@@ -42,7 +41,7 @@ class ZoneTags(Construct):
                 catalog_id=cdk.Aws.ACCOUNT_ID, name=self._database
             )
         )
-        self._associate("Database", resource, {PII: str(_UNLESS_STATED[zone]), ZONE: str(zone)})
+        self._associate("Database", resource, {LakeTag.PII: str(_UNLESS_STATED[zone]), LakeTag.ZONE: str(zone)})
 
     def _tag_columns(self, table: Table) -> None:
         columns: dict[PiiClass, list[str]] = defaultdict(list)
@@ -57,10 +56,12 @@ class ZoneTags(Construct):
                     column_names=names,
                 )
             )
-            self._associate(f"{pascal_case(table.name)}{classification.title()}", resource, {PII: str(classification)})
+            self._associate(
+                f"{pascal_case(table.name)}{classification.title()}", resource, {LakeTag.PII: str(classification)}
+            )
 
     def _associate(
-        self, id_: str, resource: lakeformation.CfnTagAssociation.ResourceProperty, values: dict[str, str]
+        self, id_: str, resource: lakeformation.CfnTagAssociation.ResourceProperty, values: dict[LakeTag, str]
     ) -> None:
         lakeformation.CfnTagAssociation(
             self,
@@ -68,7 +69,7 @@ class ZoneTags(Construct):
             resource=resource,
             lf_tags=[
                 lakeformation.CfnTagAssociation.LFTagPairProperty(
-                    catalog_id=cdk.Aws.ACCOUNT_ID, tag_key=tag_key(self._environment, name), tag_values=[value]
+                    catalog_id=cdk.Aws.ACCOUNT_ID, tag_key=lake_tag_key(self._environment, name), tag_values=[value]
                 )
                 for name, value in values.items()
             ],
