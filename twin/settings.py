@@ -1,6 +1,7 @@
 """Where the twin keeps things, and how it starts: one frozen value, handed to the emulator process as JSON."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final, Self
@@ -42,27 +43,39 @@ class TwinSettings:
         """Folder of the log files, one for each process."""
         return self.home / "logs"
 
-    def client_environment(self) -> dict[str, str]:
-        """Return the variables that point any AWS client at the emulator."""
+    def connection(self) -> dict[str, str]:
+        """Return the variables that point any AWS client at the emulator, without credentials."""
         return {
             "AWS_ENDPOINT_URL": self.endpoint,
-            "AWS_ACCESS_KEY_ID": "test",
-            "AWS_SECRET_ACCESS_KEY": "test",  # the emulator's fixed pair, not a secret
             "AWS_DEFAULT_REGION": REGION,
             "AWS_REGION": REGION,
             "AWS_EC2_METADATA_DISABLED": "true",
         }
 
-    def client(self, service: str) -> Any:
-        """Return a boto3 client of the emulator."""
+    def client_environment(self) -> dict[str, str]:
+        """Return the variables that point any AWS client at the emulator, as the account's root."""
+        root = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}  # the emulator's fixed pair, not a secret
+        return {**self.connection(), **root}
+
+    def client(self, service: str, credentials: Mapping[str, str] | None = None) -> Any:
+        """Return a boto3 client of the emulator.
+
+        Args:
+            service: its name in boto3.
+            credentials: the environment variables of a role's session; when omitted, the client acts as root.
+        """
         import boto3
 
-        return boto3.client(
+        # Two threads must not make clients of one session at the same time, and role clients are made in threads.
+        maker = boto3 if credentials is None else boto3.Session()
+        keys = credentials or self.client_environment()
+        return maker.client(
             service,  # type: ignore[call-overload]
             endpoint_url=self.endpoint,
             region_name=REGION,
-            aws_access_key_id="test",
-            aws_secret_access_key="test",  # noqa: S106  # the emulator's fixed pair
+            aws_access_key_id=keys["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=keys["AWS_SECRET_ACCESS_KEY"],
+            aws_session_token=keys.get("AWS_SESSION_TOKEN"),
         )
 
     def save(self) -> Path:

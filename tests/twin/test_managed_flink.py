@@ -23,15 +23,18 @@ from benchmarks import bare_emulator
 from c360_core.names import Property, Stream, TableName, Zone, database_name, stream_name
 from tests.factories.events import event
 from tools.build import flink
+from twin.emulator.roles import RoleSession
 from twin.engines import kafka
 from twin.providers.managed_flink.data_plane import ManagedFlink
-from twin.settings import REGION, TwinSettings, python_of
+from twin.settings import ACCOUNT, REGION, TwinSettings, python_of
 
 EVENTS, INTERACTIONS = (stream_name(bare_emulator.ENVIRONMENT, s) for s in (Stream.EVENTS, Stream.INTERACTIONS))
 PATIENCE_SECONDS = 240
 PART = 1_000
 PUT_RECORDS = 500  # the service takes no more in one request
 SHARDS = 2
+# The bare emulator has no roles: here the application acts as the account's root.
+ROOT_SESSION = RoleSession(arn=f"arn:aws:iam::{ACCOUNT}:root", access_key="test", secret_key="test", token=None)
 
 
 class Streams(Protocol):
@@ -193,9 +196,10 @@ def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
         plane = ManagedFlink(
             python=python_of("flink"),
             scratch=tmp_path / "flink",
-            client=lambda service: bare_emulator.client(emulator, service),
-            streams=streams.properties,
-            variables=emulator.client_environment(),
+            client=emulator.client,
+            assume=lambda _role, _name: ROOT_SESSION,
+            streams=lambda _app, _session: streams.properties(),
+            variables=emulator.connection(),
         )
         cleanup.callback(plane.reset)
         yield World(emulator=emulator, streams=streams, plane=plane, app=application(emulator))
@@ -244,6 +248,7 @@ def application(emulator: TwinSettings) -> dict[str, Any]:
     location = {"BucketARN": "arn:aws:s3:::assets", "FileKey": "code.zip"}
     return {
         "ApplicationName": "clean",
+        "ServiceExecutionRole": "arn:aws:iam::123456789012:role/clean",
         "ApplicationConfigurationDescription": {
             "ApplicationCodeConfigurationDescription": {
                 "CodeContentDescription": {"S3ApplicationCodeLocationDescription": location}

@@ -39,6 +39,7 @@ REPORT_SECONDS: Final = 10.0
 STALE_ITERATOR: Final = "ExpiredIteratorException"
 
 Record = Mapping[str, Any]
+Sessions = Mapping[str, Mapping[str, str]]
 
 
 class BridgeError(RuntimeError):
@@ -53,15 +54,15 @@ class Plan:
         endpoint: address of the emulator.
         bootstrap_servers: Kafka brokers.
         state: folder of the positions.
-        to_kafka: streams that go from Kinesis to Kafka.
-        to_kinesis: topics that go from Kafka to Kinesis.
+        to_kafka: streams that go from Kinesis to Kafka; with each, the variables of the session that reads it.
+        to_kinesis: topics that go from Kafka to Kinesis; with each, the variables of the session that writes there.
     """
 
     endpoint: str
     bootstrap_servers: str
     state: Path
-    to_kafka: tuple[str, ...]
-    to_kinesis: tuple[str, ...]
+    to_kafka: Sessions
+    to_kinesis: Sessions
 
     @classmethod
     def read(cls, path: Path) -> Self:
@@ -80,8 +81,8 @@ class Plan:
             endpoint=document["endpoint"],
             bootstrap_servers=document["bootstrap_servers"],
             state=Path(document["state"]),
-            to_kafka=tuple(document["to_kafka"]),
-            to_kinesis=tuple(document["to_kinesis"]),
+            to_kafka=document["to_kafka"],
+            to_kinesis=document["to_kinesis"],
         )
 
 
@@ -312,10 +313,12 @@ def carriers(plan: Plan) -> list[Callable[[], Carrier]]:
     plan.state.mkdir(parents=True, exist_ok=True)
 
     def to_kafka(stream: str) -> Carrier:
-        return ToKafka(stream, kinesis=_kinesis(plan), producer=_producer(plan), state=plan.state)
+        return ToKafka(
+            stream, kinesis=_kinesis(plan, plan.to_kafka[stream]), producer=_producer(plan), state=plan.state
+        )
 
     def to_kinesis(topic: str) -> Carrier:
-        return ToKinesis(topic, kinesis=_kinesis(plan), consumer=_consumer(plan))
+        return ToKinesis(topic, kinesis=_kinesis(plan, plan.to_kinesis[topic]), consumer=_consumer(plan))
 
     return [
         *(partial(to_kafka, stream) for stream in plan.to_kafka),
@@ -323,9 +326,16 @@ def carriers(plan: Plan) -> list[Callable[[], Carrier]]:
     ]
 
 
-def _kinesis(plan: Plan) -> Any:
+def _kinesis(plan: Plan, session: Mapping[str, str]) -> Any:
     once = Config(retries={"total_max_attempts": 1})  # `run` retries, and can be stopped between two attempts
-    return boto3.client("kinesis", endpoint_url=plan.endpoint, config=once)
+    return boto3.Session().client(
+        "kinesis",
+        endpoint_url=plan.endpoint,
+        config=once,
+        aws_access_key_id=session["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=session["AWS_SECRET_ACCESS_KEY"],
+        aws_session_token=session.get("AWS_SESSION_TOKEN"),
+    )
 
 
 def _producer(plan: Plan) -> Producer:

@@ -9,7 +9,7 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from twin.engines.engine import Engine
@@ -21,6 +21,7 @@ LOGGER: Final = logging.getLogger("twin.bridge.process")
 SUPERVISION_SECONDS: Final = 0.5
 
 Plan = dict[str, Any]
+Sessions = Mapping[str, Mapping[str, str]]
 
 
 class BridgeProcess:
@@ -41,12 +42,13 @@ class BridgeProcess:
         self._supervisor = threading.Thread(target=self._supervise, daemon=True, name="bridge supervisor")
         self._supervisor.start()
 
-    def carry(self, *, reads: Iterable[str], writes: Iterable[str]) -> None:
+    def carry(self, *, reads: Sessions, writes: Sessions) -> None:
         """Make the topics of these streams and carry them from now on, instead of those before.
 
         Args:
-            reads: names of the streams that applications read.
-            writes: names of the streams that applications write.
+            reads: the streams that applications read; with the name of each, the variables of a session of the role
+                that reads it.
+            writes: the streams that applications write, likewise.
         """
         deployed = set(self._settings.client("kinesis").list_streams()["StreamNames"])
         written, read = set(writes) & deployed, set(reads) & deployed
@@ -56,8 +58,8 @@ class BridgeProcess:
             "endpoint": self._settings.endpoint,
             "bootstrap_servers": self._broker.bootstrap_servers,
             "state": str(self._settings.home / "bridge"),
-            "to_kafka": sorted(read - written),
-            "to_kinesis": sorted(written & functions_read),
+            "to_kafka": _sessions_of(read - written, reads),
+            "to_kinesis": _sessions_of(written & functions_read, writes),
         }
         with self._changing:
             if plan != self._plan:
@@ -75,7 +77,7 @@ class BridgeProcess:
         path = self._settings.home / "bridge.json"
         path.write_text(json.dumps(self._plan), encoding="utf-8")
         command = [sys.executable, "-m", "twin.bridge.bridge", "--config", str(path)]
-        environment = {**os.environ, **self._settings.client_environment()}
+        environment = {**os.environ, **self._settings.connection()}
         return spawn("bridge", command, log_path=self._settings.logs / "bridge.log", env=environment, cwd=ROOT)
 
     def _end(self) -> None:
@@ -102,6 +104,10 @@ class BridgeEngine(Engine[BridgeProcess]):
     def start(self) -> BridgeProcess:
         """Return the bridge."""
         return BridgeProcess(settings=self.settings, broker=self.engines.get(KafkaEngine))
+
+
+def _sessions_of(streams: Iterable[str], sessions: Sessions) -> dict[str, dict[str, str]]:
+    return {stream: dict(sessions[stream]) for stream in sorted(streams)}
 
 
 def _streams_that_functions_read(aws_lambda: Any) -> set[str]:

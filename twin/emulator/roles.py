@@ -22,27 +22,31 @@ class RoleSession:
 
     Attributes:
         arn: of the session: `arn:aws:sts::<account>:assumed-role/<role>/<session>`.
+        token: the session's token; None in a pair of keys without one.
     """
 
     arn: str
     access_key: str
     secret_key: str
-    token: str
+    token: str | None
 
     def variables(self) -> dict[str, str]:
         """Return the credentials as the environment variables that every AWS client reads."""
-        return {
-            "AWS_ACCESS_KEY_ID": self.access_key,
-            "AWS_SECRET_ACCESS_KEY": self.secret_key,
-            "AWS_SESSION_TOKEN": self.token,
-        }
+        keys = {"AWS_ACCESS_KEY_ID": self.access_key, "AWS_SECRET_ACCESS_KEY": self.secret_key}
+        return keys if self.token is None else {**keys, "AWS_SESSION_TOKEN": self.token}
 
 
-def assume(role_arn: str, *, service: str, session: str) -> RoleSession:
+def assume(role_arn: str, *, service: str, session: str, token: bool = True) -> RoleSession:
     """Open a session of a role as a service does, for example `glue.amazonaws.com`.
 
     The credentials do not expire, because the processes that use them cannot renew them. The same role and session
     name give the same credentials.
+
+    Args:
+        role_arn: of the role.
+        service: the service that acts, for example `glue.amazonaws.com`.
+        session: name of the session.
+        token: False for a program that can be given a pair of keys and no token.
 
     Raises:
         ServiceError: the role does not exist, or its trust policy does not name the service.
@@ -51,12 +55,12 @@ def assume(role_arn: str, *, service: str, session: str) -> RoleSession:
 
     _require_trust(role_arn, service)
     name = _role_name(role_arn)
-    digest = hashlib.sha256(f"{role_arn}/{session}".encode()).hexdigest()
+    digest = hashlib.sha256(f"{role_arn}/{session}/{token}".encode()).hexdigest()
     opened = RoleSession(
         arn=f"arn:aws:sts::{ACCOUNT}:assumed-role/{name}/{session}",
         access_key=f"ASIA{digest[:16].upper()}",
         secret_key=hashlib.sha256(f"secret:{digest}".encode()).hexdigest(),
-        token=hashlib.sha256(f"token:{digest}".encode()).hexdigest(),
+        token=hashlib.sha256(f"token:{digest}".encode()).hexdigest() if token else None,
     )
     sts.register_session(
         opened.access_key,

@@ -58,8 +58,8 @@ class Sides:
             "endpoint": self.endpoint,
             "bootstrap_servers": self.broker.bootstrap_servers,
             "state": str(self.folder / "positions"),
-            "to_kafka": [self.inward],
-            "to_kinesis": [self.outward],
+            "to_kafka": {self.inward: self.variables},
+            "to_kinesis": {self.outward: self.variables},
         }
         path = self.folder / "plan.json"
         path.write_text(json.dumps(plan), encoding="utf-8")

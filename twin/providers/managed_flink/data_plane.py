@@ -22,6 +22,8 @@ from typing import Any, Final
 
 from c360_core.names import Property
 from flink_apps.shared.properties import PROPERTIES_FILE_VARIABLE
+from twin.emulator.roles import RoleSession
+from twin.emulator.wire import ServiceError
 from twin.engines import flink
 from twin.engines.flink import Application, Checkpoints, FlinkError, FlinkJob
 from twin.processes.process import ProcessFailedError
@@ -35,6 +37,7 @@ STEADY_SECONDS: Final = 120.0
 PAUSE_SECONDS: Final = 1.0
 POLL_SECONDS: Final = 0.5
 THREAD_SECONDS: Final = 30.0
+LONGEST_SESSION_NAME: Final = 64
 
 Record = Mapping[str, Any]
 OnStatus = Callable[..., None]
@@ -52,6 +55,7 @@ class Running:
     Attributes:
         folder: its configuration, logs, checkpoints.
         on_status: how the control plane learns of RUNNING, or of the end with a message.
+        credentials: variables of a session of its role, with which its processes act.
         job: the present run; None while it is being prepared.
         wanted: cleared when the application is to end.
     """
@@ -59,6 +63,7 @@ class Running:
     name: str
     folder: Path
     on_status: OnStatus
+    credentials: Mapping[str, str] = field(default_factory=dict)
     job: FlinkJob | None = None
     wanted: threading.Event = field(default_factory=threading.Event)
     lock: threading.RLock = field(default_factory=threading.RLock)
@@ -85,10 +90,11 @@ class ManagedFlink:
     Args:
         python: interpreter whose environment holds PyFlink.
         scratch: folder for code, logs, checkpoints and snapshots.
-        client: makes an AWS client of the emulator, by service name.
-        streams: returns the properties that replace those of the group `streams`; called at each start, so that
-            Kafka may be started then.
-        variables: environment of the applications: the emulator's address and credentials.
+        client: makes an AWS client of the emulator, by service name and the variables of a role's session.
+        assume: opens a session of an application's role, by the role's ARN and the session's name.
+        streams: returns the properties that replace those of the group `streams`, for an application and its session;
+            called at each start, so that Kafka may be started then.
+        variables: environment of the applications: the emulator's address.
     """
 
     def __init__(
@@ -96,13 +102,15 @@ class ManagedFlink:
         *,
         python: Path,
         scratch: Path,
-        client: Callable[[str], Any],
-        streams: Callable[[], Mapping[str, str]],
+        client: Callable[[str, Mapping[str, str]], Any],
+        assume: Callable[[str, str], RoleSession],
+        streams: Callable[[Record, RoleSession], Mapping[str, str]],
         variables: Mapping[str, str],
     ) -> None:
         self._python = python
         self._scratch = scratch
         self._client = client
+        self._assume = assume
         self._streams = streams
         self._variables = variables
         self._running: dict[Key, Running] = {}
@@ -204,7 +212,7 @@ class ManagedFlink:
         try:
             application = self._prepare(app, running)
             self._run_again_and_again(application, savepoint_path, running)
-        except (ManagedFlinkError, FlinkError, ProcessFailedError) as error:
+        except (ManagedFlinkError, FlinkError, ProcessFailedError, ServiceError) as error:
             self._give_up(running, str(error))
         except Exception as error:  # the control plane must hear of it, whatever it is
             LOGGER.exception("%s failed", running.name)
@@ -248,6 +256,7 @@ class ManagedFlink:
                 checkpoint_folder=running.checkpoints,
                 environment={
                     **self._variables,
+                    **running.credentials,
                     PROPERTIES_FILE_VARIABLE: str(running.folder / "application_properties.json"),
                 },
                 restore_from=restore_from,
@@ -276,16 +285,18 @@ class ManagedFlink:
 
     def _prepare(self, app: Record, running: Running) -> Application:
         running.folder.mkdir(parents=True, exist_ok=True)
+        session = self._assume(str(app["ServiceExecutionRole"]), running.name[:LONGEST_SESSION_NAME])
+        running.credentials = session.variables()
         groups = property_groups(app)
-        code = self._code(app)
-        groups[Property.STREAMS] = {**groups.get(Property.STREAMS, {}), **self._streams()}
+        code = self._code(app, running.credentials)
+        groups[Property.STREAMS] = {**groups.get(Property.STREAMS, {}), **self._streams(app, session)}
         document = [{"PropertyGroupId": name, "PropertyMap": values} for name, values in groups.items()]
         path = running.folder / "application_properties.json"
         path.write_text(json.dumps(document, indent=2), encoding="utf-8")
         return application_of(app, code)
 
-    def _code(self, app: Record) -> Path:
-        """Unpack the application's zip, once for each content of it."""
+    def _code(self, app: Record, credentials: Mapping[str, str]) -> Path:
+        """Unpack the application's zip, once for each content of it; the application's role reads it."""
         content = _configuration(app)["ApplicationCodeConfigurationDescription"]["CodeContentDescription"]
         location = content.get("S3ApplicationCodeLocationDescription")
         if not location:
@@ -293,7 +304,7 @@ class ManagedFlink:
         bucket = str(location["BucketARN"]).rpartition(":")[2]
         key = str(location["FileKey"])
         version = {"VersionId": location["ObjectVersion"]} if location.get("ObjectVersion") else {}
-        store = self._client("s3")
+        store = self._client("s3", credentials)
         etag = str(store.head_object(Bucket=bucket, Key=key, **version)["ETag"]).strip('"')
         folder = self._scratch / "code" / etag
         with self._unpacking:

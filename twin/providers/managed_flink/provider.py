@@ -1,15 +1,22 @@
 """Managed Flink: the emulator keeps the applications; they run on Flink, and Kafka carries their streams."""
 
 from collections.abc import Mapping
+from typing import Final
 
+from c360_core.names import READS, WRITES, Property
 from twin.bridge.process import BridgeEngine
+from twin.emulator import roles
 from twin.emulator.provider import Provider, ResourceType, Twin
+from twin.emulator.roles import RoleSession
 from twin.engines.kafka import KafkaEngine
 from twin.providers.managed_flink import data_plane
-from twin.providers.managed_flink.data_plane import ManagedFlink
-from twin.providers.managed_flink.streams import deployed_streams
+from twin.providers.managed_flink.data_plane import ManagedFlink, Record, property_groups
+from twin.providers.managed_flink.rights import log_calls, require_all, stream_calls
+from twin.providers.managed_flink.streams import deployed_streams, named_streams
 from twin.settings import python_of
 
+SERVICE: Final = "kinesisanalytics.amazonaws.com"
+BRIDGE_SESSION: Final = "bridge"
 APPLICATION = ResourceType(name="AWS::KinesisAnalyticsV2::Application")
 
 
@@ -24,9 +31,10 @@ class ManagedFlinkProvider(Provider):
         self._plane = ManagedFlink(
             python=python_of("flink"),
             scratch=twin.settings.home / "flink",
-            client=twin.client,
+            client=twin.settings.client,
+            assume=_assume,
             streams=self._streams,
-            variables=twin.settings.client_environment(),
+            variables=twin.settings.connection(),
         )
 
     def install(self) -> None:
@@ -37,12 +45,37 @@ class ManagedFlinkProvider(Provider):
         """End every application."""
         self._plane.reset()
 
-    def _streams(self) -> Mapping[str, str]:
-        """Carry the streams of all deployed applications; return the properties that lead one to them on Kafka."""
+    def _streams(self, app: Record, session: RoleSession) -> Mapping[str, str]:
+        """Carry the streams of all deployed applications; return the properties that lead one to them on Kafka.
+
+        Raises:
+            ServiceError: the application's role lacks a permission that it would need on AWS.
+        """
+        stated = property_groups(app).get(Property.STREAMS, {})
+        calls = stream_calls(
+            reads=named_streams(stated.get(READS, "")),
+            writes=named_streams(stated.get(WRITES, "")),
+            key_of=self._key_of_stream,
+        )
+        require_all(session.arn, (*calls, *log_calls(app)), roles.require)
         servers = self.twin.engines.get(KafkaEngine).bootstrap_servers
         streams = deployed_streams(self.twin.registry.of_type(APPLICATION.name))
-        self.twin.engines.get(BridgeEngine).carry(reads=streams.reads, writes=streams.writes)
+        self.twin.engines.get(BridgeEngine).carry(reads=_sessions(streams.reads), writes=_sessions(streams.writes))
         return {"provider": "kafka", "bootstrap.servers": servers}
+
+    def _key_of_stream(self, name: str) -> str | None:
+        summary = self.twin.client("kinesis").describe_stream_summary(StreamName=name)["StreamDescriptionSummary"]
+        key = summary.get("KeyId")
+        return str(key) if key else None
+
+
+def _assume(role_arn: str, name: str) -> RoleSession:
+    return roles.assume(role_arn, service=SERVICE, session=name)
+
+
+def _sessions(users: Mapping[str, str]) -> dict[str, dict[str, str]]:
+    """Return, by stream, the credentials with which the bridge does the application's part."""
+    return {stream: _assume(role_arn, BRIDGE_SESSION).variables() for stream, role_arn in users.items()}
 
 
 PROVIDER = ManagedFlinkProvider

@@ -1,6 +1,6 @@
 """Which streams the deployed applications read and write: the property groups of their templates say so."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,15 +11,15 @@ from twin.providers.managed_flink.data_plane import ManagedFlinkError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApplicationStreams:
-    """Names of streams.
+    """Names of streams, and the ARN of the role that uses each: of several applications, the first one's.
 
     Attributes:
         reads: what at least one application reads.
         writes: what at least one application writes.
     """
 
-    reads: frozenset[str]
-    writes: frozenset[str]
+    reads: Mapping[str, str]
+    writes: Mapping[str, str]
 
 
 def deployed_streams(applications: Iterable[Resource]) -> ApplicationStreams:
@@ -32,10 +32,15 @@ def deployed_streams(applications: Iterable[Resource]) -> ApplicationStreams:
         ManagedFlinkError: an application's property groups do not say what it reads or writes.
     """
     stated = list(applications)
-    return ApplicationStreams(
-        reads=frozenset(name for application in stated for name in _names(application, READS)),
-        writes=frozenset(name for application in stated for name in _names(application, WRITES)),
-    )
+    return ApplicationStreams(reads=_users(stated, READS), writes=_users(stated, WRITES))
+
+
+def _users(applications: Iterable[Resource], key: str) -> dict[str, str]:
+    users: dict[str, str] = {}
+    for application in applications:
+        for name in _names(application, key):
+            users.setdefault(name, str(application.properties["ServiceExecutionRole"]))
+    return users
 
 
 def _names(application: Resource, key: str) -> list[str]:
@@ -45,7 +50,12 @@ def _names(application: Resource, key: str) -> list[str]:
             f"{application.stack}/{application.logical_id}: property group `{Property.STREAMS}` lacks `{key}`; name "
             "the streams there, separated by commas"
         )
-    return [name.strip() for name in text.split(",") if name.strip()]
+    return list(named_streams(text))
+
+
+def named_streams(text: str) -> Iterator[str]:
+    """Yield the names in the value of a property that lists streams."""
+    return (name.strip() for name in text.split(",") if name.strip())
 
 
 def _stream_properties(properties: Mapping[str, Any]) -> Mapping[str, str]:

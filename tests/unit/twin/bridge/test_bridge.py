@@ -12,12 +12,14 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from twin.bridge import bridge
 from twin.bridge.bridge import BridgeError, Plan, Positions, ToKafka, batches, put, run, send
 
+CLEAN = {"AWS_ACCESS_KEY_ID": "of clean", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_SESSION_TOKEN": "token"}
+UNIFY = {**CLEAN, "AWS_ACCESS_KEY_ID": "of unify"}
 PLAN = {
     "endpoint": "http://localhost:1",
     "bootstrap_servers": "localhost:2",
     "state": "positions",
-    "to_kafka": ["c360-dev-events"],
-    "to_kinesis": ["c360-dev-profile-changes"],
+    "to_kafka": {"c360-dev-events": CLEAN},
+    "to_kinesis": {"c360-dev-profile-changes": UNIFY},
 }
 
 
@@ -119,14 +121,46 @@ def test_a_plan_is_read_from_its_file(tmp_path: Path) -> None:
 
     plan = Plan.read(path)
 
-    assert plan.to_kafka == ("c360-dev-events",)
-    assert plan.to_kinesis == ("c360-dev-profile-changes",)
+    assert plan.to_kafka == {"c360-dev-events": CLEAN}
+    assert plan.to_kinesis == {"c360-dev-profile-changes": UNIFY}
     assert plan.state == Path("positions")
+
+
+def test_each_stream_is_carried_with_the_credentials_of_its_application(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    class Asked(Exception):  # noqa: N818
+        """A carrier's client, before its first request."""
+
+    def opened(name: str, *, kinesis: Any, **_: Any) -> None:
+        raise Asked(name, kinesis._request_signer._credentials.get_frozen_credentials())
+
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    for name in ("ToKafka", "ToKinesis"):
+        monkeypatch.setattr(bridge, name, opened)
+    monkeypatch.setattr(bridge, "_producer", lambda _: None)
+    monkeypatch.setattr(bridge, "_consumer", lambda _: None)
+    path = tmp_path / "plan.json"
+    path.write_text(json.dumps({**PLAN, "state": str(tmp_path / "positions")}), encoding="utf-8")
+
+    used = {}
+    for open_carrier in bridge.carriers(Plan.read(path)):
+        with pytest.raises(Asked) as asked:
+            open_carrier()
+        used[asked.value.args[0]] = tuple(asked.value.args[1])[:3]
+
+    assert used == {
+        "c360-dev-events": ("of clean", "secret", "token"),
+        "c360-dev-profile-changes": ("of unify", "secret", "token"),
+    }
 
 
 @pytest.mark.parametrize(
     ("change", "named"),
-    [({"endpoint": None}, "`endpoint` is missing"), ({"to_kinesis": ["c360-dev-events"]}, "would go round for ever")],
+    [
+        ({"endpoint": None}, "`endpoint` is missing"),
+        ({"to_kinesis": {"c360-dev-events": UNIFY}}, "would go round for ever"),
+    ],
 )
 def test_a_wrong_plan_is_refused_by_file_and_field(tmp_path: Path, change: dict[str, Any], named: str) -> None:
     path = tmp_path / "plan.json"

@@ -12,6 +12,8 @@ from twin.bridge import process
 from twin.bridge.process import BridgeProcess
 from twin.settings import TwinSettings
 
+CLEAN = {"AWS_ACCESS_KEY_ID": "of clean"}
+UNIFY = {"AWS_ACCESS_KEY_ID": "of unify"}
 STREAMS = ["events", "interactions", "identity-changes", "profile-changes", "unrelated"]
 
 
@@ -96,13 +98,13 @@ def test_it_carries_to_flink_what_is_read_and_back_what_a_function_reads(
 ) -> None:
     running = bridge()
     running.carry(
-        reads=("events", "interactions", "identity-changes", "not-deployed"),
-        writes=("interactions", "profile-changes"),
+        reads={"events": CLEAN, "interactions": UNIFY, "identity-changes": UNIFY, "not-deployed": UNIFY},
+        writes={"interactions": CLEAN, "profile-changes": UNIFY},
     )
 
     (child,) = children
-    assert child.plan["to_kafka"] == ["events", "identity-changes"]
-    assert child.plan["to_kinesis"] == ["profile-changes"]
+    assert child.plan["to_kafka"] == {"events": CLEAN, "identity-changes": UNIFY}
+    assert child.plan["to_kinesis"] == {"profile-changes": UNIFY}
     assert running._broker.topics == {"events", "interactions", "identity-changes", "profile-changes"}  # type: ignore[attr-defined]
 
 
@@ -110,20 +112,20 @@ def test_it_starts_again_only_when_other_streams_are_to_be_carried(
     bridge: Callable[[], BridgeProcess], children: list[FakeChild]
 ) -> None:
     running = bridge()
-    running.carry(reads=("events",), writes=("interactions",))
-    running.carry(reads=("events",), writes=("interactions",))
+    running.carry(reads={"events": CLEAN}, writes={"interactions": CLEAN})
+    running.carry(reads={"events": CLEAN}, writes={"interactions": CLEAN})
     assert len(children) == 1
 
-    running.carry(reads=("events", "identity-changes"), writes=("interactions",))
+    running.carry(reads={"events": CLEAN, "identity-changes": UNIFY}, writes={"interactions": CLEAN})
 
     assert [child.status for child in children] == [0, None]
-    assert children[1].plan["to_kafka"] == ["events", "identity-changes"]
+    assert children[1].plan["to_kafka"] == {"events": CLEAN, "identity-changes": UNIFY}
 
 
 def test_a_bridge_that_died_is_started_again_with_its_plan(
     bridge: Callable[[], BridgeProcess], children: list[FakeChild]
 ) -> None:
-    bridge().carry(reads=("events",), writes=())
+    bridge().carry(reads={"events": CLEAN}, writes={})
     children[0].status = -9
 
     assert eventually(lambda: len(children) == 2)

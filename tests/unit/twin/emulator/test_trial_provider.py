@@ -157,7 +157,7 @@ def test_the_streams_of_a_deployed_application_are_those_of_its_template(setting
         for one in kept
         if one["type"] == "AWS::KinesisAnalyticsV2::Application"
     )
-    assert (streams.reads, streams.writes) == ({"c360-dev-events"}, {"streaming-interactions"})
+    assert (set(streams.reads), set(streams.writes)) == ({"c360-dev-events"}, {"streaming-interactions"})
 
     stacks.delete_stack(StackName="streaming")
     stacks.get_waiter("stack_delete_complete").wait(StackName="streaming", WaiterConfig={"Delay": 1})

@@ -18,12 +18,15 @@ def application(name: str, streams: dict[str, str]) -> Resource:
         physical_id=f"{name}-1",
         logical_id=name,
         stack="c360-dev-collection",
-        properties={"ApplicationConfiguration": {"EnvironmentProperties": {"PropertyGroups": groups}}},
+        properties={
+            "ServiceExecutionRole": f"arn:aws:iam::123456789012:role/{name}",
+            "ApplicationConfiguration": {"EnvironmentProperties": {"PropertyGroups": groups}},
+        },
         attributes={},
     )
 
 
-def test_the_streams_of_all_applications_are_put_together() -> None:
+def test_each_stream_is_used_by_the_role_of_the_first_application_that_names_it() -> None:
     streams = deployed_streams(
         [
             application("Clean", {READS: "c360-dev-events", WRITES: "c360-dev-interactions"}),
@@ -31,17 +34,23 @@ def test_the_streams_of_all_applications_are_put_together() -> None:
                 "Unify",
                 {READS: "c360-dev-interactions, c360-dev-identity-changes", WRITES: "c360-dev-profile-changes"},
             ),
+            application("Copy", {READS: "c360-dev-events", WRITES: ""}),
         ]
     )
 
-    assert streams.reads == {"c360-dev-events", "c360-dev-interactions", "c360-dev-identity-changes"}
-    assert streams.writes == {"c360-dev-interactions", "c360-dev-profile-changes"}
+    clean, unify = "arn:aws:iam::123456789012:role/Clean", "arn:aws:iam::123456789012:role/Unify"
+    assert streams.reads == {
+        "c360-dev-events": clean,
+        "c360-dev-interactions": unify,
+        "c360-dev-identity-changes": unify,
+    }
+    assert streams.writes == {"c360-dev-interactions": clean, "c360-dev-profile-changes": unify}
 
 
 def test_without_applications_there_are_no_streams() -> None:
     streams = deployed_streams([])
 
-    assert streams.reads == streams.writes == frozenset()
+    assert streams.reads == streams.writes == {}
 
 
 def test_an_application_that_does_not_say_what_it_writes_is_named() -> None:

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from twin.emulator.roles import RoleSession
+from twin.emulator.wire import ServiceError
 from twin.engines import flink
 from twin.engines.flink import Application, Checkpoints, FlinkError
 from twin.providers.managed_flink import data_plane as managed_flink
@@ -23,6 +25,8 @@ GROUPS = {
     },
     "streams": {"provider": "kinesis", "region": "us-east-1", "events": "c360-dev-events"},
 }
+ROLE = "arn:aws:iam::123456789012:role/Clean"
+SESSION = RoleSession(arn="session/clean", access_key="of clean", secret_key="secret", token="token")
 FILES = ("clean/main.py", "lib/dependencies.jar", "dep/module.py")
 
 
@@ -53,6 +57,7 @@ def record(**changes: Any) -> dict[str, Any]:
     }
     return {
         "ApplicationName": "clean",
+        "ServiceExecutionRole": ROLE,
         "AccountId": "1",
         "Region": "us-east-1",
         "ApplicationConfigurationDescription": configuration,
@@ -64,6 +69,12 @@ class FakeStore:
 
     def __init__(self) -> None:
         self.downloads = 0
+        self.read_with: list[Any] = []
+
+    def for_session(self, service: str, credentials: Any) -> "FakeStore":
+        assert service == "s3"
+        self.read_with.append(credentials)
+        return self
 
     def head_object(self, **request: str) -> dict[str, str]:
         assert request == {"Bucket": "assets", "Key": "code.zip"}
@@ -74,6 +85,13 @@ class FakeStore:
         with zipfile.ZipFile(path, "w") as archive:
             for name in FILES:
                 archive.writestr(name, "")
+
+
+def assume(role_arn: str, name: str) -> RoleSession:
+    """Open a session of the one role that trusts Managed Flink."""
+    if role_arn != ROLE:
+        raise ServiceError("AccessDeniedException", f"{name} may not assume {role_arn}", 403)
+    return SESSION
 
 
 class FakeJob:
@@ -168,8 +186,9 @@ def plane(tmp_path: Path, engine: FakeEngine, store: FakeStore):
     made = ManagedFlink(
         python=tmp_path / "python",
         scratch=tmp_path / "flink",
-        client=lambda _service: store,
-        streams=lambda: {"provider": "kafka", "bootstrap.servers": "127.0.0.1:9092"},
+        client=store.for_session,
+        assume=assume,
+        streams=lambda _app, _session: {"provider": "kafka", "bootstrap.servers": "127.0.0.1:9092"},
         variables={"AWS_ENDPOINT_URL": "http://localhost:4566"},
     )
     yield made
@@ -196,6 +215,20 @@ class TestWhatRuns:
             **GROUPS,
             "streams": {**GROUPS["streams"], "provider": "kafka", "bootstrap.servers": "127.0.0.1:9092"},
         }
+
+    def test_the_processes_and_the_reader_of_the_code_act_with_a_session_of_the_role(self, plane, engine, store):
+        plane.start(record(), None, Heard())
+        engine.job(1).crash()
+        engine.job(2)
+        for asked in engine.asked:
+            assert SESSION.variables().items() <= asked["environment"].items()
+        assert store.read_with == [SESSION.variables()]
+
+    def test_a_role_that_cannot_be_assumed_is_reported_to_the_control_plane(self, plane, engine):
+        heard = Heard()
+        plane.start({**record(), "ServiceExecutionRole": "arn:other"}, None, heard)
+        heard.wait(lambda said: said == [("FAILED", "clean may not assume arn:other")])
+        assert engine.jobs == []
 
     def test_one_zip_is_unpacked_once(self, plane, engine, store):
         for number in (1, 2):

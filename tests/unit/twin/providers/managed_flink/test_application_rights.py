@@ -1,0 +1,62 @@
+"""What an application's role must be allowed, beside the calls that its own processes make."""
+
+import pytest
+
+from twin.emulator.wire import ServiceError
+from twin.providers.managed_flink.rights import Call, log_calls, require_all, stream_calls
+
+EVENTS = "arn:aws:kinesis:us-east-1:123456789012:stream/events"
+CHANGES = "arn:aws:kinesis:us-east-1:123456789012:stream/changes"
+KEY = "arn:aws:kms:us-east-1:123456789012:key/1"
+LOGS = "arn:aws:logs:us-east-1:123456789012:log-group"
+
+
+def pairs(calls: list[Call]) -> set[tuple[str, str]]:
+    return {(call.action, call.resource) for call in calls}
+
+
+def test_reading_and_writing_streams_takes_what_the_connector_calls() -> None:
+    calls = list(stream_calls(reads=("events",), writes=("changes",), key_of={"events": KEY}.get))
+    assert pairs(calls) == {
+        ("kinesis:DescribeStreamSummary", EVENTS),
+        ("kinesis:ListShards", EVENTS),
+        ("kinesis:GetShardIterator", EVENTS),
+        ("kinesis:GetRecords", EVENTS),
+        ("kms:Decrypt", KEY),
+        ("kinesis:PutRecords", CHANGES),
+    }
+
+
+def test_a_stream_s_key_is_used_through_kinesis_and_for_this_stream_only() -> None:
+    *_, use = stream_calls(reads=(), writes=("changes",), key_of=lambda _: KEY)
+    assert use.action == "kms:GenerateDataKey"
+    assert use.context == {
+        "kms:ViaService": "kinesis.us-east-1.amazonaws.com",
+        "kms:CallerAccount": "123456789012",
+        "kms:EncryptionContext:aws:kinesis:arn": CHANGES,
+    }
+
+
+def test_the_log_stream_is_found_and_written() -> None:
+    stream = f"{LOGS}:clean:log-stream:run"
+    calls = list(log_calls({"CloudWatchLoggingOptionDescriptions": [{"LogStreamARN": stream}]}))
+    assert pairs(calls) == {
+        ("logs:DescribeLogGroups", f"{LOGS}:*"),
+        ("logs:DescribeLogStreams", f"{LOGS}:clean:log-stream:"),
+        ("logs:PutLogEvents", stream),
+    }
+    assert list(log_calls({})) == []
+
+
+def test_the_first_call_that_is_not_allowed_is_refused() -> None:
+    asked: list[str] = []
+
+    def require(principal: str, action: str, resource: str, _context: object) -> None:
+        asked.append(action)
+        if action == "kinesis:PutRecords":
+            raise ServiceError("AccessDeniedException", f"{principal} {action} {resource}", 403)
+
+    calls = stream_calls(reads=("events",), writes=("changes",), key_of=lambda _: None)
+    with pytest.raises(ServiceError, match=f"session/clean kinesis:PutRecords {CHANGES}"):
+        require_all("session/clean", calls, require)
+    assert asked[-1] == "kinesis:PutRecords"

@@ -1,0 +1,79 @@
+"""What Managed Flink asks of an application's role beside the calls that its processes make themselves.
+
+The application's streams are Kafka topics here, and some never pass through the emulator's Kinesis. So the calls of
+Flink's Kinesis connector are checked when the application starts, as are the log calls that the service makes.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from twin.settings import ACCOUNT, REGION
+
+Require = Callable[[str, str, str, Mapping[str, str] | None], None]
+
+READ_CALLS: Final = (
+    "kinesis:DescribeStreamSummary",
+    "kinesis:ListShards",
+    "kinesis:GetShardIterator",
+    "kinesis:GetRecords",
+)
+WRITE_CALLS: Final = ("kinesis:PutRecords",)
+LOGS: Final = f"arn:aws:logs:{REGION}:{ACCOUNT}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """A call that is made with a role's permissions.
+
+    Attributes:
+        action: for example `kinesis:GetRecords`.
+        resource: the ARN that it is about.
+        context: condition keys and their values.
+    """
+
+    action: str
+    resource: str
+    context: Mapping[str, str] | None = None
+
+
+def stream_calls(*, reads: Iterable[str], writes: Iterable[str], key_of: Callable[[str], str | None]) -> Iterator[Call]:
+    """Yield the calls with which Flink's connector reads and writes streams.
+
+    Args:
+        reads: names of streams.
+        writes: names of streams.
+        key_of: gives the ARN of the key that encrypts a stream, or None.
+    """
+    for names, calls, key_call in ((reads, READ_CALLS, "kms:Decrypt"), (writes, WRITE_CALLS, "kms:GenerateDataKey")):
+        for name in names:
+            arn = f"arn:aws:kinesis:{REGION}:{ACCOUNT}:stream/{name}"
+            yield from (Call(action=action, resource=arn) for action in calls)
+            if (key := key_of(name)) is not None:
+                context = {
+                    "kms:ViaService": f"kinesis.{REGION}.amazonaws.com",
+                    "kms:CallerAccount": ACCOUNT,
+                    "kms:EncryptionContext:aws:kinesis:arn": arn,
+                }
+                yield Call(action=key_call, resource=key, context=context)
+
+
+def log_calls(application: Mapping[str, Any]) -> Iterator[Call]:
+    """Yield the calls with which the service finds and writes the log stream of an application's record."""
+    for option in application.get("CloudWatchLoggingOptionDescriptions") or ():
+        stream = str(option["LogStreamARN"])
+        yield Call(action="logs:DescribeLogGroups", resource=f"{LOGS}:log-group:*")
+        yield Call(action="logs:DescribeLogStreams", resource=f"{stream.partition(':log-stream:')[0]}:log-stream:")
+        yield Call(action="logs:PutLogEvents", resource=stream)
+
+
+def require_all(principal: str, calls: Iterable[Call], require: Require) -> None:
+    """Refuse the first call that a principal may not make.
+
+    Args:
+        principal: the ARN of a role's session.
+        calls: what it is about to do.
+        require: checks one call; see `twin.emulator.roles.require`.
+    """
+    for call in calls:
+        require(principal, call.action, call.resource, call.context)
