@@ -8,7 +8,7 @@ import httpx
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ops.smoke.deployed import DeployedEnvironment
-from ops.smoke.errors import CheckFailedError, CheckSkippedError
+from ops.smoke.errors import CheckFailedError, CheckSkippedError, CheckWarning
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,9 +16,9 @@ class CheckResult:
     """How a check ended.
 
     Attributes:
-        outcome: `ok`, `failed` or `skipped`.
+        outcome: `ok`, `warned`, `failed` or `skipped`. A warning is no failure.
         found: what it found, or why it was skipped.
-        fix: what to do when it failed.
+        fix: what to do about it when it is not ok.
     """
 
     check: str
@@ -68,7 +68,9 @@ def ask(deployed: DeployedEnvironment) -> Iterator[CheckResult]:
         try:
             yield CheckResult(check=name, outcome="ok", found=function(deployed))
         except CheckSkippedError as reason:
-            yield CheckResult(check=name, outcome="skipped", found=str(reason))
+            yield CheckResult(check=name, outcome="skipped", found=str(reason), fix=reason.fix)
+        except CheckWarning as reason:
+            yield CheckResult(check=name, outcome="warned", found=str(reason), fix=fix)
         except (CheckFailedError, ClientError, BotoCoreError, httpx.HTTPError) as error:
             yield CheckResult(check=name, outcome="failed", found=str(error) or type(error).__name__, fix=fix)
 

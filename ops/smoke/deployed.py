@@ -45,6 +45,12 @@ class DeployedEnvironment:
         return deployed_stacks.outputs(self.stacks.values())
 
     @cached_property
+    def account(self) -> str:
+        """The id of the account that is asked."""
+        account: str = self.client("sts").get_caller_identity()["Account"]
+        return account
+
+    @cached_property
     def _resources(self) -> list[tuple[str, str]]:
         """The type and the physical id of every resource."""
         cloudformation = self.client("cloudformation")

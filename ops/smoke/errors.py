@@ -1,4 +1,4 @@
-"""How a check says that something is wrong, or that there is nothing to ask."""
+"""How a check says that something is wrong, or that it could not ask."""
 
 
 class CheckFailedError(Exception):
@@ -6,4 +6,16 @@ class CheckFailedError(Exception):
 
 
 class CheckSkippedError(Exception):
-    """A check has nothing to ask here; the message says why."""
+    """A check has nothing to ask here; the message says why.
+
+    Attributes:
+        fix: what would let it ask; empty if nothing has to change.
+    """
+
+    def __init__(self, reason: str, *, fix: str = "") -> None:
+        super().__init__(reason)
+        self.fix = fix
+
+
+class CheckWarning(Exception):  # noqa: N818  # it is no error
+    """What a check found is worth a look, and may be meant so; the message says what."""

@@ -101,12 +101,11 @@ def table_optimizers(deployed: DeployedEnvironment) -> str:
     wanted = len(deployed.ids("AWS::Glue::TableOptimizer"))
     if deployed.endpoint:
         raise CheckSkippedError("the emulator keeps table optimizers, and runs none")
-    account = deployed.client("sts").get_caller_identity()["Account"]
     found = [
         (f"{table.name} {kind}", optimizer)
         for table in contracts.load().lake_tables()
         for kind in OPTIMIZERS
-        if (optimizer := _optimizer(deployed, account, table, kind)) is not None
+        if (optimizer := _optimizer(deployed, table, kind)) is not None
     ]
     wrong = [
         f"{name}: {run.get('error', 'no reason')}"
@@ -119,11 +118,11 @@ def table_optimizers(deployed: DeployedEnvironment) -> str:
     return expect(wrong, f"{len(found)}, of which {ran} have run and none failed")
 
 
-def _optimizer(deployed: DeployedEnvironment, account: str, table: contracts.Table, kind: str) -> dict[str, Any] | None:
+def _optimizer(deployed: DeployedEnvironment, table: contracts.Table, kind: str) -> dict[str, Any] | None:
     glue, database = deployed.client("glue"), database_name(deployed.environment, table.zone)
     try:
         answer: dict[str, Any] = glue.get_table_optimizer(
-            CatalogId=account, DatabaseName=database, TableName=table.name, Type=kind
+            CatalogId=deployed.account, DatabaseName=database, TableName=table.name, Type=kind
         )
     except ClientError as error:
         if error.response["Error"]["Code"] == "EntityNotFoundException":

@@ -67,9 +67,9 @@ ASKED: dict[str, set[str] | str] = {
     "Tables of the lake": {"lake tables", "field ids"},
     "Entity Resolution": {"Entity Resolution", "matching job"},
     "Athena": {"Athena"},
-    "Lake Formation": {"Lake Formation"},
+    "Lake Formation": {"Lake Formation", "Lake Formation grants", "column tags"},
     "CodeBuild": "a build is paid for, and changes the lake",
-    "Step Functions, EventBridge": {"state machines", "alarms"},
+    "Step Functions, EventBridge": {"state machines", "alarms", "alarm topic"},
     "SES": {"e-mail"},
     "IAM, KMS": {"collector refuses", "collector accepts", "profile API refuses"},
 }

@@ -12,7 +12,12 @@ from tools.console import Steps
 from tools.errors import WrongUsageError
 
 ENDPOINT: Final = "AWS_ENDPOINT_URL"
-MARKS: Final = {"ok": "[green]✓[/green]", "failed": "[red]✗[/red]", "skipped": "[dim]-[/dim]"}
+MARKS: Final = {
+    "ok": "[green]✓[/green]",
+    "failed": "[red]✗[/red]",
+    "warned": "[yellow]![/yellow]",
+    "skipped": "[dim]-[/dim]",
+}
 
 
 def run(steps: Steps, environment: str, *, send: bool = False) -> SmokeReport:

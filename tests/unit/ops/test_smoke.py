@@ -2,7 +2,6 @@
 
 import hashlib
 import hmac
-import io
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,143 +11,15 @@ import httpx
 import pytest
 from botocore.exceptions import ClientError
 
-from c360_core import contracts, projections
+from c360_core import contracts
 from c360_core.interaction import check as check_event
-from c360_core.names import STACKS, stack_name
+from c360_core.names import stack_name
 from ops import smoke
-from ops.smoke import DeployedEnvironment, deployed, lake, queries
+from ops.smoke import deployed, queries
+from tests.fakes.deployment import AT, OUTPUTS, World, alarm, held, lake_tags, metadata
 from tools.console import Steps
 from tools.errors import WrongUsageError
 from tools.operate import smoke as command
-
-RESOURCES = {
-    "AWS::Kinesis::Stream": ["events"],
-    "AWS::Lambda::EventSourceMapping": ["mapping-1"],
-    "AWS::KinesisAnalyticsV2::Application": ["clean"],
-    "AWS::StepFunctions::StateMachine": ["arn:aws:states:us-east-1:1:stateMachine:Resolve"],
-    "AWS::CloudWatch::Alarm": ["ours"],
-    "AWS::SES::EmailIdentity": ["shop.example.com"],
-    "AWS::Glue::TableOptimizer": [
-        f"{table.name}-{kind}" for table in contracts.load().lake_tables() for kind in lake.OPTIMIZERS
-    ],
-}
-OUTPUTS = {
-    "CollectorUrl": "https://abc.execute-api.us-east-1.amazonaws.com/",
-    "ProfileApiUrl": "https://def.execute-api.us-east-1.amazonaws.com",
-    "ApiKeySecretArnWebEvents": "arn:secret",
-    "WorkgroupName": "c360-dev",
-    "MatchingWorkflowName": "c360-dev-people",
-    "CleanApplicationName": "clean",
-}
-AT = datetime(2026, 3, 1, tzinfo=UTC)
-
-
-def metadata(table: str, **renumbered: int) -> dict[str, Any]:
-    """Return what S3 answers for a table's metadata.json, whose second schema is the contract's, as Iceberg has it."""
-    (found,) = [one for one in contracts.load().lake_tables() if one.name == table]
-    fields = [
-        {
-            "id": renumbered.get(field["Name"], field["Id"]),
-            "name": field["Name"],
-            "type": json.loads(field["Type"]) if field["Type"].startswith("{") else field["Type"],
-        }
-        for field in projections.iceberg_schema(found)["Fields"]
-    ]
-    schemas = [{"schema-id": 0, "fields": []}, {"schema-id": 1, "fields": fields}]
-    return {"Body": io.BytesIO(json.dumps({"current-schema-id": 1, "schemas": schemas}).encode())}
-
-
-class World:
-    """An account in which everything is fine, until a test changes what an operation answers."""
-
-    def __init__(self) -> None:
-        # Each operation's answer; one that is an exception is raised, one that is a function is asked.
-        self.answers: dict[str, Any] = {
-            "describe_stream_summary": {"StreamDescriptionSummary": {"StreamStatus": "ACTIVE"}},
-            "get_event_source_mapping": {
-                "FunctionArn": "arn:aws:lambda:us-east-1:1:function:writer",
-                "State": "Enabled",
-                "LastProcessingResult": "No records processed",
-            },
-            "describe_application": {"ApplicationDetail": {"ApplicationStatus": "READY"}},
-            "describe_state_machine": {"status": "ACTIVE"},
-            "get_secret_value": {"SecretString": json.dumps({"key": "k", "signing_secret": "s"})},
-            "start_query_execution": {"QueryExecutionId": "q"},
-            "get_query_execution": {"QueryExecution": {"Status": {"State": "SUCCEEDED"}}},
-            "get_query_results": {
-                "ResultSet": {"Rows": [{"Data": [{"VarCharValue": "_col0"}]}, {"Data": [{"VarCharValue": "1"}]}]}
-            },
-            "get_table": lambda **given: {
-                "Table": {"Parameters": {"metadata_location": f"s3://lake/{given['Name']}/m.json"}}
-            },
-            "get_object": lambda **given: metadata(given["Key"].partition("/")[0]),
-            "get_caller_identity": {"Account": "1"},
-            "get_table_optimizer": {"TableOptimizer": {"lastRun": {"eventType": "completed"}}},
-            "list_matching_jobs": [
-                {"jobs": [{"jobId": "newer", "status": "SUCCEEDED", "startTime": AT + timedelta(days=1)}]},
-                {"jobs": [{"jobId": "older", "status": "FAILED", "startTime": AT}]},
-            ],
-            "get_matching_job": {"errorDetails": {"errorMessage": "no rights on the input"}},
-            "get_matching_workflow": {"inputSourceConfig": [{"schemaName": "records-1"}]},
-            "get_schema_mapping": {"schemaName": "records-1"},
-            "get_data_lake_settings": {
-                "DataLakeSettings": {"DataLakeAdmins": [{"DataLakePrincipalIdentifier": "arn:deployer"}]}
-            },
-            "get_email_identity": {"VerifiedForSendingStatus": True},
-            "get_account": {"ProductionAccessEnabled": True},
-            "describe_alarms": [
-                {"MetricAlarms": [{"AlarmName": "ours", "StateValue": "OK"}]},
-                {"MetricAlarms": [{"AlarmName": "somebody else's", "StateValue": "ALARM"}]},
-            ],
-            "describe_stacks": [
-                {"Stacks": [{"StackName": stack_name("dev", stack), "StackStatus": "UPDATE_COMPLETE",
-                             "Outputs": [{"OutputKey": k, "OutputValue": v} for k, v in OUTPUTS.items()]}
-                            for stack in STACKS]},
-                {"Stacks": [{"StackName": "Other", "StackStatus": "ROLLBACK_COMPLETE"}]},
-            ],
-            "list_stack_resources": [{"StackResourceSummaries": []}],
-        }  # fmt: skip
-        self.status = {"POST": 401, "GET": 403}
-        self.requests: list[httpx.Request] = []
-
-    def __getattr__(self, operation: str) -> Any:
-        def answer(**given: Any) -> Any:
-            found = self.answers[operation]
-            if isinstance(found, Exception):
-                raise found
-            return found(**given) if callable(found) else found
-
-        return answer
-
-    def get_paginator(self, operation: str) -> Any:
-        world = self
-
-        class Pages:
-            def paginate(self, **given: Any) -> list[dict[str, Any]]:
-                if operation == "list_stack_resources" and given["StackName"] == stack_name("dev", "foundation"):
-                    found = [(kind, one) for kind, ids in RESOURCES.items() for one in ids]
-                    keys = ("ResourceType", "PhysicalResourceId")
-                    return [{"StackResourceSummaries": [dict(zip(keys, pair, strict=True)) for pair in found]}]
-                pages: list[dict[str, Any]] = world.answers[operation]
-                return pages
-
-        return Pages()
-
-    def serve(self, request: httpx.Request) -> httpx.Response:
-        """Answer over HTTP as the APIs do."""
-        self.requests.append(request)
-        accepted = request.method == "POST" and "x-api-key" in request.headers
-        return httpx.Response(200 if accepted else self.status[request.method], text="{}")
-
-    def outcomes(self, **options: Any) -> dict[str, smoke.CheckResult]:
-        """Run all checks."""
-        deployed = DeployedEnvironment(
-            environment="dev",
-            client=lambda _: self,
-            http=httpx.Client(transport=httpx.MockTransport(self.serve)),
-            **options,
-        )
-        return {outcome.check: outcome for outcome in smoke.ask(deployed)}
 
 
 @pytest.fixture
@@ -166,6 +37,19 @@ def refused(operation: str) -> ClientError:
 
 def missing(operation: str) -> ClientError:
     return ClientError({"Error": {"Code": "EntityNotFoundException", "Message": "none"}}, operation)
+
+
+def opened(level: str) -> Any:
+    """Answer ListPermissions in two pages; on one level the second has what opens the resource."""
+
+    def answer(**given: Any) -> dict[str, Any]:
+        if "NextToken" not in given:
+            return {"PrincipalResourcePermissions": [], "NextToken": "more"}
+        ((kind, place),) = given["Resource"].items()
+        everybody = kind == level or (kind == "Table" and level in place)
+        return {"PrincipalResourcePermissions": [held("IAM_ALLOWED_PRINCIPALS" if everybody else "arn:pipeline")]}
+
+    return answer
 
 
 def test_every_module_with_a_check_is_asked() -> None:
@@ -186,7 +70,7 @@ def test_a_deployment_that_is_right_passes(world: World) -> None:
     ]
     assert len(outcomes) == len(smoke.CHECKS) == len({name for name, _, _ in smoke.CHECKS})
     assert outcomes["Entity Resolution"].found == "c360-dev-people with records-1"
-    assert outcomes["alarms"].found == "1, none in ALARM"
+    assert outcomes["alarms"].found == "1 tell alarms, none in ALARM"
     assert outcomes["matching job"].found == "newer SUCCEEDED"
     tables = len(contracts.load().lake_tables())
     assert outcomes["field ids"].found == f"{tables} tables number their columns as the contracts do"
@@ -230,8 +114,27 @@ def test_a_deployment_that_is_right_passes(world: World) -> None:
          "Lake Formation", "CreateTableDefaultPermissions still lets IAM alone decide"),
         ("describe_state_machine", {"status": "DELETING"}, "state machines", "Resolve is DELETING"),
         ("describe_alarms",
-         [{"MetricAlarms": [{"AlarmName": "ours", "StateValue": "ALARM", "AlarmDescription": "it is late"}]}],
-         "alarms", "ours: it is late"),
+         [{"MetricAlarms": [alarm(StateValue="ALARM")]}], "alarms", "ours: it is late"),
+        ("describe_alarms", [{"MetricAlarms": [alarm(AlarmName="not ours")]}], "alarms", "ours is not there"),
+        ("describe_alarms", [{"MetricAlarms": [alarm(ActionsEnabled=False)]}], "alarms",
+         "ours: its actions are switched off"),
+        ("describe_alarms", [{"MetricAlarms": [alarm(AlarmActions=["arn:other"])]}], "alarms",
+         "ours does not tell the alarm topic"),
+        ("describe_alarms", [{"MetricAlarms": [alarm(StateValue="INSUFFICIENT_DATA")]}], "alarms",
+         "ours has had INSUFFICIENT_DATA for"),
+        ("get_database", {"Database": {"CreateTableDefaultPermissions": [{"Permissions": ["ALL"]}]}},
+         "Lake Formation grants", "c360_dev_raw lets IAM alone decide on its new tables"),
+        ("list_permissions", opened("Database"), "Lake Formation grants",
+         "c360_dev_raw is open to IAM_ALLOWED_PRINCIPALS"),
+        ("list_permissions", opened("Name"), "Lake Formation grants",
+         "c360_dev_products.a_mart is open to IAM_ALLOWED_PRINCIPALS"),
+        ("list_permissions", opened("TableWildcard"), "Lake Formation grants",
+         "c360_dev_curated.* is open to IAM_ALLOWED_PRINCIPALS"),
+        ("list_permissions", {"PrincipalResourcePermissions": []}, "Lake Formation grants",
+         "no grant on c360_dev_raw is shown to who asks"),
+        ("get_resource_lf_tags", lambda **given: lake_tags(given["Resource"], email="none"), "column tags",
+         "c360_dev_curated.profiles: email has pii=none instead of direct"),
+        ("get_resource_lf_tags", lambda **_: {}, "column tags", "c360_dev_raw has zone=nothing"),
         ("get_email_identity", {"VerifiedForSendingStatus": False}, "e-mail", "shop.example.com is not verified yet"),
         ("get_account", {"ProductionAccessEnabled": False}, "e-mail", "in the SES sandbox"),
         ("describe_stacks",
@@ -314,6 +217,27 @@ def test_an_event_is_not_waited_for_while_nothing_reads_it(world: World) -> None
     outcome = world.outcomes(send=True)["event in the lake"]
 
     assert (outcome.outcome, outcome.found) == ("skipped", "clean does not run: the event waits on its stream")
+
+
+def test_an_alarm_has_an_hour_to_get_a_state(world: World) -> None:
+    new = alarm(StateValue="INSUFFICIENT_DATA", StateUpdatedTimestamp=datetime.now(UTC) - timedelta(minutes=50))
+    world.answers["describe_alarms"] = [{"MetricAlarms": [new]}]
+
+    assert failed(world.outcomes()) == []
+
+
+def test_alarms_that_nobody_hears_are_a_warning_and_no_failure(world: World) -> None:
+    world.answers["get_topic_attributes"] = {"Attributes": {"SubscriptionsConfirmed": "0", "SubscriptionsPending": "1"}}
+
+    outcomes = world.outcomes()
+
+    assert failed(outcomes) == []
+    topic = outcomes["alarm topic"]
+    assert (topic.outcome, topic.found) == (
+        "warned",
+        "0 confirmed subscription(s), 1 pending: nobody hears the alarms",
+    )
+    assert topic.fix
 
 
 def test_an_environment_without_a_matching_job_is_no_failure(world: World) -> None:

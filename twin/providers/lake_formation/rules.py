@@ -93,6 +93,15 @@ class Tags:
             for place in _places(association["Resource"]):
                 self._stated[place].update(pairs)
 
+    def stated_on(self, *place: str) -> dict[str, set[str]]:
+        """The values that are stated on a database, table or column itself, given by its names from the database."""
+        return dict(self._stated.get(place, {}))
+
+    def columns_of(self, database: str, table: str) -> list[str]:
+        """The columns of a table on which a value is stated."""
+        parent = (database, table)
+        return [column for *place, column in self._stated if tuple(place) == parent]
+
     def of_column(self, table: CatalogTable, column: str) -> dict[str, set[str]]:
         """The values that hold for a column: its own, else the table's, else the database's."""
         places = ((table.database,), (table.database, table.name), (table.database, table.name, column))

@@ -5,7 +5,14 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from twin.emulator.wire import ServiceError
-from twin.providers.lake_formation.rules import PERMISSIONS_TYPE, SETTINGS_TYPE, CatalogTable, LakeFormationResource
+from twin.providers.lake_formation.rules import (
+    ASSOCIATION_TYPE,
+    PERMISSIONS_TYPE,
+    SETTINGS_TYPE,
+    CatalogTable,
+    LakeFormationResource,
+    Tags,
+)
 
 Document = dict[str, Any]
 
@@ -98,6 +105,24 @@ class LakeFormation:
         kept = {name: settings[name] for name in names if name in settings}
         return {"DataLakeSettings": {"DataLakeAdmins": settings.get("Admins", []), **kept}}
 
+    def get_resource_lf_tags(self, request: Document) -> Document:
+        """Return the tags that are assigned to a database, or to a table and its columns; not those they inherit."""
+        if not request.get("ShowAssignedLFTags"):
+            raise ServiceError("NotImplemented", "the laptop twin knows assigned tags: ask for ShowAssignedLFTags", 501)
+        tags = Tags(r.properties for r in self._deployed() if r.type == ASSOCIATION_TYPE)
+        stated = request["Resource"]
+        if "Database" in stated:
+            return {"LFTagOnDatabase": _pairs(tags.stated_on(stated["Database"]["Name"]))}
+        if "Table" not in stated:
+            raise ServiceError("NotImplemented", f"the laptop twin has no tags of {', '.join(stated)}", 501)
+        table = (stated["Table"]["DatabaseName"], stated["Table"]["Name"])
+        columns = {column: _pairs(tags.stated_on(*table, column)) for column in tags.columns_of(*table)}
+        found = {
+            "LFTagsOnTable": _pairs(tags.stated_on(*table)),
+            "LFTagsOnColumns": [{"Name": name, "LFTags": pairs} for name, pairs in columns.items()],
+        }
+        return {name: pairs for name, pairs in found.items() if pairs}
+
     def grant_permissions(self, request: Document) -> Document:
         """Grant permissions; see `Grants.grant`."""
         self._grants.grant(request)
@@ -120,6 +145,10 @@ class LakeFormation:
                 if entry["Permissions"] and asked.items() <= entry.items()
             ]
         }
+
+
+def _pairs(values: Mapping[str, Iterable[str]]) -> list[Document]:
+    return [{"TagKey": key, "TagValues": sorted(held)} for key, held in values.items()]
 
 
 def _place(request: Document) -> str:

@@ -101,3 +101,34 @@ def test_an_account_is_open_until_its_settings_are_deployed() -> None:
     assert [entry["Principal"] for entry in before["CreateTableDefaultPermissions"]] == [everybody]
     after = wire.invoke("getDataLakeSettings", {})["DataLakeSettings"]
     assert after == {"DataLakeAdmins": [admin], "CreateDatabaseDefaultPermissions": []}
+
+
+def test_tags_are_those_of_the_template_on_the_resource_itself() -> None:
+    def tagged(resource: dict[str, Any], value: str) -> LakeFormationResource:
+        pairs = [{"TagKey": "pii", "TagValues": [value]}]
+        return LakeFormationResource(
+            type="AWS::LakeFormation::TagAssociation", properties={"Resource": resource, "LFTags": pairs}
+        )
+
+    column = {"DatabaseName": "quarantine", "Name": "rejected", "ColumnNames": ["reason"]}
+    deployed = [tagged({"Database": {"Name": "quarantine"}}, "sensitive"), tagged({"TableWithColumns": column}, "none")]
+    wire = Wire("lakeformation", LakeFormation(deployed=lambda: deployed, grants=Grants(tables=tuple)))
+
+    def tags(resource: dict[str, Any]) -> Any:
+        return wire.invoke("getResourceLFTags", {"Resource": resource, "ShowAssignedLFTags": True})
+
+    assert tags({"Database": {"Name": "quarantine"}}) == {
+        "LFTagOnDatabase": [{"TagKey": "pii", "TagValues": ["sensitive"]}]
+    }
+    assert tags(REJECTED) == {
+        "LFTagsOnColumns": [{"Name": "reason", "LFTags": [{"TagKey": "pii", "TagValues": ["none"]}]}],
+    }
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [{"Resource": REJECTED}, {"Resource": {"DataLocation": {"ResourceArn": "a"}}, "ShowAssignedLFTags": True}],
+)
+def test_other_tags_are_refused_by_name(wire: Wire, asked: dict[str, Any]) -> None:
+    with pytest.raises(ServiceError, match="the laptop twin"):
+        wire.invoke("getResourceLFTags", asked)
