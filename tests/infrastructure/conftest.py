@@ -4,6 +4,7 @@ from syrupy.extensions.json import JSONSnapshotExtension
 from c360_core import contracts
 from config.settings import ENVIRONMENTS, load
 from tests.infrastructure.assembly import Assembly, placeholder_assets, sleeping_dev, synthesize
+from tests.infrastructure.estate import Estate
 from tools.build import staging
 
 
@@ -40,6 +41,17 @@ def asleep(_contracts, tmp_path_factory) -> Assembly:
 @pytest.fixture(params=ENVIRONMENTS)
 def assembly(request, assemblies) -> Assembly:
     return assemblies[request.param]
+
+
+@pytest.fixture(scope="session")
+def estates(assemblies) -> dict[str, Estate]:
+    """All environments with their references resolved."""
+    return {name: Estate(assembly) for name, assembly in assemblies.items()}
+
+
+@pytest.fixture
+def estate(assembly, estates) -> Estate:
+    return estates[assembly.settings.environment]
 
 
 @pytest.fixture

@@ -1,15 +1,12 @@
-"""What AWS documents that an integration needs, and whether a template grants it.
+"""What AWS documents that each integration needs: the table.
 
-An emulator enforces no policy, so what is missing here would first be missed on AWS. Each need names the page of AWS's
-documentation that it was read from. A new integration gets a row, and a test that finds all its uses in the templates.
+An emulator sees what our code calls, and not what AWS calls on a role's behalf: what is missing there would first be
+missed on AWS. Each need names the page of AWS's documentation that it was read from. `integrations.py` says which uses
+in the templates a need is for, and on what; `test_needs.py` holds every use against it.
 """
 
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
-from typing import Any
-
-from tests.infrastructure.assembly import Assembly, listed, resolve
+from typing import Final
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +22,27 @@ class Need:
     page: str
 
 
-LAMBDA_READS_KINESIS = Need(
+# ---- who may act as a role
+ASSUME: Final = Need(
+    actions=("sts:AssumeRole",),
+    page="IAM User Guide: Create a role to delegate permissions to an AWS service",
+)
+
+# ---- Lambda: its own needs, and those of event source mappings
+WRITE_FUNCTION_LOGS: Final = Need(
+    # CloudFormation makes the log group, with its key and its retention; the function must not make another.
+    actions=("logs:CreateLogStream", "logs:PutLogEvents"),
+    page="AWS Lambda Developer Guide: Sending Lambda function logs to CloudWatch Logs",
+)
+TRACE: Final = Need(
+    actions=("xray:PutTraceSegments", "xray:PutTelemetryRecords"),
+    page="AWS Lambda Developer Guide: Visualize Lambda function invocations using AWS X-Ray",
+)
+READ_ENCRYPTED_VARIABLES: Final = Need(
+    actions=("kms:Decrypt",),
+    page="AWS Lambda API Reference: Invoke, KMSAccessDeniedException",
+)
+LAMBDA_READS_KINESIS: Final = Need(
     # SubscribeToShard is for enhanced fan-out alone, which nobody here uses; ListStreams accepts no resource.
     actions=(
         "kinesis:DescribeStream",
@@ -36,74 +53,216 @@ LAMBDA_READS_KINESIS = Need(
     ),
     page="AWS Lambda Developer Guide: Process Amazon Kinesis Data Streams records with Lambda",
 )
-LAMBDA_READS_DYNAMODB = Need(
-    actions=("dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:ListStreams"),
+LAMBDA_READS_DYNAMODB: Final = Need(
+    actions=("dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"),
     page="Amazon DynamoDB Developer Guide: IAM policy to allow a Lambda function to access DynamoDB stream records",
 )
-LAMBDA_READS_QUEUE = Need(
+LAMBDA_READS_QUEUE: Final = Need(
     actions=("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"),
     page="AWS Lambda Developer Guide: Creating and configuring an Amazon SQS event source mapping",
 )
-READ_ENCRYPTED_QUEUE = Need(
-    actions=("kms:Decrypt",),
-    page="AWS Lambda Developer Guide: Creating and configuring an Amazon SQS event source mapping",
-)
-START_EXECUTIONS = Need(
-    actions=("states:StartExecution",),
-    page="Service Authorization Reference: Actions, resources, and condition keys for AWS Step Functions",
-)
-READ_ENCRYPTED_STREAM = Need(
-    actions=("kms:Decrypt",),
-    page="Amazon Kinesis Data Streams Developer Guide: Permissions to use user-generated KMS keys",
-)
-WRITE_ENCRYPTED_STREAM = Need(
-    actions=("kms:GenerateDataKey",),
-    page="Amazon Kinesis Data Streams Developer Guide: Permissions to use user-generated KMS keys",
-)
-LAMBDA_TELLS_A_QUEUE = Need(
+LAMBDA_TELLS_A_QUEUE: Final = Need(
     actions=("sqs:SendMessage",),
     page="AWS Lambda Developer Guide: Retain discarded records for a Kinesis data stream event source in Lambda",
 )
-SEND_TO_ENCRYPTED_QUEUE = Need(
+GATEWAY_INVOKES: Final = Need(
+    actions=("lambda:InvokeFunction",),
+    page="Amazon API Gateway Developer Guide: Create AWS Lambda proxy integrations for HTTP APIs",
+)
+
+# ---- what a caller of an encrypted resource needs of the key: the service uses the key in the caller's name
+READ_ENCRYPTED_STREAM: Final = Need(
+    actions=("kms:Decrypt",),
+    page="Amazon Kinesis Data Streams Developer Guide: Permissions to use user-generated KMS keys",
+)
+WRITE_ENCRYPTED_STREAM: Final = Need(actions=("kms:GenerateDataKey",), page=READ_ENCRYPTED_STREAM.page)
+READ_ENCRYPTED_QUEUE: Final = Need(actions=("kms:Decrypt",), page="Amazon SQS Developer Guide: Key management")
+SEND_TO_ENCRYPTED_QUEUE: Final = Need(
+    actions=("kms:Decrypt", "kms:GenerateDataKey"), page="Amazon SQS Developer Guide: Key management"
+)
+PUBLISH_ON_ENCRYPTED_TOPIC: Final = Need(
     actions=("kms:Decrypt", "kms:GenerateDataKey"),
-    page="Amazon SQS Developer Guide: Key management",
+    page="Amazon SNS Developer Guide: Managing Amazon SNS encryption keys and costs",
 )
-FLINK_READS_KINESIS = Need(
-    # What Flink's source calls is DescribeStreamSummary; AWS's own examples for the service name DescribeStream, too.
-    actions=(
-        "kinesis:DescribeStream",
-        "kinesis:DescribeStreamSummary",
-        "kinesis:GetRecords",
-        "kinesis:GetShardIterator",
-        "kinesis:ListShards",
-    ),
-    page="Managed Service for Apache Flink Developer Guide: Create a permissions policy",
-)
-FLINK_WRITES_KINESIS = Need(
-    actions=("kinesis:PutRecords",),
-    page="Apache Flink connector for Amazon Kinesis Data Streams: the sink calls PutRecords and nothing else",
-)
-FLINK_READS_TABLE = Need(
-    actions=("glue:GetDatabase", "glue:GetTable"),
-    page="Apache Iceberg documentation, AWS: the Glue catalog loads a table by its database and its name",
-)
-FLINK_READS_OBJECTS = Need(
-    actions=("s3:GetObject",),
-    page="Apache Iceberg documentation, AWS: S3FileIO opens each file by its name",
-)
-FLINK_READS_ENCRYPTED_OBJECTS = Need(
+READ_ENCRYPTED_OBJECT: Final = Need(
     actions=("kms:Decrypt",),
     page="Amazon S3 User Guide: Using server-side encryption with AWS KMS keys, permissions",
 )
-STEP_FUNCTIONS_RUN_GLUE = Need(
+WRITE_ENCRYPTED_OBJECT: Final = Need(
+    # A multipart upload decrypts the data key of its parts.
+    actions=("kms:GenerateDataKey", "kms:Decrypt"),
+    page=READ_ENCRYPTED_OBJECT.page,
+)
+READ_ENCRYPTED_SECRET: Final = Need(
+    actions=("kms:Decrypt",),
+    page="AWS Secrets Manager User Guide: Secret encryption and decryption in AWS Secrets Manager",
+)
+USE_ENCRYPTED_TABLE: Final = Need(
+    actions=("kms:Decrypt",),
+    page="Amazon DynamoDB Developer Guide: How DynamoDB encryption at rest uses AWS KMS",
+)
+
+# ---- Step Functions
+STEP_FUNCTIONS_LOGS: Final = Need(
+    actions=(
+        "logs:CreateLogDelivery",
+        "logs:GetLogDelivery",
+        "logs:UpdateLogDelivery",
+        "logs:DeleteLogDelivery",
+        "logs:ListLogDeliveries",
+        "logs:PutResourcePolicy",
+        "logs:DescribeResourcePolicies",
+        "logs:DescribeLogGroups",
+    ),
+    page="AWS Step Functions Developer Guide: Using CloudWatch Logs to log execution history, IAM policies",
+)
+STEP_FUNCTIONS_TRACES: Final = Need(
+    actions=(
+        "xray:PutTraceSegments",
+        "xray:PutTelemetryRecords",
+        "xray:GetSamplingRules",
+        "xray:GetSamplingTargets",
+    ),
+    page="AWS Step Functions Developer Guide: Trace Step Functions request data in AWS X-Ray, IAM policies",
+)
+STEP_FUNCTIONS_INVOKE: Final = Need(
+    actions=("lambda:InvokeFunction",),
+    page="AWS Step Functions Developer Guide: Invoke an AWS Lambda function with Step Functions",
+)
+STEP_FUNCTIONS_PUBLISH: Final = Need(
+    actions=("sns:Publish",),
+    page="AWS Step Functions Developer Guide: Publish messages to an Amazon SNS topic with Step Functions",
+)
+STEP_FUNCTIONS_RUN_GLUE: Final = Need(
     actions=("glue:StartJobRun", "glue:GetJobRun", "glue:GetJobRuns", "glue:BatchStopJobRun"),
     page="AWS Step Functions Developer Guide: Start an AWS Glue job with Step Functions, Run a Job (.sync)",
 )
-STEP_FUNCTIONS_RUN_MATCHING = Need(
-    actions=("entityresolution:StartMatchingJob", "entityresolution:GetMatchingJob"),
+STEP_FUNCTIONS_BUILD: Final = Need(
+    actions=("codebuild:StartBuild", "codebuild:StopBuild", "codebuild:BatchGetBuilds"),
+    page="AWS Step Functions Developer Guide: Manage AWS CodeBuild builds with Step Functions, Run a Job (.sync)",
+)
+STEP_FUNCTIONS_AWAIT_BUILD: Final = Need(
+    actions=("events:PutTargets", "events:PutRule", "events:DescribeRule"), page=STEP_FUNCTIONS_BUILD.page
+)
+STEP_FUNCTIONS_START_MATCHING: Final = Need(
+    actions=("entityresolution:StartMatchingJob",),
     page="Service Authorization Reference: Actions, resources, and condition keys for AWS Entity Resolution",
 )
-MATCHING_READS_CATALOG = Need(
+STEP_FUNCTIONS_AWAIT_MATCHING: Final = Need(
+    actions=("entityresolution:GetMatchingJob",), page=STEP_FUNCTIONS_START_MATCHING.page
+)
+_FLINK_ACTIONS: Final = (
+    "Service Authorization Reference: Actions, resources, and condition keys for Amazon Kinesis Analytics V2"
+)
+STEP_FUNCTIONS_LOOK_AT_FLINK: Final = Need(actions=("kinesisanalytics:DescribeApplication",), page=_FLINK_ACTIONS)
+STEP_FUNCTIONS_START_FLINK: Final = Need(actions=("kinesisanalytics:StartApplication",), page=_FLINK_ACTIONS)
+STEP_FUNCTIONS_LIST_SNAPSHOTS: Final = Need(actions=("kinesisanalytics:ListApplicationSnapshots",), page=_FLINK_ACTIONS)
+STEP_FUNCTIONS_LOOK_AT_SNAPSHOT: Final = Need(
+    actions=("kinesisanalytics:DescribeApplicationSnapshot",), page=_FLINK_ACTIONS
+)
+STEP_FUNCTIONS_TAKE_SNAPSHOT: Final = Need(actions=("kinesisanalytics:CreateApplicationSnapshot",), page=_FLINK_ACTIONS)
+STEP_FUNCTIONS_DROP_SNAPSHOT: Final = Need(actions=("kinesisanalytics:DeleteApplicationSnapshot",), page=_FLINK_ACTIONS)
+
+# ---- EventBridge
+EVENTBRIDGE_STARTS_EXECUTIONS: Final = Need(
+    actions=("states:StartExecution",),
+    page="Amazon EventBridge User Guide: Identity-based policies, Step Functions permissions",
+)
+EVENTBRIDGE_SENDS_TO_QUEUE: Final = Need(
+    actions=("sqs:SendMessage",),
+    page="Amazon EventBridge User Guide: Using dead-letter queues to process undelivered events, "
+    "and Using resource-based policies, Amazon SQS permissions",
+)
+EVENTBRIDGE_USES_KEY_OF_QUEUE: Final = Need(
+    actions=("kms:Decrypt", "kms:GenerateDataKey"),
+    page="Amazon SQS Developer Guide: Compatibility between event sources from AWS services and encrypted queues",
+)
+EVENTBRIDGE_USES_KEY_OF_BUS: Final = Need(
+    actions=("kms:DescribeKey", "kms:GenerateDataKey", "kms:Decrypt"),
+    page="Amazon EventBridge User Guide: Authorizing EventBridge to use a customer managed key",
+)
+
+# ---- alarms, budgets, logs
+SERVICE_PUBLISHES: Final = Need(
+    actions=("sns:Publish",),
+    page="Amazon CloudWatch User Guide: Notifying users on alarm changes; "
+    "AWS Billing User Guide: Creating an Amazon SNS topic for budget notifications",
+)
+SERVICE_USES_KEY_OF_TOPIC: Final = Need(
+    actions=("kms:Decrypt", "kms:GenerateDataKey"),
+    page="Amazon SNS Developer Guide: Compatibility between event sources from AWS services and encrypted topics",
+)
+LOGS_USE_KEY: Final = Need(
+    actions=(
+        "kms:Encrypt",
+        "kms:Decrypt",
+        "kms:ReEncryptFrom",
+        "kms:ReEncryptTo",
+        "kms:GenerateDataKey",
+        "kms:DescribeKey",
+    ),
+    page="Amazon CloudWatch Logs User Guide: Encrypt log data in CloudWatch Logs using AWS Key Management Service",
+)
+S3_WRITES_ACCESS_LOGS: Final = Need(
+    actions=("s3:PutObject",),
+    page="Amazon S3 User Guide: Enabling Amazon S3 server access logging, permissions for log delivery",
+)
+
+# ---- Glue
+GLUE_READS_CODE: Final = Need(
+    actions=("s3:GetObject",),
+    page="AWS Glue Developer Guide: Step 2: Create an IAM role for AWS Glue",
+)
+GLUE_WRITES_LOGS: Final = Need(
+    actions=("logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"), page=GLUE_READS_CODE.page
+)
+GLUE_ENCRYPTS_LOGS: Final = Need(
+    actions=("logs:AssociateKmsKey",),
+    page="AWS Glue Developer Guide: Encrypting data written by AWS Glue, Setting up AWS Glue to use security "
+    "configurations",
+)
+GLUE_WRITES_METRICS: Final = Need(actions=("cloudwatch:PutMetricData",), page=GLUE_READS_CODE.page)
+OPTIMIZERS_USE_TABLE: Final = Need(
+    actions=("glue:GetTable", "glue:UpdateTable"),
+    page="AWS Glue Developer Guide: Table optimization prerequisites",
+)
+OPTIMIZERS_CHANGE_FILES: Final = Need(
+    actions=("s3:GetObject", "s3:PutObject", "s3:DeleteObject"), page=OPTIMIZERS_USE_TABLE.page
+)
+OPTIMIZERS_LIST_FILES: Final = Need(actions=("s3:ListBucket",), page=OPTIMIZERS_USE_TABLE.page)
+OPTIMIZERS_WRITE_LOGS: Final = Need(actions=GLUE_WRITES_LOGS.actions, page=OPTIMIZERS_USE_TABLE.page)
+ASK_LAKE_FORMATION: Final = Need(
+    actions=("lakeformation:GetDataAccess",),
+    page="AWS Lake Formation Developer Guide: Underlying data access control",
+)
+
+# ---- Lake Formation
+LOCATION_LISTS: Final = Need(
+    actions=("s3:ListBucket",),
+    page="AWS Lake Formation Developer Guide: Requirements for roles used to register locations",
+)
+LOCATION_CHANGES: Final = Need(actions=("s3:GetObject", "s3:PutObject", "s3:DeleteObject"), page=LOCATION_LISTS.page)
+
+# ---- Managed Flink
+FLINK_READS_CODE: Final = Need(
+    actions=("s3:GetObject", "s3:GetObjectVersion"),
+    page="Managed Service for Apache Flink Developer Guide: Create a permissions policy",
+)
+FLINK_FINDS_LOGS: Final = Need(actions=("logs:DescribeLogGroups",), page=FLINK_READS_CODE.page)
+FLINK_FINDS_LOG_STREAM: Final = Need(actions=("logs:DescribeLogStreams",), page=FLINK_READS_CODE.page)
+FLINK_WRITES_LOGS: Final = Need(actions=("logs:PutLogEvents",), page=FLINK_READS_CODE.page)
+FLINK_READS_KINESIS: Final = Need(
+    # What Flink's source calls is DescribeStreamSummary; AWS's own examples for the service name DescribeStream, too.
+    actions=LAMBDA_READS_KINESIS.actions,
+    page=FLINK_READS_CODE.page,
+)
+FLINK_WRITES_KINESIS: Final = Need(
+    actions=("kinesis:PutRecords",),
+    page="Apache Flink connector for Amazon Kinesis Data Streams: the sink calls PutRecords and nothing else",
+)
+
+# ---- Entity Resolution
+MATCHING_READS_CATALOG: Final = Need(
     actions=(
         "glue:GetDatabase",
         "glue:GetTable",
@@ -115,75 +274,29 @@ MATCHING_READS_CATALOG = Need(
     ),
     page="AWS Entity Resolution User Guide: Creating a workflow job role for AWS Entity Resolution",
 )
-MATCHING_READS_OBJECTS = Need(actions=("s3:GetObject",), page=MATCHING_READS_CATALOG.page)
-MATCHING_WRITES_OBJECTS = Need(actions=("s3:PutObject",), page=MATCHING_READS_CATALOG.page)
-MATCHING_LISTS_BUCKETS = Need(actions=("s3:ListBucket", "s3:GetBucketLocation"), page=MATCHING_READS_CATALOG.page)
-MATCHING_USES_KEY = Need(
-    actions=("kms:Decrypt", "kms:GenerateDataKey", "kms:Encrypt"), page=MATCHING_READS_CATALOG.page
-)
-ASKS_LAKE_FORMATION = Need(
-    actions=("lakeformation:GetDataAccess",),
-    page="AWS Lake Formation Developer Guide: Underlying data access control",
-)
-EVENTBRIDGE_STARTS_EXECUTIONS = Need(
-    actions=("states:StartExecution",),
-    page="Amazon EventBridge User Guide: Identity-based policies, Step Functions permissions",
-)
-EVENTBRIDGE_SENDS_TO_QUEUE = Need(
-    actions=("sqs:SendMessage",),
-    page="Amazon EventBridge User Guide: Using dead-letter queues to process undelivered events, "
-    "and Using resource-based policies, Amazon SQS permissions",
-)
-EVENTBRIDGE_USES_KEY = Need(
-    actions=("kms:Decrypt", "kms:GenerateDataKey"),
-    page="Amazon SQS Developer Guide: Compatibility between event sources from AWS services and encrypted queues",
+MATCHING_READS_OBJECTS: Final = Need(actions=("s3:GetObject",), page=MATCHING_READS_CATALOG.page)
+MATCHING_WRITES_OBJECTS: Final = Need(actions=("s3:PutObject",), page=MATCHING_READS_CATALOG.page)
+MATCHING_LISTS_BUCKETS: Final = Need(
+    actions=("s3:ListBucket", "s3:GetBucketLocation"), page=MATCHING_READS_CATALOG.page
 )
 
+# ---- CodeBuild
+BUILD_READS_SOURCE: Final = Need(
+    actions=("s3:GetObject", "s3:GetObjectVersion"),
+    page="AWS CodeBuild User Guide: Allow CodeBuild to interact with other AWS services",
+)
+BUILD_WRITES_LOGS: Final = Need(
+    # CloudFormation makes the log group.
+    actions=("logs:CreateLogStream", "logs:PutLogEvents"),
+    page=BUILD_READS_SOURCE.page,
+)
 
-def role_of(value: Any) -> str:
-    """Return the logical id of the role that a property refers to by its ARN."""
-    return resolve(value).removesuffix(".Arn")
-
-
-def missing(assembly: Assembly, pillar: str, role: str, need: Need, resource: str) -> list[str]:
-    """Return the actions of a need that no policy of a role grants on a resource, both as a template spells them."""
-    return _lacking(need, resource, grants(assembly, pillar, role))
-
-
-def lacking(document: Any, service: str, need: Need, resource: str) -> list[str]:
-    """Return the actions of a need that a resource's own policy does not grant a service."""
-    to_service = [s for s in document["Statement"] if _principal(s) == service]
-    return _lacking(need, resource, grants_of({"Statement": to_service}))
-
-
-def _principal(statement: Any) -> str:
-    principal = statement.get("Principal", {})
-    return resolve(principal["Service"]) if isinstance(principal, dict) and "Service" in principal else ""
-
-
-def _lacking(need: Need, resource: str, grants: Iterable[tuple[list[str], list[str]]]) -> list[str]:
-    granted = list(grants)
-    return [
-        action
-        for action in need.actions
-        if not any(_matches(actions, action) and _matches(resources, resource) for actions, resources in granted)
-    ]
-
-
-def grants(assembly: Assembly, pillar: str, role: str) -> Iterator[tuple[list[str], list[str]]]:
-    """Yield the actions and resources of each statement that allows a role something."""
-    for policy in assembly.resources("AWS::IAM::Policy", pillar):
-        if {"Ref": role} in policy.properties["Roles"]:
-            yield from grants_of(policy.properties["PolicyDocument"])
-
-
-def grants_of(document: Any) -> Iterator[tuple[list[str], list[str]]]:
-    """Yield the actions and resources of each statement of a policy that allows something."""
-    for statement in document["Statement"]:
-        if statement["Effect"] == "Allow":
-            actions = [str(action) for action in listed(statement["Action"])]
-            yield actions, [resolve(one) for one in listed(statement["Resource"])]
-
-
-def _matches(patterns: Iterable[str], text: str) -> bool:
-    return any(fnmatchcase(text.lower(), pattern.lower()) for pattern in patterns)
+# ---- what our own code calls, where a template alone shows that it may
+FLINK_READS_TABLE: Final = Need(
+    actions=("glue:GetDatabase", "glue:GetTable"),
+    page="Apache Iceberg documentation, AWS: the Glue catalog loads a table by its database and its name",
+)
+FLINK_READS_OBJECTS: Final = Need(
+    actions=("s3:GetObject",),
+    page="Apache Iceberg documentation, AWS: S3FileIO opens each file by its name",
+)

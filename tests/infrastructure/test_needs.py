@@ -1,201 +1,99 @@
-"""Every integration has the permissions that AWS documents for it: see `needs.py`."""
+"""Every integration has the permissions that AWS documents for it: see `needs.py` and `integrations.py`."""
 
 import json
-import re
+from copy import deepcopy
 
-from c360_core.names import Stream, TableName, Zone, database_name, stream_name
+import pytest
+
+from c360_core.names import TableName, Zone, database_name
 from tests.infrastructure import needs
-from tests.infrastructure.assembly import definition, resolve, states
+from tests.infrastructure.assembly import Assembly, resolve
+from tests.infrastructure.estate import ACCOUNT, REGION, Estate, arn
+from tests.infrastructure.integrations import INTEGRATIONS, Call, calls, lacking, unclaimed, uses
+from tests.infrastructure.policies import NotUnderstoodError, Policies, holds, statement
 from tools.environments import locks
 
-
-def readers(assembly):
-    """Yield each event source mapping with its function's role."""
-    for mapping in assembly.resources("AWS::Lambda::EventSourceMapping"):
-        function_id = resolve(mapping.properties["FunctionName"])
-        functions = assembly.resources("AWS::Lambda::Function", mapping.pillar)
-        function = next(f for f in functions if f.logical_id == function_id)
-        yield mapping, needs.role_of(function.properties["Role"])
+CATALOG = f"arn:aws:glue:{REGION}:{ACCOUNT}"
 
 
-def stream_readers(assembly):
-    """Yield the mappings on streams."""
-    return (found for found in readers(assembly) if found[0].pillar != "collection")
-
-
-def test_the_function_that_batches_files_may_read_its_queue_and_start_runs(assembly):
-    ((mapping, role),) = [found for found in readers(assembly) if found[0].pillar == "collection"]
-    queue = resolve(mapping.properties["EventSourceArn"])
-    key = key_in(assembly, "collection")
-    machine = assembly.one("AWS::StepFunctions::StateMachine", "collection").logical_id
-    wanted = {
-        queue: needs.LAMBDA_READS_QUEUE,
-        key: needs.READ_ENCRYPTED_QUEUE,
-        machine: needs.START_EXECUTIONS,
-    }
-    for resource, need in wanted.items():
-        assert needs.missing(assembly, "collection", role, need, resource) == [], f"{mapping}: {need.page}"
-    (put,) = [some for actions, some in needs.grants(assembly, "collection", role) if "s3:PutObject" in actions]
-    assert [resource.rpartition("/ingestion")[2] for resource in put] == ["/*"]
-
-
-def machines(assembly):
-    """Yield each state machine with its role and its states."""
-    for machine in assembly.resources("AWS::StepFunctions::StateMachine"):
-        yield machine, needs.role_of(machine.properties["RoleArn"]), states(definition(machine))
-
-
-def key_in(assembly, pillar):
-    """Return the environment's key as the templates of a pillar that imports it spell it."""
-    (name,) = {
-        resolve(queue.properties["KmsMasterKeyId"])
-        for queue in assembly.resources("AWS::SQS::Queue", pillar)
-        if "KmsMasterKeyId" in queue.properties
-    }
-    return name
-
-
-def test_functions_may_read_the_streams_that_feed_them(assembly):
-    kinds = {"kinesis": needs.LAMBDA_READS_KINESIS, "dynamodb": needs.LAMBDA_READS_DYNAMODB}
-    found = list(stream_readers(assembly))
-    assert len(found) == len(kinds)
-    for mapping, role in found:
-        source = resolve(mapping.properties["EventSourceArn"])
-        need = kinds["kinesis" if ":kinesis:" in source else "dynamodb"]
-        assert needs.missing(assembly, mapping.pillar, role, need, source) == [], f"{mapping}: {need.page}"
-
-
-def test_functions_may_read_encrypted_streams_and_send_to_encrypted_queues(assembly):
-    for mapping, role in stream_readers(assembly):
-        queue = resolve(mapping.properties["DestinationConfig"]["OnFailure"]["Destination"])
-        key = key_in(assembly, mapping.pillar)
-        wanted = {
-            queue: [needs.LAMBDA_TELLS_A_QUEUE],
-            key: [needs.READ_ENCRYPTED_STREAM, needs.SEND_TO_ENCRYPTED_QUEUE],
-        }
-        for resource, wants in wanted.items():
-            for need in wants:
-                assert needs.missing(assembly, mapping.pillar, role, need, resource) == [], f"{mapping}: {need.page}"
-
-
-def test_flink_may_read_and_write_its_streams(assembly):
-    used = {
-        "collection": ([Stream.EVENTS], [Stream.INTERACTIONS]),
-        "unification": ([Stream.INTERACTIONS, Stream.IDENTITY_CHANGES], [Stream.PROFILE_CHANGES]),
-    }
-    for pillar, (read, written) in used.items():
-        application = assembly.one("AWS::KinesisAnalyticsV2::Application", pillar)
-        role = needs.role_of(application.properties["ServiceExecutionRole"])
-        wanted = [(needs.FLINK_READS_KINESIS, stream) for stream in read]
-        wanted += [(needs.FLINK_WRITES_KINESIS, stream) for stream in written]
-        for need, stream in wanted:
-            name = stream_name(assembly.settings.environment, stream)
-            arn = f"arn:aws:kinesis:us-east-1:123456789012:stream/{name}"
-            assert needs.missing(assembly, pillar, role, need, arn) == [], f"{application}, {stream}: {need.page}"
-        key = key_in(assembly, pillar)
-        for need in (needs.READ_ENCRYPTED_STREAM, needs.WRITE_ENCRYPTED_STREAM):
-            assert needs.missing(assembly, pillar, role, need, key) == [], f"{application}: {need.page}"
-
-
-def test_unify_may_read_the_past_from_the_lake_and_change_nothing_of_it(assembly):
-    application = assembly.one("AWS::KinesisAnalyticsV2::Application", "unification")
-    role = needs.role_of(application.properties["ServiceExecutionRole"])
-    past = {Zone.RAW: TableName.INTERACTIONS, Zone.CURATED: TableName.LATEST_IDENTITY_CHANGES}
-    granted = list(needs.grants(assembly, "unification", role))
-    for zone, table in past.items():
-        database = database_name(assembly.settings.environment, zone)
-        prefix = "arn:aws:glue:us-east-1:123456789012"
-        for resource in (f"{prefix}:catalog", f"{prefix}:database/{database}", f"{prefix}:table/{database}/{table}"):
-            need = needs.FLINK_READS_TABLE
-            assert needs.missing(assembly, "unification", role, need, resource) == [], f"{resource}: {need.page}"
-        objects = [one for _, some in granted for one in some if one.endswith(f"/{table}/*")]
-        (place,) = {one for one in objects if zone.title() in one}
-        need = needs.FLINK_READS_OBJECTS
-        assert needs.missing(assembly, "unification", role, need, place) == [], f"{table}: {need.page}"
-        writes = [action for actions, some in granted if place in some for action in actions if "Put" in action]
-        assert writes == [], f"unify may write what {table} says of the past"
-    need = needs.FLINK_READS_ENCRYPTED_OBJECTS
-    key = key_in(assembly, "unification")
-    assert needs.missing(assembly, "unification", role, need, key) == [], need.page
-
-
-def test_unify_has_grants_in_the_lake_for_what_it_reads_there(assembly):
-    role = needs.role_of(
-        assembly.one("AWS::KinesisAnalyticsV2::Application", "unification").properties["ServiceExecutionRole"]
-    )
-    found = {}
-    for grant in assembly.resources("AWS::LakeFormation::PrincipalPermissions"):
-        table = grant.properties["Resource"].get("Table")
-        principal = resolve(grant.properties["Principal"]["DataLakePrincipalIdentifier"])
-        if table is not None and role.partition(".")[0] in principal:
-            found[table["DatabaseName"]] = grant.properties["Permissions"]
-    environment = assembly.settings.environment
-    assert found[database_name(environment, Zone.RAW)] == ["SELECT", "DESCRIBE"]
-    assert "SELECT" in found[database_name(environment, Zone.CURATED)]
-
-
-def test_state_machines_may_run_and_stop_their_jobs(assembly):
-    found = 0
-    for machine, role, steps in machines(assembly):
-        for name, step in steps.items():
-            if step.get("Resource") == "arn:aws:states:::glue:startJobRun.sync":
-                job = f"arn:aws:glue:us-east-1:123456789012:job/{resolve(step['Parameters']['JobName'])}"
-                need, found = needs.STEP_FUNCTIONS_RUN_GLUE, found + 1
-                assert needs.missing(assembly, machine.pillar, role, need, job) == [], f"{machine}, {name}: {need.page}"
-    assert found == 3
-
-
-def test_state_machines_may_run_matching_jobs(assembly):
-    workflow = assembly.one("AWS::EntityResolution::MatchingWorkflow", "unification")
-    for machine, role, steps in machines(assembly):
-        if any("entityresolution" in step.get("Resource", "") for step in steps.values()):
-            need, arn = needs.STEP_FUNCTIONS_RUN_MATCHING, f"{workflow.logical_id}.WorkflowArn"
-            assert needs.missing(assembly, machine.pillar, role, need, arn) == [], f"{machine}: {need.page}"
-            break
-    else:
-        raise AssertionError("no state machine runs the matching workflow")
-
-
-def test_the_matcher_may_read_its_input_and_write_its_output(assembly):
-    workflow = assembly.one("AWS::EntityResolution::MatchingWorkflow", "unification").properties
-    role = needs.role_of(workflow["RoleArn"])
-    (source,), (output,) = workflow["InputSourceConfig"], workflow["OutputSourceConfig"]
-    table = resolve(source["InputSourceARN"])
-    database = database_name(assembly.settings.environment, Zone.CURATED)
-    assert table.endswith(f":table/{database}/{TableName.ER_INPUT}")
-    (entry,) = [t.properties for t in assembly.resources("AWS::Glue::Table") if "TableInput" in t.properties]
-    read = resolve(entry["TableInput"]["StorageDescriptor"]["Location"]).removeprefix("s3://")
-    written = resolve(output["OutputS3Path"]).removeprefix("s3://")
-    granted = {
-        resource
-        for _, some in needs.grants(assembly, "unification", role)
-        for resource in some
-        if resource.startswith("Lake")
-    }
-    prefix = table.partition(":table/")[0]
-    wanted = [
-        *((needs.MATCHING_READS_CATALOG, f"{prefix}:{one}") for one in ("catalog", f"database/{database}")),
-        (needs.MATCHING_READS_CATALOG, table),
-        (needs.ASKS_LAKE_FORMATION, "*"),
-        (needs.MATCHING_USES_KEY, resolve(output["KMSArn"])),
-        (needs.MATCHING_READS_OBJECTS, object_in(read, granted)),
-        (needs.MATCHING_WRITES_OBJECTS, object_in(f"{written}/", granted)),
-        *((needs.MATCHING_LISTS_BUCKETS, bucket_of(place, granted)) for place in (read, written)),
+def missing(estate: Estate) -> list[str]:
+    """Return what no policy of an environment grants, though AWS documents it as needed."""
+    policies = Policies(estate)
+    return [
+        f"{use}: {call.party} may not {action} on {call.resource}; see {call.need.page}"
+        for use, call in calls(estate)
+        for action in lacking(policies, call)
     ]
-    for need, resource in wanted:
-        assert needs.missing(assembly, "unification", role, need, resource) == [], f"{resource}: {need.page}"
 
 
-def bucket_of(location, granted):
-    """Return a bucket's ARN as policies spell it: they import the ARN, where a location has the imported name."""
-    part = re.match(r"Lake[A-Z][a-z]+", location)[0]
-    (arn,) = {one.partition("/")[0] for one in granted if one.startswith(part)}
-    return arn
+def test_every_use_of_an_integration_has_what_aws_documents(estate):
+    assert missing(estate) == []
 
 
-def object_in(location, granted):
-    """Return the ARN of an object under a location."""
-    return f"{bucket_of(location, granted)}/{location.partition('/')[2]}part-0"
+def test_every_use_of_an_integration_has_a_row(estate):
+    """A new system comes in with its needs: add them to `needs.py`, and its kind of use to `integrations.py`."""
+    assert unclaimed(estate) == []
+
+
+def test_no_row_is_for_an_integration_that_is_gone(estates):
+    used = {use.kind for estate in estates.values() for use in uses(estate)}
+    assert INTEGRATIONS.keys() - used == set()
+
+
+# ---- what the table alone does not say
+
+
+def test_files_are_batched_in_their_own_folder(estate):
+    (role,) = (role for role in roles(estate) if "FileIngestionBatches" in role)
+    statements = Policies(estate).of_roles[role]
+    put = [resource for one in statements if "s3:PutObject" in one.actions for resource in one.resources]
+    assert [resource.partition("/")[2] for resource in put] == ["ingestion/*"]
+
+
+def roles(estate):
+    """Yield the ARNs of all roles."""
+    return (arn(role) for role in estate.of_type("AWS::IAM::Role"))
+
+
+def unify(estate):
+    """Return the ARN of the role of the application `unify`."""
+    (application,) = (
+        one for one in estate.of_type("AWS::KinesisAnalyticsV2::Application") if one.pillar == "unification"
+    )
+    return application.properties["ServiceExecutionRole"]
+
+
+def test_unify_may_read_the_past_from_the_lake_and_change_nothing_of_it(estate):
+    role, policies = unify(estate), Policies(estate)
+    past = {Zone.RAW: TableName.INTERACTIONS, Zone.CURATED: TableName.LATEST_IDENTITY_CHANGES}
+    buckets = {zone: bucket_of(estate, zone) for zone in past}
+    for zone, table in past.items():
+        database = database_name(estate.assembly.settings.environment, zone)
+        for resource in (f"{CATALOG}:catalog", f"{CATALOG}:database/{database}", f"{CATALOG}:table/{database}/{table}"):
+            call = Call(party=role, need=needs.FLINK_READS_TABLE, resource=resource)
+            assert lacking(policies, call) == [], f"{resource}: {call.need.page}"
+        place = f"{buckets[zone]}/{table}/data/part-0"
+        call = Call(party=role, need=needs.FLINK_READS_OBJECTS, resource=place)
+        assert lacking(policies, call) == [], f"{table}: {call.need.page}"
+        for action in ("s3:PutObject", "s3:DeleteObject"):
+            assert policies.deciding(role, action, place, {}) == [[]], f"unify may change what {table} says of the past"
+
+
+def bucket_of(estate, zone):
+    """Return the ARN of a zone's bucket."""
+    (bucket,) = (one for one in estate.of_type("AWS::S3::Bucket") if f"Lake{zone.title()}" in one.logical_id)
+    return arn(bucket)
+
+
+def test_unify_has_grants_in_the_lake_for_what_it_reads_there(estate):
+    found = {}
+    for grant in estate.of_type("AWS::LakeFormation::PrincipalPermissions"):
+        table = grant.properties["Resource"].get("Table")
+        if table is not None and grant.properties["Principal"]["DataLakePrincipalIdentifier"] == unify(estate):
+            found.setdefault(table["DatabaseName"], set()).update(grant.properties["Permissions"])
+    environment = estate.assembly.settings.environment
+    assert found[database_name(environment, Zone.RAW)] == {"SELECT", "DESCRIBE"}
+    assert "SELECT" in found[database_name(environment, Zone.CURATED)]
 
 
 def test_the_input_of_the_matcher_is_granted_before_the_workflow_is_made(assembly):
@@ -215,36 +113,154 @@ def test_the_input_of_the_matcher_is_granted_before_the_workflow_is_made(assembl
     assert on["Table"]["Resource"]["Table"]["Name"] == TableName.ER_INPUT
 
 
-def test_rules_may_start_executions_and_keep_what_they_cannot_deliver(assembly):
-    key = assembly.one("AWS::KMS::Key", "foundation").properties["KeyPolicy"]
-    service = "events.amazonaws.com"
-    # To the key of a queue, EventBridge states neither account nor rule: a condition on them is never met.
-    unconditional = {"Statement": [one for one in key["Statement"] if "Condition" not in one]}
-    assert needs.lacking(unconditional, service, needs.EVENTBRIDGE_USES_KEY, "*") == [], needs.EVENTBRIDGE_USES_KEY.page
-    found = 0
-    for rule in assembly.resources("AWS::Events::Rule"):
-        for target in rule.properties["Targets"]:
-            arn, lost = resolve(target["Arn"]), resolve(target["DeadLetterConfig"]["Arn"])
-            written = {lost}
-            if "RoleArn" in target:
-                need = needs.EVENTBRIDGE_STARTS_EXECUTIONS
-                role = needs.role_of(target["RoleArn"])
-                assert needs.missing(assembly, rule.pillar, role, need, arn) == [], f"{rule}: {need.page}"
-            else:  # a queue lets EventBridge in by its own policy
-                written.add(arn)
-            for queue in written:
-                policies = [
-                    policy.properties["PolicyDocument"]
-                    for policy in assembly.resources("AWS::SQS::QueuePolicy", rule.pillar)
-                    if queue.removesuffix(".Arn") in [resolve(one) for one in policy.properties["Queues"]]
-                ]
-                need, found = needs.EVENTBRIDGE_SENDS_TO_QUEUE, found + 1
-                assert any(needs.lacking(one, service, need, queue) == [] for one in policies), f"{rule}: {need.page}"
-    assert found >= 3
-
-
 def test_codebuild_gets_the_python_that_the_requirements_were_tried_with(assembly):
     project = assembly.one("AWS::CodeBuild::Project", "analytics").properties
     buildspec = json.loads(resolve(project["Source"]["BuildSpec"]))
     assert buildspec["phases"]["install"]["runtime-versions"] == {"python": locks.CODEBUILD.python}
     assert (project["Environment"]["Type"], locks.CODEBUILD.platform) == ("ARM_CONTAINER", "aarch64-unknown-linux-gnu")
+
+
+# ---- the table sees what is missing
+
+
+def changed(assembly, change):
+    """Return an environment whose templates were changed."""
+    templates = deepcopy(dict(assembly.templates))
+    change(templates)
+    return Estate(
+        Assembly(
+            settings=assembly.settings,
+            folder=assembly.folder,
+            templates=templates,
+            report=assembly.report,
+            messages=assembly.messages,
+            costs=assembly.costs,
+        )
+    )
+
+
+def statements_of(templates, pillar, part):
+    """Yield the statements of the policies of a pillar whose logical id has this part."""
+    for logical_id, resource in templates[pillar]["Resources"].items():
+        if resource["Type"] == "AWS::IAM::Policy" and part in logical_id:
+            yield from resource["Properties"]["PolicyDocument"]["Statement"]
+
+
+def test_an_action_that_is_missing_is_named_with_its_page(prod):
+    def forget(templates):
+        for one in statements_of(templates, "unification", "ProfileWriter"):
+            if "kinesis:DescribeStream" in one["Action"]:
+                one["Action"].remove("kinesis:DescribeStream")
+
+    (said,) = missing(changed(prod, forget))
+    assert "source kinesis in unification/ProfileWriter" in said
+    assert "may not kinesis:DescribeStream on arn:aws:kinesis" in said
+    assert said.endswith(needs.LAMBDA_READS_KINESIS.page)
+
+
+def test_a_key_that_a_role_may_use_through_another_service_alone_is_missing(prod):
+    """`kms:ViaService` names the services through which a role uses the key."""
+
+    def narrow(templates):
+        for one in statements_of(templates, "collection", "FileIngestionBatches"):
+            if "kms:Decrypt" in one["Action"]:
+                one["Condition"] = {"StringEquals": {"kms:ViaService": f"s3.{REGION}.amazonaws.com"}}
+
+    said = missing(changed(prod, narrow))
+    assert any("right sqs:ReceiveMessage" in one and "may not kms:Decrypt" in one for one in said)
+    assert not any("right s3:PutObject" in one for one in said)
+
+
+def test_a_condition_that_eventbridge_does_not_meet_is_missing(prod):
+    """To the key of a queue, EventBridge states no account."""
+
+    def narrow(templates):
+        for resource in templates["foundation"]["Resources"].values():
+            if resource["Type"] == "AWS::KMS::Key":
+                for one in resource["Properties"]["KeyPolicy"]["Statement"]:
+                    if one.get("Sid") == "Rules":
+                        one["Condition"] = {"StringEquals": {"aws:SourceAccount": ACCOUNT}}
+
+    assert any("target sqs" in one and "may not kms:GenerateDataKey" in one for one in missing(changed(prod, narrow)))
+
+
+def test_a_task_without_a_row_is_named(prod):
+    def add(templates):
+        for resource in templates["analytics"]["Resources"].values():
+            if resource["Type"] == "AWS::StepFunctions::StateMachine":
+                text = json.dumps(resource["Properties"]["DefinitionString"])
+                text = text.replace(":states:::codebuild:startBuild.sync", ":states:::athena:startQueryExecution.sync")
+                resource["Properties"]["DefinitionString"] = json.loads(text)
+
+    (said,) = unclaimed(changed(prod, add))
+    assert said.startswith("task athena:startQueryExecution.sync in analytics/")
+
+
+def test_a_resource_type_without_a_row_is_named(prod):
+    def add(templates):
+        templates["analytics"]["Resources"]["Group"] = {"Type": "AWS::Scheduler::Schedule", "Properties": {}}
+
+    assert unclaimed(changed(prod, add)) == ["resource AWS::Scheduler::Schedule in analytics/Group"]
+
+
+# ---- policies are read as AWS reads them
+
+
+@pytest.mark.parametrize(
+    ("conditions", "met"),
+    [
+        ({"StringEquals": {"kms:ViaService": "s3.us-east-1.amazonaws.com"}}, True),
+        ({"StringEquals": {"kms:viaservice": ["sqs.us-east-1.amazonaws.com", "s3.us-east-1.amazonaws.com"]}}, True),
+        ({"StringLike": {"kms:ViaService": "s3.*.amazonaws.com"}}, True),
+        ({"StringEquals": {"kms:ViaService": "s3.*.amazonaws.com"}}, False),
+        ({"StringEquals": {"kms:ViaService": "s3.us-east-1.amazonaws.com", "aws:SourceAccount": "1"}}, False),
+        ({"StringEqualsIfExists": {"aws:SourceAccount": "1"}}, True),
+        ({"Bool": {"aws:SecureTransport": "false"}}, False),
+    ],
+)
+def test_conditions_are_met_as_on_aws(conditions, met):
+    context = {"kms:ViaService": "s3.us-east-1.amazonaws.com", "aws:SecureTransport": "true"}
+    assert holds(conditions, context) is met
+
+
+@pytest.mark.parametrize(
+    "conditions",
+    [
+        {"StringEquals": {"aws:PrincipalOrgID": "o-1"}},
+        {"NumericLessThan": {"aws:SourceAccount": "5"}},
+        {"ForAllValues:StringEquals": {"aws:SourceAccount": "5"}},
+    ],
+)
+def test_a_condition_that_is_not_understood_is_refused(conditions):
+    with pytest.raises(NotUnderstoodError, match="condition"):
+        holds(conditions, {"aws:SourceAccount": "1"})
+
+
+@pytest.mark.parametrize("element", ["NotAction", "NotResource", "NotPrincipal"])
+def test_an_element_that_is_not_understood_is_refused(element):
+    document = {"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": "*", element: "x"}
+    with pytest.raises(NotUnderstoodError, match=element):
+        statement("policy[0]", document)
+
+
+def test_a_denial_wins(prod):
+    def deny(templates):
+        for logical_id, resource in templates["unification"]["Resources"].items():
+            if resource["Type"] == "AWS::IAM::Policy" and "ProfileWriter" in logical_id:
+                denial = {"Effect": "Deny", "Action": "kinesis:GetRecords", "Resource": "*"}
+                resource["Properties"]["PolicyDocument"]["Statement"].append(denial)
+
+    assert any("may not kinesis:GetRecords" in one for one in missing(changed(prod, deny)))
+
+
+def test_a_key_that_leaves_nothing_to_the_account_makes_the_policies_of_roles_void(prod):
+    def close(templates):
+        for resource in templates["foundation"]["Resources"].values():
+            if resource["Type"] == "AWS::KMS::Key":
+                policy = resource["Properties"]["KeyPolicy"]
+                policy["Statement"] = [one for one in policy["Statement"] if one["Action"] != "kms:*"]
+
+    said = missing(changed(prod, close))
+    assert any("right kinesis:GetRecords" in one for one in said)
+    # The key's policy has a statement of its own for what Secrets Manager does in the name of a role.
+    assert not any("right secretsmanager:GetSecretValue" in one for one in said)

@@ -1,0 +1,675 @@
+"""Where the templates integrate services, and which needs of the table each use has.
+
+`uses` walks the templates and names every use by its kind. `INTEGRATIONS` says for each kind what AWS calls then: who,
+with which need, on what, and which condition keys the call states. A kind that is missing there fails the tests.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from tests.infrastructure import needs
+from tests.infrastructure.assembly import Resource, states
+from tests.infrastructure.estate import ACCOUNT, REGION, Estate, arn, physical_name
+from tests.infrastructure.needs import Need
+from tests.infrastructure.policies import Context, Policies, Statement
+
+_EVENTS: Final = "events.amazonaws.com"
+_LOG_GROUPS: Final = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:"
+_CATALOG: Final = f"arn:aws:glue:{REGION}:{ACCOUNT}:catalog"
+_SAME_ACCOUNT: Final = {"aws:SourceAccount": ACCOUNT}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Use:
+    """One use of an integration in the templates.
+
+    Attributes:
+        kind: what integrates with what, such as `source sqs`.
+        resource: the resource of the template that says so.
+        part: what of the resource: a target, a state, a statement.
+    """
+
+    kind: str
+    resource: Resource
+    part: Any = None
+
+    def __str__(self) -> str:
+        return f"{self.kind} in {self.resource}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """What AWS does in one use.
+
+    Attributes:
+        party: the ARN of the role that AWS acts as, or the service that acts by itself.
+        resource: the ARN of what the call is on, or `*` where the action accepts no resource.
+        context: the condition keys that the call states.
+    """
+
+    party: str
+    need: Need
+    resource: str
+    context: Context = field(default_factory=dict)
+
+
+Calls = Iterable[Call]
+Integration = Callable[[Estate, Use], Calls]
+
+
+# ---- finding the uses
+
+
+def uses(estate: Estate) -> Iterator[Use]:
+    """Yield every use of an integration in the templates of an environment."""
+    for resource in estate.resources:
+        kind = resource.document["Type"]
+        if kind not in WITHOUT_NEEDS:
+            yield Use(kind=f"resource {kind}", resource=resource)
+        for walk in _WALKS.get(kind, ()):
+            yield from walk(resource)
+    yield from _grants(estate)
+
+
+def _mapping(resource: Resource) -> Iterator[Use]:
+    source = resource.properties["EventSourceArn"]
+    yield Use(kind=f"source {_service(source)}", resource=resource, part=source)
+    if "DestinationConfig" in resource.properties:
+        lost = resource.properties["DestinationConfig"]["OnFailure"]["Destination"]
+        yield Use(kind=f"discarded records to {_service(lost)}", resource=resource, part=lost)
+
+
+def _rule(resource: Resource) -> Iterator[Use]:
+    for target in resource.properties["Targets"]:
+        yield Use(kind=f"target {_service(target['Arn'])}", resource=resource, part=target)
+        if "DeadLetterConfig" in target:
+            lost = target["DeadLetterConfig"]["Arn"]
+            yield Use(kind=f"undelivered events to {_service(lost)}", resource=resource, part=lost)
+
+
+def _machine(resource: Resource) -> Iterator[Use]:
+    for one in ("LoggingConfiguration", "TracingConfiguration", "EncryptionConfiguration"):
+        if one in resource.properties:
+            yield Use(kind=f"machine's {one}", resource=resource, part=resource.properties[one])
+    for state in states(json.loads(resource.properties["DefinitionString"])).values():
+        if state["Type"] == "Task":
+            yield Use(kind=f"task {_task(state['Resource'])}", resource=resource, part=state)
+
+
+def _task(called: str) -> str:
+    """Return what a task calls: an integration by name, or `lambda` for a function by its ARN."""
+    return called.partition(":states:::")[2] or _service(called)
+
+
+def _function(resource: Resource) -> Iterator[Use]:
+    for one in ("KmsKeyArn", "TracingConfig", "VpcConfig", "DeadLetterConfig", "FileSystemConfigs"):
+        if one in resource.properties:
+            yield Use(kind=f"function's {one}", resource=resource, part=resource.properties[one])
+
+
+def _role(resource: Resource) -> Iterator[Use]:
+    for statement in resource.properties["AssumeRolePolicyDocument"]["Statement"]:
+        for kind, principal in statement["Principal"].items():
+            if kind == "Service":
+                yield Use(kind=f"trust {principal}", resource=resource, part=principal)
+
+
+def _bucket(resource: Resource) -> Iterator[Use]:
+    if "LoggingConfiguration" in resource.properties:
+        yield Use(kind="bucket's access logs", resource=resource, part=resource.properties["LoggingConfiguration"])
+    for notified in resource.properties.get("NotificationConfiguration", {}):
+        yield Use(kind=f"bucket's {notified}", resource=resource)
+
+
+_WALKS: Final[Mapping[str, tuple[Callable[[Resource], Iterator[Use]], ...]]] = {
+    "AWS::Events::Rule": (_rule,),
+    "AWS::IAM::Role": (_role,),
+    "AWS::Lambda::EventSourceMapping": (_mapping,),
+    "AWS::Lambda::Function": (_function,),
+    "AWS::S3::Bucket": (_bucket,),
+    "AWS::StepFunctions::StateMachine": (_machine,),
+}
+
+
+def _grants(estate: Estate) -> Iterator[Use]:
+    """Yield each right of a role that is of no use without others."""
+    policies = Policies(estate)
+    for role in estate.of_type("AWS::IAM::Role"):
+        for statement in policies.of_roles[arn(role)]:
+            for action in statement.actions:
+                if statement.effect == "Allow" and (kind := f"right {action}") in INTEGRATIONS:
+                    yield Use(kind=kind, resource=role, part=statement)
+
+
+def _service(name: str) -> str:
+    return name.split(":")[2]
+
+
+def calls(estate: Estate) -> Iterator[tuple[Use, Call]]:
+    """Yield what AWS calls in every use that has a row."""
+    for use in uses(estate):
+        for call in INTEGRATIONS.get(use.kind, _nothing)(estate, use):
+            yield use, call
+
+
+def unclaimed(estate: Estate) -> list[str]:
+    """Return the uses that no row is for."""
+    return [str(use) for use in uses(estate) if use.kind not in INTEGRATIONS]
+
+
+def lacking(policies: Policies, call: Call) -> list[str]:
+    """Return the actions of a call that nothing allows."""
+    return [action for action in call.need.actions if not all(allowing(policies, call, action))]
+
+
+def allowing(policies: Policies, call: Call, action: str) -> list[list[Statement]]:
+    """Return the groups of statements that allow an action of a call: it needs one of each group."""
+    # AWS's services call each other over TLS.
+    context = {"aws:SecureTransport": "true", **call.context}
+    return policies.deciding(call.party, action, call.resource, context)
+
+
+# ---- what the calls state
+
+
+def _via(service: str) -> Context:
+    """Return what a call on a key states that a service makes in the name of the service's caller."""
+    return {"kms:ViaService": f"{service}.{REGION}.amazonaws.com", "kms:CallerAccount": ACCOUNT}
+
+
+def _by(source: str) -> Context:
+    """Return what a call of a service states that acts for one resource."""
+    return {**_SAME_ACCOUNT, "aws:SourceArn": source}
+
+
+def _with_key(estate: Estate, party: str, need: Need, encrypted: str, context: Context) -> Calls:
+    """Yield the call on the key of a resource, if a customer's key encrypts it."""
+    if (key := estate.key_of(encrypted)) is not None:
+        yield Call(party=party, need=need, resource=key, context=context)
+
+
+# ---- Lambda
+
+
+def _function_role(estate: Estate, mapping: Resource) -> str:
+    return str(estate.one("AWS::Lambda::Function", mapping.properties["FunctionName"]).properties["Role"])
+
+
+def _reads_kinesis(estate: Estate, use: Use) -> Calls:
+    role = _function_role(estate, use.resource)
+    yield Call(party=role, need=needs.LAMBDA_READS_KINESIS, resource=use.part)
+
+
+def _reads_dynamodb(estate: Estate, use: Use) -> Calls:
+    role = _function_role(estate, use.resource)
+    yield Call(party=role, need=needs.LAMBDA_READS_DYNAMODB, resource=use.part)
+    table = use.part.partition("/stream/")[0]
+    yield from _with_key(estate, role, needs.USE_ENCRYPTED_TABLE, table, _via("dynamodb"))
+
+
+def _reads_queue(estate: Estate, use: Use) -> Calls:
+    role = _function_role(estate, use.resource)
+    yield Call(party=role, need=needs.LAMBDA_READS_QUEUE, resource=use.part)
+
+
+def _discards_to_queue(estate: Estate, use: Use) -> Calls:
+    role = _function_role(estate, use.resource)
+    yield Call(party=role, need=needs.LAMBDA_TELLS_A_QUEUE, resource=use.part)
+
+
+def _writes_function_logs(estate: Estate, use: Use) -> Calls:
+    group = estate.one("AWS::Logs::LogGroup", use.resource.properties["LoggingConfig"]["LogGroup"])
+    stream = f"{arn(group).removesuffix('*')}log-stream:latest"
+    yield Call(party=use.resource.properties["Role"], need=needs.WRITE_FUNCTION_LOGS, resource=stream)
+
+
+def _traces(_estate: Estate, use: Use) -> Calls:
+    yield Call(party=use.resource.properties["Role"], need=needs.TRACE, resource="*")
+
+
+def _reads_variables(_estate: Estate, use: Use) -> Calls:
+    context = {**_via("lambda"), "kms:EncryptionContext:aws:lambda:FunctionArn": arn(use.resource)}
+    yield Call(
+        party=use.resource.properties["Role"], need=needs.READ_ENCRYPTED_VARIABLES, resource=use.part, context=context
+    )
+
+
+def _is_invoked_by_gateway(estate: Estate, use: Use) -> Calls:
+    route = use.resource.properties
+    integration_name = route["Target"].partition("integrations/")[2]
+    (integration,) = (
+        one for one in estate.of_type("AWS::ApiGatewayV2::Integration") if physical_name(one) == integration_name
+    )
+    path = route["RouteKey"].partition(" ")[2]
+    source = f"arn:aws:execute-api:{REGION}:{ACCOUNT}:{route['ApiId']}/$default/{route['RouteKey'].split()[0]}{path}"
+    yield Call(
+        party="apigateway.amazonaws.com",
+        need=needs.GATEWAY_INVOKES,
+        resource=integration.properties["IntegrationUri"],
+        context=_by(source),
+    )
+
+
+# ---- Step Functions
+
+
+def _machine_logs(_estate: Estate, use: Use) -> Calls:
+    yield Call(party=use.resource.properties["RoleArn"], need=needs.STEP_FUNCTIONS_LOGS, resource="*")
+
+
+def _machine_traces(_estate: Estate, use: Use) -> Calls:
+    yield Call(party=use.resource.properties["RoleArn"], need=needs.STEP_FUNCTIONS_TRACES, resource="*")
+
+
+def _task_on(need: Need, resource: Callable[[Estate, Mapping[str, Any]], Iterable[str]]) -> Integration:
+    """Return the needs of a task on the resources that its state names."""
+
+    def called(estate: Estate, use: Use) -> Calls:
+        for named in resource(estate, use.part):
+            yield Call(party=use.resource.properties["RoleArn"], need=need, resource=named)
+
+    return called
+
+
+def _all_of(*integrations: Integration) -> Integration:
+    def called(estate: Estate, use: Use) -> Calls:
+        for one in integrations:
+            yield from one(estate, use)
+
+    return called
+
+
+def _called(_estate: Estate, state: Mapping[str, Any]) -> Iterable[str]:
+    yield state["Resource"]
+
+
+def _topic(_estate: Estate, state: Mapping[str, Any]) -> Iterable[str]:
+    yield state["Parameters"]["TopicArn"]
+
+
+def _job(_estate: Estate, state: Mapping[str, Any]) -> Iterable[str]:
+    yield f"arn:aws:glue:{REGION}:{ACCOUNT}:job/{state['Parameters']['JobName']}"
+
+
+def _project(_estate: Estate, state: Mapping[str, Any]) -> Iterable[str]:
+    yield f"arn:aws:codebuild:{REGION}:{ACCOUNT}:project/{state['Parameters']['ProjectName']}"
+
+
+def _rule_of_builds(_estate: Estate, _state: Mapping[str, Any]) -> Iterable[str]:
+    yield f"arn:aws:events:{REGION}:{ACCOUNT}:rule/StepFunctionsGetEventForCodeBuildStartBuildRule"
+
+
+def _workflow(estate: Estate, state: Mapping[str, Any]) -> Iterable[str]:
+    name = state["Parameters"]["WorkflowName"]
+    workflows = list(estate.of_type("AWS::EntityResolution::MatchingWorkflow"))
+    yield from (arn(one) for one in workflows if name in {one.properties["WorkflowName"], physical_name(one)})
+
+
+def _application(_estate: Estate, state: Mapping[str, Any]) -> Iterable[str]:
+    yield f"arn:aws:kinesisanalytics:{REGION}:{ACCOUNT}:application/{state['Parameters']['ApplicationName']}"
+
+
+# ---- EventBridge
+
+
+def _starts_executions(_estate: Estate, use: Use) -> Calls:
+    target = use.part
+    yield Call(party=target["RoleArn"], need=needs.EVENTBRIDGE_STARTS_EXECUTIONS, resource=target["Arn"])
+
+
+def _delivers_to_queue(estate: Estate, use: Use) -> Calls:
+    yield from _sends_to_queue(estate, use.resource, use.part["Arn"])
+
+
+def _keeps_undelivered(estate: Estate, use: Use) -> Calls:
+    yield from _sends_to_queue(estate, use.resource, use.part)
+
+
+def _sends_to_queue(estate: Estate, rule: Resource, queue: str) -> Calls:
+    """A queue lets EventBridge in by its own policy, and so does the queue's key."""
+    yield Call(party=_EVENTS, need=needs.EVENTBRIDGE_SENDS_TO_QUEUE, resource=queue, context=_by(arn(rule)))
+    # To the key of a queue, EventBridge states neither account nor rule: a condition on them is never met.
+    yield from _with_key(estate, _EVENTS, needs.EVENTBRIDGE_USES_KEY_OF_QUEUE, queue, {})
+
+
+def _bus_uses_key(estate: Estate, use: Use) -> Calls:
+    bus = arn(use.resource)
+    context = {**_by(bus), "kms:EncryptionContext:aws:events:event-bus:arn": bus}
+    yield from _with_key(estate, _EVENTS, needs.EVENTBRIDGE_USES_KEY_OF_BUS, bus, context)
+
+
+# ---- alarms, budgets, logs
+
+
+def _publishes(estate: Estate, service: str, source: str, topic: str) -> Calls:
+    yield Call(party=service, need=needs.SERVICE_PUBLISHES, resource=topic, context=_by(source))
+    yield from _with_key(estate, service, needs.SERVICE_USES_KEY_OF_TOPIC, topic, _by(source))
+
+
+def _alarm_notifies(estate: Estate, use: Use) -> Calls:
+    source = f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:{physical_name(use.resource)}"
+    for list_ in ("AlarmActions", "OKActions", "InsufficientDataActions"):
+        for topic in use.resource.properties.get(list_, ()):
+            yield from _publishes(estate, "cloudwatch.amazonaws.com", source, topic)
+
+
+def _budget_notifies(estate: Estate, use: Use) -> Calls:
+    source = f"arn:aws:budgets::{ACCOUNT}:*"
+    for notification in use.resource.properties["NotificationsWithSubscribers"]:
+        for subscriber in notification["Subscribers"]:
+            if subscriber["SubscriptionType"] == "SNS":
+                yield from _publishes(estate, "budgets.amazonaws.com", source, subscriber["Address"])
+
+
+def _logs_use_key(estate: Estate, use: Use) -> Calls:
+    group = arn(use.resource)
+    context = {"kms:EncryptionContext:aws:logs:arn": group.removesuffix(":*")}
+    yield from _with_key(estate, f"logs.{REGION}.amazonaws.com", needs.LOGS_USE_KEY, group, context)
+
+
+def _keeps_access_logs(estate: Estate, use: Use) -> Calls:
+    kept = arn(estate.one("AWS::S3::Bucket", use.part["DestinationBucketName"]))
+    written = f"{kept}/{use.part['LogFilePrefix']}2026-01-01-00-00-00-0"
+    context = _by(arn(use.resource))
+    yield Call(party="logging.s3.amazonaws.com", need=needs.S3_WRITES_ACCESS_LOGS, resource=written, context=context)
+
+
+# ---- Glue and Lake Formation
+
+
+def _object(location: str) -> str:
+    """Return the ARN of an object, or of all objects below a prefix, that is named `s3://bucket/key`."""
+    return f"arn:aws:s3:::{location.removeprefix('s3://')}"
+
+
+def _job_runs(_estate: Estate, use: Use) -> Calls:
+    job = use.resource.properties
+    role, arguments = job["Role"], job["DefaultArguments"]
+    yield Call(party=role, need=needs.GLUE_READS_CODE, resource=_object(job["Command"]["ScriptLocation"]))
+    for library in arguments.get("--extra-py-files", "").split(","):
+        yield Call(party=role, need=needs.GLUE_READS_CODE, resource=_object(library))
+    group = f"{_LOG_GROUPS}/aws-glue/jobs/logs-v2"
+    yield Call(party=role, need=needs.GLUE_WRITES_LOGS, resource=f"{group}:log-stream:run")
+    if "SecurityConfiguration" in job:
+        yield Call(party=role, need=needs.GLUE_ENCRYPTS_LOGS, resource=group)
+    if arguments.get("--enable-metrics") == "true":
+        context = {"cloudwatch:namespace": "Glue"}
+        yield Call(party=role, need=needs.GLUE_WRITES_METRICS, resource="*", context=context)
+
+
+def _optimizes(estate: Estate, use: Use) -> Calls:
+    optimizer = use.resource.properties
+    role = optimizer["TableOptimizerConfiguration"]["RoleArn"]
+    database, table = optimizer["DatabaseName"], optimizer["TableName"]
+    prefix = _CATALOG.removesuffix("catalog")
+    for resource in (_CATALOG, f"{prefix}database/{database}", f"{prefix}table/{database}/{table}"):
+        yield Call(party=role, need=needs.OPTIMIZERS_USE_TABLE, resource=resource)
+    location = _object(_location(estate, database, table)).rstrip("/")
+    bucket = location.partition("/")[0]
+    yield Call(party=role, need=needs.OPTIMIZERS_CHANGE_FILES, resource=f"{location}/data/part-0")
+    yield Call(party=role, need=needs.OPTIMIZERS_LIST_FILES, resource=bucket, context={"s3:prefix": f"{table}/"})
+    kind = optimizer["Type"].replace("_", "-")
+    group = f"{_LOG_GROUPS}/aws-glue/iceberg-{kind}/logs"
+    yield Call(party=role, need=needs.OPTIMIZERS_WRITE_LOGS, resource=f"{group}:log-stream:run")
+    if _registered(estate, bucket):
+        yield Call(party=role, need=needs.ASK_LAKE_FORMATION, resource="*")
+
+
+def _location(estate: Estate, database: str, table: str) -> str:
+    """Return where a table of the catalog keeps its files."""
+    for one in estate.of_type("AWS::Glue::Table"):
+        text = json.dumps(one.properties)
+        name = one.properties.get("Name") or one.properties.get("TableInput", {}).get("Name")
+        if one.properties["DatabaseName"] == database and name == table:
+            return text.partition('"Location": "')[2].partition('"')[0]
+    raise LookupError(f"no table {database}.{table} in the templates")
+
+
+def _registered(estate: Estate, bucket: str) -> bool:
+    """Say whether Lake Formation gives out the credentials for a bucket."""
+    return any(one.properties["ResourceArn"] == bucket for one in estate.of_type("AWS::LakeFormation::Resource"))
+
+
+def _serves_location(_estate: Estate, use: Use) -> Calls:
+    role, bucket = use.resource.properties["RoleArn"], use.resource.properties["ResourceArn"]
+    yield Call(party=role, need=needs.LOCATION_LISTS, resource=bucket)
+    yield Call(party=role, need=needs.LOCATION_CHANGES, resource=f"{bucket}/table/data/part-0")
+
+
+# ---- Managed Flink
+
+
+def _flink_runs(_estate: Estate, use: Use) -> Calls:
+    application = use.resource.properties
+    role = application["ServiceExecutionRole"]
+    configuration = application["ApplicationConfiguration"]
+    code = configuration["ApplicationCodeConfiguration"]["CodeContent"]["S3ContentLocation"]
+    yield Call(party=role, need=needs.FLINK_READS_CODE, resource=f"{code['BucketARN']}/{code['FileKey']}")
+    groups = configuration["EnvironmentProperties"]["PropertyGroups"]
+    (streams,) = (one["PropertyMap"] for one in groups if one["PropertyGroupId"] == "streams")
+    for need, names in ((needs.FLINK_READS_KINESIS, streams["reads"]), (needs.FLINK_WRITES_KINESIS, streams["writes"])):
+        for name in names.split(","):
+            yield Call(party=role, need=need, resource=f"arn:aws:kinesis:{REGION}:{ACCOUNT}:stream/{name}")
+
+
+def _flink_logs(estate: Estate, use: Use) -> Calls:
+    (application,) = (
+        one
+        for one in estate.of_type("AWS::KinesisAnalyticsV2::Application")
+        if physical_name(one) == use.resource.properties["ApplicationName"]
+    )
+    role = application.properties["ServiceExecutionRole"]
+    stream = use.resource.properties["CloudWatchLoggingOption"]["LogStreamARN"]
+    group = stream.partition(":log-stream:")[0]
+    yield Call(party=role, need=needs.FLINK_FINDS_LOGS, resource=f"{_LOG_GROUPS}*")
+    yield Call(party=role, need=needs.FLINK_FINDS_LOG_STREAM, resource=group)
+    yield Call(party=role, need=needs.FLINK_WRITES_LOGS, resource=stream)
+
+
+# ---- Entity Resolution
+
+
+def _matches(estate: Estate, use: Use) -> Calls:
+    workflow = use.resource.properties
+    role = workflow["RoleArn"]
+    for source in workflow["InputSourceConfig"]:
+        table = source["InputSourceARN"]
+        prefix, _, path = table.partition(":table/")
+        database, _, name = path.partition("/")
+        for resource in (f"{prefix}:catalog", f"{prefix}:database/{database}", table):
+            yield Call(party=role, need=needs.MATCHING_READS_CATALOG, resource=resource)
+        location = _object(_location(estate, database, name)).rstrip("/")
+        yield Call(party=role, need=needs.MATCHING_READS_OBJECTS, resource=f"{location}/part-0")
+        bucket = location.partition("/")[0]
+        yield Call(party=role, need=needs.MATCHING_LISTS_BUCKETS, resource=bucket, context={"s3:prefix": f"{name}/"})
+        if _registered(estate, bucket):
+            yield Call(party=role, need=needs.ASK_LAKE_FORMATION, resource="*")
+    for output in workflow["OutputSourceConfig"]:
+        location = _object(output["OutputS3Path"]).rstrip("/")
+        yield Call(party=role, need=needs.MATCHING_WRITES_OBJECTS, resource=f"{location}/part-0")
+        bucket, _, prefix = location.partition("/")
+        yield Call(party=role, need=needs.MATCHING_LISTS_BUCKETS, resource=bucket, context={"s3:prefix": f"{prefix}/"})
+
+
+# ---- CodeBuild
+
+
+def _builds(estate: Estate, use: Use) -> Calls:
+    project = use.resource.properties
+    role = project["ServiceRole"]
+    source = f"arn:aws:s3:::{project['Source']['Location']}"
+    yield Call(party=role, need=needs.BUILD_READS_SOURCE, resource=source)
+    group = estate.one("AWS::Logs::LogGroup", project["LogsConfig"]["CloudWatchLogs"]["GroupName"])
+    stream = f"{arn(group).removesuffix('*')}log-stream:build"
+    yield Call(party=role, need=needs.BUILD_WRITES_LOGS, resource=stream)
+
+
+# ---- rights that are of no use without others
+
+
+def _right_with_key(need: Need, service: str) -> Integration:
+    """Return the need of whoever may use an encrypted resource through a service."""
+
+    def called(estate: Estate, use: Use) -> Calls:
+        statement: Statement = use.part
+        for named in {resource.partition("/stream/")[0] for resource in statement.resources}:
+            encrypted = named.partition("/")[0] if service == "s3" else named
+            yield from _with_key(estate, arn(use.resource), need, encrypted, _via(service))
+
+    return called
+
+
+def _trusted(*stated: str) -> Integration:
+    """Return the need of a service that acts as a role.
+
+    Args:
+        stated: the condition keys that the service's documentation promises.
+    """
+
+    def called(_estate: Estate, use: Use) -> Calls:
+        role = arn(use.resource)
+        context = {key: value for key, value in _by(_ANY_SOURCE[use.part]).items() if key in stated}
+        yield Call(party=use.part, need=needs.ASSUME, resource=role, context=context)
+
+    return called
+
+
+_ANY_SOURCE: Final = {
+    "codebuild.amazonaws.com": f"arn:aws:codebuild:{REGION}:{ACCOUNT}:project/any",
+    "entityresolution.amazonaws.com": f"arn:aws:entityresolution:{REGION}:{ACCOUNT}:matchingworkflow/any",
+    _EVENTS: f"arn:aws:events:{REGION}:{ACCOUNT}:rule/any",
+    "glue.amazonaws.com": f"arn:aws:glue:{REGION}:{ACCOUNT}:job/any",
+    "kinesisanalytics.amazonaws.com": f"arn:aws:kinesisanalytics:{REGION}:{ACCOUNT}:application/any",
+    "lakeformation.amazonaws.com": f"arn:aws:lakeformation:{REGION}:{ACCOUNT}:catalog:{ACCOUNT}",
+    "lambda.amazonaws.com": f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:any",
+    "states.amazonaws.com": f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:any",
+}
+
+
+def _nothing(_estate: Estate, _use: Use) -> Calls:
+    """Need no permission: the service does it without asking anybody."""
+    return ()
+
+
+def _account_and_source() -> Integration:
+    return _trusted("aws:SourceAccount", "aws:SourceArn")
+
+
+INTEGRATIONS: Final[Mapping[str, Integration]] = {
+    "bucket's EventBridgeConfiguration": _nothing,
+    "bucket's access logs": _keeps_access_logs,
+    "discarded records to sqs": _discards_to_queue,
+    "function's KmsKeyArn": _reads_variables,
+    "function's TracingConfig": _traces,
+    "machine's LoggingConfiguration": _machine_logs,
+    "machine's TracingConfiguration": _machine_traces,
+    "resource AWS::ApiGatewayV2::Route": _is_invoked_by_gateway,
+    "resource AWS::Budgets::Budget": _budget_notifies,
+    "resource AWS::CloudWatch::Alarm": _alarm_notifies,
+    "resource AWS::CodeBuild::Project": _builds,
+    "resource AWS::EntityResolution::MatchingWorkflow": _matches,
+    "resource AWS::Events::EventBus": _bus_uses_key,
+    "resource AWS::Glue::Job": _job_runs,
+    "resource AWS::Glue::TableOptimizer": _optimizes,
+    "resource AWS::KinesisAnalyticsV2::Application": _flink_runs,
+    "resource AWS::KinesisAnalyticsV2::ApplicationCloudWatchLoggingOption": _flink_logs,
+    "resource AWS::LakeFormation::Resource": _serves_location,
+    "resource AWS::Lambda::Function": _writes_function_logs,
+    "resource AWS::Logs::LogGroup": _logs_use_key,
+    # Events of SES go to the default bus of the account, which needs no permission.
+    "resource AWS::SES::ConfigurationSetEventDestination": _nothing,
+    "right dynamodb:BatchGetItem": _right_with_key(needs.USE_ENCRYPTED_TABLE, "dynamodb"),
+    "right dynamodb:GetItem": _right_with_key(needs.USE_ENCRYPTED_TABLE, "dynamodb"),
+    "right dynamodb:PutItem": _right_with_key(needs.USE_ENCRYPTED_TABLE, "dynamodb"),
+    "right dynamodb:Query": _right_with_key(needs.USE_ENCRYPTED_TABLE, "dynamodb"),
+    "right dynamodb:UpdateItem": _right_with_key(needs.USE_ENCRYPTED_TABLE, "dynamodb"),
+    "right kinesis:GetRecords": _right_with_key(needs.READ_ENCRYPTED_STREAM, "kinesis"),
+    "right kinesis:PutRecord": _right_with_key(needs.WRITE_ENCRYPTED_STREAM, "kinesis"),
+    "right kinesis:PutRecords": _right_with_key(needs.WRITE_ENCRYPTED_STREAM, "kinesis"),
+    "right s3:GetObject": _right_with_key(needs.READ_ENCRYPTED_OBJECT, "s3"),
+    "right s3:PutObject": _right_with_key(needs.WRITE_ENCRYPTED_OBJECT, "s3"),
+    "right secretsmanager:GetSecretValue": _right_with_key(needs.READ_ENCRYPTED_SECRET, "secretsmanager"),
+    "right sns:Publish": _right_with_key(needs.PUBLISH_ON_ENCRYPTED_TOPIC, "sns"),
+    "right sqs:ReceiveMessage": _right_with_key(needs.READ_ENCRYPTED_QUEUE, "sqs"),
+    "right sqs:SendMessage": _right_with_key(needs.SEND_TO_ENCRYPTED_QUEUE, "sqs"),
+    "source dynamodb": _reads_dynamodb,
+    "source kinesis": _reads_kinesis,
+    "source sqs": _reads_queue,
+    "target sqs": _delivers_to_queue,
+    "target states": _starts_executions,
+    "task aws-sdk:entityresolution:getMatchingJob": _task_on(needs.STEP_FUNCTIONS_AWAIT_MATCHING, _workflow),
+    "task aws-sdk:entityresolution:startMatchingJob": _task_on(needs.STEP_FUNCTIONS_START_MATCHING, _workflow),
+    "task aws-sdk:kinesisanalyticsv2:createApplicationSnapshot": _task_on(
+        needs.STEP_FUNCTIONS_TAKE_SNAPSHOT, _application
+    ),
+    "task aws-sdk:kinesisanalyticsv2:deleteApplicationSnapshot": _task_on(
+        needs.STEP_FUNCTIONS_DROP_SNAPSHOT, _application
+    ),
+    "task aws-sdk:kinesisanalyticsv2:describeApplication": _task_on(needs.STEP_FUNCTIONS_LOOK_AT_FLINK, _application),
+    "task aws-sdk:kinesisanalyticsv2:describeApplicationSnapshot": _task_on(
+        needs.STEP_FUNCTIONS_LOOK_AT_SNAPSHOT, _application
+    ),
+    "task aws-sdk:kinesisanalyticsv2:listApplicationSnapshots": _task_on(
+        needs.STEP_FUNCTIONS_LIST_SNAPSHOTS, _application
+    ),
+    "task aws-sdk:kinesisanalyticsv2:startApplication": _task_on(needs.STEP_FUNCTIONS_START_FLINK, _application),
+    "task codebuild:startBuild.sync": _all_of(
+        _task_on(needs.STEP_FUNCTIONS_BUILD, _project), _task_on(needs.STEP_FUNCTIONS_AWAIT_BUILD, _rule_of_builds)
+    ),
+    "task glue:startJobRun.sync": _task_on(needs.STEP_FUNCTIONS_RUN_GLUE, _job),
+    "task lambda": _task_on(needs.STEP_FUNCTIONS_INVOKE, _called),
+    "task sns:publish": _task_on(needs.STEP_FUNCTIONS_PUBLISH, _topic),
+    "trust codebuild.amazonaws.com": _account_and_source(),
+    "trust entityresolution.amazonaws.com": _account_and_source(),
+    f"trust {_EVENTS}": _account_and_source(),
+    "trust glue.amazonaws.com": _account_and_source(),
+    "trust kinesisanalytics.amazonaws.com": _account_and_source(),
+    "trust lakeformation.amazonaws.com": _trusted(),
+    "trust lambda.amazonaws.com": _account_and_source(),
+    "trust states.amazonaws.com": _account_and_source(),
+    "undelivered events to sqs": _keeps_undelivered,
+}
+
+# Resource types that call no other service and that no service calls for: what there is to say about them is said by
+# policies, or by the resources that use them.
+WITHOUT_NEEDS: Final = {
+    "AWS::ApiGatewayV2::Api",
+    "AWS::ApiGatewayV2::Integration",
+    "AWS::ApiGatewayV2::Stage",
+    "AWS::Athena::NamedQuery",
+    "AWS::Athena::WorkGroup",
+    "AWS::CloudWatch::Dashboard",
+    "AWS::DynamoDB::GlobalTable",
+    "AWS::EntityResolution::SchemaMapping",
+    "AWS::Events::Rule",
+    "AWS::Glue::DataQualityRuleset",
+    "AWS::Glue::Database",
+    "AWS::Glue::SecurityConfiguration",
+    "AWS::Glue::Table",
+    "AWS::IAM::Policy",
+    "AWS::IAM::Role",
+    "AWS::KMS::Alias",
+    "AWS::KMS::Key",
+    "AWS::Kinesis::Stream",
+    "AWS::LakeFormation::DataLakeSettings",
+    "AWS::LakeFormation::PrincipalPermissions",
+    "AWS::LakeFormation::Tag",
+    "AWS::LakeFormation::TagAssociation",
+    "AWS::Lambda::EventSourceMapping",
+    "AWS::Lambda::Permission",
+    "AWS::Logs::LogStream",
+    "AWS::S3::Bucket",
+    "AWS::S3::BucketPolicy",
+    "AWS::SES::ConfigurationSet",
+    "AWS::SES::EmailIdentity",
+    "AWS::SES::Template",
+    "AWS::SNS::Subscription",
+    "AWS::SNS::Topic",
+    "AWS::SNS::TopicPolicy",
+    "AWS::SQS::Queue",
+    "AWS::SQS::QueuePolicy",
+    "AWS::SecretsManager::Secret",
+    "AWS::StepFunctions::StateMachine",
+}
