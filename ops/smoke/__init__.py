@@ -23,6 +23,7 @@ CHECK_MODULES: Final = (
     "lake",
     "identity",
     "lake_formation",
+    "personas",
     "alarms",
     "email",
 )

@@ -8,10 +8,14 @@ from typing import Any, Final
 import httpx
 
 from c360_core.names import STACKS, stack_name
+from c360_core.personas import PersonaDefinition
 from ops import deployed_stacks
 from ops.smoke.errors import CheckFailedError, CheckSkippedError
 
 HTTP_SECONDS: Final = 30.0
+
+
+Clients = Callable[[str], Any]  # a boto3 client by the name of its service
 
 
 @dataclass(kw_only=True)
@@ -19,14 +23,16 @@ class DeployedEnvironment:
     """What is deployed of an environment, as CloudFormation knows it.
 
     Attributes:
-        client: gives a boto3 client by the name of its service.
+        client: gives the clients of whoever asks.
+        clients_of_role: gives the clients of a role, by its ARN.
         endpoint: of the emulator that stands for AWS; empty on AWS.
         send: send an event.
         sent: the id of the event that was sent.
     """
 
     environment: str
-    client: Callable[[str], Any]
+    client: Clients
+    clients_of_role: Callable[[str], Clients]
     endpoint: str = ""
     send: bool = False
     sent: str = ""
@@ -66,6 +72,29 @@ class DeployedEnvironment:
         if not found:
             raise CheckSkippedError(f"no {type_name} is deployed")
         return found
+
+    @cached_property
+    def _roles(self) -> dict[str, Clients]:
+        return {}
+
+    def as_role(self, role_arn: str) -> Clients:
+        """Return what gives the clients of a role, which is assumed once.
+
+        Raises:
+            ClientError: it may not be assumed.
+        """
+        if role_arn not in self._roles:
+            self._roles[role_arn] = self.clients_of_role(role_arn)
+        return self._roles[role_arn]
+
+    @property
+    def operators_workgroup(self) -> str:
+        """The workgroup in which operators ask."""
+        return self.output("WorkgroupName")
+
+    def workgroup(self, persona: PersonaDefinition) -> str:  # noqa: ARG002  # all ask in one so far
+        """Return the workgroup in which a persona asks."""
+        return self.output("WorkgroupName")
 
     def output(self, name: str) -> str:
         """Return an output.

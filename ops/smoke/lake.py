@@ -13,14 +13,15 @@ from ops.smoke.checks import check, expect
 from ops.smoke.deployed import DeployedEnvironment
 from ops.smoke.errors import CheckFailedError, CheckSkippedError
 
+ARRIVAL_SECONDS: Final = 300.0  # of an event in the lake, which comes with a checkpoint of `clean`
 OPTIMIZERS: Final = ("compaction", "retention", "orphan_file_deletion")
 
 
 @check("Athena", fix="who asks needs athena:StartQueryExecution on the workgroup, and its results prefix")
 def athena(deployed: DeployedEnvironment) -> str:
     """The workgroup answers a query."""
-    queries.run(deployed, "SELECT 1")
-    return f"{deployed.output('WorkgroupName')} answers"
+    queries.run(deployed.client("athena"), deployed.operators_workgroup, "SELECT 1")
+    return f"{deployed.operators_workgroup} answers"
 
 
 @check("event in the lake", fix="the log group of clean says what it does; quarantine.rejected says what it refused")
@@ -37,11 +38,10 @@ def event_in_the_lake(deployed: DeployedEnvironment) -> str:
         f"WHERE event_id = '{deployed.sent}' AND received_at > current_timestamp - interval '1' hour"
     )
     began = time.monotonic()
-    while not queries.count(deployed, queries.run(deployed, sql)):
-        if time.monotonic() > began + queries.ARRIVAL_SECONDS:
-            raise CheckFailedError(
-                f"{deployed.sent} is not in {TableName.INTERACTIONS} after {queries.ARRIVAL_SECONDS:.0f} s"
-            )
+    athena = deployed.client("athena")
+    while queries.rows(athena, queries.run(athena, deployed.operators_workgroup, sql)) == [["0"]]:
+        if time.monotonic() > began + ARRIVAL_SECONDS:
+            raise CheckFailedError(f"{deployed.sent} is not in {TableName.INTERACTIONS} after {ARRIVAL_SECONDS:.0f} s")
         time.sleep(queries.POLL_SECONDS)
     return f"{deployed.sent} after {time.monotonic() - began:.0f} s"
 

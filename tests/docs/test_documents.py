@@ -66,12 +66,19 @@ ASKED: dict[str, set[str] | str] = {
     "Glue jobs": "a run is paid for, and changes the lake",
     "Tables of the lake": {"lake tables", "field ids"},
     "Entity Resolution": {"Entity Resolution", "matching job"},
-    "Athena": {"Athena"},
-    "Lake Formation": {"Lake Formation", "Lake Formation grants", "column tags"},
+    "Athena": {"Athena", "persona results"},
+    "Lake Formation": {
+        "Lake Formation",
+        "Lake Formation grants",
+        "column tags",
+        "persona reads",
+        "persona columns",
+        "persona zones",
+    },
     "CodeBuild": "a build is paid for, and changes the lake",
     "Step Functions, EventBridge": {"state machines", "alarms", "alarm topic"},
     "SES": {"e-mail"},
-    "IAM, KMS": {"collector refuses", "collector accepts", "profile API refuses"},
+    "IAM, KMS": {"collector refuses", "collector accepts", "profile API refuses", "persona buckets"},
 }
 MADE_LATER = (".venvs", "build")
 CONTRACTS = load_and_check().contracts

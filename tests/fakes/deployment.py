@@ -6,14 +6,18 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
+from botocore.exceptions import ClientError
 
 from c360_core import contracts, projections
-from c360_core.names import STACKS, LakeTag, lake_tag_key, stack_name
+from c360_core.names import STACKS, LakeTag, Zone, lake_tag_key, stack_name
+from c360_core.personas import MARKETING_ANALYST
 from ops import smoke
 from ops.smoke import DeployedEnvironment, lake
 
 TOPIC = "arn:aws:sns:us-east-1:1:alarms"
+WORKGROUP = "c360-dev"  # of the persona
 RESOURCES = {
+    "AWS::Athena::WorkGroup": [WORKGROUP],
     "AWS::Kinesis::Stream": ["events"],
     "AWS::Lambda::EventSourceMapping": ["mapping-1"],
     "AWS::KinesisAnalyticsV2::Application": ["clean"],
@@ -32,6 +36,8 @@ OUTPUTS = {
     "MatchingWorkflowName": "c360-dev-people",
     "CleanApplicationName": "clean",
     "AlarmTopicArn": TOPIC,
+    "MarketingAnalystRoleArn": "arn:aws:iam::1:role/Analyst",
+    **{f"{zone.title()}BucketName": f"c360-{zone}" for zone in Zone},
 }
 AT = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -84,10 +90,67 @@ def tag(name: LakeTag, value: str) -> dict[str, Any]:
     return {"TagKey": lake_tag_key("dev", name), "TagValues": [value]}
 
 
+def denied(operation: str) -> ClientError:
+    """Return how AWS refuses an operation."""
+    return ClientError({"Error": {"Code": "AccessDeniedException", "Message": "not you"}}, operation)
+
+
+class Analyst:
+    """What AWS answers a persona that may do what it should, and what a test opens.
+
+    Attributes:
+        reasons: how Athena ends a query that has a text in it; others succeed.
+        opened: operations that are answered, and not refused; an error among the answers is raised.
+    """
+
+    def __init__(self) -> None:
+        self.reasons = {
+            "c360_dev_raw": "TABLE_NOT_FOUND: line 1:22: Table 'awsdatacatalog.c360_dev_raw.t' does not exist",
+            "c360_dev_quarantine": "User is not authorized to perform: glue:GetTable",
+            **{
+                f'"{column}"': f"COLUMN_NOT_FOUND: line 1:14: Column '{column}' cannot be resolved or requester is not "
+                "authorized to access requested resources"
+                for table in contracts.load().lake_tables()
+                for column, stated in projections.lakeformation_tags(table).items()
+                if stated not in MARKETING_ANALYST.classes
+            },
+        }
+        self.opened: dict[str, Any] = {}
+        self.asked: list[tuple[str, str]] = []
+
+    def start_query_execution(self, **given: str) -> dict[str, str]:
+        """Take queries in the persona's own workgroup."""
+        self.asked.append((given["WorkGroup"], given["QueryString"]))
+        if given["WorkGroup"] != WORKGROUP and "start_query_execution" not in self.opened:
+            raise denied("StartQueryExecution")
+        return {"QueryExecutionId": given["QueryString"]}
+
+    def get_query_execution(self, **given: str) -> dict[str, Any]:
+        """Say how a query of the persona's own ended."""
+        sql = given["QueryExecutionId"]
+        if not sql.startswith("SELECT"):
+            return self._refuse("get_query_execution")
+        reason = next((reason for text, reason in self.reasons.items() if text in sql), None)
+        status = {"State": "SUCCEEDED"} if reason is None else {"State": "FAILED", "StateChangeReason": reason}
+        return {"QueryExecution": {"Status": status}}
+
+    def __getattr__(self, operation: str) -> Any:
+        return lambda **_: self._refuse(operation)
+
+    def _refuse(self, operation: str) -> dict[str, Any]:
+        if operation not in self.opened:
+            raise denied(operation)
+        if isinstance(self.opened[operation], Exception):
+            raise self.opened[operation]
+        answer: dict[str, Any] = self.opened[operation]
+        return answer
+
+
 class World:
     """An account in which everything is fine, until a test changes what an operation answers."""
 
     def __init__(self) -> None:
+        self.analyst = Analyst()
         # Each operation's answer; one that is an exception is raised, one that is a function is asked.
         self.answers: dict[str, Any] = {
             "describe_stream_summary": {"StreamDescriptionSummary": {"StreamStatus": "ACTIVE"}},
@@ -99,8 +162,14 @@ class World:
             "describe_application": {"ApplicationDetail": {"ApplicationStatus": "READY"}},
             "describe_state_machine": {"status": "ACTIVE"},
             "get_secret_value": {"SecretString": json.dumps({"key": "k", "signing_secret": "s"})},
+            "assume_role": lambda **_: {},
             "start_query_execution": {"QueryExecutionId": "q"},
-            "get_query_execution": {"QueryExecution": {"Status": {"State": "SUCCEEDED"}}},
+            "get_query_execution": {
+                "QueryExecution": {
+                    "Status": {"State": "SUCCEEDED"},
+                    "ResultConfiguration": {"OutputLocation": "s3://results/athena/q.csv"},
+                }
+            },
             "get_query_results": {
                 "ResultSet": {"Rows": [{"Data": [{"VarCharValue": "_col0"}]}, {"Data": [{"VarCharValue": "1"}]}]}
             },
@@ -171,11 +240,17 @@ class World:
         accepted = request.method == "POST" and "x-api-key" in request.headers
         return httpx.Response(200 if accepted else self.status[request.method], text="{}")
 
+    def as_role(self, arn: str) -> Any:
+        """Let whoever asks assume a role."""
+        self.answers["assume_role"](RoleArn=arn)
+        return lambda _: self.analyst
+
     def outcomes(self, **options: Any) -> dict[str, smoke.CheckResult]:
         """Run all checks."""
         deployed = DeployedEnvironment(
             environment="dev",
             client=lambda _: self,
+            clients_of_role=self.as_role,
             http=httpx.Client(transport=httpx.MockTransport(self.serve)),
             **options,
         )

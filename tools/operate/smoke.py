@@ -8,6 +8,7 @@ from typing import Any, Final
 import boto3
 
 from ops.smoke import DeployedEnvironment, SmokeReport, ask
+from ops.smoke.sessions import clients_of_role
 from tools.console import Steps
 from tools.errors import WrongUsageError
 
@@ -28,7 +29,11 @@ def run(steps: Steps, environment: str, *, send: bool = False) -> SmokeReport:
     """
     client: Callable[[str], Any] = cache(boto3.client)
     deployed = DeployedEnvironment(
-        environment=environment, client=client, endpoint=os.environ.get(ENDPOINT, ""), send=send
+        environment=environment,
+        client=client,
+        clients_of_role=clients_of_role,
+        endpoint=os.environ.get(ENDPOINT, ""),
+        send=send,
     )
     if not deployed.stacks:
         raise WrongUsageError(f"no stack of {environment} is deployed in this account and region: say another one")
