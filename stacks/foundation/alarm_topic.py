@@ -1,6 +1,6 @@
 """The topic of alarms and failures."""
 
-from typing import Final
+from collections.abc import Mapping
 
 import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
@@ -9,26 +9,36 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
-# State machines publish their failures too, each with its own role.
-_PUBLISHERS: Final = {"Alarms": "cloudwatch.amazonaws.com", "Budgets": "budgets.amazonaws.com"}
+from config.operations import OperationsSettings
+
+
+def alarm_publishers(settings: OperationsSettings) -> dict[str, str]:
+    """Return the services that publish on the alarm topic without a role of ours, by what they publish.
+
+    State machines publish their failures too, each with its own role.
+    """
+    publishers = {"Alarms": "cloudwatch.amazonaws.com"} if settings.alarms else {}
+    return publishers | ({"Budgets": "budgets.amazonaws.com"} if settings.monthly_budget_usd is not None else {})
 
 
 class AlarmTopic(Construct):
-    """An encrypted topic on which alarms and budgets may publish, with an e-mail subscription if an address is set."""
+    """An encrypted topic on which services may publish, with an e-mail subscription if an address is set."""
 
     topic: sns.ITopic
 
-    def __init__(self, scope: Construct, id_: str, *, key: kms.IKey, email: str | None) -> None:
+    def __init__(
+        self, scope: Construct, id_: str, *, key: kms.IKey, publishers: Mapping[str, str], email: str | None
+    ) -> None:
         super().__init__(scope, id_)
         topic = sns.Topic(self, "Topic", master_key=key, enforce_ssl=True)
         if email is not None:
             topic.add_subscription(subscriptions.EmailSubscription(email))
-        self._let_services_publish(topic)
+        self._let_services_publish(topic, publishers)
         self.topic = topic
 
-    def _let_services_publish(self, topic: sns.Topic) -> None:
+    def _let_services_publish(self, topic: sns.Topic, publishers: Mapping[str, str]) -> None:
         """Allow services that publish without a role of ours. The topic's own policy replaces the default one."""
-        for sid, service in _PUBLISHERS.items():
+        for sid, service in publishers.items():
             topic.add_to_resource_policy(
                 iam.PolicyStatement(
                     sid=sid,

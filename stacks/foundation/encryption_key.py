@@ -1,6 +1,6 @@
 """The one customer-managed key of an environment."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import aws_cdk as cdk
@@ -19,7 +19,9 @@ class EncryptionKey(Construct):
 
     key: kms.IKey
 
-    def __init__(self, scope: Construct, id_: str, *, alias: str, removal: cdk.RemovalPolicy) -> None:
+    def __init__(
+        self, scope: Construct, id_: str, *, alias: str, publishers: Mapping[str, str], removal: cdk.RemovalPolicy
+    ) -> None:
         super().__init__(scope, id_)
         key = kms.Key(
             self,
@@ -31,7 +33,7 @@ class EncryptionKey(Construct):
             removal_policy=removal,
         )
         self._let_logs_encrypt(key)
-        self._let_notifiers_publish(key)
+        self._let_notifiers_publish(key, publishers)
         self.key = key
 
     def standing_costs(self) -> Sequence[StandingCost]:
@@ -51,18 +53,15 @@ class EncryptionKey(Construct):
             )
         )
 
-    def _let_notifiers_publish(self, key: kms.Key) -> None:
-        """Alarms and budgets publish on the alarm topic, and rules send to dead-letter queues, without a role of ours.
+    def _let_notifiers_publish(self, key: kms.Key, publishers: Mapping[str, str]) -> None:
+        """Services publish on the alarm topic, and rules send to dead-letter queues, without a role of ours.
 
         Rules come without the account that they belong to when they write to an encrypted queue, so a condition on it
         would shut them out. Each queue's own policy lets its rule alone write to it.
         """
         same_account = {"StringEquals": {"aws:SourceAccount": cdk.Stack.of(self).account}}
-        for sid, service, conditions in (
-            ("Alarms", "cloudwatch.amazonaws.com", same_account),
-            ("Rules", "events.amazonaws.com", None),
-            ("Budgets", "budgets.amazonaws.com", same_account),
-        ):
+        notifiers = [(sid, service, same_account) for sid, service in publishers.items()]
+        for sid, service, conditions in (*notifiers, ("Rules", "events.amazonaws.com", None)):
             key.add_to_resource_policy(
                 iam.PolicyStatement(
                     sid=sid,

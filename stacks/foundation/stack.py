@@ -13,7 +13,7 @@ from constructs import Construct
 
 from c360_core.names import PROJECT, Zone
 from config.settings import Settings
-from stacks.foundation.alarm_topic import AlarmTopic
+from stacks.foundation.alarm_topic import AlarmTopic, alarm_publishers
 from stacks.foundation.encryption_key import EncryptionKey
 from stacks.foundation.hash_secret import HashSecret
 from stacks.foundation.lake.administration import LakeAdministration
@@ -41,8 +41,13 @@ class FoundationStack(cdk.Stack):
     def __init__(self, scope: Construct, id_: str, *, settings: Settings) -> None:
         super().__init__(scope, id_, description="Customer 360: key, lake, catalog, event bus")
         self.removal = _REMOVAL[settings.foundation.removal]
+        publishers = alarm_publishers(settings.operations)
         self.key = EncryptionKey(
-            self, "EncryptionKey", alias=f"{PROJECT}-{settings.environment}", removal=self.removal
+            self,
+            "EncryptionKey",
+            alias=f"{PROJECT}-{settings.environment}",
+            publishers=publishers,
+            removal=self.removal,
         ).key
         self.buckets = LakeBuckets(
             self, "Lake", key=self.key, settings=settings.foundation, removal=self.removal
@@ -54,7 +59,9 @@ class FoundationStack(cdk.Stack):
             )
         self.databases = catalog.by_zone
         self.bus = events.EventBus(self, "Bus", description="Notifications between the stacks", kms_key=self.key)
-        self.alarm_topic = AlarmTopic(self, "Alarms", key=self.key, email=settings.foundation.alarm_email).topic
+        self.alarm_topic = AlarmTopic(
+            self, "Alarms", key=self.key, publishers=publishers, email=settings.foundation.alarm_email
+        ).topic
         self.hash_secret = HashSecret(self, "HashSecret", key=self.key, removal=self.removal).secret
         self.job_security = JobSecurity(
             self, "JobSecurity", environment=settings.environment, key=self.key

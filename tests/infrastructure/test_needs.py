@@ -9,7 +9,7 @@ from c360_core.names import TableName, Zone, database_name
 from tests.infrastructure import needs
 from tests.infrastructure.assembly import Assembly, resolve
 from tests.infrastructure.estate import ACCOUNT, REGION, Estate, arn
-from tests.infrastructure.integrations import INTEGRATIONS, Call, calls, lacking, unclaimed, uses
+from tests.infrastructure.integrations import INTEGRATIONS, Call, allowing, calls, lacking, unclaimed, uses
 from tests.infrastructure.policies import NotUnderstoodError, Policies, holds, statement
 from tools.environments import locks
 
@@ -38,6 +38,25 @@ def test_every_use_of_an_integration_has_a_row(estate):
 def test_no_row_is_for_an_integration_that_is_gone(estates):
     used = {use.kind for estate in estates.values() for use in uses(estate)}
     assert INTEGRATIONS.keys() - used == set()
+
+
+def test_services_are_let_in_only_where_an_integration_needs_it(estate):
+    """A resource's own policy is how a service without a role gets in."""
+    policies = Policies(estate)
+    needed = {
+        one.place
+        for _, call in calls(estate)
+        for action in call.need.actions
+        for group in allowing(policies, call, action)
+        for one in group
+    }
+    let_in = {
+        one.place
+        for statements in policies.of_resources.values()
+        for one in statements
+        if one.effect == "Allow" and any(principal.endswith(".amazonaws.com") for principal in one.principals)
+    }
+    assert let_in - needed == set()
 
 
 # ---- what the table alone does not say
