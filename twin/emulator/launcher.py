@@ -28,6 +28,7 @@ def prepare_environment(settings: TwinSettings) -> None:
             "MINISTACK_ACCOUNT_ID": ACCOUNT,
             "MINISTACK_REGION": REGION,
             "IOT_MTLS_ENABLED": "0",
+            "AUTH": "true",  # every request is authorized by the policies that are deployed
             "LOG_LEVEL": os.environ.get("LOG_LEVEL", "INFO"),
             "TMPDIR": str(settings.home / "tmp"),
             "STATE_DIR": str(settings.home / "state"),
