@@ -5,35 +5,15 @@ role's permissions, such as a state machine's task or a read of a stream. Those 
 that are deployed.
 """
 
-import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
+from twin.emulator.decisions import RECORD
 from twin.emulator.wire import ServiceError
+from twin.principals import RoleSession
 from twin.settings import ACCOUNT, REGION
 
 _ROOT: Final = f"arn:aws:iam::{ACCOUNT}:root"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RoleSession:
-    """Temporary credentials of a role.
-
-    Attributes:
-        arn: of the session: `arn:aws:sts::<account>:assumed-role/<role>/<session>`.
-        token: the session's token; None in a pair of keys without one.
-    """
-
-    arn: str
-    access_key: str
-    secret_key: str
-    token: str | None
-
-    def variables(self) -> dict[str, str]:
-        """Return the credentials as the environment variables that every AWS client reads."""
-        keys = {"AWS_ACCESS_KEY_ID": self.access_key, "AWS_SECRET_ACCESS_KEY": self.secret_key}
-        return keys if self.token is None else {**keys, "AWS_SESSION_TOKEN": self.token}
 
 
 def assume(role_arn: str, *, service: str, session: str, token: bool = True) -> RoleSession:
@@ -51,29 +31,28 @@ def assume(role_arn: str, *, service: str, session: str, token: bool = True) -> 
     Raises:
         ServiceError: the role does not exist, or its trust policy does not name the service.
     """
+    _require_trust(role_arn, service)
+    opened = RoleSession.of(ACCOUNT, _role_name(role_arn), session, token=token)
+    register(opened)
+    return opened
+
+
+def register(session: RoleSession) -> None:
+    """Let the emulator know the credentials of a role's session."""
     from ministack.services import sts
 
-    _require_trust(role_arn, service)
-    name = _role_name(role_arn)
-    digest = hashlib.sha256(f"{role_arn}/{session}/{token}".encode()).hexdigest()
-    opened = RoleSession(
-        arn=f"arn:aws:sts::{ACCOUNT}:assumed-role/{name}/{session}",
-        access_key=f"ASIA{digest[:16].upper()}",
-        secret_key=hashlib.sha256(f"secret:{digest}".encode()).hexdigest(),
-        token=hashlib.sha256(f"token:{digest}".encode()).hexdigest() if token else None,
-    )
+    _, _, name = session.arn.partition(":assumed-role/")
     sts.register_session(
-        opened.access_key,
+        session.access_key,
         {
-            "Arn": opened.arn,
-            "UserId": f"{name}:{session}",
+            "Arn": session.arn,
+            "UserId": name.replace("/", ":"),
             "AccountId": ACCOUNT,
             "PrincipalType": "AssumedRole",
-            "SecretAccessKey": opened.secret_key,
-            "SessionToken": opened.token,
+            "SecretAccessKey": session.secret_key,
+            "SessionToken": session.token,
         },
     )
-    return opened
 
 
 def require(principal: str, action: str, resource: str = "*", context: Mapping[str, Any] | None = None) -> None:
@@ -118,7 +97,9 @@ def allows(principal: str, action: str, resource: str = "*", context: Mapping[st
     if (policy := iam_evaluator._resource_policy(service, resource)) is not None:
         required = service in iam_evaluator._POLICY_REQUIRED
         result = iam_evaluator.combine_resource_policy(result, asked, *policy, required=required)
-    return bool(result.decision == "Allow")
+    allowed = bool(result.decision == "Allow")
+    RECORD.add(principal, action, resource, allowed=allowed)
+    return allowed
 
 
 def _require_trust(role_arn: str, service: str) -> None:
