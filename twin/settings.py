@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final, Self
 
+from twin.principals import Principal, RoleSession
+
 ACCOUNT: Final = "123456789012"
 REGION: Final = "us-east-1"
 ROOT: Final = Path(__file__).resolve().parents[1]
@@ -43,6 +45,10 @@ class TwinSettings:
         """Folder of the log files, one for each process."""
         return self.home / "logs"
 
+    def credentials(self, as_: Principal) -> RoleSession:
+        """Return the credentials of somebody outside of the deployment."""
+        return RoleSession.of_principal(ACCOUNT, as_)
+
     def connection(self) -> dict[str, str]:
         """Return the variables that point any AWS client at the emulator, without credentials."""
         return {
@@ -52,24 +58,29 @@ class TwinSettings:
             "AWS_EC2_METADATA_DISABLED": "true",
         }
 
-    def client_environment(self) -> dict[str, str]:
-        """Return the variables that point any AWS client at the emulator, as the account's root."""
-        root = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}  # the emulator's fixed pair, not a secret
-        return {**self.connection(), **root}
+    def client_environment(self, as_: Principal = Principal.ADMINISTRATOR) -> dict[str, str]:
+        """Return the variables that point any AWS client at the emulator, as somebody outside of the deployment."""
+        return {**self.connection(), **self.credentials(as_).variables()}
 
-    def client(self, service: str, credentials: Mapping[str, str] | None = None) -> Any:
+    def client(
+        self,
+        service: str,
+        credentials: Mapping[str, str] | None = None,
+        *,
+        as_: Principal = Principal.ADMINISTRATOR,
+    ) -> Any:
         """Return a boto3 client of the emulator.
 
         Args:
             service: its name in boto3.
-            credentials: the environment variables of a role's session; when omitted, the client acts as root.
+            credentials: the environment variables of a role's session.
+            as_: who acts, when no credentials are given.
         """
         import boto3
 
-        # Two threads must not make clients of one session at the same time, and role clients are made in threads.
-        maker = boto3 if credentials is None else boto3.Session()
-        keys = credentials or self.client_environment()
-        return maker.client(
+        keys = credentials or self.credentials(as_).variables()
+        # Two threads must not make clients of one session at the same time.
+        return boto3.Session().client(
             service,  # type: ignore[call-overload]
             endpoint_url=self.endpoint,
             region_name=REGION,

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 from ops import deployed_stacks
+from twin.principals import Principal
 from twin.processes.process import Child, ProcessFailedError, free_port, port_is_open, spawn, wait_until
-from twin.settings import BUILD, REGION, ROOT, TwinSettings, cdk_programs
+from twin.settings import ACCOUNT, BUILD, REGION, ROOT, TwinSettings, cdk_programs
 
 START_SECONDS: Final = 60
 CDK_SECONDS: Final = 600
@@ -77,9 +78,9 @@ class Emulator:
         if self.process is not None:
             self.process.terminate()
 
-    def client(self, service: str) -> Any:
-        """Return a boto3 client that talks to this emulator."""
-        return self.settings.client(service)
+    def client(self, service: str, as_: Principal = Principal.ADMINISTRATOR) -> Any:
+        """Return a boto3 client that talks to this emulator as somebody outside of the deployment."""
+        return self.settings.client(service, as_=as_)
 
     def outputs(self) -> dict[str, str]:
         """Return the outputs of all deployed stacks, by their names in the templates."""
@@ -157,9 +158,10 @@ def synthesize(environment: str) -> Path:
 
 
 def bootstrap(emulator: Emulator) -> None:
-    """Make the CDK's own bucket and roles in the emulator, as in any account."""
-    target = f"aws://{_account(emulator)}/{REGION}"
-    cdk(["bootstrap", target, *_app(emulator)], log_path=_log(emulator), variables=_variables(emulator))
+    """Make the CDK's own bucket and roles in the emulator, as in any account: once, by an administrator."""
+    target = f"aws://{ACCOUNT}/{REGION}"
+    variables = emulator.settings.client_environment(Principal.ADMINISTRATOR)
+    cdk(["bootstrap", target, *_app(emulator)], log_path=_log(emulator), variables=variables)
 
 
 def deploy(emulator: Emulator) -> str:
@@ -183,11 +185,7 @@ def _log(emulator: Emulator) -> Path:
 
 
 def _variables(emulator: Emulator) -> dict[str, str]:
-    return emulator.settings.client_environment()
-
-
-def _account(emulator: Emulator) -> str:
-    return str(emulator.client("sts").get_caller_identity()["Account"])
+    return emulator.settings.client_environment(Principal.DEPLOYER)
 
 
 def stacks_in(environment: str) -> list[str]:

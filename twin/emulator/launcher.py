@@ -20,9 +20,11 @@ from twin.settings import ACCOUNT, REGION, TwinSettings
 
 def prepare_environment(settings: TwinSettings) -> None:
     """Set what MiniStack reads from the environment; it does so when it is imported."""
-    os.environ.update(settings.client_environment())
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        del os.environ[name]  # whose credentials MiniStack finds here, it takes for the account's root
     os.environ.update(
         {
+            **settings.connection(),
             "GATEWAY_PORT": str(settings.port),
             "BIND_HOST": LOOPBACK,
             "MINISTACK_ACCOUNT_ID": ACCOUNT,

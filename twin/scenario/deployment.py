@@ -14,6 +14,7 @@ from c360_core.secret_text import parts
 from c360_core.single_view_keys import TOMBSTONE
 from ops.deployed_stacks import api_address
 from twin.emulator.emulator import Emulator
+from twin.principals import Principal
 from twin.scenario.waiting import until
 
 RUNNING: Final = "RUNNING"
@@ -55,9 +56,9 @@ class Deployment:
         """Read the outputs of what is deployed."""
         return cls(emulator=emulator, outputs=emulator.outputs())
 
-    def client(self, service: str) -> Any:
-        """Return a boto3 client for the deployment."""
-        return self.emulator.client(service)
+    def client(self, service: str, as_: Principal = Principal.ADMINISTRATOR) -> Any:
+        """Return a boto3 client for the deployment; without a name, for somebody who looks at it."""
+        return self.emulator.client(service, as_)
 
     def url(self, output: str) -> str:
         """Return the address of an HTTP API as it is reached here: by path, on the emulator."""
@@ -65,7 +66,7 @@ class Deployment:
 
     def credentials(self, source: str) -> Credentials:
         """Return a source's credentials for the collector."""
-        held = self.client("secretsmanager").get_secret_value(SecretId=self._secret_of(source))
+        held = self.client("secretsmanager", Principal.OPERATOR).get_secret_value(SecretId=self._secret_of(source))
         document = parts(held["SecretString"])
         signing_secret = document.get("signing_secret")
         return Credentials(key=document["key"], signing_secret=signing_secret.encode() if signing_secret else None)
@@ -73,14 +74,15 @@ class Deployment:
     def let_sign(self, source: str) -> None:
         """Give a source a signing secret beside its key, as the operator does for one that can keep it."""
         held = {"key": self.credentials(source).key, "signing_secret": secrets.token_hex(32)}
-        self.client("secretsmanager").put_secret_value(SecretId=self._secret_of(source), SecretString=json.dumps(held))
+        keys = self.client("secretsmanager", Principal.OPERATOR)
+        keys.put_secret_value(SecretId=self._secret_of(source), SecretString=json.dumps(held))
 
     def _secret_of(self, source: str) -> str:
         return self.outputs[f"ApiKeySecretArn{source.title().replace('_', '')}"]
 
     def start_applications(self, *outputs: str) -> None:
         """Ask for Flink applications to be started; `wait_for_applications` tells when they run."""
-        flink = self.client("kinesisanalyticsv2")
+        flink = self.client("kinesisanalyticsv2", Principal.OPERATOR)
         for output in outputs:
             flink.start_application(ApplicationName=self.outputs[output], RunConfiguration={})
 
@@ -116,7 +118,7 @@ class Deployment:
             StepFailedError: it did not succeed.
         """
         machine = self.outputs[machine_output]
-        started = self.client("stepfunctions").start_execution(
+        started = self.client("stepfunctions", Principal.OPERATOR).start_execution(
             stateMachineArn=machine, input=json.dumps(document or {})
         )
         return self._ended(started["executionArn"])

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from c360_core.names import TableName, Zone, database_name
+from twin.principals import Principal
 from twin.scenario.collect import Collected, CollectorClient, land, produce
 from twin.scenario.deployment import Deployment
 from twin.scenario.lake import until_committed
@@ -46,7 +47,7 @@ def land_files(deployment: Deployment, manifest: Manifest, folder: Path) -> list
 
     A file that is refused as a whole is quarantined and its run succeeds; a failed one is a defect.
     """
-    s3, bucket = deployment.client("s3"), deployment.outputs["LandingBucketName"]
+    s3, bucket = deployment.client("s3", Principal.SOURCE), deployment.outputs["LandingBucketName"]
     landed, failed = 0, []
     for _, files in groupby(sorted((*manifest.files, *manifest.broken_files), key=_day), key=_day):
         for file in files:
@@ -62,7 +63,7 @@ def send_events(deployment: Deployment, folder: Path, manifest: Manifest) -> Col
 
     Returns the collector's verdicts.
     """
-    kinesis, stream = deployment.client("kinesis"), deployment.outputs["EventsStreamName"]
+    kinesis, stream = deployment.client("kinesis", Principal.SOURCE), deployment.outputs["EventsStreamName"]
     collector = CollectorClient(url=deployment.url("CollectorUrl"), credentials={WEB: deployment.credentials(WEB)})
     produce(kinesis, stream, lines(folder / manifest.stream(POS).path))
     straight: list[str] = []

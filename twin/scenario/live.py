@@ -14,6 +14,7 @@ import httpx
 from c360_core.identity.keys import mask_email
 from c360_core.single_view_keys import PARTITION, PROFILE, person_key, person_partition
 from twin.emulator.emulator import HEALTH_PATH
+from twin.principals import Principal
 from twin.scenario.api import ProfileApiClient
 from twin.scenario.collect import CollectorClient, land, produce
 from twin.scenario.deployment import Deployment, files_of
@@ -37,20 +38,21 @@ FILES: Final[Mapping[str, Callable[[LiveCustomer], tuple[Row, ...]]]] = {
 def introduce(deployment: Deployment, people: LiveScenario, folder: Path) -> None:
     """Land the new people's rows of the CRM, the loyalty programme and the call centre; wait until all are ingested."""
     before = files_of(deployment.ingestions())
+    files = deployment.client("s3", Principal.SOURCE)
     for source, rows_of in FILES.items():
         path = folder / f"{source}-live.csv"
         _write_rows(path, [row for person in people.all for row in rows_of(person)])
-        land(deployment.client("s3"), deployment.outputs["LandingBucketName"], path, key=f"{source}/{path.name}")
+        land(files, deployment.outputs["LandingBucketName"], path, key=f"{source}/{path.name}")
     deployment.wait_for_files(before + len(FILES), seconds=INGEST_SECONDS)
 
 
 def verify_sender(deployment: Deployment) -> None:
     """Verify the sender's domain in SES, as the operator does once by hand: a new account is in the sandbox."""
-    configuration = deployment.client("lambda").get_function_configuration(
+    configuration = deployment.client("lambda", Principal.OPERATOR).get_function_configuration(
         FunctionName=deployment.outputs["MessageSenderFunctionName"]
     )
     domain = configuration["Environment"]["Variables"]["SENDER_ADDRESS"].rpartition("@")[2]
-    deployment.client("sesv2").create_email_identity(EmailIdentity=domain)
+    deployment.client("sesv2", Principal.OPERATOR).create_email_identity(EmailIdentity=domain)
 
 
 def act(deployment: Deployment, person: LiveCustomer) -> int:
@@ -109,7 +111,7 @@ def latencies(deployment: Deployment, api: ProfileApiClient, loyalty_ids: list[s
     known = [(card, api.find(loyalty_id=card)) for card in loyalty_ids]
     probes = {str(seen["person_id"]): card for card, seen in known if seen is not None}
     before = _live_orders(deployment, list(probes))
-    kinesis, stream = deployment.client("kinesis"), deployment.outputs["EventsStreamName"]
+    kinesis, stream = deployment.client("kinesis", Principal.SOURCE), deployment.outputs["EventsStreamName"]
     sent: dict[str, float] = {}
     for number, (person_id, card) in enumerate(probes.items()):
         produce(kinesis, stream, [json.dumps(_order(card, number))])

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from twin.emulator.emulator import Emulator
+from twin.principals import Principal
 from twin.scenario import analysis, history, live, unify
 from twin.scenario.api import ProfileApiClient
 from twin.scenario.deployment import Deployment, money
@@ -106,7 +107,8 @@ class Story:
     @property
     def api(self) -> ProfileApiClient:
         """The profile API."""
-        return ProfileApiClient(url=self.deployment.url("ProfileApiUrl"))
+        caller = self.deployment.emulator.settings.credentials(Principal.APPLICATION)
+        return ProfileApiClient(url=self.deployment.url("ProfileApiUrl"), caller=caller)
 
     @property
     def net_spend(self) -> Decimal:

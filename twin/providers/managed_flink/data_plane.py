@@ -22,7 +22,7 @@ from typing import Any, Final
 
 from c360_core.names import Property
 from flink_apps.shared.properties import PROPERTIES_FILE_VARIABLE
-from twin.emulator.roles import RoleSession
+from twin.principals import RoleSession
 from twin.emulator.wire import ServiceError
 from twin.engines import flink
 from twin.engines.flink import Application, Checkpoints, FlinkError, FlinkJob

@@ -123,8 +123,10 @@ def test_a_folder_is_all_that_a_provider_needs(settings: TwinSettings) -> None:
     listed = until(rekognition.list_collections, lambda answer: answer["CollectionIds"])
     assert listed["CollectionIds"] == ["customers"]
 
-    states = settings.client("stepfunctions")
-    role = "arn:aws:iam::123456789012:role/any"
+    states, roles = settings.client("stepfunctions"), settings.client("iam")
+    trust = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "states.amazonaws.com"}}
+    made = roles.create_role(RoleName="any", AssumeRolePolicyDocument=json.dumps({"Statement": [trust]}))
+    role = made["Role"]["Arn"]
     machine = states.create_state_machine(name="faces", definition=json.dumps(STATES), roleArn=role)["stateMachineArn"]
     assert output_of(states, machine) == {
         "listed": {"CollectionIds": ["customers"]},

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from twin.emulator.roles import RoleSession
+from twin.principals import RoleSession
 from twin.emulator.wire import ServiceError
 from twin.engines import flink
 from twin.engines.flink import Application, Checkpoints, FlinkError
