@@ -23,8 +23,8 @@ from benchmarks import bare_emulator
 from c360_core.names import Property, Stream, TableName, Zone, database_name, stream_name
 from tests.factories.events import event
 from tools.build import flink
-from twin.principals import RoleSession
 from twin.engines import kafka
+from twin.principals import RoleSession
 from twin.providers.managed_flink.data_plane import ManagedFlink
 from twin.settings import ACCOUNT, REGION, TwinSettings, python_of
 

@@ -22,10 +22,10 @@ from typing import Any, Final
 
 from c360_core.names import Property
 from flink_apps.shared.properties import PROPERTIES_FILE_VARIABLE
-from twin.principals import RoleSession
 from twin.emulator.wire import ServiceError
 from twin.engines import flink
 from twin.engines.flink import Application, Checkpoints, FlinkError, FlinkJob
+from twin.principals import RoleSession
 from twin.processes.process import ProcessFailedError
 
 LOGGER: Final = logging.getLogger("twin.managed_flink")

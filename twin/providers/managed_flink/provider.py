@@ -7,8 +7,8 @@ from c360_core.names import READS, WRITES, Property
 from twin.bridge.process import BridgeEngine
 from twin.emulator import roles
 from twin.emulator.provider import Provider, ResourceType, Twin
-from twin.principals import RoleSession
 from twin.engines.kafka import KafkaEngine
+from twin.principals import RoleSession
 from twin.providers.managed_flink import data_plane
 from twin.providers.managed_flink.data_plane import ManagedFlink, Record, property_groups
 from twin.providers.managed_flink.rights import log_calls, require_all, stream_calls

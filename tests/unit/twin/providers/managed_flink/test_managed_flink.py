@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from twin.principals import RoleSession
 from twin.emulator.wire import ServiceError
 from twin.engines import flink
 from twin.engines.flink import Application, Checkpoints, FlinkError
+from twin.principals import RoleSession
 from twin.providers.managed_flink import data_plane as managed_flink
 from twin.providers.managed_flink.data_plane import ManagedFlink, ManagedFlinkError, application_of
 
