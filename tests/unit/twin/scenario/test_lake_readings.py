@@ -20,7 +20,7 @@ class Catalog:
 
 def test_a_reading_is_repeated_only_after_a_commit() -> None:
     catalog, taken = Catalog(), list[int]()
-    emulator = SimpleNamespace(client=lambda _service: catalog)
+    emulator = SimpleNamespace(client=lambda _service, _as: catalog)
     deployment = Deployment(emulator=cast(Any, emulator), outputs={})
 
     def count() -> int:
