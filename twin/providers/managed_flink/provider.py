@@ -6,12 +6,13 @@ from typing import Final
 from c360_core.names import READS, WRITES, Property
 from twin.bridge.process import BridgeEngine
 from twin.emulator import roles
+from twin.emulator.calls import require_all
 from twin.emulator.provider import Provider, ResourceType, Twin
 from twin.engines.kafka import KafkaEngine
 from twin.principals import RoleSession
 from twin.providers.managed_flink import data_plane
 from twin.providers.managed_flink.data_plane import ManagedFlink, Record, property_groups
-from twin.providers.managed_flink.rights import log_calls, require_all, stream_calls
+from twin.providers.managed_flink.rights import log_calls, stream_calls
 from twin.providers.managed_flink.streams import deployed_streams, named_streams
 from twin.settings import python_of
 
@@ -57,7 +58,7 @@ class ManagedFlinkProvider(Provider):
             writes=named_streams(stated.get(WRITES, "")),
             key_of=self._key_of_stream,
         )
-        require_all(session.arn, (*calls, *log_calls(app)), roles.require)
+        require_all(session.arn, (*calls, *log_calls(app)))
         servers = self.twin.engines.get(KafkaEngine).bootstrap_servers
         streams = deployed_streams(self.twin.registry.of_type(APPLICATION.name))
         self.twin.engines.get(BridgeEngine).carry(reads=_sessions(streams.reads), writes=_sessions(streams.writes))

@@ -5,12 +5,10 @@ Flink's Kinesis connector are checked when the application starts, as are the lo
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
+from twin.emulator.calls import Call
 from twin.settings import ACCOUNT, REGION
-
-Require = Callable[[str, str, str, Mapping[str, str] | None], None]
 
 READ_CALLS: Final = (
     "kinesis:DescribeStreamSummary",
@@ -20,21 +18,6 @@ READ_CALLS: Final = (
 )
 WRITE_CALLS: Final = ("kinesis:PutRecords",)
 LOGS: Final = f"arn:aws:logs:{REGION}:{ACCOUNT}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
-    """A call that is made with a role's permissions.
-
-    Attributes:
-        action: for example `kinesis:GetRecords`.
-        resource: the ARN that it is about.
-        context: condition keys and their values.
-    """
-
-    action: str
-    resource: str
-    context: Mapping[str, str] | None = None
 
 
 def stream_calls(*, reads: Iterable[str], writes: Iterable[str], key_of: Callable[[str], str | None]) -> Iterator[Call]:
@@ -65,15 +48,3 @@ def log_calls(application: Mapping[str, Any]) -> Iterator[Call]:
         yield Call(action="logs:DescribeLogGroups", resource=f"{LOGS}:log-group:*")
         yield Call(action="logs:DescribeLogStreams", resource=f"{stream.partition(':log-stream:')[0]}:log-stream:")
         yield Call(action="logs:PutLogEvents", resource=stream)
-
-
-def require_all(principal: str, calls: Iterable[Call], require: Require) -> None:
-    """Refuse the first call that a principal may not make.
-
-    Args:
-        principal: the ARN of a role's session.
-        calls: what it is about to do.
-        require: checks one call; see `twin.emulator.roles.require`.
-    """
-    for call in calls:
-        require(principal, call.action, call.resource, call.context)

@@ -1,9 +1,7 @@
 """What an application's role must be allowed, beside the calls that its own processes make."""
 
-import pytest
-
-from twin.emulator.wire import ServiceError
-from twin.providers.managed_flink.rights import Call, log_calls, require_all, stream_calls
+from twin.emulator.calls import Call
+from twin.providers.managed_flink.rights import log_calls, stream_calls
 
 EVENTS = "arn:aws:kinesis:us-east-1:123456789012:stream/events"
 CHANGES = "arn:aws:kinesis:us-east-1:123456789012:stream/changes"
@@ -46,17 +44,3 @@ def test_the_log_stream_is_found_and_written() -> None:
         ("logs:PutLogEvents", stream),
     }
     assert list(log_calls({})) == []
-
-
-def test_the_first_call_that_is_not_allowed_is_refused() -> None:
-    asked: list[str] = []
-
-    def require(principal: str, action: str, resource: str, _context: object) -> None:
-        asked.append(action)
-        if action == "kinesis:PutRecords":
-            raise ServiceError("AccessDeniedException", f"{principal} {action} {resource}", 403)
-
-    calls = stream_calls(reads=("events",), writes=("changes",), key_of=lambda _: None)
-    with pytest.raises(ServiceError, match=f"session/clean kinesis:PutRecords {CHANGES}"):
-        require_all("session/clean", calls, require)
-    assert asked[-1] == "kinesis:PutRecords"
