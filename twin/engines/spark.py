@@ -31,6 +31,8 @@ START_SECONDS: Final = 90.0
 SERVER: Final = Path(__file__).with_name("spark_server.py")
 POM: Final = Path(__file__).with_name("java") / "spark" / "pom.xml"
 ICEBERG_EXTENSIONS: Final = "org.apache.iceberg.spark.extensions.IcebergSparkSessionExtensions"
+# Reads the credentials at each request, so that a file system that Hadoop keeps acts as the job that runs.
+CREDENTIALS_PROVIDER: Final = "com.amazonaws.auth.SystemPropertiesCredentialsProvider"
 CATALOG: Final = re.compile(r"spark\.sql\.catalog\.(\w+)")
 
 
@@ -41,6 +43,7 @@ class SparkRun:
     Attributes:
         name: for logs, usually job name and run id.
         script: local path of the script.
+        credentials: variables of a session of the job's role, with which the process acts while it runs the script.
         arguments: what follows the script's name in `sys.argv`.
         libraries: local archives for the Python path of the driver and the workers.
         conf: Spark properties of this job.
@@ -48,6 +51,7 @@ class SparkRun:
 
     name: str
     script: Path
+    credentials: Mapping[str, str]
     arguments: Sequence[str] = ()
     libraries: Sequence[Path] = ()
     conf: Mapping[str, str] = field(default_factory=dict)
@@ -97,7 +101,7 @@ def base_conf(*, libraries: Path, endpoint: str, region: str, scratch: Path) -> 
         "spark.hadoop.fs.s3a.endpoint.region": region,
         "spark.hadoop.fs.s3a.path.style.access": "true",
         "spark.hadoop.fs.s3a.connection.ssl.enabled": str(urlsplit(endpoint).scheme == "https").lower(),
-        "spark.hadoop.fs.s3a.aws.credentials.provider": "com.amazonaws.auth.EnvironmentVariableCredentialsProvider",
+        "spark.hadoop.fs.s3a.aws.credentials.provider": CREDENTIALS_PROVIDER,
     }
 
 
@@ -133,7 +137,8 @@ class SparkEngine:
             root: the project's folder, with `.venvs/spark`.
             endpoint: URL of the emulator.
             region: AWS region of the emulator.
-            environment: credentials and other variables that jobs see beside PATH, HOME and the endpoint.
+            environment: variables that all jobs see beside PATH, HOME and the endpoint; no credentials, which each job
+                brings.
             build: folder for logs and scratch files; `build` in the project when omitted.
         """
         self._root = root
@@ -161,6 +166,7 @@ class SparkEngine:
             request = {
                 "name": job.name,
                 "script": str(job.script),
+                "credentials": dict(job.credentials),
                 "arguments": list(job.arguments),
                 "libraries": [str(path) for path in job.libraries],
                 "conf": {**job.conf, **added},
@@ -261,7 +267,7 @@ class SparkSession(Engine[SparkEngine]):
             root=ROOT,
             endpoint=self.settings.endpoint,
             region=REGION,
-            environment=self.settings.client_environment(),
+            environment=self.settings.connection(),
             build=self.settings.home / "spark",
         )
 

@@ -23,6 +23,12 @@ from pyspark.sql import SparkSession
 
 LOG = logging.getLogger("spark-server")
 TRACEBACK_CHARACTERS = 6000
+# Java's names for the credentials, of both versions of the AWS SDK; each variable belongs to all of its names.
+JAVA_NAMES = {
+    "AWS_ACCESS_KEY_ID": ("aws.accessKeyId",),
+    "AWS_SECRET_ACCESS_KEY": ("aws.secretKey", "aws.secretAccessKey"),
+    "AWS_SESSION_TOKEN": ("aws.sessionToken",),
+}
 
 
 class JobRefused(Exception):  # noqa: N818  # a verdict on the job definition, not a fault of the server
@@ -106,12 +112,45 @@ def libraries(base: SparkSession, archives: list[str]) -> Iterator[None]:
                 del sys.modules[name]
 
 
+@contextmanager
+def acting(base: SparkSession, credentials: dict[str, str]) -> Iterator[None]:
+    """Let the process and its Python workers act with a job's credentials; afterwards it has none.
+
+    A script owns the process while it runs, so these are the process's own: every client in Python and in the JVM
+    finds them, as on a Glue worker. Workers are kept per environment, so another role's job gets others.
+    """
+    system: Any = base._jvm.java.lang.System  # the JVM outlives the session
+    workers: dict[str, str] = base.sparkContext.environment
+    forget_credentials(system, workers)
+    os.environ.update(credentials)
+    workers.update(credentials)
+    for variable, value in credentials.items():
+        for name in JAVA_NAMES[variable]:
+            system.setProperty(name, value)
+    try:
+        yield
+    finally:
+        forget_credentials(system, workers)
+
+
+def forget_credentials(system: Any, workers: dict[str, str]) -> None:
+    """Take the credentials from the process, and the session of boto3 that has read them."""
+    for variable, names in JAVA_NAMES.items():
+        os.environ.pop(variable, None)
+        workers.pop(variable, None)
+        for name in names:
+            system.clearProperty(name)
+    boto3: Any = sys.modules.get("boto3")
+    if boto3 is not None:
+        boto3.DEFAULT_SESSION = None
+
+
 def run_job(base: SparkSession, job: dict[str, Any]) -> dict[str, str]:
     """Run one script as `__main__` and return its state, and for a failure the error and the end of its traceback."""
     arguments, directory = sys.argv, Path.cwd()
     try:
         child_session(base, job["conf"])
-        with libraries(base, job["libraries"]):
+        with acting(base, job["credentials"]), libraries(base, job["libraries"]):
             sys.argv = [job["script"], *job["arguments"]]
             runpy.run_path(job["script"], run_name="__main__")
     except SystemExit as stop:

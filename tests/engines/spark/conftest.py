@@ -54,6 +54,8 @@ def spark(emulator: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
         f"{CATALOG}.warehouse": "s3://test-lake/warehouse",
     }
     conf = base_conf(libraries=jars(), endpoint=emulator, region=REGION, scratch=scratch)
+    # The tests' own process acts as root, by its environment variables.
+    conf["spark.hadoop.fs.s3a.aws.credentials.provider"] = "com.amazonaws.auth.EnvironmentVariableCredentialsProvider"
     conf |= job_conf | catalog_conf(job_conf, endpoint=emulator, region=REGION)
     os.environ["TZ"] = "UTC"  # Spark returns times without a zone
     time.tzset()

@@ -13,9 +13,10 @@ from pyspark.sql import SparkSession
 
 from c360_core.landing import LandedFile, manifest_text
 from c360_core.names import Zone
+from twin.emulator.roles import RoleSession
 from twin.engines.spark import ICEBERG_EXTENSIONS, SparkEngine
 from twin.providers.glue.jobs import GlueJobs
-from twin.settings import REGION, ROOT, TwinSettings
+from twin.settings import ACCOUNT, REGION, ROOT, TwinSettings
 
 Rows = Callable[..., list[dict[str, Any]]]
 CATALOG = "spark.sql.catalog.glue_catalog"
@@ -56,11 +57,17 @@ def glue(
     """Run a job of `glue_jobs/` to its end: `glue(name, defaults, arguments)` returns the run."""
     home = tmp_path_factory.mktemp("glue")
     settings = TwinSettings(home=home, port=int(emulator.rpartition(":")[2]))
-    engine = SparkEngine(
-        root=ROOT, endpoint=emulator, region=REGION, environment=settings.client_environment(), build=home
-    )
+    engine = SparkEngine(root=ROOT, endpoint=emulator, region=REGION, environment=settings.connection(), build=home)
     s3 = boto3.client("s3")
-    service = GlueJobs(engine=engine, store=s3, scratch=home / "glue")
+    # The bare emulator has no roles: here the jobs act as the account's root.
+    root = RoleSession(arn=f"arn:aws:iam::{ACCOUNT}:root", access_key="test", secret_key="test", token=None)
+    service = GlueJobs(
+        engine=engine,
+        assume=lambda _: root,
+        require=lambda *_: None,
+        store=lambda _: s3,
+        scratch=home / "glue",
+    )
     s3.upload_file(str(library(home / "lib.zip")), "test-lake", "assets/lib.zip")
 
     def run(name: str, defaults: dict[str, str], arguments: dict[str, str]) -> dict[str, Any]:
@@ -73,6 +80,7 @@ def glue(
         }
         job = {
             "Name": name,
+            "Role": f"arn:aws:iam::{ACCOUNT}:role/{name}",
             "Command": {"Name": "glueetl", "ScriptLocation": f"s3://test-lake/assets/{name}.py"},
             "DefaultArguments": common | defaults,
             "GlueVersion": "5.1",

@@ -16,8 +16,11 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 from urllib.parse import urlsplit
 
+from twin.emulator.calls import Require, require_all
+from twin.emulator.roles import RoleSession
 from twin.emulator.wire import ServiceError
 from twin.engines.spark import SUPPORTED_GLUE_VERSIONS, JobOutcome, SparkRun
+from twin.providers.glue.rights import service_calls
 
 LOG = logging.getLogger(__name__)
 
@@ -98,17 +101,28 @@ class GlueJobs:
     """Starts job runs and keeps their state as Glue shows it."""
 
     def __init__(
-        self, *, engine: ScriptEngine, store: ObjectStore, scratch: Path, clock: Callable[[], float] = time.time
+        self,
+        *,
+        engine: ScriptEngine,
+        assume: Callable[[str], RoleSession],
+        require: Require,
+        store: Callable[[RoleSession], ObjectStore],
+        scratch: Path,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         """Keep the collaborators.
 
         Args:
             engine: where scripts run.
-            store: S3 of the emulator.
+            assume: opens a session of a job's role, by the role's ARN.
+            require: checks a call that Glue makes for the role; see `twin.emulator.roles.require`.
+            store: gives the emulator's S3 as a session reads it.
             scratch: folder for fetched scripts and libraries.
             clock: seconds since the epoch.
         """
         self._engine = engine
+        self._assume = assume
+        self._require = require
         self._store = store
         self._scratch = scratch
         self._clock = clock
@@ -181,7 +195,7 @@ class GlueJobs:
         complete = {"--JOB_NAME": str(job["Name"]), "--JOB_RUN_ID": str(run["Id"]), **arguments}
         try:
             outcome = self._execute(job, run, complete)
-        except JobDefinitionError as error:
+        except (JobDefinitionError, ServiceError) as error:
             outcome = JobOutcome(state="FAILED", error=str(error))
         except Exception as error:  # the run must end in a state, whatever goes wrong around the engine
             LOG.exception("Glue job %s could not be started", job["Name"])
@@ -191,24 +205,28 @@ class GlueJobs:
     def _execute(self, job: Document, run: Document, arguments: Mapping[str, str]) -> JobOutcome:
         conf = spark_conf(arguments)
         check(job, conf, arguments)
+        session = self._assume(job["Role"])
+        require_all(session.arn, service_calls(arguments, security=job.get("SecurityConfiguration")), self._require)
+        store = self._store(session)
         libraries = [path.strip() for path in arguments.get("--extra-py-files", "").split(",") if path.strip()]
         spark_job = SparkRun(
             name=f"{job['Name']} {run['Id']}",
-            script=self._fetch(job["Command"]["ScriptLocation"], "Command.ScriptLocation"),
+            script=self._fetch(store, job["Command"]["ScriptLocation"], "Command.ScriptLocation"),
+            credentials=session.variables(),
             arguments=script_arguments(arguments),
-            libraries=[self._fetch(path, "DefaultArguments --extra-py-files") for path in libraries],
+            libraries=[self._fetch(store, path, "DefaultArguments --extra-py-files") for path in libraries],
             conf=conf,
         )
         minutes = int(run.get("Timeout") or job.get("Timeout") or DEFAULT_TIMEOUT_MINUTES)
         return self._engine.run(spark_job, timeout=minutes * 60.0, on_start=lambda: self._mark(run, "RUNNING"))
 
-    def _fetch(self, location: str, where: str) -> Path:
+    def _fetch(self, store: ObjectStore, location: str, where: str) -> Path:
         parts = urlsplit(location)
         target = self._scratch / parts.netloc / parts.path.lstrip("/")
         with self._fetching:
             target.parent.mkdir(parents=True, exist_ok=True)
             try:
-                self._store.download_file(parts.netloc, parts.path.lstrip("/"), str(target))
+                store.download_file(parts.netloc, parts.path.lstrip("/"), str(target))
             except Exception as error:
                 raise JobDefinitionError(f"{where}: cannot fetch {location}: {error}") from error
         return target

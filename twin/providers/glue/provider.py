@@ -1,14 +1,18 @@
 """Glue: the emulator keeps the catalog and the jobs; tables can be Iceberg's, and job runs are Spark's."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from functools import partial
+from typing import Any, Final
 
 from twin.emulator.provider import Document, Handlers, Provider, ResourceType, Task, Twin
+from twin.emulator.roles import assume, require
 from twin.emulator.state_machines import answer_of, poll, task_failed
 from twin.engines.spark import JobOutcome, SparkRun, SparkSession
 from twin.providers.glue import catalog
 from twin.providers.glue.jobs import GlueJobs
 
+SERVICE: Final = "glue.amazonaws.com"
+SESSION: Final = "GlueJobRunnerSession"  # as Glue names it in CloudTrail
 SUCCEEDED = "SUCCEEDED"
 ENDED = {SUCCEEDED, "FAILED", "STOPPED", "TIMEOUT", "ERROR"}
 
@@ -27,7 +31,13 @@ class GlueProvider(Provider):
 
     def __init__(self, twin: Twin) -> None:
         super().__init__(twin)
-        self._jobs = GlueJobs(engine=_Session(twin), store=twin.client("s3"), scratch=twin.settings.home / "glue")
+        self._jobs = GlueJobs(
+            engine=_Session(twin),
+            assume=partial(assume, service=SERVICE, session=SESSION),
+            require=require,
+            store=lambda session: twin.settings.client("s3", session.variables()),
+            scratch=twin.settings.home / "glue",
+        )
 
     def install(self) -> None:
         """Add what the emulator's catalog lacks, and run jobs."""

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from twin.emulator.roles import RoleSession
 from twin.emulator.wire import ServiceError
 from twin.engines.spark import JobOutcome, SparkRun, catalog_conf
 from twin.providers.glue.jobs import GlueJobs, JobDefinitionError, script_arguments, spark_conf
@@ -37,8 +38,22 @@ class FakeEngine:
         return self.outcome
 
 
+ROLE = "arn:aws:iam::123456789012:role/Job"
+SESSION = RoleSession(arn="session/job", access_key="of job", secret_key="secret", token="token")
+
+
+def assume(role_arn: str) -> RoleSession:
+    """Open a session of the one role that trusts Glue."""
+    if role_arn != ROLE:
+        raise ServiceError("AccessDeniedException", f"glue.amazonaws.com may not assume the role {role_arn}", 403)
+    return SESSION
+
+
 class FakeStore:
-    """Has every object but those named `missing`."""
+    """Has every object but those named `missing`; only the job's session may read."""
+
+    def __init__(self, session: RoleSession) -> None:
+        assert session is SESSION
 
     def download_file(self, Bucket: str, Key: str, Filename: str) -> None:  # noqa: N803
         if "missing" in Key:
@@ -49,6 +64,7 @@ class FakeStore:
 def definition(**changes: Any) -> dict[str, Any]:
     job: dict[str, Any] = {
         "Name": "job",
+        "Role": ROLE,
         "Command": {"Name": "glueetl", "ScriptLocation": "s3://assets/main.py"},
         "DefaultArguments": {
             "--extra-py-files": "s3://assets/lib.zip",
@@ -69,9 +85,23 @@ class Glue:
 
     def __init__(self, tmp_path: Path, engine: FakeEngine | None = None) -> None:
         self.engine = engine or FakeEngine()
-        self.service = GlueJobs(engine=self.engine, store=FakeStore(), scratch=tmp_path, clock=lambda: 1000.0)
+        self.asked: list[tuple[str, str]] = []
+        self.denied = ""
+        self.service = GlueJobs(
+            engine=self.engine,
+            assume=assume,
+            require=self.require,
+            store=FakeStore,
+            scratch=tmp_path,
+            clock=lambda: 1000.0,
+        )
         self.jobs = {"job": definition()}
         self.runs: dict[str, list[dict[str, Any]]] = {}
+
+    def require(self, principal: str, action: str, resource: str, _context: object) -> None:
+        self.asked.append((action, resource))
+        if action == self.denied:
+            raise ServiceError("AccessDeniedException", f"{principal} may not {action}", 403)
 
     def start(self, **arguments: str) -> dict[str, Any]:
         run_id = self.service.start(
@@ -103,6 +133,42 @@ def test_the_script_gets_its_arguments_and_not_those_that_glue_uses_itself(glue:
     assert [path.read_text() for path in job.libraries] == ["assets/lib.zip"]
     assert job.conf[f"{CATALOG}.warehouse"] == "s3://lake/w"
     assert glue.engine.timeouts == [300.0]
+
+
+def test_the_script_runs_with_a_session_of_the_job_s_role(glue: Glue) -> None:
+    glue.finish()
+    assert glue.engine.jobs[0].credentials == SESSION.variables()
+
+
+def test_a_role_that_does_not_trust_glue_fails_the_run(glue: Glue) -> None:
+    glue.jobs["job"] = definition(Role="arn:aws:iam::123456789012:role/Other")
+    run = glue.finish()
+    assert run["JobRunState"] == "FAILED"
+    assert run["ErrorMessage"].startswith("glue.amazonaws.com may not assume the role")
+    assert glue.engine.jobs == []
+
+
+def test_the_role_lets_glue_write_the_run_s_logs_and_metrics(glue: Glue) -> None:
+    logging = {"--enable-continuous-cloudwatch-log": "true"}
+    glue.jobs["job"] = definition(
+        DefaultArguments=definition()["DefaultArguments"] | logging, SecurityConfiguration="s"
+    )
+    glue.finish()
+    group = "arn:aws:logs:us-east-1:123456789012:log-group:/aws-glue/jobs/logs-v2-s"
+    assert glue.asked == [
+        ("logs:CreateLogGroup", group),
+        ("logs:AssociateKmsKey", group),
+        ("logs:CreateLogStream", f"{group}:log-stream:"),
+        ("logs:PutLogEvents", f"{group}:log-stream:run"),
+        ("cloudwatch:PutMetricData", "*"),
+    ]
+
+
+def test_a_run_whose_metrics_the_role_may_not_write_fails(glue: Glue) -> None:
+    glue.denied = "cloudwatch:PutMetricData"
+    run = glue.finish()
+    assert (run["JobRunState"], run["ErrorMessage"]) == ("FAILED", "session/job may not cloudwatch:PutMetricData")
+    assert glue.engine.jobs == []
 
 
 def test_a_run_that_ends_well_shows_what_glue_shows(glue: Glue) -> None:
