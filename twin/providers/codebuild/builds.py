@@ -12,9 +12,13 @@ import os
 import subprocess
 import time
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
+
+from twin.emulator.calls import Call, Require, require_all
+from twin.emulator.roles import RoleSession
+from twin.settings import ACCOUNT, REGION
 
 LOGGER: Final = logging.getLogger("twin.codebuild")
 
@@ -35,8 +39,11 @@ class Builds:
         home: folder of the environment that the builds' commands find first on their path.
         requirements: the requirement file that this environment was made from.
         scratch: folder for sources and logs.
-        client: gives a boto3 client of the emulator.
-        variables: environment variables that point AWS clients at the emulator.
+        assume: opens a session of a project's role, by the role's ARN.
+        require: checks a call that CodeBuild makes for the role; see `twin.emulator.roles.require`.
+        client: gives a boto3 client of the emulator, by service name and the variables of a session.
+        log_group: gives the log group that a deployed project's template names, by the project's name; or None.
+        variables: environment variables that point AWS clients at the emulator, without credentials.
     """
 
     def __init__(
@@ -45,13 +52,19 @@ class Builds:
         home: Path,
         requirements: Path,
         scratch: Path,
-        client: Callable[[str], Any],
+        assume: Callable[[str], RoleSession],
+        require: Require,
+        client: Callable[[str, Mapping[str, str]], Any],
+        log_group: Callable[[str], str | None],
         variables: Mapping[str, str],
     ) -> None:
         self._home = home
         self._requirements = requirements
         self._scratch = scratch
+        self._assume = assume
+        self._require = require
         self._client = client
+        self._log_group = log_group
         self._variables = variables
 
     def install(self) -> None:
@@ -74,19 +87,21 @@ class Builds:
         build.update({"buildStatus": status, "endTime": int(time.time()), "currentPhase": "COMPLETED"})
 
     def _run(self, folder: Path, project: Document) -> None:
-        source = self._fetch(folder / "source", project["source"])
+        session = self._assume(project["serviceRole"])
+        require_all(session.arn, log_calls(self._log_group(project["name"])), self._require)
+        source = self._fetch(folder / "source", project["source"], session)
         self._check_requirements(source)
-        environment = self._environment(project)
+        environment = self._environment(project, session)
         phases = json.loads(project["source"]["buildspec"])["phases"]
         for name, phase in phases.items():
             for command in phase["commands"] if name != INSTALLED else ():
                 self._command(command, source, environment, folder / "build.log")
 
-    def _fetch(self, target: Path, source: Document) -> Path:
+    def _fetch(self, target: Path, source: Document, session: RoleSession) -> Path:
         bucket, _, key = str(source["location"]).partition("/")
         target.mkdir(parents=True, exist_ok=True)
         archive = target.with_suffix(".zip")
-        self._client("s3").download_file(bucket, key, str(archive))
+        self._client("s3", session.variables()).download_file(bucket, key, str(archive))
         with zipfile.ZipFile(archive) as opened:
             opened.extractall(target)
         return target
@@ -98,10 +113,10 @@ class Builds:
                 f"the source's {REQUIREMENTS} differs from {self._requirements.name}, which made the local environment"
             )
 
-    def _environment(self, project: Document) -> dict[str, str]:
+    def _environment(self, project: Document, session: RoleSession) -> dict[str, str]:
         stated = {v["name"]: v["value"] for v in project["environment"].get("environmentVariables", ())}
         path = f"{self._home / 'bin'}{os.pathsep}{os.environ['PATH']}"
-        return {**os.environ, **self._variables, **stated, "PATH": path}
+        return {**os.environ, **self._variables, **stated, **session.variables(), "PATH": path}
 
     def _command(self, command: str, source: Path, environment: Mapping[str, str], log_path: Path) -> None:
         with log_path.open("ab") as log:
@@ -111,6 +126,14 @@ class Builds:
         if done.returncode != 0:
             tail = "\n".join(log_path.read_text(encoding="utf-8", errors="replace").splitlines()[-25:])
             raise BuildFailedError(f"`{command}` ended with status {done.returncode}:\n{tail}")
+
+
+def log_calls(group: str | None) -> Iterator[Call]:
+    """Yield the calls with which CodeBuild writes the log of a build to a group."""
+    if group is not None:
+        stream = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{group}:log-stream:build"
+        yield Call(action="logs:CreateLogStream", resource=stream)
+        yield Call(action="logs:PutLogEvents", resource=stream)
 
 
 def _phase(kind: str, status: str, message: str) -> Document:
