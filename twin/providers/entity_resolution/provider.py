@@ -1,10 +1,15 @@
 """Entity Resolution: rule-based matching workflows of the template, run in this process."""
 
 from collections.abc import Mapping
+from functools import partial
+from typing import Final
 
 from twin.emulator.provider import Provider, ResourceType
+from twin.emulator.roles import assume, require
 from twin.providers.entity_resolution.service import EntityResolution
 
+SERVICE: Final = "entityresolution.amazonaws.com"
+SESSION: Final = "matching-job"
 WORKFLOW = ResourceType(name="AWS::EntityResolution::MatchingWorkflow")
 SCHEMA_MAPPING = ResourceType(name="AWS::EntityResolution::SchemaMapping", fixed_while_used_by=WORKFLOW.name)
 
@@ -20,7 +25,9 @@ class EntityResolutionProvider(Provider):
         resolution = EntityResolution(
             workflows=lambda name: registry.find(WORKFLOW.name, "WorkflowName", name),
             schemas=lambda name: registry.find(SCHEMA_MAPPING.name, "SchemaName", name),
-            clients=self.twin.client,
+            assume=partial(assume, service=SERVICE, session=SESSION),
+            require=require,
+            clients=self.twin.settings.client,
         )
         return {"entityresolution": resolution}
 

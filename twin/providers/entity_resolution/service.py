@@ -22,14 +22,18 @@ from urllib.parse import urlparse
 import pyarrow.parquet
 
 from c360_core.identity.match_groups import MatchGroup
+from twin.emulator.calls import Require, require_all
+from twin.emulator.roles import RoleSession
 from twin.emulator.wire import ServiceError
 from twin.providers.entity_resolution import matching
+from twin.providers.entity_resolution.rights import workflow_calls
 from twin.settings import ACCOUNT, REGION
 
 LOGGER: Final = logging.getLogger("twin.entity_resolution")
 
 Document = dict[str, Any]
 Client = Any
+Clients = Callable[[str, Mapping[str, str]], Client]
 Lookup = Callable[[str], Mapping[str, Any] | None]
 
 UNIQUE_ID: Final = re.compile(r"[a-zA-Z0-9_-]{1,38}")
@@ -68,6 +72,68 @@ class _InputRow:
     values: Mapping[str, str | None]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Output:
+    """Where a job writes.
+
+    Attributes:
+        store: S3 as the workflow's role writes it.
+        stated: the workflow's output as the template states it.
+        job: the job.
+    """
+
+    store: Client
+    stated: Mapping[str, Any]
+    job: Job
+
+    def write(
+        self,
+        rows: Sequence[_InputRow],
+        groups: Mapping[str, MatchGroup],
+        rejected: Sequence[Document],
+        workflow: matching.Workflow,
+    ) -> None:
+        """Write what matched, and what was rejected."""
+        selected = {str(o["Name"]): _is_true(o.get("Hashed", False)) for o in self.stated["Output"]}
+        columns = {name: name for name in ("InputSourceARN", "RecordId", "MatchID", "MatchRule", *selected)}
+        normalise = _is_true(self.stated.get("ApplyNormalization", False))
+        types = {mapped.name: mapped.type for mapped in workflow.fields}
+        lines = (
+            {
+                "InputSourceARN": row.source_arn,
+                "RecordId": row.record_id,
+                "MatchID": groups[row.key].match_id,
+                "MatchRule": groups[row.key].rule,
+                **{
+                    name: _output_value(row.values.get(name), types.get(name, "STRING"), normalise, hashed)
+                    for name, hashed in selected.items()
+                },
+            }
+            for row in sorted(rows, key=lambda row: (groups[row.key].match_id, row.key))
+        )
+        self._put("success", list(columns), list(lines))
+        self._put("error", ["InputSourceARN", "RecordId", "ErrorMessage"], rejected)
+
+    def _put(self, kind: str, columns: Sequence[str], lines: Sequence[Document]) -> None:
+        """Write CSV parts; at least one, so that an empty outcome differs from a missing one."""
+        place = urlparse(str(self.stated["OutputS3Path"]))
+        folder = "/".join(part for part in (place.path.strip("/"), self.job.workflow, self.job.job_id, kind) if part)
+        key = self.stated.get("KMSArn")
+        encryption = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": key} if key else {}
+        for number, start in enumerate(range(0, max(len(lines), 1), ROWS_OF_A_PART)):
+            text = io.StringIO(newline="")
+            writer = csv.DictWriter(text, columns)
+            writer.writeheader()
+            writer.writerows(lines[start : start + ROWS_OF_A_PART])
+            self.store.put_object(
+                Bucket=place.netloc,
+                Key=f"{folder}/part-{number:05d}.csv",
+                Body=text.getvalue().encode(),
+                ContentType="text/csv",
+                **encryption,
+            )
+
+
 class EntityResolution:
     """The operations of the service that a rule-based workflow needs.
 
@@ -75,15 +141,26 @@ class EntityResolution:
         workflows: resolved properties of an `AWS::EntityResolution::MatchingWorkflow` by its name; None when there is
             no such workflow.
         schemas: the same for `AWS::EntityResolution::SchemaMapping`.
-        clients: client of the emulator by service name; used for `glue` and `s3`.
+        assume: opens a session of a workflow's role, by the role's ARN.
+        require: checks a call that the service makes for the role; see `twin.emulator.roles.require`.
+        clients: client of the emulator by service name and the variables of a session; used for `glue` and `s3`.
         patience: how many seconds a start waits for its job to end.
     """
 
     def __init__(
-        self, *, workflows: Lookup, schemas: Lookup, clients: Callable[[str], Client], patience: float = SHORT_JOB
+        self,
+        *,
+        workflows: Lookup,
+        schemas: Lookup,
+        assume: Callable[[str], RoleSession],
+        require: Require,
+        clients: Clients,
+        patience: float = SHORT_JOB,
     ) -> None:
         self._workflows = workflows
         self._schemas = schemas
+        self._assume = assume
+        self._require = require
         self._clients = clients
         self._patience = patience
         self._began = datetime.now(UTC)
@@ -214,6 +291,8 @@ class EntityResolution:
             job.ended = datetime.now(UTC)
 
     def _match(self, job: Job, properties: Mapping[str, Any]) -> Document:
+        session = self._assume(str(properties["RoleArn"]))
+        require_all(session.arn, workflow_calls(properties), self._require)
         rows: list[_InputRow] = []
         rejected: list[Document] = []
         workflow: matching.Workflow | None = None
@@ -225,13 +304,17 @@ class EntityResolution:
                     "InputSourceConfig: the laptop twin supports one schema mapping for all inputs of a workflow"
                 )
             workflow = found
-            good, bad = self._read(number, str(source["InputSourceARN"]), matching.unique_id_field(found.fields))
+            id_field = matching.unique_id_field(found.fields)
+            good, bad = self._read(session, number, str(source["InputSourceARN"]), id_field)
             rows += good
             rejected += bad
         if workflow is None:
             raise JobError("InputSourceConfig: the workflow has no input")
         groups = self._groups(rows, workflow)
-        self._write(job, properties["OutputSourceConfig"][0], rows, groups, rejected, workflow)
+        output = _Output(
+            store=self._clients("s3", session.variables()), stated=properties["OutputSourceConfig"][0], job=job
+        )
+        output.write(rows, groups, rejected, workflow)
         return {
             "inputRecords": len(rows) + len(rejected),
             "totalRecordsProcessed": len(rows),
@@ -260,9 +343,12 @@ class EntityResolution:
         groups = matching.match([{**row.values, id_field: row.key} for row in rows], workflow)
         return {key: group for group in groups for key in group.record_ids}
 
-    def _read(self, number: int, arn: str, id_field: str) -> tuple[list[_InputRow], list[Document]]:
+    def _read(
+        self, session: RoleSession, number: int, arn: str, id_field: str
+    ) -> tuple[list[_InputRow], list[Document]]:
         """Return the rows of an input table whose ids are good, and the others with the reason."""
-        raw = list(read_table(self._clients("glue"), self._clients("s3"), arn))
+        glue, s3 = (self._clients(service, session.variables()) for service in ("glue", "s3"))
+        raw = list(read_table(glue, s3, arn))
         ids = Counter(str(row.get(id_field) or "") for row in raw)
         good: list[_InputRow] = []
         bad: list[Document] = []
@@ -274,56 +360,6 @@ class EntityResolution:
             else:
                 good.append(_InputRow(f"{number}/{record_id}", arn, record_id, row))
         return good, bad
-
-    def _write(
-        self,
-        job: Job,
-        output: Mapping[str, Any],
-        rows: Sequence[_InputRow],
-        groups: Mapping[str, MatchGroup],
-        rejected: Sequence[Document],
-        workflow: matching.Workflow,
-    ) -> None:
-        selected = {str(o["Name"]): _is_true(o.get("Hashed", False)) for o in output["Output"]}
-        columns = {name: name for name in ("InputSourceARN", "RecordId", "MatchID", "MatchRule", *selected)}
-        normalise = _is_true(output.get("ApplyNormalization", False))
-        types = {mapped.name: mapped.type for mapped in workflow.fields}
-        lines = (
-            {
-                "InputSourceARN": row.source_arn,
-                "RecordId": row.record_id,
-                "MatchID": groups[row.key].match_id,
-                "MatchRule": groups[row.key].rule,
-                **{
-                    name: _output_value(row.values.get(name), types.get(name, "STRING"), normalise, hashed)
-                    for name, hashed in selected.items()
-                },
-            }
-            for row in sorted(rows, key=lambda row: (groups[row.key].match_id, row.key))
-        )
-        self._put(job, output, "success", list(columns), list(lines))
-        self._put(job, output, "error", ["InputSourceARN", "RecordId", "ErrorMessage"], rejected)
-
-    def _put(
-        self, job: Job, output: Mapping[str, Any], kind: str, columns: Sequence[str], lines: Sequence[Document]
-    ) -> None:
-        """Write CSV parts; at least one, so that an empty outcome differs from a missing one."""
-        place = urlparse(str(output["OutputS3Path"]))
-        folder = "/".join(part for part in (place.path.strip("/"), job.workflow, job.job_id, kind) if part)
-        key = output.get("KMSArn")
-        encryption = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": key} if key else {}
-        for number, start in enumerate(range(0, max(len(lines), 1), ROWS_OF_A_PART)):
-            text = io.StringIO(newline="")
-            writer = csv.DictWriter(text, columns)
-            writer.writeheader()
-            writer.writerows(lines[start : start + ROWS_OF_A_PART])
-            self._clients("s3").put_object(
-                Bucket=place.netloc,
-                Key=f"{folder}/part-{number:05d}.csv",
-                Body=text.getvalue().encode(),
-                ContentType="text/csv",
-                **encryption,
-            )
 
 
 def refuse_what_the_twin_lacks(name: str, properties: Mapping[str, Any]) -> None:

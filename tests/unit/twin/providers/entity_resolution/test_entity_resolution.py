@@ -11,11 +11,15 @@ from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 
 from c360_core.identity.match_groups import match_groups_from_output
 from c360_core.identity.workflow import MATCH_FIELDS, MATCH_RULES, OUTPUT_FIELDS
+from twin.emulator.roles import RoleSession
 from twin.emulator.wire import ServiceError, Wire
 from twin.providers.entity_resolution.service import EntityResolution
 
 TABLE_ARN = "arn:aws:glue:us-east-1:123456789012:table/curated/er_input"
 SCHEMA_ARN = "arn:aws:entityresolution:us-east-1:123456789012:schemamapping/people-schema"
+ROLE = "arn:aws:iam::123456789012:role/matching"
+KEY = "arn:aws:kms:us-east-1:123456789012:key/1"
+SESSION = RoleSession(arn="session/matching", access_key="of matching", secret_key="secret", token="token")
 PARQUET = {
     "SerdeInfo": {"SerializationLibrary": "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe"},
     "Location": "s3://lake/er_input/",
@@ -52,7 +56,7 @@ def matching_workflow(**techniques):
             "RuleBasedProperties": {"AttributeMatchingModel": "ONE_TO_ONE", "Rules": rules},
             **techniques,
         },
-        "RoleArn": "arn:aws:iam::123456789012:role/matching",
+        "RoleArn": ROLE,
     }
 
 
@@ -95,6 +99,13 @@ class Store:
             yield {"Contents": [{"Key": key, "Size": len(body)}]} if key.startswith(Prefix) else {}
 
 
+def assume(role_arn):
+    """Open a session of the one role that trusts the service."""
+    if role_arn != ROLE:
+        raise ServiceError("AccessDeniedException", f"entityresolution.amazonaws.com may not assume {role_arn}", 403)
+    return SESSION
+
+
 class House:
     """The stand-in with an empty lake around it."""
 
@@ -102,10 +113,23 @@ class House:
         self.glue, self.s3 = Catalog(), Store("lake", "results")
         self.workflows = {"people": matching_workflow()}
         self.schemas = {"people-schema": schema_mapping()}
-        clients = {"glue": self.glue, "s3": self.s3}
+        self.asked, self.denied = [], ""
         self.service = EntityResolution(
-            workflows=self.workflows.get, schemas=self.schemas.get, clients=clients.__getitem__
+            workflows=self.workflows.get,
+            schemas=self.schemas.get,
+            assume=assume,
+            require=self.require,
+            clients=self.client,
         )
+
+    def client(self, service, credentials):
+        assert credentials == SESSION.variables()
+        return {"glue": self.glue, "s3": self.s3}[service]
+
+    def require(self, principal, action, resource, context):
+        self.asked.append((principal, action, resource))
+        if action == self.denied:
+            raise ServiceError("AccessDeniedException", f"{principal} may not {action}", 403)
 
     def table(self, storage, **parameters):
         columns = [{"Name": field.name, "Type": "string"} for field in MATCH_FIELDS]
@@ -342,3 +366,39 @@ def test_workflow_and_mapping_are_described_as_the_service_describes_them(house)
     assert [mapped["fieldName"] for mapped in schema["mappedInputFields"]] == [field.name for field in MATCH_FIELDS]
     with pytest.raises(ServiceError, match="there is no schema mapping nobody"):
         house.service.get_schema_mapping({"schemaName": "nobody"})
+
+
+class TestTheRole:
+    """House checks that every client has the credentials of the workflow's role."""
+
+    def test_it_is_asked_for_what_the_service_does_itself(self, house):
+        house.table(PARQUET)
+        house.parquet("part", [row("a", email_1="ann@example.com")])
+        house.workflows["people"]["OutputSourceConfig"][0]["KMSArn"] = KEY
+        assert house.run()["status"] == "SUCCEEDED"
+        assert {principal for principal, _, _ in house.asked} == {SESSION.arn}
+        catalog = "arn:aws:glue:us-east-1:123456789012"
+        assert [(action, resource) for _, action, resource in house.asked] == [
+            ("lakeformation:GetDataAccess", "*"),
+            ("glue:GetDatabase", f"{catalog}:database/curated"),
+            ("glue:GetPartition", TABLE_ARN),
+            ("glue:GetPartitions", TABLE_ARN),
+            ("glue:BatchGetPartition", TABLE_ARN),
+            ("entityresolution:GetSchemaMapping", SCHEMA_ARN),
+            ("kms:Decrypt", KEY),
+            ("kms:GenerateDataKey", KEY),
+        ]
+
+    def test_a_permission_that_is_missing_fails_the_job(self, house):
+        house.table(PARQUET)
+        house.parquet("part", [row("a", email_1="ann@example.com")])
+        house.denied = "lakeformation:GetDataAccess"
+        job = house.run()
+        assert job["status"] == "FAILED"
+        assert job["errorDetails"]["errorMessage"] == "session/matching may not lakeformation:GetDataAccess"
+
+    def test_a_role_that_does_not_trust_the_service_fails_the_job(self, house):
+        house.workflows["people"]["RoleArn"] = "arn:aws:iam::123456789012:role/other"
+        job = house.run()
+        assert job["status"] == "FAILED"
+        assert "may not assume" in job["errorDetails"]["errorMessage"]
