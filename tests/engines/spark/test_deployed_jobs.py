@@ -13,8 +13,8 @@ from pyspark.sql import SparkSession
 
 from c360_core.landing import LandedFile, manifest_text
 from c360_core.names import Zone
-from twin.emulator.roles import RoleSession
 from twin.engines.spark import ICEBERG_EXTENSIONS, SparkEngine
+from twin.principals import RoleSession
 from twin.providers.glue.jobs import GlueJobs
 from twin.settings import ACCOUNT, REGION, ROOT, TwinSettings
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from twin.emulator.calls import Call, Require, require_all
-from twin.emulator.roles import RoleSession
+from twin.principals import RoleSession
 from twin.settings import ACCOUNT, REGION
 
 LOGGER: Final = logging.getLogger("twin.codebuild")

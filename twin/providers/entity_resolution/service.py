@@ -23,8 +23,8 @@ import pyarrow.parquet
 
 from c360_core.identity.match_groups import MatchGroup
 from twin.emulator.calls import Require, require_all
-from twin.emulator.roles import RoleSession
 from twin.emulator.wire import ServiceError
+from twin.principals import RoleSession
 from twin.providers.entity_resolution import matching
 from twin.providers.entity_resolution.rights import workflow_calls
 from twin.settings import ACCOUNT, REGION

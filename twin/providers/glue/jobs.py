@@ -17,9 +17,9 @@ from typing import Any, Final, Protocol
 from urllib.parse import urlsplit
 
 from twin.emulator.calls import Require, require_all
-from twin.emulator.roles import RoleSession
 from twin.emulator.wire import ServiceError
 from twin.engines.spark import SUPPORTED_GLUE_VERSIONS, JobOutcome, SparkRun
+from twin.principals import RoleSession
 from twin.providers.glue.rights import service_calls
 
 LOG = logging.getLogger(__name__)

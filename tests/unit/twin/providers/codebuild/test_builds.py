@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from twin.emulator.roles import RoleSession
 from twin.emulator.wire import ServiceError
+from twin.principals import RoleSession
 from twin.providers.codebuild.builds import Builds
 
 ROLE = "arn:aws:iam::123456789012:role/Build"

@@ -11,8 +11,8 @@ from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 
 from c360_core.identity.match_groups import match_groups_from_output
 from c360_core.identity.workflow import MATCH_FIELDS, MATCH_RULES, OUTPUT_FIELDS
-from twin.emulator.roles import RoleSession
 from twin.emulator.wire import ServiceError, Wire
+from twin.principals import RoleSession
 from twin.providers.entity_resolution.service import EntityResolution
 
 TABLE_ARN = "arn:aws:glue:us-east-1:123456789012:table/curated/er_input"
