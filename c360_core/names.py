@@ -161,6 +161,7 @@ READS: Final = "reads"
 WRITES: Final = "writes"
 
 ANONYMOUS_PREFIX: Final = "a_"
+ANONYMOUS_HASH_LENGTH: Final = 26  # of the key's digits, which follow the prefix
 PERSON_PREFIX: Final = "p_"
 # How a record without a known source is called, and how much of a name is kept.
 UNKNOWN_SOURCE_NAME: Final = "unknown"

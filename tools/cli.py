@@ -301,11 +301,11 @@ def smoke(
     *,
     env: Annotated[Environment | None, typer.Option("--env", help="The same, as other commands take it.")] = None,
     send: Annotated[
-        bool, typer.Option("--send", help="Send one made-up event, too, marked as history: it moves nobody.")
+        bool, typer.Option("--send", help="Send one made-up event, too, and follow it to the single view.")
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Ask a deployed environment whether everything is there and answers; fails when something does not."""
+    """Check a deployed environment: everything answers, what must be refused is refused; fails otherwise."""
     from tools.operate import smoke as smoking
 
     if environment and env and environment is not env:

@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import Final
 
 from c360_core.identity.normalise import normalise, normalise_phone, region_of
-from c360_core.names import IdentifierType
+from c360_core.names import ANONYMOUS_HASH_LENGTH, ANONYMOUS_PREFIX, IdentifierType
 from c360_core.secret_text import parts
 
 HASH_DIGITS: Final = 32
@@ -45,6 +45,12 @@ def identifier_key(secret: bytes, identifier_type: IdentifierType, normalised: s
     """
     digest = hmac.digest(secret, f"{identifier_type}:{normalised}".encode(), "sha256").hex()
     return f"{identifier_type}:{digest[:HASH_DIGITS]}"
+
+
+def anonymous_person_id(customer_key: str) -> str:
+    """Return the id of the person who is behind a key that identity resolution does not know."""
+    _, _, digest = customer_key.partition(":")
+    return f"{ANONYMOUS_PREFIX}{digest[:ANONYMOUS_HASH_LENGTH]}"
 
 
 def usable(identifiers: Identifiers) -> tuple[tuple[IdentifierType, str], ...]:

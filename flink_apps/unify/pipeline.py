@@ -18,7 +18,7 @@ from typing import Any, Final
 from c360_core.consent import ADDRESS_TYPES, Channel
 from c360_core.contracts import Contracts, Field, Table
 from c360_core.interaction import REJECTED_RECORD_PREFIX
-from c360_core.names import ANONYMOUS_PREFIX, TableName
+from c360_core.names import ANONYMOUS_HASH_LENGTH, ANONYMOUS_PREFIX, TableName
 from c360_core.projections import flink_type
 from c360_core.segment import Segment, to_sql
 from flink_apps.shared import sql
@@ -39,7 +39,6 @@ from flink_apps.unify.derivations import (
 
 Column = tuple[str, str]
 
-ANONYMOUS_HASH_LENGTH: Final = 26
 
 PACKAGE: Final = "flink_apps.unify"
 VIEW: Final = re.compile(r"CREATE TEMPORARY VIEW (?P<name>\w+) AS\s+(?P<query>.*)", re.DOTALL)

@@ -4,7 +4,8 @@ Each check is one function under `check`, which returns what it found; a new one
 `CheckFailedError` when something is wrong and `CheckSkippedError` when there is nothing to ask. Any other error, such
 as a missing permission, counts as a failure of that check, and the others go on.
 
-Nothing is changed, unless `send` is on: then one made-up event is sent, marked as history, so that it moves nobody.
+Nothing is changed, unless `send` is on: then one made-up event is sent and followed to the single view
+(`ops/smoke/event.py`).
 """
 
 from importlib import import_module
@@ -21,6 +22,7 @@ CHECK_MODULES: Final = (
     "streams",
     "endpoints",
     "lake",
+    "event",
     "identity",
     "lake_formation",
     "personas",

@@ -25,17 +25,23 @@ class DeployedEnvironment:
     Attributes:
         client: gives the clients of whoever asks.
         clients_of_role: gives the clients of a role, by its ARN.
+        signature: signs requests to an API as whoever asks.
+        region: where the environment is.
         endpoint: of the emulator that stands for AWS; empty on AWS.
         send: send an event.
         sent: the id of the event that was sent.
+        sender: the key in the lake of the visitor who sent it; empty until it was found there.
     """
 
     environment: str
     client: Clients
     clients_of_role: Callable[[str], Clients]
+    signature: httpx.Auth
+    region: str
     endpoint: str = ""
     send: bool = False
     sent: str = ""
+    sender: str = ""
     http: httpx.Client = field(default_factory=lambda: httpx.Client(timeout=HTTP_SECONDS))
 
     @cached_property

@@ -1,70 +1,46 @@
-"""The HTTP APIs: what they refuse, and an event that they accept."""
+"""The HTTP APIs: whom they refuse."""
 
-import hashlib
-import hmac
-import json
-import uuid
-from datetime import UTC, datetime
+from http import HTTPStatus
 from typing import Final
 
-from c360_core.secret_text import parts
+import httpx
+
 from ops.smoke.checks import check, expect
 from ops.smoke.deployed import DeployedEnvironment
-from ops.smoke.errors import CheckFailedError, CheckSkippedError
+from ops.smoke.errors import CheckSkippedError
+from ops.smoke.signature import Signature
 
-UNAUTHORIZED: Final = 401
-FORBIDDEN: Final = 403
+WRONG_KEY: Final = "smoke-test-wrong-key"
 
 
 @check("collector refuses", fix="the collector's function logs what it answers; its secrets must have a value")
 def collector_refuses(deployed: DeployedEnvironment) -> str:
-    """The collector answers, and takes nothing without a key."""
-    answer = deployed.http.post(f"{deployed.url('CollectorUrl')}/v1/track", json={})
-    return expect(
-        [] if answer.status_code == UNAUTHORIZED else [f"answered {answer.status_code} without a key, not 401"],
-        "401 without a key",
-    )
-
-
-@check(
-    "collector accepts", fix="503: the stream is away; 401: the source's secret was changed in the last five minutes"
-)
-def collector_accepts(deployed: DeployedEnvironment) -> str:
-    """The collector stores an event: a page view that is marked as history, of a visitor who is nobody."""
-    if not deployed.send:
-        raise CheckSkippedError("--send would send one event, marked as history")
-    arn = deployed.output("ApiKeySecretArnWebEvents")
-    held = parts(deployed.client("secretsmanager").get_secret_value(SecretId=arn)["SecretString"])
-    moment = datetime.now(UTC)
-    name = f"smoke-{uuid.uuid4()}"
-    event = {
-        "event_id": name,
-        "event_type": "page_viewed",
-        "source": "web_events",
-        "schema_version": 1,
-        "occurred_at": moment.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-        "replay_id": f"smoke-{moment:%Y%m%d}",
-        "identifiers": {"cookie_id": [name]},
-        "payload": {"url": "https://www.example.com/smoke", "title": "Smoke test"},
+    """The collector answers, and takes nothing without a key or with a wrong one."""
+    url = f"{deployed.url('CollectorUrl')}/v1/track"
+    answers = {
+        "without a key": deployed.http.post(url, json={}),
+        "with a wrong key": deployed.http.post(url, json={}, headers={"x-api-key": WRONG_KEY}),
     }
-    body = json.dumps(event).encode()
-    headers = {"content-type": "application/json", "x-api-key": held["key"]}
-    if secret := held.get("signing_secret"):
-        headers["x-c360-signature"] = "sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
-    answer = deployed.http.post(f"{deployed.url('CollectorUrl')}/v1/track", content=body, headers=headers)
-    if not answer.is_success:
-        raise CheckFailedError(f"answered {answer.status_code}: {answer.text[:200]}")
-    deployed.sent = name
-    return f"{name} ({answer.status_code})"
+    return _refused(answers, HTTPStatus.UNAUTHORIZED)
 
 
 @check("profile API refuses", fix="its routes must ask for AWS_IAM: deploy Unification again")
 def profile_api_refuses(deployed: DeployedEnvironment) -> str:
-    """Nobody reads profiles without a signature."""
+    """Nobody reads profiles without a signature, or with one by a key that AWS does not know."""
     if deployed.endpoint:
         raise CheckSkippedError("the emulator asks nobody for a signature")
-    answer = deployed.http.get(f"{deployed.url('ProfileApiUrl')}/v1/customers")
-    return expect(
-        [] if answer.status_code == FORBIDDEN else [f"answered {answer.status_code} without a signature, not 403"],
-        "403 without a signature",
-    )
+    url = f"{deployed.url('ProfileApiUrl')}/v1/customers"
+    answers = {
+        "without a signature": deployed.http.get(url),
+        "with a wrong signature": deployed.http.get(url, auth=Signature.of_nobody(deployed.region)),
+    }
+    return _refused(answers, HTTPStatus.FORBIDDEN)
+
+
+def _refused(answers: dict[str, httpx.Response], status: HTTPStatus) -> str:
+    wrong = [
+        f"answered {answer.status_code} {how}, not {status}"
+        for how, answer in answers.items()
+        if answer.status_code != status
+    ]
+    return expect(wrong, f"{status} {', '.join(answers)}")

@@ -1,19 +1,17 @@
 """The tables of the lake, and the queries on them."""
 
 import json
-import time
 from typing import Any, Final
 
 from botocore.exceptions import ClientError
 
 from c360_core import contracts, projections
-from c360_core.names import TableName, Zone, database_name
+from c360_core.names import database_name
 from ops.smoke import queries
 from ops.smoke.checks import check, expect
 from ops.smoke.deployed import DeployedEnvironment
-from ops.smoke.errors import CheckFailedError, CheckSkippedError
+from ops.smoke.errors import CheckSkippedError
 
-ARRIVAL_SECONDS: Final = 300.0  # of an event in the lake, which comes with a checkpoint of `clean`
 OPTIMIZERS: Final = ("compaction", "retention", "orphan_file_deletion")
 
 
@@ -22,28 +20,6 @@ def athena(deployed: DeployedEnvironment) -> str:
     """The workgroup answers a query."""
     queries.run(deployed.client("athena"), deployed.operators_workgroup, "SELECT 1")
     return f"{deployed.operators_workgroup} answers"
-
-
-@check("event in the lake", fix="the log group of clean says what it does; quarantine.rejected says what it refused")
-def event_in_the_lake(deployed: DeployedEnvironment) -> str:
-    """The event that was sent comes out of the stream, is clean, and can be queried."""
-    if not deployed.sent:
-        raise CheckSkippedError("no event was sent")
-    name = deployed.output("CleanApplicationName")
-    detail = deployed.client("kinesisanalyticsv2").describe_application(ApplicationName=name)["ApplicationDetail"]
-    if detail["ApplicationStatus"] != "RUNNING":
-        raise CheckSkippedError(f"{name} does not run: the event waits on its stream")
-    sql = (
-        f"SELECT count(*) FROM {database_name(deployed.environment, Zone.RAW)}.{TableName.INTERACTIONS} "  # noqa: S608  # our own names
-        f"WHERE event_id = '{deployed.sent}' AND received_at > current_timestamp - interval '1' hour"
-    )
-    began = time.monotonic()
-    athena = deployed.client("athena")
-    while queries.rows(athena, queries.run(athena, deployed.operators_workgroup, sql)) == [["0"]]:
-        if time.monotonic() > began + ARRIVAL_SECONDS:
-            raise CheckFailedError(f"{deployed.sent} is not in {TableName.INTERACTIONS} after {ARRIVAL_SECONDS:.0f} s")
-        time.sleep(queries.POLL_SECONDS)
-    return f"{deployed.sent} after {time.monotonic() - began:.0f} s"
 
 
 @check("lake tables", fix="deploy again; without a Lake Formation grant to who asks, tables are hidden from them")

@@ -61,7 +61,7 @@ ASKED: dict[str, set[str] | str] = {
     "Templates": {"stacks"},
     "Types that the emulator lacks": {"Lake Formation", "table optimizers"},
     "Lambda": {"event source mappings"},
-    "Managed Flink": {"Flink applications", "event in the lake"},
+    "Managed Flink": {"Flink applications", "event in the lake", "event in the view"},
     "Streams": {"streams"},
     "Glue jobs": "a run is paid for, and changes the lake",
     "Tables of the lake": {"lake tables", "field ids"},

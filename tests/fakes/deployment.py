@@ -3,9 +3,11 @@
 import io
 import json
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
+from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
 from c360_core import contracts, projections
@@ -13,8 +15,12 @@ from c360_core.names import STACKS, LakeTag, Zone, lake_tag_key, stack_name
 from c360_core.personas import MARKETING_ANALYST
 from ops import smoke
 from ops.smoke import DeployedEnvironment, lake
+from ops.smoke.signature import Signature
 
 TOPIC = "arn:aws:sns:us-east-1:1:alarms"
+ACCESS_KEY = "AKIAOPERATOR"
+CUSTOMER_KEY = "cookie_id:0123456789abcdef0123456789abcdef"
+PERSON = "a_0123456789abcdef0123456789"
 WORKGROUP = "c360-dev"  # of the persona
 RESOURCES = {
     "AWS::Athena::WorkGroup": [WORKGROUP],
@@ -35,6 +41,7 @@ OUTPUTS = {
     "WorkgroupName": "c360-dev",
     "MatchingWorkflowName": "c360-dev-people",
     "CleanApplicationName": "clean",
+    "UnifyApplicationName": "unify",
     "AlarmTopicArn": TOPIC,
     "MarketingAnalystRoleArn": "arn:aws:iam::1:role/Analyst",
     **{f"{zone.title()}BucketName": f"c360-{zone}" for zone in Zone},
@@ -171,7 +178,9 @@ class World:
                 }
             },
             "get_query_results": {
-                "ResultSet": {"Rows": [{"Data": [{"VarCharValue": "_col0"}]}, {"Data": [{"VarCharValue": "1"}]}]}
+                "ResultSet": {
+                    "Rows": [{"Data": [{"VarCharValue": "customer_key"}]}, {"Data": [{"VarCharValue": CUSTOMER_KEY}]}]
+                }
             },
             "get_table": lambda **given: {
                 "Table": {"Parameters": {"metadata_location": f"s3://lake/{given['Name']}/m.json"}}
@@ -210,6 +219,7 @@ class World:
         }  # fmt: skip
         self.status = {"POST": 401, "GET": 403}
         self.requests: list[httpx.Request] = []
+        self.timeline: list[dict[str, Any]] = []  # of the one person of the profile API
 
     def __getattr__(self, operation: str) -> Any:
         def answer(**given: Any) -> Any:
@@ -237,8 +247,25 @@ class World:
     def serve(self, request: httpx.Request) -> httpx.Response:
         """Answer over HTTP as the APIs do."""
         self.requests.append(request)
-        accepted = request.method == "POST" and "x-api-key" in request.headers
+        if request.headers.get("authorization", "").startswith(f"AWS4-HMAC-SHA256 Credential={ACCESS_KEY}/"):
+            return self.profile(request)
+        accepted = request.method == "POST" and request.headers.get("x-api-key") == "k"
+        if accepted:
+            self.timeline.append(json.loads(request.content))
         return httpx.Response(200 if accepted else self.status[request.method], text="{}")
+
+    def profile(self, request: httpx.Request) -> httpx.Response:
+        """Answer as the profile API does about the one person that it knows."""
+        if request.url.path == f"/v1/customers/{PERSON}":
+            return httpx.Response(200, json={"person_id": PERSON})
+        if request.url.path == f"/v1/customers/{PERSON}/timeline":
+            return httpx.Response(200, json={"events": [{"event_id": one["event_id"]} for one in self.timeline]})
+        return httpx.Response(404)
+
+    def session(self) -> Any:
+        """Return a boto3 session of the operator."""
+        credentials = Credentials(ACCESS_KEY, "secret")
+        return SimpleNamespace(client=lambda _: self, get_credentials=lambda: credentials, region_name="us-east-1")
 
     def as_role(self, arn: str) -> Any:
         """Let whoever asks assume a role."""
@@ -251,6 +278,8 @@ class World:
             environment="dev",
             client=lambda _: self,
             clients_of_role=self.as_role,
+            signature=Signature.of_session(self.session()),
+            region="us-east-1",
             http=httpx.Client(transport=httpx.MockTransport(self.serve)),
             **options,
         )

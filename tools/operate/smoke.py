@@ -9,6 +9,7 @@ import boto3
 
 from ops.smoke import DeployedEnvironment, SmokeReport, ask
 from ops.smoke.sessions import clients_of_role
+from ops.smoke.signature import Signature
 from tools.console import Steps
 from tools.errors import WrongUsageError
 
@@ -27,11 +28,14 @@ def run(steps: Steps, environment: str, *, send: bool = False) -> SmokeReport:
     Raises:
         WrongUsageError: nothing of the environment is deployed there.
     """
-    client: Callable[[str], Any] = cache(boto3.client)
+    session = boto3.Session()
+    client: Callable[[str], Any] = cache(session.client)
     deployed = DeployedEnvironment(
         environment=environment,
         client=client,
         clients_of_role=clients_of_role,
+        signature=Signature.of_session(session),
+        region=session.region_name,
         endpoint=os.environ.get(ENDPOINT, ""),
         send=send,
     )

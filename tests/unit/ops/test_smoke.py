@@ -15,8 +15,8 @@ from c360_core import contracts
 from c360_core.interaction import check as check_event
 from c360_core.names import stack_name
 from ops import smoke
-from ops.smoke import deployed, lake, queries
-from tests.fakes.deployment import AT, OUTPUTS, World, alarm, denied, held, lake_tags, metadata
+from ops.smoke import deployed, endpoints, event
+from tests.fakes.deployment import AT, OUTPUTS, PERSON, World, alarm, denied, held, lake_tags, metadata
 from tools.console import Steps
 from tools.errors import WrongUsageError
 from tools.operate import smoke as command
@@ -63,6 +63,7 @@ def test_a_deployment_that_is_right_passes(world: World) -> None:
     assert [name for name, outcome in outcomes.items() if outcome.outcome == "skipped"] == [
         "collector accepts",
         "event in the lake",
+        "event in the view",
         "persona results",
     ]
     assert len(outcomes) == len(smoke.CHECKS) == len({name for name, _, _ in smoke.CHECKS})
@@ -161,6 +162,34 @@ def test_an_open_permission_is_found(world: World, method: str, status: int, nam
     assert failed(world.outcomes()) == [name]
 
 
+@pytest.mark.parametrize(
+    ("name", "header", "value", "said"),
+    [
+        ("collector refuses", "x-api-key", endpoints.WRONG_KEY, "answered 200 with a wrong key, not 401"),
+        (
+            "profile API refuses",
+            "authorization",
+            "AKIASMOKETESTNOBODY0",
+            "answered 200 with a wrong signature, not 403",
+        ),
+    ],
+)
+def test_an_api_that_takes_any_key_is_found(
+    world: World, monkeypatch: pytest.MonkeyPatch, name: str, header: str, value: str, said: str
+) -> None:
+    serve = world.serve
+
+    def careless(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200) if value in request.headers.get(header, "") else serve(request)
+
+    monkeypatch.setattr(world, "serve", careless)
+
+    outcomes = world.outcomes()
+
+    assert failed(outcomes) == [name]
+    assert outcomes[name].found == said
+
+
 def test_an_api_that_does_not_answer_is_found_and_the_other_checks_go_on(world: World) -> None:
     def unreachable(request: httpx.Request) -> httpx.Response:
         raise httpx.ConnectError("no route", request=request)
@@ -172,17 +201,17 @@ def test_an_api_that_does_not_answer_is_found_and_the_other_checks_go_on(world: 
 
 def test_an_event_is_sent_only_on_request_signed_and_as_history(world: World) -> None:
     world.outcomes()
-    assert [request for request in world.requests if "x-api-key" in request.headers] == []
+    assert [request for request in world.requests if request.headers.get("x-api-key") == "k"] == []
 
     outcomes = world.outcomes(send=True)
 
     assert outcomes["collector accepts"].outcome == "ok"
-    (sent,) = [request for request in world.requests if "x-api-key" in request.headers]
+    (sent,) = [request for request in world.requests if request.headers.get("x-api-key") == "k"]
     signature = hmac.new(b"s", sent.content, hashlib.sha256).hexdigest()
     assert sent.headers["x-c360-signature"] == f"sha256={signature}"
-    event = json.loads(sent.content)
-    assert event["replay_id"]
-    check_event(event, now=datetime.now(UTC), contracts=contracts.load())
+    found = json.loads(sent.content)
+    assert found["replay_id"]
+    check_event(found, now=datetime.now(UTC), contracts=contracts.load())
 
 
 def test_an_event_that_was_sent_is_looked_for_in_the_lake(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -196,19 +225,53 @@ def test_an_event_that_was_sent_is_looked_for_in_the_lake(world: World, monkeypa
     world.answers["describe_application"] = {"ApplicationDetail": {"ApplicationStatus": "RUNNING"}}
 
     assert world.outcomes(send=True)["event in the lake"].outcome == "ok"
-    (sent,) = [request for request in world.requests if "x-api-key" in request.headers]
+    (sent,) = [request for request in world.requests if request.headers.get("x-api-key") == "k"]
     wanted = f"c360_dev_raw.interactions WHERE event_id = '{json.loads(sent.content)['event_id']}'"
     assert any(wanted in sql for sql in asked)
 
-    rows = [{"Data": [{"VarCharValue": "_col0"}]}, {"Data": [{"VarCharValue": "0"}]}]
+    rows = [{"Data": [{"VarCharValue": "customer_key"}]}]
     world.answers["get_query_results"] = {"ResultSet": {"Rows": rows}}
-    monkeypatch.setattr(lake, "ARRIVAL_SECONDS", 0.01)
-    monkeypatch.setattr(queries, "POLL_SECONDS", 0.02)
+    monkeypatch.setattr(event, "LAKE_SECONDS", 0.01)
+    monkeypatch.setattr(event, "PAUSE_SECONDS", 0.02)
 
     outcomes = world.outcomes(send=True)
 
     assert failed(outcomes) == ["event in the lake"]
     assert "is not in interactions after" in outcomes["event in the lake"].found
+
+
+def test_the_event_is_followed_to_the_timeline_of_one_visitor(world: World) -> None:
+    world.answers["describe_application"] = {"ApplicationDetail": {"ApplicationStatus": "RUNNING"}}
+
+    first = world.outcomes(send=True)["event in the view"]
+    second = world.outcomes(send=True)["event in the view"]
+
+    assert (first.outcome, second.outcome) == ("ok", "ok")
+    assert first.found.endswith(f"of {PERSON}")
+    assert {one["event_id"] for one in world.timeline} == {found.found.split(" ")[0] for found in (first, second)}
+    assert {one["identifiers"]["cookie_id"][0] for one in world.timeline} == {"smoke-dev"}
+
+
+def test_an_event_that_does_not_reach_the_view_is_found(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.answers["describe_application"] = {"ApplicationDetail": {"ApplicationStatus": "RUNNING"}}
+    monkeypatch.setattr(event, "VIEW_SECONDS", 0.01)
+    monkeypatch.setattr(event, "PAUSE_SECONDS", 0.02)
+    monkeypatch.setattr(world, "profile", lambda _: httpx.Response(404))
+
+    outcomes = world.outcomes(send=True)
+
+    assert failed(outcomes) == ["event in the view"]
+    assert f"is not in the timeline of {PERSON} after" in outcomes["event in the view"].found
+
+
+def test_who_may_not_read_the_view_is_told_at_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.answers["describe_application"] = {"ApplicationDetail": {"ApplicationStatus": "RUNNING"}}
+    monkeypatch.setattr(world, "profile", lambda request: httpx.Response(403, request=request))
+
+    outcomes = world.outcomes(send=True)
+
+    assert failed(outcomes) == ["event in the view"]
+    assert "403" in outcomes["event in the view"].found
 
 
 def test_an_event_is_not_waited_for_while_nothing_reads_it(world: World) -> None:
@@ -252,7 +315,7 @@ def test_the_emulator_gets_no_unsupported_requests(world: World) -> None:
 
 def test_an_environment_that_is_nowhere_is_wrong_usage(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.answers["describe_stacks"] = [{"Stacks": []}]
-    monkeypatch.setattr(command.boto3, "client", lambda _: world)
+    monkeypatch.setattr(command.boto3, "Session", world.session)
 
     with pytest.raises(WrongUsageError, match="no stack of staging is deployed"):
         command.run(Steps(machine=True), "staging")
@@ -261,7 +324,7 @@ def test_an_environment_that_is_nowhere_is_wrong_usage(world: World, monkeypatch
 def test_the_outcome_is_one_document(
     world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(command.boto3, "client", lambda _: world)
+    monkeypatch.setattr(command.boto3, "Session", world.session)
     monkeypatch.setattr(command, "clients_of_role", world.as_role)
     monkeypatch.setenv(command.ENDPOINT, "http://127.0.0.1:1")
     doors = httpx.Client(transport=httpx.MockTransport(world.serve))

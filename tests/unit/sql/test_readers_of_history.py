@@ -23,3 +23,16 @@ def test_no_build_reads_the_view_of_all_interactions() -> None:
     staging = yaml.safe_load((SQL / "models" / "staging" / "staging.yml").read_text(encoding="utf-8"))
     [view] = [model for model in staging["models"] if model["name"] == VIEW]
     assert [key for part in (view, *view.get("columns", [])) for key in part if key.endswith("tests")] == []
+
+
+def test_a_mart_counts_only_who_is_known() -> None:
+    marts = {path.stem: path.read_text(encoding="utf-8") for path in (SQL / "models" / "marts").glob("*.sql")}
+    counted = {name: text for name, text in marts.items() if "ref('interactions_by_key_day')" in text}
+
+    assert counted
+    known = re.compile(
+        r"from {{ ref\('interactions_by_key_day'\) }} as d\s+"
+        r"inner join {{ source\('curated', 'identifier_map'\) }} as m on d.customer_key = m.identifier_key"
+    )
+    uses = {name: text.count("ref('interactions_by_key_day')") for name, text in counted.items()}
+    assert {name: len(known.findall(text)) for name, text in counted.items()} == uses

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from c360_core.identity.keys import (
+    anonymous_person_id,
     first_usable,
     identifier_key,
     mask_email,
@@ -119,3 +120,7 @@ def test_a_number_has_the_key_in_events_that_it_has_in_identity(raw, country, de
     in_identity = tuple(identifier_key(SECRET, kind, value) for kind, value in identifiers_of(record))
     in_events = usable({"phone": [number] if number else []})
     assert tuple(identifier_key(SECRET, kind, value) for kind, value in in_events) == in_identity
+
+
+def test_an_unknown_person_is_named_after_the_key() -> None:
+    assert anonymous_person_id("cookie_id:0123456789abcdef0123456789abcdef") == "a_0123456789abcdef0123456789"
