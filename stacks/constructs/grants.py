@@ -128,9 +128,10 @@ def read_records(role: iam.IRole, stream: DataStream) -> None:
 
 
 def read_changes(role: iam.IRole, changes: TableChanges) -> None:
-    """Let a role read the stream of a table's changes."""
-    actions = ("dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:ListStreams")
-    allow(role, actions, changes.arn)
+    """Let a role read the stream of a table's changes, and list all streams, as Lambda requires of such a reader."""
+    allow(role, ("dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"), changes.arn)
+    allow(role, ("dynamodb:ListStreams",), "*")
+    acknowledge(role, {"IAM5[Resource::*]": "neither ListStreams nor the actions of X-Ray accept a resource"})
 
 
 def read_secret(role: iam.IRole, *secrets: secretsmanager.ISecret) -> None:

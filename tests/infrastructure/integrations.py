@@ -205,6 +205,7 @@ def _reads_kinesis(estate: Estate, use: Use) -> Calls:
 def _reads_dynamodb(estate: Estate, use: Use) -> Calls:
     role = _function_role(estate, use.resource)
     yield Call(party=role, need=needs.LAMBDA_READS_DYNAMODB, resource=use.part)
+    yield Call(party=role, need=needs.LAMBDA_LISTS_DYNAMODB_STREAMS, resource="*")
     table = use.part.partition("/stream/")[0]
     yield from _with_key(estate, role, needs.USE_ENCRYPTED_TABLE, table, _via("dynamodb"))
 

@@ -57,6 +57,12 @@ LAMBDA_READS_DYNAMODB: Final = Need(
     actions=("dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"),
     page="Amazon DynamoDB Developer Guide: IAM policy to allow a Lambda function to access DynamoDB stream records",
 )
+LAMBDA_LISTS_DYNAMODB_STREAMS: Final = Need(
+    # The action is granted on all streams or on none: it accepts no resource.
+    actions=("dynamodb:ListStreams",),
+    page=LAMBDA_READS_DYNAMODB.page
+    + "; Service Authorization Reference: Actions, resources, and condition keys for Amazon DynamoDB",
+)
 LAMBDA_READS_QUEUE: Final = Need(
     actions=("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"),
     page="AWS Lambda Developer Guide: Creating and configuring an Amazon SQS event source mapping",

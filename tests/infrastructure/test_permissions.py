@@ -22,6 +22,7 @@ WITHOUT_RESOURCE = {
     "logs:DescribeLogGroups",
     "lakeformation:GetDataAccess",
     "cloudwatch:PutMetricData",
+    "dynamodb:ListStreams",
 }
 
 
