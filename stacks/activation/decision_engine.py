@@ -54,13 +54,13 @@ class DecisionEngine(Construct):
             },
             timeout_seconds=120,
         )
-        use_items(self.function.role, single_view, "GetItem", "Query", "PutItem")
-        lock_work(self.function.role, idempotency)
+        use_items(self.function.role, single_view, platform.key, ("GetItem", "Query", "PutItem"))
+        lock_work(self.function.role, idempotency, platform.key)
         put_records(self.function.role, events_stream)
         read_secret(self.function.role, hash_secret)
         allow(self.function.role, ("events:PutEvents",), bus.event_bus_arn)
         changes = TableChanges(single_view)
-        read_changes(self.function.role, changes)
+        read_changes(self.function.role, changes, platform.key)
         self.reader = StreamReader(
             self,
             "Changes",

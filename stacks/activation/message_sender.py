@@ -51,8 +51,8 @@ class MessageSender(Construct):
                 **contact_rules(settings),
             },
         )
-        use_items(self.function.role, single_view, "GetItem", "BatchGetItem", "Query", "PutItem")
-        lock_work(self.function.role, idempotency)
+        use_items(self.function.role, single_view, platform.key, ("GetItem", "BatchGetItem", "Query", "PutItem"))
+        lock_work(self.function.role, idempotency, platform.key)
         put_records(self.function.role, events_stream)
         read_secret(self.function.role, hash_secret)
         self._allow_sending(email)

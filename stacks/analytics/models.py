@@ -19,7 +19,6 @@ from stacks.constructs.grants import (
     allow,
     catalog_arns,
     query_lake,
-    use_key,
     use_workgroup,
     write_objects,
 )
@@ -140,7 +139,6 @@ class Models(Construct):
         self, source: s3_assets.Asset, buckets: Mapping[Zone, s3.IBucket], workgroup: Workgroup, platform: Platform
     ) -> iam.Role:
         role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("codebuild.amazonaws.com"))
-        use_key(role, platform.key)
         allow(role, ("s3:GetObject", "s3:GetObjectVersion"), source.bucket.arn_for_objects(source.s3_object_key))
         use_workgroup(role, workgroup.arn)
         query_lake(role)

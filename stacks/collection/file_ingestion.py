@@ -33,6 +33,7 @@ from stacks.constructs.grants import (
     put_metrics,
     put_records,
     read_objects,
+    receive_messages,
     write_objects,
     write_tables,
 )
@@ -201,8 +202,7 @@ class FileIngestion(Construct):
         )
         add_objects(function.role, results, MANIFESTS)
         allow(function.role, ("states:StartExecution",), self.machine.state_machine_arn)
-        read_actions = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
-        allow(function.role, read_actions, self.landed.queue_arn)
+        receive_messages(function.role, self.landed)
         return function
 
     def _feed(self, batch_seconds: int) -> None:

@@ -6,6 +6,7 @@ from typing import Final
 import aws_cdk as cdk
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_kinesis as kinesis
+from aws_cdk import aws_kms as kms
 from constructs import Construct
 
 from c360_core.names import Stream, stream_name
@@ -31,6 +32,7 @@ class DataStream(Construct):
 
     name: str
     arn: str
+    key: kms.IKey
     deployed: bool
 
     def __init__(
@@ -40,6 +42,7 @@ class DataStream(Construct):
         stack = cdk.Stack.of(self)
         self.name = stream_name(platform.environment, name)
         self.arn = f"arn:{stack.partition}:kinesis:{stack.region}:{stack.account}:stream/{self.name}"
+        self.key = platform.key
         self.deployed = settings.deployed
         self._label = pascal_case(name)
         self._settings = settings

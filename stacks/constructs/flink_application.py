@@ -18,7 +18,7 @@ from config.operations import OperationsSettings
 from config.shared import FlinkSettings
 from stacks.constructs import flink_steps
 from stacks.constructs.data_stream import DataStream
-from stacks.constructs.grants import allow, use_key
+from stacks.constructs.grants import allow
 from stacks.constructs.log_group import log_group
 from stacks.constructs.nag import acknowledge, wildcard
 from stacks.shared.ids import pascal_case
@@ -58,7 +58,7 @@ class FlinkApplication(Construct):
         self.label = pascal_case(name)
         self._name, self._settings = name, settings
         code = s3_assets.Asset(self, "Code", path=platform.assets.flink_application(name))
-        self.role = self._role(platform, code)
+        self.role = self._role(code)
         log_stream_arn = self._log_stream(platform)
         self.application = None
         if all(stream.deployed for stream in streams.values()):
@@ -133,13 +133,12 @@ class FlinkApplication(Construct):
             label=self.label,
         )
 
-    def _role(self, platform: Platform, code: s3_assets.Asset) -> iam.Role:
+    def _role(self, code: s3_assets.Asset) -> iam.Role:
         account = cdk.Stack.of(self).account
         principal = iam.ServicePrincipal(
             "kinesisanalytics.amazonaws.com", conditions={"StringEquals": {"aws:SourceAccount": account}}
         )
         role = iam.Role(self, "Role", assumed_by=principal)
-        use_key(role, platform.key)
         allow(role, ("s3:GetObject", "s3:GetObjectVersion"), code.bucket.arn_for_objects(code.s3_object_key))
         return role
 

@@ -2,6 +2,8 @@
 
 The grants that CDK offers are wider (`s3:GetObject*`, `kms:GenerateDataKey*`). Where a resource must end in a wildcard,
 because the names of objects are not known, the finding is acknowledged here with its reason.
+
+A grant on something encrypted brings the use of its key, through the service that keeps it and through no other.
 """
 
 from collections.abc import Iterable, Sequence
@@ -14,6 +16,8 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_secretsmanager as secretsmanager
+from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sqs as sqs
 from constructs import IConstruct
 
 from c360_core.names import Zone, database_name
@@ -38,14 +42,32 @@ ItemAction = Literal["GetItem", "BatchGetItem", "Query", "ConditionCheckItem", "
 _LOCK_ITEMS: Final[Sequence[ItemAction]] = ("GetItem", "PutItem", "UpdateItem", "DeleteItem")
 
 
+# Services that use a key with their caller's permissions, and of which KMS can tell that a request came through them.
+KeyService = Literal["dynamodb", "kinesis", "lambda", "s3", "secretsmanager", "sns", "sqs"]
+KeyAction = Literal["Decrypt", "DescribeKey", "GenerateDataKey"]
+_READ: Final[Sequence[KeyAction]] = ("Decrypt",)
+_WRITE: Final[Sequence[KeyAction]] = ("GenerateDataKey",)
+# SQS and SNS check both of a sender; S3 decrypts the parts of a large upload to join them.
+_SEND: Final[Sequence[KeyAction]] = (*_READ, *_WRITE)
+
+
 def allow(role: iam.IRole, actions: Iterable[str], *resources: str) -> None:
     """Allow a role named actions on named resources."""
     role.add_to_principal_policy(iam.PolicyStatement(actions=list(actions), resources=list(resources)))
 
 
-def use_key(role: iam.IRole, key: kms.IKey) -> None:
-    """Let a role encrypt and decrypt with the key."""
-    allow(role, ("kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey"), key.key_arn)
+def use_key(role: iam.IRole, key: kms.IKey | None, *, through: KeyService, actions: Iterable[KeyAction]) -> None:
+    """Let a role use a key in what a service does for it, and in no call of its own; without a key do nothing."""
+    if key is None:
+        return
+    service = f"{through}.{cdk.Stack.of(role).region}.amazonaws.com"  # KMS uses this suffix in every partition
+    role.add_to_principal_policy(
+        iam.PolicyStatement(
+            actions=[f"kms:{action}" for action in actions],
+            resources=[key.key_arn],
+            conditions={"StringEquals": {"kms:ViaService": service}},
+        )
+    )
 
 
 def put_metrics(role: iam.IRole, namespace: str) -> None:
@@ -62,16 +84,19 @@ def put_metrics(role: iam.IRole, namespace: str) -> None:
 def read_objects(role: iam.IRole, bucket: s3.IBucket, prefix: str) -> None:
     """Let a role list a bucket and read the objects under a prefix, which ends in `/` or is empty for all."""
     _objects(role, bucket, prefix, _READ_OBJECTS)
+    use_key(role, bucket.encryption_key, through="s3", actions=_READ)
 
 
 def write_objects(role: iam.IRole, bucket: s3.IBucket, prefix: str) -> None:
     """Let a role list a bucket and read, write and delete the objects under a prefix."""
     _objects(role, bucket, prefix, _WRITE_OBJECTS)
+    use_key(role, bucket.encryption_key, through="s3", actions=_SEND)
 
 
 def add_objects(role: iam.IRole, bucket: s3.IBucket, prefix: str) -> None:
-    """Let a role write objects under a prefix, and do nothing else with the bucket."""
+    """Let a role write objects under a prefix, each in one request, and do nothing else with the bucket."""
     allow(role, ("s3:PutObject",), bucket.arn_for_objects(f"{prefix}*"))
+    use_key(role, bucket.encryption_key, through="s3", actions=_WRITE)
     reason = f"objects under {prefix} are named by those who write them"
     acknowledge(role, {wildcard(role, f"{arn_seen_from(role, bucket)}/{prefix}*"): reason})
 
@@ -120,33 +145,68 @@ def use_workgroup(role: iam.IRole, workgroup_arn: str) -> None:
 def put_records(role: iam.IRole, stream: DataStream) -> None:
     """Let a role write to a stream."""
     allow(role, ("kinesis:PutRecord", "kinesis:PutRecords", "kinesis:DescribeStreamSummary"), stream.arn)
+    use_key(role, stream.key, through="kinesis", actions=_WRITE)
 
 
 def read_records(role: iam.IRole, stream: DataStream) -> None:
     """Let a role read a stream. Lambda requires both describe actions to create an event source mapping."""
     allow(role, _READ_RECORDS, stream.arn)
+    use_key(role, stream.key, through="kinesis", actions=_READ)
 
 
-def read_changes(role: iam.IRole, changes: TableChanges) -> None:
-    """Let a role read the stream of a table's changes, and list all streams, as Lambda requires of such a reader."""
+def read_changes(role: iam.IRole, changes: TableChanges, key: kms.IKey) -> None:
+    """Let a role read the stream of a table's changes, and list all streams, as Lambda requires of such a reader.
+
+    The stream is encrypted with the table's key.
+    """
     allow(role, ("dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"), changes.arn)
     allow(role, ("dynamodb:ListStreams",), "*")
     acknowledge(role, {"IAM5[Resource::*]": "neither ListStreams nor the actions of X-Ray accept a resource"})
+    use_key(role, key, through="dynamodb", actions=_READ)
 
 
 def read_secret(role: iam.IRole, *secrets: secretsmanager.ISecret) -> None:
     """Let a role read secrets."""
     allow(role, ("secretsmanager:GetSecretValue",), *(secret.secret_arn for secret in secrets))
+    for secret in secrets:
+        use_key(role, secret.encryption_key, through="secretsmanager", actions=_READ)
 
 
-def use_items(role: iam.IRole, table: dynamodb.ITableV2, *actions: ItemAction) -> None:
-    """Let a role do the named actions with the items of a table."""
+def send_messages(role: iam.IRole, queue: sqs.IQueue) -> None:
+    """Let a role send messages to a queue."""
+    allow(role, ("sqs:SendMessage",), queue.queue_arn)
+    use_key(role, queue.encryption_master_key, through="sqs", actions=_SEND)
+
+
+def receive_messages(role: iam.IRole, queue: sqs.IQueue) -> None:
+    """Let a role take messages from a queue, as Lambda does for the function that reads it."""
+    allow(role, ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"), queue.queue_arn)
+    use_key(role, queue.encryption_master_key, through="sqs", actions=_READ)
+
+
+def publish_messages(role: iam.IRole, topic: sns.ITopic, key: kms.IKey) -> None:
+    """Let a role publish on a topic that is encrypted with a key."""
+    allow(role, ("sns:Publish",), topic.topic_arn)
+    use_key(role, key, through="sns", actions=_SEND)
+
+
+def read_variables(role: iam.IRole, key: kms.IKey) -> None:
+    """Let Lambda decrypt the variables of a function, which it does with the function's role."""
+    use_key(role, key, through="lambda", actions=_READ)
+
+
+def use_items(role: iam.IRole, table: dynamodb.ITableV2, key: kms.IKey, actions: Iterable[ItemAction]) -> None:
+    """Let a role do the named actions with the items of a table that is encrypted with a key.
+
+    DynamoDB decrypts the table's own data key for each caller, to read and to write alike.
+    """
     allow(role, (f"dynamodb:{action}" for action in actions), table.table_arn)
+    use_key(role, key, through="dynamodb", actions=("Decrypt", "DescribeKey"))
 
 
-def lock_work(role: iam.IRole, table: dynamodb.ITableV2) -> None:
+def lock_work(role: iam.IRole, table: dynamodb.ITableV2, key: kms.IKey) -> None:
     """Let a role take, read, complete and, after an error, delete its locks in the idempotency table."""
-    use_items(role, table, *_LOCK_ITEMS)
+    use_items(role, table, key, _LOCK_ITEMS)
 
 
 def _objects(role: iam.IRole, bucket: s3.IBucket, prefix: str, actions: Iterable[str]) -> None:

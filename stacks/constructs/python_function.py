@@ -11,7 +11,7 @@ from constructs import Construct
 
 from c360_core.names import METRIC_NAMESPACE
 from config.operations import OperationsSettings
-from stacks.constructs.grants import use_key
+from stacks.constructs.grants import read_variables
 from stacks.constructs.log_group import log_group
 from stacks.constructs.nag import acknowledge
 from stacks.shared.ids import pascal_case
@@ -50,7 +50,7 @@ class PythonFunction(Construct):
         logs = log_group(self, "Logs", platform=platform)
         self.role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
         logs.grant_write(self.role)
-        use_key(self.role, platform.key)
+        read_variables(self.role, platform.key)
         self.function = lambda_.Function(
             self,
             "Function",

@@ -10,7 +10,7 @@ from aws_cdk import aws_s3_assets as s3_assets
 from constructs import Construct
 
 from c360_core.names import Zone
-from stacks.constructs.grants import allow, put_metrics, use_key
+from stacks.constructs.grants import allow, put_metrics
 from stacks.constructs.nag import acknowledge, wildcard
 from stacks.shared.lake import Lake
 from stacks.shared.platform import Platform
@@ -49,7 +49,7 @@ class SparkJob(Construct):
         super().__init__(scope, id_)
         script = s3_assets.Asset(self, "Script", path=platform.assets.glue_script(name))
         library = s3_assets.Asset(self, "Library", path=platform.assets.glue_library)
-        self.role = self._role(platform, script, library)
+        self.role = self._role(script, library)
         self.job = glue.CfnJob(
             self,
             "Job",
@@ -81,9 +81,8 @@ class SparkJob(Construct):
         elsewhere = "the security configuration of the foundation stack encrypts both; the rule looks in one template"
         acknowledge(self.job, {"GL1": elsewhere, "GL3": elsewhere})
 
-    def _role(self, platform: Platform, *assets: s3_assets.Asset) -> iam.Role:
+    def _role(self, *assets: s3_assets.Asset) -> iam.Role:
         role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("glue.amazonaws.com"))
-        use_key(role, platform.key)
         for asset in assets:
             allow(role, ("s3:GetObject",), asset.bucket.arn_for_objects(asset.s3_object_key))
         stack = cdk.Stack.of(self)

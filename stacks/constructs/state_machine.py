@@ -9,7 +9,7 @@ from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
 
 from config.operations import OperationsSettings
-from stacks.constructs.grants import use_key
+from stacks.constructs.grants import publish_messages
 from stacks.constructs.log_group import log_group
 from stacks.constructs.nag import acknowledge
 from stacks.constructs.retries import retry_when_busy
@@ -57,7 +57,7 @@ class StateMachine(Construct):
                 include_execution_data=False,
             ),
         )
-        use_key(self.machine.role, platform.key)
+        publish_messages(self.machine.role, platform.alarm_topic, platform.key)
         acknowledge(
             self.machine.role,
             {"IAM5[Resource::*]": "the actions of log delivery and of X-Ray accept no resource"},

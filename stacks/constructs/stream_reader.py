@@ -11,7 +11,7 @@ from constructs import Construct
 
 from config.operations import OperationsSettings
 from stacks.constructs.dead_letter_queue import DeadLetterQueue
-from stacks.constructs.grants import allow
+from stacks.constructs.grants import send_messages
 from stacks.constructs.python_function import PythonFunction
 from stacks.shared.monitoring import METRIC_PERIOD, AlarmSpec, alarm_on_silence
 from stacks.shared.platform import Platform
@@ -60,7 +60,7 @@ class StreamReader(Construct):
         super().__init__(scope, id_)
         self._function, self._source = function, source
         self.failed = DeadLetterQueue(self, "Failed", name=f"{function.label}Failed", platform=platform)
-        allow(function.role, ("sqs:SendMessage",), self.failed.queue.queue_arn)
+        send_messages(function.role, self.failed.queue)
         self.mapping = None if source is None else self._feed(function, source.arn, batching, pattern)
 
     def alarms(self, limits: OperationsSettings) -> Sequence[AlarmSpec]:

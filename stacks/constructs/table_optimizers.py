@@ -12,7 +12,7 @@ from constructs import Construct
 
 from c360_core.names import Zone, database_name
 from config.foundation import MaintenanceSettings
-from stacks.constructs.grants import allow, query_lake, use_key, write_objects, write_tables
+from stacks.constructs.grants import allow, query_lake, write_objects, write_tables
 from stacks.constructs.lake_table import LakeTable
 from stacks.constructs.nag import acknowledge, wildcard
 from stacks.shared.ids import pascal_case
@@ -93,7 +93,6 @@ class TableOptimizers(Construct):
 
     def _role(self, tables: Sequence[LakeTable], buckets: Mapping[Zone, s3.IBucket], platform: Platform) -> iam.Role:
         role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("glue.amazonaws.com"))
-        use_key(role, platform.key)
         query_lake(role)
         for zone in _zones(tables):
             names = [table.name for table in tables if table.zone is zone]

@@ -8,17 +8,15 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from c360_core.names import CATALOGED_ZONES, Zone
-from stacks.constructs.grants import use_key, write_objects
-from stacks.shared.platform import Platform
+from stacks.constructs.grants import write_objects
 
 
 class LakeLocations(Construct):
     """Registers the buckets of the queried zones, so that Lake Formation gives access to their data."""
 
-    def __init__(self, scope: Construct, id_: str, *, buckets: Mapping[Zone, s3.IBucket], platform: Platform) -> None:
+    def __init__(self, scope: Construct, id_: str, *, buckets: Mapping[Zone, s3.IBucket]) -> None:
         super().__init__(scope, id_)
         role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("lakeformation.amazonaws.com"))
-        use_key(role, platform.key)
         for zone in CATALOGED_ZONES:
             write_objects(role, buckets[zone], "")
         for zone in CATALOGED_ZONES:

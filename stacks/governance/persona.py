@@ -10,7 +10,7 @@ from constructs import Construct
 
 from c360_core.names import LakeTag, Zone, lake_tag_key
 from c360_core.personas import PersonaDefinition
-from stacks.constructs.grants import catalog_arns, query_lake, read_tables, use_key, use_workgroup, write_objects
+from stacks.constructs.grants import catalog_arns, query_lake, read_tables, use_workgroup, write_objects
 from stacks.constructs.nag import acknowledge, wildcard
 from stacks.governance.tags import LakeTags
 from stacks.shared.lake import QUERY_RESULTS
@@ -42,7 +42,6 @@ class Persona(Construct):
             assumed_by=iam.AccountPrincipal(cdk.Aws.ACCOUNT_ID),
             max_session_duration=cdk.Duration.hours(4),
         )
-        use_key(self.role, platform.key)
         use_workgroup(self.role, workgroup_arn)
         write_objects(self.role, buckets[Zone.RESULTS], QUERY_RESULTS)
         query_lake(self.role)

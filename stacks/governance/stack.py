@@ -33,7 +33,7 @@ class GovernanceStack(cdk.Stack):
     ) -> None:
         super().__init__(scope, id_, description="Customer 360: tags, locations, personas")
         tags = LakeTags(self, "Tags", environment=platform.environment)
-        LakeLocations(self, "Locations", buckets=lake.buckets, platform=platform)
+        LakeLocations(self, "Locations", buckets=lake.buckets)
         self.marketing_analyst = Persona(
             self,
             MARKETING_ANALYST.name,

@@ -48,6 +48,46 @@ def test_metrics_may_be_written_to_one_namespace_only(assembly):
     assert all("cloudwatch:namespace" in s["Condition"]["StringEquals"] for s in limited)
 
 
+READ, WRITE, SEND = "Decrypt", "GenerateDataKey", "Decrypt GenerateDataKey"
+ITEMS = "Decrypt DescribeKey"
+# What each role does with the key, by the service through which it does it. Entity Resolution is none that KMS can name
+# in a condition.
+KEY_USES = {
+    "CollectorFunction": {"lambda": READ, "kinesis": WRITE, "secretsmanager": READ},
+    "FileIngestionBatches": {"lambda": READ, "sqs": READ, "s3": WRITE},
+    "ProfileWriterFunction": {"lambda": READ, "kinesis": READ, "dynamodb": ITEMS, "sqs": SEND},
+    "ProfileApiFunction": {"lambda": READ, "kinesis": WRITE, "dynamodb": ITEMS, "secretsmanager": READ},
+    "DecisionFunction": {"lambda": READ, "kinesis": WRITE, "dynamodb": ITEMS, "secretsmanager": READ, "sqs": SEND},
+    "MessageSenderFunction": {"lambda": READ, "kinesis": WRITE, "dynamodb": ITEMS, "secretsmanager": READ},
+    "Clean": {"kinesis": SEND, "secretsmanager": READ, "s3": SEND},
+    "Unify": {"kinesis": SEND, "s3": SEND},
+    "FileIngestionJob": {"kinesis": WRITE, "s3": SEND},
+    "IdentityPrepare": {"s3": SEND},
+    "IdentityResolve": {"kinesis": WRITE, "dynamodb": ITEMS, "secretsmanager": READ, "s3": SEND},
+    "IdentityMatching": {"": "Decrypt Encrypt GenerateDataKey", "s3": SEND},
+    "Models": {"s3": SEND},
+    "LakeOptimizers": {"s3": SEND},
+    "Locations": {"s3": SEND},
+    "MarketingAnalyst": {"s3": SEND},
+}
+
+
+def test_roles_use_the_key_through_the_services_that_keep_what_they_use_and_never_by_themselves(assembly):
+    uses = defaultdict(lambda: defaultdict(set))
+    for resource, statement in statements(assembly):
+        used = {action.removeprefix("kms:") for action in listed(statement["Action"]) if action.startswith("kms:")}
+        if used:
+            through = resolve(statement.get("Condition", {}).get("StringEquals", {}).get("kms:ViaService", ""))
+            service, _, endpoint = through.partition(".")
+            assert endpoint in {"us-east-1.amazonaws.com", ""}, resource
+            uses[resource.logical_id.partition("RoleDefaultPolicy")[0]][service] |= used
+    machines = {role for role in uses if role.endswith("Machine")}
+    assert len(machines) == len(list(assembly.resources("AWS::StepFunctions::StateMachine")))
+    wanted = KEY_USES | {machine: {"sns": SEND} for machine in machines}
+    found = {role: {service: " ".join(sorted(used)) for service, used in by.items()} for role, by in uses.items()}
+    assert found == wanted
+
+
 def test_no_managed_policies(assembly):
     for role in assembly.resources("AWS::IAM::Role"):
         assert not role.properties.get("ManagedPolicyArns"), role

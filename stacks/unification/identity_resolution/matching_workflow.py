@@ -12,7 +12,7 @@ from constructs import Construct
 
 from c360_core.identity.workflow import MATCH_FIELDS, MATCH_RULES, OUTPUT_FIELDS, SCHEMA_DESCRIPTION, schema_version
 from c360_core.names import PROJECT, TableName, Zone
-from stacks.constructs.grants import allow, catalog_arns, query_lake, read_objects, use_key, write_objects
+from stacks.constructs.grants import allow, catalog_arns, query_lake, read_objects, write_objects
 from stacks.shared.lake_access import READ, database_resource, grant_in_lake, table_resource
 from stacks.shared.platform import Platform
 from stacks.unification.identity_resolution.matching_input import MatchingInput
@@ -105,7 +105,8 @@ class MatchingWorkflow(Construct):
                 "entityresolution.amazonaws.com", conditions={"StringEquals": {"aws:SourceAccount": account}}
             ),
         )
-        use_key(role, platform.key)
+        # No condition: Entity Resolution is not among the services of `kms:ViaService`, and it encrypts output itself.
+        allow(role, ("kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey"), platform.key.key_arn)
         read_objects(role, buckets[Zone.CURATED], f"{TableName.ER_INPUT}/")
         write_objects(role, buckets[Zone.RESULTS], f"{_OUTPUT_FOLDER}/")
         allow(role, _READ_CATALOG, *catalog_arns(role, platform, Zone.CURATED, [TableName.ER_INPUT]))

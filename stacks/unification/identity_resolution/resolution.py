@@ -123,7 +123,7 @@ class IdentityResolution(Construct):
         self._let_prepare_work(lake, platform)
         self._let_resolve_work(lake.buckets, platform)
         put_records(self.resolve.role, identity_changes)
-        use_items(self.resolve.role, single_view, "PutItem")
+        use_items(self.resolve.role, single_view, platform.key, ("PutItem",))
         read_secret(self.resolve.role, hash_secret)
         steps = self._steps(self.matching, settings)
         run = StateMachine(

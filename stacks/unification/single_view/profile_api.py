@@ -51,7 +51,7 @@ class ProfileApi(Construct):
             },
             memory_megabytes=1024,
         )
-        use_items(self.function.role, single_view, "GetItem", "BatchGetItem", "Query", "PutItem")
+        use_items(self.function.role, single_view, platform.key, ("GetItem", "BatchGetItem", "Query", "PutItem"))
         put_records(self.function.role, events)
         read_secret(self.function.role, hash_secret)
         self.url = HttpApi(

@@ -37,7 +37,10 @@ class ProfileWriter(Construct):
             memory_megabytes=1024,
         )
         use_items(
-            self.function.role, single_view, "GetItem", "BatchGetItem", "ConditionCheckItem", "PutItem", "DeleteItem"
+            self.function.role,
+            single_view,
+            platform.key,
+            ("GetItem", "BatchGetItem", "ConditionCheckItem", "PutItem", "DeleteItem"),
         )
         read_records(self.function.role, profile_changes)
         self.reader = StreamReader(
