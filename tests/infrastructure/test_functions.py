@@ -163,6 +163,13 @@ def test_apis_are_throttled_and_logged(assembly):
         assert "DestinationArn" in stage.properties["AccessLogSettings"], stage
 
 
+def test_access_logs_are_objects_that_name_the_caller_and_the_route_and_no_customer(assembly):
+    for stage in assembly.resources("AWS::ApiGatewayV2::Stage"):
+        logged = set(json.loads(stage.properties["AccessLogSettings"]["Format"]).values())
+        assert {"$context.identity.userArn", "$context.routeKey", "$context.status"} <= logged, stage
+        assert not {"$context.path", "$context.resourcePath"} & logged, stage
+
+
 def test_decision_and_sender_agree_on_the_limits_of_contact(assembly):
     limits = (
         "QUIET_HOURS_START",
