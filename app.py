@@ -3,7 +3,6 @@
 import sys
 
 import aws_cdk as cdk
-from cdk_nag import AwsSolutionsChecks
 
 from c360_core import contracts
 from c360_core.names import CATALOGED_ZONES, PROJECT, stack_name, zone_stack
@@ -11,6 +10,7 @@ from config.settings import Settings, SettingsError, load
 from stacks.activation.stack import ActivationStack
 from stacks.analytics.stack import AnalyticsStack
 from stacks.collection.stack import CollectionStack
+from stacks.constructs import nag
 from stacks.foundation.stack import FoundationStack
 from stacks.governance.stack import GovernanceStack, ZoneGovernanceStack
 from stacks.operations.stack import OperationsStack
@@ -93,7 +93,7 @@ def build(app: cdk.App, settings: Settings, assets: Assets) -> OperationsStack:
     operations = OperationsStack(app, name("operations"), settings=settings.operations, platform=platform)
     cdk.Tags.of(app).add("project", PROJECT)
     cdk.Tags.of(app).add("environment", settings.environment)
-    cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app))
+    nag.check(app)
     return operations
 
 

@@ -9,7 +9,7 @@ from config.activation import ActivationSettings
 from stacks.activation.contact_rules import contact_rules
 from stacks.constructs.data_stream import DataStream
 from stacks.constructs.grants import allow, lock_work, put_records, read_changes, read_secret, use_items
-from stacks.constructs.python_function import PythonFunction
+from stacks.constructs.python_function import Caller, PythonFunction
 from stacks.constructs.stream_reader import Batching, StreamReader
 from stacks.constructs.table_changes import TableChanges
 from stacks.shared.platform import Platform
@@ -52,6 +52,7 @@ class DecisionEngine(Construct):
                 "DECISION_TTL_DAYS": settings.decision_ttl_days,
                 **contact_rules(settings),
             },
+            caller=Caller.STREAM,
             timeout_seconds=120,
         )
         use_items(self.function.role, single_view, platform.key, ("GetItem", "Query", "PutItem"))

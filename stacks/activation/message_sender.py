@@ -11,7 +11,7 @@ from stacks.activation.contact_rules import contact_rules
 from stacks.activation.email.channel import Email
 from stacks.constructs.data_stream import DataStream
 from stacks.constructs.grants import allow, lock_work, put_records, read_secret, use_items
-from stacks.constructs.python_function import PythonFunction
+from stacks.constructs.python_function import Caller, PythonFunction
 from stacks.shared.platform import Platform
 
 
@@ -50,6 +50,7 @@ class MessageSender(Construct):
                 "MESSAGE_TTL_DAYS": settings.message_ttl_days,
                 **contact_rules(settings),
             },
+            caller=Caller.STATE_MACHINE,
         )
         use_items(self.function.role, single_view, platform.key, ("GetItem", "BatchGetItem", "Query", "PutItem"))
         lock_work(self.function.role, idempotency, platform.key)

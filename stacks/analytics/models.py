@@ -108,7 +108,7 @@ class Models(Construct):
             "DBT_OPTIONS": "",  # for one build, by an override: --full-refresh
         }
         project = codebuild.CfnProject
-        return project(
+        built = project(
             self,
             "Project",
             description="Builds and tests the marts with dbt",
@@ -134,6 +134,8 @@ class Models(Construct):
                 cloud_watch_logs=project.CloudWatchLogsConfigProperty(status="ENABLED", group_name=logs.log_group_name)
             ),
         )
+        acknowledge(built, {"CodeBuildProjectSourceRepoUrl": "the source is an asset in S3, read with the role"})
+        return built
 
     def _role(
         self, source: s3_assets.Asset, buckets: Mapping[Zone, s3.IBucket], workgroup: Workgroup, platform: Platform

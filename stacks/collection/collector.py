@@ -18,7 +18,7 @@ from stacks.constructs.generated_secret import GeneratedSecret
 from stacks.constructs.grants import put_records, read_secret
 from stacks.constructs.http_api import HttpApi, Route, Throttle
 from stacks.constructs.nag import acknowledge
-from stacks.constructs.python_function import PythonFunction
+from stacks.constructs.python_function import Caller, PythonFunction
 from stacks.shared.ids import pascal_case
 from stacks.shared.monitoring import METRIC_PERIOD, AlarmSpec, Graph
 from stacks.shared.platform import Platform
@@ -67,6 +67,7 @@ class Collector(Construct):
                 "EVENTS_STREAM_NAME": events.name,
                 "API_KEY_SECRETS": cdk.Stack.of(self).to_json_string(key_arns),
             },
+            caller=Caller.API,
             memory_megabytes=1024,
         )
         put_records(self.function.role, events)

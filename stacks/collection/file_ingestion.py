@@ -39,7 +39,7 @@ from stacks.constructs.grants import (
 )
 from stacks.constructs.lake_table import LakeTable
 from stacks.constructs.nag import acknowledge, wildcard
-from stacks.constructs.python_function import PythonFunction
+from stacks.constructs.python_function import Caller, PythonFunction
 from stacks.constructs.retries import wait_for_capacity
 from stacks.constructs.spark_job import SparkJob
 from stacks.constructs.state_machine import StateMachine
@@ -98,7 +98,9 @@ class FileIngestion(Construct):
         self.machine = StateMachine(
             self, "Run", name=_NAME, platform=platform, steps=self._steps(), subject="files could not be ingested"
         ).machine
-        self.undelivered = DeadLetterQueue(self, "Undelivered", name=f"{_NAME}Undelivered", platform=platform)
+        self.undelivered = DeadLetterQueue(
+            self, "Undelivered", name=f"{_NAME}Undelivered", platform=platform, of_queue=True
+        )
         self.landed = self._queue(settings.files.batch_seconds, platform)
         self.batches = self._batches(lake.buckets[Zone.RESULTS], platform)
         self._feed(settings.files.batch_seconds)
@@ -198,6 +200,7 @@ class FileIngestion(Construct):
                 "RESULTS_BUCKET": results.bucket_name,
                 "INGEST_MACHINE_ARN": self.machine.state_machine_arn,
             },
+            caller=Caller.QUEUE,
             timeout_seconds=_BATCH_FUNCTION_SECONDS,
         )
         add_objects(function.role, results, MANIFESTS)
@@ -216,6 +219,8 @@ class FileIngestion(Construct):
             function_response_types=["ReportBatchItemFailures"],
             scaling_config=lambda_.CfnEventSourceMapping.ScalingConfigProperty(maximum_concurrency=_BATCHES_AT_ONCE),
         )
+        destination = "Lambda takes no failure destination for a queue: the queue moves the message to its own"
+        acknowledge(mapping, {"LambdaEventSourceMappingDestination": destination})
         # Lambda checks at creation that the function's role may read the queue.
         mapping.node.add_dependency(self.batches.role)
 

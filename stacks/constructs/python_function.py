@@ -1,6 +1,7 @@
 """A Lambda function in Python."""
 
 from collections.abc import Mapping, Sequence
+from enum import Enum
 from typing import Final
 
 import aws_cdk as cdk
@@ -22,6 +23,37 @@ from stacks.shared.platform import Platform
 _POWERTOOLS_ACCOUNT: Final = "017000801446"
 _RUNTIME_REASON: Final = "Python 3.13 is supported until June 2029 and is the newest that our engines share"
 _TRACING_REASON: Final = "X-Ray's PutTraceSegments and PutTelemetryRecords accept no resource"
+_NO_NETWORK_REASON: Final = (
+    "the function reaches only AWS's APIs, over TLS and under its own role, and nothing in a VPC"
+)
+
+
+class Caller(Enum):
+    """Who calls a function, always waiting for the answer: what becomes of a failed call, and what limits the calls."""
+
+    API = "API Gateway waits for the answer, and the client gets the error", "the throttle of the API limits the calls"
+    QUEUE = (
+        "Lambda's reader of the queue waits for the answer; a message that fails goes to the dead-letter queue",
+        "the queue's mapping limits the calls",
+    )
+    STREAM = (
+        "Lambda's reader of the stream waits for the answer; the position of a record that fails goes to a queue",
+        "the stream limits the calls: there is one at a time for each shard",
+    )
+    STATE_MACHINE = (
+        "the state machine waits for the answer, and reports a call that fails",
+        "each customer's journey makes one call at a time, and repeats one that is throttled",
+    )
+
+    @property
+    def failures_arrive(self) -> str:
+        """Why the function needs no dead-letter queue."""
+        return f"nothing calls the function asynchronously: {self.value[0]}"
+
+    @property
+    def calls_are_limited(self) -> str:
+        """Why the function needs no reserved concurrency."""
+        return f"{self.value[1]}; a reservation takes its number from the account's other functions even when idle"
 
 
 class PythonFunction(Construct):
@@ -42,6 +74,7 @@ class PythonFunction(Construct):
         name: str,
         platform: Platform,
         variables: Mapping[str, str | int],
+        caller: Caller,
         timeout_seconds: int = 30,
         memory_megabytes: int = 512,
     ) -> None:
@@ -68,7 +101,10 @@ class PythonFunction(Construct):
             memory_size=memory_megabytes,
             reserved_concurrent_executions=platform.runtime.reserved_concurrency,
         )
-        acknowledge(self.function, {"L1": _RUNTIME_REASON})
+        acknowledge(self.function, {"L1": _RUNTIME_REASON, "LambdaInsideVPC": _NO_NETWORK_REASON})
+        acknowledge(self.function, {"LambdaDLQ": caller.failures_arrive})
+        if platform.runtime.reserved_concurrency is None:
+            acknowledge(self.function, {"LambdaConcurrency": caller.calls_are_limited})
         acknowledge(self.role, {"IAM5[Resource::*]": _TRACING_REASON})
 
     def _powertools(self, platform: Platform) -> lambda_.ILayerVersion:

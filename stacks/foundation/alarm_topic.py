@@ -1,6 +1,7 @@
 """The topic of alarms and failures."""
 
 from collections.abc import Mapping
+from typing import Final
 
 import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
@@ -10,6 +11,12 @@ from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
 from config.operations import OperationsSettings
+from stacks.constructs.nag import acknowledge
+
+_NO_QUEUE: Final = (
+    "SNS repeats an e-mail for hours, and the alarms stay on the dashboard; the alarm of a queue would take the same "
+    "way as the e-mail that failed"
+)
 
 
 def alarm_publishers(settings: OperationsSettings) -> dict[str, str]:
@@ -32,7 +39,8 @@ class AlarmTopic(Construct):
         super().__init__(scope, id_)
         topic = sns.Topic(self, "Topic", master_key=key, enforce_ssl=True)
         if email is not None:
-            topic.add_subscription(subscriptions.EmailSubscription(email))
+            subscription = topic.add_subscription(subscriptions.EmailSubscription(email))
+            acknowledge(subscription, {"SNSRedrivePolicy": _NO_QUEUE})
         self._let_services_publish(topic, publishers)
         self.topic = topic
 

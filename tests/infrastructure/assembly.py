@@ -17,6 +17,7 @@ from stacks.foundation.stack import FoundationStack
 from stacks.operations.stack import OperationsStack
 from stacks.shared.assets import Assets
 from stacks.shared.platform import Platform
+from tests.infrastructure.findings import read_report
 from tools.build import flink, staging
 
 Template = dict[str, Any]
@@ -115,7 +116,7 @@ def synthesize(settings: Settings, assets: Assets, folder: Path) -> Assembly:
             pillar: json.loads((folder / f"{stack_name(environment, pillar)}.template.json").read_text())
             for pillar in STACKS
         },
-        report=json.loads((folder / "validation-report.json").read_text()),
+        report=read_report(folder),
         messages=tuple(_messages(folder)),
         costs={cost.label: cost.usd for cost in operations.costs},
     )

@@ -10,6 +10,7 @@ import pytest
 from lambdas.collector.logic import BATCH_PATHS, MESSAGE_TYPES
 from lambdas.shared.settings import EnvironmentSettings
 from tests.infrastructure.assembly import ROOT, resolve
+from tests.infrastructure.findings import open_findings, unused_acknowledgements
 
 FUNCTIONS = ("collector", "file_batches", "profile_writer", "profile_api", "decision", "message_sender")
 
@@ -139,8 +140,8 @@ def test_pages_of_allowed_sites_may_send_what_browser_libraries_send(shop):
 
 
 def test_nag_has_nothing_open_where_sites_are_allowed(shop):
-    (report,) = [one for one in shop.report["pluginReports"] if one["pluginName"] == "AwsSolutions"]
-    assert report["violations"] == []
+    assert open_findings(shop.report) == []
+    assert unused_acknowledgements(shop.folder, shop.report) == set()
 
 
 def test_collector_routes_are_open_to_keys_and_profile_routes_to_signed_requests(assembly):

@@ -13,6 +13,18 @@ from config.foundation import FoundationSettings
 from stacks.constructs.nag import acknowledge
 
 _ABORT_UPLOADS_AFTER: Final = cdk.Duration.days(7)
+_ONE_REGION: Final = (
+    "personal data stays in the environment's Region, where S3 keeps it in three zones or more, and versions protect "
+    "it from deletion"
+)
+_NOT_REPLICATED: Final = {
+    Zone.LANDING: _ONE_REGION,
+    Zone.RAW: _ONE_REGION,
+    Zone.QUARANTINE: _ONE_REGION,
+    Zone.CURATED: _ONE_REGION,
+    Zone.PRODUCTS: "dbt builds the marts again from the raw and curated zones",
+    Zone.RESULTS: "results of queries and jobs expire; whoever needs one again runs the query or the job again",
+}
 
 
 class LakeBuckets(Construct):
@@ -43,6 +55,8 @@ class LakeBuckets(Construct):
             )
             for zone in Zone
         }
+        for zone, bucket in self.by_zone.items():
+            acknowledge(bucket, {"S3BucketReplicationEnabled": _NOT_REPLICATED[zone]})
         _announce_new_objects(self.by_zone[Zone.LANDING])
 
     def _access_logs(self, settings: FoundationSettings, removal: cdk.RemovalPolicy) -> s3.Bucket:
@@ -57,7 +71,13 @@ class LakeBuckets(Construct):
             lifecycle_rules=[_housekeeping(settings), s3.LifecycleRule(expiration=cdk.Duration.days(365))],
             removal_policy=removal,
         )
-        acknowledge(bucket, {"S1": "this bucket receives the access logs; logging itself would feed on its own writes"})
+        acknowledge(
+            bucket,
+            {
+                "S3DefaultEncryptionKMS": "S3 delivers access logs only to a bucket under S3's own key",
+                "S3BucketReplicationEnabled": "the logs describe buckets of this Region, beside which they are read",
+            },
+        )
         return bucket
 
 

@@ -11,7 +11,7 @@ from config.unification import UnificationSettings
 from stacks.constructs.data_stream import DataStream
 from stacks.constructs.grants import put_records, read_secret, use_items
 from stacks.constructs.http_api import HttpApi, Route, Throttle
-from stacks.constructs.python_function import PythonFunction
+from stacks.constructs.python_function import Caller, PythonFunction
 from stacks.shared.platform import Platform
 
 
@@ -49,6 +49,7 @@ class ProfileApi(Construct):
                 "HASH_SECRET_ARN": hash_secret.secret_arn,
                 "LINK_TEMPLATES": cdk.Stack.of(self).to_json_string(links),
             },
+            caller=Caller.API,
             memory_megabytes=1024,
         )
         use_items(self.function.role, single_view, platform.key, ("GetItem", "BatchGetItem", "Query", "PutItem"))

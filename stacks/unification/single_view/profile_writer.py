@@ -5,7 +5,7 @@ from constructs import Construct
 
 from stacks.constructs.data_stream import DataStream
 from stacks.constructs.grants import read_records, use_items
-from stacks.constructs.python_function import PythonFunction
+from stacks.constructs.python_function import Caller, PythonFunction
 from stacks.constructs.stream_reader import Batching, StreamReader
 from stacks.shared.platform import Platform
 
@@ -33,6 +33,7 @@ class ProfileWriter(Construct):
             name="profile_writer",
             platform=platform,
             variables={"SINGLE_VIEW_TABLE": single_view.table_name, "TIMELINE_TTL_DAYS": timeline_ttl_days},
+            caller=Caller.STREAM,
             timeout_seconds=120,
             memory_megabytes=1024,
         )
