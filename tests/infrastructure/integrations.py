@@ -490,6 +490,8 @@ def _matches(estate: Estate, use: Use) -> Calls:
     for output in workflow["OutputSourceConfig"]:
         location = _object(output["OutputS3Path"]).rstrip("/")
         yield Call(party=role, need=needs.MATCHING_WRITES_OBJECTS, resource=f"{location}/part-0")
+        if "KMSArn" in output:
+            yield Call(party=role, need=needs.MATCHING_USES_KEY, resource=output["KMSArn"])
         bucket, _, prefix = location.partition("/")
         yield Call(party=role, need=needs.MATCHING_LISTS_BUCKETS, resource=bucket, context={"s3:prefix": f"{prefix}/"})
 
@@ -516,10 +518,32 @@ def _right_with_key(need: Need, service: str) -> Integration:
     def called(estate: Estate, use: Use) -> Calls:
         statement: Statement = use.part
         for named in {resource.partition("/stream/")[0] for resource in statement.resources}:
-            encrypted = named.partition("/")[0] if service == "s3" else named
-            yield from _with_key(estate, arn(use.resource), need, encrypted, _via(service))
+            yield from _with_key(estate, arn(use.resource), need, named, _via(service))
 
     return called
+
+
+def _right_on_objects(need: Need) -> Integration:
+    """Return the need of whoever may read or write objects of an encrypted bucket."""
+
+    def called(estate: Estate, use: Use) -> Calls:
+        statement: Statement = use.part
+        for named in statement.resources:
+            bucket = named.partition("/")[0]
+            # With a bucket key, S3 states the bucket and not the object.
+            stated = bucket if _has_bucket_key(estate, bucket) else named.replace("*", "part-0")
+            context = {**_via("s3"), "kms:EncryptionContext:aws:s3:arn": stated}
+            yield from _with_key(estate, arn(use.resource), need, bucket, context)
+
+    return called
+
+
+def _has_bucket_key(estate: Estate, bucket: str) -> bool:
+    resource = estate.by_arn.get(bucket)
+    if resource is None:
+        return False
+    (rule,) = resource.properties["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    return bool(rule.get("BucketKeyEnabled"))
 
 
 def _trusted(*stated: str) -> Integration:
@@ -589,8 +613,9 @@ INTEGRATIONS: Final[Mapping[str, Integration]] = {
     "right kinesis:GetRecords": _right_with_key(needs.READ_ENCRYPTED_STREAM, "kinesis"),
     "right kinesis:PutRecord": _right_with_key(needs.WRITE_ENCRYPTED_STREAM, "kinesis"),
     "right kinesis:PutRecords": _right_with_key(needs.WRITE_ENCRYPTED_STREAM, "kinesis"),
-    "right s3:GetObject": _right_with_key(needs.READ_ENCRYPTED_OBJECT, "s3"),
-    "right s3:PutObject": _right_with_key(needs.WRITE_ENCRYPTED_OBJECT, "s3"),
+    "right s3:AbortMultipartUpload": _right_on_objects(needs.UPLOAD_ENCRYPTED_PARTS),
+    "right s3:GetObject": _right_on_objects(needs.READ_ENCRYPTED_OBJECT),
+    "right s3:PutObject": _right_on_objects(needs.WRITE_ENCRYPTED_OBJECT),
     "right secretsmanager:GetSecretValue": _right_with_key(needs.READ_ENCRYPTED_SECRET, "secretsmanager"),
     "right sns:Publish": _right_with_key(needs.PUBLISH_ON_ENCRYPTED_TOPIC, "sns"),
     "right sqs:ReceiveMessage": _right_with_key(needs.READ_ENCRYPTED_QUEUE, "sqs"),

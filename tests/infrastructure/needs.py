@@ -94,10 +94,11 @@ READ_ENCRYPTED_OBJECT: Final = Need(
     actions=("kms:Decrypt",),
     page="Amazon S3 User Guide: Using server-side encryption with AWS KMS keys, permissions",
 )
-WRITE_ENCRYPTED_OBJECT: Final = Need(
-    # A multipart upload decrypts the data key of its parts.
-    actions=("kms:GenerateDataKey", "kms:Decrypt"),
-    page=READ_ENCRYPTED_OBJECT.page,
+WRITE_ENCRYPTED_OBJECT: Final = Need(actions=("kms:GenerateDataKey",), page=READ_ENCRYPTED_OBJECT.page)
+UPLOAD_ENCRYPTED_PARTS: Final = Need(
+    # S3 decrypts the parts of an upload to join them.
+    actions=("kms:Decrypt",),
+    page="Amazon S3 User Guide: Uploading and copying objects using multipart upload, permissions",
 )
 READ_ENCRYPTED_SECRET: Final = Need(
     actions=("kms:Decrypt",),
@@ -282,6 +283,9 @@ MATCHING_READS_CATALOG: Final = Need(
 )
 MATCHING_READS_OBJECTS: Final = Need(actions=("s3:GetObject",), page=MATCHING_READS_CATALOG.page)
 MATCHING_WRITES_OBJECTS: Final = Need(actions=("s3:PutObject",), page=MATCHING_READS_CATALOG.page)
+MATCHING_USES_KEY: Final = Need(
+    actions=("kms:Decrypt", "kms:GenerateDataKey", "kms:Encrypt"), page=MATCHING_READS_CATALOG.page
+)
 MATCHING_LISTS_BUCKETS: Final = Need(
     actions=("s3:ListBucket", "s3:GetBucketLocation"), page=MATCHING_READS_CATALOG.page
 )
