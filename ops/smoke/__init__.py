@@ -21,6 +21,7 @@ CHECK_MODULES: Final = (
     "stacks",
     "streams",
     "endpoints",
+    "exposure",
     "lake",
     "event",
     "identity",

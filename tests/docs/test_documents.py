@@ -78,7 +78,15 @@ ASKED: dict[str, set[str] | str] = {
     "CodeBuild": "a build is paid for, and changes the lake",
     "Step Functions, EventBridge": {"state machines", "alarms", "alarm topic"},
     "SES": {"e-mail"},
-    "IAM, KMS": {"collector refuses", "collector accepts", "profile API refuses", "persona buckets"},
+    "IAM, KMS": {
+        "collector refuses",
+        "collector accepts",
+        "profile API refuses",
+        "persona buckets",
+        "public buckets",
+        "public functions",
+        "API stages",
+    },
 }
 MADE_LATER = (".venvs", "build")
 CONTRACTS = load_and_check().contracts

@@ -14,7 +14,7 @@ from c360_core import contracts, projections
 from c360_core.names import STACKS, LakeTag, Zone, lake_tag_key, stack_name
 from c360_core.personas import MARKETING_ANALYST
 from ops import smoke
-from ops.smoke import DeployedEnvironment, lake
+from ops.smoke import DeployedEnvironment, exposure, lake
 from ops.smoke.signature import Signature
 
 TOPIC = "arn:aws:sns:us-east-1:1:alarms"
@@ -29,6 +29,9 @@ RESOURCES = {
     "AWS::KinesisAnalyticsV2::Application": ["clean"],
     "AWS::StepFunctions::StateMachine": ["arn:aws:states:us-east-1:1:stateMachine:Resolve"],
     "AWS::CloudWatch::Alarm": ["ours"],
+    "AWS::S3::Bucket": ["c360-raw"],
+    "AWS::Lambda::Function": ["collector"],
+    "AWS::ApiGatewayV2::Api": ["abc"],
     "AWS::SES::EmailIdentity": ["shop.example.com"],
     "AWS::Glue::TableOptimizer": [
         f"{table.name}-{kind}" for table in contracts.load().lake_tables() for kind in lake.OPTIMIZERS
@@ -77,6 +80,22 @@ def alarm(**changed: Any) -> dict[str, Any]:
     return {**right, **changed}
 
 
+def invoked_by(principal: Any, **more: Any) -> dict[str, str]:
+    """Return a function's own policy, which lets somebody invoke it."""
+    statement = {"Sid": "Invoke", "Effect": "Allow", "Principal": principal, **more}
+    return {"Policy": json.dumps({"Statement": [statement]})}
+
+
+def stage(**changed: Any) -> dict[str, Any]:
+    """Return a stage of an HTTP API, as API Gateway describes it."""
+    right = {
+        "StageName": "$default",
+        "DefaultRouteSettings": {"ThrottlingRateLimit": 100.0, "ThrottlingBurstLimit": 200},
+        "AccessLogSettings": {"DestinationArn": "arn:logs"},
+    }
+    return {**right, **changed}
+
+
 def held(principal: str) -> dict[str, Any]:
     """Return a permission that a principal holds in Lake Formation."""
     return {"Principal": {"DataLakePrincipalIdentifier": principal}, "Permissions": ["ALL"]}
@@ -99,7 +118,12 @@ def tag(name: LakeTag, value: str) -> dict[str, Any]:
 
 def denied(operation: str) -> ClientError:
     """Return how AWS refuses an operation."""
-    return ClientError({"Error": {"Code": "AccessDeniedException", "Message": "not you"}}, operation)
+    return answered("AccessDeniedException", operation)
+
+
+def answered(code: str, operation: str = "operation") -> ClientError:
+    """Return an error as boto3 raises it."""
+    return ClientError({"Error": {"Code": code, "Message": "not you"}}, operation)
 
 
 class Analyst:
@@ -203,6 +227,10 @@ class World:
             "list_permissions": {"PrincipalResourcePermissions": [held("arn:pipeline")]},
             "get_resource_lf_tags": lambda **given: lake_tags(given["Resource"]),
             "get_topic_attributes": {"Attributes": {"SubscriptionsConfirmed": "1", "SubscriptionsPending": "0"}},
+            "get_public_access_block": {"PublicAccessBlockConfiguration": dict.fromkeys(exposure.BLOCKS, True)},
+            "list_function_url_configs": {"FunctionUrlConfigs": []},
+            "get_policy": invoked_by({"Service": "apigateway.amazonaws.com"}, Condition={"ArnLike": {}}),
+            "get_stages": [{"Items": [stage()]}],
             "get_email_identity": {"VerifiedForSendingStatus": True},
             "get_account": {"ProductionAccessEnabled": True},
             "describe_alarms": [

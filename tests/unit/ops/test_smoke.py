@@ -9,14 +9,26 @@ from typing import Any
 
 import httpx
 import pytest
-from botocore.exceptions import ClientError
 
 from c360_core import contracts
 from c360_core.interaction import check as check_event
 from c360_core.names import stack_name
 from ops import smoke
 from ops.smoke import deployed, endpoints, event
-from tests.fakes.deployment import AT, OUTPUTS, PERSON, World, alarm, denied, held, lake_tags, metadata
+from tests.fakes.deployment import (
+    AT,
+    OUTPUTS,
+    PERSON,
+    World,
+    alarm,
+    answered,
+    denied,
+    held,
+    invoked_by,
+    lake_tags,
+    metadata,
+    stage,
+)
 from tools.console import Steps
 from tools.errors import WrongUsageError
 from tools.operate import smoke as command
@@ -29,10 +41,6 @@ def world() -> World:
 
 def failed(outcomes: dict[str, smoke.CheckResult]) -> list[str]:
     return [name for name, outcome in outcomes.items() if outcome.outcome == "failed"]
-
-
-def missing(operation: str) -> ClientError:
-    return ClientError({"Error": {"Code": "EntityNotFoundException", "Message": "none"}}, operation)
 
 
 def opened(level: str) -> Any:
@@ -100,7 +108,7 @@ def test_a_deployment_that_is_right_passes(world: World) -> None:
         ("get_table_optimizer",
          {"TableOptimizer": {"lastRun": {"eventType": "failed", "error": "no rights on the key"}}},
          "table optimizers", "interactions compaction: no rights on the key"),
-        ("get_table_optimizer", missing("GetTableOptimizer"), "table optimizers", "are not there"),
+        ("get_table_optimizer", answered("EntityNotFoundException"), "table optimizers", "are not there"),
         ("list_matching_jobs", [{"jobs": [{"jobId": "j", "status": "FAILED", "startTime": AT}]}],
          "matching job", "j FAILED: no rights on the input"),
         ("get_schema_mapping", denied("GetSchemaMapping"), "Entity Resolution", "not you"),
@@ -133,6 +141,17 @@ def test_a_deployment_that_is_right_passes(world: World) -> None:
         ("get_resource_lf_tags", lambda **given: lake_tags(given["Resource"], email="none"), "column tags",
          "c360_dev_curated.profiles: email has pii=none instead of direct"),
         ("get_resource_lf_tags", lambda **_: {}, "column tags", "c360_dev_raw has zone=nothing"),
+        ("get_public_access_block", {"PublicAccessBlockConfiguration": {"BlockPublicAcls": True}}, "public buckets",
+         "c360-raw does not have IgnorePublicAcls, BlockPublicPolicy, RestrictPublicBuckets"),
+        ("get_public_access_block", answered("NoSuchPublicAccessBlockConfiguration"), "public buckets",
+         "c360-raw does not have BlockPublicAcls"),
+        ("list_function_url_configs", {"FunctionUrlConfigs": [{"AuthType": "NONE"}]}, "public functions",
+         "collector has a URL past its API"),
+        ("get_policy", invoked_by("*"), "public functions", "collector may be invoked by everybody: Invoke"),
+        ("get_policy", invoked_by({"AWS": ["1", "*"]}), "public functions", "collector may be invoked by everybody"),
+        ("get_stages", [{"Items": [stage(DefaultRouteSettings={})]}], "API stages",
+         "abc $default has no limit of requests"),
+        ("get_stages", [{"Items": [stage(AccessLogSettings={})]}], "API stages", "abc $default logs no requests"),
         ("get_email_identity", {"VerifiedForSendingStatus": False}, "e-mail", "shop.example.com is not verified yet"),
         ("get_account", {"ProductionAccessEnabled": False}, "e-mail", "in the SES sandbox"),
         ("describe_stacks",
@@ -299,6 +318,12 @@ def test_alarms_that_nobody_hears_are_a_warning_and_no_failure(world: World) -> 
         "0 confirmed subscription(s), 1 pending: nobody hears the alarms",
     )
     assert topic.fix
+
+
+def test_a_function_without_a_policy_of_its_own_is_not_open(world: World) -> None:
+    world.answers["get_policy"] = answered("ResourceNotFoundException")
+
+    assert failed(world.outcomes()) == []
 
 
 def test_an_environment_without_a_matching_job_is_no_failure(world: World) -> None:

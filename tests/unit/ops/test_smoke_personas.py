@@ -3,10 +3,9 @@
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 
 from ops.smoke import CheckResult, DeployedEnvironment
-from tests.fakes.deployment import WORKGROUP, World, denied
+from tests.fakes.deployment import WORKGROUP, World, answered, denied
 
 OWN = "c360-dev-marketing-analyst"
 
@@ -41,10 +40,6 @@ def test_one_column_of_every_closed_class_is_asked_for(world: World) -> None:
     closed = outcomes["persona columns"].found
     assert closed == "MarketingAnalyst is refused identity_records.first_name, identity_records.birth_date"
     assert all(sql.startswith("SELECT count(") for workgroup, sql in world.analyst.asked if workgroup == OWN)
-
-
-def answered(code: str) -> ClientError:
-    return ClientError({"Error": {"Code": code, "Message": "none"}}, "operation")
 
 
 @pytest.mark.parametrize(
