@@ -9,7 +9,9 @@ from botocore.config import Config
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_events import EventBridgeClient
+    from mypy_boto3_glue import GlueClient
     from mypy_boto3_kinesis import KinesisClient
+    from mypy_boto3_lakeformation import LakeFormationClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_sesv2 import SESV2Client
@@ -54,6 +56,18 @@ def secrets_manager() -> "SecretsManagerClient":
 def event_bridge() -> "EventBridgeClient":
     """Return an EventBridge client."""
     return boto3.client("events", config=RETRYING)
+
+
+@cache
+def glue() -> "GlueClient":
+    """Return a Glue client."""
+    return boto3.client("glue", config=RETRYING)
+
+
+@cache
+def lake_formation() -> "LakeFormationClient":
+    """Return a Lake Formation client."""
+    return boto3.client("lakeformation", config=RETRYING)
 
 
 @cache

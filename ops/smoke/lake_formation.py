@@ -3,13 +3,12 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from c360_aws.lake_permissions import EVERYBODY
 from c360_core import contracts, projections
 from c360_core.names import CATALOGED_ZONES, LakeTag, Zone, database_name, lake_tag_key
 from ops.smoke.checks import check, expect
 from ops.smoke.deployed import DeployedEnvironment
 
-# The group of everybody whom IAM allows: what it holds, Lake Formation does not protect.
-EVERYBODY: Final = "IAM_ALLOWED_PRINCIPALS"
 ASK_AS_ADMINISTRATOR: Final = "ask as a data lake administrator, whom Lake Formation shows everything"
 
 

@@ -129,6 +129,13 @@ def query_lake(role: iam.IRole) -> None:
     acknowledge(role, {"IAM5[Resource::*]": "GetDataAccess accepts no resource; Lake Formation's grants decide"})
 
 
+def revoke_in_lake(role: iam.IRole) -> None:
+    """Let a role revoke permissions in Lake Formation, as far as it may grant them there, and grant none."""
+    allow(role, ("lakeformation:ListPermissions", "lakeformation:RevokePermissions"), "*")
+    reason = "neither action accepts a resource; the role's grants in Lake Formation say what it may revoke"
+    acknowledge(role, {"IAM5[Resource::*]": reason})
+
+
 def use_workgroup(role: iam.IRole, workgroup_arn: str) -> None:
     """Let a role run queries in one workgroup."""
     actions = (

@@ -7,6 +7,7 @@ from constructs import Construct
 
 from c360_core.names import Zone
 from c360_core.personas import MARKETING_ANALYST
+from stacks.governance.lake_defaults import ClosedDatabase, LakeDefaults
 from stacks.governance.locations import LakeLocations
 from stacks.governance.persona import Persona
 from stacks.governance.tags import LakeTags
@@ -18,8 +19,9 @@ from stacks.shared.platform import Platform
 
 
 class GovernanceStack(cdk.Stack):
-    """Owns Lake Formation's tags, the registered locations and the personas."""
+    """Owns Lake Formation's tags, the registered locations, the personas, and what closes the databases."""
 
+    defaults: LakeDefaults
     marketing_analyst: Persona
 
     def __init__(
@@ -34,6 +36,7 @@ class GovernanceStack(cdk.Stack):
         super().__init__(scope, id_, description="Customer 360: tags, locations, personas")
         tags = LakeTags(self, "Tags", environment=platform.environment)
         LakeLocations(self, "Locations", buckets=lake.buckets)
+        self.defaults = LakeDefaults(self, "Defaults", platform=platform)
         self.marketing_analyst = Persona(
             self,
             MARKETING_ANALYST.name,
@@ -47,7 +50,7 @@ class GovernanceStack(cdk.Stack):
 
 
 class ZoneGovernanceStack(cdk.Stack):
-    """Owns the tags on one zone's database and columns, and the pipelines' grants in it.
+    """Closes one zone's database, and owns the tags on it and on its columns, and the pipelines' grants in it.
 
     CloudFormation takes 500 resources in a stack, and each table needs several associations.
     """
@@ -64,7 +67,16 @@ class ZoneGovernanceStack(cdk.Stack):
         platform: Platform,
     ) -> None:
         super().__init__(scope, id_, description=f"Customer 360: tags and grants of the {zone} zone")
-        ZoneTags(self, "Tags", zone=zone, tables=lake.contracts.lake_tables(), platform=platform)
+        tables = [table for table in lake.contracts.lake_tables() if table.zone is zone]
+        ClosedDatabase(
+            self,
+            "Defaults",
+            zone=zone,
+            tables=[table.name for table in tables],
+            defaults=governance.defaults,
+            platform=platform,
+        )
+        ZoneTags(self, "Tags", zone=zone, tables=tables, platform=platform)
         ZoneGrants(self, "Grants", zone=zone, access=access, bucket=lake.buckets[zone], platform=platform)
         # Tags and locations are referred to by name, so the CDK does not see the dependency.
         self.add_stack_dependency(governance)

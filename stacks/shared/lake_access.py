@@ -38,9 +38,19 @@ class LakeAccess:
 
 
 def grant_in_lake(
-    scope: Construct, id_: str, *, principal: str, resource: LakeResource, permissions: Sequence[str]
+    scope: Construct,
+    id_: str,
+    *,
+    principal: str,
+    resource: LakeResource,
+    permissions: Sequence[str],
+    revokes: bool = False,
 ) -> lakeformation.CfnPrincipalPermissions:
-    """Grant permissions on a resource of the lake to a principal, given by its ARN; it cannot grant them to others."""
+    """Grant permissions on a resource of the lake to a principal, given by its ARN.
+
+    With `revokes` it holds the grant option, which Lake Formation asks of those who revoke, and may use the permissions
+    that it holds as far as IAM lets it.
+    """
     return lakeformation.CfnPrincipalPermissions(
         scope,
         id_,
@@ -49,7 +59,7 @@ def grant_in_lake(
         ),
         resource=resource,
         permissions=list(permissions),
-        permissions_with_grant_option=[],
+        permissions_with_grant_option=list(permissions) if revokes else [],
     )
 
 

@@ -267,7 +267,8 @@ def test_checks_that_need_aws_run_there_or_are_reported_as_unavailable() -> None
 def test_the_stand_ins_are_the_types_that_the_emulator_lacks() -> None:
     from ministack.services.cloudformation import provisioners
 
-    used = {resource["Type"] for pillar in STACKS for resource in deployed(pillar)["Resources"].values()}
+    types = {resource["Type"] for pillar in STACKS for resource in deployed(pillar)["Resources"].values()}
+    used = {name for name in types if not name.startswith("Custom::")}  # their functions run
     named = re.findall(r"`(AWS::\w+::\w+)`", LAPTOP.read_text(encoding="utf-8"))
     assert sorted(named) == sorted(used - set(provisioners._RESOURCE_HANDLERS))
 

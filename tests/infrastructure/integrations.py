@@ -439,6 +439,15 @@ def _serves_location(_estate: Estate, use: Use) -> Calls:
     yield Call(party=role, need=needs.LOCATION_CHANGES, resource=f"{bucket}/table/data/part-0")
 
 
+def _closes_database(estate: Estate, use: Use) -> Calls:
+    function = estate.one("AWS::Lambda::Function", use.resource.properties["ServiceToken"])
+    role, database = function.properties["Role"], use.resource.properties["Database"]
+    prefix = _CATALOG.removesuffix("catalog")
+    yield Call(party=role, need=needs.REVOKES_IN_LAKE, resource="*")
+    for resource in (_CATALOG, f"{prefix}database/{database}", f"{prefix}table/{database}/any"):
+        yield Call(party=role, need=needs.REVOKES_ON_TABLES, resource=resource)
+
+
 # ---- Managed Flink
 
 
@@ -603,6 +612,7 @@ INTEGRATIONS: Final[Mapping[str, Integration]] = {
     "resource AWS::LakeFormation::Resource": _serves_location,
     "resource AWS::Lambda::Function": _writes_function_logs,
     "resource AWS::Logs::LogGroup": _logs_use_key,
+    "resource Custom::ClosedDatabase": _closes_database,
     # Events of SES go to the default bus of the account, which needs no permission.
     "resource AWS::SES::ConfigurationSetEventDestination": _nothing,
     "right dynamodb:BatchGetItem": _right_with_key(needs.USE_ENCRYPTED_TABLE, "dynamodb"),

@@ -244,6 +244,13 @@ ASK_LAKE_FORMATION: Final = Need(
 )
 
 # ---- Lake Formation
+REVOKES_IN_LAKE: Final = Need(
+    actions=("lakeformation:ListPermissions", "lakeformation:RevokePermissions"),
+    page="AWS Lake Formation Developer Guide: IAM permissions required to grant or revoke Lake Formation permissions",
+)
+REVOKES_ON_TABLES: Final = Need(
+    actions=("glue:GetDatabase", "glue:GetTable", "glue:GetTables"), page=REVOKES_IN_LAKE.page
+)
 LOCATION_LISTS: Final = Need(
     actions=("s3:ListBucket",),
     page="AWS Lake Formation Developer Guide: Requirements for roles used to register locations",

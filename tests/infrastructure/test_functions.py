@@ -12,7 +12,15 @@ from lambdas.shared.settings import EnvironmentSettings
 from tests.infrastructure.assembly import ROOT, resolve
 from tests.infrastructure.findings import open_findings, unused_acknowledgements
 
-FUNCTIONS = ("collector", "file_batches", "profile_writer", "profile_api", "decision", "message_sender")
+FUNCTIONS = (
+    "collector",
+    "file_batches",
+    "lake_defaults",
+    "profile_writer",
+    "profile_api",
+    "decision",
+    "message_sender",
+)
 
 
 def function(assembly, name):

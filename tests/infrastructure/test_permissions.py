@@ -21,6 +21,8 @@ WITHOUT_RESOURCE = {
     "logs:DescribeResourcePolicies",
     "logs:DescribeLogGroups",
     "lakeformation:GetDataAccess",
+    "lakeformation:ListPermissions",
+    "lakeformation:RevokePermissions",
     "cloudwatch:PutMetricData",
     "dynamodb:ListStreams",
 }

@@ -9,7 +9,9 @@ class LakeAdministration(Construct):
     """Makes the deployment role an administrator and removes the open default permissions.
 
     Lake Formation lets IAM alone decide on every database that is created while its defaults stand. So this must exist
-    before the databases do; governance then grants what each role needs.
+    before the databases do; governance then grants what each role needs. CloudFormation is reported to ignore the empty
+    lists, and other administrators of the account must stay. So nothing relies on them: each database says for itself
+    what new tables get, and governance revokes what the database got.
     """
 
     def __init__(self, scope: Construct, id_: str, *, admin_role_arns: tuple[str, ...]) -> None:

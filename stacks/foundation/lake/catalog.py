@@ -11,7 +11,10 @@ from c360_core.names import CATALOGED_ZONES, Zone, database_name
 
 
 class Catalog(Construct):
-    """Glue databases whose tables live in the bucket of their zone."""
+    """Glue databases whose tables live in the bucket of their zone.
+
+    Each says itself that new tables get no default permissions: otherwise the account's setting would hold for it.
+    """
 
     by_zone: Mapping[Zone, glue.CfnDatabase]
 
@@ -26,6 +29,7 @@ class Catalog(Construct):
                     name=database_name(environment, zone),
                     description=f"Tables of the {zone} zone",
                     location_uri=f"s3://{buckets[zone].bucket_name}/",
+                    create_table_default_permissions=[],
                 ),
             )
             for zone in CATALOGED_ZONES

@@ -1,0 +1,1 @@
+"""Revokes what Lake Formation's defaults grant to everybody whom IAM allows."""
