@@ -29,9 +29,13 @@ _NO_NETWORK_REASON: Final = (
 
 
 class Caller(Enum):
-    """Who calls a function, always waiting for the answer: what becomes of a failed call, and what limits the calls."""
+    """Who calls a function and waits for its answer: what becomes of a failed call, and what limits the calls."""
 
     API = "API Gateway waits for the answer, and the client gets the error", "the throttle of the API limits the calls"
+    CLOUDFORMATION = (
+        "CloudFormation waits for what the function answers, and fails the deployment without it",
+        "a deployment makes one call for each custom resource",
+    )
     QUEUE = (
         "Lambda's reader of the queue waits for the answer; a message that fails goes to the dead-letter queue",
         "the queue's mapping limits the calls",
@@ -48,7 +52,7 @@ class Caller(Enum):
     @property
     def failures_arrive(self) -> str:
         """Why the function needs no dead-letter queue."""
-        return f"nothing calls the function asynchronously: {self.value[0]}"
+        return f"no failed call is lost: {self.value[0]}"
 
     @property
     def calls_are_limited(self) -> str:

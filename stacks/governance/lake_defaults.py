@@ -9,7 +9,7 @@ from constructs import Construct
 from c360_core.names import CATALOGED_ZONES, Zone, database_name
 from stacks.constructs.grants import catalog_arns, read_tables, revoke_in_lake
 from stacks.constructs.nag import acknowledge, wildcard
-from stacks.constructs.python_function import PythonFunction
+from stacks.constructs.python_function import Caller, PythonFunction
 from stacks.shared.lake_access import database_resource, grant_in_lake, tables_resource
 from stacks.shared.platform import Platform
 
@@ -25,7 +25,13 @@ class LakeDefaults(Construct):
     def __init__(self, scope: Construct, id_: str, *, platform: Platform) -> None:
         super().__init__(scope, id_)
         self.worker = PythonFunction(
-            self, "Closer", name="lake_defaults", platform=platform, variables={}, timeout_seconds=_SECONDS
+            self,
+            "Closer",
+            name="lake_defaults",
+            platform=platform,
+            variables={},
+            caller=Caller.CLOUDFORMATION,
+            timeout_seconds=_SECONDS,
         )
         role = self.worker.role
         revoke_in_lake(role)

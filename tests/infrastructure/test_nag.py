@@ -63,7 +63,7 @@ def test_without_its_acknowledgement_a_finding_fails_the_synthesis(tmp_path, mon
     assert {finding.split()[0] for finding in found} == {
         f"{pack}-LambdaDLQ" for pack in (nag.Pack.HIPAA, nag.Pack.NIST, nag.Pack.SERVERLESS)
     }
-    assert len(found) == 3 * 6
+    assert len(found) == 3 * 7
 
 
 def callers(assembly, functions):
@@ -71,6 +71,9 @@ def callers(assembly, functions):
     for permission in assembly.resources("AWS::Lambda::Permission"):
         called = resolve(permission.properties["FunctionName"]).partition(".")[0]
         yield called, {"apigateway.amazonaws.com": Caller.API}[permission.properties["Principal"]]
+    for resource in assembly.resources("Custom::ClosedDatabase"):
+        exported = resolve(resource.properties["ServiceToken"])  # a name that contains the function's logical id
+        yield next(name for name in functions if name in exported), Caller.CLOUDFORMATION
     for mapping in assembly.resources("AWS::Lambda::EventSourceMapping"):
         streams = "StartingPosition" in mapping.properties
         yield resolve(mapping.properties["FunctionName"]), Caller.STREAM if streams else Caller.QUEUE
