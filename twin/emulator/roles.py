@@ -31,7 +31,7 @@ def assume(role_arn: str, *, service: str, session: str, token: bool = True) -> 
     Raises:
         ServiceError: the role does not exist, or its trust policy does not name the service.
     """
-    _require_trust(role_arn, service)
+    require_trust(role_arn, service)
     opened = RoleSession.of(ACCOUNT, _role_name(role_arn), session, token=token)
     register(opened)
     return opened
@@ -102,7 +102,12 @@ def allows(principal: str, action: str, resource: str = "*", context: Mapping[st
     return allowed
 
 
-def _require_trust(role_arn: str, service: str) -> None:
+def require_trust(role_arn: str, service: str) -> None:
+    """Refuse a service that the trust policy of a role does not name.
+
+    Raises:
+        ServiceError: it does not, or the role does not exist.
+    """
     from ministack.core import iam_evaluator
     from ministack.services import iam
 

@@ -1,0 +1,51 @@
+"""A task of a state machine is performed only if the role of the machine may."""
+
+from collections.abc import Iterator
+from contextvars import copy_context
+from typing import Any
+
+import pytest
+from ministack.services import iam
+from ministack.services.stepfunctions import _ExecutionError
+
+from tests.unit.twin.emulator.test_roles import a_role, statement
+from twin.emulator.resource_names import arn
+from twin.patches.task_roles import SERVICE, checked, under_its_role
+from twin.settings import ACCOUNT
+
+ROLE = f"arn:aws:iam::{ACCOUNT}:role/Runner"
+FUNCTION = arn("lambda", "function:send")
+
+
+@pytest.fixture(autouse=True)
+def emptied() -> Iterator[None]:
+    yield
+    iam._roles.pop_scoped(ACCOUNT, None, "Runner", None)
+
+
+def perform() -> Any:
+    performing = checked(lambda resource, request: f"{resource} was called with {request}", _ExecutionError)
+    return copy_context().run(under_its_role(lambda _execution: performing(FUNCTION, {"n": 1}), lambda _: ROLE), "e")
+
+
+def test_a_task_that_the_role_may_do_is_done() -> None:
+    a_role(statement("lambda:InvokeFunction", FUNCTION), trusts=SERVICE)
+
+    assert perform() == f"{FUNCTION} was called with {{'n': 1}}"
+
+
+def test_a_task_that_the_role_may_not_do_fails_as_on_aws() -> None:
+    a_role(statement("lambda:InvokeFunction", f"{FUNCTION}-of-others"), trusts=SERVICE)
+
+    with pytest.raises(_ExecutionError) as failed:
+        perform()
+
+    assert failed.value.error == "Lambda.AWSLambdaException"
+    assert f"not authorized to perform: lambda:InvokeFunction on resource: {FUNCTION}" in failed.value.cause
+
+
+def test_a_role_that_another_service_assumes_does_nothing() -> None:
+    a_role(statement("lambda:InvokeFunction", FUNCTION), trusts="glue.amazonaws.com")
+
+    with pytest.raises(_ExecutionError, match="its trust policy names others"):
+        perform()

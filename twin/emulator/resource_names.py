@@ -1,0 +1,121 @@
+"""The ARN that a request is about, worked out of its parameters as AWS's authorization reference says."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from twin.settings import ACCOUNT, REGION
+
+Request = Mapping[str, Any]
+
+# By IAM's prefix of the service: the parameter that names a resource, in lower case, and what its ARN ends in. The
+# first parameter that a request has decides.
+_PATHS: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
+    "codebuild": (("projectname", "project/{}"),),
+    "dynamodb": (("tablename", "table/{}"),),
+    "entityresolution": (("workflowname", "matchingworkflow/{}"), ("schemaname", "schemamapping/{}")),
+    "glue": (("jobname", "job/{}"),),
+    "kinesis": (("streamarn", "{}"), ("streamname", "stream/{}")),
+    "kinesisanalytics": (("applicationname", "application/{}"),),
+    "lambda": (("functionname", "function:{}"),),
+    "secretsmanager": (("secretid", "secret:{}"),),
+    "sns": (("topicarn", "{}"),),
+    "states": (("statemachinearn", "{}"), ("executionarn", "{}")),
+}
+
+
+def arn(prefix: str, path: str) -> str:
+    """Return the ARN of a resource of the twin's account and region."""
+    return f"arn:aws:{prefix}:{REGION}:{ACCOUNT}:{path}"
+
+
+def resource_of(prefix: str, request: Request) -> str:
+    """Return the ARN of the resource that a request names, or `*` when it names none.
+
+    Args:
+        prefix: IAM's prefix of the service, for example `kinesisanalytics`.
+        request: the parameters, in the case of the API or of a state machine.
+    """
+    values = {name.lower(): value for name, value in request.items()}
+    special = _SPECIAL.get(prefix)
+    if special is not None:
+        return special(values)
+    for name, path in _PATHS.get(prefix, ()):
+        if value := values.get(name):
+            return str(value) if str(value).startswith("arn:") else arn(prefix, path.format(value))
+    return "*"
+
+
+def resources_of(action: str, request: Request) -> tuple[str, ...]:
+    """Return the ARNs of all resources on which a request needs a permission; none when the emulator finds them itself.
+
+    Args:
+        action: one that `has_others`, for example `glue:GetTable`.
+        request: the parameters of the API.
+    """
+    prefix, _, operation = action.partition(":")
+    return _OTHERS[prefix](operation, request)
+
+
+def has_others(action: str) -> bool:
+    """Say whether the emulator looks at other resources for an action than AWS does."""
+    return action.partition(":")[0] in _OTHERS
+
+
+def _queue(values: Request) -> str:
+    name = str(values.get("queueurl", "")).rpartition("/")[2]
+    return arn("sqs", name) if name else "*"
+
+
+def _object(values: Request) -> str:
+    bucket, key = values.get("bucket"), values.get("key")
+    if not bucket:
+        return "*"
+    return f"arn:aws:s3:::{bucket}/{key}" if key else f"arn:aws:s3:::{bucket}"
+
+
+def _bus(values: Request) -> str:
+    name = str(values.get("eventbusname") or "default")
+    return name if name.startswith("arn:") else arn("events", f"event-bus/{name}")
+
+
+def _catalog(operation: str, request: Request) -> tuple[str, ...]:
+    """Return the catalog, the database and the table of a request to Glue, or the job, the ruleset and so on."""
+    table: Any = request.get("TableInput") or {}
+    database = request.get("DatabaseName")
+    if database is None:
+        if operation.endswith("DataQualityRuleset"):
+            return (arn("glue", f"dataQualityRuleset/{request.get('Name', '*')}"),)
+        if not operation.endswith(("Database", "Databases")):
+            return (resource_of("glue", request),)
+        stated: Any = request.get("DatabaseInput") or request
+        return (arn("glue", "catalog"), arn("glue", f"database/{stated.get('Name', '*')}"))
+    name = request.get("TableName") or table.get("Name") or request.get("Name") or "*"
+    return (arn("glue", f"table/{database}/{name}"), arn("glue", f"database/{database}"), arn("glue", "catalog"))
+
+
+def _mail(operation: str, request: Request) -> tuple[str, ...]:
+    """Return the identity, the configuration set and the template of a mail."""
+    if operation != "SendEmail":
+        return ()
+    content: Any = request.get("Content") or {}
+    template = (content.get("Template") or {}).get("TemplateName")
+    configuration = request.get("ConfigurationSetName")
+    sender = str(request.get("FromEmailAddress", "")).rpartition("<")[2].rstrip(">")
+    return (
+        arn("ses", f"identity/{sender.rpartition('@')[2]}"),
+        *((arn("ses", f"configuration-set/{configuration}"),) if configuration else ()),
+        *((arn("ses", f"template/{template}"),) if template else ()),
+    )
+
+
+def _one(prefix: str) -> Callable[[str, Request], tuple[str, ...]]:
+    return lambda _operation, request: (resource_of(prefix, request),)
+
+
+_OTHERS: Final[Mapping[str, Callable[[str, Request], tuple[str, ...]]]] = {
+    "entityresolution": _one("entityresolution"),
+    "glue": _catalog,
+    "kinesisanalytics": _one("kinesisanalytics"),
+    "ses": _mail,
+}
+_SPECIAL: Final[Mapping[str, Callable[[Request], str]]] = {"sqs": _queue, "s3": _object, "events": _bus}

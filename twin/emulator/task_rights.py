@@ -1,0 +1,122 @@
+"""What the role of a state machine needs for a task, as the guide to Step Functions says for each integration.
+
+Only what a task uses when it succeeds is asked for here. What an aborted execution needs to stop its job is in the
+tests' table of needs.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from twin.emulator.resource_names import arn, resource_of
+
+Request = Mapping[str, Any]
+
+_SDK: Final = "aws-sdk"
+# Step Functions names services as the SDK for Java does; IAM has other names for these.
+_PREFIXES: Final = {
+    "cloudwatchlogs": "logs",
+    "eventbridge": "events",
+    "kinesisanalyticsv2": "kinesisanalytics",
+    "sesv2": "ses",
+    "sfn": "states",
+}
+_ACTIONS: Final = {
+    "lambda:Invoke": "lambda:InvokeFunction",
+    "s3:HeadObject": "s3:GetObject",
+    "s3:ListObjectsV2": "s3:ListBucket",
+}
+_EXECUTIONS_RULE: Final = "StepFunctionsGetEventsForStepFunctionsExecutionRule"
+_BUILDS_RULE: Final = "StepFunctionsGetEventForCodeBuildStartBuildRule"
+# The names under which Step Functions reports a refusal, where it is not the service's name and AccessDenied.
+_ERRORS: Final = {"lambda": "Lambda.AWSLambdaException", "sns": "SNS.AuthorizationErrorException"}
+_NAMES: Final = {
+    "codebuild": "CodeBuild",
+    "dynamodb": "DynamoDb",
+    "entityresolution": "EntityResolution",
+    "events": "EventBridge",
+    "glue": "Glue",
+    "kinesisanalytics": "KinesisAnalyticsV2",
+    "s3": "S3",
+    "sqs": "Sqs",
+    "states": "Sfn",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Right:
+    """An action on a resource that a task needs."""
+
+    action: str
+    resource: str
+
+
+def rights_of(resource: str, request: Request) -> tuple[Right, ...]:
+    """Return what a task needs.
+
+    Args:
+        resource: the task's resource in the definition of the state machine.
+        request: its parameters.
+    """
+    if ":lambda:" in resource and ":function:" in resource:
+        return (Right(action="lambda:InvokeFunction", resource=resource),)
+    service, action, waits = _parts(resource)
+    if not service:
+        return ()
+    prefix = _PREFIXES.get(service, service)
+    stated = f"{prefix}:{action[:1].upper()}{action[1:]}"
+    named = _ACTIONS.get(stated, stated)
+    if named == "events:PutEvents":
+        entries: Sequence[Request] = request.get("Entries") or ()
+        return tuple(Right(action=named, resource=resource_of(prefix, entry)) for entry in entries)
+    own = Right(action=named, resource=resource_of(prefix, request))
+    return (own, *_waiting(own, request)) if waits else (own,)
+
+
+def error_of(right: Right) -> str:
+    """Return the name of the error under which an execution reports that a right is missing."""
+    prefix = right.action.partition(":")[0]
+    return _ERRORS.get(prefix, f"{_NAMES.get(prefix, prefix.title())}.AccessDeniedException")
+
+
+def _parts(resource: str) -> tuple[str, str, bool]:
+    """Return the service and the action of an integration, and whether the task waits for the end of a job."""
+    _, found, integration = resource.partition(":states:::")
+    if not found:
+        return "", "", False
+    words = integration.split(":")
+    if words[0] == _SDK:
+        words = words[1:]
+    action, _, pattern = words[1].partition(".")
+    return words[0], action, pattern == "sync"
+
+
+def _waiting(own: Right, request: Request) -> tuple[Right, ...]:
+    """Return what a task needs to see how the job ended that it started."""
+    needed = _WAITING.get(own.action)
+    return needed(own, request) if needed is not None else ()
+
+
+def _job_runs(own: Right, _request: Request) -> tuple[Right, ...]:
+    return tuple(Right(action=action, resource=own.resource) for action in ("glue:GetJobRun", "glue:GetJobRuns"))
+
+
+def _builds(own: Right, _request: Request) -> tuple[Right, ...]:
+    return (Right(action="codebuild:BatchGetBuilds", resource=own.resource), *_rule(_BUILDS_RULE))
+
+
+def _executions(own: Right, _request: Request) -> tuple[Right, ...]:
+    executions = f"{own.resource.replace(':stateMachine:', ':execution:')}:*"
+    return (Right(action="states:DescribeExecution", resource=executions), *_rule(_EXECUTIONS_RULE))
+
+
+def _rule(name: str) -> tuple[Right, ...]:
+    actions = ("events:PutTargets", "events:PutRule", "events:DescribeRule")
+    return tuple(Right(action=action, resource=arn("events", f"rule/{name}")) for action in actions)
+
+
+_WAITING: Final[Mapping[str, Callable[[Right, Request], tuple[Right, ...]]]] = {
+    "glue:StartJobRun": _job_runs,
+    "codebuild:StartBuild": _builds,
+    "states:StartExecution": _executions,
+}
