@@ -14,6 +14,7 @@ from twin.emulator import plugins, state_machines
 from twin.emulator.provider import CALLER, Provider, Twin
 from twin.emulator.stand_ins import StandInTypes, recorded
 from twin.emulator.wire import Handler, Wire
+from twin.patches import request_resources
 from twin.processes.process import LOOPBACK
 from twin.settings import ACCOUNT, REGION, TwinSettings
 
@@ -87,6 +88,7 @@ def _plug_in_api(provider: Provider) -> None:
         app.SERVICE_HANDLERS[service] = _with_caller(wire.handle)
         # The emulator routes what it does not know by the name that signs the request; services may share one.
         app.SERVICE_HANDLERS.setdefault(wire.signing_name, app.SERVICE_HANDLERS[service])
+        request_resources.authorize(service, wire.signing_name, wire.parameters)
         for name in {service, wire.service_id.lower()}:
             stepfunctions._SERVICE_DISPATCH[f"arn:aws:states:::aws-sdk:{name}:"] = state_machines.sdk_integration(wire)
 

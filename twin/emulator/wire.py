@@ -101,6 +101,16 @@ class Wire:
             LOGGER.exception("%s: %s %s failed", self._service, method, path)
             return self._error(ServiceError("InternalServerException", f"{type(error).__name__}: {error}", 500))
 
+    def parameters(
+        self, method: str, path: str, headers: Mapping[str, str], body: bytes, query: Mapping[str, Any]
+    ) -> Document:
+        """Return the parameters of an HTTP request.
+
+        Raises:
+            ServiceError: the service has no such operation.
+        """
+        return self._parse(method, path, {k.lower(): v for k, v in headers.items()}, body, query)[1]
+
     def invoke(self, operation: str, request: Document) -> Document:
         """Call an operation as Step Functions does: by its name, with a parsed request, without HTTP."""
         name = next((n for n in self._model.operation_names if n.lower() == operation.lower()), operation)

@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from tests.docs.lists import follow, steps
 from twin.emulator.stand_ins import Resource
+from twin.principals import Principal
 from twin.processes.process import free_port, port_is_open, spawn, wait_until
 from twin.providers.managed_flink.streams import deployed_streams
 from twin.settings import ROOT, TwinSettings
@@ -127,6 +129,9 @@ def test_a_folder_is_all_that_a_provider_needs(settings: TwinSettings) -> None:
     trust = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "states.amazonaws.com"}}
     made = roles.create_role(RoleName="any", AssumeRolePolicyDocument=json.dumps({"Statement": [trust]}))
     role = made["Role"]["Arn"]
+    allowed = {"Effect": "Allow", "Action": ["rekognition:ListCollections", "rekognition:Newest"], "Resource": "*"}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
+    roles.put_role_policy(RoleName="any", PolicyName="own", PolicyDocument=policy)
     machine = states.create_state_machine(name="faces", definition=json.dumps(STATES), roleArn=role)["stateMachineArn"]
     assert output_of(states, machine) == {
         "listed": {"CollectionIds": ["customers"]},
@@ -137,6 +142,11 @@ def test_a_folder_is_all_that_a_provider_needs(settings: TwinSettings) -> None:
     stacks.get_waiter("stack_delete_complete").wait(StackName="faces", WaiterConfig={"Delay": 1})
     assert rekognition.list_collections()["CollectionIds"] == []
     assert output_of(states, machine)["newest"] == {"Newest": ""}
+
+
+def test_who_has_no_permission_for_it_is_refused_by_the_new_service(settings: TwinSettings) -> None:
+    with pytest.raises(ClientError, match="not authorized to perform: rekognition:ListCollections"):
+        settings.client("rekognition", as_=Principal.APPLICATION).list_collections()
 
 
 def test_the_streams_of_a_deployed_application_are_those_of_its_template(settings: TwinSettings) -> None:
