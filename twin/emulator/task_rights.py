@@ -5,10 +5,10 @@ tests' table of needs.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 from twin.emulator.resource_names import arn, resource_of
+from twin.emulator.rights import Right
 
 Request = Mapping[str, Any]
 
@@ -41,14 +41,6 @@ _NAMES: Final = {
     "sqs": "Sqs",
     "states": "Sfn",
 }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Right:
-    """An action on a resource that a task needs."""
-
-    action: str
-    resource: str
 
 
 def rights_of(resource: str, request: Request) -> tuple[Right, ...]:

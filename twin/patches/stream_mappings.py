@@ -20,10 +20,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from ministack.core import lambda_runtime
 from ministack.services import lambda_svc, sqs
 
 from c360_core.moments import moment_text
-from twin.principals import Principal
+from twin.emulator.reader_rights import MappingRights, reading_rights
 from twin.settings import TwinSettings
 
 LOGGER: Final = logging.getLogger("twin.stream_mappings")
@@ -118,18 +119,26 @@ def rest(mapping: Mapping[str, Any], took: float, *, full: bool) -> float:
 
 def install(settings: TwinSettings) -> None:
     """Serve every mapping on a stream in a thread of its own."""
-    StreamMappings(queues=lambda: settings.client("sqs", as_=Principal.EMULATOR)).install()
+
+    def queues(function: Mapping[str, Any]) -> Any:
+        return settings.client("sqs", lambda_runtime.execution_credentials(function))
+
+    StreamMappings(queues=queues, may_read=MappingRights(reading_rights).may_read).install()
 
 
 class StreamMappings:
     """The mappings of one emulator on its streams.
 
     Args:
-        queues: an SQS client of the emulator, asked for when a batch is given up.
+        queues: returns an SQS client that acts as a function, asked for when a batch is given up.
+        may_read: says whether Lambda may read the source of a mapping under the role of its function.
     """
 
-    def __init__(self, queues: Callable[[], Any]) -> None:
+    def __init__(
+        self, queues: Callable[[Mapping[str, Any]], Any], may_read: Callable[[Mapping[str, Any], str], bool]
+    ) -> None:
         self._queues = queues
+        self._may_read = may_read
         self._own = threading.local()  # the mapping that a thread serves
         self._threads: dict[str, threading.Thread] = {}
         self._all: Callable[[], Iterator[Mapped]] = lambda_svc._iter_all_esms
@@ -163,8 +172,11 @@ class StreamMappings:
 
     def _serve(self, uuid: str, poll: Callable[[], bool]) -> None:
         self._own.uuid = uuid
-        while any(mapping["UUID"] == uuid for _account, _region, mapping in self._all()):
+        while mapping := next((each for _account, _region, each in self._all() if each["UUID"] == uuid), None):
             self._own.full = False
+            if not self._may_read(mapping, role_of(mapping)):
+                time.sleep(RETRY_SECONDS)
+                continue
             began = time.monotonic()
             try:
                 busy = poll()
@@ -185,6 +197,8 @@ class StreamMappings:
     def _gather(self, queue_url: str, size: int) -> list[dict[str, Any]]:
         """Take the messages of one batch, or none as long as more may come."""
         mapping, now = self._own.mapping, time.monotonic()
+        if not self._may_read(mapping, role_of(mapping)):
+            return []
         there = _visible(queue_url)
         if there == 0:
             self._gathering.pop(mapping["UUID"], None)
@@ -235,9 +249,20 @@ class StreamMappings:
         if not destination:
             LOGGER.error("%s: %d records given up, and no failure queue", mapping["FunctionArn"], len(batch))
             return
-        queues = self._queues()
-        url = queues.get_queue_url(QueueName=destination.rpartition(":")[2])["QueueUrl"]
+        queues = self._queues(function_of(mapping))
+        url = sqs._queue_url(destination.rpartition(":")[2])
         queues.send_message(QueueUrl=url, MessageBody=json.dumps(given_up(mapping, batch, tries)))
+
+
+def function_of(mapping: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the configuration of the function that a mapping calls."""
+    _, configuration, _ = lambda_svc._get_func_record_for_ref(mapping["FunctionArn"])
+    return configuration or {}
+
+
+def role_of(mapping: Mapping[str, Any]) -> str:
+    """Return the ARN of the role of the function that a mapping calls."""
+    return str(function_of(mapping).get("Role", ""))
 
 
 def _visible(queue_url: str) -> int:

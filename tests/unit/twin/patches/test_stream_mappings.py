@@ -163,9 +163,9 @@ def test_messages_of_a_queue_wait_for_each_other_until_the_window_is_over(monkey
     queue, clock = Queue(), [100.0]
     monkeypatch.setattr("twin.patches.stream_mappings._visible", lambda _url: len(queue.messages))
     monkeypatch.setattr("twin.patches.stream_mappings.time.monotonic", lambda: clock[0])
-    mappings = StreamMappings(queues=lambda: None)
+    mappings = StreamMappings(queues=lambda _function: None, may_read=lambda _mapping, _role: True)
     mappings._receive = queue.receive
-    mappings._own.mapping = {"UUID": "u", "MaximumBatchingWindowInSeconds": 5}
+    mappings._own.mapping = {"UUID": "u", "FunctionArn": "reader", "MaximumBatchingWindowInSeconds": 5}
 
     def took(size: int = 1000) -> int:
         return len(mappings._gather("queue", size))
@@ -181,3 +181,19 @@ def test_messages_of_a_queue_wait_for_each_other_until_the_window_is_over(monkey
     queue.messages += range(3)
     assert took() == 0  # a window of its own
     assert took(size=3) == 3  # a full batch does not wait
+
+
+def test_a_queue_is_not_read_for_a_function_whose_role_may_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("twin.patches.stream_mappings._visible", lambda _url: 1)
+    asked: list[str] = []
+
+    def may_read(mapping: Mapping[str, Any], _role: str) -> bool:
+        asked.append(mapping["UUID"])
+        return False
+
+    mappings = StreamMappings(queues=lambda _function: None, may_read=may_read)
+    mappings._receive = lambda _url, _size: [{"id": 1}]
+    mappings._own.mapping = {"UUID": "u", "FunctionArn": "reader"}
+
+    assert mappings._gather("queue", 1) == []
+    assert asked == ["u"]
