@@ -102,6 +102,36 @@ def allows(principal: str, action: str, resource: str = "*", context: Mapping[st
     return allowed
 
 
+def service_may(service: str, action: str, resource: str, source: str) -> bool:
+    """Say whether a resource's own policy lets a service act on it, as EventBridge does when it fills a queue.
+
+    Args:
+        service: for example `events.amazonaws.com`.
+        action: for example `sqs:SendMessage`.
+        resource: the ARN of the queue, topic or function.
+        source: the ARN of what makes the service act, such as the rule.
+    """
+    from ministack.core import iam_evaluator
+
+    policy = iam_evaluator._resource_policy(action.partition(":")[0], resource)
+    asked = iam_evaluator.EvalContext(
+        principal_arn=service,
+        principal_type="Service",
+        principal_account=ACCOUNT,
+        action=action,
+        resource_arn=resource,
+        region=REGION,
+        secure_transport=True,
+        service_context={"aws:sourcearn": source, "aws:sourceaccount": ACCOUNT},
+    )
+    allowed = bool(
+        policy is not None
+        and iam_evaluator.evaluate_resource_policy(policy[0], asked, service=service).decision == "Allow"
+    )
+    RECORD.add(service, action, resource, allowed=allowed)
+    return allowed
+
+
 def require_trust(role_arn: str, service: str) -> None:
     """Refuse a service that the trust policy of a role does not name.
 
