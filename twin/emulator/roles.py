@@ -132,8 +132,13 @@ def service_may(service: str, action: str, resource: str, source: str) -> bool:
     return allowed
 
 
-def require_trust(role_arn: str, service: str) -> None:
+def require_trust(role_arn: str, service: str, source: str = "") -> None:
     """Refuse a service that the trust policy of a role does not name.
+
+    Args:
+        role_arn: of the role.
+        service: for example `states.amazonaws.com`.
+        source: the ARN of what the service assumes the role for, such as a state machine, where it says so.
 
     Raises:
         ServiceError: it does not, or the role does not exist.
@@ -152,7 +157,7 @@ def require_trust(role_arn: str, service: str) -> None:
         resource_arn=role_arn,
         region=REGION,
         secure_transport=True,
-        service_context={"aws:sourceaccount": ACCOUNT},
+        service_context={"aws:sourceaccount": ACCOUNT, **({"aws:sourcearn": source} if source else {})},
     )
     trust = role["AssumeRolePolicyDocument"]
     if iam_evaluator.evaluate_resource_policy(trust, asked, service=service).decision != "Allow":

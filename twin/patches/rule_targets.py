@@ -68,7 +68,7 @@ def may_deliver(target: Target, source: str) -> bool:
     if service not in BY_ROLE or not role:
         return False
     try:
-        roles.require_trust(role, SERVICE)
+        roles.require_trust(role, SERVICE, source)
     except ServiceError as refusal:
         LOGGER.warning("%s", refusal.message)
         return False

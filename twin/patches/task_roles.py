@@ -6,33 +6,44 @@ Each task is checked before it is performed. A refusal is the error that AWS rep
 
 import contextvars
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Final
 
 from twin.emulator import roles
 from twin.emulator.task_rights import error_of, rights_of
 from twin.emulator.wire import ServiceError
-from twin.settings import ACCOUNT, TwinSettings
+from twin.settings import TwinSettings
 
 SERVICE: Final = "states.amazonaws.com"
-_ROLE: Final[contextvars.ContextVar[str]] = contextvars.ContextVar("state machine's role")
 
 Call = Callable[..., Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machine:
+    """A state machine, and the role under which its tasks act, by their ARNs."""
+
+    arn: str
+    role: str
+
+
+_MACHINE: Final[contextvars.ContextVar[Machine]] = contextvars.ContextVar("machine")
 
 
 def install(_settings: TwinSettings) -> None:
     """Let the tasks of state machines act under their machine's role."""
     from ministack.services import stepfunctions
 
-    stepfunctions._run_execution = under_its_role(stepfunctions._run_execution, _role_of)
+    stepfunctions._run_execution = under_its_role(stepfunctions._run_execution, _machine_of)
     stepfunctions._invoke_resource = checked(stepfunctions._invoke_resource, stepfunctions._ExecutionError)
     stepfunctions._invoke_with_callback = checked(stepfunctions._invoke_with_callback, stepfunctions._ExecutionError)
 
 
-def under_its_role(run: Call, role_of: Callable[[str], str]) -> Call:
-    """Return what runs an execution and notes the role of its machine for the tasks."""
+def under_its_role(run: Call, machine_of: Callable[[str], Machine]) -> Call:
+    """Return what runs an execution and notes its machine for the tasks."""
 
     def running(execution: str) -> Any:
-        _ROLE.set(role_of(execution))
+        _MACHINE.set(machine_of(execution))
         return run(execution)
 
     return running
@@ -47,11 +58,11 @@ def checked(perform: Call, error: Callable[[str, str], Exception]) -> Call:
     """
 
     def performing(resource: str, request: Any, *more: Any) -> Any:
-        role = _ROLE.get()
+        machine = _MACHINE.get()
         for right in rights_of(resource, request if isinstance(request, dict) else {}):
             try:
-                roles.require_trust(role, SERVICE)
-                roles.require(role, right.action, right.resource)
+                roles.require_trust(machine.role, SERVICE, machine.arn)
+                roles.require(machine.role, right.action, right.resource)
             except ServiceError as refusal:
                 raise error(error_of(right), refusal.message) from refusal
         return perform(resource, request, *more)
@@ -59,10 +70,10 @@ def checked(perform: Call, error: Callable[[str, str], Exception]) -> Call:
     return performing
 
 
-def _role_of(execution: str) -> str:
+def _machine_of(execution: str) -> Machine:
     from ministack.services import stepfunctions
 
-    held = stepfunctions._executions.get(execution)
-    machine = stepfunctions._state_machines.get(held["stateMachineArn"]) if held else None
+    held = stepfunctions._executions.get(execution) or {}
+    machine = stepfunctions._state_machines.get(held.get("stateMachineArn")) or {}
     # An execution whose machine was deleted fails before its first task.
-    return str(machine["roleArn"]) if machine else f"arn:aws:iam::{ACCOUNT}:role/deleted"
+    return Machine(arn=str(held.get("stateMachineArn", "")), role=str(machine.get("roleArn", "")))

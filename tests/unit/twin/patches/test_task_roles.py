@@ -1,5 +1,6 @@
 """A task of a state machine is performed only if the role of the machine may."""
 
+import json
 from collections.abc import Iterator
 from contextvars import copy_context
 from typing import Any
@@ -10,10 +11,11 @@ from ministack.services.stepfunctions import _ExecutionError
 
 from tests.unit.twin.emulator.test_roles import a_role, statement
 from twin.emulator.resource_names import arn
-from twin.patches.task_roles import SERVICE, checked, under_its_role
+from twin.patches.task_roles import SERVICE, Machine, checked, under_its_role
 from twin.settings import ACCOUNT
 
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/Runner"
+MACHINE = Machine(arn=arn("states", "stateMachine:journey"), role=ROLE)
 FUNCTION = arn("lambda", "function:send")
 
 
@@ -25,7 +27,8 @@ def emptied() -> Iterator[None]:
 
 def perform() -> Any:
     performing = checked(lambda resource, request: f"{resource} was called with {request}", _ExecutionError)
-    return copy_context().run(under_its_role(lambda _execution: performing(FUNCTION, {"n": 1}), lambda _: ROLE), "e")
+    running = under_its_role(lambda _execution: performing(FUNCTION, {"n": 1}), lambda _: MACHINE)
+    return copy_context().run(running, "e")
 
 
 def test_a_task_that_the_role_may_do_is_done() -> None:
@@ -49,3 +52,21 @@ def test_a_role_that_another_service_assumes_does_nothing() -> None:
 
     with pytest.raises(_ExecutionError, match="its trust policy names others"):
         perform()
+
+
+@pytest.mark.parametrize(("machines", "does"), [("stateMachine:*", True), ("stateMachine:other", False)])
+def test_a_role_may_name_the_machines_that_it_is_for(machines: str, does: bool) -> None:
+    a_role(statement("lambda:InvokeFunction", FUNCTION), trusts=SERVICE)
+    trust = {
+        "Effect": "Allow",
+        "Action": "sts:AssumeRole",
+        "Principal": {"Service": SERVICE},
+        "Condition": {"ArnLike": {"aws:SourceArn": arn("states", machines)}},
+    }
+    iam._roles.get_scoped(ACCOUNT, None, "Runner")["AssumeRolePolicyDocument"] = json.dumps({"Statement": [trust]})
+
+    if does:
+        assert perform()
+    else:
+        with pytest.raises(_ExecutionError, match="its trust policy names others"):
+            perform()
