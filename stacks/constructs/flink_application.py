@@ -156,10 +156,18 @@ class FlinkApplication(Construct):
             raise TypeError(f"{stream.node.path} has no log stream resource")
         group_arn = f"arn:{stack.partition}:logs:{stack.region}:{stack.account}:log-group:{group.log_group_name}"
         stream_arn = f"{group_arn}:log-stream:{stream.log_stream_name}"
-        allow(self.role, ("logs:PutLogEvents", "logs:DescribeLogStreams"), group_arn, stream_arn)
+        allow(self.role, ("logs:PutLogEvents",), stream_arn)
+        all_streams = f"{group_arn}:log-stream:*"  # a list is about the group's streams, not about the group
+        allow(self.role, ("logs:DescribeLogStreams",), all_streams)
         all_groups = f"arn:{stack.partition}:logs:{stack.region}:{stack.account}:log-group:*"
         allow(self.role, ("logs:DescribeLogGroups",), all_groups)
-        acknowledge(self.role, {wildcard(self, all_groups): "log groups can only be listed as a whole"})
+        acknowledge(
+            self.role,
+            {
+                wildcard(self, all_groups): "log groups can only be listed as a whole",
+                wildcard(self, all_streams): "log streams of a group can only be listed as a whole",
+            },
+        )
         return stream_arn
 
     def _deploy(

@@ -474,7 +474,8 @@ def _flink_logs(estate: Estate, use: Use) -> Calls:
     stream = use.resource.properties["CloudWatchLoggingOption"]["LogStreamARN"]
     group = stream.partition(":log-stream:")[0]
     yield Call(party=role, need=needs.FLINK_FINDS_LOGS, resource=f"{_LOG_GROUPS}*")
-    yield Call(party=role, need=needs.FLINK_FINDS_LOG_STREAM, resource=group)
+    # As AWS names it in its refusals: the group's streams, with no name.
+    yield Call(party=role, need=needs.FLINK_FINDS_LOG_STREAM, resource=f"{group}:log-stream:")
     yield Call(party=role, need=needs.FLINK_WRITES_LOGS, resource=stream)
 
 

@@ -45,6 +45,6 @@ def log_calls(application: Mapping[str, Any]) -> Iterator[Call]:
     """Yield the calls with which the service finds and writes the log stream of an application's record."""
     for option in application.get("CloudWatchLoggingOptionDescriptions") or ():
         stream = str(option["LogStreamARN"])
-        yield Call(action="logs:DescribeLogGroups", resource=f"{LOGS}:log-group:*")
+        yield Call(action="logs:DescribeLogGroups", resource=f"{LOGS}:log-group::log-stream:")
         yield Call(action="logs:DescribeLogStreams", resource=f"{stream.partition(':log-stream:')[0]}:log-stream:")
         yield Call(action="logs:PutLogEvents", resource=stream)

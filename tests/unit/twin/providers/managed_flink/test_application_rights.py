@@ -39,7 +39,7 @@ def test_the_log_stream_is_found_and_written() -> None:
     stream = f"{LOGS}:clean:log-stream:run"
     calls = list(log_calls({"CloudWatchLoggingOptionDescriptions": [{"LogStreamARN": stream}]}))
     assert pairs(calls) == {
-        ("logs:DescribeLogGroups", f"{LOGS}:*"),
+        ("logs:DescribeLogGroups", f"{LOGS}::log-stream:"),
         ("logs:DescribeLogStreams", f"{LOGS}:clean:log-stream:"),
         ("logs:PutLogEvents", stream),
     }
