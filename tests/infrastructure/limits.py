@@ -1,0 +1,517 @@
+"""What AWS refuses when a template is deployed: the order of resources, quotas, and values that do not fit together.
+
+An emulator refuses none of these. Each row names the page of AWS's documentation that it was read from.
+"""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from tests.infrastructure.assembly import Resource, listed
+from tests.infrastructure.estate import Estate, arn
+
+Measured = Iterator[tuple[str, int]]
+
+
+# ---- order: whoever checks a role when it is created needs the role's policies first
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """A resource whose creation fails if its role lacks a permission at that moment.
+
+    Attributes:
+        role: returns the ARN of the role that the service checks.
+    """
+
+    type_name: str
+    role: Callable[[Estate, Resource], str]
+    page: str
+
+
+def _property(*path: str) -> Callable[[Estate, Resource], str]:
+    def read(_estate: Estate, resource: Resource) -> str:
+        value: Any = resource.properties
+        for step in path:
+            value = value[step]
+        return str(value)
+
+    return read
+
+
+def _of_function(estate: Estate, mapping: Resource) -> str:
+    return str(estate.one("AWS::Lambda::Function", mapping.properties["FunctionName"]).properties["Role"])
+
+
+ORDERS: Final = (
+    Order(
+        type_name="AWS::Lambda::EventSourceMapping",
+        role=_of_function,
+        page="AWS Lambda API Reference: CreateEventSourceMapping, errors",
+    ),
+    Order(
+        type_name="AWS::KinesisAnalyticsV2::Application",
+        role=_property("ServiceExecutionRole"),
+        page="Amazon Kinesis Analytics API Reference: CreateApplication, errors",
+    ),
+    Order(
+        type_name="AWS::CodeBuild::Project",
+        role=_property("ServiceRole"),
+        page="AWS CodeBuild User Guide: Troubleshooting, CodeBuild is not authorized to perform sts:AssumeRole",
+    ),
+    Order(
+        type_name="AWS::EntityResolution::MatchingWorkflow",
+        role=_property("RoleArn"),
+        page="AWS Entity Resolution API Reference: CreateMatchingWorkflow, errors",
+    ),
+    Order(
+        type_name="AWS::Glue::TableOptimizer",
+        role=_property("TableOptimizerConfiguration", "RoleArn"),
+        page="AWS Glue Developer Guide: Table optimization prerequisites",
+    ),
+    Order(
+        type_name="AWS::LakeFormation::Resource",
+        role=_property("RoleArn"),
+        page="AWS Lake Formation Developer Guide: Requirements for roles used to register locations",
+    ),
+    Order(
+        type_name="AWS::StepFunctions::StateMachine",
+        role=_property("RoleArn"),
+        page="AWS Step Functions API Reference: CreateStateMachine, InvalidLoggingConfiguration",
+    ),
+)
+
+
+def too_early(estate: Estate, order: Order) -> Iterator[str]:
+    """Yield each resource that does not wait for a policy of its role."""
+    for resource in estate.of_type(order.type_name):
+        role = order.role(estate, resource)
+        waits_for = set(listed(resource.document.get("DependsOn", [])))
+        for policy in estate.of_type("AWS::IAM::Policy"):
+            named = {name for name in policy.properties["Roles"] if role.endswith(f":role/{name}")}
+            if named and policy.pillar == resource.pillar and policy.logical_id not in waits_for:
+                yield f"{resource} does not wait for {policy.logical_id}: {order.page}"
+
+
+# ---- quotas
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quota:
+    """How much of something AWS accepts.
+
+    Attributes:
+        measured: yields what is limited, and how much of it there is.
+        share: how much of the quota a template may use, so that names of other lengths fit too.
+    """
+
+    what: str
+    at_most: int
+    page: str
+    measured: Callable[[Estate], Measured]
+    share: float = 1.0
+
+
+def too_much(estate: Estate, quota: Quota) -> Iterator[str]:
+    """Yield what exceeds a quota."""
+    for place, amount in quota.measured(estate):
+        if amount > quota.at_most * quota.share:
+            yield f"{place}: {amount} {quota.what}, at most {quota.at_most}: {quota.page}"
+
+
+def _size(document: Any) -> int:
+    """Return the characters of a policy as IAM counts them, which is without white space."""
+    return len(re.sub(r"\s", "", json.dumps(document)))
+
+
+def _policies_of_roles(estate: Estate) -> Measured:
+    sizes: Counter[str] = Counter()
+    for policy in estate.of_type("AWS::IAM::Policy"):
+        for role in policy.properties["Roles"]:
+            sizes[role] += _size(policy.properties["PolicyDocument"])
+    for role in estate.of_type("AWS::IAM::Role"):
+        for inline in role.properties.get("Policies", ()):
+            sizes[str(role)] += _size(inline["PolicyDocument"])
+    yield from sizes.items()
+
+
+def _sizes_of(type_name: str, name: str) -> Callable[[Estate], Measured]:
+    def measured(estate: Estate) -> Measured:
+        return ((str(one), len(json.dumps(one.properties[name]))) for one in estate.of_type(type_name))
+
+    return measured
+
+
+def _counts_of(type_name: str, name: str) -> Callable[[Estate], Measured]:
+    def measured(estate: Estate) -> Measured:
+        return ((str(one), len(one.properties.get(name, ()))) for one in estate.of_type(type_name))
+
+    return measured
+
+
+def _numbers_of(type_name: str, name: str) -> Callable[[Estate], Measured]:
+    def measured(estate: Estate) -> Measured:
+        return ((str(one), int(one.properties.get(name, 0))) for one in estate.of_type(type_name))
+
+    return measured
+
+
+def _statements_of_queues(estate: Estate) -> Measured:
+    for policy in estate.of_type("AWS::SQS::QueuePolicy"):
+        yield str(policy), len(policy.properties["PolicyDocument"]["Statement"])
+
+
+def _policies_of_functions(estate: Estate) -> Measured:
+    """Yield the length of each function's own policy, to which every permission adds a statement."""
+    sizes: Counter[str] = Counter()
+    for permission in estate.of_type("AWS::Lambda::Permission"):
+        sizes[permission.properties["FunctionName"]] += len(json.dumps(permission.properties))
+    yield from sizes.items()
+
+
+def _readers_of(service: str) -> Callable[[Estate], Measured]:
+    def measured(estate: Estate) -> Measured:
+        sources = (one.properties["EventSourceArn"] for one in estate.of_type("AWS::Lambda::EventSourceMapping"))
+        yield from Counter(one for one in sources if one.split(":")[2] == service).items()
+
+    return measured
+
+
+def _variables(estate: Estate) -> Measured:
+    for function in estate.of_type("AWS::Lambda::Function"):
+        variables: Mapping[str, str] = function.properties.get("Environment", {}).get("Variables", {})
+        yield str(function), sum(len(name) + len(str(value)) for name, value in variables.items())
+
+
+def _rules_of_buses(estate: Estate) -> Measured:
+    rules = (one.properties.get("EventBusName", "default") for one in estate.of_type("AWS::Events::Rule"))
+    yield from Counter(rules).items()
+
+
+def _processing_units(estate: Estate) -> Measured:
+    for application in estate.of_type("AWS::KinesisAnalyticsV2::Application"):
+        flink = application.properties["ApplicationConfiguration"]["FlinkApplicationConfiguration"]
+        parallel = flink["ParallelismConfiguration"]
+        yield str(application), -(-parallel["Parallelism"] // parallel["ParallelismPerKPU"])
+
+
+def _resources_of_stacks(estate: Estate) -> Measured:
+    yield from Counter(resource.pillar for resource in estate.resources).items()
+
+
+def _outputs_of_stacks(estate: Estate) -> Measured:
+    for pillar, template in estate.assembly.templates.items():
+        yield pillar, len(template.get("Outputs", {}))
+
+
+def _templates(estate: Estate) -> Measured:
+    for pillar, template in estate.assembly.templates.items():
+        yield pillar, len(json.dumps(template))
+
+
+_IAM: Final = "IAM User Guide: IAM and AWS STS quotas"
+_LAMBDA: Final = "AWS Lambda Developer Guide: Lambda quotas"
+_SQS: Final = "Amazon SQS Developer Guide: Amazon SQS policy quotas"
+_EVENTS: Final = "Amazon EventBridge User Guide: Amazon EventBridge quotas"
+_STACKS: Final = "AWS CloudFormation User Guide: Understand CloudFormation quotas"
+
+QUOTAS: Final = (
+    Quota(
+        what="characters of inline policies of a role",
+        at_most=10_240,
+        page=_IAM,
+        measured=_policies_of_roles,
+        # The names of buckets and roles that CloudFormation makes up are longer than those in these tests.
+        share=0.9,
+    ),
+    Quota(
+        what="managed policies of a role",
+        at_most=20,
+        page=_IAM,
+        measured=_counts_of("AWS::IAM::Role", "ManagedPolicyArns"),
+    ),
+    Quota(
+        what="characters of a trust policy",
+        at_most=2_048,
+        page=_IAM,
+        measured=_sizes_of("AWS::IAM::Role", "AssumeRolePolicyDocument"),
+    ),
+    Quota(
+        what="bytes of a key policy",
+        at_most=32_768,
+        page="AWS KMS Developer Guide: Resource quotas",
+        measured=_sizes_of("AWS::KMS::Key", "KeyPolicy"),
+    ),
+    Quota(
+        what="bytes of a bucket policy",
+        at_most=20_480,
+        page="Amazon S3 User Guide: Bucket policies and user policies",
+        measured=_sizes_of("AWS::S3::BucketPolicy", "PolicyDocument"),
+    ),
+    Quota(
+        what="bytes of a queue's policy",
+        at_most=8_192,
+        page=_SQS,
+        measured=_sizes_of("AWS::SQS::QueuePolicy", "PolicyDocument"),
+    ),
+    Quota(what="statements of a queue's policy", at_most=20, page=_SQS, measured=_statements_of_queues),
+    Quota(what="bytes of a function's own policy", at_most=20_480, page=_LAMBDA, measured=_policies_of_functions),
+    Quota(what="bytes of environment variables", at_most=4_096, page=_LAMBDA, measured=_variables, share=0.9),
+    Quota(what="layers", at_most=5, page=_LAMBDA, measured=_counts_of("AWS::Lambda::Function", "Layers")),
+    Quota(
+        what="seconds of a function",
+        at_most=900,
+        page=_LAMBDA,
+        measured=_numbers_of("AWS::Lambda::Function", "Timeout"),
+    ),
+    Quota(
+        what="records of a batch",
+        at_most=10_000,
+        page="AWS Lambda API Reference: CreateEventSourceMapping",
+        measured=_numbers_of("AWS::Lambda::EventSourceMapping", "BatchSize"),
+    ),
+    Quota(
+        what="functions on one shard of a table's stream",
+        at_most=2,
+        page="Amazon DynamoDB Developer Guide: DynamoDB Streams and AWS Lambda triggers",
+        measured=_readers_of("dynamodb"),
+    ),
+    Quota(
+        what="functions that poll one shard of a stream, each once a second",
+        at_most=5,
+        page="Amazon Kinesis Data Streams Developer Guide: Quotas and limits",
+        measured=_readers_of("kinesis"),
+    ),
+    Quota(what="targets of a rule", at_most=5, page=_EVENTS, measured=_counts_of("AWS::Events::Rule", "Targets")),
+    Quota(what="rules on a bus", at_most=300, page=_EVENTS, measured=_rules_of_buses),
+    Quota(
+        what="characters of a state machine's definition",
+        at_most=1_048_576,
+        page="AWS Step Functions Developer Guide: Step Functions service quotas",
+        measured=_sizes_of("AWS::StepFunctions::StateMachine", "DefinitionString"),
+    ),
+    Quota(
+        what="processing units of an application",
+        at_most=64,
+        page="Managed Service for Apache Flink Developer Guide: Quota",
+        measured=_processing_units,
+    ),
+    Quota(
+        what="notifications of a budget",
+        at_most=5,
+        page="AWS Cost Management User Guide: Quotas and restrictions",
+        measured=_counts_of("AWS::Budgets::Budget", "NotificationsWithSubscribers"),
+    ),
+    Quota(
+        what="actions of an alarm",
+        at_most=5,
+        page="Amazon CloudWatch User Guide: CloudWatch service quotas",
+        measured=_counts_of("AWS::CloudWatch::Alarm", "AlarmActions"),
+    ),
+    Quota(
+        what="bytes of a named query",
+        at_most=262_144,
+        page="Amazon Athena User Guide: Service Quotas",
+        measured=_sizes_of("AWS::Athena::NamedQuery", "QueryString"),
+    ),
+    Quota(what="resources of a stack", at_most=500, page=_STACKS, measured=_resources_of_stacks),
+    Quota(what="outputs of a stack", at_most=200, page=_STACKS, measured=_outputs_of_stacks),
+    Quota(what="bytes of a template", at_most=1_000_000, page=_STACKS, measured=_templates),
+)
+
+
+# ---- values that do not fit together
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """A combination of values that AWS refuses, or with which a service works wrongly and says nothing.
+
+    Attributes:
+        faults: yields the resources that have it.
+    """
+
+    rule: str
+    page: str
+    faults: Callable[[Estate], Iterator[Resource]]
+
+
+def _mappings(estate: Estate, *services: str) -> Iterator[Resource]:
+    return (
+        one
+        for one in estate.of_type("AWS::Lambda::EventSourceMapping")
+        if one.properties["EventSourceArn"].split(":")[2] in services
+    )
+
+
+def _short_visibility(estate: Estate) -> Iterator[Resource]:
+    for mapping in _mappings(estate, "sqs"):
+        queue = estate.one("AWS::SQS::Queue", mapping.properties["EventSourceArn"]).properties
+        function = estate.one("AWS::Lambda::Function", mapping.properties["FunctionName"]).properties
+        window = mapping.properties.get("MaximumBatchingWindowInSeconds", 0)
+        if queue.get("VisibilityTimeout", 30) < 6 * function["Timeout"] + window:
+            yield mapping
+
+
+def _large_batch_at_once(estate: Estate) -> Iterator[Resource]:
+    for mapping in _mappings(estate, "sqs"):
+        if mapping.properties["BatchSize"] > 10 and not mapping.properties.get("MaximumBatchingWindowInSeconds"):
+            yield mapping
+
+
+def _fifo_with_window(estate: Estate) -> Iterator[Resource]:
+    for mapping in _mappings(estate, "sqs"):
+        queue = estate.one("AWS::SQS::Queue", mapping.properties["EventSourceArn"]).properties
+        if queue.get("FifoQueue") and mapping.properties.get("MaximumBatchingWindowInSeconds"):
+            yield mapping
+
+
+def _stream_without_start(estate: Estate) -> Iterator[Resource]:
+    return (one for one in _mappings(estate, "kinesis", "dynamodb") if "StartingPosition" not in one.properties)
+
+
+def _whole_batches(estate: Estate) -> Iterator[Resource]:
+    for mapping in _mappings(estate, "kinesis", "dynamodb", "sqs"):
+        if "ReportBatchItemFailures" not in mapping.properties.get("FunctionResponseTypes", ()):
+            yield mapping
+
+
+def _filters_unseen_images(estate: Estate) -> Iterator[Resource]:
+    for mapping in _mappings(estate, "dynamodb"):
+        table = estate.one("AWS::DynamoDB::GlobalTable", mapping.properties["EventSourceArn"].partition("/stream/")[0])
+        view = table.properties["StreamSpecification"]["StreamViewType"]
+        asks = json.dumps(mapping.properties.get("FilterCriteria", {}))
+        if "NewImage" in asks and view not in {"NEW_IMAGE", "NEW_AND_OLD_IMAGES"}:
+            yield mapping
+
+
+def _fifo_for_lost_events(estate: Estate) -> Iterator[Resource]:
+    """EventBridge and Lambda send what they cannot deliver to standard queues alone."""
+    lost = {
+        target["DeadLetterConfig"]["Arn"]
+        for rule in estate.of_type("AWS::Events::Rule")
+        for target in rule.properties["Targets"]
+        if "DeadLetterConfig" in target
+    }
+    lost |= {
+        one.properties["DestinationConfig"]["OnFailure"]["Destination"]
+        for one in _mappings(estate, "kinesis", "dynamodb")
+        if "DestinationConfig" in one.properties
+    }
+    return (
+        queue for queue in estate.of_type("AWS::SQS::Queue") if arn(queue) in lost and queue.properties.get("FifoQueue")
+    )
+
+
+def _dead_letters_of_another_kind(estate: Estate) -> Iterator[Resource]:
+    for queue in estate.of_type("AWS::SQS::Queue"):
+        if "RedrivePolicy" in queue.properties:
+            target = estate.one("AWS::SQS::Queue", queue.properties["RedrivePolicy"]["deadLetterTargetArn"])
+            if target.properties.get("FifoQueue", False) != queue.properties.get("FifoQueue", False):
+                yield queue
+
+
+def _logs_under_a_customer_key(estate: Estate) -> Iterator[Resource]:
+    kept = {
+        bucket.properties["LoggingConfiguration"]["DestinationBucketName"]
+        for bucket in estate.of_type("AWS::S3::Bucket")
+        if "LoggingConfiguration" in bucket.properties
+    }
+    for name in kept:
+        bucket = estate.one("AWS::S3::Bucket", name)
+        if estate.key_of(arn(bucket)) is not None:
+            yield bucket
+
+
+def _reports_to_another_bus(estate: Estate) -> Iterator[Resource]:
+    for one in estate.of_type("AWS::SES::ConfigurationSetEventDestination"):
+        bus = one.properties["EventDestination"].get("EventBridgeDestination", {}).get("EventBusArn", "")
+        if bus and not bus.endswith(":event-bus/default"):
+            yield one
+
+
+def _targets_without_role(estate: Estate) -> Iterator[Resource]:
+    for rule in estate.of_type("AWS::Events::Rule"):
+        for target in rule.properties["Targets"]:
+            if target["Arn"].split(":")[2] == "states" and "RoleArn" not in target:
+                yield rule
+
+
+def _log_groups_by_half(estate: Estate) -> Iterator[Resource]:
+    for machine in estate.of_type("AWS::StepFunctions::StateMachine"):
+        for to in machine.properties.get("LoggingConfiguration", {}).get("Destinations", ()):
+            if not to["CloudWatchLogsLogGroup"]["LogGroupArn"].endswith(":*"):
+                yield machine
+
+
+def _optimized_without_iceberg(estate: Estate) -> Iterator[Resource]:
+    for optimizer in estate.of_type("AWS::Glue::TableOptimizer"):
+        wanted = (optimizer.properties["DatabaseName"], optimizer.properties["TableName"])
+        for table in estate.of_type("AWS::Glue::Table"):
+            name = table.properties.get("Name") or table.properties.get("TableInput", {}).get("Name")
+            iceberg = "IcebergInput" in table.properties.get("OpenTableFormatInput", {})
+            if (table.properties["DatabaseName"], name) == wanted and not iceberg:
+                yield optimizer
+
+
+_SQS_SOURCE: Final = "AWS Lambda Developer Guide: Creating and configuring an Amazon SQS event source mapping"
+_SOURCE: Final = "AWS Lambda API Reference: CreateEventSourceMapping"
+
+REFUSALS: Final = (
+    Refusal(
+        rule="a queue hides a message for six timeouts of its function, and the window in which a batch is gathered",
+        page=_SQS_SOURCE,
+        faults=_short_visibility,
+    ),
+    Refusal(rule="a batch above ten messages needs a window", page=_SQS_SOURCE, faults=_large_batch_at_once),
+    Refusal(rule="a FIFO queue has no batching window", page=_SQS_SOURCE, faults=_fifo_with_window),
+    Refusal(rule="a reader of a stream says where it starts", page=_SOURCE, faults=_stream_without_start),
+    Refusal(
+        rule="a function answers which records of a batch failed, or good records are repeated with them",
+        page="AWS Lambda Developer Guide: Configuring partial batch response",
+        faults=_whole_batches,
+    ),
+    Refusal(
+        rule="a filter on the new image needs a stream that carries it",
+        page="AWS Lambda Developer Guide: Using event filtering with a DynamoDB event source",
+        faults=_filters_unseen_images,
+    ),
+    Refusal(
+        rule="what cannot be delivered goes to a standard queue",
+        page="Amazon EventBridge User Guide: Using dead-letter queues to process undelivered events; " + _SOURCE,
+        faults=_fifo_for_lost_events,
+    ),
+    Refusal(
+        rule="a dead-letter queue is of the kind of its queue",
+        page="Amazon SQS Developer Guide: Using dead-letter queues in Amazon SQS",
+        faults=_dead_letters_of_another_kind,
+    ),
+    Refusal(
+        rule="S3 delivers access logs to no bucket that a customer's key encrypts by default",
+        page="Amazon S3 User Guide: Enabling Amazon S3 server access logging",
+        faults=_logs_under_a_customer_key,
+    ),
+    Refusal(
+        rule="SES reports to the default bus alone",
+        page="Amazon SES API v2 Reference: EventBridgeDestination",
+        faults=_reports_to_another_bus,
+    ),
+    Refusal(
+        rule="a rule starts a state machine with a role",
+        page="Amazon EventBridge User Guide: Identity-based policies, Step Functions permissions",
+        faults=_targets_without_role,
+    ),
+    Refusal(
+        rule="a state machine names its log group with `:*` at the end",
+        page="AWS CloudFormation User Guide: AWS::StepFunctions::StateMachine CloudWatchLogsLogGroup",
+        faults=_log_groups_by_half,
+    ),
+    Refusal(
+        rule="only Iceberg tables are optimized",
+        page="AWS Glue Developer Guide: Optimizing Iceberg tables",
+        faults=_optimized_without_iceberg,
+    ),
+)

@@ -1,0 +1,117 @@
+"""AWS accepts every template: resources wait for policies, quotas hold, and values fit together. See `limits.py`."""
+
+import json
+from collections.abc import Callable
+from copy import deepcopy
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from tests.infrastructure.assembly import Template
+from tests.infrastructure.estate import Estate
+from tests.infrastructure.limits import ORDERS, QUOTAS, REFUSALS, Order, Quota, Refusal, too_early, too_much
+
+
+@pytest.mark.parametrize("order", ORDERS, ids=lambda order: order.type_name)
+def test_resources_wait_for_the_policies_that_are_checked_with_them(estates, order):
+    found = {name: list(estate.of_type(order.type_name)) for name, estate in estates.items()}
+    assert all(found.values())
+    assert [fault for estate in estates.values() for fault in too_early(estate, order)] == []
+
+
+@pytest.mark.parametrize("quota", QUOTAS, ids=lambda quota: quota.what)
+def test_quotas_hold(estates, quota):
+    assert [fault for estate in estates.values() for fault in too_much(estate, quota)] == []
+
+
+@pytest.mark.parametrize("refusal", REFUSALS, ids=lambda refusal: refusal.rule)
+def test_values_fit_together(estates, refusal):
+    faults = [str(fault) for estate in estates.values() for fault in refusal.faults(estate)]
+    assert faults == [], f"{refusal.rule}: {refusal.page}"
+
+
+# ---- each row sees what it forbids
+
+
+def broken(estate: Estate, type_name: str, change: Callable[[Template], Any]) -> Estate:
+    """Return an environment in which every resource of a type was changed."""
+    templates = deepcopy(dict(estate.assembly.templates))
+    for template in templates.values():
+        for resource in template["Resources"].values():
+            if resource["Type"] == type_name:
+                change(resource)
+    return Estate(replace(estate.assembly, templates=templates))
+
+
+@pytest.mark.parametrize("order", ORDERS, ids=lambda order: order.type_name)
+def test_a_resource_that_does_not_wait_is_named(estates, order: Order):
+    estate = broken(estates["prod"], order.type_name, lambda resource: resource.pop("DependsOn", None))
+    assert list(too_early(estate, order))
+
+
+@pytest.mark.parametrize("quota", QUOTAS, ids=lambda quota: quota.what)
+def test_what_exceeds_a_quota_is_named(estates, quota: Quota):
+    most = max(amount for _, amount in quota.measured(estates["prod"]))
+    tight = replace(quota, at_most=most - 1, share=1.0)
+    assert all(quota.page in fault for fault in too_much(estates["prod"], tight))
+    assert list(too_much(estates["prod"], tight))
+
+
+def properties(**values: Any) -> Callable[[Template], Any]:
+    return lambda resource: resource["Properties"].update(values)
+
+
+def without(name: str) -> Callable[[Template], Any]:
+    return lambda resource: resource["Properties"].pop(name, None)
+
+
+MAPPING = "AWS::Lambda::EventSourceMapping"
+BREAKS: dict[str, tuple[str, Callable[[Template], Any]]] = {
+    "_short_visibility": ("AWS::SQS::Queue", properties(VisibilityTimeout=30)),
+    "_large_batch_at_once": (MAPPING, without("MaximumBatchingWindowInSeconds")),
+    "_fifo_with_window": ("AWS::SQS::Queue", properties(FifoQueue=True)),
+    "_stream_without_start": (MAPPING, without("StartingPosition")),
+    "_whole_batches": (MAPPING, without("FunctionResponseTypes")),
+    "_filters_unseen_images": (
+        "AWS::DynamoDB::GlobalTable",
+        properties(StreamSpecification={"StreamViewType": "KEYS_ONLY"}),
+    ),
+    "_fifo_for_lost_events": ("AWS::SQS::Queue", properties(FifoQueue=True)),
+    "_dead_letters_of_another_kind": (
+        "AWS::SQS::Queue",
+        lambda resource: resource["Properties"].update(FifoQueue="RedrivePolicy" in resource["Properties"]),
+    ),
+    "_reports_to_another_bus": (
+        "AWS::SES::ConfigurationSetEventDestination",
+        properties(
+            EventDestination={"EventBridgeDestination": {"EventBusArn": "arn:aws:events:us-east-1:1:event-bus/ours"}}
+        ),
+    ),
+    "_targets_without_role": (
+        "AWS::Events::Rule",
+        lambda resource: [target.pop("RoleArn", None) for target in resource["Properties"]["Targets"]],
+    ),
+    "_log_groups_by_half": (
+        "AWS::StepFunctions::StateMachine",
+        properties(
+            LoggingConfiguration={"Destinations": [{"CloudWatchLogsLogGroup": {"LogGroupArn": "arn:aws:logs:::group"}}]}
+        ),
+    ),
+    "_optimized_without_iceberg": ("AWS::Glue::Table", without("OpenTableFormatInput")),
+}
+
+
+@pytest.mark.parametrize("refusal", REFUSALS, ids=lambda refusal: refusal.rule)
+def test_what_aws_refuses_is_named(estates, refusal: Refusal):
+    prod = estates["prod"]
+    if refusal.faults.__name__ == "_logs_under_a_customer_key":
+        encryption = next(
+            one["Properties"]["BucketEncryption"]
+            for one in prod.assembly.templates["foundation"]["Resources"].values()
+            if one["Type"] == "AWS::S3::Bucket" and "KMSMasterKeyID" in json.dumps(one)
+        )
+        estate = broken(prod, "AWS::S3::Bucket", properties(BucketEncryption=encryption))
+    else:
+        estate = broken(prod, *BREAKS[refusal.faults.__name__])
+    assert list(refusal.faults(estate))
