@@ -389,7 +389,7 @@ def test_every_message_of_a_rebuild_is_one_that_it_gives() -> None:
     assert [message for message in messages if message not in said] == []
 
 
-@pytest.mark.parametrize("block", blocks("json"), ids=str)
+@pytest.mark.parametrize("block", [block for block in blocks("json") if "Statement" not in block.text], ids=str)
 def test_an_example_event_keeps_its_contract(block: Block) -> None:
     document = json.loads(block.text)
     for event in document.get("batch", [document]):

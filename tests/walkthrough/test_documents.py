@@ -308,7 +308,7 @@ def clean_up(account: Account, walk: Walk) -> None:
 
 def example(document: Path) -> dict[str, Any]:
     """Return the event that a document shows."""
-    [text] = [block.text for block in blocks("json") if block.document == document]
+    [text] = [block.text for block in blocks("json") if block.document == document and "event_id" in block.text]
     event: dict[str, Any] = json.loads(text)
     return event
 
