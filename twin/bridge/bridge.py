@@ -138,6 +138,8 @@ class ToKafka:
         self._kinesis = kinesis
         self._producer = producer
         summary = kinesis.describe_stream_summary(StreamName=stream)["StreamDescriptionSummary"]
+        # An iterator does not say to the emulator which stream it belongs to, and the reader's permission is on that.
+        self._arn = str(summary["StreamARN"])
         self._positions = Positions.open(state / f"{stream}.json", born=str(summary["StreamCreationTimestamp"]))
         pages = kinesis.get_paginator("list_shards").paginate(StreamName=stream)
         self._iterators: dict[str, str | None] = {shard["ShardId"]: None for page in pages for shard in page["Shards"]}
@@ -150,7 +152,7 @@ class ToKafka:
         iterator = self._iterators[shard] or self._open(shard)
         self._iterators[shard] = None  # whatever fails below, the next attempt begins at the stored position
         try:
-            answer = self._kinesis.get_records(ShardIterator=iterator, Limit=READ_RECORDS)
+            answer = self._kinesis.get_records(ShardIterator=iterator, StreamARN=self._arn, Limit=READ_RECORDS)
         except ClientError as error:
             if error.response["Error"]["Code"] != STALE_ITERATOR:
                 raise

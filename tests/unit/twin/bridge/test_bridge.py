@@ -14,6 +14,7 @@ from twin.bridge.bridge import BridgeError, Plan, Positions, ToKafka, batches, p
 
 CLEAN = {"AWS_ACCESS_KEY_ID": "of clean", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_SESSION_TOKEN": "token"}
 UNIFY = {**CLEAN, "AWS_ACCESS_KEY_ID": "of unify"}
+ARN = "arn:aws:kinesis:us-east-1:123456789012:stream/events"
 PLAN = {
     "endpoint": "http://localhost:1",
     "bootstrap_servers": "localhost:2",
@@ -61,7 +62,7 @@ class FakeKinesis:
         self.fails_with: list[Exception] = []
 
     def describe_stream_summary(self, **_: str) -> dict[str, Any]:
-        return {"StreamDescriptionSummary": {"StreamCreationTimestamp": self.born}}
+        return {"StreamDescriptionSummary": {"StreamARN": ARN, "StreamCreationTimestamp": self.born}}
 
     def get_paginator(self, _operation: str) -> "FakeKinesis":
         return self
@@ -76,6 +77,7 @@ class FakeKinesis:
     def get_records(self, **request: Any) -> dict[str, Any]:
         if self.fails_with:
             raise self.fails_with.pop(0)
+        assert request["StreamARN"] == ARN
         start = int(request["ShardIterator"])
         found = self.records[start : start + request["Limit"]]
         records = [
