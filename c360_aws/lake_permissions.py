@@ -45,7 +45,10 @@ def open_permissions(
     Raises:
         ClientError: the database does not exist, or the caller may not ask.
     """
-    found = [_open(database, entry) for entry in _held(lake_formation, {"Database": {"Name": database}})]
+    found = [
+        _open(database, entry)
+        for entry in permissions_on(lake_formation, {"Database": {"Name": database}}, principal=EVERYBODY)
+    ]
     for page in glue.get_paginator("get_tables").paginate(DatabaseName=database):
         for table in page["TableList"]:
             name = table["Name"]
@@ -59,20 +62,24 @@ def _open(name: str, entry: "PrincipalResourcePermissionsTypeDef") -> OpenPermis
 
 def _on_table(client: "LakeFormationClient", database: str, name: str) -> "list[PrincipalResourcePermissionsTypeDef]":
     try:
-        return list(_held(client, {"Table": {"DatabaseName": database, "Name": name}}))
+        resource: ResourceUnionTypeDef = {"Table": {"DatabaseName": database, "Name": name}}
+        return list(permissions_on(client, resource, principal=EVERYBODY))
     except client.exceptions.EntityNotFoundException:
         return []  # dropped since the tables were listed, and its permissions with it
 
 
-def _held(
-    client: "LakeFormationClient", resource: "ResourceUnionTypeDef"
+def permissions_on(
+    client: "LakeFormationClient", resource: "ResourceUnionTypeDef", *, principal: str = ""
 ) -> "Iterator[PrincipalResourcePermissionsTypeDef]":
-    asked: dict[str, Any] = {"Principal": {"DataLakePrincipalIdentifier": EVERYBODY}, "Resource": resource}
+    """Yield the permissions on a resource, of everybody or of one principal, as far as Lake Formation shows them."""
+    asked: dict[str, Any] = {"Resource": resource}
+    if principal:
+        asked["Principal"] = {"DataLakePrincipalIdentifier": principal}
     while True:
         answer = client.list_permissions(**asked)
         for entry in answer["PrincipalResourcePermissions"]:
             if entry.get("Permissions"):
                 yield entry
-        if not answer.get("NextToken"):
+        if not answer.get("NextToken"):  # a page may be empty, and not the last
             return
         asked["NextToken"] = answer["NextToken"]

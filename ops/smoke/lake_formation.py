@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from c360_aws.lake_permissions import EVERYBODY
+from c360_aws.lake_permissions import EVERYBODY, open_permissions, permissions_on
 from c360_core import contracts, projections
 from c360_core.names import CATALOGED_ZONES, LakeTag, Zone, database_name, lake_tag_key
 from ops.smoke.checks import check, expect
@@ -32,47 +32,35 @@ def settings(deployed: DeployedEnvironment) -> str:
 )
 def grants(deployed: DeployedEnvironment) -> str:
     """No database or table of the environment is left to IAM alone, and no database opens its new tables."""
+    glue, client = deployed.client("glue"), deployed.client("lakeformation")
     databases = [database_name(deployed.environment, zone) for zone in CATALOGED_ZONES]
     wrong, seen = [], 0
     for database in databases:
-        stated = deployed.client("glue").get_database(Name=database)["Database"]
-        if _opened(stated.get("CreateTableDefaultPermissions", ())):
+        if _opened(glue.get_database(Name=database)["Database"].get("CreateTableDefaultPermissions", ())):
             wrong.append(f"{database} lets IAM alone decide on its new tables")
-        of_database = 0
-        for name, resource in _resources(deployed, database):
-            held = list(_permissions(deployed, resource))
-            of_database += len(held)
-            if any(one["Principal"]["DataLakePrincipalIdentifier"] == EVERYBODY for one in held):
-                wrong.append(f"{name} is open to {EVERYBODY}")
-        if not of_database:
+        held = [*_on_database(deployed, database)]
+        if not held:
             wrong.append(f"no grant on {database} is shown to who asks")
-        seen += of_database
-    return expect(wrong, f"{seen} grants in {len(databases)} databases, none to {EVERYBODY}")
+        wrong += [
+            f"all tables of {database} are open to {EVERYBODY}"
+            for one in held
+            if "Table" in one["Resource"] and one["Principal"]["DataLakePrincipalIdentifier"] == EVERYBODY
+        ]
+        wrong += [f"{EVERYBODY} holds {one}" for one in open_permissions(database, glue=glue, lake_formation=client)]
+        seen += len(held)
+    return expect(wrong, f"{seen} grants on {len(databases)} databases, none to {EVERYBODY}")
 
 
 def _opened(defaults: Sequence[Mapping[str, Any]]) -> bool:
     return any(one.get("Permissions") for one in defaults)
 
 
-def _resources(deployed: DeployedEnvironment, database: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield what permissions can be held on: the database, all its tables, and each of them."""
-    account = deployed.account
-    yield database, {"Database": {"CatalogId": account, "Name": database}}
-    of_tables = {"CatalogId": account, "DatabaseName": database}
-    yield f"{database}.*", {"Table": {**of_tables, "TableWildcard": {}}}
-    for page in deployed.client("glue").get_paginator("get_tables").paginate(DatabaseName=database):
-        for table in page["TableList"]:
-            yield f"{database}.{table['Name']}", {"Table": {**of_tables, "Name": table["Name"]}}
-
-
-def _permissions(deployed: DeployedEnvironment, resource: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    client, place = deployed.client("lakeformation"), dict[str, str]()
-    while True:
-        page = client.list_permissions(Resource=resource, **place)
-        yield from page["PrincipalResourcePermissions"]
-        if not page.get("NextToken"):  # a page may be empty, and not the last
-            return
-        place = {"NextToken": page["NextToken"]}
+def _on_database(deployed: DeployedEnvironment, database: str) -> Iterator[Mapping[str, Any]]:
+    """Yield the permissions on a database, and on all its tables at once."""
+    client, account = deployed.client("lakeformation"), deployed.account
+    yield from permissions_on(client, {"Database": {"CatalogId": account, "Name": database}})
+    all_tables = {"CatalogId": account, "DatabaseName": database, "TableWildcard": {}}
+    yield from permissions_on(client, {"Table": all_tables})
 
 
 @check(

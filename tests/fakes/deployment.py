@@ -96,9 +96,9 @@ def stage(**changed: Any) -> dict[str, Any]:
     return {**right, **changed}
 
 
-def held(principal: str) -> dict[str, Any]:
+def held(principal: str, resource: dict[str, Any] | None = None) -> dict[str, Any]:
     """Return a permission that a principal holds in Lake Formation."""
-    return {"Principal": {"DataLakePrincipalIdentifier": principal}, "Permissions": ["ALL"]}
+    return {"Principal": {"DataLakePrincipalIdentifier": principal}, "Permissions": ["ALL"], "Resource": resource or {}}
 
 
 def lake_tags(resource: dict[str, Any], **reclassified: str) -> dict[str, Any]:
@@ -224,7 +224,9 @@ class World:
             },
             "get_database": {"Database": {"CreateTableDefaultPermissions": []}},
             "get_tables": [{"TableList": [{"Name": "a_mart"}]}, {"TableList": []}],
-            "list_permissions": {"PrincipalResourcePermissions": [held("arn:pipeline")]},
+            "list_permissions": lambda **given: {
+                "PrincipalResourcePermissions": [] if "Principal" in given else [held("arn:pipeline")]
+            },
             "get_resource_lf_tags": lambda **given: lake_tags(given["Resource"]),
             "get_topic_attributes": {"Attributes": {"SubscriptionsConfirmed": "1", "SubscriptionsPending": "0"}},
             "get_public_access_block": {"PublicAccessBlockConfiguration": dict.fromkeys(exposure.BLOCKS, True)},

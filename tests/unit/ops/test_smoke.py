@@ -51,7 +51,10 @@ def opened(level: str) -> Any:
             return {"PrincipalResourcePermissions": [], "NextToken": "more"}
         ((kind, place),) = given["Resource"].items()
         everybody = kind == level or (kind == "Table" and level in place)
-        return {"PrincipalResourcePermissions": [held("IAM_ALLOWED_PRINCIPALS" if everybody else "arn:pipeline")]}
+        if "Principal" in given and not everybody:
+            return {"PrincipalResourcePermissions": []}
+        principal = "IAM_ALLOWED_PRINCIPALS" if everybody else "arn:pipeline"
+        return {"PrincipalResourcePermissions": [held(principal, given["Resource"])]}
 
     return answer
 
@@ -131,11 +134,11 @@ def test_a_deployment_that_is_right_passes(world: World) -> None:
         ("get_database", {"Database": {"CreateTableDefaultPermissions": [{"Permissions": ["ALL"]}]}},
          "Lake Formation grants", "c360_dev_raw lets IAM alone decide on its new tables"),
         ("list_permissions", opened("Database"), "Lake Formation grants",
-         "c360_dev_raw is open to IAM_ALLOWED_PRINCIPALS"),
+         "IAM_ALLOWED_PRINCIPALS holds c360_dev_raw: ALL"),
         ("list_permissions", opened("Name"), "Lake Formation grants",
-         "c360_dev_products.a_mart is open to IAM_ALLOWED_PRINCIPALS"),
+         "IAM_ALLOWED_PRINCIPALS holds c360_dev_products.a_mart: ALL"),
         ("list_permissions", opened("TableWildcard"), "Lake Formation grants",
-         "c360_dev_curated.* is open to IAM_ALLOWED_PRINCIPALS"),
+         "all tables of c360_dev_curated are open to IAM_ALLOWED_PRINCIPALS"),
         ("list_permissions", {"PrincipalResourcePermissions": []}, "Lake Formation grants",
          "no grant on c360_dev_raw is shown to who asks"),
         ("get_resource_lf_tags", lambda **given: lake_tags(given["Resource"], email="none"), "column tags",
