@@ -13,7 +13,7 @@ from rich.table import Table
 from tools.build import prepare
 from tools.console import Steps
 from twin.emulator import emulator
-from twin.scenario import floors, page
+from twin.scenario import floors, page, permissions
 from twin.scenario.memory import PeakMemory
 from twin.scenario.result import Check, DemoResult, Floor
 from twin.scenario.story import LiveResult, Story, scores
@@ -114,7 +114,8 @@ def tell(steps: Steps, running: emulator.Emulator, manifest: Manifest, data: Pat
     found = story.analyse(live_result)
     mails = [message for found in live_result.mails.values() for message in found]
     withdrawn = story.withdrawn_stops(len(mails))
-    everything = [*checks, *live_checks, *found.checks, withdrawn]
+    permitted = permissions.checks(running.settings.home)
+    everything = [*checks, *live_checks, *found.checks, withdrawn, *permitted]
     result = DemoResult(
         scale=manifest.scale,
         seed=manifest.seed,
