@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from twin.emulator import roles
-from twin.emulator.rights import Right
+from twin.emulator.calls import Call
 
 LOGGER: Final = logging.getLogger("twin.reader_rights")
 REVIEW_SECONDS: Final = 5.0
@@ -19,17 +19,17 @@ _ACTIONS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 
 
-def reading_rights(source: str) -> tuple[Right, ...]:
+def reading_rights(source: str) -> tuple[Call, ...]:
     """Return what Lambda does on a source on behalf of the function that reads it.
 
     Args:
         source: the ARN of a stream, of a table's stream, or of a queue.
     """
     service = source.split(":")[2]
-    return tuple(Right(action=f"{service}:{action}", resource=source) for action in _ACTIONS.get(service, ()))
+    return tuple(Call(action=f"{service}:{action}", resource=source) for action in _ACTIONS.get(service, ()))
 
 
-def missing(role: str, rights: tuple[Right, ...]) -> list[Right]:
+def missing(role: str, rights: tuple[Call, ...]) -> list[Call]:
     """Return the rights that the policies of a role do not give."""
     return [right for right in rights if not roles.allows(role, right.action, right.resource)]
 
@@ -42,7 +42,7 @@ class MappingRights:
         clock: seconds that only grow.
     """
 
-    def __init__(self, needed: Callable[[str], tuple[Right, ...]], clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, needed: Callable[[str], tuple[Call, ...]], clock: Callable[[], float] = time.monotonic) -> None:
         self._needed = needed
         self._clock = clock
         self._seen: dict[str, tuple[float, bool]] = {}

@@ -7,8 +7,8 @@ tests' table of needs.
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
+from twin.emulator.calls import Call
 from twin.emulator.resource_names import arn, resource_of
-from twin.emulator.rights import Right
 
 Request = Mapping[str, Any]
 
@@ -43,7 +43,7 @@ _NAMES: Final = {
 }
 
 
-def rights_of(resource: str, request: Request) -> tuple[Right, ...]:
+def rights_of(resource: str, request: Request) -> tuple[Call, ...]:
     """Return what a task needs.
 
     Args:
@@ -51,7 +51,7 @@ def rights_of(resource: str, request: Request) -> tuple[Right, ...]:
         request: its parameters.
     """
     if ":lambda:" in resource and ":function:" in resource:
-        return (Right(action="lambda:InvokeFunction", resource=resource),)
+        return (Call(action="lambda:InvokeFunction", resource=resource),)
     service, action, waits = _parts(resource)
     if not service:
         return ()
@@ -60,12 +60,12 @@ def rights_of(resource: str, request: Request) -> tuple[Right, ...]:
     named = _ACTIONS.get(stated, stated)
     if named == "events:PutEvents":
         entries: Sequence[Request] = request.get("Entries") or ()
-        return tuple(Right(action=named, resource=resource_of(prefix, entry)) for entry in entries)
-    own = Right(action=named, resource=resource_of(prefix, request))
+        return tuple(Call(action=named, resource=resource_of(prefix, entry)) for entry in entries)
+    own = Call(action=named, resource=resource_of(prefix, request))
     return (own, *_waiting(own, request)) if waits else (own,)
 
 
-def error_of(right: Right) -> str:
+def error_of(right: Call) -> str:
     """Return the name of the error under which an execution reports that a right is missing."""
     prefix = right.action.partition(":")[0]
     return _ERRORS.get(prefix, f"{_NAMES.get(prefix, prefix.title())}.AccessDeniedException")
@@ -83,31 +83,31 @@ def _parts(resource: str) -> tuple[str, str, bool]:
     return words[0], action, pattern == "sync"
 
 
-def _waiting(own: Right, request: Request) -> tuple[Right, ...]:
+def _waiting(own: Call, request: Request) -> tuple[Call, ...]:
     """Return what a task needs to see how the job ended that it started."""
     needed = _WAITING.get(own.action)
     return needed(own, request) if needed is not None else ()
 
 
-def _job_runs(own: Right, _request: Request) -> tuple[Right, ...]:
-    return tuple(Right(action=action, resource=own.resource) for action in ("glue:GetJobRun", "glue:GetJobRuns"))
+def _job_runs(own: Call, _request: Request) -> tuple[Call, ...]:
+    return tuple(Call(action=action, resource=own.resource) for action in ("glue:GetJobRun", "glue:GetJobRuns"))
 
 
-def _builds(own: Right, _request: Request) -> tuple[Right, ...]:
-    return (Right(action="codebuild:BatchGetBuilds", resource=own.resource), *_rule(_BUILDS_RULE))
+def _builds(own: Call, _request: Request) -> tuple[Call, ...]:
+    return (Call(action="codebuild:BatchGetBuilds", resource=own.resource), *_rule(_BUILDS_RULE))
 
 
-def _executions(own: Right, _request: Request) -> tuple[Right, ...]:
+def _executions(own: Call, _request: Request) -> tuple[Call, ...]:
     executions = f"{own.resource.replace(':stateMachine:', ':execution:')}:*"
-    return (Right(action="states:DescribeExecution", resource=executions), *_rule(_EXECUTIONS_RULE))
+    return (Call(action="states:DescribeExecution", resource=executions), *_rule(_EXECUTIONS_RULE))
 
 
-def _rule(name: str) -> tuple[Right, ...]:
+def _rule(name: str) -> tuple[Call, ...]:
     actions = ("events:PutTargets", "events:PutRule", "events:DescribeRule")
-    return tuple(Right(action=action, resource=arn("events", f"rule/{name}")) for action in actions)
+    return tuple(Call(action=action, resource=arn("events", f"rule/{name}")) for action in actions)
 
 
-_WAITING: Final[Mapping[str, Callable[[Right, Request], tuple[Right, ...]]]] = {
+_WAITING: Final[Mapping[str, Callable[[Call, Request], tuple[Call, ...]]]] = {
     "glue:StartJobRun": _job_runs,
     "codebuild:StartBuild": _builds,
     "states:StartExecution": _executions,
