@@ -24,6 +24,8 @@ RETRYING: Final = Config(
     read_timeout=5,
     max_pool_connections=16,
 )
+# Nobody waits at a screen for what happens during a deployment.
+PATIENT: Final = RETRYING.merge(Config(read_timeout=30))
 # A message that the service may have taken must not be handed over again: one attempt, with a long timeout.
 ONE_ATTEMPT: Final = Config(retries={"mode": "standard", "total_max_attempts": 1}, connect_timeout=2, read_timeout=20)
 
@@ -61,13 +63,13 @@ def event_bridge() -> "EventBridgeClient":
 @cache
 def glue() -> "GlueClient":
     """Return a Glue client."""
-    return boto3.client("glue", config=RETRYING)
+    return boto3.client("glue", config=PATIENT)
 
 
 @cache
 def lake_formation() -> "LakeFormationClient":
     """Return a Lake Formation client."""
-    return boto3.client("lakeformation", config=RETRYING)
+    return boto3.client("lakeformation", config=PATIENT)
 
 
 @cache
