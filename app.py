@@ -16,6 +16,7 @@ from stacks.governance.stack import GovernanceStack, ZoneGovernanceStack
 from stacks.operations.stack import OperationsStack
 from stacks.shared.assets import REPOSITORY, AssetMissingError, Assets
 from stacks.shared.lake import Lake
+from stacks.shared.lake_order import change_lake_in_order
 from stacks.shared.platform import Platform
 from stacks.unification.stack import UnificationStack
 
@@ -80,6 +81,8 @@ def build(app: cdk.App, settings: Settings, assets: Assets) -> OperationsStack:
     governance = GovernanceStack(
         app, name("governance"), lake=lake, workgroup_arn=analytics.workgroup.arn, platform=platform
     )
+    # Both grant on the curated zone, which must not happen at the same time.
+    governance.add_stack_dependency(unification)
     for zone in CATALOGED_ZONES:
         ZoneGovernanceStack(
             app,
@@ -91,6 +94,7 @@ def build(app: cdk.App, settings: Settings, assets: Assets) -> OperationsStack:
             platform=platform,
         )
     operations = OperationsStack(app, name("operations"), settings=settings.operations, platform=platform)
+    change_lake_in_order(app)
     cdk.Tags.of(app).add("project", PROJECT)
     cdk.Tags.of(app).add("environment", settings.environment)
     nag.check(app)

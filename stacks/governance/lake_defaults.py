@@ -11,6 +11,7 @@ from stacks.constructs.grants import catalog_arns, read_tables, revoke_in_lake
 from stacks.constructs.nag import acknowledge, wildcard
 from stacks.constructs.python_function import Caller, PythonFunction
 from stacks.shared.lake_access import database_resource, grant_in_lake, tables_resource
+from stacks.shared.lake_order import LakeChange, database_place
 from stacks.shared.platform import Platform
 
 _SECONDS: Final = 300  # a call for each table, and waiting for others who change the same table
@@ -60,6 +61,7 @@ class ClosedDatabase(Construct):
     ) -> None:
         super().__init__(scope, id_)
         worker = defaults.worker
+        database = database_name(platform.environment, zone)
         grants = [
             grant_in_lake(
                 self,
@@ -74,12 +76,28 @@ class ClosedDatabase(Construct):
                 ("Tables", tables_resource(platform.environment, zone)),
             )
         ]
-        closed = cdk.CustomResource(
-            self,
-            "Closed",
+        _Closed(self, "Closed", database=database, tables=tables, worker=worker).node.add_dependency(*grants)
+
+
+class _Closed(cdk.CustomResource):
+    """The resource itself, which changes the database's permissions and those of its tables."""
+
+    def __init__(
+        self, scope: Construct, id_: str, *, database: str, tables: Iterable[str], worker: PythonFunction
+    ) -> None:
+        super().__init__(
+            scope,
+            id_,
             service_token=worker.function.function_arn,
             resource_type="Custom::ClosedDatabase",
             service_timeout=_ANSWER,
-            properties={"Database": database_name(platform.environment, zone), "Tables": sorted(tables)},
+            properties={"Database": database, "Tables": sorted(tables)},
         )
-        closed.node.add_dependency(*grants)
+        self._database = database
+
+    def lake_change(self) -> LakeChange:
+        """Return the revocation."""
+        resource = self.node.default_child
+        if not isinstance(resource, cdk.CfnResource):
+            raise TypeError(f"{self.node.path} has no resource that closes {self._database}")
+        return LakeChange(place=database_place(self._database), resource=resource)
