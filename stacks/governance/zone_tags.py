@@ -1,7 +1,6 @@
 """The tags of a zone's columns, from the contracts."""
 
-from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 import aws_cdk as cdk
@@ -24,7 +23,10 @@ _UNLESS_STATED: Final = {
 
 
 class ZoneTags(Construct):
-    """Tags the zone's database, and the columns of each of its tables that has a contract."""
+    """Tags the zone's database, and the columns of each of its tables that has a contract, each by itself.
+
+    So a column whose class changes keeps its old class until it has the new one, and no other column is touched.
+    """
 
     def __init__(self, scope: Construct, id_: str, *, zone: Zone, tables: Iterable[Table], platform: Platform) -> None:
         super().__init__(scope, id_)
@@ -32,8 +34,7 @@ class ZoneTags(Construct):
         self._database = database_name(platform.environment, zone)
         self._tag_database(zone)
         for table in tables:
-            if table.zone is zone:
-                self._tag_columns(table)
+            self._tag_columns(table)
 
     def _tag_database(self, zone: Zone) -> None:
         resource = lakeformation.CfnTagAssociation.ResourceProperty(
@@ -41,36 +42,40 @@ class ZoneTags(Construct):
                 catalog_id=cdk.Aws.ACCOUNT_ID, name=self._database
             )
         )
-        self._associate("Database", resource, {LakeTag.PII: str(_UNLESS_STATED[zone]), LakeTag.ZONE: str(zone)})
+        self._associate(self, "Database", resource, {LakeTag.PII: str(_UNLESS_STATED[zone]), LakeTag.ZONE: str(zone)})
 
     def _tag_columns(self, table: Table) -> None:
-        columns: dict[PiiClass, list[str]] = defaultdict(list)
+        columns = Construct(self, pascal_case(table.name))
         for column, classification in projections.lakeformation_tags(table).items():
-            columns[classification].append(column)
-        for classification, names in columns.items():
             resource = lakeformation.CfnTagAssociation.ResourceProperty(
                 table_with_columns=lakeformation.CfnTagAssociation.TableWithColumnsResourceProperty(
                     catalog_id=cdk.Aws.ACCOUNT_ID,
                     database_name=self._database,
                     name=table.name,
-                    column_names=names,
+                    column_names=[column],
                 )
             )
-            self._associate(
-                f"{pascal_case(table.name)}{classification.title()}", resource, {LakeTag.PII: str(classification)}
-            )
+            self._associate(columns, pascal_case(column), resource, {LakeTag.PII: str(classification)})
 
     def _associate(
-        self, id_: str, resource: lakeformation.CfnTagAssociation.ResourceProperty, values: dict[LakeTag, str]
+        self,
+        scope: Construct,
+        id_: str,
+        resource: lakeformation.CfnTagAssociation.ResourceProperty,
+        values: Mapping[LakeTag, str],
     ) -> None:
-        lakeformation.CfnTagAssociation(
-            self,
+        association = lakeformation.CfnTagAssociation(
+            scope,
             id_,
             resource=resource,
             lf_tags=[
                 lakeformation.CfnTagAssociation.LFTagPairProperty(
-                    catalog_id=cdk.Aws.ACCOUNT_ID, tag_key=lake_tag_key(self._environment, name), tag_values=[value]
+                    catalog_id=cdk.Aws.ACCOUNT_ID, tag_key=lake_tag_key(self._environment, tag), tag_values=[value]
                 )
-                for name, value in values.items()
+                for tag, value in values.items()
             ],
         )
+        # A new value replaces the association: it is assigned over the old one. Deleting the old association afterwards
+        # would take the tag away again.
+        association.cfn_options.update_replace_policy = cdk.CfnDeletionPolicy.RETAIN
+        association.cfn_options.deletion_policy = cdk.CfnDeletionPolicy.DELETE

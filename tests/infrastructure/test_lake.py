@@ -194,22 +194,6 @@ def associations(assembly):
     return [a.properties for a in assembly.resources("AWS::LakeFormation::TagAssociation")]
 
 
-def test_every_column_carries_the_class_of_its_contract_once(assembly, agreed):
-    environment = assembly.settings.environment
-    tagged = Counter(
-        (table["DatabaseName"], table["Name"], column, association["LFTags"][0]["TagValues"][0])
-        for association in associations(assembly)
-        if (table := association["Resource"].get("TableWithColumns"))
-        for column in table["ColumnNames"]
-    )
-    wanted = Counter(
-        (database_name(environment, table.zone), table.name, column, str(classification))
-        for table in agreed.lake_tables()
-        for column, classification in projections.lakeformation_tags(table).items()
-    )
-    assert tagged == wanted
-
-
 def test_data_without_a_contract_is_closed(assembly):
     by_database = {
         a["Resource"]["Database"]["Name"]: {t["TagKey"].rpartition("-")[2]: t["TagValues"] for t in a["LFTags"]}

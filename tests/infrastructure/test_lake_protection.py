@@ -1,6 +1,16 @@
 """Nothing of Lake Formation's defaults opens the lake, at no moment of a deployment."""
 
-from c360_core.names import CATALOGED_ZONES, database_name, zone_stack
+from collections import Counter
+from copy import deepcopy
+from dataclasses import replace
+from types import SimpleNamespace
+
+import aws_cdk as cdk
+import pytest
+
+from c360_core import projections
+from c360_core.names import CATALOGED_ZONES, LakeTag, PiiClass, Zone, database_name, lake_tag_key, zone_stack
+from stacks.governance.zone_tags import ZoneTags
 from tests.infrastructure.assembly import listed, resolve, statements
 
 # What the function that closes databases does with its permissions in Lake Formation: IAM lets it do nothing else.
@@ -70,3 +80,98 @@ def test_who_revokes_can_neither_grant_nor_read(assembly):
 def test_only_who_revokes_may_pass_permissions_on(assembly):
     passing = [g for g in assembly.resources() if g.properties.get("PermissionsWithGrantOption")]
     assert len(passing) == 2 * len(CATALOGED_ZONES)
+
+
+# ---- the class of each column
+
+TAG = "AWS::LakeFormation::TagAssociation"
+
+
+def stated(assembly):
+    """Return the classes that the templates state, by database, table and column, as far as each names them."""
+    key = lake_tag_key(assembly.settings.environment, LakeTag.PII)
+    found = {}
+    for association in assembly.resources(TAG):
+        values = {tag["TagKey"]: tag["TagValues"] for tag in association.properties["LFTags"]}
+        [(kind, resource)] = association.properties["Resource"].items()
+        if kind == "Database":
+            places = [(resource["Name"],)]
+        else:
+            assert kind == "TableWithColumns", association
+            places = [(resource["DatabaseName"], resource["Name"], column) for column in resource["ColumnNames"]]
+        for place in places:
+            assert place not in found, f"{association} tags {place} again"
+            [found[place]] = values[key]
+    return found
+
+
+def wrong_classes(assembly, agreed):
+    """Yield each column whose class, its own or inherited, is not the contract's."""
+    classes = stated(assembly)
+    for table in agreed.lake_tables():
+        database = database_name(assembly.settings.environment, table.zone)
+        for column, wanted in projections.lakeformation_tags(table).items():
+            own = classes.get((database, table.name, column))
+            effective = own or classes.get((database, table.name)) or classes.get((database,))
+            if effective != wanted:
+                yield f"{table.zone}.{table.name}.{column} has {effective} instead of {wanted}"
+
+
+def test_every_column_has_the_class_of_its_contract(assembly, agreed):
+    assert list(wrong_classes(assembly, agreed)) == []
+
+
+@pytest.mark.parametrize("class_", [PiiClass.NONE, PiiClass.PSEUDONYMOUS, PiiClass.DIRECT])
+def test_an_association_that_is_missing_is_noticed(prod, agreed, class_):
+    for association in prod.resources(TAG):
+        resource = association.properties["Resource"].get("TableWithColumns")
+        if resource and association.properties["LFTags"][0]["TagValues"] == [class_]:
+            break
+    templates = deepcopy(dict(prod.templates))
+    del templates[association.pillar]["Resources"][association.logical_id]
+    [said] = wrong_classes(replace(prod, templates=templates), agreed)
+    assert f"{resource['Name']}.{resource['ColumnNames'][0]} has sensitive instead of {class_}" in said
+
+
+def test_a_column_without_a_tag_would_be_closed_where_there_are_contracts(assembly, agreed):
+    """So an association that is deleted, or not made yet, opens nothing."""
+    classes = stated(assembly)
+    for zone in {table.zone for table in agreed.lake_tables()}:
+        assert classes[database_name(assembly.settings.environment, zone),] == PiiClass.SENSITIVE
+
+
+def test_each_column_is_tagged_by_itself(assembly, agreed):
+    """One that names several is replaced when a column's class changes, and the others lose their tags."""
+    columns = Counter(place[0] for place in stated(assembly) if len(place) == 3)
+    associations = Counter(
+        resource["DatabaseName"]
+        for association in assembly.resources(TAG)
+        if (resource := association.properties["Resource"].get("TableWithColumns"))
+    )
+    assert columns == associations
+    assert columns.total() == sum(len(table.fields) for table in agreed.lake_tables())
+
+
+def tagged(table):
+    """Return the associations of a table's columns: the class by the resource's logical id."""
+    stack = cdk.Stack(cdk.App(), "Stack")
+    ZoneTags(stack, "Tags", zone=table.zone, tables=[table], platform=SimpleNamespace(environment="dev"))
+    resources = cdk.App.of(stack).synth().get_stack_by_name("Stack").template["Resources"]
+    return {name: resource["Properties"]["LFTags"][0]["TagValues"] for name, resource in resources.items()}
+
+
+def test_a_changed_class_replaces_the_columns_own_association_and_nothing_else(agreed):
+    """A resource with another logical id would be made beside the old one, whose deletion takes the new tag away."""
+    table = next(table for table in agreed.lake_tables() if table.zone is Zone.CURATED)
+    first, *others = table.fields
+    class_ = next(one for one in PiiClass if one is not first.classification)
+    before, after = tagged(table), tagged(replace(table, fields=(replace(first, classification=class_), *others)))
+    assert before.keys() == after.keys()
+    assert [after[name] for name in after if after[name] != before[name]] == [[class_]]
+
+
+def test_a_replaced_association_is_not_deleted(assembly):
+    """A new value is assigned over the old one; deleting the old association would remove the tag."""
+    for association in assembly.resources(TAG):
+        policies = association.document["UpdateReplacePolicy"], association.document["DeletionPolicy"]
+        assert policies == ("Retain", "Delete"), association
