@@ -1,13 +1,16 @@
 """Lake Formation: the account's defaults, who holds what, and the tags of columns."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from c360_aws.lake_permissions import EVERYBODY, open_permissions, permissions_on
 from c360_core import contracts, projections
 from c360_core.names import CATALOGED_ZONES, LakeTag, Zone, database_name, lake_tag_key
 from ops.smoke.checks import check, expect
 from ops.smoke.deployed import DeployedEnvironment
+
+if TYPE_CHECKING:
+    from mypy_boto3_lakeformation.type_defs import ResourceUnionTypeDef
 
 ASK_AS_ADMINISTRATOR: Final = "ask as a data lake administrator, whom Lake Formation shows everything"
 
@@ -59,8 +62,10 @@ def _on_database(deployed: DeployedEnvironment, database: str) -> Iterator[Mappi
     """Yield the permissions on a database, and on all its tables at once."""
     client, account = deployed.client("lakeformation"), deployed.account
     yield from permissions_on(client, {"Database": {"CatalogId": account, "Name": database}})
-    all_tables = {"CatalogId": account, "DatabaseName": database, "TableWildcard": {}}
-    yield from permissions_on(client, {"Table": all_tables})
+    all_tables: "ResourceUnionTypeDef" = {
+        "Table": {"CatalogId": account, "DatabaseName": database, "TableWildcard": {}}
+    }
+    yield from permissions_on(client, all_tables)
 
 
 @check(
