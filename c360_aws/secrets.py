@@ -1,6 +1,6 @@
 """Secrets of Secrets Manager, read at run time: no template, job graph or log holds a value."""
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from c360_core.identity.keys import secret_bytes
 
@@ -8,11 +8,25 @@ if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
 
 
+# The labels that Secrets Manager gives to versions, and its error where no version has a label or a value.
+CURRENT: Final = "AWSCURRENT"
+PREVIOUS: Final = "AWSPREVIOUS"
+PENDING: Final = "AWSPENDING"
+NO_SUCH_VERSION: Final = "ResourceNotFoundException"
+
+
 class Secrets(Protocol):
     """Where secrets come from."""
 
     def text(self, arn: str) -> str:
         """Return the current value of a secret."""
+
+
+class RotatedSecrets(Secrets, Protocol):
+    """Where secrets come from that are rotated."""
+
+    def previous_text(self, arn: str) -> str | None:
+        """Return the value that a secret had before its current one, or None."""
 
 
 def read_secret(client: "SecretsManagerClient", arn: str) -> str:

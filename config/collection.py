@@ -51,6 +51,13 @@ class CollectorSettings(Slice):
     )
     throttle_requests_per_second: int = Field(1000, ge=1, le=10_000)
     throttle_burst: int = Field(2000, ge=1, le=20_000, description="Requests at the same moment")
+    key_rotation_days: int = Field(
+        90,
+        ge=0,
+        le=1000,
+        description="Each source gets a new API key after this time, and may use the one before it until the next "
+        "rotation; 0: keys stay until an operator changes them, and a changed one ends at once",
+    )
 
 
 class CleanSettings(FlinkSettings):

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 
-from c360_aws.secrets import Secrets
+from c360_aws.secrets import RotatedSecrets
 from c360_core.secret_text import parts
 from lambdas.shared.problem import ProblemDetails
 
@@ -21,33 +21,51 @@ KEY_HEADER = "x-api-key"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventSender:
-    """A source that may send events, with its signing secret, if it has one."""
+    """A source that may send events, with its signing secret, if it has one.
+
+    `rotated_out` says that its key is no longer the current one: the next rotation ends it.
+    """
 
     source: str
     signing_secret: bytes | None = None
+    rotated_out: bool = False
 
 
-def senders_by_key(secret_arns: Mapping[str, str], secrets: Secrets) -> dict[str, EventSender]:
+def senders_by_key(
+    secret_arns: Mapping[str, str], secrets: RotatedSecrets, *, accept_previous: bool = False
+) -> dict[str, EventSender]:
     """Return the senders by write key.
 
     Args:
         secret_arns: ARN of each source's secret; its value is the write key as plain text, or a JSON object with
             `key` and `signing_secret`.
         secrets: reads the secrets.
+        accept_previous: the key before the current one lets a source in, too, with the signing secret that it had.
 
     Raises:
         ValueError: a secret has no key; the message names the source.
     """
     senders: dict[str, EventSender] = {}
     for source, arn in secret_arns.items():
-        document = parts(secrets.text(arn))
-        key, signing_secret = document.get("key"), document.get("signing_secret")
-        if not isinstance(key, str) or not key:
+        current = _sender_by_key(source, secrets.text(arn))
+        if current is None:
             raise ValueError(f"secret of source {source}: field key is missing; store the write key as text or as JSON")
-        senders[key] = EventSender(
-            source=source, signing_secret=str(signing_secret).encode() if signing_secret else None
-        )
+        senders |= dict([current])
+    for source, arn in secret_arns.items() if accept_previous else ():
+        previous = _sender_by_key(source, secrets.previous_text(arn) or "", rotated_out=True)
+        if previous is not None:
+            # A key that did not change takes what is asked of it now: it may sign its requests since.
+            senders.setdefault(*previous)
     return senders
+
+
+def _sender_by_key(source: str, secret_string: str, *, rotated_out: bool = False) -> tuple[str, EventSender] | None:
+    document = parts(secret_string)
+    key, signing_secret = document.get("key"), document.get("signing_secret")
+    if not isinstance(key, str) or not key:
+        return None
+    signed_with = str(signing_secret).encode() if signing_secret else None
+    return key, EventSender(source=source, signing_secret=signed_with, rotated_out=rotated_out)
 
 
 def write_key(headers: Mapping[str, str], query: Mapping[str, str], body: object) -> str | None:

@@ -13,7 +13,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from c360_aws.cached_secrets import CachedSecrets
 from c360_aws.event_stream import EventStream, KinesisEventStream
 from c360_aws.observability import logger_for, metrics_for, trace_id, tracer_for
-from c360_aws.secrets import Secrets
+from c360_aws.secrets import RotatedSecrets
 from c360_core import contracts
 from c360_core.exact_json import AmbiguousObject
 from lambdas.collector.body import parse_body, raw_bytes
@@ -54,6 +54,10 @@ def collect(path: str) -> Response[str]:
         body=raw,
         signature=headers.get(SIGNATURE_HEADER),
     )
+    if sender.rotated_out:
+        # Whoever rotates keys sees here which sources still have to take the new one.
+        logger.info("previous key used", extra={"source": sender.source})
+        metrics.add_metric(name="PreviousKeysUsed", unit=MetricUnit.Count, value=1)
     call = Call(
         path=path,
         body=body,
@@ -119,13 +123,14 @@ def _settings() -> Settings:
 
 
 @cache
-def _secrets() -> Secrets:
+def _secrets() -> RotatedSecrets:
     return CachedSecrets(aws.secrets_manager())
 
 
 def _senders() -> dict[str, EventSender]:
     # Read every time: the secrets are cached for some minutes, and a rotated key must be picked up.
-    return senders_by_key(_settings().api_key_secrets, _secrets())
+    settings = _settings()
+    return senders_by_key(settings.api_key_secrets, _secrets(), accept_previous=settings.accept_previous_keys)
 
 
 @cache

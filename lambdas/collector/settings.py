@@ -6,7 +6,8 @@ from lambdas.shared.settings import EnvironmentSettings, Name
 
 
 class Settings(EnvironmentSettings):
-    """Where events go, and the secret of each source that may send them."""
+    """Where events go, the secret of each source that may send them, and whether its previous key lets it in, too."""
 
     events_stream_name: Name
     api_key_secrets: Json[dict[Name, Name]]
+    accept_previous_keys: bool

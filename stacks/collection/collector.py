@@ -13,6 +13,7 @@ from c360_core.contracts import Contracts
 from c360_core.names import METRIC_NAMESPACE
 from config.collection import CollectorSettings
 from config.operations import OperationsSettings
+from stacks.collection.key_rotation import KeyRotation
 from stacks.constructs.data_stream import DataStream
 from stacks.constructs.generated_secret import GeneratedSecret
 from stacks.constructs.grants import put_records, read_secret
@@ -56,7 +57,13 @@ class Collector(Construct):
         platform: Platform,
     ) -> None:
         super().__init__(scope, id_)
-        self.api_keys = {source.name: self._api_key(source.name, platform) for source in contracts.stream_sources()}
+        rotated = settings.key_rotation_days > 0
+        self.api_keys = {
+            source.name: self._api_key(source.name, rotated=rotated, platform=platform)
+            for source in contracts.stream_sources()
+        }
+        if rotated:
+            KeyRotation(self, "KeyRotation", keys=self.api_keys, days=settings.key_rotation_days, platform=platform)
         key_arns = {source: secret.secret_arn for source, secret in self.api_keys.items()}
         self.function = PythonFunction(
             self,
@@ -66,6 +73,7 @@ class Collector(Construct):
             variables={
                 "EVENTS_STREAM_NAME": events.name,
                 "API_KEY_SECRETS": cdk.Stack.of(self).to_json_string(key_arns),
+                "ACCEPT_PREVIOUS_KEYS": "true" if settings.key_rotation_days else "false",
             },
             caller=Caller.API,
             memory_megabytes=1024,
@@ -90,14 +98,15 @@ class Collector(Construct):
         )
         self.url = api.url
 
-    def _api_key(self, source: str, platform: Platform) -> secretsmanager.ISecret:
+    def _api_key(self, source: str, *, rotated: bool, platform: Platform) -> secretsmanager.ISecret:
         return GeneratedSecret(
             self,
             f"ApiKey{pascal_case(source)}",
             description=f"API key with which {source} sends events",
             length=40,
-            not_rotated_because="the key is shared with another team's system: it is changed together with them, "
-            "not on a clock",
+            not_rotated_because=None
+            if rotated
+            else "the settings of this environment leave it to an operator to change keys, together with their sources",
             key=platform.key,
             removal=platform.removal,
         )

@@ -16,11 +16,11 @@ _SECRET_USD: Final = 0.4  # a month
 
 
 class GeneratedSecret(secretsmanager.Secret):
-    """A random text without punctuation, encrypted with the environment's key and not rotated.
+    """A random text without punctuation, encrypted with the environment's key.
 
     Args:
         length: of the text, in characters.
-        not_rotated_because: the reason, for cdk-nag's finding.
+        not_rotated_because: the reason, for cdk-nag's finding; None if a schedule rotates the secret.
     """
 
     def __init__(
@@ -30,7 +30,7 @@ class GeneratedSecret(secretsmanager.Secret):
         *,
         description: str,
         length: int,
-        not_rotated_because: str,
+        not_rotated_because: str | None,
         key: kms.IKey,
         removal: cdk.RemovalPolicy,
     ) -> None:
@@ -44,7 +44,8 @@ class GeneratedSecret(secretsmanager.Secret):
             ),
             removal_policy=removal,
         )
-        acknowledge(self, {"SMG4": not_rotated_because})
+        if not_rotated_because is not None:
+            acknowledge(self, {"SMG4": not_rotated_because})
 
     def standing_costs(self) -> Sequence[StandingCost]:
         """Return the price of one secret."""

@@ -179,6 +179,13 @@ def read_secret(role: iam.IRole, *secrets: secretsmanager.ISecret) -> None:
         use_key(role, secret.encryption_key, through="secretsmanager", actions=_READ)
 
 
+def rotate_secret(role: iam.IRole, secret: secretsmanager.ISecret) -> None:
+    """Let a role make and store a new version of a secret, and make it the current one."""
+    actions = ("DescribeSecret", "GetSecretValue", "PutSecretValue", "UpdateSecretVersionStage")
+    allow(role, (f"secretsmanager:{action}" for action in actions), secret.secret_arn)
+    use_key(role, secret.encryption_key, through="secretsmanager", actions=_SEND)
+
+
 def send_messages(role: iam.IRole, queue: sqs.IQueue) -> None:
     """Let a role send messages to a queue."""
     allow(role, ("sqs:SendMessage",), queue.queue_arn)

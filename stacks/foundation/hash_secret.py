@@ -9,7 +9,11 @@ from stacks.constructs.generated_secret import GeneratedSecret
 
 
 class HashSecret(Construct):
-    """The key of the keyed hash that turns an identifier into a pseudonym. It is read at run time only."""
+    """The key of the keyed hash that turns an identifier into a pseudonym. It is read at run time only.
+
+    It is never rotated. The lake and the single view hold hashes, not identifiers: under another key the same address
+    would have another hash, so that every returning customer would be a stranger, and no stored consent would be found.
+    """
 
     secret: secretsmanager.ISecret
 

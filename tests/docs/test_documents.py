@@ -373,6 +373,8 @@ def test_every_row_of_the_table_of_alarms_matches_an_alarm() -> None:
         ("an execution of IngestFile ran out of time and was ended", "files-are-not-ingested.md"),
         ("LandedFiles: messages wait in the queue, and nobody takes them", "files-are-not-ingested.md"),
         ("ProfileWriterFailed: input waits in the dead-letter queue; see it, redrive it", "#4-the-writer"),
+        ("an API key was rotated: its source needs the new one before the next rotation", "#an-api-key-was-rotated"),
+        ("the function KeyRotation fails", "log"),
         ("DecisionFailed: input waits in the dead-letter queue; see it, redrive it", "#input-waits"),
     ],
 )

@@ -31,6 +31,15 @@ def shop(_contracts, tmp_path_factory) -> Assembly:
 
 
 @pytest.fixture(scope="session")
+def still_keys(_contracts, tmp_path_factory) -> Assembly:
+    """A small environment whose API keys do not rotate."""
+    folder = tmp_path_factory.mktemp("settings")
+    (folder / "dev.yaml").write_text("collection: {collector: {key_rotation_days: 0}}", encoding="utf-8")
+    assets = placeholder_assets(tmp_path_factory.mktemp("assets"))
+    return synthesize(load("dev", folder), assets, tmp_path_factory.mktemp("still_keys"))
+
+
+@pytest.fixture(scope="session")
 def asleep(_contracts, tmp_path_factory) -> Assembly:
     """The environment `dev` without its streams."""
     settings = sleeping_dev(tmp_path_factory.mktemp("settings"))

@@ -3,18 +3,20 @@
 import importlib
 import json
 import pkgutil
+import re
 from pathlib import Path
 
 import pytest
 
 from lambdas.collector.logic import BATCH_PATHS, MESSAGE_TYPES
 from lambdas.shared.settings import EnvironmentSettings
-from tests.infrastructure.assembly import ROOT, resolve
+from tests.infrastructure.assembly import ROOT, listed, resolve, statements
 from tests.infrastructure.findings import open_findings, unused_acknowledgements
 
 FUNCTIONS = (
     "collector",
     "file_batches",
+    "key_rotation",
     "lake_defaults",
     "profile_writer",
     "profile_api",
@@ -95,6 +97,45 @@ def test_the_collector_has_a_key_for_every_source_that_streams(assembly, agreed)
     assert len(set(keys.values())) == len(keys)
     generated = {secret.logical_id for secret in assembly.resources("AWS::SecretsManager::Secret", "collection")}
     assert set(keys.values()) == generated
+
+
+def test_every_api_key_is_rotated_on_a_schedule_and_the_hash_secret_never(assembly):
+    days = assembly.settings.collection.collector.key_rotation_days
+    schedules = [s.properties for s in assembly.resources("AWS::SecretsManager::RotationSchedule")]
+    keys = json.loads(environment(assembly, "collector")["API_KEY_SECRETS"])
+    assert days > 0
+    assert sorted(resolve(schedule["SecretId"]) for schedule in schedules) == sorted(keys.values())
+    assert environment(assembly, "collector")["ACCEPT_PREVIOUS_KEYS"] == "true"
+    for schedule in schedules:
+        assert schedule["RotationRules"] == {"AutomaticallyAfterDays": days}
+        assert schedule["RotateImmediatelyOnUpdate"] is False
+        assert "KeyRotation" in resolve(schedule["RotationLambdaARN"])
+
+
+def test_secrets_manager_alone_may_call_the_rotation_and_the_rotation_alone_may_change_api_keys(assembly):
+    called_by = [
+        (resolve(permission.properties["Principal"]), resolve(permission.properties["SourceAccount"]))
+        for permission in assembly.resources("AWS::Lambda::Permission")
+        if "KeyRotation" in resolve(permission.properties["FunctionName"])
+    ]
+    assert called_by == [("secretsmanager.amazonaws.com", "123456789012")]
+    changes = {"secretsmanager:PutSecretValue", "secretsmanager:UpdateSecretVersionStage"}
+    changed = {
+        (resource.logical_id.partition("RoleDefault")[0], re.sub(r"[A-Z][a-z]*[0-9A-F]{8}$", "", resolve(one)))
+        for resource, statement in statements(assembly)
+        if changes & set(listed(statement["Action"]))
+        for one in listed(statement["Resource"])
+    }
+    assert {role for role, _ in changed} == {"CollectorKeyRotationFunction"}
+    assert all(secret.startswith("CollectorApiKey") for _, secret in changed)
+
+
+def test_where_keys_do_not_rotate_nothing_is_left_of_the_rotation(still_keys):
+    assert not list(still_keys.resources("AWS::SecretsManager::RotationSchedule"))
+    assert not [resource for resource in still_keys.resources() if "KeyRotation" in resource.logical_id]
+    assert environment(still_keys, "collector")["ACCEPT_PREVIOUS_KEYS"] == "false"
+    for report in still_keys.report["pluginReports"]:
+        assert [v for v in report["violations"] if v["ruleName"] != "info-annotation"] == []
 
 
 def test_no_secret_value_is_in_a_template(assembly):

@@ -56,6 +56,7 @@ ITEMS = "Decrypt DescribeKey"
 # in a condition.
 KEY_USES = {
     "CollectorFunction": {"lambda": READ, "kinesis": WRITE, "secretsmanager": READ},
+    "CollectorKeyRotationFunction": {"lambda": READ, "secretsmanager": SEND},
     "FileIngestionBatches": {"lambda": READ, "sqs": READ, "s3": WRITE},
     "ProfileWriterFunction": {"lambda": READ, "kinesis": READ, "dynamodb": ITEMS, "sqs": SEND},
     "ProfileApiFunction": {"lambda": READ, "kinesis": WRITE, "dynamodb": ITEMS, "secretsmanager": READ},

@@ -30,7 +30,16 @@ LOCKS = "locks"
 EVENTS = "c360-dev-events"
 DEAD_LETTERS = "dead-letters"
 HASH_SECRET = "0123456789abcdef"
-HANDLERS = ("collector", "file_batches", "lake_defaults", "profile_writer", "profile_api", "decision", "message_sender")
+HANDLERS = (
+    "collector",
+    "file_batches",
+    "key_rotation",
+    "lake_defaults",
+    "profile_writer",
+    "profile_api",
+    "decision",
+    "message_sender",
+)
 
 
 @pytest.fixture(autouse=True)

@@ -52,6 +52,7 @@ def _environment(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ENVIRONMENT", "dev")
     monkeypatch.setenv("EVENTS_STREAM_NAME", EVENTS)
     monkeypatch.setenv("API_KEY_SECRETS", json.dumps({"web_events": web, "pos_transactions": till}))
+    monkeypatch.setenv("ACCEPT_PREVIOUS_KEYS", "true")
 
 
 def send(
@@ -716,3 +717,48 @@ def test_a_broken_basic_authorization_is_no_key(cloud: Cloud, authorization: str
     status, problem = send("/v1/batch", {"batch": []}, headers={"authorization": authorization})
 
     assert (status, problem["code"]) == (401, "UNKNOWN_WRITE_KEY")
+
+
+def rotate(cloud: Cloud, name: str, value: str) -> None:
+    """Give a source another secret, before this function instance has read one."""
+    cloud.secrets.put_secret_value(SecretId=name, SecretString=value)
+
+
+def test_after_a_rotation_the_new_key_and_the_one_before_it_are_accepted(cloud: Cloud) -> None:
+    rotate(cloud, "web", "new-key")
+
+    statuses = [send("/v1/track", viewed(), headers={"x-api-key": key})[0] for key in ("new-key", WEB_KEY, "web-key-0")]
+
+    assert statuses == [200, 200, 401]
+
+
+def test_after_two_rotations_the_first_key_is_refused(cloud: Cloud) -> None:
+    rotate(cloud, "web", "second-key")
+    rotate(cloud, "web", "third-key")
+
+    assert send("/v1/track", viewed(), headers={"x-api-key": WEB_KEY})[0] == 401
+
+
+def test_where_keys_do_not_rotate_a_changed_key_ends_at_once(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ACCEPT_PREVIOUS_KEYS", "false")
+    rotate(cloud, "web", "new-key")
+
+    assert send("/v1/track", viewed(), headers={"x-api-key": WEB_KEY})[0] == 401
+
+
+def test_a_previous_key_is_signed_with_the_secret_of_its_own_time(cloud: Cloud) -> None:
+    rotate(cloud, "till", json.dumps({"key": "new-till-key", "signing_secret": "new-signing-secret"}))
+    body = json.dumps(viewed())
+
+    def status(key: str, secret: str) -> int:
+        signature = hmac.new(secret.encode(), body.encode(), hashlib.sha256).hexdigest()
+        return send("/v1/track", body, headers={"x-api-key": key, "x-c360-signature": signature})[0]
+
+    assert status("new-till-key", "new-signing-secret") == status(TILL_KEY, SIGNING_SECRET) != 401
+    assert status("new-till-key", SIGNING_SECRET) == status(TILL_KEY, "new-signing-secret") == 401
+
+
+def test_a_key_that_got_a_signing_secret_needs_it_at_once(cloud: Cloud) -> None:
+    rotate(cloud, "web", json.dumps({"key": WEB_KEY, "signing_secret": "from-now-on"}))
+
+    assert send("/v1/track", viewed())[0] == 401

@@ -30,6 +30,7 @@ def stream(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> MemoryStream:
     monkeypatch.setenv("ENVIRONMENT", "dev")
     monkeypatch.setenv("EVENTS_STREAM_NAME", "events")
     monkeypatch.setenv("API_KEY_SECRETS", json.dumps({"web_events": secret}))
+    monkeypatch.setenv("ACCEPT_PREVIOUS_KEYS", "false")
     memory = MemoryStream()
     monkeypatch.setattr(handler, "_stream", lambda: memory)
     return memory

@@ -18,7 +18,11 @@ CONTACT = {
     "FREQUENCY_CAP_DAYS": "7",
 }
 VARIABLES: dict[type[EnvironmentSettings], dict[str, str]] = {
-    CollectorSettings: {"EVENTS_STREAM_NAME": "events", "API_KEY_SECRETS": '{"web_events": "arn"}'},
+    CollectorSettings: {
+        "EVENTS_STREAM_NAME": "events",
+        "API_KEY_SECRETS": '{"web_events": "arn"}',
+        "ACCEPT_PREVIOUS_KEYS": "true",
+    },
     WriterSettings: {"SINGLE_VIEW_TABLE": "view", "TIMELINE_TTL_DAYS": "90", "DEAD_LETTER_QUEUE_URL": "https://queue"},
     ApiSettings: {
         "SINGLE_VIEW_TABLE": "view",
