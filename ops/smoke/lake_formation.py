@@ -62,9 +62,7 @@ def _on_database(deployed: DeployedEnvironment, database: str) -> Iterator[Mappi
     """Yield the permissions on a database, and on all its tables at once."""
     client, account = deployed.client("lakeformation"), deployed.account
     yield from permissions_on(client, {"Database": {"CatalogId": account, "Name": database}})
-    all_tables: ResourceUnionTypeDef = {
-        "Table": {"CatalogId": account, "DatabaseName": database, "TableWildcard": {}}
-    }
+    all_tables: ResourceUnionTypeDef = {"Table": {"CatalogId": account, "DatabaseName": database, "TableWildcard": {}}}
     yield from permissions_on(client, all_tables)
 
 

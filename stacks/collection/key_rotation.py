@@ -12,7 +12,7 @@ from constructs import Construct
 from c360_core.names import METRIC_NAMESPACE
 from config.operations import OperationsSettings
 from stacks.constructs.grants import rotate_secret
-from stacks.constructs.python_function import PythonFunction
+from stacks.constructs.python_function import Caller, PythonFunction
 from stacks.shared.ids import pascal_case
 from stacks.shared.monitoring import METRIC_PERIOD, AlarmSpec
 from stacks.shared.platform import Platform
@@ -38,7 +38,9 @@ class KeyRotation(Construct):
         platform: Platform,
     ) -> None:
         super().__init__(scope, id_)
-        self.function = PythonFunction(self, "Function", name=_FUNCTION, platform=platform, variables={})
+        self.function = PythonFunction(
+            self, "Function", name=_FUNCTION, platform=platform, variables={}, caller=Caller.SECRETS_MANAGER
+        )
         self.function.function.add_permission(
             "SecretsManager",
             principal=iam.ServicePrincipal("secretsmanager.amazonaws.com"),

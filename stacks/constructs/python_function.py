@@ -40,6 +40,10 @@ class Caller(Enum):
         "Lambda's reader of the queue waits for the answer; a message that fails goes to the dead-letter queue",
         "the queue's mapping limits the calls",
     )
+    SECRETS_MANAGER = (
+        "Secrets Manager calls again for a rotation that failed, and the secret keeps its value meanwhile",
+        "a rotation makes four calls, one after the other",
+    )
     STREAM = (
         "Lambda's reader of the stream waits for the answer; the position of a record that fails goes to a queue",
         "the stream limits the calls: there is one at a time for each shard",

@@ -97,14 +97,17 @@ def test_without_its_acknowledgement_a_finding_fails_the_synthesis(tmp_path, mon
     assert {finding.split()[0] for finding in found} == {
         f"{pack}-LambdaDLQ" for pack in (nag.Pack.HIPAA, nag.Pack.NIST, nag.Pack.SERVERLESS)
     }
-    assert len(found) == 3 * 7
+    assert len(found) == 3 * 8
+
+
+CALLERS = {"apigateway.amazonaws.com": Caller.API, "secretsmanager.amazonaws.com": Caller.SECRETS_MANAGER}
 
 
 def callers(assembly, functions):
     """Yield what calls each function, by the function's logical id."""
     for permission in assembly.resources("AWS::Lambda::Permission"):
         called = resolve(permission.properties["FunctionName"]).partition(".")[0]
-        yield called, {"apigateway.amazonaws.com": Caller.API}[permission.properties["Principal"]]
+        yield called, CALLERS[permission.properties["Principal"]]
     for resource in assembly.resources("Custom::ClosedDatabase"):
         exported = resolve(resource.properties["ServiceToken"])  # a name that contains the function's logical id
         yield next(name for name in functions if name in exported), Caller.CLOUDFORMATION
