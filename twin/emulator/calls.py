@@ -3,8 +3,6 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from twin.emulator.roles import require as by_policies
-
 Require = Callable[[str, str, str, Mapping[str, str] | None], None]
 
 
@@ -23,16 +21,19 @@ class Call:
     context: Mapping[str, str] | None = None
 
 
-def require_all(principal: str, calls: Iterable[Call], require: Require = by_policies) -> None:
+def require_all(principal: str, calls: Iterable[Call], require: Require | None = None) -> None:
     """Refuse the first call that a principal may not make.
 
     Args:
         principal: the ARN of a role's session.
         calls: what a service is about to do for it.
-        require: checks one call; see `twin.emulator.roles.require`.
+        require: checks one call; `twin.emulator.roles.require` when omitted.
 
     Raises:
         ServiceError: `AccessDeniedException`, in AWS's words.
     """
+    from twin.emulator import roles  # which knows what calls a key's use implies
+
+    check = require or roles.require
     for call in calls:
-        require(principal, call.action, call.resource, call.context)
+        check(principal, call.action, call.resource, call.context)

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from twin.emulator.decisions import RECORD
+from twin.emulator.encryption import KEYS
 from twin.emulator.wire import ServiceError
 from twin.principals import RoleSession
 from twin.settings import ACCOUNT, REGION
@@ -99,7 +100,9 @@ def allows(principal: str, action: str, resource: str = "*", context: Mapping[st
         result = iam_evaluator.combine_resource_policy(result, asked, *policy, required=required)
     allowed = bool(result.decision == "Allow")
     RECORD.add(principal, action, resource, allowed=allowed)
-    return allowed
+    return allowed and all(
+        allows(principal, use.action, use.resource, use.context) for use in KEYS.calls(action, resource)
+    )
 
 
 def service_may(service: str, action: str, resource: str, source: str) -> bool:
@@ -129,7 +132,9 @@ def service_may(service: str, action: str, resource: str, source: str) -> bool:
         and iam_evaluator.evaluate_resource_policy(policy[0], asked, service=service).decision == "Allow"
     )
     RECORD.add(service, action, resource, allowed=allowed)
-    return allowed
+    return allowed and all(
+        service_may(service, use.action, use.resource, source) for use in KEYS.calls(action, resource)
+    )
 
 
 def require_trust(role_arn: str, service: str, source: str = "") -> None:

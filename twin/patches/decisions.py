@@ -25,6 +25,11 @@ def install(settings: TwinSettings) -> None:
     iam_evaluator.enforce = recorded(iam_evaluator.enforce, RECORD)
 
 
+def asking() -> str:
+    """Return the ARN of the principal whose request is being decided about."""
+    return _ASKING.get()
+
+
 def noting_who(resolve: Callable[..., Any]) -> Callable[..., Any]:
     """Return what finds the principal of a request, and notes it for the decision about the request."""
 
