@@ -21,17 +21,27 @@ from tools.console import Steps
 from tools.laptop import demonstrate
 from tools.laptop.demonstrate import Demonstration
 from twin.emulator import emulator
+from twin.emulator.decisions import Outcome, read
 from twin.processes.process import LOOPBACK
 from twin.scenario import page, unify
 from twin.scenario.collect import produce, signed
-from twin.scenario.deployment import Credentials, files_of
+from twin.scenario.deployment import Credentials, Deployment, files_of
 from twin.scenario.history import INGEST_SECONDS, WEB
+from twin.scenario.permissions import by_root, refusals
+from twin.scenario.story import CLEAN, UNIFY
 from twin.scenario.waiting import until
 from twin.settings import ROOT
 
 
 def test_every_known_answer_is_found(run: Demonstration) -> None:
     assert [(c.name, c.expected, c.actual) for c in run.result.checks if not c.passed] == []
+
+
+def test_no_request_was_refused_and_nobody_acted_as_root(run: Demonstration) -> None:
+    made = read(run.story.deployment.emulator.settings.home)
+
+    assert refusals(made) == []
+    assert by_root(made) == []
 
 
 def test_sent_is_clean_plus_duplicates_plus_rejected(run: Demonstration) -> None:
@@ -239,6 +249,64 @@ def c360_replay(run: Demonstration, *arguments: str) -> dict[str, Any]:
     assert done.returncode == 0, done.stdout + done.stderr
     answer: dict[str, Any] = json.loads(done.stdout)
     return answer
+
+
+def test_everything_that_runs_acted_under_its_own_role(run: Demonstration) -> None:
+    deployment = run.story.deployment
+
+    acted = {one.principal for one in read(deployment.emulator.settings.home) if one.decision is Outcome.ALLOW}
+
+    assert own_roles(deployment) - acted == set()
+
+
+def own_roles(deployment: Deployment) -> set[str]:
+    """Return the roles of the functions, state machines, rules, jobs, applications, builds and matchings."""
+    states, events, flink = (deployment.client(name) for name in ("stepfunctions", "events", "kinesisanalyticsv2"))
+    builds, matching = deployment.client("codebuild"), deployment.client("entityresolution")
+    machines = [each["stateMachineArn"] for each in states.list_state_machines()["stateMachines"]]
+    buses = [bus["Name"] for bus in events.list_event_buses()["EventBuses"]]
+    rules = [(bus, rule["Name"]) for bus in buses for rule in events.list_rules(EventBusName=bus)["Rules"]]
+    targets = [t for bus, name in rules for t in events.list_targets_by_rule(Rule=name, EventBusName=bus)["Targets"]]
+    applications = [deployment.outputs[name] for name in (CLEAN, UNIFY)]
+    described = [flink.describe_application(ApplicationName=name)["ApplicationDetail"] for name in applications]
+    return {
+        *(function["Role"] for function in deployment.client("lambda").list_functions()["Functions"]),
+        *(states.describe_state_machine(stateMachineArn=machine)["roleArn"] for machine in machines),
+        *(target["RoleArn"] for target in targets if "RoleArn" in target),
+        *(job["Role"] for job in deployment.client("glue").get_jobs()["Jobs"]),
+        *(detail["ServiceExecutionRole"] for detail in described),
+        *(
+            project["serviceRole"]
+            for project in builds.batch_get_projects(names=builds.list_projects()["projects"])["projects"]
+        ),
+        matching.get_matching_workflow(workflowName=deployment.outputs["MatchingWorkflowName"])["roleArn"],
+    }
+
+
+def test_a_statement_less_makes_the_call_fail_that_needs_it(run: Demonstration) -> None:
+    """The profile API reads the single view: without that statement it answers nobody."""
+    deployment, person = run.story.deployment, run.live_result.welcome_id
+    roles = deployment.client("iam")
+    role = next(name for name in role_names(roles) if "ProfileApi" in name)
+    (policy,) = roles.list_role_policies(RoleName=role)["PolicyNames"]
+    whole = roles.get_role_policy(RoleName=role, PolicyName=policy)["PolicyDocument"]
+    less = {**whole, "Statement": [one for one in whole["Statement"] if "dynamodb:" not in json.dumps(one["Action"])]}
+    assert len(less["Statement"]) < len(whole["Statement"])
+
+    try:
+        roles.put_role_policy(RoleName=role, PolicyName=policy, PolicyDocument=json.dumps(less))
+        with pytest.raises(httpx.HTTPStatusError, match=r"500|502"):
+            run.story.api.get(person)
+    finally:
+        roles.put_role_policy(RoleName=role, PolicyName=policy, PolicyDocument=json.dumps(whole))
+
+    refused = refusals(read(deployment.emulator.settings.home))
+    assert {(one.principal.rpartition("/")[2], one.action.partition(":")[0]) for one in refused} == {(role, "dynamodb")}
+    assert (run.story.api.get(person) or {})["person_id"] == person
+
+
+def role_names(roles: Any) -> list[str]:
+    return [role["RoleName"] for page in roles.get_paginator("list_roles").paginate() for role in page["Roles"]]
 
 
 def order(number: int, card: str) -> dict[str, Any]:
