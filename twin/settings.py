@@ -89,12 +89,22 @@ class TwinSettings:
             aws_session_token=keys.get("AWS_SESSION_TOKEN"),
         )
 
+    @property
+    def credentials_file(self) -> Path:
+        """A file for AWS clients, with a profile for everybody outside of the deployment."""
+        return self.home / "credentials"
+
     def save(self) -> Path:
-        """Write the settings for the emulator process; return the file."""
+        """Write the settings for the emulator process, and the profiles for AWS clients; return the first file."""
         self.home.mkdir(parents=True, exist_ok=True)
+        profiles = (f"[{who}]\n{self._profile(who)}" for who in Principal)
+        self.credentials_file.write_text("\n".join(profiles), encoding="utf-8")
         path = self.home / "settings.json"
         path.write_text(json.dumps(asdict(self), default=str), encoding="utf-8")
         return path
+
+    def _profile(self, as_: Principal) -> str:
+        return "".join(f"{name.lower()} = {value}\n" for name, value in self.credentials(as_).variables().items())
 
     @classmethod
     def read(cls, path: Path) -> Self:

@@ -13,6 +13,7 @@ from tools.build import prepare
 from tools.console import Steps
 from tools.errors import WrongUsageError
 from twin.emulator import emulator
+from twin.principals import Principal
 from twin.processes.process import port_is_open
 from twin.settings import BUILD, ROOT, TwinSettings
 
@@ -59,7 +60,11 @@ def deploy(steps: Steps, *, port: int | None = None) -> dict[str, Any]:
         said = emulator.deploy(running)
     unchanged = said.count("(no changes)") == len(emulator.stacks_in("dev"))
     steps.note("no changes" if unchanged else "deployed")
-    steps.note(f"endpoint: {running.settings.endpoint} (AWS_ENDPOINT_URL), keys test/test")
+    steps.note(f"endpoint: {running.settings.endpoint} (AWS_ENDPOINT_URL)")
+    steps.note(
+        f"credentials: {running.settings.credentials_file} (AWS_SHARED_CREDENTIALS_FILE), "
+        f"profiles {', '.join(Principal)} (AWS_PROFILE)"
+    )
     return {"endpoint": running.settings.endpoint, "changed": not unchanged, "outputs": running.outputs()}
 
 
