@@ -391,6 +391,9 @@ def _job_runs(_estate: Estate, use: Use) -> Calls:
     yield Call(party=role, need=needs.GLUE_READS_CODE, resource=_object(job["Command"]["ScriptLocation"]))
     for library in arguments.get("--extra-py-files", "").split(","):
         yield Call(party=role, need=needs.GLUE_READS_CODE, resource=_object(library))
+    for folder in arguments.values():
+        if folder.startswith("s3://") and folder.endswith("/"):
+            yield Call(party=role, need=needs.SPARK_LOOKS_FOR_FOLDER, resource=_object(folder).rstrip("/"))
     group = f"{_LOG_GROUPS}/aws-glue/jobs/logs-v2"
     yield Call(party=role, need=needs.GLUE_WRITES_LOGS, resource=f"{group}:log-stream:run")
     if "SecurityConfiguration" in job:

@@ -308,6 +308,12 @@ BUILD_WRITES_LOGS: Final = Need(
     page=BUILD_READS_SOURCE.page,
 )
 
+SPARK_LOOKS_FOR_FOLDER: Final = Need(
+    # A HEAD request for an object of the folder's own name, whose refusal ends the job.
+    actions=("s3:GetObject",),
+    page="Amazon EMR Release Guide: Migration Guide: EMRFS to S3A Filesystem, which names Glue",
+)
+
 # ---- what our own code calls, where a template alone shows that it may
 FLINK_READS_TABLE: Final = Need(
     actions=("glue:GetDatabase", "glue:GetTable"),

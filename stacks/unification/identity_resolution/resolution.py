@@ -16,6 +16,7 @@ from c360_core.names import TableName, Zone
 from config.unification import UnificationSettings, WorkerType
 from stacks.constructs.data_stream import DataStream
 from stacks.constructs.grants import (
+    allow,
     put_records,
     read_objects,
     read_secret,
@@ -158,6 +159,8 @@ class IdentityResolution(Construct):
         write_tables(role, platform, Zone.CURATED, [TableName.IDENTITY_RECORDS])
         for folder in (TableName.IDENTITY_RECORDS, TableName.ER_INPUT):
             write_objects(role, buckets[Zone.CURATED], f"{folder}/")
+        # Before Spark writes plain files into a folder, its file system looks for an object of the folder's own name.
+        allow(role, ("s3:GetObject",), buckets[Zone.CURATED].arn_for_objects(TableName.ER_INPUT))
 
     def _let_resolve_work(self, buckets: Mapping[Zone, s3.IBucket], platform: Platform) -> None:
         role = self.resolve.role
