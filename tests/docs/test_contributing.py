@@ -13,15 +13,17 @@ from tests.docs.lists import CONTRIBUTING, ListError, Step, follow, steps
 from tests.walkthrough.place import copy_tree
 from tools.environments.bootstrap import ENVIRONMENTS
 
-# What two environments have of the system: its resources, alarms and costs.
+# What two environments have of the system: its resources, alarms and costs, and the resource types without needs.
 SYSTEM = """
 from pathlib import Path
+from aws_cdk import CfnResource
 from aws_cdk import aws_athena as athena
 import app
 from config.settings import load
 from stacks.shared.monitoring import MonitoredResources
 from tests.docs.documents import ROOT, inline_code
 from tests.infrastructure.assembly import empty_app, placeholder_assets
+from tests.infrastructure.integrations import INTEGRATIONS, WITHOUT_NEEDS
 from tools.build.staging import stage_contracts
 
 stage_contracts()
@@ -38,6 +40,15 @@ for environment in ("prod", "dev"):
         "alarms": [alarm.name for alarm in found.alarms],
         "costs": {{cost.label: cost.usd for cost in found.costs}},
         "keys": keys,
+        "unclaimed": sorted(
+            {{
+                node.cfn_resource_type
+                for node in cdk_app.node.find_all()
+                if isinstance(node, CfnResource)
+                and node.cfn_resource_type not in WITHOUT_NEEDS
+                and "resource " + node.cfn_resource_type not in INTEGRATIONS
+            }}
+        ),
     }}
 """
 
@@ -92,6 +103,7 @@ def test_a_system_is_added_by_its_list(tree: Path, tmp_path: Path) -> None:
     assert on["costs"]["Athena capacity"] == pytest.approx(5256)
     assert "Athena capacity" not in off["costs"]
     assert set(on["keys"]) >= {"capacity.deployed", "capacity.dpus"}
+    assert on["unclaimed"] == off["unclaimed"] == []
 
 
 def test_a_segment_is_added_by_its_list(tree: Path) -> None:
