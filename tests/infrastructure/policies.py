@@ -57,15 +57,19 @@ class Statement:
 
     def covers(self, action: str, resource: str, context: Context) -> bool:
         """Say whether the statement is about a request."""
-        return (
-            _matches(self.actions, action.lower(), fold=True)
-            and _matches(self.resources, resource)
-            and holds(self.conditions, context)
-        )
+        return self.names(action, resource) and holds(self.conditions, context)
 
-    def without(self, action: str) -> "Statement":
-        """Return the statement without one of its actions."""
-        return replace(self, actions=tuple(one for one in self.actions if one != action))
+    def names(self, action: str, resource: str) -> bool:
+        """Say whether the statement is about a request as far as its conditions do not matter."""
+        return self.acts(action) and _matches(self.resources, resource)
+
+    def acts(self, action: str) -> bool:
+        """Say whether an action is among those of the statement."""
+        return _matches(self.actions, action.lower(), fold=True)
+
+    def only(self, action: str) -> "Statement":
+        """Return the statement with one of its actions alone."""
+        return replace(self, actions=(action,))
 
 
 def statement(place: str, document: Template, resource: str | None = None) -> Statement:
@@ -216,24 +220,20 @@ class Policies:
             resource: the ARN, or `*` for an action that has no resource.
             context: the condition keys that the request states.
         """
-        about = self._about(resource)
         own = self.of_roles.get(party, ())
-        covering = [
-            one
-            for one in (*own, *(one for one in about if {"*", party} & set(one.principals)))
-            if one.covers(action, resource, context)
-        ]
+        covering = [one for one in (*own, *self.about(resource, party)) if one.covers(action, resource, context)]
         if any(one.effect == "Deny" for one in covering):
             return [[]]
         if not action.startswith("kms:") or not own:
             return [covering]
         # The policies of roles count for a key only where its own policy leaves the decision to the account.
-        leaving = [one for one in about if _ROOT in one.principals and one.covers(action, resource, context)]
+        leaving = [one for one in self.about(resource, _ROOT) if one.covers(action, resource, context)]
         return [covering, leaving]
 
-    def _about(self, resource: str) -> tuple[Statement, ...]:
-        """Return the statements of a resource's own policy: that of an object is its bucket's."""
-        return self.of_resources.get(resource) or self.of_resources.get(resource.partition("/")[0], ())
+    def about(self, resource: str, party: str) -> list[Statement]:
+        """Return the statements of a resource's own policy that mean a party: that of an object is its bucket's."""
+        own = self.of_resources.get(resource) or self.of_resources.get(resource.partition("/")[0], ())
+        return [one for one in own if {"*", party} & set(one.principals)]
 
 
 def _read(place: str, document: Template, resource: str | None = None) -> list[Statement]:
