@@ -79,7 +79,12 @@ def build(app: cdk.App, settings: Settings, assets: Assets) -> OperationsStack:
         platform=platform,
     )
     governance = GovernanceStack(
-        app, name("governance"), lake=lake, workgroup_arn=analytics.workgroup.arn, platform=platform
+        app,
+        name("governance"),
+        lake=lake,
+        workgroups=analytics.workgroups,
+        settings=settings.governance,
+        platform=platform,
     )
     # Both grant on the curated zone, which must not happen at the same time.
     governance.add_stack_dependency(unification)

@@ -51,6 +51,19 @@ STACKS: Final = (
 )
 
 
+class Querier(StrEnum):
+    """Who queries the lake: the personas, the build of the marts, and two kinds of people who operate the platform.
+
+    Each has an Athena workgroup, a prefix for its results and a permission on the key of its own: whoever may use a
+    workgroup reads every result in it. `operators` test a deployment, `stewards` read and mend the quarantine.
+    """
+
+    MARKETING_ANALYST = "marketing-analyst"
+    MODELS = "models"
+    OPERATORS = "operators"
+    STEWARDS = "stewards"
+
+
 class TableName(StrEnum):
     """Tables that the templates create. File sources add one raw table each, named after the source.
 
@@ -186,9 +199,14 @@ def lake_tag_key(environment: str, tag: LakeTag) -> str:
     return f"{PROJECT}-{environment}-{tag}"
 
 
-def workgroup_name(environment: str) -> str:
-    """Return the Athena workgroup in which people and tools ask the lake."""
-    return f"{PROJECT}-{environment}"
+def workgroup_name(environment: str, querier: Querier) -> str:
+    """Return the Athena workgroup of one kind of queriers."""
+    return f"{PROJECT}-{environment}-{querier}"
+
+
+def results_prefix(querier: Querier) -> str:
+    """Return the prefix in the results zone under which Athena keeps the answers of these queriers."""
+    return f"athena/{querier}/"
 
 
 def stack_name(environment: str, stack: str) -> str:

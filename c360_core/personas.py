@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from c360_core.names import PiiClass, Zone
+from c360_core.names import PiiClass, Querier, Zone
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -12,11 +12,13 @@ class PersonaDefinition:
 
     Attributes:
         name: in Pascal case; names the construct and the outputs.
+        querier: has the workgroup in which it asks.
         classes: of the columns that it reads.
         zones: the zones that it reads.
     """
 
     name: str
+    querier: Querier
     classes: tuple[PiiClass, ...]
     zones: tuple[Zone, ...]
 
@@ -25,9 +27,15 @@ class PersonaDefinition:
         """The output of the governance stack that has the ARN of the persona's role."""
         return f"{self.name}RoleArn"
 
+    @property
+    def workgroup_output(self) -> str:
+        """The output of the analytics stack that has the name of the persona's workgroup."""
+        return f"{self.name}WorkgroupName"
+
 
 MARKETING_ANALYST: Final = PersonaDefinition(
     name="MarketingAnalyst",
+    querier=Querier.MARKETING_ANALYST,
     classes=(PiiClass.NONE, PiiClass.PSEUDONYMOUS),
     zones=(Zone.CURATED, Zone.PRODUCTS),
 )

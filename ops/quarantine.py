@@ -12,7 +12,7 @@ import awswrangler
 from botocore.exceptions import BotoCoreError, ClientError
 
 from c360_core.moments import moment, moment_text
-from c360_core.names import TableName, Zone, database_name, workgroup_name
+from c360_core.names import Querier, TableName, Zone, database_name, workgroup_name
 from c360_core.replay import JudgedRow, RejectedRow
 
 ROWS_PER_FRAME: Final = 500
@@ -66,7 +66,7 @@ class AthenaQuarantine:
 
     @property
     def _workgroup(self) -> str:
-        return workgroup_name(self.environment)
+        return workgroup_name(self.environment, Querier.STEWARDS)
 
     def read(self, selection: Selection) -> Iterator[RejectedRow]:
         """Yield the rows, oldest first."""

@@ -96,11 +96,11 @@ class DeployedEnvironment:
     @property
     def operators_workgroup(self) -> str:
         """The workgroup in which operators ask."""
-        return self.output("WorkgroupName")
+        return self.output("OperatorsWorkgroupName")
 
-    def workgroup(self, persona: PersonaDefinition) -> str:  # noqa: ARG002  # all ask in one so far
+    def workgroup(self, persona: PersonaDefinition) -> str:
         """Return the workgroup in which a persona asks."""
-        return self.output("WorkgroupName")
+        return self.output(persona.workgroup_output)
 
     def output(self, name: str) -> str:
         """Return an output.

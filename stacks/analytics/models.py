@@ -14,12 +14,11 @@ from constructs import Construct
 
 from c360_core.names import TableName, Zone
 from config.analytics import AnalyticsSettings
-from stacks.analytics.workgroup import Workgroup
 from stacks.constructs.grants import (
     allow,
     catalog_arns,
+    query_in,
     query_lake,
-    use_workgroup,
     write_objects,
 )
 from stacks.constructs.log_group import log_group
@@ -27,7 +26,7 @@ from stacks.constructs.nag import acknowledge, wildcard
 from stacks.constructs.retries import wait_for_capacity
 from stacks.constructs.start_rules import StartRules
 from stacks.constructs.state_machine import StateMachine
-from stacks.shared.lake import QUERY_RESULTS
+from stacks.constructs.workgroup import Workgroup
 from stacks.shared.platform import Platform
 
 MARTS_PREFIX: Final = "marts/"
@@ -142,9 +141,10 @@ class Models(Construct):
     ) -> iam.Role:
         role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("codebuild.amazonaws.com"))
         allow(role, ("s3:GetObject", "s3:GetObjectVersion"), source.bucket.arn_for_objects(source.s3_object_key))
-        use_workgroup(role, workgroup.arn)
+        query_in(role, workgroup)
         query_lake(role)
-        write_objects(role, buckets[Zone.RESULTS], QUERY_RESULTS)
+        # dbt drops the temporary tables of incremental models, whose files lie among the results.
+        allow(role, ("s3:DeleteObject",), workgroup.results.arn_for_objects(f"{workgroup.prefix}*"))
         # Athena reads with credentials from Lake Formation. It uses the caller's own for CTAS, OPTIMIZE and VACUUM on
         # Iceberg tables in a registered location; and dbt lists and deletes the files of a table that it replaces.
         write_objects(role, buckets[Zone.PRODUCTS], MARTS_PREFIX)

@@ -24,10 +24,19 @@ from c360_core.names import Zone, database_name
 from stacks.constructs.data_stream import DataStream
 from stacks.constructs.nag import acknowledge, wildcard
 from stacks.constructs.table_changes import TableChanges
+from stacks.constructs.workgroup import Workgroup
 from stacks.shared.platform import Platform
 
 _READ_OBJECTS: Final = ("s3:GetObject",)
 _WRITE_OBJECTS: Final = ("s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload")
+_RUN_QUERIES: Final = (
+    "athena:StartQueryExecution",
+    "athena:StopQueryExecution",
+    "athena:GetQueryExecution",
+    "athena:GetQueryResults",
+    "athena:GetWorkGroup",
+)
+_KEEP_RESULTS: Final = ("s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts")
 _READ_TABLES: Final = ("glue:GetDatabase", "glue:GetTable", "glue:GetTables")
 _WRITE_TABLES: Final = (*_READ_TABLES, "glue:UpdateTable")
 _READ_RECORDS: Final = (
@@ -56,16 +65,29 @@ def allow(role: iam.IRole, actions: Iterable[str], *resources: str) -> None:
     role.add_to_principal_policy(iam.PolicyStatement(actions=list(actions), resources=list(resources)))
 
 
-def use_key(role: iam.IRole, key: kms.IKey | None, *, through: KeyService, actions: Iterable[KeyAction]) -> None:
-    """Let a role use a key in what a service does for it, and in no call of its own; without a key do nothing."""
+def use_key(
+    role: iam.IRole,
+    key: kms.IKey | None,
+    *,
+    through: KeyService,
+    actions: Iterable[KeyAction],
+    objects: str | None = None,
+) -> None:
+    """Let a role use a key in what a service does for it, and in no call of its own; without a key do nothing.
+
+    Args:
+        objects: the ARN of the objects of S3 that the key may open; only for a bucket without a bucket key, since
+            S3 otherwise states the bucket and not the object.
+    """
     if key is None:
         return
     service = f"{through}.{cdk.Stack.of(role).region}.amazonaws.com"  # KMS uses this suffix in every partition
+    conditions = {"StringEquals": {"kms:ViaService": service}}
+    if objects is not None:
+        conditions["StringLike"] = {"kms:EncryptionContext:aws:s3:arn": objects}
     role.add_to_principal_policy(
         iam.PolicyStatement(
-            actions=[f"kms:{action}" for action in actions],
-            resources=[key.key_arn],
-            conditions={"StringEquals": {"kms:ViaService": service}},
+            actions=[f"kms:{action}" for action in actions], resources=[key.key_arn], conditions=conditions
         )
     )
 
@@ -136,17 +158,30 @@ def revoke_in_lake(role: iam.IRole) -> None:
     acknowledge(role, {"IAM5[Resource::*]": reason})
 
 
-def use_workgroup(role: iam.IRole, workgroup_arn: str) -> None:
-    """Let a role run queries in one workgroup."""
-    actions = (
-        "athena:StartQueryExecution",
-        "athena:StopQueryExecution",
-        "athena:GetQueryExecution",
-        "athena:GetQueryResults",
-        "athena:GetWorkGroup",
-        "athena:ListQueryExecutions",
+def query_in(role: iam.IRole, workgroup: Workgroup) -> None:
+    """Let a role run queries in one workgroup, and reach no results but those under that workgroup's prefix.
+
+    Athena reads and writes results with the caller's permissions. The key opens what lies under the prefix and nothing
+    else that it encrypts.
+    """
+    allow(role, _RUN_QUERIES, workgroup.arn)
+    stack = cdk.Stack.of(role)
+    catalog = f"arn:{stack.partition}:glue:{stack.region}:{stack.account}"
+    # Athena looks up this database before every query, whatever the query names.
+    allow(role, ("glue:GetDatabase",), f"{catalog}:catalog", f"{catalog}:database/default")
+    bucket, objects = workgroup.results, workgroup.results.arn_for_objects(f"{workgroup.prefix}*")
+    allow(role, _KEEP_RESULTS, objects)
+    use_key(role, bucket.encryption_key, through="s3", actions=_SEND, objects=objects)
+    allow(role, ("s3:GetBucketLocation",), bucket.bucket_arn)
+    role.add_to_principal_policy(
+        iam.PolicyStatement(
+            actions=["s3:ListBucket"],
+            resources=[bucket.bucket_arn],
+            conditions={"StringLike": {"s3:prefix": f"{workgroup.prefix}*"}},
+        )
     )
-    allow(role, actions, workgroup_arn)
+    reason = "Athena names the objects of a result after the query"
+    acknowledge(role, {wildcard(role, f"{arn_seen_from(role, bucket)}/{workgroup.prefix}*"): reason})
 
 
 def put_records(role: iam.IRole, stream: DataStream) -> None:

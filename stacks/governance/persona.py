@@ -1,25 +1,41 @@
 """Roles of people who read the lake. Tags decide which columns they see, not lists of columns."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
+from typing import Final
 
 import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lakeformation as lakeformation
-from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from c360_core.names import LakeTag, Zone, lake_tag_key
 from c360_core.personas import PersonaDefinition
-from stacks.constructs.grants import catalog_arns, query_lake, read_tables, use_workgroup, write_objects
+from stacks.constructs.grants import allow, catalog_arns, query_in, query_lake, read_tables
 from stacks.constructs.nag import acknowledge, wildcard
+from stacks.constructs.workgroup import Workgroup
 from stacks.governance.tags import LakeTags
-from stacks.shared.lake import QUERY_RESULTS
+from stacks.shared.bootstrap import deployer_role_arn
 from stacks.shared.lake_access import READ, LakeResource, database_resource, grant_in_lake
 from stacks.shared.platform import Platform
 
+_ACCOUNT_PART: Final = 4  # of an ARN
+# What a person does in the console or with a JDBC driver, beside running queries.
+_WORK_IN_WORKGROUP: Final = (
+    "athena:BatchGetNamedQuery",
+    "athena:BatchGetQueryExecution",
+    "athena:GetNamedQuery",
+    "athena:GetQueryResultsStream",
+    "athena:ListNamedQueries",
+    "athena:ListQueryExecutions",
+)
+
 
 class Persona(Construct):
-    """A role that queries the zones of a persona and reads only columns of its classes."""
+    """A role that queries the zones of a persona and reads only columns of its classes.
+
+    It has a workgroup to itself. Only the named roles may assume it, and the role that starts deployments: that one
+    could change the persona anyway, and so the smoke test can ask as the persona in every account.
+    """
 
     role: iam.Role
 
@@ -30,8 +46,8 @@ class Persona(Construct):
         *,
         persona: PersonaDefinition,
         tags: LakeTags,
-        workgroup_arn: str,
-        buckets: Mapping[Zone, s3.IBucket],
+        workgroup: Workgroup,
+        principals: Sequence[str],
         platform: Platform,
     ) -> None:
         super().__init__(scope, id_)
@@ -39,11 +55,11 @@ class Persona(Construct):
         self.role = iam.Role(
             self,
             "Role",
-            assumed_by=iam.AccountPrincipal(cdk.Aws.ACCOUNT_ID),
+            assumed_by=iam.CompositePrincipal(*map(_trusted, (deployer_role_arn(), *principals))),
             max_session_duration=cdk.Duration.hours(4),
         )
-        use_workgroup(self.role, workgroup_arn)
-        write_objects(self.role, buckets[Zone.RESULTS], QUERY_RESULTS)
+        query_in(self.role, workgroup)
+        allow(self.role, _WORK_IN_WORKGROUP, workgroup.arn)
         query_lake(self.role)
         for zone in persona.zones:
             read_tables(self.role, platform, zone, ["*"])
@@ -84,3 +100,11 @@ class Persona(Construct):
             permissions=READ,
         )
         grant.node.add_dependency(*tags.tags)
+
+
+def _trusted(role_arn: str) -> iam.PrincipalBase:
+    """Return the principal of a role; IAM allows `*` in a condition, not in a principal."""
+    if not role_arn.endswith("*"):
+        return iam.ArnPrincipal(role_arn)
+    account = iam.AccountPrincipal(role_arn.split(":")[_ACCOUNT_PART])
+    return account.with_conditions({"ArnLike": {"aws:PrincipalArn": role_arn}})

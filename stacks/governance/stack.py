@@ -1,12 +1,14 @@
 """Governance: one stack for the whole lake, and one for each queried zone."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import aws_cdk as cdk
 from constructs import Construct
 
-from c360_core.names import Zone
+from c360_core.names import Querier, Zone
 from c360_core.personas import MARKETING_ANALYST
+from config.governance import GovernanceSettings
+from stacks.constructs.workgroup import Workgroup
 from stacks.governance.lake_defaults import ClosedDatabase, LakeDefaults
 from stacks.governance.locations import LakeLocations
 from stacks.governance.persona import Persona
@@ -30,7 +32,8 @@ class GovernanceStack(cdk.Stack):
         id_: str,
         *,
         lake: Lake,
-        workgroup_arn: str,
+        workgroups: Mapping[Querier, Workgroup],
+        settings: GovernanceSettings,
         platform: Platform,
     ) -> None:
         super().__init__(scope, id_, description="Customer 360: tags, locations, personas")
@@ -42,8 +45,8 @@ class GovernanceStack(cdk.Stack):
             MARKETING_ANALYST.name,
             persona=MARKETING_ANALYST,
             tags=tags,
-            workgroup_arn=workgroup_arn,
-            buckets=lake.buckets,
+            workgroup=workgroups[MARKETING_ANALYST.querier],
+            principals=settings.marketing_analyst_role_arns,
             platform=platform,
         )
         cdk.CfnOutput(self, MARKETING_ANALYST.role_output, value=self.marketing_analyst.role.role_arn)

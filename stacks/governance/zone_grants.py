@@ -8,7 +8,7 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from c360_core.names import Zone
-from stacks.foundation.lake.administration import deployment_role_arn
+from stacks.shared.bootstrap import deployment_role_arn
 from stacks.shared.ids import pascal_case
 from stacks.shared.lake_access import (
     READ,

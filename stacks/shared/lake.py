@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
 
 from aws_cdk import aws_glue as glue
 from aws_cdk import aws_s3 as s3
@@ -10,8 +9,6 @@ from aws_cdk import aws_s3 as s3
 from c360_core.contracts import Contracts
 from c360_core.names import Zone
 from config.foundation import MaintenanceSettings
-
-QUERY_RESULTS: Final = "athena/"  # the prefix in the results zone under which Athena keeps the answers of queries
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

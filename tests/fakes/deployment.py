@@ -21,9 +21,10 @@ TOPIC = "arn:aws:sns:us-east-1:1:alarms"
 ACCESS_KEY = "AKIAOPERATOR"
 CUSTOMER_KEY = "cookie_id:0123456789abcdef0123456789abcdef"
 PERSON = "a_0123456789abcdef0123456789"
-WORKGROUP = "c360-dev"  # of the persona
+WORKGROUP = "c360-dev-marketing-analyst"
+OPERATORS = "c360-dev-operators"
 RESOURCES = {
-    "AWS::Athena::WorkGroup": [WORKGROUP],
+    "AWS::Athena::WorkGroup": [WORKGROUP, OPERATORS],
     "AWS::Kinesis::Stream": ["events"],
     "AWS::Lambda::EventSourceMapping": ["mapping-1"],
     "AWS::KinesisAnalyticsV2::Application": ["clean"],
@@ -41,7 +42,8 @@ OUTPUTS = {
     "CollectorUrl": "https://abc.execute-api.us-east-1.amazonaws.com/",
     "ProfileApiUrl": "https://def.execute-api.us-east-1.amazonaws.com",
     "ApiKeySecretArnWebEvents": "arn:secret",
-    "WorkgroupName": "c360-dev",
+    "MarketingAnalystWorkgroupName": WORKGROUP,
+    "OperatorsWorkgroupName": OPERATORS,
     "MatchingWorkflowName": "c360-dev-people",
     "CleanApplicationName": "clean",
     "UnifyApplicationName": "unify",

@@ -2,6 +2,7 @@
 
 import pytest
 
+from c360_core.names import Querier
 from tests.infrastructure.assembly import references, resolve
 
 STATEFUL = (
@@ -28,7 +29,8 @@ def test_lake_has_one_encrypted_private_versioned_logged_bucket_per_zone(assembl
     for bucket in buckets:
         rule = bucket.properties["BucketEncryption"]["ServerSideEncryptionConfiguration"][0]
         assert rule["ServerSideEncryptionByDefault"]["SSEAlgorithm"] == "aws:kms", bucket
-        assert rule["BucketKeyEnabled"] is True, bucket
+        # The permissions on results end at a prefix, which KMS sees only without a bucket key.
+        assert rule["BucketKeyEnabled"] is ("Results" not in bucket.logical_id), bucket
         assert set(bucket.properties["PublicAccessBlockConfiguration"].values()) == {True}, bucket
         assert bucket.properties["VersioningConfiguration"]["Status"] == "Enabled", bucket
         assert "DestinationBucketName" in bucket.properties["LoggingConfiguration"], bucket
@@ -70,6 +72,9 @@ def test_results_expire(assembly):
     assert [r["ExpirationInDays"] for r in rules if "ExpirationInDays" in r] == [
         assembly.settings.foundation.results_expire_days
     ]
+    assert [r["NoncurrentVersionExpiration"] for r in rules if "NoncurrentVersionExpiration" in r] == [
+        {"NoncurrentDays": 1}
+    ]
 
 
 @pytest.mark.parametrize(
@@ -104,9 +109,14 @@ def test_our_key_encrypts_tables_results_and_jobs(assembly):
         (replica,) = table.properties["Replicas"]
         assert "Key" in resolve(replica["SSESpecification"]["KMSMasterKeyId"])
         assert replica["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"] is True
-    work_group = assembly.one("AWS::Athena::WorkGroup", "analytics").properties["WorkGroupConfiguration"]
-    assert work_group["EnforceWorkGroupConfiguration"] is True
-    assert work_group["ResultConfiguration"]["EncryptionConfiguration"]["EncryptionOption"] == "SSE_KMS"
+    workgroups = list(assembly.resources("AWS::Athena::WorkGroup"))
+    assert len(workgroups) == len(Querier)
+    for workgroup in workgroups:
+        configuration = workgroup.properties["WorkGroupConfiguration"]
+        assert configuration["EnforceWorkGroupConfiguration"] is True
+        encryption = configuration["ResultConfiguration"]["EncryptionConfiguration"]
+        assert encryption["EncryptionOption"] == "SSE_KMS"
+        assert "Key" in resolve(encryption["KmsKey"])
     jobs = list(assembly.resources("AWS::Glue::Job"))
     assert len(jobs) == 3
     assert all("SecurityConfiguration" in job.properties for job in jobs)

@@ -61,7 +61,7 @@ def ask_as_analyst(deployment: Deployment) -> tuple[PersonaAnswer, ...]:
     for sql in (ALLOWED_SQL, *REFUSED_SQL):
         query = sql.format(**names)
         try:
-            rows = deployment.query(query, client=athena)
+            rows = deployment.query(query, client=athena, workgroup="MarketingAnalystWorkgroupName")
             answers.append(PersonaAnswer(query=query, allowed=True, answer="; ".join(str(row) for row in rows)))
         except StepFailedError as refusal:
             if DENIED not in str(refusal):
@@ -78,7 +78,7 @@ def _frame(deployment: Deployment, sql: str) -> list[Any]:
     frame = awswrangler.athena.read_sql_query(
         sql,
         database=database_name(deployment.emulator.settings.environment, Zone.PRODUCTS),
-        workgroup=deployment.outputs["WorkgroupName"],
+        workgroup=deployment.outputs["OperatorsWorkgroupName"],
         ctas_approach=False,
         boto3_session=_session(deployment),
     )

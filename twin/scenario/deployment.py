@@ -157,16 +157,16 @@ class Deployment:
             seconds=seconds,
         )
 
-    def query(self, sql: str, *, client: Any = None) -> list[tuple[str | None, ...]]:
-        """Run SQL in the deployed Athena workgroup; return the rows as text.
+    def query(
+        self, sql: str, *, client: Any = None, workgroup: str = "OperatorsWorkgroupName"
+    ) -> list[tuple[str | None, ...]]:
+        """Run SQL in a deployed Athena workgroup, given by its output; return the rows as text.
 
         Raises:
             StepFailedError: the query failed; the message quotes Athena's reason.
         """
         athena = client or self.client("athena")
-        query_id = athena.start_query_execution(QueryString=sql, WorkGroup=self.outputs["WorkgroupName"])[
-            "QueryExecutionId"
-        ]
+        query_id = athena.start_query_execution(QueryString=sql, WorkGroup=self.outputs[workgroup])["QueryExecutionId"]
         status = until(
             f"query {sql[:80]!r} ended",
             lambda: athena.get_query_execution(QueryExecutionId=query_id)["QueryExecution"]["Status"],

@@ -1,8 +1,9 @@
 """Lake Formation's settings for the account."""
 
-import aws_cdk as cdk
 from aws_cdk import aws_lakeformation as lakeformation
 from constructs import Construct
+
+from stacks.shared.bootstrap import deployment_role_arn
 
 
 class LakeAdministration(Construct):
@@ -28,9 +29,3 @@ class LakeAdministration(Construct):
             create_database_default_permissions=[],
             create_table_default_permissions=[],
         )
-
-
-def deployment_role_arn() -> str:
-    """Return the role with which CloudFormation deploys: the one of the default bootstrap."""
-    template = cdk.DefaultStackSynthesizer.DEFAULT_CLOUDFORMATION_ROLE_ARN
-    return cdk.Fn.sub(template.replace("${Qualifier}", cdk.DefaultStackSynthesizer.DEFAULT_QUALIFIER))

@@ -13,6 +13,7 @@ from config.foundation import FoundationSettings
 from stacks.constructs.nag import acknowledge
 
 _ABORT_UPLOADS_AFTER: Final = cdk.Duration.days(7)
+_EXPIRED_RESULTS_DAYS: Final = 1  # nobody wants them back, and they hold what a query read
 _ONE_REGION: Final = (
     "personal data stays in the environment's Region, where S3 keeps it in three zones or more, and versions protect "
     "it from deletion"
@@ -38,19 +39,25 @@ class LakeBuckets(Construct):
         super().__init__(scope, id_)
         access_logs = self._access_logs(settings, removal)
         lifecycles = _lifecycles(settings)
+        noncurrent_days = {Zone.RESULTS: _EXPIRED_RESULTS_DAYS}
         self.by_zone = {
             zone: s3.Bucket(
                 self,
                 zone.title(),
                 encryption=s3.BucketEncryption.KMS,
                 encryption_key=key,
-                bucket_key_enabled=True,
+                # A bucket key would show KMS the bucket's ARN instead of the object's, so that no permission on the key
+                # could end at the prefix of one workgroup. Results are few, and each costs one request to KMS.
+                bucket_key_enabled=zone is not Zone.RESULTS,
                 block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
                 enforce_ssl=True,
                 versioned=True,
                 server_access_logs_bucket=access_logs,
                 server_access_logs_prefix=f"{zone}/",
-                lifecycle_rules=[_housekeeping(settings), *lifecycles.get(zone, ())],
+                lifecycle_rules=[
+                    _housekeeping(noncurrent_days.get(zone, settings.noncurrent_expire_days)),
+                    *lifecycles.get(zone, ()),
+                ],
                 removal_policy=removal,
             )
             for zone in Zone
@@ -68,7 +75,10 @@ class LakeBuckets(Construct):
             object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
             enforce_ssl=True,
             versioned=True,
-            lifecycle_rules=[_housekeeping(settings), s3.LifecycleRule(expiration=cdk.Duration.days(365))],
+            lifecycle_rules=[
+                _housekeeping(settings.noncurrent_expire_days),
+                s3.LifecycleRule(expiration=cdk.Duration.days(365)),
+            ],
             removal_policy=removal,
         )
         acknowledge(
@@ -96,9 +106,9 @@ def _move(storage_class: s3.StorageClass, *, after_days: int) -> s3.LifecycleRul
     return s3.LifecycleRule(transitions=[transition])
 
 
-def _housekeeping(settings: FoundationSettings) -> s3.LifecycleRule:
+def _housekeeping(noncurrent_days: int) -> s3.LifecycleRule:
     return s3.LifecycleRule(
-        noncurrent_version_expiration=cdk.Duration.days(settings.noncurrent_expire_days),
+        noncurrent_version_expiration=cdk.Duration.days(noncurrent_days),
         abort_incomplete_multipart_upload_after=_ABORT_UPLOADS_AFTER,
     )
 

@@ -324,7 +324,7 @@ def test_rows_are_read_from_the_environments_table_as_they_were_received(monkeyp
     assert rows[0].fixed_by is None
     assert rows[0].received_at == datetime(2026, 3, 1, 10, 0, 0, 123456, tzinfo=UTC)
     _, options = athena.asked[0]
-    assert (options["database"], options["workgroup"]) == ("c360_staging_quarantine", "c360-staging")
+    assert (options["database"], options["workgroup"]) == ("c360_staging_quarantine", "c360-staging-stewards")
     assert options["params"] == {"source": "web_events"}
 
 

@@ -75,7 +75,6 @@ def test_a_deployment_that_is_right_passes(world: World) -> None:
         "collector accepts",
         "event in the lake",
         "event in the view",
-        "persona results",
     ]
     assert len(outcomes) == len(smoke.CHECKS) == len({name for name, _, _ in smoke.CHECKS})
     assert outcomes["Entity Resolution"].found == "c360-dev-people with records-1"
@@ -101,7 +100,7 @@ def test_a_deployment_that_is_right_passes(world: World) -> None:
          "Flink applications", "clean is FORCE_STOPPING"),
         ("get_query_execution",
          {"QueryExecution": {"Status": {"State": "FAILED", "StateChangeReason": "no bucket"}}},
-         "Athena", "SELECT 1 in c360-dev FAILED: no bucket"),
+         "Athena", "SELECT 1 in c360-dev-operators FAILED: no bucket"),
         ("get_table", {"Table": {}}, "lake tables", "has no metadata_location"),
         ("get_table", denied("GetTable"), "lake tables", "AccessDeniedException"),
         ("get_object",

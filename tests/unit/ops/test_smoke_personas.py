@@ -5,15 +5,11 @@ from typing import Any
 import pytest
 
 from ops.smoke import CheckResult, DeployedEnvironment
-from tests.fakes.deployment import WORKGROUP, World, answered, denied
-
-OWN = "c360-dev-marketing-analyst"
+from tests.fakes.deployment import OPERATORS, WORKGROUP, World, answered, denied
 
 
 @pytest.fixture
-def world(monkeypatch: pytest.MonkeyPatch) -> World:
-    monkeypatch.setattr(DeployedEnvironment, "workgroup", lambda *_: OWN)
-    monkeypatch.setattr("tests.fakes.deployment.WORKGROUP", OWN)
+def world() -> World:
     return World()
 
 
@@ -31,7 +27,7 @@ def test_a_persona_that_may_do_what_it_should_passes(world: World) -> None:
     assert {outcome.outcome for outcome in outcomes.values()} == {"ok"}
     assert outcomes["persona reads"].found.startswith("MarketingAnalyst reads ")
     assert outcomes["persona zones"].found == "MarketingAnalyst is refused raw, quarantine"
-    assert outcomes["persona results"].found == f"MarketingAnalyst is refused {WORKGROUP}"
+    assert outcomes["persona results"].found == f"MarketingAnalyst is refused {OPERATORS}"
 
 
 def test_one_column_of_every_closed_class_is_asked_for(world: World) -> None:
@@ -39,7 +35,7 @@ def test_one_column_of_every_closed_class_is_asked_for(world: World) -> None:
 
     closed = outcomes["persona columns"].found
     assert closed == "MarketingAnalyst is refused identity_records.first_name, identity_records.birth_date"
-    assert all(sql.startswith("SELECT count(") for workgroup, sql in world.analyst.asked if workgroup == OWN)
+    assert all(sql.startswith("SELECT count(") for workgroup, sql in world.analyst.asked if workgroup == WORKGROUP)
 
 
 @pytest.mark.parametrize(
@@ -49,12 +45,12 @@ def test_one_column_of_every_closed_class_is_asked_for(world: World) -> None:
         ("get_object", {}, "persona buckets", "MarketingAnalyst may read curated"),
         ("get_object", answered("NoSuchKey"), "persona buckets",
          "MarketingAnalyst: read landing was answered with NoSuchKey, and not refused"),
-        ("list_objects_v2", {}, "persona results", "MarketingAnalyst may list the results of c360-dev"),
-        ("get_object", {}, "persona results", "MarketingAnalyst may read the results of c360-dev"),
-        ("get_query_results", {}, "persona results", "MarketingAnalyst may read the answers in c360-dev"),
-        ("get_query_execution", {}, "persona results", "MarketingAnalyst may see the queries in c360-dev"),
-        ("list_query_executions", {}, "persona results", "MarketingAnalyst may list the queries of c360-dev"),
-        ("start_query_execution", {}, "persona results", "MarketingAnalyst may ask in c360-dev"),
+        ("list_objects_v2", {}, "persona results", "MarketingAnalyst may list the results of c360-dev-operators"),
+        ("get_object", {}, "persona results", "MarketingAnalyst may read the results of c360-dev-operators"),
+        ("get_query_results", {}, "persona results", "MarketingAnalyst may read the answers in c360-dev-operators"),
+        ("get_query_execution", {}, "persona results", "MarketingAnalyst may see the queries in c360-dev-operators"),
+        ("list_query_executions", {}, "persona results", "MarketingAnalyst may list the queries of c360-dev-operators"),
+        ("start_query_execution", {}, "persona results", "MarketingAnalyst may ask in c360-dev-operators"),
     ],
 )  # fmt: skip
 def test_what_is_not_refused_is_named_without_data(
@@ -130,7 +126,7 @@ def test_who_may_not_assume_the_role_learns_why_and_what_to_do(world: World) -> 
 def test_a_persona_without_a_workgroup_of_its_own_is_not_asked_for_others_results(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(DeployedEnvironment, "workgroup", lambda *_: WORKGROUP)
+    monkeypatch.setattr(DeployedEnvironment, "workgroup", lambda *_: OPERATORS)
 
     assert world.outcomes()["persona results"].outcome == "skipped"
 
