@@ -7,6 +7,7 @@ import awswrangler
 import boto3
 
 from c360_core.names import TableName, Zone, database_name
+from ops.persona_session import persona_session
 from twin.principals import Principal
 from twin.scenario.deployment import Deployment, StepFailedError
 from twin.scenario.result import Analysis, PersonaAnswer
@@ -97,13 +98,5 @@ def _session(deployment: Deployment) -> boto3.Session:
 
 def as_role(deployment: Deployment, role_arn: str) -> Any:
     """Return an Athena client that asks as a role."""
-    answer = deployment.client("sts").assume_role(RoleArn=role_arn, RoleSessionName="analyst")
-    credentials = answer["Credentials"]
-    return boto3.client(
-        "athena",
-        endpoint_url=deployment.emulator.settings.endpoint,
-        region_name=REGION,
-        aws_access_key_id=credentials["AccessKeyId"],
-        aws_secret_access_key=credentials["SecretAccessKey"],
-        aws_session_token=credentials["SessionToken"],
-    )
+    endpoint = deployment.emulator.settings.endpoint
+    return persona_session(_session(deployment), role_arn, endpoint=endpoint).client("athena", endpoint_url=endpoint)
