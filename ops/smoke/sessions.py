@@ -12,6 +12,6 @@ def clients_of_role(role_arn: str) -> Clients:
     """Return what gives clients that act as a persona's role.
 
     Raises:
-        ClientError: the role may not be assumed.
+        ClientError: the role may be assumed in neither way.
     """
     return cache(persona_session(boto3.Session(), role_arn).client)
