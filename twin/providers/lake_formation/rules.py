@@ -1,13 +1,17 @@
 """Lake Formation's permissions as access rules of Trino.
 
 The deployed template's resources (tags, their associations, permissions, settings), what clients grant, and the
-catalog's tables become one rules file, which Trino reads again within a second of a change. Two kinds of user exist:
+catalog's tables become one rules file, which Trino reads again within a second of a change. Three kinds of user exist:
 
 - a **persona** holds by the template read permissions only (SELECT, DESCRIBE), and is no data lake administrator. It
   reads the columns that its permissions name, by tag or by resource, and nothing else. What a client grants it beyond
   that, it may do (INSERT, DELETE, ALTER); whoever was granted something by a client alone is a persona, too, also
   when it was taken back;
-- **everyone else** has full access: the pipelines' roles and administrators, whom IAM governs.
+- a **trusted** user has full access: the pipelines' roles and administrators, whom IAM governs, the account's root, and
+  the twin itself;
+- **everyone else** is refused.
+
+What the group of everybody whom IAM allows holds on tables, everyone may do.
 
 A tag on a database holds for its tables and a tag on a table for its columns, unless a nearer one states another value.
 
@@ -26,12 +30,12 @@ import re
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from twin.engines.trino import CATALOG, HIVE_CATALOG, SCRATCH_CATALOG
+from twin.engines.trino import ADMIN, CATALOG, HIVE_CATALOG, SCRATCH_CATALOG
 
 LOGGER: Final = logging.getLogger("twin.lake_formation")
 
@@ -42,8 +46,11 @@ _READ_PERMISSIONS: Final = {"SELECT", "DESCRIBE"}
 _REFRESH_SECONDS: Final = 1.6  # Trino's refresh period of one second, and a reserve
 # Athena's UPDATE and MERGE take DELETE and INSERT; Trino has a privilege for the first.
 _PRIVILEGES: Final = {"INSERT": ("INSERT",), "DELETE": ("DELETE", "UPDATE"), "ALTER": ("OWNERSHIP",)}
+_ROOT: Final = "root"
 _EVERYTHING: Final = ["SELECT", "INSERT", "DELETE", "UPDATE", "OWNERSHIP", "GRANT_SELECT"]
 
+# Everybody whom IAM allows: Lake Formation does not ask on their behalf.
+EVERYBODY: Final = "IAM_ALLOWED_PRINCIPALS"
 PERMISSIONS_TYPE: Final = "AWS::LakeFormation::PrincipalPermissions"
 ASSOCIATION_TYPE: Final = "AWS::LakeFormation::TagAssociation"
 SETTINGS_TYPE: Final = "AWS::LakeFormation::DataLakeSettings"
@@ -125,20 +132,40 @@ def _places(resource: Document) -> list[tuple[str, ...]]:
     raise PermissionsError(f"a tag association on {', '.join(resource)} cannot be carried over")
 
 
-def personas(resources: Iterable[LakeFormationResource]) -> dict[str, list[Document]]:
-    """The permissions of each user that the template gives no others than to read, and that is no administrator."""
-    granted: dict[str, list[Document]] = defaultdict(list)
-    administrators, pipelines = set(), set()
-    for resource in resources:
-        if resource.type == SETTINGS_TYPE:
-            admins = resource.properties.get("Admins") or []
-            administrators |= {user_name(admin["DataLakePrincipalIdentifier"]) for admin in admins}
-        if resource.type == PERMISSIONS_TYPE:
-            user = user_name(resource.properties["Principal"]["DataLakePrincipalIdentifier"])
-            granted[user].append(resource.properties)
-            if not resource.by_client and not set(resource.properties["Permissions"]) <= _READ_PERMISSIONS:
-                pipelines.add(user)
-    return {user: granted[user] for user in sorted(granted.keys() - administrators - pipelines)}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Users:
+    """Who may do what by the permissions that are held.
+
+    Attributes:
+        personas: the permissions of each user that the template gives no others than to read, and that is not trusted.
+        trusted: the users with full access.
+        everybody: the permissions of everybody whom IAM allows.
+    """
+
+    personas: Mapping[str, Sequence[Document]]
+    trusted: frozenset[str]
+    everybody: Sequence[Document]
+
+    @classmethod
+    def of(cls, resources: Iterable[LakeFormationResource]) -> "Users":
+        """Sort the principals of the Lake Formation resources."""
+        granted: dict[str, list[Document]] = defaultdict(list)
+        trusted = {ADMIN, _ROOT}
+        for resource in resources:
+            if resource.type == SETTINGS_TYPE:
+                admins = resource.properties.get("Admins") or []
+                trusted |= {user_name(admin["DataLakePrincipalIdentifier"]) for admin in admins}
+            if resource.type == PERMISSIONS_TYPE:
+                user = user_name(resource.properties["Principal"]["DataLakePrincipalIdentifier"])
+                granted[user].append(resource.properties)
+                if not resource.by_client and not set(resource.properties["Permissions"]) <= _READ_PERMISSIONS:
+                    trusted.add(user)
+        everybody = granted.pop(EVERYBODY, [])
+        return cls(
+            personas={user: granted[user] for user in sorted(granted.keys() - trusted)},
+            trusted=frozenset(trusted),
+            everybody=everybody,
+        )
 
 
 def readable(table: CatalogTable, permissions: Iterable[Document], tags: Tags) -> set[str]:
@@ -190,35 +217,46 @@ def access_rules(resources: Iterable[LakeFormationResource], tables: Iterable[Ca
     """
     stated = list(resources)
     tags = Tags(resource.properties for resource in stated if resource.type == ASSOCIATION_TYPE)
-    held_by = personas(stated)
+    users = Users.of(stated)
     known = sorted(tables, key=lambda table: (table.database, table.name))
-    table_rules = [rule for user, held in held_by.items() for rule in _table_rules(user, held, known, tags)]
-    users = "|".join(_exactly(user) for user in held_by)
+    table_rules = [rule for user, held in users.personas.items() for rule in _table_rules(user, held, known, tags)]
+    opened = [table for table in known if _opened(table, users.everybody)]
     writers = "|".join(sorted({rule["user"] for rule in table_rules if rule["privileges"] != ["SELECT"]}))
-    rules: Document = {"catalogs": [], "schemas": [], "tables": table_rules}
-    if writers:
-        rules["catalogs"].append({"user": writers, "catalog": _LAKE, "allow": "all"})
-    if users:
-        rules["catalogs"] += [
-            {"user": users, "catalog": _LAKE, "allow": "read-only"},
-            {"user": users, "catalog": SCRATCH_CATALOG, "allow": "all"},
-            {"user": users, "catalog": ".*", "allow": "none"},
-        ]
-        rules["schemas"] += [
-            {"user": users, "catalog": SCRATCH_CATALOG, "owner": True},
-            {"user": users, "owner": False},
-        ]
-        rules["tables"] += [
-            {"user": users, "catalog": SCRATCH_CATALOG, "privileges": _EVERYTHING},
-            {"user": users, "privileges": []},
-        ]
-    rules["catalogs"].append({"allow": "all"})
-    rules["schemas"].append({"owner": True})
-    rules["tables"].append({"privileges": _EVERYTHING})
-    return rules
+    trusted = "|".join(_exactly(user) for user in sorted(users.trusted))
+    return {
+        "catalogs": [
+            *([{"catalog": _LAKE, "allow": "all"}] if opened else []),
+            *([{"user": writers, "catalog": _LAKE, "allow": "all"}] if writers else []),
+            {"user": trusted, "allow": "all"},
+            {"catalog": _LAKE, "allow": "read-only"},
+            {"catalog": SCRATCH_CATALOG, "allow": "all"},
+        ],
+        "schemas": [
+            {"user": trusted, "owner": True},
+            {"catalog": SCRATCH_CATALOG, "owner": True},
+            {"owner": False},
+        ],
+        "tables": [
+            *({**_place(table), "privileges": _EVERYTHING} for table in opened),
+            *table_rules,
+            {"user": trusted, "privileges": _EVERYTHING},
+            {"catalog": SCRATCH_CATALOG, "privileges": _EVERYTHING},
+            {"privileges": []},
+        ],
+    }
 
 
-def _table_rules(user: str, held: list[Document], tables: Iterable[CatalogTable], tags: Tags) -> list[Document]:
+def _opened(table: CatalogTable, everybody: Iterable[Document]) -> bool:
+    """Say whether everybody whom IAM allows may use a table; what they hold on its database opens no table."""
+    whole = (held["Resource"] for held in everybody if "Table" in held["Resource"] and held["Permissions"])
+    return any(_reaches(resource, table, "", Tags(())) for resource in whole)
+
+
+def _place(table: CatalogTable) -> Document:
+    return {"catalog": _LAKE, "schema": _exactly(table.database), "table": _exactly(table.name)}
+
+
+def _table_rules(user: str, held: Sequence[Document], tables: Iterable[CatalogTable], tags: Tags) -> list[Document]:
     rules = []
     for table in tables:
         allowed = readable(table, held, tags)
@@ -227,9 +265,7 @@ def _table_rules(user: str, held: list[Document], tables: Iterable[CatalogTable]
         refused = [{"name": column, "allow": False} for column in table.columns if column not in allowed]
         rule: Document = {
             "user": _exactly(user),
-            "catalog": _LAKE,
-            "schema": _exactly(table.database),
-            "table": _exactly(table.name),
+            **_place(table),
             "privileges": _privileges(table, held),
         }
         rules.append({**rule, "columns": refused} if refused else rule)
@@ -256,9 +292,23 @@ class LakeFormationRules:
         self._lock = threading.Lock()
 
     def before_query(self, user: str) -> None:
-        """Bring the rules up to date when a persona is about to ask; fits `Athena(before_query=...)`."""
-        if user in personas(self._resources()) and self.refresh():
+        """Bring the rules up to date for whoever is about to ask; fits `Athena(before_query=...)`.
+
+        A trusted user whom the present rules know already need not wait, whatever else has changed.
+        """
+        if user in Users.of(self._resources()).trusted and self._known_as_trusted(user):
+            return
+        if self.refresh():
             time.sleep(_REFRESH_SECONDS)
+
+    def _known_as_trusted(self, user: str) -> bool:
+        if not self._rules_path.exists():
+            return True  # Trino has not started, and begins with open rules
+        rules = json.loads(self._rules_path.read_text(encoding="utf-8"))["catalogs"]
+        return any(
+            rule["allow"] == "all" and "catalog" not in rule and re.fullmatch(rule.get("user", ".*"), user)
+            for rule in rules
+        )
 
     def refresh(self) -> bool:
         """Write the rules file; says whether it changed.

@@ -7,6 +7,7 @@ from typing import Any, Final
 from twin.emulator.wire import ServiceError
 from twin.providers.lake_formation.rules import (
     ASSOCIATION_TYPE,
+    EVERYBODY,
     PERMISSIONS_TYPE,
     SETTINGS_TYPE,
     CatalogTable,
@@ -16,8 +17,8 @@ from twin.providers.lake_formation.rules import (
 
 Document = dict[str, Any]
 
-# Everybody whom IAM lets may use what is new: Lake Formation stays out of it.
-_OPEN: Final = [{"Principal": {"DataLakePrincipalIdentifier": "IAM_ALLOWED_PRINCIPALS"}, "Permissions": ["ALL"]}]
+_EVERYBODY: Final = {"DataLakePrincipalIdentifier": EVERYBODY}
+_OPEN: Final = [{"Principal": _EVERYBODY, "Permissions": ["ALL"]}]
 ACCOUNT_SETTINGS: Final[Document] = {
     "CreateDatabaseDefaultPermissions": _OPEN,
     "CreateTableDefaultPermissions": _OPEN,
@@ -62,6 +63,28 @@ class Grants:
                 message = f"No permissions revoked. Grantee does not have: {missing}"
                 raise ServiceError("InvalidInputException", message)
             self._held[_place(request)]["Permissions"] = sorted(set(held) - set(request["Permissions"]))
+
+    def open_database(self, name: str, *, tables: bool) -> None:
+        """Grant everybody whom IAM allows everything on a new database, as AWS does while the account's defaults stand.
+
+        The twin does so whatever the deployed settings say, because CloudFormation is reported to ignore empty lists.
+
+        Args:
+            name: the database.
+            tables: the database leaves it to the account what its new tables get, so they are open as well.
+        """
+        opened: list[Document] = [{"Database": {"Name": name}}]
+        if tables:
+            opened.append({"Table": {"DatabaseName": name, "TableWildcard": {}}})
+        with self._lock:
+            for resource in opened:
+                entry = {"Principal": _EVERYBODY, "Resource": resource, "Permissions": ["ALL"]}
+                self._held[_place(entry)] = entry
+
+    def forget_database(self, name: str) -> None:
+        """Forget what is held on a database that was dropped, and on its tables."""
+        with self._lock:
+            self._held = {place: held for place, held in self._held.items() if _database(held["Resource"]) != name}
 
     def resources(self) -> list[LakeFormationResource]:
         """Return what is held, as resources beside those of the template."""
@@ -136,13 +159,15 @@ class LakeFormation:
     def list_permissions(self, request: Document) -> Document:
         """Return who holds what, by the template or from a client: everything, or of one principal or resource."""
         held = [r.properties for r in (*self._deployed(), *self._grants.resources()) if r.type == PERMISSIONS_TYPE]
-        asked = {name: request[name] for name in ("Principal", "Resource") if name in request}
+        if "Principal" in request and "Resource" not in request:
+            raise ServiceError("InvalidInputException", "Resource is mandatory if Principal is set in the input.")
+        asked = _asked(request)
         names = ("Principal", "Resource", "Permissions", "PermissionsWithGrantOption")
         return {
             "PrincipalResourcePermissions": [
                 {name: entry[name] for name in names if name in entry}
                 for entry in held
-                if entry["Permissions"] and asked.items() <= entry.items()
+                if entry["Permissions"] and asked.items() <= _asked(entry).items()
             ]
         }
 
@@ -151,8 +176,28 @@ def _pairs(values: Mapping[str, Iterable[str]]) -> list[Document]:
     return [{"TagKey": key, "TagValues": sorted(held)} for key, held in values.items()]
 
 
+def _asked(request: Mapping[str, Any]) -> Document:
+    """Return whom and what a request or an entry is about; every catalog is the account's own."""
+    return {
+        **({"Principal": request["Principal"]} if "Principal" in request else {}),
+        **({"Resource": _without_catalog(request["Resource"])} if "Resource" in request else {}),
+    }
+
+
+def _without_catalog(resource: Mapping[str, Any]) -> Document:
+    return {
+        kind: {name: value for name, value in stated.items() if name != "CatalogId"}
+        for kind, stated in resource.items()
+    }
+
+
+def _database(resource: Mapping[str, Any]) -> str:
+    [(kind, stated)] = resource.items()
+    return str(stated["Name"] if kind == "Database" else stated.get("DatabaseName", ""))
+
+
 def _place(request: Document) -> str:
-    return f"{request['Principal']['DataLakePrincipalIdentifier']} {request['Resource']}"
+    return f"{request['Principal']['DataLakePrincipalIdentifier']} {_without_catalog(request['Resource'])}"
 
 
 def _nothing_on(request: Document) -> Document:

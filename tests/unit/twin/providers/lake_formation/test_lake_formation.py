@@ -1,16 +1,19 @@
 """Lake Formation's permissions as access rules."""
 
+import re
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from twin.engines.trino import SCRATCH_CATALOG
 from twin.providers.lake_formation.rules import (
+    EVERYBODY,
     CatalogTable,
     LakeFormationResource,
     PermissionsError,
+    Users,
     access_rules,
-    personas,
     user_name,
 )
 
@@ -110,7 +113,7 @@ def test_a_role_with_write_or_admin_rights_is_no_persona() -> None:
         type="AWS::LakeFormation::DataLakeSettings",
         properties={"Admins": [{"DataLakePrincipalIdentifier": "arn:aws:iam::1:role/Steward"}]},
     )
-    found = personas(
+    found = Users.of(
         [
             settings,
             grant(policy(pii=["none"])),
@@ -118,7 +121,8 @@ def test_a_role_with_write_or_admin_rights_is_no_persona() -> None:
             grant({"Database": {"Name": "raw"}}, principal="arn:aws:iam::1:role/Job", permissions=("SELECT", "INSERT")),
         ]
     )
-    assert list(found) == ["Analyst"]
+    assert list(found.personas) == ["Analyst"]
+    assert found.trusted == {"Steward", "Job", "root", "twin"}
 
 
 def test_grants_of_a_client_are_added_and_leave_a_pipeline_unchanged() -> None:
@@ -134,7 +138,7 @@ def test_grants_of_a_client_are_added_and_leave_a_pipeline_unchanged() -> None:
 
     assert granted(*given) == {"profiles": {"spend"}}
     assert granted(*given, *added) == {"profiles": {"person_id", "email", "spend"}}
-    assert list(personas([*given, *added])) == ["Analyst"]
+    assert list(Users.of([*given, *added]).personas) == ["Analyst"]
 
 
 def test_a_persona_changes_the_table_that_a_client_let_it_change_and_no_other() -> None:
@@ -151,17 +155,58 @@ def test_a_persona_changes_the_table_that_a_client_let_it_change_and_no_other() 
 
 def test_a_principal_without_grants_reads_nothing() -> None:
     whole = {"Table": {"DatabaseName": "curated", "Name": "profiles"}}
-    rules = access_rules([from_client(grant(whole, permissions=()))], TABLES)
 
-    assert [rule["privileges"] for rule in rules["tables"] if rule.get("user") == "Analyst"][-1] == []
+    assert privileges("Analyst", PROFILES, from_client(grant(whole, permissions=()))) == []
     assert granted(from_client(grant(whole, permissions=()))) == {}
 
 
-def test_everyone_else_has_full_access_and_personas_come_first() -> None:
-    rules = access_rules([grant(policy(pii=["none"]))], TABLES)
-    assert rules["catalogs"][-1] == {"allow": "all"}
-    assert "OWNERSHIP" in rules["tables"][-1]["privileges"]
-    assert rules["tables"][-2] == {"user": "Analyst", "privileges": []}
+def privileges(user: str, table: CatalogTable, *resources: LakeFormationResource) -> list[str]:
+    """What a user may do with a table: Trino takes the first rule that fits."""
+    place = {"catalog": "lake", "schema": table.database, "table": table.name, "user": user}
+    for rule in access_rules(resources, TABLES)["tables"]:
+        named = {name: rule[name] for name in ("user", "schema", "table") if name in rule}
+        fits = all(re.fullmatch(pattern, place[name]) for name, pattern in named.items())
+        if fits and rule.get("catalog") != SCRATCH_CATALOG:
+            return list(rule["privileges"])
+    raise AssertionError("no rule fits")
+
+
+def test_pipelines_and_root_have_full_access_and_who_has_no_grants_none() -> None:
+    job = grant({"Database": {"Name": "raw"}}, principal="arn:aws:iam::1:role/Job", permissions=("CREATE_TABLE",))
+    for user in ("Job", "root", "twin"):
+        assert "OWNERSHIP" in privileges(user, PROFILES, job), user
+    for user in ("Stranger", "Job2", "IAM_ALLOWED_PRINCIPALS"):
+        assert privileges(user, PROFILES, job) == [], user
+
+
+def test_without_any_grant_everyone_but_root_is_refused() -> None:
+    assert privileges("Analyst", PROFILES) == []
+    assert "SELECT" in privileges("root", PROFILES)
+    catalogs = access_rules([], TABLES)["catalogs"]
+    assert [rule["allow"] for rule in catalogs if "user" not in rule and rule["catalog"] != SCRATCH_CATALOG] == [
+        "read-only"
+    ]
+
+
+def test_a_table_that_is_left_to_iam_is_open_to_everyone_whatever_its_tags_say() -> None:
+    tags = [tagged({"Database": {"Name": "curated"}}, "sensitive"), grant(policy(pii=["none"]))]
+    on_tables = {"Table": {"DatabaseName": "curated", "TableWildcard": {}}}
+    opened = from_client(grant(on_tables, principal=EVERYBODY, permissions=("ALL",)))
+    for user in ("Analyst", "Stranger"):
+        assert privileges(user, PROFILES, *tags) == []
+        assert "SELECT" in privileges(user, PROFILES, *tags, opened)
+        assert privileges(user, MARTS, *tags, opened) == []
+
+
+def test_what_everybody_holds_on_a_database_opens_none_of_its_tables() -> None:
+    on_database = from_client(grant({"Database": {"Name": "curated"}}, principal=EVERYBODY, permissions=("ALL",)))
+    assert privileges("Analyst", PROFILES, on_database) == []
+
+
+def test_what_everybody_held_opens_nothing_any_more() -> None:
+    on_tables = {"Table": {"DatabaseName": "curated", "TableWildcard": {}}}
+    revoked = from_client(grant(on_tables, principal=EVERYBODY, permissions=()))
+    assert privileges("Analyst", PROFILES, revoked) == []
 
 
 def test_row_filters_are_refused_and_not_ignored() -> None:

@@ -1,12 +1,17 @@
 """Lake Formation as its clients know it."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from twin.emulator.provider import Twin
+from twin.emulator.stand_ins import Resource
 from twin.emulator.wire import ServiceError, Wire
+from twin.providers.lake_formation.provider import LakeFormationProvider
 from twin.providers.lake_formation.rules import CatalogTable, LakeFormationResource
 from twin.providers.lake_formation.service import Grants, LakeFormation
+from twin.settings import TwinSettings
 
 STEWARD = {"DataLakePrincipalIdentifier": "arn:aws:iam::123456789012:role/Steward"}
 REJECTED = {"Table": {"DatabaseName": "quarantine", "Name": "rejected"}}
@@ -35,7 +40,7 @@ def held(wire: Wire, **asked: Any) -> list[tuple[str, list[str]]]:
 def test_a_grant_holds_until_it_is_revoked(wire: Wire) -> None:
     wire.invoke("grantPermissions", request("SELECT", "DESCRIBE"))
     wire.invoke("grantPermissions", request("INSERT"))
-    both = held(wire, Principal=STEWARD)
+    both = held(wire, Principal=STEWARD, Resource=REJECTED)
     wire.invoke("revokePermissions", request("DESCRIBE", "INSERT"))
     one = held(wire, Resource=REJECTED)
     wire.invoke("revokePermissions", request("SELECT"))
@@ -84,7 +89,7 @@ def test_a_missing_grant_cannot_be_revoked(wire: Wire) -> None:
         wire.invoke("revokePermissions", request("SELECT", "INSERT"))
 
     assert refused.value.code == "InvalidInputException"
-    assert held(wire, Principal=STEWARD) == [(STEWARD["DataLakePrincipalIdentifier"], ["SELECT"])]
+    assert held(wire, Principal=STEWARD, Resource=REJECTED) == [(STEWARD["DataLakePrincipalIdentifier"], ["SELECT"])]
 
 
 def test_an_account_is_open_until_its_settings_are_deployed() -> None:
@@ -132,3 +137,83 @@ def test_tags_are_those_of_the_template_on_the_resource_itself() -> None:
 def test_other_tags_are_refused_by_name(wire: Wire, asked: dict[str, Any]) -> None:
     with pytest.raises(ServiceError, match="the laptop twin"):
         wire.invoke("getResourceLFTags", asked)
+
+
+EVERYBODY = {"DataLakePrincipalIdentifier": "IAM_ALLOWED_PRINCIPALS"}
+DATABASE = {"Database": {"CatalogId": "123456789012", "Name": "quarantine"}}
+ALL_TABLES = {"Table": {"DatabaseName": "quarantine", "TableWildcard": {}}}
+
+
+@pytest.mark.parametrize("tables", [False, True])
+def test_a_new_database_is_open_until_it_is_closed_by_name(tables: bool) -> None:  # a parameter
+    grants = Grants(tables=lambda: TABLES)
+    wire = Wire("lakeformation", LakeFormation(deployed=lambda: [], grants=grants))
+    grants.open_database("quarantine", tables=tables)
+
+    opened = [("IAM_ALLOWED_PRINCIPALS", ["ALL"])]
+    assert held(wire, Principal=EVERYBODY, Resource=DATABASE) == opened
+    assert held(wire, Resource=ALL_TABLES) == (opened if tables else [])
+
+    wire.invoke("revokePermissions", {"Principal": EVERYBODY, "Resource": DATABASE, "Permissions": ["ALL"]})
+    assert held(wire, Resource=DATABASE) == []
+    assert held(wire, Resource=ALL_TABLES) == (opened if tables else [])
+
+
+def test_what_was_held_on_a_dropped_database_is_forgotten() -> None:
+    grants = Grants(tables=lambda: TABLES)
+    wire = Wire("lakeformation", LakeFormation(deployed=lambda: [], grants=grants))
+    for name in ("quarantine", "raw"):
+        grants.open_database(name, tables=True)
+    grants.forget_database("quarantine")
+    assert held(wire, Resource=DATABASE) == held(wire, Resource=ALL_TABLES) == []
+    assert len(held(wire)) == 2
+
+
+def test_a_principal_is_asked_about_on_a_resource(wire: Wire) -> None:
+    with pytest.raises(ServiceError, match="Resource is mandatory"):
+        held(wire, Principal=STEWARD)
+
+
+def database(**stated: Any) -> Resource:
+    """Return a database as the template states it, deployed."""
+    return Resource(
+        type_name="AWS::Glue::Database",
+        physical_id="raw",
+        logical_id="Raw",
+        stack="Foundation",
+        properties={"CatalogId": "123456789012", "DatabaseInput": {"Name": "raw", **stated}},
+        attributes={},
+    )
+
+
+def open_in(twin: Twin) -> list[dict[str, Any]]:
+    """Return what everybody whom IAM allows holds."""
+    wire = Wire("lakeformation", twin.provider(LakeFormationProvider).api()["lakeformation"])
+    entries: list[dict[str, Any]] = wire.invoke("listPermissions", {})["PrincipalResourcePermissions"]
+    return [entry["Resource"] for entry in entries]
+
+
+def test_a_deployed_database_is_open_with_its_tables_unless_it_says_otherwise(tmp_path: Path) -> None:
+    twin = Twin(TwinSettings(home=tmp_path / "a", port=1), [LakeFormationProvider])
+    twin.provider(LakeFormationProvider).deployed(database(CreateTableDefaultPermissions=[]))
+    assert open_in(twin) == [{"Database": {"Name": "raw"}}]
+
+    other = Twin(TwinSettings(home=tmp_path / "b", port=1), [LakeFormationProvider])
+    other.provider(LakeFormationProvider).deployed(database())
+    assert open_in(other) == [{"Database": {"Name": "raw"}}, {"Table": {"DatabaseName": "raw", "TableWildcard": {}}}]
+
+
+def test_a_database_that_is_changed_is_not_opened_again(tmp_path: Path) -> None:
+    twin = Twin(TwinSettings(home=tmp_path, port=1), [LakeFormationProvider])
+    lake_formation = twin.provider(LakeFormationProvider)
+    lake_formation.deployed(database())
+    Wire("lakeformation", lake_formation.api()["lakeformation"]).invoke(
+        "revokePermissions",
+        {"Principal": EVERYBODY, "Resource": {"Database": {"Name": "raw"}}, "Permissions": ["ALL"]},
+    )
+    lake_formation.deployed(database(Description="changed"))
+    assert {"Database": {"Name": "raw"}} not in open_in(twin)
+
+    lake_formation.removed(database())
+    lake_formation.deployed(database())
+    assert {"Database": {"Name": "raw"}} in open_in(twin)
