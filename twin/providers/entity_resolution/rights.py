@@ -4,11 +4,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from twin.emulator.calls import Call
-from twin.settings import ACCOUNT, REGION
 
 # The service walks a table's partitions and looks for a registered schema, even where the table has neither.
 TABLE_CALLS: Final = ("glue:GetPartition", "glue:GetPartitions", "glue:BatchGetPartition")
-KEY_CALLS: Final = ("kms:Decrypt", "kms:GenerateDataKey")
+# It uses the key of its output itself, not through S3.
+KEY_CALLS: Final = ("kms:Decrypt", "kms:GenerateDataKey", "kms:Encrypt")
 
 
 def workflow_calls(properties: Mapping[str, Any]) -> Iterator[Call]:
@@ -26,5 +26,4 @@ def workflow_calls(properties: Mapping[str, Any]) -> Iterator[Call]:
         yield Call(action="entityresolution:GetSchemaMapping", resource=str(source["SchemaArn"]))
     for output in properties["OutputSourceConfig"]:
         if key := output.get("KMSArn"):
-            context = {"kms:ViaService": f"s3.{REGION}.amazonaws.com", "kms:CallerAccount": ACCOUNT}
-            yield from (Call(action=action, resource=str(key), context=context) for action in KEY_CALLS)
+            yield from (Call(action=action, resource=str(key)) for action in KEY_CALLS)

@@ -387,6 +387,7 @@ class TestTheRole:
             ("entityresolution:GetSchemaMapping", SCHEMA_ARN),
             ("kms:Decrypt", KEY),
             ("kms:GenerateDataKey", KEY),
+            ("kms:Encrypt", KEY),
         ]
 
     def test_a_permission_that_is_missing_fails_the_job(self, house):
