@@ -114,7 +114,7 @@ def tell(steps: Steps, running: emulator.Emulator, manifest: Manifest, data: Pat
     found = story.analyse(live_result)
     mails = [message for found in live_result.mails.values() for message in found]
     withdrawn = story.withdrawn_stops(len(mails))
-    permitted = permissions.checks(running.settings.home)
+    permitted = permissions.checks(story.deployment)
     everything = [*checks, *live_checks, *found.checks, withdrawn, *permitted]
     result = DemoResult(
         scale=manifest.scale,

@@ -1,19 +1,25 @@
 """What the deployed policies allowed and refused in the demonstration: an unexpected refusal is a defect."""
 
-from collections.abc import Iterable
-from pathlib import Path
+from collections.abc import Collection, Iterable
 from typing import Final
 
+from c360_core.personas import PERSONAS
 from twin.emulator.decisions import Decision, Outcome, read
+from twin.scenario.deployment import Deployment
 from twin.scenario.result import Check
 from twin.settings import ACCOUNT
 
 ROOT: Final = f"arn:aws:iam::{ACCOUNT}:root"
 
 
-def refusals(decisions: Iterable[Decision]) -> list[Decision]:
-    """Return the decisions that refused something."""
-    return [one for one in decisions if one.decision is Outcome.DENY]
+def refusals(decisions: Iterable[Decision], personas: Collection[str] = ()) -> list[Decision]:
+    """Return the decisions that refused something.
+
+    Args:
+        decisions: of a run.
+        personas: ARNs of roles that ask for what they must not have; whether that is refused is a known answer itself.
+    """
+    return [one for one in decisions if one.decision is Outcome.DENY and one.principal not in personas]
 
 
 def by_root(decisions: Iterable[Decision]) -> list[Decision]:
@@ -21,14 +27,15 @@ def by_root(decisions: Iterable[Decision]) -> list[Decision]:
     return [one for one in decisions if one.principal == ROOT]
 
 
-def checks(home: Path) -> tuple[Check, ...]:
-    """Return the known answers about permissions.
+def persona_roles(deployment: Deployment) -> set[str]:
+    """Return the ARNs of the personas' roles."""
+    return {deployment.outputs[persona.role_output] for persona in PERSONAS}
 
-    Args:
-        home: folder of the run.
-    """
-    made = read(home)
+
+def checks(deployment: Deployment) -> tuple[Check, ...]:
+    """Return the known answers about permissions."""
+    made = read(deployment.emulator.settings.home)
     return (
-        Check(name="requests that a policy refused", expected=0, actual=len(refusals(made))),
+        Check(name="requests that a policy refused", expected=0, actual=len(refusals(made, persona_roles(deployment)))),
         Check(name="requests of the account's root", expected=0, actual=len(by_root(made))),
     )
