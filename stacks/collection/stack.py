@@ -44,7 +44,8 @@ class CollectionStack(cdk.Stack):
             )
             for name in (Stream.EVENTS, Stream.INTERACTIONS)
         }
-        self.tables = LakeTables(self, "Lake", zones=[Zone.RAW, Zone.QUARANTINE], lake=lake, platform=platform).tables
+        stored = LakeTables(self, "Lake", zones=[Zone.RAW, Zone.QUARANTINE], lake=lake, platform=platform)
+        self.tables = stored.tables
         self.collector = Collector(
             self,
             "Collector",
@@ -72,6 +73,7 @@ class CollectionStack(cdk.Stack):
             platform=platform,
         )
         self.lake_access = [
+            *stored.lake_access,
             LakeAccess(name="CleanRaw", role=self.clean.role, zone=Zone.RAW, writes=True),
             LakeAccess(name="CleanQuarantine", role=self.clean.role, zone=Zone.QUARANTINE, writes=True),
             LakeAccess(name="IngestRaw", role=self.ingestion.job.role, zone=Zone.RAW, writes=True),

@@ -9,6 +9,7 @@ from stacks.constructs.lake_table import LakeTable
 from stacks.constructs.table_optimizers import TableOptimizers
 from stacks.shared.ids import pascal_case
 from stacks.shared.lake import Lake
+from stacks.shared.lake_access import LakeAccess
 from stacks.shared.platform import Platform
 
 
@@ -16,6 +17,7 @@ class LakeTables(Construct):
     """Every table of some zones that has a contract."""
 
     tables: Sequence[LakeTable]
+    lake_access: Sequence[LakeAccess]
 
     def __init__(self, scope: Construct, id_: str, *, zones: Collection[Zone], lake: Lake, platform: Platform) -> None:
         super().__init__(scope, id_)
@@ -24,11 +26,11 @@ class LakeTables(Construct):
             for table in lake.contracts.lake_tables()
             if table.zone in zones
         ]
-        TableOptimizers(
+        self.lake_access = TableOptimizers(
             self,
             "Optimizers",
             tables=self.tables,
             buckets=lake.buckets,
             settings=lake.maintenance,
             platform=platform,
-        )
+        ).lake_access

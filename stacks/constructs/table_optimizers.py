@@ -16,7 +16,7 @@ from stacks.constructs.grants import allow, query_lake, write_objects, write_tab
 from stacks.constructs.lake_table import LakeTable
 from stacks.constructs.nag import acknowledge, wildcard
 from stacks.shared.ids import pascal_case
-from stacks.shared.lake_access import WRITE, database_resource, grant_in_lake, tables_resource
+from stacks.shared.lake_access import WRITE, LakeAccess, database_resource, grant_in_lake, tables_resource
 from stacks.shared.platform import Platform
 
 _LOGS: Final = ("iceberg-compaction", "iceberg-retention", "iceberg-orphan-file-deletion")
@@ -31,6 +31,7 @@ class TableOptimizers(Construct):
     """
 
     role: iam.Role
+    lake_access: Sequence[LakeAccess]
 
     def __init__(
         self,
@@ -46,6 +47,10 @@ class TableOptimizers(Construct):
         self._environment = platform.environment
         self.role = self._role(tables, buckets, platform)
         grants = [grant for zone in _zones(tables) for grant in self._grants(zone)]
+        self.lake_access = [
+            LakeAccess(name=f"Optimizers{zone.title()}", role=self.role, zone=zone, writes=True, granted=True)
+            for zone in _zones(tables)
+        ]
         for table in tables:
             for kind, configuration in self._configurations(settings).items():
                 optimizer = glue.CfnTableOptimizer(

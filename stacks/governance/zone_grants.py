@@ -26,7 +26,8 @@ from stacks.shared.platform import Platform
 class ZoneGrants(Construct):
     """Grants on the database and on its tables, all or those that it uses, for each role that works in the zone.
 
-    Roles that create tables, and the deployment role, may also use the zone's location.
+    Roles that create tables or commit to them, and the deployment role, may also use the zone's location: Lake
+    Formation asks for it before it lets a table's entry say where its data is.
     """
 
     def __init__(
@@ -45,9 +46,10 @@ class ZoneGrants(Construct):
         for one in access:
             if one.zone is not zone:
                 continue
-            self._use_tables(one)
-            self._use_database(one)
-            if one.creates:
+            if not one.granted:
+                self._use_tables(one)
+                self._use_database(one)
+            if one.places_tables:
                 self._use_location(one.name, one.role.role_arn, bucket)
 
     def _use_tables(self, access: LakeAccess) -> None:

@@ -27,6 +27,8 @@ class LakeAccess:
         writes: the role changes the data of tables, besides reading it.
         creates: the role creates and drops tables and views; what it creates, it may read and change.
         tables: the tables that the role uses; empty for all of the zone.
+        granted: the role's own stack grants the database and the tables, because the role works before the zone is
+            governed.
     """
 
     name: str
@@ -35,6 +37,15 @@ class LakeAccess:
     writes: bool = False
     creates: bool = False
     tables: Sequence[str] = ()
+    granted: bool = False
+
+    @property
+    def places_tables(self) -> bool:
+        """Whether the role creates tables, or changes entries of the catalog: each Iceberg commit does.
+
+        Both take the location of the table's data.
+        """
+        return self.writes or self.creates
 
 
 def grant_in_lake(

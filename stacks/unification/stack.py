@@ -49,7 +49,8 @@ class UnificationStack(cdk.Stack):
             name: DataStream(self, f"{pascal_case(name)}Stream", name=name, settings=stream_settings, platform=platform)
             for name in (Stream.IDENTITY_CHANGES, Stream.PROFILE_CHANGES)
         }
-        self.tables = LakeTables(self, "Lake", zones=[Zone.CURATED], lake=lake, platform=platform).tables
+        stored = LakeTables(self, "Lake", zones=[Zone.CURATED], lake=lake, platform=platform)
+        self.tables = stored.tables
         view = SingleView(self, "SingleView", platform=platform)
         self.single_view, self.idempotency = view.table, view.idempotency
         self.identity = IdentityResolution(
@@ -89,6 +90,7 @@ class UnificationStack(cdk.Stack):
             platform=platform,
         )
         self.lake_access = [
+            *stored.lake_access,
             LakeAccess(
                 name="PrepareRaw",
                 role=self.identity.prepare.role,

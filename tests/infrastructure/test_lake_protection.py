@@ -12,6 +12,8 @@ from c360_core import projections
 from c360_core.names import CATALOGED_ZONES, LakeTag, PiiClass, Zone, database_name, lake_tag_key, zone_stack
 from stacks.governance.zone_tags import ZoneTags
 from tests.infrastructure.assembly import listed, resolve, statements
+from tests.infrastructure.estate import Estate, arn
+from tests.infrastructure.policies import Policies
 
 # What the function that closes databases does with its permissions in Lake Formation: IAM lets it do nothing else.
 REVOKES = {"lakeformation:ListPermissions", "lakeformation:RevokePermissions"}
@@ -175,3 +177,76 @@ def test_a_replaced_association_is_not_deleted(assembly):
     for association in assembly.resources(TAG):
         policies = association.document["UpdateReplacePolicy"], association.document["DeletionPolicy"]
         assert policies == ("Retain", "Delete"), association
+
+
+# ---- the location of the data
+
+
+def granted(estate):
+    """Yield each grant to who may not pass it on: who, on what, and the permissions."""
+    for grant in estate.of_type("AWS::LakeFormation::PrincipalPermissions"):
+        if not grant.properties["PermissionsWithGrantOption"]:
+            who = grant.properties["Principal"]["DataLakePrincipalIdentifier"]
+            yield who, grant.properties["Resource"], set(grant.properties["Permissions"])
+
+
+def without_location(estate):
+    """Yield who may create or alter tables of a zone, and may not use the location of its data.
+
+    AWS Lake Formation Developer Guide, Underlying data access control: who gets CREATE_TABLE or ALTER is granted data
+    location permissions, too. Each commit to an Iceberg table alters its entry in the catalog.
+    """
+    locations = {
+        (who, resource["DataLocation"]["ResourceArn"])
+        for who, resource, permissions in granted(estate)
+        if permissions == {"DATA_LOCATION_ACCESS"}
+    }
+    buckets = {
+        database.properties["DatabaseInput"]["Name"]: f"arn:aws:s3:::{bucket}"
+        for database in estate.of_type("AWS::Glue::Database")
+        for bucket in [database.properties["DatabaseInput"]["LocationUri"].removeprefix("s3://").rstrip("/")]
+    }
+    for who, resource, permissions in granted(estate):
+        stated = resource.get("Table") or resource.get("Database") or {}
+        database = stated.get("DatabaseName") or stated.get("Name")
+        if permissions & {"ALTER", "CREATE_TABLE"} and (who, buckets[database]) not in locations:
+            yield f"{who} in {database}"
+
+
+def test_who_creates_or_alters_tables_may_use_the_location_of_their_data(assembly):
+    estate = Estate(assembly)
+    writers = {who for who, _, permissions in granted(estate) if "ALTER" in permissions}
+    assert len(writers) == 8  # clean, unify, three jobs, the dbt build, and the optimizers of two stacks
+    assert list(without_location(estate)) == []
+
+
+def test_only_who_creates_or_alters_tables_may_use_a_location(assembly):
+    estate = Estate(assembly)
+    located = {who for who, _, permissions in granted(estate) if "DATA_LOCATION_ACCESS" in permissions}
+    changing = {who for who, _, permissions in granted(estate) if permissions & {"ALTER", "CREATE_TABLE"}}
+    assert {who for who in located - changing if "cfn-exec-role" not in who} == set()
+
+
+def test_a_location_that_is_not_granted_is_noticed(prod):
+    templates = deepcopy(dict(prod.templates))
+    resources = templates["governance-raw"]["Resources"]
+    del resources[next(name for name in resources if "CleanRawLocation" in name)]
+    [said] = without_location(Estate(replace(prod, templates=templates)))
+    assert "Clean" in said
+    assert said.endswith("c360_prod_raw")
+
+
+def test_who_writes_through_athena_gets_its_credentials_from_lake_formation(assembly):
+    """Athena writes with what GetDataAccess gives its caller for a registered location."""
+    estate = Estate(assembly)
+    policies = Policies(estate)
+    asked = 0
+    for who in {who for who, _, _ in granted(estate) if ":role/" in who and "cfn-exec-role" not in who}:
+        if all(policies.deciding(who, "athena:StartQueryExecution", workgroup(estate), {})):
+            asked += 1
+            assert all(policies.deciding(who, "lakeformation:GetDataAccess", "*", {})), who
+    assert asked
+
+
+def workgroup(estate):
+    return arn(next(estate.of_type("AWS::Athena::WorkGroup")))
