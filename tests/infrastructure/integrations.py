@@ -237,6 +237,17 @@ def _reads_variables(_estate: Estate, use: Use) -> Calls:
     )
 
 
+def _rotates(estate: Estate, use: Use) -> Calls:
+    secret = use.resource.properties["SecretId"]
+    function = estate.one("AWS::Lambda::Function", use.resource.properties["RotationLambdaARN"])
+    role = function.properties["Role"]
+    party = "secretsmanager.amazonaws.com"
+    yield Call(party=party, need=needs.ROTATION_IS_CALLED, resource=arn(function), context=_by(secret))
+    yield Call(party=role, need=needs.ROTATION_CHANGES_SECRET, resource=secret)
+    context = {**_via("secretsmanager"), "kms:EncryptionContext:SecretARN": secret}
+    yield from _with_key(estate, role, needs.ROTATION_USES_KEY, secret, context)
+
+
 def _is_invoked_by_gateway(estate: Estate, use: Use) -> Calls:
     route = use.resource.properties
     integration_name = route["Target"].partition("integrations/")[2]
@@ -619,6 +630,7 @@ INTEGRATIONS: Final[Mapping[str, Integration]] = {
     "resource Custom::ClosedDatabase": _closes_database,
     # Events of SES go to the default bus of the account, which needs no permission.
     "resource AWS::SES::ConfigurationSetEventDestination": _nothing,
+    "resource AWS::SecretsManager::RotationSchedule": _rotates,
     "right dynamodb:BatchGetItem": _right_with_key(needs.USE_ENCRYPTED_TABLE, "dynamodb"),
     "right dynamodb:GetItem": _right_with_key(needs.USE_ENCRYPTED_TABLE, "dynamodb"),
     "right dynamodb:PutItem": _right_with_key(needs.USE_ENCRYPTED_TABLE, "dynamodb"),

@@ -76,6 +76,22 @@ GATEWAY_INVOKES: Final = Need(
     page="Amazon API Gateway Developer Guide: Create AWS Lambda proxy integrations for HTTP APIs",
 )
 
+# ---- Secrets Manager
+ROTATION_IS_CALLED: Final = Need(
+    actions=("lambda:InvokeFunction",),
+    page="AWS Secrets Manager User Guide: Permissions for rotation, Lambda function resource policy",
+)
+ROTATION_CHANGES_SECRET: Final = Need(
+    actions=(
+        "secretsmanager:DescribeSecret",
+        "secretsmanager:GetSecretValue",
+        "secretsmanager:PutSecretValue",
+        "secretsmanager:UpdateSecretVersionStage",
+    ),
+    page="AWS Secrets Manager User Guide: Lambda rotation function execution role permissions",
+)
+ROTATION_USES_KEY: Final = Need(actions=("kms:Decrypt", "kms:GenerateDataKey"), page=ROTATION_CHANGES_SECRET.page)
+
 # ---- what a caller of an encrypted resource needs of the key: the service uses the key in the caller's name
 READ_ENCRYPTED_STREAM: Final = Need(
     actions=("kms:Decrypt",),
