@@ -570,6 +570,21 @@ def _has_bucket_key(estate: Estate, bucket: str) -> bool:
     return bool(rule.get("BucketKeyEnabled"))
 
 
+def _queries(estate: Estate, use: Use) -> Calls:
+    """Athena reads the catalog and writes the results in the name of whoever asks."""
+    role = arn(use.resource)
+    for resource in (_CATALOG, _CATALOG.removesuffix("catalog") + "database/default"):
+        yield Call(party=role, need=needs.QUERY_DEFAULT_DATABASE, resource=resource)
+    statement: Statement = use.part
+    for workgroup in statement.resources:
+        properties = estate.one("AWS::Athena::WorkGroup", workgroup.rpartition("/")[2]).properties
+        output = properties["WorkGroupConfiguration"]["ResultConfiguration"]["OutputLocation"]
+        bucket, _, prefix = _object(output).partition("/")
+        context = {"s3:prefix": prefix}
+        yield Call(party=role, need=needs.QUERY_FINDS_RESULTS, resource=bucket, context=context)
+        yield Call(party=role, need=needs.QUERY_WRITES_RESULTS, resource=f"{bucket}/{prefix}result.csv")
+
+
 def _trusted(*stated: str) -> Integration:
     """Return the need of a service that acts as a role.
 
@@ -631,6 +646,7 @@ INTEGRATIONS: Final[Mapping[str, Integration]] = {
     # Events of SES go to the default bus of the account, which needs no permission.
     "resource AWS::SES::ConfigurationSetEventDestination": _nothing,
     "resource AWS::SecretsManager::RotationSchedule": _rotates,
+    "right athena:StartQueryExecution": _queries,
     "right dynamodb:BatchGetItem": _right_with_key(needs.USE_ENCRYPTED_TABLE, "dynamodb"),
     "right dynamodb:GetItem": _right_with_key(needs.USE_ENCRYPTED_TABLE, "dynamodb"),
     "right dynamodb:PutItem": _right_with_key(needs.USE_ENCRYPTED_TABLE, "dynamodb"),

@@ -330,6 +330,23 @@ SPARK_LOOKS_FOR_FOLDER: Final = Need(
     page="Amazon EMR Release Guide: Migration Guide: EMRFS to S3A Filesystem, which names Glue",
 )
 
+# ---- Athena
+QUERY_DEFAULT_DATABASE: Final = Need(
+    actions=("glue:GetDatabase",),
+    page="Amazon Athena User Guide: Configure access to databases and tables in the AWS Glue Data Catalog, "
+    "access policy for the default database and catalog per Region",
+)
+QUERY_FINDS_RESULTS: Final = Need(
+    actions=("s3:GetBucketLocation", "s3:ListBucket"),
+    page="Amazon Athena User Guide: Control access to Amazon S3 from Athena, "
+    "and AWS managed policy: AmazonAthenaFullAccess",
+)
+QUERY_WRITES_RESULTS: Final = Need(
+    # The managed policy also lists the uploads of the whole bucket, which would show one querier the queries of others.
+    actions=("s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"),
+    page=QUERY_FINDS_RESULTS.page,
+)
+
 # ---- what our own code calls, where a template alone shows that it may
 FLINK_READS_TABLE: Final = Need(
     actions=("glue:GetDatabase", "glue:GetTable"),
