@@ -67,9 +67,10 @@ class Account:
     def may_read_rejected(self, role_arn: str) -> bool:
         sql = f"SELECT count(*) FROM c360_{ENV}_quarantine.rejected"
         try:
-            self.deployment.query(sql, client=analysis.as_role(self.deployment, role_arn))
+            steward = analysis.as_role(self.deployment, role_arn)
+            self.deployment.query(sql, client=steward, workgroup="StewardsWorkgroupName")
         except StepFailedError as refusal:
-            if analysis.DENIED in str(refusal):
+            if analysis.is_refusal(refusal):
                 return False
             raise
         return True

@@ -53,12 +53,22 @@ def resources_of(action: str, request: Request) -> tuple[str, ...]:
         request: the parameters of the API.
     """
     prefix, _, operation = action.partition(":")
-    return _OTHERS[prefix](operation, request)
+    return _FOUND[prefix](request) if prefix in _FOUND else _OTHERS[prefix](operation, request)
+
+
+def found_by(prefix: str, find: Callable[[Request], tuple[str, ...]]) -> None:
+    """Let a provider find the resources of requests to its service, which name them by ids that it alone knows.
+
+    Args:
+        prefix: IAM's prefix of the service.
+        find: returns the ARNs of a request's resources; none where there is no such id.
+    """
+    _FOUND[prefix] = find
 
 
 def has_others(action: str) -> bool:
     """Say whether the emulator looks at other resources for an action than AWS does."""
-    return action.partition(":")[0] in _OTHERS
+    return action.partition(":")[0] in {*_OTHERS, *_FOUND}
 
 
 def _queue(values: Request) -> str:
@@ -118,4 +128,5 @@ _OTHERS: Final[Mapping[str, Callable[[str, Request], tuple[str, ...]]]] = {
     "kinesisanalytics": _one("kinesisanalytics"),
     "ses": _mail,
 }
+_FOUND: Final[dict[str, Callable[[Request], tuple[str, ...]]]] = {}
 _SPECIAL: Final[Mapping[str, Callable[[Request], str]]] = {"sqs": _queue, "s3": _object, "events": _bus}

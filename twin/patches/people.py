@@ -72,11 +72,12 @@ def _operator(environment: str) -> tuple[Statement, ...]:
         _allow("ses:CreateEmailIdentity", "*"),
         _allow(
             "athena:StartQueryExecution athena:GetQueryExecution athena:GetQueryResults athena:GetWorkGroup",
-            _arn("athena", f"workgroup/c360-{environment}*"),
+            _arn("athena", f"workgroup/c360-{environment}-stewards"),
         ),
         _allow(
             "glue:GetDatabase glue:GetTable glue:UpdateTable",
             _arn("glue", "catalog"),
+            _arn("glue", "database/default"),
             _arn("glue", f"database/{quarantine}"),
             _arn("glue", f"table/{quarantine}/rejected"),
         ),

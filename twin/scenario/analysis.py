@@ -21,7 +21,8 @@ SPEND_SQL: Final = (
 RFM_SQL: Final = "SELECT recency_score, frequency_score, count(*) AS customers FROM rfm GROUP BY 1, 2"
 ALLOWED_SQL: Final = "SELECT person_id, email_masked, phone_masked, spend FROM {products}.customer_360 LIMIT 3"
 POLL_SECONDS: Final = 0.1  # these queries take less than the second between two looks that is usual
-DENIED: Final = "PERMISSION_DENIED"
+# How a query says that its author may not: by Lake Formation, and by IAM.
+_REFUSALS: Final = ("PERMISSION_DENIED", "is not authorized to perform")
 REFUSED_SQL: Final = (
     "SELECT email FROM {curated}.{profiles} LIMIT 1",
     "SELECT identifiers FROM {raw}.{interactions} LIMIT 1",
@@ -65,10 +66,15 @@ def ask_as_analyst(deployment: Deployment) -> tuple[PersonaAnswer, ...]:
             rows = deployment.query(query, client=athena, workgroup="MarketingAnalystWorkgroupName")
             answers.append(PersonaAnswer(query=query, allowed=True, answer="; ".join(str(row) for row in rows)))
         except StepFailedError as refusal:
-            if DENIED not in str(refusal):
+            if not is_refusal(refusal):
                 raise
             answers.append(PersonaAnswer(query=query, allowed=False, answer=str(refusal)))
     return tuple(answers)
+
+
+def is_refusal(error: StepFailedError) -> bool:
+    """Say whether a query failed because its author may not ask it."""
+    return any(words in str(error) for words in _REFUSALS)
 
 
 def _frame(deployment: Deployment, sql: str) -> list[Any]:

@@ -12,7 +12,7 @@ import boto3
 from twin.emulator.stand_ins import ResourceRegistry, recorded
 from twin.emulator.wire import Wire
 from twin.engines import trino
-from twin.providers.athena.service import Athena
+from twin.providers.athena.service import Access, Athena
 from twin.providers.glue import catalog as glue_catalog
 from twin.providers.lake_formation.rules import LakeFormationResource, LakeFormationRules, user_name
 from twin.settings import ACCOUNT, BUILD, TwinSettings
@@ -72,7 +72,7 @@ def athena(settings: TwinSettings, registry: ResourceRegistry) -> Athena:
         connect=LazyTrino(engine).connect,
         client=lambda service: boto3.client(service),  # type: ignore[call-overload]  # noqa: PLW0108
         workgroups=lambda: registry.properties(WORK_GROUP),
-        principal=lambda: user_name(CALLER.get()),
+        access=Access(caller=CALLER.get, user_of=user_name),
         before_query=rules.before_query,
     )
 

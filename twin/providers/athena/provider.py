@@ -1,11 +1,14 @@
 """Athena: queries run on Trino; workgroups and named queries come from the template."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+from twin.emulator.calls import Call, require_all
 from twin.emulator.provider import Provider, ResourceType
+from twin.emulator.resource_names import found_by
 from twin.engines.trino import TrinoEngine
-from twin.providers.athena.service import Athena
+from twin.providers.athena.rights import workgroup_arn
+from twin.providers.athena.service import Access, Athena, WorkgroupFinder
 from twin.providers.lake_formation.provider import LakeFormationProvider
 from twin.providers.lake_formation.rules import user_name
 
@@ -27,13 +30,24 @@ class AthenaProvider(Provider):
             client=twin.client,
             workgroups=lambda: twin.registry.properties(WORK_GROUP.name),
             named_queries=lambda: twin.registry.properties(NAMED_QUERY.name),
-            principal=lambda: user_name(twin.caller()),
+            access=Access(caller=twin.caller, user_of=user_name, require=_require, authorized_by=_authorize_on),
             before_query=twin.provider(LakeFormationProvider).rules.before_query,
         )
         return {"athena": athena}
 
     def _connect(self, user: str, **options: Any) -> Any:
         return self.twin.engines.get(TrinoEngine).connect(user, **options)
+
+
+def _require(principal: str, calls: Iterable[Call]) -> None:
+    """Refuse what the caller's policies do not allow; whoever calls past HTTP has been authorized by then."""
+    if principal:
+        require_all(principal, calls)
+
+
+def _authorize_on(find: WorkgroupFinder) -> None:
+    """Let the emulator authorize each request on the workgroups that it is about."""
+    found_by("athena", lambda request: tuple(map(workgroup_arn, find(request))))
 
 
 PROVIDER = AthenaProvider

@@ -1,8 +1,10 @@
 """Athena on Trino: the operations that boto3, awswrangler and dbt call, as methods.
 
 A query runs in Trino as the caller's principal, so that Lake Formation's permissions hold. Its result lies in S3 where
-Athena would put it, and in memory for GetQueryResults. Not carried: quotas, the bytes-scanned cut-off of workgroups,
-encryption of results (the emulator's buckets encrypt), federated catalogs, notebooks.
+Athena would put it, and in memory for GetQueryResults. The emulator authorizes each request on the workgroup that
+it is about, and a query then needs its author's permissions on the catalog and the result
+(`twin.providers.athena.rights`). Not carried: quotas, the bytes-scanned cut-off of workgroups, federated catalogs,
+notebooks.
 """
 
 import json
@@ -10,15 +12,16 @@ import logging
 import threading
 import uuid
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from twin.emulator.calls import Call
 from twin.emulator.wire import ServiceError
 from twin.engines.trino import CATALOG, HIVE_CATALOG, SCRATCH_CATALOG, SCRATCH_SCHEMA
-from twin.providers.athena import results, statements
+from twin.providers.athena import results, rights, statements
 from twin.providers.athena.statements import Kind, Statement
 
 LOGGER: Final = logging.getLogger("twin.athena")
@@ -43,6 +46,7 @@ class Execution:
     id: str
     request: Document
     user: str
+    principal: str
     workgroup: str
     output: str
     submitted: datetime
@@ -81,6 +85,34 @@ def _allow(_user: str) -> None:
     return None
 
 
+def _allow_calls(_principal: str, _calls: Iterable[Call]) -> None:
+    return None
+
+
+WorkgroupFinder = Callable[[Mapping[str, Any]], tuple[str, ...]]
+
+
+def _found_by_nobody(_find: WorkgroupFinder) -> None:
+    return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """Who asks, and what they may.
+
+    Attributes:
+        caller: gives the ARN of the request's principal; called in the request's thread.
+        user_of: gives the engine's user of a principal.
+        require: refuses calls that a principal may not make; see `twin.emulator.calls.require_all`.
+        authorized_by: takes what finds the workgroups that a request is about, for whoever authorizes requests.
+    """
+
+    caller: Callable[[], str]
+    user_of: Callable[[str], str] = str
+    require: Callable[[str, Iterable[Call]], None] = _allow_calls
+    authorized_by: Callable[[WorkgroupFinder], None] = _found_by_nobody
+
+
 class Athena:
     """The stand-in; every public method is an operation of the service.
 
@@ -88,7 +120,7 @@ class Athena:
         connect: opens a DB-API connection to Trino as a user, with the keywords `catalog` and `schema`.
         client: gives a boto3 client of the emulator by service name (`s3`, `glue`).
         workgroups: resolved properties of the deployed AWS::Athena::WorkGroup resources.
-        principal: user name of the request's principal; called in the request's thread.
+        access: who asks, and what they may.
         named_queries: resolved properties of the deployed AWS::Athena::NamedQuery resources.
         before_query: called with the user before each of their queries: refreshes the access rules.
     """
@@ -99,7 +131,7 @@ class Athena:
         connect: Callable[..., Any],
         client: Callable[[str], Any],
         workgroups: Callable[[], list[Document]],
-        principal: Callable[[], str],
+        access: Access,
         named_queries: Callable[[], list[Document]] = list,
         before_query: Callable[[str], None] = _allow,
     ) -> None:
@@ -107,7 +139,9 @@ class Athena:
         self._s3 = client("s3")
         self._glue = client("glue")
         self._workgroups = workgroups
-        self._principal = principal
+        self._caller = access.caller
+        self._user_of = access.user_of
+        self._require = access.require
         self._named_queries = named_queries
         self._before_query = before_query
         self._executions: OrderedDict[str, Execution] = OrderedDict()
@@ -115,10 +149,26 @@ class Athena:
         self._prepared: dict[tuple[str, str], Document] = {}
         self._lock = threading.RLock()
         self._pool = ThreadPoolExecutor(_CONCURRENT_QUERIES, thread_name_prefix="athena")
+        access.authorized_by(self._workgroups_of)
 
     def close(self) -> None:
         """Let running queries end and stop taking new ones."""
         self._pool.shutdown(cancel_futures=True)
+
+    def _workgroups_of(self, request: Mapping[str, Any]) -> tuple[str, ...]:
+        """Return the workgroups that a request is about: that which it names, or those of its queries.
+
+        None for a query that is not there.
+        """
+        if "WorkGroup" in request:
+            return (str(request["WorkGroup"]),)
+        saved = self._saved()
+        ids = [request[name] for name in ("QueryExecutionId", "NamedQueryId") if name in request]
+        ids += [*request.get("QueryExecutionIds", ()), *request.get("NamedQueryIds", ())]
+        if not ids:
+            return ("primary",)
+        running = {str(self._executions[i].workgroup) for i in ids if i in self._executions}
+        return tuple(sorted(running | {str(saved[i].get("WorkGroup", "primary")) for i in ids if i in saved}))
 
     # ---- queries
 
@@ -128,6 +178,7 @@ class Athena:
         if workgroup["State"] == "DISABLED":
             raise ServiceError("InvalidRequestException", f"WorkGroup {workgroup['Name']} is disabled.")
         output = _output_location(request, workgroup)
+        principal = self._caller()
         with self._lock:
             token = request.get("ClientRequestToken")
             known = self._executions.get(self._tokens.get(token, "")) if token else None
@@ -138,7 +189,8 @@ class Athena:
             execution = Execution(
                 id=str(uuid.uuid4()),
                 request=request,
-                user=self._principal(),
+                user=self._user_of(principal),
+                principal=principal,
                 workgroup=workgroup["Name"],
                 output=output,
                 submitted=datetime.now(UTC),
@@ -190,6 +242,8 @@ class Athena:
         if execution.state != "SUCCEEDED":
             reason = f"Query did not finish successfully. Final query state: {execution.state}"
             raise ServiceError("InvalidRequestException", reason)
+        workgroup = self._workgroup(execution.workgroup)
+        self._require(self._caller(), rights.reads_result(execution.location, workgroup))
         is_query = execution.location.endswith(".csv")
         header: Rows = [[column["Name"] for column in execution.columns]] if is_query and execution.columns else []
         rows = header + execution.rows
@@ -262,6 +316,7 @@ class Athena:
                 return
             execution.state = "RUNNING"
         try:
+            self._permit_catalog(execution)
             self._before_query(execution.user)
             self._perform(execution)
         except ServiceError as error:
@@ -272,6 +327,12 @@ class Athena:
             with self._lock:
                 if execution.state not in _FINAL:
                     _finish(execution, "SUCCEEDED")
+
+    def _permit_catalog(self, execution: Execution) -> None:
+        """Refuse a query whose author may not look up what it names."""
+        if execution.statement is not None:
+            database = execution.request.get("QueryExecutionContext", {}).get("Database", rights.DEFAULT_DATABASE)
+            self._require(execution.principal, rights.of_catalog(execution.statement, database))
 
     def _perform(self, execution: Execution) -> None:
         statement = execution.statement
@@ -299,6 +360,7 @@ class Athena:
         if statement.is_iceberg:
             self._require_types(execution, statement, lambda kind: kind == "timestamp(6)", "cast it to timestamp(6)")
         default = f"{execution.output}tables/{execution.id}/"
+        self._require(execution.principal, rights.writes_files(statement.location or default))
         outcome = self._trino_run(execution, statements.create_table_as(statement, default))
         self._write_manifest(execution, statement.location or default)
         self._publish(execution, outcome.without_rows(), plain_text=True)
@@ -336,6 +398,7 @@ class Athena:
     def _unload(self, execution: Execution, statement: Statement) -> None:
         """Write files through a table that only this engine sees, and forget the table."""
         location = _folder(statement.location or "")
+        self._require(execution.principal, rights.writes_files(location))
         if self._files(location):
             raise ServiceError("InvalidRequestException", f"HIVE_PATH_ALREADY_EXISTS: {location} is not empty")
         table = statements.quoted(SCRATCH_CATALOG, SCRATCH_SCHEMA, f"unload_{execution.id.replace('-', '_')}")
@@ -399,6 +462,8 @@ class Athena:
         if not plain_text and not is_query:  # INSERT and its kin answer with a count, not with rows
             execution.columns = []
         execution.location = f"{execution.output}{execution.id}.{'txt' if plain_text else 'csv'}"
+        workgroup = self._workgroup(execution.workgroup)
+        self._require(execution.principal, rights.writes_result(execution.location, workgroup))
         if plain_text:
             body = results.text_document(execution.rows)
         else:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from twin.emulator.wire import ServiceError, Wire
-from twin.providers.athena.service import Athena
+from twin.providers.athena.service import Access, Athena
 
 WORKGROUPS = [
     {
@@ -87,7 +87,7 @@ def athena(engine: Engine, store: Store) -> Iterator[Athena]:
         connect=engine.connect,
         client=lambda _: store,
         workgroups=lambda: WORKGROUPS,
-        principal=lambda: "Analyst",
+        access=Access(caller=lambda: "Analyst"),
         named_queries=lambda: [{"Name": "Best", "WorkGroup": "fixed", "QueryString": "select 1", "Database": "d"}],
     )
     yield service
