@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from config.shared import FlinkSettings, Slice
+from config.shared import FlinkSettings, ReservedConcurrency, Slice
 
 # The gateway compares the text with the one that a browser sends: lower case, and no default port.
 _ORIGIN = re.compile(
@@ -51,6 +51,12 @@ class CollectorSettings(Slice):
     )
     throttle_requests_per_second: int = Field(1000, ge=1, le=10_000)
     throttle_burst: int = Field(2000, ge=1, le=20_000, description="Requests at the same moment")
+    reserved_concurrency: ReservedConcurrency | None = Field(
+        None,
+        description="So many requests at a time, and no more, whatever else the account does; empty leaves the "
+        "function in the account's shared pool. AWS keeps 100 of an account's quota unreserved, and a new account has "
+        "a quota of 10: ask for more first",
+    )
     key_rotation_days: int = Field(
         90,
         ge=0,

@@ -25,6 +25,10 @@ class Slice(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+# AWS keeps 100 of an account's concurrent executions unreserved and refuses a reservation that would leave fewer.
+ReservedConcurrency = Annotated[int, Field(ge=1, le=10_000)]
+
+
 class FlinkSettings(Slice):
     """One Managed Flink application."""
 

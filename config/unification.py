@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from config.shared import Days, FlinkSettings, Hour, Slice
+from config.shared import Days, FlinkSettings, Hour, ReservedConcurrency, Slice
 
 WorkerType = Literal["G.1X", "G.2X"]
 
@@ -53,6 +53,9 @@ class UnificationSettings(Slice):
     )
     api_requests_per_second: int = Field(
         500, ge=1, le=10_000, description="Of the profile API; twice that for a moment"
+    )
+    api_reserved_concurrency: ReservedConcurrency | None = Field(
+        None, description="Calls of the profile API at a time, as collection.collector.reserved_concurrency says"
     )
     timeline_ttl_days: Days = Field(90, description="Events stay on the single view's timeline this long")
     crm_link: Link = "https://crm.example.com/contacts/{id}"

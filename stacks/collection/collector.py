@@ -77,6 +77,7 @@ class Collector(Construct):
             },
             caller=Caller.API,
             memory_megabytes=1024,
+            reserved_concurrency=settings.reserved_concurrency,
         )
         put_records(self.function.role, events)
         read_secret(self.function.role, *self.api_keys.values())

@@ -68,13 +68,14 @@ class PythonFunction(Construct):
     """A function with its own least-privilege role, encrypted logs, tracing, and Powertools from AWS's layer.
 
     `name` is the folder under `lambdas/`; the handler string is the import path that the tests use.
+    `reserved_concurrency` goes before the setting for all functions.
     """
 
     label: str
     function: lambda_.Function
     role: iam.Role
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # each thing that it uses has a name
         self,
         scope: Construct,
         id_: str,
@@ -85,8 +86,10 @@ class PythonFunction(Construct):
         caller: Caller,
         timeout_seconds: int = 30,
         memory_megabytes: int = 512,
+        reserved_concurrency: int | None = None,
     ) -> None:
         super().__init__(scope, id_)
+        reserved = reserved_concurrency or platform.runtime.reserved_concurrency
         self.label = pascal_case(name)
         logs = log_group(self, "Logs", platform=platform)
         self.role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
@@ -107,11 +110,11 @@ class PythonFunction(Construct):
             tracing=lambda_.Tracing.ACTIVE,
             timeout=cdk.Duration.seconds(timeout_seconds),
             memory_size=memory_megabytes,
-            reserved_concurrent_executions=platform.runtime.reserved_concurrency,
+            reserved_concurrent_executions=reserved,
         )
         acknowledge(self.function, {"L1": _RUNTIME_REASON, "LambdaInsideVPC": _NO_NETWORK_REASON})
         acknowledge(self.function, {"LambdaDLQ": caller.failures_arrive})
-        if platform.runtime.reserved_concurrency is None:
+        if reserved is None:
             acknowledge(self.function, {"LambdaConcurrency": caller.calls_are_limited})
         acknowledge(self.role, {"IAM5[Resource::*]": _TRACING_REASON})
 

@@ -25,7 +25,11 @@ def shop(_contracts, tmp_path_factory) -> Assembly:
     """A small environment that takes events from the browsers of a shop's visitors."""
     folder = tmp_path_factory.mktemp("settings")
     origins = "[https://shop.example.com, http://localhost:3000]"
-    (folder / "dev.yaml").write_text(f"collection: {{collector: {{allowed_origins: {origins}}}}}", encoding="utf-8")
+    (folder / "dev.yaml").write_text(
+        f"collection: {{collector: {{allowed_origins: {origins}, reserved_concurrency: 40}}}}\n"
+        "unification: {api_reserved_concurrency: 20}",
+        encoding="utf-8",
+    )
     assets = placeholder_assets(tmp_path_factory.mktemp("assets"))
     return synthesize(load("dev", folder), assets, tmp_path_factory.mktemp("shop"))
 

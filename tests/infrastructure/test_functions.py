@@ -188,6 +188,16 @@ def test_pages_of_allowed_sites_may_send_what_browser_libraries_send(shop):
     assert cors(shop, "unification") is None
 
 
+def test_public_functions_have_places_of_their_own_where_the_settings_reserve_them(shop, dev):
+    def reserved(assembly):
+        functions = assembly.resources("AWS::Lambda::Function")
+        found = {f.properties["Handler"]: f.properties.get("ReservedConcurrentExecutions") for f in functions}
+        return {handler.split(".")[1]: places for handler, places in found.items() if places is not None}
+
+    assert reserved(shop) == {"collector": 40, "profile_api": 20}
+    assert reserved(dev) == {}
+
+
 def test_nag_has_nothing_open_where_sites_are_allowed(shop):
     assert open_findings(shop.report) == []
     assert unused_acknowledgements(shop.folder, shop.report) == set()

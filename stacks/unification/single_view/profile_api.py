@@ -51,6 +51,7 @@ class ProfileApi(Construct):
             },
             caller=Caller.API,
             memory_megabytes=1024,
+            reserved_concurrency=settings.api_reserved_concurrency,
         )
         use_items(self.function.role, single_view, platform.key, ("GetItem", "BatchGetItem", "Query", "PutItem"))
         put_records(self.function.role, events)
