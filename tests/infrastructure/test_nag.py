@@ -5,12 +5,14 @@ from itertools import groupby
 
 import aws_cdk as cdk
 import pytest
+import yaml
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
+from pydantic import BaseModel
 
-from config.settings import load
+from config.settings import ENVIRONMENTS_FOLDER, load
 from stacks.constructs import nag, python_function
 from stacks.constructs.python_function import Caller
 from tests.infrastructure.assembly import definition, empty_app, placeholder_assets, resolve, states, synthesize
@@ -130,6 +132,52 @@ def test_every_caller_of_a_function_is_the_one_for_which_its_findings_are_accept
     }
     assert expected == accepted_reasons
     assert {construct for construct, _ in expected} == set(functions.values())
+
+
+# What `prod` leaves off, and an operator may turn on.
+SWITCHED_ON = {
+    "runtime": {"reserved_concurrency": 10},
+    "foundation": {"alarm_email": "alarms@example.com", "network": {"deployed": True, "cidr": "10.40.0.0/16"}},
+    "collection": {"collector": {"allowed_origins": ["https://shop.example.com"]}},
+    "activation": {"email": {"domain": "example.com"}},
+    "governance": {
+        "admin_role_arns": ["arn:aws:iam::123456789012:role/LakeAdministrator"],
+        "marketing_analyst_role_arns": ["arn:aws:iam::123456789012:role/Analysts"],
+    },
+}
+
+
+def merged(settings, more):
+    """Return the settings of a file with others in their places."""
+    both = {
+        key: merged(settings.get(key, {}), value) if isinstance(value, dict) else value for key, value in more.items()
+    }
+    return {**settings, **both}
+
+
+def switched_off(model, path=""):
+    """Yield the settings, with their paths, that ask for nothing."""
+    for name, value in model:
+        if isinstance(value, BaseModel):
+            yield from switched_off(value, f"{path}{name}.")
+        elif value in (None, False, ()):
+            yield f"{path}{name}"
+
+
+@pytest.fixture(scope="module")
+def everything(_contracts, tmp_path_factory):
+    """The environment `prod` with every switch on."""
+    folder = tmp_path_factory.mktemp("settings")
+    values = yaml.safe_load((ENVIRONMENTS_FOLDER / "prod.yaml").read_text(encoding="utf-8"))
+    (folder / "prod.yaml").write_text(yaml.safe_dump(merged(values, SWITCHED_ON)), encoding="utf-8")
+    assets = placeholder_assets(tmp_path_factory.mktemp("assets"))
+    return synthesize(load("prod", folder), assets, tmp_path_factory.mktemp("everything"))
+
+
+def test_no_switch_that_an_operator_may_turn_on_opens_a_finding(everything):
+    assert list(switched_off(everything.settings)) == []
+    assert open_findings(everything.report) == []
+    assert unused_acknowledgements(everything.folder, everything.report) == set()
 
 
 @pytest.fixture
