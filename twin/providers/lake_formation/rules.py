@@ -7,8 +7,8 @@ catalog's tables become one rules file, which Trino reads again within a second 
   reads the columns that its permissions name, by tag or by resource, and nothing else. What a client grants it beyond
   that, it may do (INSERT, DELETE, ALTER); whoever was granted something by a client alone is a persona, too, also
   when it was taken back;
-- a **trusted** user has full access: the pipelines' roles and administrators, whom IAM governs, the account's root, and
-  the twin itself;
+- a **trusted** user has full access: the pipelines' roles and administrators, whom IAM governs, the twin's own
+  administrator, who is taken for one of the data lake, the account's root, and the twin itself;
 - **everyone else** is refused.
 
 What the group of everybody whom IAM allows holds on tables, everyone may do.
@@ -36,6 +36,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from twin.engines.trino import ADMIN, CATALOG, HIVE_CATALOG, SCRATCH_CATALOG
+from twin.principals import Principal
 
 LOGGER: Final = logging.getLogger("twin.lake_formation")
 
@@ -150,7 +151,7 @@ class Users:
     def of(cls, resources: Iterable[LakeFormationResource]) -> "Users":
         """Sort the principals of the Lake Formation resources."""
         granted: dict[str, list[Document]] = defaultdict(list)
-        trusted = {ADMIN, _ROOT}
+        trusted = {ADMIN, Principal.ADMINISTRATOR.value, _ROOT}
         for resource in resources:
             if resource.type == SETTINGS_TYPE:
                 admins = resource.properties.get("Admins") or []

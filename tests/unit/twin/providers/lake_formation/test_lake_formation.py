@@ -122,7 +122,7 @@ def test_a_role_with_write_or_admin_rights_is_no_persona() -> None:
         ]
     )
     assert list(found.personas) == ["Analyst"]
-    assert found.trusted == {"Steward", "Job", "root", "twin"}
+    assert found.trusted == {"Steward", "Job", "administrator", "root", "twin"}
 
 
 def test_grants_of_a_client_are_added_and_leave_a_pipeline_unchanged() -> None:
@@ -173,7 +173,7 @@ def privileges(user: str, table: CatalogTable, *resources: LakeFormationResource
 
 def test_pipelines_and_root_have_full_access_and_who_has_no_grants_none() -> None:
     job = grant({"Database": {"Name": "raw"}}, principal="arn:aws:iam::1:role/Job", permissions=("CREATE_TABLE",))
-    for user in ("Job", "root", "twin"):
+    for user in ("Job", "administrator", "root", "twin"):
         assert "OWNERSHIP" in privileges(user, PROFILES, job), user
     for user in ("Stranger", "Job2", "IAM_ALLOWED_PRINCIPALS"):
         assert privileges(user, PROFILES, job) == [], user
