@@ -68,12 +68,17 @@ class Findings:
         """The idle rights of the roles that were seen at work: these go, or get a row of the table."""
         return [right for right in self.idle if right.place in self.judged]
 
+    @property
+    def share(self) -> float:
+        """The share of the statements in which something needs at least one action, from 0 to 1."""
+        return len({one.place for one in self.needed}) / len({one.place for one in self.rights})
+
     def summary(self) -> str:
         """Say which share is needed, by statements and by actions, and name what nothing needs."""
         statements = {one.place for one in self.rights}
         held = {one.place for one in self.needed}
         lines = [
-            f"statements needed: {len(held)} of {len(statements)} ({len(held) / len(statements):.0%})",
+            f"statements needed: {len(held)} of {len(statements)} ({self.share:.0%})",
             f"actions needed: {len(self.needed)} of {len(self.rights)} ({len(self.needed) / len(self.rights):.0%}); "
             f"by the table {len(self.documented)}, by recorded calls {len(self.called)}",
             *(
