@@ -653,7 +653,6 @@ INTEGRATIONS: Final[Mapping[str, Integration]] = {
     "right dynamodb:Query": _right_with_key(needs.USE_ENCRYPTED_TABLE, "dynamodb"),
     "right dynamodb:UpdateItem": _right_with_key(needs.USE_ENCRYPTED_TABLE, "dynamodb"),
     "right kinesis:GetRecords": _right_with_key(needs.READ_ENCRYPTED_STREAM, "kinesis"),
-    "right kinesis:PutRecord": _right_with_key(needs.WRITE_ENCRYPTED_STREAM, "kinesis"),
     "right kinesis:PutRecords": _right_with_key(needs.WRITE_ENCRYPTED_STREAM, "kinesis"),
     "right s3:AbortMultipartUpload": _right_on_objects(needs.UPLOAD_ENCRYPTED_PARTS),
     "right s3:GetObject": _right_on_objects(needs.READ_ENCRYPTED_OBJECT),
