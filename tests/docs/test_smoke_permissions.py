@@ -9,6 +9,7 @@ import botocore.session
 import pytest
 from botocore import xform_name
 
+from c360_core.names import Querier, results_prefix, workgroup_name
 from tests.docs.documents import ROOT, blocks
 from tests.fakes.deployment import AT, World
 
@@ -134,3 +135,9 @@ def _named(resource: str) -> bool:
     """Say whether a resource is ours by another mark than its name: a condition, a path, or a logical id."""
     marks = ("*:key/*", "*/v1/customers/*", "*:secret:CollectorApiKeyWebEvents*", "*:role/cdk-*-deploy-role-*")
     return any(fnmatchcase(resource, mark) for mark in marks)
+
+
+def test_queries_run_in_the_workgroup_of_operators_and_no_other() -> None:
+    assert [one.rpartition("/")[2] for one in resources("athena")] == [workgroup_name("dev", Querier.OPERATORS)]
+    results = {one.partition("/")[2] for one in resources("s3") if "/athena/" in one}
+    assert results == {f"{results_prefix(Querier.OPERATORS)}*"}
