@@ -98,7 +98,8 @@ def _catalog(operation: str, request: Request) -> tuple[str, ...]:
         if not operation.endswith(("Database", "Databases")):
             return (resource_of("glue", request),)
         stated: Any = request.get("DatabaseInput") or request
-        return (arn("glue", "catalog"), arn("glue", f"database/{stated.get('Name', '*')}"))
+        name = stated.get("Name")  # a list of all databases is about the catalog alone: AWS refuses it by that name
+        return (arn("glue", "catalog"), *((arn("glue", f"database/{name}"),) if name else ()))
     name = request.get("TableName") or table.get("Name") or request.get("Name") or "*"
     return (arn("glue", f"table/{database}/{name}"), arn("glue", f"database/{database}"), arn("glue", "catalog"))
 

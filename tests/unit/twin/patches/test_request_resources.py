@@ -24,7 +24,7 @@ def resources(service: str, operation: str, request: dict[str, Any]) -> set[str]
     ("operation", "request_", "wanted"),
     [
         ("GetDatabase", {"Name": "raw"}, {CATALOG, arn("glue", "database/raw")}),
-        ("GetDatabases", {}, {CATALOG, arn("glue", "database/*")}),
+        ("GetDatabases", {}, {CATALOG}),
         (
             "GetTable",
             {"DatabaseName": "raw", "Name": "t"},
