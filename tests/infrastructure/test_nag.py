@@ -138,7 +138,8 @@ def test_every_caller_of_a_function_is_the_one_for_which_its_findings_are_accept
 SWITCHED_ON = {
     "runtime": {"reserved_concurrency": 10},
     "foundation": {"alarm_email": "alarms@example.com", "network": {"deployed": True, "cidr": "10.40.0.0/16"}},
-    "collection": {"collector": {"allowed_origins": ["https://shop.example.com"]}},
+    "collection": {"collector": {"allowed_origins": ["https://shop.example.com"], "reserved_concurrency": 20}},
+    "unification": {"api_reserved_concurrency": 20},
     "activation": {"email": {"domain": "example.com"}},
     "governance": {
         "admin_role_arns": ["arn:aws:iam::123456789012:role/LakeAdministrator"],

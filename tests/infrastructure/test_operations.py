@@ -203,7 +203,7 @@ def test_every_service_that_notifies_the_topic_may_publish_to_it(assembly):
     policy = assembly.one("AWS::SNS::TopicPolicy", "foundation").properties
     (topic,) = policy["Topics"]
     allowed = services_allowed(policy["PolicyDocument"], {"sns:Publish"})
-    assert services_that_tell_the_topic(assembly) <= allowed == {"cloudwatch.amazonaws.com", "budgets.amazonaws.com"}
+    assert services_that_tell_the_topic(assembly) == allowed
     for statement in policy["PolicyDocument"]["Statement"]:
         assert statement["Resource"] == topic
         assert statement["Effect"] == "Deny" or statement["Principal"] != "*"

@@ -57,6 +57,7 @@ ITEMS = "Decrypt DescribeKey"
 KEY_USES = {
     "CollectorFunction": {"lambda": READ, "kinesis": WRITE, "secretsmanager": READ},
     "CollectorKeyRotationFunction": {"lambda": READ, "secretsmanager": SEND},
+    "DefaultsCloser": {"lambda": READ},
     "FileIngestionBatches": {"lambda": READ, "sqs": READ, "s3": WRITE},
     "ProfileWriterFunction": {"lambda": READ, "kinesis": READ, "dynamodb": ITEMS, "sqs": SEND},
     "ProfileApiFunction": {"lambda": READ, "kinesis": WRITE, "dynamodb": ITEMS, "secretsmanager": READ},

@@ -112,6 +112,7 @@ ELSEWHERE: Final = (
     Elsewhere(beginning="make bench", why="tests/slow types it"),
     Elsewhere(beginning="make truth", why="tests/local runs what it runs"),
     Elsewhere(beginning=".venvs/bench/bin/python -m benchmarks.", why="tests/slow types it"),
+    Elsewhere(beginning=".venvs/test/bin/python -m pytest tests/slow", why="the suite `slow` runs it"),
     Elsewhere(beginning="make help", why="tests/docs runs it"),
     Elsewhere(beginning="./c360 --help", why="tests/docs runs it"),
     Elsewhere(beginning=".venvs/twin/bin/python -m tools.", why="tests/docs runs it"),
