@@ -156,12 +156,19 @@ class Models(Construct):
             allow(role, _READ, *catalog_arns(role, platform, zone, tables))
         allow(role, _WRITE, *catalog_arns(role, platform, Zone.CURATED, [STAGING_VIEWS]))
         allow(role, _WRITE, *catalog_arns(role, platform, Zone.PRODUCTS, ["*"]))
-        reason = "dbt creates these tables and views under names that its models give"
-        own = {Zone.CURATED: STAGING_VIEWS, Zone.PRODUCTS: "*"}
+        # dbt looks in the database of its views for what exists, which Glue authorizes on every table of it.
+        allow(role, ("glue:GetTables",), *catalog_arns(role, platform, Zone.CURATED, ["*"]))
+        named = "dbt creates these tables and views under names that its models give"
+        listed = "Glue lists a database's tables as a whole; Lake Formation shows those that the role has grants on"
+        reasons = {
+            (Zone.CURATED, STAGING_VIEWS): named,
+            (Zone.PRODUCTS, "*"): named,
+            (Zone.CURATED, "*"): listed,
+        }
         acknowledge(
             role,
             {
                 wildcard(role, catalog_arns(role, platform, zone, [pattern])[-1]): reason
-                for zone, pattern in own.items()
+                for (zone, pattern), reason in reasons.items()
             },
         )
