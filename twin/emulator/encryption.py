@@ -32,7 +32,7 @@ _ACTIONS: Final[Mapping[str, tuple[str, ...]]] = {
 # The encryption context in which a service uses a key; a policy may ask for it.
 _CONTEXTS: Final[Mapping[str, str]] = {
     "kinesis": "aws:kinesis:arn",
-    "s3": "aws:s3:arn",  # of the bucket, because the buckets use bucket keys
+    "s3": "aws:s3:arn",
     "secretsmanager": "SecretARN",
     "sns": "aws:sns:topicArn",
     "sqs": "aws:sqs:arn",
@@ -44,11 +44,21 @@ class CustomerKeys:
 
     def __init__(self) -> None:
         self._keys: dict[str, str] = {}
+        self._by_object: set[str] = set()
 
-    def note(self, resource: str, key: str | None) -> None:
-        """Keep the key of a resource, by its ARN. An AWS managed key lets every caller of its service use it."""
+    def note(self, resource: str, key: str | None, *, by_object: bool = False) -> None:
+        """Keep the key of a resource.
+
+        Args:
+            resource: its ARN.
+            key: its key. An AWS managed key lets every caller of its service use it.
+            by_object: S3 states the object to KMS and not the bucket, which has no bucket key.
+        """
+        self._by_object.discard(resource)
         if key and key.startswith("arn:"):
             self._keys[resource] = key
+            if by_object:
+                self._by_object.add(resource)
         else:
             self._keys.pop(resource, None)
 
@@ -62,7 +72,7 @@ class CustomerKeys:
         if key is None:
             return ()
         service = action.partition(":")[0]
-        context = dict(_context(service, encrypted))
+        context = dict(_context(service, resource if encrypted in self._by_object else encrypted))
         return tuple(Call(action=use, resource=key, context=context) for use in needed)
 
 
@@ -104,6 +114,14 @@ def key_of(kind: str, properties: Mapping[str, Any]) -> str | None:
     if kind == "AWS::Kinesis::Stream":
         return _text((properties.get("StreamEncryption") or {}).get("KeyId"))
     return _text(properties.get("KmsKeyId") or properties.get("KmsMasterKeyId"))
+
+
+def states_objects(kind: str, properties: Mapping[str, Any]) -> bool:
+    """Say whether S3 names each object to KMS, as it does in a bucket without a bucket key; see `key_of`."""
+    if kind != "AWS::S3::Bucket":
+        return False
+    rules: Any = (properties.get("BucketEncryption") or {}).get("ServerSideEncryptionConfiguration") or ({},)
+    return str(rules[0].get("BucketKeyEnabled", False)).lower() != "true"
 
 
 def _text(value: Any) -> str | None:

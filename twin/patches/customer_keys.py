@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from twin.emulator import roles
-from twin.emulator.encryption import KEYS, CustomerKeys, key_of
+from twin.emulator.encryption import KEYS, CustomerKeys, key_of, states_objects
 from twin.patches.decisions import asking
 from twin.settings import TwinSettings
 
@@ -39,7 +39,7 @@ def noting(kind: str, handlers: Handlers, keys: CustomerKeys) -> dict[str, Any]:
 
     def note(made: tuple[str, Mapping[str, Any]], properties: Mapping[str, Any]) -> Any:
         arn = f"arn:aws:s3:::{made[0]}" if kind == "AWS::S3::Bucket" else str(made[1].get("Arn") or made[0])
-        keys.note(arn, key_of(kind, properties))
+        keys.note(arn, key_of(kind, properties), by_object=states_objects(kind, properties))
         return made
 
     def create(logical_id: str, properties: dict[str, Any], stack: str) -> Any:

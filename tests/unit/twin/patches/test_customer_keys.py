@@ -68,6 +68,19 @@ def test_the_key_of_a_deployed_resource_is_noted(kind: str, properties: dict[str
     assert [call.resource for call in keys.calls("s3:GetObject", f"{BUCKET}/a/b")] == [KEY]
 
 
+@pytest.mark.parametrize(("bucket_key", "stated"), [(True, BUCKET), (False, f"{BUCKET}/a/b")])
+def test_a_bucket_without_a_bucket_key_states_its_objects(bucket_key: bool, stated: str) -> None:
+    rule = {"BucketKeyEnabled": bucket_key, "ServerSideEncryptionByDefault": {"KMSMasterKeyID": KEY}}
+    properties = {"BucketEncryption": {"ServerSideEncryptionConfiguration": [rule]}}
+    keys = CustomerKeys()
+    handlers = noting("AWS::S3::Bucket", {"create": lambda *_: ("lake", {})}, keys)
+
+    handlers["create"]("Thing", properties, "stack")
+
+    (use,) = keys.calls("s3:GetObject", f"{BUCKET}/a/b")
+    assert use.context["kms:EncryptionContext:aws:s3:arn"] == stated
+
+
 @pytest.mark.parametrize(
     ("resource", "action", "uses"),
     [
