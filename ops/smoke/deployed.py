@@ -31,6 +31,7 @@ class DeployedEnvironment:
         endpoint: of the emulator that stands for AWS; empty on AWS.
         send: send an event.
         sent: the id of the event that was sent.
+        sent_at: when that event happened, as `c360_core.moments` writes it.
         sender: the key in the lake of the visitor who sent it; empty until it was found there.
     """
 
@@ -42,6 +43,7 @@ class DeployedEnvironment:
     endpoint: str = ""
     send: bool = False
     sent: str = ""
+    sent_at: str = ""
     sender: str = ""
     http: httpx.Client = field(default_factory=lambda: httpx.Client(timeout=HTTP_SECONDS))
 

@@ -251,7 +251,7 @@ class World:
         }  # fmt: skip
         self.status = {"POST": 401, "GET": 403}
         self.requests: list[httpx.Request] = []
-        self.timeline: list[dict[str, Any]] = []  # of the one person of the profile API
+        self.events: list[dict[str, Any]] = []  # of the one person of the profile API
 
     def __getattr__(self, operation: str) -> Any:
         def answer(**given: Any) -> Any:
@@ -283,15 +283,14 @@ class World:
             return self.profile(request)
         accepted = request.method == "POST" and request.headers.get("x-api-key") == "k"
         if accepted:
-            self.timeline.append(json.loads(request.content))
+            self.events.append(json.loads(request.content))
         return httpx.Response(200 if accepted else self.status[request.method], text="{}")
 
     def profile(self, request: httpx.Request) -> httpx.Response:
         """Answer as the profile API does about the one person that it knows."""
         if request.url.path == f"/v1/customers/{PERSON}":
-            return httpx.Response(200, json={"person_id": PERSON})
-        if request.url.path == f"/v1/customers/{PERSON}/timeline":
-            return httpx.Response(200, json={"events": [{"event_id": one["event_id"]} for one in self.timeline]})
+            latest = max((one["occurred_at"] for one in self.events), default=None)
+            return httpx.Response(200, json={"person_id": PERSON, "version": {"last_event_at": latest}})
         return httpx.Response(404)
 
     def client(self, _: str) -> Any:

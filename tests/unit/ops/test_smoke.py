@@ -261,7 +261,7 @@ def test_an_event_that_was_sent_is_looked_for_in_the_lake(world: World, monkeypa
     assert "is not in interactions after" in outcomes["event in the lake"].found
 
 
-def test_the_event_is_followed_to_the_timeline_of_one_visitor(world: World) -> None:
+def test_the_event_is_followed_to_the_profile_of_one_visitor(world: World) -> None:
     world.answers["describe_application"] = {"ApplicationDetail": {"ApplicationStatus": "RUNNING"}}
 
     first = world.outcomes(send=True)["event in the view"]
@@ -269,8 +269,8 @@ def test_the_event_is_followed_to_the_timeline_of_one_visitor(world: World) -> N
 
     assert (first.outcome, second.outcome) == ("ok", "ok")
     assert first.found.endswith(f"of {PERSON}")
-    assert {one["event_id"] for one in world.timeline} == {found.found.split(" ")[0] for found in (first, second)}
-    assert {one["identifiers"]["cookie_id"][0] for one in world.timeline} == {"smoke-dev"}
+    assert {one["event_id"] for one in world.events} == {found.found.split(" ")[0] for found in (first, second)}
+    assert {one["identifiers"]["cookie_id"][0] for one in world.events} == {"smoke-dev"}
 
 
 def test_an_event_that_does_not_reach_the_view_is_found(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -282,7 +282,19 @@ def test_an_event_that_does_not_reach_the_view_is_found(world: World, monkeypatc
     outcomes = world.outcomes(send=True)
 
     assert failed(outcomes) == ["event in the view"]
-    assert f"is not in the timeline of {PERSON} after" in outcomes["event in the view"].found
+    assert f"is not in the profile of {PERSON} after" in outcomes["event in the view"].found
+
+
+def test_an_earlier_event_of_the_visitor_is_not_taken_for_the_one_that_was_sent(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.answers["describe_application"] = {"ApplicationDetail": {"ApplicationStatus": "RUNNING"}}
+    monkeypatch.setattr(event, "VIEW_SECONDS", 0.01)
+    monkeypatch.setattr(event, "PAUSE_SECONDS", 0.02)
+    earlier = {"person_id": PERSON, "version": {"last_event_at": "2026-01-01T00:00:00.000Z"}}
+    monkeypatch.setattr(world, "profile", lambda request: httpx.Response(200, json=earlier, request=request))
+
+    assert failed(world.outcomes(send=True)) == ["event in the view"]
 
 
 def test_who_may_not_read_the_view_is_told_at_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
