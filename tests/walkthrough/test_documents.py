@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 
 from c360_core.names import Stream, stream_name
-from tests.docs.documents import blocks
+from tests.docs.documents import blocks, table
 from tests.walkthrough import plan
 from tests.walkthrough.place import Place, open_place
 from tests.walkthrough.terminal import Terminal
@@ -19,7 +20,7 @@ from tests.walkthrough.walk import Walk
 from twin.scenario import analysis, collect
 from twin.scenario.deployment import ENDED, READY, RUNNING, SUCCEEDED, Deployment, StepFailedError
 from twin.scenario.waiting import until
-from twin.settings import ACCOUNT
+from twin.settings import ACCOUNT, REGION
 
 ENV = "dev"
 WAIT_SECONDS = 120.0
@@ -40,6 +41,11 @@ C0000123,Ada,Example,ada@example.com,+14155550101,1 Main St,Springfield,IL,62701
 """
 
 
+def policy(statements: list[dict[str, Any]]) -> str:
+    """Return a policy document."""
+    return json.dumps({"Version": "2012-10-17", "Statement": statements})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
     """What stands for AWS, looked at from outside, and the tree that the commands are typed in."""
@@ -58,11 +64,38 @@ class Account:
         return [tag["TagKey"] for tag in found]
 
     def steward(self) -> str:
-        """Make the role of somebody who looks after the quarantine; return its ARN."""
+        """Make the role of somebody who looks after the quarantine, with what the runbook names; return its ARN."""
+        iam = self.client("iam")
         trusted = {"Effect": "Allow", "Principal": {"AWS": ACCOUNT}, "Action": "sts:AssumeRole"}
-        policy = json.dumps({"Version": "2012-10-17", "Statement": [trusted]})
-        made = self.client("iam").create_role(RoleName=STEWARD, AssumeRolePolicyDocument=policy)
+        made = iam.create_role(RoleName=STEWARD, AssumeRolePolicyDocument=policy([trusted]))
+        allowed = [
+            {"Effect": "Allow", "Action": re.findall(r"`([^`]+)`", actions), "Resource": self._resources(place)}
+            for place, actions in table(plan.RUNBOOKS / "events-are-rejected.md", "permissions")
+        ]
+        iam.put_role_policy(RoleName=STEWARD, PolicyName="Quarantine", PolicyDocument=policy(allowed))
         return str(made["Role"]["Arn"])
+
+    def _resources(self, place: str) -> list[str]:
+        """Return the ARNs of what a row of the runbook's permissions is about."""
+        regional = f"{REGION}:{ACCOUNT}"
+        bucket = f"arn:aws:s3:::{self.deployment.outputs['ResultsBucketName']}"
+        catalog = f"arn:aws:glue:{regional}"
+        quarantine = f"c360_{ENV}_quarantine"
+        named = {
+            "the workgroup": [f"arn:aws:athena:{regional}:workgroup/c360-{ENV}-stewards"],
+            "`athena/stewards/`": [f"{bucket}/athena/stewards/*"],
+            "the results bucket": [bucket],
+            "the catalog": [
+                f"{catalog}:catalog",
+                f"{catalog}:database/default",
+                f"{catalog}:database/{quarantine}",
+                f"{catalog}:table/{quarantine}/rejected",
+            ],
+            "`*`": ["*"],
+            "the stream": [f"arn:aws:kinesis:{regional}:stream/c360-{ENV}-events"],
+            "the environment's key": [f"arn:aws:kms:{regional}:key/*"],
+        }
+        return next(arns for beginning, arns in named.items() if place.startswith(beginning))
 
     def may_read_rejected(self, role_arn: str) -> bool:
         sql = f"SELECT count(*) FROM c360_{ENV}_quarantine.rejected"
