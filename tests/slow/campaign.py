@@ -29,10 +29,12 @@ from lambdas.profile_writer.logic import sort_batch
 from tests.factories.hostile import change_text, damaged, event_text, literal, message_text
 from tests.factories.hostile_files import hostile_files, pieces
 from twin.batching import batched
+from twin.principals import Principal, RoleSession
 from twin.scenario.api import _sign
 from twin.scenario.collect import signed
 from twin.scenario.deployment import Deployment, files_of
 from twin.scenario.waiting import until
+from twin.settings import ACCOUNT
 
 SEED: Final = 20_260_301
 SIZE_VARIABLE: Final = "C360_CAMPAIGN_BODIES"
@@ -282,7 +284,7 @@ class Campaign:
                 method = "PUT" if "consents" in path else self.random.choice(("GET", "GET", "DELETE"))
                 body = damaged(f'{{"granted": {literal(self.random)}}}', self.random) if method == "PUT" else b""
                 request = client.build_request(method, f"{url}{path}", params=query, content=body)
-                _sign(request)
+                _sign(request, RoleSession.of_principal(ACCOUNT, Principal.APPLICATION))
                 self._note("profile API", client.send(request))
 
     def _any_text(self) -> str:
