@@ -256,7 +256,9 @@ def test_everything_that_runs_acted_under_its_own_role(run: Demonstration) -> No
 
     acted = {one.principal for one in read(deployment.emulator.settings.home) if one.decision is Outcome.ALLOW}
 
-    assert own_roles(deployment) - acted == set()
+    idle = own_roles(deployment) - acted
+    # Secrets Manager calls this function after 90 days.
+    assert [role for role in idle if "KeyRotation" not in role] == []
 
 
 def own_roles(deployment: Deployment) -> set[str]:

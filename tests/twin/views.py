@@ -9,6 +9,7 @@ import boto3
 
 from c360_core import single_view_keys as keys
 from ops.rebuild import RebuildReport, deployed, rebuild_profiles
+from twin.principals import Principal
 from twin.scenario import unify
 from twin.scenario.collect import produce
 from twin.scenario.deployment import Deployment
@@ -70,12 +71,15 @@ def whole(deployment: Deployment) -> View:
 
 def rebuild(deployment: Deployment) -> RebuildReport:
     """Make all profiles again, as `./c360 rebuild profiles` does."""
+    settings = deployment.emulator.settings
+    keys_of_administrator = settings.credentials(Principal.ADMINISTRATOR)
     table = boto3.resource(
         "dynamodb",
-        endpoint_url=deployment.emulator.settings.endpoint,
+        endpoint_url=settings.endpoint,
         region_name=REGION,
-        aws_access_key_id="test",
-        aws_secret_access_key="test",  # the emulator's fixed pair
+        aws_access_key_id=keys_of_administrator.access_key,
+        aws_secret_access_key=keys_of_administrator.secret_key,
+        aws_session_token=keys_of_administrator.token,
     )
     return rebuild_profiles(deployed("dev", deployment.client, table.meta.client), Notes())
 
