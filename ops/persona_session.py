@@ -7,7 +7,7 @@ from botocore.exceptions import ClientError
 
 SESSION_NAME: Final = "c360"
 _DEPLOYER: Final = "cdk-hnb659fds-deploy-role"  # of the default bootstrap; every persona trusts it
-_DENIED: Final = frozenset({"AccessDenied", "AccessDeniedException"})
+DENIED: Final = frozenset({"AccessDenied", "AccessDeniedException"})  # the codes with which AWS refuses a call
 _PARTITION, _ACCOUNT = 1, 4  # the parts of an ARN
 
 
@@ -25,7 +25,7 @@ def persona_session(session: boto3.Session, persona_arn: str, *, endpoint: str |
     try:
         return _assumed(session, persona_arn, endpoint)
     except ClientError as refusal:
-        if refusal.response["Error"]["Code"] not in _DENIED:
+        if refusal.response["Error"]["Code"] not in DENIED:
             raise
         parts = persona_arn.split(":")
         name = f"{_DEPLOYER}-{parts[_ACCOUNT]}-{session.region_name}"

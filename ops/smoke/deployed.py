@@ -13,7 +13,6 @@ from ops import deployed_stacks
 from ops.smoke.errors import CheckFailedError, CheckSkippedError
 
 HTTP_SECONDS: Final = 30.0
-DENIED: Final = frozenset({"AccessDenied", "AccessDeniedException"})  # the codes with which AWS refuses a call
 
 
 Clients = Callable[[str], Any]  # a boto3 client by the name of its service

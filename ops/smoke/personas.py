@@ -12,9 +12,10 @@ from botocore.exceptions import ClientError
 from c360_core import contracts, projections
 from c360_core.names import CATALOGED_ZONES, PiiClass, Zone, database_name
 from c360_core.personas import PERSONAS, PersonaDefinition
+from ops.persona_session import DENIED
 from ops.smoke import queries
 from ops.smoke.checks import check
-from ops.smoke.deployed import DENIED, Clients, DeployedEnvironment
+from ops.smoke.deployed import Clients, DeployedEnvironment
 from ops.smoke.errors import CheckFailedError, CheckSkippedError
 
 ASSUME: Final = (
