@@ -82,18 +82,8 @@ def allows(principal: str, action: str, resource: str = "*", context: Mapping[st
 
     if principal == _ROOT:
         return True
-    name = _role_name(principal)
-    asked = iam_evaluator.EvalContext(
-        principal_arn=principal,
-        principal_type="AssumedRole",
-        principal_account=ACCOUNT,
-        action=action,
-        resource_arn=resource,
-        region=REGION,
-        secure_transport=True,
-        service_context={key.lower(): value for key, value in (context or {}).items()},
-    )
-    result = iam_evaluator.evaluate(asked, iam_evaluator._gather_role_policies(name, ACCOUNT))
+    asked = _asked(principal, "AssumedRole", action, resource, context or {})
+    result = iam_evaluator.evaluate(asked, iam_evaluator._gather_role_policies(_role_name(principal), ACCOUNT))
     service = action.partition(":")[0]
     if (policy := iam_evaluator._resource_policy(service, resource)) is not None:
         required = service in iam_evaluator._POLICY_REQUIRED
@@ -117,16 +107,8 @@ def service_may(service: str, action: str, resource: str, source: str) -> bool:
     from ministack.core import iam_evaluator
 
     policy = iam_evaluator._resource_policy(action.partition(":")[0], resource)
-    asked = iam_evaluator.EvalContext(
-        principal_arn=service,
-        principal_type="Service",
-        principal_account=ACCOUNT,
-        action=action,
-        resource_arn=resource,
-        region=REGION,
-        secure_transport=True,
-        service_context={"aws:sourcearn": source, "aws:sourceaccount": ACCOUNT},
-    )
+    context = {"aws:SourceArn": source, "aws:SourceAccount": ACCOUNT}
+    asked = _asked(service, "Service", action, resource, context)
     allowed = bool(
         policy is not None
         and iam_evaluator.evaluate_resource_policy(policy[0], asked, service=service).decision == "Allow"
@@ -154,21 +136,29 @@ def require_trust(role_arn: str, service: str, source: str = "") -> None:
     role = iam._roles.get_scoped(ACCOUNT, None, _role_name(role_arn))
     if role is None:
         raise ServiceError("NoSuchEntityException", f"the role {role_arn} does not exist", 404)
-    asked = iam_evaluator.EvalContext(
-        principal_arn=service,
-        principal_type="Service",
-        principal_account=ACCOUNT,
-        action="sts:AssumeRole",
-        resource_arn=role_arn,
-        region=REGION,
-        secure_transport=True,
-        service_context={"aws:sourceaccount": ACCOUNT, **({"aws:sourcearn": source} if source else {})},
-    )
+    context = {"aws:SourceAccount": ACCOUNT, **({"aws:SourceArn": source} if source else {})}
+    asked = _asked(service, "Service", "sts:AssumeRole", role_arn, context)
     trust = role["AssumeRolePolicyDocument"]
     if iam_evaluator.evaluate_resource_policy(trust, asked, service=service).decision != "Allow":
         raise ServiceError(
             "AccessDeniedException", f"{service} may not assume the role {role_arn}: its trust policy names others", 403
         )
+
+
+def _asked(principal: str, kind: str, action: str, resource: str, context: Mapping[str, Any]) -> Any:
+    """Return a call as MiniStack's evaluator takes it; AWS's services call each other over TLS."""
+    from ministack.core import iam_evaluator
+
+    return iam_evaluator.EvalContext(
+        principal_arn=principal,
+        principal_type=kind,
+        principal_account=ACCOUNT,
+        action=action,
+        resource_arn=resource,
+        region=REGION,
+        secure_transport=True,
+        service_context={key.lower(): value for key, value in context.items()},
+    )
 
 
 def _role_name(arn: str) -> str:
