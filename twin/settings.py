@@ -4,9 +4,12 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from twin.principals import Principal, RoleSession
+
+if TYPE_CHECKING:
+    import boto3
 
 ACCOUNT: Final = "123456789012"
 REGION: Final = "us-east-1"
@@ -76,17 +79,22 @@ class TwinSettings:
             credentials: the environment variables of a role's session.
             as_: who acts, when no credentials are given.
         """
+        # Two threads must not make clients of one session at the same time.
+        session: Any = self.session(credentials, as_=as_)
+        return session.client(service, endpoint_url=self.endpoint)
+
+    def session(
+        self, credentials: Mapping[str, str] | None = None, *, as_: Principal = Principal.ADMINISTRATOR
+    ) -> "boto3.Session":
+        """Return a new boto3 session; its clients need the emulator's endpoint. Arguments as for `client`."""
         import boto3
 
         keys = credentials or self.credentials(as_).variables()
-        # Two threads must not make clients of one session at the same time.
-        return boto3.Session().client(
-            service,  # type: ignore[call-overload]
-            endpoint_url=self.endpoint,
-            region_name=REGION,
+        return boto3.Session(
             aws_access_key_id=keys["AWS_ACCESS_KEY_ID"],
             aws_secret_access_key=keys["AWS_SECRET_ACCESS_KEY"],
             aws_session_token=keys.get("AWS_SESSION_TOKEN"),
+            region_name=REGION,
         )
 
     @property

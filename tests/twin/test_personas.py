@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from typing import Any
 
-import boto3
 import pytest
 from botocore.exceptions import ClientError
 
@@ -13,7 +12,6 @@ from ops.persona_session import persona_session
 from tools.laptop.demonstrate import Demonstration
 from twin.scenario import analysis
 from twin.scenario.deployment import Deployment, StepFailedError
-from twin.settings import REGION
 
 DENIED = {"AccessDenied", "AccessDeniedException"}
 SECRET = "SELECT body FROM {quarantine}.rejected LIMIT 1"  # what the runbook asks, and no persona may read
@@ -26,15 +24,8 @@ class Persona:
         self.deployment = deployment
         settings = deployment.emulator.settings
         self.environment = settings.environment
-        keys = settings.client_environment()
-        session = boto3.Session(
-            aws_access_key_id=keys["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=keys["AWS_SECRET_ACCESS_KEY"],
-            aws_session_token=keys["AWS_SESSION_TOKEN"],
-            region_name=REGION,
-        )
         role = deployment.outputs[MARKETING_ANALYST.role_output]
-        self._session = persona_session(session, role, endpoint=settings.endpoint)
+        self._session = persona_session(settings.session(), role, endpoint=settings.endpoint)
         self._endpoint = settings.endpoint
         self.stewards = workgroup_name(self.environment, Querier.STEWARDS)
         sql = SECRET.format(quarantine=database_name(self.environment, Zone.QUARANTINE))

@@ -5,16 +5,12 @@ import time
 from collections.abc import Mapping
 from typing import Any, Final
 
-import boto3
-
 from c360_core import single_view_keys as keys
 from ops.rebuild import RebuildReport, deployed, rebuild_profiles
-from twin.principals import Principal
 from twin.scenario import unify
 from twin.scenario.collect import produce
 from twin.scenario.deployment import Deployment
 from twin.scenario.waiting import until
-from twin.settings import REGION
 
 # What says when something was told, and not what.
 OF_THE_TELLING: Final = {"computed_at", "version_order", "sequence", "revision", "rebuilt", "heard"}
@@ -72,15 +68,7 @@ def whole(deployment: Deployment) -> View:
 def rebuild(deployment: Deployment) -> RebuildReport:
     """Make all profiles again, as `./c360 rebuild profiles` does."""
     settings = deployment.emulator.settings
-    keys_of_administrator = settings.credentials(Principal.ADMINISTRATOR)
-    table = boto3.resource(
-        "dynamodb",
-        endpoint_url=settings.endpoint,
-        region_name=REGION,
-        aws_access_key_id=keys_of_administrator.access_key,
-        aws_secret_access_key=keys_of_administrator.secret_key,
-        aws_session_token=keys_of_administrator.token,
-    )
+    table: Any = settings.session().resource("dynamodb", endpoint_url=settings.endpoint)
     return rebuild_profiles(deployed("dev", deployment.client, table.meta.client), Notes())
 
 

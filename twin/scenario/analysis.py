@@ -4,14 +4,11 @@ from decimal import Decimal
 from typing import Any, Final
 
 import awswrangler
-import boto3
 
 from c360_core.names import TableName, Zone, database_name
 from ops.persona_session import persona_session
-from twin.principals import Principal
 from twin.scenario.deployment import Deployment, StepFailedError
 from twin.scenario.result import Analysis, PersonaAnswer
-from twin.settings import REGION
 
 SEGMENTS_SQL: Final = "SELECT segment, count(*) AS members FROM segment_membership GROUP BY segment ORDER BY 2 DESC"
 SPEND_SQL: Final = (
@@ -87,22 +84,13 @@ def _frame(deployment: Deployment, sql: str) -> list[Any]:
         database=database_name(deployment.emulator.settings.environment, Zone.PRODUCTS),
         workgroup=deployment.outputs["OperatorsWorkgroupName"],
         ctas_approach=False,
-        boto3_session=_session(deployment),
+        boto3_session=deployment.emulator.settings.session(),
     )
     return list(frame.itertuples(index=False, name=None))
 
 
-def _session(deployment: Deployment) -> boto3.Session:
-    keys = deployment.emulator.settings.credentials(Principal.ADMINISTRATOR)
-    return boto3.Session(
-        aws_access_key_id=keys.access_key,
-        aws_secret_access_key=keys.secret_key,
-        aws_session_token=keys.token,
-        region_name=REGION,
-    )
-
-
 def as_role(deployment: Deployment, role_arn: str) -> Any:
     """Return an Athena client that asks as a role."""
-    endpoint = deployment.emulator.settings.endpoint
-    return persona_session(_session(deployment), role_arn, endpoint=endpoint).client("athena", endpoint_url=endpoint)
+    settings = deployment.emulator.settings
+    session = persona_session(settings.session(), role_arn, endpoint=settings.endpoint)
+    return session.client("athena", endpoint_url=settings.endpoint)
