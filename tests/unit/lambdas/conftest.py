@@ -7,6 +7,7 @@ import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -30,16 +31,7 @@ LOCKS = "locks"
 EVENTS = "c360-dev-events"
 DEAD_LETTERS = "dead-letters"
 HASH_SECRET = "0123456789abcdef"
-HANDLERS = (
-    "collector",
-    "file_batches",
-    "key_rotation",
-    "lake_defaults",
-    "profile_writer",
-    "profile_api",
-    "decision",
-    "message_sender",
-)
+HANDLERS = [path.parent.name for path in (Path(__file__).parents[3] / "lambdas").glob("*/handler.py")]
 
 
 @pytest.fixture(autouse=True)
