@@ -1,4 +1,4 @@
-"""The Customer 360 on AWS: settings -> stacks, in deploy order. `cdk synth -c env=dev|staging|prod`."""
+"""The Customer 360 on AWS: settings -> stacks, in deploy order. `cdk synth -c env=dev|staging|prod|everything`."""
 
 import sys
 

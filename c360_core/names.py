@@ -5,9 +5,12 @@ several environments can live in one account.
 """
 
 from enum import StrEnum
-from typing import Final
+from typing import Final, Literal, get_args
 
 PROJECT: Final = "c360"
+
+EnvironmentName = Literal["dev", "staging", "prod", "everything"]
+ENVIRONMENTS: Final[tuple[EnvironmentName, ...]] = get_args(EnvironmentName)
 
 
 class Stream(StrEnum):

@@ -58,7 +58,7 @@ class FoundationSettings(Slice):
     """The lake, its key and the alarm topic."""
 
     removal: Literal["retain", "destroy"] = Field(
-        "retain", description="Whether data outlives its stack; destroy is allowed in dev only"
+        "retain", description="Whether data outlives its stack; destroy is allowed in dev and everything only"
     )
     landing_archive_days: Days = Field(30, description="Landed files move to Glacier Instant Retrieval after this")
     raw_infrequent_days: Days = Field(90, ge=30, description="Raw data moves to infrequent access after this")

@@ -4,12 +4,13 @@ The models have the defaults; a file holds only the values that differ. A stack 
 """
 
 from pathlib import Path
-from typing import Any, Literal, Self, get_args
+from typing import Any, Final, Self
 
 import yaml
 from pydantic import ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
+from c360_core.names import ENVIRONMENTS, EnvironmentName
 from config.activation import ActivationSettings
 from config.analytics import AnalyticsSettings
 from config.collection import CollectionSettings
@@ -20,9 +21,9 @@ from config.runtime import RuntimeSettings
 from config.shared import Slice
 from config.unification import UnificationSettings
 
-EnvironmentName = Literal["dev", "staging", "prod"]
-ENVIRONMENTS: tuple[str, ...] = get_args(EnvironmentName)
 ENVIRONMENTS_FOLDER = Path(__file__).parent / "environments"
+# Environments whose data may go with their stacks: nobody's customers are in them.
+_DISPOSABLE: Final = ("dev", "everything")
 
 
 class SettingsError(ValueError):
@@ -43,9 +44,10 @@ class Settings(Slice):
     operations: OperationsSettings = OperationsSettings()
 
     @model_validator(mode="after")
-    def _only_dev_destroys(self) -> Self:
-        if self.foundation.removal == "destroy" and self.environment != "dev":
-            raise ValueError(f"foundation.removal: destroy is for dev alone, not for {self.environment}; use retain")
+    def _only_trials_destroy(self) -> Self:
+        if self.foundation.removal == "destroy" and self.environment not in _DISPOSABLE:
+            allowed = " and ".join(_DISPOSABLE)
+            raise ValueError(f"foundation.removal: destroy is for {allowed}, not for {self.environment}; use retain")
         return self
 
     @model_validator(mode="after")

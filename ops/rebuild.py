@@ -99,7 +99,7 @@ def deployed(environment: str, client: Callable[[str], Any], table: Any) -> Rebu
     """Find an environment's application, writer and single view by the outputs of its stack.
 
     Args:
-        environment: dev, staging or prod.
+        environment: its name.
         client: makes an AWS client, by service name.
         table: a DynamoDB client that takes Python values.
 

@@ -6,12 +6,13 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 
+from c360_core.names import EnvironmentName
 from tools.console import Steps, document
 from tools.errors import EXIT_FAILED, EXIT_UNFIT, EXIT_USAGE, UnfitMachineError, WrongUsageError
 
@@ -56,14 +57,6 @@ class ContractsAction(StrEnum):
     RELEASE = "release"
 
 
-class Environment(StrEnum):
-    """Environments that have settings."""
-
-    DEV = "dev"
-    STAGING = "staging"
-    PROD = "prod"
-
-
 class RebuildTarget(StrEnum):
     """What can be made again from the lake."""
 
@@ -71,7 +64,8 @@ class RebuildTarget(StrEnum):
 
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text for people.")]
-Env = Annotated[Environment, typer.Option("--env", help="Environment whose settings are used.")]
+DEFAULT_ENVIRONMENT: Final[EnvironmentName] = "dev"
+Env = Annotated[EnvironmentName, typer.Option("--env", help="Environment whose settings are used.")]
 Port = Annotated[int | None, typer.Option("--port", help="Loopback port of the emulator; a free one when omitted.")]
 
 
@@ -170,7 +164,7 @@ def on_contracts(
 @APP.command()
 def synth(
     *,
-    env: Env = Environment.DEV,
+    env: Env = DEFAULT_ENVIRONMENT,
     place: Annotated[
         DeploymentTarget, typer.Option("--for", help="aws: fail where Flink's Kinesis connector cannot be fetched.")
     ] = DeploymentTarget.LOCAL,
@@ -181,7 +175,7 @@ def synth(
 
     steps = Steps(machine=as_json)
     prepare.assets(steps, release=place is DeploymentTarget.AWS)
-    folder = prepare.assembly(steps, env.value, force=True)
+    folder = prepare.assembly(steps, env, force=True)
     steps.note(f"assembly: {folder}")
     steps.result({"assembly": folder})
 
@@ -229,7 +223,7 @@ def truth(
 @APP.command()
 def replay(  # noqa: PLR0913  # typer makes one option of each argument
     *,
-    env: Env = Environment.DEV,
+    env: Env = DEFAULT_ENVIRONMENT,
     source: Annotated[str | None, typer.Option(help="Only rows of this source.")] = None,
     code: Annotated[str | None, typer.Option(help="Only rows with this reason code.")] = None,
     event_type: Annotated[str | None, typer.Option(help="Only events of this type.")] = None,
@@ -264,7 +258,7 @@ def replay(  # noqa: PLR0913  # typer makes one option of each argument
         fixed_too=again,
     )
     options = ReplayOptions(
-        environment=env.value,
+        environment=env,
         selection=selection,
         replay_id=replay_id,
         fixed_by=fixed_by,
@@ -283,23 +277,23 @@ def rebuild(
         RebuildTarget, typer.Argument(help="profiles: everything that unify has published, from the lake.")
     ],
     *,
-    env: Env = Environment.DEV,
+    env: Env = DEFAULT_ENVIRONMENT,
     as_json: Json = False,
 ) -> None:
     """Make the profiles of a deployed environment again from the lake; typed again, it goes on where it stopped."""
     from tools.operate import rebuild as rebuilding
 
-    report = rebuilding.run(Steps(machine=as_json), env.value)
+    report = rebuilding.run(Steps(machine=as_json), env)
     raise typer.Exit(0 if report.passed else EXIT_FAILED)
 
 
 @APP.command()
 def smoke(
     environment: Annotated[
-        Environment | None, typer.Argument(metavar="ENV", help="Environment to ask; dev when omitted.")
+        EnvironmentName | None, typer.Argument(metavar="ENV", help="Environment to ask; dev when omitted.")
     ] = None,
     *,
-    env: Annotated[Environment | None, typer.Option("--env", help="The same, as other commands take it.")] = None,
+    env: Annotated[EnvironmentName | None, typer.Option("--env", help="The same, as other commands take it.")] = None,
     send: Annotated[
         bool, typer.Option("--send", help="Send one made-up event, too, and follow it to the single view.")
     ] = False,
@@ -308,10 +302,10 @@ def smoke(
     """Check a deployed environment: everything answers, what must be refused is refused; fails otherwise."""
     from tools.operate import smoke as smoking
 
-    if environment and env and environment is not env:
-        raise WrongUsageError(f"smoke {environment.value} --env {env.value}: say one environment")
-    asked = environment or env or Environment.DEV
-    report = smoking.run(Steps(machine=as_json), asked.value, send=send)
+    if environment and env and environment != env:
+        raise WrongUsageError(f"smoke {environment} --env {env}: say one environment")
+    asked = environment or env or DEFAULT_ENVIRONMENT
+    report = smoking.run(Steps(machine=as_json), asked, send=send)
     raise typer.Exit(0 if report.passed else EXIT_FAILED)
 
 

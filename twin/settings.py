@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
+from c360_core.names import EnvironmentName
 from twin.principals import Principal, RoleSession
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ ACCOUNT: Final = "123456789012"
 REGION: Final = "us-east-1"
 ROOT: Final = Path(__file__).resolve().parents[1]
 BUILD: Final = ROOT / "build"
+DEMONSTRATED: Final[EnvironmentName] = "everything"
 
 
 def python_of(environment: str) -> Path:
@@ -35,7 +37,7 @@ class TwinSettings:
 
     home: Path
     port: int
-    environment: str = "dev"
+    environment: EnvironmentName = "dev"
     warm: bool = False
 
     @property

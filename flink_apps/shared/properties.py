@@ -137,7 +137,7 @@ class ApplicationProperties:
         return self._groups.get(group, {}).get(key) or None
 
     def environment(self) -> str:
-        """Return the name of the environment: dev, staging or prod."""
+        """Return the name of the environment."""
         return self.text(Property.ENVIRONMENT, "name")
 
     def streams(self) -> StreamProperties:

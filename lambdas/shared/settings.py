@@ -1,12 +1,13 @@
 """Settings of a function: a model of its environment variables, validated before the first event is handled."""
 
 from collections.abc import Mapping
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from c360_core.decision_rules import ContactRules
+from c360_core.names import EnvironmentName
 
 
 class ConfigurationError(RuntimeError):
@@ -18,7 +19,7 @@ class EnvironmentSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    environment: Literal["dev", "staging", "prod"]
+    environment: EnvironmentName
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> Self:

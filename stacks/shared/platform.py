@@ -32,7 +32,7 @@ class Platform:
     """The environment in which functions, jobs and applications run.
 
     Attributes:
-        environment: dev, staging or prod; a part of every physical name.
+        environment: name of the environment; a part of every physical name.
         runtime: log level, log retention and the like.
         assets: the built code.
         key: encrypts everything.

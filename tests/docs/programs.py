@@ -183,7 +183,7 @@ def _dashed(name: str) -> str:
 
 @cache
 def deployed(pillar: str) -> dict[str, Any]:
-    """Return the reviewed template of a stack of `dev`; an unknown stack has none."""
+    """Return the reviewed template of a stack of `everything`; an unknown stack has none."""
     found = sorted(SNAPSHOTS.glob(f"*[[]{pillar}].json"))
     empty: dict[str, Any] = {"Outputs": {}, "Resources": {}}
     return {**empty, **json.loads(found[0].read_text(encoding="utf-8"))} if found else empty

@@ -30,7 +30,7 @@ stage_contracts()
 assets = placeholder_assets(Path({folder!r}) / "assets")
 keys = [text.removeprefix("analytics.") for text in inline_code(ROOT / "docs" / "settings.md")]
 answer = {{}}
-for environment in ("prod", "dev"):
+for environment in ("prod", "everything", "dev"):
     cdk_app = empty_app(Path({folder!r}) / environment)
     settings = load(environment)
     app.build(cdk_app, settings, assets)
@@ -102,6 +102,7 @@ def test_a_system_is_added_by_its_list(tree: Path, tmp_path: Path) -> None:
     assert "QueryCapacityFull" not in off["alarms"]
     assert on["costs"]["Athena capacity"] == pytest.approx(5256)
     assert "Athena capacity" not in off["costs"]
+    assert found["everything"]["reservations"] == 1
     assert set(on["keys"]) >= {"capacity.deployed", "capacity.dpus"}
     assert on["unclaimed"] == off["unclaimed"] == []
 

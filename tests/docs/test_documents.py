@@ -13,9 +13,9 @@ from sqlglot import exp
 
 from c360_core import single_view_keys
 from c360_core.interaction import ReasonCode, check
-from c360_core.names import STACKS, IdentifierType, Stream
+from c360_core.names import ENVIRONMENTS, STACKS, IdentifierType, Stream
 from c360_core.replay import ReplayVerdict
-from config.settings import ENVIRONMENTS, Settings
+from config.settings import Settings
 from ops import smoke
 from stacks.shared.lake_access import WRITE
 from tests.docs.documents import (
@@ -76,7 +76,8 @@ ASKED: dict[str, set[str] | str] = {
         "persona zones",
     },
     "CodeBuild": "a build is paid for, and changes the lake",
-    "Step Functions, EventBridge": {"state machines", "alarms", "alarm topic"},
+    "Step Functions, EventBridge": {"state machines"},
+    "CloudWatch": {"alarms", "alarm topic"},
     "SES": {"e-mail"},
     "IAM, KMS": {
         "collector refuses",

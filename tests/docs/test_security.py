@@ -31,7 +31,7 @@ def reviewed(test: str) -> Any:
 
 
 def counts() -> dict[Pack, dict[str, int]]:
-    found = reviewed("test_the_counts_of_prod_are_the_reviewed")
+    found = reviewed("test_the_counts_are_the_reviewed")
     return {pack: found[pack] for pack in Pack}
 
 
@@ -42,7 +42,7 @@ def pack_rows() -> Rows:
 
 def accepted_rows() -> Rows:
     """Return each accepted rule with its packs and one of its reasons, without the details of a wildcard."""
-    lines = (line.split(" | ") for line in reviewed("test_what_was_accepted_in_prod"))
+    lines = (line.split(" | ") for line in reviewed("test_what_was_accepted"))
     return [
         list(row)
         for row in sorted(

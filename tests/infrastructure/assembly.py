@@ -22,6 +22,8 @@ from tools.build import flink, staging
 
 Template = dict[str, Any]
 ROOT = Path(__file__).resolve().parents[2]
+# Part of the logical ids of functions and roles that the CDK brings along; it, not we, writes them.
+CDKS_OWN = "CustomResourceProvider"
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,10 @@ class Assembly:
             for logical_id, document in template["Resources"].items():
                 if type_name in {None, document["Type"]}:
                     yield Resource(name, logical_id, document)
+
+    def ours(self, type_name: str) -> Iterator[Resource]:
+        """Yield the resources of a type without those that the CDK brings along."""
+        return (resource for resource in self.resources(type_name) if CDKS_OWN not in resource.logical_id)
 
     def one(self, type_name: str, pillar: str, part: str = "") -> Resource:
         """Return the only resource of a type whose logical id has this part."""

@@ -2,7 +2,8 @@ import pytest
 from syrupy.extensions.json import JSONSnapshotExtension
 
 from c360_core import contracts
-from config.settings import ENVIRONMENTS, load
+from c360_core.names import ENVIRONMENTS
+from config.settings import load
 from tests.infrastructure.assembly import Assembly, placeholder_assets, sleeping_dev, synthesize
 from tests.infrastructure.estate import Estate
 from tools.build import staging
@@ -56,6 +57,12 @@ def assembly(request, assemblies) -> Assembly:
     return assemblies[request.param]
 
 
+@pytest.fixture(params=[name for name in ENVIRONMENTS if name != "everything"])
+def customary(request, assemblies) -> Assembly:
+    """An environment as a platform team would choose it."""
+    return assemblies[request.param]
+
+
 @pytest.fixture(scope="session")
 def estates(assemblies) -> dict[str, Estate]:
     """All environments with their references resolved."""
@@ -70,6 +77,12 @@ def estate(assembly, estates) -> Estate:
 @pytest.fixture
 def dev(assemblies) -> Assembly:
     return assemblies["dev"]
+
+
+@pytest.fixture
+def everything(assemblies) -> Assembly:
+    """Every switch on."""
+    return assemblies["everything"]
 
 
 @pytest.fixture

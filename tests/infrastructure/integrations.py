@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from tests.infrastructure import needs
-from tests.infrastructure.assembly import Resource, states
+from tests.infrastructure.assembly import CDKS_OWN, Resource, states
 from tests.infrastructure.estate import ACCOUNT, REGION, Estate, arn, physical_name
 from tests.infrastructure.needs import Need
 from tests.infrastructure.policies import Context, Policies, Statement
@@ -65,6 +65,8 @@ Integration = Callable[[Estate, Use], Calls]
 def uses(estate: Estate) -> Iterator[Use]:
     """Yield every use of an integration in the templates of an environment."""
     for resource in estate.resources:
+        if CDKS_OWN in resource.logical_id:
+            continue
         kind = resource.document["Type"]
         if kind not in WITHOUT_NEEDS:
             yield Use(kind=f"resource {kind}", resource=resource)
@@ -224,6 +226,12 @@ def _writes_function_logs(estate: Estate, use: Use) -> Calls:
     group = estate.one("AWS::Logs::LogGroup", use.resource.properties["LoggingConfig"]["LogGroup"])
     stream = f"{arn(group).removesuffix('*')}log-stream:latest"
     yield Call(party=use.resource.properties["Role"], need=needs.WRITE_FUNCTION_LOGS, resource=stream)
+
+
+def _logs_flows(estate: Estate, use: Use) -> Calls:
+    group = estate.one("AWS::Logs::LogGroup", use.resource.properties["LogGroupName"])
+    role = use.resource.properties["DeliverLogsPermissionArn"]
+    yield Call(party=role, need=needs.DELIVER_FLOW_LOGS, resource=arn(group))
 
 
 def _traces(_estate: Estate, use: Use) -> Calls:
@@ -608,6 +616,7 @@ _ANY_SOURCE: Final = {
     "kinesisanalytics.amazonaws.com": f"arn:aws:kinesisanalytics:{REGION}:{ACCOUNT}:application/any",
     "lakeformation.amazonaws.com": f"arn:aws:lakeformation:{REGION}:{ACCOUNT}:catalog:{ACCOUNT}",
     "lambda.amazonaws.com": f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:any",
+    "vpc-flow-logs.amazonaws.com": f"arn:aws:ec2:{REGION}:{ACCOUNT}:vpc-flow-log/any",
     "states.amazonaws.com": f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:any",
 }
 
@@ -637,12 +646,15 @@ INTEGRATIONS: Final[Mapping[str, Integration]] = {
     "resource AWS::Events::EventBus": _bus_uses_key,
     "resource AWS::Glue::Job": _job_runs,
     "resource AWS::Glue::TableOptimizer": _optimizes,
+    "resource AWS::EC2::FlowLog": _logs_flows,
     "resource AWS::KinesisAnalyticsV2::Application": _flink_runs,
     "resource AWS::KinesisAnalyticsV2::ApplicationCloudWatchLoggingOption": _flink_logs,
     "resource AWS::LakeFormation::Resource": _serves_location,
     "resource AWS::Lambda::Function": _writes_function_logs,
     "resource AWS::Logs::LogGroup": _logs_use_key,
     "resource Custom::ClosedDatabase": _closes_database,
+    # The function that does it comes with the CDK, and so does its role.
+    "resource Custom::VpcRestrictDefaultSG": _nothing,
     # Events of SES go to the default bus of the account, which needs no permission.
     "resource AWS::SES::ConfigurationSetEventDestination": _nothing,
     "resource AWS::SecretsManager::RotationSchedule": _rotates,
@@ -696,6 +708,7 @@ INTEGRATIONS: Final[Mapping[str, Integration]] = {
     "trust lakeformation.amazonaws.com": _trusted(),
     "trust lambda.amazonaws.com": _account_and_source(),
     "trust states.amazonaws.com": _account_and_source(),
+    "trust vpc-flow-logs.amazonaws.com": _account_and_source(),
     "undelivered events to sqs": _keeps_undelivered,
 }
 
@@ -709,6 +722,12 @@ WITHOUT_NEEDS: Final = {
     "AWS::Athena::WorkGroup",
     "AWS::CloudWatch::Dashboard",
     "AWS::DynamoDB::GlobalTable",
+    "AWS::EC2::RouteTable",
+    "AWS::EC2::SecurityGroup",
+    "AWS::EC2::Subnet",
+    "AWS::EC2::SubnetRouteTableAssociation",
+    "AWS::EC2::VPC",
+    "AWS::EC2::VPCEndpoint",
     "AWS::EntityResolution::SchemaMapping",
     "AWS::Events::Rule",
     "AWS::Glue::DataQualityRuleset",

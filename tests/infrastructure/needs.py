@@ -76,6 +76,13 @@ GATEWAY_INVOKES: Final = Need(
     page="Amazon API Gateway Developer Guide: Create AWS Lambda proxy integrations for HTTP APIs",
 )
 
+# ---- VPC
+DELIVER_FLOW_LOGS: Final = Need(
+    # The group exists; the other two actions of the page are for a group that the service is to make or to look for.
+    actions=("logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"),
+    page="Amazon VPC User Guide: IAM role for publishing flow logs to CloudWatch Logs",
+)
+
 # ---- Secrets Manager
 ROTATION_IS_CALLED: Final = Need(
     actions=("lambda:InvokeFunction",),

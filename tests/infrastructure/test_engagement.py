@@ -41,6 +41,12 @@ def test_mail_demands_tls_and_reports_back(assembly):
     assert {"bounce", "complaint", "delivery"} <= set(destination["EventDestination"]["MatchingEventTypes"])
 
 
-def test_no_identity_is_made_without_a_domain(assembly):
-    assert assembly.settings.activation.email.domain is None
-    assert not list(assembly.resources("AWS::SES::EmailIdentity"))
+def test_no_identity_is_made_without_a_domain(customary):
+    assert customary.settings.activation.email.domain is None
+    assert not list(customary.resources("AWS::SES::EmailIdentity"))
+
+
+def test_a_domain_is_signed_by_keys_that_ses_makes(everything):
+    (identity,) = everything.resources("AWS::SES::EmailIdentity")
+    assert identity.properties["EmailIdentity"] == everything.settings.activation.email.domain
+    assert identity.properties.get("DkimAttributes", {}).get("SigningEnabled", True) is True

@@ -53,7 +53,7 @@ def all_settings(name):
 
 
 def test_exactly_our_functions_exist(assembly):
-    handlers = {f.properties["Handler"] for f in assembly.resources("AWS::Lambda::Function")}
+    handlers = {f.properties["Handler"] for f in assembly.ours("AWS::Lambda::Function")}
     assert handlers == {f"lambdas.{name}.handler.handle" for name in FUNCTIONS}
 
 
@@ -173,9 +173,9 @@ def cors(assembly, pillar):
     return assembly.one("AWS::ApiGatewayV2::Api", pillar).properties.get("CorsConfiguration")
 
 
-def test_browsers_get_no_allowed_origin_by_default(assembly):
-    assert cors(assembly, "collection") is None
-    assert cors(assembly, "unification") is None
+def test_browsers_get_no_allowed_origin_by_default(customary):
+    assert cors(customary, "collection") is None
+    assert cors(customary, "unification") is None
 
 
 def test_pages_of_allowed_sites_may_send_what_browser_libraries_send(shop):

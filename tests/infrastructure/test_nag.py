@@ -10,7 +10,6 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
-from pydantic import BaseModel
 
 from config.settings import ENVIRONMENTS_FOLDER, load
 from stacks.constructs import nag, python_function
@@ -24,6 +23,7 @@ from tests.infrastructure.findings import (
     unused_acknowledgements,
 )
 from tests.infrastructure.packs import rules
+from tests.infrastructure.switches import NAMED, switched_off
 
 
 def test_every_pack_reports_and_has_nothing_open(assembly):
@@ -35,50 +35,57 @@ def test_every_acknowledgement_has_a_finding(assembly):
     assert unused_acknowledgements(assembly.folder, assembly.report) == set()
 
 
-def accepted(assembly):
-    """Return the accepted findings, one line for each rule and construct, without the environment's name."""
-    name = assembly.settings.environment
-    findings = sorted((one.rule, one.construct, one.reason, one.pack) for one in accepted_findings(assembly.report))
+def nameless(text, environment):
+    return text.replace(f"C360-{environment}-", "C360-").replace(f"c360_{environment}_", "c360_")
+
+
+def accepted(assemblies):
+    """Return the accepted findings of all environments, each once, without the environment's name."""
+    return sorted(
+        {
+            (*(nameless(text, name) for text in (one.rule, one.construct, one.reason)), one.pack)
+            for name, assembly in assemblies.items()
+            for one in accepted_findings(assembly.report)
+        }
+    )
+
+
+def test_what_was_accepted(assemblies, snapshot_json):
+    """For review: every accepted finding, in which packs, where, and why. A new line here needs a reader."""
     lines = [
         f"{rule} | {', '.join(pack for *_, pack in group)} | {construct} | {reason}"
-        for (rule, construct, reason), group in groupby(findings, key=lambda finding: finding[:3])
+        for (rule, construct, reason), group in groupby(accepted(assemblies), key=lambda finding: finding[:3])
     ]
-    return [line.replace(f"C360-{name}-", "C360-").replace(f"c360_{name}_", "c360_") for line in lines]
+    assert lines == snapshot_json
 
 
-def test_what_was_accepted_in_prod(prod, snapshot_json):
-    """For review: every accepted finding, in which packs, where, and why. A new line here needs a reader."""
-    assert accepted(prod) == snapshot_json
+def types(assemblies):
+    return {resource.document["Type"] for assembly in assemblies.values() for resource in assembly.resources()}
 
 
-def test_no_environment_accepts_more_than_prod(assembly, prod):
-    assert set(accepted(assembly)) <= set(accepted(prod))
-
-
-def counts(assembly):
+def counts(assemblies):
     """Return for each pack how many rules look at the resources and hold for all of them, and what was accepted."""
-    types = {resource.document["Type"] for resource in assembly.resources()}
-    found = list(accepted_findings(assembly.report))
+    deployed, found = types(assemblies), accepted(assemblies)
     return {
         pack: {
             "rules": len(of_pack),
-            "apply": (apply := sum(bool(rule.types & types) for rule in of_pack)),
-            "hold everywhere": apply - len({one.rule.partition("[")[0] for one in found if one.pack == pack}),
-            "findings accepted": sum(one.pack == pack for one in found),
+            "apply": (apply := sum(bool(rule.types & deployed) for rule in of_pack)),
+            "hold everywhere": apply - len({rule.partition("[")[0] for rule, *_, of in found if of == pack}),
+            "findings accepted": sum(of == pack for *_, of in found),
         }
         for pack, of_pack in rules().items()
     }
 
 
-def test_the_counts_of_prod_are_the_reviewed(prod, snapshot_json):
+def test_the_counts_are_the_reviewed(assemblies, snapshot_json):
     """The documents state them; a test of the documents compares."""
-    assert counts(prod) == snapshot_json
+    assert counts(assemblies) == snapshot_json
 
 
-def test_the_types_at_which_no_rule_looks_are_the_reviewed(prod, snapshot_json):
+def test_the_types_at_which_no_rule_looks_are_the_reviewed(assemblies, snapshot_json):
     """What AWS calls such a type has no finding, whatever its properties say. A new one needs a test of ours."""
     seen = {type_name for of_pack in rules().values() for rule in of_pack for type_name in rule.types}
-    assert sorted({resource.document["Type"] for resource in prod.resources()} - seen) == snapshot_json
+    assert sorted(types(assemblies) - seen) == snapshot_json
 
 
 def test_each_acknowledged_rule_is_named_with_every_pack_that_has_it():
@@ -125,27 +132,13 @@ def callers(assembly, functions):
 
 def test_every_caller_of_a_function_is_the_one_for_which_its_findings_are_accepted(assembly):
     paths = constructs(assembly.folder)
-    functions = {one.logical_id: paths[one.logical_id] for one in assembly.resources("AWS::Lambda::Function")}
+    functions = {one.logical_id: paths[one.logical_id] for one in assembly.ours("AWS::Lambda::Function")}
     expected = {(functions[name], caller.failures_arrive) for name, caller in callers(assembly, functions)}
     accepted_reasons = {
         (one.construct, one.reason) for one in accepted_findings(assembly.report) if one.rule == "LambdaDLQ"
     }
     assert expected == accepted_reasons
     assert {construct for construct, _ in expected} == set(functions.values())
-
-
-# What `prod` leaves off, and an operator may turn on.
-SWITCHED_ON = {
-    "runtime": {"reserved_concurrency": 10},
-    "foundation": {"alarm_email": "alarms@example.com", "network": {"deployed": True, "cidr": "10.40.0.0/16"}},
-    "collection": {"collector": {"allowed_origins": ["https://shop.example.com"], "reserved_concurrency": 20}},
-    "unification": {"api_reserved_concurrency": 20},
-    "activation": {"email": {"domain": "example.com"}},
-    "governance": {
-        "admin_role_arns": ["arn:aws:iam::123456789012:role/LakeAdministrator"],
-        "marketing_analyst_role_arns": ["arn:aws:iam::123456789012:role/Analysts"],
-    },
-}
 
 
 def merged(settings, more):
@@ -156,29 +149,21 @@ def merged(settings, more):
     return {**settings, **both}
 
 
-def switched_off(model, path=""):
-    """Yield the settings, with their paths, that ask for nothing."""
-    for name, value in model:
-        if isinstance(value, BaseModel):
-            yield from switched_off(value, f"{path}{name}.")
-        elif value in (None, False, ()):
-            yield f"{path}{name}"
-
-
-@pytest.fixture(scope="module")
-def everything(_contracts, tmp_path_factory):
-    """The environment `prod` with every switch on."""
+@pytest.fixture(scope="module", params=["prod", "everything"])
+def named(request, _contracts, tmp_path_factory):
+    """An environment that also names what only an operator can name."""
     folder = tmp_path_factory.mktemp("settings")
-    values = yaml.safe_load((ENVIRONMENTS_FOLDER / "prod.yaml").read_text(encoding="utf-8"))
-    (folder / "prod.yaml").write_text(yaml.safe_dump(merged(values, SWITCHED_ON)), encoding="utf-8")
+    file = f"{request.param}.yaml"
+    values = yaml.safe_load((ENVIRONMENTS_FOLDER / file).read_text(encoding="utf-8"))
+    (folder / file).write_text(yaml.safe_dump(merged(values, NAMED)), encoding="utf-8")
     assets = placeholder_assets(tmp_path_factory.mktemp("assets"))
-    return synthesize(load("prod", folder), assets, tmp_path_factory.mktemp("everything"))
+    return synthesize(load(request.param, folder), assets, tmp_path_factory.mktemp("named"))
 
 
-def test_no_switch_that_an_operator_may_turn_on_opens_a_finding(everything):
-    assert list(switched_off(everything.settings)) == []
-    assert open_findings(everything.report) == []
-    assert unused_acknowledgements(everything.folder, everything.report) == set()
+def test_what_an_operator_names_opens_no_finding(named):
+    assert {f"{group}.{key}" for group, keys in NAMED.items() for key in keys}.isdisjoint(switched_off(named.settings))
+    assert open_findings(named.report) == []
+    assert unused_acknowledgements(named.folder, named.report) == set()
 
 
 @pytest.fixture

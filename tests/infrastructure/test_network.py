@@ -49,10 +49,10 @@ def networked(tmp_path_factory):
     return Networked(tmp_path_factory.mktemp("networked"), placeholder_assets(tmp_path_factory.mktemp("assets")))
 
 
-def test_without_the_switch_there_is_none(assembly):
-    assert not assembly.settings.foundation.network.deployed
-    assert not [each for each in assembly.resources() if each.document["Type"].startswith("AWS::EC2::")]
-    assert "interface endpoints" not in " ".join(assembly.costs)
+def test_without_the_switch_there_is_none(customary):
+    assert not customary.settings.foundation.network.deployed
+    assert not [each for each in customary.resources() if each.document["Type"].startswith("AWS::EC2::")]
+    assert "interface endpoints" not in " ".join(customary.costs)
 
 
 def test_its_subnets_have_no_way_to_the_internet(networked):

@@ -93,7 +93,7 @@ def test_roles_use_the_key_through_the_services_that_keep_what_they_use_and_neve
 
 
 def test_no_managed_policies(assembly):
-    for role in assembly.resources("AWS::IAM::Role"):
+    for role in assembly.ours("AWS::IAM::Role"):
         assert not role.properties.get("ManagedPolicyArns"), role
 
 

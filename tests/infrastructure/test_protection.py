@@ -5,6 +5,7 @@ import pytest
 from c360_core.names import Querier
 from tests.infrastructure.assembly import references, resolve
 
+TRIALS = ("dev", "everything")
 STATEFUL = (
     "AWS::S3::Bucket",
     "AWS::DynamoDB::GlobalTable",
@@ -91,7 +92,7 @@ def test_results_expire(assembly):
     ],
 )
 def test_our_key_encrypts(assembly, type_name, path):
-    found = list(assembly.resources(type_name))
+    found = list(assembly.ours(type_name))
     assert found
     for resource in found:
         value = resource.properties
@@ -127,8 +128,8 @@ def test_logs_are_forgotten(assembly):
         assert group.properties["RetentionInDays"] == assembly.settings.runtime.log_retention_days, group
 
 
-def test_data_survives_its_stack_except_in_dev(assembly):
-    wanted = "Delete" if assembly.settings.environment == "dev" else "Retain"
+def test_data_survives_its_stack_except_where_it_is_for_trials(assembly):
+    wanted = "Delete" if assembly.settings.environment in TRIALS else "Retain"
     for type_name in STATEFUL:
         for resource in assembly.resources(type_name):
             policy = resource.document.get("DeletionPolicy")
@@ -136,7 +137,7 @@ def test_data_survives_its_stack_except_in_dev(assembly):
                 assert policy == wanted, resource
 
 
-def test_the_single_view_is_protected_from_deletion_except_in_dev(assembly):
+def test_the_single_view_is_protected_from_deletion_except_where_it_is_for_trials(assembly):
     table = next(t for t in assembly.resources("AWS::DynamoDB::GlobalTable") if "SingleViewTable" in t.logical_id)
     protected = table.properties["Replicas"][0].get("DeletionProtectionEnabled", False)
-    assert protected is (assembly.settings.environment != "dev")
+    assert protected is (assembly.settings.environment not in TRIALS)

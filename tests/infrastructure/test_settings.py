@@ -10,8 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from config.settings import ENVIRONMENTS, SettingsError, load
+from c360_core.names import ENVIRONMENTS
+from config.settings import SettingsError, load
 from tests.infrastructure.assembly import ROOT
+from tests.infrastructure.switches import NAMED, switched_off
 
 
 @pytest.fixture
@@ -127,8 +129,8 @@ def test_an_origin_that_would_match_no_browser_or_too_many_is_refused(folder, or
 
 
 @pytest.mark.parametrize("environment", ["staging", "prod"])
-def test_only_dev_may_destroy_data(folder, environment):
-    with pytest.raises(SettingsError, match="destroy is for dev alone"):
+def test_only_trials_may_destroy_data(folder, environment):
+    with pytest.raises(SettingsError, match="destroy is for dev and everything, not"):
         load(environment, folder("foundation: {removal: destroy}", environment))
 
 
@@ -193,3 +195,7 @@ def test_no_two_environments_run_matching_at_the_same_hour():
 def test_a_matching_job_is_asked_no_faster_than_every_fifteen_seconds(folder):
     with pytest.raises(SettingsError, match=r"matching_poll_seconds: .*greater than or equal to 15 \(got 1\)"):
         load("dev", folder("unification: {matching_poll_seconds: 1}"))
+
+
+def test_everything_leaves_off_only_what_names_an_operators_own():
+    assert set(switched_off(load("everything"))) == {f"{group}.{key}" for group, keys in NAMED.items() for key in keys}

@@ -43,15 +43,15 @@ def test_no_template_comes_near_the_500_resources_that_cloudformation_takes(asse
 
 
 @pytest.mark.parametrize("pillar", STACKS)
-def test_the_template_is_the_reviewed_one(dev, pillar, snapshot_json):
-    assert reviewable(dev.templates[pillar]) == snapshot_json
+def test_the_template_is_the_reviewed_one(everything, pillar, snapshot_json):
+    assert reviewable(everything.templates[pillar]) == snapshot_json
 
 
-@pytest.mark.parametrize("environment", ["staging", "prod"])
-def test_what_differs_from_dev_is_the_reviewed(assemblies, environment, snapshot_json):
-    """With the template of dev this is the whole one, since everything else is the same in both."""
-    dev, other = assemblies["dev"], assemblies[environment]
-    assert {pillar: differences(dev, other, pillar) for pillar in STACKS} == snapshot_json
+@pytest.mark.parametrize("environment", ["dev", "staging", "prod"])
+def test_what_differs_from_everything_is_the_reviewed(assemblies, everything, environment, snapshot_json):
+    """With the reviewed template this is the whole one, since all else is the same in both."""
+    other = assemblies[environment]
+    assert {pillar: differences(everything, other, pillar) for pillar in STACKS} == snapshot_json
 
 
 @pytest.mark.parametrize(

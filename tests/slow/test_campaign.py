@@ -11,7 +11,7 @@ from tools.console import Steps
 from twin.emulator import emulator
 from twin.scenario.deployment import Deployment
 from twin.scenario.story import CLEAN
-from twin.settings import BUILD
+from twin.settings import BUILD, DEMONSTRATED
 
 BODIES = 20_000
 UNIFY = "UnifyApplicationName"
@@ -21,9 +21,9 @@ UNIFY = "UnifyApplicationName"
 def deployment() -> Iterator[Deployment]:
     """Everything deployed, and both Flink applications running."""
     steps = Steps(machine=True)
-    with emulator.running(BUILD / "twin" / "campaign", warm=True) as running:
+    with emulator.running(BUILD / "twin" / "campaign", environment=DEMONSTRATED, warm=True) as running:
         prepare.assets(steps)
-        prepare.assembly(steps, "dev")
+        prepare.assembly(steps, DEMONSTRATED)
         emulator.bootstrap(running)
         emulator.deploy(running)
         deployed = Deployment.of(running)

@@ -17,10 +17,9 @@ from tests.twin.conftest import demonstrated
 from tools.build.staging import assembly_folder
 from twin.emulator.decisions import FILE
 from twin.emulator.emulator import Emulator
-from twin.settings import BUILD
+from twin.settings import BUILD, DEMONSTRATED
 
 HOME = BUILD / "twin" / "mutation"
-ENVIRONMENT = "dev"
 LEAST_SHARE = 0.8
 
 
@@ -36,13 +35,13 @@ def findings(tmp_path_factory: pytest.TempPathFactory) -> Findings:
 
 def deployed_estate() -> Estate:
     """Return the templates that were deployed, with their references resolved."""
-    folder = assembly_folder(ENVIRONMENT)
+    folder = assembly_folder(DEMONSTRATED)
     templates = {
-        pillar: json.loads((folder / f"{stack_name(ENVIRONMENT, pillar)}.template.json").read_text(encoding="utf-8"))
+        pillar: json.loads((folder / f"{stack_name(DEMONSTRATED, pillar)}.template.json").read_text(encoding="utf-8"))
         for pillar in STACKS
     }
     return Estate(
-        Assembly(settings=load(ENVIRONMENT), folder=folder, templates=templates, report={}, messages=(), costs={})
+        Assembly(settings=load(DEMONSTRATED), folder=folder, templates=templates, report={}, messages=(), costs={})
     )
 
 
@@ -52,7 +51,7 @@ def deployed_names(emulator: Emulator) -> dict[tuple[str, str], str]:
     return {
         (pillar, one["LogicalResourceId"]): one["PhysicalResourceId"]
         for pillar in STACKS
-        for page in stacks.get_paginator("list_stack_resources").paginate(StackName=stack_name(ENVIRONMENT, pillar))
+        for page in stacks.get_paginator("list_stack_resources").paginate(StackName=stack_name(DEMONSTRATED, pillar))
         for one in page["StackResourceSummaries"]
     }
 

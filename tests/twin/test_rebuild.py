@@ -17,6 +17,7 @@ from tests.twin import views
 from tests.twin.conftest import HOME
 from tests.twin.test_story import order
 from tools.laptop.demonstrate import Demonstration
+from twin.settings import DEMONSTRATED
 
 
 def empty(stream: Stream) -> int:
@@ -24,7 +25,7 @@ def empty(stream: Stream) -> int:
     properties = max(HOME.rglob("application_properties.json"), key=lambda path: path.stat().st_mtime)
     groups = {one["PropertyGroupId"]: one["PropertyMap"] for one in json.loads(properties.read_text(encoding="utf-8"))}
     admin = AdminClient({"bootstrap.servers": groups[Property.STREAMS]["bootstrap.servers"]})
-    topic = stream_name("dev", stream)
+    topic = stream_name(DEMONSTRATED, stream)
     partitions = admin.list_topics(topic, timeout=10).topics[topic].partitions
     ends = [TopicPartition(topic, number, -1) for number in partitions]
     return sum(int(future.result().low_watermark) for future in admin.delete_records(ends).values())

@@ -69,7 +69,7 @@ def rebuild(deployment: Deployment) -> RebuildReport:
     """Make all profiles again, as `./c360 rebuild profiles` does."""
     settings = deployment.emulator.settings
     table: Any = settings.session().resource("dynamodb", endpoint_url=settings.endpoint)
-    return rebuild_profiles(deployed("dev", deployment.client, table.meta.client), Notes())
+    return rebuild_profiles(deployed(settings.environment, deployment.client, table.meta.client), Notes())
 
 
 def count_once(deployment: Deployment, news: Item) -> None:

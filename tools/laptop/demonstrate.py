@@ -17,7 +17,7 @@ from twin.scenario import floors, page, permissions
 from twin.scenario.memory import PeakMemory
 from twin.scenario.result import Check, DemoResult, Floor
 from twin.scenario.story import LiveResult, Story, scores
-from twin.settings import BUILD
+from twin.settings import BUILD, DEMONSTRATED
 from twin.shoppers import Manifest, generate_once
 
 HOME: Final = BUILD / "twin" / "demo"
@@ -83,11 +83,11 @@ def begin(
         port: loopback port of the emulator; a free one when omitted.
     """
     with ThreadPoolExecutor(max_workers=2) as pool:
-        starting = pool.submit(emulator.Emulator.start, home, port=port, warm=True)
+        starting = pool.submit(emulator.Emulator.start, home, environment=DEMONSTRATED, port=port, warm=True)
         generating = pool.submit(generate_once, scale, seed, data)
         try:
             prepare.assets(steps)
-            prepare.assembly(steps, "dev")
+            prepare.assembly(steps, DEMONSTRATED)
             with steps.step(f"Shoppers, scale {scale}"):
                 manifest = generating.result()
         except BaseException:

@@ -20,7 +20,7 @@ from tools.environments import groups, locks
 from tools.environments.bootstrap import ENVIRONMENTS, ROOT
 from tools.errors import WrongUsageError
 from tools.suites.changes import Change
-from twin.settings import BUILD
+from twin.settings import BUILD, DEMONSTRATED
 
 LANES: Final = 2
 STANDARD_ERROR: Final = 2
@@ -285,7 +285,7 @@ def _prepare(steps: Steps, wanted: set[str]) -> None:
     prepare.contracts()
     if "twin" in wanted:
         prepare.assets(steps)
-        prepare.assembly(steps, "dev")
+        prepare.assembly(steps, DEMONSTRATED)
 
 
 def _environments(wanted: set[str]) -> list[str]:

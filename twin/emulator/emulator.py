@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Self
 
+from c360_core.names import EnvironmentName
 from ops import deployed_stacks
 from twin.principals import Principal
 from twin.processes.process import Child, ProcessFailedError, free_port, port_is_open, spawn, wait_until
@@ -44,7 +45,7 @@ class Emulator:
         cls,
         home: Path,
         *,
-        environment: str = "dev",
+        environment: EnvironmentName = "dev",
         port: int | None = None,
         warm: bool = False,
     ) -> Self:
@@ -93,7 +94,9 @@ class Emulator:
 
 
 @contextmanager
-def running(home: Path, *, environment: str = "dev", port: int | None = None, warm: bool = False) -> Iterator[Emulator]:
+def running(
+    home: Path, *, environment: EnvironmentName = "dev", port: int | None = None, warm: bool = False
+) -> Iterator[Emulator]:
     """Run an emulator for the length of a `with` block; see `Emulator.start`."""
     emulator = Emulator.start(home, environment=environment, port=port, warm=warm)
     try:
