@@ -83,6 +83,8 @@ def build(app: cdk.App, settings: Settings, assets: Assets) -> OperationsStack:
         name("governance"),
         lake=lake,
         workgroups=analytics.workgroups,
+        single_view=unification.single_view,
+        data_event_log=foundation.data_event_log,
         settings=settings.governance,
         platform=platform,
     )

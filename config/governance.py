@@ -1,11 +1,11 @@
-"""Settings of governance: Lake Formation and the personas."""
+"""Settings of governance: Lake Formation, the personas and the trail of data events."""
 
 import re
 from typing import Annotated, Final
 
 from pydantic import AfterValidator, Field
 
-from config.shared import Slice
+from config.shared import Days, Slice
 
 _ROLE: Final = r"arn:aws[a-z-]*:iam::[0-9]{12}:role/"
 _NAMED: Final = re.compile(_ROLE + r"[\w+=,.@/-]+", re.ASCII)
@@ -28,8 +28,19 @@ def _role_arn(text: str) -> str:
 PrincipalArn = Annotated[str, AfterValidator(_role_arn)]
 
 
+class DataEventSettings(Slice):
+    """The trail of who reads and writes customer data."""
+
+    deployed: bool = Field(
+        default=False,
+        description="Record each request for an object of the lake or an item of the single view, by whoever makes it: "
+        "0.10 USD per 100,000 requests, those of the pipelines included",
+    )
+    retention_days: Days = Field(365, description="The records are deleted after this")
+
+
 class GovernanceSettings(Slice):
-    """Lake Formation and the personas."""
+    """Lake Formation, the personas and the trail of data events."""
 
     manage_lake_formation: bool = Field(
         default=True,
@@ -41,3 +52,4 @@ class GovernanceSettings(Slice):
         description="Roles that may assume the persona MarketingAnalyst, beside the role that starts deployments; the "
         "role of an Identity Center permission set may end in * instead of its suffix",
     )
+    data_events: DataEventSettings = DataEventSettings()

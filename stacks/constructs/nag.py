@@ -24,6 +24,7 @@ _CHECKS: Final = (AwsSolutionsChecks, HIPAASecurityChecks, NIST80053R5Checks, PC
 _REGULATIONS: Final = (Pack.HIPAA, Pack.NIST, Pack.PCI)
 # Rules by the name that these packs share. A rule that is not listed is one of AwsSolutions, which has its own names.
 PACKS_OF: Final[Mapping[str, Sequence[Pack]]] = {
+    "CloudTrailCloudWatchLogsEnabled": _REGULATIONS,
     "CodeBuildProjectSourceRepoUrl": (Pack.HIPAA, Pack.PCI),
     "IAMNoInlinePolicy": _REGULATIONS,
     "LambdaConcurrency": (Pack.HIPAA, Pack.NIST),

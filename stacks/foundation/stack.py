@@ -1,4 +1,4 @@
-"""The foundation: key, lake, catalog, event bus, alarm topic, hash secret, optional network."""
+"""The foundation: key, lake, catalog, event bus, alarm topic, hash secret; network and log of data events by switch."""
 
 from collections.abc import Mapping
 
@@ -14,6 +14,7 @@ from constructs import Construct
 from c360_core.names import PROJECT, Zone
 from config.settings import Settings
 from stacks.foundation.alarm_topic import AlarmTopic, alarm_publishers
+from stacks.foundation.data_event_log import DataEventLog
 from stacks.foundation.encryption_key import EncryptionKey
 from stacks.foundation.hash_secret import HashSecret
 from stacks.foundation.lake.administration import LakeAdministration
@@ -37,6 +38,7 @@ class FoundationStack(cdk.Stack):
     job_security: glue.CfnSecurityConfiguration
     removal: cdk.RemovalPolicy
     network: Network | None
+    data_event_log: s3.IBucket | None
 
     def __init__(self, scope: Construct, id_: str, *, settings: Settings) -> None:
         super().__init__(scope, id_, description="Customer 360: key, lake, catalog, event bus")
@@ -49,9 +51,8 @@ class FoundationStack(cdk.Stack):
             publishers=publishers,
             removal=self.removal,
         ).key
-        self.buckets = LakeBuckets(
-            self, "Lake", key=self.key, settings=settings.foundation, removal=self.removal
-        ).by_zone
+        lake = LakeBuckets(self, "Lake", key=self.key, settings=settings.foundation, removal=self.removal)
+        self.buckets = lake.by_zone
         catalog = Catalog(self, "Catalog", environment=settings.environment, buckets=self.buckets)
         if settings.governance.manage_lake_formation:
             catalog.node.add_dependency(
@@ -71,6 +72,17 @@ class FoundationStack(cdk.Stack):
             self.network = Network(
                 self, "Network", settings=settings.foundation.network, runtime=settings.runtime, key=self.key
             )
+        self.data_event_log = None
+        if settings.governance.data_events.deployed:
+            self.data_event_log = DataEventLog(
+                self,
+                "DataEvents",
+                environment=settings.environment,
+                key=self.key,
+                access_logs=lake.access_logs,
+                settings=settings.governance.data_events,
+                removal=self.removal,
+            ).bucket
         self._export()
 
     def _export(self) -> None:

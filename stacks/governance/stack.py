@@ -3,12 +3,15 @@
 from collections.abc import Mapping, Sequence
 
 import aws_cdk as cdk
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from c360_core.names import Querier, Zone
 from c360_core.personas import MARKETING_ANALYST
 from config.governance import GovernanceSettings
 from stacks.constructs.workgroup import Workgroup
+from stacks.governance.data_events import DataEvents
 from stacks.governance.lake_defaults import ClosedDatabase, LakeDefaults
 from stacks.governance.locations import LakeLocations
 from stacks.governance.persona import Persona
@@ -21,7 +24,10 @@ from stacks.shared.platform import Platform
 
 
 class GovernanceStack(cdk.Stack):
-    """Owns Lake Formation's tags, the registered locations, the personas, and what closes the databases."""
+    """Owns Lake Formation's tags, the registered locations, the personas, what closes the databases, and the trail.
+
+    There is a trail of data events where there is a bucket for its records.
+    """
 
     defaults: LakeDefaults
     marketing_analyst: Persona
@@ -33,6 +39,8 @@ class GovernanceStack(cdk.Stack):
         *,
         lake: Lake,
         workgroups: Mapping[Querier, Workgroup],
+        single_view: dynamodb.ITableV2,
+        data_event_log: s3.IBucket | None,
         settings: GovernanceSettings,
         platform: Platform,
     ) -> None:
@@ -50,6 +58,16 @@ class GovernanceStack(cdk.Stack):
             platform=platform,
         )
         cdk.CfnOutput(self, MARKETING_ANALYST.role_output, value=self.marketing_analyst.role.role_arn)
+        if data_event_log is not None:
+            DataEvents(
+                self,
+                "DataEvents",
+                buckets=lake.buckets,
+                single_view=single_view,
+                log=data_event_log,
+                platform=platform,
+            )
+            cdk.CfnOutput(self, "DataEventsBucketName", value=data_event_log.bucket_name)
 
 
 class ZoneGovernanceStack(cdk.Stack):

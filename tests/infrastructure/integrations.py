@@ -396,6 +396,24 @@ def _keeps_access_logs(estate: Estate, use: Use) -> Calls:
     yield Call(party="logging.s3.amazonaws.com", need=needs.S3_WRITES_ACCESS_LOGS, resource=written, context=context)
 
 
+def _trail_delivers(estate: Estate, use: Use) -> Calls:
+    """CloudTrail tries the policies of the bucket and of the key when the trail is made."""
+    trail, party = use.resource.properties, "cloudtrail.amazonaws.com"
+    context = _by(f"arn:aws:cloudtrail:{REGION}:{ACCOUNT}:trail/{trail['TrailName']}")
+    bucket = arn(estate.one("AWS::S3::Bucket", trail["S3BucketName"]))
+    yield Call(party=party, need=needs.CLOUDTRAIL_LOOKS_AT_BUCKET, resource=bucket, context=context)
+    written = {**context, "s3:x-amz-acl": "bucket-owner-full-control"}
+    for folder in ("CloudTrail", "CloudTrail-Digest"):
+        place = f"{bucket}/AWSLogs/{ACCOUNT}/{folder}/{REGION}/2026/01/01/file.json.gz"
+        yield Call(party=party, need=needs.CLOUDTRAIL_WRITES, resource=place, context=written)
+    key = trail["KMSKeyId"]
+    encrypted = {**context, "kms:EncryptionContext:aws:cloudtrail:arn": context["aws:SourceArn"]}
+    yield Call(party=party, need=needs.CLOUDTRAIL_ENCRYPTS, resource=key, context=encrypted)
+    yield Call(party=party, need=needs.CLOUDTRAIL_DESCRIBES_KEY, resource=key, context=context)
+    if _has_bucket_key(estate, bucket):
+        yield Call(party=party, need=needs.CLOUDTRAIL_USES_BUCKET_KEY, resource=key, context=context)
+
+
 # ---- Glue and Lake Formation
 
 
@@ -640,6 +658,7 @@ INTEGRATIONS: Final[Mapping[str, Integration]] = {
     "machine's TracingConfiguration": _machine_traces,
     "resource AWS::ApiGatewayV2::Route": _is_invoked_by_gateway,
     "resource AWS::Budgets::Budget": _budget_notifies,
+    "resource AWS::CloudTrail::Trail": _trail_delivers,
     "resource AWS::CloudWatch::Alarm": _alarm_notifies,
     "resource AWS::CodeBuild::Project": _builds,
     "resource AWS::EntityResolution::MatchingWorkflow": _matches,

@@ -238,6 +238,23 @@ S3_WRITES_ACCESS_LOGS: Final = Need(
     page="Amazon S3 User Guide: Enabling Amazon S3 server access logging, permissions for log delivery",
 )
 
+# ---- CloudTrail
+CLOUDTRAIL_LOOKS_AT_BUCKET: Final = Need(
+    actions=("s3:GetBucketAcl",),
+    page="AWS CloudTrail User Guide: Amazon S3 bucket policy for CloudTrail",
+)
+CLOUDTRAIL_WRITES: Final = Need(actions=("s3:PutObject",), page=CLOUDTRAIL_LOOKS_AT_BUCKET.page)
+CLOUDTRAIL_ENCRYPTS: Final = Need(
+    actions=("kms:GenerateDataKey",),
+    page="AWS CloudTrail User Guide: Configure AWS KMS key policies for CloudTrail",
+)
+CLOUDTRAIL_DESCRIBES_KEY: Final = Need(actions=("kms:DescribeKey",), page=CLOUDTRAIL_ENCRYPTS.page)
+CLOUDTRAIL_USES_BUCKET_KEY: Final = Need(
+    # To create a trail for a bucket with a bucket key.
+    actions=("kms:Decrypt",),
+    page=CLOUDTRAIL_ENCRYPTS.page,
+)
+
 # ---- Glue
 GLUE_READS_CODE: Final = Need(
     actions=("s3:GetObject",),

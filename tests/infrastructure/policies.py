@@ -24,6 +24,7 @@ KEYS: Final = {
     "kms:calleraccount",
     "kms:viaservice",
     "s3:prefix",
+    "s3:x-amz-acl",
 }
 _CONTEXT_OF_KEYS: Final = "kms:encryptioncontext:"
 _ROOT: Final = f"arn:aws:iam::{ACCOUNT}:root"

@@ -17,7 +17,8 @@ STATEFUL = (
 
 
 def lake_buckets(assembly):
-    return [b for b in assembly.resources("AWS::S3::Bucket") if "AccessLogs" not in b.logical_id]
+    buckets = assembly.resources("AWS::S3::Bucket")
+    return [b for b in buckets if b.logical_id.startswith("Lake") and "AccessLogs" not in b.logical_id]
 
 
 def test_the_key_rotates(assembly):

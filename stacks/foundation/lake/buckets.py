@@ -32,12 +32,13 @@ class LakeBuckets(Construct):
     """A private, encrypted, versioned bucket per zone, reachable by TLS only, with access logs."""
 
     by_zone: Mapping[Zone, s3.IBucket]
+    access_logs: s3.IBucket
 
     def __init__(
         self, scope: Construct, id_: str, *, key: kms.IKey, settings: FoundationSettings, removal: cdk.RemovalPolicy
     ) -> None:
         super().__init__(scope, id_)
-        access_logs = self._access_logs(settings, removal)
+        self.access_logs = self._access_logs(settings, removal)
         lifecycles = _lifecycles(settings)
         noncurrent_days = {Zone.RESULTS: _EXPIRED_RESULTS_DAYS}
         self.by_zone = {
@@ -52,7 +53,7 @@ class LakeBuckets(Construct):
                 block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
                 enforce_ssl=True,
                 versioned=True,
-                server_access_logs_bucket=access_logs,
+                server_access_logs_bucket=self.access_logs,
                 server_access_logs_prefix=f"{zone}/",
                 lifecycle_rules=[
                     _housekeeping(noncurrent_days.get(zone, settings.noncurrent_expire_days)),
