@@ -183,6 +183,8 @@ PERSON_PREFIX: Final = "p_"
 UNKNOWN_SOURCE_NAME: Final = "unknown"
 MAX_SOURCE_LENGTH: Final = 64
 MAX_REASON_LENGTH: Final = 2000  # of a rejection
+# The header that CloudFront adds to each request for the collector; its value is a secret of the two.
+EDGE_HEADER: Final = "x-c360-edge"
 METRIC_NAMESPACE: Final = "Customer360"
 QUALITY_NAMESPACE: Final = "Glue Data Quality"  # AWS's own, of the rules' results
 

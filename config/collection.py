@@ -1,9 +1,9 @@
 """Settings of collection: how data comes in."""
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal, Self
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from config.shared import FlinkSettings, ReservedConcurrency, Slice
 
@@ -66,6 +66,64 @@ class CollectorSettings(Slice):
     )
 
 
+_DOMAIN: Final = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+")
+_CERTIFICATE: Final = re.compile(r"arn:aws:acm:us-east-1:[0-9]{12}:certificate/[0-9a-f-]{36}")
+
+
+def _domain(text: str) -> str:
+    if _DOMAIN.fullmatch(text) is None:
+        raise ValueError("write a domain in lower case, such as events.example.com")
+    return text
+
+
+def _certificate(text: str) -> str:
+    if _CERTIFICATE.fullmatch(text) is None:
+        raise ValueError(
+            "write the ARN of a certificate in us-east-1, where CloudFront looks for it, such as "
+            "arn:aws:acm:us-east-1:123456789012:certificate/12345678-1234-1234-1234-123456789012"
+        )
+    return text
+
+
+class EdgeSettings(Slice):
+    """The edge: CloudFront with a web ACL in front of the collector."""
+
+    deployed: bool = Field(
+        default=False,
+        description="Needs the Region us-east-1, and costs about 9 USD a month when idle. The output CollectorUrl "
+        "becomes the address of the distribution",
+    )
+    refuse_direct: bool = Field(
+        default=True,
+        description="The collector refuses what comes past the edge; off: sources may move to its address one by one",
+    )
+    requests_per_address: int = Field(
+        10_000,
+        ge=10,
+        le=2_000_000_000,
+        description="An address that sends more requests in five minutes is refused until it sends fewer. All tills of "
+        "a shop, or all visitors behind one router, may have one address",
+    )
+    secret_number: int = Field(
+        1,
+        ge=1,
+        description="Raised by one after the edge's secret was replaced: the deployment then gives it to CloudFront",
+    )
+    domain: Annotated[str, AfterValidator(_domain)] | None = Field(
+        None, description="A domain of yours for the edge; its DNS record is yours to set"
+    )
+    certificate_arn: Annotated[str, AfterValidator(_certificate)] | None = Field(
+        None,
+        description="The domain's certificate. Without one CloudFront's own serves, which also allows TLS before 1.2",
+    )
+
+    @model_validator(mode="after")
+    def _domain_has_certificate(self) -> Self:
+        if (self.domain is None) is not (self.certificate_arn is None):
+            raise ValueError("edge.domain and edge.certificate_arn belong together: give both, or none of them")
+        return self
+
+
 class CleanSettings(FlinkSettings):
     """The application that validates, de-duplicates and sessionises."""
 
@@ -94,6 +152,7 @@ class CollectionSettings(Slice):
 
     streams: StreamSettings = StreamSettings()
     collector: CollectorSettings = CollectorSettings()
+    edge: EdgeSettings = EdgeSettings()
     clean: CleanSettings = CleanSettings()
     files: FileSettings = FileSettings()
     ingest_workers: int = Field(2, ge=2, le=100, description="Glue workers of a run, which takes up to fifty files")

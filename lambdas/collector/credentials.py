@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 
 from c360_aws.secrets import RotatedSecrets
+from c360_core.names import EDGE_HEADER
 from c360_core.secret_text import parts
 from lambdas.shared.problem import ProblemDetails
 
@@ -29,6 +30,27 @@ class EventSender:
     source: str
     signing_secret: bytes | None = None
     rotated_out: bool = False
+
+
+def came_through_edge(headers: Mapping[str, str], secret_arn: str, secrets: RotatedSecrets) -> bool:
+    """Say whether a request carries what the edge alone adds: its secret, or the one before it.
+
+    While somebody replaces the secret, a part of the edge still sends the old one.
+    """
+    given = headers.get(EDGE_HEADER, "").encode()
+    accepted = (secrets.text(secret_arn), secrets.previous_text(secret_arn))
+    # Each is compared to its end, so that the time that an answer takes tells nothing about any of them.
+    return any([hmac.compare_digest(given, secret.encode()) for secret in accepted if secret])  # noqa: C419
+
+
+def not_through_edge() -> ProblemDetails:
+    """Return the refusal of a request that came to the API itself."""
+    return ProblemDetails(
+        status=HTTPStatus.FORBIDDEN,
+        code="NOT_THROUGH_EDGE",
+        detail="The collector is reached at another address.",
+        fix="Send the request to the address that the operator of the platform names.",
+    )
 
 
 def senders_by_key(

@@ -17,7 +17,15 @@ from c360_aws.secrets import RotatedSecrets
 from c360_core import contracts
 from c360_core.exact_json import AmbiguousObject
 from lambdas.collector.body import parse_body, raw_bytes
-from lambdas.collector.credentials import SIGNATURE_HEADER, EventSender, authenticate, senders_by_key, write_key
+from lambdas.collector.credentials import (
+    SIGNATURE_HEADER,
+    EventSender,
+    authenticate,
+    came_through_edge,
+    not_through_edge,
+    senders_by_key,
+    write_key,
+)
 from lambdas.collector.logic import Call, JudgedEvent, answer_body, judge_all, speaks_segment, unknown_path
 from lambdas.collector.settings import Settings
 from lambdas.shared import aws
@@ -43,8 +51,9 @@ def handle(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 def collect(path: str) -> Response[str]:
     """Take one event (/v1/track, /v1/identify, /v1/page) or many (/v1/batch); browsers say t, i, p and b for these."""
     event = app.current_event
-    raw = raw_bytes(event.body or "", is_base64=bool(event.is_base64_encoded))
     headers = {name.lower(): value for name, value in event.headers.items()}
+    _let_in(headers)
+    raw = raw_bytes(event.body or "", is_base64=bool(event.is_base64_encoded))
     body = parse_body(raw, content_encoding=headers.get("content-encoding", ""))
     sender = authenticate(
         _senders(),
@@ -115,6 +124,18 @@ def store(judged: list[JudgedEvent], stream: EventStream) -> None:
             detail=f"{len(missing)} of {len(judged)} events could not be stored.",
             fix="Send the same request again, with the same event ids.",
         )
+
+
+def _let_in(headers: dict[str, str]) -> None:
+    """Refuse a request that went past the edge, before anything of it is read.
+
+    Raises:
+        ProblemDetails: 403, the environment has an edge, and the request does not carry its secret.
+    """
+    arn = _settings().edge_secret_arn
+    if arn is not None and not came_through_edge(headers, arn, _secrets()):
+        metrics.add_metric(name="RequestsPastEdge", unit=MetricUnit.Count, value=1)
+        raise not_through_edge()
 
 
 @cache

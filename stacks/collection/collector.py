@@ -11,8 +11,9 @@ from constructs import Construct
 
 from c360_core.contracts import Contracts
 from c360_core.names import METRIC_NAMESPACE
-from config.collection import CollectorSettings
+from config.collection import CollectorSettings, EdgeSettings
 from config.operations import OperationsSettings
+from stacks.collection.edge.edge import Edge
 from stacks.collection.key_rotation import KeyRotation
 from stacks.constructs.data_stream import DataStream
 from stacks.constructs.generated_secret import GeneratedSecret
@@ -40,11 +41,18 @@ class Collector(Construct):
 
     The browsers' paths exist in every environment: they need the same keys as the others, and a site that forwards a
     path of its own domain to them needs no `allowed_origins`.
+
+    Attributes:
+        url: where sources send to: the edge, if there is one.
+        edge_secret: what the edge adds to each request; none without an edge.
+        closed_url: the API's own address, if the collector refuses what comes there.
     """
 
     function: PythonFunction
     api_keys: dict[str, secretsmanager.ISecret]
     url: str
+    edge_secret: secretsmanager.ISecret | None
+    closed_url: str | None
 
     def __init__(
         self,
@@ -54,6 +62,7 @@ class Collector(Construct):
         events: DataStream,
         contracts: Contracts,
         settings: CollectorSettings,
+        edge: EdgeSettings,
         platform: Platform,
     ) -> None:
         super().__init__(scope, id_)
@@ -64,6 +73,8 @@ class Collector(Construct):
         }
         if rotated:
             KeyRotation(self, "KeyRotation", keys=self.api_keys, days=settings.key_rotation_days, platform=platform)
+        self.edge_secret = self._edge_secret(platform) if edge.deployed else None
+        asked_for = self.edge_secret if edge.refuse_direct else None
         key_arns = {source: secret.secret_arn for source, secret in self.api_keys.items()}
         self.function = PythonFunction(
             self,
@@ -74,6 +85,7 @@ class Collector(Construct):
                 "EVENTS_STREAM_NAME": events.name,
                 "API_KEY_SECRETS": cdk.Stack.of(self).to_json_string(key_arns),
                 "ACCEPT_PREVIOUS_KEYS": "true" if settings.key_rotation_days else "false",
+                **({} if asked_for is None else {"EDGE_SECRET_ARN": asked_for.secret_arn}),
             },
             caller=Caller.API,
             memory_megabytes=1024,
@@ -81,6 +93,8 @@ class Collector(Construct):
         )
         put_records(self.function.role, events)
         read_secret(self.function.role, *self.api_keys.values())
+        if asked_for is not None:
+            read_secret(self.function.role, asked_for)
         api = HttpApi(
             self,
             "Http",
@@ -98,6 +112,11 @@ class Collector(Construct):
             },
         )
         self.url = api.url
+        self.closed_url = None if asked_for is None else api.url
+        if self.edge_secret is not None:
+            self.url = Edge(
+                self, "Edge", api_id=api.api.api_id, secret=self.edge_secret, settings=edge, platform=platform
+            ).url
 
     def _api_key(self, source: str, *, rotated: bool, platform: Platform) -> secretsmanager.ISecret:
         return GeneratedSecret(
@@ -110,6 +129,18 @@ class Collector(Construct):
             else "the settings of this environment leave it to an operator to change keys, together with their sources",
             key=platform.key,
             removal=platform.removal,
+        )
+
+    def _edge_secret(self, platform: Platform) -> secretsmanager.ISecret:
+        return GeneratedSecret(
+            self,
+            "EdgeSecret",
+            description="What CloudFront adds to each request for the collector",
+            length=64,
+            not_rotated_because="CloudFormation gives it to CloudFront, so a rotation on a schedule would shut the "
+            "edge out; the runbook replaces it in two steps, between which both values are accepted",
+            key=platform.key,
+            removal=cdk.RemovalPolicy.DESTROY,
         )
 
     def alarms(self, limits: OperationsSettings) -> Sequence[AlarmSpec]:

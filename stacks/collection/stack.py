@@ -52,6 +52,7 @@ class CollectionStack(cdk.Stack):
             events=self.streams[Stream.EVENTS],
             contracts=lake.contracts,
             settings=settings.collector,
+            edge=settings.edge,
             platform=platform,
         )
         self.ingestion = FileIngestion(
@@ -83,6 +84,10 @@ class CollectionStack(cdk.Stack):
 
     def _export(self) -> None:
         cdk.CfnOutput(self, "CollectorUrl", value=self.collector.url)
+        if self.collector.edge_secret is not None:
+            cdk.CfnOutput(self, "EdgeSecretArn", value=self.collector.edge_secret.secret_arn)
+        if self.collector.closed_url is not None:
+            cdk.CfnOutput(self, "CollectorApiUrl", value=self.collector.closed_url)
         for source, secret in self.collector.api_keys.items():
             cdk.CfnOutput(self, f"ApiKeySecretArn{pascal_case(source)}", value=secret.secret_arn)
         cdk.CfnOutput(self, "EventsStreamName", value=self.streams[Stream.EVENTS].name)

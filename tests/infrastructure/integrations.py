@@ -670,7 +670,11 @@ INTEGRATIONS: Final[Mapping[str, Integration]] = {
     "resource AWS::KinesisAnalyticsV2::ApplicationCloudWatchLoggingOption": _flink_logs,
     "resource AWS::LakeFormation::Resource": _serves_location,
     "resource AWS::Lambda::Function": _writes_function_logs,
+    # CloudWatch Logs gives `delivery.logs.amazonaws.com` the right to the log group when the delivery is made.
+    "resource AWS::Logs::Delivery": _nothing,
     "resource AWS::Logs::LogGroup": _logs_use_key,
+    # WAF gives its deliveries the right to a log group whose name begins as it asks.
+    "resource AWS::WAFv2::LoggingConfiguration": _nothing,
     "resource Custom::ClosedDatabase": _closes_database,
     # The function that does it comes with the CDK, and so does its role.
     "resource Custom::VpcRestrictDefaultSG": _nothing,
@@ -739,6 +743,8 @@ WITHOUT_NEEDS: Final = {
     "AWS::ApiGatewayV2::Stage",
     "AWS::Athena::NamedQuery",
     "AWS::Athena::WorkGroup",
+    # It calls the API as anybody may, with a header.
+    "AWS::CloudFront::Distribution",
     "AWS::CloudWatch::Dashboard",
     "AWS::DynamoDB::GlobalTable",
     "AWS::EC2::RouteTable",
@@ -764,6 +770,8 @@ WITHOUT_NEEDS: Final = {
     "AWS::LakeFormation::TagAssociation",
     "AWS::Lambda::EventSourceMapping",
     "AWS::Lambda::Permission",
+    "AWS::Logs::DeliveryDestination",
+    "AWS::Logs::DeliverySource",
     "AWS::Logs::LogStream",
     "AWS::S3::Bucket",
     "AWS::S3::BucketPolicy",
@@ -777,4 +785,5 @@ WITHOUT_NEEDS: Final = {
     "AWS::SQS::QueuePolicy",
     "AWS::SecretsManager::Secret",
     "AWS::StepFunctions::StateMachine",
+    "AWS::WAFv2::WebACL",
 }

@@ -54,16 +54,17 @@ VARIABLES: dict[type[EnvironmentSettings], dict[str, str]] = {
         "TEMPLATES": '{"welcome": "one", "welcome_follow_up": "two", "service_recovery": "three"}',
     },
 }
+# What an environment may leave out.
+OPTIONAL: dict[type[EnvironmentSettings], dict[str, str]] = {CollectorSettings: {"EDGE_SECRET_ARN": "arn"}}
 EVERY_VARIABLE = [(model, name) for model, variables in VARIABLES.items() for name in variables]
 
 
 @pytest.mark.parametrize("model", VARIABLES, ids=lambda model: model.__module__)
 def test_settings_read_their_variables_and_ignore_the_runtimes(model: type[EnvironmentSettings]) -> None:
-    environ = {**VARIABLES[model], "ENVIRONMENT": "dev", "AWS_REGION": "us-east-1", "PATH": "/usr/bin"}
+    variables = {**VARIABLES[model], **OPTIONAL.get(model, {}), "ENVIRONMENT": "dev"}
+    environ = {**variables, "AWS_REGION": "us-east-1", "PATH": "/usr/bin"}
 
-    assert set(model.from_environment(environ).model_dump()) == {name.lower() for name in VARIABLES[model]} | {
-        "environment"
-    }
+    assert set(model.from_environment(environ).model_dump()) == {name.lower() for name in variables}
 
 
 @pytest.mark.parametrize(("model", "name"), EVERY_VARIABLE, ids=str)
@@ -73,6 +74,15 @@ def test_a_missing_variable_is_named(model: type[EnvironmentSettings], name: str
 
     with pytest.raises(ConfigurationError, match=name):
         model.from_environment(environ)
+
+
+@pytest.mark.parametrize(("model", "name"), [(m, name) for m, names in OPTIONAL.items() for name in names], ids=str)
+def test_a_variable_that_may_be_left_out_is_not_empty(model: type[EnvironmentSettings], name: str) -> None:
+    environ = {**VARIABLES[model], "ENVIRONMENT": "dev"}
+
+    assert model.from_environment(environ).model_dump()[name.lower()] is None
+    with pytest.raises(ConfigurationError, match=name):
+        model.from_environment({**environ, name: ""})
 
 
 @pytest.mark.parametrize(
