@@ -26,13 +26,15 @@ def resources(cloudformation: Any, stack: str) -> Iterator[tuple[str, str]]:
 
 
 def api_address(url: str, *, endpoint: str = "") -> str:
-    """Return where an HTTP API is reached, without a slash at its end.
+    """Return where an HTTP API, or a distribution before one, is reached, without a slash at its end.
 
     Args:
         url: as the stack's output says it.
-        endpoint: of the emulator that stands for AWS, where the path leads to an API and not the name; else empty.
+        endpoint: of the emulator that stands for AWS, where the path leads there and not the name; else empty.
     """
     if not endpoint:
         return url.rstrip("/")
-    api_id = url.removeprefix("https://").partition(".")[0]
-    return f"{endpoint.rstrip('/')}/_aws/execute-api/{api_id}/$default"
+    name, _, domain = url.removeprefix("https://").partition(".")
+    if domain.startswith("cloudfront."):
+        return f"{endpoint.rstrip('/')}/_aws/cloudfront/{name}"
+    return f"{endpoint.rstrip('/')}/_aws/execute-api/{name}/$default"

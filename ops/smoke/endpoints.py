@@ -23,6 +23,18 @@ def collector_refuses(deployed: DeployedEnvironment) -> str:
     return _refused(answers, HTTPStatus.UNAUTHORIZED)
 
 
+@check(
+    "collector past its edge",
+    fix="the function's variable EDGE_SECRET_ARN names the secret of the edge: deploy Collection again",
+)
+def refuses_past_the_edge(deployed: DeployedEnvironment) -> str:
+    """Where an edge guards the collector, nobody gets past it: not even to be told that a key is missing."""
+    if "CollectorApiUrl" not in deployed.outputs:
+        raise CheckSkippedError("no edge is deployed that the collector insists on")
+    answers = {"past the edge": deployed.http.post(f"{deployed.url('CollectorApiUrl')}/v1/track", json={})}
+    return _refused(answers, HTTPStatus.FORBIDDEN)
+
+
 @check("profile API refuses", fix="its routes must ask for AWS_IAM: deploy Unification again")
 def profile_api_refuses(deployed: DeployedEnvironment) -> str:
     """Nobody reads profiles without a signature, or with one by a key that AWS does not know."""

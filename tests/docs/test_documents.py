@@ -79,6 +79,7 @@ ASKED: dict[str, set[str] | str] = {
     "Step Functions, EventBridge": {"state machines"},
     "CloudWatch": {"alarms", "alarm topic"},
     "SES": {"e-mail"},
+    "CloudFront, WAF": {"collector past its edge"},
     "IAM, KMS": {
         "collector refuses",
         "collector accepts",

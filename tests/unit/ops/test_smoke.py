@@ -72,6 +72,7 @@ def test_a_deployment_that_is_right_passes(world: World) -> None:
 
     assert failed(outcomes) == []
     assert [name for name, outcome in outcomes.items() if outcome.outcome == "skipped"] == [
+        "collector past its edge",
         "collector accepts",
         "event in the lake",
         "event in the view",
@@ -209,6 +210,22 @@ def test_an_api_that_takes_any_key_is_found(
 
     assert failed(outcomes) == [name]
     assert outcomes[name].found == said
+
+
+@pytest.mark.parametrize(("status", "outcome"), [(403, "ok"), (401, "failed"), (200, "failed")])
+def test_a_collector_that_answers_past_its_edge_is_found(
+    world: World, monkeypatch: pytest.MonkeyPatch, status: int, outcome: str
+) -> None:
+    own = "https://own.execute-api.us-east-1.amazonaws.com/"
+    monkeypatch.setitem(OUTPUTS, "CollectorApiUrl", own)
+    edged, serve = World(), world.serve
+    monkeypatch.setattr(
+        edged,
+        "serve",
+        lambda request: httpx.Response(status) if str(request.url).startswith(own) else serve(request),
+    )
+
+    assert edged.outcomes()["collector past its edge"].outcome == outcome
 
 
 def test_an_api_that_does_not_answer_is_found_and_the_other_checks_go_on(world: World) -> None:
