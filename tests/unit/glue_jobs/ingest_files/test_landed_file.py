@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from c360_core.contracts import Field, FileFormat, load
 from c360_core.landing import is_folder_mark
 from c360_core.names import PiiClass
-from glue_jobs.ingest_files import landed_file
+from glue_jobs.ingest_files import landed_file, texts
 from glue_jobs.ingest_files.landed_file import (
     Header,
     RefusedFileError,
@@ -171,12 +171,12 @@ def test_the_content_says_whether_a_file_is_compressed(compress: Callable[[bytes
 
 def test_a_well_compressed_file_is_read_in_small_pieces() -> None:
     text = b"id,name\n" + b"1,Ann\n" * 2_000_000
-    pieces = [len(piece) for piece in landed_file.checked_text([gzip.compress(text)], "utf-8")]
+    pieces = [len(piece) for piece in texts.checked_text([gzip.compress(text)], "utf-8")]
     assert (sum(pieces), max(pieces)) == (len(text), 1 << 20)
 
 
 def test_more_text_than_one_task_can_read_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(landed_file, "MAX_TEXT_BYTES", 1000)
+    monkeypatch.setattr(texts, "MAX_TEXT_BYTES", 1000)
     error = refusal(gzip.compress(b"id,name\n" + b"1,Ann\n" * 1000))
     assert (error.code, "several files" in str(error)) == ("OVERSIZE", True)
 

@@ -1,0 +1,333 @@
+"""Reads landed CSV files: the header, and the rows with the reasons of those that cannot be split into columns."""
+
+import csv
+import re
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from io import StringIO
+from typing import Final
+
+from c360_core.contracts import FileFormat, Table
+from c360_core.file_text import Texts
+from glue_jobs.ingest_files.refusal import RefusedFileError
+from glue_jobs.ingest_files.row import JSON, UNREADABLE_ROW, Row
+from glue_jobs.ingest_files.texts import MAX_RECORD_CHARACTERS, checked_text, lines, too_long
+
+DELIMITERS: Final = {",": ",", ";": ";", "\t": "tab", "|": "|", ":": ":", "~": "~", "^": "^"}
+SEPARATOR_LINE: Final = re.compile(r'"?sep=(?P<delimiter>.)"?[,;\t|]*[\r\n]*', re.IGNORECASE)
+MIN_ROW_DELIMITERS: Final = 3  # a line with fewer may be plain text
+
+csv.field_size_limit(MAX_RECORD_CHARACTERS + 1)  # the record's own limit is reached first
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Header:
+    """The header row.
+
+    Attributes:
+        columns: names in the order of the file, in the contract's spelling; `column 3` for a column without a name.
+        extra: names that are not in the contract.
+        width: number of columns in the file, including nameless ones at its end, which must be empty.
+    """
+
+    columns: tuple[str, ...]
+    extra: tuple[str, ...]
+    width: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """One record.
+
+    Attributes:
+        values: its values; None if its quotes are wrong.
+        raw: its text.
+        line: number of its first line.
+        lines: number of its lines.
+    """
+
+    values: Sequence[str] | None
+    raw: str
+    line: int
+    lines: int
+
+
+def inspect(chunks: Iterable[bytes], expected: Sequence[str], file_format: FileFormat) -> Header:
+    """Read a file to its end and return its header.
+
+    Every column of the contract must be present, required or not: a file without one would overwrite known values.
+
+    Args:
+        chunks: the bytes of the file, in pieces of any size.
+        expected: the columns of the contract.
+        file_format: the contract's file format.
+
+    Raises:
+        RefusedFileError: WRONG_ENCODING, MISSING_COLUMN or OVERSIZE, or EXTRA_COLUMN for a name that appears twice.
+    """
+    text = checked_text(chunks, file_format.encoding)
+    reader = _LineReader(lines(text))
+    header = _header(next(_records(reader, file_format), None), expected, file_format)
+    for _ in text:  # check the encoding to the end
+        pass
+    return header
+
+
+def rows(chunks: Iterable[bytes], header: Header, table: Table, file_format: FileFormat) -> Iterator[Row]:
+    """Yield the rows of a file whose header has been read.
+
+    If the rest of the file cannot be read, the last row has the number UNREADABLE_ROW and says why.
+    """
+    splitter = _RowSplitter(header, table, file_format)
+    try:
+        records = _records(_LineReader(lines(checked_text(chunks, file_format.encoding))), file_format)
+        next(records, None)
+        for number, record in enumerate(records, start=1):
+            yield splitter.row(number, record)
+    except RefusedFileError as error:
+        yield splitter.bad(UNREADABLE_ROW, "", error.code, str(error))
+
+
+# ---- text to records
+
+
+class _LineReader:
+    """Reads lines one after another, and can go back within the last record."""
+
+    def __init__(self, lines: Iterable[str]) -> None:
+        self._lines = iter(lines)
+        self._again: deque[str] = deque()
+        self.taken: list[str] = []
+        self.number = 0  # of the last line that was taken
+        self._characters = 0
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        line = self._again.popleft() if self._again else next(self._lines)
+        self.taken.append(line)
+        self.number += 1
+        self._characters += len(line)
+        if self._characters > MAX_RECORD_CHARACTERS:
+            raise too_long(f"the record that begins in line {self.number - len(self.taken) + 1}")
+        return line
+
+    def begin(self) -> None:
+        """Start a record at the next line."""
+        self.taken = []
+        self._characters = 0
+
+    def keep_first(self) -> None:
+        """Keep the first line of the record and give back the others."""
+        self._again.extendleft(reversed(self.taken[1:]))
+        self.number -= len(self.taken) - 1
+        self.taken = self.taken[:1]
+
+
+def _records(lines: _LineReader, file_format: FileFormat) -> Iterator[Record]:
+    """Yield the records of a file, the header first; skip empty lines.
+
+    If the quotes of a record are wrong, only its first line is bad, and the next record begins at the next line. So one
+    stray quote costs one row and not the rest of the file.
+    """
+    reader = csv.reader(lines, delimiter=file_format.delimiter, strict=True)
+    first = True
+    while True:
+        lines.begin()
+        values: list[str] | None
+        try:
+            values = next(reader)
+        except StopIteration:
+            return
+        except csv.Error:
+            lines.keep_first()
+            reader = csv.reader(lines, delimiter=file_format.delimiter, strict=True)
+            values = None
+        if values == []:
+            continue
+        raw = "".join(lines.taken)
+        if first and (separator := SEPARATOR_LINE.fullmatch(raw)):
+            _check_delimiter(separator["delimiter"], file_format)
+            first = False
+            continue
+        first = False
+        count = len(lines.taken)
+        yield Record(values=values, raw=raw.rstrip("\r\n"), line=lines.number - count + 1, lines=count)
+
+
+# ---- the header
+
+
+def _header(record: Record | None, expected: Sequence[str], file_format: FileFormat) -> Header:
+    if record is not None and record.values is None:
+        raise RefusedFileError(
+            "MISSING_COLUMN",
+            f"line {record.line}, the header, has a quote that is not closed, or text after a closed one; "
+            "write each name between two quotes or without quotes",
+        )
+    found = [name.strip() for name in record.values or ()] if record else []
+    width = len(found)
+    while found and not found[-1]:
+        found.pop()
+    columns = tuple(
+        (name and _as_in_contract(name, expected, file_format)) or f"column {number}"
+        for number, name in enumerate(found, start=1)
+    )
+    repeated = sorted({name for name in columns if columns.count(name) > 1})
+    missing = [name for name in expected if name not in columns]
+    if missing:
+        raise _missing_columns(record, columns, missing, expected, file_format)
+    if repeated:
+        raise RefusedFileError("EXTRA_COLUMN", f"column {_quoted(repeated)} appears twice; send each column once")
+    return Header(columns=columns, extra=tuple(name for name in columns if name not in expected), width=width)
+
+
+def _as_in_contract(name: str, expected: Sequence[str], file_format: FileFormat) -> str:
+    if file_format.header_case == "exact":
+        return name
+    return next((known for known in expected if known.casefold() == name.casefold()), name)
+
+
+def _missing_columns(
+    record: Record | None,
+    columns: Sequence[str],
+    missing: Sequence[str],
+    expected: Sequence[str],
+    file_format: FileFormat,
+) -> RefusedFileError:
+    """Return the error for missing columns; if only delimiter or letter case differ, it says so."""
+    if record is not None and (found := _other_delimiter(record.raw, expected, file_format)):
+        return _wrong_delimiter(found, file_format)
+    in_other_case = {name.casefold() for name in columns}
+    if all(name.casefold() in in_other_case for name in missing):
+        return RefusedFileError(
+            "MISSING_COLUMN",
+            f"column {_quoted(missing)} is in another case (upper or lower) in the file; write it as in the contract, "
+            "or set `fileFormat.headerCase: ignore` in the contract",
+        )
+    found_columns = _quoted(columns) if columns else "no header row"
+    return RefusedFileError(
+        "MISSING_COLUMN",
+        f"column {_quoted(missing)} is missing; the file has {found_columns}; add it (empty where unknown), "
+        f"with {_delimiter_name(file_format.delimiter)} between the columns",
+    )
+
+
+def _other_delimiter(raw: str, expected: Sequence[str], file_format: FileFormat) -> str | None:
+    """Return the header's delimiter if it differs from the contract's."""
+    wanted = {name.casefold() for name in expected}
+
+    def known(delimiter: str) -> int:
+        return len({name.strip(' "').casefold() for name in raw.split(delimiter)} & wanted)
+
+    best = max(DELIMITERS, key=known)
+    return best if best != file_format.delimiter and known(best) > max(1, known(file_format.delimiter)) else None
+
+
+def _check_delimiter(found: str, file_format: FileFormat) -> None:
+    if found != file_format.delimiter:
+        raise _wrong_delimiter(found, file_format)
+
+
+def _wrong_delimiter(found: str, file_format: FileFormat) -> RefusedFileError:
+    expected = _delimiter_name(file_format.delimiter)
+    return RefusedFileError(
+        "MISSING_COLUMN",
+        f"the file has {_delimiter_name(found)} between its columns, but its contract says {expected}; "
+        f"export it with {expected}, or change `fileFormat.delimiter`",
+    )
+
+
+def _delimiter_name(delimiter: str) -> str:
+    return "commas" if delimiter == "," else f"`{DELIMITERS.get(delimiter, delimiter)}`"
+
+
+def _quoted(names: Sequence[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
+# ---- records to rows
+
+
+class _RowSplitter:
+    """Splits records into the columns of the header, and gives a reason for those that it cannot split."""
+
+    def __init__(self, header: Header, table: Table, file_format: FileFormat) -> None:
+        self._header = header
+        self._texts = Texts(file_format)
+        self._delimiter = file_format.delimiter
+        types: Mapping[str, str] = {field.name: field.logical_type for field in table.fields}
+        self._places = [(header.columns.index(name), types[name]) for name in table.file_columns]
+        key = table.field(table.key) if table.key else None
+        self._key_place = header.columns.index(key.name) if key else 0
+        self._key_pattern = re.compile(key.pattern) if key and key.pattern else None
+
+    def row(self, number: int, record: Record) -> Row:
+        """Return the row of a record."""
+        width, values = len(self._header.columns), record.values
+        if values is None:
+            return self.bad(
+                number,
+                record.raw,
+                "MISSING_COLUMN",
+                f"row {number}, line {record.line}, has a quote that is not closed, or text after a closed one; "
+                "put quotes around the whole value and double the quotes inside it",
+            )
+        if len(values) == self._header.width and not any(values[width:]):
+            values = values[:width]
+        if len(values) != width:
+            return self._wrong_width(number, record, values)
+        if record.lines > 1 and any(self._contains_rows(values, place) for place in range(width)):
+            return self.bad(
+                number,
+                record.raw,
+                "EXTRA_COLUMN",
+                f"row {number} has {record.lines} lines from line {record.line} on, and one of its values looks like "
+                "rows of the file; add the missing quote, or send the value without these line breaks",
+            )
+        return Row(
+            number=number,
+            values=tuple(self._texts.value(values[place], kind) for place, kind in self._places),
+            body=_body(self._header.columns, values),
+        )
+
+    def _wrong_width(self, number: int, record: Record, values: Sequence[str]) -> Row:
+        width = len(self._header.columns)
+        place = f"row {number}" if record.lines == 1 else f"row {number} (lines {record.line} and following)"
+        reason = (
+            f"{place} has {len(values)} values where the header has {width}; "
+            "put quotes around values with commas, quotes or line breaks"
+        )
+        return self.bad(number, record.raw, "MISSING_COLUMN" if len(values) < width else "EXTRA_COLUMN", reason)
+
+    def bad(self, number: int, body: str, code: str, reason: str) -> Row:
+        """Return a row without values."""
+        return Row(number=number, values=(None,) * len(self._places), body=body, code=code, reason=reason)
+
+    def _contains_rows(self, values: Sequence[str], place: int) -> bool:
+        """Return True if a value contains whole rows: its quote opens in a column and closes in the same column later.
+
+        Two stray quotes cause that, and the row then still has the right number of values. A real text with line breaks
+        has a row's number of delimiters only by chance, and never begins a line with a record's key.
+        """
+        between = len(self._header.columns) - 1
+        if between < MIN_ROW_DELIMITERS or not ("\n" in values[place] or "\r" in values[place]):
+            return False
+        parts = StringIO(values[place], newline="").readlines()
+        counts = [part.count(self._delimiter) for part in parts]
+        row_like = (
+            len(counts) > 1
+            and counts[0] in {between - place, self._header.width - 1 - place}
+            and counts[-1] == place
+            and all(count in {between, self._header.width - 1} for count in counts[1:-1])
+        )
+        if not row_like or self._key_pattern is None or self._key_place > place:
+            return row_like
+        return bool(self._key_pattern.search(parts[-1].split(self._delimiter)[self._key_place].strip('"')))
+
+
+def _body(columns: Sequence[str], values: Sequence[str]) -> str:
+    received = {name: value or None for name, value in zip(columns, values, strict=True)}
+    return JSON.encode(received)
