@@ -5,7 +5,7 @@ Runtimes carry the JSON and this module, and no YAML or contract library.
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
 from importlib.resources import files
@@ -169,9 +169,13 @@ class Publish:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileFormat:
-    """How the files of a source are written; without a word in the contract, comma, UTF-8 and ISO 8601.
+    """How the files of a source are written; without a word in the contract, CSV with commas, UTF-8 and ISO 8601.
 
     Attributes:
+        type: `csv` or `json_lines`.
+        columns: where a column is in a file that does not call it by its name: the names on the way to it.
+        missing_columns: `empty` when a record may leave out a column that has no value; `reject` when it may not, since
+            a record of an older form, which lacks the column, would overwrite known values.
         delimiter: the one character between two values.
         encoding: name of the encoding.
         header_case: `exact`, or `ignore` when CRM_ID may stand for crm_id.
@@ -183,6 +187,9 @@ class FileFormat:
         null_words: what stands for no value beside nothing, exactly so.
     """
 
+    type: str = "csv"
+    columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    missing_columns: str = "reject"
     delimiter: str = ","
     encoding: str = "utf-8"
     header_case: str = "exact"
@@ -192,6 +199,10 @@ class FileFormat:
     true_words: tuple[str, ...] = ()
     false_words: tuple[str, ...] = ()
     null_words: tuple[str, ...] = ()
+
+    def path(self, column: str) -> tuple[str, ...]:
+        """Return the names on the way to a column in a record; a single one where nothing is nested."""
+        return self.columns.get(column, (column,))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -354,7 +365,13 @@ def _source(name: str, source: Mapping[str, Any]) -> Source:
 
 def _file_format(said: Mapping[str, Any]) -> FileFormat:
     values: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in said.items()}
+    values["columns"] = {column: _names(path) for column, path in said.get("columns", {}).items()}
     return FileFormat(**values)
+
+
+def _names(path: str | list[str]) -> tuple[str, ...]:
+    """Return the names of a path: `address.city`, or a list where a name itself has a dot."""
+    return tuple(path.split(".")) if isinstance(path, str) else tuple(path)
 
 
 def _table(table: Mapping[str, Any]) -> Table:

@@ -1,1 +1,1 @@
-"""Landed CSV files: checked, quarantined where they break their contract, loaded, published as events."""
+"""Landed files: checked, quarantined where they break their contract, loaded, published as events."""

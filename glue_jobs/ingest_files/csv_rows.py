@@ -1,6 +1,7 @@
 """Reads landed CSV files: the header, and the rows with the reasons of those that cannot be split into columns."""
 
 import csv
+import json
 import re
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -11,11 +12,12 @@ from typing import Final
 from c360_core.contracts import FileFormat, Table
 from c360_core.file_text import Texts
 from glue_jobs.ingest_files.refusal import RefusedFileError
-from glue_jobs.ingest_files.row import JSON, UNREADABLE_ROW, Row
-from glue_jobs.ingest_files.texts import MAX_RECORD_CHARACTERS, checked_text, lines, too_long
+from glue_jobs.ingest_files.row import Row, bad_row
+from glue_jobs.ingest_files.texts import MAX_RECORD_CHARACTERS, checked_text, lines
 
 DELIMITERS: Final = {",": ",", ";": ";", "\t": "tab", "|": "|", ":": ":", "~": "~", "^": "^"}
 SEPARATOR_LINE: Final = re.compile(r'"?sep=(?P<delimiter>.)"?[,;\t|]*[\r\n]*', re.IGNORECASE)
+JSON: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 MIN_ROW_DELIMITERS: Final = 3  # a line with fewer may be plain text
 
 csv.field_size_limit(MAX_RECORD_CHARACTERS + 1)  # the record's own limit is reached first
@@ -53,40 +55,41 @@ class Record:
     lines: int
 
 
-def inspect(chunks: Iterable[bytes], expected: Sequence[str], file_format: FileFormat) -> Header:
-    """Read a file to its end and return its header.
+class CsvReader:
+    """Reads CSV files."""
 
-    Every column of the contract must be present, required or not: a file without one would overwrite known values.
+    def __init__(self, table: Table, file_format: FileFormat) -> None:
+        """Take the contract's columns and file format."""
+        self._table = table
+        self._format = file_format
 
-    Args:
-        chunks: the bytes of the file, in pieces of any size.
-        expected: the columns of the contract.
-        file_format: the contract's file format.
+    def check(self, pieces: Iterable[bytes]) -> tuple[str, ...]:
+        """Return the names that are not in the contract; see `Reader`."""
+        return self.header(pieces).extra
 
-    Raises:
-        RefusedFileError: WRONG_ENCODING, MISSING_COLUMN or OVERSIZE, or EXTRA_COLUMN for a name that appears twice.
-    """
-    text = checked_text(chunks, file_format.encoding)
-    reader = _LineReader(lines(text))
-    header = _header(next(_records(reader, file_format), None), expected, file_format)
-    for _ in text:  # check the encoding to the end
-        pass
-    return header
+    def header(self, pieces: Iterable[bytes]) -> Header:
+        """Read a file to its end and return its header.
 
+        Raises:
+            RefusedFileError: WRONG_ENCODING, MISSING_COLUMN or OVERSIZE, or EXTRA_COLUMN for a name that appears twice.
+        """
+        text = checked_text(pieces, self._format.encoding)
+        header, _ = self._begun(text)
+        for _ in text:  # check the encoding to the end
+            pass
+        return header
 
-def rows(chunks: Iterable[bytes], header: Header, table: Table, file_format: FileFormat) -> Iterator[Row]:
-    """Yield the rows of a file whose header has been read.
-
-    If the rest of the file cannot be read, the last row has the number UNREADABLE_ROW and says why.
-    """
-    splitter = _RowSplitter(header, table, file_format)
-    try:
-        records = _records(_LineReader(lines(checked_text(chunks, file_format.encoding))), file_format)
-        next(records, None)
+    def rows(self, pieces: Iterable[bytes]) -> Iterator[Row]:
+        """Yield the rows; see `Reader`."""
+        header, records = self._begun(checked_text(pieces, self._format.encoding))
+        splitter = _RowSplitter(header, self._table, self._format)
         for number, record in enumerate(records, start=1):
             yield splitter.row(number, record)
-    except RefusedFileError as error:
-        yield splitter.bad(UNREADABLE_ROW, "", error.code, str(error))
+
+    def _begun(self, text: Iterable[str]) -> tuple[Header, Iterator[Record]]:
+        """Return the header, and the records that follow it."""
+        records = _records(_LineReader(lines(text, _too_long)), self._format)
+        return _header(next(records, None), self._table.file_columns, self._format), records
 
 
 # ---- text to records
@@ -111,7 +114,7 @@ class _LineReader:
         self.number += 1
         self._characters += len(line)
         if self._characters > MAX_RECORD_CHARACTERS:
-            raise too_long(f"the record that begins in line {self.number - len(self.taken) + 1}")
+            raise _too_long(f"the record that begins in line {self.number - len(self.taken) + 1}")
         return line
 
     def begin(self) -> None:
@@ -157,6 +160,14 @@ def _records(lines: _LineReader, file_format: FileFormat) -> Iterator[Record]:
         yield Record(values=values, raw=raw.rstrip("\r\n"), line=lines.number - count + 1, lines=count)
 
 
+def _too_long(what: str) -> RefusedFileError:
+    return RefusedFileError(
+        "MISSING_COLUMN",
+        f"{what} has more than {MAX_RECORD_CHARACTERS:,} characters, most likely because a quote is opened there and "
+        "never closed; close it, and double the quotes inside values",
+    )
+
+
 # ---- the header
 
 
@@ -185,9 +196,13 @@ def _header(record: Record | None, expected: Sequence[str], file_format: FileFor
 
 
 def _as_in_contract(name: str, expected: Sequence[str], file_format: FileFormat) -> str:
-    if file_format.header_case == "exact":
-        return name
-    return next((known for known in expected if known.casefold() == name.casefold()), name)
+    """Return the contract's column of a name in the header; the name itself where there is none."""
+
+    def as_compared(text: str) -> str:
+        return text if file_format.header_case == "exact" else text.casefold()
+
+    given = {as_compared(".".join(file_format.path(column))): column for column in expected}
+    return given.get(as_compared(name), name)
 
 
 def _missing_columns(
@@ -268,7 +283,7 @@ class _RowSplitter:
         """Return the row of a record."""
         width, values = len(self._header.columns), record.values
         if values is None:
-            return self.bad(
+            return self._bad(
                 number,
                 record.raw,
                 "MISSING_COLUMN",
@@ -280,7 +295,7 @@ class _RowSplitter:
         if len(values) != width:
             return self._wrong_width(number, record, values)
         if record.lines > 1 and any(self._contains_rows(values, place) for place in range(width)):
-            return self.bad(
+            return self._bad(
                 number,
                 record.raw,
                 "EXTRA_COLUMN",
@@ -300,11 +315,10 @@ class _RowSplitter:
             f"{place} has {len(values)} values where the header has {width}; "
             "put quotes around values with commas, quotes or line breaks"
         )
-        return self.bad(number, record.raw, "MISSING_COLUMN" if len(values) < width else "EXTRA_COLUMN", reason)
+        return self._bad(number, record.raw, "MISSING_COLUMN" if len(values) < width else "EXTRA_COLUMN", reason)
 
-    def bad(self, number: int, body: str, code: str, reason: str) -> Row:
-        """Return a row without values."""
-        return Row(number=number, values=(None,) * len(self._places), body=body, code=code, reason=reason)
+    def _bad(self, number: int, body: str, code: str, reason: str) -> Row:
+        return bad_row(number, body, columns=len(self._places), code=code, reason=reason)
 
     def _contains_rows(self, values: Sequence[str], place: int) -> bool:
         """Return True if a value contains whole rows: its quote opens in a column and closes in the same column later.

@@ -4,12 +4,19 @@ The file is read as bytes and not by its path, because Hadoop hides names that b
 and trusts the ending `.gz`. At most one record of a file is in memory at a time.
 """
 
-from c360_core.contracts import Contracts, Source
-from glue_jobs.ingest_files.csv_rows import Header, inspect, rows
-from glue_jobs.ingest_files.refusal import RefusedFileError
-from glue_jobs.ingest_files.row import UNREADABLE_ROW, Row
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Final
 
-__all__ = ["UNREADABLE_ROW", "Header", "RefusedFileError", "Row", "file_source", "folder_of", "inspect", "rows"]
+from c360_core.contracts import Contracts, FileFormat, Source, Table
+from glue_jobs.ingest_files.csv_rows import CsvReader
+from glue_jobs.ingest_files.json_rows import JsonLinesReader
+from glue_jobs.ingest_files.refusal import RefusedFileError
+from glue_jobs.ingest_files.row import UNREADABLE_ROW, Reader, Row, bad_row
+
+READERS: Final[Mapping[str, Callable[[Table, FileFormat], Reader]]] = {
+    "csv": CsvReader,
+    "json_lines": JsonLinesReader,
+}
 
 
 def folder_of(key: str) -> str:
@@ -31,3 +38,29 @@ def file_source(key: str, contracts: Contracts) -> Source:
         f"the path `{key}` does not begin with a file source; put the file under one of "
         f"{', '.join(f'{name}/' for name in sorted(known))}, or write a contract for its source",
     )
+
+
+def inspect(chunks: Iterable[bytes], table: Table, file_format: FileFormat) -> tuple[str, ...]:
+    """Read a file to its end, and return the names of its columns that are not in the contract.
+
+    Args:
+        chunks: the bytes of the file, in pieces of any size.
+        table: the contract's columns.
+        file_format: the contract's file format.
+
+    Raises:
+        RefusedFileError: the file as a whole cannot be read, or lacks columns.
+    """
+    return READERS[file_format.type](table, file_format).check(chunks)
+
+
+def rows(chunks: Iterable[bytes], table: Table, file_format: FileFormat) -> Iterator[Row]:
+    """Yield the rows of a file that has been inspected.
+
+    If the rest of the file cannot be read, the last row has the number UNREADABLE_ROW and says why.
+    """
+    try:
+        yield from READERS[file_format.type](table, file_format).rows(chunks)
+    except RefusedFileError as error:
+        columns = len(table.file_columns)
+        yield bad_row(UNREADABLE_ROW, "", columns=columns, code=error.code, reason=str(error))

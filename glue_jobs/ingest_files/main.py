@@ -1,4 +1,4 @@
-"""Glue job: load landed CSV files one after another, the earliest first.
+"""Glue job: load landed files one after another, the earliest first.
 
 Arguments: environment, events_stream, quarantine_bucket, results_bucket, manifest (key of the list of files in the
 results bucket). The first part of a file's path is its source.
@@ -26,7 +26,8 @@ from c360_core.digests import digest
 from c360_core.names import MAX_SOURCE_LENGTH, UNKNOWN_SOURCE_NAME, Zone
 from c360_core.projections import dqdl, row_count_rule
 from glue_jobs.ingest_files import transform
-from glue_jobs.ingest_files.landed_file import RefusedFileError, file_source, folder_of, inspect
+from glue_jobs.ingest_files.landed_file import file_source, folder_of, inspect
+from glue_jobs.ingest_files.refusal import RefusedFileError
 from glue_jobs.shared import aws, lake, quality, runtime, streams
 from glue_jobs.shared.quarantine import Context, QuarantineWriter
 
@@ -176,8 +177,8 @@ class Ingestion:
             RefusedFileError: the file cannot be read; nothing of it was loaded.
             BrokenFileRuleError: a quality rule about the whole file failed; the file is in quarantine.
         """
-        landed = self._inspect()
-        if extra := landed.header.extra:
+        landed, extra = self._inspect()
+        if extra:
             names = ", ".join(f"`{name}`" for name in extra)
             self._reject_file(
                 "EXTRA_COLUMN",
@@ -188,17 +189,18 @@ class Ingestion:
     def _reject_file(self, code: str, reason: str) -> None:
         self._quarantine.add_file(self._file.bucket, self._file.key, code=code, reason=reason)
 
-    def _inspect(self) -> transform.LandedRows:
+    def _inspect(self) -> tuple[transform.LandedRows, Sequence[str]]:
+        """Return the rows of the file, and the names of its columns that are not in the contract."""
         landed = self._s3.get_object(Bucket=self._file.bucket, Key=self._file.key)
-        chunks = landed["Body"].iter_chunks(transform.CHUNK_BYTES)
-        return transform.LandedRows(
+        extra = inspect(landed["Body"].iter_chunks(transform.CHUNK_BYTES), self._table, self._source.file_format)
+        rows = transform.LandedRows(
             bucket=self._file.bucket,
             key=self._file.key,
             etag=landed["ETag"],
             region=runtime.region(),
-            header=inspect(chunks, self._table.file_columns, self._source.file_format),
             source=self._source,
         )
+        return rows, extra
 
     def _load(self, landed: transform.LandedRows) -> Mapping[str, int]:
         """Load the rows; each step is checkpointed, so that Spark does not repeat it and plans stay short."""

@@ -1,10 +1,9 @@
 """One row of a landed file, whatever its format."""
 
-import json
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
-JSON: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 UNREADABLE_ROW: Final = 0  # number of the row that says why the rest of the file cannot be read
 
 
@@ -15,7 +14,7 @@ class Row:
     Attributes:
         number: 1 is the first row after the header.
         values: texts of the contract's columns, in its order; None for no value.
-        body: the row as received, a JSON object of its texts; the raw text if it could not be split into columns.
+        body: the row as received, a JSON object; its raw text if it could not be split into columns.
         code: reason code if it could not be split into columns, else None.
         reason: the reason, with line and fix.
     """
@@ -25,3 +24,33 @@ class Row:
     body: str
     code: str | None = None
     reason: str | None = None
+
+
+class Reader(Protocol):
+    """Reads files of one format by their source's contract. It may read a file twice, and keeps nothing of it."""
+
+    def check(self, pieces: Iterable[bytes]) -> tuple[str, ...]:
+        """Return the names of columns that are not in the contract.
+
+        Every column of the contract must be present, required or not: a file without one would overwrite known values.
+
+        Args:
+            pieces: the bytes of the file, uncompressed, in pieces of any size.
+
+        Raises:
+            RefusedFileError: the file cannot be read, or lacks columns.
+        """
+        ...
+
+    def rows(self, pieces: Iterable[bytes]) -> Iterator[Row]:
+        """Yield the rows of a file that has been checked.
+
+        Raises:
+            RefusedFileError: the rest of the file cannot be read.
+        """
+        ...
+
+
+def bad_row(number: int, body: str, *, columns: int, code: str, reason: str) -> Row:
+    """Return a row that could not be split into the contract's columns."""
+    return Row(number=number, values=(None,) * columns, body=body, code=code, reason=reason)

@@ -4,7 +4,7 @@ import bz2
 import codecs
 import re
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from io import StringIO
 from typing import Any, Final
 
@@ -129,23 +129,20 @@ def _inflated(stream: Any, waiting: bytes) -> Iterator[bytes]:
 # ---- text to lines
 
 
-def lines(texts: Iterable[str]) -> Iterator[str]:
-    r"""Yield the lines of a text with their line ends; \n, \r\n and \r may be mixed."""
-    rest = ""
+def lines(texts: Iterable[str], too_long: Callable[[str], RefusedFileError]) -> Iterator[str]:
+    r"""Yield the lines of a text with their line ends; \n, \r\n and \r may be mixed.
+
+    Args:
+        texts: the text, in pieces of any size.
+        too_long: returns the refusal of a file with a line of more than MAX_RECORD_CHARACTERS; it gets which.
+    """
+    rest, number = "", 0
     for text in texts:
         rest += text
-        lines = StringIO(rest, newline="").readlines()
-        rest = "" if rest.endswith("\n") or not lines else lines.pop()  # \r may be the first half of an end
+        whole = StringIO(rest, newline="").readlines()
+        rest = "" if rest.endswith("\n") or not whole else whole.pop()  # \r may be the first half of an end
+        number += len(whole)
         if len(rest) > MAX_RECORD_CHARACTERS:
-            raise too_long("a line of the file")
-        yield from lines
+            raise too_long(f"line {number + 1} of the file")
+        yield from whole
     yield from StringIO(rest, newline="")
-
-
-def too_long(what: str) -> RefusedFileError:
-    """Return the refusal of a file with a line or a record that is too long; `what` says where."""
-    return RefusedFileError(
-        "MISSING_COLUMN",
-        f"{what} has more than {MAX_RECORD_CHARACTERS:,} characters, most likely because a quote is opened there and "
-        "never closed; close it, and double the quotes inside values",
-    )

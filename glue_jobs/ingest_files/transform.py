@@ -18,7 +18,7 @@ from c360_core.identity.keys import ordering_types, phone_to_send, usable
 from c360_core.names import IdentifierType
 from c360_core.projections import DATE_PATTERN, UTC_PATTERN, spark_type
 from glue_jobs.ingest_files import landed_file
-from glue_jobs.ingest_files.landed_file import Header
+from glue_jobs.ingest_files.row import UNREADABLE_ROW
 from glue_jobs.shared import aws
 from glue_jobs.shared.digests import digest
 
@@ -67,7 +67,6 @@ class LandedRows:
         key: its key.
         etag: version of the content; a later version has an ingestion of its own.
         region: region of the bucket; an executor has no default.
-        header: its header row.
         source: the contract of its source.
     """
 
@@ -75,7 +74,6 @@ class LandedRows:
     key: str
     etag: str
     region: str
-    header: Header
     source: Source
 
     def read(self) -> Iterator[tuple[Any, ...]]:
@@ -85,7 +83,7 @@ class LandedRows:
             return
         s3 = aws.client("s3", region=self.region)
         body = s3.get_object(Bucket=self.bucket, Key=self.key, IfMatch=self.etag)["Body"]
-        for row in landed_file.rows(body.iter_chunks(CHUNK_BYTES), self.header, table, self.source.file_format):
+        for row in landed_file.rows(body.iter_chunks(CHUNK_BYTES), table, self.source.file_format):
             yield (*row.values, row.code, row.reason, row.number, row.body)
 
 
@@ -98,7 +96,7 @@ def read_rows(spark: SparkSession, landed: LandedRows, expected: Sequence[str]) 
 
 def unreadable(rows: DataFrame) -> tuple[str, str] | None:
     """Return code and reason if the file could not be read to its end, else None."""
-    found = rows.where(F.col(ROW) == landed_file.UNREADABLE_ROW).select(CODE, REASON).first()
+    found = rows.where(F.col(ROW) == UNREADABLE_ROW).select(CODE, REASON).first()
     return (found[CODE], found[REASON]) if found else None
 
 

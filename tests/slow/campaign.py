@@ -24,7 +24,9 @@ from confluent_kafka import Producer
 
 from c360_core.contracts import load
 from c360_core.names import Zone, database_name
-from glue_jobs.ingest_files.landed_file import UNREADABLE_ROW, RefusedFileError, inspect, rows
+from glue_jobs.ingest_files.landed_file import inspect, rows
+from glue_jobs.ingest_files.refusal import RefusedFileError
+from glue_jobs.ingest_files.row import UNREADABLE_ROW
 from lambdas.profile_writer.logic import sort_batch
 from tests.factories.hostile import change_text, damaged, event_text, literal, message_text
 from tests.factories.hostile_files import hostile_files, pieces
@@ -407,10 +409,10 @@ def rows_of(content: bytes) -> int | None:
     source = load().source(FILES)
     assert source.table is not None
     try:
-        header = inspect(pieces(content), source.table.file_columns, source.file_format)
+        inspect(pieces(content), source.table, source.file_format)
     except RefusedFileError:
         return None
-    found = list(rows(pieces(content), header, source.table, source.file_format))
+    found = list(rows(pieces(content), source.table, source.file_format))
     return None if any(row.number == UNREADABLE_ROW for row in found) else len(found)
 
 

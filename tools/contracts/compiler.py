@@ -44,6 +44,9 @@ _OPTIONS: Final = {
     "maxItems": "max_items",
 }
 FILE_FORMAT: Final[Mapping[str, str]] = {
+    "type": "type",
+    "columns": "columns",
+    "missingColumns": "missing_columns",
     "delimiter": "delimiter",
     "encoding": "encoding",
     "headerCase": "header_case",

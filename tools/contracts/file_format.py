@@ -3,7 +3,7 @@
 Each format is read by the code that reads the files, so that what passes here can be used there.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -21,20 +21,37 @@ ENCODINGS: Final = (
     "gb18030",
 )
 HEADER_CASES: Final = ("exact", "ignore")
+MISSING_COLUMNS: Final = ("reject", "empty")
+# What each type has besides the forms of values.
+CSV_KEYS: Final = frozenset({"delimiter"})
+RECORD_KEYS: Final = frozenset({"missingColumns"})
+TYPE_KEYS: Final[Mapping[str, frozenset[str]]] = {
+    "csv": CSV_KEYS,
+    "json_lines": RECORD_KEYS,
+}
 DELIMITERS: Final = (",", ";", "\t", "|", ":", "~", "^")
 LISTS: Final = ("dateFormats", "timestampFormats", "trueWords", "falseWords", "nullWords")
 
 Found = tuple[str, str, str]  # the key, what is wrong with it, and the fix
 
 
-def file_format_problems(said: Any) -> Iterator[Found]:
-    """Yield the key, the message and the fix of everything that is wrong."""
+def file_format_problems(said: Any, columns: Collection[str] = ()) -> Iterator[Found]:
+    """Yield the key, the message and the fix of everything that is wrong.
+
+    Args:
+        said: what the contract says.
+        columns: names of the contract's columns.
+    """
     if not isinstance(said, dict):
         yield "", f"`{said}` is no mapping", f"say under it: {', '.join(FILE_FORMAT)}"
         return
     for key in said:
         if key not in FILE_FORMAT:
             yield str(key), "is unknown", f"use one of {', '.join(FILE_FORMAT)}"
+    yield from _choice(said, "type", tuple(TYPE_KEYS))
+    yield from _type_problems(said)
+    yield from _path_problems(said, columns)
+    yield from _choice(said, "missingColumns", MISSING_COLUMNS)
     yield from _choice(said, "delimiter", DELIMITERS)
     yield from _choice(said, "encoding", ENCODINGS)
     yield from _choice(said, "headerCase", HEADER_CASES)
@@ -50,6 +67,44 @@ def _choice(said: Mapping[str, Any], key: str, allowed: tuple[str, ...]) -> Iter
     if key in said and said[key] not in allowed:
         names = ", ".join("tab (\\t in double quotes)" if name == "\t" else f"`{name}`" for name in allowed)
         yield key, f"`{said[key]}` is unknown", f"use one of {names}"
+
+
+def _type_problems(said: Mapping[str, Any]) -> Iterator[Found]:
+    """Yield the keys that only files of another type have."""
+    kind = said.get("type", "csv")
+    own = TYPE_KEYS.get(kind) if isinstance(kind, str) else None
+    if own is None:
+        return
+    for key in sorted(frozenset().union(*TYPE_KEYS.values()) - own):
+        if key in said:
+            types = " or ".join(name for name, keys in TYPE_KEYS.items() if key in keys)
+            yield key, f"means nothing for {kind}", f"remove it, or say `type: {types}`"
+
+
+def _path_problems(said: Mapping[str, Any], columns: Collection[str]) -> Iterator[Found]:
+    paths = said.get("columns", {})
+    if not isinstance(paths, dict):
+        yield "columns", f"`{paths}` is no mapping", "write <column>: <its name in the file>"
+        return
+    known: dict[tuple[str, ...], str] = {(name,): name for name in columns if name not in paths}
+    for column, path in paths.items():
+        key = f"columns.{column}"
+        if column not in columns:
+            yield key, "is no column of the contract", f"use one of {', '.join(columns)}"
+        parts = path.split(".") if isinstance(path, str) else path
+        if not isinstance(parts, list) or not parts or not all(isinstance(part, str) and part for part in parts):
+            yield key, f"`{path}` is no path", "write a name, <name>.<name>, or a list of names"
+        elif len(parts) > 1 and said.get("type", "csv") == "csv" and isinstance(path, list):
+            yield key, "is a path, and CSV has no columns within columns", "write the column's name in the file"
+        elif other := next((name for one, name in known.items() if _overlap(one, tuple(parts))), None):
+            yield key, f"is in the same place as `{other}`", "give each column a place of its own"
+        else:
+            known[tuple(parts)] = str(column)
+
+
+def _overlap(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
+    shorter = min(len(one), len(other))
+    return one[:shorter] == other[:shorter]
 
 
 def _list_problems(said: Mapping[str, Any]) -> Iterator[Found]:

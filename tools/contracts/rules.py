@@ -349,10 +349,11 @@ def _kind_problems(report: _Report, contract: Contract, events: Mapping[str, Con
 def _file_problems(report: _Report, contract: Contract, custom: Contract, events: Mapping[str, Contract]) -> Problems:
     yield from _live_problems(report.at("liveWithinHours"), contract)
     yield from _people_problems(report, custom)
-    for key, message, fix in file_format_problems(custom.get("fileFormat", {})):
+    tables = contract.get("schema", [])
+    columns = {field["name"]: field for field in tables[0].get("properties", [])} if len(tables) == 1 else {}
+    for key, message, fix in file_format_problems(custom.get("fileFormat", {}), columns):
         yield report.at("fileFormat", key)(message, fix)
-    if len(contract.get("schema", [])) == 1:
-        columns = {field["name"]: field for field in contract["schema"][0].get("properties", [])}
+    if len(tables) == 1:
         for mapping in custom["publish"]:
             yield from _publish_problems(report, mapping, columns, custom, events)
     overwritten = [mapping["eventType"] for mapping in custom["publish"] if "changedAt" in mapping]

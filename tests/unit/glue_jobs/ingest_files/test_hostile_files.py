@@ -5,7 +5,8 @@ from random import Random
 from typing import Final
 
 from c360_core.contracts import load
-from glue_jobs.ingest_files.landed_file import RefusedFileError, inspect, rows
+from glue_jobs.ingest_files.landed_file import inspect, rows
+from glue_jobs.ingest_files.refusal import RefusedFileError
 from tests.factories.hostile_files import hostile_files, pieces
 
 SEED: Final = 20_260_301
@@ -19,11 +20,11 @@ def test_every_file_is_read_or_refused() -> None:
     found: Counter[str] = Counter()
     for content in hostile_files(Random(SEED), FILES):
         try:
-            header = inspect(pieces(content), table.file_columns, source.file_format)
+            inspect(pieces(content), table, source.file_format)
         except RefusedFileError as error:
             found["refused" if str(error) else "refused without a reason"] += 1
             continue
-        for row in rows(pieces(content), header, table, source.file_format):
+        for row in rows(pieces(content), table, source.file_format):
             assert row.code is None or row.reason
             found["bad" if row.code else "good"] += 1
         found["read"] += 1

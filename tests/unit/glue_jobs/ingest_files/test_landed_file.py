@@ -5,26 +5,20 @@ import csv
 import gzip
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
 from io import StringIO
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from c360_core.contracts import Field, FileFormat, load
+from c360_core.contracts import FileFormat, Table, load
 from c360_core.landing import is_folder_mark
-from c360_core.names import PiiClass
-from glue_jobs.ingest_files import landed_file, texts
-from glue_jobs.ingest_files.landed_file import (
-    Header,
-    RefusedFileError,
-    Row,
-    file_source,
-    folder_of,
-    inspect,
-    rows,
-)
+from glue_jobs.ingest_files import texts
+from glue_jobs.ingest_files.csv_rows import CsvReader, Header
+from glue_jobs.ingest_files.landed_file import file_source, folder_of, inspect, rows
+from glue_jobs.ingest_files.refusal import RefusedFileError
+from glue_jobs.ingest_files.row import UNREADABLE_ROW, Row
+from tests.factories.file_tables import file_table
 
 COLUMNS = ("id", "name")
 
@@ -33,27 +27,25 @@ PLAIN = FileFormat()
 TEXTS = st.lists(st.sampled_from(["a", ",", ";", "|", "\t", '"', "\n", "\r", " ", "é", "\u2028"]), max_size=6).map(
     "".join
 )
-TABLE = replace(
-    load().source("support_cases").table,  # type: ignore[type-var]
-    fields=tuple(
-        Field(name=name, description="-", logical_type="string", required=False, unique=False,
-              classification=PiiClass.NONE) for name in COLUMNS
-    ),
-    file_columns=COLUMNS,
-)  # fmt: skip
+TABLE = file_table(dict.fromkeys(COLUMNS, "string"))
 
 
 def in_pieces(content: bytes, size: int = 3) -> list[bytes]:
     return [content[start : start + size] for start in range(0, len(content), size)]
 
 
+def read(pieces: list[bytes], table: Table, file_format: FileFormat) -> list[Row]:
+    inspect(pieces, table, file_format)
+    return list(rows(pieces, table, file_format))
+
+
 def header_of(content: bytes, file_format: FileFormat = PLAIN) -> Header:
-    return inspect(in_pieces(content), COLUMNS, file_format)
+    return CsvReader(TABLE, file_format).header(in_pieces(content))
 
 
 def rows_of(content: bytes | str, file_format: FileFormat = PLAIN, size: int = 3) -> list[Row]:
     pieces = in_pieces(content if isinstance(content, bytes) else content.encode(), size)
-    return list(rows(pieces, inspect(pieces, COLUMNS, file_format), TABLE, file_format))
+    return read(pieces, TABLE, file_format)
 
 
 def values_of(content: bytes | str, file_format: FileFormat = PLAIN, size: int = 3) -> list[tuple[str | None, ...]]:
@@ -210,9 +202,8 @@ CASE_COLUMNS = CASE.table.file_columns  # type: ignore[union-attr]
 
 
 def cases_of(*lines: str) -> list[Row]:
-    pieces = ["\n".join([",".join(CASE_COLUMNS), *lines]).encode()]
-    header = inspect(pieces, CASE_COLUMNS, CASE.file_format)
-    return list(rows(pieces, header, CASE.table, CASE.file_format))  # type: ignore[arg-type]
+    assert CASE.table is not None
+    return read(["\n".join([",".join(CASE_COLUMNS), *lines]).encode()], CASE.table, CASE.file_format)
 
 
 def case(number: int, name: str = "Ann", text: str = "late") -> str:
@@ -247,14 +238,14 @@ def test_the_content_of_a_quoted_text_is_never_read_as_rows() -> None:
 def test_a_quote_that_is_open_too_long_refuses_the_file_with_its_line() -> None:
     *_, last = rows_of('id,name\n1,Ann\n2,"Bob\n' + "3,Cy and his friends\n" * 60_000, size=1 << 16)
 
-    assert (last.number, last.code) == (landed_file.UNREADABLE_ROW, "MISSING_COLUMN")
+    assert (last.number, last.code) == (UNREADABLE_ROW, "MISSING_COLUMN")
     assert "record that begins in line 3 has more than 1,048,576 characters" in str(last.reason)
     assert "close it" in str(last.reason)
 
 
 def test_a_header_without_a_line_end_is_refused_before_it_fills_the_memory() -> None:
     with pytest.raises(RefusedFileError, match="more than 1,048,576 characters"):
-        inspect(in_pieces(b"id," * 800_000, 1 << 16), COLUMNS, PLAIN)
+        inspect(in_pieces(b"id," * 800_000, 1 << 16), TABLE, PLAIN)
 
 
 def test_an_empty_last_value_does_not_correct_a_shifted_row() -> None:
@@ -303,7 +294,7 @@ def test_files_of_a_csv_library_are_read_unchanged(
     buffer = StringIO(newline="")
     # Python's writer quotes its own line ends, but no others.
     dialect = {"lineterminator": end, "quoting": csv.QUOTE_ALL} if quote_all else {"lineterminator": "\r\n"}
-    writer = csv.writer(buffer, delimiter=delimiter, **dialect)  # type: ignore[arg-type]
+    writer = csv.writer(buffer, delimiter=delimiter, **dialect)
     writer.writerows([COLUMNS, *written])
     found = rows_of(buffer.getvalue().encode(), FileFormat(delimiter=delimiter), size)
 
@@ -319,11 +310,11 @@ def test_no_bytes_cause_a_traceback(content: bytes, size: int) -> None:
 @given(st.text(alphabet=st.characters(exclude_characters="\0", codec="utf-8")), st.integers(1, 7))
 def test_every_utf_8_text_passes_in_chunks_of_any_size(text: str, size: int) -> None:
     content = f"id,name\n{text}".encode()
-    assert inspect(in_pieces(content, size), COLUMNS, PLAIN).columns == COLUMNS
+    assert inspect(in_pieces(content, size), TABLE, PLAIN) == ()
 
 
 @given(st.text(alphabet="aé\n€", max_size=30), st.integers(1, 7))
 def test_the_first_wrong_byte_is_found_in_chunks_of_any_size(text: str, size: int) -> None:
     good = f"id,name\n{text}".encode()
     with pytest.raises(RefusedFileError, match=f"offset {len(good)}, line {good.count(bytes([10])) + 1};"):
-        inspect(in_pieces(good + b"\xff\n", size), COLUMNS, PLAIN)
+        inspect(in_pieces(good + b"\xff\n", size), TABLE, PLAIN)

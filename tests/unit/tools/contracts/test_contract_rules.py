@@ -75,15 +75,23 @@ FORMAT = {
 }  # fmt: skip
 
 
+COLUMNS = ("id", "name", "city")
+JSON_LINES = {
+    "type": "json_lines", "missingColumns": "empty",
+    "columns": {"name": "person.name", "city": ["person", "home.town"]},
+}  # fmt: skip
+
+
 def test_everything_that_a_format_may_say() -> None:
     assert list(file_format_problems(FORMAT)) == []
     assert list(file_format_problems({})) == []
+    assert list(file_format_problems(JSON_LINES, COLUMNS)) == []
 
 
 @pytest.mark.parametrize(
     ("key", "value", "message", "fix"),
     [
-        ("separator", ";", "is unknown", "use one of delimiter"),
+        ("separator", ";", "is unknown", "use one of type"),
         ("delimiter", ";;", "`;;` is unknown", "use one of `,`"),
         ("delimiter", '"', "is unknown", "use one of `,`"),
         ("encoding", "utf8mb4", "`utf8mb4` is unknown", "`utf-8`"),
@@ -109,6 +117,38 @@ def test_everything_that_a_format_may_say() -> None:
 def test_a_format_that_cannot_be_used_is_refused_with_key_and_fix(key: str, value: Any, message: str, fix: str) -> None:
     ((found, said, mended),) = file_format_problems({**FORMAT, key: value})
     assert (found, message in said, fix in mended) == (key, True, True)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "found", "message", "fix"),
+    [
+        ("type", "xlsx", "type", "`xlsx` is unknown", "use one of `csv`, `json_lines`"),
+        ("type", ["csv"], "type", "is unknown", "use one of"),
+        ("delimiter", ";", "delimiter", "means nothing for json_lines", "say `type: csv`"),
+        ("missingColumns", True, "missingColumns", "`True` is unknown", "`reject`, `empty`"),
+        ("columns", ["name"], "columns", "is no mapping", "<column>: <its name in the file>"),
+        ("columns", {"nam": "Name"}, "columns.nam", "is no column of the contract", "id, name, city"),
+        ("columns", {"name": ""}, "columns.name", "`` is no path", "<name>.<name>"),
+        ("columns", {"name": "a..b"}, "columns.name", "`a..b` is no path", "<name>.<name>"),
+        ("columns", {"name": [1]}, "columns.name", "is no path", "a list of names"),
+        ("columns", {"name": 3}, "columns.name", "is no path", "a list of names"),
+        ("columns", {"name": "id"}, "columns.name", "is in the same place as `id`", "of its own"),
+        ("columns", {"name": "a", "city": "a.b"}, "columns.city", "is in the same place as `name`", "of its own"),
+    ],
+)
+def test_a_format_of_records_that_cannot_be_used_is_refused(
+    key: str, value: Any, found: str, message: str, fix: str
+) -> None:
+    ((where, said, mended),) = file_format_problems({**JSON_LINES, key: value}, COLUMNS)
+    assert (where, message in said, fix in mended) == (found, True, True), (where, said, mended)
+
+
+def test_csv_has_no_columns_within_columns() -> None:
+    assert list(file_format_problems({"columns": {"name": "Last.Name", "city": "City"}}, COLUMNS)) == []
+    (found,) = file_format_problems({"columns": {"name": ["Last", "Name"]}}, COLUMNS)
+    assert "CSV has no columns within columns" in found[1]
+    (found,) = file_format_problems({"missingColumns": "empty"}, COLUMNS)
+    assert (found[0], "say `type: json_lines`" in found[2]) == ("missingColumns", True)
 
 
 def test_times_without_an_offset_need_a_zone() -> None:

@@ -1,0 +1,131 @@
+"""The same rows in files of each format give the same raw rows, events and rejections, on real Spark and Iceberg."""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import boto3
+import pytest
+from pyspark.sql import SparkSession
+
+from c360_core import contracts
+from c360_core.contracts import FileFormat
+from c360_core.names import Zone
+from tests.engines.spark.test_ingest_files import HEADER, STREAM, Landing, Rows, published
+
+COLUMNS = HEADER.split(",")
+NUMBERS = {"csat"}
+# Texts as a CSV file has them; the other formats write `csat` as a number where it is one.
+GOOD = {
+    "K000001": {"customer_name": 'Ann "A", Lee\nthe 2nd', "email": "ann@example.com", "text": "5 < 6 & ä, ]]> \t €"},
+    "K000002": {"closed_at": "2026-03-01T13:00:00+01:00", "csat": "5"},
+    "K000003": {"closed_at": "2026-03-01T12:00:00.123456Z", "csat": "1", "phone": "0123"},
+}
+BAD = {
+    "K000101": ({"opened_at": "yesterday"}, "WRONG_TYPE", "`opened_at`: a text of 9 characters"),
+    "K000102": ({"csat": "five"}, "WRONG_TYPE", "`csat`: a text of 4 characters"),
+    "K000103": ({"case_customer_id": ""}, "MISSING_FIELD", "`case_customer_id` is required but empty"),
+    "K000104": ({"channel": "fax"}, "QUALITY_RULE", '"channel"'),
+    "K000105": ({"csat": "9"}, "QUALITY_RULE", '"csat" <= 5'),
+    "K1": ({}, "QUALITY_RULE", '"case_id" matches'),
+    "K000106": ({"closed_at": "2026-02-01T00:00:00Z"}, "QUALITY_RULE", "closed_at < opened_at"),
+}
+REPEATED = "K000002"
+
+
+def record(case_id: str, **said: str) -> dict[str, str]:
+    usual = {
+        "case_id": case_id,
+        "case_customer_id": "S000001",
+        "topic": "refund",
+        "channel": "phone",
+        "opened_at": "2026-03-01T10:00:00Z",
+    }
+    return dict.fromkeys(COLUMNS, "") | usual | said
+
+
+RECORDS = [
+    *[record(case_id, **said) for case_id, said in GOOD.items()],
+    *[record(case_id, **said) for case_id, (said, _, _) in BAD.items()],
+    record(REPEATED, **GOOD[REPEATED]),
+]
+
+
+def csv_file(records: Sequence[dict[str, str]]) -> bytes:
+    def quoted(value: str) -> str:
+        return '"' + value.replace('"', '""') + '"'
+
+    lines = [HEADER, *[",".join(map(quoted, one.values())) for one in records]]
+    return "\n".join(lines).encode()
+
+
+def json_lines_file(records: Sequence[dict[str, str]]) -> bytes:
+    def typed(name: str, value: str) -> Any:
+        return int(value) if name in NUMBERS and value.isdigit() else value or None
+
+    return "\n".join(json.dumps({name: typed(name, one[name]) for name in one}) for one in records).encode()
+
+
+FORMATS: dict[str, tuple[FileFormat, Callable[[Sequence[dict[str, str]]], bytes]]] = {
+    "csv": (FileFormat(), csv_file),
+    "json_lines": (FileFormat(type="json_lines"), json_lines_file),
+}
+
+
+@pytest.fixture
+def landing(spark: SparkSession, request: pytest.FixtureRequest) -> Iterator[Landing]:
+    for table in ("c360_dev_raw.support_cases", "c360_dev_quarantine.rejected"):
+        spark.sql(f"DELETE FROM glue_catalog.{table} WHERE true")  # our own names
+    boto3.client("kinesis").create_stream(StreamName=STREAM, ShardCount=1)
+    yield Landing(spark, "formats")
+    boto3.client("kinesis").delete_stream(StreamName=STREAM)
+
+
+def use(monkeypatch: pytest.MonkeyPatch, file_format: FileFormat) -> None:
+    """Let the contract of support cases say that its files have this format."""
+    known = contracts.load()
+    source = replace(known.source("support_cases"), file_format=file_format)
+    monkeypatch.setattr(contracts, "load", lambda: replace(known, sources={**known.sources, "support_cases": source}))
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_every_format_gives_the_known_rows_events_and_rejections(
+    landing: Landing, rows: Rows, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    file_format, write = FORMATS[name]
+    use(monkeypatch, file_format)
+
+    counts = landing.ingest(write(RECORDS))
+
+    assert counts == {"received": 11, "loaded": 3, "rejected": 8, "published": 5}
+    loaded = {row["case_id"]: row for row in rows(Zone.RAW, "support_cases")}
+    assert sorted(loaded) == sorted(GOOD)
+    for case_id, said in GOOD.items():
+        texts = {key: value for key, value in said.items() if key not in {"csat", "closed_at"}}
+        assert {key: loaded[case_id][key] for key in texts} == texts
+    assert [loaded[case_id]["csat"] for case_id in GOOD] == [None, 5, 1]
+    closed = [loaded[case_id]["closed_at"] for case_id in GOOD]
+    assert [str(each) for each in closed] == ["None", "2026-03-01 12:00:00", "2026-03-01 12:00:00.123456"]
+    rejected = {json.loads(row["body"])["case_id"]: row for row in rows(Zone.QUARANTINE, "rejected")}
+    for case_id, (_, code, words) in BAD.items():
+        assert (rejected[case_id]["reason_code"], words in rejected[case_id]["reason"]) == (code, True)
+    assert "row 11 repeats row 2" in rejected[REPEATED]["reason"]
+    kinds = sorted((event["payload"]["case_id"], event["event_type"]) for event in published())
+    assert kinds == [
+        ("K000001", "case_opened"), ("K000002", "case_closed"), ("K000002", "case_opened"),
+        ("K000003", "case_closed"), ("K000003", "case_opened"),
+    ]  # fmt: skip
+
+
+def test_damaged_lines_of_json_cost_one_row_each(landing: Landing, rows: Rows, monkeypatch: pytest.MonkeyPatch) -> None:
+    use(monkeypatch, FileFormat(type="json_lines"))
+    good = json_lines_file(RECORDS[:2])
+    short = json_lines_file([{name: value for name, value in RECORDS[2].items() if name != "email"}])
+
+    counts = landing.ingest(b"\n".join([good, b'{"case_id": "K0', short]), name="day.jsonl")
+
+    assert counts == {"received": 4, "loaded": 2, "rejected": 2, "published": 3}
+    reasons = {row["reason_code"]: row["reason"] for row in rows(Zone.QUARANTINE, "rejected")}
+    assert reasons["MALFORMED_JSON"].startswith("row 3, line 3, is no JSON object")
+    assert reasons["MISSING_COLUMN"].startswith("row 4, line 4, has no column `email`")
