@@ -12,7 +12,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from c360_core.names import Fold, IdentifierType, MartColumn, Money, PiiClass, ProfilePart, Zone
+from c360_core.names import Fold, IdentifierType, MartColumn, Money, PiiClass, ProfilePart, Unplanned, Zone
 
 _T = TypeVar("_T")
 
@@ -210,6 +210,7 @@ class Source:
     """A system that sends data: which events it may send and which identifiers they may carry.
 
     Attributes:
+        unplanned: what becomes of an event with a name that no contract has.
         live_within_hours: an event that a file's row means is live up to this age, counted at loading, and history
             beyond it; 0 makes history of all. A stream source has 0: its senders say themselves what is history.
         file_format: how its files are written; of no meaning to a stream source.
@@ -226,6 +227,7 @@ class Source:
     event_types: tuple[str, ...]
     identifiers: tuple[IdentifierType, ...]
     partition_key: IdentifierType
+    unplanned: Unplanned = Unplanned.QUARANTINE
     table: Table | None = None
     publish: tuple[Publish, ...] = ()
     live_within_hours: int = 0
@@ -354,6 +356,7 @@ def _source(name: str, source: Mapping[str, Any]) -> Source:
         event_types=tuple(source["event_types"]),
         identifiers=tuple(IdentifierType(kind) for kind in source["identifiers"]),
         partition_key=IdentifierType(source["partition_key"]),
+        unplanned=Unplanned(source["unplanned"]),
         table=_table(table) if table else None,
         publish=tuple(Publish(**publish) for publish in source["publish"]),
         live_within_hours=source["live_within_hours"],

@@ -5,7 +5,7 @@ reason names the field and the fix, never the value, because values are personal
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -17,11 +17,19 @@ import fastjsonschema
 
 from c360_core import contracts as contracts_module
 from c360_core.canonical import UnreadableValueError, canonical_fields
-from c360_core.contracts import Contracts, Field
+from c360_core.contracts import Contracts, Field, Source
 from c360_core.digests import digest
 from c360_core.exact_json import FIXES, AmbiguousObject, Fault, UnreadableJsonError, decode, encode
 from c360_core.identity.keys import VISITOR_TYPES, identifier_key, usable
-from c360_core.names import MAX_REASON_LENGTH, MAX_SOURCE_LENGTH, UNKNOWN_SOURCE_NAME, IdentifierType
+from c360_core.names import (
+    CUSTOM_EVENT,
+    IDENTITIES_JOINED,
+    MAX_REASON_LENGTH,
+    MAX_SOURCE_LENGTH,
+    UNKNOWN_SOURCE_NAME,
+    IdentifierType,
+    Unplanned,
+)
 from c360_core.projections import REASON_BY_SCHEMA_RULE, event_json_schema
 
 MAX_EVENT_BYTES: Final = 32 * 1024
@@ -189,6 +197,8 @@ def check(document: Document, *, now: datetime, contracts: Contracts | None = No
         raise RejectedEventError(
             ReasonCode.MISSING_FIELD, "is missing", field="event_type", fix="name the event", source=source
         )
+    document = _kept(document, known.source(source), known)
+    event_type = document["event_type"]
     if event_type not in known.source(source).event_types:
         raise RejectedEventError(
             ReasonCode.UNKNOWN_EVENT_TYPE,
@@ -249,13 +259,20 @@ def interaction(document: Document, *, secret: bytes, now: datetime) -> Interact
         received_at=_moment(document.get("received_at"), now),
         customer_key=keys[0][1],
         identifier_keys=tuple(key for _, key in keys),
-        visitor_key=next((key for wanted in VISITOR_TYPES for kind, key in keys if kind is wanted), None),
+        visitor_key=_visitor_key(document["event_type"], keys),
         order_id=payload.get("order_id") if "order_id" in named else None,
         amount=_amount(document["event_type"], payload),
         currency=payload.get("currency") if "currency" in named else None,
         payload=encode(payload),
         identifiers=encode(identifiers),
     )
+
+
+def _visitor_key(event_type: str, keys: Iterable[tuple[IdentifierType, str]]) -> str | None:
+    """Return the key of the device or cookie; a joining of identities is no visit: it names visitors of the past."""
+    if event_type == IDENTITIES_JOINED:
+        return None
+    return next((key for wanted in VISITOR_TYPES for kind, key in keys if kind is wanted), None)
 
 
 def read_interaction(body: bytes, *, secret: bytes, now: datetime) -> Interaction:
@@ -310,6 +327,21 @@ def _source_of(document: Any) -> str:
     fields = document.fields if isinstance(document, AmbiguousObject) else document
     source = fields.get("source") if isinstance(fields, dict) else None
     return source if isinstance(source, str) and source in contracts_module.load().sources else UNKNOWN_SOURCE_NAME
+
+
+def is_unplanned(event_type: object, known: Contracts) -> bool:
+    """Return whether no contract names this type of event; a type that another source may send is no such type."""
+    return isinstance(event_type, str) and bool(event_type) and event_type not in known.events
+
+
+def _kept(document: Document, source: Source, known: Contracts) -> Document:
+    """Return an event that no contract names as the one type that is there for such, if its source keeps them."""
+    if source.unplanned is not Unplanned.KEEP or not is_unplanned(document["event_type"], known):
+        return document
+    payload = document.get("payload")
+    if isinstance(payload, Mapping):
+        payload = {"name": document["event_type"], "properties": payload}
+    return {**document, "event_type": CUSTOM_EVENT, "payload": payload}
 
 
 def _known_source(document: Document, known: Contracts) -> str:

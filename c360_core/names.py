@@ -99,6 +99,21 @@ class IdentifierType(StrEnum):
     IP = "ip"
 
 
+class Unplanned(StrEnum):
+    """What becomes of an event with a name that no contract has; a source's contract says it.
+
+    `keep` makes it a `CUSTOM_EVENT` with its name and its properties, which counts as no money and starts nothing.
+    """
+
+    QUARANTINE = "quarantine"
+    KEEP = "keep"
+
+
+CUSTOM_EVENT: Final = "custom_event"
+# The event type by which a source says that identifiers belong to one person.
+IDENTITIES_JOINED: Final = "identities_joined"
+
+
 class PiiClass(StrEnum):
     """How sensitive a column is; the values of the Lake Formation tag `pii`."""
 

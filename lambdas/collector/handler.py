@@ -49,7 +49,7 @@ def handle(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 @app.post("/v1/<path>")
 def collect(path: str) -> Response[str]:
-    """Take one event (/v1/track, /v1/identify, /v1/page) or many (/v1/batch); browsers say t, i, p and b for these."""
+    """Take one event, for example /v1/track, or many (/v1/batch); browsers shorten the names to one letter."""
     event = app.current_event
     headers = {name.lower(): value for name, value in event.headers.items()}
     _let_in(headers)

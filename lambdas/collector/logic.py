@@ -32,6 +32,12 @@ MESSAGE_TYPES: Final[Mapping[str, str]] = {
     "i": "identify",
     "page": "page",
     "p": "page",
+    "screen": "screen",
+    "s": "screen",
+    "group": "group",
+    "g": "group",
+    "alias": "alias",
+    "a": "alias",
 }
 BATCH_PATHS: Final = frozenset({"batch", "b"})
 
@@ -145,7 +151,7 @@ def unknown_path() -> ProblemDetails:
         code="UNKNOWN_PATH",
         field="path",
         detail="Nothing is collected under this path and method.",
-        fix="POST to /v1/track, /v1/identify, /v1/page or /v1/batch.",
+        fix="POST to /v1/track, /v1/identify, /v1/page, /v1/screen, /v1/group, /v1/alias or /v1/batch.",
     )
 
 

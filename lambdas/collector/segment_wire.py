@@ -8,19 +8,32 @@ from collections import ChainMap
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Any, Final
 
+from c360_core import contracts
 from c360_core.canonical import decimal_of, money_text, product, whole_number
 from c360_core.contracts import Source
 from c360_core.exact_json import UnreadableNumber
 from c360_core.moments import moment, moment_text
-from c360_core.names import IdentifierType
+from c360_core.names import CUSTOM_EVENT, IDENTITIES_JOINED, IdentifierType, Unplanned
 
 Message = Mapping[str, Any]
 Payload = dict[str, Any]
 
 # Fields that apply to every message of a batch when the batch has them.
 SHARED_FIELDS: Final = ("context", "anonymousId", "userId")
+
+
+_UUID: Final = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
+
+
+class Previous(StrEnum):
+    """What the former id of an alias is, as far as its form says."""
+
+    VISITOR = "visitor"
+    ADDRESS = "address"
+    UNCLEAR = "unclear"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +57,7 @@ def to_envelope(message: Message, receipt: Receipt) -> dict[str, Any]:
     The time is corrected for the sender's clock: an event a minute before sending is dated a minute before receipt.
     """
     kind = message.get("type")
-    name, payload = _event(message, kind if isinstance(kind, str) else "")
+    name, payload = _event(message, kind if isinstance(kind, str) else "", receipt.source)
     return {
         "event_id": message.get("messageId"),
         "event_type": name,
@@ -58,21 +71,49 @@ def to_envelope(message: Message, receipt: Receipt) -> dict[str, Any]:
     }
 
 
-def _event(message: Message, kind: str) -> tuple[str, Payload]:
+def _event(message: Message, kind: str, source: Source) -> tuple[str, Payload]:
     properties = _mapping(message.get("properties"))
-    if kind == "page":
-        page = _over(properties, _mapping(_mapping(message.get("context")).get("page")))
-        return "page_viewed", _known({"url": page.get("url"), "title": page.get("title")})
-    if kind == "identify":
-        return "identified", _identified(message)
     if kind == "track":
-        return _tracked(str(message.get("event") or ""), properties)
-    return kind, dict(properties)
+        return _tracked(str(message.get("event") or ""), properties, source)
+    translate = _KINDS.get(kind)
+    return translate(message) if translate else (kind, dict(properties))
 
 
-def _identified(message: Message) -> Payload:
+def _page_viewed(message: Message) -> tuple[str, Payload]:
+    """Return a view of a page; one that a server reports with a name and no address is as good as a screen."""
+    properties = _mapping(message.get("properties"))
+    page = _over(properties, _mapping(_mapping(message.get("context")).get("page")))
+    name = _first(message, "name") or _first(properties, "name")
+    if page.get("url") is None and name is not None:
+        return _screen_viewed(message)
+    return "page_viewed", _known({"url": page.get("url"), "title": page.get("title") or name})
+
+
+def _screen_viewed(message: Message) -> tuple[str, Payload]:
+    properties = _mapping(message.get("properties"))
+    category = message.get("category") or _first(properties, "category")
+    name = message.get("name") or _first(properties, "name", "title") or category
+    return "screen_viewed", _known({"name": name, "category": category})
+
+
+def _group_joined(message: Message) -> tuple[str, Payload]:
+    traits = message.get("traits")
+    return "group_joined", _known(
+        {
+            "group_id": _identifier(message.get("groupId")),
+            "name": _first(_mapping(traits), "name"),
+            "traits": traits or None,
+        }
+    )
+
+
+def _identities_joined(message: Message) -> tuple[str, Payload]:
+    return IDENTITIES_JOINED, _known({"previous": _previous_kind(message)})
+
+
+def _identified(message: Message) -> tuple[str, Payload]:
     traits, context = _traits(message), _mapping(message.get("context"))
-    return _known(
+    return "identified", _known(
         {
             "first_name": _first(traits, "firstName", "first_name"),
             "last_name": _first(traits, "lastName", "last_name"),
@@ -82,11 +123,26 @@ def _identified(message: Message) -> Payload:
     )
 
 
-def _tracked(event: str, properties: Message) -> tuple[str, Payload]:
-    """Return our event type and payload for an event name of the e-commerce vocabulary, or of our own."""
+_KINDS: Final[Mapping[str, Callable[[Message], tuple[str, Payload]]]] = {
+    "page": _page_viewed,
+    "screen": _screen_viewed,
+    "identify": _identified,
+    "group": _group_joined,
+    "alias": _identities_joined,
+}
+
+
+def _tracked(event: str, properties: Message, source: Source) -> tuple[str, Payload]:
+    """Return our event type and payload for an event name of the e-commerce vocabulary, of our own, or of neither."""
     name = re.sub(r"[^a-z0-9]+", "_", event.lower()).strip("_")
     translate = _ECOMMERCE.get(name)
-    return translate(properties) if translate else (name, dict(properties))
+    if translate:
+        return translate(properties)
+    known = contracts.load().events
+    if source.unplanned is Unplanned.KEEP and event and (name == CUSTOM_EVENT or name not in known):
+        # With its name as sent: `clean` would have only the one that is a type of ours.
+        return CUSTOM_EVENT, {"name": event, "properties": dict(properties)}
+    return name, dict(properties)
 
 
 def _product_viewed(properties: Message) -> tuple[str, Payload]:
@@ -115,7 +171,7 @@ def _order_placed(properties: Message) -> tuple[str, Payload]:
             "currency": properties.get("currency"),
             "total": _money(_first(properties, "total", "revenue", "value")),
             "discount": _money(properties.get("discount")),
-            "lines": lines,
+            "lines": lines or None,
         }
     )
 
@@ -159,6 +215,7 @@ def _identifiers(message: Message, source: Source) -> dict[str, list[str]]:
     user = message.get("userId")
     candidates = (
         (_user_type(user, source), user),
+        *_previous(message, source),
         (IdentifierType.EMAIL, traits.get("email")),
         (IdentifierType.PHONE, traits.get("phone")),
         (_anonymous_type(source), message.get("anonymousId")),
@@ -172,6 +229,33 @@ def _identifiers(message: Message, source: Source) -> dict[str, list[str]]:
         if kind in source.identifiers and value is not None and value not in found.get(kind, []):
             found.setdefault(str(kind), []).append(value)
     return found
+
+
+def _previous(message: Message, source: Source) -> list[tuple[IdentifierType, Any]]:
+    """Return what an alias says that the user was called before: a visitor, an address, or a visitor or an account.
+
+    Libraries make visitors' ids as UUIDs, and sites may make their own. An id that is neither a UUID nor an address
+    stands for a visitor and for an account: the one that it is not is an identifier that nobody has.
+    """
+    previous = message.get("previousId") if message.get("type") == "alias" else None
+    match _previous_kind(message):
+        case Previous.ADDRESS:
+            kinds = [IdentifierType.EMAIL]
+        case Previous.VISITOR:
+            kinds = [_anonymous_type(source)]
+        case _:
+            kinds = [_user_type(previous, source), _anonymous_type(source)]
+    return [(kind, previous) for kind in kinds]
+
+
+def _previous_kind(message: Message) -> "Previous | None":
+    """Return what an alias names, or None where it names nothing; without a former id it is about the visitor."""
+    previous = _identifier(message.get("previousId"))
+    if previous is None:
+        return Previous.VISITOR if _identifier(message.get("anonymousId")) is not None else None
+    if isinstance(previous, str) and "@" in previous:
+        return Previous.ADDRESS
+    return Previous.VISITOR if isinstance(previous, str) and _UUID.fullmatch(previous) else Previous.UNCLEAR
 
 
 def _user_type(user: object, source: Source) -> IdentifierType:

@@ -28,8 +28,8 @@ from stacks.shared.platform import Platform
 _FUNCTION: Final = "collector"
 # Segment's browser library uses the short paths; RudderStack's sends a beacon while a page closes.
 _PATHS: Final = (
-    *("/v1/track", "/v1/identify", "/v1/page", "/v1/batch"),
-    *("/v1/t", "/v1/i", "/v1/p", "/v1/b"),
+    *("/v1/track", "/v1/identify", "/v1/page", "/v1/screen", "/v1/group", "/v1/alias", "/v1/batch"),
+    *("/v1/t", "/v1/i", "/v1/p", "/v1/s", "/v1/g", "/v1/a", "/v1/b"),
     "/beacon/v1/batch",
 )
 # The headers that those two libraries send, and the one in which other pages may send the key.

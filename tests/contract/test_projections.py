@@ -176,9 +176,15 @@ def test_each_required_payload_field_must_be_there(source, event_type):
 def test_each_payload_field_must_have_its_type(source, event_type):
     check = validator(source, event_type)
     for field in CONTRACTS.event(event_type).fields:
+        wrong = "no object" if field.logical_type == "object" else {"not": "this"}
         with pytest.raises(fastjsonschema.JsonSchemaValueException) as caught:
-            check(event(source, event_type, payload={field.name: {"not": "this"}}))
+            check(event(source, event_type, payload={field.name: wrong}))
         assert projections.REASON_BY_SCHEMA_RULE[caught.value.rule] == "WRONG_TYPE"
+
+
+def test_the_lake_names_every_type_of_event():
+    event_type = CONTRACTS.product("interactions").table.field("event_type")
+    assert sorted(event_type.enum) == sorted(CONTRACTS.events)
 
 
 @ALL_EVENTS

@@ -160,6 +160,12 @@ CASES = {
         "liveWithinHours", "two cadences are too old", "say what is still live"),
     "live rows of a source without rows": (WEB, live_within(48),
         "liveWithinHours", "is unknown", "remove it"),
+    "a policy that nobody knows": (WEB, lambda c: custom(c, "unplanned").update(value="drop"),
+        "unplanned", "`drop` is no policy", "use one of quarantine, keep"),
+    "events kept as nothing": (WEB, lambda c: custom(c, "eventTypes")["value"].remove("custom_event"),
+        "unplanned", "`custom_event`, which the source may not send", "add it to the eventTypes"),
+    "a policy for rows": (CRM, lambda c: c["customProperties"].append({"property": "unplanned", "value": "keep"}),
+        "unplanned", "is unknown", "remove it"),
     "money that is no text": (EVENTS, lambda c: payload_field(c, "cart_updated", "quantity").update(
         customProperties=[{"property": "money", "value": "positive"}]),
         "cart_updated.quantity.money", "`positive` is no kind of money", "on a string"),

@@ -33,6 +33,10 @@ _MESSAGE = {"message_id": "m-1", "decision_id": "dec-1", "channel": "email"}
 PAYLOADS: dict[str, dict[str, Any]] = {
     "score_computed": {"score": "churn_risk", "value": 0.25, "model": "churn 3"},
     "page_viewed": {"url": "https://shop.example.com/", "title": "Home"},
+    "screen_viewed": {"name": "Home", "category": "start"},
+    "identities_joined": {"previous": "visitor"},
+    "group_joined": {"group_id": "org-7", "name": "Analytical Engines", "traits": {"employees": 12}},
+    "custom_event": {"name": "Wishlist Shared", "properties": {"list": "w-1"}},
     "product_viewed": {"product_id": "1029743", "department": "GROCERY"},
     "cart_updated": {"product_id": "1029743", "quantity": 2},
     "identified": {

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from c360_core.identity.normalise import DEFAULT_REGION, EARLIEST_BIRTH_YEAR
-from c360_core.names import PiiClass, Zone
+from c360_core.names import PiiClass, Unplanned, Zone
 
 DECIMAL: Final = re.compile(r"decimal\((\d+),(\d+)\)")
 BAD_ROWS: Final = re.compile(r"SELECT count\(\*\) FROM \{object\} WHERE (.+)")
@@ -142,6 +142,7 @@ def _source(contract: Mapping[str, Any], custom: Mapping[str, Any]) -> dict[str,
         "event_types": custom["eventTypes"],
         "identifiers": custom["identifiers"],
         "partition_key": custom["partitionKey"],
+        "unplanned": custom.get("unplanned", Unplanned.QUARANTINE.value),
         "table": _table(contract, custom, Zone.RAW) if is_file else None,
         "publish": [_publish(mapping) for mapping in custom.get("publish", [])],
         "live_within_hours": live_within_hours(contract) if is_file else 0,

@@ -15,7 +15,7 @@ from phonenumbers import SUPPORTED_REGIONS
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
-from c360_core.names import IdentifierType, Money, PiiClass, Zone
+from c360_core.names import CUSTOM_EVENT, IdentifierType, Money, PiiClass, Unplanned, Zone
 from c360_core.projections import UTC_PATTERN
 from tools.contracts.compiler import BAD_ROWS, DECIMAL, ENVELOPE, SECONDS, custom_properties, live_within_hours
 from tools.contracts.file_format import file_format_problems
@@ -61,6 +61,7 @@ KINDS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 OPTIONAL: Final[Mapping[str, tuple[str, ...]]] = {
     "product": ("partition",),
+    "stream": ("unplanned",),
     "file": ("liveWithinHours", "addedFieldIds", "fileFormat", "defaultCountry", "earliestBirthDate"),
 }
 MOST_LIVE_HOURS: Final = 30 * 24  # nobody wants to be answered on what is older
@@ -342,6 +343,8 @@ def _kind_problems(report: _Report, contract: Contract, events: Mapping[str, Con
                 yield report.at(name)(f"`{custom[name]}` is unknown", f"use one of {', '.join(allowed)}")
         return
     yield from _source_problems(report, custom, events)
+    if kind == "stream":
+        yield from _unplanned_problems(report.at("unplanned"), custom, events)
     if kind == "file":
         yield from _file_problems(report, contract, custom, events)
 
@@ -405,6 +408,17 @@ def _source_problems(report: _Report, custom: Contract, events: Mapping[str, Con
         yield report.at("partitionKey")(
             f"`{custom['partitionKey']}` is not among the identifiers", f"use one of {', '.join(custom['identifiers'])}"
         )
+
+
+def _unplanned_problems(report: _Report, custom: Contract, events: Mapping[str, Contract]) -> Problems:
+    """A source that keeps what no contract names sends it as an event of a type that is there for that."""
+    policy = custom.get("unplanned", Unplanned.QUARANTINE)
+    if policy not in list(Unplanned):
+        yield report(f"`{policy}` is no policy for events that no contract names", f"use one of {', '.join(Unplanned)}")
+    elif policy == Unplanned.KEEP and CUSTOM_EVENT not in custom["eventTypes"]:
+        yield report(f"keeps events as `{CUSTOM_EVENT}`, which the source may not send", "add it to the eventTypes")
+    elif policy == Unplanned.KEEP and events and CUSTOM_EVENT not in events:
+        yield report(f"keeps events as `{CUSTOM_EVENT}`, which is not in events{SUFFIX}", "describe it there")
 
 
 def _live_problems(report: _Report, contract: Contract) -> Problems:

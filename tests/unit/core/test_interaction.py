@@ -86,6 +86,22 @@ class TestGoodEvents:
     def test_a_field_that_the_payload_contract_does_not_name_is_kept(self):
         assert json.loads(cleaned(event(payload={"colour": "red"})).payload)["colour"] == "red"
 
+    def test_an_event_that_no_contract_names_is_kept_whole_where_its_source_keeps_such(self):
+        kept = cleaned(event() | {"event_type": "Page licked", "payload": {"times": 3, "total": "9.99"}})
+        assert (kept.event_type, kept.amount, kept.currency) == ("custom_event", None, None)
+        assert json.loads(kept.payload) == {"name": "Page licked", "properties": {"times": 3, "total": "9.99"}}
+
+    def test_an_order_without_lines_is_an_order(self):
+        for lines in (..., []):
+            assert cleaned(order(lines=lines)).amount == Decimal("12.34")
+
+    def test_joining_identities_is_no_visit(self):
+        joined = cleaned(
+            event("web_events", "identities_joined", identifiers={"device_id": ["d-1"], "email": ["a@b.co"]})
+        )
+        assert joined.visitor_key is None
+        assert len(joined.identifier_keys) == 2
+
     def test_characters_of_all_scripts_survive(self):
         title = "Zoë 東京 🛒"
         assert json.loads(cleaned(event(payload={"title": title})).payload)["title"] == title
@@ -103,7 +119,23 @@ BAD_EVENTS = {
     "unknown source": (event(source="web_events") | {"source": "fax"}, ReasonCode.UNKNOWN_SOURCE, "`source`"),
     "no source": (event(source="web_events") | {"source": None}, ReasonCode.MISSING_FIELD, "`source`"),
     "source is no text": (event() | {"source": ["web_events"]}, ReasonCode.UNKNOWN_SOURCE, "`source`"),
-    "unknown event type": (event() | {"event_type": "page_licked"}, ReasonCode.UNKNOWN_EVENT_TYPE, "`event_type`"),
+    "unknown event type": (
+        event("pos_transactions", "order_placed") | {"event_type": "order_dreamt"},
+        ReasonCode.UNKNOWN_EVENT_TYPE,
+        "`event_type`",
+    ),
+    "no name where unplanned events are kept": (
+        event() | {"event_type": ""},
+        ReasonCode.UNKNOWN_EVENT_TYPE,
+        "`event_type`",
+    ),
+    "a list for a name": (event() | {"event_type": ["x"]}, ReasonCode.UNKNOWN_EVENT_TYPE, "`event_type`"),
+    "an endless name": (event() | {"event_type": "x" * 257}, ReasonCode.OUT_OF_RANGE, "`payload.name`"),
+    "nothing said of an unplanned event": (
+        event() | {"event_type": "page_licked", "payload": None},
+        ReasonCode.WRONG_TYPE,
+        "`payload`",
+    ),
     "event type of another source": (
         event() | {"event_type": "case_opened"},
         ReasonCode.UNKNOWN_EVENT_TYPE,
