@@ -12,7 +12,18 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from c360_core.names import Fold, IdentifierType, MartColumn, Money, PiiClass, ProfilePart, Unplanned, Zone
+from c360_core.names import (
+    Arrival,
+    DatabaseEngine,
+    Fold,
+    IdentifierType,
+    MartColumn,
+    Money,
+    PiiClass,
+    ProfilePart,
+    Unplanned,
+    Zone,
+)
 
 _T = TypeVar("_T")
 
@@ -206,11 +217,57 @@ class FileFormat:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DatabaseTable:
+    """A table or view of a database, and how it is read.
+
+    Attributes:
+        engine: the database's kind.
+        database: the database that the connection leads to.
+        schema: the schema; None where the engine has none.
+        table: the table or view.
+        incremental_column: every change of a row moves it forward; the rows since the last progress are read by it.
+        overlap_minutes: so far before the last progress a read begins, for transactions that were still open then.
+        compare_hours: how often all keys are compared with the raw table, which finds rows that are gone.
+        deleted_column: column of the contract alone: when a row was found to be gone from the database.
+        partition_column: a read is split into ranges of this column; None to read with one connection.
+        partitions: into so many.
+    """
+
+    engine: DatabaseEngine
+    database: str
+    schema: str | None
+    table: str
+    incremental_column: str
+    overlap_minutes: int
+    compare_hours: int
+    deleted_column: str
+    partition_column: str | None = None
+    partitions: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Server:
+    """Where the data of a source comes from.
+
+    Attributes:
+        name: of the server; for a database, of the connection in the settings of an environment.
+        arrival: how the data arrives.
+        database: the table, for a source that is read from a database.
+    """
+
+    name: str
+    arrival: Arrival
+    database: DatabaseTable | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
     """A system that sends data: which events it may send and which identifiers they may carry.
 
     Attributes:
         unplanned: what becomes of an event with a name that no contract has.
+        kind: `stream` if it sends events, `file` if its rows land as files.
+        server: how its data arrives.
         live_within_hours: an event that a file's row means is live up to this age, counted at loading, and history
             beyond it; 0 makes history of all. A stream source has 0: its senders say themselves what is history.
         file_format: how its files are written; of no meaning to a stream source.
@@ -224,6 +281,7 @@ class Source:
     owner: str
     cadence_seconds: int
     kind: str
+    server: Server
     event_types: tuple[str, ...]
     identifiers: tuple[IdentifierType, ...]
     partition_key: IdentifierType
@@ -292,6 +350,11 @@ class Contracts:
         """Sources whose files are ingested and then published as events."""
         return tuple(source for source in self.sources.values() if source.kind == "file")
 
+    def database_sources(self) -> tuple[tuple[Source, DatabaseTable], ...]:
+        """Sources that are read from databases, each with its table there; their rows land as files."""
+        found = [(source, source.server.database) for source in self.sources.values()]
+        return tuple((source, database) for source, database in found if database is not None)
+
     def lake_tables(self) -> tuple[Table, ...]:
         """Every table that the templates create: products of the lake and the raw table of each file source."""
         products = [product.table for product in self.products.values() if product.store == "lake"]
@@ -353,6 +416,7 @@ def _source(name: str, source: Mapping[str, Any]) -> Source:
         owner=source["owner"],
         cadence_seconds=source["cadence_seconds"],
         kind=source["kind"],
+        server=_server(source["server"]),
         event_types=tuple(source["event_types"]),
         identifiers=tuple(IdentifierType(kind) for kind in source["identifiers"]),
         partition_key=IdentifierType(source["partition_key"]),
@@ -364,6 +428,12 @@ def _source(name: str, source: Mapping[str, Any]) -> Source:
         default_country=source["default_country"],
         earliest_birth_date=source["earliest_birth_date"],
     )
+
+
+def _server(server: Mapping[str, Any]) -> Server:
+    said = server["database"]
+    database = DatabaseTable(**{**said, "engine": DatabaseEngine(said["engine"])}) if said else None
+    return Server(name=server["name"], arrival=Arrival(server["arrival"]), database=database)
 
 
 def _file_format(said: Mapping[str, Any]) -> FileFormat:

@@ -22,6 +22,24 @@ class Stream(StrEnum):
     PROFILE_CHANGES = "profile-changes"
 
 
+class Arrival(StrEnum):
+    """How the data of a source arrives."""
+
+    HTTP = "http"
+    FILES = "files"
+    JDBC = "jdbc"
+    APPFLOW = "appflow"
+    DATA_EXCHANGE = "data_exchange"
+    KAFKA = "kafka"
+
+
+class DatabaseEngine(StrEnum):
+    """Databases that are read over JDBC, as the contracts' standard calls them."""
+
+    POSTGRESQL = "postgresql"
+    MYSQL = "mysql"
+
+
 class Zone(StrEnum):
     """Zones of the lake: one bucket each; those that are queried have one catalog database each."""
 

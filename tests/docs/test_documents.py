@@ -35,7 +35,8 @@ from tests.docs.documents import (
 )
 from tests.docs.programs import SNAPSHOTS, deployed, problems
 from tools.contracts import load_and_check
-from tools.contracts.compiler import FILE_FORMAT
+from tools.contracts.compiler import FILE_FORMAT, JDBC
+from tools.contracts.servers import KINDS, WITHOUT_SYSTEM
 from tools.suites import runner
 
 README = ROOT / "README.md"
@@ -311,6 +312,13 @@ def test_every_reason_is_explained() -> None:
 
 def test_everything_that_a_contract_may_say_of_its_files_is_explained() -> None:
     assert sorted(column(MODEL, "file format")) == sorted(FILE_FORMAT)
+
+
+def test_everything_that_a_contract_may_say_of_how_its_data_arrives_is_explained() -> None:
+    assert {bare(way): bare(kind) for way, _type, kind, _what in table(MODEL, "arrivals")} == {
+        way: kind for way, kind in KINDS.items() if way not in WITHOUT_SYSTEM
+    }
+    assert sorted(name for row in table(MODEL, "jdbc") for name in re.findall(r"`(\w+)`", row[0])) == sorted(JDBC)
 
 
 def test_every_decision_is_listed_in_order() -> None:

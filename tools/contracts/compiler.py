@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from c360_core.identity.normalise import DEFAULT_REGION, EARLIEST_BIRTH_YEAR
-from c360_core.names import PiiClass, Unplanned, Zone
+from c360_core.names import Arrival, PiiClass, Unplanned, Zone
 
 DECIMAL: Final = re.compile(r"decimal\((\d+),(\d+)\)")
 BAD_ROWS: Final = re.compile(r"SELECT count\(\*\) FROM \{object\} WHERE (.+)")
@@ -57,6 +57,24 @@ FILE_FORMAT: Final[Mapping[str, str]] = {
     "falseWords": "false_words",
     "nullWords": "null_words",
 }
+# Types of servers of the standard, and how data arrives from them; a custom one says it by the property `arrival`.
+ARRIVALS: Final[Mapping[str, Arrival]] = {
+    "api": Arrival.HTTP,
+    "s3": Arrival.FILES,
+    "postgresql": Arrival.JDBC,
+    "mysql": Arrival.JDBC,
+    "kafka": Arrival.KAFKA,
+}
+CUSTOM_SERVER: Final = "custom"
+JDBC: Final[Mapping[str, str]] = {
+    "table": "table",
+    "incrementalColumn": "incremental_column",
+    "overlapMinutes": "overlap_minutes",
+    "partitionColumn": "partition_column",
+    "partitions": "partitions",
+    "compareHours": "compare_hours",
+    "deletedColumn": "deleted_column",
+}
 _CUSTOM: Final = {
     "consentPurpose": "consent_purpose",
     "identityRole": "identity_role",
@@ -95,6 +113,12 @@ def cadence_seconds(contract: Mapping[str, Any]) -> int:
     """Return how often the data comes; 0 for a stream."""
     frequency = next(sla for sla in contract["slaProperties"] if sla["property"] == "frequency")
     return int(frequency["value"]) * SECONDS[frequency["unit"]]
+
+
+def arrival(server: Mapping[str, Any]) -> Arrival | None:
+    """Return how data arrives from a server, or None if it does not say so."""
+    said = ARRIVALS.get(server["type"], custom_properties(server).get("arrival"))
+    return Arrival(said) if said in list(Arrival) else None
 
 
 def live_within_hours(contract: Mapping[str, Any]) -> int:
@@ -139,6 +163,7 @@ def _source(contract: Mapping[str, Any], custom: Mapping[str, Any]) -> dict[str,
     return {
         **_header(contract),
         "kind": custom["kind"],
+        "server": _server(contract["servers"][0]),
         "event_types": custom["eventTypes"],
         "identifiers": custom["identifiers"],
         "partition_key": custom["partitionKey"],
@@ -150,6 +175,21 @@ def _source(contract: Mapping[str, Any], custom: Mapping[str, Any]) -> dict[str,
         "default_country": custom.get("defaultCountry", DEFAULT_REGION),
         "earliest_birth_date": str(custom.get("earliestBirthDate", f"{EARLIEST_BIRTH_YEAR}-01-01")),
     }
+
+
+def _server(server: Mapping[str, Any]) -> dict[str, Any]:
+    way = arrival(server)
+    return {
+        "name": server["server"],
+        "arrival": way,
+        "database": _database(server) if way is Arrival.JDBC else None,
+    }
+
+
+def _database(server: Mapping[str, Any]) -> dict[str, Any]:
+    """Compile where the rows of a source are; MySQL has no schemas beside its databases."""
+    said = {JDBC[key]: value for key, value in custom_properties(server).items()}
+    return {"engine": server["type"], "database": server["database"], "schema": server.get("schema"), **said}
 
 
 def _publish(mapping: Mapping[str, Any]) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from tools.contracts.compiler import BAD_ROWS, DECIMAL, ENVELOPE, SECONDS, custo
 from tools.contracts.file_format import file_format_problems
 from tools.contracts.ids import id_problems
 from tools.contracts.profile_rules import profile_problems
+from tools.contracts.servers import connection_problems, server_problems
 from tools.contracts.standard import SUFFIX, Problem
 
 CONSENT_PURPOSES: Final = ("service", "marketing", "analytics", "personalisation")
@@ -100,7 +101,9 @@ def rule_problems(parsed: Mapping[str, Contract]) -> list[Problem]:
         problems += _schema_problems(report, contract)
         if not header:
             problems += _kind_problems(report, contract, events)
+            problems += server_problems(file, contract)
             problems += id_problems(file, contract)
+    problems += connection_problems(parsed)
     problems += profile_problems(parsed)
     return problems
 
