@@ -16,6 +16,7 @@ EVIDENCE: Final = (
     "loyalty_id",
     "crm_id",
     "case_customer_id",
+    "joined",
     "name-birth-date",
     "first-name-birth-date-postal-code",
     "last-name-birth-date-postal-code",
@@ -67,6 +68,7 @@ def _all_evidence(
     yield from _sharing("loyalty_id", ((r.loyalty_id, r.record_id) for r in records))
     yield from _sharing("crm_id", ((r.crm_id, r.record_id) for r in records))
     yield from _sharing("case_customer_id", ((r.case_customer_id, r.record_id) for r in records))
+    yield from _sharing("joined", ((r.joined_by, r.record_id) for r in records))
     for rule, value_of in _SHARED_VALUES.items():
         yield from _sharing(rule, ((value_of(form), record_id) for record_id, form in forms.items()))
     yield from _mistyped_mailboxes(forms)

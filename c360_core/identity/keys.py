@@ -71,11 +71,16 @@ def usable(identifiers: Identifiers) -> tuple[tuple[IdentifierType, str], ...]:
 
 def first_usable(identifiers: Identifiers) -> dict[IdentifierType, str]:
     """Return the first usable value of each type, as it was sent: the value whose key comes first."""
-    found: dict[IdentifierType, str] = {}
+    return {kind: values[0] for kind, values in usable_as_sent(identifiers).items()}
+
+
+def usable_as_sent(identifiers: Identifiers) -> dict[IdentifierType, list[str]]:
+    """Return the usable values of each type that has some, as they were sent and in their order."""
+    found: dict[IdentifierType, list[str]] = {}
     for name, values in identifiers.items():
         for raw in map(str, values or ()):
             if name in _TYPES and _match_form(_TYPES[name], raw) is not None:
-                found.setdefault(_TYPES[name], raw)
+                found.setdefault(_TYPES[name], []).append(raw)
     return found
 
 

@@ -20,6 +20,7 @@ class IdentityRecord:
         record_id: `<source>:<key in the source>`.
         loaded_at: when the row was read from the source's file or stream.
         updated_at: when the source says that the row last changed.
+        joined_by: the statement of a source that all records with this value are one person.
         placeholder_dropped: `<field>:<reason>` for each value that was dropped because it carries no information.
     """
 
@@ -45,6 +46,7 @@ class IdentityRecord:
     time_zone: str | None = None
     updated_at: datetime | None = None
     placeholder_dropped: tuple[str, ...] = ()
+    joined_by: str | None = None
 
     def as_row(self) -> dict[str, Any]:
         """Return the columns as a dictionary, arrays as lists."""
@@ -125,6 +127,7 @@ def prepare_record(
         time_zone=text_of(raw.get("time_zone")) or None,
         updated_at=_utc(raw["updated_at"], "updated_at") if text_of(raw.get("updated_at")) else None,
         placeholder_dropped=tuple(dropped),
+        joined_by=text_of(raw.get("joined_by")) or None,
         **prepared,
     )
 

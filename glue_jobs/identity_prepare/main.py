@@ -57,7 +57,8 @@ def _raw(spark: SparkSession, environment: str) -> DataFrame:
         if source.table is not None
     ]
     interactions = lake.current(spark, lake.table_name(environment, Zone.RAW, TableName.INTERACTIONS))
-    return reduce(DataFrame.unionByName, [*frames, transform.login_rows(interactions)])
+    said = [transform.login_rows(interactions), transform.joined_rows(interactions)]
+    return reduce(DataFrame.unionByName, [*frames, *said])
 
 
 def main() -> None:

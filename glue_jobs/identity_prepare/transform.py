@@ -14,10 +14,11 @@ from pyspark.sql import functions as F  # noqa: N812
 from c360_core import contracts
 from c360_core.contracts import Source, Table
 from c360_core.exact_json import decode
-from c360_core.identity.keys import first_usable
+from c360_core.identity.keys import first_usable, usable_as_sent
 from c360_core.identity.normalise import DEFAULT_REGION, EARLIEST_BIRTH_YEAR
 from c360_core.identity.records import match_row, prepare_record, record_from_row
 from c360_core.identity.workflow import MATCH_FIELDS
+from c360_core.names import IDENTITIES_JOINED, IdentifierType
 
 COLUMN_OF_ROLE: Final = {
     "given_name": "first_name",
@@ -46,7 +47,7 @@ COLUMN_OF_IDENTIFIER: Final = {
     "cookie_id": "cookie_id",
     "device_id": "device_id",
 }
-UNCHANGED: Final = ("language", "time_zone")
+UNCHANGED: Final = ("language", "time_zone", "joined_by")
 # Columns that help to read a record and are not kept in it.
 INPUT_ONLY: Final = frozenset({"name", "country"})
 TEXTS: Final = (*dict.fromkeys(COLUMN_OF_ROLE.values()), *UNCHANGED)
@@ -58,6 +59,15 @@ LOGIN_SCHEMA: Final = ", ".join(f"{name} STRING" for name in TEXTS)
 LOGIN_EVENT: Final = "identified"
 MATCH_SCHEMA: Final = ", ".join(f"{field.name} STRING" for field in MATCH_FIELDS)
 HASH_DIGITS: Final = 8
+JOINED_DIGITS: Final = 16
+# Identifiers that say who somebody is; the others say which device or network they use.
+ACCOUNT_TYPES: Final = (
+    IdentifierType.EMAIL,
+    IdentifierType.LOYALTY_ID,
+    IdentifierType.CRM_ID,
+    IdentifierType.CASE_SYSTEM_ID,
+    IdentifierType.PHONE,
+)
 # Defaults from the source's contract, for rows without a value of their own.
 SOURCE_DEFAULTS: Final = ("default_country", "earliest_birth_date")
 
@@ -84,23 +94,24 @@ def _text(column: str | None) -> Column:
 
 
 def login_rows(interactions: DataFrame) -> DataFrame:
-    """Return one raw record per visitor (device or cookie) and e-mail address: the latest login of each pair.
+    """Return one raw record per visitor (device or cookie) and account: the latest login of each pair.
 
-    The record's key is the device or cookie. If several addresses log in on it, the first one keeps that key, and the
-    others get a part of their address's keyed hash appended.
+    The account is the e-mail address, or else the strongest id. The record's key is the device or cookie, or else the
+    account's key. If several accounts log in on one device, the first one keeps that key, and the others get a part of
+    their account's keyed hash appended.
     """
     known_fields = frozenset(field.name for field in contracts.load().event(LOGIN_EVENT).fields)
     login = F.udf(partial(_login_values, known_fields=known_fields), LOGIN_SCHEMA)
     logins = interactions.where(F.col("event_type") == LOGIN_EVENT).select(
         "source",
         login("identifiers", "payload").alias("login"),
-        F.expr("filter(identifier_keys, key -> key LIKE 'email:%')[0]").alias("email_key"),
+        F.coalesce(*map(_key_of_type, ACCOUNT_TYPES)).alias("account_key"),
         "occurred_at",
         "received_at",
         "event_id",
     )
-    logins = logins.withColumn("visitor", F.coalesce("login.device_id", "login.cookie_id", "email_key"))
-    pair = Window.partitionBy("source", "visitor", "email_key")
+    logins = logins.withColumn("visitor", F.coalesce("login.device_id", "login.cookie_id", "account_key"))
+    pair = Window.partitionBy("source", "visitor", "account_key")
     latest = F.row_number().over(pair.orderBy(F.desc("occurred_at"), "event_id"))
     pairs = (
         logins.where("visitor IS NOT NULL")
@@ -108,8 +119,8 @@ def login_rows(interactions: DataFrame) -> DataFrame:
         .withColumn("latest", latest)
         .where("latest = 1")
     )
-    by_visitor = Window.partitionBy("source", "visitor").orderBy("first_at", "email_key")
-    hashed = F.substring(F.substring_index("email_key", ":", -1), 1, HASH_DIGITS)
+    by_visitor = Window.partitionBy("source", "visitor").orderBy("first_at", "account_key")
+    hashed = F.substring(F.substring_index("account_key", ":", -1), 1, HASH_DIGITS)
     key = F.when(F.row_number().over(by_visitor) == 1, F.col("visitor")).otherwise(F.concat_ws("~", "visitor", hashed))
     return pairs.select(
         "source",
@@ -121,6 +132,55 @@ def login_rows(interactions: DataFrame) -> DataFrame:
         F.col("occurred_at").alias("updated_at"),
         F.col("received_at").alias("loaded_at"),
     )
+
+
+def _key_of_type(kind: IdentifierType) -> Column:
+    return F.expr(f"filter(identifier_keys, key -> key LIKE '{kind}:%')[0]")
+
+
+def joined_rows(interactions: DataFrame) -> DataFrame:
+    """Return the raw records of every statement that identifiers belong to one person: what is said twice counts once.
+
+    A record holds one identifier of each type, so that a statement about two accounts of a type takes two records. What
+    ties them together is `joined_by`. The first record has the present ids, and its key comes first.
+    """
+    split = F.udf(_joined_values, f"ARRAY<STRUCT<{LOGIN_SCHEMA}>>")
+    said = F.sha2(F.array_join(F.array_sort("identifier_keys"), ","), 256)
+    once = Window.partitionBy("source", "base").orderBy(F.desc("occurred_at"), "event_id")
+    statements = (
+        interactions.where(F.col("event_type") == IDENTITIES_JOINED)
+        .withColumn("base", F.concat(F.lit("joined~"), F.substring(said, 1, JOINED_DIGITS)))
+        .withColumn("latest", F.row_number().over(once))
+        .where("latest = 1")
+    )
+    parts = statements.select(
+        "source", "base", "occurred_at", "received_at", F.posexplode(split("identifiers")).alias("place", "part")
+    )
+    key = F.when(F.col("place") == 0, F.col("base")).otherwise(F.concat_ws("~", "base", "place"))
+    return parts.select(
+        "source",
+        key.alias("key"),
+        *[F.col(f"part.{name}").alias(name) for name in TEXTS if name != "joined_by"],
+        F.concat_ws(":", "source", "base").alias("joined_by"),
+        F.lit(False).alias("email_verified"),  # noqa: FBT003  # a SQL literal
+        F.lit(DEFAULT_REGION).alias("default_country"),
+        F.lit(f"{EARLIEST_BIRTH_YEAR}-01-01").alias("earliest_birth_date"),
+        F.col("occurred_at").alias("updated_at"),
+        F.col("received_at").alias("loaded_at"),
+    )
+
+
+def _joined_values(identifiers: str | None) -> list[dict[str, str]]:
+    """Return the values of each record by column; a record takes the next usable identifier of every type."""
+    given = {
+        COLUMN_OF_IDENTIFIER[kind]: values
+        for kind, values in usable_as_sent(_json_object(identifiers)).items()
+        if kind in COLUMN_OF_IDENTIFIER
+    }
+    longest = max(map(len, given.values()), default=0)
+    return [
+        {column: values[place] for column, values in given.items() if place < len(values)} for place in range(longest)
+    ]
 
 
 def _login_values(identifiers: str | None, payload: str | None, *, known_fields: Set[str]) -> dict[str, str | None]:

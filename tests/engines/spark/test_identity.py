@@ -16,8 +16,10 @@ from pyspark.sql import SparkSession
 
 from c360_aws.kinesis import StreamWriter
 from c360_core import contracts
-from c360_core.identity.keys import identifier_key
-from c360_core.identity.records import match_record_id
+from c360_core.identity.keys import identifier_key, usable
+from c360_core.identity.records import match_record_id, record_from_row
+from c360_core.identity.resolve import resolve
+from c360_core.identity.stable_ids import IdentityRun
 from c360_core.identity.workflow import MATCH_FIELDS
 from c360_core.names import IdentifierType, Zone
 from glue_jobs.identity_prepare import main as prepare
@@ -181,6 +183,85 @@ def test_the_second_address_on_a_device_is_a_record_of_its_own(spark: SparkSessi
     records = {row["record_id"]: row for row in rows(Zone.CURATED, "identity_records")}
     names = {record_id: row["first_name"] for record_id, row in records.items()}
     assert names == {"web_events:device-1": "Anna", f"web_events:device-1~{b'bob@'.hex()}": "Bob"}
+
+
+VISITOR = "5a2f43d4-2c2c-4b5f-8d3e-1f0f5d1f2a3b"
+
+
+def said(event_id: str, event_type: str, identifiers: dict[str, list[str]]) -> dict[str, Any]:
+    """Return the row of an event as `clean` writes it, with keys of all usable identifiers."""
+    return {
+        "event_id": event_id,
+        "event_type": event_type,
+        "source": "web_events",
+        "schema_version": 1,
+        "occurred_at": LATER,
+        "received_at": LATER,
+        "identifier_keys": [key(kind, value) for kind, value in usable(identifiers)],
+        "identifiers": json.dumps(identifiers),
+        "payload": json.dumps({"previous": "unclear"} if event_type == "identities_joined" else {}),
+    }
+
+
+def owners(rows: Rows) -> dict[str, str]:
+    """Return who has each identifier, by what the records say: the key of a person is their first record."""
+    found = [record_from_row(row) for row in rows(Zone.CURATED, "identity_records")]
+    run = IdentityRun(run_id="r1", version=run_version("2026-03-03T00:00:00Z"))
+    resolution = resolve(found, [], [], run, secret=SECRET.encode())
+    names = {person.person_id: person.record_ids[0] for person in resolution.persons}
+    return {key: names[person] for key, person in resolution.owners.items()}
+
+
+def key(kind: str, value: str) -> str:
+    return identifier_key(SECRET.encode(), IdentifierType(kind), value)
+
+
+def test_an_alias_makes_a_visitor_and_a_user_one_person(spark: SparkSession, tables: Fill, rows: Rows) -> None:
+    tables(Zone.RAW, "loyalty_members", [member(1, first_name="Ann", last_name="Lee")])
+    alias = {"loyalty_id": ["L000001"], "device_id": [VISITOR]}
+    tables(Zone.RAW, "interactions", [said("e1", "identities_joined", alias)])
+    prepared(spark)
+
+    assert owners(rows)[key("device_id", VISITOR)] == "loyalty_members:L000001"
+
+
+def test_an_alias_makes_two_accounts_one_person(spark: SparkSession, tables: Fill, rows: Rows) -> None:
+    tables(Zone.RAW, "loyalty_members", [member(1, first_name="Ann", last_name="Lee"), member(2)])
+    alias = {"loyalty_id": ["L000001", "L000002"], "device_id": ["L000002"]}
+    twice = [said("e1", "identities_joined", alias), said("e2", "identities_joined", alias)]
+    tables(Zone.RAW, "interactions", twice)
+
+    assert prepared(spark)["web_events"] == 2
+    found = owners(rows)
+    assert found[key("loyalty_id", "L000001")] == found[key("loyalty_id", "L000002")] == "loyalty_members:L000001"
+
+
+def test_an_alias_never_makes_one_person_of_two_whose_names_differ(
+    spark: SparkSession, tables: Fill, rows: Rows
+) -> None:
+    people = [member(1, first_name="Ann", last_name="Lee"), member(2, first_name="Zoltan", last_name="Kodaly")]
+    tables(Zone.RAW, "loyalty_members", people)
+    tables(Zone.RAW, "interactions", [said("e1", "identities_joined", {"loyalty_id": ["L000001", "L000002"]})])
+    prepared(spark)
+
+    found = owners(rows)
+    assert found[key("loyalty_id", "L000001")] == "loyalty_members:L000001"
+    assert found[key("loyalty_id", "L000002")] == "loyalty_members:L000002"
+
+
+def test_a_login_without_an_address_joins_the_device_to_the_user(spark: SparkSession, tables: Fill, rows: Rows) -> None:
+    tables(Zone.RAW, "loyalty_members", [member(1, first_name="Ann"), member(2, first_name="Zoltan")])
+    logins = [
+        said("e1", "identified", {"loyalty_id": ["L000001"], "device_id": ["d-own"]}),
+        said("e2", "identified", {"loyalty_id": ["L000001"], "device_id": ["d-shared"]}),
+        said("e3", "identified", {"loyalty_id": ["L000002"], "device_id": ["d-shared"]}),
+    ]
+    tables(Zone.RAW, "interactions", logins)
+    prepared(spark)
+
+    found = owners(rows)
+    assert found[key("device_id", "d-own")] == "loyalty_members:L000001"
+    assert key("device_id", "d-shared") not in found
 
 
 def test_records_deleted_in_their_source_are_deleted_from_the_table(

@@ -37,6 +37,24 @@ def test_records_that_share_a_strong_identifier_are_one_person():
     assert people(records) == {"abcd"}
 
 
+def test_records_that_a_source_joined_are_one_person():
+    records = [
+        record("a", loyalty_id="L1", joined_by="web:1"),
+        record("b", loyalty_id="L2", joined_by="web:1"),
+        record("c", loyalty_id="L2", first_name="Ann"),
+        record("d", loyalty_id="L3", joined_by="web:2"),
+    ]
+    assert people(records) == {"abc", "d"}
+
+
+def test_a_source_cannot_join_two_whose_names_or_birth_dates_differ():
+    names = {"first_name": "Ann"}, {"first_name": "Zoltan"}
+    birth_dates = {"birth_date": "1980-01-01"}, {"birth_date": "1950-07-07"}
+    for one, other in (names, birth_dates):
+        records = [record("a", joined_by="web:1", **one), record("b", joined_by="web:1", **other)]
+        assert people(records) == {"a", "b"}
+
+
 def test_groups_of_the_matcher_are_evidence():
     records = [record("a", first_name="Ann"), record("b", first_name="Ann"), record("c", first_name="Ann")]
     assert people(records, [group("name-birth-date", "a", "b", "deleted")]) == {"ab", "c"}
