@@ -34,6 +34,7 @@ ALSO_USES: Final[Mapping[str, tuple[str, ...]]] = {
     "tests/docs/test_contributing.py": WHOLE,
     "tests/engines/flink": ("flink_apps",),
     "tests/engines/kafka": ("twin/bridge", "twin/engines"),
+    "tests/engines/senders": ("contracts", "lambdas"),
     "tests/engines/spark": ("glue_jobs",),
     "tests/engines/trino": ("flink_apps", "glue_jobs", "sql", "twin/engines"),
     "tests/infrastructure": ("app.py", "cdk.json", "config", "sql/named_queries", "stacks"),

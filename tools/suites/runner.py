@@ -151,6 +151,7 @@ def long_tests() -> list[Part]:
         _pytest("engines", "flink", "tests/engines/flink", environment="flink"),
         _pytest("infrastructure", "infrastructure", "tests/infrastructure"),
         _pytest("engines", "kafka", "tests/engines/kafka"),
+        _pytest("engines", "senders", "tests/engines/senders"),
     ]
 
 
