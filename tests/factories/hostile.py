@@ -19,6 +19,9 @@ SENDERS: Final = (
     ("support_cases", "case_closed"),
     ("loyalty_members", "loyalty_points_changed"),
     ("web_events", "identified"),
+    ("web_events", "identities_joined"),
+    ("web_events", "group_joined"),
+    ("web_events", "custom_event"),
     ("engagement_events", "decision_made"),
 )
 _IDENTIFIERS: Final = ("email", "device_id", "cookie_id")
@@ -98,8 +101,9 @@ _MESSAGES: Final = {
             "products": [{"product_id": "1", "quantity": 2, "price": 6.17}],
         },
     },
-    "screen": {"name": "Home"},
-    "group": {"groupId": "g-1"},
+    "screen": {"name": "Home", "category": "start"},
+    "group": {"groupId": "g-1", "traits": {"name": "Engines", "employees": 12}},
+    "alias": {"previousId": "d-2"},
 }
 
 _MOMENT: Final = "2026-03-01T12:00:00.000Z"

@@ -24,6 +24,7 @@ from tests.factories.events import event
 GAP_MINUTES = 30
 INTERACTION_COLUMNS = (
     "event_id",
+    "event_type",
     "customer_key",
     "identifier_keys",
     "session_id",
@@ -62,13 +63,21 @@ OTHER_VISIT = at("10:02", event_id="other device", identifiers={"device_id": ["d
 COOKIE = at("10:02", event_id="cookie", identifiers={"cookie_id": ["k-1"]})
 # A duplicate that arrives after its session has ended, during another one.
 COPY = VISIT[0]
-GOOD = [ORDER, *VISIT, OTHER_VISIT, COOKIE, RETURN]
+UNPLANNED = event(event_id="unplanned", identifiers={"email": ["ada@mail.org"]}) | {"event_type": "Wishlist Shared"}
+BARE_ORDER = event("pos_transactions", "order_placed", event_id="bare order", payload={"lines": ...})
+JOINED = event(
+    event_type="identities_joined", event_id="joined", identifiers={"device_id": ["d-1"], "loyalty_id": ["L0000001"]}
+)
+SCREEN = event(event_type="screen_viewed", event_id="screen", identifiers={"device_id": ["d-3"]})
+GROUP = event(event_type="group_joined", event_id="group", identifiers={"loyalty_id": ["L0000001"]})
+WIRE = [UNPLANNED, BARE_ORDER, JOINED, SCREEN, GROUP]
+GOOD = [ORDER, *VISIT, OTHER_VISIT, COOKIE, RETURN, *WIRE]
 BAD: dict[str, bytes] = {
     "MALFORMED_JSON": b"{broken",
     "WRONG_ENCODING": b'{"source": "caf\xe9"}',
     "OVERSIZE": json.dumps(event(payload={"title": "x" * MAX_EVENT_BYTES})).encode(),
     "UNKNOWN_SOURCE": json.dumps(event() | {"source": "fax"}).encode(),
-    "UNKNOWN_EVENT_TYPE": json.dumps(event() | {"event_type": "page_licked"}).encode(),
+    "UNKNOWN_EVENT_TYPE": json.dumps(event() | {"event_type": "case_opened"}).encode(),
     "MISSING_FIELD": json.dumps(event(payload={"url": ...})).encode(),
     "WRONG_TYPE": json.dumps(event(payload={"url": 7})).encode(),
     "OUT_OF_RANGE": json.dumps(event(schema_version=2)).encode(),
@@ -226,6 +235,24 @@ class TestInteractions:
 
     def test_the_payload_is_what_was_sent(self, outcome):
         assert json.loads(outcome.lake["order"]["payload"]) == ORDER["payload"]
+
+    def test_an_event_that_no_contract_names_is_kept_with_its_name_and_no_money(self, outcome):
+        row = outcome.lake["unplanned"]
+        assert (row["event_type"], row["amount"]) == ("custom_event", None)
+        assert json.loads(row["payload"]) == {"name": "Wishlist Shared", "properties": UNPLANNED["payload"]}
+        assert {row["event_id"]: row["event_type"] for row in outcome.stream}["unplanned"] == "custom_event"
+
+    def test_an_order_without_lines_is_an_order(self, outcome):
+        assert outcome.lake["bare order"]["amount"] == Decimal("12.34")
+
+    def test_a_joining_of_identities_has_all_keys_and_no_session(self, outcome):
+        row = outcome.lake["joined"]
+        assert [key.partition(":")[0] for key in row["identifier_keys"]] == ["loyalty_id", "device_id"]
+        assert (row["session_id"], row["session_start"]) == (None, False)
+
+    def test_screens_and_groups_are_interactions(self, outcome):
+        assert outcome.lake["screen"]["session_start"]
+        assert json.loads(outcome.lake["group"]["payload"]) == GROUP["payload"]
 
 
 class TestSessions:

@@ -1,4 +1,4 @@
-"""A campaign against the collector's door: 5,000 bodies of a stored seed, none of which may make an error of ours."""
+"""A campaign against the collector's door: 10,000 bodies of a stored seed, none of which may make an error of ours."""
 
 import io
 import json
@@ -12,13 +12,14 @@ import pytest
 from c360_aws.event_stream import StreamRecord
 from c360_core.interaction import RejectedEventError, read_interaction
 from lambdas.collector import handler
+from lambdas.collector.logic import MESSAGE_TYPES
 from tests.factories.hostile import damaged, event_text, literal, message_text
 from tests.fakes.ports import MemoryStream
 from tests.fakes.wire import LambdaContext, http_event
 from tests.unit.lambdas.conftest import Cloud
 
 SEED = 20_260_301
-BODIES = 5_000
+BODIES = 10_000
 KEY = "web-key"
 MAX_ANSWER = 6 * 1024 * 1024
 
@@ -42,7 +43,7 @@ def request(random: Random) -> dict[str, Any]:
     if kind == 0:
         path, body = "/v1/batch", literal(random)
     elif kind < 4:
-        path, body = f"/v1/{random.choice(['track', 'identify', 'page', 't', 'i', 'p'])}", message_text(random)
+        path, body = f"/v1/{random.choice(list(MESSAGE_TYPES))}", message_text(random)
     else:
         events = [random.choice([event_text, message_text, literal])(random) for _ in range(random.randrange(3))]
         context = f', "context": {literal(random)}, "sentAt": {literal(random)}' if random.random() < 0.1 else ""
