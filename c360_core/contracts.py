@@ -246,6 +246,65 @@ class DatabaseTable:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Signature:
+    """How a vendor signs the calls of its webhook: a keyed hash under the source's secret, in a header.
+
+    Attributes:
+        header: the header with the signature, in small letters.
+        algorithm: `sha256`, `sha1` or `sha512`.
+        encoding: `hex` or `base64`.
+        prefix: what stands before each signature in the header; several may stand there, after a rotation.
+        timestamp_header: the header with the time of signing, in epoch seconds or milliseconds; None if there is none.
+        timestamp_prefix: what stands before the time there.
+        tolerance_seconds: a signature that is older or newer than this is refused.
+        signed: what is signed: a text with the places `{body}`, `{timestamp}` and `{id}`.
+        id_header: the header with the id of the delivery; None if there is none.
+    """
+
+    header: str
+    algorithm: str
+    encoding: str
+    prefix: str = ""
+    timestamp_header: str | None = None
+    timestamp_prefix: str = ""
+    tolerance_seconds: int = 300
+    signed: str = "{body}"
+    id_header: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Webhook:
+    """How a vendor's calls become events. Paths are names with dots between them.
+
+    Attributes:
+        signature: how calls are signed.
+        events: path of the list of events in the body; None where the body is one event.
+        event_id: path of the id in an event; None to take the delivery's id, or else the event's content.
+        event_type: path of the vendor's name for the type.
+        occurred_at: path of the time: ISO 8601, epoch seconds or milliseconds.
+        types: our event types by the vendor's names.
+        identifiers: path by identifier type.
+        payload: path by field, by our event type.
+        challenge_field: the field of a body, or of a query, by which the vendor verifies the address; None if it does
+            not. The value is sent back.
+        challenge_answer: the field of the answer; None to answer a query with the bare text.
+        challenge_signed: the answer is the signature of the value, and not the value.
+    """
+
+    signature: Signature
+    event_type: str
+    occurred_at: str
+    types: Mapping[str, str]
+    identifiers: Mapping[str, str]
+    payload: Mapping[str, Mapping[str, str]]
+    events: str | None = None
+    event_id: str | None = None
+    challenge_field: str | None = None
+    challenge_answer: str | None = None
+    challenge_signed: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Server:
     """Where the data of a source comes from.
 
@@ -253,11 +312,13 @@ class Server:
         name: of the server; for a database, of the connection in the settings of an environment.
         arrival: how the data arrives.
         database: the table, for a source that is read from a database.
+        webhook: how its calls are read, for a source that calls the collector in a form of its own.
     """
 
     name: str
     arrival: Arrival
     database: DatabaseTable | None = None
+    webhook: Webhook | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -350,6 +411,10 @@ class Contracts:
         """Sources whose files are ingested and then published as events."""
         return tuple(source for source in self.sources.values() if source.kind == "file")
 
+    def webhook_sources(self) -> tuple[Source, ...]:
+        """Sources that call the collector in a form of their own."""
+        return tuple(source for source in self.stream_sources() if source.server.webhook is not None)
+
     def database_sources(self) -> tuple[tuple[Source, DatabaseTable], ...]:
         """Sources that are read from databases, each with its table there; their rows land as files."""
         found = [(source, source.server.database) for source in self.sources.values()]
@@ -433,7 +498,9 @@ def _source(name: str, source: Mapping[str, Any]) -> Source:
 def _server(server: Mapping[str, Any]) -> Server:
     said = server["database"]
     database = DatabaseTable(**{**said, "engine": DatabaseEngine(said["engine"])}) if said else None
-    return Server(name=server["name"], arrival=Arrival(server["arrival"]), database=database)
+    hook = server.get("webhook")
+    webhook = Webhook(**{**hook, "signature": Signature(**hook["signature"])}) if hook else None
+    return Server(name=server["name"], arrival=Arrival(server["arrival"]), database=database, webhook=webhook)
 
 
 def _file_format(said: Mapping[str, Any]) -> FileFormat:

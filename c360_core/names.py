@@ -111,6 +111,7 @@ class IdentifierType(StrEnum):
     CASE_SYSTEM_ID = "case_system_id"
     EMAIL = "email"
     PHONE = "phone"
+    SOCIAL_ID = "social_id"
     DEVICE_ID = "device_id"
     COOKIE_ID = "cookie_id"
     PUSH_TOKEN = "push_token"  # noqa: S105  # the name of an identifier type, not a secret

@@ -532,6 +532,7 @@ _BY_TYPE: Final[Mapping[IdentifierType, Callable[[object], Normalised]]] = {
     IdentifierType.CASE_SYSTEM_ID: _account,
     IdentifierType.EMAIL: normalise_email,
     IdentifierType.PHONE: normalise_phone,
+    IdentifierType.SOCIAL_ID: _opaque,
     IdentifierType.DEVICE_ID: _opaque,
     IdentifierType.COOKIE_ID: _opaque,
     IdentifierType.PUSH_TOKEN: _opaque,

@@ -113,13 +113,7 @@ def authenticate(
     """
     sender = senders.get(key or "")
     if sender is None:
-        raise ProblemDetails(
-            status=HTTPStatus.UNAUTHORIZED,
-            code="UNKNOWN_WRITE_KEY",
-            field=KEY_HEADER,
-            detail="The write key is missing or belongs to no source.",
-            fix="Send the source's write key in the header x-api-key, or as the user name of Basic authorization.",
-        )
+        raise unknown_write_key()
     if sender.signing_secret is not None and not _is_signed(body, signature or "", sender.signing_secret):
         raise ProblemDetails(
             status=HTTPStatus.UNAUTHORIZED,
@@ -129,6 +123,17 @@ def authenticate(
             fix="Send the hex HMAC-SHA256 of the body's bytes, as sent, under the source's signing secret.",
         )
     return sender
+
+
+def unknown_write_key() -> ProblemDetails:
+    """Return the problem of a request whose key lets nobody in."""
+    return ProblemDetails(
+        status=HTTPStatus.UNAUTHORIZED,
+        code="UNKNOWN_WRITE_KEY",
+        field=KEY_HEADER,
+        detail="The write key is missing or belongs to no source.",
+        fix="Send the source's write key in the header x-api-key, or as the user name of Basic authorization.",
+    )
 
 
 def _is_signed(body: bytes, signature: str, secret: bytes) -> bool:

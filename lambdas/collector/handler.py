@@ -24,10 +24,28 @@ from lambdas.collector.credentials import (
     came_through_edge,
     not_through_edge,
     senders_by_key,
+    unknown_write_key,
     write_key,
 )
-from lambdas.collector.logic import Call, JudgedEvent, answer_body, judge_all, speaks_segment, unknown_path
+from lambdas.collector.logic import (
+    Call,
+    JudgedEvent,
+    answer_body,
+    judge_all,
+    judge_events,
+    speaks_segment,
+    unknown_path,
+)
 from lambdas.collector.settings import Settings
+from lambdas.collector.webhook import (
+    Delivery,
+    authenticate_delivery,
+    challenge_answer,
+    challenge_of,
+    events_of_call,
+    secrets_of,
+    webhook_of,
+)
 from lambdas.shared import aws
 from lambdas.shared.problem import ProblemDetails, json_response, problem_response
 
@@ -50,9 +68,7 @@ def handle(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 @app.post("/v1/<path>")
 def collect(path: str) -> Response[str]:
     """Take one event, for example /v1/track, or many (/v1/batch); browsers shorten the names to one letter."""
-    event = app.current_event
-    headers = {name.lower(): value for name, value in event.headers.items()}
-    _let_in(headers)
+    event, headers = app.current_event, _headers()
     raw = raw_bytes(event.body or "", is_base64=bool(event.is_base64_encoded))
     body = parse_body(raw, content_encoding=headers.get("content-encoding", ""))
     sender = authenticate(
@@ -63,6 +79,10 @@ def collect(path: str) -> Response[str]:
         body=raw,
         signature=headers.get(SIGNATURE_HEADER),
     )
+    source = contracts.load().source(sender.source)
+    if source.server.webhook is not None:
+        # Its secret signs calls and is no write key: a key travels with each request.
+        raise unknown_write_key()
     if sender.rotated_out:
         # Whoever rotates keys sees here which sources still have to take the new one.
         logger.info("previous key used", extra={"source": sender.source})
@@ -70,7 +90,7 @@ def collect(path: str) -> Response[str]:
     call = Call(
         path=path,
         body=body,
-        source=contracts.load().source(sender.source),
+        source=source,
         received_at=datetime.now(UTC),
         trace_id=trace_id(),
     )
@@ -80,6 +100,51 @@ def collect(path: str) -> Response[str]:
     # Segment's libraries send everything again after any answer other than 200, and rejected events are kept anyway.
     whole = not answer["rejected"] or speaks_segment(call)
     return json_response(answer, status=HTTPStatus.OK if whole else HTTPStatus.MULTI_STATUS)
+
+
+@app.post("/v1/hooks/<name>")
+def collect_delivery(name: str) -> Response[str]:
+    """Take a call of a vendor, in the form and with the signature that its source's contract describes.
+
+    Vendors send again after any answer other than 2xx: rejected events are kept, so they are answered with 200.
+    """
+    event, headers, now = app.current_event, _headers(), datetime.now(UTC)
+    source, webhook = webhook_of(contracts.load(), name)
+    raw = raw_bytes(event.body or "", is_base64=bool(event.is_base64_encoded))
+    delivery = Delivery(headers=headers, body=raw)
+    secrets = secrets_of(source, _senders())
+    authenticate_delivery(webhook.signature, delivery, secrets, now=now)
+    body = parse_body(raw, content_encoding=delivery.headers.get("content-encoding", ""))
+    asked = challenge_of(webhook, body)
+    if asked is not None:
+        return _verified(challenge_answer(webhook, asked, secrets), str(webhook.challenge_field))
+    call = Call(path=name, body=body, source=source, received_at=now, trace_id=trace_id())
+    judged = judge_events(events_of_call(webhook, source, delivery, body, received_at=now), call)
+    store(judged, _stream())
+    return json_response(answer_body(judged), status=HTTPStatus.OK)
+
+
+@app.get("/v1/hooks/<name>")
+def verify_address(name: str) -> Response[str]:
+    """Answer a vendor that verifies its address by a query before it calls it."""
+    _headers()
+    source, webhook = webhook_of(contracts.load(), name)
+    asked = challenge_of(webhook, app.current_event.query_string_parameters)
+    if asked is None:
+        raise unknown_path()
+    return _verified(challenge_answer(webhook, asked, secrets_of(source, _senders())), None)
+
+
+def _verified(answer: dict[str, str] | str, field: str | None) -> Response[str]:
+    """Answer a challenge: with a document, or, to a query, with the bare text."""
+    if isinstance(answer, dict) or field is not None:
+        return json_response(answer if isinstance(answer, dict) else {str(field): answer}, status=HTTPStatus.OK)
+    return Response(
+        status_code=HTTPStatus.OK,
+        content_type="text/plain",
+        body=answer,
+        headers={"X-Content-Type-Options": "nosniff"},
+    )
 
 
 @app.post("/beacon/v1/batch")
@@ -126,16 +191,18 @@ def store(judged: list[JudgedEvent], stream: EventStream) -> None:
         )
 
 
-def _let_in(headers: dict[str, str]) -> None:
-    """Refuse a request that went past the edge, before anything of it is read.
+def _headers() -> dict[str, str]:
+    """Return the headers of the request by their names in lower case; whoever went past the edge gets no further.
 
     Raises:
         ProblemDetails: 403, the environment has an edge, and the request does not carry its secret.
     """
+    headers = {name.lower(): value for name, value in app.current_event.headers.items()}
     arn = _settings().edge_secret_arn
     if arn is not None and not came_through_edge(headers, arn, _secrets()):
         metrics.add_metric(name="RequestsPastEdge", unit=MetricUnit.Count, value=1)
         raise not_through_edge()
+    return headers
 
 
 @cache

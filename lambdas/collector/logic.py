@@ -6,7 +6,7 @@ came.
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
@@ -168,14 +168,24 @@ def judge_all(call: Call) -> list[JudgedEvent]:
         trace_id=call.trace_id,
     )
     envelope = _Envelopes(call, receipt)
+    return judge_events((envelope.of(sent) for sent in events_of(call)), call)
+
+
+def judge_events(events: Iterable[Mapping[str, Any]], call: Call) -> list[JudgedEvent]:
+    """Return the records of events as they go on the stream, each judged by its contract.
+
+    Raises:
+        ProblemDetails: 413, there are too many, or the records together are too big.
+    """
     judged: list[JudgedEvent] = []
     size = 0
-    for sent in events_of(call):
-        event = envelope.of(sent)
+    for event in events:
         data = encode_bytes(event)
         size += len(data)
         if size > MAX_RECORDS_BYTES:
             raise _too_much("The events are too big together, each with the batch's context.")
+        if len(judged) == MAX_EVENTS:
+            raise _too_much(f"At most {MAX_EVENTS} events are taken.")
         judged.append(judge(event, data, call))
     return judged
 

@@ -32,6 +32,7 @@ _PATHS: Final = (
     *("/v1/t", "/v1/i", "/v1/p", "/v1/s", "/v1/g", "/v1/a", "/v1/b"),
     "/beacon/v1/batch",
 )
+_HOOKS: Final = "/v1/hooks/{source}"
 # The headers that those two libraries send, and the one in which other pages may send the key.
 _BROWSER_HEADERS: Final = ("authorization", "content-type", "x-api-key", "anonymousid", "sentat")
 
@@ -100,15 +101,15 @@ class Collector(Construct):
             "Http",
             platform=platform,
             handler=self.function.function,
-            routes=[Route(path=path, methods=[apigateway.HttpMethod.POST]) for path in _PATHS],
+            routes=_routes(contracts),
             throttle=Throttle(rate=settings.throttle_requests_per_second, burst=settings.throttle_burst),
             cors=_cors(settings.allowed_origins),
         )
         acknowledge(
             api,
             {
-                "APIG4": "browsers and tills cannot sign AWS requests: the function lets in who has a source's write "
-                "key, and rejects events that the source may not send"
+                "APIG4": "browsers, tills and vendors cannot sign AWS requests: the function lets in who has a "
+                "source's write key or signs with its secret, and rejects events that the source may not send"
             },
         )
         self.url = api.url
@@ -158,6 +159,15 @@ class Collector(Construct):
         """Return how many events are refused."""
         lines = {"Refused": _rejected_events()}
         return (Graph(title="Events that the collector refused", position=50, lines=lines),)
+
+
+def _routes(contracts: Contracts) -> list[Route]:
+    """Return the routes of the libraries, and that of vendors who call in a form of their own, if there are some."""
+    routes = [Route(path=path, methods=[apigateway.HttpMethod.POST]) for path in _PATHS]
+    hooks = [source.server.webhook for source in contracts.webhook_sources()]
+    verified = any(webhook and webhook.challenge_field for webhook in hooks)
+    methods = [apigateway.HttpMethod.POST, *([apigateway.HttpMethod.GET] if verified else [])]
+    return [*routes, Route(path=_HOOKS, methods=methods)] if hooks else routes
 
 
 def _rejected_events() -> cloudwatch.Metric:

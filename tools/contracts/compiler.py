@@ -75,6 +75,31 @@ JDBC: Final[Mapping[str, str]] = {
     "compareHours": "compare_hours",
     "deletedColumn": "deleted_column",
 }
+SIGNATURE: Final[Mapping[str, str]] = {
+    "signatureHeader": "header",
+    "algorithm": "algorithm",
+    "encoding": "encoding",
+    "prefix": "prefix",
+    "timestampHeader": "timestamp_header",
+    "timestampPrefix": "timestamp_prefix",
+    "toleranceSeconds": "tolerance_seconds",
+    "signed": "signed",
+    "idHeader": "id_header",
+}
+CHALLENGE: Final[Mapping[str, str]] = {
+    "challengeField": "challenge_field",
+    "challengeAnswer": "challenge_answer",
+    "challengeSigned": "challenge_signed",
+}
+WEBHOOK: Final[Mapping[str, str]] = {
+    "events": "events",
+    "eventId": "event_id",
+    "eventType": "event_type",
+    "occurredAt": "occurred_at",
+    "types": "types",
+    "identifiers": "identifiers",
+    "payload": "payload",
+}
 _CUSTOM: Final = {
     "consentPurpose": "consent_purpose",
     "identityRole": "identity_role",
@@ -163,7 +188,7 @@ def _source(contract: Mapping[str, Any], custom: Mapping[str, Any]) -> dict[str,
     return {
         **_header(contract),
         "kind": custom["kind"],
-        "server": _server(contract["servers"][0]),
+        "server": _server(contract["servers"][0], custom.get("webhook")),
         "event_types": custom["eventTypes"],
         "identifiers": custom["identifiers"],
         "partition_key": custom["partitionKey"],
@@ -177,12 +202,25 @@ def _source(contract: Mapping[str, Any], custom: Mapping[str, Any]) -> dict[str,
     }
 
 
-def _server(server: Mapping[str, Any]) -> dict[str, Any]:
+def _server(server: Mapping[str, Any], webhook: Mapping[str, Any] | None) -> dict[str, Any]:
     way = arrival(server)
     return {
         "name": server["server"],
         "arrival": way,
         "database": _database(server) if way is Arrival.JDBC else None,
+        "webhook": _webhook(server, webhook) if webhook else None,
+    }
+
+
+def _webhook(server: Mapping[str, Any], webhook: Mapping[str, Any]) -> dict[str, Any]:
+    said = custom_properties(server)
+    signature = {SIGNATURE[key]: value for key, value in said.items() if key in SIGNATURE}
+    challenge = {CHALLENGE[key]: value for key, value in said.items() if key in CHALLENGE}
+    headers = [key for key in ("header", "timestamp_header", "id_header") if key in signature]
+    return {
+        **{WEBHOOK[key]: value for key, value in webhook.items()},
+        **challenge,
+        "signature": {**signature, **{key: signature[key].lower() for key in headers}},
     }
 
 

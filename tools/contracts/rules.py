@@ -23,6 +23,7 @@ from tools.contracts.ids import id_problems
 from tools.contracts.profile_rules import profile_problems
 from tools.contracts.servers import connection_problems, server_problems
 from tools.contracts.standard import SUFFIX, Problem
+from tools.contracts.webhooks import webhook_problems
 
 CONSENT_PURPOSES: Final = ("service", "marketing", "analytics", "personalisation")
 ATTRIBUTE_ROLES: Final = (
@@ -62,7 +63,7 @@ KINDS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 OPTIONAL: Final[Mapping[str, tuple[str, ...]]] = {
     "product": ("partition",),
-    "stream": ("unplanned",),
+    "stream": ("unplanned", "webhook"),
     "file": ("liveWithinHours", "addedFieldIds", "fileFormat", "defaultCountry", "earliestBirthDate"),
 }
 MOST_LIVE_HOURS: Final = 30 * 24  # nobody wants to be answered on what is older
@@ -348,6 +349,8 @@ def _kind_problems(report: _Report, contract: Contract, events: Mapping[str, Con
     yield from _source_problems(report, custom, events)
     if kind == "stream":
         yield from _unplanned_problems(report.at("unplanned"), custom, events)
+        for where, message, fix in webhook_problems(contract, events):
+            yield report.at("webhook", where)(message, fix)
     if kind == "file":
         yield from _file_problems(report, contract, custom, events)
 

@@ -9,8 +9,18 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from c360_core.names import Arrival
-from tools.contracts.compiler import ARRIVALS, CUSTOM_SERVER, JDBC, arrival, cadence_seconds, custom_properties
+from tools.contracts.compiler import (
+    ARRIVALS,
+    CHALLENGE,
+    CUSTOM_SERVER,
+    JDBC,
+    SIGNATURE,
+    arrival,
+    cadence_seconds,
+    custom_properties,
+)
 from tools.contracts.standard import Problem
+from tools.contracts.webhooks import signature_problems
 
 CUSTOM_ARRIVALS: Final = (Arrival.APPFLOW, Arrival.DATA_EXCHANGE)
 KINDS: Final[Mapping[Arrival, str]] = {
@@ -24,12 +34,14 @@ KINDS: Final[Mapping[Arrival, str]] = {
 # What no system of this project brings yet. Whoever adds the system takes it out.
 WITHOUT_SYSTEM: Final = (Arrival.KAFKA, Arrival.APPFLOW, Arrival.DATA_EXCHANGE)
 PROPERTIES: Final[Mapping[Arrival, tuple[str, ...]]] = {
+    Arrival.HTTP: (*SIGNATURE, *CHALLENGE),
     Arrival.JDBC: tuple(JDBC),
     Arrival.APPFLOW: ("arrival",),
     Arrival.DATA_EXCHANGE: ("arrival",),
 }
-OPTIONAL: Final = ("partitionColumn", "partitions")
+OPTIONAL: Final = ("partitionColumn", "partitions", *SIGNATURE, *CHALLENGE)
 COLLECTOR: Final = "https://${collector.host}/v1/batch"
+HOOKS: Final = "https://${collector.host}/v1/hooks/"
 CONNECTION: Final = re.compile(r"[a-z][a-z0-9_]{0,31}")
 SQL_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
 SPLIT_TYPES: Final = ("integer", "number", "date", "timestamp")
@@ -95,12 +107,17 @@ def _server_problems(contract: Contract, server: Contract, kind: str) -> Iterato
         return
     yield from _property_names(server, way)
     if way is Arrival.HTTP:
-        yield from _fixed(server, {"server": "collector", "location": COLLECTOR})
+        yield from _fixed(server, {"server": "collector", "location": _door(contract)})
+        yield from signature_problems(server, is_hook="webhook" in custom_properties(contract))
     elif way is Arrival.FILES:
         folder = f"s3://${{landing.bucket}}/{contract['name']}/"
         yield from _fixed(server, {"server": "landing", "location": folder})
     elif way is Arrival.JDBC:
         yield from _jdbc_problems(contract, server)
+
+
+def _door(contract: Contract) -> str:
+    return f"{HOOKS}{contract['name']}" if "webhook" in custom_properties(contract) else COLLECTOR
 
 
 def _property_names(server: Contract, way: Arrival) -> Iterator[Found]:

@@ -41,7 +41,7 @@ def test_what_the_edge_passes_on_is_taken(cloud: Cloud) -> None:
     assert len(cloud.records()) == 1
 
 
-@pytest.mark.parametrize("path", ["/v1/batch", "/v1/t", "/beacon/v1/batch"])
+@pytest.mark.parametrize("path", ["/v1/batch", "/v1/t", "/beacon/v1/batch", "/v1/hooks/product_reviews"])
 @pytest.mark.parametrize("edge", [None, "", "guessed", FIRST[:-1], FIRST.upper(), f"{FIRST} ", "\u00fc"])
 def test_what_comes_past_the_edge_is_refused_though_its_key_is_right(cloud: Cloud, path: str, edge: str | None) -> None:
     status, problem = send(edge, path=path)
