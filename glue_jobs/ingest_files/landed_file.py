@@ -5,11 +5,14 @@ and trusts the ending `.gz`. At most one record of a file is in memory at a time
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import Final
 
 from c360_core.contracts import Contracts, FileFormat, Source, Table
 from glue_jobs.ingest_files.csv_rows import CsvReader
 from glue_jobs.ingest_files.json_rows import JsonLinesReader
+from glue_jobs.ingest_files.packing import Member, text_members
 from glue_jobs.ingest_files.refusal import RefusedFileError
 from glue_jobs.ingest_files.row import UNREADABLE_ROW, Reader, Row, bad_row
 
@@ -51,16 +54,41 @@ def inspect(chunks: Iterable[bytes], table: Table, file_format: FileFormat) -> t
     Raises:
         RefusedFileError: the file as a whole cannot be read, or lacks columns.
     """
-    return READERS[file_format.type](table, file_format).check(chunks)
+    reader = READERS[file_format.type](table, file_format)
+    extra: dict[str, None] = {}
+    for member in text_members(chunks, file_format.type):
+        with _named(member):
+            extra |= dict.fromkeys(reader.check(member.pieces))
+    return tuple(extra)
 
 
 def rows(chunks: Iterable[bytes], table: Table, file_format: FileFormat) -> Iterator[Row]:
-    """Yield the rows of a file that has been inspected.
+    """Yield the rows of a file that has been inspected; of a zip archive, those of all its files.
 
     If the rest of the file cannot be read, the last row has the number UNREADABLE_ROW and says why.
     """
+    reader = READERS[file_format.type](table, file_format)
     try:
-        yield from READERS[file_format.type](table, file_format).rows(chunks)
+        for member in text_members(chunks, file_format.type):
+            with _named(member):
+                found = reader.rows(member.pieces)
+                yield from found if member.name is None else (_of_member(row, member.name) for row in found)
     except RefusedFileError as error:
         columns = len(table.file_columns)
         yield bad_row(UNREADABLE_ROW, "", columns=columns, code=error.code, reason=str(error))
+
+
+@contextmanager
+def _named(member: Member) -> Iterator[None]:
+    """Let the reason of a refusal begin with the name of the file within the archive."""
+    try:
+        yield
+    except RefusedFileError as error:
+        if member.name is None:
+            raise
+        raise RefusedFileError(error.code, f"`{member.name}` in the archive: {error}") from error
+
+
+def _of_member(row: Row, name: str) -> Row:
+    reason = f"`{name}` in the archive: {row.reason}" if row.reason else None
+    return replace(row, member=name, reason=reason)

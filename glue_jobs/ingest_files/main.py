@@ -267,7 +267,9 @@ class Ingestion:
 
     def _merge(self, good: DataFrame) -> None:
         newer = "updated_at" if "updated_at" in good.columns else None
-        lake.upsert(good, self._raw, [str(self._table.key)], newer=newer, ignore=["loaded_at"])
+        # A row that a file repeats does not change: it keeps the file that first said so.
+        of_file = ["loaded_at", transform.SOURCE_FILE, transform.SOURCE_ROW]
+        lake.upsert(good, self._raw, [str(self._table.key)], newer=newer, ignore=of_file)
 
     def _publish(self, good: DataFrame) -> int:
         replay_id = f"file-{digest(self._file.key, digits=KEY_DIGITS)}"

@@ -12,11 +12,12 @@ class Row:
     """One row of a file, as texts for Spark to cast.
 
     Attributes:
-        number: 1 is the first row after the header.
+        number: 1 is the first row of its file, after a header.
         values: texts of the contract's columns, in its order; None for no value.
         body: the row as received, a JSON object; its raw text if it could not be split into columns.
         code: reason code if it could not be split into columns, else None.
         reason: the reason, with line and fix.
+        member: name of its file within a zip archive, or None.
     """
 
     number: int
@@ -24,6 +25,7 @@ class Row:
     body: str
     code: str | None = None
     reason: str | None = None
+    member: str | None = None
 
 
 class Reader(Protocol):

@@ -1,8 +1,8 @@
 """From the text of a file to typed rows, rejections and events: frames in, frames out.
 
-Besides the columns of the contract, a frame has `_row` (1 is the first row after the header) and `_body` (the row as
-received, a JSON object of its texts). If a row could not be split into columns, `_body` is the raw line, and `_code`
-and `_reason` say why.
+Besides the columns of the contract, a frame has `_row` (1 is the first row of the object), `_place` (what a reason
+calls the row), `_body` (the row as received, a JSON object), and where the row comes from: `source_file` and
+`source_row`. If a row could not be split into columns, `_body` is its raw text, and `_code` and `_reason` say why.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -23,6 +23,10 @@ from glue_jobs.shared import aws
 from glue_jobs.shared.digests import digest
 
 ROW: Final = "_row"
+PLACE: Final = "_place"
+SOURCE_FILE: Final = "source_file"
+SOURCE_ROW: Final = "source_row"
+WITHIN: Final = "!/"  # between an object's key and the name of a file within it, as in Java's addresses of archives
 BODY: Final = "_body"
 CODE: Final = "_code"
 REASON: Final = "_reason"
@@ -77,21 +81,27 @@ class LandedRows:
     source: Source
 
     def read(self) -> Iterator[tuple[Any, ...]]:
-        """Yield the texts of the contract's columns, code, reason, number and body of each row."""
+        """Yield the texts of the contract's columns, code, reason, body, `_row`, place, file and row of each row."""
         table = self.source.table
         if table is None:
             return
         s3 = aws.client("s3", region=self.region)
         body = s3.get_object(Bucket=self.bucket, Key=self.key, IfMatch=self.etag)["Body"]
-        for row in landed_file.rows(body.iter_chunks(CHUNK_BYTES), table, self.source.file_format):
-            yield (*row.values, row.code, row.reason, row.number, row.body)
+        found = landed_file.rows(body.iter_chunks(CHUNK_BYTES), table, self.source.file_format)
+        for number, row in enumerate(found, start=1):
+            place, file = f"row {row.number}", self.key
+            if row.member is not None:
+                place, file = f"{place} of `{row.member}`", f"{file}{WITHIN}{row.member}"
+            order = UNREADABLE_ROW if row.number == UNREADABLE_ROW else number
+            yield (*row.values, row.code, row.reason, row.body, order, place, file, row.number)
 
 
 def read_rows(spark: SparkSession, landed: LandedRows, expected: Sequence[str]) -> DataFrame:
-    """Return the rows of a file as texts, with `_code`, `_reason`, `_row` and `_body`; one task reads them in order."""
-    schema = ", ".join(f"`{name}` STRING" for name in [*expected, CODE, REASON])
+    """Return the rows of a file as texts, with `_code` and `_reason`; one task reads them in order."""
+    texts = ", ".join(f"`{name}` STRING" for name in [*expected, CODE, REASON, BODY])
+    schema = f"{texts}, {ROW} BIGINT, {PLACE} STRING, {SOURCE_FILE} STRING, {SOURCE_ROW} BIGINT"
     lines = spark.sparkContext.parallelize([landed], 1).flatMap(LandedRows.read)
-    return spark.createDataFrame(lines, f"{schema}, {ROW} BIGINT, {BODY} STRING", verifySchema=False)
+    return spark.createDataFrame(lines, schema, verifySchema=False)
 
 
 def unreadable(rows: DataFrame) -> tuple[str, str] | None:
@@ -109,17 +119,20 @@ def malformed_rows(rows: DataFrame) -> DataFrame:
 def typed(rows: DataFrame, table: Table, file_format: FileFormat, loaded_at: datetime) -> DataFrame:
     """Return the well-formed rows in the contract's types, with `_row`, `_body`, `_problems` and `_first`.
 
-    `_problems` is an array of code and reason; `_first` is the number of the first row with the same body.
+    `_problems` is an array of code and reason; `_first` has `_row` and `_place` of the first row with the same body.
     """
     fields = [table.field(name) for name in table.file_columns]
     problems = F.array_compact(F.array(*[_problem(field, file_format) for field in fields]))
     return rows.where(F.col(CODE).isNull()).select(
         *[F.expr(f"try_cast(`{field.name}` AS {spark_type(field)})").alias(field.name) for field in fields],
         F.lit(loaded_at).alias("loaded_at"),
+        SOURCE_FILE,
+        SOURCE_ROW,
         ROW,
+        PLACE,
         BODY,
         problems.alias(PROBLEMS),
-        F.min(ROW).over(Window.partitionBy(BODY)).alias(FIRST),
+        F.min(F.struct(ROW, PLACE)).over(Window.partitionBy(BODY)).alias(FIRST),
     )
 
 
@@ -152,7 +165,7 @@ def _finding(code: str, reason: Column) -> Column:
 
 def rows_to_check(frame: DataFrame) -> DataFrame:
     """Return the typed rows without problems, each once."""
-    return frame.where((F.size(PROBLEMS) == 0) & (F.col(ROW) == F.col(FIRST)))
+    return frame.where((F.size(PROBLEMS) == 0) & (F.col(ROW) == F.col(FIRST)[ROW]))
 
 
 def rows_with_problems(frame: DataFrame) -> DataFrame:
@@ -165,8 +178,8 @@ def rows_with_problems(frame: DataFrame) -> DataFrame:
 
 def repeated_rows(frame: DataFrame) -> DataFrame:
     """Return code, reason, `_row` and body of rows with the same body as an earlier row of the file."""
-    reason = F.format_string("row %d repeats row %d, which counts; send each row once", ROW, FIRST)
-    repeated = frame.where((F.size(PROBLEMS) == 0) & (F.col(ROW) > F.col(FIRST)))
+    reason = F.format_string("%s repeats %s, which counts; send each row once", PLACE, F.col(FIRST)[PLACE])
+    repeated = frame.where((F.size(PROBLEMS) == 0) & (F.col(ROW) > F.col(FIRST)[ROW]))
     return repeated.select(F.lit("QUALITY_RULE").alias("code"), reason.alias("reason"), ROW, F.col(BODY).alias("body"))
 
 

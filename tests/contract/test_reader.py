@@ -88,13 +88,14 @@ def test_unknown_name_lists_the_known_ones(contracts, look):
         getattr(contracts, look)("nothing")
 
 
-def test_raw_table_of_a_file_is_its_columns_and_the_load_time(contracts):
+def test_raw_table_of_a_file_is_its_columns_and_those_of_the_ingestion(contracts):
     table = contracts.source("crm_contacts").table
+    provenance = ["source_file", "source_row"]
 
     assert table.file_columns[0] == "crm_id"
-    assert [field.name for field in table.fields] == [*table.file_columns, "loaded_at", "stated_at"]
+    assert [field.name for field in table.fields] == [*table.file_columns, "loaded_at", "stated_at", *provenance]
     other = contracts.source("loyalty_members").table
-    assert [field.name for field in other.fields] == [*other.file_columns, "loaded_at"]
+    assert [field.name for field in other.fields] == [*other.file_columns, "loaded_at", *provenance]
     assert table.key == "crm_id"
     assert table.partition == "day(loaded_at)"
 

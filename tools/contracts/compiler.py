@@ -24,6 +24,25 @@ LOADED_AT: Final = {
     "classification": PiiClass.NONE.value,
 }
 
+# Where the row comes from: which file, and which row in it, said last what the row says.
+SOURCE_FILE: Final = {
+    "name": "source_file",
+    "description": "Path of the file in the landing bucket; in a zip archive, `!/` and the name in it follow.",
+    "logical_type": "string",
+    "required": False,
+    "unique": False,
+    "classification": PiiClass.NONE.value,
+}
+SOURCE_ROW: Final = {
+    "name": "source_row",
+    "description": "Number of the row in its file; 1 is the first after a header.",
+    "logical_type": "integer",
+    "long": True,
+    "required": False,
+    "unique": False,
+    "classification": PiiClass.NONE.value,
+}
+
 # When the row came to say what it says. The ingestion adds it where a source may overwrite an answer and keep its time.
 STATED_AT: Final = {
     "name": "stated_at",
@@ -248,7 +267,7 @@ def added_columns(custom: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
     if custom["kind"] != "file":
         return ()
     overwrites = any("changedAt" in mapping for mapping in custom.get("publish", []))
-    return (LOADED_AT, STATED_AT) if overwrites else (LOADED_AT,)
+    return (LOADED_AT, *((STATED_AT,) if overwrites else ()), SOURCE_FILE, SOURCE_ROW)
 
 
 def _added(custom: Mapping[str, Any]) -> list[dict[str, Any]]:

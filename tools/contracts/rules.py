@@ -69,7 +69,7 @@ OPTIONAL: Final[Mapping[str, tuple[str, ...]]] = {
 MOST_LIVE_HOURS: Final = 30 * 24  # nobody wants to be answered on what is older
 PUBLISH_KEYS: Final = ("eventType", "idSuffix", "occurredAt", "when", "identifiers", "payload")
 PUBLISH_OPTIONS: Final = ("changedAt", "happensOnce")
-ADDED_COLUMNS: Final = ("loaded_at", "stated_at")
+ADDED_COLUMNS: Final = ("loaded_at", "source_file", "source_row", "stated_at")
 
 Contract = Mapping[str, Any]
 Problems = Iterator[Problem]

@@ -1,8 +1,10 @@
 """The same rows in files of each format give the same raw rows, events and rejections, on real Spark and Iceberg."""
 
 import json
+import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from io import BytesIO
 from typing import Any
 
 import boto3
@@ -116,6 +118,41 @@ def test_every_format_gives_the_known_rows_events_and_rejections(
         ("K000001", "case_opened"), ("K000002", "case_closed"), ("K000002", "case_opened"),
         ("K000003", "case_closed"), ("K000003", "case_opened"),
     ]  # fmt: skip
+
+
+def zipped(files: dict[str, bytes]) -> bytes:
+    buffer = BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return buffer.getvalue()
+
+
+def test_every_row_names_the_file_and_the_row_that_it_comes_from(landing: Landing, rows: Rows) -> None:
+    first, second = csv_file([RECORDS[0], RECORDS[1]]), csv_file([RECORDS[1], RECORDS[2], RECORDS[3]])
+
+    counts = landing.ingest(zipped({"b/1.csv": first, "a.csv": second}), name="all.zip")
+
+    assert counts == {"received": 5, "loaded": 3, "rejected": 2, "published": 5}
+    key = f"{landing.folder}/all.zip"
+    assert {row["case_id"]: (row["source_file"], row["source_row"]) for row in rows(Zone.RAW, "support_cases")} == {
+        "K000001": (f"{key}!/b/1.csv", 1), "K000002": (f"{key}!/b/1.csv", 2), "K000003": (f"{key}!/a.csv", 2),
+    }  # fmt: skip
+    reasons = {row["reason_code"]: row["reason"] for row in rows(Zone.QUARANTINE, "rejected")}
+    assert reasons["QUALITY_RULE"].startswith("row 1 of `a.csv` repeats row 2 of `b/1.csv`")
+
+    landing.ingest(csv_file([RECORDS[0], {**RECORDS[1], "csat": "4"}]), name="later.csv")
+    found = {row["case_id"]: (row["source_file"], row["source_row"]) for row in rows(Zone.RAW, "support_cases")}
+    assert found["K000001"] == (f"{key}!/b/1.csv", 1)  # which said so first
+    assert found["K000002"] == (f"{landing.folder}/later.csv", 2)
+
+
+def test_an_archive_with_a_file_that_cannot_be_read_is_refused_as_a_whole(landing: Landing, rows: Rows) -> None:
+    counts = landing.ingest(zipped({"good.csv": csv_file(RECORDS[:1]), "bad.csv": b"case_id\n1\n"}))
+
+    assert counts == {"received": 0, "loaded": 0, "rejected": 1, "published": 0}
+    (rejected,) = rows(Zone.QUARANTINE, "rejected")
+    assert rejected["reason"].startswith("`bad.csv` in the archive: column `case_customer_id`")
 
 
 def test_damaged_lines_of_json_cost_one_row_each(landing: Landing, rows: Rows, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from c360_core.contracts import FileFormat, Table, load
 from c360_core.landing import is_folder_mark
-from glue_jobs.ingest_files import texts
+from glue_jobs.ingest_files import packing
 from glue_jobs.ingest_files.csv_rows import CsvReader, Header
 from glue_jobs.ingest_files.landed_file import file_source, folder_of, inspect, rows
 from glue_jobs.ingest_files.refusal import RefusedFileError
@@ -40,7 +40,8 @@ def read(pieces: list[bytes], table: Table, file_format: FileFormat) -> list[Row
 
 
 def header_of(content: bytes, file_format: FileFormat = PLAIN) -> Header:
-    return CsvReader(TABLE, file_format).header(in_pieces(content))
+    (member,) = packing.text_members(in_pieces(content), "csv")
+    return CsvReader(TABLE, file_format).header(member.pieces)
 
 
 def rows_of(content: bytes | str, file_format: FileFormat = PLAIN, size: int = 3) -> list[Row]:
@@ -113,7 +114,7 @@ def test_an_extra_column_is_named() -> None:
         (b"sep=;\nid;name\n", "MISSING_COLUMN", "the file has `;` between its columns"),
         (b"ID,Name\n1,Ann\n", "MISSING_COLUMN", "column `id`, `name` is in another case"),
         (b'"id,name\n1,Ann\n', "MISSING_COLUMN", "line 1, the header, has a quote that is not closed"),
-        (b"PK\x03\x04 and so on", "WRONG_ENCODING", "a ZIP archive or a spreadsheet; send CSV text"),
+        (b"PK\x03\x04 and so on", "WRONG_ENCODING", "a truncated zip archive: it has no table of contents"),
         (
             gzip.compress(b"id,name\n1,Ann\n", mtime=0)[:-9],
             "WRONG_ENCODING",
@@ -163,12 +164,13 @@ def test_the_content_says_whether_a_file_is_compressed(compress: Callable[[bytes
 
 def test_a_well_compressed_file_is_read_in_small_pieces() -> None:
     text = b"id,name\n" + b"1,Ann\n" * 2_000_000
-    pieces = [len(piece) for piece in texts.checked_text([gzip.compress(text)], "utf-8")]
+    (member,) = packing.text_members([gzip.compress(text)], "csv")
+    pieces = [len(piece) for piece in member.pieces]
     assert (sum(pieces), max(pieces)) == (len(text), 1 << 20)
 
 
 def test_more_text_than_one_task_can_read_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(texts, "MAX_TEXT_BYTES", 1000)
+    monkeypatch.setattr(packing, "MAX_TEXT_BYTES", 1000)
     error = refusal(gzip.compress(b"id,name\n" + b"1,Ann\n" * 1000))
     assert (error.code, "several files" in str(error)) == ("OVERSIZE", True)
 
