@@ -28,9 +28,11 @@ ATTRIBUTES: Final[tuple[tuple[str, ...], ...]] = (
 DEFAULT_PRIORITIES: Final = (
     "crm_contacts",
     "loyalty_members",
+    "erp_customers",
     "support_cases",
     "web_events",
     "pos_transactions",
+    "erp_orders",
     "demographics",
 )
 

@@ -16,6 +16,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812
 
 from c360_core import contracts
+from c360_core.contracts import Source
 from c360_core.names import TableName, Zone
 from glue_jobs.identity_prepare import transform
 from glue_jobs.shared import lake, runtime
@@ -51,7 +52,9 @@ def run(spark: SparkSession, arguments: PrepareArguments) -> Mapping[str, int]:
 def _raw(spark: SparkSession, environment: str) -> DataFrame:
     frames = [
         transform.file_rows(
-            lake.current(spark, lake.table_name(environment, Zone.RAW, source.name)), source, source.table
+            _present(lake.current(spark, lake.table_name(environment, Zone.RAW, source.name)), source),
+            source,
+            source.table,
         )
         for source in contracts.load().file_sources()
         if source.table is not None
@@ -59,6 +62,12 @@ def _raw(spark: SparkSession, environment: str) -> DataFrame:
     interactions = lake.current(spark, lake.table_name(environment, Zone.RAW, TableName.INTERACTIONS))
     said = [transform.login_rows(interactions), transform.joined_rows(interactions)]
     return reduce(DataFrame.unionByName, [*frames, *said])
+
+
+def _present(rows: DataFrame, source: Source) -> DataFrame:
+    """Leave out rows that are gone from their database: they describe nobody any more."""
+    database = source.server.database
+    return rows if database is None else rows.where(F.col(database.deleted_column).isNull())
 
 
 def main() -> None:

@@ -90,7 +90,7 @@ answer = {
     assert sorted(added["ids"]) == [1, 2, 3, 4, 5]
     assert "direct" in added["pii"]
     assert "newsletter_subscribers" in added["files"]
-    assert added["rank"] == 3
+    assert added["rank"] == 4
 
 
 def test_a_system_is_added_by_its_list(tree: Path, tmp_path: Path) -> None:

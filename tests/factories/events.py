@@ -28,6 +28,8 @@ SOURCE_IDENTIFIERS: dict[str, tuple[str, ...]] = {
     "loyalty_members": ("loyalty_id", "email"),
     "support_cases": ("case_system_id", "email"),
     "demographics": ("email",),
+    "erp_orders": ("crm_id", "email"),
+    "erp_customers": ("crm_id", "email"),
 }
 
 _MESSAGE = {"message_id": "m-1", "decision_id": "dec-1", "channel": "email"}

@@ -1,0 +1,1 @@
+"""Tables of databases: read over JDBC in increments, and landed as files of their source."""
