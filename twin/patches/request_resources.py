@@ -1,4 +1,4 @@
-"""IAM: MiniStack authorizes some requests on another resource than AWS does, and knows none of the twin's own services.
+"""IAM: MiniStack authorizes some requests on another resource or action than AWS, and not the twin's own services.
 
 `twin.emulator.resource_names` says what AWS looks at. Where a request needs a permission on several resources, as in
 Glue's catalog, each is checked.
@@ -26,6 +26,13 @@ class Named(str):
         return named
 
 
+# Operations that have no action of their own in IAM.
+ACTIONS: Final = {
+    "sqs:ChangeMessageVisibilityBatch": "sqs:ChangeMessageVisibility",
+    "sqs:DeleteMessageBatch": "sqs:DeleteMessage",
+    "sqs:SendMessageBatch": "sqs:SendMessage",
+}
+
 # How to read the parameters of a request to one of the twin's own services.
 _READERS: Final[dict[str, Callable[..., Mapping[str, Any]]]] = {}
 
@@ -35,6 +42,7 @@ def install(_settings: TwinSettings) -> None:
     from ministack.core import iam_actions, iam_evaluator
 
     iam_actions.SERVICE_TO_IAM_NAMESPACE["kinesisanalyticsv2"] = "kinesisanalytics"
+    iam_actions.extract_iam_action = known_to_iam(iam_actions.extract_iam_action)
     iam_actions.extract_resource_arn = named(iam_actions.extract_resource_arn, iam_actions.extract_iam_action)
     iam_evaluator.enforce = on_each(iam_evaluator.enforce)
 
@@ -53,6 +61,16 @@ def authorize(service: str, prefix: str, read: Callable[..., Mapping[str, Any]])
         iam_actions.SERVICE_TO_IAM_NAMESPACE.setdefault(name, prefix)
         iam_actions._BOTOCORE_SERVICE_MAP.setdefault(name, [service])
         _READERS[name] = read
+
+
+def known_to_iam(action_of: Callable[..., str | None]) -> Callable[..., str | None]:
+    """Return what finds the action of a request as IAM names it."""
+
+    def finding(*request: Any) -> str | None:
+        action = action_of(*request)
+        return ACTIONS.get(action or "", action)
+
+    return finding
 
 
 def named(extract: Callable[..., str], action_of: Callable[..., str | None]) -> Callable[..., str]:

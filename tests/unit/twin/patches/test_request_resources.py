@@ -7,7 +7,7 @@ import pytest
 from ministack.core.iam_actions import extract_iam_action, extract_resource_arn
 
 from twin.emulator.resource_names import arn
-from twin.patches.request_resources import named, on_each
+from twin.patches.request_resources import known_to_iam, named, on_each
 from twin.settings import ACCOUNT, REGION
 
 CATALOG = arn("glue", "catalog")
@@ -76,3 +76,12 @@ def test_one_refusal_among_several_resources_refuses_the_request() -> None:
     answer = on_each(enforce)("key", "glue:GetDatabase", "glue", REGION, resource_arn=found)
 
     assert (answer, asked[-1]) == ("refused", CATALOG)
+
+
+@pytest.mark.parametrize(
+    ("operation", "wanted"),
+    [("SendMessageBatch", "SendMessage"), ("DeleteMessageBatch", "DeleteMessage"), ("SendMessage", "SendMessage")],
+)
+def test_a_batch_needs_the_permission_for_one_message(operation: str, wanted: str) -> None:
+    action = known_to_iam(extract_iam_action)
+    assert action("sqs", "POST", "/", {"x-amz-target": f"AmazonSQS.{operation}"}, b"{}", {}) == f"sqs:{wanted}"
