@@ -7,6 +7,7 @@ import httpx
 
 from ops.smoke.checks import check, expect
 from ops.smoke.deployed import DeployedEnvironment
+from ops.smoke.errors import CheckSkippedError
 from ops.smoke.signature import Signature
 
 WRONG_KEY: Final = "smoke-test-wrong-key"

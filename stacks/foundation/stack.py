@@ -88,6 +88,8 @@ class FoundationStack(cdk.Stack):
     def _export(self) -> None:
         for zone, bucket in self.buckets.items():
             cdk.CfnOutput(self, f"{zone.title()}BucketName", value=bucket.bucket_name)
+        if self.data_event_log is not None:
+            cdk.CfnOutput(self, "DataEventsBucketName", value=self.data_event_log.bucket_name)
         cdk.CfnOutput(self, "KeyArn", value=self.key.key_arn)
         cdk.CfnOutput(self, "HashSecretArn", value=self.hash_secret.secret_arn)
         cdk.CfnOutput(self, "EventBusName", value=self.bus.event_bus_name)

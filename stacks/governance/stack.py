@@ -67,7 +67,6 @@ class GovernanceStack(cdk.Stack):
                 log=data_event_log,
                 platform=platform,
             )
-            cdk.CfnOutput(self, "DataEventsBucketName", value=data_event_log.bucket_name)
 
 
 class ZoneGovernanceStack(cdk.Stack):

@@ -87,7 +87,7 @@ answer = {
 """,
     )
     assert added["zone"] == "raw"
-    assert sorted(added["ids"]) == [1, 2, 3, 4, 5]
+    assert sorted(added["ids"]) == [*range(1, 8)]
     assert "direct" in added["pii"]
     assert "newsletter_subscribers" in added["files"]
     assert added["rank"] == 4

@@ -7,11 +7,26 @@ from pydantic import BaseModel
 
 # What only an operator can name, because AWS wants it to exist.
 NAMED: Final[dict[str, Any]] = {
+    "collection": {
+        "edge": {
+            "domain": "events.example.com",
+            "certificate_arn": "arn:aws:acm:us-east-1:123456789012:certificate/12345678-1234-1234-1234-123456789012",
+        },
+    },
     "governance": {
         "admin_role_arns": ["arn:aws:iam::123456789012:role/LakeAdministrator"],
         "marketing_analyst_role_arns": ["arn:aws:iam::123456789012:role/Analysts"],
     },
 }
+
+
+def named(settings: dict[str, Any] = NAMED, path: str = "") -> Iterator[str]:
+    """Yield the paths of what only an operator can name."""
+    for name, value in settings.items():
+        if isinstance(value, dict):
+            yield from named(value, f"{path}{name}.")
+        else:
+            yield f"{path}{name}"
 
 
 def switched_off(model: BaseModel, path: str = "") -> Iterator[str]:

@@ -165,5 +165,5 @@ def test_another_trail_may_neither_write_nor_encrypt(estate_with_trail):
 
 
 def test_the_auditors_find_the_bucket(recorded):
-    output = recorded.templates["governance"]["Outputs"]["DataEventsBucketName"]["Value"]
+    output = recorded.templates["foundation"]["Outputs"]["DataEventsBucketName"]["Value"]
     assert "DataEventsBucket" in resolve(output)

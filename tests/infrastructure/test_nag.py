@@ -14,6 +14,7 @@ from aws_cdk import aws_sqs as sqs
 from config.settings import ENVIRONMENTS_FOLDER, load
 from stacks.constructs import nag, python_function
 from stacks.constructs.python_function import Caller
+from tests.infrastructure import switches
 from tests.infrastructure.assembly import definition, empty_app, placeholder_assets, resolve, states, synthesize
 from tests.infrastructure.findings import (
     accepted_findings,
@@ -23,7 +24,6 @@ from tests.infrastructure.findings import (
     unused_acknowledgements,
 )
 from tests.infrastructure.packs import rules
-from tests.infrastructure.switches import NAMED, switched_off
 
 
 def test_every_pack_reports_and_has_nothing_open(assembly):
@@ -155,13 +155,13 @@ def named(request, _contracts, tmp_path_factory):
     folder = tmp_path_factory.mktemp("settings")
     file = f"{request.param}.yaml"
     values = yaml.safe_load((ENVIRONMENTS_FOLDER / file).read_text(encoding="utf-8"))
-    (folder / file).write_text(yaml.safe_dump(merged(values, NAMED)), encoding="utf-8")
+    (folder / file).write_text(yaml.safe_dump(merged(values, switches.NAMED)), encoding="utf-8")
     assets = placeholder_assets(tmp_path_factory.mktemp("assets"))
     return synthesize(load(request.param, folder), assets, tmp_path_factory.mktemp("named"))
 
 
 def test_what_an_operator_names_opens_no_finding(named):
-    assert {f"{group}.{key}" for group, keys in NAMED.items() for key in keys}.isdisjoint(switched_off(named.settings))
+    assert set(switches.named()).isdisjoint(switches.switched_off(named.settings))
     assert open_findings(named.report) == []
     assert unused_acknowledgements(named.folder, named.report) == set()
 

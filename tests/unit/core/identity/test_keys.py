@@ -68,7 +68,8 @@ def test_all_keys_come_strongest_first_and_without_duplicates():
 
 def test_order_of_strength_is_the_documented_one():
     assert [kind.value for kind in IdentifierType] == [
-        "loyalty_id", "crm_id", "case_system_id", "email", "phone", "social_id", "device_id", "cookie_id", "push_token", "ip",
+        "loyalty_id", "crm_id", "case_system_id", "email", "phone", "social_id", "device_id", "cookie_id",
+        "push_token", "ip",
     ]  # fmt: skip
 
 
