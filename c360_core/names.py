@@ -238,6 +238,11 @@ def lake_tag_key(environment: str, tag: LakeTag) -> str:
     return f"{PROJECT}-{environment}-{tag}"
 
 
+def trail_name(environment: str) -> str:
+    """Return the trail of data events. The bucket and the key let it in by name, before it is there."""
+    return f"{PROJECT}-{environment}-data-events"
+
+
 def workgroup_name(environment: str, querier: Querier) -> str:
     """Return the Athena workgroup of one kind of queriers."""
     return f"{PROJECT}-{environment}-{querier}"

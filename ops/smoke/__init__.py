@@ -27,6 +27,7 @@ CHECK_MODULES: Final = (
     "identity",
     "lake_formation",
     "personas",
+    "data_events",
     "alarms",
     "email",
 )

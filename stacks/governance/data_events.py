@@ -8,9 +8,8 @@ from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from c360_core.names import Zone
+from c360_core.names import Zone, trail_name
 from stacks.constructs.nag import acknowledge
-from stacks.shared.data_events import trail_name
 from stacks.shared.platform import Platform
 
 _OBJECTS: Final = "AWS::S3::Object"

@@ -1,17 +1,9 @@
-"""The trail of data events, as the stacks that name it agree on it.
-
-The bucket and the key let the trail in by its ARN and exist before it does, so the name cannot be CloudFormation's.
-"""
+"""The trail of data events, as the stacks that name it agree on it."""
 
 import aws_cdk as cdk
 from constructs import IConstruct
 
-from c360_core.names import PROJECT
-
-
-def trail_name(environment: str) -> str:
-    """Return the physical name of the trail."""
-    return f"{PROJECT}-{environment}-data-events"
+from c360_core.names import trail_name
 
 
 def trail_arn(scope: IConstruct, environment: str) -> str:

@@ -81,6 +81,7 @@ ASKED: dict[str, set[str] | str] = {
     "CloudWatch": {"alarms", "alarm topic"},
     "SES": {"e-mail"},
     "CloudFront, WAF": {"collector past its edge"},
+    "CloudTrail": {"data events"},
     "IAM, KMS": {
         "collector refuses",
         "collector accepts",

@@ -48,6 +48,7 @@ OUTPUTS = {
     "CleanApplicationName": "clean",
     "UnifyApplicationName": "unify",
     "AlarmTopicArn": TOPIC,
+    "DataEventsBucketName": "c360-data-events",
     "MarketingAnalystRoleArn": "arn:aws:iam::1:role/Analyst",
     **{f"{zone.title()}BucketName": f"c360-{zone}" for zone in Zone},
 }
@@ -230,6 +231,7 @@ class World:
                 "PrincipalResourcePermissions": [] if "Principal" in given else [held("arn:pipeline")]
             },
             "get_resource_lf_tags": lambda **given: lake_tags(given["Resource"]),
+            "get_trail_status": {"IsLogging": True, "LatestDeliveryError": ""},
             "get_topic_attributes": {"Attributes": {"SubscriptionsConfirmed": "1", "SubscriptionsPending": "0"}},
             "get_public_access_block": {"PublicAccessBlockConfiguration": dict.fromkeys(exposure.BLOCKS, True)},
             "list_function_url_configs": {"FunctionUrlConfigs": []},
