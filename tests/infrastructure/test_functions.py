@@ -96,7 +96,9 @@ def test_the_collector_has_a_key_for_every_source_that_streams(assembly, agreed)
     assert set(keys) == {source.name for source in agreed.stream_sources()}
     assert len(set(keys.values())) == len(keys)
     generated = {secret.logical_id for secret in assembly.resources("AWS::SecretsManager::Secret", "collection")}
-    assert set(keys.values()) == generated
+    edges = {name for name in generated if "EdgeSecret" in name}
+    assert len(edges) == int(assembly.settings.collection.edge.deployed)
+    assert set(keys.values()) == generated - edges
 
 
 def test_every_api_key_is_rotated_on_a_schedule_and_the_hash_secret_never(assembly):

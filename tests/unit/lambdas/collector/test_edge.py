@@ -51,6 +51,14 @@ def test_what_comes_past_the_edge_is_refused_though_its_key_is_right(cloud: Clou
     assert cloud.records() == []
 
 
+def test_a_vendor_that_verifies_the_address_past_the_edge_is_refused() -> None:
+    asked = http_event("GET", "/v1/hooks/product_reviews", body="", headers={}, query={"challenge": "c"})
+
+    answer = handler.handle(asked, LambdaContext())
+
+    assert (answer["statusCode"], json.loads(answer["body"])["code"]) == (403, "NOT_THROUGH_EDGE")
+
+
 def test_nothing_of_a_refused_request_is_read(cloud: Cloud) -> None:
     """Neither its key nor its body decides what it is told."""
     assert send(None, body="no json", key="no key") == send(None)
