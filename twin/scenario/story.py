@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from twin.emulator.emulator import Emulator
 from twin.principals import Principal
-from twin.scenario import analysis, history, live, unify
+from twin.scenario import analysis, edge, history, live, unify
 from twin.scenario.api import ProfileApiClient
 from twin.scenario.deployment import Deployment, money
 from twin.scenario.result import Analysis, Check, DecisionLine, PersonaAnswer, SentMessage, Stage
@@ -169,6 +169,7 @@ class Story:
                 expected=sum(refusals.values()),
                 actual=sum(min(count, sent.refused.get(reason, 0)) for reason, count in refusals.items()),
             ),
+            *edge.checks(self.deployment),
             Check(name="clean interactions", expected=expected.clean, actual=found.clean),
             Check(name="duplicates", expected=expected.duplicates, actual=found.duplicates),
             Check(name="rejected, in quarantine", expected=expected.rejected, actual=found.rejected),
