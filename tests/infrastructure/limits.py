@@ -212,6 +212,26 @@ def _templates(estate: Estate) -> Measured:
         yield pillar, len(json.dumps(template))
 
 
+def _conditions_of_trails(estate: Estate) -> Measured:
+    """Yield how many values the advanced event selectors of each trail compare with."""
+    for trail in estate.of_type("AWS::CloudTrail::Trail"):
+        fields = (field for one in trail.properties["AdvancedEventSelectors"] for field in one["FieldSelectors"])
+        yield str(trail), sum(len(values) for field in fields for values in field.values() if isinstance(values, list))
+
+
+def _headers_of_origins(estate: Estate) -> Measured:
+    for one in estate.of_type("AWS::CloudFront::Distribution"):
+        for origin in one.properties["DistributionConfig"]["Origins"]:
+            yield f"{one} {origin['Id']}", len(origin.get("OriginCustomHeaders", ()))
+
+
+def _answers_of_web_acls(estate: Estate) -> Measured:
+    for acl in estate.of_type("AWS::WAFv2::WebACL"):
+        for name, body in acl.properties.get("CustomResponseBodies", {}).items():
+            yield f"{acl} {name}", len(body["Content"].encode())
+
+
+_WAF: Final = "AWS WAF Developer Guide: AWS WAF quotas"
 _IAM: Final = "IAM User Guide: IAM and AWS STS quotas"
 _LAMBDA: Final = "AWS Lambda Developer Guide: Lambda quotas"
 _SQS: Final = "Amazon SQS Developer Guide: Amazon SQS policy quotas"
@@ -316,6 +336,25 @@ QUOTAS: Final = (
         at_most=262_144,
         page="Amazon Athena User Guide: Service Quotas",
         measured=_sizes_of("AWS::Athena::NamedQuery", "QueryString"),
+    ),
+    Quota(
+        what="values in the event selectors of a trail",
+        at_most=500,
+        page="AWS CloudTrail User Guide: Quotas in AWS CloudTrail",
+        measured=_conditions_of_trails,
+    ),
+    Quota(
+        what="headers that CloudFront adds for an origin",
+        at_most=30,
+        page="Amazon CloudFront Developer Guide: Quotas on headers",
+        measured=_headers_of_origins,
+    ),
+    Quota(what="bytes of an answer of a web ACL", at_most=4_096, page=_WAF, measured=_answers_of_web_acls),
+    Quota(
+        what="fields that a web ACL's log leaves out",
+        at_most=100,
+        page="AWS WAF API Reference: LoggingConfiguration",
+        measured=_counts_of("AWS::WAFv2::LoggingConfiguration", "RedactedFields"),
     ),
     Quota(what="resources of a stack", at_most=500, page=_STACKS, measured=_resources_of_stacks),
     Quota(what="outputs of a stack", at_most=200, page=_STACKS, measured=_outputs_of_stacks),
@@ -457,6 +496,24 @@ def _optimized_without_iceberg(estate: Estate) -> Iterator[Resource]:
                 yield optimizer
 
 
+def _web_acl_logs_elsewhere(estate: Estate) -> Iterator[Resource]:
+    for one in estate.of_type("AWS::WAFv2::LoggingConfiguration"):
+        for destination in one.properties["LogDestinationConfigs"]:
+            group = estate.one("AWS::Logs::LogGroup", destination.partition(":log-group:")[2].removesuffix(":*"))
+            name = str(group.properties.get("LogGroupName", ""))
+            if not name.startswith("aws-waf-logs-") or destination.endswith(":*"):
+                yield one
+
+
+def _records_itself(estate: Estate) -> Iterator[Resource]:
+    for trail in estate.of_type("AWS::CloudTrail::Trail"):
+        delivered = f"arn:aws:s3:::{trail.properties['S3BucketName']}/AWSLogs/"
+        fields = [field for one in trail.properties["AdvancedEventSelectors"] for field in one["FieldSelectors"]]
+        prefixes = [prefix for field in fields for prefix in field.get("StartsWith", ())]
+        if any(delivered.startswith(prefix) for prefix in prefixes):
+            yield trail
+
+
 _SQS_SOURCE: Final = "AWS Lambda Developer Guide: Creating and configuring an Amazon SQS event source mapping"
 _SOURCE: Final = "AWS Lambda API Reference: CreateEventSourceMapping"
 
@@ -508,6 +565,16 @@ REFUSALS: Final = (
         rule="a state machine names its log group with `:*` at the end",
         page="AWS CloudFormation User Guide: AWS::StepFunctions::StateMachine CloudWatchLogsLogGroup",
         faults=_log_groups_by_half,
+    ),
+    Refusal(
+        rule="a web ACL logs to a group whose name begins with `aws-waf-logs-`, named without `:*` at the end",
+        page="AWS WAF Developer Guide: Sending web ACL traffic logs to an Amazon CloudWatch Logs log group",
+        faults=_web_acl_logs_elsewhere,
+    ),
+    Refusal(
+        rule="a trail does not record its own deliveries, which would never end",
+        page="AWS CloudTrail User Guide: Logging data events",
+        faults=_records_itself,
     ),
     Refusal(
         rule="only Iceberg tables are optimized",

@@ -52,10 +52,11 @@ def test_a_resource_that_does_not_wait_is_named(estates, order: Order):
 
 @pytest.mark.parametrize("quota", QUOTAS, ids=lambda quota: quota.what)
 def test_what_exceeds_a_quota_is_named(estates, quota: Quota):
-    most = max(amount for _, amount in quota.measured(estates["prod"]))
+    everything = estates["everything"]
+    most = max(amount for _, amount in quota.measured(everything))
     tight = replace(quota, at_most=most - 1, share=1.0)
-    assert all(quota.page in fault for fault in too_much(estates["prod"], tight))
-    assert list(too_much(estates["prod"], tight))
+    assert all(quota.page in fault for fault in too_much(everything, tight))
+    assert list(too_much(everything, tight))
 
 
 def properties(**values: Any) -> Callable[[Template], Any]:
@@ -98,20 +99,27 @@ BREAKS: dict[str, tuple[str, Callable[[Template], Any]]] = {
             LoggingConfiguration={"Destinations": [{"CloudWatchLogsLogGroup": {"LogGroupArn": "arn:aws:logs:::group"}}]}
         ),
     ),
+    "_web_acl_logs_elsewhere": ("AWS::Logs::LogGroup", properties(LogGroupName="collector")),
+    "_records_itself": (
+        "AWS::CloudTrail::Trail",
+        properties(
+            AdvancedEventSelectors=[{"FieldSelectors": [{"Field": "resources.ARN", "StartsWith": ["arn:aws:s3:::"]}]}]
+        ),
+    ),
     "_optimized_without_iceberg": ("AWS::Glue::Table", without("OpenTableFormatInput")),
 }
 
 
 @pytest.mark.parametrize("refusal", REFUSALS, ids=lambda refusal: refusal.rule)
 def test_what_aws_refuses_is_named(estates, refusal: Refusal):
-    prod = estates["prod"]
+    everything = estates["everything"]
     if refusal.faults.__name__ == "_logs_under_a_customer_key":
         encryption = next(
             one["Properties"]["BucketEncryption"]
-            for one in prod.assembly.templates["foundation"]["Resources"].values()
+            for one in everything.assembly.templates["foundation"]["Resources"].values()
             if one["Type"] == "AWS::S3::Bucket" and "KMSMasterKeyID" in json.dumps(one)
         )
-        estate = broken(prod, "AWS::S3::Bucket", properties(BucketEncryption=encryption))
+        estate = broken(everything, "AWS::S3::Bucket", properties(BucketEncryption=encryption))
     else:
-        estate = broken(prod, *BREAKS[refusal.faults.__name__])
+        estate = broken(everything, *BREAKS[refusal.faults.__name__])
     assert list(refusal.faults(estate))
