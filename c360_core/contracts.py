@@ -183,7 +183,7 @@ class FileFormat:
     """How the files of a source are written; without a word in the contract, CSV with commas, UTF-8 and ISO 8601.
 
     Attributes:
-        type: `csv` or `json_lines`.
+        type: `csv`, `json_lines` or `parquet`.
         columns: where a column is in a file that does not call it by its name: the names on the way to it.
         missing_columns: `empty` when a record may leave out a column that has no value; `reject` when it may not, since
             a record of an older form, which lacks the column, would overwrite known values.

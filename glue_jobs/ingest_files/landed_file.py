@@ -12,13 +12,15 @@ from typing import Final
 from c360_core.contracts import Contracts, FileFormat, Source, Table
 from glue_jobs.ingest_files.csv_rows import CsvReader
 from glue_jobs.ingest_files.json_rows import JsonLinesReader
-from glue_jobs.ingest_files.packing import Member, text_members
+from glue_jobs.ingest_files.packing import Member, parquet_member, text_members
+from glue_jobs.ingest_files.parquet_rows import ParquetReader
 from glue_jobs.ingest_files.refusal import RefusedFileError
 from glue_jobs.ingest_files.row import UNREADABLE_ROW, Reader, Row, bad_row
 
 READERS: Final[Mapping[str, Callable[[Table, FileFormat], Reader]]] = {
     "csv": CsvReader,
     "json_lines": JsonLinesReader,
+    "parquet": ParquetReader,
 }
 
 
@@ -56,7 +58,7 @@ def inspect(chunks: Iterable[bytes], table: Table, file_format: FileFormat) -> t
     """
     reader = READERS[file_format.type](table, file_format)
     extra: dict[str, None] = {}
-    for member in text_members(chunks, file_format.type):
+    for member in _members(chunks, file_format):
         with _named(member):
             extra |= dict.fromkeys(reader.check(member.pieces))
     return tuple(extra)
@@ -69,13 +71,17 @@ def rows(chunks: Iterable[bytes], table: Table, file_format: FileFormat) -> Iter
     """
     reader = READERS[file_format.type](table, file_format)
     try:
-        for member in text_members(chunks, file_format.type):
+        for member in _members(chunks, file_format):
             with _named(member):
                 found = reader.rows(member.pieces)
                 yield from found if member.name is None else (_of_member(row, member.name) for row in found)
     except RefusedFileError as error:
         columns = len(table.file_columns)
         yield bad_row(UNREADABLE_ROW, "", columns=columns, code=error.code, reason=str(error))
+
+
+def _members(chunks: Iterable[bytes], file_format: FileFormat) -> Iterator[Member]:
+    return parquet_member(chunks) if file_format.type == "parquet" else text_members(chunks, file_format.type)
 
 
 @contextmanager

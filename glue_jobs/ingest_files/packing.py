@@ -97,6 +97,20 @@ def text_members(chunks: Iterable[bytes], kind: str) -> Iterator[Member]:
     yield Member(name=None, pieces=_text(limit.counted(whole), kind))
 
 
+def parquet_member(chunks: Iterable[bytes]) -> Iterator[Member]:
+    """Yield a landed object that is a Parquet file, which is compressed within itself.
+
+    Raises:
+        RefusedFileError: WRONG_ENCODING if it is something else, OVERSIZE if it is too long.
+    """
+    start, whole = _peeked(iter(chunks))
+    if PARQUET.match(start):
+        yield Member(name=None, pieces=_Limit().counted(whole))
+        return
+    found = next((name for mark, name in (UNREADABLE | COMPRESSED).items() if mark.match(start)), "no Parquet")
+    raise _no_text(f"is {found}, but its contract says parquet; send it as Parquet, or correct `fileFormat.type`")
+
+
 class _Limit:
     """Counts the bytes that an object unpacks to."""
 

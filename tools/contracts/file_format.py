@@ -23,11 +23,12 @@ ENCODINGS: Final = (
 HEADER_CASES: Final = ("exact", "ignore")
 MISSING_COLUMNS: Final = ("reject", "empty")
 # What each type has besides the forms of values.
-CSV_KEYS: Final = frozenset({"delimiter"})
+CSV_KEYS: Final = frozenset({"delimiter", "encoding"})
 RECORD_KEYS: Final = frozenset({"missingColumns"})
 TYPE_KEYS: Final[Mapping[str, frozenset[str]]] = {
     "csv": CSV_KEYS,
-    "json_lines": RECORD_KEYS,
+    "json_lines": RECORD_KEYS | {"encoding"},
+    "parquet": RECORD_KEYS,
 }
 DELIMITERS: Final = (",", ";", "\t", "|", ":", "~", "^")
 LISTS: Final = ("dateFormats", "timestampFormats", "trueWords", "falseWords", "nullWords")

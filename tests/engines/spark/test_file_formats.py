@@ -4,10 +4,13 @@ import json
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from datetime import datetime
 from io import BytesIO
 from typing import Any
 
 import boto3
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import SparkSession
 
@@ -18,6 +21,7 @@ from tests.engines.spark.test_ingest_files import HEADER, STREAM, Landing, Rows,
 
 COLUMNS = HEADER.split(",")
 NUMBERS = {"csat"}
+TIMES = {"opened_at", "closed_at"}
 # Texts as a CSV file has them; the other formats write `csat` as a number where it is one.
 GOOD = {
     "K000001": {"customer_name": 'Ann "A", Lee\nthe 2nd', "email": "ann@example.com", "text": "5 < 6 & ä, ]]> \t €"},
@@ -69,9 +73,22 @@ def json_lines_file(records: Sequence[dict[str, str]]) -> bytes:
     return "\n".join(json.dumps({name: typed(name, one[name]) for name in one}) for one in records).encode()
 
 
+def parquet_file(records: Sequence[dict[str, str]]) -> bytes:
+    """Write texts; where every value of a column fits its type, the typed column."""
+    buffer = BytesIO()
+    columns: dict[str, Any] = {name: pa.array([one[name] or None for one in records]) for name in COLUMNS}
+    if all(one[name].isdigit() or not one[name] for one in records for name in NUMBERS):
+        columns |= {name: columns[name].cast(pa.int32()) for name in NUMBERS}
+        times = {name: [(one[name] and datetime.fromisoformat(one[name])) or None for one in records] for name in TIMES}
+        columns |= {name: pa.array(times[name], pa.timestamp("us", "UTC")) for name in TIMES}
+    pq.write_table(pa.table(columns), buffer, row_group_size=3)
+    return buffer.getvalue()
+
+
 FORMATS: dict[str, tuple[FileFormat, Callable[[Sequence[dict[str, str]]], bytes]]] = {
     "csv": (FileFormat(), csv_file),
     "json_lines": (FileFormat(type="json_lines"), json_lines_file),
+    "parquet": (FileFormat(type="parquet"), parquet_file),
 }
 
 
@@ -118,6 +135,26 @@ def test_every_format_gives_the_known_rows_events_and_rejections(
         ("K000001", "case_opened"), ("K000002", "case_closed"), ("K000002", "case_opened"),
         ("K000003", "case_closed"), ("K000003", "case_opened"),
     ]  # fmt: skip
+
+
+def test_typed_columns_of_parquet_are_loaded_exactly(
+    landing: Landing, rows: Rows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use(monkeypatch, FileFormat(type="parquet"))
+    good = [one for one in RECORDS if one["case_id"] in GOOD][:3]
+
+    counts = landing.ingest(parquet_file(good), name="_part-0.snappy.parquet")
+
+    assert counts == {"received": 3, "loaded": 3, "rejected": 0, "published": 5}
+    found = sorted((row["case_id"], str(row["closed_at"]), row["csat"]) for row in rows(Zone.RAW, "support_cases"))
+    assert found == [
+        ("K000001", "None", None),
+        ("K000002", "2026-03-01 12:00:00", 5),
+        ("K000003", "2026-03-01 12:00:00.123456", 1),
+    ]
+    assert landing.ingest(parquet_file(good)[:-20])["rejected"] == 1
+    (rejected,) = rows(Zone.QUARANTINE, "rejected")
+    assert "damaged or truncated Parquet" in rejected["reason"]
 
 
 def zipped(files: dict[str, bytes]) -> bytes:

@@ -122,7 +122,7 @@ def test_a_format_that_cannot_be_used_is_refused_with_key_and_fix(key: str, valu
 @pytest.mark.parametrize(
     ("key", "value", "found", "message", "fix"),
     [
-        ("type", "xlsx", "type", "`xlsx` is unknown", "use one of `csv`, `json_lines`"),
+        ("type", "xlsx", "type", "`xlsx` is unknown", "use one of `csv`, `json_lines`, `parquet`"),
         ("type", ["csv"], "type", "is unknown", "use one of"),
         ("delimiter", ";", "delimiter", "means nothing for json_lines", "say `type: csv`"),
         ("missingColumns", True, "missingColumns", "`True` is unknown", "`reject`, `empty`"),
@@ -143,12 +143,17 @@ def test_a_format_of_records_that_cannot_be_used_is_refused(
     assert (where, message in said, fix in mended) == (found, True, True), (where, said, mended)
 
 
+def test_parquet_has_no_encoding() -> None:
+    (found,) = file_format_problems({"type": "parquet", "encoding": "utf-8"})
+    assert (found[0], "means nothing for parquet" in found[1]) == ("encoding", True)
+
+
 def test_csv_has_no_columns_within_columns() -> None:
     assert list(file_format_problems({"columns": {"name": "Last.Name", "city": "City"}}, COLUMNS)) == []
     (found,) = file_format_problems({"columns": {"name": ["Last", "Name"]}}, COLUMNS)
     assert "CSV has no columns within columns" in found[1]
     (found,) = file_format_problems({"missingColumns": "empty"}, COLUMNS)
-    assert (found[0], "say `type: json_lines`" in found[2]) == ("missingColumns", True)
+    assert (found[0], "say `type: json_lines or parquet`" in found[2]) == ("missingColumns", True)
 
 
 def test_times_without_an_offset_need_a_zone() -> None:
