@@ -183,7 +183,8 @@ class FileFormat:
     """How the files of a source are written; without a word in the contract, CSV with commas, UTF-8 and ISO 8601.
 
     Attributes:
-        type: `csv`, `json_lines` or `parquet`.
+        type: `csv`, `json_lines`, `parquet` or `xml`.
+        row_element: for XML, the name of the element that is a row.
         columns: where a column is in a file that does not call it by its name: the names on the way to it.
         missing_columns: `empty` when a record may leave out a column that has no value; `reject` when it may not, since
             a record of an older form, which lacks the column, would overwrite known values.
@@ -201,6 +202,7 @@ class FileFormat:
     type: str = "csv"
     columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     missing_columns: str = "reject"
+    row_element: str | None = None
     delimiter: str = ","
     encoding: str = "utf-8"
     header_case: str = "exact"

@@ -16,11 +16,13 @@ from glue_jobs.ingest_files.packing import Member, parquet_member, text_members
 from glue_jobs.ingest_files.parquet_rows import ParquetReader
 from glue_jobs.ingest_files.refusal import RefusedFileError
 from glue_jobs.ingest_files.row import UNREADABLE_ROW, Reader, Row, bad_row
+from glue_jobs.ingest_files.xml_rows import XmlReader
 
 READERS: Final[Mapping[str, Callable[[Table, FileFormat], Reader]]] = {
     "csv": CsvReader,
     "json_lines": JsonLinesReader,
     "parquet": ParquetReader,
+    "xml": XmlReader,
 }
 
 

@@ -66,6 +66,7 @@ FILE_FORMAT: Final[Mapping[str, str]] = {
     "type": "type",
     "columns": "columns",
     "missingColumns": "missing_columns",
+    "rowElement": "row_element",
     "delimiter": "delimiter",
     "encoding": "encoding",
     "headerCase": "header_case",

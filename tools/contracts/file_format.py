@@ -3,6 +3,7 @@
 Each format is read by the code that reads the files, so that what passes here can be used there.
 """
 
+import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -20,6 +21,7 @@ ENCODINGS: Final = (
     "shift_jis",
     "gb18030",
 )
+XML_NAME: Final = re.compile(r"[^\W\d][\w.-]*")
 HEADER_CASES: Final = ("exact", "ignore")
 MISSING_COLUMNS: Final = ("reject", "empty")
 # What each type has besides the forms of values.
@@ -29,6 +31,7 @@ TYPE_KEYS: Final[Mapping[str, frozenset[str]]] = {
     "csv": CSV_KEYS,
     "json_lines": RECORD_KEYS | {"encoding"},
     "parquet": RECORD_KEYS,
+    "xml": RECORD_KEYS | {"encoding", "rowElement"},
 }
 DELIMITERS: Final = (",", ";", "\t", "|", ":", "~", "^")
 LISTS: Final = ("dateFormats", "timestampFormats", "trueWords", "falseWords", "nullWords")
@@ -52,6 +55,7 @@ def file_format_problems(said: Any, columns: Collection[str] = ()) -> Iterator[F
     yield from _choice(said, "type", tuple(TYPE_KEYS))
     yield from _type_problems(said)
     yield from _path_problems(said, columns)
+    yield from _row_element_problems(said)
     yield from _choice(said, "missingColumns", MISSING_COLUMNS)
     yield from _choice(said, "delimiter", DELIMITERS)
     yield from _choice(said, "encoding", ENCODINGS)
@@ -101,6 +105,14 @@ def _path_problems(said: Mapping[str, Any], columns: Collection[str]) -> Iterato
             yield key, f"is in the same place as `{other}`", "give each column a place of its own"
         else:
             known[tuple(parts)] = str(column)
+
+
+def _row_element_problems(said: Mapping[str, Any]) -> Iterator[Found]:
+    fix = "name the element that is a row, without a namespace, such as order"
+    if said.get("type") == "xml" and "rowElement" not in said:
+        yield "rowElement", "is missing, and XML needs it", fix
+    elif "rowElement" in said and not XML_NAME.fullmatch(str(said["rowElement"])):
+        yield "rowElement", f"`{said['rowElement']}` is no name of an element", fix
 
 
 def _overlap(one: tuple[str, ...], other: tuple[str, ...]) -> bool:

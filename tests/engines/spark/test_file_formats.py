@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from io import BytesIO
 from typing import Any
+from xml.sax.saxutils import escape, quoteattr
 
 import boto3
 import pyarrow as pa
@@ -85,10 +86,22 @@ def parquet_file(records: Sequence[dict[str, str]]) -> bytes:
     return buffer.getvalue()
 
 
+def xml_file(records: Sequence[dict[str, str]]) -> bytes:
+    """Write keys as attributes, and other values as child elements."""
+    cases = [
+        f"<case case_id={quoteattr(one['case_id'])}>"
+        + "".join(f"<{name}>{escape(one[name])}</{name}>" for name in COLUMNS[1:])
+        + "</case>"
+        for one in records
+    ]
+    return f"<cases>{''.join(cases)}</cases>".encode()
+
+
 FORMATS: dict[str, tuple[FileFormat, Callable[[Sequence[dict[str, str]]], bytes]]] = {
     "csv": (FileFormat(), csv_file),
     "json_lines": (FileFormat(type="json_lines"), json_lines_file),
     "parquet": (FileFormat(type="parquet"), parquet_file),
+    "xml": (FileFormat(type="xml", row_element="case"), xml_file),
 }
 
 

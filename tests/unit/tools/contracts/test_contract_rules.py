@@ -122,7 +122,7 @@ def test_a_format_that_cannot_be_used_is_refused_with_key_and_fix(key: str, valu
 @pytest.mark.parametrize(
     ("key", "value", "found", "message", "fix"),
     [
-        ("type", "xlsx", "type", "`xlsx` is unknown", "use one of `csv`, `json_lines`, `parquet`"),
+        ("type", "xlsx", "type", "`xlsx` is unknown", "use one of `csv`, `json_lines`, `parquet`, `xml`"),
         ("type", ["csv"], "type", "is unknown", "use one of"),
         ("delimiter", ";", "delimiter", "means nothing for json_lines", "say `type: csv`"),
         ("missingColumns", True, "missingColumns", "`True` is unknown", "`reject`, `empty`"),
@@ -148,12 +148,23 @@ def test_parquet_has_no_encoding() -> None:
     assert (found[0], "means nothing for parquet" in found[1]) == ("encoding", True)
 
 
+@pytest.mark.parametrize(
+    ("said", "message"),
+    [({}, "is missing"), ({"rowElement": "a b"}, "`a b` is no name"), ({"rowElement": "x:row"}, "`x:row` is no name"),
+     ({"rowElement": ""}, "`` is no name"), ({"rowElement": 1}, "`1` is no name")],
+)  # fmt: skip
+def test_xml_needs_the_name_of_its_rows(said: dict[str, Any], message: str) -> None:
+    (found,) = file_format_problems({"type": "xml", **said})
+    assert (found[0], message in found[1], "such as order" in found[2]) == ("rowElement", True, True)
+    assert list(file_format_problems({"type": "xml", "rowElement": "Order_Line-2"})) == []
+
+
 def test_csv_has_no_columns_within_columns() -> None:
     assert list(file_format_problems({"columns": {"name": "Last.Name", "city": "City"}}, COLUMNS)) == []
     (found,) = file_format_problems({"columns": {"name": ["Last", "Name"]}}, COLUMNS)
     assert "CSV has no columns within columns" in found[1]
     (found,) = file_format_problems({"missingColumns": "empty"}, COLUMNS)
-    assert (found[0], "say `type: json_lines or parquet`" in found[2]) == ("missingColumns", True)
+    assert (found[0], "say `type: json_lines or parquet or xml`" in found[2]) == ("missingColumns", True)
 
 
 def test_times_without_an_offset_need_a_zone() -> None:
