@@ -188,7 +188,12 @@ class FileFormat:
         columns: where a column is in a file that does not call it by its name: the names on the way to it.
         missing_columns: `empty` when a record may leave out a column that has no value; `reject` when it may not, since
             a record of an older form, which lacks the column, would overwrite known values.
-        delimiter: the one character between two values.
+        delimiter: the one character between two values of CSV, as are the following.
+        header: whether the first line has the names of the columns; otherwise they are the contract's, in its order.
+        quote: the character around values that contain others; empty when there is none.
+        escape: the character that takes the next one's meaning away; empty when there is none.
+        comment: how lines begin that say nothing; empty when there are none.
+        skip_lines: number of lines before the header, such as a title.
         encoding: name of the encoding.
         header_case: `exact`, or `ignore` when CRM_ID may stand for crm_id.
         date_formats: further forms of a date, such as `dd.MM.yyyy`; ISO 8601 is always read.
@@ -204,6 +209,11 @@ class FileFormat:
     missing_columns: str = "reject"
     row_element: str | None = None
     delimiter: str = ","
+    header: bool = True
+    quote: str = '"'
+    escape: str = ""
+    comment: str = ""
+    skip_lines: int = 0
     encoding: str = "utf-8"
     header_case: str = "exact"
     date_formats: tuple[str, ...] = ()

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from io import StringIO
+from itertools import chain
 from typing import Final
 
 from c360_core.contracts import FileFormat, Table
@@ -88,8 +89,14 @@ class CsvReader:
 
     def _begun(self, text: Iterable[str]) -> tuple[Header, Iterator[Record]]:
         """Return the header, and the records that follow it."""
-        records = _records(_LineReader(lines(text, _too_long)), self._format)
-        return _header(next(records, None), self._table.file_columns, self._format), records
+        expected, said = self._table.file_columns, self._format
+        records = _records(_LineReader(lines(text, _too_long), skip=said.skip_lines, comment=said.comment), said)
+        first = next(records, None)
+        if said.header:
+            return _header(first, expected, said), records
+        _check_headless(first, expected, said)
+        header = Header(columns=tuple(expected), extra=(), width=len(expected))
+        return header, records if first is None else chain([first], records)
 
 
 # ---- text to records
@@ -98,8 +105,11 @@ class CsvReader:
 class _LineReader:
     """Reads lines one after another, and can go back within the last record."""
 
-    def __init__(self, lines: Iterable[str]) -> None:
+    def __init__(self, lines: Iterable[str], *, skip: int, comment: str) -> None:
+        """Take the lines, how many of them to skip at first, and how those begin that are no part of a record."""
         self._lines = iter(lines)
+        self._skip = skip
+        self._comment = comment
         self._again: deque[str] = deque()
         self.taken: list[str] = []
         self.number = 0  # of the last line that was taken
@@ -109,13 +119,19 @@ class _LineReader:
         return self
 
     def __next__(self) -> str:
-        line = self._again.popleft() if self._again else next(self._lines)
+        line = self._next()
+        while self.number < self._skip or (self._comment and not self.taken and line.startswith(self._comment)):
+            self.number += 1
+            line = self._next()
         self.taken.append(line)
         self.number += 1
         self._characters += len(line)
         if self._characters > MAX_RECORD_CHARACTERS:
             raise _too_long(f"the record that begins in line {self.number - len(self.taken) + 1}")
         return line
+
+    def _next(self) -> str:
+        return self._again.popleft() if self._again else next(self._lines)
 
     def begin(self) -> None:
         """Start a record at the next line."""
@@ -135,7 +151,7 @@ def _records(lines: _LineReader, file_format: FileFormat) -> Iterator[Record]:
     If the quotes of a record are wrong, only its first line is bad, and the next record begins at the next line. So one
     stray quote costs one row and not the rest of the file.
     """
-    reader = csv.reader(lines, delimiter=file_format.delimiter, strict=True)
+    reader = _csv_reader(lines, file_format)
     first = True
     while True:
         lines.begin()
@@ -146,7 +162,7 @@ def _records(lines: _LineReader, file_format: FileFormat) -> Iterator[Record]:
             return
         except csv.Error:
             lines.keep_first()
-            reader = csv.reader(lines, delimiter=file_format.delimiter, strict=True)
+            reader = _csv_reader(lines, file_format)
             values = None
         if values == []:
             continue
@@ -158,6 +174,17 @@ def _records(lines: _LineReader, file_format: FileFormat) -> Iterator[Record]:
         first = False
         count = len(lines.taken)
         yield Record(values=values, raw=raw.rstrip("\r\n"), line=lines.number - count + 1, lines=count)
+
+
+def _csv_reader(lines: Iterator[str], file_format: FileFormat) -> Iterator[list[str]]:
+    return csv.reader(
+        lines,
+        delimiter=file_format.delimiter,
+        quotechar=file_format.quote or None,
+        quoting=csv.QUOTE_MINIMAL if file_format.quote else csv.QUOTE_NONE,
+        escapechar=file_format.escape or None,
+        strict=True,
+    )
 
 
 def _too_long(what: str) -> RefusedFileError:
@@ -193,6 +220,18 @@ def _header(record: Record | None, expected: Sequence[str], file_format: FileFor
     if repeated:
         raise RefusedFileError("EXTRA_COLUMN", f"column {_quoted(repeated)} appears twice; send each column once")
     return Header(columns=columns, extra=tuple(name for name in columns if name not in expected), width=width)
+
+
+def _check_headless(first: Record | None, expected: Sequence[str], file_format: FileFormat) -> None:
+    """Raise RefusedFileError if a file without a header begins with one, or is in another dialect."""
+    if first is None or first.values is None:
+        return
+    if [value.strip().casefold() for value in first.values] == [name.casefold() for name in expected]:
+        reason = "the file begins with a header, but its contract says that it has none; correct `fileFormat.header`"
+        raise RefusedFileError("EXTRA_COLUMN", reason)
+    other = next((mark for mark in DELIMITERS if first.raw.count(mark) + 1 == len(expected)), None)
+    if len(first.values) == 1 < len(expected) and other:
+        raise _wrong_delimiter(other, file_format)
 
 
 def _as_in_contract(name: str, expected: Sequence[str], file_format: FileFormat) -> str:
@@ -235,7 +274,7 @@ def _other_delimiter(raw: str, expected: Sequence[str], file_format: FileFormat)
     wanted = {name.casefold() for name in expected}
 
     def known(delimiter: str) -> int:
-        return len({name.strip(' "').casefold() for name in raw.split(delimiter)} & wanted)
+        return len({name.strip(f" {file_format.quote}").casefold() for name in raw.split(delimiter)} & wanted)
 
     best = max(DELIMITERS, key=known)
     return best if best != file_format.delimiter and known(best) > max(1, known(file_format.delimiter)) else None
@@ -273,6 +312,8 @@ class _RowSplitter:
         self._header = header
         self._texts = Texts(file_format)
         self._delimiter = file_format.delimiter
+        self._quote = file_format.quote
+        self._names = "header" if file_format.header else "contract"
         types: Mapping[str, str] = {field.name: field.logical_type for field in table.fields}
         self._places = [(header.columns.index(name), types[name]) for name in table.file_columns]
         key = table.field(table.key) if table.key else None
@@ -312,7 +353,7 @@ class _RowSplitter:
         width = len(self._header.columns)
         place = f"row {number}" if record.lines == 1 else f"row {number} (lines {record.line} and following)"
         reason = (
-            f"{place} has {len(values)} values where the header has {width}; "
+            f"{place} has {len(values)} values where the {self._names} has {width}; "
             "put quotes around values with commas, quotes or line breaks"
         )
         return self._bad(number, record.raw, "MISSING_COLUMN" if len(values) < width else "EXTRA_COLUMN", reason)
@@ -339,7 +380,9 @@ class _RowSplitter:
         )
         if not row_like or self._key_pattern is None or self._key_place > place:
             return row_like
-        return bool(self._key_pattern.search(parts[-1].split(self._delimiter)[self._key_place].strip('"')))
+        return bool(
+            self._key_pattern.search(parts[-1].split(self._delimiter)[self._key_place].strip(self._quote or None))
+        )
 
 
 def _body(columns: Sequence[str], values: Sequence[str]) -> str:

@@ -25,7 +25,7 @@ XML_NAME: Final = re.compile(r"[^\W\d][\w.-]*")
 HEADER_CASES: Final = ("exact", "ignore")
 MISSING_COLUMNS: Final = ("reject", "empty")
 # What each type has besides the forms of values.
-CSV_KEYS: Final = frozenset({"delimiter", "encoding"})
+CSV_KEYS: Final = frozenset({"delimiter", "encoding", "header", "quote", "escape", "comment", "skipLines"})
 RECORD_KEYS: Final = frozenset({"missingColumns"})
 TYPE_KEYS: Final[Mapping[str, frozenset[str]]] = {
     "csv": CSV_KEYS,
@@ -34,6 +34,10 @@ TYPE_KEYS: Final[Mapping[str, frozenset[str]]] = {
     "xml": RECORD_KEYS | {"encoding", "rowElement"},
 }
 DELIMITERS: Final = (",", ";", "\t", "|", ":", "~", "^")
+QUOTES: Final = ('"', "'", "")
+ESCAPES: Final = ("\\", "")
+COMMENTS: Final = ("#", "//", "--", "%", "!")
+MOST_SKIPPED: Final = 100
 LISTS: Final = ("dateFormats", "timestampFormats", "trueWords", "falseWords", "nullWords")
 
 Found = tuple[str, str, str]  # the key, what is wrong with it, and the fix
@@ -58,6 +62,10 @@ def file_format_problems(said: Any, columns: Collection[str] = ()) -> Iterator[F
     yield from _row_element_problems(said)
     yield from _choice(said, "missingColumns", MISSING_COLUMNS)
     yield from _choice(said, "delimiter", DELIMITERS)
+    yield from _choice(said, "quote", QUOTES)
+    yield from _choice(said, "escape", ESCAPES)
+    yield from _choice(said, "comment", COMMENTS)
+    yield from _dialect_problems(said)
     yield from _choice(said, "encoding", ENCODINGS)
     yield from _choice(said, "headerCase", HEADER_CASES)
     lists = list(_list_problems(said))
@@ -70,7 +78,7 @@ def file_format_problems(said: Any, columns: Collection[str] = ()) -> Iterator[F
 
 def _choice(said: Mapping[str, Any], key: str, allowed: tuple[str, ...]) -> Iterator[Found]:
     if key in said and said[key] not in allowed:
-        names = ", ".join("tab (\\t in double quotes)" if name == "\t" else f"`{name}`" for name in allowed)
+        names = ", ".join(_shown(name) for name in allowed)
         yield key, f"`{said[key]}` is unknown", f"use one of {names}"
 
 
@@ -84,6 +92,22 @@ def _type_problems(said: Mapping[str, Any]) -> Iterator[Found]:
         if key in said:
             types = " or ".join(name for name, keys in TYPE_KEYS.items() if key in keys)
             yield key, f"means nothing for {kind}", f"remove it, or say `type: {types}`"
+
+
+def _dialect_problems(said: Mapping[str, Any]) -> Iterator[Found]:
+    header, skipped = said.get("header", True), said.get("skipLines", 0)
+    if not isinstance(header, bool):
+        yield "header", f"`{header}` is neither true nor false", "use true or false, without quotes"
+    if not isinstance(skipped, int) or isinstance(skipped, bool) or not 0 <= skipped <= MOST_SKIPPED:
+        yield "skipLines", f"`{skipped}` is no number of lines", f"use a whole number up to {MOST_SKIPPED}"
+    if header is False:
+        for key in ("columns", "headerCase"):
+            if key in said:
+                yield key, "means nothing without a header", "remove it, or say `header: true`"
+    escape, null_words = said.get("escape", ""), said.get("nullWords", [])
+    if escape and isinstance(null_words, list) and any(str(escape) in str(word) for word in null_words):
+        fix = f"write the word without it: {escape}N reads as N"
+        yield "nullWords", "has a word with the escape, which is gone when words are compared", fix
 
 
 def _path_problems(said: Mapping[str, Any], columns: Collection[str]) -> Iterator[Found]:
@@ -118,6 +142,10 @@ def _row_element_problems(said: Mapping[str, Any]) -> Iterator[Found]:
 def _overlap(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
     shorter = min(len(one), len(other))
     return one[:shorter] == other[:shorter]
+
+
+def _shown(choice: str) -> str:
+    return {"\t": "tab (\\t in double quotes)", "": "an empty text (none)"}.get(choice, f"`{choice}`")
 
 
 def _list_problems(said: Mapping[str, Any]) -> Iterator[Found]:

@@ -6,6 +6,7 @@ import gzip
 from collections.abc import Callable
 from contextlib import suppress
 from io import StringIO
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -274,6 +275,43 @@ def test_a_file_is_read_in_the_dialect_of_its_contract() -> None:
     assert values_of("id,name\n1,Zoé\n".encode("utf-16"), FileFormat(encoding="utf-16")) == [("1", "Zoé")]
     assert "utf-8 byte order mark, but its contract says windows-1252" in str(refusal(b"\xef\xbb\xbfid;name", dialect))
     assert "the file has commas between its columns, but its contract says `;`" in str(refusal(b"id,name\n", dialect))
+
+
+@pytest.mark.parametrize(
+    ("dialect", "content", "values"),
+    [
+        ({"quote": "'"}, "id,name\n1,'Ann, ''A'''\n2,\"Bob\"\n", [("1", "Ann, 'A'"), ("2", '"Bob"')]),
+        ({"quote": ""}, 'id,name\n1,"Ann\n2,5" pipe\n', [("1", '"Ann'), ("2", '5" pipe')]),
+        ({"escape": "\\"}, 'id,name\n1,Ann\\, A\n2,"Bob \\"B\\" ""C"""\n', [("1", "Ann, A"), ("2", 'Bob "B" "C"')]),
+        ({"escape": "\\", "quote": ""}, "id,name\n1,a\\\\b\\,c\n", [("1", "a\\b,c")]),
+        ({"header": False}, "1,Ann\n2,Bob\n", [("1", "Ann"), ("2", "Bob")]),
+        ({"header": False}, "", []),
+        ({"comment": "#"}, "# made\nid,name\n# one\n1,#Ann\n#2,Bob", [("1", "#Ann")]),
+        ({"comment": "#"}, 'id,name\n1,"Ann\n# no comment"\n', [("1", "Ann\n# no comment")]),
+        ({"skip_lines": 2}, 'Report\n"of May\nid,name\n1,Ann\n', [("1", "Ann")]),
+        ({"skip_lines": 1, "comment": "--"}, "sep=;\n-- x\nid,name\n1,Ann\n", [("1", "Ann")]),
+        ({"columns": {"id": ("Record", "Id")}}, "name,Record.Id\nAnn,1\n", [("1", "Ann")]),
+    ],
+)
+def test_further_dialects_of_csv_are_read_by_contract(
+    dialect: dict[str, Any], content: str, values: list[tuple[str, str]]
+) -> None:
+    for size in (1, 1000):
+        assert values_of(content, FileFormat(**dialect), size) == values
+
+
+def test_a_file_without_a_header_that_has_one_or_another_delimiter_is_refused() -> None:
+    headless = FileFormat(header=False)
+    assert "begins with a header, but its contract says that it has none" in str(refusal(b"ID,name\n1,Ann\n", headless))
+    assert "the file has `;` between its columns" in str(refusal(b"1;Ann\n", headless))
+    good, bad = rows_of("1,Ann\n2\n", headless)
+    assert (good.number, bad.number, bad.code) == (1, 2, "MISSING_COLUMN")
+    assert "row 2 has 1 values where the contract has 2" in str(bad.reason)
+
+
+def test_lines_are_counted_with_those_that_are_skipped() -> None:
+    *_, bad = rows_of('title\n# x\nid,name\n# y\n1,Ann\n2,"Bob\n', FileFormat(skip_lines=1, comment="#"))
+    assert "row 2, line 6, has a quote that is not closed" in str(bad.reason)
 
 
 @pytest.mark.parametrize("key", ["crm_contacts/", "crm_contacts/2026/", "crm_contacts_$folder$", "/"])

@@ -69,7 +69,8 @@ def test_plain_numbers_are_bounds(kind: str, value: float) -> None:
 
 
 FORMAT = {
-    "delimiter": ";", "encoding": "windows-1252", "headerCase": "ignore", "dateFormats": ["dd.MM.yyyy", "M/d/yyyy"],
+    "delimiter": ";", "encoding": "windows-1252", "headerCase": "ignore", "quote": "'", "escape": "\\",
+    "comment": "#", "skipLines": 2, "header": True, "dateFormats": ["dd.MM.yyyy", "M/d/yyyy"],
     "timestampFormats": ["dd.MM.yyyy HH:mm", "M/d/yyyy h:mm a", "yyyyMMdd'T'HHmmssXXX"], "zone": "Europe/Berlin",
     "trueWords": ["ja", "1"], "falseWords": ["nein", "0"], "nullWords": ["NULL", "-"],
 }  # fmt: skip
@@ -95,6 +96,13 @@ def test_everything_that_a_format_may_say() -> None:
         ("delimiter", ";;", "`;;` is unknown", "use one of `,`"),
         ("delimiter", '"', "is unknown", "use one of `,`"),
         ("encoding", "utf8mb4", "`utf8mb4` is unknown", "`utf-8`"),
+        ("quote", "|", "`|` is unknown", "an empty text (none)"),
+        ("escape", "/", "`/` is unknown", "`\\`"),
+        ("comment", ";", "`;` is unknown", "use one of `#`"),
+        ("skipLines", -1, "`-1` is no number of lines", "up to 100"),
+        ("skipLines", True, "`True` is no number of lines", "up to 100"),
+        ("header", "no", "`no` is neither true nor false", "without quotes"),
+        ("nullWords", ["\\N"], "with the escape", "reads as N"),
         ("headerCase", "upper", "`upper` is unknown", "`exact`, `ignore`"),
         ("trueWords", [True], "`True` is no text", "put it in quotes"),
         ("nullWords", "NULL", "is no list", "write a list"),
@@ -157,6 +165,14 @@ def test_xml_needs_the_name_of_its_rows(said: dict[str, Any], message: str) -> N
     (found,) = file_format_problems({"type": "xml", **said})
     assert (found[0], message in found[1], "such as order" in found[2]) == ("rowElement", True, True)
     assert list(file_format_problems({"type": "xml", "rowElement": "Order_Line-2"})) == []
+
+
+def test_without_a_header_columns_have_no_names() -> None:
+    found = list(file_format_problems({"header": False, "headerCase": "ignore", "columns": {"id": "Id"}}, COLUMNS))
+    assert [(key, message) for key, message, _ in found] == [
+        ("columns", "means nothing without a header"), ("headerCase", "means nothing without a header"),
+    ]  # fmt: skip
+    assert list(file_format_problems({"header": False, "quote": ""})) == []
 
 
 def test_csv_has_no_columns_within_columns() -> None:
