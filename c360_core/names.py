@@ -253,6 +253,11 @@ def results_prefix(querier: Querier) -> str:
     return f"athena/{querier}/"
 
 
+def connection_name(environment: str, name: str) -> str:
+    """Return the physical name of the connection to a database, by the name that contracts give it."""
+    return f"{PROJECT}-{environment}-{name}"
+
+
 def stack_name(environment: str, stack: str) -> str:
     """Return the physical name of one of `STACKS`, for example `C360-dev-Foundation`."""
     return f"C360-{environment}-{stack.title()}"

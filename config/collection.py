@@ -1,6 +1,7 @@
 """Settings of collection: how data comes in."""
 
 import re
+from collections.abc import Mapping
 from typing import Annotated, Final, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
@@ -147,6 +148,32 @@ class FileSettings(Slice):
     )
 
 
+class DatabaseNetworkSettings(Slice):
+    """Where jobs meet a database: a subnet of your own that reaches it, S3, DynamoDB and the APIs that a job calls."""
+
+    vpc_id: str = Field(pattern=r"^vpc-([0-9a-f]{8}|[0-9a-f]{17})$")
+    subnet_id: str = Field(pattern=r"^subnet-([0-9a-f]{8}|[0-9a-f]{17})$")
+    availability_zone: str = Field(pattern=r"^[a-z]{2}(-[a-z]+)+-[0-9][a-z]$", description="The subnet's")
+
+
+class DatabaseSettings(Slice):
+    """One database that sources are read from; contracts name it as the server of their source."""
+
+    host: str = Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$")
+    port: int = Field(ge=1, le=65535)
+    secret: str = Field(
+        pattern=r"^[A-Za-z0-9/_+=.@-]{1,200}$",
+        description="Name of a secret with `username` and `password` of a user who may only read, and `certificate`: "
+        "the certificate of the authority behind the server's, in PEM",
+    )
+    secret_key_arn: str | None = Field(
+        None, pattern=r"^arn:[a-z-]+:kms:", description="The key of that secret, if it is one of your own"
+    )
+    network: DatabaseNetworkSettings | None = Field(
+        None, description="A subnet of your own; without it the job runs in the private network of `foundation.network`"
+    )
+
+
 class CollectionSettings(Slice):
     """How data comes in."""
 
@@ -155,5 +182,9 @@ class CollectionSettings(Slice):
     edge: EdgeSettings = EdgeSettings()
     clean: CleanSettings = CleanSettings()
     files: FileSettings = FileSettings()
+    databases: Mapping[str, DatabaseSettings] = Field(
+        {},
+        description="Databases by the names that contracts give them. A source whose database is not here is not read",
+    )
     ingest_workers: int = Field(2, ge=2, le=100, description="Glue workers of a run, which takes up to fifty files")
     ingest_concurrency: int = Field(4, ge=1, le=50, description="Runs at the same time")

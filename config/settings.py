@@ -66,12 +66,23 @@ class Settings(Slice):
             "collection.clean.started: true": self.collection.clean.started,
             "unification.unify.started: true": self.unification.unify.started,
             f"unification.resolution_schedule: {schedule}": schedule != "on_demand",
+            "collection.databases": bool(self.collection.databases),
         }
         running = [switch for switch, on in switches.items() if on]
         if running and not self.collection.streams.deployed:
             raise ValueError(
                 f"collection.streams.deployed: false does not go with {', '.join(running)}, which needs the "
                 "streams; switch that off, or the streams on"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _databases_are_reachable(self) -> Self:
+        homeless = [name for name, database in self.collection.databases.items() if database.network is None]
+        if homeless and not self.foundation.network.deployed:
+            raise ValueError(
+                f"collection.databases: {', '.join(homeless)} needs foundation.network.deployed: true, or a network of "
+                "its own (vpc_id, subnet_id, availability_zone)"
             )
         return self
 
@@ -133,5 +144,11 @@ def _fix(problem: ErrorDetails, location: tuple[str, ...]) -> str:
 def _allowed_keys(location: tuple[str, ...]) -> str:
     model: Any = Settings
     for part in location:
-        model = model.model_fields[part].annotation
-    return ", ".join(sorted(name for name in model.model_fields if name != "environment"))
+        # Below a mapping, a part is a name that the environment gives.
+        model = model.model_fields[part].annotation if hasattr(model, "model_fields") else get_args(model)[1]
+    return ", ".join(sorted(name for name in _settings_of(model).model_fields if name != "environment"))
+
+
+def _settings_of(annotation: Any) -> Any:
+    """Return the model of a part that may be absent."""
+    return next((kind for kind in get_args(annotation) if hasattr(kind, "model_fields")), annotation)

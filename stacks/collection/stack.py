@@ -10,6 +10,7 @@ from c360_core.names import Stream, Zone
 from config.collection import CollectionSettings
 from stacks.collection.clean_application import CleanApplication
 from stacks.collection.collector import Collector
+from stacks.collection.databases import Databases
 from stacks.collection.file_ingestion import FileIngestion
 from stacks.constructs.data_stream import DataStream
 from stacks.constructs.lake_table import LakeTable
@@ -64,6 +65,7 @@ class CollectionStack(cdk.Stack):
             settings=settings,
             platform=platform,
         )
+        self.databases = Databases(self, "Databases", lake=lake, databases=settings.databases, platform=platform)
         self.clean = CleanApplication(
             self,
             "Clean",
@@ -79,6 +81,7 @@ class CollectionStack(cdk.Stack):
             LakeAccess(name="CleanQuarantine", role=self.clean.role, zone=Zone.QUARANTINE, writes=True),
             LakeAccess(name="IngestRaw", role=self.ingestion.job.role, zone=Zone.RAW, writes=True),
             LakeAccess(name="IngestQuarantine", role=self.ingestion.job.role, zone=Zone.QUARANTINE, writes=True),
+            *self.databases.lake_access,
         ]
         self._export()
 

@@ -440,6 +440,29 @@ def _job_runs(_estate: Estate, use: Use) -> Calls:
         yield Call(party=role, need=needs.GLUE_WRITES_METRICS, resource="*", context=context)
 
 
+def _connects(estate: Estate, use: Use) -> Calls:
+    """A job that names a connection reads it and its secret, and gets network interfaces in its subnet."""
+    connection = use.resource.properties["ConnectionInput"]
+    prefix = _CATALOG.removesuffix("catalog")
+    secret = (
+        f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:{connection['ConnectionProperties']['SECRET_ID']}-a1B2c3"
+    )
+    for job in estate.of_type("AWS::Glue::Job"):
+        if connection["Name"] not in job.properties.get("Connections", {}).get("Connections", []):
+            continue
+        role = job.properties["Role"]
+        for resource in (_CATALOG, f"{prefix}connection/{connection['Name']}"):
+            yield Call(party=role, need=needs.GLUE_USES_CONNECTION, resource=resource)
+        yield Call(party=role, need=needs.GLUE_READS_SECRET, resource=secret)
+        yield Call(party=role, need=needs.GLUE_MAKES_INTERFACES, resource="*")
+        yield Call(
+            party=role,
+            need=needs.GLUE_TAGS_INTERFACES,
+            resource=f"arn:aws:ec2:{REGION}:{ACCOUNT}:network-interface/eni-1",
+            context={"aws:TagKeys": "aws-glue-service-resource"},
+        )
+
+
 def _optimizes(estate: Estate, use: Use) -> Calls:
     optimizer = use.resource.properties
     role = optimizer["TableOptimizerConfiguration"]["RoleArn"]
@@ -663,6 +686,7 @@ INTEGRATIONS: Final[Mapping[str, Integration]] = {
     "resource AWS::CodeBuild::Project": _builds,
     "resource AWS::EntityResolution::MatchingWorkflow": _matches,
     "resource AWS::Events::EventBus": _bus_uses_key,
+    "resource AWS::Glue::Connection": _connects,
     "resource AWS::Glue::Job": _job_runs,
     "resource AWS::Glue::TableOptimizer": _optimizes,
     "resource AWS::EC2::FlowLog": _logs_flows,

@@ -269,6 +269,30 @@ GLUE_ENCRYPTS_LOGS: Final = Need(
     "configurations",
 )
 GLUE_WRITES_METRICS: Final = Need(actions=("cloudwatch:PutMetricData",), page=GLUE_READS_CODE.page)
+GLUE_USES_CONNECTION: Final = Need(
+    actions=("glue:GetConnection",),
+    page="AWS Glue Developer Guide: Identity-based policy (IAM policy) examples, a connection and its catalog",
+)
+GLUE_READS_SECRET: Final = Need(
+    actions=("secretsmanager:GetSecretValue",),
+    page="AWS Glue Developer Guide: Storing connection credentials in AWS Secrets Manager",
+)
+GLUE_MAKES_INTERFACES: Final = Need(
+    actions=(
+        "ec2:CreateNetworkInterface",
+        "ec2:DeleteNetworkInterface",
+        "ec2:DescribeNetworkInterfaces",
+        "ec2:DescribeRouteTables",
+        "ec2:DescribeSecurityGroups",
+        "ec2:DescribeSubnets",
+        "ec2:DescribeVpcAttribute",
+        "ec2:DescribeVpcEndpoints",
+    ),
+    page="AWS managed policy AWSGlueServiceRole; AWS Glue Developer Guide: Troubleshooting Glue common setup errors",
+)
+GLUE_TAGS_INTERFACES: Final = Need(
+    actions=("ec2:CreateTags", "ec2:DeleteTags"), page="AWS managed policy AWSGlueServiceRole"
+)
 OPTIMIZERS_USE_TABLE: Final = Need(
     actions=("glue:GetTable", "glue:UpdateTable"),
     page="AWS Glue Developer Guide: Table optimization prerequisites",

@@ -20,6 +20,7 @@ KEYS: Final = {
     "aws:securetransport",
     "aws:sourceaccount",
     "aws:sourcearn",
+    "aws:tagkeys",
     "cloudwatch:namespace",
     "kms:calleraccount",
     "kms:viaservice",
@@ -126,7 +127,7 @@ def _meets(operator: str, key: str, wanted: list[str], stated: Mapping[str, str]
     folded = key.lower()
     if folded not in KEYS and not folded.startswith(_CONTEXT_OF_KEYS):
         raise NotUnderstoodError(f"condition key {key}: add it to `KEYS` in {__name__}, and state it in the rows")
-    base = operator.removesuffix("IfExists").removeprefix("ForAnyValue:")
+    base = operator.removesuffix("IfExists").removeprefix("ForAnyValue:").removeprefix("ForAllValues:")
     if folded not in stated:
         return operator.endswith("IfExists")
     value = stated[folded]

@@ -108,6 +108,7 @@ class GlueJobs:
         require: Require,
         store: Callable[[RoleSession], ObjectStore],
         scratch: Path,
+        connection_exists: Callable[[str], bool] = lambda _name: False,
         clock: Callable[[], float] = time.time,
     ) -> None:
         """Keep the collaborators.
@@ -118,6 +119,7 @@ class GlueJobs:
             require: checks a call that Glue makes for the role; see `twin.emulator.roles.require`.
             store: gives the emulator's S3 as a session reads it.
             scratch: folder for fetched scripts and libraries.
+            connection_exists: says whether a connection is deployed.
             clock: seconds since the epoch.
         """
         self._engine = engine
@@ -125,6 +127,7 @@ class GlueJobs:
         self._require = require
         self._store = store
         self._scratch = scratch
+        self._connection_exists = connection_exists
         self._clock = clock
         self._fetching = threading.Lock()
         self._counting = threading.Lock()
@@ -206,7 +209,9 @@ class GlueJobs:
         conf = spark_conf(arguments)
         check(job, conf, arguments)
         session = self._assume(job["Role"])
-        require_all(session.arn, service_calls(arguments, security=job.get("SecurityConfiguration")), self._require)
+        connections = self._connections(job)
+        needed = service_calls(arguments, security=job.get("SecurityConfiguration"), connections=connections)
+        require_all(session.arn, needed, self._require)
         store = self._store(session)
         libraries = [path.strip() for path in arguments.get("--extra-py-files", "").split(",") if path.strip()]
         spark_job = SparkRun(
@@ -219,6 +224,17 @@ class GlueJobs:
         )
         minutes = int(run.get("Timeout") or job.get("Timeout") or DEFAULT_TIMEOUT_MINUTES)
         return self._engine.run(spark_job, timeout=minutes * 60.0, on_start=lambda: self._mark(run, "RUNNING"))
+
+    def _connections(self, job: Document) -> list[str]:
+        """Return the names of the job's connections.
+
+        Raises:
+            JobDefinitionError: one is not there; Glue would not start the run.
+        """
+        names = [str(name) for name in job.get("Connections", {}).get("Connections", [])]
+        if names and (missing := [name for name in names if not self._connection_exists(name)]):
+            raise JobDefinitionError(f"Connections: there is no connection {', '.join(missing)}; deploy it first.")
+        return names
 
     def _fetch(self, store: ObjectStore, location: str, where: str) -> Path:
         parts = urlsplit(location)

@@ -258,3 +258,34 @@ def test_each_catalog_of_a_job_is_led_to_the_emulator() -> None:
     added = catalog_conf({CATALOG: "x", f"{CATALOG}.warehouse": "w"}, endpoint="http://localhost:1", region="us-east-1")
     assert added[f"{CATALOG}.glue.endpoint"] == added[f"{CATALOG}.s3.endpoint"] == "http://localhost:1"
     assert all(key.startswith(f"{CATALOG}.") for key in added)
+
+
+def connected(scratch: Path, required: list[tuple[str, str]], *, exists: bool) -> dict[str, Any]:
+    """Run a job that has a connection; return the run's record."""
+    jobs = GlueJobs(
+        engine=FakeEngine(),
+        assume=assume,
+        require=lambda *call, **_context: required.append((call[1], call[2])),
+        store=FakeStore,
+        scratch=scratch,
+        connection_exists=lambda name: exists and name == "c360-dev-erp",
+    )
+    run: dict[str, Any] = {"Id": "jr_1", "StartedOn": 0.0, "JobRunState": "STARTING"}
+    job = definition(Connections={"Connections": ["c360-dev-erp"]})
+    jobs.run(job, run, job["DefaultArguments"])
+    return run
+
+
+def test_a_connection_needs_the_rights_to_read_it_and_to_make_interfaces(tmp_path: Path) -> None:
+    required: list[tuple[str, str]] = []
+
+    assert connected(tmp_path, required, exists=True)["JobRunState"] == "SUCCEEDED"
+    assert ("glue:GetConnection", "arn:aws:glue:us-east-1:123456789012:connection/c360-dev-erp") in required
+    assert ("ec2:CreateNetworkInterface", "*") in required
+
+
+def test_a_run_does_not_start_without_its_connection(tmp_path: Path) -> None:
+    run = connected(tmp_path, [], exists=False)
+
+    assert run["JobRunState"] == "FAILED"
+    assert "there is no connection c360-dev-erp" in run["ErrorMessage"]
