@@ -159,7 +159,7 @@ class _Database(Construct):
         self.job.job.connections = glue.CfnJob.ConnectionsListProperty(
             connections=[connection_name(platform.environment, name)]
         )
-        self.job.job.add_dependency(connection)
+        self.job.job.add_resource_dependency(connection)
         self._let_job_connect(name, settings, platform)
         self._let_job_work(lake, platform, progress)
         for source, table in read:

@@ -95,6 +95,8 @@ def _catalog(operation: str, request: Request) -> tuple[str, ...]:
     if database is None:
         if operation.endswith("DataQualityRuleset"):
             return (arn("glue", f"dataQualityRuleset/{request.get('Name', '*')}"),)
+        if operation.endswith("Connection"):
+            return (arn("glue", f"connection/{request.get('Name', '*')}"), arn("glue", "catalog"))
         if not operation.endswith(("Database", "Databases")):
             return (resource_of("glue", request),)
         stated: Any = request.get("DatabaseInput") or request

@@ -147,6 +147,18 @@ def start_postgresql(folder: Path, *, database: str, password: str, port: int | 
     )
 
 
+def run_postgresql(folder: Path, *statements: str, database: str) -> None:
+    """Run statements, each in one line, on the data of a stopped server: without it nobody needs a driver.
+
+    Raises:
+        DatabaseServerError: a statement failed.
+    """
+    postgres = programs() / "postgresql" / "bin" / "postgres"
+    # Without the option an error is only said.
+    _run(*_not_as_root(), str(postgres), "--single", "-v", "exit_on_error=true", "-D", str(folder / "data"), database,
+         text="".join(f"{statement}\n" for statement in statements))  # fmt: skip
+
+
 def start_mariadb(folder: Path, *, database: str, password: str, port: int | None = None) -> DatabaseServer:
     """Start MariaDB; on a folder that has its data, with that data.
 
@@ -179,6 +191,18 @@ def start_mariadb(folder: Path, *, database: str, password: str, port: int | Non
     return DatabaseServer(
         port=port, database=database, user=ADMINISTRATOR, password=password, authority=shown.authority, child=child
     )
+
+
+def run_mariadb(folder: Path, server: DatabaseServer, *statements: str) -> None:
+    """Run statements on a running server, as its user.
+
+    Raises:
+        DatabaseServerError: a statement failed.
+    """
+    client = programs() / "mariadb" / "bin" / "mariadb"
+    _run(str(client), "--no-defaults", f"--host={LOOPBACK}", f"--port={server.port}", f"--user={server.user}",
+         f"--password={server.password}", f"--ssl-ca={folder / 'tls' / 'ca.pem'}", server.database,
+         text="".join(f"{statement};\n" for statement in statements))  # fmt: skip
 
 
 def _not_as_root() -> Sequence[str]:
