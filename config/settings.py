@@ -4,7 +4,7 @@ The models have the defaults; a file holds only the values that differ. A stack 
 """
 
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final, Self, get_args
 
 import yaml
 from pydantic import ValidationError, model_validator
