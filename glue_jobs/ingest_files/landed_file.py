@@ -13,15 +13,22 @@ from c360_core.contracts import Contracts, FileFormat, Source, Table
 from glue_jobs.ingest_files.csv_rows import CsvReader
 from glue_jobs.ingest_files.json_rows import JsonLinesReader
 from glue_jobs.ingest_files.packing import Member, parquet_member, text_members
-from glue_jobs.ingest_files.parquet_rows import ParquetReader
 from glue_jobs.ingest_files.refusal import RefusedFileError
 from glue_jobs.ingest_files.row import UNREADABLE_ROW, Reader, Row, bad_row
 from glue_jobs.ingest_files.xml_rows import XmlReader
 
+
+def _parquet_reader(table: Table, file_format: FileFormat) -> Reader:
+    # It brings a library, which the sources of other types need not load.
+    from glue_jobs.ingest_files.parquet_rows import ParquetReader
+
+    return ParquetReader(table, file_format)
+
+
 READERS: Final[Mapping[str, Callable[[Table, FileFormat], Reader]]] = {
     "csv": CsvReader,
     "json_lines": JsonLinesReader,
-    "parquet": ParquetReader,
+    "parquet": _parquet_reader,
     "xml": XmlReader,
 }
 

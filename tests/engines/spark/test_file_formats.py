@@ -2,12 +2,11 @@
 
 import json
 import zipfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from io import BytesIO
 from typing import Any
-from xml.sax.saxutils import escape, quoteattr
 
 import boto3
 import pyarrow as pa
@@ -19,10 +18,11 @@ from c360_core import contracts
 from c360_core.contracts import FileFormat
 from c360_core.names import Zone
 from tests.engines.spark.test_ingest_files import HEADER, STREAM, Landing, Rows, published
+from tests.factories.file_formats import WRITERS, csv_file, json_lines_file
 
 COLUMNS = HEADER.split(",")
-NUMBERS = {"csat"}
-TIMES = {"opened_at", "closed_at"}
+NUMBERS = frozenset({"csat"})
+TIMES = ("opened_at", "closed_at")
 # Texts as a CSV file has them; the other formats write `csat` as a number where it is one.
 GOOD = {
     "K000001": {"customer_name": 'Ann "A", Lee\nthe 2nd', "email": "ann@example.com", "text": "5 < 6 & ä, ]]> \t €"},
@@ -59,50 +59,23 @@ RECORDS = [
 ]
 
 
-def csv_file(records: Sequence[dict[str, str]]) -> bytes:
-    def quoted(value: str) -> str:
-        return '"' + value.replace('"', '""') + '"'
-
-    lines = [HEADER, *[",".join(map(quoted, one.values())) for one in records]]
-    return "\n".join(lines).encode()
+def as_csv(records: Sequence[dict[str, str]]) -> bytes:
+    return csv_file(records, COLUMNS)
 
 
-def json_lines_file(records: Sequence[dict[str, str]]) -> bytes:
-    def typed(name: str, value: str) -> Any:
-        return int(value) if name in NUMBERS and value.isdigit() else value or None
-
-    return "\n".join(json.dumps({name: typed(name, one[name]) for name in one}) for one in records).encode()
+def as_json_lines(records: Sequence[dict[str, str]]) -> bytes:
+    return json_lines_file(records, COLUMNS, NUMBERS)
 
 
-def parquet_file(records: Sequence[dict[str, str]]) -> bytes:
-    """Write texts; where every value of a column fits its type, the typed column."""
+def as_typed_parquet(records: Sequence[dict[str, str]]) -> bytes:
+    """Return a file with the types that a database's export has."""
     buffer = BytesIO()
-    columns: dict[str, Any] = {name: pa.array([one[name] or None for one in records]) for name in COLUMNS}
-    if all(one[name].isdigit() or not one[name] for one in records for name in NUMBERS):
-        columns |= {name: columns[name].cast(pa.int32()) for name in NUMBERS}
-        times = {name: [(one[name] and datetime.fromisoformat(one[name])) or None for one in records] for name in TIMES}
-        columns |= {name: pa.array(times[name], pa.timestamp("us", "UTC")) for name in TIMES}
-    pq.write_table(pa.table(columns), buffer, row_group_size=3)
+    columns: dict[str, Any] = {name: pa.array([one[name] or None for one in records], pa.string()) for name in COLUMNS}
+    columns |= {name: columns[name].cast(pa.int32()) for name in NUMBERS}
+    times = {name: [datetime.fromisoformat(one[name]) if one[name] else None for one in records] for name in TIMES}
+    columns |= {name: pa.array(times[name], pa.timestamp("us", "UTC")) for name in TIMES}
+    pq.write_table(pa.table(columns), buffer, row_group_size=2)
     return buffer.getvalue()
-
-
-def xml_file(records: Sequence[dict[str, str]]) -> bytes:
-    """Write keys as attributes, and other values as child elements."""
-    cases = [
-        f"<case case_id={quoteattr(one['case_id'])}>"
-        + "".join(f"<{name}>{escape(one[name])}</{name}>" for name in COLUMNS[1:])
-        + "</case>"
-        for one in records
-    ]
-    return f"<cases>{''.join(cases)}</cases>".encode()
-
-
-FORMATS: dict[str, tuple[FileFormat, Callable[[Sequence[dict[str, str]]], bytes]]] = {
-    "csv": (FileFormat(), csv_file),
-    "json_lines": (FileFormat(type="json_lines"), json_lines_file),
-    "parquet": (FileFormat(type="parquet"), parquet_file),
-    "xml": (FileFormat(type="xml", row_element="case"), xml_file),
-}
 
 
 @pytest.fixture
@@ -121,14 +94,14 @@ def use(monkeypatch: pytest.MonkeyPatch, file_format: FileFormat) -> None:
     monkeypatch.setattr(contracts, "load", lambda: replace(known, sources={**known.sources, "support_cases": source}))
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("name", WRITERS)
 def test_every_format_gives_the_known_rows_events_and_rejections(
     landing: Landing, rows: Rows, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    file_format, write = FORMATS[name]
+    file_format, write = WRITERS[name]
     use(monkeypatch, file_format)
 
-    counts = landing.ingest(write(RECORDS))
+    counts = landing.ingest(as_json_lines(RECORDS) if name == "json_lines" else write(RECORDS, COLUMNS))
 
     assert counts == {"received": 11, "loaded": 3, "rejected": 8, "published": 5}
     loaded = {row["case_id"]: row for row in rows(Zone.RAW, "support_cases")}
@@ -156,7 +129,7 @@ def test_typed_columns_of_parquet_are_loaded_exactly(
     use(monkeypatch, FileFormat(type="parquet"))
     good = [one for one in RECORDS if one["case_id"] in GOOD][:3]
 
-    counts = landing.ingest(parquet_file(good), name="_part-0.snappy.parquet")
+    counts = landing.ingest(as_typed_parquet(good), name="_part-0.snappy.parquet")
 
     assert counts == {"received": 3, "loaded": 3, "rejected": 0, "published": 5}
     found = sorted((row["case_id"], str(row["closed_at"]), row["csat"]) for row in rows(Zone.RAW, "support_cases"))
@@ -165,7 +138,7 @@ def test_typed_columns_of_parquet_are_loaded_exactly(
         ("K000002", "2026-03-01 12:00:00", 5),
         ("K000003", "2026-03-01 12:00:00.123456", 1),
     ]
-    assert landing.ingest(parquet_file(good)[:-20])["rejected"] == 1
+    assert landing.ingest(as_typed_parquet(good)[:-20])["rejected"] == 1
     (rejected,) = rows(Zone.QUARANTINE, "rejected")
     assert "damaged or truncated Parquet" in rejected["reason"]
 
@@ -179,7 +152,7 @@ def zipped(files: dict[str, bytes]) -> bytes:
 
 
 def test_every_row_names_the_file_and_the_row_that_it_comes_from(landing: Landing, rows: Rows) -> None:
-    first, second = csv_file([RECORDS[0], RECORDS[1]]), csv_file([RECORDS[1], RECORDS[2], RECORDS[3]])
+    first, second = as_csv([RECORDS[0], RECORDS[1]]), as_csv([RECORDS[1], RECORDS[2], RECORDS[3]])
 
     counts = landing.ingest(zipped({"b/1.csv": first, "a.csv": second}), name="all.zip")
 
@@ -191,14 +164,14 @@ def test_every_row_names_the_file_and_the_row_that_it_comes_from(landing: Landin
     reasons = {row["reason_code"]: row["reason"] for row in rows(Zone.QUARANTINE, "rejected")}
     assert reasons["QUALITY_RULE"].startswith("row 1 of `a.csv` repeats row 2 of `b/1.csv`")
 
-    landing.ingest(csv_file([RECORDS[0], {**RECORDS[1], "csat": "4"}]), name="later.csv")
+    landing.ingest(as_csv([RECORDS[0], {**RECORDS[1], "csat": "4"}]), name="later.csv")
     found = {row["case_id"]: (row["source_file"], row["source_row"]) for row in rows(Zone.RAW, "support_cases")}
     assert found["K000001"] == (f"{key}!/b/1.csv", 1)  # which said so first
     assert found["K000002"] == (f"{landing.folder}/later.csv", 2)
 
 
 def test_an_archive_with_a_file_that_cannot_be_read_is_refused_as_a_whole(landing: Landing, rows: Rows) -> None:
-    counts = landing.ingest(zipped({"good.csv": csv_file(RECORDS[:1]), "bad.csv": b"case_id\n1\n"}))
+    counts = landing.ingest(zipped({"good.csv": as_csv(RECORDS[:1]), "bad.csv": b"case_id\n1\n"}))
 
     assert counts == {"received": 0, "loaded": 0, "rejected": 1, "published": 0}
     (rejected,) = rows(Zone.QUARANTINE, "rejected")
@@ -207,8 +180,8 @@ def test_an_archive_with_a_file_that_cannot_be_read_is_refused_as_a_whole(landin
 
 def test_damaged_lines_of_json_cost_one_row_each(landing: Landing, rows: Rows, monkeypatch: pytest.MonkeyPatch) -> None:
     use(monkeypatch, FileFormat(type="json_lines"))
-    good = json_lines_file(RECORDS[:2])
-    short = json_lines_file([{name: value for name, value in RECORDS[2].items() if name != "email"}])
+    good = as_json_lines(RECORDS[:2])
+    short = json_lines_file(RECORDS[2:3], [name for name in COLUMNS if name != "email"])
 
     counts = landing.ingest(b"\n".join([good, b'{"case_id": "K0', short]), name="day.jsonl")
 
