@@ -6,7 +6,7 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from config.shared import FlinkSettings, ReservedConcurrency, Slice
+from config.shared import FlinkSettings, Hour, ReservedConcurrency, Slice
 
 # The gateway compares the text with the one that a browser sends: lower case, and no default port.
 _ORIGIN = re.compile(
@@ -174,6 +174,17 @@ class DatabaseSettings(Slice):
     )
 
 
+class TextSettings(Slice):
+    """Texts of reviews and mentions, which people may change and take back."""
+
+    removed: bool = Field(
+        default=False,
+        description="Remove texts that were changed or taken back from the lake, every night; off: views hide them, "
+        "and the files keep them. Switch it on with the first source of reviews",
+    )
+    removal_hour_utc: Hour = 3
+
+
 class CollectionSettings(Slice):
     """How data comes in."""
 
@@ -186,5 +197,6 @@ class CollectionSettings(Slice):
         {},
         description="Databases by the names that contracts give them. A source whose database is not here is not read",
     )
+    texts: TextSettings = TextSettings()
     ingest_workers: int = Field(2, ge=2, le=100, description="Glue workers of a run, which takes up to fifty files")
     ingest_concurrency: int = Field(4, ge=1, le=50, description="Runs at the same time")

@@ -99,6 +99,29 @@ def update(spark: SparkSession, table: str, change: str, where: str) -> None:
     _commit(lambda: spark.sql(f"UPDATE {table} SET {change} WHERE {where}"))  # noqa: S608  # SQL of the caller's own
 
 
+def update_from(frame: DataFrame, table: str, keys: Sequence[str], columns: Sequence[str], *, only: str) -> None:
+    """Update columns of the rows whose keys are in the frame, in one commit.
+
+    Args:
+        frame: at most one row per key.
+        table: catalog.database.table.
+        keys: columns that identify a row.
+        columns: the columns to update.
+        only: SQL over `t`: which rows may be touched at all. Rows that others append meanwhile make no conflict if they
+            cannot be such.
+    """
+    spark, view = frame.sparkSession, "updated_rows"
+    frame.createOrReplaceTempView(view)
+    on = " AND ".join([*(f"t.`{name}` = s.`{name}`" for name in keys), only])
+    changes = ", ".join(f"t.`{name}` = s.`{name}`" for name in columns)
+    try:
+        _commit(
+            lambda: spark.sql(f"MERGE INTO {table} t USING {view} s ON {on} WHEN MATCHED THEN UPDATE SET {changes}")
+        )
+    finally:
+        spark.catalog.dropTempView(view)
+
+
 def current(spark: SparkSession, table: str) -> DataFrame:
     """Return the current table, not that of a cached plan."""
     spark.catalog.refreshTable(table)

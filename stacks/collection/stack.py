@@ -12,6 +12,7 @@ from stacks.collection.clean_application import CleanApplication
 from stacks.collection.collector import Collector
 from stacks.collection.databases import Databases
 from stacks.collection.file_ingestion import FileIngestion
+from stacks.collection.text_removal import TextRemoval
 from stacks.constructs.data_stream import DataStream
 from stacks.constructs.lake_table import LakeTable
 from stacks.constructs.lake_tables import LakeTables
@@ -26,7 +27,7 @@ class CollectionStack(cdk.Stack):
 
     streams: Mapping[Stream, DataStream]
     tables: Sequence[LakeTable]
-    lake_access: Sequence[LakeAccess]
+    lake_access: list[LakeAccess]
 
     def __init__(
         self,
@@ -83,6 +84,14 @@ class CollectionStack(cdk.Stack):
             LakeAccess(name="IngestQuarantine", role=self.ingestion.job.role, zone=Zone.QUARANTINE, writes=True),
             *self.databases.lake_access,
         ]
+        self.text_removal = (
+            TextRemoval(self, "TextRemoval", lake=lake, settings=settings.texts, platform=platform)
+            if settings.texts.removed
+            else None
+        )
+        if self.text_removal is not None:
+            role = self.text_removal.job.role
+            self.lake_access.append(LakeAccess(name="RemoveTextsRaw", role=role, zone=Zone.RAW, writes=True))
         self._export()
 
     def _export(self) -> None:
@@ -99,5 +108,7 @@ class CollectionStack(cdk.Stack):
         cdk.CfnOutput(self, "LandedFilesQueueArn", value=self.ingestion.landed.queue_arn)
         cdk.CfnOutput(self, "UndeliveredFilesQueueArn", value=self.ingestion.undelivered.queue.queue_arn)
         cdk.CfnOutput(self, "IngestFilesJobName", value=self.ingestion.job.job.ref)
+        if self.text_removal is not None:
+            cdk.CfnOutput(self, "RemoveTextsStateMachineArn", value=self.text_removal.machine.state_machine_arn)
         if self.clean.application is not None:
             cdk.CfnOutput(self, "CleanApplicationName", value=self.clean.application.ref)

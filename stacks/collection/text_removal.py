@@ -1,0 +1,58 @@
+"""Texts that people changed or took back leave the lake: a Spark job, every night."""
+
+import aws_cdk as cdk
+from aws_cdk import aws_stepfunctions as sfn
+from aws_cdk import aws_stepfunctions_tasks as tasks
+from constructs import Construct
+
+from c360_core.names import TableName, Zone
+from config.collection import TextSettings
+from stacks.constructs.grants import write_objects, write_tables
+from stacks.constructs.retries import wait_for_capacity
+from stacks.constructs.spark_job import SparkJob
+from stacks.constructs.start_rules import StartRules
+from stacks.constructs.state_machine import StateMachine
+from stacks.shared.lake import Lake
+from stacks.shared.platform import Platform
+
+_NAME = "RemoveTexts"
+_WORKERS = 2  # the fewest that Glue accepts: the job reads a few columns, and few rows change in a night
+
+
+class TextRemoval(Construct):
+    """Removes the texts of deleted reviews and mentions, and earlier versions of edited ones, from the interactions."""
+
+    job: SparkJob
+    machine: sfn.StateMachine
+
+    def __init__(self, scope: Construct, id_: str, *, lake: Lake, settings: TextSettings, platform: Platform) -> None:
+        super().__init__(scope, id_)
+        self.job = SparkJob(
+            self, "Job", name="remove_texts", platform=platform, lake=lake, arguments={}, workers=_WORKERS
+        )
+        write_objects(self.job.role, lake.buckets[Zone.RAW], f"{TableName.INTERACTIONS}/")
+        write_tables(self.job.role, platform, Zone.RAW, [TableName.INTERACTIONS])
+        run = StateMachine(
+            self,
+            "Run",
+            name=_NAME,
+            platform=platform,
+            steps=self._steps(),
+            subject="texts that people took back could not be removed",
+        )
+        self.machine = run.machine
+        StartRules(self, machine=run, platform=platform).nightly(
+            "Nightly", description="Remove texts that people took back", hour_utc=settings.removal_hour_utc
+        )
+
+    def _steps(self) -> sfn.IChainable:
+        run = tasks.GlueStartJobRun(
+            self,
+            "Remove",
+            glue_job_name=self.job.job.ref,
+            integration_pattern=sfn.IntegrationPattern.RUN_JOB,
+        )
+        wait_for_capacity(run, "Glue")
+        # A failed run is repeated: it changes only what is still to be changed.
+        run.add_retry(errors=["States.TaskFailed"], interval=cdk.Duration.minutes(5), max_attempts=2)
+        return run
