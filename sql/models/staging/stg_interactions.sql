@@ -22,7 +22,8 @@ select
   i.order_id,
   i.amount,
   i.currency,
-  i.payload
+  -- Texts that people may take back are in stg_reviews, which shows only what still stands.
+  case when i.event_type in {{ text_events() }} then '{}' else i.payload end as payload
 from numbered as i
 left join {{ source('curated', 'identifier_map') }} as m
   on i.customer_key = m.identifier_key

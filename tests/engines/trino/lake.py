@@ -121,6 +121,22 @@ _EVENTS: list[tuple[str, str, str, str, bool, str | None, dict[str, Any]]] = [
     ("e-10", "decision_made", "2026-02-14 20:00:00", LOYALTY, False, None, DECISION),
 ]
 
+REVIEWER = "social_id:" + "e" * 32
+# Reviews of somebody whom nobody knows: event id, type, minute, payload
+_REVIEWS: list[tuple[str, str, int, dict[str, Any]]] = [
+    ("r-1a", "review_posted", 0, {"review_id": "r-1", "product_id": "17", "rating": 5, "text": "Great."}),
+    ("r-1b", "review_edited", 2, {"review_id": "r-1", "product_id": "17", "rating": 2, "text": "It broke."}),
+    ("r-1c", "review_edited", 1, {"review_id": "r-1", "product_id": "17", "rating": 4, "text": "Came late."}),
+    ("r-2a", "review_posted", 0, {"review_id": "r-2", "product_id": "17", "rating": 1, "text": "Secret."}),
+    ("r-2b", "review_deleted", 5, {"review_id": "r-2"}),
+    ("r-3a", "review_posted", 0, {"product_id": "17", "rating": 4, "text": "No id."}),
+    ("r-3a", "review_posted", 0, {"product_id": "17", "rating": 4, "text": "No id."}),  # it came twice
+    ("r-4a", "review_posted", 0, {"review_id": "r-4", "product_id": "18", "rating": 3}),
+    ("n-1a", "brand_mentioned", 0, {"mention_id": "r-1", "network": "chirper", "text": "Love it."}),
+    ("n-2a", "brand_mentioned", 0, {"mention_id": "n-2", "network": "chirper", "text": "Gone."}),
+    ("n-2b", "mention_deleted", 0, {"mention_id": "n-2"}),
+]
+
 FOREIGN, RICH = "email:ff06", "email:aa07"
 LAST_TO_COME = "7.00"  # what comes again and says something else
 # source, and then as above, with the currency before the payload: customers about whom something is odd
@@ -164,7 +180,7 @@ _NOW, _LATER = "timestamp '2026-02-20 00:00:00 UTC'", "timestamp '2026-02-20 01:
 
 def inserts() -> list[str]:
     """The rows, as statements."""
-    return [_interactions(), _odd_interactions(), _identity_map(), _identifier_map(), _profiles()]
+    return [_interactions(), _odd_interactions(), _reviews(), _identity_map(), _identifier_map(), _profiles()]
 
 
 def _interactions() -> str:
@@ -191,6 +207,19 @@ def _odd_interactions() -> str:
     columns = (
         "event_id, event_type, source, schema_version, occurred_at, received_at, customer_key, identifier_keys, "
         "session_start, amount, currency, payload"
+    )
+    return f"INSERT INTO {RAW}.interactions ({columns}) VALUES {', '.join(rows)}"
+
+
+def _reviews() -> str:
+    rows = (
+        f"('{e}', '{kind}', 'product_reviews', 1, timestamp '2026-02-01 10:{minute:02}:00 UTC', {_NOW}, '{REVIEWER}', "
+        f"array['{REVIEWER}'], false, {quote(json.dumps(payload))})"
+        for e, kind, minute, payload in _REVIEWS
+    )
+    columns = (
+        "event_id, event_type, source, schema_version, occurred_at, received_at, customer_key, identifier_keys, "
+        "session_start, payload"
     )
     return f"INSERT INTO {RAW}.interactions ({columns}) VALUES {', '.join(rows)}"
 

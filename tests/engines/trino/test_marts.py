@@ -32,7 +32,7 @@ def read(stack: Stack, sql: str, **options: Any) -> list[dict[str, Any]]:
 
 def test_every_node_of_the_project_succeeds(built: dict[str, str]) -> None:
     assert set(built.values()) <= {"success", "pass"}
-    assert sum(name.startswith("model.") for name in built) == 13
+    assert sum(name.startswith("model.") for name in built) == 16
     assert sum(name.startswith("unit_test.") for name in built) == 2
 
 
@@ -96,6 +96,27 @@ def test_unknown_customers_keep_their_own_id_and_stay_out_of_the_marts(stack: St
     )
     assert found == [[unknown, "false"]]
     assert stack.query("SELECT count(*) FROM customer_360 WHERE person_id LIKE 'a%' OR person_id = 'p_9'") == [["0"]]
+
+
+def test_a_deleted_review_counts_no_more_and_an_edited_one_by_what_it_says_now(stack: Stack) -> None:
+    rows = stack.query(
+        "SELECT product_id, reviews, rating_average, bad_reviews FROM product_ratings ORDER BY product_id"
+    )
+    assert rows == [["17", "2", "3.00", "1"], ["18", "1", "3.00", "0"]]
+
+
+def test_readers_see_the_newest_text_and_none_that_was_deleted(stack: Stack) -> None:
+    rows = stack.query("SELECT kind, text_id, text FROM stg_reviews ORDER BY 1, 2", database=lake.CURATED)
+    assert [tuple(row) for row in rows] == [
+        ("mention", "r-1", "Love it."),
+        ("review", "event r-3a", "No id."),
+        ("review", "r-1", "It broke."),
+        ("review", "r-4", None),
+    ]
+    payloads = stack.query(
+        "SELECT payload FROM stg_interactions WHERE source = 'product_reviews'", database=lake.CURATED
+    )
+    assert {row[0] for row in payloads} == {"{}"}
 
 
 def test_contact_data_of_the_newest_profile_is_masked(stack: Stack) -> None:

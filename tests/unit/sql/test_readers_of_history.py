@@ -7,22 +7,26 @@ import yaml
 
 SQL = Path(__file__).resolve().parents[3] / "sql"
 TEXTS = {path.stem: path.read_text(encoding="utf-8") for path in SQL.rglob("*.sql") if path.parent.name != "macros"}
-VIEW = "stg_interactions"
+VIEWS = {"stg_interactions", "stg_reviews"}
 # A literal on a time of the interactions, by which Athena leaves files out.
 BOUND = re.compile(r"received_at >= {{ (reread_from\(|since }})|{{ within_days\(")
 
 
 def test_only_what_is_bounded_reads_the_interactions() -> None:
     readers = {name for name, text in TEXTS.items() if "source('raw', 'interactions')" in text}
-    assert readers == {VIEW, "interactions_by_key_day", "decision_events", "spend_reconciles_with_interactions"}
-    assert [name for name in sorted(readers - {VIEW}) if not BOUND.search(TEXTS[name])] == []
+    bounded = {"interactions_by_key_day", "decision_events", "review_events", "spend_reconciles_with_interactions"}
+    assert readers == VIEWS | bounded
+    assert [name for name in sorted(bounded) if not BOUND.search(TEXTS[name])] == []
 
 
-def test_no_build_reads_the_view_of_all_interactions() -> None:
-    assert [name for name, text in TEXTS.items() if name != VIEW and VIEW in text] == []
+def test_no_build_reads_the_views_of_all_interactions() -> None:
+    reads = [re.compile(rf"ref\('{view}'\)") for view in VIEWS]
+    assert [name for name, text in TEXTS.items() if any(read.search(text) for read in reads)] == []
     staging = yaml.safe_load((SQL / "models" / "staging" / "staging.yml").read_text(encoding="utf-8"))
-    [view] = [model for model in staging["models"] if model["name"] == VIEW]
-    assert [key for part in (view, *view.get("columns", [])) for key in part if key.endswith("tests")] == []
+    views = [model for model in staging["models"] if model["name"] in VIEWS]
+    assert len(views) == len(VIEWS)
+    parts = [part for view in views for part in (view, *view.get("columns", []))]
+    assert [key for part in parts for key in part if key.endswith("tests")] == []
 
 
 def test_a_mart_counts_only_who_is_known() -> None:
