@@ -19,12 +19,10 @@ def removing(tmp_path_factory):
     return synthesize(load("dev", folder), assets, tmp_path_factory.mktemp("removing"))
 
 
-def test_without_the_switch_nothing_is_left(assembly, removing):
-    assert not assembly.settings.collection.texts.removed
-    assert not [
-        one for one in assembly.resources() if "TextRemoval" in one.logical_id or "RemoveTexts" in one.logical_id
-    ]
-    assert [one for one in removing.resources() if "TextRemoval" in one.logical_id]
+def test_the_switch_brings_it_and_without_it_nothing_is_left(assembly):
+    names = [one.logical_id for one in assembly.resources()]
+    found = [name for name in names if "TextRemoval" in name or "RemoveTexts" in name]
+    assert bool(found) is assembly.settings.collection.texts.removed is (assembly.settings.environment == "everything")
 
 
 def test_every_pack_is_satisfied(removing):
