@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from twin.emulator.emulator import Emulator
 from twin.principals import Principal
-from twin.scenario import analysis, edge, history, live, unify
+from twin.scenario import analysis, edge, history, live, reviews, unify
 from twin.scenario.api import ProfileApiClient
 from twin.scenario.deployment import Deployment, money
 from twin.scenario.result import Analysis, Check, DecisionLine, PersonaAnswer, SentMessage, Stage
@@ -193,7 +193,8 @@ class Story:
             self.step(f"They shop; decisions are taken; {PROBES} orders of others are timed"),
         ):
             ids = {person.role: live.person_of(self.api, person) for person in people.all}
-            events = sum(live.act(self.deployment, person) for person in people.all)
+            reviewed = reviews.deliver(self.deployment, people.welcome.email)
+            events = reviewed + sum(live.act(self.deployment, person) for person in people.all)
             timing = pool.submit(lambda: live.latencies(self.deployment, self.api, self._cards()))
             decided = {role: live.decisions_about(self.api, person_id) for role, person_id in ids.items()}
             latency = timing.result()
@@ -243,12 +244,14 @@ class Story:
             with self.step("Read the marts with awswrangler"):
                 numbers = analysis.read_marts(self.deployment)
                 known = self._mart_spend()
+                standing = reviews.standing(self.deployment)
             with self.step("Ask as the marketing analyst"):
                 answers = asking.result()
         refused = sum(not answer.allowed for answer in answers)
         checks = (
             Check(name="spend in the lake", expected=spend, actual=lake),
             Check(name="spend of known people in customer_360", expected=totals.known_spend, actual=known),
+            Check(name="reviews that still stand", expected=reviews.KNOWN, actual=standing),
             Check(name="persona: masked columns read", expected="yes", actual="yes" if answers[0].allowed else "no"),
             Check(name="persona: clear columns refused", expected=len(analysis.REFUSED_SQL), actual=refused),
         )
