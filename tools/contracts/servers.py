@@ -150,6 +150,10 @@ def _jdbc_problems(contract: Contract, server: Contract) -> Iterator[Found]:
     for part, (least, most) in RANGES.items():
         if part in said and (type(said[part]) is not int or not least <= said[part] <= most):
             yield part, f"`{said[part]}` is out of range", f"use a whole number from {least} to {most}"
+    for part in custom_properties(contract).get("fileFormat", {}):
+        if part != "zone":
+            # The job writes its files in one form, whatever the contract says.
+            yield f"fileFormat.{part}", "means nothing for rows of a database", "keep `zone` alone, or remove it"
     yield from _column_problems(contract, said)
     yield from _pace_problems(contract, said)
 
