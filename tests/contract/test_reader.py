@@ -51,7 +51,7 @@ def test_reads_from_inside_a_zip_file_as_glue_imports_it(document, tmp_path):
         cwd=tmp_path, env={"PYTHONPATH": str(archive)}, capture_output=True, text=True, check=True,
     )  # fmt: skip
 
-    assert answer.stdout.split() == [f"{archive}/c360_core/contracts.py", "9"]
+    assert answer.stdout.split() == [f"{archive}/c360_core/contracts.py", "10"]
 
 
 def test_missing_file_says_how_to_build_it(tmp_path):
@@ -72,6 +72,7 @@ def test_every_source_and_product_is_found_by_name(contracts):
     assert set(contracts.sources) == {
         "pos_transactions", "web_events", "engagement_events",
         "crm_contacts", "support_cases", "loyalty_members", "demographics", "erp_orders", "erp_customers",
+        "product_reviews",
     }  # fmt: skip
     assert set(contracts.products) == {
         "interactions", "duplicates", "rejected", "identity_records", "identity_map", "identifier_map",
