@@ -5,7 +5,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
-FOLDER_MARKS: Final = ("/", "_$folder$")  # endings of objects that only stand for a folder
+# Endings of objects that only stand for a folder, or say that Spark or Hadoop has written all of its files.
+FOLDER_MARKS: Final = ("/", "_$folder$", "/_SUCCESS")
 MANIFESTS: Final = "ingestion/"  # folder of the file lists in the results bucket
 MAX_RUN_FILES: Final = 50  # a file takes seconds to half a minute, and a run has an hour
 MAX_RUN_BYTES: Final = 256 * 1024**2  # size in the bucket; a larger file has a run of its own
@@ -33,7 +34,7 @@ class LandedFile:
 
 
 def is_folder_mark(key: str) -> bool:
-    """Return whether an object only stands for a folder, as consoles and Hadoop create them."""
+    """Return whether an object only stands for a folder, as consoles and Hadoop create them, and holds no rows."""
     return key.endswith(FOLDER_MARKS)
 
 

@@ -232,7 +232,8 @@ def _stored(pieces: Iterable[bytes]) -> Iterator[IO[bytes]]:
 
 def _opened(file: IO[bytes]) -> pq.ParquetFile:
     with _damage():
-        parquet = pq.ParquetFile(file, pre_buffer=False, buffer_size=1 << 20)
+        # Old times of Spark and Hive (INT96) would overflow in nanoseconds after the year 2262.
+        parquet = pq.ParquetFile(file, pre_buffer=False, buffer_size=1 << 20, coerce_int96_timestamp_unit="us")
         groups = [parquet.metadata.row_group(number) for number in range(parquet.metadata.num_row_groups)]
         size = sum(group.total_byte_size for group in groups)
     if size > MAX_TEXT_BYTES:

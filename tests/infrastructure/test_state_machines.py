@@ -133,8 +133,9 @@ def test_ingestion_begins_when_a_file_lands(assembly):
     assert rule["EventPattern"]["detail-type"] == ["Object Created"]
     (bucket,) = rule["EventPattern"]["detail"]["bucket"]["name"]
     assert "Landing" in resolve(bucket)
-    # Consoles and Hadoop put objects there that only stand for a folder.
-    assert rule["EventPattern"]["detail"]["object"] == {"key": [{"anything-but": {"suffix": ["/", "_$folder$"]}}]}
+    # Consoles and Hadoop put objects there that only stand for a folder, and Spark one that says that it is done.
+    marks = ["/", "_$folder$", "/_SUCCESS"]
+    assert rule["EventPattern"]["detail"]["object"] == {"key": [{"anything-but": {"suffix": marks}}]}
     (target,) = rule["Targets"]
     assert "FileIngestionLanded" in resolve(target["Arn"])
     assert "RoleArn" not in target  # with one, AWS may fail to deliver to an encrypted queue
@@ -146,6 +147,8 @@ def test_ingestion_begins_when_a_file_lands(assembly):
         ("crm_contacts/", False),
         ("crm_contacts/2026/", False),
         ("crm_contacts_$folder$", False),
+        ("crm_contacts/2026/_SUCCESS", False),
+        ("crm_contacts/2026_SUCCESS", True),
         ("crm_contacts/2026_$folder$", False),
         ("crm_contacts/a.csv", True),
         ("crm_contacts/_$folder$.csv", True),

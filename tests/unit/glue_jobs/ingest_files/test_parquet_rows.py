@@ -124,6 +124,16 @@ def test_a_time_without_a_zone_needs_the_contracts_zone() -> None:
     assert (error.code, "or name `fileFormat.zone`" in str(error)) == ("WRONG_TYPE", True)
 
 
+def test_old_times_of_spark_have_no_zone_and_every_year() -> None:
+    """Spark writes INT96 by default, in UTC; the type does not say so."""
+    far = pa.array([datetime(9999, 12, 31), datetime(1, 1, 1)], pa.timestamp("us"))  # noqa: DTZ001  # that is the case
+    arrays = {name: pa.nulls(2) for name in COLUMNS} | {"at": far}
+    content = written(arrays, use_deprecated_int96_timestamps=True)
+    read = values_of(content, FileFormat(type="parquet", zone="UTC"))
+    assert [row[-1] for row in read] == ["9999-12-31T00:00:00.000000Z", "0001-01-01T00:00:00.000000Z"]
+    assert "or name `fileFormat.zone`" in str(refusal(content))
+
+
 @pytest.mark.parametrize("kind", [pa.string(), pa.large_string(), pa.dictionary(pa.int8(), pa.string())])
 def test_texts_are_read_by_the_words_and_forms_of_the_contract(kind: Any) -> None:
     file_format = FileFormat(type="parquet", date_formats=("dd.MM.yyyy",), true_words=("yes",), null_words=("NULL",))
