@@ -241,7 +241,8 @@ def _as_in_contract(name: str, expected: Sequence[str], file_format: FileFormat)
         return text if file_format.header_case == "exact" else text.casefold()
 
     given = {as_compared(".".join(file_format.path(column))): column for column in expected}
-    return given.get(as_compared(name), name)
+    # A name that the contract has for a column which the file calls otherwise is not that column.
+    return given.get(as_compared(name), f"{name} (as sent)" if name in expected else name)
 
 
 def _missing_columns(
@@ -252,8 +253,10 @@ def _missing_columns(
     file_format: FileFormat,
 ) -> RefusedFileError:
     """Return the error for missing columns; if only delimiter or letter case differ, it says so."""
-    if record is not None and (found := _other_delimiter(record.raw, expected, file_format)):
+    in_file = {name: ".".join(file_format.path(name)) for name in expected}
+    if record is not None and (found := _other_delimiter(record.raw, list(in_file.values()), file_format)):
         return _wrong_delimiter(found, file_format)
+    missing = [in_file[name] for name in missing]
     in_other_case = {name.casefold() for name in columns}
     if all(name.casefold() in in_other_case for name in missing):
         return RefusedFileError(

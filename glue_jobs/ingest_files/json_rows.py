@@ -27,15 +27,14 @@ class JsonLinesReader:
         read, objects = 0, 0
         for row in self._rows(pieces, columns):
             read += 1
-            objects += row.body.startswith("{") and row.code != "MALFORMED_JSON"
+            objects += row.code != "MALFORMED_JSON" or (row.body.startswith("{") and row.body.endswith("}"))
         if read and not objects:
             raise RefusedFileError(
                 "MALFORMED_JSON",
                 f"no line of the file is a JSON object, but its contract says json_lines; {ONE_A_LINE}, or correct "
                 "`fileFormat.type`",
             )
-        if objects:
-            columns.check_complete()
+        columns.check_complete()
         return columns.extra
 
     def rows(self, pieces: Iterable[bytes]) -> Iterator[Row]:

@@ -41,6 +41,7 @@ class NamedColumns:
             for part in above:
                 tree = tree.setdefault(self._name(part), {})
             tree[self._name(last)] = place
+        self._records = 0
         self._found: set[int] = set()
         self._extra: dict[str, None] = {}
 
@@ -50,9 +51,9 @@ class NamedColumns:
         return tuple(self._extra)
 
     def check_complete(self) -> None:
-        """Raise RefusedFileError if no record had one of the contract's columns: that is a file without the column."""
+        """Raise RefusedFileError if there were records, and none had one of the columns: a file without the column."""
         missing = [field for place, field in enumerate(self._fields) if place not in self._found]
-        if missing and self._format.missing_columns == "reject":
+        if self._records and missing and self._format.missing_columns == "reject":
             raise RefusedFileError(
                 "MISSING_COLUMN",
                 f"column {self._quoted(missing)} is missing: no row of the file has it; add it (null where unknown)"
@@ -82,6 +83,7 @@ class NamedColumns:
     def _values(self, record: Mapping[str, Any]) -> dict[int, Any]:
         """Return the values of a record by the number of their column."""
         values = dict(self._collected(record, self._tree, ()))
+        self._records += 1
         self._found |= values.keys()
         missing = [field for place, field in enumerate(self._fields) if place not in values]
         if missing and self._format.missing_columns == "reject":

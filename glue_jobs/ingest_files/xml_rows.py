@@ -37,9 +37,8 @@ class XmlReader:
         columns = NamedColumns(self._table, self._format)
         document = _Document(str(self._format.row_element))
         read = sum(1 for _ in self._rows(pieces, columns, document))
-        if read:
-            columns.check_complete()
-        elif document.others:
+        columns.check_complete()
+        if not read and document.others:
             names = ", ".join(f"`{name}`" for name in document.others)
             raise RefusedFileError(
                 "MISSING_COLUMN",

@@ -160,6 +160,20 @@ def test_a_file_that_is_no_json_lines_is_refused_as_a_whole(content: str | bytes
     assert (error.code, words in str(error)) == (code, True), error
 
 
+@pytest.mark.parametrize(
+    ("line", "code"),
+    [
+        (written(ANN).replace("41", "4" * 65), "OUT_OF_RANGE"),
+        (written(ANN).replace('"age"', '"id"'), "MALFORMED_JSON"),
+        (written(ANN).replace("}", ",}"), "MALFORMED_JSON"),
+        (written({**ANN, "age": {}}), "WRONG_TYPE"),
+    ],
+)
+def test_a_file_with_only_bad_lines_has_their_reasons_and_no_other(line: str, code: str) -> None:
+    (row,) = rows_of(line)
+    assert (row.code, row.values) == (code, (None,) * len(COLUMNS))
+
+
 def test_a_line_that_is_too_long_refuses_the_file() -> None:
     content = written(ANN) + '{"id": "' + "x" * 1_100_000 + '"}'
     with pytest.raises(RefusedFileError) as raised:

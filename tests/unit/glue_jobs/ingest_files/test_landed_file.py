@@ -309,12 +309,24 @@ def test_a_file_without_a_header_that_has_one_or_another_delimiter_is_refused() 
     assert "row 2 has 1 values where the contract has 2" in str(bad.reason)
 
 
+def test_a_missing_column_has_the_name_that_the_file_should_have() -> None:
+    renamed = FileFormat(columns={"id": ("Record", "Id"), "name": ("LastName",)})
+    assert "column `LastName` is missing; the file has `id`, `name (as sent)`" in str(
+        refusal(b"Record.Id,name\n", renamed)
+    )
+    assert header_of(b"Record.Id,name,LastName\n", renamed).extra == ("name (as sent)",)
+    assert "the file has `;` between its columns" in str(refusal(b"Record.Id;LastName\n", renamed))
+    assert "column `Record.Id` is in another case" in str(refusal(b"record.id,LastName\n", renamed))
+
+
 def test_lines_are_counted_with_those_that_are_skipped() -> None:
     *_, bad = rows_of('title\n# x\nid,name\n# y\n1,Ann\n2,"Bob\n', FileFormat(skip_lines=1, comment="#"))
     assert "row 2, line 6, has a quote that is not closed" in str(bad.reason)
 
 
-@pytest.mark.parametrize("key", ["crm_contacts/", "crm_contacts/2026/", "crm_contacts_$folder$", "/"])
+@pytest.mark.parametrize(
+    "key", ["crm_contacts/", "crm_contacts/2026/", "crm_contacts_$folder$", "/", "crm_contacts/_SUCCESS"]
+)
 def test_an_object_that_represents_a_folder_is_recognised(key: str) -> None:
     assert is_folder_mark(key)
 
