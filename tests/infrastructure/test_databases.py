@@ -38,10 +38,10 @@ def on(tmp_path_factory):
     return synthesize(settings, assets, tmp_path_factory.mktemp("out"))
 
 
-def test_off_leaves_nothing_behind(assembly):
-    assert not assembly.settings.collection.databases
-    assert not list(assembly.resources("AWS::Glue::Connection"))
-    left = [str(each) for each in assembly.resources(pillar="collection") if "Databases" in each.logical_id]
+def test_off_leaves_nothing_behind(customary):
+    assert not customary.settings.collection.databases
+    assert not list(customary.resources("AWS::Glue::Connection"))
+    left = [str(each) for each in customary.resources(pillar="collection") if "Databases" in each.logical_id]
     assert left == []
     assert not [label for label in assembly.costs if "databases" in label]
 

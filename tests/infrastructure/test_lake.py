@@ -270,7 +270,8 @@ def test_pipelines_have_grants_on_their_databases(assembly):
     zones = Counter(database.rpartition("_")[2] for _, database in tables)
     # In each of the first three zones, one of them is the role of the table optimizers.
     readers = len(assembly.settings.collection.databases)  # a job for each, which compares keys with the raw table
-    assert zones == {"raw": 6 + readers, "quarantine": 4, "curated": 6, "products": 1}
+    removers = int(assembly.settings.collection.texts.removed)  # the job that removes texts, in the raw zone
+    assert zones == {"raw": 6 + readers + removers, "quarantine": 4, "curated": 6, "products": 1}
 
 
 def test_default_permissions_are_removed_before_databases_exist(assembly):

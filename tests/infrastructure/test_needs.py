@@ -247,7 +247,7 @@ def test_conditions_are_met_as_on_aws(conditions, met):
     [
         {"StringEquals": {"aws:PrincipalOrgID": "o-1"}},
         {"NumericLessThan": {"aws:SourceAccount": "5"}},
-        {"ForAllValues:StringEquals": {"aws:SourceAccount": "5"}},
+        {"ForSomeValues:StringEquals": {"aws:SourceAccount": "5"}},
     ],
 )
 def test_a_condition_that_is_not_understood_is_refused(conditions):
