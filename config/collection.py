@@ -183,6 +183,13 @@ class TextSettings(Slice):
         "and the files keep them. Switch it on with the first source of reviews",
     )
     removal_hour_utc: Hour = 3
+    settled_minutes: int = Field(
+        60,
+        ge=0,
+        le=24 * 60,
+        description="What arrived so short a time ago is left for the next night, so that the job and `clean` do not "
+        "commit to the same rows",
+    )
 
 
 class CollectionSettings(Slice):

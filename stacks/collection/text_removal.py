@@ -28,7 +28,13 @@ class TextRemoval(Construct):
     def __init__(self, scope: Construct, id_: str, *, lake: Lake, settings: TextSettings, platform: Platform) -> None:
         super().__init__(scope, id_)
         self.job = SparkJob(
-            self, "Job", name="remove_texts", platform=platform, lake=lake, arguments={}, workers=_WORKERS
+            self,
+            "Job",
+            name="remove_texts",
+            platform=platform,
+            lake=lake,
+            arguments={"--settled_minutes": str(settings.settled_minutes)},
+            workers=_WORKERS,
         )
         write_objects(self.job.role, lake.buckets[Zone.RAW], f"{TableName.INTERACTIONS}/")
         write_tables(self.job.role, platform, Zone.RAW, [TableName.INTERACTIONS])

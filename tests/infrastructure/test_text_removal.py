@@ -39,6 +39,11 @@ def test_it_runs_every_night_and_again_after_a_failure(removing):
     assert ["States.TaskFailed"] in [retry["ErrorEquals"] for retry in run["Retry"]]
 
 
+def test_the_job_leaves_alone_what_has_just_arrived(removing):
+    job = removing.one("AWS::Glue::Job", "collection", "TextRemoval").properties
+    assert job["DefaultArguments"]["--settled_minutes"] == "60"
+
+
 def test_the_job_writes_the_interactions_and_nothing_else(removing):
     policies = removing.resources("AWS::IAM::Policy", "collection")
     [policy] = [p for p in policies if p.logical_id.startswith("TextRemovalJobRole")]

@@ -16,6 +16,7 @@ from twin.scenario.deployment import Deployment
 
 SOURCE: Final = "product_reviews"
 PRODUCT: Final = "demonstration-1"
+WORDS: Final = "in the words of its author"
 DELIVERIES: Final = 3
 # What stands in the end: the first review with the two stars that it was changed to, and the third with four.
 STANDING: Final = 2
@@ -64,8 +65,15 @@ def _event(kind: str, number: int, stars: int, now: datetime, email: str) -> dic
         "type": kind,
         "created_at": at.isoformat(),
         "author": {"email": email},
-        "review": {"id": f"r-{number}", "product_id": PRODUCT, "stars": stars, "text": f"{stars} of 5, said by me."},
+        "review": {"id": f"r-{number}", "product_id": PRODUCT, "stars": stars, "text": f"{stars} of 5, {WORDS}."},
     }
+
+
+def texts_in_the_lake(deployment: Deployment) -> int:
+    """Remove what the customer took back, as every night, and return how many interactions still have a text."""
+    deployment.execute("RemoveTextsStateMachineArn")
+    table = f"c360_{deployment.emulator.settings.environment}_raw.interactions"
+    return deployment.count(table, f"source = '{SOURCE}' AND payload LIKE '%{WORDS}%'")
 
 
 def standing(deployment: Deployment) -> str:

@@ -240,6 +240,8 @@ class Story:
                 totals = viewing.result()
             with self.step("Build and test the dbt models on Athena"):
                 analysis.build_models(self.deployment)
+            with self.step("Texts that were taken back leave the lake"):
+                texts = reviews.texts_in_the_lake(self.deployment)
             asking = pool.submit(analysis.ask_as_analyst, self.deployment)
             with self.step("Read the marts with awswrangler"):
                 numbers = analysis.read_marts(self.deployment)
@@ -251,6 +253,7 @@ class Story:
         checks = (
             Check(name="spend in the lake", expected=spend, actual=lake),
             Check(name="spend of known people in customer_360", expected=totals.known_spend, actual=known),
+            Check(name="texts of reviews in the lake", expected=reviews.STANDING, actual=texts),
             Check(name="reviews that still stand", expected=reviews.KNOWN, actual=standing),
             Check(name="persona: masked columns read", expected="yes", actual="yes" if answers[0].allowed else "no"),
             Check(name="persona: clear columns refused", expected=len(analysis.REFUSED_SQL), actual=refused),
