@@ -43,7 +43,7 @@ def test_off_leaves_nothing_behind(customary):
     assert not list(customary.resources("AWS::Glue::Connection"))
     left = [str(each) for each in customary.resources(pillar="collection") if "Databases" in each.logical_id]
     assert left == []
-    assert not [label for label in assembly.costs if "databases" in label]
+    assert not [label for label in customary.costs if "databases" in label]
 
 
 def test_every_pack_accepts_it_and_no_acknowledgement_is_idle(on):

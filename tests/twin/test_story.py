@@ -251,23 +251,34 @@ def c360_replay(run: Demonstration, *arguments: str) -> dict[str, Any]:
     return answer
 
 
+# Secrets Manager calls the rotation after 90 days, and a test of its own gives the databases something to read.
+WAITING = ("KeyRotation", "CollectionDatabases")
+
+
 def test_everything_that_runs_acted_under_its_own_role(run: Demonstration) -> None:
     deployment = run.story.deployment
 
     acted = {one.principal for one in read(deployment.emulator.settings.home) if one.decision is Outcome.ALLOW}
 
     idle = own_roles(deployment) - acted
-    # Secrets Manager calls this function after 90 days.
-    assert [role for role in idle if "KeyRotation" not in role] == []
+    assert [role for role in idle if not any(part in role for part in WAITING)] == []
 
 
 def own_roles(deployment: Deployment) -> set[str]:
-    """Return the roles of the functions, state machines, rules, jobs, applications, builds and matchings."""
+    """Return the roles of the functions, state machines, rules, jobs, applications, builds and matchings.
+
+    The role of a schedule acts at its hour, which is not now.
+    """
     states, events, flink = (deployment.client(name) for name in ("stepfunctions", "events", "kinesisanalyticsv2"))
     builds, matching = deployment.client("codebuild"), deployment.client("entityresolution")
     machines = [each["stateMachineArn"] for each in states.list_state_machines()["stateMachines"]]
     buses = [bus["Name"] for bus in events.list_event_buses()["EventBuses"]]
-    rules = [(bus, rule["Name"]) for bus in buses for rule in events.list_rules(EventBusName=bus)["Rules"]]
+    rules = [
+        (bus, rule["Name"])
+        for bus in buses
+        for rule in events.list_rules(EventBusName=bus)["Rules"]
+        if "ScheduleExpression" not in rule
+    ]
     targets = [t for bus, name in rules for t in events.list_targets_by_rule(Rule=name, EventBusName=bus)["Targets"]]
     applications = [deployment.outputs[name] for name in (CLEAN, UNIFY)]
     described = [flink.describe_application(ApplicationName=name)["ApplicationDetail"] for name in applications]

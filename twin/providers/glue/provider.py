@@ -6,10 +6,9 @@ from typing import Any, Final
 
 from twin.emulator.provider import Document, Handlers, Provider, ResourceType, Task, Twin
 from twin.emulator.roles import assume, require
-from twin.emulator.stand_ins import Resource
 from twin.emulator.state_machines import answer_of, poll, task_failed
 from twin.engines.spark import JobOutcome, SparkRun, SparkSession
-from twin.providers.glue import catalog, connections
+from twin.providers.glue import catalog
 from twin.providers.glue.jobs import GlueJobs
 
 SERVICE: Final = "glue.amazonaws.com"
@@ -24,13 +23,16 @@ def _table_handlers(emulator: Handlers) -> Handlers:
     return catalog.table_handlers(dict(emulator), glue)
 
 
+def _connection_exists(name: str) -> bool:
+    from ministack.services import glue
+
+    return name in glue._connections
+
+
 class GlueProvider(Provider):
     """Glue."""
 
-    types = (
-        ResourceType(name=catalog.TABLE_TYPE, handlers=_table_handlers),
-        ResourceType(name=connections.CONNECTION),
-    )
+    types = (ResourceType(name=catalog.TABLE_TYPE, handlers=_table_handlers),)
     engines = (SparkSession,)
 
     def __init__(self, twin: Twin) -> None:
@@ -41,23 +43,13 @@ class GlueProvider(Provider):
             require=require,
             store=lambda session: twin.settings.client("s3", session.variables()),
             scratch=twin.settings.home / "glue",
-            connection_exists=connections.exists,
+            connection_exists=_connection_exists,
         )
 
     def install(self) -> None:
         """Add what the emulator's catalog lacks, and run jobs."""
         catalog.install()
         self._jobs.install()
-
-    def deployed(self, resource: Resource) -> None:
-        """Let jobs find a connection; tables have their own life cycle."""
-        if resource.type_name == connections.CONNECTION:
-            connections.keep(resource)
-
-    def removed(self, resource: Resource) -> None:
-        """Forget a connection."""
-        if resource.type_name == connections.CONNECTION:
-            connections.forget(resource)
 
     def tasks(self) -> Mapping[str, Task]:
         """Let state machines start job runs."""
