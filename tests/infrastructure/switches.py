@@ -34,5 +34,5 @@ def switched_off(model: BaseModel, path: str = "") -> Iterator[str]:
     for name, value in model:
         if isinstance(value, BaseModel):
             yield from switched_off(value, f"{path}{name}.")
-        elif value in (None, False, (), {}):
+        elif value is None or value is False or value in ((), {}):
             yield f"{path}{name}"

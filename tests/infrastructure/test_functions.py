@@ -156,11 +156,14 @@ def answered(name):
     return {(route.method, route.path) for route in [*router._static_routes, *router._dynamic_routes]}
 
 
-def test_the_gateway_lets_through_what_the_collector_answers_and_nothing_else(assembly):
-    beacon = "/beacon/v1/batch"
-    assert answered("collector") == {("POST", "/v1/<path>"), ("POST", beacon)}
+def test_the_gateway_lets_through_what_the_collector_answers_and_nothing_else(assembly, agreed):
+    beacon, hook = "/beacon/v1/batch", "/v1/hooks/<name>"
+    assert answered("collector") == {("POST", "/v1/<path>"), ("POST", beacon), ("POST", hook), ("GET", hook)}
+    # A vendor verifies its address by a query only where its contract says so.
+    verified = any(source.server.webhook.challenge_field for source in agreed.webhook_sources())
+    hooks = {f"{method} /v1/hooks/{{source}}" for method in ("POST", *(("GET",) if verified else ()))}
     paths = {beacon, *(f"/v1/{path}" for path in {*MESSAGE_TYPES, *BATCH_PATHS})}
-    assert let_through(assembly, "collection") == {f"POST {path}" for path in paths}
+    assert let_through(assembly, "collection") == {f"POST {path}" for path in paths} | hooks
 
 
 def test_the_gateway_lets_through_what_the_profile_api_answers_and_nothing_else(assembly):

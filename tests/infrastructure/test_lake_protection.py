@@ -216,7 +216,8 @@ def without_location(estate):
 def test_who_creates_or_alters_tables_may_use_the_location_of_their_data(assembly):
     estate = Estate(assembly)
     writers = {who for who, _, permissions in granted(estate) if "ALTER" in permissions}
-    assert len(writers) == 8  # clean, unify, three jobs, the dbt build, and the optimizers of two stacks
+    removers = int(assembly.settings.collection.texts.removed)
+    assert len(writers) == 8 + removers  # clean, unify, three jobs, the dbt build, and the optimizers of two stacks
     assert list(without_location(estate)) == []
 
 

@@ -71,6 +71,7 @@ KEY_USES = {
     "FileIngestionJob": {"kinesis": WRITE, "s3": SEND},
     "DatabasesErpJob": {"dynamodb": ITEMS, "s3": SEND},
     "DatabasesErpAccountsJob": {"dynamodb": ITEMS, "s3": SEND},
+    "TextRemovalJob": {"s3": SEND},
     "IdentityPrepare": {"s3": SEND},
     "IdentityResolve": {"kinesis": WRITE, "dynamodb": ITEMS, "secretsmanager": READ, "s3": SEND},
     "IdentityMatching": {"": "Decrypt Encrypt GenerateDataKey", "s3": SEND},
@@ -92,9 +93,10 @@ def test_roles_use_the_key_through_the_services_that_keep_what_they_use_and_neve
             uses[resource.logical_id.partition("RoleDefaultPolicy")[0]][service] |= used
     machines = {role for role in uses if role.endswith("Machine")}
     assert len(machines) == len(list(assembly.resources("AWS::StepFunctions::StateMachine")))
-    databases = {name for name in KEY_USES if name.startswith("Databases")}
-    idle = databases if not assembly.settings.collection.databases else set()
-    wanted = {name: by for name, by in KEY_USES.items() if name not in idle}
+    collection = assembly.settings.collection
+    switches = {"Databases": collection.databases, "TextRemoval": collection.texts.removed}
+    off = tuple(name for name, switch in switches.items() if not switch)
+    wanted = {name: by for name, by in KEY_USES.items() if not name.startswith(off)}
     wanted |= {machine: {"sns": SEND} for machine in machines}
     found = {role: {service: " ".join(sorted(used)) for service, used in by.items()} for role, by in uses.items()}
     assert found == wanted
