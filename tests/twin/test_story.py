@@ -252,7 +252,7 @@ def c360_replay(run: Demonstration, *arguments: str) -> dict[str, Any]:
 
 
 # Secrets Manager calls the rotation after 90 days, and a test of its own gives the databases something to read.
-WAITING = ("KeyRotation", "CollectionDatabases")
+WAITING = ("KeyRotation", "Collection-Databases")
 
 
 def test_everything_that_runs_acted_under_its_own_role(run: Demonstration) -> None:
