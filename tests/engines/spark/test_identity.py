@@ -44,6 +44,8 @@ TABLES = (
     (Zone.RAW, "loyalty_members"),
     (Zone.RAW, "support_cases"),
     (Zone.RAW, "demographics"),
+    (Zone.RAW, "erp_customers"),
+    (Zone.RAW, "erp_orders"),
     (Zone.RAW, "interactions"),
     (Zone.CURATED, "identity_records"),
     (Zone.CURATED, "identity_map"),
