@@ -18,6 +18,7 @@ import pytest
 from c360_core.interaction import Interaction, read_interaction
 from lambdas.collector import handler
 from lambdas.collector.credentials import EventSender
+from lambdas.collector.settings import Settings
 from tests.fakes.ports import MemoryStream
 from tests.fakes.wire import LambdaContext, http_event
 from twin.settings import ROOT
@@ -27,6 +28,9 @@ INSTALLED = ROOT / "build" / "senders"
 KEY = "web-key"
 SECRET = b"0123456789abcdef"
 WAIT_SECONDS = 60
+SETTINGS = Settings(
+    environment="dev", events_stream_name="events", api_key_secrets='{"web_events": "arn"}', accept_previous_keys=False
+)
 
 
 @dataclass
@@ -65,6 +69,7 @@ def door(monkeypatch: pytest.MonkeyPatch) -> Iterator[Door]:
     """Serve the collector's handler over HTTP, as the gateway does."""
     stream, lock = MemoryStream(), Lock()
     monkeypatch.setattr(handler, "_stream", lambda: stream)
+    monkeypatch.setattr(handler, "_settings", lambda: SETTINGS)
     monkeypatch.setattr(handler, "_senders", lambda: {KEY: EventSender(source="web_events")})
 
     class Gateway(BaseHTTPRequestHandler):
