@@ -20,6 +20,7 @@ from constructs import Construct
 from c360_core.contracts import Contracts, DatabaseTable, Source
 from c360_core.names import Zone, connection_name
 from config.collection import DatabaseSettings
+from stacks.constructs.encrypted_table import encrypt
 from stacks.constructs.grants import add_objects, allow, read_objects, read_tables, use_items, use_key
 from stacks.constructs.nag import acknowledge, wildcard
 from stacks.constructs.retries import wait_for_capacity
@@ -114,11 +115,7 @@ class Databases(Construct):
             ),
             removal_policy=platform.removal,
         )
-        resource = table.node.default_child
-        if not isinstance(resource, dynamodb.CfnGlobalTable):
-            raise TypeError(f"{table.node.path} has no table resource to encrypt")
-        # CDK wants to know the region before it writes a key into a replica; ours is in the key's own.
-        resource.add_property_override("Replicas.0.SSESpecification.KMSMasterKeyId", platform.key.key_arn)
+        encrypt(table, platform.key)
         return table
 
 

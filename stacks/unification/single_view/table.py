@@ -2,9 +2,9 @@
 
 import aws_cdk as cdk
 from aws_cdk import aws_dynamodb as dynamodb
-from aws_cdk import aws_kms as kms
 from constructs import Construct
 
+from stacks.constructs.encrypted_table import encrypt
 from stacks.shared.platform import Platform
 
 TTL_ATTRIBUTE = "expires_at"
@@ -42,21 +42,9 @@ class SingleView(Construct):
             removal_policy=platform.removal,
         )
         for each in (table, idempotency):
-            _encrypt(each, platform.key)
+            encrypt(each, platform.key)
         self.table, self.idempotency = table, idempotency
 
 
 def _recoverable() -> dynamodb.PointInTimeRecoverySpecification:
     return dynamodb.PointInTimeRecoverySpecification(point_in_time_recovery_enabled=True)
-
-
-def _encrypt(table: dynamodb.TableV2, key: kms.IKey) -> None:
-    """Encrypt a table with our key.
-
-    CDK wants to know the region before it writes a key into a replica. Ours has one replica, in the key's own region,
-    so the property is set on the resource.
-    """
-    resource = table.node.default_child
-    if not isinstance(resource, dynamodb.CfnGlobalTable):
-        raise TypeError(f"{table.node.path} has no table resource to encrypt")
-    resource.add_property_override("Replicas.0.SSESpecification.KMSMasterKeyId", key.key_arn)
