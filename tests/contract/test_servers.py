@@ -3,7 +3,7 @@
 import pytest
 
 from c360_core.names import Arrival, DatabaseEngine
-from tests.contract.conftest import change_contract
+from tests.contract.conftest import assert_names_problem, change_contract
 from tools.contracts import ContractsError, load_and_check
 
 CRM = "crm_contacts.odcs.yaml"
@@ -106,15 +106,7 @@ CASES = {
 
 @pytest.mark.parametrize(("file", "change", "field", "message", "fix"), CASES.values(), ids=CASES.keys())
 def test_a_wrong_server_names_file_field_and_fix(directory, file, change, field, message, fix):
-    change_contract(directory, file, change)
-
-    with pytest.raises(ContractsError) as caught:
-        load_and_check(directory)
-
-    matching = [problem for problem in caught.value.problems if problem.file == file and problem.field == field]
-    assert matching, str(caught.value)
-    assert message in matching[0].message
-    assert fix in matching[0].fix
+    assert_names_problem(directory, file, change, field, message, fix)
 
 
 def test_a_connection_leads_to_one_database(directory):
