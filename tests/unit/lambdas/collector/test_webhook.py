@@ -119,19 +119,18 @@ def test_a_call_that_comes_three_times_has_the_same_ids(cloud: Cloud) -> None:
 @pytest.mark.parametrize(
     "headers",
     [
-        {},
-        {"X-Reviews-Timestamp": str(int(NOW.timestamp()))},
-        {**signed(b"{}"), "X-Reviews-Signature": "v1="},
-        {**signed(b"{}"), "X-Reviews-Signature": "ä"},
-        signed(b"another body"),
-        signed(b'{"events": []}', secret="guessed"),
-        signed(b'{"events": []}', at=NOW - timedelta(hours=1)),
-        signed(b'{"events": []}', at=NOW + timedelta(hours=1)),
-        {**signed(b'{"events": []}'), "X-Reviews-Timestamp": "yesterday"},
-        {**signed(b'{"events": []}'), "X-Reviews-Timestamp": "9" * 15},
-        {"x-api-key": SECRET},
+        pytest.param({}, id="no signature"),
+        pytest.param({"X-Reviews-Timestamp": str(int(NOW.timestamp()))}, id="only a time"),
+        pytest.param({**signed(b"{}"), "X-Reviews-Signature": "v1="}, id="an empty signature"),
+        pytest.param({**signed(b"{}"), "X-Reviews-Signature": "ä"}, id="no hexadecimal digits"),
+        pytest.param(signed(b"another body"), id="of another body"),
+        pytest.param(signed(b'{"events": []}', secret="guessed"), id="with another secret"),
+        pytest.param(signed(b'{"events": []}', at=NOW - timedelta(hours=1)), id="an hour old"),
+        pytest.param(signed(b'{"events": []}', at=NOW + timedelta(hours=1)), id="an hour ahead"),
+        pytest.param({**signed(b'{"events": []}'), "X-Reviews-Timestamp": "yesterday"}, id="a word as time"),
+        pytest.param({**signed(b'{"events": []}'), "X-Reviews-Timestamp": "9" * 15}, id="a time beyond all years"),
+        pytest.param({"x-api-key": SECRET}, id="an API key"),
     ],
-    ids=repr,
 )
 def test_a_call_without_a_right_and_fresh_signature_is_refused(cloud: Cloud, headers: dict[str, str]) -> None:
     status, problem = call_with(b'{"events": []}', headers=headers)
