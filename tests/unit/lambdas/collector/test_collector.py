@@ -732,6 +732,16 @@ def test_after_a_rotation_the_new_key_and_the_one_before_it_are_accepted(cloud: 
     assert statuses == [200, 200, 401]
 
 
+def test_the_use_of_a_previous_key_is_logged_with_its_source(cloud: Cloud, log: io.StringIO) -> None:
+    rotate(cloud, "web", "new-key")
+
+    for key in ("new-key", WEB_KEY):
+        send("/v1/track", viewed(), headers={"x-api-key": key})
+
+    entries = [json.loads(line) for line in log.getvalue().splitlines()]
+    assert [one["source"] for one in entries if one["message"] == "previous key used"] == ["web_events"]
+
+
 def test_after_two_rotations_the_first_key_is_refused(cloud: Cloud) -> None:
     rotate(cloud, "web", "second-key")
     rotate(cloud, "web", "third-key")
