@@ -36,15 +36,9 @@ SOURCES: Final[Mapping[Zone, Sequence[TableName]]] = {
     Zone.RAW: (TableName.INTERACTIONS,),
     Zone.CURATED: (TableName.IDENTITY_MAP, TableName.IDENTIFIER_MAP, TableName.PROFILES),
 }
-_READ: Final = ("glue:GetDatabase", "glue:GetDatabases", "glue:GetTable", "glue:GetTables", "glue:GetTableVersions")
-_WRITE: Final = (
-    *_READ,
-    "glue:CreateTable",
-    "glue:UpdateTable",
-    "glue:DeleteTable",
-    "glue:DeleteTableVersion",
-    "glue:BatchDeleteTableVersion",
-)
+_READ: Final = ("glue:GetDatabase", "glue:GetTable")
+_REPLACE_VIEWS: Final = (*_READ, "glue:GetTableVersions", "glue:CreateTable", "glue:UpdateTable", "glue:DeleteTable")
+_REPLACE_TABLES: Final = (*_REPLACE_VIEWS, "glue:GetDatabases", "glue:GetTables")
 _BUILD: Final = {
     "version": "0.2",
     "phases": {
@@ -148,14 +142,15 @@ class Models(Construct):
         # Athena reads with credentials from Lake Formation. It uses the caller's own for CTAS, OPTIMIZE and VACUUM on
         # Iceberg tables in a registered location; and dbt lists and deletes the files of a table that it replaces.
         write_objects(role, buckets[Zone.PRODUCTS], MARTS_PREFIX)
+        allow(role, ("s3:GetBucketLocation",), buckets[Zone.PRODUCTS].bucket_arn)
         self._catalog(role, platform)
         return role
 
     def _catalog(self, role: iam.Role, platform: Platform) -> None:
         for zone, tables in SOURCES.items():
             allow(role, _READ, *catalog_arns(role, platform, zone, tables))
-        allow(role, _WRITE, *catalog_arns(role, platform, Zone.CURATED, [STAGING_VIEWS]))
-        allow(role, _WRITE, *catalog_arns(role, platform, Zone.PRODUCTS, ["*"]))
+        allow(role, _REPLACE_VIEWS, *catalog_arns(role, platform, Zone.CURATED, [STAGING_VIEWS]))
+        allow(role, _REPLACE_TABLES, *catalog_arns(role, platform, Zone.PRODUCTS, ["*"]))
         # dbt looks in the database of its views for what exists, which Glue authorizes on every table of it.
         allow(role, ("glue:GetTables",), *catalog_arns(role, platform, Zone.CURATED, ["*"]))
         named = "dbt creates these tables and views under names that its models give"

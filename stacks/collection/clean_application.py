@@ -10,7 +10,14 @@ from c360_core.names import Property, Stream, TableName, Zone, database_name
 from config.collection import CleanSettings
 from stacks.constructs.data_stream import DataStream
 from stacks.constructs.flink_application import FlinkApplication, common_properties
-from stacks.constructs.grants import put_records, read_records, read_secret, write_objects, write_tables
+from stacks.constructs.grants import (
+    look_up_databases,
+    put_records,
+    read_records,
+    read_secret,
+    write_objects,
+    write_tables,
+)
 from stacks.shared.platform import Platform
 
 _WRITES = {
@@ -62,6 +69,7 @@ class CleanApplication(FlinkApplication):
         read_records(self.role, streams[Stream.EVENTS])
         put_records(self.role, streams[Stream.INTERACTIONS])
         read_secret(self.role, hash_secret)
+        look_up_databases(self.role, platform, _WRITES)
         for zone, tables in _WRITES.items():
             write_tables(self.role, platform, zone, tables)
             for table in tables:

@@ -30,7 +30,6 @@ from stacks.constructs.dead_letter_queue import DeadLetterQueue
 from stacks.constructs.grants import (
     add_objects,
     allow,
-    count_shards,
     put_metrics,
     put_records,
     read_objects,
@@ -141,7 +140,6 @@ class FileIngestion(Construct):
         role = self.job.role
         sources = [source.name for source in lake.contracts.file_sources()]
         put_records(role, events_stream)
-        count_shards(role, events_stream)
         self._allow_quality_results()
         # The whole bucket: the job quarantines files under an unknown prefix as UNKNOWN_SOURCE.
         read_objects(role, buckets[Zone.LANDING], "")

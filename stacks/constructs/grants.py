@@ -37,8 +37,9 @@ _RUN_QUERIES: Final = (
     "athena:GetWorkGroup",
 )
 _KEEP_RESULTS: Final = ("s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts")
-_READ_TABLES: Final = ("glue:GetDatabase", "glue:GetTable", "glue:GetTables")
-_WRITE_TABLES: Final = (*_READ_TABLES, "glue:UpdateTable")
+_LOAD_TABLE: Final = ("glue:GetTable",)
+_COMMIT_TO_TABLE: Final = (*_LOAD_TABLE, "glue:UpdateTable")
+_BROWSE_TABLES: Final = ("glue:GetDatabase", "glue:GetTable", "glue:GetTables")
 _READ_RECORDS: Final = (
     "kinesis:DescribeStream",
     "kinesis:DescribeStreamSummary",
@@ -125,12 +126,23 @@ def add_objects(role: iam.IRole, bucket: s3.IBucket, prefix: str) -> None:
 
 def read_tables(role: iam.IRole, platform: Platform, zone: Zone, tables: Iterable[str]) -> None:
     """Let a role read the catalog's entries of named tables."""
-    allow(role, _READ_TABLES, *catalog_arns(role, platform, zone, tables))
+    allow(role, _LOAD_TABLE, *catalog_arns(role, platform, zone, tables))
+
+
+def browse_tables(role: iam.IRole, platform: Platform, zone: Zone) -> None:
+    """Let a role look for the tables of a zone's database, whatever their names are, and read their entries."""
+    allow(role, _BROWSE_TABLES, *catalog_arns(role, platform, zone, ["*"]))
+
+
+def look_up_databases(role: iam.IRole, platform: Platform, zones: Iterable[Zone]) -> None:
+    """Let a role see that the databases of zones exist, as Flink's catalog does before it loads a table."""
+    databases = dict.fromkeys(one for zone in zones for one in catalog_arns(role, platform, zone, []))
+    allow(role, ("glue:GetDatabase",), *databases)
 
 
 def write_tables(role: iam.IRole, platform: Platform, zone: Zone, tables: Iterable[str]) -> None:
     """Let a role commit to named Iceberg tables, which means updating their catalog entries."""
-    allow(role, _WRITE_TABLES, *catalog_arns(role, platform, zone, tables))
+    allow(role, _COMMIT_TO_TABLE, *catalog_arns(role, platform, zone, tables))
 
 
 def catalog_arns(scope: IConstruct, platform: Platform, zone: Zone, tables: Iterable[str]) -> list[str]:
@@ -190,8 +202,8 @@ def put_records(role: iam.IRole, stream: DataStream) -> None:
     use_key(role, stream.key, through="kinesis", actions=_WRITE)
 
 
-def count_shards(role: iam.IRole, stream: DataStream) -> None:
-    """Let a role see how many shards a stream has, as Spark jobs do to spread what they write."""
+def describe_stream(role: iam.IRole, stream: DataStream) -> None:
+    """Let a role see what a stream is: how old, how many shards."""
     allow(role, ("kinesis:DescribeStreamSummary",), stream.arn)
 
 
@@ -264,7 +276,8 @@ def lock_work(role: iam.IRole, table: dynamodb.ITableV2, key: kms.IKey) -> None:
 
 
 def _objects(role: iam.IRole, bucket: s3.IBucket, prefix: str, actions: Iterable[str]) -> None:
-    allow(role, ("s3:ListBucket", "s3:GetBucketLocation"), bucket.bucket_arn)
+    # Without it, S3 answers a request for an object that is missing as a refusal.
+    allow(role, ("s3:ListBucket",), bucket.bucket_arn)
     allow(role, actions, bucket.arn_for_objects(f"{prefix}*"))
     reason = f"objects under {prefix or 'the whole bucket'} are named by those who write them"
     acknowledge(role, {wildcard(role, f"{arn_seen_from(role, bucket)}/{prefix}*"): reason})

@@ -7,7 +7,7 @@ import aws_cdk as cdk
 from constructs import Construct
 
 from c360_core.names import CATALOGED_ZONES, Zone, database_name
-from stacks.constructs.grants import catalog_arns, read_tables, revoke_in_lake
+from stacks.constructs.grants import browse_tables, catalog_arns, revoke_in_lake
 from stacks.constructs.nag import acknowledge, wildcard
 from stacks.constructs.python_function import Caller, PythonFunction
 from stacks.shared.lake_access import database_resource, grant_in_lake, tables_resource
@@ -37,7 +37,7 @@ class LakeDefaults(Construct):
         role = self.worker.role
         revoke_in_lake(role)
         for zone in CATALOGED_ZONES:
-            read_tables(role, platform, zone, ["*"])
+            browse_tables(role, platform, zone)
             seen = wildcard(role, catalog_arns(role, platform, zone, ["*"])[-1])
             acknowledge(role, {seen: "it looks for open permissions on every table, also on those of the dbt build"})
 

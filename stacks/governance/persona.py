@@ -10,7 +10,7 @@ from constructs import Construct
 
 from c360_core.names import LakeTag, Zone, lake_tag_key
 from c360_core.personas import PersonaDefinition
-from stacks.constructs.grants import allow, catalog_arns, query_in, query_lake, read_tables
+from stacks.constructs.grants import allow, browse_tables, catalog_arns, query_in, query_lake
 from stacks.constructs.nag import acknowledge, wildcard
 from stacks.constructs.workgroup import Workgroup
 from stacks.governance.tags import LakeTags
@@ -62,7 +62,7 @@ class Persona(Construct):
         allow(self.role, _WORK_IN_WORKGROUP, workgroup.arn)
         query_lake(self.role)
         for zone in persona.zones:
-            read_tables(self.role, platform, zone, ["*"])
+            browse_tables(self.role, platform, zone)
             seen = wildcard(self.role, catalog_arns(self.role, platform, zone, ["*"])[-1])
             acknowledge(self.role, {seen: "which tables exist is for Lake Formation's tags to say, not for IAM"})
             self._describe(zone)

@@ -9,7 +9,15 @@ from c360_core.names import Property, Stream, TableName, Zone, database_name
 from config.unification import UnifySettings
 from stacks.constructs.data_stream import DataStream
 from stacks.constructs.flink_application import FlinkApplication, common_properties
-from stacks.constructs.grants import put_records, read_objects, read_records, read_tables, write_objects, write_tables
+from stacks.constructs.grants import (
+    look_up_databases,
+    put_records,
+    read_objects,
+    read_records,
+    read_tables,
+    write_objects,
+    write_tables,
+)
 from stacks.shared.platform import Platform
 
 _READS = (Stream.INTERACTIONS, Stream.IDENTITY_CHANGES)
@@ -68,6 +76,7 @@ class UnifyApplication(FlinkApplication):
         for name in _READS:
             read_records(self.role, streams[name])
         put_records(self.role, streams[Stream.PROFILE_CHANGES])
+        look_up_databases(self.role, platform, (*PAST, *_WRITES))
         for zone, table in PAST.items():
             read_tables(self.role, platform, zone, (table,))
             read_objects(self.role, buckets[zone], f"{table}/")

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from c360_core.names import Zone, database_name
 from tests.infrastructure import needs
 from tests.infrastructure.assembly import CDKS_OWN, Resource, states
 from tests.infrastructure.estate import ACCOUNT, REGION, Estate, arn, physical_name
@@ -496,10 +497,23 @@ def _registered(estate: Estate, bucket: str) -> bool:
     return any(one.properties["ResourceArn"] == bucket for one in estate.of_type("AWS::LakeFormation::Resource"))
 
 
+def _publishes_quality(estate: Estate, use: Use) -> Calls:
+    """The job that writes a table evaluates the rules of the table, and publishes what it found."""
+    target, policies = use.resource.properties["TargetTable"], Policies(estate)
+    table = f"{_CATALOG.removesuffix('catalog')}table/{target['DatabaseName']}/{target['TableName']}"
+    ruleset = f"{_CATALOG.removesuffix('catalog')}dataQualityRuleset/{use.resource.properties['Name']}"
+    for role in {job.properties["Role"] for job in estate.of_type("AWS::Glue::Job")}:
+        if all(policies.deciding(role, "glue:UpdateTable", table, {})):
+            yield Call(party=role, need=needs.PUBLISH_DATA_QUALITY, resource=ruleset)
+            context = {"cloudwatch:namespace": "Glue Data Quality"}
+            yield Call(party=role, need=needs.MEASURE_DATA_QUALITY, resource="*", context=context)
+
+
 def _serves_location(_estate: Estate, use: Use) -> Calls:
     role, bucket = use.resource.properties["RoleArn"], use.resource.properties["ResourceArn"]
     yield Call(party=role, need=needs.LOCATION_LISTS, resource=bucket)
-    yield Call(party=role, need=needs.LOCATION_CHANGES, resource=f"{bucket}/table/data/part-0")
+    for need in (needs.LOCATION_CHANGES, needs.COMMIT_TO_TABLE):
+        yield Call(party=role, need=need, resource=f"{bucket}/table/data/part-0")
 
 
 def _closes_database(estate: Estate, use: Use) -> Calls:
@@ -580,6 +594,23 @@ def _builds(estate: Estate, use: Use) -> Calls:
     group = estate.one("AWS::Logs::LogGroup", project["LogsConfig"]["CloudWatchLogs"]["GroupName"])
     stream = f"{arn(group).removesuffix('*')}log-stream:build"
     yield Call(party=role, need=needs.BUILD_WRITES_LOGS, resource=stream)
+    yield from _builds_models(estate, role, project["Environment"]["EnvironmentVariables"])
+
+
+def _builds_models(estate: Estate, role: str, variables: Iterable[Mapping[str, str]]) -> Calls:
+    """Dbt makes tables and views anew, with Athena and by itself."""
+    settings = {one["Name"]: one["Value"] for one in variables}
+    results = estate.one("AWS::Athena::WorkGroup", settings["C360_WORKGROUP"]).properties
+    temporary = _object(results["WorkGroupConfiguration"]["ResultConfiguration"]["OutputLocation"])
+    tables = _object(settings["C360_MARTS_LOCATION"])
+    bucket, _, prefix = tables.partition("/")
+    yield Call(party=role, need=needs.REPLACES_TABLES, resource=f"{tables}rfm/part-0")
+    yield Call(party=role, need=needs.FINDS_TABLES, resource=bucket, context={"s3:prefix": prefix})
+    yield Call(party=role, need=needs.DROPS_TEMPORARY_TABLES, resource=f"{temporary}tables/part-0")
+    prefix = _CATALOG.removesuffix("catalog")
+    database = database_name(estate.assembly.settings.environment, Zone.CURATED)
+    for resource in (_CATALOG, f"{prefix}database/{database}", f"{prefix}table/{database}/stg_any"):
+        yield Call(party=role, need=needs.REPLACES_VIEWS, resource=resource)
 
 
 # ---- rights that are of no use without others
@@ -611,6 +642,53 @@ def _right_on_objects(need: Need) -> Integration:
     return called
 
 
+def _sees_what_is_missing(estate: Estate, use: Use) -> Calls:
+    """Whoever reads objects of one of our buckets learns from S3 that one is missing."""
+    statement: Statement = use.part
+    for bucket, _, key in (named.partition("/") for named in statement.resources):
+        if bucket in estate.by_arn:
+            context = {"s3:prefix": key.removesuffix("*")}
+            need = needs.SEE_THAT_AN_OBJECT_IS_MISSING
+            yield Call(party=arn(use.resource), need=need, resource=bucket, context=context)
+
+
+def _commits(estate: Estate, use: Use) -> Calls:
+    """Whoever updates the entry of an Iceberg table has written files at its location."""
+    statement: Statement = use.part
+    for named in statement.resources:
+        database, _, table = named.partition(":table/")[2].partition("/")
+        if table and "*" not in table:
+            location = _object(_location(estate, database, table)).rstrip("/")
+            yield Call(party=arn(use.resource), need=needs.COMMIT_TO_TABLE, resource=f"{location}/data/part-0")
+
+
+def _locks(estate: Estate, use: Use) -> Calls:
+    """Powertools keeps its locks in a table of their own."""
+    statement: Statement = use.part
+    for named in statement.resources:
+        if "Idempotency" in estate.by_arn[named].logical_id:
+            yield Call(party=arn(use.resource), need=needs.LOCK_WORK, resource=named)
+
+
+def _sends_email(_estate: Estate, use: Use) -> Calls:
+    statement: Statement = use.part
+    for named in statement.resources:
+        yield Call(party=arn(use.resource), need=needs.SEND_FROM_TEMPLATE, resource=named)
+
+
+def _works_in_workgroup(estate: Estate, use: Use) -> Calls:
+    """A person works in a workgroup, and browses the databases that Lake Formation shows."""
+    role, prefix = arn(use.resource), _CATALOG.removesuffix("catalog")
+    statement: Statement = use.part
+    for workgroup in statement.resources:
+        yield Call(party=role, need=needs.WORK_IN_WORKGROUP, resource=workgroup)
+    for grant in estate.of_type("AWS::LakeFormation::PrincipalPermissions"):
+        seen = grant.properties["Resource"].get("Database", {}).get("Name")
+        if grant.properties["Principal"]["DataLakePrincipalIdentifier"] == role and seen:
+            for resource in (_CATALOG, f"{prefix}database/{seen}", f"{prefix}table/{seen}/any"):
+                yield Call(party=role, need=needs.BROWSE_TABLES, resource=resource)
+
+
 def _has_bucket_key(estate: Estate, bucket: str) -> bool:
     resource = estate.by_arn.get(bucket)
     if resource is None:
@@ -626,6 +704,7 @@ def _queries(estate: Estate, use: Use) -> Calls:
         yield Call(party=role, need=needs.QUERY_DEFAULT_DATABASE, resource=resource)
     statement: Statement = use.part
     for workgroup in statement.resources:
+        yield Call(party=role, need=needs.RUN_QUERIES, resource=workgroup)
         properties = estate.one("AWS::Athena::WorkGroup", workgroup.rpartition("/")[2]).properties
         output = properties["WorkGroupConfiguration"]["ResultConfiguration"]["OutputLocation"]
         bucket, _, prefix = _object(output).partition("/")
@@ -687,6 +766,7 @@ INTEGRATIONS: Final[Mapping[str, Integration]] = {
     "resource AWS::EntityResolution::MatchingWorkflow": _matches,
     "resource AWS::Events::EventBus": _bus_uses_key,
     "resource AWS::Glue::Connection": _connects,
+    "resource AWS::Glue::DataQualityRuleset": _publishes_quality,
     "resource AWS::Glue::Job": _job_runs,
     "resource AWS::Glue::TableOptimizer": _optimizes,
     "resource AWS::EC2::FlowLog": _logs_flows,
@@ -705,18 +785,21 @@ INTEGRATIONS: Final[Mapping[str, Integration]] = {
     # Events of SES go to the default bus of the account, which needs no permission.
     "resource AWS::SES::ConfigurationSetEventDestination": _nothing,
     "resource AWS::SecretsManager::RotationSchedule": _rotates,
+    "right athena:ListQueryExecutions": _works_in_workgroup,
     "right athena:StartQueryExecution": _queries,
     "right dynamodb:BatchGetItem": _right_with_key(needs.USE_ENCRYPTED_TABLE, "dynamodb"),
     "right dynamodb:GetItem": _right_with_key(needs.USE_ENCRYPTED_TABLE, "dynamodb"),
-    "right dynamodb:PutItem": _right_with_key(needs.USE_ENCRYPTED_TABLE, "dynamodb"),
+    "right dynamodb:PutItem": _all_of(_right_with_key(needs.USE_ENCRYPTED_TABLE, "dynamodb"), _locks),
     "right dynamodb:Query": _right_with_key(needs.USE_ENCRYPTED_TABLE, "dynamodb"),
     "right dynamodb:UpdateItem": _right_with_key(needs.USE_ENCRYPTED_TABLE, "dynamodb"),
+    "right glue:UpdateTable": _commits,
     "right kinesis:GetRecords": _right_with_key(needs.READ_ENCRYPTED_STREAM, "kinesis"),
     "right kinesis:PutRecords": _right_with_key(needs.WRITE_ENCRYPTED_STREAM, "kinesis"),
     "right s3:AbortMultipartUpload": _right_on_objects(needs.UPLOAD_ENCRYPTED_PARTS),
-    "right s3:GetObject": _right_on_objects(needs.READ_ENCRYPTED_OBJECT),
+    "right s3:GetObject": _all_of(_right_on_objects(needs.READ_ENCRYPTED_OBJECT), _sees_what_is_missing),
     "right s3:PutObject": _right_on_objects(needs.WRITE_ENCRYPTED_OBJECT),
     "right secretsmanager:GetSecretValue": _right_with_key(needs.READ_ENCRYPTED_SECRET, "secretsmanager"),
+    "right ses:SendEmail": _sends_email,
     "right sns:Publish": _right_with_key(needs.PUBLISH_ON_ENCRYPTED_TOPIC, "sns"),
     "right sqs:ReceiveMessage": _right_with_key(needs.READ_ENCRYPTED_QUEUE, "sqs"),
     "right sqs:SendMessage": _right_with_key(needs.SEND_TO_ENCRYPTED_QUEUE, "sqs"),
@@ -781,7 +864,6 @@ WITHOUT_NEEDS: Final = {
     "AWS::EC2::VPCEndpoint",
     "AWS::EntityResolution::SchemaMapping",
     "AWS::Events::Rule",
-    "AWS::Glue::DataQualityRuleset",
     "AWS::Glue::Database",
     "AWS::Glue::SecurityConfiguration",
     "AWS::Glue::Table",

@@ -4,13 +4,17 @@ Two things show that a right is needed: the table of what AWS documents (`integr
 emulator allowed in a run, decided again without the right. Nothing is deployed again for it.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Final
 
-from tests.infrastructure.assembly import Resource
+from tests.infrastructure.assembly import CDKS_OWN, Resource
 from tests.infrastructure.estate import Estate, arn, physical_name
 from tests.infrastructure.integrations import allowing, calls
 from tests.infrastructure.policies import Policies, Statement
+
+# Policies name these by the name that `c360_core.names` gives them, not by a reference to the resource.
+_NAMED_ALIKE: Final = ("AWS::Glue::Database", "AWS::Glue::Table")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -46,12 +50,14 @@ class Findings:
         documented: those without which the table of needs is not met.
         called: those without which a recorded call is refused.
         judged: the statements of the policies of roles that made a recorded call.
+        doubled: those that a documented or recorded call uses, and that another right could stand in for.
     """
 
     rights: frozenset[Right]
     documented: frozenset[Right]
     called: frozenset[Right]
     judged: frozenset[str]
+    doubled: frozenset[Right]
 
     @property
     def needed(self) -> frozenset[Right]:
@@ -60,8 +66,8 @@ class Findings:
 
     @property
     def idle(self) -> list[Right]:
-        """The rights whose loss nothing notices."""
-        return sorted(self.rights - self.needed)
+        """The rights whose loss nothing notices, and that nothing uses beside another."""
+        return sorted(self.rights - self.needed - self.doubled)
 
     @property
     def unused(self) -> list[Right]:
@@ -81,6 +87,7 @@ class Findings:
             f"statements needed: {len(held)} of {len(statements)} ({self.share:.0%})",
             f"actions needed: {len(self.needed)} of {len(self.rights)} ({len(self.needed) / len(self.rights):.0%}); "
             f"by the table {len(self.documented)}, by recorded calls {len(self.called)}",
+            *(f"another right stands in for {one}" for one in sorted(self.doubled - self.needed)),
             *(
                 f"nothing needs {one}{'' if one.place in self.judged else ' (its role was not seen at work)'}"
                 for one in self.idle
@@ -90,11 +97,11 @@ class Findings:
 
 
 def rights(policies: Policies) -> frozenset[Right]:
-    """Return every right that a policy of the templates gives."""
+    """Return every right that a policy of the templates gives, but to what the CDK brings for itself."""
     return frozenset(
         Right(place=one.place, action=action)
         for one in policies.all()
-        if one.effect == "Allow"
+        if one.effect == "Allow" and CDKS_OWN not in one.place
         for action in one.actions
     )
 
@@ -103,20 +110,20 @@ def examine(estate: Estate, recorded: Iterable[Recorded]) -> Findings:
     """Take each right away, one at a time, and see what fails."""
     policies = Policies(estate)
     made = set(recorded)
-    documented = {
-        right
+    by_table = [
+        _rights_in(group, action)
         for _, call in calls(estate)
         for action in call.need.actions
         for group in allowing(policies, call, action)
-        for right in _only(group, action)
-    }
-    called = {right for call in made for right in _only(_covering(policies, call), call.action)}
+    ]
+    by_calls = [_rights_in(_covering(policies, call), call.action) for call in made]
     judged = {one.place for call in made for one in policies.of_roles.get(call.party, ())}
     return Findings(
         rights=rights(policies),
-        documented=frozenset(documented),
-        called=frozenset(called),
+        documented=_alone(by_table),
+        called=_alone(by_calls),
         judged=frozenset(judged),
+        doubled=frozenset(right for group in (*by_table, *by_calls) if len(group) > 1 for right in group),
     )
 
 
@@ -126,13 +133,19 @@ def _covering(policies: Policies, call: Recorded) -> list[Statement]:
     return [one for one in bare if one.effect == "Allow" and one.names(call.action, call.resource)]
 
 
-def _only(group: list[Statement], action: str) -> Iterator[Right]:
-    """Yield the right without which the action is refused, if there is exactly one."""
-    if len(group) == 1:
-        (statement,) = group
-        found = [one for one in statement.actions if statement.only(one).acts(action)]
-        if len(found) == 1:
-            yield Right(place=statement.place, action=found[0])
+def _rights_in(group: Iterable[Statement], action: str) -> list[Right]:
+    """Return the rights in a group of statements that allow an action."""
+    return [
+        Right(place=statement.place, action=one)
+        for statement in group
+        for one in statement.actions
+        if statement.only(one).acts(action)
+    ]
+
+
+def _alone(groups: Iterable[list[Right]]) -> frozenset[Right]:
+    """Return the rights that no other right of their group could stand in for."""
+    return frozenset(group[0] for group in groups if len(group) == 1)
 
 
 def translated(decisions: Iterable[Mapping[str, str]], names: Mapping[str, str]) -> list[Recorded]:
@@ -167,7 +180,7 @@ def names_of(estate: Estate, deployed: Mapping[tuple[str, str], str]) -> dict[st
     return {
         _last(physical): _name(resources[place])
         for place, physical in deployed.items()
-        if place in resources and _last(physical)
+        if place in resources and resources[place].document["Type"] not in _NAMED_ALIKE and _last(physical)
     }
 
 

@@ -128,7 +128,7 @@ READ_ENCRYPTED_SECRET: Final = Need(
     page="AWS Secrets Manager User Guide: Secret encryption and decryption in AWS Secrets Manager",
 )
 USE_ENCRYPTED_TABLE: Final = Need(
-    actions=("kms:Decrypt",),
+    actions=("kms:Decrypt", "kms:DescribeKey"),
     page="Amazon DynamoDB Developer Guide: How DynamoDB encryption at rest uses AWS KMS",
 )
 
@@ -168,7 +168,12 @@ STEP_FUNCTIONS_RUN_GLUE: Final = Need(
     page="AWS Step Functions Developer Guide: Start an AWS Glue job with Step Functions, Run a Job (.sync)",
 )
 STEP_FUNCTIONS_BUILD: Final = Need(
-    actions=("codebuild:StartBuild", "codebuild:StopBuild", "codebuild:BatchGetBuilds"),
+    actions=(
+        "codebuild:StartBuild",
+        "codebuild:StopBuild",
+        "codebuild:BatchGetBuilds",
+        "codebuild:BatchGetReports",
+    ),
     page="AWS Step Functions Developer Guide: Manage AWS CodeBuild builds with Step Functions, Run a Job (.sync)",
 )
 STEP_FUNCTIONS_AWAIT_BUILD: Final = Need(
@@ -339,6 +344,14 @@ FLINK_WRITES_KINESIS: Final = Need(
     page="Apache Flink connector for Amazon Kinesis Data Streams: the sink calls PutRecords and nothing else",
 )
 
+# ---- SES
+SEND_FROM_TEMPLATE: Final = Need(
+    # `SendEmail` of version 2 of the API takes a template, and SES then checks the right to send from templates, too.
+    actions=("ses:SendEmail", "ses:SendTemplatedEmail"),
+    page="Amazon SES Developer Guide: Controlling access to Amazon SES, actions for sending email; "
+    "AWS Knowledge Center: Resolve access denied errors of Amazon SES",
+)
+
 # ---- Entity Resolution
 MATCHING_READS_CATALOG: Final = Need(
     actions=(
@@ -395,12 +408,82 @@ QUERY_WRITES_RESULTS: Final = Need(
     page=QUERY_FINDS_RESULTS.page,
 )
 
+RUN_QUERIES: Final = Need(
+    # A caller that gives up stops its query, which would go on and cost.
+    actions=(
+        "athena:StartQueryExecution",
+        "athena:StopQueryExecution",
+        "athena:GetQueryExecution",
+        "athena:GetQueryResults",
+        "athena:GetWorkGroup",
+    ),
+    page="Amazon Athena User Guide: Example workgroup policies, running queries in a workgroup",
+)
+WORK_IN_WORKGROUP: Final = Need(
+    # What the console and the drivers ask for a person, who also saves queries and looks at those before.
+    actions=(
+        "athena:BatchGetNamedQuery",
+        "athena:BatchGetQueryExecution",
+        "athena:GetNamedQuery",
+        "athena:GetQueryResultsStream",
+        "athena:ListNamedQueries",
+        "athena:ListQueryExecutions",
+    ),
+    page="Amazon Athena User Guide: Example workgroup policies, full access to a single workgroup",
+)
+BROWSE_TABLES: Final = Need(
+    actions=("glue:GetDatabase", "glue:GetTable", "glue:GetTables"),
+    page="Amazon Athena User Guide: Configure access to databases and tables in the AWS Glue Data Catalog, "
+    "what DDL statements and the console's list of tables need",
+)
+REPLACES_TABLES: Final = Need(
+    # dbt deletes the files of a table before it makes it again, and those of the temporary tables of a merge.
+    actions=("s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload"),
+    page="dbt-athena documentation: Get started, the permissions that the adapter's user needs on the data in S3",
+)
+DROPS_TEMPORARY_TABLES: Final = Need(actions=("s3:DeleteObject",), page=REPLACES_TABLES.page)
+FINDS_TABLES: Final = Need(
+    # CREATE TABLE AS asks where the bucket is that it writes to.
+    actions=("s3:GetBucketLocation", "s3:ListBucket"),
+    page=QUERY_FINDS_RESULTS.page,
+)
+REPLACES_VIEWS: Final = Need(
+    actions=("glue:CreateTable", "glue:UpdateTable", "glue:DeleteTable", "glue:GetTableVersions"),
+    page="Amazon Athena User Guide: Configure access to databases and tables in the AWS Glue Data Catalog, "
+    "fine-grained access for CREATE VIEW and DROP VIEW; dbt-athena reads the versions of what it replaces",
+)
+
 # ---- what our own code calls, where a template alone shows that it may
+FLINK_FINDS_DATABASE: Final = Need(
+    actions=("glue:GetDatabase",),
+    page="Apache Iceberg documentation, AWS and Flink: the catalog looks for a database before it loads its tables",
+)
 FLINK_READS_TABLE: Final = Need(
-    actions=("glue:GetDatabase", "glue:GetTable"),
+    actions=("glue:GetTable",),
     page="Apache Iceberg documentation, AWS: the Glue catalog loads a table by its database and its name",
 )
 FLINK_READS_OBJECTS: Final = Need(
     actions=("s3:GetObject",),
     page="Apache Iceberg documentation, AWS: S3FileIO opens each file by its name",
 )
+COMMIT_TO_TABLE: Final = Need(
+    # A writer uploads a large file in parts, gives up the parts of one that fails, and deletes what no snapshot got.
+    actions=("s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload"),
+    page="Apache Iceberg documentation, AWS: S3FileIO, progressive multipart upload; "
+    "Reliability: files of a failed commit are deleted",
+)
+SEE_THAT_AN_OBJECT_IS_MISSING: Final = Need(
+    # Without it the answer is a refusal, and a reader cannot tell a missing object from a missing right.
+    actions=("s3:ListBucket",),
+    page="Amazon S3 API Reference: GetObject, permissions, and HeadObject, permissions",
+)
+LOCK_WORK: Final = Need(
+    # A lock that is held is read, one whose work failed is deleted: neither happens on a good day.
+    actions=("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"),
+    page="Powertools for AWS Lambda (Python) documentation: Idempotency, required resources",
+)
+PUBLISH_DATA_QUALITY: Final = Need(
+    actions=("glue:PublishDataQuality",),
+    page="AWS Glue Developer Guide: Setting up IAM permissions for AWS Glue Data Quality",
+)
+MEASURE_DATA_QUALITY: Final = Need(actions=("cloudwatch:PutMetricData",), page=PUBLISH_DATA_QUALITY.page)

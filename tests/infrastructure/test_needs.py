@@ -88,8 +88,11 @@ def test_unify_may_read_the_past_from_the_lake_and_change_nothing_of_it(estate):
     buckets = {zone: bucket_of(estate, zone) for zone in past}
     for zone, table in past.items():
         database = database_name(estate.assembly.settings.environment, zone)
-        for resource in (f"{CATALOG}:catalog", f"{CATALOG}:database/{database}", f"{CATALOG}:table/{database}/{table}"):
-            call = Call(party=role, need=needs.FLINK_READS_TABLE, resource=resource)
+        above = (f"{CATALOG}:catalog", f"{CATALOG}:database/{database}")
+        wanted = [(needs.FLINK_FINDS_DATABASE, one) for one in above]
+        wanted += [(needs.FLINK_READS_TABLE, one) for one in (*above, f"{CATALOG}:table/{database}/{table}")]
+        for need, resource in wanted:
+            call = Call(party=role, need=need, resource=resource)
             assert lacking(policies, call) == [], f"{resource}: {call.need.page}"
         place = f"{buckets[zone]}/{table}/data/part-0"
         call = Call(party=role, need=needs.FLINK_READS_OBJECTS, resource=place)

@@ -20,7 +20,7 @@ from twin.emulator.emulator import Emulator
 from twin.settings import BUILD, DEMONSTRATED
 
 HOME = BUILD / "twin" / "mutation"
-LEAST_SHARE = 0.8
+LEAST_SHARE = 0.9
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from constructs import Construct
 
 from c360_core.identity.workflow import MATCH_FIELDS, MATCH_RULES, OUTPUT_FIELDS, SCHEMA_DESCRIPTION, schema_version
 from c360_core.names import PROJECT, TableName, Zone
-from stacks.constructs.grants import allow, catalog_arns, query_lake, read_objects, write_objects
+from stacks.constructs.grants import add_objects, allow, catalog_arns, query_lake, read_objects
 from stacks.shared.lake_access import READ, database_resource, grant_in_lake, table_resource
 from stacks.shared.platform import Platform
 from stacks.unification.identity_resolution.matching_input import MatchingInput
@@ -108,7 +108,10 @@ class MatchingWorkflow(Construct):
         # No condition: Entity Resolution is not among the services of `kms:ViaService`, and it encrypts output itself.
         allow(role, ("kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey"), platform.key.key_arn)
         read_objects(role, buckets[Zone.CURATED], f"{TableName.ER_INPUT}/")
-        write_objects(role, buckets[Zone.RESULTS], f"{_OUTPUT_FOLDER}/")
+        add_objects(role, buckets[Zone.RESULTS], f"{_OUTPUT_FOLDER}/")
+        allow(role, ("s3:ListBucket",), buckets[Zone.RESULTS].bucket_arn)
+        for zone in (Zone.CURATED, Zone.RESULTS):
+            allow(role, ("s3:GetBucketLocation",), buckets[zone].bucket_arn)
         allow(role, _READ_CATALOG, *catalog_arns(role, platform, Zone.CURATED, [TableName.ER_INPUT]))
         query_lake(role)
         allow(role, ("entityresolution:GetSchemaMapping",), schema.attr_schema_arn)

@@ -17,7 +17,7 @@ from config.unification import UnificationSettings, WorkerType
 from stacks.constructs.data_stream import DataStream
 from stacks.constructs.grants import (
     allow,
-    count_shards,
+    describe_stream,
     put_records,
     read_objects,
     read_secret,
@@ -125,7 +125,7 @@ class IdentityResolution(Construct):
         self._let_prepare_work(lake, platform)
         self._let_resolve_work(lake.buckets, platform)
         put_records(self.resolve.role, identity_changes)
-        count_shards(self.resolve.role, identity_changes)
+        describe_stream(self.resolve.role, identity_changes)
         use_items(self.resolve.role, single_view, platform.key, ("PutItem",))
         read_secret(self.resolve.role, hash_secret)
         steps = self._steps(self.matching, settings)
