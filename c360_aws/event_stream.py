@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
-from c360_aws.kinesis import StreamRecord, StreamWriter
+from c360_aws.kinesis import Pace, StreamRecord, StreamWriter
 from c360_core.digests import digest
 from c360_core.identity.keys import ordering_identifier
 from c360_core.names import IdentifierType
@@ -31,11 +31,15 @@ class EventStream(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KinesisEventStream:
-    """An EventStream on Kinesis. Records with the same key keep their order, and no stored record is stored again."""
+    """An EventStream on Kinesis. Records with the same key keep their order, and no stored record is stored again.
+
+    With a `pace`, it publishes no faster than that.
+    """
 
     client: "KinesisClient"
     stream_name: str
     pause: Callable[[float], None] = time.sleep
+    pace: Pace | None = None
 
     def publish(self, records: Sequence[StreamRecord]) -> tuple[int, ...]:
         """Store the records; return the indexes of those that could not be stored after all attempts.
@@ -48,6 +52,7 @@ class KinesisEventStream:
             attempts=ATTEMPTS,
             first_pause=FIRST_PAUSE_SECONDS,
             pause=self.pause,
+            pace=self.pace,
         )
         return tuple(sorted(refusal.index for refusal in writer.put(records)))
 

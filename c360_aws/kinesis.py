@@ -56,6 +56,39 @@ class StreamRecord:
         return len(self.data) + len(self.key.encode())
 
 
+@dataclass(slots=True, kw_only=True)
+class Pace:
+    """So many records and bytes a second, and no more, however many wait: live traffic keeps the rest of the shards.
+
+    Attributes:
+        records: a second.
+        size: bytes a second, keys included.
+        clock: seconds, from any start.
+        pause: waits for a number of seconds.
+    """
+
+    records: float
+    size: float
+    clock: Callable[[], float] = time.monotonic
+    pause: Callable[[float], None] = time.sleep
+    _free_at: float = field(default=float("-inf"), init=False)
+
+    def take(self, records: int, size: int) -> None:
+        """Wait until a request of so many records and bytes may go; what was refused goes and counts again."""
+        now = self.clock()
+        if self._free_at > now:
+            self.pause(self._free_at - now)
+        self._free_at = max(now, self._free_at) + max(records / self.records, size / self.size)
+
+    @property
+    def largest(self) -> tuple[int, int]:
+        """Return how many records and bytes a request may have: what may go in a second, if Kinesis takes it."""
+        return (
+            min(RECORDS_PER_CALL, max(1, int(self.records))),
+            min(BYTES_PER_CALL, max(1, int(self.size))),
+        )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
     """A record that is not on the stream.
@@ -96,13 +129,13 @@ class _Queue:
         self.records += 1
         self.size += waiting.record.size
 
-    def take(self) -> list[_Waiting]:
-        """Return the first record of as many keys as fit into one request."""
+    def take(self, records: int, most: int) -> list[_Waiting]:
+        """Return the first record of as many keys as fit into one request of so many records and bytes."""
         taken: list[_Waiting] = []
         size = 0
-        while self.ready and len(taken) < RECORDS_PER_CALL:
+        while self.ready and len(taken) < records:
             first = self.keys[self.ready[0]][0]
-            if taken and size + first.record.size > BYTES_PER_CALL:
+            if taken and size + first.record.size > most:
                 break
             self.ready.popleft()
             taken.append(first)
@@ -146,6 +179,7 @@ class StreamWriter:
         first_pause: seconds to wait after the first refusal. They double with every further refusal, with random
             jitter, so that writers who were refused together do not retry together.
         pause: waits for a number of seconds.
+        pace: how fast it may write; without one, as fast as Kinesis takes it.
     """
 
     client: "KinesisClient"
@@ -153,6 +187,7 @@ class StreamWriter:
     attempts: int = 8
     first_pause: float = 0.1
     pause: Callable[[float], None] = time.sleep
+    pace: Pace | None = None
 
     def put(self, records: Iterable[StreamRecord]) -> Iterator[Refusal]:
         """Put records; yield those that are not on the stream after all attempts, and those held back behind them.
@@ -162,6 +197,7 @@ class StreamWriter:
         source = enumerate(records)
         queue = _Queue()
         given_up: set[str] = set()
+        largest = (RECORDS_PER_CALL, BYTES_PER_CALL) if self.pace is None else self.pace.largest
         more = True
         while True:
             while more and queue.records < RECORDS_WAITING and queue.size < BYTES_WAITING:
@@ -174,7 +210,7 @@ class StreamWriter:
                     yield Refusal(index=index, code="")
                 else:
                     queue.put(_Waiting(index, record))
-            sent = queue.take()
+            sent = queue.take(*largest)
             if not sent:
                 return
             for waiting, left, code in self._settle(queue, sent):
@@ -199,6 +235,8 @@ class StreamWriter:
 
     def _request(self, sent: Sequence[_Waiting]) -> list[str]:
         """Send a request; return the error code of each record, empty where it was accepted."""
+        if self.pace is not None:
+            self.pace.take(len(sent), sum(waiting.record.size for waiting in sent))
         entries: list[PutRecordsRequestEntryTypeDef] = [
             {"Data": waiting.record.data, "PartitionKey": waiting.record.key} for waiting in sent
         ]

@@ -28,6 +28,17 @@ NOT_KEPT_WHOLE: Final = frozenset({ReasonCode.OVERSIZE, ReasonCode.WRONG_ENCODIN
 MAX_FIXED_BY: Final = 128  # the contract's limit
 
 
+class Mark(StrEnum):
+    """How an event that comes back names the row that it was replayed from.
+
+    `HISTORY`: the row's id is its `replay_id`, so that it counts and triggers nothing. `TRACE`: the id is its
+    `trace_id` unless the sender gave one, and the event may still trigger something.
+    """
+
+    HISTORY = "history"
+    TRACE = "trace"
+
+
 class ReplayVerdict(StrEnum):
     """What happens to a row that is to be replayed."""
 
@@ -70,12 +81,14 @@ class ReplayInstructions:
         replay_id: set on every event that is sent, which makes it history: it counts and triggers nothing.
         fixed_by: send nothing, and record this as what replaced the rows.
         again: include rows that were replayed before.
+        mark: how every event that is sent names its row; without it the event is sent as it came.
     """
 
     corrected: Mapping[str, str] = field(default_factory=dict)
     replay_id: str | None = None
     fixed_by: str | None = None
     again: bool = False
+    mark: Mark | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,7 +131,7 @@ def judge(row: RejectedRow, instructions: ReplayInstructions, *, now: datetime) 
     if corrected is None and (row.body is None or row.reason_code in NOT_KEPT_WHOLE):
         return _as(ReplayVerdict.NOT_WHOLE, row)
     try:
-        event = _event((row.body or "") if corrected is None else corrected, instructions.replay_id, now)
+        event = _event((row.body or "") if corrected is None else corrected, row.rejected_id, instructions, now)
     except RejectedEventError as error:
         return JudgedRow(row=row, verdict=ReplayVerdict.STILL_BROKEN, reason=str(error))
     return JudgedRow(row=row, verdict=ReplayVerdict.SEND, reason=row.reason, event=event, fixed_by=event.event_id)
@@ -128,14 +141,23 @@ def _as(verdict: ReplayVerdict, row: RejectedRow) -> JudgedRow:
     return JudgedRow(row=row, verdict=verdict, reason=row.reason)
 
 
-def _event(body: str, replay_id: str | None, now: datetime) -> ReplayEvent:
+def _event(body: str, rejected_id: str, instructions: ReplayInstructions, now: datetime) -> ReplayEvent:
     data = body.encode(errors="surrogatepass")  # half a surrogate pair is refused as what it is, no UTF-8
-    if replay_id is not None:
-        data = encode({**parse(data), "replay_id": replay_id}).encode()
+    if instructions.replay_id is not None or instructions.mark is not None:
+        data = encode(_marked(parse(data), rejected_id, instructions)).encode()
     accepted = read_interaction(data, secret=NO_SECRET, now=now)
     return ReplayEvent(
         event_id=accepted.event_id, source=accepted.source, identifiers=json.loads(accepted.identifiers), data=data
     )
+
+
+def _marked(document: Mapping[str, Any], rejected_id: str, instructions: ReplayInstructions) -> dict[str, Any]:
+    """Return the event with the name of what it was replayed from."""
+    if instructions.replay_id is not None:
+        return {**document, "replay_id": instructions.replay_id}
+    if instructions.mark is Mark.HISTORY:
+        return {**document, "replay_id": rejected_id}
+    return {**document, "trace_id": document.get("trace_id") or rejected_id}
 
 
 def correction_line(judged: JudgedRow) -> str:

@@ -1,11 +1,12 @@
 """The table of rejected rows, read and marked in the deployed Athena workgroup."""
 
 import base64
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
 from typing import Any, Final
 
 import awswrangler
@@ -22,6 +23,18 @@ FIRST_PAUSE_SECONDS: Final = 1.0
 COMMIT_CONFLICT: Final = "ICEBERG_COMMIT_ERROR"
 # Athena reads times in texts to the millisecond; the table is finer.
 FINER_THAN_TEXT: Final = timedelta(seconds=1)
+
+
+# How Athena says that whoever asks may not: a column or a table that is closed to somebody is not there for them.
+REFUSAL: Final = re.compile(
+    r"access.?denied|permission.?denied|not.authorized|insufficient (lake formation )?permission|"
+    r"(column|table).{1,200}(cannot be resolved|does not exist)|(COLUMN|TABLE)_NOT_FOUND",
+    re.IGNORECASE,
+)
+
+
+class RefusedError(RuntimeError):
+    """Whoever asks may not see it; the message says who may."""
 
 
 class ReplayFailedError(RuntimeError):
@@ -54,6 +67,35 @@ class Selection:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class QuarantineGroup:
+    """Rejections of one source, for one reason, of one day.
+
+    Attributes:
+        rows: how many there are.
+        open_rows: how many of them nothing has replaced yet.
+        reason: one of their reasons; a reason names fields, never values.
+    """
+
+    source: str
+    reason_code: str
+    day: date
+    rows: int
+    open_rows: int
+    reason: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as JSON has it."""
+        return {
+            "source": self.source,
+            "reason_code": self.reason_code,
+            "day": self.day.isoformat(),
+            "rows": self.rows,
+            "open": self.open_rows,
+            "reason": self.reason,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AthenaQuarantine:
     """The table `rejected`, asked and marked in the deployed Athena workgroup."""
 
@@ -82,6 +124,42 @@ class AthenaQuarantine:
         for frame in frames:
             for row in frame.astype(object).where(frame.notna(), None).to_dict("records"):
                 yield rejected_row(row)
+
+    def groups(self, selection: Selection) -> list[QuarantineGroup]:
+        """Count the rows by source, reason code and day, the newest day first. No body is read.
+
+        Raises:
+            RefusedError: whoever asks may not read the table at all.
+        """
+        sql, values = summary_statement(selection)
+        with refusals("the quarantine"):
+            return [
+                QuarantineGroup(
+                    source=row["source"],
+                    reason_code=row["reason_code"],
+                    day=date.fromisoformat(row["day"]),
+                    rows=int(row["records"]),
+                    open_rows=int(row["open_records"]),
+                    reason=row["example"],
+                )
+                for row in self._rows(sql, values)
+            ]
+
+    def show(self, selection: Selection, *, limit: int) -> list[RejectedRow]:
+        """Return rows with their bodies, the newest first.
+
+        Raises:
+            RefusedError: whoever asks may not read bodies.
+        """
+        sql, values = select_statement(selection, newest=limit)
+        with refusals("what was rejected"):
+            return [rejected_row(row) for row in self._rows(sql, values)]
+
+    def _rows(self, sql: str, values: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+        frame = awswrangler.athena.read_sql_query(
+            sql, database=self._database, workgroup=self._workgroup, params=dict(values), ctas_approach=False
+        )
+        yield from frame.astype(object).where(frame.notna(), None).to_dict("records")
 
     def mark(self, rows: Sequence[JudgedRow]) -> None:
         """Write `fixed_by` into the table.
@@ -113,8 +191,49 @@ def unmarked(rows: Sequence[JudgedRow], why: str) -> str:
     )
 
 
-def select_statement(selection: Selection) -> tuple[str, dict[str, Any]]:
-    """Return the query and its values. The body travels as base64: no line end or quote in it can change."""
+def select_statement(selection: Selection, *, newest: int | None = None) -> tuple[str, dict[str, Any]]:
+    """Return the query and its values. The body travels as base64: no line end or quote in it can change.
+
+    Args:
+        selection: which rows.
+        newest: so many at most, and the newest first; otherwise all, the oldest first.
+    """
+    where, values = _conditions(selection)
+    order = (
+        "held.received_at, json_extract_scalar(held.body, '$.occurred_at'), held.rejected_id"
+        if newest is None
+        else f"held.received_at DESC, held.rejected_id LIMIT {newest:d}"
+    )
+    sql = (
+        "SELECT held.rejected_id, held.source, held.reason_code, held.reason, "  # noqa: S608  # our own words; values apart
+        "to_iso8601(held.received_at) AS received, to_base64(to_utf8(held.body)) AS body, held.fixed_by "
+        f"FROM {TableName.REJECTED} AS held WHERE {where} ORDER BY {order}"
+    )
+    return sql, values
+
+
+def summary_statement(selection: Selection) -> tuple[str, dict[str, Any]]:
+    """Return the query that counts, and its values. It names no column that holds what was rejected.
+
+    Raises:
+        ValueError: the selection looks into bodies.
+    """
+    if selection.event_type is not None:
+        raise ValueError("the type of an event is in its body, and a list reads no bodies; leave --event-type away")
+    where, values = _conditions(replace(selection, fixed_too=True))
+    sql = (
+        "SELECT held.source, held.reason_code, "  # noqa: S608  # our own words; values apart
+        "date_format(held.received_at AT TIME ZONE 'UTC', '%Y-%m-%d') AS day, count(*) AS records, "
+        "count_if(held.fixed_by IS NULL) AS open_records, min(held.reason) AS example "
+        f"FROM {TableName.REJECTED} AS held WHERE {where} "
+        f"GROUP BY 1, 2, 3 {'' if selection.fixed_too else 'HAVING count_if(held.fixed_by IS NULL) > 0 '}"
+        "ORDER BY 3 DESC, 1, 2"
+    )
+    return sql, values
+
+
+def _conditions(selection: Selection) -> tuple[str, dict[str, Any]]:
+    """Return the condition of a selection on the rows `held`, and its values."""
     criteria = {
         "source": ("held.source = :source", selection.source),
         "code": ("held.reason_code = :code", selection.code),
@@ -125,13 +244,7 @@ def select_statement(selection: Selection) -> tuple[str, dict[str, Any]]:
     }
     stated = {name: (text, value) for name, (text, value) in criteria.items() if value is not None}
     conditions = [text for text, _ in stated.values()] + ([] if selection.fixed_too else ["held.fixed_by IS NULL"])
-    sql = (
-        "SELECT held.rejected_id, held.source, held.reason_code, held.reason, "  # noqa: S608  # our own words; values apart
-        "to_iso8601(held.received_at) AS received, to_base64(to_utf8(held.body)) AS body, held.fixed_by "
-        f"FROM {TableName.REJECTED} AS held WHERE {' AND '.join(conditions) or 'true'} "
-        "ORDER BY held.received_at, json_extract_scalar(held.body, '$.occurred_at'), held.rejected_id"
-    )
-    return sql, {name: value for name, (_, value) in stated.items()}
+    return " AND ".join(conditions) or "true", {name: value for name, (_, value) in stated.items()}
 
 
 def mark_statement(rows: Sequence[JudgedRow]) -> tuple[str, dict[str, Any]]:
@@ -165,6 +278,28 @@ def rejected_row(row: Mapping[str, Any]) -> RejectedRow:
         body=None if body is None else base64.b64decode(body).decode(),
         fixed_by=row["fixed_by"],
     )
+
+
+@contextmanager
+def refusals(what: str) -> Iterator[None]:
+    """Turn AWS's refusal into a message that says who may see it, and leave all other errors alone."""
+    try:
+        yield
+    except (ClientError, awswrangler.exceptions.QueryFailed) as error:
+        if not is_refusal(error):
+            raise
+        raise RefusedError(
+            f"you may not see {what}, or this environment has none: it is personal data. A Lake Formation "
+            "administrator grants SELECT on the table `rejected` of the quarantine zone for the work, and revokes it "
+            "afterwards; a grant without its column `body` is enough to list. The role also needs the permissions in "
+            "docs/runbooks/events-are-rejected.md"
+        ) from error
+
+
+def is_refusal(error: Exception) -> bool:
+    """Say whether AWS refused somebody who may not, rather than failed."""
+    code = error.response["Error"]["Code"] if isinstance(error, ClientError) else ""
+    return REFUSAL.search(f"{code} {error}") is not None
 
 
 @contextmanager

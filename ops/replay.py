@@ -21,6 +21,7 @@ from c360_core.replay import (
     CORRECTABLE,
     HELD_BACK,
     JudgedRow,
+    Mark,
     RejectedRow,
     ReplayEvent,
     ReplayInstructions,
@@ -56,6 +57,8 @@ class ReplayOptions:
         from_file: lines with `rejected_id` and a corrected `body`; these rows alone are replayed.
         to_file: where the rows go that can be corrected, one JSON a line.
         limit: replay at most so many rows.
+        mark: how the events name the rows that they came from.
+        rate: so many events a second at most.
     """
 
     environment: str
@@ -66,6 +69,8 @@ class ReplayOptions:
     to_file: Path | None = None
     limit: int | None = None
     dry_run: bool = False
+    mark: Mark | None = None
+    rate: int | None = None
 
 
 class RejectedRows(Protocol):
@@ -146,13 +151,18 @@ def replay(
         ReplayFailedError: the stream refused records; what it took is marked.
     """
     instructions = ReplayInstructions(
-        corrected=corrected, replay_id=options.replay_id, fixed_by=options.fixed_by, again=options.selection.fixed_too
+        corrected=corrected,
+        replay_id=options.replay_id,
+        fixed_by=options.fixed_by,
+        again=options.selection.fixed_too,
+        mark=options.mark,
     )
     report = ReplayReport(environment=options.environment, dry_run=options.dry_run)
+    wanted = tuple(corrected) if options.from_file else options.selection.rejected_ids
     found: set[str] = set()
 
     def to_replay(write: Callable[[str], None]) -> Iterator[JudgedRow]:
-        for row in _selected(quarantine, options.selection, tuple(corrected) if options.from_file else None):
+        for row in _selected(quarantine, options.selection, wanted):
             found.add(row.rejected_id)
             judged = judge(row, instructions, now=now)
             if judged.verdict in CORRECTABLE:
@@ -170,7 +180,7 @@ def replay(
             for judged in batch:
                 report.add(judged)
     # Rows after the limit were not looked at: nobody can say what is missing.
-    report.missing = () if options.limit is not None else tuple(sorted(set(corrected) - found))
+    report.missing = () if options.limit is not None else tuple(sorted({*(wanted or ())} - found))
     return report
 
 

@@ -3,7 +3,7 @@
 import logging
 import sys
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
@@ -17,6 +17,7 @@ from tools.console import Steps, document
 from tools.errors import EXIT_FAILED, EXIT_UNFIT, EXIT_USAGE, UnfitMachineError, WrongUsageError
 
 if TYPE_CHECKING:
+    from ops.quarantine import Selection
     from tools.suites.runner import TestReport
 
 PROGRAM = "./c360"
@@ -63,6 +64,13 @@ class RebuildTarget(StrEnum):
     PROFILES = "profiles"
 
 
+DAYS = ["%Y-%m-%d"]
+DEFAULT_RATE: Final = 200
+QUARANTINE = typer.Typer(
+    help="Look at what was rejected, and send it again; works on AWS and, with AWS_ENDPOINT_URL, on the twin.",
+    no_args_is_help=True,
+)
+APP.add_typer(QUARANTINE, name="quarantine")
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text for people.")]
 DEFAULT_ENVIRONMENT: Final[EnvironmentName] = "dev"
 Env = Annotated[EnvironmentName, typer.Option("--env", help="Environment whose settings are used.")]
@@ -271,6 +279,99 @@ def replay(  # noqa: PLR0913  # typer makes one option of each argument
     raise typer.Exit(0 if report.passed else EXIT_FAILED)
 
 
+OfSource = Annotated[str | None, typer.Option("--source", help="Only rows of this source.")]
+OfReason = Annotated[str | None, typer.Option("--reason", help="Only rows with this reason code.")]
+OfDay = Annotated[datetime | None, typer.Option("--day", formats=DAYS, help="Only rows received on this day, UTC.")]
+Since = Annotated[datetime | None, typer.Option(formats=TIMES, help="Only rows received then or later, UTC.")]
+Until = Annotated[datetime | None, typer.Option(formats=TIMES, help="Only rows received before then, UTC.")]
+OfIds = Annotated[list[str] | None, typer.Option("--id", help="Only the row with this id; may be repeated.")]
+
+
+@QUARANTINE.command("list")
+def quarantine_list(  # typer makes one option of each argument
+    *,
+    env: Env = DEFAULT_ENVIRONMENT,
+    source: OfSource = None,
+    reason: OfReason = None,
+    day: OfDay = None,
+    since: Since = None,
+    until: Until = None,
+    also_fixed: Annotated[bool, typer.Option("--all", help="Also what was replaced since.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Count rejected records by source, reason and day; no body is read."""
+    from tools.operate import quarantine
+
+    selection = chosen(source=source, reason=reason, day=day, since=since, until=until, fixed_too=also_fixed)
+    quarantine.list_groups(Steps(machine=as_json), env, selection)
+
+
+@QUARANTINE.command("show")
+def quarantine_show(  # noqa: PLR0913  # typer makes one option of each argument
+    *,
+    env: Env = DEFAULT_ENVIRONMENT,
+    source: OfSource = None,
+    reason: OfReason = None,
+    day: OfDay = None,
+    since: Since = None,
+    until: Until = None,
+    ids: OfIds = None,
+    also_fixed: Annotated[bool, typer.Option("--all", help="Also what was replaced since.")] = False,
+    limit: Annotated[int, typer.Option(min=1, max=500, help="So many rows at most, the newest first.")] = 10,
+    clear: Annotated[
+        bool, typer.Option("--clear", help="Print what was received; otherwise only its shape is shown.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Show rejected records to those who may read them: the fields, and the shape of each value."""
+    from tools.operate import quarantine
+
+    selection = chosen(
+        source=source, reason=reason, day=day, since=since, until=until, ids=ids, fixed_too=also_fixed or bool(ids)
+    )
+    quarantine.show_rows(Steps(machine=as_json), env, selection, limit=limit, clear=clear)
+
+
+@QUARANTINE.command("replay")
+def quarantine_replay(  # noqa: PLR0913  # typer makes one option of each argument
+    *,
+    env: Env = DEFAULT_ENVIRONMENT,
+    source: OfSource = None,
+    reason: OfReason = None,
+    day: OfDay = None,
+    since: Since = None,
+    until: Until = None,
+    ids: OfIds = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Replay at most so many rows, the oldest first.")] = None,
+    rate: Annotated[int, typer.Option(min=1, max=100_000, help="So many events a second at most.")] = DEFAULT_RATE,
+    live: Annotated[
+        bool, typer.Option("--live", help="The events may still move somebody to act; otherwise they are history.")
+    ] = False,
+    again: Annotated[bool, typer.Option("--again", help="Also rows that were replayed before.")] = False,
+    from_file: Annotated[
+        Path | None, typer.Option(help="Replay the rows of this file of `replay --to-file`, with the bodies in it.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done; send and mark nothing.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Send rejected events again, slowly, each with the id of the row that it came from; go on where it stopped."""
+    from c360_core.replay import Mark
+    from ops.replay import ReplayOptions
+    from tools.operate import replay as replaying
+
+    options = ReplayOptions(
+        environment=env,
+        selection=chosen(source=source, reason=reason, day=day, since=since, until=until, ids=ids, fixed_too=again),
+        from_file=from_file,
+        limit=limit,
+        dry_run=dry_run,
+        mark=Mark.TRACE if live else Mark.HISTORY,
+        rate=rate,
+    )
+    report = replaying.run(Steps(machine=as_json), options)
+    raise typer.Exit(0 if report.passed else EXIT_FAILED)
+
+
 @APP.command()
 def rebuild(
     what: Annotated[  # noqa: ARG001  # there is one answer so far
@@ -345,6 +446,35 @@ def finish(report: "TestReport", *, as_json: bool) -> None:
 def vars_of(value: object) -> dict[str, object]:
     """Return a frozen value's fields, for JSON."""
     return {name: getattr(value, name) for name in value.__slots__}  # type: ignore[attr-defined]
+
+
+def chosen(  # what the options of three commands say
+    *,
+    source: str | None,
+    reason: str | None,
+    day: datetime | None,
+    since: datetime | None,
+    until: datetime | None,
+    fixed_too: bool,
+    ids: list[str] | None = None,
+) -> "Selection":
+    """Return which rows of the quarantine the options choose.
+
+    Raises:
+        WrongUsageError: a day and a time are given.
+    """
+    from ops.quarantine import Selection
+
+    if day and (since or until):
+        raise WrongUsageError("--day says the whole time; leave --since and --until away")
+    return Selection(
+        source=source,
+        code=reason,
+        since=in_utc(day or since),
+        until=in_utc(day + timedelta(days=1) if day else until),
+        rejected_ids=tuple(ids) if ids else None,
+        fixed_too=fixed_too,
+    )
 
 
 def in_utc(at: datetime | None) -> datetime | None:

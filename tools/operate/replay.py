@@ -8,6 +8,7 @@ import boto3
 from rich.table import Table
 
 from c360_aws.event_stream import KinesisEventStream
+from c360_aws.kinesis import Pace
 from c360_core.names import Stream, stream_name
 from c360_core.replay import MAX_FIXED_BY, ReplayVerdict
 from ops.quarantine import AthenaQuarantine, aws_errors
@@ -17,6 +18,8 @@ from tools.console import Steps
 from tools.errors import WrongUsageError
 
 SHOWN: Final = 10
+# Half of what one shard takes: live events keep the other half.
+BYTES_A_SECOND: Final = 512 * 1024
 DONE: Final[Mapping[ReplayVerdict, str]] = {
     ReplayVerdict.SEND: "sent",
     ReplayVerdict.NOTE: "marked, not sent",
@@ -42,7 +45,11 @@ def run(steps: Steps, options: ReplayOptions) -> ReplayReport:
     refuse_contradictions(options)
     client = boto3.client("kinesis")
     quarantine = AthenaQuarantine(environment=options.environment)
-    stream = KinesisEventStream(client=client, stream_name=stream_name(options.environment, Stream.EVENTS))
+    stream = KinesisEventStream(
+        client=client,
+        stream_name=stream_name(options.environment, Stream.EVENTS),
+        pace=None if options.rate is None else Pace(records=options.rate, size=BYTES_A_SECOND),
+    )
     with steps.step("Look" if options.dry_run else "Replay"), aws_errors():
         report = replay(options, corrected, quarantine, stream, now=datetime.now(UTC))
     show(steps, report)

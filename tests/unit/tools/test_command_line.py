@@ -3,7 +3,9 @@
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -95,8 +97,17 @@ def test_wrong_usage_is_in_the_document(monkeypatch: pytest.MonkeyPatch, capsys:
     assert "--lanes" in json.loads(capsys.readouterr().out)["message"]
 
 
+def every_command(group: Any) -> Iterator[tuple[str, Any]]:
+    """Yield the commands of a group, and those of the groups in it."""
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from ((f"{name} {within}", each) for within, each in every_command(command))
+        else:
+            yield name, command
+
+
 def test_every_command_can_write_a_document() -> None:
-    commands = typer.main.get_command(APP).commands  # type: ignore[attr-defined]
+    commands = dict(every_command(typer.main.get_command(APP)))
 
     assert len(commands) > 10
     without = [
