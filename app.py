@@ -50,6 +50,7 @@ def build(app: cdk.App, settings: Settings, assets: Assets) -> OperationsStack:
         lake=lake,
         hash_secret=foundation.hash_secret,
         settings=settings.collection,
+        remembered_days=settings.unification.unify.deduplication_days,
         platform=platform,
     )
     unification = UnificationStack(

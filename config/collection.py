@@ -192,6 +192,28 @@ class TextSettings(Slice):
     )
 
 
+class BackfillSettings(Slice):
+    """Past interactions on their stream again, on demand."""
+
+    deployed: bool = Field(
+        default=False,
+        description="The job and its state machine, for `./c360 backfill`; they cost nothing until they run",
+    )
+    share_percent: int = Field(
+        50,
+        ge=1,
+        le=100,
+        description="How much of what the stream `interactions` takes a backfill may use; live events need the rest",
+    )
+    settled_minutes: int = Field(
+        60,
+        ge=0,
+        le=24 * 60,
+        description="What arrived so short a time before a backfill began is not part of it, because it may not be in "
+        "the lake yet",
+    )
+
+
 class CollectionSettings(Slice):
     """How data comes in."""
 
@@ -205,5 +227,6 @@ class CollectionSettings(Slice):
         description="Databases by the names that contracts give them. A source whose database is not here is not read",
     )
     texts: TextSettings = TextSettings()
+    backfill: BackfillSettings = BackfillSettings()
     ingest_workers: int = Field(2, ge=2, le=100, description="Glue workers of a run, which takes up to fifty files")
     ingest_concurrency: int = Field(4, ge=1, le=50, description="Runs at the same time")

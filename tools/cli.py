@@ -389,6 +389,24 @@ def rebuild(
 
 
 @APP.command()
+def backfill(
+    *,
+    source: Annotated[str, typer.Option(help="The source whose interactions go again.")],
+    first: Annotated[datetime, typer.Option("--from", formats=DAYS, help="The first day of arrival, UTC.")],
+    last: Annotated[datetime, typer.Option("--to", formats=DAYS, help="The last day of arrival, UTC.")],
+    env: Env = DEFAULT_ENVIRONMENT,
+    again: Annotated[bool, typer.Option("--again", help="Begin anew, even if it came to its end before.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say how many there are; send nothing.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Put past interactions on their stream again, as history; typed again, it goes on where it stopped."""
+    from tools.operate import backfill as filling
+
+    steps = Steps(machine=as_json)
+    filling.run(steps, env, source, first.date(), last.date(), dry_run=dry_run, again=again)
+
+
+@APP.command()
 def smoke(
     environment: Annotated[
         EnvironmentName | None, typer.Argument(metavar="ENV", help="Environment to ask; dev when omitted.")

@@ -2,13 +2,25 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
 
-from c360_aws.kinesis import PERMANENT, StreamRecord, StreamWriter
+from c360_aws.kinesis import PERMANENT, Pace, StreamRecord, StreamWriter
 from glue_jobs.shared import aws, runtime
 
 if TYPE_CHECKING:  # records can be written without Spark
     from pyspark.sql import DataFrame, Row
+
+
+ATTEMPTS: Final = 8  # of a record, before it is given up
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rate:
+    """So many records and bytes a second."""
+
+    records: float
+    size: float
 
 
 class StreamWriteError(RuntimeError):
@@ -22,14 +34,28 @@ def created_at(client: Any, stream: str) -> int:
 
 
 def put_records(
-    client: Any, stream: str, records: Iterable[StreamRecord], *, pause: Callable[[float], None] = time.sleep
+    client: Any,
+    stream: str,
+    records: Iterable[StreamRecord],
+    *,
+    pause: Callable[[float], None] = time.sleep,
+    pace: Pace | None = None,
+    attempts: int = ATTEMPTS,
 ) -> int:
     """Write records, in order per key, and return how many were written.
+
+    Args:
+        client: of Kinesis.
+        stream: its name.
+        records: what to write.
+        pause: waits for a number of seconds.
+        pace: how fast; without one, as fast as the stream takes it.
+        attempts: how often a record is sent before it is given up.
 
     Raises:
         StreamWriteError: a record was refused in every attempt.
     """
-    writer = StreamWriter(client=client, stream=stream, pause=pause)
+    writer = StreamWriter(client=client, stream=stream, pause=pause, pace=pace, attempts=attempts)
     written = 0
 
     def counted() -> Iterator[StreamRecord]:
@@ -39,25 +65,32 @@ def put_records(
             yield record
 
     for refusal in writer.put(counted()):
-        attempts, fix = f" after {writer.attempts} attempts", "raise the capacity of the stream"
+        tries, fix = f" after {writer.attempts} attempts", "raise the capacity of the stream"
         if refusal.code in PERMANENT:
-            attempts, fix = "", "check that the stream exists and that the job's role may write to it"
+            tries, fix = "", "check that the stream exists and that the job's role may write to it"
         raise StreamWriteError(
-            f"stream {stream}: a record was refused{attempts} ({refusal.code}); {fix}, then run the job again. "
+            f"stream {stream}: a record was refused{tries} ({refusal.code}); {fix}, then run the job again. "
             "Records that arrive twice are dropped by their id"
         )
     return written
 
 
-def send(frame: "DataFrame", stream: str) -> None:
+def send(frame: "DataFrame", stream: str, *, rate: Rate | None = None, attempts: int = ATTEMPTS) -> None:
     """Write every row of a frame with the text columns `partition_key` and `data` to the stream.
 
     Each Spark partition is sent in order, by a client that its executor creates.
+
+    Args:
+        frame: the rows.
+        stream: name of the stream.
+        rate: how fast each partition is written at most.
+        attempts: how often a record is sent before it is given up.
     """
     region = runtime.region()
 
     def send_partition(rows: "Iterable[Row]") -> None:
         records = (StreamRecord(key=row["partition_key"], data=row["data"].encode()) for row in rows)
-        put_records(aws.client("kinesis", region=region), stream, records)
+        pace = None if rate is None else Pace(records=rate.records, size=rate.size)
+        put_records(aws.client("kinesis", region=region), stream, records, pace=pace, attempts=attempts)
 
     frame.foreachPartition(send_partition)

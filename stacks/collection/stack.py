@@ -6,8 +6,9 @@ import aws_cdk as cdk
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
-from c360_core.names import Stream, Zone
+from c360_core.names import Stream, TableName, Zone
 from config.collection import CollectionSettings
+from stacks.collection.backfill import Backfill
 from stacks.collection.clean_application import CleanApplication
 from stacks.collection.collector import Collector
 from stacks.collection.databases import Databases
@@ -37,6 +38,7 @@ class CollectionStack(cdk.Stack):
         lake: Lake,
         hash_secret: secretsmanager.ISecret,
         settings: CollectionSettings,
+        remembered_days: int,
         platform: Platform,
     ) -> None:
         super().__init__(scope, id_, description="Customer 360: collector, file ingestion, cleaning")
@@ -92,9 +94,25 @@ class CollectionStack(cdk.Stack):
         if self.text_removal is not None:
             role = self.text_removal.job.role
             self.lake_access.append(LakeAccess(name="RemoveTextsRaw", role=role, zone=Zone.RAW, writes=True))
-        self._export()
+        self.backfill = (
+            Backfill(
+                self,
+                "Backfill",
+                lake=lake,
+                interactions=self.streams[Stream.INTERACTIONS],
+                settings=settings.backfill,
+                remembered_days=remembered_days,
+                platform=platform,
+            )
+            if settings.backfill.deployed
+            else None
+        )
+        if self.backfill is not None:
+            role, tables = self.backfill.job.role, (TableName.INTERACTIONS,)
+            self.lake_access.append(LakeAccess(name="BackfillRaw", role=role, zone=Zone.RAW, tables=tables))
+        self._export(remembered_days)
 
-    def _export(self) -> None:
+    def _export(self, remembered_days: int) -> None:
         cdk.CfnOutput(self, "CollectorUrl", value=self.collector.url)
         if self.collector.edge_secret is not None:
             cdk.CfnOutput(self, "EdgeSecretArn", value=self.collector.edge_secret.secret_arn)
@@ -110,5 +128,9 @@ class CollectionStack(cdk.Stack):
         cdk.CfnOutput(self, "IngestFilesJobName", value=self.ingestion.job.job.ref)
         if self.text_removal is not None:
             cdk.CfnOutput(self, "RemoveTextsStateMachineArn", value=self.text_removal.machine.state_machine_arn)
+        if self.backfill is not None:
+            cdk.CfnOutput(self, "BackfillStateMachineArn", value=self.backfill.machine.state_machine_arn)
+            cdk.CfnOutput(self, "BackfillProgressTableName", value=self.backfill.progress.table_name)
+            cdk.CfnOutput(self, "BackfillRememberedDays", value=str(remembered_days))
         if self.clean.application is not None:
             cdk.CfnOutput(self, "CleanApplicationName", value=self.clean.application.ref)

@@ -71,19 +71,29 @@ def c360(arguments: Words) -> Problems:
         return []
     if name not in group.commands:
         return [f"no command {name}"]
+    functions: Any = APP
+    command = group.commands[name]
+    if hasattr(command, "commands"):
+        functions = next(each.typer_instance for each in APP.registered_groups if each.name == name)
+        if rest and rest[0] not in command.commands:
+            return [f"no command {name} {rest[0]}"]
+        command, name, rest = (command.commands[rest[0]], rest[0], rest[1:]) if rest else (command, "", [])
+    if not rest and (not name or any(parameter.required for parameter in command.params)):
+        return []  # a sentence names the command; what it needs is checked where it is typed
     try:
         # What the shell puts there is an environment, as the README sets it.
         words = ["dev" if word == "$ENV" else word for word in rest]
-        parsed = group.commands[name].make_context(name, words).params
+        parsed = command.make_context(name, words).params
     except Exception as error:  # the parser's own error, wherever the library keeps its class
         return [str(getattr(error, "message", error))]
     known = {part.suite for part in [*runner.checks(), *runner.tests()]}
-    return [*_missing_modules(name), *(f"no suite {only}" for only in parsed.get("only") or () if only not in known)]
+    unknown = [f"no suite {only}" for only in parsed.get("only") or () if only not in known]
+    return [*_missing_modules(functions, name), *unknown]
 
 
-def _missing_modules(command: str) -> Problems:
+def _missing_modules(app: typer.Typer, command: str) -> Problems:
     """Commands import what does their work when they run."""
-    functions = {c.name or c.callback.__name__: c.callback for c in APP.registered_commands if c.callback}
+    functions = {c.name or c.callback.__name__: c.callback for c in app.registered_commands if c.callback}
     needed = re.findall(r"from (tools\.\w+) import (\w+)", inspect.getsource(functions[command]))
     return [
         f"{package} has no module {name}"

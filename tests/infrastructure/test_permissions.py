@@ -72,6 +72,7 @@ KEY_USES = {
     "DatabasesErpJob": {"dynamodb": ITEMS, "s3": SEND},
     "DatabasesErpAccountsJob": {"dynamodb": ITEMS, "s3": SEND},
     "TextRemovalJob": {"s3": SEND},
+    "BackfillJob": {"kinesis": WRITE, "dynamodb": ITEMS, "s3": READ},
     "IdentityPrepare": {"s3": SEND},
     "IdentityResolve": {"kinesis": WRITE, "dynamodb": ITEMS, "secretsmanager": READ, "s3": SEND},
     "IdentityMatching": {"": "Decrypt Encrypt GenerateDataKey", "s3": SEND},
@@ -94,7 +95,11 @@ def test_roles_use_the_key_through_the_services_that_keep_what_they_use_and_neve
     machines = {role for role in uses if role.endswith("Machine")}
     assert len(machines) == len(list(assembly.resources("AWS::StepFunctions::StateMachine")))
     collection = assembly.settings.collection
-    switches = {"Databases": collection.databases, "TextRemoval": collection.texts.removed}
+    switches = {
+        "Databases": collection.databases,
+        "TextRemoval": collection.texts.removed,
+        "Backfill": collection.backfill.deployed,
+    }
     off = tuple(name for name, switch in switches.items() if not switch)
     wanted = {name: by for name, by in KEY_USES.items() if not name.startswith(off)}
     wanted |= {machine: {"sns": SEND} for machine in machines}

@@ -105,7 +105,9 @@ def test_our_key_encrypts(assembly, type_name, path):
 
 def test_our_key_encrypts_tables_results_and_jobs(assembly):
     tables = list(assembly.resources("AWS::DynamoDB::GlobalTable"))
-    assert len(tables) == 2 + bool(assembly.settings.collection.databases)  # one for how far they were read
+    settings = assembly.settings.collection
+    # One for how far databases were read, and one for how far backfills have come.
+    assert len(tables) == 2 + bool(settings.databases) + settings.backfill.deployed
     for table in tables:
         assert table.properties["SSESpecification"] == {"SSEEnabled": True, "SSEType": "KMS"}
         (replica,) = table.properties["Replicas"]
@@ -120,8 +122,7 @@ def test_our_key_encrypts_tables_results_and_jobs(assembly):
         assert encryption["EncryptionOption"] == "SSE_KMS"
         assert "Key" in resolve(encryption["KmsKey"])
     jobs = list(assembly.resources("AWS::Glue::Job"))
-    collection = assembly.settings.collection
-    assert len(jobs) == 3 + len(collection.databases) + collection.texts.removed
+    assert len(jobs) == 3 + len(settings.databases) + settings.texts.removed + settings.backfill.deployed
     assert all("SecurityConfiguration" in job.properties for job in jobs)
 
 

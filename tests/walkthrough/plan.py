@@ -116,6 +116,7 @@ ELSEWHERE: Final = (
     Elsewhere(beginning="make help", why="tests/docs runs it"),
     Elsewhere(beginning="./c360 --help", why="tests/docs runs it"),
     Elsewhere(beginning=".venvs/twin/bin/python -m tools.", why="tests/docs runs it"),
+    Elsewhere(beginning="./c360 backfill", why="tests/twin runs what it runs: dev has no backfill"),
     Elsewhere(beginning="./c360 rebuild", why="tests/twin runs what it runs, on profiles that are there"),
     Elsewhere(
         beginning="aws ",

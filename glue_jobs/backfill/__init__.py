@@ -1,0 +1,1 @@
+"""Puts the interactions of past days on their stream again, as history."""

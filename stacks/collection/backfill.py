@@ -1,0 +1,114 @@
+"""Past interactions on their stream again: a Spark job that a state machine runs on demand, and how far it has come."""
+
+from typing import Final
+
+import aws_cdk as cdk
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_stepfunctions as sfn
+from aws_cdk import aws_stepfunctions_tasks as tasks
+from constructs import Construct
+
+from c360_core.backfill import KEY
+from c360_core.names import TableName, Zone
+from config.collection import BackfillSettings
+from stacks.constructs.data_stream import DataStream
+from stacks.constructs.encrypted_table import encrypt
+from stacks.constructs.grants import count_shards, put_records, read_objects, read_tables, use_items
+from stacks.constructs.retries import wait_for_capacity
+from stacks.constructs.spark_job import SparkJob
+from stacks.constructs.state_machine import StateMachine
+from stacks.shared.lake import Lake
+from stacks.shared.platform import Platform
+
+_NAME: Final = "Backfill"
+_WORKERS: Final = 2  # the fewest that Glue accepts: the stream's capacity is the limit, and not the reading
+_RUN_MINUTES: Final = 24 * 60  # a shard takes 43 million records a day at half of its capacity
+_OF_THE_RUN: Final = ("backfill_id", "source", "first_day", "last_day", "mode")
+
+
+class Backfill(Construct):
+    """Reads interactions from the lake and writes them to their stream, as history, no faster than the settings say.
+
+    Args:
+        interactions: the stream.
+        remembered_days: how long `unify` knows an interaction again, and counts it once.
+    """
+
+    job: SparkJob
+    machine: sfn.StateMachine
+    progress: dynamodb.TableV2
+
+    def __init__(
+        self,
+        scope: Construct,
+        id_: str,
+        *,
+        lake: Lake,
+        interactions: DataStream,
+        settings: BackfillSettings,
+        remembered_days: int,
+        platform: Platform,
+    ) -> None:
+        super().__init__(scope, id_)
+        self.progress = self._progress(platform)
+        self.job = SparkJob(
+            self,
+            "Job",
+            name="backfill",
+            platform=platform,
+            lake=lake,
+            arguments={
+                "--progress_table": self.progress.table_name,
+                "--interactions_stream": interactions.name,
+                "--share_percent": str(settings.share_percent),
+                "--settled_minutes": str(settings.settled_minutes),
+                "--remembered_days": str(remembered_days),
+            },
+            workers=_WORKERS,
+        )
+        self.job.job.timeout = _RUN_MINUTES
+        role = self.job.role
+        read_objects(role, lake.buckets[Zone.RAW], f"{TableName.INTERACTIONS}/")
+        read_tables(role, platform, Zone.RAW, [TableName.INTERACTIONS])
+        put_records(role, interactions)
+        count_shards(role, interactions)
+        use_items(role, self.progress, platform.key, ("GetItem", "UpdateItem"))
+        self.machine = StateMachine(
+            self,
+            "Run",
+            name=_NAME,
+            platform=platform,
+            steps=self._steps(),
+            subject="past interactions could not be put on their stream again",
+        ).machine
+
+    def _progress(self, platform: Platform) -> dynamodb.TableV2:
+        table = dynamodb.TableV2(
+            self,
+            "Progress",
+            partition_key=dynamodb.Attribute(name=KEY, type=dynamodb.AttributeType.STRING),
+            billing=dynamodb.Billing.on_demand(),
+            encryption=dynamodb.TableEncryptionV2.aws_managed_key(),
+            point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
+                point_in_time_recovery_enabled=True
+            ),
+            removal_policy=platform.removal,
+        )
+        encrypt(table, platform.key)
+        return table
+
+    def _steps(self) -> sfn.IChainable:
+        run = tasks.GlueStartJobRun(
+            self,
+            "Fill",
+            glue_job_name=self.job.job.ref,
+            integration_pattern=sfn.IntegrationPattern.RUN_JOB,
+            arguments=sfn.TaskInput.from_object(
+                {f"--{name}": sfn.JsonPath.string_at(f"$.{name}") for name in _OF_THE_RUN}
+            ),
+        )
+        # One run at a time: two would write at twice the rate.
+        wait_for_capacity(run, "Glue")
+        # A run that died goes on behind the last hour that had arrived.
+        run.add_retry(errors=["States.TaskFailed"], interval=cdk.Duration.minutes(1), max_attempts=2, backoff_rate=5)
+        return run
