@@ -13,7 +13,7 @@ from c360_core.names import TableName, Zone
 from config.collection import BackfillSettings
 from stacks.constructs.data_stream import DataStream
 from stacks.constructs.encrypted_table import encrypt
-from stacks.constructs.grants import count_shards, put_records, read_objects, read_tables, use_items
+from stacks.constructs.grants import describe_stream, put_records, read_objects, read_tables, use_items
 from stacks.constructs.retries import wait_for_capacity
 from stacks.constructs.spark_job import SparkJob
 from stacks.constructs.state_machine import StateMachine
@@ -71,7 +71,7 @@ class Backfill(Construct):
         read_objects(role, lake.buckets[Zone.RAW], f"{TableName.INTERACTIONS}/")
         read_tables(role, platform, Zone.RAW, [TableName.INTERACTIONS])
         put_records(role, interactions)
-        count_shards(role, interactions)
+        describe_stream(role, interactions)
         use_items(role, self.progress, platform.key, ("GetItem", "UpdateItem"))
         self.machine = StateMachine(
             self,
