@@ -97,9 +97,14 @@ class QuarantineGroup:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AthenaQuarantine:
-    """The table `rejected`, asked and marked in the deployed Athena workgroup."""
+    """The table `rejected`, asked and marked in the deployed Athena workgroup.
+
+    Attributes:
+        querier: in whose workgroup. Whoever may use one reads every result in it, and those of stewards hold bodies.
+    """
 
     environment: str
+    querier: Querier = Querier.STEWARDS
     pause: Callable[[float], None] = time.sleep
 
     @property
@@ -108,7 +113,7 @@ class AthenaQuarantine:
 
     @property
     def _workgroup(self) -> str:
-        return workgroup_name(self.environment, Querier.STEWARDS)
+        return workgroup_name(self.environment, self.querier)
 
     def read(self, selection: Selection) -> Iterator[RejectedRow]:
         """Yield the rows, oldest first."""

@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from c360_core.names import EnvironmentName
+from c360_core.names import EnvironmentName, Querier
 from tools.console import Steps, document
 from tools.errors import EXIT_FAILED, EXIT_UNFIT, EXIT_USAGE, UnfitMachineError, WrongUsageError
 
@@ -56,6 +56,13 @@ class ContractsAction(StrEnum):
     DIFF = "diff"
     IDS = "ids"
     RELEASE = "release"
+
+
+class Asker(StrEnum):
+    """In whose workgroup the quarantine is counted."""
+
+    STEWARDS = "stewards"
+    OPERATORS = "operators"
 
 
 class RebuildTarget(StrEnum):
@@ -288,7 +295,7 @@ OfIds = Annotated[list[str] | None, typer.Option("--id", help="Only the row with
 
 
 @QUARANTINE.command("list")
-def quarantine_list(  # typer makes one option of each argument
+def quarantine_list(  # noqa: PLR0913  # typer makes one option of each argument
     *,
     env: Env = DEFAULT_ENVIRONMENT,
     source: OfSource = None,
@@ -297,13 +304,16 @@ def quarantine_list(  # typer makes one option of each argument
     since: Since = None,
     until: Until = None,
     also_fixed: Annotated[bool, typer.Option("--all", help="Also what was replaced since.")] = False,
+    asker: Annotated[
+        Asker, typer.Option("--as", help="Whose workgroup to ask in; the results of operators hold no bodies.")
+    ] = Asker.STEWARDS,
     as_json: Json = False,
 ) -> None:
     """Count rejected records by source, reason and day; no body is read."""
     from tools.operate import quarantine
 
     selection = chosen(source=source, reason=reason, day=day, since=since, until=until, fixed_too=also_fixed)
-    quarantine.list_groups(Steps(machine=as_json), env, selection)
+    quarantine.list_groups(Steps(machine=as_json), env, selection, Querier(asker))
 
 
 @QUARANTINE.command("show")

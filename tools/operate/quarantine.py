@@ -6,6 +6,7 @@ from rich.table import Table
 
 from c360_core import contracts
 from c360_core.masking import masked
+from c360_core.names import Querier
 from c360_core.replay import RejectedRow
 from ops.quarantine import AthenaQuarantine, Selection, aws_errors
 from tools.build import prepare
@@ -14,7 +15,7 @@ from tools.console import Steps
 MOST_SHOWN: Final = 500
 
 
-def list_groups(steps: Steps, environment: str, selection: Selection) -> None:
+def list_groups(steps: Steps, environment: str, selection: Selection, querier: Querier) -> None:
     """Print how many rows there are by source, reason and day.
 
     Raises:
@@ -22,7 +23,7 @@ def list_groups(steps: Steps, environment: str, selection: Selection) -> None:
         ReplayFailedError: AWS refused something else.
     """
     with steps.step("Count"), aws_errors():
-        groups = AthenaQuarantine(environment=environment).groups(selection)
+        groups = AthenaQuarantine(environment=environment, querier=querier).groups(selection)
     if not steps.machine:
         table = Table("day", "source", "reason code", "rows", "open", "for example", box=None, header_style="dim")
         for group in groups:
