@@ -136,7 +136,7 @@ class Files:
                 "truncated": lambda _: self._written(source, self._some(source))[:-20],
                 "no end": lambda _: b"PAR1" + self._random.randbytes(200),
                 "of another type": lambda _: self._csv_of(source),
-                "a money as a float": lambda _: self._parquet_with_floats(source),
+                "row with a fraction": lambda mark: self._parquet_with_a_fraction(source, mark),
             }
         texts = shared | {
             "wrong bytes": lambda _: self._with_a_wrong_byte(self._written(source, self._some(source))),
@@ -171,8 +171,8 @@ class Files:
     def _csv_of(self, source: str) -> bytes:
         return WRITERS["csv"][1](self._some(source), self._columns[source])
 
-    def _parquet_with_floats(self, source: str) -> bytes:
-        rows, buffer = self._some(source), BytesIO()
+    def _parquet_with_a_fraction(self, source: str, mark: str) -> bytes:
+        rows, buffer = self._some(source, mark), BytesIO()
         columns: dict[str, Any] = {n: pa.array([row[n] or None for row in rows]) for n in self._columns[source]}
         columns["points"] = pa.array([7.5 for _ in rows], pa.float64())
         pq.write_table(pa.table(columns), buffer)

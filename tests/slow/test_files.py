@@ -103,8 +103,8 @@ class Place:
 
     def tracebacks(self) -> list[str]:
         """Return the logs in which something failed without a word of its own."""
-        logs = [*self.running.settings.logs.rglob("*.log")]
-        assert logs
+        logs = [*self.running.settings.home.rglob("*.log")]
+        assert {"emulator.log", "spark.log"} <= {log.name for log in logs}
         return [log.name for log in logs if "Traceback (most recent call last)" in log.read_text(errors="replace")]
 
 

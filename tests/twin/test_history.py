@@ -5,22 +5,39 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import boto3
+import pyarrow as pa
 import pytest
+from confluent_kafka import Consumer, TopicPartition
+from pyiceberg.catalog import load_catalog
 
-from c360_core.names import Querier, TableName, Zone, database_name, results_prefix, workgroup_name
+from c360_core.names import (
+    Property,
+    Querier,
+    Stream,
+    TableName,
+    Zone,
+    database_name,
+    results_prefix,
+    stream_name,
+    workgroup_name,
+)
 from c360_core.personas import MARKETING_ANALYST
 from ops.persona_session import persona_session
 from tests.factories.events import event
 from tests.twin import views
+from tests.twin.conftest import HOME
 from tests.twin.test_story import order
 from tools.laptop.demonstrate import Demonstration
+from twin.principals import Principal
+from twin.scenario import unify
 from twin.scenario.deployment import Deployment
 from twin.scenario.waiting import until
-from twin.settings import ACCOUNT, REGION, ROOT
+from twin.settings import ACCOUNT, DEMONSTRATED, REGION, ROOT
 
 SOURCE = "web_events"
 MENDED = "mended-in-quarantine"
@@ -207,6 +224,44 @@ def test_a_mended_event_comes_back_once_with_the_id_of_its_row(run: Demonstratio
 # ---- past days
 
 
+def given(backfill_id: str) -> int:
+    """Return how many records of a backfill are where `unify` reads."""
+    properties = max(HOME.rglob("application_properties.json"), key=lambda path: path.stat().st_mtime)
+    groups = {one["PropertyGroupId"]: one["PropertyMap"] for one in json.loads(properties.read_text(encoding="utf-8"))}
+    servers = groups[Property.STREAMS]["bootstrap.servers"]
+    consumer = Consumer({"bootstrap.servers": servers, "group.id": "who-looks", "enable.auto.commit": False})
+    topic = stream_name(DEMONSTRATED, Stream.INTERACTIONS)
+    found = 0
+    for number in consumer.list_topics(topic, timeout=10).topics[topic].partitions:
+        first, last = consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=10)
+        consumer.assign([TopicPartition(topic, number, first)])
+        while first < last:
+            message = consumer.poll(10)
+            assert message is not None
+            assert message.error() is None
+            first = int(message.offset() or 0) + 1
+            found += f'"replay_id":"{backfill_id}"'.encode() in (message.value() or b"")
+    consumer.close()
+    return found
+
+
+def forget(deployment: Deployment, event_id: str, missed: str) -> None:
+    """Give the lake an interaction that `unify` has never seen: a copy of another, with an id of its own."""
+    settings = deployment.emulator.settings
+    key = settings.credentials(Principal.ADMINISTRATOR)
+    held = {"access-key-id": key.access_key, "secret-access-key": key.secret_key, "region": REGION}
+    held |= {"session-token": key.token} if key.token else {}
+    held["endpoint"] = settings.endpoint
+    catalog = load_catalog(
+        "lake", type="glue", **{f"{part}.{name}": value for part in ("glue", "s3") for name, value in held.items()}
+    )
+    table = catalog.load_table((database_name(settings.environment, Zone.RAW), TableName.INTERACTIONS))
+    row = table.scan(row_filter=f"event_id = '{event_id}'").to_arrow()
+    assert len(row) == 1
+    at = row.schema.get_field_index("event_id")
+    table.append(row.set_column(at, row.schema.field(at), pa.array([missed], row.schema.field(at).type)))
+
+
 def test_days_that_go_over_the_stream_twice_change_nothing_and_move_nobody(run: Demonstration) -> None:
     deployment = run.story.deployment
     table = interactions(deployment)
@@ -237,6 +292,10 @@ def test_days_that_go_over_the_stream_twice_change_nothing_and_move_nobody(run: 
         assert [each["done_before"] for each in (once, repeated, twice)] == [False, True, False]
         assert once["backfill_id"] == repeated["backfill_id"] != twice["backfill_id"]
 
+        for each in (once, twice):
+            until("`unify` has been given all of it", lambda: given(each["backfill_id"]),  # noqa: B023  # called at once
+                  lambda seen: seen == there, seconds=SECONDS)  # noqa: B023  # fmt: skip
+
     # `unify` reads the stream in order: with this order it has read all of the history, and counts new events as ever.
     views.count_once(deployment, {**order(9, run.story._cards()[2]), "event_id": "after-the-backfill"})
     person = {key for key, (_, now) in views.differences(deployment, before, "EVENT#").items()}
@@ -252,3 +311,23 @@ def test_days_that_go_over_the_stream_twice_change_nothing_and_move_nobody(run: 
     until("the lake has the new order and no other", lambda: deployment.count(table),
           lambda seen: seen == rows + 1, seconds=SECONDS)  # fmt: skip
     assert deployment.count(table, "replay_id LIKE 'backfill-%'") == 0
+
+
+def test_an_interaction_that_unify_missed_counts_once_is_history_and_moves_nobody(run: Demonstration) -> None:
+    deployment = run.story.deployment
+    forget(deployment, "before-the-backfill", "missed")
+    before, orders = views.whole(deployment), unify.view_totals(deployment).orders
+    today = datetime.now(UTC).date().isoformat()
+    [(day,)] = deployment.query(
+        "SELECT CAST(CAST(received_at AT TIME ZONE 'UTC' AS date) AS varchar) "
+        f"FROM {interactions(deployment)} WHERE event_id = 'missed'"
+    )
+
+    for _ in range(2):
+        done(deployment, "backfill", "--source", "pos_transactions", "--from", str(day), "--to", today, "--again")
+
+    until("the order counts once", lambda: unify.view_totals(deployment).orders,
+          lambda seen: seen == orders + 1, seconds=SECONDS)  # fmt: skip
+    assert views.differences(deployment, before, "EVENT#") == {}
+    assert views.view(deployment, "DECISION#") == before["DECISION#"]
+    assert len(views.differences(deployment, before, "PROFILE")) == 1

@@ -103,7 +103,7 @@ def test_it_carries_to_flink_what_is_read_and_back_what_a_function_reads(
     )
 
     (child,) = children
-    assert child.plan["to_kafka"] == {"events": CLEAN, "identity-changes": UNIFY}
+    assert child.plan["to_kafka"] == {"events": CLEAN, "interactions": UNIFY, "identity-changes": UNIFY}
     assert child.plan["to_kinesis"] == {"profile-changes": UNIFY}
     assert running._broker.topics == {"events", "interactions", "identity-changes", "profile-changes"}  # type: ignore[attr-defined]
 
