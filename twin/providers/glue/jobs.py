@@ -13,11 +13,11 @@ import time
 import uuid
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Final, Protocol
-from urllib.parse import urlsplit
+from typing import Any, Final
 
 from twin.emulator.calls import Require, require_all
 from twin.emulator.wire import ServiceError
+from twin.engines.scripts import JobDefinitionError, ObjectStore, ScriptEngine, Scripts
 from twin.engines.spark import SUPPORTED_GLUE_VERSIONS, JobOutcome, SparkRun
 from twin.principals import RoleSession
 from twin.providers.glue.rights import service_calls
@@ -41,26 +41,6 @@ DROPPED_PREFIXES: Final = (
     "--user-jars-first",
 )
 ICEBERG: Final = "org.apache.iceberg"
-
-
-class JobDefinitionError(ValueError):
-    """The definition requires what this engine does not have; the message names the field and the fix."""
-
-
-class ScriptEngine(Protocol):
-    """What runs a script: `twin.engines.spark.SparkEngine`."""
-
-    def run(self, job: SparkRun, *, timeout: float, on_start: Callable[[], None] | None = None) -> JobOutcome:
-        """Run a job and return how it ended."""
-        ...
-
-
-class ObjectStore(Protocol):
-    """The part of boto3's S3 client that fetches scripts and libraries."""
-
-    def download_file(self, Bucket: str, Key: str, Filename: str) -> None:  # noqa: N803  # boto3's names
-        """Copy an object to a file."""
-        ...
 
 
 def spark_conf(arguments: Mapping[str, str]) -> dict[str, str]:
@@ -126,10 +106,9 @@ class GlueJobs:
         self._assume = assume
         self._require = require
         self._store = store
-        self._scratch = scratch
+        self._scripts = Scripts(scratch)
         self._connection_exists = connection_exists
         self._clock = clock
-        self._fetching = threading.Lock()
         self._counting = threading.Lock()
 
     def install(self) -> None:
@@ -216,10 +195,10 @@ class GlueJobs:
         libraries = [path.strip() for path in arguments.get("--extra-py-files", "").split(",") if path.strip()]
         spark_job = SparkRun(
             name=f"{job['Name']} {run['Id']}",
-            script=self._fetch(store, job["Command"]["ScriptLocation"], "Command.ScriptLocation"),
+            script=self._scripts.fetch(store, job["Command"]["ScriptLocation"], "Command.ScriptLocation"),
             credentials=session.variables(),
             arguments=script_arguments(arguments),
-            libraries=[self._fetch(store, path, "DefaultArguments --extra-py-files") for path in libraries],
+            libraries=[self._scripts.fetch(store, path, "DefaultArguments --extra-py-files") for path in libraries],
             conf=conf,
         )
         minutes = int(run.get("Timeout") or job.get("Timeout") or DEFAULT_TIMEOUT_MINUTES)
@@ -235,17 +214,6 @@ class GlueJobs:
         if names and (missing := [name for name in names if not self._connection_exists(name)]):
             raise JobDefinitionError(f"Connections: there is no connection {', '.join(missing)}; deploy it first.")
         return names
-
-    def _fetch(self, store: ObjectStore, location: str, where: str) -> Path:
-        parts = urlsplit(location)
-        target = self._scratch / parts.netloc / parts.path.lstrip("/")
-        with self._fetching:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                store.download_file(parts.netloc, parts.path.lstrip("/"), str(target))
-            except Exception as error:
-                raise JobDefinitionError(f"{where}: cannot fetch {location}: {error}") from error
-        return target
 
     def _new_run(self, job: Document, name: str, request: Document) -> Document:
         now = self._clock()

@@ -1,13 +1,14 @@
 """Glue: the emulator keeps the catalog and the jobs; tables can be Iceberg's, and job runs are Spark's."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from typing import Any, Final
 
 from twin.emulator.provider import Document, Handlers, Provider, ResourceType, Task, Twin
 from twin.emulator.roles import assume, require
 from twin.emulator.state_machines import answer_of, poll, task_failed
-from twin.engines.spark import JobOutcome, SparkRun, SparkSession
+from twin.engines.scripts import SharedSession
+from twin.engines.spark import SparkSession
 from twin.providers.glue import catalog
 from twin.providers.glue.jobs import GlueJobs
 
@@ -38,7 +39,7 @@ class GlueProvider(Provider):
     def __init__(self, twin: Twin) -> None:
         super().__init__(twin)
         self._jobs = GlueJobs(
-            engine=_Session(twin),
+            engine=SharedSession(lambda: twin.engines.get(SparkSession)),
             assume=partial(assume, service=SERVICE, session=SESSION),
             require=require,
             store=lambda session: twin.settings.client("s3", session.variables()),
@@ -54,17 +55,6 @@ class GlueProvider(Provider):
     def tasks(self) -> Mapping[str, Task]:
         """Let state machines start job runs."""
         return {"glue:startJobRun": _start_job_run}
-
-
-class _Session:
-    """The shared Spark session, as `GlueJobs` asks for it."""
-
-    def __init__(self, twin: Twin) -> None:
-        self._twin = twin
-
-    def run(self, job: SparkRun, *, timeout: float, on_start: Callable[[], None] | None = None) -> JobOutcome:
-        """Run a job on the session; see `SparkEngine.run`."""
-        return self._twin.engines.get(SparkSession).run(job, timeout=timeout, on_start=on_start)
 
 
 def _start_job_run(resource: str, request: Document) -> Any:

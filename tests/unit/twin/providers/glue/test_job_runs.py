@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from twin.emulator.wire import ServiceError
+from twin.engines.scripts import JobDefinitionError
 from twin.engines.spark import JobOutcome, SparkRun, catalog_conf
 from twin.principals import RoleSession
-from twin.providers.glue.jobs import GlueJobs, JobDefinitionError, script_arguments, spark_conf
+from twin.providers.glue.jobs import GlueJobs, script_arguments, spark_conf
 
 CATALOG = "spark.sql.catalog.glue_catalog"
 CONF = (
