@@ -83,6 +83,13 @@ def _object(values: Request) -> str:
     return f"arn:aws:s3:::{bucket}/{key}" if key else f"arn:aws:s3:::{bucket}"
 
 
+def _application(values: Request) -> str:
+    application, run = values.get("applicationid"), values.get("jobrunid")
+    if not application:
+        return "*"
+    return arn("emr-serverless", f"/applications/{application}" + (f"/jobruns/{run}" if run else ""))
+
+
 def _bus(values: Request) -> str:
     name = str(values.get("eventbusname") or "default")
     return name if name.startswith("arn:") else arn("events", f"event-bus/{name}")
@@ -126,10 +133,16 @@ def _one(prefix: str) -> Callable[[str, Request], tuple[str, ...]]:
 
 
 _OTHERS: Final[Mapping[str, Callable[[str, Request], tuple[str, ...]]]] = {
+    "emr-serverless": _one("emr-serverless"),
     "entityresolution": _one("entityresolution"),
     "glue": _catalog,
     "kinesisanalytics": _one("kinesisanalytics"),
     "ses": _mail,
 }
 _FOUND: Final[dict[str, Callable[[Request], tuple[str, ...]]]] = {}
-_SPECIAL: Final[Mapping[str, Callable[[Request], str]]] = {"sqs": _queue, "s3": _object, "events": _bus}
+_SPECIAL: Final[Mapping[str, Callable[[Request], str]]] = {
+    "emr-serverless": _application,
+    "events": _bus,
+    "s3": _object,
+    "sqs": _queue,
+}

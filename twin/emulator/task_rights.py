@@ -27,12 +27,14 @@ _ACTIONS: Final = {
     "s3:ListObjectsV2": "s3:ListBucket",
 }
 _EXECUTIONS_RULE: Final = "StepFunctionsGetEventsForStepFunctionsExecutionRule"
+_SPARK_RUNS_RULE: Final = "StepFunctionsGetEventsForEMRServerlessJobRule"
 _BUILDS_RULE: Final = "StepFunctionsGetEventForCodeBuildStartBuildRule"
 # The names under which Step Functions reports a refusal, where it is not the service's name and AccessDenied.
 _ERRORS: Final = {"lambda": "Lambda.AWSLambdaException", "sns": "SNS.AuthorizationErrorException"}
 _NAMES: Final = {
     "codebuild": "CodeBuild",
     "dynamodb": "DynamoDb",
+    "emr-serverless": "EMRServerless",
     "entityresolution": "EntityResolution",
     "events": "EventBridge",
     "glue": "Glue",
@@ -62,7 +64,8 @@ def rights_of(resource: str, request: Request) -> tuple[Call, ...]:
         entries: Sequence[Request] = request.get("Entries") or ()
         return tuple(Call(action=named, resource=resource_of(prefix, entry)) for entry in entries)
     own = Call(action=named, resource=resource_of(prefix, request))
-    return (own, *_waiting(own, request)) if waits else (own,)
+    needed = (own, *_passing(own, request))
+    return (*needed, *_waiting(own, request)) if waits else needed
 
 
 def error_of(right: Call) -> str:
@@ -83,6 +86,15 @@ def _parts(resource: str) -> tuple[str, str, bool]:
     return words[0], action, pattern == "sync"
 
 
+def _passing(own: Call, request: Request) -> tuple[Call, ...]:
+    """Return what a task needs to give a service the role with which that is to act."""
+    service = _PASSED.get(own.action)
+    if service is None:
+        return ()
+    role = next(str(value) for name, value in request.items() if name.lower() == "executionrolearn")
+    return (Call(action="iam:PassRole", resource=role, context={"iam:PassedToService": service}),)
+
+
 def _waiting(own: Call, request: Request) -> tuple[Call, ...]:
     """Return what a task needs to see how the job ended that it started."""
     needed = _WAITING.get(own.action)
@@ -91,6 +103,11 @@ def _waiting(own: Call, request: Request) -> tuple[Call, ...]:
 
 def _job_runs(own: Call, _request: Request) -> tuple[Call, ...]:
     return tuple(Call(action=action, resource=own.resource) for action in ("glue:GetJobRun", "glue:GetJobRuns"))
+
+
+def _spark_runs(own: Call, _request: Request) -> tuple[Call, ...]:
+    runs = f"{own.resource}/jobruns/any"
+    return (Call(action="emr-serverless:GetJobRun", resource=runs), *_rule(_SPARK_RUNS_RULE))
 
 
 def _builds(own: Call, _request: Request) -> tuple[Call, ...]:
@@ -107,7 +124,10 @@ def _rule(name: str) -> tuple[Call, ...]:
     return tuple(Call(action=action, resource=arn("events", f"rule/{name}")) for action in actions)
 
 
+# By action: the service that gets the role which the request names.
+_PASSED: Final[Mapping[str, str]] = {"emr-serverless:StartJobRun": "emr-serverless.amazonaws.com"}
 _WAITING: Final[Mapping[str, Callable[[Call, Request], tuple[Call, ...]]]] = {
+    "emr-serverless:StartJobRun": _spark_runs,
     "glue:StartJobRun": _job_runs,
     "codebuild:StartBuild": _builds,
     "states:StartExecution": _executions,

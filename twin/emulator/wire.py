@@ -167,7 +167,8 @@ class Wire:
                 request[member] = unquote(found.group(_group(wire_name)))
             elif place == "querystring" and wire_name in query:
                 value = query[wire_name]
-                request[member] = self._read(detail, value[0] if isinstance(value, list) else value)
+                one = isinstance(value, list) and detail.type_name != "list"
+                request[member] = self._read(detail, value[0] if one else value)
             elif place == "header" and wire_name.lower() in headers:
                 request[member] = self._read(detail, headers[wire_name.lower()])
         return request

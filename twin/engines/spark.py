@@ -1,4 +1,4 @@
-"""Spark for Glue jobs: one session process on real Spark 3.5.6 with Iceberg, S3A and Deequ, started by the first job.
+"""Spark for jobs: one session process on real Spark 3.5.6 with Iceberg, S3A and Deequ, started by the first job.
 
 This module knows no job: the script, arguments, libraries and configuration come with each request. What is
 added is only what makes the same job reach the emulator in place of AWS (endpoints, path-style addresses).
@@ -26,6 +26,7 @@ from twin.settings import REGION, ROOT
 LOG = logging.getLogger(__name__)
 
 SUPPORTED_GLUE_VERSIONS: Final = {"5.1": "3.5.6"}
+SUPPORTED_EMR_RELEASES: Final = {"emr-7.13.0": "3.5.6"}
 HEAP: Final = "1536m"
 START_SECONDS: Final = 90.0
 SERVER: Final = Path(__file__).with_name("spark_server.py")
@@ -256,7 +257,7 @@ class SparkEngine:
 
 
 class SparkSession(Engine[SparkEngine]):
-    """The session of Glue jobs. It starts its own process with the first job, and again after a death."""
+    """The session of Spark jobs. It starts its own process with the first job, and again after a death."""
 
     name = "Spark"
     used_by_every_run = True

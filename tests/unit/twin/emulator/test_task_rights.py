@@ -8,6 +8,9 @@ from twin.emulator.task_rights import error_of, rights_of
 INTEGRATION = "arn:aws:states:::"
 MACHINE = arn("states", "stateMachine:inner")
 BUILDS = arn("events", "rule/StepFunctionsGetEventForCodeBuildStartBuildRule")
+APPLICATION = arn("emr-serverless", "/applications/a1")
+SPARK_RUNS = arn("events", "rule/StepFunctionsGetEventsForEMRServerlessJobRule")
+ROLE = "arn:aws:iam::123456789012:role/Job"
 EXECUTIONS = arn("events", "rule/StepFunctionsGetEventsForStepFunctionsExecutionRule")
 
 
@@ -29,6 +32,21 @@ EXECUTIONS = arn("events", "rule/StepFunctionsGetEventsForStepFunctionsExecution
             f"{INTEGRATION}glue:startJobRun.sync",
             {"JobName": "ingest"},
             {(f"glue:{action}", arn("glue", "job/ingest")) for action in ("StartJobRun", "GetJobRun", "GetJobRuns")},
+        ),
+        (
+            f"{INTEGRATION}emr-serverless:startJobRun.sync",
+            {"ApplicationId": "a1", "ExecutionRoleArn": ROLE},
+            {
+                ("emr-serverless:StartJobRun", APPLICATION),
+                ("emr-serverless:GetJobRun", f"{APPLICATION}/jobruns/any"),
+                ("iam:PassRole", ROLE),
+                *((f"events:{action}", SPARK_RUNS) for action in ("PutTargets", "PutRule", "DescribeRule")),
+            },
+        ),
+        (
+            f"{INTEGRATION}emr-serverless:startJobRun",
+            {"ApplicationId": "a1", "ExecutionRoleArn": ROLE},
+            {("emr-serverless:StartJobRun", APPLICATION), ("iam:PassRole", ROLE)},
         ),
         (
             f"{INTEGRATION}codebuild:startBuild.sync",
@@ -100,3 +118,15 @@ def test_a_refusal_has_the_name_that_step_functions_gives_it(resource: str, name
 
 def test_a_request_that_names_nothing_is_about_everything() -> None:
     assert resource_of("kinesis", {}) == "*"
+
+
+def test_a_run_of_an_application_has_an_arn_of_its_own() -> None:
+    assert resource_of("emr-serverless", {"applicationId": "a1"}) == APPLICATION
+    assert resource_of("emr-serverless", {"applicationId": "a1", "jobRunId": "r1"}) == f"{APPLICATION}/jobruns/r1"
+    assert resource_of("emr-serverless", {}) == "*"
+
+
+def test_what_is_passed_is_passed_to_the_service_alone() -> None:
+    needed = rights_of(f"{INTEGRATION}emr-serverless:startJobRun", {"ApplicationId": "a1", "ExecutionRoleArn": ROLE})
+    (passed,) = (one for one in needed if one.action == "iam:PassRole")
+    assert passed.context == {"iam:PassedToService": "emr-serverless.amazonaws.com"}
