@@ -70,7 +70,9 @@ def rights_of(resource: str, request: Request) -> tuple[Call, ...]:
 
 def error_of(right: Call) -> str:
     """Return the name of the error under which an execution reports that a right is missing."""
-    prefix = right.action.partition(":")[0]
+    # The service that is to get a role refuses it, not IAM.
+    named = (right.context or {}).get("iam:PassedToService", right.action)
+    prefix = named.partition("." if named != right.action else ":")[0]
     return _ERRORS.get(prefix, f"{_NAMES.get(prefix, prefix.title())}.AccessDeniedException")
 
 

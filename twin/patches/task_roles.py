@@ -62,7 +62,7 @@ def checked(perform: Call, error: Callable[[str, str], Exception]) -> Call:
         for right in rights_of(resource, request if isinstance(request, dict) else {}):
             try:
                 roles.require_trust(machine.role, SERVICE, machine.arn)
-                roles.require(machine.role, right.action, right.resource)
+                roles.require(machine.role, right.action, right.resource, right.context)
             except ServiceError as refusal:
                 raise error(error_of(right), refusal.message) from refusal
         return perform(resource, request, *more)

@@ -25,9 +25,9 @@ def emptied() -> Iterator[None]:
     iam._roles.pop_scoped(ACCOUNT, None, "Runner", None)
 
 
-def perform() -> Any:
+def perform(task: str = FUNCTION, request: Any = None) -> Any:
     performing = checked(lambda resource, request: f"{resource} was called with {request}", _ExecutionError)
-    running = under_its_role(lambda _execution: performing(FUNCTION, {"n": 1}), lambda _: MACHINE)
+    running = under_its_role(lambda _execution: performing(task, request or {"n": 1}), lambda _: MACHINE)
     return copy_context().run(running, "e")
 
 
@@ -70,3 +70,20 @@ def test_a_role_may_name_the_machines_that_it_is_for(machines: str, does: bool) 
     else:
         with pytest.raises(_ExecutionError, match="its trust policy names others"):
             perform()
+
+
+@pytest.mark.parametrize(("service", "does"), [("emr-serverless.amazonaws.com", True), ("glue.amazonaws.com", False)])
+def test_a_role_is_passed_to_the_service_that_the_policy_names(service: str, does: bool) -> None:
+    job, application = f"arn:aws:iam::{ACCOUNT}:role/Job", arn("emr-serverless", "/applications/a1")
+    passes = {**statement("iam:PassRole", job), "Condition": {"StringEquals": {"iam:PassedToService": service}}}
+    a_role(statement("emr-serverless:StartJobRun", application), passes, trusts=SERVICE)
+    task = "arn:aws:states:::emr-serverless:startJobRun"
+    request = {"ApplicationId": "a1", "ExecutionRoleArn": job}
+
+    if does:
+        assert perform(task, request)
+    else:
+        with pytest.raises(_ExecutionError) as failed:
+            perform(task, request)
+        assert failed.value.error == "EMRServerless.AccessDeniedException"
+        assert f"not authorized to perform: iam:PassRole on resource: {job}" in failed.value.cause
