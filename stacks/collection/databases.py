@@ -14,7 +14,6 @@ from aws_cdk import aws_glue as glue
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_stepfunctions as sfn
-from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
 
 from c360_core.contracts import Contracts, DatabaseTable, Source
@@ -23,7 +22,6 @@ from config.collection import DatabaseSettings
 from stacks.constructs.encrypted_table import encrypt
 from stacks.constructs.grants import add_objects, allow, read_objects, read_tables, use_items, use_key
 from stacks.constructs.nag import acknowledge, wildcard
-from stacks.constructs.retries import wait_for_capacity
 from stacks.constructs.spark_job import SparkJob
 from stacks.constructs.start_rules import StartRules
 from stacks.constructs.state_machine import StateMachine
@@ -303,20 +301,15 @@ class _Database(Construct):
             )
 
     def _steps(self, scope: Construct, source: Source) -> sfn.IChainable:
-        run = tasks.GlueStartJobRun(
+        run = self.job.step(
             scope,
             "Extract",
-            glue_job_name=self.job.job.ref,
-            integration_pattern=sfn.IntegrationPattern.RUN_JOB,
-            arguments=sfn.TaskInput.from_object(
-                {
-                    "--source": source.name,
-                    "--mode": sfn.JsonPath.string_at("$.mode"),
-                    "--accept_deletions": sfn.JsonPath.string_at("$.accept_deletions"),
-                }
-            ),
+            arguments={
+                "--source": source.name,
+                "--mode": sfn.JsonPath.string_at("$.mode"),
+                "--accept_deletions": sfn.JsonPath.string_at("$.accept_deletions"),
+            },
         )
-        wait_for_capacity(run, "Glue")
         # A database that is down is often back soon, and a run that is repeated skips nothing.
         run.add_retry(
             errors=["States.TaskFailed"],

@@ -16,7 +16,6 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
-from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
 
 from c360_core import projections
@@ -40,7 +39,6 @@ from stacks.constructs.grants import (
 from stacks.constructs.lake_table import LakeTable
 from stacks.constructs.nag import acknowledge, wildcard
 from stacks.constructs.python_function import Caller, PythonFunction
-from stacks.constructs.retries import wait_for_capacity
 from stacks.constructs.spark_job import SparkJob
 from stacks.constructs.state_machine import StateMachine
 from stacks.shared.ids import pascal_case
@@ -91,9 +89,9 @@ class FileIngestion(Construct):
                 "--results_bucket": lake.buckets[Zone.RESULTS].bucket_name,
             },
             workers=settings.ingest_workers,
+            minutes=_RUN_MINUTES,
             concurrent_runs=settings.ingest_concurrency,
         )
-        self.job.job.timeout = _RUN_MINUTES
         self._grant(lake, events_stream, platform)
         self.machine = StateMachine(
             self, "Run", name=_NAME, platform=platform, steps=self._steps(), subject="files could not be ingested"
@@ -161,15 +159,8 @@ class FileIngestion(Construct):
         acknowledge(role, {wildcard(self, rulesets): "results of a run belong to no ruleset that has a name"})
 
     def _steps(self) -> sfn.IChainable:
-        run = tasks.GlueStartJobRun(
-            self,
-            "Ingest",
-            glue_job_name=self.job.job.ref,
-            integration_pattern=sfn.IntegrationPattern.RUN_JOB,
-            arguments=sfn.TaskInput.from_object({"--manifest": sfn.JsonPath.string_at("$.manifest")}),
-        )
-        # Hundreds of files may land at once, and all of them must be ingested.
-        wait_for_capacity(run, "Glue")
+        # Hundreds of files may land at once, and all of them must be ingested: the step waits for its turn.
+        run = self.job.step(self, "Ingest", arguments={"--manifest": sfn.JsonPath.string_at("$.manifest")})
         # A failed run is repeated once; reading its files again is harmless.
         run.add_retry(errors=["States.TaskFailed"], interval=cdk.Duration.minutes(1), max_attempts=1)
         return run

@@ -2,13 +2,11 @@
 
 import aws_cdk as cdk
 from aws_cdk import aws_stepfunctions as sfn
-from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
 
 from c360_core.names import TableName, Zone
 from config.collection import TextSettings
 from stacks.constructs.grants import write_objects, write_tables
-from stacks.constructs.retries import wait_for_capacity
 from stacks.constructs.spark_job import SparkJob
 from stacks.constructs.start_rules import StartRules
 from stacks.constructs.state_machine import StateMachine
@@ -47,18 +45,13 @@ class TextRemoval(Construct):
             subject="texts that people took back could not be removed",
         )
         self.machine = run.machine
+        self.job.let_start(self.machine.role)
         StartRules(self, machine=run, platform=platform).nightly(
             "Nightly", description="Remove texts that people took back", hour_utc=settings.removal_hour_utc
         )
 
     def _steps(self) -> sfn.IChainable:
-        run = tasks.GlueStartJobRun(
-            self,
-            "Remove",
-            glue_job_name=self.job.job.ref,
-            integration_pattern=sfn.IntegrationPattern.RUN_JOB,
-        )
-        wait_for_capacity(run, "Glue")
+        run = self.job.step(self, "Remove")
         # A failed run is repeated: it changes only what is still to be changed.
         run.add_retry(errors=["States.TaskFailed"], interval=cdk.Duration.minutes(5), max_attempts=2)
         return run

@@ -9,7 +9,7 @@ from typing import Final, Literal
 import aws_cdk as cdk
 from aws_cdk import aws_stepfunctions as sfn
 
-Service = Literal["CodeBuild", "EntityResolution", "Glue", "KinesisAnalyticsV2", "Lambda", "SNS"]
+Service = Literal["CodeBuild", "EMRServerless", "EntityResolution", "Glue", "KinesisAnalyticsV2", "Lambda", "SNS"]
 
 # Error names of Step Functions. Where a service's model has no error for throttling, Step Functions reports it under
 # the name of the whole service, which the SDK for Java 1 spelt differently. An invalid request is then repeated too,
@@ -20,6 +20,14 @@ BUSY: Final[Mapping[Service, tuple[str, ...]]] = {
         "CodeBuild.AccountLimitExceededException",
         "CodeBuild.CodeBuildException",
         "CodeBuild.AWSCodeBuildException",
+    ),
+    "EMRServerless": (
+        # The application is just being stopped.
+        "EMRServerless.ConflictException",
+        "EMRServerless.ServiceQuotaExceededException",
+        "EMRServerless.InternalServerException",
+        "EMRServerless.EMRServerlessException",
+        "EMRServerless.AWSEMRServerlessException",
     ),
     "EntityResolution": ("EntityResolution.ThrottlingException", "EntityResolution.InternalServerException"),
     "Glue": (
@@ -57,7 +65,7 @@ def retry_when_busy(step: sfn.TaskStateBase, service: Service) -> None:
     )
 
 
-def wait_for_capacity(step: sfn.TaskStateBase, service: Service) -> None:
+def wait_for_capacity(step: sfn.TaskStateBase | sfn.CustomState, service: Service) -> None:
     """Let a job wait until others have ended, for up to three hours."""
     step.add_retry(
         errors=list(BUSY[service]),

@@ -1,22 +1,28 @@
-"""A Spark job on Glue."""
+"""A Spark job: the same script, library, arguments and rights on Glue or on EMR Serverless, as the settings say."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import aws_cdk as cdk
+from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_glue as glue
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3_assets as s3_assets
+from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from c360_core.names import Zone
-from stacks.constructs.grants import allow, put_metrics
-from stacks.constructs.nag import acknowledge, wildcard
+from config.unification import WorkerType
+from stacks.constructs import spark_on_emr, spark_on_glue
+from stacks.constructs.grants import allow
+from stacks.constructs.spark_size import SparkSize
 from stacks.shared.lake import Lake
 from stacks.shared.platform import Platform
 
-GLUE_VERSION: Final = "5.1"
-_ICEBERG = {
+SparkStep = sfn.TaskStateBase | sfn.CustomState
+
+_MINUTES: Final = 60
+_ICEBERG: Final = {
     "spark.sql.extensions": "org.apache.iceberg.spark.extensions.IcebergSparkSessionExtensions",
     "spark.sql.catalog.glue_catalog": "org.apache.iceberg.spark.SparkCatalog",
     "spark.sql.catalog.glue_catalog.catalog-impl": "org.apache.iceberg.aws.glue.GlueCatalog",
@@ -26,15 +32,22 @@ _ICEBERG = {
 
 
 class SparkJob(Construct):
-    """A Glue job whose script and library are assets, writing Iceberg through the Glue catalog.
+    """A job whose script and library are assets, writing Iceberg through the Glue catalog.
 
-    `name` is the folder under `glue_jobs/`.
+    Args:
+        name: the folder under `glue_jobs/`; `runtime.spark.services` says by it which service runs the job.
+        arguments: of the script, of every run.
+        workers: the driver and the executors of a run.
+        worker_type: of each of them, as Glue names it.
+        minutes: a run that takes longer is ended.
+        concurrent_runs: at the same time; others wait.
+        beyond: the AWS services that the job calls beside S3, Glue, Lake Formation, DynamoDB, CloudWatch Logs, KMS, STS
+            and Secrets Manager. EMR Serverless reaches them only from inside a network.
     """
 
-    job: glue.CfnJob
     role: iam.Role
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # each thing that it uses has a name
         self,
         scope: Construct,
         id_: str,
@@ -44,66 +57,88 @@ class SparkJob(Construct):
         lake: Lake,
         arguments: Mapping[str, str],
         workers: int,
+        worker_type: WorkerType = "G.1X",
+        minutes: int = _MINUTES,
         concurrent_runs: int = 1,
+        beyond: Sequence[ec2.InterfaceVpcEndpointAwsService] = (),
     ) -> None:
         super().__init__(scope, id_)
-        script = s3_assets.Asset(self, "Script", path=platform.assets.glue_script(name))
-        library = s3_assets.Asset(self, "Library", path=platform.assets.glue_library)
-        self.role = self._role(script, library)
-        self.job = glue.CfnJob(
-            self,
-            "Job",
-            role=self.role.role_arn,
-            description=f"Spark job {name}",
-            command=glue.CfnJob.JobCommandProperty(
-                name="glueetl", python_version="3", script_location=script.s3_object_url
-            ),
-            glue_version=GLUE_VERSION,
-            worker_type="G.1X",
-            number_of_workers=workers,
-            timeout=60,
-            max_retries=0,
-            execution_property=glue.CfnJob.ExecutionPropertyProperty(max_concurrent_runs=concurrent_runs),
-            security_configuration=lake.job_security.ref,
-            default_arguments={
-                "--job-language": "python",
-                "--extra-py-files": library.s3_object_url,
-                "--datalake-formats": "iceberg",
-                "--conf": _spark_configuration(f"s3://{lake.buckets[Zone.CURATED].bucket_name}/warehouse"),
-                "--environment": platform.environment,
-                "--region": cdk.Stack.of(self).region,  # executors have no default
-                "--enable-metrics": "true",
-                "--enable-continuous-cloudwatch-log": "true",
-                "--enable-job-insights": "true",
-                **arguments,
-            },
-        )
-        elsewhere = "the security configuration of the foundation stack encrypts both; the rule looks in one template"
-        acknowledge(self.job, {"GL1": elsewhere, "GL3": elsewhere})
+        self._name = name
+        self._script = s3_assets.Asset(self, "Script", path=platform.assets.glue_script(name))
+        self._library = s3_assets.Asset(self, "Library", path=platform.assets.glue_library)
+        self._arguments = {
+            "--environment": platform.environment,
+            "--region": cdk.Stack.of(self).region,  # executors have no default
+            **arguments,
+        }
+        size = SparkSize(workers=workers, worker_type=worker_type, minutes=minutes, concurrent_runs=concurrent_runs)
+        configuration = {
+            **_ICEBERG,
+            "spark.sql.catalog.glue_catalog.warehouse": f"s3://{lake.buckets[Zone.CURATED].bucket_name}/warehouse",
+        }
+        self._job: glue.CfnJob | None = None
+        self._application: spark_on_emr.SparkApplication | None = None
+        if platform.runtime.spark.service(name) == "glue":
+            self.role = self._role(iam.ServicePrincipal(spark_on_glue.PRINCIPAL))
+            spark_on_glue.let_run_on_glue(self.role)
+            self._job = spark_on_glue.glue_job(
+                self,
+                name=name,
+                role=self.role,
+                script=self._script,
+                library=self._library,
+                configuration=configuration,
+                arguments=self._arguments,
+                size=size,
+                security=lake.job_security,
+            )
+        else:
+            here = {"StringEquals": {"aws:SourceAccount": cdk.Stack.of(self).account}}
+            self.role = self._role(iam.ServicePrincipal(spark_on_emr.PRINCIPAL, conditions=here))
+            self._application = spark_on_emr.SparkApplication(
+                self, "Emr", name=name, configuration=configuration, size=size, beyond=beyond, platform=platform
+            )
+            self._application.let_run(self.role)
 
-    def _role(self, *assets: s3_assets.Asset) -> iam.Role:
-        role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("glue.amazonaws.com"))
-        for asset in assets:
+    @property
+    def job(self) -> glue.CfnJob:
+        """The job of Glue.
+
+        Raises:
+            LookupError: the settings let EMR Serverless run it.
+        """
+        if self._job is None:
+            raise LookupError(f"{self._name} is no job of Glue: runtime.spark.services says emr_serverless")
+        return self._job
+
+    def step(self, scope: Construct, id_: str, *, arguments: Mapping[str, str] | None = None) -> SparkStep:
+        """Return a step of a state machine that runs the job and waits for its end; its input stays as it is.
+
+        The role of the machine also needs `let_start`.
+
+        Args:
+            scope: what the step belongs to.
+            id_: of the step.
+            arguments: of this run, beside those of every run; a value may be a path of the state machine.
+        """
+        if self._application is None:
+            return spark_on_glue.run_on_glue(scope, id_, self.job, arguments or {})
+        return self._application.step(
+            scope,
+            id_,
+            role=self.role,
+            script=self._script,
+            library=self._library,
+            arguments={**self._arguments, **(arguments or {})},
+        )
+
+    def let_start(self, starter: iam.IRole) -> None:
+        """Let the role of a state machine start runs; on Glue the step has brought the permission already."""
+        if self._application is not None:
+            self._application.let_start(starter, self.role)
+
+    def _role(self, principal: iam.ServicePrincipal) -> iam.Role:
+        role = iam.Role(self, "Role", assumed_by=principal)
+        for asset in (self._script, self._library):
             allow(role, ("s3:GetObject",), asset.bucket.arn_for_objects(asset.s3_object_key))
-        stack = cdk.Stack.of(self)
-        log_groups = f"arn:{stack.partition}:logs:{stack.region}:{stack.account}:log-group:/aws-glue/*"
-        allow(
-            role,
-            ("logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents", "logs:AssociateKmsKey"),
-            log_groups,
-        )
-        put_metrics(role, "Glue")
-        acknowledge(
-            role,
-            {
-                wildcard(self, log_groups): "Glue names its log groups and streams itself",
-                "IAM5[Resource::*]": "PutMetricData accepts no resource; a condition limits it to the job's namespaces",
-            },
-        )
         return role
-
-
-def _spark_configuration(warehouse: str) -> str:
-    """Return the value of Glue's only --conf argument: more settings follow inside it, each after another --conf."""
-    settings = {**_ICEBERG, "spark.sql.catalog.glue_catalog.warehouse": warehouse}
-    return " --conf ".join(f"{key}={value}" for key, value in settings.items())

@@ -65,6 +65,7 @@ ASKED: dict[str, set[str] | str] = {
     "Managed Flink": {"Flink applications", "event in the lake", "event in the view"},
     "Streams": {"streams"},
     "Glue jobs": "a run is paid for, and changes the lake",
+    "EMR Serverless": "a run is paid for, and changes the lake",
     "Sources read from databases": "a run is paid for, and reads a system of others",
     "Tables of the lake": {"lake tables", "field ids"},
     "Entity Resolution": {"Entity Resolution", "matching job"},

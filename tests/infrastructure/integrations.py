@@ -314,6 +314,34 @@ def _job(_estate: Estate, state: Mapping[str, Any]) -> Iterable[str]:
     yield f"arn:aws:glue:{REGION}:{ACCOUNT}:job/{state['Parameters']['JobName']}"
 
 
+_EMR: Final = f"arn:aws:emr-serverless:{REGION}:{ACCOUNT}:/applications/"
+
+
+def _runs_on_emr(estate: Estate, use: Use) -> Calls:
+    """A task starts a run, passes it the job's role, and follows it; the run reads its code with that role."""
+    state, starter = use.part["Parameters"], use.resource.properties["RoleArn"]
+    role, application = state["ExecutionRoleArn"], f"{_EMR}{state['ApplicationId']}"
+    yield Call(party=starter, need=needs.STEP_FUNCTIONS_RUN_EMR, resource=application)
+    yield Call(party=starter, need=needs.STEP_FUNCTIONS_WATCH_EMR, resource=f"{application}/jobruns/00f1")
+    passed = {"iam:PassedToService": "emr-serverless.amazonaws.com"}
+    yield Call(party=starter, need=needs.STEP_FUNCTIONS_PASS_TO_EMR, resource=role, context=passed)
+    rule = f"arn:aws:events:{REGION}:{ACCOUNT}:rule/StepFunctionsGetEventsForEMRServerlessJobRule"
+    yield Call(party=starter, need=needs.STEP_FUNCTIONS_AWAIT_EMR, resource=rule)
+    submitted = state["JobDriver"]["SparkSubmit"]
+    library = submitted["SparkSubmitParameters"].partition("spark.submit.pyFiles=")[2]
+    for code in (submitted["EntryPoint"], library):
+        yield Call(party=role, need=needs.EMR_READS_CODE, resource=_object(code))
+    (one,) = (
+        one
+        for one in estate.of_type("AWS::EMRServerless::Application")
+        if f"{physical_name(one)}.ApplicationId" == state["ApplicationId"]
+    )
+    logs = one.properties["MonitoringConfiguration"]["CloudWatchLoggingConfiguration"]
+    yield Call(party=role, need=needs.EMR_FINDS_LOGS, resource=f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:*")
+    group = f"{_LOG_GROUPS}{logs['LogGroupName']}"
+    yield Call(party=role, need=needs.EMR_WRITES_LOGS, resource=f"{group}:log-stream:run")
+
+
 def _project(_estate: Estate, state: Mapping[str, Any]) -> Iterable[str]:
     yield f"arn:aws:codebuild:{REGION}:{ACCOUNT}:project/{state['Parameters']['ProjectName']}"
 
@@ -730,6 +758,7 @@ def _trusted(*stated: str) -> Integration:
 
 _ANY_SOURCE: Final = {
     "codebuild.amazonaws.com": f"arn:aws:codebuild:{REGION}:{ACCOUNT}:project/any",
+    "emr-serverless.amazonaws.com": f"arn:aws:emr-serverless:{REGION}:{ACCOUNT}:/applications/any",
     "entityresolution.amazonaws.com": f"arn:aws:entityresolution:{REGION}:{ACCOUNT}:matchingworkflow/any",
     _EVENTS: f"arn:aws:events:{REGION}:{ACCOUNT}:rule/any",
     "glue.amazonaws.com": f"arn:aws:glue:{REGION}:{ACCOUNT}:job/any",
@@ -827,10 +856,13 @@ INTEGRATIONS: Final[Mapping[str, Integration]] = {
     "task codebuild:startBuild.sync": _all_of(
         _task_on(needs.STEP_FUNCTIONS_BUILD, _project), _task_on(needs.STEP_FUNCTIONS_AWAIT_BUILD, _rule_of_builds)
     ),
+    "task emr-serverless:startJobRun.sync": _runs_on_emr,
     "task glue:startJobRun.sync": _task_on(needs.STEP_FUNCTIONS_RUN_GLUE, _job),
     "task lambda": _task_on(needs.STEP_FUNCTIONS_INVOKE, _called),
     "task sns:publish": _task_on(needs.STEP_FUNCTIONS_PUBLISH, _topic),
     "trust codebuild.amazonaws.com": _account_and_source(),
+    # AWS documents the account for it, and no source.
+    "trust emr-serverless.amazonaws.com": _trusted("aws:SourceAccount"),
     "trust entityresolution.amazonaws.com": _account_and_source(),
     f"trust {_EVENTS}": _account_and_source(),
     "trust glue.amazonaws.com": _account_and_source(),
@@ -862,6 +894,8 @@ WITHOUT_NEEDS: Final = {
     "AWS::EC2::SubnetRouteTableAssociation",
     "AWS::EC2::VPC",
     "AWS::EC2::VPCEndpoint",
+    # What its runs need is said of the tasks that start them.
+    "AWS::EMRServerless::Application",
     "AWS::EntityResolution::SchemaMapping",
     "AWS::Events::Rule",
     "AWS::Glue::Database",

@@ -198,6 +198,11 @@ def _processing_units(estate: Estate) -> Measured:
         yield str(application), -(-parallel["Parallelism"] // parallel["ParallelismPerKPU"])
 
 
+def _vcpus_of_applications(estate: Estate) -> Measured:
+    for application in estate.of_type("AWS::EMRServerless::Application"):
+        yield str(application), int(application.properties["MaximumCapacity"]["Cpu"].split()[0])
+
+
 def _resources_of_stacks(estate: Estate) -> Measured:
     yield from Counter(resource.pillar for resource in estate.resources).items()
 
@@ -318,6 +323,13 @@ QUOTAS: Final = (
         at_most=64,
         page="Managed Service for Apache Flink Developer Guide: Quota",
         measured=_processing_units,
+    ),
+    Quota(
+        # Of all applications of an account and Region together; this is what a new account has.
+        what="vCPUs of an application of EMR Serverless",
+        at_most=16,
+        page="Amazon EMR Serverless User Guide: Endpoints and quotas for EMR Serverless",
+        measured=_vcpus_of_applications,
     ),
     Quota(
         what="notifications of a budget",
@@ -505,6 +517,38 @@ def _web_acl_logs_elsewhere(estate: Estate) -> Iterator[Resource]:
                 yield one
 
 
+# By the vCPUs of a worker: the least and the most memory, in gigabytes, and the step between two sizes.
+_EMR_WORKERS: Final = {1: (2, 8, 1), 2: (4, 16, 1), 4: (8, 30, 1), 8: (16, 60, 4), 16: (32, 120, 8)}
+
+
+def _workers_of_no_size(estate: Estate) -> Iterator[Resource]:
+    """Yield applications whose limits do not hold a whole number of workers of a size that exists."""
+    for application in estate.of_type("AWS::EMRServerless::Application"):
+        (spark,) = (one["Properties"] for one in application.properties["RuntimeConfiguration"])
+        limit = {name: int(text.split()[0]) for name, text in application.properties["MaximumCapacity"].items()}
+        needed_cpu, needed_memory = 0, 0
+        for part, number in (("driver", 1), ("executor", int(spark["spark.executor.instances"]))):
+            cores = int(spark[f"spark.{part}.cores"])
+            heap = int(spark[f"spark.{part}.memory"].removesuffix("g"))
+            least, most, step = _EMR_WORKERS[cores]
+            memory = max(least, -(-(heap * 11) // (10 * step)) * step)
+            needed_cpu += number * cores
+            needed_memory += number * memory
+            if memory > most:
+                yield application
+        if needed_cpu > limit["Cpu"] or needed_memory > limit["Memory"]:
+            yield application
+
+
+def _iceberg_without_jar(estate: Estate) -> Iterator[Resource]:
+    for application in estate.of_type("AWS::EMRServerless::Application"):
+        for one in application.properties["RuntimeConfiguration"]:
+            spark = one["Properties"]
+            uses = any(str(value).startswith("org.apache.iceberg") for value in spark.values())
+            if uses and "/usr/share/aws/iceberg/lib/iceberg-spark3-runtime.jar" not in spark.get("spark.jars", ""):
+                yield application
+
+
 def _records_itself(estate: Estate) -> Iterator[Resource]:
     for trail in estate.of_type("AWS::CloudTrail::Trail"):
         delivered = f"arn:aws:s3:::{trail.properties['S3BucketName']}/AWSLogs/"
@@ -575,6 +619,16 @@ REFUSALS: Final = (
         rule="a trail does not record its own deliveries, which would never end",
         page="AWS CloudTrail User Guide: Logging data events",
         faults=_records_itself,
+    ),
+    Refusal(
+        rule="a run fits into the limits of its application, with workers of a size that EMR Serverless has",
+        page="Amazon EMR Serverless User Guide: Worker configurations; Maximum capacity",
+        faults=_workers_of_no_size,
+    ),
+    Refusal(
+        rule="Spark on EMR finds Iceberg's classes in the jar of the release",
+        page="Amazon EMR Serverless User Guide: Using Apache Iceberg with EMR Serverless",
+        faults=_iceberg_without_jar,
     ),
     Refusal(
         rule="only Iceberg tables are optimized",

@@ -167,6 +167,17 @@ STEP_FUNCTIONS_RUN_GLUE: Final = Need(
     actions=("glue:StartJobRun", "glue:GetJobRun", "glue:GetJobRuns", "glue:BatchStopJobRun"),
     page="AWS Step Functions Developer Guide: Start an AWS Glue job with Step Functions, Run a Job (.sync)",
 )
+STEP_FUNCTIONS_RUN_EMR: Final = Need(
+    actions=("emr-serverless:StartJobRun",),
+    page="AWS Step Functions Developer Guide: IAM policies for Amazon EMR Serverless, StartJobRun, Run a Job (.sync)",
+)
+STEP_FUNCTIONS_WATCH_EMR: Final = Need(
+    actions=("emr-serverless:GetJobRun", "emr-serverless:CancelJobRun"), page=STEP_FUNCTIONS_RUN_EMR.page
+)
+STEP_FUNCTIONS_PASS_TO_EMR: Final = Need(actions=("iam:PassRole",), page=STEP_FUNCTIONS_RUN_EMR.page)
+STEP_FUNCTIONS_AWAIT_EMR: Final = Need(
+    actions=("events:PutTargets", "events:PutRule", "events:DescribeRule"), page=STEP_FUNCTIONS_RUN_EMR.page
+)
 STEP_FUNCTIONS_BUILD: Final = Need(
     actions=(
         "codebuild:StartBuild",
@@ -310,6 +321,19 @@ OPTIMIZERS_WRITE_LOGS: Final = Need(actions=GLUE_WRITES_LOGS.actions, page=OPTIM
 ASK_LAKE_FORMATION: Final = Need(
     actions=("lakeformation:GetDataAccess",),
     page="AWS Lake Formation Developer Guide: Underlying data access control",
+)
+
+# ---- EMR Serverless
+EMR_READS_CODE: Final = Need(
+    actions=("s3:GetObject",), page="Amazon EMR Serverless User Guide: Job runtime roles for Amazon EMR Serverless"
+)
+EMR_FINDS_LOGS: Final = Need(
+    actions=("logs:DescribeLogGroups",),
+    page="Amazon EMR Serverless User Guide: Storing logs, Required permissions for logging to CloudWatch",
+)
+EMR_WRITES_LOGS: Final = Need(
+    actions=("logs:CreateLogGroup", "logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"),
+    page=EMR_FINDS_LOGS.page,
 )
 
 # ---- Lake Formation

@@ -22,6 +22,7 @@ KEYS: Final = {
     "aws:sourcearn",
     "aws:tagkeys",
     "cloudwatch:namespace",
+    "iam:passedtoservice",
     "kms:calleraccount",
     "kms:viaservice",
     "s3:prefix",

@@ -106,6 +106,14 @@ BREAKS: dict[str, tuple[str, Callable[[Template], Any]]] = {
             AdvancedEventSelectors=[{"FieldSelectors": [{"Field": "resources.ARN", "StartsWith": ["arn:aws:s3:::"]}]}]
         ),
     ),
+    "_workers_of_no_size": (
+        "AWS::EMRServerless::Application",
+        properties(MaximumCapacity={"Cpu": "4 vCPU", "Memory": "16 GB"}),
+    ),
+    "_iceberg_without_jar": (
+        "AWS::EMRServerless::Application",
+        lambda resource: resource["Properties"]["RuntimeConfiguration"][0]["Properties"].pop("spark.jars"),
+    ),
     "_optimized_without_iceberg": ("AWS::Glue::Table", without("OpenTableFormatInput")),
 }
 

@@ -43,6 +43,7 @@ def test_every_state_machine_notifies_the_alarm_topic_when_it_fails(assembly):
 THROTTLED = {
     "glue": {"Glue.ThrottlingException", "Glue.GlueException", "Glue.AWSGlueException"},
     "codebuild": {"CodeBuild.CodeBuildException", "CodeBuild.AWSCodeBuildException"},
+    "emr-serverless": {"EMRServerless.EMRServerlessException", "EMRServerless.AWSEMRServerlessException"},
     "entityresolution": {"EntityResolution.ThrottlingException"},
     "kinesisanalyticsv2": {"KinesisAnalyticsV2.KinesisAnalyticsV2Exception"},
     "lambda": {"Lambda.TooManyRequestsException"},
@@ -67,6 +68,7 @@ def retried(state):
     return {error for retry in state.get("Retry", ()) for error in retry["ErrorEquals"]}
 
 
+IN_BOTOCORE = {"EMRServerless": "emr-serverless"}
 SDK = {service.lower(): service for service in BUSY}
 
 
@@ -92,7 +94,7 @@ def machines_of_keepers(assembly):
 
 def test_every_task_is_tried_again_when_its_service_is_busy(assembly):
     found = list(tasks(assembly))
-    assert {service for _, _, service in found} >= THROTTLED.keys() - {"kinesisanalyticsv2"}
+    assert {service for _, _, service in found} >= THROTTLED.keys() - {"emr-serverless", "kinesisanalyticsv2"}
     for name, state, service in found:
         assert THROTTLED[service] | ONE_AT_A_TIME.get(service, set()) <= retried(state), name
 
@@ -109,7 +111,7 @@ def test_only_files_and_tables_are_read_again_after_a_job_that_failed(assembly):
 @pytest.mark.parametrize(("service", "errors"), BUSY.items())
 def test_busy_services_are_known_by_the_names_that_they_have(service, errors):
     """Step Functions tells a service's error by its name; a wrong one would never be caught."""
-    model = botocore.session.get_session().get_service_model(service.lower())
+    model = botocore.session.get_session().get_service_model(IN_BOTOCORE.get(service, service.lower()))
     known = {shape for shape in model.shape_names if model.shape_for(shape).metadata.get("exception")}
     whole = {f"{prefix}{service}Exception".lower() for prefix in ("", "AWS", "Amazon")}
     told = {error.removeprefix(f"{service}.") for error in errors}

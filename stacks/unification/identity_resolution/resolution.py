@@ -5,6 +5,7 @@ from typing import Final
 
 import aws_cdk as cdk
 from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk import aws_stepfunctions as sfn
@@ -26,7 +27,7 @@ from stacks.constructs.grants import (
     write_objects,
     write_tables,
 )
-from stacks.constructs.retries import BUSY, retry_when_busy, wait_for_capacity
+from stacks.constructs.retries import BUSY, retry_when_busy
 from stacks.constructs.spark_job import SparkJob
 from stacks.constructs.start_rules import StartRules
 from stacks.constructs.state_machine import StateMachine
@@ -119,9 +120,9 @@ class IdentityResolution(Construct):
                 "--most_records": str(_MOST_RECORDS[settings.identity_driver]),
             },
             workers=_RESOLVE_WORKERS,
+            worker_type=settings.identity_driver,  # the driver holds every record
+            beyond=(ec2.InterfaceVpcEndpointAwsService.KINESIS_STREAMS,),
         )
-        # The driver holds every record.
-        self.resolve.job.worker_type = settings.identity_driver
         self._let_prepare_work(lake, platform)
         self._let_resolve_work(lake.buckets, platform)
         put_records(self.resolve.role, identity_changes)
@@ -139,6 +140,8 @@ class IdentityResolution(Construct):
             timeout=_LONGEST_RUN,
         )
         self.machine = run.machine
+        for job in (self.prepare, self.resolve):
+            job.let_start(self.machine.role)
         if settings.resolution_schedule != "on_demand":
             StartRules(self, machine=run, platform=platform).nightly(
                 "Schedule",
@@ -174,7 +177,7 @@ class IdentityResolution(Construct):
             write_objects(role, buckets[Zone.CURATED], f"{table}/")
 
     def _steps(self, matching: MatchingWorkflow, settings: UnificationSettings) -> sfn.IChainable:
-        prepare = self._job("PrepareRecords", self.prepare, {"--run_id": _RUN_ID})
+        prepare = self.prepare.step(self, "PrepareRecords", arguments={"--run_id": _RUN_ID})
         start = self._matcher(
             "StartMatching", matching, "startMatchingJob", {"WorkflowName": matching.name}, result_path="$.matching"
         )
@@ -201,10 +204,10 @@ class IdentityResolution(Construct):
         output = sfn.JsonPath.format(
             f"{matching.output}/{matching.name}/{{}}/", sfn.JsonPath.string_at("$.matching.JobId")
         )
-        resolve = self._job(
+        resolve = self.resolve.step(
+            self,
             "ResolveIdentities",
-            self.resolve,
-            {
+            arguments={
                 "--run_id": _RUN_ID,
                 "--started_at": sfn.JsonPath.string_at("$$.Execution.StartTime"),
                 "--match_output": output,
@@ -218,18 +221,6 @@ class IdentityResolution(Construct):
             .otherwise(wait.next(ask))
         )
         return prepare.next(start).next(ask).next(ended)
-
-    def _job(self, id_: str, job: SparkJob, arguments: Mapping[str, str]) -> tasks.GlueStartJobRun:
-        run = tasks.GlueStartJobRun(
-            self,
-            id_,
-            glue_job_name=job.job.ref,
-            integration_pattern=sfn.IntegrationPattern.RUN_JOB,
-            arguments=sfn.TaskInput.from_object(dict(arguments)),
-            result_path=sfn.JsonPath.DISCARD,
-        )
-        wait_for_capacity(run, "Glue")
-        return run
 
     def _matcher(
         self, id_: str, matching: MatchingWorkflow, action: str, parameters: Mapping[str, str], *, result_path: str
