@@ -4,8 +4,8 @@ from typing import Final
 
 import aws_cdk as cdk
 from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_stepfunctions as sfn
-from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
 
 from c360_core.backfill import KEY
@@ -14,7 +14,6 @@ from config.collection import BackfillSettings
 from stacks.constructs.data_stream import DataStream
 from stacks.constructs.encrypted_table import encrypt
 from stacks.constructs.grants import describe_stream, put_records, read_objects, read_tables, use_items
-from stacks.constructs.retries import wait_for_capacity
 from stacks.constructs.spark_job import SparkJob
 from stacks.constructs.state_machine import StateMachine
 from stacks.shared.lake import Lake
@@ -65,8 +64,9 @@ class Backfill(Construct):
                 "--remembered_days": str(remembered_days),
             },
             workers=_WORKERS,
+            minutes=_RUN_MINUTES,
+            beyond=(ec2.InterfaceVpcEndpointAwsService.KINESIS_STREAMS,),
         )
-        self.job.job.timeout = _RUN_MINUTES
         role = self.job.role
         read_objects(role, lake.buckets[Zone.RAW], f"{TableName.INTERACTIONS}/")
         read_tables(role, platform, Zone.RAW, [TableName.INTERACTIONS])
@@ -81,6 +81,7 @@ class Backfill(Construct):
             steps=self._steps(),
             subject="past interactions could not be put on their stream again",
         ).machine
+        self.job.let_start(self.machine.role)
 
     def _progress(self, platform: Platform) -> dynamodb.TableV2:
         table = dynamodb.TableV2(
@@ -98,17 +99,9 @@ class Backfill(Construct):
         return table
 
     def _steps(self) -> sfn.IChainable:
-        run = tasks.GlueStartJobRun(
-            self,
-            "Fill",
-            glue_job_name=self.job.job.ref,
-            integration_pattern=sfn.IntegrationPattern.RUN_JOB,
-            arguments=sfn.TaskInput.from_object(
-                {f"--{name}": sfn.JsonPath.string_at(f"$.{name}") for name in _OF_THE_RUN}
-            ),
-        )
-        # One run at a time: two would write at twice the rate.
-        wait_for_capacity(run, "Glue")
+        # One run at a time, the others wait: two would write at twice the rate.
+        given = {f"--{name}": sfn.JsonPath.string_at(f"$.{name}") for name in _OF_THE_RUN}
+        run = self.job.step(self, "Fill", arguments=given)
         # A run that died goes on behind the last hour that had arrived.
         run.add_retry(errors=["States.TaskFailed"], interval=cdk.Duration.minutes(1), max_attempts=2, backoff_rate=5)
         return run
