@@ -6,7 +6,7 @@ Runtimes carry the JSON and this module, and no YAML or contract library.
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -17,12 +17,16 @@ from c360_core.names import (
     DatabaseEngine,
     Fold,
     IdentifierType,
+    JoinedBy,
     MartColumn,
     Money,
     PiiClass,
     ProfilePart,
+    Revisions,
     Unplanned,
+    Use,
     Zone,
+    reference_table,
 )
 
 _T = TypeVar("_T")
@@ -317,6 +321,45 @@ class Webhook:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Licence:
+    """The terms under which a product was bought.
+
+    Attributes:
+        provider: whose data it is.
+        attribution: what is said wherever the data is shown.
+        ends: the first day on which the data may not be used any more, in UTC.
+        allowed: the uses that the terms allow; every other one is forbidden.
+    """
+
+    provider: str
+    attribution: str
+    ends: date
+    allowed: tuple[Use, ...]
+
+    def allows(self, use: Use, on: date) -> bool:
+        """Return whether the data may be used like this on a day."""
+        return use in self.allowed and not self.has_ended(on)
+
+    def has_ended(self, on: date) -> bool:
+        """Return whether the term is over on a day."""
+        return on >= self.ends
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reference:
+    """How the revisions of a product become a table of the curated zone, with the time for which each row holds.
+
+    Attributes:
+        revisions: whether a revision has all rows, so that one that it leaves out has ended.
+        joins: columns by the part of the key that they are, by what the rows are joined by. A person has `email`, a
+            household `street` and `postal_code`, a postal code itself.
+    """
+
+    revisions: Revisions
+    joins: Mapping[JoinedBy, Mapping[str, str]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Server:
     """Where the data of a source comes from.
 
@@ -325,10 +368,12 @@ class Server:
         arrival: how the data arrives.
         database: the table, for a source that is read from a database.
         webhook: how its calls are read, for a source that calls the collector in a form of its own.
+        reference: how its revisions are kept, for a product of Data Exchange.
     """
 
     name: str
     arrival: Arrival
+    reference: Reference | None = None
     database: DatabaseTable | None = None
     webhook: Webhook | None = None
 
@@ -346,6 +391,7 @@ class Source:
         file_format: how its files are written; of no meaning to a stream source.
         default_country: where the people of rows live that name no country, as ISO 3166 code.
         earliest_birth_date: nobody in this source was born earlier; ISO 8601.
+        licence: the terms of data that was bought; None for our own.
     """
 
     name: str
@@ -365,6 +411,13 @@ class Source:
     file_format: FileFormat = FileFormat()
     default_country: str = "US"
     earliest_birth_date: str = "1905-01-01"
+    licence: Licence | None = None
+
+    @property
+    def has_identities(self) -> bool:
+        """Whether its rows describe people for identity resolution: some column has a role there beside the key."""
+        fields = self.table.fields if self.table else ()
+        return any(field.identity_role not in {None, "record_key"} for field in fields)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -431,6 +484,15 @@ class Contracts:
         """Sources that are read from databases, each with its table there; their rows land as files."""
         found = [(source, source.server.database) for source in self.sources.values()]
         return tuple((source, database) for source, database in found if database is not None)
+
+    def reference_sources(self) -> tuple[tuple[Source, Reference], ...]:
+        """Products of Data Exchange, each with how its revisions are kept; their revisions land as files."""
+        found = [(source, source.server.reference) for source in self.sources.values()]
+        return tuple((source, reference) for source, reference in found if reference is not None)
+
+    def reference_of(self, source: str) -> Table:
+        """Return the reference table of a product, or raise UnknownContractError."""
+        return self.product(reference_table(source)).table
 
     def lake_tables(self) -> tuple[Table, ...]:
         """Every table that the templates create: products of the lake and the raw table of each file source."""
@@ -504,7 +566,26 @@ def _source(name: str, source: Mapping[str, Any]) -> Source:
         file_format=_file_format(source.get("file_format", {})),
         default_country=source["default_country"],
         earliest_birth_date=source["earliest_birth_date"],
+        licence=_licence(source.get("licence")),
     )
+
+
+def _licence(said: Mapping[str, Any] | None) -> Licence | None:
+    if said is None:
+        return None
+    return Licence(
+        provider=said["provider"],
+        attribution=said["attribution"],
+        ends=date.fromisoformat(said["ends"]),
+        allowed=tuple(Use(use) for use in said["allowed"]),
+    )
+
+
+def _reference(said: Mapping[str, Any] | None) -> Reference | None:
+    if said is None:
+        return None
+    joins = {JoinedBy(by): dict(columns) for by, columns in said["joins"].items()}
+    return Reference(revisions=Revisions(said["revisions"]), joins=joins)
 
 
 def _server(server: Mapping[str, Any]) -> Server:
@@ -512,7 +593,13 @@ def _server(server: Mapping[str, Any]) -> Server:
     database = DatabaseTable(**{**said, "engine": DatabaseEngine(said["engine"])}) if said else None
     hook = server.get("webhook")
     webhook = Webhook(**{**hook, "signature": Signature(**hook["signature"])}) if hook else None
-    return Server(name=server["name"], arrival=Arrival(server["arrival"]), database=database, webhook=webhook)
+    return Server(
+        name=server["name"],
+        arrival=Arrival(server["arrival"]),
+        database=database,
+        webhook=webhook,
+        reference=_reference(server.get("reference")),
+    )
 
 
 def _file_format(said: Mapping[str, Any]) -> FileFormat:

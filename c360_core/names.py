@@ -33,6 +33,38 @@ class Arrival(StrEnum):
     KAFKA = "kafka"
 
 
+class Use(StrEnum):
+    """What is done with data that was bought; the licence of a product allows or forbids each.
+
+    `analytics`: marts and reports. `personalisation`: columns of profiles. `marketing`: segments by which campaigns
+    choose people. `advertising`: audiences for advertising platforms. `service`: segments by which service is given.
+    `model_features`: what a model learns from. `identity_resolution`: deciding which records are one person.
+    """
+
+    ANALYTICS = "analytics"
+    PERSONALISATION = "personalisation"
+    MARKETING = "marketing"
+    ADVERTISING = "advertising"
+    SERVICE = "service"
+    MODEL_FEATURES = "model_features"
+    IDENTITY_RESOLUTION = "identity_resolution"
+
+
+class JoinedBy(StrEnum):
+    """By what a row of a reference table finds the people whom it describes."""
+
+    PERSON = "person"
+    HOUSEHOLD = "household"
+    POSTAL_CODE = "postal_code"
+
+
+class Revisions(StrEnum):
+    """What a revision of a product that we subscribe to has: every row, or those that changed."""
+
+    FULL = "full"
+    CHANGES = "changes"
+
+
 class DatabaseEngine(StrEnum):
     """Databases that are read over JDBC, as the contracts' standard calls them."""
 
@@ -221,6 +253,11 @@ MAX_REASON_LENGTH: Final = 2000  # of a rejection
 EDGE_HEADER: Final = "x-c360-edge"
 METRIC_NAMESPACE: Final = "Customer360"
 QUALITY_NAMESPACE: Final = "Glue Data Quality"  # AWS's own, of the rules' results
+
+
+def reference_table(source: str) -> str:
+    """Return the table of the curated zone with the history of what a bought product says."""
+    return f"reference_{source}"
 
 
 def stream_name(environment: str, stream: Stream) -> str:

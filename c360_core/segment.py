@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from c360_core.contracts import Table
+from c360_core.names import Use
 
 SEGMENTS_FILE: Final = Path(__file__).with_name("segments.json")
 BUILD_HINT: Final = "run `python -m tools.contracts.segments` to build it from contracts/segments.yaml"
@@ -103,12 +104,13 @@ class Group:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Segment:
-    """A named condition. `document` is the rule tree as written."""
+    """A named condition. `document` is the rule tree as written, `use` what the segment is for."""
 
     name: str
     description: str
     condition: Group
     document: Mapping[str, Any]
+    use: Use = Use.MARKETING
 
 
 def profile_fields(profiles: Table) -> Mapping[str, FieldType]:
@@ -124,7 +126,7 @@ def parse(document: Any, fields: Mapping[str, FieldType], *, file: str) -> tuple
     """Check a document of segments against the columns of the profile and build them.
 
     Args:
-        document: `{"segments": [{"name", "description", "query"}, ...]}`.
+        document: `{"segments": [{"name", "description", "query"}, ...]}`, each with a `use` if it is not for marketing.
         fields: the columns that rules may name, with their types.
         file: where the document is from, for messages.
 
@@ -168,7 +170,12 @@ def to_document(segments: Sequence[Segment]) -> dict[str, Any]:
     """Return the JSON form that `load` reads."""
     return {
         "segments": [
-            {"name": segment.name, "description": segment.description, "query": segment.document}
+            {
+                "name": segment.name,
+                "description": segment.description,
+                "query": segment.document,
+                "use": segment.use.value,
+            }
             for segment in segments
         ]
     }
@@ -194,14 +201,22 @@ def _segment(entry: Any, fields: Mapping[str, FieldType], file: str) -> Segment:
         raise SegmentError(f"{file}: every segment needs a `name`; this one has none: {entry!r}")
     name = entry["name"]
     place = _Place(file=file, segment=name, fields=fields)
-    _only(entry, {"name", "description", "query"}, place)
+    _only(entry, {"name", "description", "query", "use"}, place)
     if not name.replace("_", "").isalnum() or not name.isascii() or name != name.lower() or len(name) > MAX_NAME_LENGTH:
         raise place.wrong(f"a name is up to {MAX_NAME_LENGTH} small letters, digits and underscores")
     description = entry.get("description")
     if not isinstance(description, str) or not description:
         raise place.wrong("`description` is missing; say in one sentence who is in it")
+    if entry.get("use", Use.MARKETING) not in list(Use):
+        raise place.wrong(f"unknown use `{entry['use']}`; use one of {', '.join(Use)}")
     query: Any = entry.get("query")
-    return Segment(name=name, description=description, condition=_group(query, place, depth=1), document=query)
+    return Segment(
+        name=name,
+        description=description,
+        condition=_group(query, place, depth=1),
+        document=query,
+        use=Use(entry.get("use", Use.MARKETING)),
+    )
 
 
 def _only(entry: Mapping[str, Any], known: set[str], place: _Place) -> None:

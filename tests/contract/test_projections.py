@@ -30,7 +30,8 @@ TYPES = {  # logical type -> Spark, Flink, Iceberg
     "boolean": ("BOOLEAN", "BOOLEAN", "boolean"),
     "date": ("DATE", "DATE", "date"),
     "timestamp": ("TIMESTAMP", "TIMESTAMP_LTZ(3)", "timestamptz"),
-    "array": ("ARRAY<STRING>", "ARRAY<STRING>", "list<string>"),
+    "array of string": ("ARRAY<STRING>", "ARRAY<STRING>", "list<string>"),
+    "array of timestamp": ("ARRAY<TIMESTAMP>", "ARRAY<TIMESTAMP_LTZ(3)>", "list<timestamptz>"),
     "map": ("MAP<STRING,DECIMAL(18,6)>", "MAP<STRING, DECIMAL(18, 6)>", "map<string, decimal(18, 6)>"),
 }
 
@@ -38,6 +39,8 @@ TYPES = {  # logical type -> Spark, Flink, Iceberg
 def expected(field):
     if field.logical_type == "number":
         return TYPES[f"decimal({field.precision},{field.scale})"]
+    if field.logical_type == "array":
+        return TYPES[f"array of {field.items.logical_type}"]
     return TYPES["long" if field.long else field.logical_type]
 
 

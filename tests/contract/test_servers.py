@@ -55,7 +55,49 @@ def fast(contract):
     jdbc()(contract)
 
 
+CREDIT = "credit_bands.odcs.yaml"
+
+
+def exchange(**said):
+    """Change what a product of Data Exchange says of its server; None leaves a property out."""
+
+    def changed(contract):
+        server = contract["servers"][0]
+        now = {entry["property"]: entry["value"] for entry in server["customProperties"]} | said
+        server["customProperties"] = [{"property": k, "value": v} for k, v in now.items() if v is not None]
+
+    return changed
+
+
+def rename(old, new):
+    def changed(contract):
+        for field in contract["schema"][0]["properties"]:
+            if field["name"] == old:
+                field["name"] = new
+
+    return changed
+
+
 CASES = {
+    "another name than that of Data Exchange": (CREDIT, set_server(server="bureau"),
+        "servers.bureau.server", "not where the system looks", "`data_exchange`"),
+    "revisions of an unknown kind": (CREDIT, exchange(revisions="some"),
+        "servers.data_exchange.revisions", "`some` does not say", "full, changes"),
+    "no revisions": (CREDIT, exchange(revisions=None), "servers.data_exchange.revisions", "is missing", "needs it"),
+    "no joins": (CREDIT, exchange(joins=None), "servers.data_exchange.joins", "is missing", "needs it"),
+    "joined by nothing": (CREDIT, exchange(joins={}),
+        "servers.data_exchange.joins", "by what the rows are joined", "person, household, postal_code"),
+    "joined by something else": (CREDIT, exchange(joins={"street": {"street": "street"}}),
+        "servers.data_exchange.joins", "by what the rows are joined", "person, household, postal_code"),
+    "half a household": (CREDIT, exchange(joins={"household": {"street": "street"}}),
+        "servers.data_exchange.joins.household", "columns of the key", "street, postal_code"),
+    "joined by no column": (CREDIT, exchange(joins={"household": {"street": "road", "postal_code": "postal_code"}}),
+        "servers.data_exchange.joins.household.street", "`road` is no text column", "name a column"),
+    "a column of the reference table": (CREDIT, rename("credit_band", "valid_to"),
+        "servers.data_exchange.", "`valid_to` is a column that the reference table adds", "rename"),
+    "events by half": (CREDIT,
+        lambda c: c["customProperties"].append({"property": "eventTypes", "value": ["contact_changed"]}),
+        "publish", "is missing", "kind file needs it"),
     "none": (CRM, lambda c: c.pop("servers"), "servers", "is missing", "say once"),
     "two": (CRM, lambda c: c["servers"].append(dict(c["servers"][0])), "servers", "more than one", "say once"),
     "of a product": (PROFILES, lambda c: c.update(servers=[SERVER]), "servers", "kind product", "remove it"),
@@ -124,7 +166,9 @@ def test_how_every_source_arrives_is_compiled(contracts):
     assert found["web_events"] is Arrival.HTTP
     assert found["crm_contacts"] is Arrival.FILES
     assert {source.server.arrival for source in contracts.stream_sources()} == {Arrival.HTTP}
-    assert {source.server.arrival for source in contracts.file_sources()} <= {Arrival.FILES, Arrival.JDBC}
+    assert found["credit_bands"] is Arrival.DATA_EXCHANGE
+    of_files = {Arrival.FILES, Arrival.JDBC, Arrival.DATA_EXCHANGE}
+    assert {source.server.arrival for source in contracts.file_sources()} <= of_files
 
 
 @pytest.mark.parametrize(("engine", "schema"), [("postgresql", "public"), ("mysql", None)])

@@ -10,12 +10,14 @@ import logging
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any, Final
 
 from c360_core.contracts import CONTRACTS_FILE, Contracts, from_document
 from tools.contracts import marts
 from tools.contracts.compiler import compile_contracts
+from tools.contracts.licences import model_problems, today, use_problems
 from tools.contracts.releases import read as read_release
 from tools.contracts.releases import release_problems
 from tools.contracts.rules import rule_problems
@@ -56,11 +58,14 @@ class ContractsDocument:
         path.write_text(text, encoding="utf-8")
 
 
-def load_and_check(directory: Path = CONTRACTS_DIRECTORY, *, as_released: bool = True) -> ContractsDocument:
+def load_and_check(
+    directory: Path = CONTRACTS_DIRECTORY, *, as_released: bool = True, on: date | None = None
+) -> ContractsDocument:
     """Read every contract of a directory.
 
     Args:
         directory: where the contracts are.
+        on: the day on which licences must allow what contracts do with bought data; today by default.
         as_released: refuse what would spoil the tables of the last release, which `released.json` describes.
 
     Raises:
@@ -82,6 +87,8 @@ def load_and_check(directory: Path = CONTRACTS_DIRECTORY, *, as_released: bool =
     if problems:
         raise ContractsError(problems)
     document = ContractsDocument(document=compile_contracts(parsed))
+    if problems := use_problems(document.contracts, on or today()):
+        raise ContractsError(problems)
     if as_released and (problems := release_problems(read_release(directory), document.contracts)):
         raise ContractsError(problems)
     return document
@@ -106,6 +113,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         document = load_and_check(options.directory)
     except ContractsError as error:
         return _refused(error.problems)
+    if problems := model_problems(document.contracts, options.sql, today()):
+        return _refused(problems)
     if options.check:
         if problems := marts.problems(document.contracts, options.sql):
             return _refused(problems)

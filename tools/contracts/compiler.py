@@ -5,7 +5,16 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from c360_core.identity.normalise import DEFAULT_REGION, EARLIEST_BIRTH_YEAR
-from c360_core.names import Arrival, PiiClass, Unplanned, Zone
+from c360_core.names import (
+    Arrival,
+    IdentifierType,
+    JoinedBy,
+    PiiClass,
+    Revisions,
+    Unplanned,
+    Zone,
+    reference_table,
+)
 
 DECIMAL: Final = re.compile(r"decimal\((\d+),(\d+)\)")
 BAD_ROWS: Final = re.compile(r"SELECT count\(\*\) FROM \{object\} WHERE (.+)")
@@ -52,6 +61,90 @@ STATED_AT: Final = {
     "unique": False,
     "classification": PiiClass.NONE.value,
 }
+
+# Which revision of a product of Data Exchange said last what the row says.
+REVISION_ID: Final = {
+    "name": "revision_id",
+    "description": "Revision of the product that said last what the row says.",
+    "logical_type": "string",
+    "required": False,
+    "unique": False,
+    "classification": PiiClass.NONE.value,
+}
+REVISED_AT: Final = {
+    "name": "revised_at",
+    "description": "When that revision was made.",
+    "logical_type": "timestamp",
+    "required": False,
+    "unique": False,
+    "classification": PiiClass.NONE.value,
+}
+
+# By what the rows of a reference table are joined, in the normal forms of identity resolution.
+JOIN_KEYS: Final[Mapping[JoinedBy, Mapping[str, Any]]] = {
+    by: {
+        "name": f"{by}_key",
+        "description": text,
+        "logical_type": "string",
+        "required": False,
+        "unique": False,
+        "classification": PiiClass.DIRECT.value,
+        "consent_purpose": "service",
+    }
+    for by, text in {
+        JoinedBy.PERSON: "E-mail address in its normal form; null where the row has none that can be used.",
+        JoinedBy.HOUSEHOLD: "Street and postal code in their normal forms, with `|` between them.",
+        JoinedBy.POSTAL_CODE: "Postal code in its normal form.",
+    }.items()
+}
+JOIN_COLUMNS: Final[Mapping[JoinedBy, tuple[str, ...]]] = {
+    JoinedBy.PERSON: ("email",),
+    JoinedBy.HOUSEHOLD: ("street", "postal_code"),
+    JoinedBy.POSTAL_CODE: ("postal_code",),
+}
+# For which time a row of a reference table holds; times are those of revisions.
+VALIDITY: Final[tuple[Mapping[str, Any], ...]] = (
+    {
+        "name": "valid_from",
+        "description": "The first revision that said so.",
+        "logical_type": "timestamp",
+        "required": True,
+        "unique": False,
+        "classification": PiiClass.NONE.value,
+    },
+    {
+        "name": "valid_to",
+        "description": "The first later revision that said something else, or left the row out; null for what holds.",
+        "logical_type": "timestamp",
+        "required": False,
+        "unique": False,
+        "classification": PiiClass.NONE.value,
+    },
+    {
+        "name": "is_current",
+        "description": "Whether the newest revision says so.",
+        "logical_type": "boolean",
+        "required": True,
+        "unique": False,
+        "classification": PiiClass.NONE.value,
+    },
+    {
+        "name": "revisions",
+        "description": "All revisions that said so within that time, by which a late one finds its place.",
+        "logical_type": "array",
+        "required": True,
+        "unique": False,
+        "classification": PiiClass.NONE.value,
+        "items": {
+            "name": "element",
+            "description": "Time of a revision.",
+            "logical_type": "timestamp",
+            "required": True,
+            "unique": False,
+            "classification": PiiClass.NONE.value,
+        },
+    },
+)
 
 _OPTIONS: Final = {
     "pattern": "pattern",
@@ -100,6 +193,7 @@ JDBC: Final[Mapping[str, str]] = {
     "compareHours": "compare_hours",
     "deletedColumn": "deleted_column",
 }
+DATA_EXCHANGE: Final[Mapping[str, str]] = {"revisions": "revisions", "joins": "joins"}
 SIGNATURE: Final[Mapping[str, str]] = {
     "signatureHeader": "header",
     "algorithm": "algorithm",
@@ -156,6 +250,8 @@ def compile_contracts(parsed: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]
             document["products"][name] = {**_header(contract), "store": custom["store"], "table": table}
         else:
             document["sources"][name] = _source(contract, custom)
+            if is_reference(contract):
+                document["products"][reference_table(name)] = _reference_product(contract, custom)
     return document
 
 
@@ -169,6 +265,12 @@ def arrival(server: Mapping[str, Any]) -> Arrival | None:
     """Return how data arrives from a server, or None if it does not say so."""
     said = ARRIVALS.get(server["type"], custom_properties(server).get("arrival"))
     return Arrival(said) if said in list(Arrival) else None
+
+
+def is_reference(contract: Mapping[str, Any]) -> bool:
+    """Return whether the source is a product of Data Exchange, of which a reference table is kept."""
+    servers = contract.get("servers", [])
+    return len(servers) == 1 and arrival(servers[0]) is Arrival.DATA_EXCHANGE
 
 
 def live_within_hours(contract: Mapping[str, Any]) -> int:
@@ -214,11 +316,13 @@ def _source(contract: Mapping[str, Any], custom: Mapping[str, Any]) -> dict[str,
         **_header(contract),
         "kind": custom["kind"],
         "server": _server(contract["servers"][0], custom.get("webhook")),
-        "event_types": custom["eventTypes"],
-        "identifiers": custom["identifiers"],
-        "partition_key": custom["partitionKey"],
+        "event_types": custom.get("eventTypes", []),
+        "identifiers": custom.get("identifiers", []),
+        # Of no meaning to a product that publishes nothing.
+        "partition_key": custom.get("partitionKey", IdentifierType.EMAIL.value),
         "unplanned": custom.get("unplanned", Unplanned.QUARANTINE.value),
         "table": _table(contract, custom, Zone.RAW) if is_file else None,
+        "licence": _licence(custom["licence"]) if "licence" in custom else None,
         "publish": [_publish(mapping) for mapping in custom.get("publish", [])],
         "live_within_hours": live_within_hours(contract) if is_file else 0,
         "file_format": {FILE_FORMAT[key]: value for key, value in custom.get("fileFormat", {}).items()},
@@ -234,6 +338,7 @@ def _server(server: Mapping[str, Any], webhook: Mapping[str, Any] | None) -> dic
         "arrival": way,
         "database": _database(server) if way is Arrival.JDBC else None,
         "webhook": _webhook(server, webhook) if webhook else None,
+        "reference": _reference(server) if way is Arrival.DATA_EXCHANGE else None,
     }
 
 
@@ -255,6 +360,56 @@ def _database(server: Mapping[str, Any]) -> dict[str, Any]:
     return {"engine": server["type"], "database": server["database"], "schema": server.get("schema"), **said}
 
 
+def joins(server: Mapping[str, Any]) -> dict[JoinedBy, dict[str, str]]:
+    """Return by what the rows of a product are joined, each with the columns that make the key.
+
+    What is not written as it should be is left out; the check of the servers says so.
+    """
+    said = custom_properties(server).get("joins")
+    whole = {by: said.get(by) for by in JoinedBy} if isinstance(said, Mapping) else {}
+    return {
+        by: {part: columns[part] for part in JOIN_COLUMNS[by]}
+        for by, columns in whole.items()
+        if isinstance(columns, Mapping) and set(columns) == set(JOIN_COLUMNS[by])
+    }
+
+
+def _reference(server: Mapping[str, Any]) -> dict[str, Any]:
+    said = custom_properties(server).get("revisions", Revisions.FULL.value)
+    return {"revisions": said, "joins": {by.value: columns for by, columns in joins(server).items()}}
+
+
+def reference_columns(contract: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
+    """Return the columns that a reference table has beside those of the product: keys of joins, and validity."""
+    keys = [JOIN_KEYS[by] for by in joins(contract["servers"][0])]
+    return (*keys, *VALIDITY)
+
+
+def _reference_product(contract: Mapping[str, Any], custom: Mapping[str, Any]) -> dict[str, Any]:
+    """Compile the reference table of a product; its rows are unique by the product's key and `valid_from` together."""
+    ids = custom["referenceFieldIds"]
+    own = [{**_field(field), "unique": False} for field in contract["schema"][0]["properties"]]
+    columns = [{**column, "field_id": ids[column["name"]]} for column in [*own, *reference_columns(contract)]]
+    for column in columns:
+        if "items" in column:
+            column["items"] = {**column["items"], "field_id": ids[f"{column['name']}.element"]}
+        column.pop("identity_role", None)  # identity resolution reads the raw table
+    table = {
+        "name": reference_table(contract["name"]),
+        "description": f"History of what this product says: {contract['schema'][0]['description']}",
+        "zone": Zone.CURATED.value,
+        "fields": columns,
+        "file_columns": [],
+        "rules": [],
+        "partition": None,
+    }
+    return {**_header(contract), "store": "lake", "table": table}
+
+
+def _licence(said: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: said[key] for key in ("provider", "attribution", "ends", "allowed")}
+
+
 def _publish(mapping: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "event_type": mapping["eventType"],
@@ -268,16 +423,18 @@ def _publish(mapping: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def added_columns(custom: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
+def added_columns(contract: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
     """Return the columns that the ingestion adds to those of a file: none to a product's."""
+    custom = custom_properties(contract)
     if custom["kind"] != "file":
         return ()
     overwrites = any("changedAt" in mapping for mapping in custom.get("publish", []))
-    return (LOADED_AT, *((STATED_AT,) if overwrites else ()), SOURCE_FILE, SOURCE_ROW)
+    revision = (REVISION_ID, REVISED_AT) if is_reference(contract) else ()
+    return (LOADED_AT, *((STATED_AT,) if overwrites else ()), SOURCE_FILE, SOURCE_ROW, *revision)
 
 
-def _added(custom: Mapping[str, Any]) -> list[dict[str, Any]]:
-    return [{**column, "field_id": custom["addedFieldIds"][column["name"]]} for column in added_columns(custom)]
+def _added(contract: Mapping[str, Any], custom: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [{**column, "field_id": custom["addedFieldIds"][column["name"]]} for column in added_columns(contract)]
 
 
 def _table(contract: Mapping[str, Any], custom: Mapping[str, Any], zone: Zone) -> dict[str, Any]:
@@ -288,7 +445,7 @@ def _table(contract: Mapping[str, Any], custom: Mapping[str, Any], zone: Zone) -
         "name": contract["name"],
         "description": element["description"],
         "zone": zone.value,
-        "fields": [*fields, *_added(custom)],
+        "fields": [*fields, *_added(contract, custom)],
         "file_columns": [field["name"] for field in fields] if is_file else [],
         "rules": [_rule(rule) for rule in element.get("quality", [])],
         "partition": custom.get("partition"),

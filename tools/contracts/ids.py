@@ -6,17 +6,18 @@ is wrong with those that are there.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import yaml
 
-from tools.contracts.compiler import added_columns, custom_properties
+from tools.contracts.compiler import added_columns, custom_properties, is_reference, reference_columns
 from tools.contracts.standard import Problem
 
 FIELD_ID: Final = "fieldId"
 ADDED_IDS: Final = "addedFieldIds"
+REFERENCE_IDS: Final = "referenceFieldIds"
 ASSIGN_HINT: Final = "run `./c360 contracts ids`, which gives new columns theirs"
 
 # Where the contract describes what is nested in a column, by the name that Iceberg has for it.
@@ -42,9 +43,23 @@ def stated_ids(contract: Contract) -> dict[str, Any]:
             _collect(ids, field["name"], field)
     custom = custom_properties(contract)
     added = custom.get(ADDED_IDS)
-    for column in added_columns(custom):
+    for column in added_columns(contract):
         ids[column["name"]] = added.get(column["name"]) if isinstance(added, Mapping) else None
     return ids
+
+
+def reference_ids(contract: Contract) -> dict[str, Any]:
+    """Return what the contract says of its reference table, which numbers its columns itself; none without one."""
+    if not is_reference(contract):
+        return {}
+    custom = custom_properties(contract)
+    said = custom.get(REFERENCE_IDS)
+    columns = [field["name"] for field in contract.get("schema", [{}])[0].get("properties", [])]
+    nested = []
+    for column in reference_columns(contract):
+        columns.append(column["name"])
+        nested += [f"{column['name']}.element"] if "items" in column else []
+    return {name: said.get(name) if isinstance(said, Mapping) else None for name in (*columns, *nested)}
 
 
 def _collect(ids: dict[str, Any], path: str, field: Contract) -> None:
@@ -65,10 +80,14 @@ def id_problems(file: str, contract: Contract) -> Iterator[Problem]:
     if not has_ids(contract):
         return
     table = contract.get("name", "-")
-    ids = stated_ids(contract)
+    yield from _problems(file, stated_ids(contract), lambda path: f"{table}.{path}.{FIELD_ID}")
+    yield from _problems(file, reference_ids(contract), lambda path: f"{REFERENCE_IDS}.{path}")
+
+
+def _problems(file: str, ids: Mapping[str, Any], place: Callable[[str], str]) -> Iterator[Problem]:
     numbers = Counter(number for number in ids.values() if _is_id(number))
     for path, number in ids.items():
-        here = f"{table}.{path}.{FIELD_ID}"
+        here = place(path)
         if number is None:
             yield Problem(file=file, field=here, message="is missing", fix=ASSIGN_HINT)
         elif not _is_id(number):
@@ -101,6 +120,29 @@ def assign(path: Path, *, known: Mapping[str, int], taken: frozenset[int]) -> tu
         return ()
     stated = stated_ids(contract)
     missing = [name for name, number in stated.items() if number is None]
+    given = _numbered(missing, stated, known=known, taken=taken)
+    if given:
+        path.write_text(_with_ids(text, given), encoding="utf-8")
+    return tuple(given)
+
+
+def assign_reference(path: Path, *, known: Mapping[str, int], taken: frozenset[int]) -> tuple[str, ...]:
+    """Give an id to each column of a contract's reference table that has none; as `assign` does."""
+    text = path.read_text(encoding="utf-8")
+    stated = reference_ids(yaml.safe_load(text))
+    missing = [name for name, number in stated.items() if number is None]
+    given = _numbered(missing, stated, known=known, taken=taken)
+    if given:
+        line, indent, entry = _ids_of(yaml.compose(text), REFERENCE_IDS, given)
+        lines = text.splitlines()
+        lines[line + 1 : line + 1] = [" " * indent + part for part in entry]
+        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return tuple(given)
+
+
+def _numbered(
+    missing: Sequence[str], stated: Mapping[str, Any], *, known: Mapping[str, int], taken: frozenset[int]
+) -> dict[str, int]:
     used = {number for number in stated.values() if _is_id(number)}
     given = {name: known[name] for name in missing if name in known and known[name] not in used}
     following = max([0, *used, *known.values(), *taken]) + 1
@@ -109,9 +151,7 @@ def assign(path: Path, *, known: Mapping[str, int], taken: frozenset[int]) -> tu
         if name not in given:
             given[name] = following
             following += 1
-    if given:
-        path.write_text(_with_ids(text, given), encoding="utf-8")
-    return tuple(given)
+    return given
 
 
 def _with_ids(text: str, given: Mapping[str, int]) -> str:
@@ -119,7 +159,7 @@ def _with_ids(text: str, given: Mapping[str, int]) -> str:
     additions: dict[int, list[tuple[int, list[str]]]] = {}
     by_ingestion = {name: number for name, number in given.items() if _column(root, name) is None}
     if by_ingestion:
-        line, indent, entry = _added_ids(root, by_ingestion)
+        line, indent, entry = _ids_of(root, ADDED_IDS, by_ingestion)
         additions[line] = [(indent, [" " * indent + part for part in entry])]
     for name, number in given.items():
         if name in by_ingestion:
@@ -141,15 +181,17 @@ def _with_ids(text: str, given: Mapping[str, int]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _added_ids(root: Any, given: Mapping[str, int]) -> tuple[int, int, list[str]]:
-    """The line after which ids of columns that the ingestion adds are written, their indentation, and the lines."""
-    ids = [f"{name}: {number}" for name, number in given.items()]
+def _ids_of(root: Any, name: str, given: Mapping[str, int]) -> tuple[int, int, list[str]]:
+    """The line after which ids of columns that the contract does not describe are written, their indentation, and the
+    lines. `name` is the custom property that has them.
+    """
+    ids = [f"{column}: {number}" for column, number in given.items()]
     for entry in _value(root, "customProperties").value:
-        if _value(entry, "property").value == ADDED_IDS:
+        if _value(entry, "property").value == name:
             value = _value(entry, "value")
             return _last_line(value), value.start_mark.column, ids
     line, indent = _end_of_custom_properties(root)
-    return line, indent, [f"- property: {ADDED_IDS}", "  value:", *(f"    {one}" for one in ids)]
+    return line, indent, [f"- property: {name}", "  value:", *(f"    {one}" for one in ids)]
 
 
 def _end_of_custom_properties(node: Any) -> tuple[int, int]:

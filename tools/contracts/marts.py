@@ -17,6 +17,7 @@ from tools.contracts.standard import Problem
 
 SQL_DIRECTORY: Final = Path(__file__).resolve().parents[2] / "sql"
 MACROS: Final = Path("macros") / "profile_columns.sql"
+LICENCES: Final = Path("macros") / "licences.sql"
 DESCRIPTIONS: Final = (
     Path("models") / "intermediate" / "intermediate.yml",
     Path("models") / "marts" / "marts.yml",
@@ -41,7 +42,7 @@ def files(contracts: Contracts, directory: Path = SQL_DIRECTORY) -> Mapping[Path
     """
     columns = [field for field in contracts.product(TableName.PROFILES).table.fields if field.mart is not None]
     described = {path: _described((directory / path).read_text(encoding="utf-8"), columns) for path in DESCRIPTIONS}
-    return {MACROS: _macros(columns), **described}
+    return {MACROS: _macros(columns), LICENCES: _licences(contracts), **described}
 
 
 def write(contracts: Contracts, directory: Path = SQL_DIRECTORY) -> None:
@@ -98,6 +99,26 @@ _CHOICES: Final[Mapping[str, Callable[[Sequence[Field]], list[Field]]]] = {
 
 def _name(field: Field) -> str:
     return f"{field.name}_masked" if field.mart is MartColumn.MASKED else field.name
+
+
+def _licences(contracts: Contracts) -> str:
+    """The terms of bought products: what holds while a licence does, and a row of each."""
+    terms = {source.name: source.licence for source in contracts.sources.values() if source.licence is not None}
+    ends = "\n".join(f"    '{name}': '{licence.ends}'," for name, licence in sorted(terms.items()))
+    rows = ",\n".join(
+        "  ('{}', '{}', date '{}')".format(name, licence.attribution.replace("'", "''"), licence.ends)
+        for name, licence in sorted(terms.items())
+    )
+    return (
+        "{# Written by `python -m tools.contracts` from the licences of contracts: change the terms there. #}\n\n"
+        "{# Whether the licence of a product holds today. #}\n"
+        "{% macro licensed(product) -%}\n"
+        f"  {{%- set ends = {{\n{ends}\n  }} -%}}\n"
+        "  current_date < date '{{ ends[product] }}'\n"
+        "{%- endmacro %}\n\n"
+        "{# Product, attribution and end of each licence. #}\n"
+        f"{{% macro licence_terms() -%}}\n{rows}\n{{%- endmacro %}}\n"
+    )
 
 
 def _macros(columns: Sequence[Field]) -> str:

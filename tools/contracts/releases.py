@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from c360_core.contracts import Contracts, Field, Table
+from c360_core.names import reference_table
 from c360_core.projections import field_id, iceberg_type
-from tools.contracts.ids import assign
+from tools.contracts.ids import assign, assign_reference
 from tools.contracts.standard import SUFFIX, Problem
 
 RELEASED_NAME: Final = "released.json"
@@ -257,8 +258,18 @@ def assign_ids(directory: Path) -> dict[str, tuple[str, ...]]:
     released = read(directory) or {}
     given = {}
     for path in sorted(directory.glob(f"*{SUFFIX}")):
-        table = released.get(path.name.removesuffix(SUFFIX), {"columns": {}, "retired": []})
-        known = {name: column["id"] for name, column in table["columns"].items()}
-        if columns := assign(path, known=known, taken=frozenset(table["retired"])):
-            given[path.name] = columns
+        name = path.name.removesuffix(SUFFIX)
+        columns = [
+            column
+            for table, give in ((name, assign), (reference_table(name), assign_reference))
+            for column in give(path, **_known_ids(released, table))
+        ]
+        if columns:
+            given[path.name] = tuple(columns)
     return given
+
+
+def _known_ids(released: Snapshot, table: str) -> dict[str, Any]:
+    before = released.get(table, {"columns": {}, "retired": []})
+    known = {name: column["id"] for name, column in before["columns"].items()}
+    return {"known": known, "taken": frozenset(before["retired"])}

@@ -17,9 +17,18 @@ from sqlglot.errors import SqlglotError
 
 from c360_core.names import CUSTOM_EVENT, IdentifierType, Money, PiiClass, Unplanned, Zone
 from c360_core.projections import UTC_PATTERN
-from tools.contracts.compiler import BAD_ROWS, DECIMAL, ENVELOPE, SECONDS, custom_properties, live_within_hours
+from tools.contracts.compiler import (
+    BAD_ROWS,
+    DECIMAL,
+    ENVELOPE,
+    SECONDS,
+    custom_properties,
+    is_reference,
+    live_within_hours,
+)
 from tools.contracts.file_format import file_format_problems
 from tools.contracts.ids import id_problems
+from tools.contracts.licences import licence_problems
 from tools.contracts.profile_rules import profile_problems
 from tools.contracts.servers import connection_problems, server_problems
 from tools.contracts.standard import SUFFIX, Problem
@@ -64,12 +73,17 @@ KINDS: Final[Mapping[str, tuple[str, ...]]] = {
 OPTIONAL: Final[Mapping[str, tuple[str, ...]]] = {
     "product": ("partition",),
     "stream": ("unplanned", "webhook"),
-    "file": ("liveWithinHours", "addedFieldIds", "fileFormat", "defaultCountry", "earliestBirthDate"),
-}
+    "file": (
+        "liveWithinHours", "addedFieldIds", "fileFormat", "defaultCountry", "earliestBirthDate", "licence",
+        "referenceFieldIds",
+    ),
+}  # fmt: skip
+# What a product of Data Exchange leaves out whose rows are no events, but a reference table alone.
+OF_EVENTS: Final = ("eventTypes", "identifiers", "partitionKey", "publish")
 MOST_LIVE_HOURS: Final = 30 * 24  # nobody wants to be answered on what is older
 PUBLISH_KEYS: Final = ("eventType", "idSuffix", "occurredAt", "when", "identifiers", "payload")
 PUBLISH_OPTIONS: Final = ("changedAt", "happensOnce")
-ADDED_COLUMNS: Final = ("loaded_at", "source_file", "source_row", "stated_at")
+ADDED_COLUMNS: Final = ("loaded_at", "source_file", "source_row", "stated_at", "revision_id", "revised_at")
 
 Contract = Mapping[str, Any]
 Problems = Iterator[Problem]
@@ -104,6 +118,7 @@ def rule_problems(parsed: Mapping[str, Contract]) -> list[Problem]:
             problems += _kind_problems(report, contract, events)
             problems += server_problems(file, contract)
             problems += id_problems(file, contract)
+            problems += licence_problems(file, contract)
     problems += connection_problems(parsed)
     problems += profile_problems(parsed)
     return problems
@@ -150,8 +165,9 @@ def _custom_problems(report: _Report, contract: Contract) -> Problems:
     if kind not in KINDS:
         yield report.at("kind")(f"`{kind}` is unknown", f"use one of {', '.join(KINDS)}")
         return
+    silent = is_reference(contract) and not any(name in custom for name in OF_EVENTS)
     for name in KINDS[kind]:
-        if not custom.get(name):
+        if not custom.get(name) and not (silent and name in OF_EVENTS):
             yield report.at(name)("is missing", f"a contract of kind {kind} needs it")
     for name in custom:
         if name not in {"kind", *KINDS[kind], *OPTIONAL.get(kind, ())}:
@@ -363,9 +379,9 @@ def _file_problems(report: _Report, contract: Contract, custom: Contract, events
     for key, message, fix in file_format_problems(custom.get("fileFormat", {}), columns):
         yield report.at("fileFormat", key)(message, fix)
     if len(tables) == 1:
-        for mapping in custom["publish"]:
+        for mapping in custom.get("publish", []):
             yield from _publish_problems(report, mapping, columns, custom, events)
-    overwritten = [mapping["eventType"] for mapping in custom["publish"] if "changedAt" in mapping]
+    overwritten = [mapping["eventType"] for mapping in custom.get("publish", []) if "changedAt" in mapping]
     if len(overwritten) > 1:
         fix = "the raw table keeps one such time; publish the others from a contract of their own"
         yield report.at("publish")(f"{' and '.join(overwritten)} both have a changedAt", fix)
@@ -403,6 +419,8 @@ def _table_problems(report: _Report, contract: Contract, custom: Contract) -> Pr
 
 
 def _source_problems(report: _Report, custom: Contract, events: Mapping[str, Contract]) -> Problems:
+    if "eventTypes" not in custom:  # a reference table alone
+        return
     known = [name for name in events if name != ENVELOPE]
     for name in custom["eventTypes"]:
         if events and name not in known:

@@ -9,6 +9,7 @@ import json
 import logging
 import sys
 from collections.abc import Mapping, Sequence
+from datetime import date
 from pathlib import Path
 from typing import Final
 
@@ -17,19 +18,26 @@ import yaml
 from c360_core.names import TableName
 from c360_core.segment import SEGMENTS_FILE, FieldType, Segment, SegmentError, parse, profile_fields, to_document
 from tools.contracts import CONTRACTS_DIRECTORY, ContractsError, load_and_check
+from tools.contracts.licences import segment_problems, today
 
 SOURCE: Final = CONTRACTS_DIRECTORY / "segments.yaml"
 _LOG = logging.getLogger("segments")
 
 
-def load_segments(path: Path = SOURCE, *, contracts: Path = CONTRACTS_DIRECTORY) -> tuple[Segment, ...]:
-    """Read and check the segments.
+def load_segments(
+    path: Path = SOURCE, *, contracts: Path = CONTRACTS_DIRECTORY, on: date | None = None
+) -> tuple[Segment, ...]:
+    """Read and check the segments, and whether the licences of what they use allow it on a day (today).
 
     Raises:
         SegmentError: the file is missing, is not YAML, or a segment is wrong.
         ContractsError: the contracts, whose profile columns the rules name, are wrong.
     """
-    return read_segments(path, profile_fields(load_and_check(contracts).contracts.product(TableName.PROFILES).table))
+    known = load_and_check(contracts).contracts
+    segments = read_segments(path, profile_fields(known.product(TableName.PROFILES).table))
+    if problems := segment_problems(segments, known, on or today()):
+        raise SegmentError("\n".join(str(problem) for problem in problems))
+    return segments
 
 
 def read_segments(path: Path, fields: Mapping[str, FieldType]) -> tuple[Segment, ...]:

@@ -8,16 +8,19 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from c360_core.names import Arrival
+from c360_core.names import Arrival, JoinedBy, Revisions
 from tools.contracts.compiler import (
     ARRIVALS,
     CHALLENGE,
     CUSTOM_SERVER,
+    DATA_EXCHANGE,
     JDBC,
+    JOIN_COLUMNS,
     SIGNATURE,
     arrival,
     cadence_seconds,
     custom_properties,
+    reference_columns,
 )
 from tools.contracts.standard import Problem
 from tools.contracts.webhooks import signature_problems
@@ -32,12 +35,12 @@ KINDS: Final[Mapping[Arrival, str]] = {
     Arrival.DATA_EXCHANGE: "file",
 }
 # What no system of this project brings yet. Whoever adds the system takes it out.
-WITHOUT_SYSTEM: Final = (Arrival.KAFKA, Arrival.APPFLOW, Arrival.DATA_EXCHANGE)
+WITHOUT_SYSTEM: Final = (Arrival.KAFKA, Arrival.APPFLOW)
 PROPERTIES: Final[Mapping[Arrival, tuple[str, ...]]] = {
     Arrival.HTTP: (*SIGNATURE, *CHALLENGE),
     Arrival.JDBC: tuple(JDBC),
     Arrival.APPFLOW: ("arrival",),
-    Arrival.DATA_EXCHANGE: ("arrival",),
+    Arrival.DATA_EXCHANGE: ("arrival", *DATA_EXCHANGE),
 }
 OPTIONAL: Final = ("partitionColumn", "partitions", *SIGNATURE, *CHALLENGE)
 COLLECTOR: Final = "https://${collector.host}/v1/batch"
@@ -100,7 +103,8 @@ def _server_problems(contract: Contract, server: Contract, kind: str) -> Iterato
         yield "arrival", "does not say what brings the data", f"use one of {', '.join(CUSTOM_ARRIVALS)}"
         return
     if way in WITHOUT_SYSTEM:
-        yield "type", f"no system brings what arrives by {way} yet", "use api, s3, postgresql or mysql"
+        fix = "use api, s3, postgresql or mysql, or custom with `arrival: data_exchange`"
+        yield "type", f"no system brings what arrives by {way} yet", fix
         return
     if KINDS[way] != kind:
         yield "type", f"what arrives by {way} is no {kind}", f"write `kind: {KINDS[way]}`, or another type of server"
@@ -114,6 +118,8 @@ def _server_problems(contract: Contract, server: Contract, kind: str) -> Iterato
         yield from _fixed(server, {"server": "landing", "location": folder})
     elif way is Arrival.JDBC:
         yield from _jdbc_problems(contract, server)
+    elif way is Arrival.DATA_EXCHANGE:
+        yield from _exchange_problems(contract, server)
 
 
 def _door(contract: Contract) -> str:
@@ -158,9 +164,42 @@ def _jdbc_problems(contract: Contract, server: Contract) -> Iterator[Found]:
     yield from _pace_problems(contract, said)
 
 
-def _column_problems(contract: Contract, said: Contract) -> Iterator[Found]:
+def _exchange_problems(contract: Contract, server: Contract) -> Iterator[Found]:
+    said = custom_properties(server)
+    yield from _fixed(server, {"server": "data_exchange"})
+    if "revisions" in said and said["revisions"] not in list(Revisions):
+        fix = f"use one of {', '.join(Revisions)}"
+        yield "revisions", f"`{said['revisions']}` does not say which rows a revision has", fix
+    joins = said.get("joins")
+    if joins is None:
+        return
+    if not isinstance(joins, Mapping) or not joins or not set(joins) <= set(JoinedBy):
+        yield "joins", "does not say by what the rows are joined", f"write a mapping of {', '.join(JoinedBy)}"
+        return
+    columns = _columns(contract)
+    complete = True
+    for by, parts in joins.items():
+        wanted = JOIN_COLUMNS[JoinedBy(by)]
+        if not isinstance(parts, Mapping) or set(parts) != set(wanted):
+            complete = False
+            yield f"joins.{by}", "does not name the columns of the key", f"write a column for {', '.join(wanted)}"
+            continue
+        for part, column in parts.items():
+            if column not in columns or columns[column].get("logicalType") != "string":
+                yield f"joins.{by}.{part}", f"`{column}` is no text column", "name a column of the contract"
+    if complete:
+        taken = [column["name"] for column in reference_columns(contract) if column["name"] in columns]
+        for name in taken:
+            yield "", f"`{name}` is a column that the reference table adds", "rename the column of the contract"
+
+
+def _columns(contract: Contract) -> Mapping[str, Contract]:
     elements = contract.get("schema", [])
-    columns = {field["name"]: field for field in (elements[0].get("properties", []) if elements else [])}
+    return {field["name"]: field for field in (elements[0].get("properties", []) if elements else [])}
+
+
+def _column_problems(contract: Contract, said: Contract) -> Iterator[Found]:
+    columns = _columns(contract)
     wanted = {
         "incrementalColumn": (("timestamp",), True, "a required timestamp that every change of a row moves forward"),
         "deletedColumn": (("timestamp",), False, "an optional timestamp, for when a row was found to be gone"),
