@@ -1,12 +1,18 @@
 """Landed objects: how S3 announces one, which of them a run of the ingestion takes, and the list that it gets."""
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from typing import Any, Final
+
+from c360_core.digests import digest
 
 # Endings of objects that only stand for a folder, or say that Spark or Hadoop has written all of its files.
 FOLDER_MARKS: Final = ("/", "_$folder$", "/_SUCCESS")
+# Data Exchange writes an object of this name into a bucket, to see whether it may.
+PROBE: Final = "_ADX-TEST-"
 MANIFESTS: Final = "ingestion/"  # folder of the file lists in the results bucket
 MAX_RUN_FILES: Final = 50  # a file takes seconds to half a minute, and a run has an hour
 MAX_RUN_BYTES: Final = 256 * 1024**2  # size in the bucket; a larger file has a run of its own
@@ -31,6 +37,44 @@ class LandedFile:
     key: str
     landed_at: str
     size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Revision:
+    """A revision of a product of Data Exchange.
+
+    Attributes:
+        id: by which its provider knows it; of a file that was dropped by hand, `file-` and a digest of its path.
+        made_at: when it was made; of a dropped file, when it landed.
+    """
+
+    id: str
+    made_at: datetime
+
+
+def revision_keys(source: str) -> str:
+    """Return the key pattern by which Data Exchange names the objects of a product; `revision_of` reads it."""
+    return f"{source}/${{Revision.CreatedAt}}/${{Revision.Id}}/${{Asset.Name}}"
+
+
+_REVISION_KEY: Final = re.compile(
+    r"[^/]+/(?P<made_at>[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,9})?Z)"
+    r"/(?P<id>[a-zA-Z0-9]{30,40})/.+",
+    re.DOTALL,
+)
+
+
+def revision_of(file: LandedFile) -> Revision:
+    """Return the revision that a landed object belongs to. A file that was dropped by hand is a revision of its own."""
+    found = _REVISION_KEY.fullmatch(file.key)
+    if found is None:
+        return Revision(id=f"file-{digest(file.key)}", made_at=datetime.fromisoformat(file.landed_at))
+    return Revision(id=found["id"], made_at=datetime.fromisoformat(found["made_at"]))
+
+
+def is_probe(key: str) -> bool:
+    """Return whether Data Exchange wrote an object only to see whether it may."""
+    return key.rpartition("/")[2].startswith(PROBE)
 
 
 def is_folder_mark(key: str) -> bool:

@@ -57,7 +57,7 @@ def _raw(spark: SparkSession, environment: str) -> DataFrame:
             source.table,
         )
         for source in contracts.load().file_sources()
-        if source.table is not None
+        if source.table is not None and source.has_identities
     ]
     interactions = lake.current(spark, lake.table_name(environment, Zone.RAW, TableName.INTERACTIONS))
     said = [transform.login_rows(interactions), transform.joined_rows(interactions)]

@@ -14,11 +14,12 @@ from pyspark.sql import functions as F  # noqa: N812
 from c360_core import contracts
 from c360_core.contracts import Source, Table
 from c360_core.exact_json import decode
+from c360_core.identity.join_keys import join_key
 from c360_core.identity.keys import first_usable, usable_as_sent
-from c360_core.identity.normalise import DEFAULT_REGION, EARLIEST_BIRTH_YEAR
+from c360_core.identity.normalise import DEFAULT_REGION, EARLIEST_BIRTH_YEAR, region_of
 from c360_core.identity.records import match_row, prepare_record, record_from_row
 from c360_core.identity.workflow import MATCH_FIELDS
-from c360_core.names import IDENTITIES_JOINED, IdentifierType
+from c360_core.names import IDENTITIES_JOINED, IdentifierType, JoinedBy
 
 COLUMN_OF_ROLE: Final = {
     "given_name": "first_name",
@@ -53,7 +54,7 @@ INPUT_ONLY: Final = frozenset({"name", "country"})
 TEXTS: Final = (*dict.fromkeys(COLUMN_OF_ROLE.values()), *UNCHANGED)
 PREPARED_SCHEMA: Final = (
     ", ".join(f"{name} STRING" for name in TEXTS if name not in INPUT_ONLY)
-    + ", email_verified BOOLEAN, placeholder_dropped ARRAY<STRING>"
+    + ", email_verified BOOLEAN, placeholder_dropped ARRAY<STRING>, person_key STRING, household_key STRING"
 )
 LOGIN_SCHEMA: Final = ", ".join(f"{name} STRING" for name in TEXTS)
 LOGIN_EVENT: Final = "identified"
@@ -234,7 +235,10 @@ def _prepare(values: Row, loaded_at: int) -> dict[str, Any]:
         region=raw["default_country"],
         earliest_birth=date.fromisoformat(raw["earliest_birth_date"]),
     )
-    return record.as_row()
+    row = record.as_row()
+    region = region_of(raw.get("country"), raw["default_country"])
+    keys = {f"{by}_key": join_key(by, row, region=region) for by in (JoinedBy.PERSON, JoinedBy.HOUSEHOLD)}
+    return {**row, **keys}
 
 
 def match_input(identity_records: DataFrame) -> DataFrame:

@@ -19,13 +19,14 @@ from datetime import UTC, datetime
 from typing import Final
 
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F  # noqa: N812
 
 from c360_core import contracts, landing
 from c360_core.contracts import Contracts, Source, Table
 from c360_core.digests import digest
-from c360_core.names import MAX_SOURCE_LENGTH, UNKNOWN_SOURCE_NAME, Zone
+from c360_core.names import MAX_SOURCE_LENGTH, UNKNOWN_SOURCE_NAME, Zone, reference_table
 from c360_core.projections import dqdl, row_count_rule
-from glue_jobs.ingest_files import transform
+from glue_jobs.ingest_files import reference, transform
 from glue_jobs.ingest_files.landed_file import file_source, folder_of, inspect
 from glue_jobs.ingest_files.refusal import RefusedFileError
 from glue_jobs.shared import aws, lake, quality, runtime, streams
@@ -113,8 +114,8 @@ def ingest(
     Raises:
         BrokenFileRuleError: a quality rule about the whole file failed; the file is in quarantine.
     """
-    if landing.is_folder_mark(file.key):
-        LOG.info("%s represents a folder; there is nothing to load", _location(file))
+    if landing.is_folder_mark(file.key) or landing.is_probe(file.key):
+        LOG.info("%s represents a folder or a test of access; there is nothing to load", _location(file))
         return NO_ROWS
     known = contracts.load()
     context = _context(file.key, known, run_id, now)
@@ -174,9 +175,10 @@ class Ingestion:
         """Load the file and return how many rows were received, loaded, rejected and published.
 
         Raises:
-            RefusedFileError: the file cannot be read; nothing of it was loaded.
+            RefusedFileError: the file cannot be read, or its licence has ended; nothing of it was loaded.
             BrokenFileRuleError: a quality rule about the whole file failed; the file is in quarantine.
         """
+        self._stop_at_ended_licence()
         landed, extra = self._inspect()
         if extra:
             names = ", ".join(f"`{name}`" for name in extra)
@@ -185,6 +187,15 @@ class Ingestion:
                 f"column {names} is not in the contract; its values were not loaded. Add it or stop sending it",
             )
         return self._load(landed)
+
+    def _stop_at_ended_licence(self) -> None:
+        licence = self._source.licence
+        if licence is not None and licence.has_ended(self._now.date()):
+            raise RefusedFileError(
+                "LICENCE_ENDED",
+                f"the licence of {self._source.name} ended on {licence.ends}; end the subscription, or renew the "
+                "licence, write its new date into the contract and send the file again",
+            )
 
     def _reject_file(self, code: str, reason: str) -> None:
         self._quarantine.add_file(self._file.bucket, self._file.key, code=code, reason=reason)
@@ -229,6 +240,7 @@ class Ingestion:
         passed = checked.where(checked["failed_rules"].isNull())
         good = transform.with_stated_at(passed, stored, self._source).localCheckpoint()
         self._merge(good)
+        self._keep_history(good)
         counts = {
             "received": received,
             "loaded": received - rejected,
@@ -266,12 +278,28 @@ class Ingestion:
         )
 
     def _merge(self, good: DataFrame) -> None:
-        newer = "updated_at" if "updated_at" in good.columns else None
+        stated = self._with_revision(good)
+        newer = next((name for name in ("updated_at", "revised_at") if name in stated.columns), None)
         # A row that a file repeats does not change: it keeps the file that first said so.
         of_file = ["loaded_at", transform.SOURCE_FILE, transform.SOURCE_ROW]
-        lake.upsert(good, self._raw, [str(self._table.key)], newer=newer, ignore=of_file)
+        lake.upsert(stated, self._raw, [str(self._table.key)], newer=newer, ignore=of_file)
+
+    def _with_revision(self, good: DataFrame) -> DataFrame:
+        """Name the revision of a bought product: an older one that comes late changes no row of a newer one."""
+        if self._source.server.reference is None:
+            return good
+        revision = landing.revision_of(self._file)
+        return good.withColumns({"revision_id": F.lit(revision.id), "revised_at": F.lit(revision.made_at)})
+
+    def _keep_history(self, good: DataFrame) -> None:
+        if self._source.server.reference is None:
+            return
+        table = lake.table_name(self._arguments.environment, Zone.CURATED, reference_table(self._source.name))
+        reference.keep(self._spark, table, good, self._source, landing.revision_of(self._file).made_at)
 
     def _publish(self, good: DataFrame) -> int:
+        if not self._source.publish:
+            return 0
         replay_id = f"file-{digest(self._file.key, digits=KEY_DIGITS)}"
         events = transform.events(good, self._source, received_at=self._now, replay_id=replay_id).localCheckpoint()
         streams.send(events, self._arguments.events_stream)

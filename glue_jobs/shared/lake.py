@@ -83,6 +83,55 @@ def replace(frame: DataFrame, table: str) -> None:
     _commit(lambda: shaped_like(frame, table).writeTo(table).overwrite(F.lit(True)))  # noqa: FBT003  # a SQL literal
 
 
+def reconcile(
+    spark: SparkSession,
+    table: str,
+    *,
+    entity: str,
+    keys: Sequence[str],
+    wanted: Callable[[DataFrame], DataFrame],
+) -> None:
+    """Make the rows of some entities what they should be, in one commit; equal rows are not written.
+
+    Args:
+        spark: the session.
+        table: catalog.database.table.
+        entity: column of what the rows describe; rows of other entities than the wanted ones stay.
+        keys: columns that identify a row.
+        wanted: returns the rows that should be there from those that are; it is asked again after another writer's
+            commit.
+    """
+    _commit(lambda: _reconcile(spark, table, entity, keys, wanted))
+
+
+def _reconcile(
+    spark: SparkSession, table: str, entity: str, keys: Sequence[str], wanted: Callable[[DataFrame], DataFrame]
+) -> None:
+    stored = current(spark, table)
+    rows = shaped_like(wanted(stored), table).localCheckpoint()
+    outdated = stored.join(rows.select(entity), entity, "left_semi").join(rows.select(*keys), list(keys), "left_anti")
+    gone = F.lit(True), F.lit(False)  # noqa: FBT003  # SQL literals
+    # Only what differs: a MERGE would rewrite the files of rows that it finds equal.
+    changed = rows.subtract(stored.select(*rows.columns)).withColumn("_gone", gone[1])
+    source = changed.unionByName(outdated.select(*rows.columns).withColumn("_gone", gone[0])).localCheckpoint()
+    if source.isEmpty():
+        return
+    sets = ", ".join(f"t.`{name}` = s.`{name}`" for name in rows.columns)
+    names = ", ".join(f"`{name}`" for name in rows.columns)
+    values = ", ".join(f"s.`{name}`" for name in rows.columns)
+    on = " AND ".join(f"t.`{name}` = s.`{name}`" for name in keys)
+    view = "wanted_rows"
+    source.createOrReplaceTempView(view)
+    try:
+        spark.sql(
+            f"MERGE INTO {table} t USING {view} s ON {on} "  # noqa: S608  # names come from the contracts
+            f"WHEN MATCHED AND s._gone THEN DELETE WHEN MATCHED THEN UPDATE SET {sets} "
+            f"WHEN NOT MATCHED AND NOT s._gone THEN INSERT ({names}) VALUES ({values})"
+        )
+    finally:
+        spark.catalog.dropTempView(view)
+
+
 def delete(frame: DataFrame, table: str, keys: Sequence[str]) -> None:
     """Delete the rows whose keys are in the frame, in one commit."""
     spark, view = frame.sparkSession, "deleted_rows"

@@ -31,7 +31,7 @@ def start_runs(messages: Sequence[QueueMessage], runs: Runs) -> Mapping[str, Exc
     A run is named after its messages, so a batch that is delivered again because this function died after starting a
     run does not start it twice. Messages that come back in another batch do start another run, which is harmless.
     Objects that only stand for a folder start none: the rule filters them out, and a run for one would cost as much as
-    any other.
+    any other. So do the objects by which Data Exchange sees whether it may write.
     """
     failures: dict[str, Exception] = {}
     ids: dict[tuple[str, str], list[str]] = {}
@@ -42,7 +42,7 @@ def start_runs(messages: Sequence[QueueMessage], runs: Runs) -> Mapping[str, Exc
         except ManifestError as error:
             failures[message.message_id] = error
             continue
-        if landing.is_folder_mark(file.key):
+        if landing.is_folder_mark(file.key) or landing.is_probe(file.key):
             continue
         files.append(file)
         ids.setdefault((file.bucket, file.key), []).append(message.message_id)

@@ -12,9 +12,11 @@ from c360_core.landing import (
     MAX_RUN_FILES,
     LandedFile,
     ManifestError,
+    is_probe,
     manifest_text,
     of_event,
     read_manifest,
+    revision_of,
     runs,
 )
 
@@ -102,3 +104,29 @@ def test_a_list_survives_a_round_trip(some: list[LandedFile]) -> None:
 def test_an_invalid_list_is_refused_by_field(text: str, said: str) -> None:
     with pytest.raises(ManifestError, match=said):
         read_manifest(text)
+
+
+@pytest.mark.parametrize(
+    ("key", "revision"),
+    [
+        ("bands/2026-03-01T09:30:00.123Z/3afc623e099e6fcc8e7aae4c2cd54f93/a.csv", "3afc623e099e6fcc8e7aae4c2cd54f93"),
+        ("bands/2026-03-01T09:30:00Z/3afc623e099e6fcc8e7aae4c2cd54f93/x/y.csv", "3afc623e099e6fcc8e7aae4c2cd54f93"),
+        ("bands/2026-03-01/3afc623e099e6fcc8e7aae4c2cd54f93/a.csv", None),
+        ("bands/2026-03-01T09:30:00Z/short/a.csv", None),
+        ("bands/2026-03-01T09:30:00Z/3afc623e099e6fcc8e7aae4c2cd54f93/", None),
+        ("bands/day.csv", None),
+    ],
+)
+def test_the_revision_of_a_landed_object(key, revision):
+    found = revision_of(LandedFile(bucket="b", key=key, landed_at="2026-05-01T00:00:00Z", size=1))
+    if revision is None:  # dropped by hand: a revision of its own, made when it landed
+        assert found.id.startswith("file-")
+        assert found.made_at.isoformat() == "2026-05-01T00:00:00+00:00"
+    else:
+        assert (found.id, found.made_at.date().isoformat()) == (revision, "2026-03-01")
+
+
+def test_the_object_by_which_data_exchange_looks_is_no_file():
+    assert is_probe("_ADX-TEST-123456789012#")
+    assert is_probe("demographics/_ADX-TEST-123456789012#")
+    assert not is_probe("demographics/ADX-TEST.csv")
