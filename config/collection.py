@@ -174,6 +174,24 @@ class DatabaseSettings(Slice):
     )
 
 
+DataSetId = Annotated[str, Field(pattern=r"^[a-zA-Z0-9]{30,40}$")]
+
+
+class DataExchangeSettings(Slice):
+    """Products of Data Exchange that the account has subscribed to."""
+
+    products: Mapping[str, DataSetId] = Field(
+        {},
+        description="The data set of each product, by the name of its contract; its revisions are exported into the "
+        "landing bucket. A product that is not here is not exported. A data set belongs to a Region: the environment "
+        "must be there",
+    )
+    poll_seconds: int = Field(30, ge=1, le=3600, description="How often an export is looked at")
+    retry_seconds: int = Field(
+        300, ge=1, le=3600, description="The pause before a failed export is tried again; it grows fourfold, twice"
+    )
+
+
 class TextSettings(Slice):
     """Texts of reviews and mentions, which people may change and take back."""
 
@@ -226,6 +244,7 @@ class CollectionSettings(Slice):
         {},
         description="Databases by the names that contracts give them. A source whose database is not here is not read",
     )
+    data_exchange: DataExchangeSettings = DataExchangeSettings()
     texts: TextSettings = TextSettings()
     backfill: BackfillSettings = BackfillSettings()
     ingest_workers: int = Field(2, ge=2, le=100, description="Glue workers of a run, which takes up to fifty files")

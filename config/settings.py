@@ -67,6 +67,7 @@ class Settings(Slice):
             "unification.unify.started: true": self.unification.unify.started,
             f"unification.resolution_schedule: {schedule}": schedule != "on_demand",
             "collection.databases": bool(self.collection.databases),
+            "collection.data_exchange.products": bool(self.collection.data_exchange.products),
         }
         running = [switch for switch, on in switches.items() if on]
         if running and not self.collection.streams.deployed:

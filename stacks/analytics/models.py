@@ -12,7 +12,7 @@ from aws_cdk import aws_stepfunctions as sfn
 from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
 
-from c360_core.names import TableName, Zone
+from c360_core.names import TableName, Zone, reference_table
 from config.analytics import AnalyticsSettings
 from stacks.constructs.grants import (
     allow,
@@ -32,9 +32,17 @@ from stacks.shared.platform import Platform
 MARTS_PREFIX: Final = "marts/"
 _NAME: Final = "BuildModels"
 STAGING_VIEWS: Final = "stg_*"
-SOURCES: Final[Mapping[Zone, Sequence[TableName]]] = {
+SOURCES: Final[Mapping[Zone, Sequence[str]]] = {
     Zone.RAW: (TableName.INTERACTIONS,),
-    Zone.CURATED: (TableName.IDENTITY_MAP, TableName.IDENTIFIER_MAP, TableName.PROFILES),
+    Zone.CURATED: (
+        TableName.IDENTITY_MAP,
+        TableName.IDENTITY_RECORDS,
+        TableName.IDENTIFIER_MAP,
+        TableName.PROFILES,
+        reference_table("demographics"),
+        reference_table("credit_bands"),
+        reference_table("advertising_audiences"),
+    ),
 }
 _READ: Final = ("glue:GetDatabase", "glue:GetTable")
 _REPLACE_VIEWS: Final = (*_READ, "glue:GetTableVersions", "glue:CreateTable", "glue:UpdateTable", "glue:DeleteTable")

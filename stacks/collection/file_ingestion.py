@@ -21,7 +21,7 @@ from constructs import Construct
 from c360_core import projections
 from c360_core.contracts import Contracts
 from c360_core.landing import FOLDER_MARKS, MANIFESTS
-from c360_core.names import PROJECT, QUALITY_NAMESPACE, TableName, Zone, database_name
+from c360_core.names import PROJECT, QUALITY_NAMESPACE, TableName, Zone, database_name, reference_table
 from config.collection import CollectionSettings
 from config.operations import OperationsSettings
 from stacks.constructs.data_stream import DataStream
@@ -137,6 +137,7 @@ class FileIngestion(Construct):
         buckets = lake.buckets
         role = self.job.role
         sources = [source.name for source in lake.contracts.file_sources()]
+        references = [reference_table(source.name) for source, _ in lake.contracts.reference_sources()]
         put_records(role, events_stream)
         self._allow_quality_results()
         # The whole bucket: the job quarantines files under an unknown prefix as UNKNOWN_SOURCE.
@@ -149,6 +150,10 @@ class FileIngestion(Construct):
         read_objects(role, buckets[Zone.RESULTS], MANIFESTS)
         write_tables(role, platform, Zone.RAW, sources)
         write_tables(role, platform, Zone.QUARANTINE, [TableName.REJECTED])
+        for table in references:
+            write_objects(role, buckets[Zone.CURATED], f"{table}/")
+        if references:
+            write_tables(role, platform, Zone.CURATED, references)
 
     def _allow_quality_results(self) -> None:
         """The evaluator publishes the results of the rules to Glue's console and as metrics."""

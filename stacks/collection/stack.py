@@ -6,11 +6,12 @@ import aws_cdk as cdk
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
-from c360_core.names import Stream, TableName, Zone
+from c360_core.names import Stream, TableName, Zone, reference_table
 from config.collection import CollectionSettings
 from stacks.collection.backfill import Backfill
 from stacks.collection.clean_application import CleanApplication
 from stacks.collection.collector import Collector
+from stacks.collection.data_exchange import DataExchange
 from stacks.collection.databases import Databases
 from stacks.collection.file_ingestion import FileIngestion
 from stacks.collection.text_removal import TextRemoval
@@ -69,6 +70,9 @@ class CollectionStack(cdk.Stack):
             platform=platform,
         )
         self.databases = Databases(self, "Databases", lake=lake, databases=settings.databases, platform=platform)
+        self.data_exchange = DataExchange(
+            self, "DataExchange", lake=lake, settings=settings.data_exchange, platform=platform
+        )
         self.clean = CleanApplication(
             self,
             "Clean",
@@ -84,6 +88,13 @@ class CollectionStack(cdk.Stack):
             LakeAccess(name="CleanQuarantine", role=self.clean.role, zone=Zone.QUARANTINE, writes=True),
             LakeAccess(name="IngestRaw", role=self.ingestion.job.role, zone=Zone.RAW, writes=True),
             LakeAccess(name="IngestQuarantine", role=self.ingestion.job.role, zone=Zone.QUARANTINE, writes=True),
+            LakeAccess(
+                name="IngestCurated",
+                role=self.ingestion.job.role,
+                zone=Zone.CURATED,
+                tables=[reference_table(source.name) for source, _ in lake.contracts.reference_sources()],
+                writes=True,
+            ),
             *self.databases.lake_access,
         ]
         self.text_removal = (

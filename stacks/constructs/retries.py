@@ -9,7 +9,16 @@ from typing import Final, Literal
 import aws_cdk as cdk
 from aws_cdk import aws_stepfunctions as sfn
 
-Service = Literal["CodeBuild", "EMRServerless", "EntityResolution", "Glue", "KinesisAnalyticsV2", "Lambda", "SNS"]
+Service = Literal[
+    "CodeBuild",
+    "DataExchange",
+    "EMRServerless",
+    "EntityResolution",
+    "Glue",
+    "KinesisAnalyticsV2",
+    "Lambda",
+    "SNS",
+]
 
 # Error names of Step Functions. Where a service's model has no error for throttling, Step Functions reports it under
 # the name of the whole service, which the SDK for Java 1 spelt differently. An invalid request is then repeated too,
@@ -20,6 +29,12 @@ BUSY: Final[Mapping[Service, tuple[str, ...]]] = {
         "CodeBuild.AccountLimitExceededException",
         "CodeBuild.CodeBuildException",
         "CodeBuild.AWSCodeBuildException",
+    ),
+    # The limit of concurrent exports, too.
+    "DataExchange": (
+        "DataExchange.ThrottlingException",
+        "DataExchange.ServiceLimitExceededException",
+        "DataExchange.InternalServerException",
     ),
     "EMRServerless": (
         # The application is just being stopped.

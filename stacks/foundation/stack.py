@@ -51,7 +51,14 @@ class FoundationStack(cdk.Stack):
             publishers=publishers,
             removal=self.removal,
         ).key
-        lake = LakeBuckets(self, "Lake", key=self.key, settings=settings.foundation, removal=self.removal)
+        lake = LakeBuckets(
+            self,
+            "Lake",
+            key=self.key,
+            settings=settings.foundation,
+            exported=list(settings.collection.data_exchange.products),
+            removal=self.removal,
+        )
         self.buckets = lake.by_zone
         catalog = Catalog(self, "Catalog", environment=settings.environment, buckets=self.buckets)
         if settings.governance.manage_lake_formation:

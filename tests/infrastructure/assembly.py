@@ -192,9 +192,9 @@ def definition(machine: Resource) -> Template:
 
 
 def states(machine: Template) -> dict[str, Template]:
-    """Return all states of a definition, those of branches included."""
+    """Return all states of a definition, those of branches and maps included."""
     found = dict(machine["States"])
     for state in machine["States"].values():
-        for branch in state.get("Branches", ()):
+        for branch in (*state.get("Branches", ()), *([state["ItemProcessor"]] if "ItemProcessor" in state else ())):
             found |= states(branch)
     return found

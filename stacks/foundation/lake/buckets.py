@@ -4,10 +4,12 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 import aws_cdk as cdk
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from c360_core.landing import PROBE
 from c360_core.names import Zone
 from config.foundation import FoundationSettings
 from stacks.constructs.nag import acknowledge
@@ -29,13 +31,24 @@ _NOT_REPLICATED: Final = {
 
 
 class LakeBuckets(Construct):
-    """A private, encrypted, versioned bucket per zone, reachable by TLS only, with access logs."""
+    """A private, encrypted, versioned bucket per zone, reachable by TLS only, with access logs.
+
+    Args:
+        exported: the folders of the landing bucket into which Data Exchange exports.
+    """
 
     by_zone: Mapping[Zone, s3.IBucket]
     access_logs: s3.IBucket
 
     def __init__(
-        self, scope: Construct, id_: str, *, key: kms.IKey, settings: FoundationSettings, removal: cdk.RemovalPolicy
+        self,
+        scope: Construct,
+        id_: str,
+        *,
+        key: kms.IKey,
+        settings: FoundationSettings,
+        exported: Sequence[str],
+        removal: cdk.RemovalPolicy,
     ) -> None:
         super().__init__(scope, id_)
         self.access_logs = self._access_logs(settings, removal)
@@ -66,6 +79,8 @@ class LakeBuckets(Construct):
         for zone, bucket in self.by_zone.items():
             acknowledge(bucket, {"S3BucketReplicationEnabled": _NOT_REPLICATED[zone]})
         _announce_new_objects(self.by_zone[Zone.LANDING])
+        if exported:
+            _let_export(self.by_zone[Zone.LANDING], exported)
 
     def _access_logs(self, settings: FoundationSettings, removal: cdk.RemovalPolicy) -> s3.Bucket:
         bucket = s3.Bucket(
@@ -111,6 +126,19 @@ def _housekeeping(noncurrent_days: int) -> s3.LifecycleRule:
     return s3.LifecycleRule(
         noncurrent_version_expiration=cdk.Duration.days(noncurrent_days),
         abort_incomplete_multipart_upload_after=_ABORT_UPLOADS_AFTER,
+    )
+
+
+def _let_export(bucket: s3.IBucket, folders: Sequence[str]) -> None:
+    """Let Data Exchange write into folders, and the object by which it sees whether it may."""
+    bucket.add_to_resource_policy(
+        iam.PolicyStatement(
+            sid="DataExchangeExports",
+            principals=[iam.ServicePrincipal("dataexchange.amazonaws.com")],
+            actions=["s3:PutObject", "s3:PutObjectAcl"],
+            resources=[bucket.arn_for_objects(key) for key in (f"{PROBE}*", *(f"{folder}/*" for folder in folders))],
+            conditions={"StringEquals": {"aws:SourceAccount": cdk.Stack.of(bucket).account}},
+        )
     )
 
 

@@ -69,7 +69,8 @@ def matching_costs(settings: UnificationSettings) -> Sequence[StandingCost]:
 
 def tables_with_identities(contracts: Contracts) -> Sequence[str]:
     """Return the tables of the raw zone from which identity records are prepared."""
-    return [*(source.name for source in contracts.file_sources()), TableName.INTERACTIONS]
+    described = [source.name for source in contracts.file_sources() if source.has_identities]
+    return [*described, TableName.INTERACTIONS]
 
 
 class IdentityResolution(Construct):
