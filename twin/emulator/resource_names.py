@@ -11,6 +11,7 @@ Request = Mapping[str, Any]
 # first parameter that a request has decides.
 _PATHS: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
     "codebuild": (("projectname", "project/{}"),),
+    "dataexchange": (("jobid", "jobs/{}"), ("datasetid", "data-sets/{}"), ("eventactionid", "event-actions/{}")),
     "dynamodb": (("tablename", "table/{}"),),
     "entityresolution": (("workflowname", "matchingworkflow/{}"), ("schemaname", "schemamapping/{}")),
     "glue": (("jobname", "job/{}"),),

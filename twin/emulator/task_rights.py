@@ -33,6 +33,7 @@ _BUILDS_RULE: Final = "StepFunctionsGetEventForCodeBuildStartBuildRule"
 _ERRORS: Final = {"lambda": "Lambda.AWSLambdaException", "sns": "SNS.AuthorizationErrorException"}
 _NAMES: Final = {
     "codebuild": "CodeBuild",
+    "dataexchange": "DataExchange",
     "dynamodb": "DynamoDb",
     "emr-serverless": "EMRServerless",
     "entityresolution": "EntityResolution",
