@@ -5,6 +5,15 @@ with segments as (
     array_sort(array_agg(segment)) as segments
   from {{ ref('segment_membership') }}
   group by person_id
+),
+
+audiences as (
+  select
+    person_id,
+    array_sort(array_agg(distinct said)) as audiences
+  from {{ ref('stg_enrichment') }}
+  where product = 'advertising_audiences'
+  group by person_id
 )
 
 select
@@ -25,6 +34,7 @@ select
   cast(a.csat_average as decimal(4, 2)) as csat_average,
   {{ profile_facts('p') }},
   coalesce(s.segments, cast(array[] as array(varchar))) as segments,
+  coalesce(d.audiences, cast(array[] as array(varchar))) as audiences,
   r.recency_score,
   r.frequency_score,
   r.monetary_score,
@@ -34,4 +44,5 @@ from {{ ref('stg_persons') }} as c
 left join {{ ref('profile_states') }} as p on c.person_id = p.person_id
 left join {{ ref('person_activity') }} as a on c.person_id = a.person_id
 left join segments as s on c.person_id = s.person_id
+left join audiences as d on c.person_id = d.person_id
 left join {{ ref('rfm') }} as r on c.person_id = r.person_id

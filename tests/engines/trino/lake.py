@@ -14,7 +14,16 @@ RAW, CURATED, PRODUCTS = (database_name(ENVIRONMENT, zone) for zone in (Zone.RAW
 LAKE, RESULTS = "test-lake", "test-results"
 WORKGROUP = "c360-test"
 PERSONA = "Analyst"
-TABLES = ("interactions", "identity_map", "identifier_map", "profiles")
+TABLES = (
+    "interactions",
+    "identity_map",
+    "identity_records",
+    "identifier_map",
+    "profiles",
+    "reference_demographics",
+    "reference_credit_bands",
+    "reference_advertising_audiences",
+)
 
 
 def template() -> str:
@@ -180,7 +189,15 @@ _NOW, _LATER = "timestamp '2026-02-20 00:00:00 UTC'", "timestamp '2026-02-20 01:
 
 def inserts() -> list[str]:
     """The rows, as statements."""
-    return [_interactions(), _odd_interactions(), _reviews(), _identity_map(), _identifier_map(), _profiles()]
+    return [
+        _interactions(),
+        _odd_interactions(),
+        _reviews(),
+        _identity_map(),
+        _identifier_map(),
+        _profiles(),
+        *_bought(),
+    ]
 
 
 def _interactions() -> str:
@@ -255,6 +272,41 @@ def _profiles() -> str:
     )
     columns = "person_id, identity_version, event_count, computed_at, email, phone, spend, segments, record_count"
     return f"INSERT INTO {CURATED}.profiles ({columns}) VALUES {', '.join(rows)}"
+
+
+# record_id, person_key, household_key, postal_code
+_KEYS = [
+    ("loyalty_members:L1", "ann@example.com", "1 main st|60601", "60601"),
+    ("crm_contacts:C9", "ann@example.com", None, "60602"),
+    ("crm_contacts:C2", "bob@example.com", "1 main st|60601", "60601"),
+    ("support_cases:S3", "cat@example.com", "9 oak ave|60609", "60609"),
+]
+
+
+def _bought() -> list[str]:
+    """Keys of records, and what bought products say: of now, of the past, and of an audience that was taken back."""
+    since, current = "timestamp '2026-01-01 00:00:00 UTC'", "true, array[timestamp '2026-01-01 00:00:00 UTC']"
+    past = "false, array[timestamp '2025-01-01 00:00:00 UTC']"
+    records = ", ".join(
+        f"('{record}', 'x', {_NOW}, {quote(person)}, {quote(household)}, {quote(code)})"
+        for record, person, household, code in _KEYS
+    )
+    columns = "valid_from, valid_to, is_current, revisions"
+    return [
+        f"INSERT INTO {CURATED}.identity_records "
+        f"(record_id, source, loaded_at, person_key, household_key, postal_code) VALUES {records}",
+        f"INSERT INTO {CURATED}.reference_demographics (provider_row_id, age_band, person_key, {columns}) VALUES "
+        f"('D000001', '25-34', 'ann@example.com', {since}, null, {current}), "
+        f"('D000002', '65+', 'nobody@example.com', {since}, null, {current})",
+        f"INSERT INTO {CURATED}.reference_credit_bands (bureau_id, credit_band, household_key, {columns}) VALUES "
+        f"('B000001', 'A', '1 main st|60601', {since}, null, {current}), "
+        f"('B000001', 'E', '1 main st|60601', {since}, {_NOW}, {past}), "
+        f"('B000002', 'C', '9 oak ave|60609', {since}, null, {current})",
+        f"INSERT INTO {CURATED}.reference_advertising_audiences (audience_row, audience, postal_code_key, {columns}) "
+        f"VALUES ('A000001', 'runners', '60601', {since}, null, {current}), "
+        f"('A000002', 'cooks', '60602', {since}, null, {current}), "
+        f"('A000003', 'none', '60609', {since}, null, {current})",
+    ]
 
 
 def quote(text: str | None) -> str:

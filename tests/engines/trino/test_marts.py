@@ -32,7 +32,7 @@ def read(stack: Stack, sql: str, **options: Any) -> list[dict[str, Any]]:
 
 def test_every_node_of_the_project_succeeds(built: dict[str, str]) -> None:
     assert set(built.values()) <= {"success", "pass"}
-    assert sum(name.startswith("model.") for name in built) == 16
+    assert sum(name.startswith("model.") for name in built) == 20
     assert sum(name.startswith("unit_test.") for name in built) == 2
 
 
@@ -257,3 +257,36 @@ def test_views_and_marts_show_their_columns_in_the_catalog(stack: Stack) -> None
 def test_a_query_that_athena_refuses_fails_with_its_reason(stack: Stack, sql: str, reason: str) -> None:
     with pytest.raises(QueryFailedError, match=reason):
         stack.query(sql)
+
+
+def test_bought_products_join_people_by_person_household_and_postal_code(stack: Stack) -> None:
+    assert stack.query("SELECT product, people FROM enrichment_coverage ORDER BY 1") == [
+        ["advertising_audiences", "2"],
+        ["credit_bands", "3"],
+        ["demographics", "1"],
+    ]
+    assert stack.query("SELECT credit_band, people FROM people_by_credit_band ORDER BY 1") == [["A", "2"], ["C", "1"]]
+    found = stack.query(
+        "SELECT person_id, array_join(audiences, ' ') FROM customer_360 WHERE person_id < 'p_4' ORDER BY 1"
+    )
+    assert found[-3:] == [["p_1", "cooks runners"], ["p_2", "runners"], ["p_3", ""]]
+
+
+def test_a_licence_is_named_where_its_data_is_shown(stack: Stack) -> None:
+    assert stack.query("SELECT attribution, licence_ends FROM enrichment_coverage WHERE product = 'credit_bands'") == [
+        ["Credit bands by Example Credit Bureau.", "2036-01-01"]
+    ]
+
+
+def test_a_product_says_nothing_once_its_licence_has_ended(stack: Stack, dbt_variables: dict[str, str]) -> None:
+    """The same view as dbt compiled it, on the first day after the term."""
+    [compiled] = Path(dbt_variables["DBT_TARGET_PATH"]).glob("compiled/**/stg_enrichment.sql")
+    text = compiled.read_text(encoding="utf-8")
+    assert text.count("current_date") == 3
+
+    def people(day: str) -> list[list[str]]:
+        sql = text.replace("current_date", f"date '{day}'")
+        return stack.query(f"SELECT product, count(DISTINCT person_id) FROM ({sql}) GROUP BY 1 ORDER BY 1")
+
+    assert [row[1] for row in people("2035-12-31")] == ["2", "3", "1"]
+    assert people("2036-01-01") == []
