@@ -13,7 +13,7 @@ from sqlglot import exp
 
 from c360_core import single_view_keys
 from c360_core.interaction import ReasonCode, check
-from c360_core.names import ENVIRONMENTS, STACKS, IdentifierType, Stream
+from c360_core.names import ENVIRONMENTS, STACKS, IdentifierType, Stream, Use
 from c360_core.replay import ReplayVerdict
 from config.settings import Settings
 from ops import smoke
@@ -35,7 +35,7 @@ from tests.docs.documents import (
 )
 from tests.docs.programs import SNAPSHOTS, deployed, problems
 from tools.contracts import load_and_check
-from tools.contracts.compiler import FILE_FORMAT, JDBC
+from tools.contracts.compiler import DATA_EXCHANGE, FILE_FORMAT, JDBC
 from tools.contracts.servers import KINDS, WITHOUT_SYSTEM
 from tools.suites import runner
 
@@ -67,6 +67,7 @@ ASKED: dict[str, set[str] | str] = {
     "Glue jobs": "a run is paid for, and changes the lake",
     "EMR Serverless": "a run is paid for, and changes the lake",
     "Sources read from databases": "a run is paid for, and reads a system of others",
+    "Products of Data Exchange": "an export writes data of others into the lake",
     "Tables of the lake": {"lake tables", "field ids"},
     "Entity Resolution": {"Entity Resolution", "matching job"},
     "Athena": {"Athena", "persona results"},
@@ -322,6 +323,9 @@ def test_everything_that_a_contract_may_say_of_how_its_data_arrives_is_explained
         way: kind for way, kind in KINDS.items() if way not in WITHOUT_SYSTEM
     }
     assert sorted(name for row in table(MODEL, "jdbc") for name in re.findall(r"`(\w+)`", row[0])) == sorted(JDBC)
+    named = [name for row in table(MODEL, "data exchange") for name in re.findall(r"`(\w+)`", row[0])]
+    assert sorted(named) == sorted(DATA_EXCHANGE)
+    assert column(MODEL, "uses") == list(Use)
 
 
 def test_every_decision_is_listed_in_order() -> None:

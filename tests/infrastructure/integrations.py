@@ -360,6 +360,50 @@ def _application(_estate: Estate, state: Mapping[str, Any]) -> Iterable[str]:
     yield f"arn:aws:kinesisanalytics:{REGION}:{ACCOUNT}:application/{state['Parameters']['ApplicationName']}"
 
 
+# ---- Data Exchange
+
+_DATA_EXCHANGE: Final = "dataexchange.amazonaws.com"
+
+
+def _data_set(_estate: Estate, state: Mapping[str, Any]) -> Iterable[str]:
+    """A data set that is subscribed to belongs to its provider, and its ARN names no account."""
+    yield f"arn:aws:dataexchange:{REGION}::data-sets/{state['Parameters']['DataSetId']}"
+
+
+def _jobs(_estate: Estate, _state: Mapping[str, Any]) -> Iterable[str]:
+    yield f"arn:aws:dataexchange:{REGION}:{ACCOUNT}:jobs/any"
+
+
+def _any_job(_estate: Estate, _state: Mapping[str, Any]) -> Iterable[str]:
+    yield "*"
+
+
+def _landed(estate: Estate, bucket: str, pattern: str) -> str:
+    return f"{arn(estate.one('AWS::S3::Bucket', bucket))}/{pattern.partition('$')[0]}2026-01-01/asset.csv"
+
+
+def _auto_exports(estate: Estate, use: Use) -> Calls:
+    """The service writes by the bucket's policy, first an object by which it sees that it may."""
+    destination = use.resource.properties["Action"]["ExportRevisionToS3"]["RevisionDestination"]
+    bucket = destination["Bucket"]
+    probe = f"{arn(estate.one('AWS::S3::Bucket', bucket))}/_ADX-TEST-{ACCOUNT}#"
+    for place in (probe, _landed(estate, bucket, destination["KeyPattern"])):
+        yield Call(party=_DATA_EXCHANGE, need=needs.AUTO_EXPORT_WRITES, resource=place, context=_SAME_ACCOUNT)
+
+
+def _exports(estate: Estate, use: Use) -> Calls:
+    """A job reads the provider's objects and writes ours with the rights of whoever starts it."""
+    details = use.part["Parameters"]["Details"]["ExportRevisionsToS3"]
+    [destination] = details["RevisionDestinations"]
+    role, called = use.resource.properties["RoleArn"], {"aws:CalledVia": _DATA_EXCHANGE}
+    read = "arn:aws:s3:::prod-aws-data-exchange-assets/asset"
+    yield Call(party=role, need=needs.EXPORT_READS_ASSETS, resource=read, context=called)
+    written = _landed(estate, destination["Bucket"], destination["KeyPattern"])
+    yield Call(party=role, need=needs.EXPORT_WRITES, resource=written, context=called)
+    key, granted = details["Encryption"]["KmsKeyArn"], {"kms:GrantIsForAWSResource": "true"}
+    yield Call(party=role, need=needs.EXPORT_USES_KEY, resource=key, context=granted)
+
+
 # ---- EventBridge
 
 
@@ -792,6 +836,7 @@ INTEGRATIONS: Final[Mapping[str, Integration]] = {
     "resource AWS::CloudTrail::Trail": _trail_delivers,
     "resource AWS::CloudWatch::Alarm": _alarm_notifies,
     "resource AWS::CodeBuild::Project": _builds,
+    "resource AWS::DataExchange::EventAction": _auto_exports,
     "resource AWS::EntityResolution::MatchingWorkflow": _matches,
     "resource AWS::Events::EventBus": _bus_uses_key,
     "resource AWS::Glue::Connection": _connects,
@@ -837,6 +882,10 @@ INTEGRATIONS: Final[Mapping[str, Integration]] = {
     "source sqs": _reads_queue,
     "target sqs": _delivers_to_queue,
     "target states": _starts_executions,
+    "task aws-sdk:dataexchange:createJob": _all_of(_task_on(needs.STEP_FUNCTIONS_MAKE_EXPORT, _any_job), _exports),
+    "task aws-sdk:dataexchange:getJob": _task_on(needs.STEP_FUNCTIONS_LOOK_AT_EXPORT, _jobs),
+    "task aws-sdk:dataexchange:listDataSetRevisions": _task_on(needs.STEP_FUNCTIONS_LIST_REVISIONS, _data_set),
+    "task aws-sdk:dataexchange:startJob": _task_on(needs.STEP_FUNCTIONS_START_EXPORT, _jobs),
     "task aws-sdk:entityresolution:getMatchingJob": _task_on(needs.STEP_FUNCTIONS_AWAIT_MATCHING, _workflow),
     "task aws-sdk:entityresolution:startMatchingJob": _task_on(needs.STEP_FUNCTIONS_START_MATCHING, _workflow),
     "task aws-sdk:kinesisanalyticsv2:createApplicationSnapshot": _task_on(

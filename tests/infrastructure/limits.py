@@ -203,6 +203,10 @@ def _vcpus_of_applications(estate: Estate) -> Measured:
         yield str(application), int(application.properties["MaximumCapacity"]["Cpu"].split()[0])
 
 
+def _event_actions(estate: Estate) -> Measured:
+    yield "the account", len(list(estate.of_type("AWS::DataExchange::EventAction")))
+
+
 def _resources_of_stacks(estate: Estate) -> Measured:
     yield from Counter(resource.pillar for resource in estate.resources).items()
 
@@ -317,6 +321,12 @@ QUOTAS: Final = (
         at_most=1_048_576,
         page="AWS Step Functions Developer Guide: Step Functions service quotas",
         measured=_sizes_of("AWS::StepFunctions::StateMachine", "DefinitionString"),
+    ),
+    Quota(
+        what="event actions of an account",
+        at_most=50,
+        page="AWS Data Exchange User Guide: Service quotas",
+        measured=_event_actions,
     ),
     Quota(
         what="processing units of an application",

@@ -197,6 +197,25 @@ STEP_FUNCTIONS_START_MATCHING: Final = Need(
 STEP_FUNCTIONS_AWAIT_MATCHING: Final = Need(
     actions=("entityresolution:GetMatchingJob",), page=STEP_FUNCTIONS_START_MATCHING.page
 )
+_DATA_EXCHANGE_ACTIONS: Final = (
+    "AWS Data Exchange User Guide: AWS Data Exchange API permissions: actions and resources reference"
+)
+STEP_FUNCTIONS_LIST_REVISIONS: Final = Need(actions=("dataexchange:ListDataSetRevisions",), page=_DATA_EXCHANGE_ACTIONS)
+STEP_FUNCTIONS_MAKE_EXPORT: Final = Need(actions=("dataexchange:CreateJob",), page=_DATA_EXCHANGE_ACTIONS)
+STEP_FUNCTIONS_START_EXPORT: Final = Need(actions=("dataexchange:StartJob",), page=_DATA_EXCHANGE_ACTIONS)
+STEP_FUNCTIONS_LOOK_AT_EXPORT: Final = Need(actions=("dataexchange:GetJob",), page=_DATA_EXCHANGE_ACTIONS)
+EXPORT_READS_ASSETS: Final = Need(
+    actions=("s3:GetObject",), page="AWS Managed Policy Reference: AWSDataExchangeSubscriberFullAccess"
+)
+EXPORT_WRITES: Final = Need(
+    actions=("s3:PutObject", "s3:PutObjectAcl"), page="AWS Managed Policy Reference: AWSDataExchangeFullAccess"
+)
+EXPORT_USES_KEY: Final = Need(
+    # The guide asks CreateGrant of whoever sets an automatic export up; a job writes with the starter's rights.
+    actions=("kms:CreateGrant",),
+    page="AWS Data Exchange User Guide: Automatically exporting asset revisions to an S3 bucket as a subscriber",
+)
+AUTO_EXPORT_WRITES: Final = Need(actions=("s3:PutObject", "s3:PutObjectAcl"), page=EXPORT_USES_KEY.page)
 _FLINK_ACTIONS: Final = (
     "Service Authorization Reference: Actions, resources, and condition keys for Amazon Kinesis Analytics V2"
 )

@@ -16,6 +16,7 @@ Context = Mapping[str, str]
 
 # Condition keys whose meaning the rows of `integrations.py` state. Names of keys do not depend on their case.
 KEYS: Final = {
+    "aws:calledvia",
     "aws:resourceaccount",
     "aws:securetransport",
     "aws:sourceaccount",
@@ -24,6 +25,7 @@ KEYS: Final = {
     "cloudwatch:namespace",
     "iam:passedtoservice",
     "kms:calleraccount",
+    "kms:grantisforawsresource",
     "kms:viaservice",
     "s3:prefix",
     "s3:x-amz-acl",

@@ -103,6 +103,9 @@ def test_roles_use_the_key_through_the_services_that_keep_what_they_use_and_neve
     off = tuple(name for name, switch in switches.items() if not switch)
     wanted = {name: by for name, by in KEY_USES.items() if not name.startswith(off)}
     wanted |= {machine: {"sns": SEND} for machine in machines}
+    # An export writes under the key with the rights of who starts it, and gives Data Exchange a grant.
+    exports = {machine for machine in machines if machine.startswith("DataExchange")}
+    wanted |= {machine: {"sns": SEND, "s3": SEND, "": "CreateGrant"} for machine in exports}
     found = {role: {service: " ".join(sorted(used)) for service, used in by.items()} for role, by in uses.items()}
     assert found == wanted
 

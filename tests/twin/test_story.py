@@ -251,9 +251,17 @@ def c360_replay(run: Demonstration, *arguments: str) -> dict[str, Any]:
     return answer
 
 
-# Secrets Manager calls the rotation after 90 days, tests of their own give the databases something to read and fill the
-# stream again, and a schedule, whose hour does not come here, keeps the Flink applications running and saves them.
-WAITING = ("KeyRotation", "Collection-Databases", "Collection-Backfill", "Operations-Keeper", "Operations-Snapshots")
+# Secrets Manager calls the rotation after 90 days, tests of their own give the databases something to read and fill
+# the stream again, and a
+# schedule, whose hour does not come here, keeps the Flink applications running and saves them.
+WAITING = (
+    "KeyRotation",
+    "Collection-Databases",
+    "Collection-Backfill",
+    "Collection-DataExchange",
+    "Operations-Keeper",
+    "Operations-Snapshots",
+)
 
 
 def test_everything_that_runs_acted_under_its_own_role(run: Demonstration) -> None:
