@@ -57,6 +57,8 @@ class DataExchange(Construct):
         on: the day on which the licences must hold; today by default.
     """
 
+    machines: dict[str, sfn.StateMachine]
+
     def __init__(
         self,
         scope: Construct,
@@ -68,9 +70,10 @@ class DataExchange(Construct):
         on: date | None = None,
     ) -> None:
         super().__init__(scope, id_)
+        self.machines = {}
         for name, data_set in settings.products.items():
             source = _product(lake.contracts, name, on or datetime.now(UTC).date())
-            _Product(
+            product = _Product(
                 self,
                 pascal_case(name),
                 source=source,
@@ -79,10 +82,13 @@ class DataExchange(Construct):
                 settings=settings,
                 platform=platform,
             )
+            self.machines[name] = product.machine
 
 
 class _Product(Construct):
     """One product: what exports its revisions."""
+
+    machine: sfn.StateMachine
 
     def __init__(
         self,
@@ -110,6 +116,7 @@ class _Product(Construct):
         reason = "the variables are those of Data Exchange's key patterns, which CloudFormation must leave as they are"
         cdk.Validations.of(machine.machine).acknowledge(cdk.Acknowledgment(id=_VARIABLES, reason=reason))
         self._let_export(machine.machine.role, source.name)
+        self.machine = machine.machine
         StartRules(self, machine=machine, platform=platform).on_event(
             "ExportFailed",
             description=f"Data Exchange could not export a revision of {source.name}: it is to be tried again",

@@ -13,6 +13,7 @@ from typing import Final
 
 from c360_core.names import TableName, Zone, database_name
 from twin.principals import Principal
+from twin.scenario import bought
 from twin.scenario.collect import Collected, CollectorClient, land, produce
 from twin.scenario.deployment import Deployment
 from twin.scenario.lake import until_committed
@@ -45,12 +46,16 @@ class LakeCounts:
 def land_files(deployment: Deployment, manifest: Manifest, folder: Path) -> list[str]:
     """Land the files day by day, as their sources would; return the names of the runs that failed.
 
+    What is bought comes by Data Exchange, where the deployment subscribes to it.
+
     A file that is refused as a whole is quarantined and its run succeeds; a failed one is a defect.
     """
     s3, bucket = deployment.client("s3", Principal.SOURCE), deployment.outputs["LandingBucketName"]
-    landed, failed = 0, []
+    landed, failed = bought.publish(deployment, manifest, folder), []
     for _, files in groupby(sorted((*manifest.files, *manifest.broken_files), key=_day), key=_day):
         for file in files:
+            if bought.is_published(deployment, file):
+                continue
             land(s3, bucket, folder / file.path, key=f"{file.source}/{Path(file.path).name}")
             landed += 1
         ended = deployment.wait_for_files(landed, seconds=INGEST_SECONDS)

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from twin.emulator.emulator import Emulator
 from twin.principals import Principal
-from twin.scenario import analysis, edge, history, live, reviews, unify
+from twin.scenario import analysis, bought, edge, history, live, reviews, unify
 from twin.scenario.api import ProfileApiClient
 from twin.scenario.deployment import Deployment, money
 from twin.scenario.result import Analysis, Check, DecisionLine, PersonaAnswer, SentMessage, Stage
@@ -243,6 +243,8 @@ class Story:
             with self.step("Texts that were taken back leave the lake"):
                 texts = reviews.texts_in_the_lake(self.deployment)
             asking = pool.submit(analysis.ask_as_analyst, self.deployment)
+            with self.step("Whom the bought products describe"):
+                described = bought.checks(self.deployment, self.manifest, self.folder)
             with self.step("Read the marts with awswrangler"):
                 numbers = analysis.read_marts(self.deployment)
                 known = self._mart_spend()
@@ -255,6 +257,7 @@ class Story:
             Check(name="spend of known people in customer_360", expected=totals.known_spend, actual=known),
             Check(name="texts of reviews in the lake", expected=reviews.STANDING, actual=texts),
             Check(name="reviews that still stand", expected=reviews.KNOWN, actual=standing),
+            *described,
             Check(name="persona: masked columns read", expected="yes", actual="yes" if answers[0].allowed else "no"),
             Check(name="persona: clear columns refused", expected=len(analysis.REFUSED_SQL), actual=refused),
         )

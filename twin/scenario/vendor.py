@@ -24,6 +24,14 @@ class Vendor:
         self._s3: Any = settings.client("s3", as_=Principal.ADMINISTRATOR)
         self._exchange: Any = settings.client("dataexchange", as_=Principal.ADMINISTRATOR)
 
+    def data_set(self, product: str) -> str | None:
+        """Return the data set of a product that the deployment subscribes to, or None."""
+        for action in self._exchange.list_event_actions()["EventActions"]:
+            to = action["Action"]["ExportRevisionToS3"]["RevisionDestination"]
+            if to["KeyPattern"].startswith(f"{product}/"):
+                return str(action["Event"]["RevisionPublished"]["DataSetId"])
+        return None
+
     def publish(self, data_set: str, assets: Mapping[str, bytes], *, twice: bool = False) -> str:
         """Publish a revision and return its id.
 

@@ -176,7 +176,7 @@ class Exports:
                 "age_band": known["age"],
                 "income_band": known["income"],
                 **{name: known[name] for name in _SAME_NAME},
-                "valid_from": "2026-01-01T00:00:00.000Z",
+                "facts_since": "2026-01-01T00:00:00.000Z",
             }
         )
 
@@ -247,7 +247,7 @@ _PUBLISHED: Final[dict[str, dict[str, Callable[[Row], str]]]] = {
         "case_opened": lambda row: row["opened_at"],
         "case_closed": lambda row: row["closed_at"],
     },
-    "demographics": {"contact_changed": lambda row: row["valid_from"] if row["email"] else ""},
+    "demographics": {"contact_changed": lambda row: row["facts_since"] if row["email"] else ""},
 }
 
 

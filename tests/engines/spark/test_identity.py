@@ -105,7 +105,7 @@ def test_rows_of_every_source_become_records_in_one_form(spark: SparkSession, ta
     case = {"case_id": "K000001", "case_customer_id": "S000001", "customer_name": "Lee, Ann", "topic": "x",
             "channel": "phone", "opened_at": LATER, "loaded_at": LATER}  # fmt: skip
     tables(Zone.RAW, "support_cases", [case])
-    bought = {"provider_row_id": "D000001", "last_name": "Lee", "valid_from": AT, "loaded_at": AT}
+    bought = {"provider_row_id": "D000001", "last_name": "Lee", "facts_since": AT, "loaded_at": AT}
     tables(Zone.RAW, "demographics", [bought])
     tables(Zone.RAW, "interactions", [login("e1", "device-1", "ann@example.com", first_name="Ann", time_zone="UTC")])
 

@@ -142,7 +142,7 @@ def test_rows_of_a_source_that_is_never_live_are_history_at_any_age(landing: Lan
     spark.sql("DELETE FROM glue_catalog.c360_dev_raw.demographics WHERE true")
     names = contracts.load().source("demographics").table.file_columns  # type: ignore[union-attr]
     row = dict.fromkeys(names, "") | {"provider_row_id": "D000001", "email": "ann@example.com"}
-    row |= {"valid_from": "2026-03-02T05:59:00Z"}
+    row |= {"facts_since": "2026-03-02T05:59:00Z"}
     landing.folder = "demographics"
     counts = landing.ingest(csv(",".join(row.values()), header=",".join(names)))
 
