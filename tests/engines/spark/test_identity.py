@@ -117,6 +117,7 @@ def test_rows_of_every_source_become_records_in_one_form(spark: SparkSession, ta
     assert (ann["first_name"], ann["email"], ann["phone"]) == ("Ann", "ann@example.com", "+12125550147")
     assert (ann["crm_id"], ann["birth_date"], ann["language"]) == ("C000001", AT.date(), "en")
     assert ann["updated_at"] == AT.replace(tzinfo=None)
+    assert (ann["person_key"], ann["household_key"]) == ("ann@example.com", None)
     dropped = records["loyalty_members:L000001"]
     assert dropped["email"] is None
     assert dropped["placeholder_dropped"] == ["email:placeholder"]
