@@ -1,6 +1,7 @@
 """Data Exchange: the event actions of the template export what a vendor publishes."""
 
 import json
+import threading
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -42,6 +43,10 @@ class DataExchangeProvider(Provider):
         key = f"{PROBE}{ACCOUNT}#"
         if not _service_may(bucket, key, resource.physical_id):
             raise ServiceError("ValidationException", f"the policy of {bucket} does not let {SERVICE} write {key}")
+        # The emulator deploys and answers in one thread: a call of its own from here would wait for itself.
+        threading.Thread(target=self._probe, args=(bucket, key), name=f"probe-{bucket}", daemon=True).start()
+
+    def _probe(self, bucket: str, key: str) -> None:
         self.twin.client("s3").put_object(Bucket=bucket, Key=key, Body=b"")
 
     def _require_caller(self, bucket: str, key: str) -> None:
