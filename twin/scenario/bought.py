@@ -80,7 +80,8 @@ def checks(deployment: Deployment, manifest: Manifest, folder: Path) -> Sequence
         f"FROM c360_{environment}_curated.identity_map m "
         f"JOIN c360_{environment}_curated.identity_records r ON m.record_id = r.record_id WHERE m.valid_to IS NULL"
     )
-    found = dict(deployment.query(f"SELECT product, people FROM c360_{environment}_products.enrichment_coverage"))  # noqa: S608
+    coverage = f"SELECT product, people FROM c360_{environment}_products.enrichment_coverage"  # noqa: S608  # our names
+    found = {row[0]: row[1] for row in deployment.query(coverage)}
     accepted, vendor = _accepted(deployment), Vendor(deployment.emulator.settings)
     return [
         Check(
