@@ -129,11 +129,21 @@ class QualityRule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Retention:
+    """How long the rows of a table are kept: so many days after the time in `column`. Rows without one are kept."""
+
+    days: int
+    column: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
     """Columns and rules of one table.
 
     `file_columns` is empty for products; for a file source it names the columns of the file, in order, to which
     the ingestion adds the others. `partition` is an Iceberg transform such as `day(received_at)`, or None.
+    `primary_key` names the columns that tell rows apart together. `cadence_seconds` is how often its data comes, 0 for
+    a stream. `retention` is None for a table whose rows are kept for as long as somebody keeps them up to date.
     """
 
     name: str
@@ -143,6 +153,9 @@ class Table:
     file_columns: tuple[str, ...] = ()
     rules: tuple[QualityRule, ...] = ()
     partition: str | None = None
+    primary_key: tuple[str, ...] = ()
+    cadence_seconds: int = 0
+    retention: Retention | None = None
 
     def field(self, name: str) -> Field:
         """Return the column of this name, or raise UnknownContractError."""
@@ -622,6 +635,9 @@ def _table(table: Mapping[str, Any]) -> Table:
         file_columns=tuple(table["file_columns"]),
         rules=tuple(QualityRule(**rule) for rule in table["rules"]),
         partition=table["partition"],
+        primary_key=tuple(table["primary_key"]),
+        cadence_seconds=table["cadence_seconds"],
+        retention=Retention(**table["retention"]) if table["retention"] else None,
     )
 
 

@@ -26,6 +26,11 @@ def live_within(value):
     return lambda contract: contract["customProperties"].append({"property": "liveWithinHours", "value": value})
 
 
+def kept(**changes):
+    said = {"property": "retention", "value": 3, "unit": "y", "element": "crm_contacts.updated_at", **changes}
+    return lambda contract: contract["slaProperties"].append(said)
+
+
 def duplicate(contract):
     contract["schema"][0]["properties"].append(dict(column(contract, "email")))
 
@@ -69,6 +74,14 @@ CASES = {
         "team.name", "no owner", "name the team"),
     "missing cadence": (CRM, lambda c: c.pop("slaProperties"),
         "slaProperties.frequency", "missing", "how often"),
+    "retention of half a year": (CRM, kept(value=0.5),
+        "slaProperties.retention", "`0.5 y` is no retention", "a whole number from 1 and one of d, y"),
+    "retention in months": (CRM, kept(unit="M"),
+        "slaProperties.retention", "`3 M` is no retention", "a whole number from 1 and one of d, y"),
+    "retention after what is no time": (CRM, kept(element="crm_contacts.email"),
+        "slaProperties.retention", "`crm_contacts.email` is no time", "element: crm_contacts.<timestamp column>"),
+    "retention after a column of another table": (CRM, kept(element="erp_orders.updated_at"),
+        "slaProperties.retention", "`erp_orders.updated_at` is no time", "element: crm_contacts.<timestamp column>"),
     "unknown kind": (CRM, lambda c: custom(c, "kind").update(value="table"),
         "kind", "`table` is unknown", "use one of events, stream, file, product"),
     "misspelt custom property": (WEB, lambda c: c["customProperties"].append({"property": "eventtypes", "value": []}),

@@ -19,6 +19,7 @@ from c360_core.names import (
 DECIMAL: Final = re.compile(r"decimal\((\d+),(\d+)\)")
 BAD_ROWS: Final = re.compile(r"SELECT count\(\*\) FROM \{object\} WHERE (.+)")
 SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+DAYS: Final = {"d": 1, "y": 365}
 HOUR: Final = SECONDS["h"]
 LEAST_LIVE_HOURS: Final = 48  # time enough for a file that comes a day late
 ENVELOPE: Final = "envelope"
@@ -261,6 +262,11 @@ def cadence_seconds(contract: Mapping[str, Any]) -> int:
     return int(frequency["value"]) * SECONDS[frequency["unit"]]
 
 
+def retention(contract: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return the contract's word on how long its rows are kept, or None."""
+    return next((sla for sla in contract["slaProperties"] if sla["property"] == "retention"), None)
+
+
 def arrival(server: Mapping[str, Any]) -> Arrival | None:
     """Return how data arrives from a server, or None if it does not say so."""
     said = ARRIVALS.get(server["type"], custom_properties(server).get("arrival"))
@@ -449,7 +455,21 @@ def _table(contract: Mapping[str, Any], custom: Mapping[str, Any], zone: Zone) -
         "file_columns": [field["name"] for field in fields] if is_file else [],
         "rules": [_rule(rule) for rule in element.get("quality", [])],
         "partition": custom.get("partition"),
+        "primary_key": [field["name"] for field in _primary_key(element["properties"])],
+        "cadence_seconds": cadence_seconds(contract),
+        "retention": _retention(retention(contract)),
     }
+
+
+def _primary_key(fields: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    key = [field for field in fields if field.get("primaryKey")]
+    return sorted(key, key=lambda field: int(field["primaryKeyPosition"]))
+
+
+def _retention(said: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    if said is None:
+        return None
+    return {"days": said["value"] * DAYS[said["unit"]], "column": said["element"].partition(".")[2]}
 
 
 def _rule(rule: Mapping[str, Any]) -> dict[str, Any]:

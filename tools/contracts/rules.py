@@ -19,12 +19,15 @@ from c360_core.names import CUSTOM_EVENT, IdentifierType, Money, PiiClass, Unpla
 from c360_core.projections import UTC_PATTERN
 from tools.contracts.compiler import (
     BAD_ROWS,
+    DAYS,
     DECIMAL,
     ENVELOPE,
     SECONDS,
+    added_columns,
     custom_properties,
     is_reference,
     live_within_hours,
+    retention,
 )
 from tools.contracts.file_format import file_format_problems
 from tools.contracts.ids import id_problems
@@ -157,6 +160,20 @@ def _cadence_problems(report: _Report, contract: Contract) -> Problems:
     value, unit = found[0]["value"], found[0].get("unit")
     if not isinstance(value, int) or isinstance(value, bool) or value < 0 or unit not in SECONDS:
         yield report(f"`{value} {unit}` is no cadence", f"use a whole number and one of {', '.join(SECONDS)}")
+
+
+def _retention_problems(report: _Report, contract: Contract, fields: Mapping[str, Contract]) -> Problems:
+    """Rows are kept for whole days after a time that the table has itself."""
+    said = retention(contract)
+    if said is None:
+        return
+    value, unit = said["value"], said.get("unit")
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1 or unit not in DAYS:
+        yield report(f"`{value} {unit}` is no retention", f"use a whole number from 1 and one of {', '.join(DAYS)}")
+    table, _, column = str(said.get("element", "")).partition(".")
+    if table != contract["name"] or fields.get(column, {}).get("logicalType") != "timestamp":
+        fix = f"use `element: {contract['name']}.<timestamp column>`, the time from which the days are counted"
+        yield report(f"`{said.get('element')}` is no time of the table", fix)
 
 
 def _custom_problems(report: _Report, contract: Contract) -> Problems:
@@ -410,6 +427,8 @@ def _table_problems(report: _Report, contract: Contract, custom: Contract) -> Pr
                 yield report.at(contract["name"], name)("is a column that the ingestion adds", "rename it")
         if not any(field.get("unique") and field.get("required") for field in fields.values()):
             yield report.at(contract["name"])("has no key", "mark one field `required: true` and `unique: true`")
+    stored = {column["name"]: {"logicalType": column["logical_type"]} for column in added_columns(custom)}
+    yield from _retention_problems(report.at("slaProperties.retention"), contract, {**fields, **stored})
     partition = custom.get("partition")
     if partition is None:
         return
