@@ -66,7 +66,12 @@ def build(app: cdk.App, settings: Settings, assets: Assets) -> OperationsStack:
     # A stream is referred to by name, so the CDK does not see the dependency: its users are deployed after it.
     unification.add_stack_dependency(collection)
     analytics = AnalyticsStack(
-        app, name("analytics"), buckets=foundation.buckets, settings=settings.analytics, platform=platform
+        app,
+        name("analytics"),
+        lake=lake,
+        bus=foundation.bus,
+        settings=settings.analytics,
+        platform=platform,
     )
     ActivationStack(
         app,
@@ -91,6 +96,7 @@ def build(app: cdk.App, settings: Settings, assets: Assets) -> OperationsStack:
     )
     # Both grant on the curated zone, which must not happen at the same time.
     governance.add_stack_dependency(unification)
+    governance.add_stack_dependency(analytics)
     for zone in CATALOGED_ZONES:
         ZoneGovernanceStack(
             app,

@@ -132,6 +132,7 @@ class TableName(StrEnum):
     LATEST_IDENTITY_CHANGES = "latest_identity_changes"
     PROFILES = "profiles"
     SEGMENT_MEMBERSHIP = "segment_membership"
+    QUALITY_RESULTS = "quality_results"
     ER_INPUT = "er_input"
 
 
@@ -163,6 +164,31 @@ class Unplanned(StrEnum):
 CUSTOM_EVENT: Final = "custom_event"
 # The event type by which a source says that identifiers belong to one person.
 IDENTITIES_JOINED: Final = "identities_joined"
+
+
+class QualityKind(StrEnum):
+    """What a rule of a table at rest compares it with: its contract, or its own history."""
+
+    CONTRACT = "contract"
+    VOLUME = "volume"
+    NULLS = "nulls"
+    FRESHNESS = "freshness"
+
+
+class QualityOutcome(StrEnum):
+    """What came of a rule. `learning`: there is too little history to judge by."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    LEARNING = "learning"
+
+
+# The event on the platform's bus about one table, each time that it was checked; `detail.outcome` says what came of it.
+QUALITY_SOURCE: Final = "c360.quality"
+QUALITY_EVENT: Final = "Dataset checked"
+# Beside the outcomes of rules: the table failed the time before, and does not now.
+RECOVERED: Final = "recovered"
+QUALITY_METRIC: Final = "QualityRulesFailed"  # in METRIC_NAMESPACE, by Environment and Dataset
 
 
 class PiiClass(StrEnum):

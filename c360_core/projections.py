@@ -327,9 +327,31 @@ def dqdl(table: Table, *, row_counts: bool = True) -> str:
         if rule.min_rows is not None and row_counts:
             rules.append(row_count_rule(rule.min_rows))
         if rule.bad_row is not None:
-            query = f"SELECT count(*) FROM primary WHERE {rule.bad_row}"  # noqa: S608  # from a checked contract
-            rules.append(f'CustomSql "{query}" = 0')
+            rules.append(_no_rows(rule.bad_row))
+    return ruleset(rules)
+
+
+def dqdl_at_rest(table: Table) -> tuple[str, ...]:
+    """Return the DQDL rules of a table at rest, one text each: what each column says, and what tells rows apart.
+
+    Columns that are lists or maps have to be given as texts: DQDL reads neither. How many rows there are is judged by
+    the table's own history, because a rule of the contract speaks of one file.
+    """
+    rules = [rule for field in table.fields for rule in _column_rules(field)]
+    if len(table.primary_key) > 1:
+        rules.append("IsPrimaryKey " + " ".join(f'"{name}"' for name in table.primary_key))
+    rules += [_no_rows(rule.bad_row) for rule in table.rules if rule.bad_row is not None]
+    return tuple(rules)
+
+
+def ruleset(rules: Iterable[str]) -> str:
+    """Return the DQDL document of some rules."""
     return "Rules = [\n" + ",\n".join(f"    {rule}" for rule in rules) + "\n]"
+
+
+def _no_rows(condition: str) -> str:
+    query = f"SELECT count(*) FROM primary WHERE {condition}"  # noqa: S608  # from a checked contract
+    return f'CustomSql "{query}" = 0'
 
 
 def _column_rules(field: Field) -> list[str]:

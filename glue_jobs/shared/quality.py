@@ -93,6 +93,45 @@ def evaluate(frame: DataFrame, ruleset: str, *, row_id: str, name: str, bad_rows
     return QualityVerdict(rules=rules, failed_rows=_failed_rows(judged, rules, row_id, bad_rows))
 
 
+def judge(frame: DataFrame, ruleset: str, *, name: str) -> Sequence[RuleOutcome]:
+    """Run a ruleset over a frame that has rows, without a result for each of them.
+
+    Args:
+        frame: the rows.
+        ruleset: DQDL text.
+        name: evaluation context, for the console.
+    """
+    frame.createOrReplaceTempView("primary")  # CustomSql reads the rows under this name
+    outcomes = (_judged_in_glue if _in_glue_itself() else _judged_with_deequ)(frame, ruleset, name)
+    return [
+        RuleOutcome(rule=row["Rule"], outcome=row["Outcome"], reason=row["FailureReason"], about_rows=False)
+        for row in outcomes.select("Rule", "Outcome", "FailureReason").collect()
+    ]
+
+
+def _judged_with_deequ(frame: DataFrame, ruleset: str, name: str) -> DataFrame:  # noqa: ARG001  # one signature
+    return _deequ(frame).process(frame.sparkSession, frame, ruleset)
+
+
+def _judged_in_glue(frame: DataFrame, ruleset: str, name: str) -> DataFrame:
+    from awsglue.context import GlueContext
+    from awsglue.dynamicframe import DynamicFrame
+    from awsgluedq.transforms import EvaluateDataQuality
+
+    context: Any = GlueContext(frame.sparkSession.sparkContext)
+    result: Any = EvaluateDataQuality.apply(
+        frame=DynamicFrame.fromDF(frame, context, "primary"),
+        ruleset=ruleset,
+        publishing_options={
+            "dataQualityEvaluationContext": name,
+            "enableDataQualityCloudWatchMetrics": False,
+            "enableDataQualityResultsPublishing": True,
+        },
+    )
+    outcomes: DataFrame = result.toDF()
+    return outcomes
+
+
 def _failed_rows(judged: DataFrame, rules: Sequence[RuleOutcome], row_id: str, bad_rows: Sequence[str]) -> DataFrame:
     """Return the rows that broke a rule.
 
@@ -108,17 +147,25 @@ def _failed_rows(judged: DataFrame, rules: Sequence[RuleOutcome], row_id: str, b
 
 
 def _evaluator() -> Evaluator:
-    return _in_glue if importlib.util.find_spec("awsgluedq") else _with_deequ
+    return _in_glue if _in_glue_itself() else _with_deequ
+
+
+def _in_glue_itself() -> bool:
+    return importlib.util.find_spec("awsgluedq") is not None
+
+
+def _deequ(frame: DataFrame) -> Any:
+    version = ".".join(frame.sparkSession.version.split(".")[:2])
+    os.environ.setdefault("SPARK_VERSION", version)  # pydeequ reads it at import
+    from pydeequ.dqdl import EvaluateDataQuality
+
+    return EvaluateDataQuality
 
 
 def _with_deequ(frame: DataFrame, ruleset: str, name: str) -> tuple[DataFrame, DataFrame]:  # noqa: ARG001  # one signature
-    os.environ.setdefault(
-        "SPARK_VERSION", ".".join(frame.sparkSession.version.split(".")[:2])
-    )  # pydeequ reads it at import
-    from pydeequ.dqdl import EvaluateDataQuality
-
-    result = EvaluateDataQuality.processRows(frame.sparkSession, frame, ruleset)
-    return result[EvaluateDataQuality.RULE_OUTCOMES_KEY], result[EvaluateDataQuality.ROW_LEVEL_OUTCOMES_KEY]
+    deequ = _deequ(frame)
+    result = deequ.processRows(frame.sparkSession, frame, ruleset)
+    return result[deequ.RULE_OUTCOMES_KEY], result[deequ.ROW_LEVEL_OUTCOMES_KEY]
 
 
 def _in_glue(frame: DataFrame, ruleset: str, name: str) -> tuple[DataFrame, DataFrame]:

@@ -5,6 +5,7 @@ from typing import Final
 
 import aws_cdk as cdk
 from aws_cdk import aws_codebuild as codebuild
+from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_s3_assets as s3_assets
@@ -14,6 +15,7 @@ from constructs import Construct
 
 from c360_core.names import TableName, Zone, reference_table
 from config.analytics import AnalyticsSettings
+from stacks.analytics.table_quality import TableQuality
 from stacks.constructs.grants import (
     allow,
     catalog_arns,
@@ -75,9 +77,11 @@ class Models(Construct):
         buckets: Mapping[Zone, s3.IBucket],
         workgroup: Workgroup,
         settings: AnalyticsSettings,
+        bus: events.IEventBus,
         platform: Platform,
     ) -> None:
         super().__init__(scope, id_)
+        self._gated = settings.quality.deployed
         source = s3_assets.Asset(self, "Source", path=platform.assets.dbt_project)
         self.role = self._role(source, buckets, workgroup, platform)
         self.project = self._project(source, buckets, workgroup, platform)
@@ -91,9 +95,17 @@ class Models(Construct):
             self, "Run", name=_NAME, platform=platform, steps=build, subject="the marts could not be built"
         )
         self.machine = run.machine
+        if not (settings.nightly_models or self._gated):
+            return
+        rules = StartRules(self, machine=run, platform=platform)
         if settings.nightly_models:
-            StartRules(self, machine=run, platform=platform).nightly(
-                "Nightly", description="Build the marts every night", hour_utc=settings.nightly_hour_utc
+            rules.nightly("Nightly", description="Build the marts every night", hour_utc=settings.nightly_hour_utc)
+        if self._gated:
+            rules.on_event(
+                "Recovered",
+                description="A table keeps its rules again: build the marts that waited for it",
+                bus=bus,
+                pattern=TableQuality.recoveries(),
             )
 
     def _project(
@@ -106,6 +118,7 @@ class Models(Construct):
             "C360_ENVIRONMENT": platform.environment,
             "C360_WORKGROUP": workgroup.name,
             "C360_MARTS_LOCATION": marts,
+            "C360_QUALITY_GATE": str(self._gated).lower(),  # whether what depends on a failed table is held back
             "DBT_OPTIONS": "",  # for one build, by an override: --full-refresh
         }
         project = codebuild.CfnProject

@@ -1,27 +1,31 @@
-"""Analytics: workgroups, named queries, marts."""
+"""Analytics: workgroups, named queries, checks of tables, marts."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import aws_cdk as cdk
-from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_events as events
 from constructs import Construct
 
 from c360_core.names import Querier, Zone
 from config.analytics import AnalyticsSettings
 from stacks.analytics.models import SOURCES, Models
 from stacks.analytics.named_queries import NamedQueries
+from stacks.analytics.table_quality import TableQuality
+from stacks.constructs.lake_tables import LakeTables
 from stacks.constructs.workgroup import Workgroup
 from stacks.shared.ids import pascal_case
+from stacks.shared.lake import Lake
 from stacks.shared.lake_access import LakeAccess
 from stacks.shared.platform import Platform
 
 
 class AnalyticsStack(cdk.Stack):
-    """Owns a workgroup for each kind of queriers, and the build of the marts."""
+    """Owns a workgroup for each kind of queriers, the build of the marts, and the checks of the tables behind them."""
 
     workgroups: Mapping[Querier, Workgroup]
     models: Models
+    quality: TableQuality | None
     lake_access: Sequence[LakeAccess]
 
     def __init__(
@@ -29,7 +33,8 @@ class AnalyticsStack(cdk.Stack):
         scope: Construct,
         id_: str,
         *,
-        buckets: Mapping[Zone, s3.IBucket],
+        lake: Lake,
+        bus: events.IEventBus,
         settings: AnalyticsSettings,
         platform: Platform,
     ) -> None:
@@ -39,7 +44,7 @@ class AnalyticsStack(cdk.Stack):
                 self,
                 f"{pascal_case(querier)}Workgroup",
                 querier=querier,
-                results=buckets[Zone.RESULTS],
+                results=lake.buckets[Zone.RESULTS],
                 scan_limit_gigabytes=settings.scan_limit_gigabytes,
                 platform=platform,
             )
@@ -55,12 +60,21 @@ class AnalyticsStack(cdk.Stack):
         self.models = Models(
             self,
             "Models",
-            buckets=buckets,
+            buckets=lake.buckets,
             workgroup=self.workgroups[Querier.MODELS],
             settings=settings,
+            bus=bus,
             platform=platform,
         )
+        stored = LakeTables(self, "Lake", zones=(Zone.PRODUCTS,), lake=lake, platform=platform)
+        self.quality = (
+            TableQuality(self, "TableQuality", lake=lake, bus=bus, settings=settings.quality, platform=platform)
+            if settings.quality.deployed
+            else None
+        )
         self.lake_access = [
+            *stored.lake_access,
+            *(self.quality.lake_access if self.quality else ()),
             LakeAccess(name="ModelsRaw", role=self.models.role, zone=Zone.RAW, tables=SOURCES[Zone.RAW]),
             LakeAccess(
                 name="ModelsCurated",
@@ -74,4 +88,6 @@ class AnalyticsStack(cdk.Stack):
         for querier, workgroup in self.workgroups.items():
             cdk.CfnOutput(self, f"{pascal_case(querier)}WorkgroupName", value=workgroup.name)
         cdk.CfnOutput(self, "ModelsProjectName", value=self.models.project.ref)
+        if self.quality is not None:
+            cdk.CfnOutput(self, "CheckTablesStateMachineArn", value=self.quality.machine.state_machine_arn)
         cdk.CfnOutput(self, "BuildModelsStateMachineArn", value=self.models.machine.state_machine_arn)

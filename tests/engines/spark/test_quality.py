@@ -140,8 +140,15 @@ class FakeEvaluator:
         frames = {"ruleOutcomes": rules, "rowLevelOutcomes": rows}
         return type("Frames", (), {"select": lambda _, key: FakeDynamicFrame(frames[key])})()
 
+    @classmethod
+    def apply(cls, *, frame: FakeDynamicFrame, ruleset: str, **options: Any) -> FakeDynamicFrame:
+        cls.options = options
+        return FakeDynamicFrame(quality._judged_with_deequ(frame.frame, ruleset, ""))
 
-def test_inside_glue_its_own_evaluator_checks_and_publishes(frame: DataFrame, monkeypatch: pytest.MonkeyPatch) -> None:
+
+@pytest.fixture
+def glue(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make the modules importable that are there only inside Glue."""
     modules = {
         "awsglue": {},
         "awsglue.context": {"GlueContext": FakeGlueContext},
@@ -155,7 +162,19 @@ def test_inside_glue_its_own_evaluator_checks_and_publishes(frame: DataFrame, mo
         vars(module).update(content)
         monkeypatch.setitem(sys.modules, name, module)
 
+
+@pytest.mark.usefixtures("glue")
+def test_inside_glue_its_own_evaluator_checks_and_publishes(frame: DataFrame) -> None:
     assert failed(evaluate(frame)) == {2: ["CustomSql ", "IsComplete "], 3: ["ColumnLength ", "CustomSql "]}
     publishing = FakeEvaluator.options["publishing_options"]
     assert publishing["dataQualityEvaluationContext"] == "test"
     assert publishing["enableDataQualityCloudWatchMetrics"] is True
+
+
+@pytest.mark.usefixtures("glue")
+def test_inside_glue_its_own_evaluator_judges_a_table_and_publishes(frame: DataFrame) -> None:
+    outcomes = {outcome.rule.split('"')[0]: outcome.failed for outcome in quality.judge(frame, RULESET, name="raw.t")}
+    assert outcomes == {"IsComplete ": True, "ColumnLength ": True, "RowCount >= 2": False, "CustomSql ": True}
+    publishing = FakeEvaluator.options["publishing_options"]
+    assert publishing["dataQualityEvaluationContext"] == "raw.t"
+    assert publishing["enableDataQualityResultsPublishing"] is True

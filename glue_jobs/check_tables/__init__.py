@@ -1,0 +1,1 @@
+"""Checks the tables of the lake by their contracts and by their own history."""
