@@ -28,7 +28,7 @@ def build(app: cdk.App, settings: Settings, assets: Assets) -> OperationsStack:
     def name(stack: str) -> str:
         return stack_name(settings.environment, stack)
 
-    foundation = FoundationStack(app, name("foundation"), settings=settings)
+    foundation = FoundationStack(app, name("foundation"), contracts=agreed, settings=settings)
     platform = Platform(
         environment=settings.environment,
         runtime=settings.runtime,
@@ -94,7 +94,7 @@ def build(app: cdk.App, settings: Settings, assets: Assets) -> OperationsStack:
         settings=settings.governance,
         platform=platform,
     )
-    # Both grant on the curated zone, which must not happen at the same time.
+    # These grant on the same zones, which must not happen at the same time.
     governance.add_stack_dependency(unification)
     governance.add_stack_dependency(analytics)
     for zone in CATALOGED_ZONES:
@@ -103,7 +103,12 @@ def build(app: cdk.App, settings: Settings, assets: Assets) -> OperationsStack:
             name(zone_stack(zone)),
             zone=zone,
             lake=lake,
-            access=[*collection.lake_access, *unification.lake_access, *analytics.lake_access],
+            access=[
+                *collection.lake_access,
+                *unification.lake_access,
+                *analytics.lake_access,
+                *(governance.retention.lake_access if governance.retention else ()),
+            ],
             governance=governance,
             platform=platform,
         )

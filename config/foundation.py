@@ -1,9 +1,9 @@
 """Settings of the foundation: the lake, its key and the alarm topic."""
 
 from ipaddress import AddressValueError, IPv4Network, NetmaskValueError
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from config.shared import Days, EmailAddress, Slice
 
@@ -26,6 +26,7 @@ class MaintenanceSettings(Slice):
     orphan_days: int = Field(7, ge=3, le=365, description="A file that no snapshot names is deleted after this")
 
 
+_ARCHIVED_DAYS = 90  # the shortest time that Glacier Instant Retrieval bills
 _WIDEST, _NARROWEST = 16, 24  # of AWS's 16 to 28; each subnet takes a sixteenth
 
 
@@ -61,9 +62,24 @@ class FoundationSettings(Slice):
         "retain", description="Whether data outlives its stack; destroy is allowed in dev and everything only"
     )
     landing_archive_days: Days = Field(30, description="Landed files move to Glacier Instant Retrieval after this")
+    landing_expire_days: Days = Field(
+        365,
+        ge=91,
+        description="Landed files are deleted after this, or after the retention of their source's contract if that is "
+        "shorter; Glacier Instant Retrieval bills at least 90 days",
+    )
     raw_infrequent_days: Days = Field(90, ge=30, description="Raw data moves to infrequent access after this")
     maintenance: MaintenanceSettings = MaintenanceSettings()
     network: NetworkSettings = NetworkSettings()
     results_expire_days: Days = Field(14, description="Query results and data quality reports are deleted after this")
     noncurrent_expire_days: Days = Field(30, description="Overwritten object versions are deleted after this")
     alarm_email: EmailAddress | None = Field(None, description="Subscribed to the alarm topic when given")
+
+    @model_validator(mode="after")
+    def _archived_long_enough(self) -> Self:
+        if self.landing_expire_days < self.landing_archive_days + _ARCHIVED_DAYS:
+            raise ValueError(
+                f"landing_expire_days is less than {_ARCHIVED_DAYS} days after landing_archive_days, and Glacier "
+                f"Instant Retrieval bills {_ARCHIVED_DAYS} days in any case: let files expire later"
+            )
+        return self

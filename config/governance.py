@@ -5,7 +5,7 @@ from typing import Annotated, Final
 
 from pydantic import AfterValidator, Field
 
-from config.shared import Days, Slice
+from config.shared import Days, Hour, Slice
 
 _ROLE: Final = r"arn:aws[a-z-]*:iam::[0-9]{12}:role/"
 _NAMED: Final = re.compile(_ROLE + r"[\w+=,.@/-]+", re.ASCII)
@@ -39,6 +39,18 @@ class DataEventSettings(Slice):
     retention_days: Days = Field(365, description="The records are deleted after this")
 
 
+class RetentionSettings(Slice):
+    """The end of rows whose time by their contract is over."""
+
+    enforced: bool = Field(
+        default=False,
+        description="Delete rows of the lake that are older than the retention of their contract, every night, for "
+        "good; off: nothing is deleted. Glue bills two workers for the minutes of a run, at 0.44 USD an hour each",
+    )
+    hour_utc: Hour = 1
+    workers: int = Field(2, ge=2, le=100, description="Glue workers of a run")
+
+
 class GovernanceSettings(Slice):
     """Lake Formation, the personas and the trail of data events."""
 
@@ -53,3 +65,4 @@ class GovernanceSettings(Slice):
         "role of an Identity Center permission set may end in * instead of its suffix",
     )
     data_events: DataEventSettings = DataEventSettings()
+    retention: RetentionSettings = RetentionSettings()

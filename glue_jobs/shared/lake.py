@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from typing import Final
 
 from py4j.protocol import Py4JJavaError
@@ -141,6 +142,21 @@ def delete(frame: DataFrame, table: str, keys: Sequence[str]) -> None:
         _commit(lambda: spark.sql(f"MERGE INTO {table} t USING {view} s ON {on} WHEN MATCHED THEN DELETE"))
     finally:
         spark.catalog.dropTempView(view)
+
+
+def delete_where(spark: SparkSession, table: str, where: str) -> None:
+    """Delete the rows that match a condition, in one commit."""
+    _commit(lambda: spark.sql(f"DELETE FROM {table} WHERE {where}"))  # noqa: S608  # SQL of the caller's own
+
+
+def expire_snapshots(spark: SparkSession, table: str, *, older_than: datetime) -> None:
+    """Forget all snapshots that are older, but the current one, and delete the files that only they need."""
+    catalog, _, name = table.partition(".")
+    moment = older_than.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S+00:00")
+    spark.sql(
+        f"CALL {catalog}.system.expire_snapshots(table => '{name}', older_than => TIMESTAMP '{moment}', "
+        "retain_last => 1)"
+    ).collect()
 
 
 def update(spark: SparkSession, table: str, change: str, where: str) -> None:

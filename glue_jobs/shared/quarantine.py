@@ -7,6 +7,7 @@ from typing import Final
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812
 
+from c360_core.landing import REJECTED_FILES
 from c360_core.names import MAX_REASON_LENGTH, TableName, Zone
 from glue_jobs.shared import aws, lake
 from glue_jobs.shared.digests import digest
@@ -54,7 +55,7 @@ class QuarantineWriter:
 
     def add_file(self, bucket: str, key: str, *, code: str, reason: str) -> None:
         """Store a rejection of a file, and copy the file out of the landing bucket, which deletes it after a while."""
-        copy = {"Bucket": self._bucket, "Key": f"files/{key}"}
+        copy = {"Bucket": self._bucket, "Key": f"{REJECTED_FILES}{key}"}
         aws.client("s3").copy({"Bucket": bucket, "Key": key}, **copy)
         finding = (code, reason, f"s3://{bucket}/{key}", f"s3://{copy['Bucket']}/{copy['Key']}")
         self.add_rows(self._spark.createDataFrame([finding], FINDING_SCHEMA), place=F.col("place"))

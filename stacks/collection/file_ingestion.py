@@ -20,7 +20,7 @@ from constructs import Construct
 
 from c360_core import projections
 from c360_core.contracts import Contracts
-from c360_core.landing import FOLDER_MARKS, MANIFESTS
+from c360_core.landing import FOLDER_MARKS, MANIFESTS, REJECTED_FILES
 from c360_core.names import PROJECT, QUALITY_NAMESPACE, TableName, Zone, database_name, reference_table
 from config.collection import CollectionSettings
 from config.operations import OperationsSettings
@@ -145,7 +145,7 @@ class FileIngestion(Construct):
         for source in sources:
             write_objects(role, buckets[Zone.RAW], f"{source}/")
         write_objects(role, buckets[Zone.QUARANTINE], f"{TableName.REJECTED}/")
-        write_objects(role, buckets[Zone.QUARANTINE], "files/")
+        write_objects(role, buckets[Zone.QUARANTINE], REJECTED_FILES)
         write_objects(role, buckets[Zone.RESULTS], "data-quality/")
         read_objects(role, buckets[Zone.RESULTS], MANIFESTS)
         write_tables(role, platform, Zone.RAW, sources)

@@ -11,6 +11,7 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
+from c360_core.contracts import Contracts
 from c360_core.names import PROJECT, Zone
 from config.settings import Settings
 from stacks.foundation.alarm_topic import AlarmTopic, alarm_publishers
@@ -40,7 +41,7 @@ class FoundationStack(cdk.Stack):
     network: Network | None
     data_event_log: s3.IBucket | None
 
-    def __init__(self, scope: Construct, id_: str, *, settings: Settings) -> None:
+    def __init__(self, scope: Construct, id_: str, *, contracts: Contracts, settings: Settings) -> None:
         super().__init__(scope, id_, description="Customer 360: key, lake, catalog, event bus")
         self.removal = _REMOVAL[settings.foundation.removal]
         publishers = alarm_publishers(settings.operations)
@@ -55,6 +56,7 @@ class FoundationStack(cdk.Stack):
             self,
             "Lake",
             key=self.key,
+            contracts=contracts,
             settings=settings.foundation,
             exported=list(settings.collection.data_exchange.products),
             removal=self.removal,

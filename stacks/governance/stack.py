@@ -15,6 +15,7 @@ from stacks.governance.data_events import DataEvents
 from stacks.governance.lake_defaults import ClosedDatabase, LakeDefaults
 from stacks.governance.locations import LakeLocations
 from stacks.governance.persona import Persona
+from stacks.governance.retention import Retention
 from stacks.governance.tags import LakeTags
 from stacks.governance.zone_grants import ZoneGrants
 from stacks.governance.zone_tags import ZoneTags
@@ -26,11 +27,13 @@ from stacks.shared.platform import Platform
 class GovernanceStack(cdk.Stack):
     """Owns Lake Formation's tags, the registered locations, the personas, what closes the databases, and the trail.
 
-    There is a trail of data events where there is a bucket for its records.
+    Rows whose retention has ended are deleted from here, too, where the settings ask for it. There is
+    a trail of data events where there is a bucket for its records.
     """
 
     defaults: LakeDefaults
     marketing_analyst: Persona
+    retention: Retention | None
 
     def __init__(
         self,
@@ -58,6 +61,13 @@ class GovernanceStack(cdk.Stack):
             platform=platform,
         )
         cdk.CfnOutput(self, MARKETING_ANALYST.role_output, value=self.marketing_analyst.role.role_arn)
+        self.retention = (
+            Retention(self, "Retention", lake=lake, settings=settings.retention, platform=platform)
+            if settings.retention.enforced
+            else None
+        )
+        if self.retention is not None:
+            cdk.CfnOutput(self, "EnforceRetentionStateMachineArn", value=self.retention.machine.state_machine_arn)
         if data_event_log is not None:
             DataEvents(
                 self,

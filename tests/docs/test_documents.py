@@ -296,6 +296,15 @@ def test_streams_tables_and_types_are_those_of_the_contracts() -> None:
     assert coded_list(MODEL, "identifiers") == list(IdentifierType)
 
 
+def test_retentions_are_those_of_the_contracts() -> None:
+    rows = {bare(name): (kept, after.split("`")[1]) for name, kept, after in table(MODEL, "retention")}
+    assert rows == {
+        f"{t.zone}.{t.name}": (f"{t.retention.days} days", t.retention.column)
+        for t in CONTRACTS.lake_tables()
+        if t.retention
+    }
+
+
 def test_items_are_those_of_the_single_view() -> None:
     known = {value for name, value in vars(single_view_keys).items() if name.endswith("_PREFIX")}
     known |= {single_view_keys.PROFILE, single_view_keys.ALIAS, single_view_keys.REMOVED}

@@ -11,6 +11,7 @@ import aws_cdk as cdk
 import yaml
 
 import app
+from c360_core import contracts
 from c360_core.names import STACKS, stack_name
 from config.settings import ENVIRONMENTS_FOLDER, Settings, load
 from stacks.foundation.stack import FoundationStack
@@ -95,7 +96,7 @@ def operate(
     cdk_app: cdk.App, settings: Settings, assets: Assets, place: Callable[[FoundationStack], None]
 ) -> OperationsStack:
     """Add to an app the foundation, what a test places in it, and operations; return the last."""
-    foundation = FoundationStack(cdk_app, "Foundation", settings=settings)
+    foundation = FoundationStack(cdk_app, "Foundation", contracts=contracts.load(), settings=settings)
     place(foundation)
     platform = Platform(
         environment=settings.environment,

@@ -233,11 +233,11 @@ def test_a_zone_is_governed_after_its_tags_locations_and_tables_are_there(assemb
         for zone in CATALOGED_ZONES
         if resolve(table.properties["DatabaseName"]) == database_name(environment, zone)
     }
-    assert tables.keys() == {Zone.RAW, Zone.QUARANTINE, Zone.CURATED}
+    assert tables.keys() == set(CATALOGED_ZONES)
     for zone in CATALOGED_ZONES:
         waits_for = manifest[stack_name(environment, zone_stack(zone))]["dependencies"]
         assert stack_name(environment, "governance") in waits_for
-        assert zone not in tables or stack_name(environment, tables[zone]) in waits_for, zone
+        assert stack_name(environment, tables[zone]) in waits_for, zone
 
 
 def grants_of(assembly, part):
@@ -268,10 +268,17 @@ def test_pipelines_have_grants_on_their_databases(assembly):
         if "Table" in g.properties["Resource"] and not g.properties["PermissionsWithGrantOption"]
     }
     zones = Counter(database.rpartition("_")[2] for _, database in tables)
-    # In each of the first three zones, one of them is the role of the table optimizers.
+    # In each zone, one of them is the role of the table optimizers.
     readers = len(assembly.settings.collection.databases)  # a job for each, which compares keys with the raw table
     removers = int(assembly.settings.collection.texts.removed)  # the job that removes texts, in the raw zone
-    assert zones == {"raw": 6 + readers + removers, "quarantine": 4, "curated": 6, "products": 1}
+    checks = int(assembly.settings.analytics.quality.deployed)  # reads two zones, and keeps its results in a third
+    ends = int(assembly.settings.governance.retention.enforced)  # deletes what is too old, in all zones
+    assert zones == {
+        "raw": 6 + readers + removers + checks + ends,
+        "quarantine": 4 + ends,
+        "curated": 6 + checks + ends,
+        "products": 2 + checks + ends,
+    }
 
 
 def test_default_permissions_are_removed_before_databases_exist(assembly):

@@ -73,6 +73,8 @@ KEY_USES = {
     "DatabasesErpAccountsJob": {"dynamodb": ITEMS, "s3": SEND},
     "TextRemovalJob": {"s3": SEND},
     "BackfillJob": {"kinesis": WRITE, "dynamodb": ITEMS, "s3": READ},
+    "TableQualityJob": {"s3": SEND},
+    "RetentionJob": {"s3": SEND},
     "IdentityPrepare": {"s3": SEND},
     "IdentityResolve": {"kinesis": WRITE, "dynamodb": ITEMS, "secretsmanager": READ, "s3": SEND},
     "IdentityMatching": {"": "Decrypt Encrypt GenerateDataKey", "s3": SEND},
@@ -99,6 +101,8 @@ def test_roles_use_the_key_through_the_services_that_keep_what_they_use_and_neve
         "Databases": collection.databases,
         "TextRemoval": collection.texts.removed,
         "Backfill": collection.backfill.deployed,
+        "TableQuality": assembly.settings.analytics.quality.deployed,
+        "Retention": assembly.settings.governance.retention.enforced,
     }
     off = tuple(name for name, switch in switches.items() if not switch)
     wanted = {name: by for name, by in KEY_USES.items() if not name.startswith(off)}

@@ -122,7 +122,10 @@ def test_our_key_encrypts_tables_results_and_jobs(assembly):
         assert encryption["EncryptionOption"] == "SSE_KMS"
         assert "Key" in resolve(encryption["KmsKey"])
     jobs = list(assembly.resources("AWS::Glue::Job"))
-    assert len(jobs) == 3 + len(settings.databases) + settings.texts.removed + settings.backfill.deployed
+    nightly = assembly.settings.analytics.quality.deployed + assembly.settings.governance.retention.enforced
+    on_demand = settings.texts.removed + settings.backfill.deployed
+    elsewhere = sum(service != "glue" for service in assembly.settings.runtime.spark.services.values())
+    assert len(jobs) == 3 + len(settings.databases) + on_demand + nightly - elsewhere
     assert all("SecurityConfiguration" in job.properties for job in jobs)
 
 

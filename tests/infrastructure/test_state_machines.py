@@ -104,8 +104,8 @@ def test_only_files_and_tables_are_read_again_after_a_job_that_failed(assembly):
     every = {"States.ALL", "States.TaskFailed", "States.Timeout"}
     again = [name for name, state, _ in tasks(assembly) if retried(state) & every]
     # Files that are read again, and a table, change nothing, what was removed is not there to be removed again, and a
-    # backfill goes on where it stopped.
-    assert {name.rpartition(" ")[2] for name in again} <= {"Ingest", "Extract", "Remove", "Fill"}
+    # backfill goes on where it stopped. Of the checks of a day, the last counts.
+    assert {name.rpartition(" ")[2] for name in again} <= {"Ingest", "Extract", "Remove", "Fill", "Check", "Enforce"}
 
 
 @pytest.mark.parametrize(("service", "errors"), BUSY.items())
@@ -270,7 +270,7 @@ def test_resolution_gets_its_run_and_the_output_of_the_matcher(assembly):
 
 
 def test_marts_are_built_by_codebuild(assembly):
-    build = states(definition(machine(assembly, "analytics")))["Build"]
+    build = states(definition(machine(assembly, "analytics", "Models")))["Build"]
     assert build["Resource"] == "arn:aws:states:::codebuild:startBuild.sync"
 
 
@@ -327,7 +327,8 @@ def test_nightly_runs_are_off_in_dev_and_on_in_prod(dev, prod):
 
     assert schedules(dev) == set()
     saved = {f"cron(0 {hour} * * ? *)" for hour in (0, 6, 12, 18)}
-    assert schedules(prod) == {"cron(0 2 ? * SUN *)", "cron(0 4 * * ? *)", "rate(15 minutes)", *saved}
+    nightly = {f"cron(0 {hour} * * ? *)" for hour in (1, 2, 4)}  # what is too old goes; tables are checked; marts built
+    assert schedules(prod) == {"cron(0 2 ? * SUN *)", "rate(15 minutes)", *nightly, *saved}
 
 
 def test_the_keeper_starts_stopped_applications(prod):

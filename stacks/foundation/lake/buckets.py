@@ -9,8 +9,9 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from c360_core.landing import PROBE
-from c360_core.names import Zone
+from c360_core.contracts import Contracts
+from c360_core.landing import PROBE, REJECTED_FILES
+from c360_core.names import TableName, Zone
 from config.foundation import FoundationSettings
 from stacks.constructs.nag import acknowledge
 
@@ -46,13 +47,14 @@ class LakeBuckets(Construct):
         id_: str,
         *,
         key: kms.IKey,
+        contracts: Contracts,
         settings: FoundationSettings,
         exported: Sequence[str],
         removal: cdk.RemovalPolicy,
     ) -> None:
         super().__init__(scope, id_)
         self.access_logs = self._access_logs(settings, removal)
-        lifecycles = _lifecycles(settings)
+        lifecycles = _lifecycles(settings, contracts)
         noncurrent_days = {Zone.RESULTS: _EXPIRED_RESULTS_DAYS}
         self.by_zone = {
             zone: s3.Bucket(
@@ -72,6 +74,8 @@ class LakeBuckets(Construct):
                     _housekeeping(noncurrent_days.get(zone, settings.noncurrent_expire_days)),
                     *lifecycles.get(zone, ()),
                 ],
+                # Both classes bill a small object as one of 128 KB, and a move costs a request: small objects stay.
+                transition_default_minimum_object_size=s3.TransitionDefaultMinimumObjectSize.ALL_STORAGE_CLASSES_128_K,
                 removal_policy=removal,
             )
             for zone in Zone
@@ -107,19 +111,47 @@ class LakeBuckets(Construct):
         return bucket
 
 
-def _lifecycles(settings: FoundationSettings) -> dict[Zone, Sequence[s3.LifecycleRule]]:
+def _lifecycles(settings: FoundationSettings, contracts: Contracts) -> dict[Zone, Sequence[s3.LifecycleRule]]:
+    """Return what becomes of the objects of each zone.
+
+    What a job or a query may open again stays in classes that answer at once: both that are used here do. A table's
+    rows end with the table's retention; what ends here are copies that no table names.
+    """
     return {
         Zone.LANDING: [
             _move(s3.StorageClass.GLACIER_INSTANT_RETRIEVAL, after_days=settings.landing_archive_days),
+            _expire(settings.landing_expire_days),
+            *(
+                _expire(days, f"{source}/")
+                for source, days in _retentions(contracts).items()
+                if days < settings.landing_expire_days
+            ),
         ],
+        Zone.QUARANTINE: [_expire(days, REJECTED_FILES) for days in _of_rejected(contracts)],
         Zone.RAW: [_move(s3.StorageClass.INFREQUENT_ACCESS, after_days=settings.raw_infrequent_days)],
-        Zone.RESULTS: [s3.LifecycleRule(expiration=cdk.Duration.days(settings.results_expire_days))],
+        Zone.RESULTS: [_expire(settings.results_expire_days)],
     }
 
 
 def _move(storage_class: s3.StorageClass, *, after_days: int) -> s3.LifecycleRule:
     transition = s3.Transition(storage_class=storage_class, transition_after=cdk.Duration.days(after_days))
     return s3.LifecycleRule(transitions=[transition])
+
+
+def _expire(after_days: int, prefix: str | None = None) -> s3.LifecycleRule:
+    return s3.LifecycleRule(expiration=cdk.Duration.days(after_days), prefix=prefix)
+
+
+def _retentions(contracts: Contracts) -> dict[str, int]:
+    """Return after how many days the rows of each file source end, for those that end."""
+    tables = {source.name: source.table for source in contracts.file_sources()}
+    return {name: table.retention.days for name, table in tables.items() if table and table.retention}
+
+
+def _of_rejected(contracts: Contracts) -> list[int]:
+    """Return after how many days a rejected file ends: when its row in the table of rejections does."""
+    retention = contracts.product(TableName.REJECTED).table.retention
+    return [retention.days] if retention else []
 
 
 def _housekeeping(noncurrent_days: int) -> s3.LifecycleRule:

@@ -1,0 +1,1 @@
+"""Deletes rows of the lake that are older than their contract allows."""
