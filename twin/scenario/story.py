@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from twin.emulator.emulator import Emulator
 from twin.principals import Principal
-from twin.scenario import analysis, bought, edge, history, live, reviews, unify
+from twin.scenario import analysis, bought, edge, history, live, reviews, unify, upkeep
 from twin.scenario.api import ProfileApiClient
 from twin.scenario.deployment import Deployment, money
 from twin.scenario.result import Analysis, Check, DecisionLine, PersonaAnswer, SentMessage, Stage
@@ -238,10 +238,15 @@ class Story:
                 regular = pool.submit(self._regular)
                 lake = unify.wait_for_lake_spend(self.deployment, spend)
                 totals = viewing.result()
+            with self.step("Check the tables that the models are built from"):
+                quality = upkeep.checked(self.deployment)
+                known_identifiers = upkeep.identifiers(self.deployment)
             with self.step("Build and test the dbt models on Athena"):
                 analysis.build_models(self.deployment)
             with self.step("Texts that were taken back leave the lake"):
                 texts = reviews.texts_in_the_lake(self.deployment)
+            with self.step("What is older than its contract allows leaves the lake"):
+                outlived = upkeep.outlived(self.deployment)
             asking = pool.submit(analysis.ask_as_analyst, self.deployment)
             with self.step("Whom the bought products describe"):
                 described = bought.checks(self.deployment, self.manifest, self.folder)
@@ -255,6 +260,11 @@ class Story:
         checks = (
             Check(name="spend in the lake", expected=spend, actual=lake),
             Check(name="spend of known people in customer_360", expected=totals.known_spend, actual=known),
+            Check(name="rules that the checked tables break", expected=0, actual=quality.broken),
+            Check(
+                name="identifiers, as the check counted them", expected=known_identifiers, actual=quality.identifiers
+            ),
+            Check(name="rows that outlived their contract", expected=0, actual=outlived),
             Check(name="texts of reviews in the lake", expected=reviews.STANDING, actual=texts),
             Check(name="reviews that still stand", expected=reviews.KNOWN, actual=standing),
             *described,
