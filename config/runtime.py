@@ -14,6 +14,7 @@ SparkService = Literal["glue", "emr_serverless"]
 _JOBS: Final = Path(__file__).resolve().parents[1] / "glue_jobs"
 # Jobs that use something that only Glue has, and what.
 _ONLY_ON_GLUE: Final = {
+    "check_tables": "Glue's data quality judges the tables",
     "extract_tables": "it meets its database through a connection of Glue",
     "ingest_files": "Glue's data quality judges the rows",
 }

@@ -7,7 +7,6 @@ import aws_cdk as cdk
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_events as events
 from aws_cdk import aws_stepfunctions as sfn
-from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
 
 from c360_core.contracts import Table
@@ -24,7 +23,6 @@ from config.analytics import QualitySettings
 from config.operations import OperationsSettings
 from stacks.constructs.grants import allow, put_metrics, read_objects, read_tables, write_objects, write_tables
 from stacks.constructs.nag import acknowledge, wildcard
-from stacks.constructs.retries import wait_for_capacity
 from stacks.constructs.spark_job import SparkJob
 from stacks.constructs.start_rules import StartRules
 from stacks.constructs.state_machine import StateMachine
@@ -166,14 +164,7 @@ class TableQuality(Construct):
         acknowledge(job.role, {wildcard(self, rulesets): "results of a run belong to no ruleset that has a name"})
 
     def _steps(self) -> sfn.IChainable:
-        run = tasks.GlueStartJobRun(
-            self,
-            "Check",
-            glue_job_name=self.job.job.ref,
-            integration_pattern=sfn.IntegrationPattern.RUN_JOB,
-            arguments=sfn.TaskInput.from_object({"--tables": sfn.JsonPath.string_at("$.tables")}),
-        )
-        wait_for_capacity(run, "Glue")
+        run = self.job.step(self, "Check", arguments={"--tables": sfn.JsonPath.string_at("$.tables")})
         # A run that failed is repeated: of each day the last check counts.
         run.add_retry(errors=["States.TaskFailed"], interval=cdk.Duration.minutes(5), max_attempts=1)
         return run

@@ -5,12 +5,10 @@ from typing import Final
 
 import aws_cdk as cdk
 from aws_cdk import aws_stepfunctions as sfn
-from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
 
 from config.governance import RetentionSettings
 from stacks.constructs.grants import write_objects, write_tables
-from stacks.constructs.retries import wait_for_capacity
 from stacks.constructs.spark_job import SparkJob
 from stacks.constructs.start_rules import StartRules
 from stacks.constructs.state_machine import StateMachine
@@ -63,18 +61,13 @@ class Retention(Construct):
             subject="rows whose retention has ended could not be deleted",
         )
         self.machine = run.machine
+        self.job.let_start(self.machine.role)
         StartRules(self, machine=run, platform=platform).nightly(
             "Nightly", description="Delete rows whose retention has ended", hour_utc=settings.hour_utc
         )
 
     def _steps(self) -> sfn.IChainable:
-        run = tasks.GlueStartJobRun(
-            self,
-            "Enforce",
-            glue_job_name=self.job.job.ref,
-            integration_pattern=sfn.IntegrationPattern.RUN_JOB,
-        )
-        wait_for_capacity(run, "Glue")
+        run = self.job.step(self, "Enforce")
         # A failed run is repeated: it deletes only what is still there.
         run.add_retry(errors=["States.TaskFailed"], interval=cdk.Duration.minutes(5), max_attempts=2)
         return run
