@@ -14,6 +14,7 @@ from typing import Any, Final, TypeVar
 
 from c360_core.names import (
     Arrival,
+    Connector,
     DatabaseEngine,
     Fold,
     IdentifierType,
@@ -34,6 +35,7 @@ _T = TypeVar("_T")
 CONTRACTS_NAME: Final = "contracts.json"
 CONTRACTS_FILE: Final = Path(__file__).with_name(CONTRACTS_NAME)
 PAYLOAD_PREFIX: Final = "payload."
+_RECORD_KEY: Final = "record_key"  # the identity role of the column that names a row, and nobody
 BUILD_HINT: Final = "run `python -m tools.contracts` to build it from contracts/*.odcs.yaml"
 
 
@@ -275,6 +277,63 @@ class DatabaseTable:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FlowFilter:
+    """A condition on a field of a vendor's object; of several values, one must hold.
+
+    Attributes:
+        field: the vendor's field.
+        type: the vendor's type of it.
+        operator: as AppFlow calls it, such as `EQUAL_TO`.
+        values: what the field is compared with.
+    """
+
+    field: str
+    type: str
+    operator: str
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlowMask:
+    """Characters of a column that AppFlow replaces by asterisks before it writes them.
+
+    Attributes:
+        column: of the contract.
+        part: `all`, `first` or `last`.
+        length: how many characters.
+    """
+
+    column: str
+    part: str
+    length: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SaasObject:
+    """An object of a vendor, and how AppFlow reads it.
+
+    Attributes:
+        connector: the vendor.
+        object: its name at the vendor.
+        fields: the vendor's field by column.
+        types: the vendor's type of a field, by column.
+        incremental_field: the rows since the last successful run are read by it; None to read all in each run.
+        history_from: the first run reads what changed since this day; ISO 8601.
+        filters: conditions; all must hold.
+        masks: what is made unreadable.
+    """
+
+    connector: Connector
+    object: str
+    fields: Mapping[str, str]
+    types: Mapping[str, str]
+    incremental_field: str | None = None
+    history_from: str | None = None
+    filters: tuple[FlowFilter, ...] = ()
+    masks: tuple[FlowMask, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Signature:
     """How a vendor signs the calls of its webhook: a keyed hash under the source's secret, in a header.
 
@@ -377,9 +436,10 @@ class Server:
     """Where the data of a source comes from.
 
     Attributes:
-        name: of the server; for a database, of the connection in the settings of an environment.
+        name: of the server; for a database or a vendor, of the connection in the settings of an environment.
         arrival: how the data arrives.
         database: the table, for a source that is read from a database.
+        saas: the vendor's object, for a source that AppFlow reads.
         webhook: how its calls are read, for a source that calls the collector in a form of its own.
         reference: how its revisions are kept, for a product of Data Exchange.
     """
@@ -388,6 +448,7 @@ class Server:
     arrival: Arrival
     reference: Reference | None = None
     database: DatabaseTable | None = None
+    saas: SaasObject | None = None
     webhook: Webhook | None = None
 
 
@@ -425,12 +486,6 @@ class Source:
     default_country: str = "US"
     earliest_birth_date: str = "1905-01-01"
     licence: Licence | None = None
-
-    @property
-    def has_identities(self) -> bool:
-        """Whether its rows describe people for identity resolution: some column has a role there beside the key."""
-        fields = self.table.fields if self.table else ()
-        return any(field.identity_role not in {None, "record_key"} for field in fields)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -489,6 +544,12 @@ class Contracts:
         """Sources whose files are ingested and then published as events."""
         return tuple(source for source in self.sources.values() if source.kind == "file")
 
+    def people_sources(self) -> tuple[Source, ...]:
+        """File sources whose rows say who somebody is, and not only with which browser something was done."""
+        return tuple(
+            source for source in self.file_sources() if source.table is not None and _names_people(source.table)
+        )
+
     def webhook_sources(self) -> tuple[Source, ...]:
         """Sources that call the collector in a form of their own."""
         return tuple(source for source in self.stream_sources() if source.server.webhook is not None)
@@ -507,10 +568,20 @@ class Contracts:
         """Return the reference table of a product, or raise UnknownContractError."""
         return self.product(reference_table(source)).table
 
+    def saas_sources(self) -> tuple[tuple[Source, SaasObject], ...]:
+        """Sources that AppFlow reads, each with its object at the vendor; their rows land as files."""
+        found = [(source, source.server.saas) for source in self.sources.values()]
+        return tuple((source, saas) for source, saas in found if saas is not None)
+
     def lake_tables(self) -> tuple[Table, ...]:
         """Every table that the templates create: products of the lake and the raw table of each file source."""
         products = [product.table for product in self.products.values() if product.store == "lake"]
         return tuple(products + [source.table for source in self.file_sources() if source.table is not None])
+
+
+def _names_people(table: Table) -> bool:
+    roles = {field.identity_role for field in table.fields} - {None}
+    return bool(roles - {_RECORD_KEY, IdentifierType.COOKIE_ID, IdentifierType.DEVICE_ID, IdentifierType.IP})
 
 
 def _lookup(known: Mapping[str, _T], name: str, what: str) -> _T:
@@ -604,15 +675,23 @@ def _reference(said: Mapping[str, Any] | None) -> Reference | None:
 def _server(server: Mapping[str, Any]) -> Server:
     said = server["database"]
     database = DatabaseTable(**{**said, "engine": DatabaseEngine(said["engine"])}) if said else None
+    saas = server.get("saas")
     hook = server.get("webhook")
     webhook = Webhook(**{**hook, "signature": Signature(**hook["signature"])}) if hook else None
     return Server(
         name=server["name"],
         arrival=Arrival(server["arrival"]),
         database=database,
+        saas=_saas(saas) if saas else None,
         webhook=webhook,
         reference=_reference(server.get("reference")),
     )
+
+
+def _saas(said: Mapping[str, Any]) -> SaasObject:
+    filters = tuple(FlowFilter(**{**one, "values": tuple(one["values"])}) for one in said["filters"])
+    masks = tuple(FlowMask(**one) for one in said["masks"])
+    return SaasObject(**{**said, "connector": Connector(said["connector"]), "filters": filters, "masks": masks})
 
 
 def _file_format(said: Mapping[str, Any]) -> FileFormat:

@@ -72,6 +72,15 @@ class DatabaseEngine(StrEnum):
     MYSQL = "mysql"
 
 
+class Connector(StrEnum):
+    """Vendors whose objects Amazon AppFlow reads, as AppFlow names their connectors."""
+
+    SALESFORCE = "Salesforce"
+    SAP_ODATA = "SAPOData"
+    MARKETO = "Marketo"
+    GOOGLE_ANALYTICS_4 = "GoogleAnalytics4"
+
+
 class Zone(StrEnum):
     """Zones of the lake: one bucket each; those that are queried have one catalog database each."""
 
@@ -319,6 +328,11 @@ def results_prefix(querier: Querier) -> str:
 def connection_name(environment: str, name: str) -> str:
     """Return the physical name of the connection to a database, by the name that contracts give it."""
     return f"{PROJECT}-{environment}-{name}"
+
+
+def flow_name(environment: str, source: str) -> str:
+    """Return the physical name of the flow that reads a source; its landed files have it in their path."""
+    return f"{PROJECT}-{environment}-{source}"
 
 
 def stack_name(environment: str, stack: str) -> str:

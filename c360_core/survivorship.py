@@ -28,11 +28,16 @@ ATTRIBUTES: Final[tuple[tuple[str, ...], ...]] = (
 DEFAULT_PRIORITIES: Final = (
     "crm_contacts",
     "loyalty_members",
+    "salesforce_contacts",
     "erp_customers",
+    "sap_business_partners",
     "support_cases",
+    "salesforce_cases",
     "web_events",
     "pos_transactions",
     "erp_orders",
+    "sap_sales_orders",
+    "marketo_leads",
     "demographics",
 )
 

@@ -56,8 +56,8 @@ def _raw(spark: SparkSession, environment: str) -> DataFrame:
             source,
             source.table,
         )
-        for source in contracts.load().file_sources()
-        if source.table is not None and source.has_identities
+        for source in contracts.load().people_sources()
+        if source.table is not None
     ]
     interactions = lake.current(spark, lake.table_name(environment, Zone.RAW, TableName.INTERACTIONS))
     said = [transform.login_rows(interactions), transform.joined_rows(interactions)]

@@ -51,7 +51,7 @@ def test_reads_from_inside_a_zip_file_as_glue_imports_it(document, tmp_path):
         cwd=tmp_path, env={"PYTHONPATH": str(archive)}, capture_output=True, text=True, check=True,
     )  # fmt: skip
 
-    assert answer.stdout.split() == [f"{archive}/c360_core/contracts.py", "12"]
+    assert answer.stdout.split() == [f"{archive}/c360_core/contracts.py", "19"]
 
 
 def test_missing_file_says_how_to_build_it(tmp_path):
@@ -72,7 +72,8 @@ def test_every_source_and_product_is_found_by_name(contracts):
     assert set(contracts.sources) == {
         "pos_transactions", "web_events", "engagement_events",
         "crm_contacts", "support_cases", "loyalty_members", "demographics", "erp_orders", "erp_customers",
-        "product_reviews", "credit_bands", "advertising_audiences",
+        "product_reviews", "salesforce_contacts", "salesforce_cases", "sap_business_partners", "sap_sales_orders",
+        "marketo_leads", "marketo_activities", "ga4_sessions", "credit_bands", "advertising_audiences",
     }  # fmt: skip
     assert set(contracts.products) == {
         "interactions", "duplicates", "rejected", "identity_records", "identity_map", "identifier_map",
@@ -105,7 +106,9 @@ def test_raw_table_of_a_file_is_its_columns_and_those_of_the_ingestion(contracts
 def test_a_row_of_a_file_is_live_for_two_days_unless_the_contract_says_otherwise(contracts):
     assert {source.name: source.live_within_hours for source in contracts.file_sources()} == {
         "crm_contacts": 48, "support_cases": 48, "loyalty_members": 48, "demographics": 0,
-        "erp_orders": 48, "erp_customers": 48, "credit_bands": 336, "advertising_audiences": 336,
+        "erp_orders": 48, "erp_customers": 48, "salesforce_contacts": 48, "salesforce_cases": 48,
+        "sap_business_partners": 0, "sap_sales_orders": 48, "marketo_leads": 48, "marketo_activities": 48,
+        "ga4_sessions": 0, "credit_bands": 336, "advertising_audiences": 336,
     }  # fmt: skip
     assert {source.live_within_hours for source in contracts.stream_sources()} == {0}
 

@@ -167,7 +167,7 @@ def test_how_every_source_arrives_is_compiled(contracts):
     assert found["crm_contacts"] is Arrival.FILES
     assert {source.server.arrival for source in contracts.stream_sources()} == {Arrival.HTTP}
     assert found["credit_bands"] is Arrival.DATA_EXCHANGE
-    of_files = {Arrival.FILES, Arrival.JDBC, Arrival.DATA_EXCHANGE}
+    of_files = {Arrival.FILES, Arrival.JDBC, Arrival.APPFLOW, Arrival.DATA_EXCHANGE}
     assert {source.server.arrival for source in contracts.file_sources()} <= of_files
 
 

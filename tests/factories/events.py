@@ -30,6 +30,13 @@ SOURCE_IDENTIFIERS: dict[str, tuple[str, ...]] = {
     "demographics": ("email",),
     "erp_orders": ("crm_id", "email"),
     "erp_customers": ("crm_id", "email"),
+    "salesforce_contacts": ("crm_id", "email"),
+    "salesforce_cases": ("crm_id", "email"),
+    "sap_business_partners": ("crm_id", "email"),
+    "sap_sales_orders": ("crm_id", "email"),
+    "marketo_leads": ("email", "cookie_id"),
+    "marketo_activities": ("cookie_id",),
+    "ga4_sessions": ("cookie_id",),
 }
 
 _MESSAGE = {"message_id": "m-1", "decision_id": "dec-1", "channel": "email"}

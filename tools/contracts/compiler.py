@@ -195,6 +195,25 @@ JDBC: Final[Mapping[str, str]] = {
     "deletedColumn": "deleted_column",
 }
 DATA_EXCHANGE: Final[Mapping[str, str]] = {"revisions": "revisions", "joins": "joins"}
+APPFLOW: Final[Mapping[str, str]] = {
+    "connector": "connector",
+    "object": "object",
+    "fields": "fields",
+    "fieldTypes": "types",
+    "incrementalField": "incremental_field",
+    "historyFrom": "history_from",
+    "filters": "filters",
+    "masks": "masks",
+}
+# What AppFlow calls the types of fields, unless the contract says another.
+FLOW_TYPES: Final[Mapping[str, str]] = {
+    "string": "string",
+    "integer": "integer",
+    "number": "double",
+    "boolean": "boolean",
+    "date": "date",
+    "timestamp": "datetime",
+}
 SIGNATURE: Final[Mapping[str, str]] = {
     "signatureHeader": "header",
     "algorithm": "algorithm",
@@ -321,7 +340,7 @@ def _source(contract: Mapping[str, Any], custom: Mapping[str, Any]) -> dict[str,
     return {
         **_header(contract),
         "kind": custom["kind"],
-        "server": _server(contract["servers"][0], custom.get("webhook")),
+        "server": _server(contract, custom.get("webhook")),
         "event_types": custom.get("eventTypes", []),
         "identifiers": custom.get("identifiers", []),
         # Of no meaning to a product that publishes nothing.
@@ -337,15 +356,25 @@ def _source(contract: Mapping[str, Any], custom: Mapping[str, Any]) -> dict[str,
     }
 
 
-def _server(server: Mapping[str, Any], webhook: Mapping[str, Any] | None) -> dict[str, Any]:
+def _server(contract: Mapping[str, Any], webhook: Mapping[str, Any] | None) -> dict[str, Any]:
+    server = contract["servers"][0]
     way = arrival(server)
     return {
         "name": server["server"],
         "arrival": way,
         "database": _database(server) if way is Arrival.JDBC else None,
+        "saas": _saas(contract, server) if way is Arrival.APPFLOW else None,
         "webhook": _webhook(server, webhook) if webhook else None,
         "reference": _reference(server) if way is Arrival.DATA_EXCHANGE else None,
     }
+
+
+def _saas(contract: Mapping[str, Any], server: Mapping[str, Any]) -> dict[str, Any]:
+    """Compile where the rows of a source are at a vendor; a column's type says what type its field has."""
+    said = {APPFLOW[key]: value for key, value in custom_properties(server).items() if key in APPFLOW}
+    columns = {field["name"]: field["logicalType"] for field in contract["schema"][0]["properties"]}
+    types = {column: FLOW_TYPES[columns[column]] for column in said["fields"]} | said.get("types", {})
+    return {"filters": [], "masks": [], **said, "types": types}
 
 
 def _webhook(server: Mapping[str, Any], webhook: Mapping[str, Any]) -> dict[str, Any]:

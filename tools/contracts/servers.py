@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from c360_core.names import Arrival, JoinedBy, Revisions
 from tools.contracts.compiler import (
+    APPFLOW,
     ARRIVALS,
     CHALLENGE,
     CUSTOM_SERVER,
@@ -22,6 +23,7 @@ from tools.contracts.compiler import (
     custom_properties,
     reference_columns,
 )
+from tools.contracts.flows import flow_problems
 from tools.contracts.standard import Problem
 from tools.contracts.webhooks import signature_problems
 
@@ -35,14 +37,17 @@ KINDS: Final[Mapping[Arrival, str]] = {
     Arrival.DATA_EXCHANGE: "file",
 }
 # What no system of this project brings yet. Whoever adds the system takes it out.
-WITHOUT_SYSTEM: Final = (Arrival.KAFKA, Arrival.APPFLOW)
+WITHOUT_SYSTEM: Final = (Arrival.KAFKA,)
 PROPERTIES: Final[Mapping[Arrival, tuple[str, ...]]] = {
     Arrival.HTTP: (*SIGNATURE, *CHALLENGE),
     Arrival.JDBC: tuple(JDBC),
-    Arrival.APPFLOW: ("arrival",),
+    Arrival.APPFLOW: ("arrival", *APPFLOW),
     Arrival.DATA_EXCHANGE: ("arrival", *DATA_EXCHANGE),
 }
-OPTIONAL: Final = ("partitionColumn", "partitions", *SIGNATURE, *CHALLENGE)
+OPTIONAL: Final = (
+    "partitionColumn", "partitions", "fieldTypes", "incrementalField", "historyFrom", "filters", "masks",
+    *SIGNATURE, *CHALLENGE,
+)  # fmt: skip
 COLLECTOR: Final = "https://${collector.host}/v1/batch"
 HOOKS: Final = "https://${collector.host}/v1/hooks/"
 CONNECTION: Final = re.compile(r"[a-z][a-z0-9_]{0,31}")
@@ -66,7 +71,8 @@ def server_problems(file: str, contract: Contract) -> Iterator[Problem]:
 
 
 def connection_problems(parsed: Mapping[str, Contract]) -> Iterator[Problem]:
-    """Yield what contracts say differently of one database connection."""
+    """Yield what contracts say differently of one connection to a database or a vendor."""
+    yield from _vendor_problems(parsed)
     said: dict[str, tuple[str, str, Any]] = {}
     for file, contract in parsed.items():
         for server in contract.get("servers", []):
@@ -77,6 +83,20 @@ def connection_problems(parsed: Mapping[str, Contract]) -> Iterator[Problem]:
                 message = f"is `{server['database']}` on {server['type']}, and in {first} `{database}` on {kind}"
                 fix = "a connection leads to one database: give the other one a name of its own"
                 yield Problem(file=file, field=f"servers.{server['server']}.database", message=message, fix=fix)
+
+
+def _vendor_problems(parsed: Mapping[str, Contract]) -> Iterator[Problem]:
+    said: dict[str, tuple[str, Any]] = {}
+    for file, contract in parsed.items():
+        for server in contract.get("servers", []):
+            if arrival(server) is not Arrival.APPFLOW:
+                continue
+            connector = custom_properties(server).get("connector")
+            first, vendor = said.setdefault(server["server"], (file, connector))
+            if connector != vendor:
+                fix = "a connection leads to one vendor: give the other one a name of its own"
+                message = f"is `{connector}`, and in {first} `{vendor}`"
+                yield Problem(file=file, field=f"servers.{server['server']}.connector", message=message, fix=fix)
 
 
 def _problems(contract: Contract) -> Iterator[Found]:
@@ -103,13 +123,17 @@ def _server_problems(contract: Contract, server: Contract, kind: str) -> Iterato
         yield "arrival", "does not say what brings the data", f"use one of {', '.join(CUSTOM_ARRIVALS)}"
         return
     if way in WITHOUT_SYSTEM:
-        fix = "use api, s3, postgresql or mysql, or custom with `arrival: data_exchange`"
+        fix = "use api, s3, postgresql or mysql, or custom with `arrival: appflow` or `data_exchange`"
         yield "type", f"no system brings what arrives by {way} yet", fix
         return
     if KINDS[way] != kind:
         yield "type", f"what arrives by {way} is no {kind}", f"write `kind: {KINDS[way]}`, or another type of server"
         return
     yield from _property_names(server, way)
+    yield from _problems_of_way(contract, server, way)
+
+
+def _problems_of_way(contract: Contract, server: Contract, way: Arrival) -> Iterator[Found]:
     if way is Arrival.HTTP:
         yield from _fixed(server, {"server": "collector", "location": _door(contract)})
         yield from signature_problems(server, is_hook="webhook" in custom_properties(contract))
@@ -120,6 +144,10 @@ def _server_problems(contract: Contract, server: Contract, kind: str) -> Iterato
         yield from _jdbc_problems(contract, server)
     elif way is Arrival.DATA_EXCHANGE:
         yield from _exchange_problems(contract, server)
+    elif way is Arrival.APPFLOW:
+        if not CONNECTION.fullmatch(server["server"]):
+            yield "server", f"`{server['server']}` is no name of a connection", "use small letters, digits, underscores"
+        yield from flow_problems(contract, server)
 
 
 def _door(contract: Contract) -> str:

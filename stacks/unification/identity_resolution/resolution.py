@@ -69,8 +69,7 @@ def matching_costs(settings: UnificationSettings) -> Sequence[StandingCost]:
 
 def tables_with_identities(contracts: Contracts) -> Sequence[str]:
     """Return the tables of the raw zone from which identity records are prepared."""
-    described = [source.name for source in contracts.file_sources() if source.has_identities]
-    return [*described, TableName.INTERACTIONS]
+    return [*(source.name for source in contracts.people_sources()), TableName.INTERACTIONS]
 
 
 class IdentityResolution(Construct):
