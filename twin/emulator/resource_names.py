@@ -10,6 +10,7 @@ Request = Mapping[str, Any]
 # By IAM's prefix of the service: the parameter that names a resource, in lower case, and what its ARN ends in. The
 # first parameter that a request has decides.
 _PATHS: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
+    "appflow": (("flowname", "flow/{}"), ("connectorprofilename", "connectorprofile/{}")),
     "codebuild": (("projectname", "project/{}"),),
     "dataexchange": (("jobid", "jobs/{}"), ("datasetid", "data-sets/{}"), ("eventactionid", "event-actions/{}")),
     "dynamodb": (("tablename", "table/{}"),),
@@ -134,6 +135,7 @@ def _one(prefix: str) -> Callable[[str, Request], tuple[str, ...]]:
 
 
 _OTHERS: Final[Mapping[str, Callable[[str, Request], tuple[str, ...]]]] = {
+    "appflow": _one("appflow"),
     "emr-serverless": _one("emr-serverless"),
     "entityresolution": _one("entityresolution"),
     "glue": _catalog,

@@ -32,6 +32,7 @@ _BUILDS_RULE: Final = "StepFunctionsGetEventForCodeBuildStartBuildRule"
 # The names under which Step Functions reports a refusal, where it is not the service's name and AccessDenied.
 _ERRORS: Final = {"lambda": "Lambda.AWSLambdaException", "sns": "SNS.AuthorizationErrorException"}
 _NAMES: Final = {
+    "appflow": "Appflow",
     "codebuild": "CodeBuild",
     "dataexchange": "DataExchange",
     "dynamodb": "DynamoDb",

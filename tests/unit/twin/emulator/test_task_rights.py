@@ -82,6 +82,11 @@ EXECUTIONS = arn("events", "rule/StepFunctionsGetEventsForStepFunctionsExecution
             },
         ),
         (
+            f"{INTEGRATION}aws-sdk:appflow:describeFlowExecutionRecords",
+            {"FlowName": "c360-dev-contacts", "MaxResults": 4},
+            {("appflow:DescribeFlowExecutionRecords", arn("appflow", "flow/c360-dev-contacts"))},
+        ),
+        (
             f"{INTEGRATION}aws-sdk:entityresolution:startMatchingJob",
             {"WorkflowName": "people"},
             {("entityresolution:StartMatchingJob", arn("entityresolution", "matchingworkflow/people"))},

@@ -1,0 +1,1 @@
+"""Amazon AppFlow: the deployed flows, run against vendors' systems on this machine."""
