@@ -192,6 +192,59 @@ class DataExchangeSettings(Slice):
     )
 
 
+class SapSettings(Slice):
+    """What a connection to SAP says beside its address."""
+
+    client: str = Field("100", pattern=r"^[0-9]{3}$", description="Client number")
+    language: str = Field("EN", pattern=r"^[A-Z]{2}$", description="Logon language")
+    port: int = Field(443, ge=1, le=65535)
+    service_path: str = Field(
+        "/sap/opu/odata/iwfnd/catalogservice;v=2",
+        max_length=512,
+        pattern=r"^/[!-~]+$",
+        description="Path of the catalogue of services",
+    )
+
+
+class SaasSettings(Slice):
+    """One connection to a vendor's system that AppFlow reads; contracts name it as the server of their source."""
+
+    sources: tuple[str, ...] = Field(
+        min_length=1, description="Contracts that are read over it: the switch of each source. Others have no flow"
+    )
+    profile: str | None = Field(
+        None,
+        max_length=256,
+        pattern=r"^[A-Za-z0-9_/!@#+=.-]+$",
+        description="Name of a connection that was made, and consented to, in AppFlow's console",
+    )
+    secret: str | None = Field(
+        None,
+        pattern=r"^[A-Za-z0-9/_+=.@-]{1,200}$",
+        description="Name of a secret to make the connection from, if there is no `profile`; the stack reads it when "
+        "it is deployed. Salesforce: `access_token`, `refresh_token`; SAP: `username`, `password`; Marketo: "
+        "`client_id`, `client_secret`; Google: all four that are no password",
+    )
+    address: str | None = Field(
+        None,
+        pattern=r"^https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?$",
+        description="Address of the vendor's system, with `secret`; Google has one for all",
+    )
+    sap: SapSettings = SapSettings()
+    report: str | None = Field(
+        None,
+        max_length=512,
+        pattern=r"^[!-~]+$",
+        description="Google Analytics 4: the report of your property, as AppFlow names it",
+    )
+
+    @model_validator(mode="after")
+    def _one_connection(self) -> Self:
+        if (self.profile is None) is (self.secret is None):
+            raise ValueError("name a `profile` that exists, or a `secret` to make one from, and not both")
+        return self
+
+
 class TextSettings(Slice):
     """Texts of reviews and mentions, which people may change and take back."""
 
@@ -245,6 +298,14 @@ class CollectionSettings(Slice):
         description="Databases by the names that contracts give them. A source whose database is not here is not read",
     )
     data_exchange: DataExchangeSettings = DataExchangeSettings()
+    saas: Mapping[str, SaasSettings] = Field(
+        {},
+        description="Connections to vendors' systems by the names that contracts give them. AppFlow reads the sources "
+        "that a connection lists",
+    )
+    failed_flow_runs: int = Field(
+        3, ge=1, le=20, description="After so many failed runs of a flow in a row its source is reported, once"
+    )
     texts: TextSettings = TextSettings()
     backfill: BackfillSettings = BackfillSettings()
     ingest_workers: int = Field(2, ge=2, le=100, description="Glue workers of a run, which takes up to fifty files")

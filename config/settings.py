@@ -68,6 +68,7 @@ class Settings(Slice):
             f"unification.resolution_schedule: {schedule}": schedule != "on_demand",
             "collection.databases": bool(self.collection.databases),
             "collection.data_exchange.products": bool(self.collection.data_exchange.products),
+            "collection.saas": bool(self.collection.saas),
         }
         running = [switch for switch, on in switches.items() if on]
         if running and not self.collection.streams.deployed:

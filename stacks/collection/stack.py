@@ -14,6 +14,7 @@ from stacks.collection.collector import Collector
 from stacks.collection.data_exchange import DataExchange
 from stacks.collection.databases import Databases
 from stacks.collection.file_ingestion import FileIngestion
+from stacks.collection.saas.flows import SaasFlows
 from stacks.collection.text_removal import TextRemoval
 from stacks.constructs.data_stream import DataStream
 from stacks.constructs.lake_table import LakeTable
@@ -72,6 +73,14 @@ class CollectionStack(cdk.Stack):
         self.databases = Databases(self, "Databases", lake=lake, databases=settings.databases, platform=platform)
         self.data_exchange = DataExchange(
             self, "DataExchange", lake=lake, settings=settings.data_exchange, platform=platform
+        )
+        self.saas = SaasFlows(
+            self,
+            "Saas",
+            lake=lake,
+            connections=settings.saas,
+            failed_runs=settings.failed_flow_runs,
+            platform=platform,
         )
         self.clean = CleanApplication(
             self,

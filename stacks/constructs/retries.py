@@ -10,6 +10,7 @@ import aws_cdk as cdk
 from aws_cdk import aws_stepfunctions as sfn
 
 Service = Literal[
+    "Appflow",
     "CodeBuild",
     "DataExchange",
     "EMRServerless",
@@ -24,6 +25,7 @@ Service = Literal[
 # the name of the whole service, which the SDK for Java 1 spelt differently. An invalid request is then repeated too,
 # and fails some minutes later.
 BUSY: Final[Mapping[Service, tuple[str, ...]]] = {
+    "Appflow": ("Appflow.InternalServerException", "Appflow.AppflowException", "Appflow.AmazonAppflowException"),
     # The limits of concurrent builds, of the project and of the account.
     "CodeBuild": (
         "CodeBuild.AccountLimitExceededException",

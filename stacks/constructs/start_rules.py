@@ -48,15 +48,27 @@ class StartRules:
         """Start the machine every so many minutes."""
         self.on_schedule(id_, description=description, schedule=events.Schedule.rate(cdk.Duration.minutes(minutes)))
 
-    def on_event(self, id_: str, *, description: str, bus: events.IEventBus, pattern: events.EventPattern) -> None:
-        """Start the machine with the detail of each event that matches a pattern."""
+    def on_event(
+        self,
+        id_: str,
+        *,
+        description: str,
+        bus: events.IEventBus | None = None,
+        pattern: events.EventPattern,
+        execution_input: events.RuleTargetInput | None = None,
+    ) -> None:
+        """Start the machine with the detail of each event that matches a pattern, or with an input made of it.
+
+        Args:
+            bus: where the events are; None for the account's default bus, which AWS's own are on.
+        """
         events.Rule(
             self._scope,
             id_,
             event_bus=bus,
             description=description,
             event_pattern=pattern,
-            targets=[self._target(events.RuleTargetInput.from_event_path("$.detail"))],
+            targets=[self._target(execution_input or events.RuleTargetInput.from_event_path("$.detail"))],
         )
 
     def _target(self, execution_input: events.RuleTargetInput | None) -> targets.SfnStateMachine:

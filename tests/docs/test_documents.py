@@ -35,7 +35,7 @@ from tests.docs.documents import (
 )
 from tests.docs.programs import SNAPSHOTS, deployed, problems
 from tools.contracts import load_and_check
-from tools.contracts.compiler import DATA_EXCHANGE, FILE_FORMAT, JDBC
+from tools.contracts.compiler import APPFLOW, DATA_EXCHANGE, FILE_FORMAT, JDBC
 from tools.contracts.servers import KINDS, WITHOUT_SYSTEM
 from tools.suites import runner
 
@@ -68,6 +68,7 @@ ASKED: dict[str, set[str] | str] = {
     "EMR Serverless": "a run is paid for, and changes the lake",
     "Sources read from databases": "a run is paid for, and reads a system of others",
     "Products of Data Exchange": "an export writes data of others into the lake",
+    "Sources read from vendors": "a run is paid for, and reads a system of others",
     "Tables of the lake": {"lake tables", "field ids"},
     "Entity Resolution": {"Entity Resolution", "matching job"},
     "Athena": {"Athena", "persona results"},
@@ -335,6 +336,7 @@ def test_everything_that_a_contract_may_say_of_how_its_data_arrives_is_explained
     named = [name for row in table(MODEL, "data exchange") for name in re.findall(r"`(\w+)`", row[0])]
     assert sorted(named) == sorted(DATA_EXCHANGE)
     assert column(MODEL, "uses") == list(Use)
+    assert sorted(column(MODEL, "appflow")) == sorted(APPFLOW)
 
 
 def test_every_decision_is_listed_in_order() -> None:

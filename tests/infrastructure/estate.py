@@ -18,6 +18,8 @@ _PSEUDO: Final = {
 }
 _ARNS: Final = {
     "AWS::ApiGatewayV2::Api": "arn:aws:apigateway:{region}::/apis/{name}",
+    "AWS::AppFlow::ConnectorProfile": "arn:aws:appflow:{region}:{account}:connectorprofile/{name}",
+    "AWS::AppFlow::Flow": "arn:aws:appflow:{region}:{account}:flow/{name}",
     "AWS::Athena::WorkGroup": "arn:aws:athena:{region}:{account}:workgroup/{name}",
     "AWS::CodeBuild::Project": "arn:aws:codebuild:{region}:{account}:project/{name}",
     "AWS::DynamoDB::GlobalTable": "arn:aws:dynamodb:{region}:{account}:table/{name}",
@@ -42,6 +44,7 @@ _ARNS: Final = {
 _NAMED_BY_ARN: Final = {"AWS::SNS::Topic", "AWS::SecretsManager::Secret", "AWS::StepFunctions::StateMachine"}
 # Types whose property `Name` is the name by which they are referred to.
 _NAMED_BY_NAME: Final = {"AWS::Athena::WorkGroup", "AWS::Events::EventBus", "AWS::Kinesis::Stream"}
+_NAMES: Final = {"AWS::AppFlow::ConnectorProfile": "ConnectorProfileName", "AWS::AppFlow::Flow": "FlowName"}
 # The property with the key that encrypts a resource, by its path.
 _KEYS: Final = {
     "AWS::DynamoDB::GlobalTable": ("Replicas", 0, "SSESpecification", "KMSMasterKeyId"),
@@ -63,7 +66,8 @@ _KEYS: Final = {
 
 def physical_name(resource: Resource) -> str:
     """Return the name that a template gives a resource, or one that no other resource of the environment has."""
-    given = resource.properties.get("Name") if resource.document["Type"] in _NAMED_BY_NAME else None
+    kind = resource.document["Type"]
+    given = resource.properties.get(_NAMES.get(kind, "Name")) if kind in {*_NAMED_BY_NAME, *_NAMES} else None
     return given if isinstance(given, str) else f"{resource.pillar}-{resource.logical_id}"
 
 

@@ -823,6 +823,22 @@ def _account_and_source() -> Integration:
     return _trusted("aws:SourceAccount", "aws:SourceArn")
 
 
+def _lands(estate: Estate, use: Use) -> Calls:
+    """A flow writes to its folder of the bucket and uses the key, by the policies of both; it states its account."""
+    [destination] = use.resource.properties["DestinationFlowConfigList"]
+    target = destination["DestinationConnectorProperties"]["S3"]
+    bucket, party = f"arn:aws:s3:::{target['BucketName']}", "appflow.amazonaws.com"
+    place = f"{bucket}/{target['BucketPrefix']}/{use.resource.properties['FlowName']}/1/part"
+    yield Call(party=party, need=needs.FLOW_LANDS_FILES, resource=place, context=_SAME_ACCOUNT)
+    yield Call(party=party, need=needs.FLOW_SEES_BUCKET, resource=bucket, context=_SAME_ACCOUNT)
+    yield from _with_key(estate, party, needs.FLOW_USES_KEY, bucket, _SAME_ACCOUNT)
+
+
+def _flows(estate: Estate, _state: Mapping[str, Any]) -> Iterable[str]:
+    """Return the flows that a state may ask for: its input says which."""
+    yield from (arn(one) for one in estate.of_type("AWS::AppFlow::Flow"))
+
+
 INTEGRATIONS: Final[Mapping[str, Integration]] = {
     "bucket's EventBridgeConfiguration": _nothing,
     "bucket's access logs": _keeps_access_logs,
@@ -831,6 +847,7 @@ INTEGRATIONS: Final[Mapping[str, Integration]] = {
     "function's TracingConfig": _traces,
     "machine's LoggingConfiguration": _machine_logs,
     "machine's TracingConfiguration": _machine_traces,
+    "resource AWS::AppFlow::Flow": _lands,
     "resource AWS::ApiGatewayV2::Route": _is_invoked_by_gateway,
     "resource AWS::Budgets::Budget": _budget_notifies,
     "resource AWS::CloudTrail::Trail": _trail_delivers,
@@ -882,6 +899,7 @@ INTEGRATIONS: Final[Mapping[str, Integration]] = {
     "source sqs": _reads_queue,
     "target sqs": _delivers_to_queue,
     "target states": _starts_executions,
+    "task aws-sdk:appflow:describeFlowExecutionRecords": _task_on(needs.STEP_FUNCTIONS_ASK_FLOW, _flows),
     "task aws-sdk:dataexchange:createJob": _all_of(_task_on(needs.STEP_FUNCTIONS_MAKE_EXPORT, _any_job), _exports),
     "task aws-sdk:dataexchange:getJob": _task_on(needs.STEP_FUNCTIONS_LOOK_AT_EXPORT, _jobs),
     "task aws-sdk:dataexchange:listDataSetRevisions": _task_on(needs.STEP_FUNCTIONS_LIST_REVISIONS, _data_set),
@@ -929,6 +947,8 @@ WITHOUT_NEEDS: Final = {
     "AWS::ApiGatewayV2::Api",
     "AWS::ApiGatewayV2::Integration",
     "AWS::ApiGatewayV2::Stage",
+    # AppFlow makes a secret of its own for it, with the rights of whoever deploys.
+    "AWS::AppFlow::ConnectorProfile",
     "AWS::Athena::NamedQuery",
     "AWS::Athena::WorkGroup",
     # It calls the API as anybody may, with a header.

@@ -145,6 +145,13 @@ def _sizes_of(type_name: str, name: str) -> Callable[[Estate], Measured]:
     return measured
 
 
+def _number_of(type_name: str) -> Callable[[Estate], Measured]:
+    def measured(estate: Estate) -> Measured:
+        yield type_name, sum(1 for _ in estate.of_type(type_name))
+
+    return measured
+
+
 def _counts_of(type_name: str, name: str) -> Callable[[Estate], Measured]:
     def measured(estate: Estate) -> Measured:
         return ((str(one), len(one.properties.get(name, ()))) for one in estate.of_type(type_name))
@@ -242,6 +249,7 @@ def _answers_of_web_acls(estate: Estate) -> Measured:
 
 _WAF: Final = "AWS WAF Developer Guide: AWS WAF quotas"
 _IAM: Final = "IAM User Guide: IAM and AWS STS quotas"
+_APPFLOW: Final = "Amazon AppFlow User Guide: Quotas for Amazon AppFlow; CreateConnectorProfile"
 _LAMBDA: Final = "AWS Lambda Developer Guide: Lambda quotas"
 _SQS: Final = "Amazon SQS Developer Guide: Amazon SQS policy quotas"
 _EVENTS: Final = "Amazon EventBridge User Guide: Amazon EventBridge quotas"
@@ -290,6 +298,8 @@ QUOTAS: Final = (
     Quota(what="bytes of a function's own policy", at_most=20_480, page=_LAMBDA, measured=_policies_of_functions),
     Quota(what="bytes of environment variables", at_most=4_096, page=_LAMBDA, measured=_variables, share=0.9),
     Quota(what="layers", at_most=5, page=_LAMBDA, measured=_counts_of("AWS::Lambda::Function", "Layers")),
+    Quota(what="flows", at_most=1_000, page=_APPFLOW, measured=_number_of("AWS::AppFlow::Flow")),
+    Quota(what="connections", at_most=100, page=_APPFLOW, measured=_number_of("AWS::AppFlow::ConnectorProfile")),
     Quota(
         what="seconds of a function",
         at_most=900,

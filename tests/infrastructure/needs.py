@@ -434,6 +434,21 @@ SPARK_LOOKS_FOR_FOLDER: Final = Need(
     page="Amazon EMR Release Guide: Migration Guide: EMRFS to S3A Filesystem, which names Glue",
 )
 
+# ---- AppFlow, which has no role: bucket and key let the service in
+FLOW_LANDS_FILES: Final = Need(
+    actions=("s3:PutObject", "s3:PutObjectAcl", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"),
+    page="Amazon AppFlow User Guide: Amazon S3 bucket policies for Amazon AppFlow",
+)
+FLOW_SEES_BUCKET: Final = Need(actions=("s3:GetBucketAcl", "s3:ListBucketMultipartUploads"), page=FLOW_LANDS_FILES.page)
+FLOW_USES_KEY: Final = Need(
+    actions=("kms:Encrypt", "kms:Decrypt", "kms:GenerateDataKey", "kms:DescribeKey"),
+    page="Amazon AppFlow User Guide: Data protection in Amazon AppFlow, and Salesforce: the key's policy",
+)
+STEP_FUNCTIONS_ASK_FLOW: Final = Need(
+    actions=("appflow:DescribeFlowExecutionRecords",),
+    page="Service Authorization Reference: Actions, resources, and condition keys for Amazon AppFlow",
+)
+
 # ---- Athena
 QUERY_DEFAULT_DATABASE: Final = Need(
     actions=("glue:GetDatabase",),

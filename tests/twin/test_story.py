@@ -251,14 +251,15 @@ def c360_replay(run: Demonstration, *arguments: str) -> dict[str, Any]:
     return answer
 
 
-# Secrets Manager calls the rotation after 90 days, tests of their own give the databases something to read and fill
-# the stream again, and a
-# schedule, whose hour does not come here, keeps the Flink applications running and saves them.
+# Secrets Manager calls the rotation after 90 days, tests of their own fill the stream again and give vendors something
+# to read and to export again, and a schedule, whose hour does not come here, keeps the Flink applications running and
+# saves them.
 WAITING = (
     "KeyRotation",
     "Collection-Databases",
     "Collection-Backfill",
     "Collection-DataExchange",
+    "Collection-Saas",
     "Operations-Keeper",
     "Operations-Snapshots",
 )

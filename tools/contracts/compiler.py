@@ -437,6 +437,9 @@ def _reference_product(contract: Mapping[str, Any], custom: Mapping[str, Any]) -
         "file_columns": [],
         "rules": [],
         "partition": None,
+        "primary_key": [*(field["name"] for field in _primary_key(contract["schema"][0]["properties"])), "valid_from"],
+        "cadence_seconds": 0,  # what did not change is not written again
+        "retention": None,
     }
     return {**_header(contract), "store": "lake", "table": table}
 

@@ -427,7 +427,7 @@ def _table_problems(report: _Report, contract: Contract, custom: Contract) -> Pr
                 yield report.at(contract["name"], name)("is a column that the ingestion adds", "rename it")
         if not any(field.get("unique") and field.get("required") for field in fields.values()):
             yield report.at(contract["name"])("has no key", "mark one field `required: true` and `unique: true`")
-    stored = {column["name"]: {"logicalType": column["logical_type"]} for column in added_columns(custom)}
+    stored = {column["name"]: {"logicalType": column["logical_type"]} for column in added_columns(contract)}
     yield from _retention_problems(report.at("slaProperties.retention"), contract, {**fields, **stored})
     partition = custom.get("partition")
     if partition is None:

@@ -179,7 +179,8 @@ def _tasks(
             mapped.append(Mapped(field=sources[0], name=str(task["DestinationField"]), type=kept))
     if not fields:
         raise PlanError("Task Validation Error: You must specify a projection task or a MAP_ALL task")
-    unread = {one.field for one in (*conditions, *masks, *mapped)} - set(fields)
+    named = {*(c.field for c in conditions), *(m.field for m in masks), *(m.field for m in mapped)}
+    unread = named - set(fields)
     if unread:
         raise PlanError(f"Tasks: the projection does not name {', '.join(sorted(unread))}")
     return fields, tuple(conditions), tuple(masks), tuple(mapped)

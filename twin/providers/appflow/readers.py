@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -315,12 +316,12 @@ def _google(plan: Plan, profile: Profile, window: Window | None, sleep: Sleep) -
     if plan.conditions:
         raise PlanError("Tasks: the laptop twin knows no conditions of Google Analytics 4")
     offset = 0
+
+    def ask(body: Mapping[str, Any]) -> Answer:
+        return http.post(f"/v1beta/{plan.object}:runReport", body, bearer())
+
     while True:
-        body = {**asked, "offset": str(offset)}
-        page = _renewed(
-            lambda body=body: http.post(f"/v1beta/{plan.object}:runReport", body, bearer()),
-            refresh,  # type: ignore[misc]
-        ).document
+        page = _renewed(partial(ask, {**asked, "offset": str(offset)}), refresh).document
         names = [one["name"] for one in (*page["dimensionHeaders"], *page["metricHeaders"])]
         rows = page.get("rows", [])
         for row in rows:
