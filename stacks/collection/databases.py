@@ -66,6 +66,7 @@ class Databases(Construct):
     """Reads sources from the databases of the settings. Without any, it has no resources."""
 
     lake_access: Sequence[LakeAccess]
+    machines: Mapping[str, StateMachine]
 
     def __init__(
         self,
@@ -77,7 +78,7 @@ class Databases(Construct):
         platform: Platform,
     ) -> None:
         super().__init__(scope, id_)
-        self.lake_access = []
+        self.lake_access, self.machines = [], {}
         if not databases:
             return
         progress = self._progress(platform)
@@ -99,6 +100,7 @@ class Databases(Construct):
                 tables=[source.name for source, _ in read],
             )
             self.lake_access = [*self.lake_access, access]
+            self.machines = {**self.machines, **database.machines}
 
     def _progress(self, platform: Platform) -> dynamodb.TableV2:
         """Create the table that says up to which time each source has been read."""
@@ -121,6 +123,7 @@ class _Database(Construct):
     """One database: its connection, the job that reads it, and a state machine for each of its sources."""
 
     job: SparkJob
+    machines: Mapping[str, StateMachine]
 
     def __init__(
         self,
@@ -157,8 +160,7 @@ class _Database(Construct):
         self.job.job.add_resource_dependency(connection)
         self._let_job_connect(name, settings, platform)
         self._let_job_work(lake, platform, progress)
-        for source, table in read:
-            self._schedule(source, table, platform)
+        self.machines = {source.name: self._schedule(source, table, platform) for source, table in read}
 
     def standing_costs(self) -> Sequence[StandingCost]:
         """Return what the increments cost while nothing changes in the database."""
@@ -276,7 +278,7 @@ class _Database(Construct):
 
     # ---- the schedule
 
-    def _schedule(self, source: Source, table: DatabaseTable, platform: Platform) -> None:
+    def _schedule(self, source: Source, table: DatabaseTable, platform: Platform) -> StateMachine:
         scope = Construct(self, pascal_case(source.name))
         name = f"Extract{pascal_case(source.name)}"
         machine = StateMachine(
@@ -299,6 +301,7 @@ class _Database(Construct):
                 schedule=events.Schedule.rate(pace),
                 execution_input=events.RuleTargetInput.from_object({"mode": mode, "accept_deletions": "no"}),
             )
+        return machine
 
     def _steps(self, scope: Construct, source: Source) -> sfn.IChainable:
         run = self.job.step(

@@ -148,6 +148,8 @@ class CollectionStack(cdk.Stack):
         cdk.CfnOutput(self, "IngestFilesJobName", value=self.ingestion.job.job.ref)
         for product, machine in self.data_exchange.machines.items():
             cdk.CfnOutput(self, f"ExportStateMachineArn{pascal_case(product)}", value=machine.state_machine_arn)
+        for source, machine in self.databases.machines.items():
+            cdk.CfnOutput(self, f"Extract{pascal_case(source)}StateMachineArn", value=machine.machine.state_machine_arn)
         if self.text_removal is not None:
             cdk.CfnOutput(self, "RemoveTextsStateMachineArn", value=self.text_removal.machine.state_machine_arn)
         if self.backfill is not None:

@@ -256,7 +256,6 @@ def c360_replay(run: Demonstration, *arguments: str) -> dict[str, Any]:
 # saves them.
 WAITING = (
     "KeyRotation",
-    "Collection-Databases",
     "Collection-Backfill",
     "Collection-DataExchange",
     "Collection-Saas",

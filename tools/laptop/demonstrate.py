@@ -111,11 +111,12 @@ def tell(steps: Steps, running: emulator.Emulator, manifest: Manifest, data: Pat
     story = Story.of(running, manifest, data, steps.step)
     agreement, checks, people = story.unify(story.collect())
     live_result, live_checks = story.live(people)
-    found = story.analyse(live_result)
+    ordered, database_checks = story.read_databases()
+    found = story.analyse(live_result, ordered)
     mails = [message for found in live_result.mails.values() for message in found]
     withdrawn = story.withdrawn_stops(len(mails))
     permitted = permissions.checks(story.deployment)
-    everything = [*checks, *live_checks, *found.checks, withdrawn, *permitted]
+    everything = [*checks, *live_checks, *database_checks, *found.checks, withdrawn, *permitted]
     result = DemoResult(
         scale=manifest.scale,
         seed=manifest.seed,

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from twin.emulator.emulator import Emulator
 from twin.principals import Principal
-from twin.scenario import analysis, bought, edge, history, live, reviews, unify, upkeep
+from twin.scenario import analysis, bought, databases, edge, history, live, reviews, unify, upkeep
 from twin.scenario.api import ProfileApiClient
 from twin.scenario.deployment import Deployment, money
 from twin.scenario.result import Analysis, Check, DecisionLine, PersonaAnswer, SentMessage, Stage
@@ -213,6 +213,24 @@ class Story:
         )
         return live_result, _live_checks(decided, mails)
 
+    def read_databases(self) -> tuple[databases.Read, list[Check]]:
+        """Let customers order in the order system; read its databases, and what disappears from them."""
+        with self.step("Read an order system's databases: PostgreSQL, MariaDB"):
+            read = databases.read(
+                self.deployment, self._contacts(), self.deployment.emulator.settings.home / "databases"
+            )
+        return read, [
+            Check(
+                name="rows of orders out of PostgreSQL", expected=databases.BUYERS, actual=read.rows[databases.ORDERS]
+            ),
+            Check(
+                name="rows of customers out of MariaDB",
+                expected=len(databases.CUSTOMER_NUMBERS),
+                actual=read.rows[databases.CUSTOMERS],
+            ),
+            Check(name="orders that disappeared from PostgreSQL", expected=databases.GONE, actual=read.gone),
+        ]
+
     def withdrawn_stops(self, people_mails: int) -> Check:
         """Wait until the welcome journey has come to its second message; check that it was not sent."""
         states = self.deployment.client("stepfunctions")
@@ -228,12 +246,12 @@ class Story:
         now = len(live.outbox(self.deployment))
         return Check(name="mails after the consent was withdrawn", expected=0, actual=now - people_mails)
 
-    def analyse(self, live_result: LiveResult) -> AnalysisFindings:
+    def analyse(self, live_result: LiveResult, ordered: databases.Read) -> AnalysisFindings:
         """Build the marts, read them, and ask as a persona."""
-        spend = self.net_spend + live_result.spend
+        spend = self.net_spend + live_result.spend + ordered.spend
         with ThreadPoolExecutor(max_workers=1) as pool:
             with self.step("The single view and the lake hold what happened live"):
-                orders = self.manifest.orders + live_result.orders
+                orders = self.manifest.orders + live_result.orders + ordered.orders
                 viewing = pool.submit(unify.wait_for_view, self.deployment, orders=orders, spend=spend)
                 regular = pool.submit(self._regular)
                 lake = unify.wait_for_lake_spend(self.deployment, spend)
@@ -326,6 +344,11 @@ class Story:
         """Return loyalty cards of people with a history, in a fixed order."""
         links = (item.get("links", {}).get("loyalty_id") for item in self.deployment.profiles())
         return sorted({str(card) for card in links if card and not str(card).startswith("L88")})[:PROBES]
+
+    def _contacts(self) -> list[str]:
+        """Return CRM ids of people with a history, in a fixed order."""
+        ids = (item.get("links", {}).get("crm_id") for item in self.deployment.profiles("links"))
+        return sorted({str(one) for one in ids if one})[: databases.BUYERS]
 
     def _mart_spend(self) -> Decimal:
         environment = self.deployment.emulator.settings.environment
