@@ -44,7 +44,7 @@ def case(number: int, **changed: Any) -> dict[str, Any]:
         "Description": "Where is my parcel?",
         "CreatedDate": _text(BEGAN),
         "ClosedDate": _text(BEGAN + timedelta(hours=1)) if number == 2 else None,
-        "Satisfaction__c": 4 if number == 2 else None,
+        "Satisfaction__c": 4.0 if number == 2 else None,
         "SystemModstamp": _text(BEGAN + timedelta(minutes=number)),
         **changed,
     }
