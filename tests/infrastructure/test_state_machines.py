@@ -41,6 +41,7 @@ def test_every_state_machine_notifies_the_alarm_topic_when_it_fails(assembly):
 # Refusals that pass by themselves, by what asks for them; where the model has none for throttling, the name that stands
 # for the whole service.
 THROTTLED = {
+    "appflow": {"Appflow.InternalServerException", "Appflow.AppflowException"},
     "glue": {"Glue.ThrottlingException", "Glue.GlueException", "Glue.AWSGlueException"},
     "codebuild": {"CodeBuild.CodeBuildException", "CodeBuild.AWSCodeBuildException"},
     "emr-serverless": {"EMRServerless.EMRServerlessException", "EMRServerless.AWSEMRServerlessException"},
@@ -94,7 +95,8 @@ def machines_of_keepers(assembly):
 
 def test_every_task_is_tried_again_when_its_service_is_busy(assembly):
     found = list(tasks(assembly))
-    assert {service for _, _, service in found} >= THROTTLED.keys() - {"emr-serverless", "kinesisanalyticsv2"}
+    optional = {"appflow", "emr-serverless", "kinesisanalyticsv2"}
+    assert {service for _, _, service in found} >= THROTTLED.keys() - optional
     for name, state, service in found:
         assert THROTTLED[service] | ONE_AT_A_TIME.get(service, set()) <= retried(state), name
 
