@@ -237,6 +237,7 @@ class _Product(Construct):
             service="dataexchange",
             action=action,
             parameters=dict(parameters),
+            iam_action=f"dataexchange:{action[:1].upper()}{action[1:]}",
             iam_resources=self._resources(action),
             result_path=result_path,
         )

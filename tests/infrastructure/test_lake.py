@@ -276,7 +276,7 @@ def test_pipelines_have_grants_on_their_databases(assembly):
     assert zones == {
         "raw": 6 + readers + removers + checks + ends,
         "quarantine": 4 + ends,
-        "curated": 6 + checks + ends,
+        "curated": 7 + checks + ends,
         "products": 2 + checks + ends,
     }
 

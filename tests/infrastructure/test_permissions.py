@@ -9,6 +9,7 @@ from tests.infrastructure.assembly import ROOT, listed, resolve, statements
 
 # Actions that AWS lets nobody limit to a resource.
 WITHOUT_RESOURCE = {
+    "dataexchange:CreateJob",
     "xray:PutTraceSegments",
     "xray:PutTelemetryRecords",
     "xray:GetSamplingRules",

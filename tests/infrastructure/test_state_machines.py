@@ -44,6 +44,7 @@ THROTTLED = {
     "appflow": {"Appflow.InternalServerException", "Appflow.AppflowException"},
     "glue": {"Glue.ThrottlingException", "Glue.GlueException", "Glue.AWSGlueException"},
     "codebuild": {"CodeBuild.CodeBuildException", "CodeBuild.AWSCodeBuildException"},
+    "dataexchange": {"DataExchange.ThrottlingException", "DataExchange.ServiceLimitExceededException"},
     "emr-serverless": {"EMRServerless.EMRServerlessException", "EMRServerless.AWSEMRServerlessException"},
     "entityresolution": {"EntityResolution.ThrottlingException"},
     "kinesisanalyticsv2": {"KinesisAnalyticsV2.KinesisAnalyticsV2Exception"},
@@ -95,7 +96,7 @@ def machines_of_keepers(assembly):
 
 def test_every_task_is_tried_again_when_its_service_is_busy(assembly):
     found = list(tasks(assembly))
-    optional = {"appflow", "emr-serverless", "kinesisanalyticsv2"}
+    optional = {"appflow", "dataexchange", "emr-serverless", "kinesisanalyticsv2"}
     assert {service for _, _, service in found} >= THROTTLED.keys() - optional
     for name, state, service in found:
         assert THROTTLED[service] | ONE_AT_A_TIME.get(service, set()) <= retried(state), name
@@ -384,8 +385,10 @@ def test_services_are_called_with_the_parameters_and_errors_that_they_know(assem
         assert {error.partition(".")[0] for error in caught} == {SDK[service]}, name
         assert {error.rpartition(".")[2] for error in caught} <= known, name
         called.append(service)
-    expected = {"entityresolution", "kinesisanalyticsv2"} if machines_of_keepers(assembly) else {"entityresolution"}
-    assert set(called) == expected | ({"appflow"} if assembly.settings.collection.saas else set())
+    expected = {"entityresolution"} | ({"kinesisanalyticsv2"} if machines_of_keepers(assembly) else set())
+    expected |= {"appflow"} if assembly.settings.collection.saas else set()
+    expected |= {"dataexchange"} if assembly.settings.collection.data_exchange.products else set()
+    assert set(called) == expected
 
 
 def test_a_snapshot_replaces_that_of_the_day_before_and_only_a_running_application_has_one(prod):

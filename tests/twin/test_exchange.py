@@ -129,7 +129,7 @@ class World:
             lambda seen: seen["status"] != "RUNNING",
             seconds=PATIENCE_SECONDS,
         )
-        return str(ended["status"])
+        return str(ended["status"] if ended["status"] == "SUCCEEDED" else ended)
 
     def ingestions(self) -> list[str]:
         """How the runs of the file ingestion stand."""

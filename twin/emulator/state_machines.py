@@ -20,7 +20,8 @@ def sdk_integration(wire: Wire) -> Callable[[str, Document], Any]:
     def call(resource: str, request: Document) -> Any:
         action = resource.rpartition(":")[2].partition(".")[0]
         try:
-            return pascal_case(wire.invoke(action, camel_case(request)))
+            sent = request if wire.in_pascal_case(action) else camel_case(request)
+            return pascal_case(wire.invoke(action, sent))
         except ServiceError as error:
             # Step Functions names a service as its SDK for Java does: EntityResolution, not entityresolution.
             raise stepfunctions._ExecutionError(f"{wire.service_id}.{error.code}", error.message) from error
@@ -59,7 +60,7 @@ def poll(ask: Callable[[], Document], ended: Callable[[Document], bool]) -> Docu
 
 
 def camel_case(value: Any) -> Any:
-    """Write names in lower camel case, as the APIs do; parameters of an integration are in Pascal case."""
+    """Write names in lower camel case, as most APIs do; parameters of an integration are in Pascal case."""
     if isinstance(value, dict):
         return {key[:1].lower() + key[1:]: camel_case(item) for key, item in value.items()}
     return [camel_case(item) for item in value] if isinstance(value, list) else value

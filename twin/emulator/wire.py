@@ -111,9 +111,18 @@ class Wire:
         """
         return self._parse(method, path, {k.lower(): v for k, v in headers.items()}, body, query)[1]
 
+    def in_pascal_case(self, operation: str) -> bool:
+        """Return whether the parameters of an operation have names in Pascal case, as those of Data Exchange do."""
+        name = self._named(operation)
+        shape = self._model.operation_model(name).input_shape if name in self._model.operation_names else None
+        return shape is not None and any(member[:1].isupper() for member in shape.members)
+
+    def _named(self, operation: str) -> str:
+        return next((n for n in self._model.operation_names if n.lower() == operation.lower()), operation)
+
     def invoke(self, operation: str, request: Document) -> Document:
         """Call an operation as Step Functions does: by its name, with a parsed request, without HTTP."""
-        name = next((n for n in self._model.operation_names if n.lower() == operation.lower()), operation)
+        name = self._named(operation)
         if name not in self._model.operation_names:
             raise ServiceError("UnknownOperationException", f"{self._service} has no operation {operation}")
         return json.loads(json.dumps(self._write(name, self._call(name, request)), default=_plain))  # type: ignore[no-any-return]
