@@ -30,7 +30,7 @@ class DataExchangeProvider(Provider):
             s3=lambda: twin.client("s3"),
             service_may=_service_may,
             require_caller=self._require_caller,
-            tell=self._tell,
+            tell=_tell,
         )
 
     def api(self) -> Mapping[str, object]:
@@ -55,9 +55,13 @@ class DataExchangeProvider(Provider):
             context = {"aws:CalledVia": [SERVICE]}
             roles.require(caller, WRITE, f"arn:aws:s3:::{bucket}/{key}", context)
 
-    def _tell(self, detail_type: str, detail: Mapping[str, Any]) -> None:
-        entry = {"Source": "aws.dataexchange", "DetailType": detail_type, "Detail": json.dumps(detail)}
-        self.twin.client("events").put_events(Entries=[entry])
+
+def _tell(detail_type: str, detail: Mapping[str, Any]) -> None:
+    """Put an event of the service on the default bus; nobody outside of AWS may send one by the API."""
+    from ministack.services import eventbridge
+
+    entry = {"Source": "aws.dataexchange", "DetailType": detail_type, "Detail": json.dumps(detail)}
+    eventbridge._put_events({"Entries": [entry]}, allow_aws_source=True)
 
 
 def _service_may(bucket: str, key: str, action: str) -> bool:
