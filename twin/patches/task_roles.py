@@ -39,6 +39,12 @@ def install(_settings: TwinSettings) -> None:
     stepfunctions._invoke_with_callback = checked(stepfunctions._invoke_with_callback, stepfunctions._ExecutionError)
 
 
+def acting_role() -> str:
+    """Return the ARN of the role whose task is being performed; empty when there is none."""
+    machine = _MACHINE.get(None)
+    return machine.role if machine is not None else ""
+
+
 def under_its_role(run: Call, machine_of: Callable[[str], Machine]) -> Call:
     """Return what runs an execution and notes its machine for the tasks."""
 

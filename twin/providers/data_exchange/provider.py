@@ -10,6 +10,7 @@ from twin.emulator import roles
 from twin.emulator.provider import Provider, ResourceType, Twin
 from twin.emulator.stand_ins import Resource
 from twin.emulator.wire import ServiceError
+from twin.patches.task_roles import acting_role
 from twin.providers.data_exchange.service import DataExchange
 from twin.settings import ACCOUNT
 
@@ -50,7 +51,7 @@ class DataExchangeProvider(Provider):
         self.twin.client("s3").put_object(Bucket=bucket, Key=key, Body=b"")
 
     def _require_caller(self, bucket: str, key: str) -> None:
-        caller = self.twin.caller()
+        caller = acting_role() or self.twin.caller()
         if caller:
             context = {"aws:CalledVia": [SERVICE]}
             roles.require(caller, WRITE, f"arn:aws:s3:::{bucket}/{key}", context)

@@ -7,6 +7,7 @@ import pytest
 
 from c360_core.landing import LandedFile, revision_keys, revision_of
 from twin.emulator.stand_ins import Resource
+from twin.emulator.state_machines import sdk_integration
 from twin.emulator.wire import ServiceError, Wire
 from twin.providers.data_exchange.exports import Asset, Destination, ExportError, Revision, keys
 from twin.providers.data_exchange.service import DataExchange
@@ -215,3 +216,17 @@ def test_the_deployed_event_actions_are_shown() -> None:
     assert listed["Action"] == world.actions[0].properties["Action"]
     assert world.call("ListEventActions", EventSourceId="other")["EventActions"] == []
     assert world.call("GetEventAction", EventActionId="ea")["Event"] == {"RevisionPublished": {"DataSetId": DATA_SET}}
+
+
+def test_a_state_machine_calls_it_with_the_names_of_its_model() -> None:
+    """Data Exchange writes its parameters in Pascal case, unlike the services that the twin served before."""
+    world = World()
+    revision = world.publish("a.csv")
+
+    answer = sdk_integration(world.wire)(
+        "arn:aws:states:::aws-sdk:dataexchange:listDataSetRevisions", {"DataSetId": DATA_SET, "MaxResults": 200}
+    )
+
+    assert [one["Id"] for one in answer["Revisions"]] == [revision]
+    assert world.wire.in_pascal_case("createJob")
+    assert not world.wire.in_pascal_case("noSuchOperation")
