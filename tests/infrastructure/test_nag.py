@@ -27,7 +27,9 @@ from tests.infrastructure.packs import rules
 
 
 def test_every_pack_reports_and_has_nothing_open(assembly):
-    assert {report["pluginName"] for report in assembly.report["pluginReports"]} == set(nag.Pack)
+    # CloudFormation's own check reports only where a finding of its is acknowledged.
+    reported = {report["pluginName"] for report in assembly.report["pluginReports"]} - {"CloudFormation Validate"}
+    assert reported == set(nag.Pack)
     assert open_findings(assembly.report) == []
 
 

@@ -1,6 +1,7 @@
 """Whole templates: clean for cfn-lint, without lookups, and reviewed when they change."""
 
 import json
+import re
 
 import pytest
 from cfnlint.api import lint_by_config
@@ -11,12 +12,14 @@ from tests.infrastructure.differences import ABSENT, compared, differences, revi
 
 # CDK lets a function depend on its whole role, policy included; the role alone is implied already.
 ACCEPTED_RULES = ["W3005"]
+# Variables of Data Exchange's key patterns: CloudFormation is to leave them as they are.
+OF_DATA_EXCHANGE = re.compile(r"\[E1029: .*\$\{(Revision\.CreatedAt|Revision\.Id|Asset\.Name)\}")
 
 
 def test_cfn_lint_has_nothing_to_say(assembly):
     files = [str(path) for path in assembly.files]
     findings = lint_by_config(ManualArgs(regions=["us-east-1"], ignore_checks=ACCEPTED_RULES, templates=files))
-    assert [str(finding) for finding in findings] == []
+    assert [str(finding) for finding in findings if not OF_DATA_EXCHANGE.match(str(finding))] == []
 
 
 def test_nothing_has_to_be_looked_up_in_an_account(assembly):
