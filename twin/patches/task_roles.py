@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from twin.emulator import roles
+from twin.emulator.provider import CALLER
 from twin.emulator.task_rights import error_of, rights_of
 from twin.emulator.wire import ServiceError
 from twin.settings import TwinSettings
@@ -65,6 +66,7 @@ def checked(perform: Call, error: Callable[[str, str], Exception]) -> Call:
 
     def performing(resource: str, request: Any, *more: Any) -> Any:
         machine = _MACHINE.get()
+        CALLER.set(machine.role)  # an execution goes on in a thread of its own, long after it was asked for
         for right in rights_of(resource, request if isinstance(request, dict) else {}):
             try:
                 roles.require_trust(machine.role, SERVICE, machine.arn)

@@ -241,7 +241,7 @@ class EmrServerless:
             "jobRunId": run_id,
             **({"name": request["name"]} if request.get("name") else {}),
             "arn": arn("emr-serverless", f"/applications/{resource.physical_id}/jobruns/{run_id}"),
-            "createdBy": self._caller() or "unknown",
+            "createdBy": self._caller(),
             "createdAt": now,
             "updatedAt": now,
             "executionRole": request["executionRoleArn"],

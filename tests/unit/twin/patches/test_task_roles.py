@@ -10,6 +10,7 @@ from ministack.services import iam
 from ministack.services.stepfunctions import _ExecutionError
 
 from tests.unit.twin.emulator.test_roles import a_role, statement
+from twin.emulator.provider import CALLER
 from twin.emulator.resource_names import arn
 from twin.patches.task_roles import SERVICE, Machine, checked, under_its_role
 from twin.settings import ACCOUNT
@@ -35,6 +36,14 @@ def test_a_task_that_the_role_may_do_is_done() -> None:
     a_role(statement("lambda:InvokeFunction", FUNCTION), trusts=SERVICE)
 
     assert perform() == f"{FUNCTION} was called with {{'n': 1}}"
+
+
+def test_a_stand_in_sees_the_role_as_the_caller_of_a_task() -> None:
+    a_role(statement("lambda:InvokeFunction", FUNCTION), trusts=SERVICE)
+    performing = checked(lambda _resource, _request: CALLER.get(), _ExecutionError)
+    running = under_its_role(lambda _execution: performing(FUNCTION, {}), lambda _: MACHINE)
+
+    assert copy_context().run(running, "e") == ROLE
 
 
 def test_a_task_that_the_role_may_not_do_fails_as_on_aws() -> None:
