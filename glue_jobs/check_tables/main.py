@@ -45,7 +45,12 @@ REMEMBERED: Final = timedelta(days=60)  # enough for ten days of checks, however
 EVENTS_AT_ONCE: Final = 10  # the most that PutEvents takes
 RULES_IN_EVENT: Final = 20  # an event has at most 256 KB
 NESTED: Final = ("array", "map", "object")
+MAX_FAILURE_LENGTH: Final = 300
 WRITES: Final = ("append", "overwrite")  # operations of Iceberg that bring data; compaction replaces
+
+
+class CheckError(RuntimeError):
+    """Some tables could not be checked, the others were; the message lists them with their reasons."""
 
 
 class UnknownTableError(ValueError):
@@ -121,18 +126,29 @@ def check_all(spark: SparkSession, arguments: CheckArguments, *, run_id: str, no
     """Check the tables, keep the results, tell the bus, and return the verdicts.
 
     Raises:
+        CheckError: some tables could not be checked; raised after all were tried, and the others' results were kept.
         UnknownTableError: the run asks for a table that is not checked.
     """
     results = lake.table_name(arguments.environment, Zone.PRODUCTS, TableName.QUALITY_RESULTS)
     history = lake.current(spark, results).where(F.col("evaluated_at") >= F.lit(now - REMEMBERED)).cache()
-    verdicts = []
+    verdicts: list[Verdict] = []
+    broken: dict[str, str] = {}
     for table in asked(arguments.tables):
-        verdict = _check(spark, table, arguments, _history(history, table), now)
+        try:
+            verdict = _check(spark, table, arguments, _history(history, table), now)
+        except Exception as error:  # no table may keep another from its check
+            LOG.exception("%s could not be checked", dataset(table))
+            broken[dataset(table)] = f"{type(error).__name__}: {str(error)[:MAX_FAILURE_LENGTH]}"
+            continue
         LOG.info("%s: %s %s", verdict.dataset, verdict.outcome, [rule.rule for rule in verdict.failures])
         verdicts.append(verdict)
-    _keep(spark, verdicts, results, run_id, now)
-    _tell(verdicts, arguments, run_id, now)
+    if verdicts:
+        _keep(spark, verdicts, results, run_id, now)
+        _tell(verdicts, arguments, run_id, now)
     history.unpersist()
+    if broken:
+        listed = "; ".join(f"{name}: {reason}" for name, reason in broken.items())
+        raise CheckError(f"{len(broken)} tables could not be checked, the others were. {listed}")
     return verdicts
 
 

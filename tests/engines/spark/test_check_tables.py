@@ -183,6 +183,24 @@ def test_a_table_of_a_file_is_as_old_as_its_last_load_even_if_that_changed_nothi
     assert {event["DetailType"] for event in told.events} == {QUALITY_EVENT}
 
 
+def test_one_table_that_cannot_be_read_keeps_no_other_from_its_check(
+    spark: SparkSession, told: Told, rows: Callable[..., list[dict[str, Any]]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_interactions(spark, 1)
+    really = lake.current
+
+    def gone(session: SparkSession, table: str) -> Any:
+        if table == CONTACTS:
+            raise OSError("gone")
+        return really(session, table)
+
+    monkeypatch.setattr(lake, "current", gone)
+    with pytest.raises(job.CheckError, match=r"1 tables could not be checked.*raw\.crm_contacts: OSError: gone"):
+        check(spark, 1, "raw.crm_contacts,raw.interactions")
+    assert {row["table_name"] for row in rows(Zone.PRODUCTS, "quality_results")} == {"interactions"}
+    assert [json.loads(event["Detail"])["dataset"] for event in told.events] == ["raw.interactions"]
+
+
 def test_only_tables_that_are_checked_can_be_asked_for() -> None:
     assert [table.name for table in job.asked("raw.interactions, curated.profiles")] == ["interactions", "profiles"]
     assert {table.zone for table in job.asked("all")} == {Zone.RAW, Zone.CURATED}
