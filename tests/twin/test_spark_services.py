@@ -187,6 +187,6 @@ def test_a_job_leaves_the_same_table_on_both_services(world: World) -> None:
     (run,) = emr.list_job_runs(applicationId=application["id"])["jobRuns"]
     assert (run["name"], run["state"], run["releaseLabel"]) == (JOB, "SUCCESS", "emr-7.13.0")
     glue = world.running.client("glue")
-    assert [name for name in glue.list_jobs()["JobNames"] if "Removal" in name] == []
+    assert [job["Name"] for job in glue.get_jobs()["Jobs"] if "Removal" in job["Name"]] == []
     refused = [one for one in decisions.read(world.running.settings.home) if one.decision is decisions.Outcome.DENY]
     assert refused == []
