@@ -34,6 +34,7 @@ from tests.docs.documents import (
     table,
 )
 from tests.docs.programs import SNAPSHOTS, deployed, problems
+from tests.infrastructure.assembly import POLICIES
 from tools.contracts import load_and_check
 from tools.contracts.compiler import APPFLOW, DATA_EXCHANGE, FILE_FORMAT, JDBC
 from tools.contracts.servers import KINDS, WITHOUT_SYSTEM
@@ -354,7 +355,7 @@ def test_every_verdict_of_a_replay_is_explained() -> None:
 
 def test_the_operators_rights_are_such_as_our_own_roles_have() -> None:
     statements = [statement for pillar in STACKS for resource in deployed(pillar)["Resources"].values()
-                  if resource["Type"] == "AWS::IAM::Policy"
+                  if resource["Type"] in POLICIES
                   for statement in resource["Properties"]["PolicyDocument"]["Statement"]]  # fmt: skip
     granted = {action for one in statements for action in ([one["Action"]] if isinstance(one["Action"], str)
                                                            else one["Action"])}  # fmt: skip

@@ -25,6 +25,8 @@ Template = dict[str, Any]
 ROOT = Path(__file__).resolve().parents[2]
 # Part of the logical ids of functions and roles that the CDK brings along; it, not we, writes them.
 CDKS_OWN = "CustomResourceProvider"
+# What does not fit into a role's own policies, the CDK puts into managed ones.
+POLICIES = ("AWS::IAM::Policy", "AWS::IAM::ManagedPolicy")
 
 
 @dataclass(frozen=True)
@@ -173,7 +175,7 @@ def references(value: Any) -> bool:
 
 def statements(assembly: Assembly) -> Iterator[tuple[Resource, Template]]:
     """Yield every statement that grants an identity something."""
-    for resource in assembly.resources("AWS::IAM::Policy"):
+    for resource in (one for kind in POLICIES for one in assembly.resources(kind)):
         for statement in resource.properties["PolicyDocument"]["Statement"]:
             yield resource, statement
     for resource in assembly.resources("AWS::IAM::Role"):

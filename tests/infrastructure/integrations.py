@@ -570,11 +570,15 @@ def _registered(estate: Estate, bucket: str) -> bool:
 
 
 def _publishes_quality(estate: Estate, use: Use) -> Calls:
-    """The job that writes a table evaluates the rules of the table, and publishes what it found."""
+    """The job that loads a table evaluates the rules of the table, and publishes what it found.
+
+    Another job deletes rows of the table, and loads none.
+    """
     target, policies = use.resource.properties["TargetTable"], Policies(estate)
     table = f"{_CATALOG.removesuffix('catalog')}table/{target['DatabaseName']}/{target['TableName']}"
     ruleset = f"{_CATALOG.removesuffix('catalog')}dataQualityRuleset/{use.resource.properties['Name']}"
-    for role in {job.properties["Role"] for job in estate.of_type("AWS::Glue::Job")}:
+    jobs = [job.properties for job in estate.of_type("AWS::Glue::Job")]
+    for role in {job["Role"] for job in jobs if not job["Description"].endswith("enforce_retention")}:
         if all(policies.deciding(role, "glue:UpdateTable", table, {})):
             yield Call(party=role, need=needs.PUBLISH_DATA_QUALITY, resource=ruleset)
             context = {"cloudwatch:namespace": "Glue Data Quality"}
@@ -970,6 +974,7 @@ WITHOUT_NEEDS: Final = {
     "AWS::Glue::Database",
     "AWS::Glue::SecurityConfiguration",
     "AWS::Glue::Table",
+    "AWS::IAM::ManagedPolicy",
     "AWS::IAM::Policy",
     "AWS::IAM::Role",
     "AWS::KMS::Alias",

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from tests.infrastructure.assembly import Resource, listed
+from tests.infrastructure.assembly import POLICIES, Resource, listed
 from tests.infrastructure.estate import Estate, arn
 
 Measured = Iterator[tuple[str, int]]
@@ -90,7 +90,7 @@ def too_early(estate: Estate, order: Order) -> Iterator[str]:
     for resource in estate.of_type(order.type_name):
         role = order.role(estate, resource)
         waits_for = set(listed(resource.document.get("DependsOn", [])))
-        for policy in estate.of_type("AWS::IAM::Policy"):
+        for policy in (one for kind in POLICIES for one in estate.of_type(kind)):
             named = {name for name in policy.properties["Roles"] if role.endswith(f":role/{name}")}
             if named and policy.pillar == resource.pillar and policy.logical_id not in waits_for:
                 yield f"{resource} does not wait for {policy.logical_id}: {order.page}"
@@ -136,6 +136,11 @@ def _policies_of_roles(estate: Estate) -> Measured:
         for inline in role.properties.get("Policies", ()):
             sizes[str(role)] += _size(inline["PolicyDocument"])
     yield from sizes.items()
+
+
+def _managed_policies(estate: Estate) -> Measured:
+    for policy in estate.of_type("AWS::IAM::ManagedPolicy"):
+        yield str(policy), _size(policy.properties["PolicyDocument"])
 
 
 def _sizes_of(type_name: str, name: str) -> Callable[[Estate], Measured]:
@@ -262,6 +267,13 @@ QUOTAS: Final = (
         page=_IAM,
         measured=_policies_of_roles,
         # The names of buckets and roles that CloudFormation makes up are longer than those in these tests.
+        share=0.9,
+    ),
+    Quota(
+        what="characters of a managed policy",
+        at_most=6_144,
+        page=_IAM,
+        measured=_managed_policies,
         share=0.9,
     ),
     Quota(

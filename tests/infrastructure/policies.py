@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from functools import cached_property
 from typing import Any, Final
 
-from tests.infrastructure.assembly import Resource, Template, listed
+from tests.infrastructure.assembly import POLICIES, Resource, Template, listed
 from tests.infrastructure.estate import ACCOUNT, Estate, arn, physical_name
 
 Context = Mapping[str, str]
@@ -164,7 +164,7 @@ class Policies:
     def of_roles(self) -> dict[str, tuple[Statement, ...]]:
         """The statements of each role's policies, by the role's ARN."""
         found: dict[str, list[Statement]] = {arn(role): [] for role in self.estate.of_type("AWS::IAM::Role")}
-        for policy in self.estate.of_type("AWS::IAM::Policy"):
+        for policy in (one for kind in POLICIES for one in self.estate.of_type(kind)):
             for name in policy.properties["Roles"]:
                 role = arn(self.estate.one("AWS::IAM::Role", name))
                 found[role] += _read(str(policy), policy.properties["PolicyDocument"])
@@ -198,7 +198,7 @@ class Policies:
                 policy, owners = (properties[name] for name in _RESOURCE_POLICIES[kind])
                 for owner in map(self._owner, listed(owners)):
                     yield owner, _read(str(resource), policy, owner)
-            case "AWS::IAM::Policy":
+            case _ if kind in POLICIES:
                 return
             case _ if kind.endswith(("Policy", "Permission")):
                 raise NotUnderstoodError(f"{resource}: teach {__name__} to read {kind}")

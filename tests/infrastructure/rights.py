@@ -1,6 +1,6 @@
 """What the policies of a role reach, for the tests of one system."""
 
-from tests.infrastructure.assembly import resolve
+from tests.infrastructure.assembly import POLICIES, resolve
 
 
 def listed(value):
@@ -8,7 +8,8 @@ def listed(value):
 
 
 def statements(assembly, stack, role):
-    policies = [p for p in assembly.resources("AWS::IAM::Policy", stack) if p.logical_id.startswith(role)]
+    found = (one for kind in POLICIES for one in assembly.resources(kind, stack))
+    policies = [one for one in found if one.logical_id.startswith(role)]
     return [one for policy in policies for one in policy.properties["PolicyDocument"]["Statement"]]
 
 

@@ -173,6 +173,8 @@ def test_a_new_contract_needs_no_code(tmp_path, monkeypatch):
     contract = yaml.safe_load((folder / "erp_orders.odcs.yaml").read_text(encoding="utf-8"))
     contract |= {"name": "web_orders", "id": "c360-web-orders"}
     contract["schema"][0]["name"] = "web_orders"
+    for promise in contract["slaProperties"]:
+        promise["element"] = promise.get("element", "").replace("erp_orders", "web_orders")
     [server] = contract["servers"]
     server |= {"server": "web_shop", "type": "mysql", "host": "${web_shop.host}", "port": "${web_shop.port}"}
     del server["schema"]

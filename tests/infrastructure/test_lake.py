@@ -272,9 +272,10 @@ def test_pipelines_have_grants_on_their_databases(assembly):
     readers = len(assembly.settings.collection.databases)  # a job for each, which compares keys with the raw table
     removers = int(assembly.settings.collection.texts.removed)  # the job that removes texts, in the raw zone
     checks = int(assembly.settings.analytics.quality.deployed)  # reads two zones, and keeps its results in a third
+    fills = int(assembly.settings.collection.backfill.deployed)  # reads the interactions, in the raw zone
     ends = int(assembly.settings.governance.retention.enforced)  # deletes what is too old, in all zones
     assert zones == {
-        "raw": 6 + readers + removers + checks + ends,
+        "raw": 6 + readers + removers + checks + fills + ends,
         "quarantine": 4 + ends,
         "curated": 7 + checks + ends,
         "products": 2 + checks + ends,

@@ -191,7 +191,7 @@ def test_who_only_reads_a_zone_has_grants_on_the_tables_that_its_policies_name(a
     for resource, statement in statements(assembly):
         if "glue:GetTable" in listed(statement["Action"]):
             tables = re.findall(r":table/(c360_\w+)/(\w+)", " ".join(map(resolve, listed(statement["Resource"]))))
-            named[resource.logical_id.partition("DefaultPolicy")[0]] |= set(tables)
+            named[re.split("(?:Default|Overflow)Policy", resource.logical_id)[0]] |= set(tables)
     granted = defaultdict(set)
     for grant in assembly.resources("AWS::LakeFormation::PrincipalPermissions"):
         table = grant.properties["Resource"].get("Table")

@@ -48,9 +48,9 @@ def test_the_retention_deletes_from_the_tables_that_have_one_and_from_no_other(e
     assert granted == set(KEPT)
 
 
-def test_snapshots_live_as_long_as_the_optimizers_let_them(everything):
-    arguments = job(everything, "enforce_retention", "governance")["DefaultArguments"]
-    assert arguments["--snapshot_days"] == str(everything.settings.foundation.maintenance.snapshot_days)
+def test_snapshots_live_as_long_as_the_optimizers_let_them(prod):
+    arguments = job(prod, "enforce_retention", "governance")["DefaultArguments"]
+    assert arguments["--snapshot_days"] == str(prod.settings.foundation.maintenance.snapshot_days)
 
 
 def test_landed_files_end_and_so_do_copies_of_rejected_ones(assembly):
@@ -68,7 +68,13 @@ def test_files_of_a_source_end_with_its_rows_where_that_is_sooner(tmp_path_facto
     settings = load("dev", folder).foundation
     key = kms.Key(stack, "Key")
     LakeBuckets(
-        stack, "Lake", key=key, contracts=contracts.load(), settings=settings, removal=cdk.RemovalPolicy.DESTROY
+        stack,
+        "Lake",
+        key=key,
+        contracts=contracts.load(),
+        settings=settings,
+        exported=[],
+        removal=cdk.RemovalPolicy.DESTROY,
     )
     buckets = Template.from_stack(stack).find_resources("AWS::S3::Bucket")
     [landing] = [one for name, one in buckets.items() if name.startswith("LakeLanding")]
