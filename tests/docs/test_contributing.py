@@ -90,7 +90,7 @@ answer = {
     assert sorted(added["ids"]) == [*range(1, 8)]
     assert "direct" in added["pii"]
     assert "newsletter_subscribers" in added["files"]
-    assert added["rank"] == 4
+    assert added["rank"] == 7
 
 
 def test_a_system_is_added_by_its_list(tree: Path, tmp_path: Path) -> None:

@@ -66,6 +66,7 @@ ASKED: dict[str, set[str] | str] = {
     "Managed Flink": {"Flink applications", "event in the lake", "event in the view"},
     "Streams": {"streams"},
     "Glue jobs": "a run is paid for, and changes the lake",
+    "Backfill": "it repeats records on a stream that others read",
     "EMR Serverless": "a run is paid for, and changes the lake",
     "Sources read from databases": "a run is paid for, and reads a system of others",
     "Products of Data Exchange": "an export writes data of others into the lake",

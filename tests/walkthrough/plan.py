@@ -117,6 +117,11 @@ ELSEWHERE: Final = (
     Elsewhere(beginning="./c360 --help", why="tests/docs runs it"),
     Elsewhere(beginning=".venvs/twin/bin/python -m tools.", why="tests/docs runs it"),
     Elsewhere(beginning="./c360 backfill", why="tests/twin runs what it runs: dev has no backfill"),
+    Elsewhere(
+        beginning="aws appflow",
+        document=RUNBOOKS / "a-vendor-is-not-read.md",
+        why="tests/twin asks, stops and starts flows: dev reads no vendor",
+    ),
     Elsewhere(beginning="./c360 rebuild", why="tests/twin runs what it runs, on profiles that are there"),
     Elsewhere(
         beginning="aws ",

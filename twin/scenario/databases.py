@@ -89,7 +89,7 @@ def read(deployment: Deployment, crm_ids: Sequence[str], folder: Path) -> Read:
 def _extract(deployment: Deployment, source: str, mode: str) -> None:
     """Let the state machine of a source run, as its schedule does."""
     name = source.title().replace("_", "")
-    deployment.execute(f"Extract{name}StateMachineArn", {"mode": mode, "accept_deletions": "no"})
+    deployment.execute(f"ExtractStateMachineArn{name}", {"mode": mode, "accept_deletions": "no"})
 
 
 def _wait(deployment: Deployment, table: str, rows: int, *, where: str = "true") -> int:
