@@ -66,7 +66,7 @@ class Databases(Construct):
     """Reads sources from the databases of the settings. Without any, it has no resources."""
 
     lake_access: Sequence[LakeAccess]
-    machines: Mapping[str, StateMachine]
+    machines: Mapping[str, sfn.StateMachine]
 
     def __init__(
         self,
@@ -123,7 +123,7 @@ class _Database(Construct):
     """One database: its connection, the job that reads it, and a state machine for each of its sources."""
 
     job: SparkJob
-    machines: Mapping[str, StateMachine]
+    machines: Mapping[str, sfn.StateMachine]
 
     def __init__(
         self,
@@ -278,7 +278,7 @@ class _Database(Construct):
 
     # ---- the schedule
 
-    def _schedule(self, source: Source, table: DatabaseTable, platform: Platform) -> StateMachine:
+    def _schedule(self, source: Source, table: DatabaseTable, platform: Platform) -> sfn.StateMachine:
         scope = Construct(self, pascal_case(source.name))
         name = f"Extract{pascal_case(source.name)}"
         machine = StateMachine(
@@ -301,7 +301,7 @@ class _Database(Construct):
                 schedule=events.Schedule.rate(pace),
                 execution_input=events.RuleTargetInput.from_object({"mode": mode, "accept_deletions": "no"}),
             )
-        return machine
+        return machine.machine
 
     def _steps(self, scope: Construct, source: Source) -> sfn.IChainable:
         run = self.job.step(

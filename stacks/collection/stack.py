@@ -149,7 +149,7 @@ class CollectionStack(cdk.Stack):
         for product, machine in self.data_exchange.machines.items():
             cdk.CfnOutput(self, f"ExportStateMachineArn{pascal_case(product)}", value=machine.state_machine_arn)
         for source, machine in self.databases.machines.items():
-            cdk.CfnOutput(self, f"ExtractStateMachineArn{pascal_case(source)}", value=machine.machine.state_machine_arn)
+            cdk.CfnOutput(self, f"ExtractStateMachineArn{pascal_case(source)}", value=machine.state_machine_arn)
         if self.text_removal is not None:
             cdk.CfnOutput(self, "RemoveTextsStateMachineArn", value=self.text_removal.machine.state_machine_arn)
         if self.backfill is not None:
