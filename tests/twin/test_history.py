@@ -10,10 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import boto3
-import pyarrow as pa
 import pytest
 from confluent_kafka import Consumer, TopicPartition
-from pyiceberg.catalog import load_catalog
 
 from c360_core.names import (
     Property,
@@ -33,7 +31,6 @@ from tests.twin import views
 from tests.twin.conftest import HOME
 from tests.twin.test_story import order
 from tools.laptop.demonstrate import Demonstration
-from twin.principals import Principal
 from twin.scenario import unify
 from twin.scenario.deployment import Deployment
 from twin.scenario.waiting import until
@@ -247,19 +244,15 @@ def given(backfill_id: str) -> int:
 
 def forget(deployment: Deployment, event_id: str, missed: str) -> None:
     """Give the lake an interaction that `unify` has never seen: a copy of another, with an id of its own."""
-    settings = deployment.emulator.settings
-    key = settings.credentials(Principal.ADMINISTRATOR)
-    held = {"access-key-id": key.access_key, "secret-access-key": key.secret_key, "region": REGION}
-    held |= {"session-token": key.token} if key.token else {}
-    held["endpoint"] = settings.endpoint
-    catalog = load_catalog(
-        "lake", type="glue", **{f"{part}.{name}": value for part in ("glue", "s3") for name, value in held.items()}
+    raw = database_name(deployment.emulator.settings.environment, Zone.RAW)
+    table = deployment.client("glue").get_table(DatabaseName=raw, Name=TableName.INTERACTIONS)["Table"]
+    columns = [column["Name"] for column in table["StorageDescriptor"]["Columns"]]
+    copied = ", ".join(f"'{missed}'" if name == "event_id" else name for name in columns)
+    name = interactions(deployment)
+    deployment.query(
+        f"INSERT INTO {name} ({', '.join(columns)}) SELECT {copied} FROM {name} WHERE event_id = '{event_id}'"
     )
-    table = catalog.load_table((database_name(settings.environment, Zone.RAW), TableName.INTERACTIONS))
-    row = table.scan(row_filter=f"event_id = '{event_id}'").to_arrow()
-    assert len(row) == 1
-    at = row.schema.get_field_index("event_id")
-    table.append(row.set_column(at, row.schema.field(at), pa.array([missed], row.schema.field(at).type)))
+    assert deployment.count(name, f"event_id = '{missed}'") == 1
 
 
 def test_days_that_go_over_the_stream_twice_change_nothing_and_move_nobody(run: Demonstration) -> None:

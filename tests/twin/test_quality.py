@@ -47,7 +47,7 @@ def test_a_fault_stops_the_marts_that_need_the_table_and_a_correction_builds_the
     assert upkeep.broken_rules(deployment, DATASET) == {'IsComplete "person_id"'}
     with pytest.raises(StepFailedError):
         analysis.build_models(deployment)
-    assert "source_keeps_its_rules_curated_id" in said_by_the_last_build(deployment)  # the rest is cut off
+    assert "source_keeps_its_rules_curated" in said_by_the_last_build(deployment)  # the rest is cut off
     assert deployment.version_of(f"{products}.customer_360") == customers
     assert deployment.version_of(f"{products}.spend_by_currency") != spend
 

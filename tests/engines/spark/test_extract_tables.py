@@ -46,6 +46,14 @@ CREATE TABLE customers (
 Rows = Callable[..., list[dict[str, Any]]]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _no_trust_store_is_left() -> Iterator[None]:
+    """The job writes trust stores into the working folder, which on AWS ends with the run and here is the clone."""
+    yield
+    for written in Path().glob("c360-trust-*.p12"):
+        written.unlink()
+
+
 class Sql:
     """Runs SQL on a server, by Java's own driver manager."""
 
