@@ -12,8 +12,8 @@ from c360_core.backfill import KEY
 from c360_core.names import TableName, Zone
 from config.collection import BackfillSettings
 from stacks.constructs.data_stream import DataStream
-from stacks.constructs.encrypted_table import encrypt
 from stacks.constructs.grants import describe_stream, put_records, read_objects, read_tables, use_items
+from stacks.constructs.progress_table import progress_table
 from stacks.constructs.spark_job import SparkJob
 from stacks.constructs.state_machine import StateMachine
 from stacks.shared.lake import Lake
@@ -49,7 +49,7 @@ class Backfill(Construct):
         platform: Platform,
     ) -> None:
         super().__init__(scope, id_)
-        self.progress = self._progress(platform)
+        self.progress = progress_table(self, key=KEY, platform=platform)
         self.job = SparkJob(
             self,
             "Job",
@@ -82,21 +82,6 @@ class Backfill(Construct):
             subject="past interactions could not be put on their stream again",
         ).machine
         self.job.let_start(self.machine.role)
-
-    def _progress(self, platform: Platform) -> dynamodb.TableV2:
-        table = dynamodb.TableV2(
-            self,
-            "Progress",
-            partition_key=dynamodb.Attribute(name=KEY, type=dynamodb.AttributeType.STRING),
-            billing=dynamodb.Billing.on_demand(),
-            encryption=dynamodb.TableEncryptionV2.aws_managed_key(),
-            point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
-                point_in_time_recovery_enabled=True
-            ),
-            removal_policy=platform.removal,
-        )
-        encrypt(table, platform.key)
-        return table
 
     def _steps(self) -> sfn.IChainable:
         # One run at a time, the others wait: two would write at twice the rate.

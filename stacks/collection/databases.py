@@ -19,9 +19,9 @@ from constructs import Construct
 from c360_core.contracts import Contracts, DatabaseTable, Source
 from c360_core.names import Zone, connection_name
 from config.collection import DatabaseSettings
-from stacks.constructs.encrypted_table import encrypt
 from stacks.constructs.grants import add_objects, allow, read_objects, read_tables, use_items, use_key
 from stacks.constructs.nag import acknowledge, wildcard
+from stacks.constructs.progress_table import progress_table
 from stacks.constructs.spark_job import SparkJob
 from stacks.constructs.start_rules import StartRules
 from stacks.constructs.state_machine import StateMachine
@@ -81,7 +81,8 @@ class Databases(Construct):
         self.lake_access, self.machines = [], {}
         if not databases:
             return
-        progress = self._progress(platform)
+        # Up to which time each source has been read.
+        progress = progress_table(self, key="source", platform=platform)
         for name, settings in databases.items():
             read = _sources(lake.contracts, name)
             if not read:
@@ -101,22 +102,6 @@ class Databases(Construct):
             )
             self.lake_access = [*self.lake_access, access]
             self.machines = {**self.machines, **database.machines}
-
-    def _progress(self, platform: Platform) -> dynamodb.TableV2:
-        """Create the table that says up to which time each source has been read."""
-        table = dynamodb.TableV2(
-            self,
-            "Progress",
-            partition_key=dynamodb.Attribute(name="source", type=dynamodb.AttributeType.STRING),
-            billing=dynamodb.Billing.on_demand(),
-            encryption=dynamodb.TableEncryptionV2.aws_managed_key(),
-            point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
-                point_in_time_recovery_enabled=True
-            ),
-            removal_policy=platform.removal,
-        )
-        encrypt(table, platform.key)
-        return table
 
 
 class _Database(Construct):
