@@ -44,7 +44,7 @@ class QualityVerdict:
     """The result of a ruleset.
 
     Attributes:
-        rules: every rule, in the order of the ruleset.
+        rules: every rule, in no order that can be relied on.
         failed_rows: only rows that broke a rule: the row id and `failed_rules`, an array of rule texts.
     """
 

@@ -5,7 +5,6 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +30,6 @@ from tests.twin import views
 from tests.twin.conftest import HOME
 from tests.twin.test_story import order
 from tools.laptop.demonstrate import Demonstration
-from twin.scenario import unify
 from twin.scenario.deployment import Deployment
 from twin.scenario.waiting import until
 from twin.settings import ACCOUNT, DEMONSTRATED, REGION, ROOT
@@ -242,19 +240,6 @@ def given(backfill_id: str) -> int:
     return found
 
 
-def forget(deployment: Deployment, event_id: str, missed: str) -> None:
-    """Give the lake an interaction that `unify` has never seen: a copy of another, with an id of its own."""
-    raw = database_name(deployment.emulator.settings.environment, Zone.RAW)
-    table = deployment.client("glue").get_table(DatabaseName=raw, Name=TableName.INTERACTIONS)["Table"]
-    columns = [column["Name"] for column in table["StorageDescriptor"]["Columns"]]
-    copied = ", ".join(f"'{missed}'" if name == "event_id" else name for name in columns)
-    name = interactions(deployment)
-    deployment.query(
-        f"INSERT INTO {name} ({', '.join(columns)}) SELECT {copied} FROM {name} WHERE event_id = '{event_id}'"
-    )
-    assert deployment.count(name, f"event_id = '{missed}'") == 1
-
-
 def test_days_that_go_over_the_stream_twice_change_nothing_and_move_nobody(run: Demonstration) -> None:
     deployment = run.story.deployment
     table = interactions(deployment)
@@ -304,23 +289,3 @@ def test_days_that_go_over_the_stream_twice_change_nothing_and_move_nobody(run: 
     until("the lake has the new order and no other", lambda: deployment.count(table),
           lambda seen: seen == rows + 1, seconds=SECONDS)  # fmt: skip
     assert deployment.count(table, "replay_id LIKE 'backfill-%'") == 0
-
-
-def test_an_interaction_that_unify_missed_counts_once_is_history_and_moves_nobody(run: Demonstration) -> None:
-    deployment = run.story.deployment
-    forget(deployment, "before-the-backfill", "missed")
-    before, orders = views.whole(deployment), unify.view_totals(deployment).orders
-    today = datetime.now(UTC).date().isoformat()
-    [(day,)] = deployment.query(
-        "SELECT CAST(CAST(received_at AT TIME ZONE 'UTC' AS date) AS varchar) "
-        f"FROM {interactions(deployment)} WHERE event_id = 'missed'"
-    )
-
-    for _ in range(2):
-        done(deployment, "backfill", "--source", "pos_transactions", "--from", str(day), "--to", today, "--again")
-
-    until("the order counts once", lambda: unify.view_totals(deployment).orders,
-          lambda seen: seen == orders + 1, seconds=SECONDS)  # fmt: skip
-    assert views.differences(deployment, before, "EVENT#") == {}
-    assert views.view(deployment, "DECISION#") == before["DECISION#"]
-    assert len(views.differences(deployment, before, "PROFILE")) == 1

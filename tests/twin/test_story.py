@@ -38,7 +38,7 @@ def test_every_known_answer_is_found(run: Demonstration) -> None:
 
 
 def test_no_request_was_refused_and_nobody_acted_as_root(run: Demonstration) -> None:
-    made = read(run.story.deployment.emulator.settings.home)
+    made = run.authorizations
 
     assert refusals(made, persona_roles(run.story.deployment)) == []
     assert by_root(made) == []

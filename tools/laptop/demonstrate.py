@@ -12,7 +12,7 @@ from rich.table import Table
 
 from tools.build import prepare
 from tools.console import Steps
-from twin.emulator import emulator
+from twin.emulator import decisions, emulator
 from twin.scenario import floors, page, permissions
 from twin.scenario.memory import PeakMemory
 from twin.scenario.result import Check, DemoResult, Floor
@@ -33,11 +33,13 @@ class Demonstration:
         story: on the deployment.
         live_result: what the live customers did and what came of it.
         result: what the summary and the page show.
+        authorizations: what the policies allowed and refused until its end.
     """
 
     story: Story
     live_result: LiveResult
     result: DemoResult
+    authorizations: tuple[decisions.Decision, ...]
 
 
 def run(steps: Steps, *, scale: str, seed: int, port: int | None = None) -> DemoResult:
@@ -115,7 +117,8 @@ def tell(steps: Steps, running: emulator.Emulator, manifest: Manifest, data: Pat
     found = story.analyse(live_result, ordered)
     mails = [message for found in live_result.mails.values() for message in found]
     withdrawn = story.withdrawn_stops(len(mails))
-    permitted = permissions.checks(story.deployment)
+    made = decisions.read(running.settings.home)
+    permitted = permissions.checks(story.deployment, made)
     everything = [*checks, *live_checks, *database_checks, *found.checks, withdrawn, *permitted]
     result = DemoResult(
         scale=manifest.scale,
@@ -135,7 +138,7 @@ def tell(steps: Steps, running: emulator.Emulator, manifest: Manifest, data: Pat
         matching=scores(agreement),
         regular=found.regular,
     )
-    return Demonstration(story=story, live_result=live_result, result=result)
+    return Demonstration(story=story, live_result=live_result, result=result, authorizations=made)
 
 
 def _timeline(events: list[dict[str, Any]]) -> tuple[tuple[str, str, str], ...]:

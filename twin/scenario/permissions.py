@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable
 from typing import Final
 
 from c360_core.personas import PERSONAS
-from twin.emulator.decisions import Decision, Outcome, read
+from twin.emulator.decisions import Decision, Outcome
 from twin.scenario.deployment import Deployment
 from twin.scenario.result import Check
 from twin.settings import ACCOUNT
@@ -32,9 +32,13 @@ def persona_roles(deployment: Deployment) -> set[str]:
     return {deployment.outputs[persona.role_output] for persona in PERSONAS}
 
 
-def checks(deployment: Deployment) -> tuple[Check, ...]:
-    """Return the known answers about permissions."""
-    made = read(deployment.emulator.settings.home)
+def checks(deployment: Deployment, made: Collection[Decision]) -> tuple[Check, ...]:
+    """Return the known answers about permissions.
+
+    Args:
+        deployment: whose roles acted.
+        made: the decisions of the demonstration.
+    """
     return (
         Check(name="requests that a policy refused", expected=0, actual=len(refusals(made, persona_roles(deployment)))),
         Check(name="requests of the account's root", expected=0, actual=len(by_root(made))),

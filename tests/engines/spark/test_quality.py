@@ -173,8 +173,14 @@ def test_inside_glue_its_own_evaluator_checks_and_publishes(frame: DataFrame) ->
 
 @pytest.mark.usefixtures("glue")
 def test_inside_glue_its_own_evaluator_judges_a_table_and_publishes(frame: DataFrame) -> None:
-    outcomes = {outcome.rule.split('"')[0]: outcome.failed for outcome in quality.judge(frame, RULESET, name="raw.t")}
-    assert outcomes == {"IsComplete ": True, "ColumnLength ": True, "RowCount >= 2": False, "CustomSql ": True}
+    outcomes = {outcome.rule.split(" <=")[0]: outcome.failed for outcome in quality.judge(frame, RULESET, name="raw.t")}
+    assert outcomes == {
+        'IsComplete "id"': True,
+        'ColumnLength "name"': True,
+        'ColumnLength "never"': False,
+        "RowCount >= 2": False,
+        'CustomSql "SELECT count(*) FROM primary WHERE size > 9" = 0': True,
+    }
     publishing = FakeEvaluator.options["publishing_options"]
     assert publishing["dataQualityEvaluationContext"] == "raw.t"
     assert publishing["enableDataQualityResultsPublishing"] is True
