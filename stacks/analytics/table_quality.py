@@ -23,9 +23,8 @@ from config.analytics import QualitySettings
 from config.operations import OperationsSettings
 from stacks.constructs.grants import allow, put_metrics, read_objects, read_tables, write_objects, write_tables
 from stacks.constructs.nag import acknowledge, wildcard
+from stacks.constructs.nightly_job import run_nightly
 from stacks.constructs.spark_job import SparkJob
-from stacks.constructs.start_rules import StartRules
-from stacks.constructs.state_machine import StateMachine
 from stacks.shared.ids import pascal_case
 from stacks.shared.lake import Lake
 from stacks.shared.lake_access import LakeAccess
@@ -61,20 +60,18 @@ class TableQuality(Construct):
         self._environment = platform.environment
         self._tables = [table for table in lake.contracts.lake_tables() if table.zone in _CHECKED]
         self.job = self._job(lake, bus, settings, platform)
-        run = StateMachine(
+        # A run that failed is repeated: of each day the last check counts.
+        self.machine = run_nightly(
             self,
-            "Run",
+            self.job,
             name=_NAME,
+            step="Check",
             platform=platform,
-            steps=self._steps(),
-            subject="the tables of the lake could not be checked",
-        )
-        self.machine = run.machine
-        StartRules(self, machine=run, platform=platform).on_schedule(
-            "Nightly",
             description="Check the tables of the lake every night",
-            schedule=events.Schedule.cron(hour=str(settings.hour_utc), minute="0"),
-            execution_input=events.RuleTargetInput.from_object(_ALL),
+            subject="the tables of the lake could not be checked",
+            hour_utc=settings.hour_utc,
+            repeats=1,
+            choices=_ALL,
         )
         role = self.job.role
         self.lake_access = [
@@ -162,9 +159,3 @@ class TableQuality(Construct):
         rulesets = f"arn:{stack.partition}:glue:{stack.region}:{stack.account}:dataQualityRuleset/*"
         allow(job.role, ("glue:PublishDataQuality",), rulesets)
         acknowledge(job.role, {wildcard(self, rulesets): "results of a run belong to no ruleset that has a name"})
-
-    def _steps(self) -> sfn.IChainable:
-        run = self.job.step(self, "Check", arguments={"--tables": sfn.JsonPath.string_at("$.tables")})
-        # A run that failed is repeated: of each day the last check counts.
-        run.add_retry(errors=["States.TaskFailed"], interval=cdk.Duration.minutes(5), max_attempts=1)
-        return run

@@ -1,15 +1,13 @@
 """Texts that people changed or took back leave the lake: a Spark job, every night."""
 
-import aws_cdk as cdk
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from c360_core.names import TableName, Zone
 from config.collection import TextSettings
 from stacks.constructs.grants import write_objects, write_tables
+from stacks.constructs.nightly_job import run_nightly
 from stacks.constructs.spark_job import SparkJob
-from stacks.constructs.start_rules import StartRules
-from stacks.constructs.state_machine import StateMachine
 from stacks.shared.lake import Lake
 from stacks.shared.platform import Platform
 
@@ -36,22 +34,15 @@ class TextRemoval(Construct):
         )
         write_objects(self.job.role, lake.buckets[Zone.RAW], f"{TableName.INTERACTIONS}/")
         write_tables(self.job.role, platform, Zone.RAW, [TableName.INTERACTIONS])
-        run = StateMachine(
+        # A run that failed is repeated: it changes only what is still to be changed.
+        self.machine = run_nightly(
             self,
-            "Run",
+            self.job,
             name=_NAME,
+            step="Remove",
             platform=platform,
-            steps=self._steps(),
+            description="Remove texts that people took back",
             subject="texts that people took back could not be removed",
+            hour_utc=settings.removal_hour_utc,
+            repeats=2,
         )
-        self.machine = run.machine
-        self.job.let_start(self.machine.role)
-        StartRules(self, machine=run, platform=platform).nightly(
-            "Nightly", description="Remove texts that people took back", hour_utc=settings.removal_hour_utc
-        )
-
-    def _steps(self) -> sfn.IChainable:
-        run = self.job.step(self, "Remove")
-        # A failed run is repeated: it changes only what is still to be changed.
-        run.add_retry(errors=["States.TaskFailed"], interval=cdk.Duration.minutes(5), max_attempts=2)
-        return run

@@ -3,15 +3,13 @@
 from collections.abc import Sequence
 from typing import Final
 
-import aws_cdk as cdk
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from config.governance import RetentionSettings
 from stacks.constructs.grants import write_objects, write_tables
+from stacks.constructs.nightly_job import run_nightly
 from stacks.constructs.spark_job import SparkJob
-from stacks.constructs.start_rules import StartRules
-from stacks.constructs.state_machine import StateMachine
 from stacks.shared.lake import Lake
 from stacks.shared.lake_access import LakeAccess
 from stacks.shared.platform import Platform
@@ -52,22 +50,15 @@ class Retention(Construct):
             LakeAccess(name=f"Retention{zone.title()}", role=self.job.role, zone=zone, writes=True, tables=of_zone)
             for zone, of_zone in names.items()
         ]
-        run = StateMachine(
+        # A run that failed is repeated: it deletes only what is still there.
+        self.machine = run_nightly(
             self,
-            "Run",
+            self.job,
             name=_NAME,
+            step="Enforce",
             platform=platform,
-            steps=self._steps(),
+            description="Delete rows whose retention has ended",
             subject="rows whose retention has ended could not be deleted",
+            hour_utc=settings.hour_utc,
+            repeats=2,
         )
-        self.machine = run.machine
-        self.job.let_start(self.machine.role)
-        StartRules(self, machine=run, platform=platform).nightly(
-            "Nightly", description="Delete rows whose retention has ended", hour_utc=settings.hour_utc
-        )
-
-    def _steps(self) -> sfn.IChainable:
-        run = self.job.step(self, "Enforce")
-        # A failed run is repeated: it deletes only what is still there.
-        run.add_retry(errors=["States.TaskFailed"], interval=cdk.Duration.minutes(5), max_attempts=2)
-        return run
