@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo test check synth deploy-local destroy-local bench truth clean
+.PHONY: help demo test test-deployments check synth deploy-local destroy-local bench truth clean
 SCALE ?= demo
 ENV ?= dev
 FOR ?= local
@@ -12,6 +12,9 @@ demo: ## deploy to this laptop, send shoppers' data through all five pillars, ch
 
 test: ## set up and pass every test
 	@./c360 test
+
+test-deployments: ## pass the tests that deploy anew: single systems, and the commands of the documents
+	@./c360 test --only deployments --only documents
 
 check: ## contracts, formatting, lint, types, import directions, locks, the site of docs
 	@./c360 check

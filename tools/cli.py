@@ -116,7 +116,10 @@ def run_tests(
     *,
     only: Annotated[
         list[str] | None,
-        typer.Option(help="Run only these suites: check, unit, contract, infrastructure, engines, twin, documents."),
+        typer.Option(
+            help="Run only these suites: check, unit, contract, infrastructure, engines, twin, deployments, documents, "
+            "slow. The last three run only when they are named."
+        ),
     ] = None,
     lanes: Annotated[
         int, typer.Option(min=1, max=4, help="So many long suites side by side; 1 needs half the memory.")

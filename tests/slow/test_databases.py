@@ -1,19 +1,14 @@
 """Two databases outside of a deployment arrive in its lake, and what is gone from them is said there."""
 
 import json
-import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
-from pyiceberg.catalog import load_catalog
 
-from c360_core.names import Zone, database_name
-from config.settings import ENVIRONMENTS_FOLDER, load
-from tests.infrastructure.assembly import placeholder_assets, synthesize
-from tools.build import staging
+from c360_core.names import Zone
+from tests.deployments.small_dev import PATIENCE_SECONDS, SmallDev
 from twin.emulator import emulator
 from twin.engines.databases import (
     DatabaseServer,
@@ -22,13 +17,11 @@ from twin.engines.databases import (
     start_mariadb,
     start_postgresql,
 )
-from twin.principals import Principal
 from twin.scenario.waiting import until
 from twin.settings import BUILD, REGION
 
 ORDERS, CUSTOMERS = "erp_orders", "erp_customers"
 COUNT = 50
-PATIENCE_SECONDS = 300
 ORDER_TABLE = (
     "CREATE SCHEMA sales;",
     "CREATE TABLE sales.customer_orders (order_number text PRIMARY KEY, customer_number text, crm_id text, "
@@ -52,10 +45,10 @@ CUSTOMER_TABLE = (
 
 
 class World:
-    """An emulator with `dev`, to which two databases were given, and the two servers."""
+    """`dev`, to which two databases were given, and the two servers."""
 
     def __init__(self, running: emulator.Emulator, folder: Path) -> None:
-        self.running, self.folder = running, folder
+        self.dev, self.folder = SmallDev(running, folder), folder
         self.orders, self.accounts = self._orders(), self._accounts()
         self._deploy()
 
@@ -81,84 +74,39 @@ class World:
 
     def _keep_secret(self, name: str, server: DatabaseServer) -> None:
         values = {"username": server.user, "password": server.password, "certificate": server.authority}
-        secrets = self.running.client("secretsmanager")
+        secrets = self.dev.client("secretsmanager")
         if name in {each["Name"] for each in secrets.list_secrets()["SecretList"]}:
             secrets.put_secret_value(SecretId=name, SecretString=json.dumps(values))
         else:
             secrets.create_secret(Name=name, SecretString=json.dumps(values))
 
     def _deploy(self) -> None:
-        staging.stage_contracts()
-        staging.stage_glue_library()
-        staging.stage_functions()
-        assets = placeholder_assets(self.folder / "assets")
-        for part in ("glue_lib", "lambdas"):
-            shutil.rmtree(assets.root / part)
-            (assets.root / part).symlink_to(BUILD / "assets" / part)
-        ec2 = self.running.client("ec2")
+        ec2 = self.dev.client("ec2")
         vpc = ec2.create_vpc(CidrBlock="10.1.0.0/16")["Vpc"]["VpcId"]
         subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.1.0.0/24")["Subnet"]["SubnetId"]
         network = {"vpc_id": vpc, "subnet_id": subnet, "availability_zone": f"{REGION}a"}
-        values = yaml.safe_load((ENVIRONMENTS_FOLDER / "dev.yaml").read_text(encoding="utf-8"))
-        values["collection"]["databases"] = {
-            "erp": {"host": "127.0.0.1", "port": self.orders.port, "secret": "c360/erp", "network": network},
-            "erp_accounts": {
-                "host": "127.0.0.1", "port": self.accounts.port, "secret": "c360/accounts", "network": network,
-            },
-        }  # fmt: skip
-        settings = self.folder / "settings"
-        settings.mkdir()
-        (settings / "dev.yaml").write_text(yaml.safe_dump(values), encoding="utf-8")
-        synthesize(load("dev", settings), assets, self.folder / "out")
+        here = {"host": "127.0.0.1", "network": network}
         self._keep_secret("c360/erp", self.orders)
         self._keep_secret("c360/accounts", self.accounts)
-        account = self.running.client("sts").get_caller_identity()["Account"]
-        self._cdk("bootstrap", f"aws://{account}/{REGION}")
-        self._cdk("deploy", "--all", "--require-approval", "never")
 
-    def _cdk(self, *arguments: str) -> None:
-        variables = self.running.settings.client_environment()
-        log = self.running.settings.logs / "cdk.log"
-        emulator.cdk([*arguments, "--app", str(self.folder / "out")], log_path=log, variables=variables)
+        def change(values: dict[str, Any]) -> None:
+            values["collection"]["databases"] = {
+                "erp": {**here, "port": self.orders.port, "secret": "c360/erp"},
+                "erp_accounts": {**here, "port": self.accounts.port, "secret": "c360/accounts"},
+            }
 
-    def extract(self, source: str, mode: str) -> dict[str, Any]:
+        self.dev.deploy(change)
+
+    def extract(self, source: str, mode: str) -> None:
         """Run the state machine of a source to its end."""
-        states = self.running.client("stepfunctions")
-        name = source.title().replace("_", "")
-        [machine] = [
-            each["stateMachineArn"]
-            for each in states.list_state_machines()["stateMachines"]
-            if "Databases" in each["name"] and f"{name}Run" in each["name"]
-        ]
-        given = json.dumps({"mode": mode, "accept_deletions": "no"})
-        execution = states.start_execution(stateMachineArn=machine, input=given)["executionArn"]
-        ended = until(
-            f"{source} was read",
-            lambda: states.describe_execution(executionArn=execution),
-            lambda seen: seen["status"] != "RUNNING",
-            seconds=PATIENCE_SECONDS,
-        )
-        assert ended["status"] == "SUCCEEDED", ended
-        return dict(ended)
-
-    def rows(self, source: str) -> list[dict[str, Any]]:
-        """Return the rows of a raw table."""
-        settings = self.running.settings
-        key = settings.credentials(Principal.ADMINISTRATOR)
-        held = {"access-key-id": key.access_key, "secret-access-key": key.secret_key, "region": REGION}
-        held |= {"session-token": key.token} if key.token else {}
-        catalog = load_catalog(
-            "lake", type="glue",
-            **{f"{part}.{name}": value for part in ("glue", "s3") for name, value in
-               {**held, "endpoint": settings.endpoint}.items()},
-        )  # fmt: skip
-        return list(catalog.load_table((database_name("dev", Zone.RAW), source)).scan().to_arrow().to_pylist())
+        machine = self.dev.machine("Databases", f"{source.title().replace('_', '')}Run")
+        self.dev.execute(machine, {"mode": mode, "accept_deletions": "no"})
 
     def arrived(self, source: str, count: int, *, gone: int = 0) -> Sequence[dict[str, Any]]:
         """Wait until a raw table has so many rows, of which so many are marked as gone."""
         return until(
             f"{count} rows of {source} are in the lake, {gone} of them gone",
-            lambda: self.rows(source),
+            lambda: self.dev.rows(Zone.RAW, source),
             lambda rows: (len(rows), sum(row["deleted_at"] is not None for row in rows)) == (count, gone),
             seconds=PATIENCE_SECONDS,
         )

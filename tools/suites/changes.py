@@ -21,6 +21,7 @@ WHOLE: Final = (*DEPLOYED, *TOOLS, "contracts", "ops", "sql", "stacks", "twin")
 DOCUMENTS: Final = ("*.md", "docs")
 # What tests use that they do not import. A folder stands for everything in it.
 ALSO_USES: Final[Mapping[str, tuple[str, ...]]] = {
+    "tests/deployments": WHOLE,
     "tests/docs": (
         *DOCUMENTS,
         "Makefile",
@@ -39,7 +40,6 @@ ALSO_USES: Final[Mapping[str, tuple[str, ...]]] = {
     "tests/engines/trino": ("flink_apps", "glue_jobs", "sql", "twin/engines"),
     "tests/infrastructure": ("app.py", "cdk.json", "config", "sql/named_queries", "stacks"),
     "tests/infrastructure/test_functions.py": ("lambdas",),
-    "tests/local": WHOLE,
     "tests/slow": (*WHOLE, *DOCUMENTS, "benchmarks", "pyproject.toml", "requirements"),
     "tests/twin": WHOLE,
     "tests/unit/sql": ("sql",),

@@ -135,18 +135,15 @@ def quick_tests() -> list[Part]:
     return [
         _pytest("unit", "unit", "tests/unit", "--disable-socket", "--allow-unix-socket", "-n", "2"),
         _pytest("unit", "docs", "tests/docs", "--disable-socket", "--allow-unix-socket", "-n", "2"),
-        _pytest("contract", "contract", "tests/contract", "--disable-socket", "--allow-unix-socket"),
+        _pytest("contract", "contract", "tests/contract", "--disable-socket", "--allow-unix-socket", "-n", "2"),
     ]
 
 
 def long_tests() -> list[Part]:
     """Return the suites that mostly wait for one engine and can run side by side, longest first."""
     return [
-        # One after the other: both use the dev assembly, and one of them writes it.
-        _pytest("twin", "twin", "tests/twin", "tests/local"),
+        _pytest("twin", "twin", "tests/twin"),
         _pytest("engines", "spark", "tests/engines/spark", environment="spark"),
-        # Works on a copy of the tree, so that it may meet `twin`; both run every engine.
-        _pytest("documents", "documents", "tests/walkthrough"),
         _pytest("engines", "trino", "tests/engines/trino"),
         _pytest("engines", "flink", "tests/engines/flink", environment="flink"),
         _pytest("infrastructure", "infrastructure", "tests/infrastructure"),
@@ -163,6 +160,15 @@ def _pytest(suite: str, name: str, folder: str, *options: str, environment: str 
     return Part(suite=suite, name=name, command=command, variables=variables)
 
 
+def deploying_tests() -> list[Part]:
+    """Return the suites that deploy anew for one system or for one page; they run only when they are named."""
+    return [
+        _pytest("deployments", "deployments", "tests/deployments"),
+        # Works on a copy of the tree, so that it may meet `deployments`; both run every engine.
+        _pytest("documents", "documents", "tests/walkthrough"),
+    ]
+
+
 def slow_tests() -> list[Part]:
     """Return the suites that run only when they are named: they take long, and need the machine for themselves."""
     return [_pytest("slow", "slow", "tests/slow")]
@@ -170,7 +176,7 @@ def slow_tests() -> list[Part]:
 
 def tests() -> list[Part]:
     """Return every suite of tests."""
-    return [*quick_tests(), *long_tests(), *slow_tests()]
+    return [*quick_tests(), *long_tests(), *deploying_tests(), *slow_tests()]
 
 
 class ProgressReporter:
@@ -218,11 +224,11 @@ class ProgressReporter:
 
 
 def run(steps: Steps, *, only: Sequence[str] = (), lanes: int = LANES, change: Change | None = None) -> TestReport:
-    """Run the suites (all but the slow ones when `only` is empty) and print a summary; return how they ended.
+    """Run suites and print a summary; return how they ended.
 
     Args:
         steps: where progress is shown.
-        only: names of suites.
+        only: names of suites; when it is empty, all but those that run only when they are named.
         change: run of them only what this can reach.
         lanes: how many of the long suites run side by side; what one of them says is printed when it has ended.
 
@@ -230,7 +236,8 @@ def run(steps: Steps, *, only: Sequence[str] = (), lanes: int = LANES, change: C
         WrongUsageError: there is no such suite.
     """
     chosen = _wanted(only, {part.suite for part in (*checks(), *tests())})
-    in_turn, side_by_side = [*checks(), *quick_tests(), *slow_tests()], long_tests()
+    in_turn = [*checks(), *quick_tests(), *slow_tests()]
+    side_by_side = [*long_tests(), *deploying_tests()]
     in_turn, side_by_side = (
         [part for whole in parts if whole.suite in chosen for part in _narrowed(whole, change)]
         for parts in (in_turn, side_by_side)
@@ -254,7 +261,7 @@ def _wanted(only: Sequence[str], known: set[str]) -> set[str]:
     unknown = [name for name in only if name not in known]
     if unknown:
         raise WrongUsageError(f"unknown suite {unknown[0]!r}; choose from {', '.join(sorted(known))}")
-    return set(only) or known - {part.suite for part in slow_tests()}
+    return set(only) or known - {part.suite for part in (*deploying_tests(), *slow_tests())}
 
 
 def _narrowed(part: Part, change: Change | None) -> Iterator[Part]:
@@ -271,7 +278,7 @@ def _narrowed(part: Part, change: Change | None) -> Iterator[Part]:
 
 
 def _not_run(wanted: set[str]) -> Iterator[NotRun]:
-    if "twin" in wanted and not flink.has_kinesis():
+    if "deployments" in wanted and not flink.has_kinesis():
         yield WITHOUT_CONNECTOR
     if "documents" in wanted and shutil.which("curl") is None:
         yield WITHOUT_CURL
@@ -279,12 +286,12 @@ def _not_run(wanted: set[str]) -> Iterator[NotRun]:
 
 def _prepare(steps: Steps, wanted: set[str]) -> None:
     if wanted - {"check"}:
-        prepare.machine(steps, engines=bool(wanted & {"engines", "twin", "documents", "slow"}))
+        prepare.machine(steps, engines=bool(wanted & {"engines", "twin", "deployments", "documents", "slow"}))
     environments = _environments(wanted)
     with steps.progress("Environments of the tests", len(environments)) as done:
         groups.sync_all(environments, done)
     prepare.contracts()
-    if "twin" in wanted:
+    if wanted & {"twin", "deployments"}:
         prepare.assets(steps)
         prepare.assembly(steps, DEMONSTRATED)
 

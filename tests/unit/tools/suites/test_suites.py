@@ -33,7 +33,9 @@ def part(suite: str, name: str, code: str, *arguments: str) -> runner.Part:
 
 @pytest.fixture
 def stage(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Nothing is built; logs go aside; the only long suites are those of a test."""
+    """Nothing is built; logs go aside; the only suites are those of a test."""
+    for name in ("checks", "quick_tests", "long_tests", "deploying_tests", "slow_tests"):
+        monkeypatch.setattr(runner, name, list)
     monkeypatch.setattr(runner, "BUILD", tmp_path)
     for name in ("machine", "contracts", "assets", "assembly"):
         monkeypatch.setattr(runner.prepare, name, lambda *_, **__: None)
@@ -42,29 +44,29 @@ def stage(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(runner.flink, "has_kinesis", lambda: False)
 
 
-def two_parts(folder: Path, *, seconds: float) -> list[runner.Part]:
+def two_parts(folder: Path, *, seconds: float, suite: str = "twin") -> list[runner.Part]:
     a, b = folder / "a", folder / "b"
-    return [part("twin", mine.name, SEE, str(mine), str(other), str(seconds)) for mine, other in ((a, b), (b, a))]
+    return [part(suite, mine.name, SEE, str(mine), str(other), str(seconds)) for mine, other in ((a, b), (b, a))]
 
 
 def test_an_unknown_suite_is_refused_with_the_known_ones() -> None:
     with pytest.raises(
         WrongUsageError,
-        match="unknown suite 'untested'; choose from check, contract, documents, engines, infrastructure, slow",
+        match="unknown suite 'untested'; choose from check, contract, deployments, documents, engines, infrastructure",
     ):
         runner.run(Steps(machine=True), only=("untested",))
 
 
 @pytest.mark.usefixtures("stage")
-def test_benchmarks_run_only_if_they_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("checks", "quick_tests", "long_tests", "slow_tests"):
+def test_suites_that_take_long_run_only_if_they_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("checks", "quick_tests", "long_tests", "deploying_tests", "slow_tests"):
         monkeypatch.setattr(runner, name, lambda name=name: [part(name, name, "")])
 
     everything = runner.run(Steps(machine=True))
-    named = runner.run(Steps(machine=True), only=("slow_tests",))
+    named = runner.run(Steps(machine=True), only=("deploying_tests", "slow_tests"))
 
     assert [outcome.suite for outcome in everything.outcomes] == ["checks", "quick_tests", "long_tests"]
-    assert [outcome.suite for outcome in named.outcomes] == ["slow_tests"]
+    assert [outcome.suite for outcome in named.outcomes] == ["slow_tests", "deploying_tests"]
 
 
 def test_every_suite_has_tests() -> None:
@@ -113,16 +115,16 @@ def test_a_long_suite_is_named_when_it_starts_and_when_it_ends(
 def test_a_program_gets_one_document_and_test_output_goes_to_standard_error(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(runner, "long_tests", lambda: two_parts(tmp_path, seconds=20))
+    monkeypatch.setattr(runner, "deploying_tests", lambda: two_parts(tmp_path, seconds=20, suite="deployments"))
 
-    APP(["test", "--only", "twin", "--json"], standalone_mode=False)
+    APP(["test", "--only", "deployments", "--json"], standalone_mode=False)
 
     said = capfd.readouterr()
     document = json.loads(said.out)
     assert document["passed"] is True
     assert [(o["suite"], o["part"], o["passed"]) for o in document["outcomes"]] == [
-        ("twin", "a", True),
-        ("twin", "b", True),
+        ("deployments", "a", True),
+        ("deployments", "b", True),
     ]
     assert all(o["seconds"] >= 0 for o in document["outcomes"])
     assert [sorted(entry) for entry in document["not_run"]] == [["what", "why"]]
@@ -165,7 +167,7 @@ def test_without_curl_it_says_that_the_documents_were_not_followed(
     curl: str | None, named: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     synced: list[str] = []
-    monkeypatch.setattr(runner, "long_tests", lambda: [part("documents", "documents", "pass")])
+    monkeypatch.setattr(runner, "deploying_tests", lambda: [part("documents", "documents", "pass")])
     monkeypatch.setattr(runner.shutil, "which", lambda _: curl)
     monkeypatch.setattr(runner.groups, "sync_all", lambda names, _: synced.extend(names))
 
@@ -181,7 +183,6 @@ def test_a_change_narrows_each_suite_to_the_tests_that_it_can_reach(monkeypatch:
     monkeypatch.setattr(runner, "checks", lambda: [part("check", "types", "")])
     monkeypatch.setattr(runner, "quick_tests", lambda: [part("unit", "unit", see, "tests/unit/tools", "-q")])
     monkeypatch.setattr(runner, "long_tests", lambda: [part("twin", "twin", "raise SystemExit", "tests/twin")])
-    monkeypatch.setattr(runner, "slow_tests", list)
     test = frozenset({"tests/unit/tools/test_console.py"})
 
     report = runner.run(Steps(machine=True), change=Change(files=test, reached=test))
