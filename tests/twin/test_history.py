@@ -240,6 +240,24 @@ def given(backfill_id: str) -> int:
     return found
 
 
+def days_of(deployment: Deployment, source: str) -> tuple[tuple[str, ...], int]:
+    """Return the command that sends all that a source has in the lake, and how much that is."""
+    table, where = interactions(deployment), f"source = '{source}'"
+    [(first, last)] = deployment.query(
+        f"SELECT CAST(min(CAST(received_at AS date)) AS varchar), CAST(max(CAST(received_at AS date)) AS varchar) "
+        f"FROM {table} WHERE {where}"
+    )
+    there = deployment.count(table, where)
+    assert there > 0
+    return ("backfill", "--source", source, "--from", str(first), "--to", str(last)), there
+
+
+def all_given(backfill: Mapping[str, Any]) -> None:
+    """Wait until all that a backfill sent is where `unify` reads."""
+    until("`unify` has been given all of it", lambda: given(backfill["backfill_id"]),
+          lambda seen: seen == backfill["sent"], seconds=SECONDS)  # fmt: skip
+
+
 def test_days_that_go_over_the_stream_twice_change_nothing_and_move_nobody(run: Demonstration) -> None:
     deployment = run.story.deployment
     table = interactions(deployment)
@@ -253,26 +271,17 @@ def test_days_that_go_over_the_stream_twice_change_nothing_and_move_nobody(run: 
     assert before["PROFILE"]
     assert before["DECISION#"]
 
+    counted = done(deployment, *days_of(deployment, SOURCES[0])[0], "--dry-run")
+    assert counted["sent"] == 0
     for source in SOURCES:
-        where = f"source = '{source}'"
-        [(first, last)] = deployment.query(
-            f"SELECT CAST(min(CAST(received_at AS date)) AS varchar), CAST(max(CAST(received_at AS date)) AS varchar) "
-            f"FROM {table} WHERE {where}"
-        )
-        words = ("backfill", "--source", source, "--from", str(first), "--to", str(last))
-        counted = done(deployment, *words, "--dry-run")
+        words, there = days_of(deployment, source)
         once = done(deployment, *words)
-        repeated = done(deployment, *words)
-        twice = done(deployment, *words, "--again")
-        there = deployment.count(table, where)
-        assert there > 0
-        assert [each["sent"] for each in (counted, once, repeated, twice)] == [0, there, there, there]
-        assert [each["done_before"] for each in (once, repeated, twice)] == [False, True, False]
-        assert once["backfill_id"] == repeated["backfill_id"] != twice["backfill_id"]
-
-        for each in (once, twice):
-            until("`unify` has been given all of it", lambda: given(each["backfill_id"]),  # noqa: B023  # called at once
-                  lambda seen: seen == there, seconds=SECONDS)  # noqa: B023  # fmt: skip
+        assert (once["sent"], once["done_before"]) == (there, False)
+        all_given(once)
+    repeated, twice = (done(deployment, *words, *more) for more in ((), ("--again",)))
+    assert [(each["sent"], each["done_before"]) for each in (repeated, twice)] == [(there, True), (there, False)]
+    assert once["backfill_id"] == repeated["backfill_id"] != twice["backfill_id"]
+    all_given(twice)
 
     # `unify` reads the stream in order: with this order it has read all of the history, and counts new events as ever.
     views.count_once(deployment, {**order(9, run.story._cards()[2]), "event_id": "after-the-backfill"})
