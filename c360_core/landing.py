@@ -15,7 +15,7 @@ FOLDER_MARKS: Final = ("/", "_$folder$", "/_SUCCESS")
 PROBE: Final = "_ADX-TEST-"
 MANIFESTS: Final = "ingestion/"  # folder of the file lists in the results bucket
 REJECTED_FILES: Final = "files/"  # folder of the copies of rejected files in the quarantine bucket
-MAX_RUN_FILES: Final = 50  # a file takes seconds to half a minute, and a run has an hour
+MAX_RUN_FILES: Final = 200  # small files share their seconds, one that is loaded alone takes ten, a run has an hour
 MAX_RUN_BYTES: Final = 256 * 1024**2  # size in the bucket; a larger file has a run of its own
 
 

@@ -308,5 +308,5 @@ class CollectionSettings(Slice):
     )
     texts: TextSettings = TextSettings()
     backfill: BackfillSettings = BackfillSettings()
-    ingest_workers: int = Field(2, ge=2, le=100, description="Glue workers of a run, which takes up to fifty files")
+    ingest_workers: int = Field(2, ge=2, le=100, description="Glue workers of a run, which takes up to 200 files")
     ingest_concurrency: int = Field(4, ge=1, le=50, description="Runs at the same time")

@@ -24,20 +24,20 @@ SAID: Final = "_said"
 VALIDITY: Final = ("valid_from", "valid_to", "is_current", "revisions")
 
 
-def keep(spark: SparkSession, table: str, rows: DataFrame, source: Source, made_at: datetime) -> None:
-    """Bring the reference table up to what it and the rows of a revision say together.
+def keep(spark: SparkSession, table: str, rows: DataFrame, source: Source, made_at: Column) -> None:
+    """Bring the reference table up to what it and the rows of revisions say together.
 
     Args:
         spark: the session.
         table: catalog.database.table.
-        rows: the good rows of a revision, each key at most once.
+        rows: the good rows of revisions, each key at most once.
         source: the contract of the product.
-        made_at: when the revision was made.
+        made_at: when the revision of a row was made.
     """
     reference, key = source.server.reference, source.table.key if source.table else None
     if reference is None or key is None:
         raise ValueError(f"contract {source.name} keeps no reference table; its server is not data_exchange")
-    said = _with_keys(rows, source, reference).withColumn(AT, F.lit(made_at)).localCheckpoint()
+    said = _with_keys(rows.withColumn(AT, made_at), source, reference).localCheckpoint()
     lake.reconcile(
         spark, table, entity=key, keys=(key, "valid_from"), wanted=partial(_wanted, new=said, key=key, kind=reference)
     )
@@ -91,14 +91,14 @@ def _following(statements: DataFrame, times: Sequence[datetime]) -> DataFrame:
 
 
 def _with_keys(rows: DataFrame, source: Source, reference: Reference) -> DataFrame:
-    """Return the product's columns with the keys of its joins."""
+    """Return the product's columns with the keys of its joins, and the time of the revision."""
     table = source.table
     names = list(table.file_columns) if table else []
     country = next((field.name for field in table.fields if field.identity_role == "country"), None) if table else None
     keys = [
         _key(by, columns, country, source.default_country).alias(f"{by}_key") for by, columns in reference.joins.items()
     ]
-    return rows.select(*names, *keys)
+    return rows.select(*names, *keys, AT)
 
 
 def _key(by: JoinedBy, columns: Mapping[str, str], country: str | None, otherwise: str) -> Column:

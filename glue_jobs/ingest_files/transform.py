@@ -1,8 +1,9 @@
 """From the text of a file to typed rows, rejections and events: frames in, frames out.
 
-Besides the columns of the contract, a frame has `_row` (1 is the first row of the object), `_place` (what a reason
-calls the row), `_body` (the row as received, a JSON object), and where the row comes from: `source_file` and
-`source_row`. If a row could not be split into columns, `_body` is its raw text, and `_code` and `_reason` say why.
+A frame has the rows of some files of one source. Besides the columns of the contract, it has `_row` (the number of the
+file, and within it the order of the row, from 1; see `file_of` and `order_of`), `_place` (what a reason calls the row),
+`_body` (the row as received, a JSON object), and where the row comes from: `source_file` and `source_row`. If a row
+could not be split into columns, `_body` is its raw text, and `_code` and `_reason` say why.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -36,6 +37,7 @@ FIRST: Final = "_first"
 STATED_AT: Final = "stated_at"
 ISO_MILLISECONDS: Final = "yyyy-MM-dd'T'HH:mm:ss.SSS'Z'"
 SCHEMA_VERSION: Final = 1
+ORDER_BITS: Final = 40  # of `_row`; those above are the number of the file
 NUMBER: Final = "_number"
 # A phone number as it is sent, and as it enters the event's id: as typed, unless readers of the event would read it as
 # another number. So an id does not depend on our format of numbers, and a number that is read differently from before
@@ -72,6 +74,7 @@ class LandedRows:
         etag: version of the content; a later version has an ingestion of its own.
         region: region of the bucket; an executor has no default.
         source: the contract of its source.
+        number: of the file among those that are loaded together.
     """
 
     bucket: str
@@ -79,6 +82,7 @@ class LandedRows:
     etag: str
     region: str
     source: Source
+    number: int = 0
 
     def read(self) -> Iterator[tuple[Any, ...]]:
         """Yield the texts of the contract's columns, code, reason, body, `_row`, place, file and row of each row."""
@@ -88,26 +92,48 @@ class LandedRows:
         s3 = aws.client("s3", region=self.region)
         body = s3.get_object(Bucket=self.bucket, Key=self.key, IfMatch=self.etag)["Body"]
         found = landed_file.rows(body.iter_chunks(CHUNK_BYTES), table, self.source.file_format)
+        first = self.number << ORDER_BITS
         for number, row in enumerate(found, start=1):
             place, file = f"row {row.number}", self.key
             if row.member is not None:
                 place, file = f"{place} of `{row.member}`", f"{file}{WITHIN}{row.member}"
             order = UNREADABLE_ROW if row.number == UNREADABLE_ROW else number
-            yield (*row.values, row.code, row.reason, row.body, order, place, file, row.number)
+            yield (*row.values, row.code, row.reason, row.body, first + order, place, file, row.number)
 
 
-def read_rows(spark: SparkSession, landed: LandedRows, expected: Sequence[str]) -> DataFrame:
-    """Return the rows of a file as texts, with `_code` and `_reason`; one task reads them in order."""
+def file_of(row: Column) -> Column:
+    """Return the number of the file of a `_row`."""
+    return F.shiftright(row, ORDER_BITS).cast("int")
+
+
+def order_of(row: Column) -> Column:
+    """Return the order of a `_row` within its file; 1 is its first row."""
+    return row.bitwiseAND(F.lit((1 << ORDER_BITS) - 1))
+
+
+def of_files(frame: DataFrame, numbers: Sequence[int]) -> DataFrame:
+    """Return the rows of some files."""
+    return frame.where(file_of(F.col(ROW)).isin([*numbers]))
+
+
+def by_file(values: Sequence[str | datetime]) -> Column:
+    """Return a value of each row's file; `values` are in the order of the files."""
+    return F.array(*[F.lit(value) for value in values])[file_of(F.col(ROW))]
+
+
+def read_rows(spark: SparkSession, landed: Sequence[LandedRows], expected: Sequence[str]) -> DataFrame:
+    """Return the rows of files as texts, with `_code` and `_reason`; one task reads those of a file in order."""
     texts = ", ".join(f"`{name}` STRING" for name in [*expected, CODE, REASON, BODY])
     schema = f"{texts}, {ROW} BIGINT, {PLACE} STRING, {SOURCE_FILE} STRING, {SOURCE_ROW} BIGINT"
-    lines = spark.sparkContext.parallelize([landed], 1).flatMap(LandedRows.read)
+    context = spark.sparkContext
+    lines = context.parallelize(landed, min(len(landed), context.defaultParallelism)).flatMap(LandedRows.read)
     return spark.createDataFrame(lines, schema, verifySchema=False)
 
 
-def unreadable(rows: DataFrame) -> tuple[str, str] | None:
-    """Return code and reason if the file could not be read to its end, else None."""
-    found = rows.where(F.col(ROW) == UNREADABLE_ROW).select(CODE, REASON).first()
-    return (found[CODE], found[REASON]) if found else None
+def unreadable(rows: DataFrame) -> Sequence[tuple[int, str, str]]:
+    """Return number, code and reason of the files that could not be read to their end."""
+    ends = rows.where(order_of(F.col(ROW)) == UNREADABLE_ROW)
+    return [tuple(row) for row in ends.select(file_of(F.col(ROW)), CODE, REASON).collect()]
 
 
 def malformed_rows(rows: DataFrame) -> DataFrame:
@@ -132,7 +158,7 @@ def typed(rows: DataFrame, table: Table, file_format: FileFormat, loaded_at: dat
         PLACE,
         BODY,
         problems.alias(PROBLEMS),
-        F.min(F.struct(ROW, PLACE)).over(Window.partitionBy(BODY)).alias(FIRST),
+        F.min(F.struct(ROW, PLACE)).over(Window.partitionBy(file_of(F.col(ROW)), BODY)).alias(FIRST),
     )
 
 
@@ -191,8 +217,8 @@ def rows_breaking_rules(checked: DataFrame) -> DataFrame:
     return broken.select(F.lit("QUALITY_RULE").alias("code"), reason.alias("reason"), ROW, F.col(BODY).alias("body"))
 
 
-def events(frame: DataFrame, source: Source, *, received_at: datetime, replay_id: str) -> DataFrame:
-    """Return `partition_key` and `data` (the event as JSON) of every event of the rows.
+def events(frame: DataFrame, source: Source, *, received_at: datetime, replay_id: Column) -> DataFrame:
+    """Return `partition_key` and `data` (the event as JSON) of every event of the rows, with `_row`.
 
     Events that by the contract were too old to act on at `received_at` carry the `replay_id`.
     """
@@ -259,7 +285,7 @@ def _key(source: Source) -> str:
 
 
 def _published(
-    frame: DataFrame, source: Source, key: str, publish: Publish, received_at: datetime, replay_id: str
+    frame: DataFrame, source: Source, key: str, publish: Publish, received_at: datetime, replay_id: Column
 ) -> DataFrame:
     at = F.col(STATED_AT) if publish.changed_at else _time(publish.occurred_at)
     rows = frame.where(F.expr(publish.when)).withColumn("_at", at).withColumn(NUMBER, _number(source, publish))
@@ -275,11 +301,12 @@ def _published(
         F.lit(SCHEMA_VERSION).alias("schema_version"),
         F.date_format("_at", ISO_MILLISECONDS).alias("occurred_at"),
         F.date_format(F.lit(received_at), ISO_MILLISECONDS).alias("received_at"),
-        F.when(_is_history(F.col("_at"), source, received_at), F.lit(replay_id)).alias("replay_id"),
+        F.when(_is_history(F.col("_at"), source, received_at), replay_id).alias("replay_id"),
         _identifiers(publish, F.col(NUMBER)["sent"]).alias("identifiers"),
         _payload(publish).alias("payload"),
     )
-    return rows.select(_partition_key(source, publish, event_id).alias("partition_key"), F.to_json(event).alias("data"))
+    key_of_event = _partition_key(source, publish, event_id).alias("partition_key")
+    return rows.select(key_of_event, F.to_json(event).alias("data"), ROW)
 
 
 def _is_history(at: Column, source: Source, received_at: datetime) -> Column:

@@ -610,3 +610,97 @@ def test_each_file_of_a_run_has_a_result_of_its_own(landing: Landing) -> None:
     for name in ("1.csv", "2.csv"):
         digest = sha256(f"{landing.folder}/{name}".encode()).hexdigest()[:16]
         assert f"data-quality/support_cases/2026/03/02/jr_many-{digest}.json" in keys
+
+
+def snapshots(spark: SparkSession, table: str) -> int:
+    """Return how often a table has been committed to."""
+    return spark.table(f"glue_catalog.{table}.snapshots").count()
+
+
+def test_bad_files_of_a_run_share_a_commit_and_each_keeps_its_own_reason(
+    landing: Landing, rows: Rows, spark: SparkSession
+) -> None:
+    wrong_time = "K000101,S000001,,,,delivery,email,,01.03.2026,,"
+    breaks_a_rule = "K000107,S000001,,,,delivery,email,,2026-03-01T10:00:00Z,,9"
+    files = {
+        "good.csv": csv(CLOSED),
+        "short.csv": csv(CLOSED, header=HEADER.removesuffix(",csat")),
+        "newsletter/x.csv": csv(OPEN),
+        "open.csv": csv(CLOSED.replace("thanks", '"thanks')),
+        "time.csv": csv(wrong_time),
+        "rule.csv": csv(breaks_a_rule, OPEN),
+        "empty.csv": csv(),
+        "extra.csv": csv(CLOSED.replace("K000002", "K000003") + ",x", header=f"{HEADER},colour"),
+    }
+    before = snapshots(spark, "c360_dev_quarantine.rejected"), snapshots(spark, "c360_dev_raw.support_cases")
+    counts = {key.rpartition("/")[2]: tuple(count.values()) for key, count in run_of(landing, files).items()}
+
+    assert counts == {
+        "good.csv": (1, 1, 0, 2),
+        "short.csv": (0, 0, 1, 0),
+        "x.csv": (0, 0, 1, 0),
+        "open.csv": (1, 0, 1, 0),
+        "time.csv": (1, 0, 1, 0),
+        "rule.csv": (2, 1, 1, 1),
+        "empty.csv": (0, 0, 1, 0),
+        "extra.csv": (1, 1, 0, 2),
+    }
+    assert list(counts) == [name.rpartition("/")[2] for name in files]
+    found = {row["rejected_id"]: row for row in rows(Zone.QUARANTINE, "rejected")}
+    whole = {
+        row["body"].rpartition("/")[2]: row["reason_code"] for row in found.values() if row["body"].startswith("s3://")
+    }
+    assert whole == {
+        "short.csv": "MISSING_COLUMN",
+        "x.csv": "UNKNOWN_SOURCE",
+        "empty.csv": "QUALITY_RULE",
+        "extra.csv": "EXTRA_COLUMN",
+    }
+    reasons = {row["reason_code"]: row["reason"] for row in found.values() if not row["body"].startswith("s3://")}
+    assert set(reasons) == {"MISSING_COLUMN", "WRONG_TYPE", "QUALITY_RULE"}
+    assert reasons["QUALITY_RULE"].startswith('breaks the contract\'s rule ColumnValues "csat"')
+    assert {row["case_id"]: row["source_file"].rpartition("/")[2] for row in rows(Zone.RAW, "support_cases")} == {
+        "K000001": "rule.csv",
+        "K000002": "good.csv",
+        "K000003": "extra.csv",
+    }
+    # Rows of the source's files, and the files that no contract takes.
+    assert snapshots(spark, "c360_dev_quarantine.rejected") - before[0] <= 2
+    assert snapshots(spark, "c360_dev_raw.support_cases") - before[1] == 1
+    told = sorted(event["event_id"] for event in published())
+
+    assert {key.rpartition("/")[2]: tuple(count.values()) for key, count in run_of(landing, files).items()} == counts
+    again = rows(Zone.QUARANTINE, "rejected")
+    assert (len(again), {row["rejected_id"]: row for row in again}) == (
+        len(found),
+        found,
+    )  # a repeated run adds nothing
+    assert sorted({event["event_id"] for event in published()}) == told
+
+
+def test_the_result_of_a_file_is_the_same_alone_and_with_others(landing: Landing, rows: Rows) -> None:
+    """What is said of a file must not depend on the files that landed with it."""
+    breaks_a_rule = "K000107,S000001,,,,delivery,email,,2026-03-01T10:00:00Z,,9"
+    files = {"1.csv": csv(CLOSED), "2.csv": csv(breaks_a_rule, OPEN), "3.csv": csv()}
+    together = run_of(landing, files)
+    results = {name: result_of(landing, name) for name in files}
+    rejected = {row["rejected_id"]: row["reason"] for row in rows(Zone.QUARANTINE, "rejected")}
+    told = sorted(event["event_id"] for event in published())
+    for table in ("c360_dev_raw.support_cases", "c360_dev_quarantine.rejected"):
+        landing.spark.sql(f"DELETE FROM glue_catalog.{table} WHERE true")  # our own names
+
+    alone = [landing.ingest(content, name=name, run_id="jr_many") for name, content in files.items()]
+
+    assert alone == list(together.values())
+    for name in files:
+        assert result_of(landing, name) == results[name]
+    assert {row["rejected_id"]: row["reason"] for row in rows(Zone.QUARANTINE, "rejected")} == rejected
+    assert sorted({event["event_id"] for event in published()}) == told
+
+
+def result_of(landing: Landing, name: str) -> Any:
+    """Return the result of a file, without Deequ's own words for a failed rule."""
+    digest = sha256(f"{landing.folder}/{name}".encode()).hexdigest()[:16]
+    key = f"data-quality/support_cases/2026/03/02/jr_many-{digest}.json"
+    result = json.loads(boto3.client("s3").get_object(Bucket="test-results", Key=key)["Body"].read())
+    return result | {"rules": [(rule["rule"], rule["outcome"], bool(rule["reason"])) for rule in result["rules"]]}
