@@ -39,7 +39,7 @@ VALUES: Final[Mapping[str, str]] = {
     "joined_at": "2026-01-01T00:00:00Z",
     "created_at": "2026-01-01T00:00:00Z",
     "updated_at": "2026-03-01T00:00:00Z",
-    "valid_from": "2026-03-01T00:00:00Z",
+    "facts_since": "2026-03-01T00:00:00Z",
     "email": "ann@example.com",
     "points": "7",
     "email_opt_in": "true",
