@@ -251,12 +251,11 @@ def c360_replay(run: Demonstration, *arguments: str) -> dict[str, Any]:
     return answer
 
 
-# Secrets Manager calls the rotation after 90 days, tests of their own fill the stream again and give vendors something
-# to read and to export again, and a schedule, whose hour does not come here, keeps the Flink applications running and
-# saves them. The rule of tables that recover starts nothing in the story, where none fails.
+# Secrets Manager calls the rotation after 90 days, tests of their own let vendors fail and export again, and a
+# schedule, whose hour does not come here, keeps the Flink applications running and saves them. The rule of tables that
+# recover starts nothing in the story, where none fails.
 WAITING = (
     "KeyRotation",
-    "Collection-Backfill",
     "Collection-DataExchange",
     "Collection-Saas",
     "Operations-Keeper",

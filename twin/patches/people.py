@@ -63,6 +63,10 @@ def _operator(environment: str) -> tuple[Statement, ...]:
             "kinesisanalytics:StartApplication kinesisanalytics:StopApplication kinesisanalytics:DescribeApplication",
             _arn("kinesisanalytics", "application/*"),
         ),
+        _allow(
+            "appflow:StartFlow appflow:StopFlow appflow:DescribeFlowExecutionRecords",
+            _arn("appflow", f"flow/c360-{environment}-*"),
+        ),
         _allow("states:StartExecution", _arn("states", f"stateMachine:{prefix}*")),
         _allow(
             "secretsmanager:GetSecretValue secretsmanager:PutSecretValue",

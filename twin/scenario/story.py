@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from twin.emulator.emulator import Emulator
 from twin.principals import Principal
-from twin.scenario import analysis, bought, databases, edge, history, live, reviews, unify, upkeep
+from twin.scenario import again, analysis, bought, databases, edge, history, live, reviews, unify, upkeep, vendors
 from twin.scenario.api import ProfileApiClient
 from twin.scenario.deployment import Deployment, money
 from twin.scenario.result import Analysis, Check, DecisionLine, PersonaAnswer, SentMessage, Stage
@@ -249,7 +249,8 @@ class Story:
     def analyse(self, live_result: LiveResult, ordered: databases.Read) -> AnalysisFindings:
         """Build the marts, read them, and ask as a persona."""
         spend = self.net_spend + live_result.spend + ordered.spend
-        with ThreadPoolExecutor(max_workers=1) as pool:
+        with ThreadPoolExecutor(max_workers=1) as pool, ThreadPoolExecutor(max_workers=1) as flows:
+            contacts = flows.submit(vendors.read, self.deployment)
             with self.step("The single view and the lake hold what happened live"):
                 orders = self.manifest.orders + live_result.orders + ordered.orders
                 viewing = pool.submit(unify.wait_for_view, self.deployment, orders=orders, spend=spend)
@@ -265,6 +266,9 @@ class Story:
                 texts = reviews.texts_in_the_lake(self.deployment)
             with self.step("What is older than its contract allows leaves the lake"):
                 outlived = upkeep.outlived(self.deployment)
+            with self.step("Reviews go over the stream again; why others were rejected"):
+                refilled = again.fill(self.deployment, reviews.SOURCE)
+                misjudged = again.differing(again.rejected(self.deployment), again.rejections_sent(self.manifest))
             asking = pool.submit(analysis.ask_as_analyst, self.deployment)
             with self.step("Whom the bought products describe"):
                 described = bought.checks(self.deployment, self.manifest, self.folder)
@@ -274,6 +278,8 @@ class Story:
                 standing = reviews.standing(self.deployment)
             with self.step("Ask as the marketing analyst"):
                 answers = asking.result()
+            with self.step("Contacts of a vendor arrive by its flow"):
+                read = contacts.result()
         refused = sum(not answer.allowed for answer in answers)
         checks = (
             Check(name="spend in the lake", expected=spend, actual=lake),
@@ -284,8 +290,11 @@ class Story:
             ),
             Check(name="rows that outlived their contract", expected=0, actual=outlived),
             Check(name="texts of reviews in the lake", expected=reviews.STANDING, actual=texts),
+            Check(name="interactions that a backfill sent again", expected=reviews.EVENTS, actual=refilled),
+            Check(name="reasons of rejections that nobody expected", expected=0, actual=misjudged),
             Check(name="reviews that still stand", expected=reviews.KNOWN, actual=standing),
             *described,
+            Check(name="a vendor's contacts, read twice", expected=vendors.KNOWN, actual=read),
             Check(name="persona: masked columns read", expected="yes", actual="yes" if answers[0].allowed else "no"),
             Check(name="persona: clear columns refused", expected=len(analysis.REFUSED_SQL), actual=refused),
         )
