@@ -71,6 +71,7 @@ class TableQuality(Construct):
             subject="the tables of the lake could not be checked",
             hour_utc=settings.hour_utc,
             repeats=1,
+            runbook="a-table-breaks-its-rules.md",
             choices=_ALL,
         )
         role = self.job.role

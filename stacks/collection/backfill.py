@@ -80,6 +80,7 @@ class Backfill(Construct):
             platform=platform,
             steps=self._steps(),
             subject="past interactions could not be put on their stream again",
+            runbook="history-again.md",
         ).machine
         self.job.let_start(self.machine.role)
 

@@ -26,6 +26,7 @@ from stacks.shared.monitoring import METRIC_PERIOD, AlarmSpec, Graph
 from stacks.shared.platform import Platform
 
 _FUNCTION: Final = "collector"
+_UNAVAILABLE_PERIODS: Final = 2  # a burst of one period is what repeated requests are for
 # Segment's browser library uses the short paths; RudderStack's sends a beacon while a page closes.
 _PATHS: Final = (
     *("/v1/track", "/v1/identify", "/v1/page", "/v1/screen", "/v1/group", "/v1/alias", "/v1/batch"),
@@ -113,6 +114,7 @@ class Collector(Construct):
             },
         )
         self.url = api.url
+        self._failures = api.api.metric_server_error(period=METRIC_PERIOD, statistic="Sum")
         self.closed_url = None if asked_for is None else api.url
         if self.edge_secret is not None:
             self.url = Edge(
@@ -145,8 +147,19 @@ class Collector(Construct):
         )
 
     def alarms(self, limits: OperationsSettings) -> Sequence[AlarmSpec]:
-        """Return the alarm on sources that break contracts."""
+        """Return alarms on sources that break contracts, and on requests that the collector could not take.
+
+        A stream that is full, or a function that has no place, answers with 503: the libraries of the sources wait and
+        send again, but they give up after a while.
+        """
         return (
+            AlarmSpec(
+                name="CollectorUnavailable",
+                metric=self._failures,
+                threshold=1,
+                text="the collector turns sources away",
+                evaluation_periods=_UNAVAILABLE_PERIODS,
+            ),
             AlarmSpec(
                 name="EventsRejected",
                 metric=_rejected_events(),

@@ -112,6 +112,7 @@ class _Product(Construct):
             platform=platform,
             steps=self._steps(),
             subject=f"revisions of {source.name} could not be exported from Data Exchange",
+            runbook="a-product-is-not-exported.md",
         )
         reason = "the variables are those of Data Exchange's key patterns, which CloudFormation must leave as they are"
         cdk.Validations.of(machine.machine).acknowledge(cdk.Acknowledgment(id=_VARIABLES, reason=reason))

@@ -273,6 +273,7 @@ class _Database(Construct):
             platform=platform,
             steps=self._steps(scope, source),
             subject=f"{source.name} could not be read from its database",
+            runbook="a-database-is-not-read.md",
         )
         rules = StartRules(scope, machine=machine, platform=platform)
         paces = {

@@ -94,7 +94,13 @@ class FileIngestion(Construct):
         )
         self._grant(lake, events_stream, platform)
         self.machine = StateMachine(
-            self, "Run", name=_NAME, platform=platform, steps=self._steps(), subject="files could not be ingested"
+            self,
+            "Run",
+            name=_NAME,
+            platform=platform,
+            steps=self._steps(),
+            subject="files could not be ingested",
+            runbook="files-are-not-ingested.md",
         ).machine
         self.undelivered = DeadLetterQueue(
             self, "Undelivered", name=f"{_NAME}Undelivered", platform=platform, of_queue=True

@@ -1,6 +1,7 @@
 """A logged and traced state machine that reports its failures."""
 
 from collections.abc import Sequence
+from typing import Final
 
 import aws_cdk as cdk
 from aws_cdk import aws_cloudwatch as cloudwatch
@@ -16,6 +17,9 @@ from stacks.constructs.retries import retry_when_busy
 from stacks.shared.monitoring import METRIC_PERIOD, AlarmSpec, Graph
 from stacks.shared.platform import Platform
 
+RUNBOOKS: Final = "docs/runbooks/"
+ANY_RUNBOOK: Final = "README.md#an-execution-failed"
+
 
 class StateMachine(Construct):
     """Runs a chain of states. If a state fails, the machine publishes the failure on the alarm topic and fails.
@@ -25,6 +29,7 @@ class StateMachine(Construct):
     Args:
         name: tells whoever is on call which machine it is.
         subject: of the message on the alarm topic.
+        runbook: what the message names for whoever reads it; a page of `docs/runbooks`.
     """
 
     name: str
@@ -40,11 +45,12 @@ class StateMachine(Construct):
         steps: sfn.IChainable,
         subject: str,
         timeout: cdk.Duration | None = None,
+        runbook: str = ANY_RUNBOOK,
     ) -> None:
         super().__init__(scope, id_)
         self.name = name
         guarded = sfn.Parallel(self, "Steps", result_path=sfn.JsonPath.DISCARD).branch(steps)
-        guarded.add_catch(self._failure(platform, subject), result_path="$.failure")
+        guarded.add_catch(self._failure(platform, subject, runbook), result_path="$.failure")
         self.machine = sfn.StateMachine(
             self,
             "Machine",
@@ -87,8 +93,9 @@ class StateMachine(Construct):
     def _failures(self) -> cloudwatch.Metric:
         return self.machine.metric_failed(period=METRIC_PERIOD)
 
-    def _failure(self, platform: Platform, subject: str) -> sfn.IChainable:
+    def _failure(self, platform: Platform, subject: str, runbook: str) -> sfn.IChainable:
         message = {
+            "runbook": f"{RUNBOOKS}{runbook}",
             "state_machine": sfn.JsonPath.string_at("$$.StateMachine.Name"),
             "execution": sfn.JsonPath.string_at("$$.Execution.Id"),
             "failure": sfn.JsonPath.object_at("$.failure"),

@@ -24,7 +24,7 @@ from stacks.collection.saas.connections import CUSTOM, connection
 from stacks.collection.saas.tasks import flow_tasks
 from stacks.constructs.retries import retry_when_busy
 from stacks.constructs.start_rules import StartRules
-from stacks.constructs.state_machine import StateMachine
+from stacks.constructs.state_machine import RUNBOOKS, StateMachine
 from stacks.shared.ids import pascal_case
 from stacks.shared.lake import Lake
 from stacks.shared.monitoring import StandingCost
@@ -32,7 +32,7 @@ from stacks.shared.platform import Platform
 
 _SERVICE: Final = "appflow.amazonaws.com"
 _WATCH: Final = "WatchFlows"
-_RUNBOOK: Final = "docs/runbooks/a-vendor-is-not-read.md"
+_RUNBOOK: Final = "a-vendor-is-not-read.md"
 _SUCCEEDED: Final = "Execution Successful"
 _FAILED: Final = "Error"
 _DEACTIVATION_RUNS: Final = 100  # the most that AppFlow allows: a source that is down for long is read when it is back
@@ -126,6 +126,7 @@ class SaasFlows(Construct):
             platform=platform,
             steps=self._steps(flows, failed_runs),
             subject="a vendor's system could not be read",
+            runbook=_RUNBOOK,
         )
         rules = StartRules(self, machine=machine, platform=platform)
         detail = {"flow-name": list(flows)}
@@ -175,7 +176,7 @@ class SaasFlows(Construct):
         )
 
     def _report(self, id_: str, what: str) -> sfn.Chain:
-        text = f"the flow {{}} {what}, and its source is not read; see {_RUNBOOK}"
+        text = f"the flow {{}} {what}, and its source is not read; see {RUNBOOKS}{_RUNBOOK}"
         told = sfn.Pass(
             self,
             f"{id_}Source",
