@@ -152,8 +152,8 @@ class Files:
             return texts | {"wrong delimiter": lambda _: self._written(source, self._some(source)).replace(b",", b";")}
         if kind == "json_lines":
             return texts | {
-                "row cut off": lambda mark: self._written(source, self._some(source, mark))[:-40],
-                "row that is an array": lambda mark: f'["{mark}"]\n'.encode(),
+                "cut off": lambda mark: self._written(source, self._some(source, mark))[:-40],
+                "an array": lambda mark: f'["{mark}"]\n'.encode(),
                 "row with a key twice": lambda mark: f'{{"case_id": "{mark}", "case_id": "K000001"}}\n'.encode(),
             }
         return texts | {
