@@ -1,10 +1,11 @@
-"""How fast `clean` is, against a Flink job that only carries records from one topic to another.
+"""How fast `clean` is, against the same job in plain Flink SQL, and against one that only carries records.
 
-Both read the same records from Kafka, with the same jar, heap, parallelism and checkpoints, in turns. `clean` does all
+All read the same records from Kafka, with the same jar, heap, parallelism and checkpoints, in turns. `clean` does all
 that it does in the twin: contract, hashing, sessions, de-duplication, stream, and Iceberg through the emulator. The
-records are sent when every task runs, so that starting up does not count. What counts is the processor time for one
-record until the last one is in the output topic: unlike the time by the clock it hardly depends on what else the
-machine does. How many records a second `clean` makes by the clock is shown beside it.
+plain job parses, de-duplicates, and writes the same stream and the same lake table. The records are sent when every
+task runs, so that starting up does not count. What counts is the processor time for one record until the last one is in
+the output topic: unlike the time by the clock it hardly depends on what else the machine does. How many records a
+second `clean` makes by the clock is shown beside it.
 """
 
 import json
@@ -15,8 +16,9 @@ import statistics
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
 
@@ -40,6 +42,15 @@ CHECKPOINTS: Final = flink.Checkpoints(interval_ms=5_000, min_pause_ms=1_000)
 PATIENCE_SECONDS: Final = 540.0
 POLL_SECONDS: Final = 0.1
 SEED: Final = 360
+CHECKPOINTS_AFTER: Final = 2
+CLEAN: Final = "clean/main.py"
+
+
+class Kept(StrEnum):
+    """Which records a job writes."""
+
+    ALL = "all"
+    GOOD = "good"  # neither the bad nor the repeated ones
 
 
 class BenchmarkError(RuntimeError):
@@ -54,11 +65,13 @@ class Run:
         records: what came out.
         steady_seconds: the time in which the second half came out: the JVM is warm by then.
         cpu_seconds: of the whole process from the first record to the last, warming up included.
+        state_bytes: of the first checkpoint after the last record.
     """
 
     records: int
     steady_seconds: float
     cpu_seconds: float
+    state_bytes: int
 
     @property
     def cpu_per_record(self) -> float:
@@ -73,23 +86,49 @@ class Run:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """Both jobs, round by round: the pass-through, then `clean`."""
+    """All jobs, round by round: the pass-through, the plain one, then `clean`."""
 
     events: int
-    rounds: tuple[tuple[Run, Run], ...]
+    rounds: tuple[tuple[Run, Run, Run], ...]
 
     @property
     def ratios(self) -> list[float]:
-        """How many times the processor time of the pass-through `clean` takes for one record, in each round."""
-        return [clean.cpu_per_record / bare.cpu_per_record for bare, clean in self.rounds]
+        """How many times the processor time of the plain job `clean` takes for one record, in each round."""
+        return [clean.cpu_per_record / plain.cpu_per_record for _, plain, clean in self.rounds]
+
+    @property
+    def bare_ratios(self) -> list[float]:
+        """The same against the pass-through."""
+        return [clean.cpu_per_record / bare.cpu_per_record for bare, _, clean in self.rounds]
 
 
 def run(events: int = EVENTS, rounds: int = ROUNDS, parallelism: int = 1) -> Outcome:
-    """Measure both jobs on the same input, in turns.
+    """Measure all jobs on the same input, in turns.
 
     Raises:
         BenchmarkError: a job was not done in time.
     """
+    with bench(parallelism) as measuring:
+        return Outcome(
+            events=events,
+            rounds=tuple(
+                (
+                    measuring.measure(f"pass-through-{number}", _beside("flink_pass_through"), events, kept=Kept.ALL),
+                    measuring.measure(f"plain-{number}", _beside("flink_plain_sql"), events, kept=Kept.GOOD),
+                    measuring.measure(f"clean-{number}", CLEAN, events, kept=Kept.GOOD),
+                )
+                for number in range(rounds)
+            ),
+        )
+
+
+def _beside(module: str) -> str:
+    return str(ROOT / "benchmarks" / f"{module}.py")
+
+
+@contextmanager
+def bench(parallelism: int = 1) -> "Iterator[_Bench]":
+    """Give what measures jobs: a broker, an emulator with the lake, and the code of `clean`."""
     code = stage_application("clean")
     with ExitStack() as cleanup:
         home = Path(tempfile.mkdtemp(prefix="bench-clean-", dir=ROOT / "build"))
@@ -97,18 +136,7 @@ def run(events: int = EVENTS, rounds: int = ROUNDS, parallelism: int = 1) -> Out
         emulator = bare_emulator.start(home, cleanup)
         broker = kafka.start(home / "kafka")
         cleanup.callback(broker.stop)
-        bench = _Bench(home=home, code=code, emulator=emulator, broker=broker, parallelism=parallelism)
-        bare = str(ROOT / "benchmarks" / "flink_pass_through.py")
-        return Outcome(
-            events=events,
-            rounds=tuple(
-                (
-                    bench.measure(f"pass-through-{number}", bare, events, only_good=False),
-                    bench.measure(f"clean-{number}", "clean/main.py", events, only_good=True),
-                )
-                for number in range(rounds)
-            ),
-        )
+        yield _Bench(home=home, code=code, emulator=emulator, broker=broker, parallelism=parallelism)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,8 +159,8 @@ class _Bench:
         producer.flush()
         return good
 
-    def measure(self, name: str, main: str, events: int, *, only_good: bool) -> Run:
-        """Run a job on records of its own; `only_good` says that it lets the bad and repeated ones go."""
+    def measure(self, name: str, main: str, events: int, *, kept: Kept) -> Run:
+        """Run a job on records of its own."""
         streams = {Stream.EVENTS: f"{name}-in", Stream.INTERACTIONS: f"{name}-out"}
         self.broker.create_topics(streams.values(), partitions=PARTITIONS)
         application = flink.Application(
@@ -160,9 +188,15 @@ class _Bench:
             process = psutil.Process(job.child.pid)
             before = _cpu_seconds(process)
             good = self.fill(streams[Stream.EVENTS], events)
-            expected = good if only_good else events
+            expected = good if kept is Kept.GOOD else events
             steady_seconds = self._wait(job, streams[Stream.INTERACTIONS], expected)
-            return Run(records=expected, steady_seconds=steady_seconds, cpu_seconds=_cpu_seconds(process) - before)
+            cpu_seconds = _cpu_seconds(process) - before
+            return Run(
+                records=expected,
+                steady_seconds=steady_seconds,
+                cpu_seconds=cpu_seconds,
+                state_bytes=_next_state(self.home / name / "checkpoints"),
+            )
         finally:
             job.end()
 
@@ -203,6 +237,23 @@ class _Bench:
         document = [{"PropertyGroupId": group, "PropertyMap": values} for group, values in groups.items()]
         path.write_text(json.dumps(document), encoding="utf-8")
         return path
+
+
+def _next_state(checkpoints: Path) -> int:
+    """Wait for the next checkpoint but one, which began after the last record, and return its size.
+
+    Raises:
+        BenchmarkError: there is none in time.
+    """
+    until = time.monotonic() + PATIENCE_SECONDS
+    seen = {flink.latest_checkpoint(checkpoints)}
+    while len(seen) <= CHECKPOINTS_AFTER:
+        if time.monotonic() > until:
+            raise BenchmarkError(f"{checkpoints}: no checkpoint after the last record")
+        time.sleep(POLL_SECONDS)
+        seen.add(flink.latest_checkpoint(checkpoints))
+    newest = flink.latest_checkpoint(checkpoints)
+    return sum(file.stat().st_size for file in newest.rglob("*") if file.is_file()) if newest is not None else 0
 
 
 def _cpu_seconds(process: psutil.Process) -> float:
@@ -259,17 +310,19 @@ def _envelope(index: int, source: str, event_type: str) -> dict[str, Any]:
 
 
 def compare(outcome: Outcome) -> Comparison:
-    """Return the processor time for one record of `clean` against the pass-through, the median of the rounds."""
-    bare, ours = zip(*outcome.rounds, strict=True)
+    """Return the processor time for one record of `clean` against the plain job, the median of the rounds."""
+    _, plain, ours = zip(*outcome.rounds, strict=True)
     return Comparison(
-        name="clean against a bare pass-through",
+        name="clean against plain Flink SQL",
         ours_seconds=statistics.median(run.cpu_per_record for run in ours),
-        peer_seconds=statistics.median(run.cpu_per_record for run in bare),
+        peer_seconds=statistics.median(run.cpu_per_record for run in plain),
         details={
             "events": outcome.events,
             "rounds": len(outcome.rounds),
             "lowest_ratio": min(outcome.ratios),
             "highest_ratio": max(outcome.ratios),
+            "against_a_pass_through": statistics.median(outcome.bare_ratios),
+            "state_bytes_an_event": statistics.median(run.state_bytes / outcome.events for run in ours),
             "records_a_second": statistics.median(run.steady_rate for run in ours),
         },
     )

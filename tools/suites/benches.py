@@ -58,6 +58,7 @@ def benches(shoppers: Path) -> tuple[Bench, ...]:
         Bench(module="profile_api", environment="twin"),
         Bench(module="matching", environment="bench", arguments=("--shoppers", str(shoppers))),
         Bench(module="clean", environment="twin"),
+        Bench(module="clean_growth", environment="twin"),
     )
 
 
