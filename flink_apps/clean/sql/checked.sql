@@ -1,6 +1,4 @@
--- Every record once: parsed, validated by its contract and keyed, or with the reason of its rejection.
-SELECT arrived_at, @{result_columns}
-FROM (
-  SELECT arrived_at, clean_event(body, `position`) AS event
-  FROM @{source}
-)
+-- Every record once, as the packed answer of the Python function: a valid event, or the reason of a rejection. It stays
+-- packed until it is written; `text_of` reads what each step needs.
+SELECT arrived_at, clean_event(body, `position`) AS event
+FROM @{source}

@@ -3,5 +3,8 @@
 SELECT *, COUNT(*) OVER (
   PARTITION BY rejected_id ORDER BY arrived_at ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
 ) AS copy
-FROM checked
-WHERE reason_code IS NOT NULL
+FROM (
+  SELECT arrived_at, event, @{rejected_id} AS rejected_id
+  FROM checked
+  WHERE @{reason_code} IS NOT NULL
+)

@@ -4,6 +4,6 @@ SELECT
     WHEN 1 THEN rejected_id
     ELSE '@{rejected_event_prefix}' || LEFT(SHA256(rejected_id || ':' || CAST(copy AS STRING)), 32)
   END,
-  source, reason_code, reason, contract_version,
-  TO_TIMESTAMP_LTZ(received_ms, 3), '@{run_id}', body, CAST(NULL AS STRING)
+  @{source_name}, @{reason_code}, @{reason}, @{contract_version},
+  TO_TIMESTAMP_LTZ(@{received_ms}, 3), '@{run_id}', @{body}, CAST(NULL AS STRING)
 FROM refused

@@ -293,7 +293,7 @@ def test_the_function_sees_each_record_once(tmp_path):
     plan = statements(new_environment(), tmp_path).explain().partition("== Optimized Execution Plan ==")[2]
     assert plan.count("PythonCalc(") == 1
     assert plan.count("TableSourceScan(") == 1
-    assert plan.count("OverAggregate(partitionBy=[event_id, source]") == 1
+    assert plan.count("OverAggregate(partitionBy=[source, event_id]") == 1
     assert plan.count("Sink(") == 4
 
 

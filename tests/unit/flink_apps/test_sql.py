@@ -30,7 +30,7 @@ def test_a_folder_is_read_in_the_order_of_its_files() -> None:
 
 def test_a_place_without_a_value_is_an_error() -> None:
     with pytest.raises(KeyError, match="source"):
-        statements(CLEAN, "checked.sql", {"result_columns": "1"})
+        statements(CLEAN, "checked.sql", {"event": "1"})
 
 
 def test_dollars_are_left_to_json_paths() -> None:
