@@ -1,5 +1,6 @@
 """The only Python function of `clean`: `c360_core.interaction`, with a packed answer."""
 
+import hashlib
 import logging
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -67,15 +68,15 @@ class CleanEvent(ScalarFunction):  # type: ignore[misc]  # pyflink has no types
         self._secret = self._reader.read()
         self._contract_version = contracts.load().version
 
-    def eval(self, body: bytes, position: str) -> bytes:
-        """Return the texts of the record at this position of its stream."""
+    def eval(self, body: bytes) -> bytes:
+        """Return the texts of a record."""
         now = datetime.now(UTC)
         try:
             texts = interaction_texts(read_interaction(body, secret=self._secret, now=now))
         except RejectedEventError as error:
             if error.code is ReasonCode.UNEXPECTED:
-                logger.exception("record %s cannot be processed", position)
-            texts = rejection_texts(error, body, position, now=now, contract_version=self._contract_version)
+                logger.exception("record %s cannot be processed", position(body))
+            texts = rejection_texts(error, body, now=now, contract_version=self._contract_version)
         return packed(texts)
 
 
@@ -107,14 +108,12 @@ def interaction_texts(event: Interaction) -> Texts:
     )
 
 
-def rejection_texts(
-    error: RejectedEventError, body: bytes, position: str, *, now: datetime, contract_version: str
-) -> Texts:
+def rejection_texts(error: RejectedEventError, body: bytes, *, now: datetime, contract_version: str) -> Texts:
     """Return the texts of a rejection; bytes that are not UTF-8 are kept as `\\xNN`."""
     return (
         str(error.code),
         error.reason,
-        rejected_id(position),
+        rejected_id(position(body)),
         body.decode("utf-8", errors="backslashreplace"),
         contract_version,
         *(None,) * 2,
@@ -123,6 +122,15 @@ def rejection_texts(
         str(milliseconds(now)),
         *(None,) * 10,
     )
+
+
+def position(body: bytes) -> str:
+    """Return what stands for the position of a record in its stream, in the id of its rejection.
+
+    The Kinesis connector does not expose the position, so the content takes its place, which is the same on every read.
+    `refused.sql` numbers records of equal content.
+    """
+    return hashlib.sha256(body).hexdigest()
 
 
 def milliseconds(moment: datetime) -> int:

@@ -28,7 +28,7 @@ class Tables:
     """Names of the tables, as SQL writes them.
 
     Attributes:
-        source: `body` BYTES, `position` STRING (equal for equal bodies), `arrived_at` as processing time.
+        source: `body` BYTES, `arrived_at` as processing time.
         interactions: the stream of interactions.
         lake_interactions: interactions in the lake, with the clear identifiers.
         duplicates: repeated events.

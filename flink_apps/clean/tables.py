@@ -15,9 +15,6 @@ from flink_apps.shared.tables import (
 
 CONSUMER_GROUP: Final = "c360-clean"
 EVENT_COLUMNS: Final = (("body", "BYTES"),)
-# The id of a rejection is derived from this column. The Kinesis connector does not expose the position of a record, so
-# the content takes its place, which is the same on every read. `write_rejected.sql` numbers records of equal content.
-POSITION: Final = "`position` AS SHA256(CAST(`body` AS STRING))"
 ARRIVAL: Final = "`arrived_at` AS PROCTIME()"
 
 
@@ -30,7 +27,7 @@ def events_table(streams: StreamProperties) -> str:
         streams=streams,
         group=CONSUMER_GROUP,
         format_options=RAW_FORMAT,
-        extra_columns=(POSITION, ARRIVAL),
+        extra_columns=(ARRIVAL,),
     )
 
 

@@ -80,9 +80,7 @@ def written(stream: Path, folder: Path, parallelism: int) -> Written:
     flink.get_config().set("parallelism.default", str(parallelism))
     options = {"connector": "filesystem", "path": stream.as_uri(), "format": "raw"}
     flink.execute_sql(create_table("literal", [("body", "BYTES")], options=options))
-    flink.execute_sql(
-        "CREATE TEMPORARY VIEW events AS SELECT body, 'p' AS `position`, PROCTIME() AS arrived_at FROM literal"
-    )
+    flink.execute_sql("CREATE TEMPORARY VIEW events AS SELECT body, PROCTIME() AS arrived_at FROM literal")
     products = contracts.load()
     names = {"interactions": "interactions", "lake": "interactions", "duplicates": "duplicates", "rejected": "rejected"}
     for table, product in names.items():

@@ -28,7 +28,6 @@ class TestSources:
         assert events_table(KINESIS) == (
             "CREATE TEMPORARY TABLE `events` (\n"
             "  `body` BYTES,\n"
-            "  `position` AS SHA256(CAST(`body` AS STRING)),\n"
             "  `arrived_at` AS PROCTIME()\n"
             ") WITH (\n"
             "  'connector' = 'kinesis',\n"
