@@ -16,7 +16,7 @@ from c360_core import contracts
 from c360_core import landing as landed
 from c360_core.consent import Channel, Consent, ConsentStatus, Purpose, consent_status
 from c360_core.names import Zone
-from glue_jobs.ingest_files.main import FailedFilesError, IngestArguments, ingest, ingest_all
+from glue_jobs.ingest_files.main import FailedFilesError, IngestArguments, Ingestion, ingest, ingest_all
 from glue_jobs.ingest_files.transform import LandedRows
 
 NOW = datetime(2026, 3, 2, 6, 0, tzinfo=UTC)
@@ -704,3 +704,24 @@ def result_of(landing: Landing, name: str) -> Any:
     key = f"data-quality/support_cases/2026/03/02/jr_many-{digest}.json"
     result = json.loads(boto3.client("s3").get_object(Bucket="test-results", Key=key)["Body"].read())
     return result | {"rules": [(rule["rule"], rule["outcome"], bool(rule["reason"])) for rule in result["rules"]]}
+
+
+def test_of_files_that_cannot_be_loaded_together_only_the_one_at_fault_fails(
+    landing: Landing, rows: Rows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored = Ingestion._store
+
+    def fails_for_the_second(self: Ingestion, passed: Any) -> None:
+        stored(self, passed)  # what is stored before a failure is stored again, once in effect
+        if "K000001" in {row["case_id"] for row in passed.collect()}:
+            raise RuntimeError("the stream is gone")
+
+    monkeypatch.setattr(Ingestion, "_store", fails_for_the_second)
+    third = CLOSED.replace("K000002", "K000003")
+    files = {"1.csv": csv(CLOSED), "2.csv": csv(OPEN), "3.csv": csv(third), "short.csv": csv(third, header="case_id")}
+    with pytest.raises(FailedFilesError, match=r"1 of 4 files .*2\.csv: RuntimeError: the stream is gone"):
+        run_of(landing, files)
+
+    assert {row["case_id"] for row in rows(Zone.RAW, "support_cases")} == {"K000001", "K000002", "K000003"}
+    assert len(rows(Zone.RAW, "support_cases")) == 3
+    assert [row["reason_code"] for row in rows(Zone.QUARANTINE, "rejected")] == ["MISSING_COLUMN"]
