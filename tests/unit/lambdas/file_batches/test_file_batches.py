@@ -7,7 +7,7 @@ from typing import Any
 import boto3
 import pytest
 
-from c360_core.landing import LandedFile, read_manifest
+from c360_core.landing import MAX_RUN_FILES, LandedFile, read_manifest
 from lambdas.file_batches import handler
 from lambdas.file_batches.logic import QueueMessage, start_runs
 from tests.fakes.wire import LambdaContext
@@ -20,7 +20,7 @@ MACHINE = "arn:aws:states:us-east-1:123456789012:stateMachine:ingest"
 def body(key: str, second: int = 0) -> str:
     return json.dumps(
         {
-            "time": f"2026-03-02T05:00:{second:02}Z",
+            "time": f"2026-03-02T05:{second // 60:02}:{second % 60:02}Z",
             "detail": {"bucket": {"name": "landing"}, "object": {"key": key, "size": 10}},
         }
     )
@@ -112,7 +112,7 @@ def test_a_run_that_cannot_be_started_blocks_no_other() -> None:
                 raise RuntimeError("throttled")
             started.append(len(files))
 
-    messages = [QueueMessage(message_id=f"m-{n}", body=body(str(n), n)) for n in range(60)]
+    messages = [QueueMessage(message_id=f"m-{n}", body=body(str(n), n)) for n in range(MAX_RUN_FILES + 10)]
     failures = start_runs([*messages, QueueMessage(message_id="again", body=body("0", 0))], OnlyTheSecond())
     assert started == [10]
-    assert set(failures) == {*(f"m-{n}" for n in range(50)), "again"}
+    assert set(failures) == {*(f"m-{n}" for n in range(MAX_RUN_FILES)), "again"}
