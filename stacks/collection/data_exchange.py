@@ -3,7 +3,9 @@
 An event action exports each revision that is published from then on into the folder of its source, where the file
 ingestion finds it like any other file. It knows nothing of earlier revisions, and repeats no export that failed.
 The state machine exports revisions by jobs of its own: those of an event, again and again with growing pauses, or, when
-an operator starts it, all that there are. A revision that is exported twice changes nothing.
+an operator starts it, all that there are. A revision that is exported twice changes nothing. One that the provider has
+revoked is exported no more, and the state machine tells the alarm topic of it: what is here of it, somebody has to
+remove.
 """
 
 from collections.abc import Mapping
@@ -27,7 +29,7 @@ from stacks.constructs.grants import arn_seen_from, use_key
 from stacks.constructs.nag import acknowledge, wildcard
 from stacks.constructs.retries import retry_when_busy
 from stacks.constructs.start_rules import StartRules
-from stacks.constructs.state_machine import StateMachine
+from stacks.constructs.state_machine import RUNBOOKS, StateMachine
 from stacks.shared.ids import pascal_case
 from stacks.shared.lake import Lake
 from stacks.shared.platform import Platform
@@ -35,6 +37,9 @@ from stacks.shared.platform import Platform
 # AWS's page has the name in both spellings: in the table of events, and in the example of one.
 _FAILED: Final = "Auto-export Job Failed"
 _EXPORT_FAILED: Final = "ExportFailed"
+_REVOKED: Final = "Revision Revoked"
+_SOURCE: Final = "aws.dataexchange"
+_RUNBOOK: Final = "a-product-is-not-exported.md"
 _PAGE: Final = 200  # revisions; the most that Data Exchange lists at once
 _RETRIES: Final = 3
 _BACKOFF: Final = 4
@@ -103,7 +108,7 @@ class _Product(Construct):
     ) -> None:
         super().__init__(scope, id_)
         self._data_set, self._landing, self._settings, self._platform = data_set, landing, settings, platform
-        self._keys = revision_keys(source.name)
+        self._name, self._keys = source.name, revision_keys(source.name)
         self._event_action()
         machine = StateMachine(
             self,
@@ -112,20 +117,34 @@ class _Product(Construct):
             platform=platform,
             steps=self._steps(),
             subject=f"revisions of {source.name} could not be exported from Data Exchange",
-            runbook="a-product-is-not-exported.md",
+            runbook=_RUNBOOK,
         )
         reason = "the variables are those of Data Exchange's key patterns, which CloudFormation must leave as they are"
         cdk.Validations.of(machine.machine).acknowledge(cdk.Acknowledgment(id=_VARIABLES, reason=reason))
         self._let_export(machine.machine.role, source.name)
         self.machine = machine.machine
-        StartRules(self, machine=machine, platform=platform).on_event(
+        rules = StartRules(self, machine=machine, platform=platform)
+        bus = events.EventBus.from_event_bus_name(self, "DefaultBus", "default")
+        rules.on_event(
             "ExportFailed",
             description=f"Data Exchange could not export a revision of {source.name}: it is to be tried again",
-            bus=events.EventBus.from_event_bus_name(self, "DefaultBus", "default"),
+            bus=bus,
             pattern=events.EventPattern(
-                source=["aws.dataexchange"],
+                source=[_SOURCE],
                 detail_type=events.Match.equals_ignore_case(_FAILED),
                 detail={"DataSetIds": [data_set]},
+            ),
+        )
+        rules.on_event(
+            "Revoked",
+            description=f"The provider of {source.name} has revoked revisions: somebody is to be told",
+            bus=bus,
+            pattern=events.EventPattern(source=[_SOURCE], detail_type=[_REVOKED], resources=[data_set]),
+            execution_input=events.RuleTargetInput.from_object(
+                {
+                    "RevokedIds": events.EventField.from_path("$.detail.RevisionIds"),
+                    "Why": events.EventField.from_path("$.detail.RevocationComment"),
+                }
             ),
         )
 
@@ -150,17 +169,35 @@ class _Product(Construct):
     # ---- the state machine
 
     def _steps(self) -> sfn.IChainable:
-        """Export the revisions that an event names, or all of them, page by page."""
+        """Export the revisions that an event names, or all of them, page by page; of revoked ones, tell."""
         named = self._export_each("Named", "$.RevisionIds", "$$.Map.Item.Value")
         choice = sfn.Choice(self, "WhichRevisions")
+        choice.when(sfn.Condition.is_present("$.RevokedIds"), self._tell_of_revoked())
         return choice.when(sfn.Condition.is_present("$.RevisionIds"), named).otherwise(self._all_pages())
+
+    def _tell_of_revoked(self) -> sfn.IChainable:
+        message = {
+            "runbook": f"{RUNBOOKS}{_RUNBOOK}#a-revision-is-revoked",
+            "data_set": self._data_set,
+            "revisions": sfn.JsonPath.object_at("$.RevokedIds"),
+            "comment": sfn.JsonPath.string_at("$.Why"),
+        }
+        tell = tasks.SnsPublish(
+            self,
+            "TellOfRevoked",
+            topic=self._platform.alarm_topic,
+            subject=f"Customer 360 ({self._platform.environment}): revisions of {self._name} were revoked",
+            message=sfn.TaskInput.from_object(message),
+        )
+        retry_when_busy(tell, "SNS")
+        return tell
 
     def _all_pages(self) -> sfn.IChainable:
         first = self._list("ListRevisions", {})
         following = self._list("ListMore", {"NextToken": sfn.JsonPath.string_at("$.listed.NextToken")})
         more = sfn.Choice(self, "AreThereMore")
         more.when(sfn.Condition.is_present("$.listed.NextToken"), following).otherwise(sfn.Succeed(self, "AllExported"))
-        exported = self._export_each("Listed", "$.listed.Revisions", "$$.Map.Item.Value.Id")
+        exported = self._export_each("Listed", "$.listed.Revisions", "$$.Map.Item.Value.Id", listed=True)
         following.next(exported)
         return first.next(exported).next(more)
 
@@ -172,17 +209,28 @@ class _Product(Construct):
             result_path="$.listed",
         )
 
-    def _export_each(self, name: str, items: str, revision: str) -> sfn.Map:
-        """Export one revision after another; if one fails, try again after a pause, which then grows."""
+    def _export_each(self, name: str, items: str, revision: str, *, listed: bool = False) -> sfn.Map:
+        """Export one revision after another; if one fails, try again after a pause, which then grows.
+
+        Args:
+            name: of the states.
+            items: path of the list.
+            revision: path of a revision's id.
+            listed: the list is Data Exchange's answer, which also has revisions that were revoked.
+        """
         each = sfn.Map(
             self,
             f"Each{name}",
             items_path=items,
-            item_selector={"RevisionId": sfn.JsonPath.string_at(revision)},
+            item_selector={
+                "RevisionId": sfn.JsonPath.string_at(revision),
+                **({"Listed": sfn.JsonPath.object_at("$$.Map.Item.Value")} if listed else {}),
+            },
             max_concurrency=1,
             result_path=sfn.JsonPath.DISCARD,
         )
-        each.item_processor(self._export(name))
+        export = self._export(name)
+        each.item_processor(self._unless_revoked(name, export) if listed else export)
         each.add_retry(
             errors=[_EXPORT_FAILED, "States.TaskFailed"],
             interval=cdk.Duration.seconds(self._settings.retry_seconds),
@@ -190,6 +238,14 @@ class _Product(Construct):
             max_attempts=_RETRIES,
         )
         return each
+
+    def _unless_revoked(self, name: str, export: sfn.IChainable) -> sfn.IChainable:
+        """Pass over a revision that was revoked: Data Exchange exports it no more."""
+        revoked = sfn.Condition.and_(
+            sfn.Condition.is_present("$.Listed.Revoked"), sfn.Condition.boolean_equals("$.Listed.Revoked", value=True)
+        )
+        passed = sfn.Succeed(self, f"Revoked{name}")
+        return sfn.Choice(self, f"IsRevoked{name}").when(revoked, passed).otherwise(export)
 
     def _export(self, name: str) -> sfn.IChainable:
         destination = {

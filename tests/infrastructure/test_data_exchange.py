@@ -49,16 +49,39 @@ def test_the_landing_bucket_lets_data_exchange_write_there_alone(everything):
     assert ends == sorted([f"{PROBE}*", "advertising_audiences/*", "credit_bands/*", "demographics/*"])
 
 
-def test_a_failed_export_is_tried_again_by_a_state_machine(everything):
-    rules = [one.properties for one in everything.resources("AWS::Events::Rule", "collection")
+def rules_of(assembly, detail_type):
+    found = [one.properties for one in assembly.resources("AWS::Events::Rule", "collection")
              if one.properties.get("EventPattern", {}).get("source") == ["aws.dataexchange"]]  # fmt: skip
-    assert len(rules) == 3
+    return [rule for rule in found if rule["EventPattern"]["detail-type"] == [detail_type]]
+
+
+def test_a_failed_export_is_tried_again_by_a_state_machine(everything):
+    rules = rules_of(everything, {"equals-ignore-case": "Auto-export Job Failed"})
     for rule in rules:
-        assert rule["EventPattern"]["detail-type"] == [{"equals-ignore-case": "Auto-export Job Failed"}]
         assert rule["Targets"][0]["InputPath"] == "$.detail"
     assert sorted(rule["EventPattern"]["detail"]["DataSetIds"][0] for rule in rules) == sorted(
         everything.settings.collection.data_exchange.products.values()
     )
+
+
+def test_somebody_is_told_of_a_revoked_revision(everything):
+    """AWS: the event names the data set among its resources, the revisions in its detail."""
+    rules = rules_of(everything, "Revision Revoked")
+    assert sorted(rule["EventPattern"]["resources"][0] for rule in rules) == sorted(
+        everything.settings.collection.data_exchange.products.values()
+    )
+    for rule in rules:
+        [paths] = [target["InputTransformer"]["InputPathsMap"] for target in rule["Targets"]]
+        assert set(paths.values()) == {"$.detail.RevisionIds", "$.detail.RevocationComment"}
+    for machine in machines(everything):
+        found = states(machine)
+        assert found["WhichRevisions"]["Choices"][0] == {
+            "Variable": "$.RevokedIds", "IsPresent": True, "Next": "TellOfRevoked",
+        }  # fmt: skip
+        told = found["TellOfRevoked"]["Parameters"]
+        assert "were revoked" in told["Subject"]
+        assert told["Message"]["runbook"].endswith("#a-revision-is-revoked")
+        assert found["IsRevokedListed"]["Default"] == "CreateListed"
 
 
 def machines(assembly):
@@ -70,7 +93,7 @@ def machines(assembly):
 def test_the_state_machine_exports_what_an_event_names_or_all(everything):
     for machine in machines(everything):
         named = states(machine)
-        assert named["WhichRevisions"]["Choices"][0]["Variable"] == "$.RevisionIds"
+        assert named["WhichRevisions"]["Choices"][1]["Variable"] == "$.RevisionIds"
         for each in ("EachNamed", "EachListed"):
             assert named[each]["MaxConcurrency"] == 1
             [retry] = named[each]["Retry"]

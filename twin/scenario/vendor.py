@@ -52,6 +52,12 @@ class Vendor:
         self._exchange.update_revision(DataSetId=data_set, RevisionId=revision, Finalized=True)
         return str(revision)
 
+    def revoke(self, data_set: str, revision: str) -> None:
+        """Take a published revision back."""
+        self._exchange.revoke_revision(
+            DataSetId=data_set, RevisionId=revision, RevocationComment="published by mistake"
+        )
+
     def _import(self, data_set: str, revision: str, sources: list[dict[str, str]]) -> None:
         details = {"ImportAssetsFromS3": {"AssetSources": sources, "DataSetId": data_set, "RevisionId": revision}}
         job = self._exchange.create_job(Type="IMPORT_ASSETS_FROM_S3", Details=details)["Id"]

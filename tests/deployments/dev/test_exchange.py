@@ -22,6 +22,7 @@ class World:
     def __init__(self, dev: Dev) -> None:
         self.dev = dev
         self.vendor = Vendor(dev.running.settings)
+        self._listen()
 
     def landed(self, folder: str) -> list[str]:
         """Return the keys of a folder."""
@@ -68,7 +69,7 @@ class World:
                 self.dev.client("sqs").delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
         return found
 
-    def listen(self) -> None:
+    def _listen(self) -> None:
         """Subscribe to the alarm topic."""
         sqs, sns = self.dev.client("sqs"), self.dev.client("sns")
         queue = sqs.create_queue(QueueName="alarms-of-the-test")["QueueUrl"]
@@ -123,7 +124,6 @@ def test_the_object_by_which_data_exchange_looks_disturbs_nobody(world: World) -
 
 def test_an_export_that_fails_is_tried_again_and_raises_one_alarm_that_names_the_product(world: World) -> None:
     """AWS exports no revision with two assets of one name; the other product goes on."""
-    world.listen()
     header = "audience_row,postal_code,audience"
     revision = world.publish("advertising_audiences", "A000001,60601,runners", header=header, twice=True)
     [failed] = until(
@@ -143,3 +143,22 @@ def test_an_export_that_fails_is_tried_again_and_raises_one_alarm_that_names_the
     world.publish("advertising_audiences", "A000001,60601,runners", header=header)
     world.settled("advertising_audiences", "audience_row", "audience", [("A000001", "runners", True)])
     assert world.alarms() == []
+
+
+def test_a_revoked_revision_is_told_of_and_exported_no_more(world: World) -> None:
+    """What is here of it stays: the terms of the subscription say what becomes of it."""
+    before = world.history("credit_bands", "bureau_id", "credit_band")
+    revision = world.publish("credit_bands", "B000003,3 Main Street,60601,D")
+    after = [*((key, said, False) for key, said, _ in before), ("B000003", "D", True)]
+    world.settled("credit_bands", "bureau_id", "credit_band", after)
+
+    world.vendor.revoke(PRODUCTS["credit_bands"], revision)
+
+    [message] = until("somebody is told", world.alarms, bool, seconds=PATIENCE_SECONDS)
+    assert "revisions of credit_bands were revoked" in message["Subject"]
+    told = json.loads(message["Message"])
+    assert (told["revisions"], told["comment"]) == ([revision], "published by mistake")
+    landed = world.landed("credit_bands/")
+    world.dev.execute(world.machine("credit_bands"))
+    assert {key.split("/")[-2] for key in landed} == {key.split("/")[-2] for key in world.landed("credit_bands/")}
+    world.settled("credit_bands", "bureau_id", "credit_band", after)

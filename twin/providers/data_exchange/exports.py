@@ -31,6 +31,7 @@ class Revision:
     created_at: datetime
     comment: str = ""
     finalized: bool = False
+    revoked: bool = False
     assets: list[Asset] = field(default_factory=list)
 
 

@@ -61,7 +61,12 @@ def _tell(detail_type: str, detail: Mapping[str, Any]) -> None:
     """Put an event of the service on the default bus; nobody outside of AWS may send one by the API."""
     from ministack.services import eventbridge
 
-    entry = {"Source": "aws.dataexchange", "DetailType": detail_type, "Detail": json.dumps(detail)}
+    entry = {
+        "Source": "aws.dataexchange",
+        "DetailType": detail_type,
+        "Resources": [one["Id"] for one in detail["DataSets"]],
+        "Detail": json.dumps(detail),
+    }
     eventbridge._put_events({"Entries": [entry]}, allow_aws_source=True)
 
 

@@ -94,6 +94,16 @@ class DataExchange:
                 self._export_by(action, revision)
         return self._described(revision)
 
+    def revoke_revision(self, request: Document) -> Document:
+        """Take a published revision back: nobody exports it any more."""
+        revision = self._revision(request["DataSetId"], request["RevisionId"], published=True)
+        if not revision.revoked:
+            revision.revoked = True
+            self._tell(
+                "Revision Revoked", {**self._detail(revision), "RevocationComment": request["RevocationComment"]}
+            )
+        return self._described(revision)
+
     # ---- the subscriber's side
 
     def list_data_set_revisions(self, request: Document) -> Document:
@@ -177,6 +187,8 @@ class DataExchange:
 
         for stated in details["RevisionDestinations"]:
             revision = self._revision(details["DataSetId"], stated["RevisionId"], published=True)
+            if revision.revoked:
+                raise ExportError(f"revision {revision.id} was revoked by its provider; leave it out")
             export(revision, Destination.of(stated, details.get("Encryption") or {}), self._s3(), may)
 
     def _export_by(self, action: Resource, revision: Revision) -> None:
@@ -221,6 +233,7 @@ class DataExchange:
             "DataSetId": revision.data_set,
             "Finalized": revision.finalized,
             "Id": revision.id,
+            "Revoked": revision.revoked,
             "UpdatedAt": revision.created_at,
         }
 

@@ -158,6 +158,27 @@ def test_a_job_exports_an_old_revision_again_with_the_rights_of_its_caller() -> 
         world.export(revision)
 
 
+def test_a_revoked_revision_is_told_of_once_listed_as_such_and_exported_no_more() -> None:
+    world = World()
+    revision = world.publish("a.csv")
+    named = {"DataSetId": DATA_SET, "RevisionId": revision}
+
+    world.call("RevokeRevision", **named, RevocationComment="published by mistake")
+    world.call("RevokeRevision", **named, RevocationComment="published by mistake again")
+
+    [(_, told)] = [one for one in world.told if one[0] == "Revision Revoked"]
+    assert (told["RevisionIds"], told["RevocationComment"]) == ([revision], "published by mistake")
+    [listed] = world.call("ListDataSetRevisions", DataSetId=DATA_SET)["Revisions"]
+    assert (listed["Id"], listed["Revoked"]) == (revision, True)
+    to = {"Bucket": "landing", "KeyPattern": revision_keys("credit_bands"), "RevisionId": revision}
+    details = {"ExportRevisionsToS3": {"DataSetId": DATA_SET, "RevisionDestinations": [to]}}
+    job = world.call("CreateJob", Type="EXPORT_REVISIONS_TO_S3", Details=details)["Id"]
+    world.call("StartJob", JobId=job)
+    ended = world.call("GetJob", JobId=job)
+    assert ended["State"] == "ERROR"
+    assert "was revoked" in ended["Errors"][0]["Message"]
+
+
 @pytest.mark.parametrize(
     ("operation", "request_", "message"),
     [
