@@ -2,6 +2,7 @@
 
 import json
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -33,7 +34,7 @@ class Call:
     body: Document
 
 
-class VendorServer:
+class VendorServer(ABC):
     """A vendor's system on this machine.
 
     Args:
@@ -72,9 +73,9 @@ class VendorServer:
 
     # ---- what a vendor implements
 
+    @abstractmethod
     def answer(self, call: Call) -> Any:
         """Return a document, or a text; raise `Refused` for anything but success."""
-        raise NotImplementedError
 
     # ---- what it may use
 
