@@ -51,10 +51,10 @@ def run_nightly(  # noqa: PLR0913  # each thing that it uses has a name
     run.add_retry(errors=["States.TaskFailed"], interval=_PAUSE, max_attempts=repeats)
     machine = StateMachine(scope, "Run", name=name, platform=platform, steps=run, subject=subject, runbook=runbook)
     job.let_start(machine.machine.role)
-    StartRules(scope, machine=machine, platform=platform).on_schedule(
+    StartRules(scope, machine=machine, platform=platform).nightly(
         "Nightly",
         description=description,
-        schedule=events.Schedule.cron(hour=str(hour_utc), minute="0"),
+        hour_utc=hour_utc,
         execution_input=events.RuleTargetInput.from_object(dict(chosen)) if chosen else None,
     )
     return machine.machine

@@ -39,10 +39,18 @@ class StartRules:
             targets=[self._target(execution_input)],
         )
 
-    def nightly(self, id_: str, *, description: str, hour_utc: int, week_day: str | None = None) -> None:
-        """Start the machine every night, or on one day of the week such as `SUN`."""
+    def nightly(
+        self,
+        id_: str,
+        *,
+        description: str,
+        hour_utc: int,
+        week_day: str | None = None,
+        execution_input: events.RuleTargetInput | None = None,
+    ) -> None:
+        """Start the machine every night, or on one day of the week such as `SUN`, with an input if it needs one."""
         schedule = events.Schedule.cron(week_day=week_day, hour=str(hour_utc), minute="0")
-        self.on_schedule(id_, description=description, schedule=schedule)
+        self.on_schedule(id_, description=description, schedule=schedule, execution_input=execution_input)
 
     def regularly(self, id_: str, *, description: str, minutes: int) -> None:
         """Start the machine every so many minutes."""
