@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Final
 
 from c360_aws.event_stream import event_record, partition_key
-from c360_aws.kinesis import StreamRecord
+from c360_aws.stream_writer import StreamRecord
 from c360_core.address import profile_identifiers
 from c360_core.contracts import load
 from c360_core.digests import digest

@@ -1,18 +1,15 @@
-"""Publishes records to a Kinesis stream and returns those that could not be stored."""
+"""Publishes records to a stream and returns those that could not be stored."""
 
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import Final, Protocol
 
-from c360_aws.kinesis import Pace, StreamRecord, StreamWriter
+from c360_aws.stream_writer import Pace, Sender, StreamRecord, StreamWriter
 from c360_core.digests import digest
 from c360_core.identity.keys import ordering_identifier
 from c360_core.names import IdentifierType
-
-if TYPE_CHECKING:
-    from mypy_boto3_kinesis import KinesisClient
 
 ATTEMPTS: Final = 5
 FIRST_PAUSE_SECONDS: Final = 0.05
@@ -30,14 +27,13 @@ class EventStream(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class KinesisEventStream:
-    """An EventStream on Kinesis. Records with the same key keep their order, and no stored record is stored again.
+class EventStreamWriter:
+    """The EventStream of a writer. Records with the same key keep their order, and no stored record is stored again.
 
     With a `pace`, it publishes no faster than that.
     """
 
-    client: "KinesisClient"
-    stream_name: str
+    sender: Sender
     pause: Callable[[float], None] = time.sleep
     pace: Pace | None = None
 
@@ -47,8 +43,7 @@ class KinesisEventStream:
         Records behind one of these with the same key are not stored either.
         """
         writer = StreamWriter(
-            client=self.client,
-            stream=self.stream_name,
+            sender=self.sender,
             attempts=ATTEMPTS,
             first_pause=FIRST_PAUSE_SECONDS,
             pause=self.pause,

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from c360_aws.event_stream import EventStream, partition_key
-from c360_aws.kinesis import StreamRecord
+from c360_aws.stream_writer import StreamRecord
 from c360_core import contracts
 from c360_core.replay import (
     CORRECTABLE,

@@ -55,8 +55,8 @@ class ResolutionRun:
 
     def run(self) -> Mapping[str, int]:
         """Resolve, write and publish; return counts."""
-        kinesis = aws.client("kinesis")
-        stream_created_at = streams.created_at(kinesis, self._arguments.identity_changes_stream)
+        stream = self._arguments.identity_changes_stream
+        stream_created_at = streams.created_at(aws.client("kinesis"), stream)
         self._refuse_too_many()
         before = transform.identity_map(self._read(TableName.IDENTITY_MAP))
         resolution = resolve(
@@ -70,7 +70,7 @@ class ResolutionRun:
         self._write_map(resolution)
         if resolution.changes:
             self._write_changes(resolution)
-            streams.put_records(kinesis, self._arguments.identity_changes_stream, transform.messages(resolution))
+            streams.put_records(streams.sender_to(stream), transform.messages(resolution))
             self._write_single_view(resolution, before)
             self._write_identifier_map()
             self._mark_as_published()

@@ -9,7 +9,7 @@ from typing import Any, Final
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812
 
-from c360_aws.kinesis import StreamRecord
+from c360_aws.stream_writer import StreamRecord
 from c360_core.identity.announcements import IDENTIFIER, UPSERT, LatestChange, Message, subject
 from c360_core.identity.match_groups import MatchGroup, match_groups_from_output
 from c360_core.identity.records import IdentityRecord, record_from_row

@@ -1,11 +1,12 @@
-"""Writes to a Kinesis stream from Spark: every record arrives at least once, or the job fails."""
+"""Writes to a stream from Spark: every record arrives at least once, or the job fails."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from c360_aws.kinesis import PERMANENT, Pace, StreamRecord, StreamWriter
+from c360_aws.kinesis import KinesisSender
+from c360_aws.stream_writer import Pace, Sender, StreamRecord, StreamWriter
 from glue_jobs.shared import aws, runtime
 
 if TYPE_CHECKING:  # records can be written without Spark
@@ -33,9 +34,13 @@ def created_at(client: Any, stream: str) -> int:
     return int(summary["StreamCreationTimestamp"].timestamp() * 1000)
 
 
+def sender_to(stream: str, *, region: str | None = None) -> Sender:
+    """Return what takes the records of a stream."""
+    return KinesisSender(client=aws.client("kinesis", region=region), stream=stream)
+
+
 def put_records(
-    client: Any,
-    stream: str,
+    sender: Sender,
     records: Iterable[StreamRecord],
     *,
     pause: Callable[[float], None] = time.sleep,
@@ -45,8 +50,7 @@ def put_records(
     """Write records, in order per key, and return how many were written.
 
     Args:
-        client: of Kinesis.
-        stream: its name.
+        sender: takes the records of the stream.
         records: what to write.
         pause: waits for a number of seconds.
         pace: how fast; without one, as fast as the stream takes it.
@@ -55,7 +59,7 @@ def put_records(
     Raises:
         StreamWriteError: a record was refused in every attempt.
     """
-    writer = StreamWriter(client=client, stream=stream, pause=pause, pace=pace, attempts=attempts)
+    writer = StreamWriter(sender=sender, pause=pause, pace=pace, attempts=attempts)
     written = 0
 
     def counted() -> Iterator[StreamRecord]:
@@ -66,10 +70,10 @@ def put_records(
 
     for refusal in writer.put(counted()):
         tries, fix = f" after {writer.attempts} attempts", "raise the capacity of the stream"
-        if refusal.code in PERMANENT:
+        if refusal.code in sender.permanent:
             tries, fix = "", "check that the stream exists and that the job's role may write to it"
         raise StreamWriteError(
-            f"stream {stream}: a record was refused{tries} ({refusal.code}); {fix}, then run the job again. "
+            f"stream {sender.stream}: a record was refused{tries} ({refusal.code}); {fix}, then run the job again. "
             "Records that arrive twice are dropped by their id"
         )
     return written
@@ -91,6 +95,6 @@ def send(frame: "DataFrame", stream: str, *, rate: Rate | None = None, attempts:
     def send_partition(rows: "Iterable[Row]") -> None:
         records = (StreamRecord(key=row["partition_key"], data=row["data"].encode()) for row in rows)
         pace = None if rate is None else Pace(records=rate.records, size=rate.size)
-        put_records(aws.client("kinesis", region=region), stream, records, pace=pace, attempts=attempts)
+        put_records(sender_to(stream, region=region), records, pace=pace, attempts=attempts)
 
     frame.foreachPartition(send_partition)

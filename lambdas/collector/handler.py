@@ -11,7 +11,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from c360_aws.cached_secrets import CachedSecrets
-from c360_aws.event_stream import EventStream, KinesisEventStream
+from c360_aws.event_stream import EventStream, EventStreamWriter
 from c360_aws.observability import logger_for, metrics_for, trace_id, tracer_for
 from c360_aws.secrets import RotatedSecrets
 from c360_core import contracts
@@ -223,4 +223,4 @@ def _senders() -> dict[str, EventSender]:
 
 @cache
 def _stream() -> EventStream:
-    return KinesisEventStream(client=aws.kinesis(), stream_name=_settings().events_stream_name)
+    return EventStreamWriter(sender=aws.stream_sender(_settings().events_stream_name))

@@ -13,7 +13,7 @@ from http import HTTPStatus
 from typing import Any, Final
 
 from c360_aws.event_stream import partition_key
-from c360_aws.kinesis import StreamRecord
+from c360_aws.stream_writer import StreamRecord
 from c360_core.contracts import Source
 from c360_core.exact_json import AmbiguousObject, encode_bytes, is_ambiguous
 from c360_core.identity.keys import usable

@@ -13,7 +13,7 @@ from aws_lambda_powertools.utilities.data_classes.dynamo_db_stream_event import 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from c360_aws.cached_secrets import CachedSecrets
-from c360_aws.event_stream import KinesisEventStream
+from c360_aws.event_stream import EventStreamWriter
 from c360_aws.idempotency import TableIdempotency
 from c360_aws.observability import logger_for, metrics_for, trace_id, tracer_for
 from c360_aws.single_view_reader import SingleViewReader
@@ -77,7 +77,7 @@ def _profile(image: Mapping[str, Any] | None) -> Profile | None:
 
 def _decider(settings: Settings, context: LambdaContext) -> Decider:
     publisher = DecisionPublisher(
-        stream=KinesisEventStream(client=aws.kinesis(), stream_name=settings.events_stream_name),
+        stream=EventStreamWriter(sender=aws.stream_sender(settings.events_stream_name)),
         bus=aws.event_bridge(),
         bus_name=settings.event_bus_name,
         idempotency=TableIdempotency(

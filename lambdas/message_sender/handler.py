@@ -11,7 +11,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel, ConfigDict, Field
 
 from c360_aws.cached_secrets import CachedSecrets
-from c360_aws.event_stream import KinesisEventStream
+from c360_aws.event_stream import EventStreamWriter
 from c360_aws.idempotency import TableIdempotency
 from c360_aws.observability import logger_for, metrics_for, trace_id, tracer_for
 from c360_aws.single_view_reader import SingleViewReader
@@ -66,7 +66,7 @@ def _sender() -> Sender:
         view=SingleViewReader(client=aws.dynamodb(), table=settings.single_view_table),
         store=SingleViewWriter(client=aws.dynamodb(), table=settings.single_view_table),
         channels=connect_channels(os.environ),
-        stream=KinesisEventStream(client=aws.kinesis(), stream_name=settings.events_stream_name),
+        stream=EventStreamWriter(sender=aws.stream_sender(settings.events_stream_name)),
         # No context: a send that was cut off stays locked, because the message may be on its way.
         idempotency=TableIdempotency(
             client=aws.dynamodb_plain(), table=settings.idempotency_table, keep_days=settings.message_ttl_days

@@ -13,7 +13,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from c360_aws.cached_secrets import CachedSecrets
-from c360_aws.event_stream import KinesisEventStream
+from c360_aws.event_stream import EventStreamWriter
 from c360_aws.observability import logger_for, metrics_for, tracer_for
 from c360_aws.single_view_reader import SingleViewReader
 from c360_aws.single_view_writer import SingleViewWriter
@@ -140,7 +140,7 @@ def _customers() -> Customers:
     return Customers(
         view=SingleViewReader(client=aws.dynamodb(), table=settings.single_view_table),
         store=SingleViewWriter(client=aws.dynamodb(), table=settings.single_view_table),
-        stream=KinesisEventStream(client=aws.kinesis(), stream_name=settings.events_stream_name),
+        stream=EventStreamWriter(sender=aws.stream_sender(settings.events_stream_name)),
         hash_secret=lambda: secrets.hash_secret(settings.hash_secret_arn),
         link_templates={str(target): url for target, url in settings.link_templates.items()},
         clock=lambda: datetime.now(UTC),

@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING, Any, Final
 import boto3
 from botocore.config import Config
 
+from c360_aws.kinesis import KinesisSender
+from c360_aws.stream_writer import Sender
+
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_events import EventBridgeClient
@@ -46,6 +49,11 @@ def dynamodb_plain() -> "DynamoDBClient":
 def kinesis() -> "KinesisClient":
     """Return a Kinesis client."""
     return boto3.client("kinesis", config=RETRYING)
+
+
+def stream_sender(stream: str) -> Sender:
+    """Return what takes the records of a stream."""
+    return KinesisSender(client=kinesis(), stream=stream)
 
 
 @cache

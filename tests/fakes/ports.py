@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from c360_aws.kinesis import StreamRecord
 from c360_aws.single_view_reader import Page
+from c360_aws.stream_writer import StreamRecord
 from c360_core.consent import Consent
 from c360_core.decision import Decision, decision_facts
 from c360_core.moments import moment_text

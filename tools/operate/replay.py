@@ -7,8 +7,9 @@ from typing import Final
 import boto3
 from rich.table import Table
 
-from c360_aws.event_stream import KinesisEventStream
-from c360_aws.kinesis import Pace
+from c360_aws.event_stream import EventStreamWriter
+from c360_aws.kinesis import KinesisSender
+from c360_aws.stream_writer import Pace
 from c360_core.names import Stream, stream_name
 from c360_core.replay import MAX_FIXED_BY, ReplayVerdict
 from ops.quarantine import AthenaQuarantine, aws_errors
@@ -43,11 +44,10 @@ def run(steps: Steps, options: ReplayOptions) -> ReplayReport:
     prepare.contracts()
     corrected = read_corrections(options.from_file) if options.from_file else {}
     refuse_contradictions(options)
-    client = boto3.client("kinesis")
+    sender = KinesisSender(client=boto3.client("kinesis"), stream=stream_name(options.environment, Stream.EVENTS))
     quarantine = AthenaQuarantine(environment=options.environment)
-    stream = KinesisEventStream(
-        client=client,
-        stream_name=stream_name(options.environment, Stream.EVENTS),
+    stream = EventStreamWriter(
+        sender=sender,
         pace=None if options.rate is None else Pace(records=options.rate, size=BYTES_A_SECOND),
     )
     with steps.step("Look" if options.dry_run else "Replay"), aws_errors():

@@ -14,7 +14,7 @@ import boto3
 import pytest
 from pyspark.sql import SparkSession
 
-from c360_aws.kinesis import StreamWriter
+from c360_aws.stream_writer import StreamWriter
 from c360_core import contracts
 from c360_core.identity.keys import identifier_key, usable
 from c360_core.identity.records import match_record_id, record_from_row

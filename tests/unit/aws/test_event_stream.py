@@ -7,8 +7,9 @@ from botocore.exceptions import ClientError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from c360_aws.event_stream import KinesisEventStream, partition_key
-from c360_aws.kinesis import StreamRecord
+from c360_aws.event_stream import EventStreamWriter, partition_key
+from c360_aws.kinesis import KinesisSender
+from c360_aws.stream_writer import StreamRecord
 from c360_core.identity.keys import VISITOR_TYPES, usable
 from c360_core.names import IdentifierType
 
@@ -37,9 +38,10 @@ class Shard:
         return {"SequenceNumber": "1"}
 
 
-def publisher(shard: Shard, pauses: list[float] | None = None) -> KinesisEventStream:
-    pause = [].append if pauses is None else pauses.append
-    return KinesisEventStream(client=shard, stream_name="events", pause=pause)  # type: ignore[arg-type]
+def publisher(shard: Shard, pauses: list[float] | None = None) -> EventStreamWriter:
+    waited: list[float] = [] if pauses is None else pauses
+    sender = KinesisSender(client=shard, stream="events")  # type: ignore[arg-type]
+    return EventStreamWriter(sender=sender, pause=waited.append)
 
 
 def records(*data: bytes) -> list[StreamRecord]:

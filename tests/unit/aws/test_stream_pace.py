@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from c360_aws.kinesis import BYTES_PER_CALL, RECORDS_PER_CALL, Pace, StreamRecord, StreamWriter
+from c360_aws.kinesis import KinesisSender
+from c360_aws.stream_writer import BYTES_PER_CALL, RECORDS_PER_CALL, Pace, StreamRecord, StreamWriter
 
 
 class Shard:
@@ -32,7 +33,7 @@ class Shard:
 
 def written(shard: Shard, pace: Pace, records: list[StreamRecord]) -> int:
     client: Any = shard
-    writer = StreamWriter(client=client, stream="s", pause=shard.pause, pace=pace, attempts=60)
+    writer = StreamWriter(sender=KinesisSender(client=client, stream="s"), pause=shard.pause, pace=pace, attempts=60)
     return len(list(writer.put(records)))
 
 

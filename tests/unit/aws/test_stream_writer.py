@@ -11,7 +11,8 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from c360_aws.kinesis import BYTES_PER_CALL, RECORDS_PER_CALL, Refusal, StreamRecord, StreamWriter
+from c360_aws.kinesis import KinesisSender
+from c360_aws.stream_writer import BYTES_PER_CALL, RECORDS_PER_CALL, Refusal, StreamRecord, StreamWriter
 
 KINESIS_BYTES_PER_CALL = 5 * 1024 * 1024
 
@@ -71,7 +72,8 @@ def by_key(records: Iterable[StreamRecord]) -> dict[str, list[bytes]]:
 
 def put(kinesis: UnorderedKinesis, records: Iterable[StreamRecord], pauses: list[float] | None = None) -> list[Refusal]:
     pause = ([] if pauses is None else pauses).append
-    return list(StreamWriter(client=kinesis, stream="events", pause=pause).put(records))  # type: ignore[arg-type]
+    sender = KinesisSender(client=kinesis, stream="events")  # type: ignore[arg-type]
+    return list(StreamWriter(sender=sender, pause=pause).put(records))
 
 
 @given(st.lists(st.sampled_from("abcdefgh"), max_size=80), st.integers(2, 7), st.randoms(use_true_random=False))

@@ -12,8 +12,9 @@ import sqlglot
 from botocore.exceptions import ClientError
 from sqlglot import exp
 
-from c360_aws.event_stream import KinesisEventStream
-from c360_aws.kinesis import Pace
+from c360_aws.event_stream import EventStreamWriter
+from c360_aws.kinesis import KinesisSender
+from c360_aws.stream_writer import Pace
 from c360_core.replay import Mark, ReplayInstructions, judge
 from ops.quarantine import AthenaQuarantine, QuarantineGroup, RefusedError, Selection, summary_statement
 from ops.replay import ReplayOptions, replay
@@ -149,7 +150,7 @@ def test_a_replay_keeps_its_rate_from_batch_to_batch() -> None:
     bodies = [event(event_id=f"e-{n}", identifiers={"device_id": [f"d-{n:012}"]}) for n in range(1200)]
     quarantine = MemoryQuarantine([row(n, body=body) for n, body in enumerate(bodies)])
     pace = Pace(records=100, size=1e9, clock=lambda: now[0], pause=pause)
-    stream = KinesisEventStream(client=kinesis, stream_name="events", pace=pace)
+    stream = EventStreamWriter(sender=KinesisSender(client=kinesis, stream="events"), pace=pace)
 
     replay(ReplayOptions(environment="dev", selection=Selection()), {}, quarantine, stream, now=NOW)
 

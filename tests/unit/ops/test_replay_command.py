@@ -18,8 +18,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from moto import mock_aws
 
-from c360_aws.event_stream import KinesisEventStream, partition_key
-from c360_aws.kinesis import StreamRecord
+from c360_aws.event_stream import EventStreamWriter, partition_key
+from c360_aws.kinesis import KinesisSender
+from c360_aws.stream_writer import StreamRecord
 from c360_core.names import IdentifierType
 from c360_core.replay import JudgedRow, RejectedRow, ReplayInstructions, ReplayVerdict, judge
 from ops.quarantine import (
@@ -256,7 +257,8 @@ def test_events_arrive_whole_in_requests_that_kinesis_takes(monkeypatch: pytest.
         "provide-client-params.kinesis.PutRecords", lambda params, **_: sizes.append(len(params["Records"]))
     )
 
-    replay(options(), {}, quarantine, KinesisEventStream(client=client, stream_name="c360-dev-events"), now=NOW)
+    sender = KinesisSender(client=client, stream="c360-dev-events")
+    replay(options(), {}, quarantine, EventStreamWriter(sender=sender), now=NOW)
 
     shard = client.list_shards(StreamName="c360-dev-events")["Shards"][0]["ShardId"]
     start = client.get_shard_iterator(

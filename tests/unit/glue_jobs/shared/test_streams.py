@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from c360_aws.kinesis import StreamRecord
+from c360_aws.kinesis import KinesisSender
+from c360_aws.stream_writer import StreamRecord
 from glue_jobs.shared.streams import StreamWriteError, created_at, put_records
 
 
@@ -35,6 +36,11 @@ class FakeKinesis:
         return {"SequenceNumber": "1"}
 
 
+def sender(kinesis: FakeKinesis) -> KinesisSender:
+    client: Any = kinesis
+    return KinesisSender(client=client, stream="events")
+
+
 def records(count: int) -> list[StreamRecord]:
     return [StreamRecord(key=str(number), data=f"{number}".encode()) for number in range(count)]
 
@@ -45,14 +51,14 @@ def test_the_creation_time_of_a_stream_is_in_milliseconds_like_run_versions() ->
 
 def test_all_records_are_put_and_counted() -> None:
     kinesis = FakeKinesis({1: 1, 2: 2})
-    assert put_records(kinesis, "events", iter(records(501)), pause=lambda _: None) == 501
+    assert put_records(sender(kinesis), iter(records(501)), pause=lambda _: None) == 501
     assert sorted(kinesis.taken) == sorted(record.data for record in records(501))
 
 
 def test_a_record_refused_in_every_attempt_fails_the_job_with_its_code() -> None:
     kinesis = FakeKinesis({0: 99})
     with pytest.raises(StreamWriteError, match=r"events: a record was refused after 8 attempts \(Provisioned"):
-        put_records(kinesis, "events", records(2), pause=lambda _: None)
+        put_records(sender(kinesis), records(2), pause=lambda _: None)
 
 
 def test_a_missing_stream_fails_the_job_at_once() -> None:
@@ -63,5 +69,5 @@ def test_a_missing_stream_fails_the_job_at_once() -> None:
 
     kinesis = Nothing()
     with pytest.raises(StreamWriteError, match=r"a record was refused \(ResourceNotFoundException\); check that"):
-        put_records(kinesis, "events", records(2), pause=lambda _: None)
+        put_records(sender(kinesis), records(2), pause=lambda _: None)
     assert kinesis.requests == [2]

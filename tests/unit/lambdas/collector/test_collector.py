@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from c360_aws.kinesis import StreamRecord
+from c360_aws.stream_writer import StreamRecord
 from c360_core import contracts
 from c360_core.interaction import MAX_EVENT_BYTES, RejectedEventError, check, read_interaction
 from lambdas.collector import handler
