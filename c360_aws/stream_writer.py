@@ -4,7 +4,7 @@ A service that takes the records of a request one by one gives no order: a recor
 its neighbours. So a request carries at most one record per key, and the next one follows when that has arrived. A batch
 of many keys needs no more requests than otherwise; a batch of a single key needs one request per record.
 
-What carries the stream is behind `Sender`: `c360_aws.kinesis`.
+What carries the stream is behind `Sender`: `c360_aws.kinesis` or `c360_aws.kafka_streams`.
 """
 
 import random

@@ -11,6 +11,7 @@ WHEELS: Final[Mapping[str, tuple[str, ...]]] = {
     "anyascii": ("anyascii",),
     "boto3": ("boto3", "botocore", "jmespath", "python-dateutil", "s3transfer", "six", "urllib3"),
     "fastjsonschema": ("fastjsonschema",),
+    "kafka": ("kafka-python",),
     "phonenumbers": ("phonenumberslite",),
     "zoneinfo": ("tzdata",),
 }
