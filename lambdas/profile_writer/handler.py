@@ -1,4 +1,4 @@
-"""Entry point of the profile writer: a Kinesis batch in, the records to redeliver out."""
+"""Entry point of the profile writer: a batch of its stream in, the records to redeliver out."""
 
 import os
 from collections.abc import Mapping
@@ -8,9 +8,7 @@ from functools import cache
 from typing import Any, Final
 
 from aws_lambda_powertools.metrics import MetricUnit
-from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
-from aws_lambda_powertools.utilities.data_classes.kinesis_stream_event import KinesisStreamEvent, KinesisStreamRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -20,6 +18,7 @@ from lambdas.profile_writer.logic import Batch, PersonChanges, ProfileStore, sor
 from lambdas.profile_writer.settings import Settings
 from lambdas.shared import aws
 from lambdas.shared.dead_letters import DeadLetter, DeadLetters
+from lambdas.shared.stream_batches import StreamBatch, StreamRecord
 
 SERVICE: Final = "profile_writer"
 WRITERS: Final = 8  # threads; they mostly wait for DynamoDB
@@ -27,7 +26,6 @@ WRITERS: Final = 8  # threads; they mostly wait for DynamoDB
 logger = logger_for(SERVICE)
 tracer = tracer_for(SERVICE)
 metrics = metrics_for(SERVICE)
-processor = BatchProcessor(event_type=EventType.KinesisDataStreams, raise_on_entire_batch_failure=False)
 
 
 @cache
@@ -48,24 +46,21 @@ def handle(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureR
         function_arn=context.invoked_function_arn,
         request_id=context.aws_request_id,
     )
-    failures = write_batch(event, view, queue, keep_days=settings.timeline_ttl_days)
-    return process_partial_response(
-        event=event, record_handler=lambda record: _fail_if(failures, record), processor=processor, context=context
-    )
+    batch = StreamBatch(event)
+    failures = write_batch(batch, view, queue, keep_days=settings.timeline_ttl_days)
+    return batch.answer(failures, context)
 
 
 def write_batch(
-    event: dict[str, Any], view: ProfileStore, queue: DeadLetters, *, keep_days: int
+    delivered: StreamBatch, view: ProfileStore, queue: DeadLetters, *, keep_days: int
 ) -> Mapping[str, Exception]:
-    """Write a Kinesis batch, and send the positions of unreadable records to the queue.
+    """Write a batch, and send the positions of unreadable records to the queue.
 
     Returns:
-        The errors by sequence number; these records must be delivered again.
+        The errors by position; these records must be delivered again.
     """
-    records = {record.kinesis.sequence_number: record for record in _records(event)}
-    batch = sort_batch(
-        ((sequence, record.kinesis.data_as_bytes()) for sequence, record in records.items()), view.rebuild()
-    )
+    records = {record.position: record for record in delivered.records()}
+    batch = sort_batch(((position, record.data()) for position, record in records.items()), view.rebuild())
     failures = _set_aside(batch, records, queue)
     now = datetime.now(UTC)
     there = view.stored_states(person.person_id for person in batch.people.values() if person.profile is not None)
@@ -87,7 +82,7 @@ def write_batch(
     return failures
 
 
-def _set_aside(batch: Batch, records: Mapping[str, KinesisStreamRecord], queue: DeadLetters) -> dict[str, Exception]:
+def _set_aside(batch: Batch, records: Mapping[str, StreamRecord], queue: DeadLetters) -> dict[str, Exception]:
     """Send unreadable records to the queue; return the errors of those that the queue refuses now."""
     for sequence, fault in batch.unreadable.items():
         logger.error("unreadable profile change: %s", fault, extra={"sequence_number": sequence})
@@ -108,16 +103,6 @@ def _note_ends(view: ProfileStore, batch: Batch, failures: Mapping[str, Exceptio
     for shard, since in batch.ends.values():
         view.put_ended(shard, since=since)
     return {}
-
-
-def _records(event: dict[str, Any]) -> list[KinesisStreamRecord]:
-    return list(KinesisStreamEvent(event).records)
-
-
-def _fail_if(failures: Mapping[str, Exception], record: KinesisStreamRecord) -> None:
-    fault = failures.get(record.kinesis.sequence_number)
-    if fault is not None:
-        raise fault
 
 
 def _count(records: int, outcomes: list[WriteOutcome | Exception | None], failures: int) -> None:

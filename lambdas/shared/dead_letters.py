@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from aws_lambda_powertools.utilities.data_classes.kinesis_stream_event import KinesisStreamRecord
+from lambdas.shared.stream_batches import StreamRecord, time_text
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -24,18 +24,18 @@ CONDITION: Final = "Unreadable"
 class DeadLetter:
     """A record that cannot be read, and why."""
 
-    record: KinesisStreamRecord
+    record: StreamRecord
     fault: Exception
 
     @property
-    def sequence_number(self) -> str:
-        """Its position in the shard."""
-        return self.record.kinesis.sequence_number
+    def position(self) -> str:
+        """Its position in the stream."""
+        return self.record.position
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeadLetters:
-    """The dead-letter queue of a function that reads Kinesis.
+    """The dead-letter queue of a function that reads a stream.
 
     Attributes:
         client: of SQS.
@@ -55,15 +55,15 @@ class DeadLetters:
         A batch that is delivered again because of other records puts its messages twice.
 
         Returns:
-            The sequence numbers of the records whose positions are in the queue.
+            The positions of the records whose positions are in the queue.
 
         Raises:
             ClientError: the queue refused a whole request.
         """
         return frozenset(
-            sequence_number
+            position
             for start in range(0, len(letters), MESSAGES_PER_CALL)
-            for sequence_number in self._send(letters[start : start + MESSAGES_PER_CALL])
+            for position in self._send(letters[start : start + MESSAGES_PER_CALL])
         )
 
     def _send(self, letters: Sequence[DeadLetter]) -> Iterator[str]:
@@ -71,15 +71,13 @@ class DeadLetters:
             {"Id": str(place), "MessageBody": json.dumps(self._message(letter))} for place, letter in enumerate(letters)
         ]
         answer = self.client.send_message_batch(QueueUrl=self.url, Entries=entries)
-        return (letters[int(sent["Id"])].sequence_number for sent in answer.get("Successful", []))
+        return (letters[int(sent["Id"])].position for sent in answer.get("Successful", []))
 
     def _message(self, letter: DeadLetter) -> dict[str, Any]:
         """Return a message in the form of Lambda's own, so that one runbook covers both, with the reason added."""
-        record, sequence_number = letter.record, letter.sequence_number
-        arrived = _text(datetime.fromtimestamp(record.kinesis.approximate_arrival_timestamp, UTC))
         return {
             "version": "1.0",
-            "timestamp": _text(datetime.now(UTC)),
+            "timestamp": time_text(datetime.now(UTC)),
             "requestContext": {
                 "requestId": self.request_id,
                 "functionArn": self.function_arn,
@@ -87,17 +85,5 @@ class DeadLetters:
                 "approximateInvokeCount": 1,
             },
             "reason": str(letter.fault)[:LONGEST_REASON],
-            "KinesisBatchInfo": {
-                "shardId": record.event_id.partition(":")[0],
-                "startSequenceNumber": sequence_number,
-                "endSequenceNumber": sequence_number,
-                "approximateArrivalOfFirstRecord": arrived,
-                "approximateArrivalOfLastRecord": arrived,
-                "batchSize": 1,
-                "streamArn": record.event_source_arn,
-            },
+            **letter.record.batch_info(),
         }
-
-
-def _text(moment: datetime) -> str:
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -77,6 +77,31 @@ def kinesis_event(records: list[tuple[str, bytes]]) -> dict[str, Any]:
     }
 
 
+def kafka_event(records: list[tuple[str, bytes]], *, partitions: int = 2) -> dict[str, Any]:
+    """Return a batch of MSK of (offset, data), dealt to the partitions of a topic by turns."""
+    topic = "c360-dev-profile-changes"
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for place, (offset, data) in enumerate(records):
+        partition = place % partitions
+        record = {
+            "topic": topic,
+            "partition": partition,
+            "offset": int(offset),
+            "timestamp": 1_770_000_000_000,
+            "timestampType": "CREATE_TIME",
+            "key": base64.b64encode(b"key").decode(),
+            "value": base64.b64encode(data).decode(),
+            "headers": [],
+        }
+        groups.setdefault(f"{topic}-{partition}", []).append(record)
+    return {
+        "eventSource": "aws:kafka",
+        "eventSourceArn": "arn:aws:kafka:us-east-1:123456789012:cluster/c360-dev/0c1d-7",
+        "bootstrapServers": "boot-1.kafka-serverless.us-east-1.amazonaws.com:9098",
+        "records": groups,
+    }
+
+
 def stream_record(
     new: dict[str, Any] | None, old: dict[str, Any] | None = None, *, number: str = "1"
 ) -> dict[str, Any]:
