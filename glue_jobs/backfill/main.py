@@ -11,7 +11,7 @@ import json
 import logging
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 from pyspark.sql import DataFrame, SparkSession
 
@@ -20,7 +20,7 @@ from c360_core.backfill import BackfillMode, Span, left
 from c360_core.names import TableName, Zone
 from glue_jobs.backfill import transform
 from glue_jobs.backfill.progress import Progress
-from glue_jobs.shared import aws, lake, runtime, streams
+from glue_jobs.shared import lake, runtime, streams
 
 LOG = logging.getLogger("backfill")
 # What a shard takes in a second.
@@ -90,18 +90,12 @@ def run(spark: SparkSession, arguments: BackfillArguments, *, run_id: str) -> di
 def _send(records: DataFrame, arguments: BackfillArguments) -> None:
     """Send records at the share of what the stream takes, whatever its number of shards is by now."""
     stream = arguments.interactions_stream
-    shards = _shards(stream)
+    shards = streams.capacity_of(stream)
     writers = min(shards, MOST_WRITERS)
     share = int(arguments.share_percent) / 100 * shards / writers
     rate = streams.Rate(records=share * SHARD_RECORDS, size=share * SHARD_BYTES)
     # By key, so that no two writers send records of one customer.
     streams.send(records.repartition(writers, "partition_key"), stream, rate=rate, attempts=ATTEMPTS)
-
-
-def _shards(stream: str) -> int:
-    kinesis: Any = aws.client("kinesis")
-    summary = kinesis.describe_stream_summary(StreamName=stream)["StreamDescriptionSummary"]
-    return max(1, int(summary["OpenShardCount"]))
 
 
 def main() -> None:

@@ -13,11 +13,16 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import boto3
 
+from c360_aws.kafka_streams import IAM, Brokers
+
 if TYPE_CHECKING:  # arguments can be read without Spark
     from pyspark.sql import SparkSession
 
 RUN_ID_ARGUMENT: Final = "--JOB_RUN_ID"  # set by Glue
 REGION_ARGUMENT: Final = "--region"
+BROKERS_ARGUMENT: Final = "--stream_brokers"
+SECURITY_ARGUMENT: Final = "--stream_security"
+CREATED_ARGUMENT: Final = "--streams_created_at"
 
 _Arguments = TypeVar("_Arguments")
 
@@ -66,6 +71,27 @@ def region(argv: Sequence[str] | None = None) -> str:
     if not found:
         raise ArgumentError(f"no region: set {REGION_ARGUMENT} in the job's DefaultArguments, or AWS_DEFAULT_REGION")
     return str(found)
+
+
+def stream_brokers(argv: Sequence[str] | None = None) -> Brokers | None:
+    """Return the brokers that the job's arguments name, or None if its streams are on Kinesis.
+
+    Raises:
+        ValueError: the arguments ask for a connection of a kind that is not known.
+    """
+    parser = argparse.ArgumentParser(allow_abbrev=False, add_help=False)
+    parser.add_argument(BROKERS_ARGUMENT, dest="servers", default=None)
+    parser.add_argument(SECURITY_ARGUMENT, dest="security", default=IAM)
+    given, _ = parser.parse_known_args(sys.argv[1:] if argv is None else list(argv))
+    return Brokers.of(given.servers, given.security) if given.servers else None
+
+
+def streams_created_at(argv: Sequence[str] | None = None) -> int | None:
+    """Return when the streams were created, in epoch milliseconds, if the job's arguments say it."""
+    parser = argparse.ArgumentParser(allow_abbrev=False, add_help=False)
+    parser.add_argument(CREATED_ARGUMENT, dest="created", type=int, default=None)
+    given, _ = parser.parse_known_args(sys.argv[1:] if argv is None else list(argv))
+    return None if given.created is None else int(given.created)
 
 
 def spark_session() -> "SparkSession":

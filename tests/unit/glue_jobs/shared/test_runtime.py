@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from glue_jobs.shared.runtime import ArgumentError, glue_run_id, read_arguments
+from c360_aws.kafka_streams import Brokers
+from glue_jobs.shared.runtime import ArgumentError, glue_run_id, read_arguments, stream_brokers, streams_created_at
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,3 +46,12 @@ def test_missing_and_empty_arguments_are_named() -> None:
 def test_the_run_id_comes_from_glue() -> None:
     assert glue_run_id(["--key", "k", "--JOB_RUN_ID", "jr_1"]) == "jr_1"
     assert glue_run_id(["--key", "k"]) == "manual"
+
+
+def test_a_job_is_told_where_its_streams_are_if_they_are_on_kafka() -> None:
+    given = ["--key", "k", "--stream_brokers", "boot:9098", "--streams_created_at", "1772357400000"]
+
+    assert stream_brokers(given) == Brokers(servers="boot:9098", security="SASL_SSL")
+    assert stream_brokers([*given, "--stream_security", "PLAINTEXT"]) == Brokers.of("boot:9098", "PLAINTEXT")
+    assert streams_created_at(given) == 1772357400000
+    assert (stream_brokers(["--key", "k"]), streams_created_at(["--key", "k"])) == (None, None)

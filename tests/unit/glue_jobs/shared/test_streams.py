@@ -1,13 +1,17 @@
 """Jobs write records to a stream."""
 
+import os
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
+from c360_aws import kafka_streams
+from c360_aws.kafka_streams import Brokers, KafkaSender
 from c360_aws.kinesis import KinesisSender
 from c360_aws.stream_writer import StreamRecord
+from glue_jobs.shared import runtime, streams
 from glue_jobs.shared.streams import StreamWriteError, created_at, put_records
 
 
@@ -47,6 +51,32 @@ def records(count: int) -> list[StreamRecord]:
 
 def test_the_creation_time_of_a_stream_is_in_milliseconds_like_run_versions() -> None:
     assert created_at(FakeKinesis(), "events") == 1772357400000
+
+
+def test_a_topic_is_as_old_as_the_job_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runtime, "streams_created_at", lambda: 1772350000000)
+    assert created_at(FakeKinesis(), "events") == 1772350000000
+
+
+def test_a_job_with_brokers_writes_to_kafka_and_counts_partitions(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Producer:
+        def partitions_for(self, topic: str) -> set[int]:
+            return {0, 1, 2} if topic == "events" else set()
+
+    brokers = Brokers.of("boot:9098", "SASL_SSL")
+    monkeypatch.setattr(runtime, "region", lambda: "eu-west-1")
+    monkeypatch.setattr(runtime, "stream_brokers", lambda: brokers)
+    monkeypatch.setattr(kafka_streams, "producer", lambda _: Producer())
+    monkeypatch.delenv("AWS_DEFAULT_REGION", raising=False)
+    streams._producer.cache_clear()
+
+    made = streams.sender_to("events")
+
+    assert isinstance(made, KafkaSender)
+    assert streams.capacity_of("events") == 3
+    # The signature of the login needs it, and an executor has no other.
+    assert os.environ["AWS_DEFAULT_REGION"] == "eu-west-1"
+    monkeypatch.delenv("AWS_DEFAULT_REGION")
 
 
 def test_all_records_are_put_and_counted() -> None:
