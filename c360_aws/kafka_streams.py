@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from c360_aws.stream_writer import StreamRecord
 
 if TYPE_CHECKING:
-    from kafka import KafkaProducer
+    from kafka import KafkaAdminClient, KafkaProducer
 
 logger = logging.getLogger(__name__)
 
@@ -20,7 +20,7 @@ IAM: Final = "SASL_SSL"  # of the protocols with a login, ours is always IAM's
 # How long a record may take to be acknowledged, with the producer's own retries; the writer then sends it again.
 DELIVERY_MILLISECONDS: Final = 5_000
 REQUEST_MILLISECONDS: Final = 4_000
-# As much as Kinesis takes in a record; a topic of MSK takes 48 bytes more, for what Kafka writes around it.
+# As much as Kinesis takes in a record. Our topics take more, because Kafka counts what it writes around it.
 LARGEST_RECORD: Final = 1_048_576
 # Errors after which another attempt would be refused as well: the names of kafka-python's classes.
 PERMANENT: Final = frozenset(
@@ -89,6 +89,13 @@ def producer(brokers: Brokers) -> "KafkaProducer":
         delivery_timeout_ms=DELIVERY_MILLISECONDS,
         max_block_ms=DELIVERY_MILLISECONDS,
     )
+
+
+def administrator(brokers: Brokers) -> "KafkaAdminClient":
+    """Return a client that makes and changes topics; whoever asks for it closes it."""
+    from kafka import KafkaAdminClient
+
+    return KafkaAdminClient(**brokers.connection())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

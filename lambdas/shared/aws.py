@@ -67,6 +67,12 @@ def stream_sender(stream: str) -> Sender:
 
 
 @cache
+def msk() -> Any:
+    """Return a client of MSK."""
+    return boto3.client("kafka", config=PATIENT)
+
+
+@cache
 def kafka_producer(brokers: kafka_streams.Brokers) -> "KafkaProducer":
     """Return the producer of all streams on a cluster; it keeps its connections between invocations."""
     return kafka_streams.producer(brokers)
