@@ -61,6 +61,7 @@ def build(app: cdk.App, settings: Settings, assets: Assets) -> OperationsStack:
         hash_secret=foundation.hash_secret,
         settings=settings.unification,
         stream_settings=settings.collection.streams,
+        topics=collection.topics,
         platform=platform,
     )
     # A stream is referred to by name, so the CDK does not see the dependency: its users are deployed after it.

@@ -325,6 +325,19 @@ def results_prefix(querier: Querier) -> str:
     return f"athena/{querier}/"
 
 
+class ConsumerGroup(StrEnum):
+    """Who reads a stream together, where the streams are on Kafka."""
+
+    CLEAN = f"{PROJECT}-clean"
+    UNIFY = f"{PROJECT}-unify"
+    PROFILE_WRITER = f"{PROJECT}-profile-writer"
+
+
+def stream_cluster_name(environment: str) -> str:
+    """Return the physical name of the cluster that carries the streams, where they are on Kafka."""
+    return f"{PROJECT}-{environment}"
+
+
 def connection_name(environment: str, name: str) -> str:
     """Return the physical name of the connection to a database, by the name that contracts give it."""
     return f"{PROJECT}-{environment}-{name}"

@@ -35,6 +35,9 @@ class StreamSettings(Slice):
         description="Off: the environment sleeps at about 3 USD a month. The streams with their records and the "
         "Flink applications with their state are deleted; everything else stays",
     )
+    provider: Literal["kinesis", "msk"] = Field(
+        "kinesis", description="What carries the streams. msk: not built whole yet, and refused"
+    )
     mode: Literal["provisioned", "on_demand"] = Field(
         "on_demand", description="provisioned: about 11 USD a month per shard; on_demand: about 29 per idle stream"
     )

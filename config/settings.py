@@ -51,6 +51,15 @@ class Settings(Slice):
         return self
 
     @model_validator(mode="after")
+    def _streams_are_built(self) -> Self:
+        if self.collection.streams.provider != "kinesis":
+            raise ValueError(
+                f"collection.streams.provider: {self.collection.streams.provider} is not built whole yet: the laptop "
+                "and the operators' commands do not know it; write kinesis"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _sleep_is_cheap(self) -> Self:
         if not self.collection.streams.deployed and self.foundation.removal == "retain":
             raise ValueError(

@@ -3,7 +3,7 @@
 from typing import Final
 
 from c360_core import contracts
-from c360_core.names import Stream, TableName
+from c360_core.names import ConsumerGroup, Stream, TableName
 from flink_apps.shared.properties import StreamProperties
 from flink_apps.shared.tables import (
     JSON_FORMAT,
@@ -13,7 +13,7 @@ from flink_apps.shared.tables import (
     stream_source,
 )
 
-CONSUMER_GROUP: Final = "c360-clean"
+CONSUMER_GROUP: Final = ConsumerGroup.CLEAN.value
 EVENT_COLUMNS: Final = (("body", "BYTES"),)
 ARRIVAL: Final = "`arrived_at` AS PROCTIME()"
 

@@ -3,12 +3,12 @@
 from typing import Final
 
 from c360_core.contracts import Contracts
-from c360_core.names import Stream, TableName
+from c360_core.names import ConsumerGroup, Stream, TableName
 from flink_apps.shared.properties import StreamProperties
 from flink_apps.shared.tables import JSON_FORMAT, RAW_FORMAT, Column, stream_sink, stream_source
 from flink_apps.unify.pipeline import profile_change_columns
 
-NAME: Final = "c360-unify"
+NAME: Final = ConsumerGroup.UNIFY.value
 RECORD_COLUMNS: Final[tuple[Column, ...]] = (("body", "BYTES"),)
 
 

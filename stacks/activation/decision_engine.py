@@ -1,6 +1,7 @@
 """The decision engine: it decides on each changed profile."""
 
 from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_events as events
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
@@ -54,6 +55,11 @@ class DecisionEngine(Construct):
             },
             caller=Caller.STREAM,
             timeout_seconds=120,
+            writes=events_stream,
+            calls=(
+                ec2.InterfaceVpcEndpointAwsService.EVENTBRIDGE,
+                ec2.InterfaceVpcEndpointAwsService.SECRETS_MANAGER,
+            ),
         )
         use_items(self.function.role, single_view, platform.key, ("GetItem", "Query", "PutItem"))
         lock_work(self.function.role, idempotency, platform.key)

@@ -3,6 +3,7 @@
 import json
 
 from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
@@ -51,6 +52,8 @@ class MessageSender(Construct):
                 **contact_rules(settings),
             },
             caller=Caller.STATE_MACHINE,
+            writes=events_stream,
+            calls=(ec2.InterfaceVpcEndpointAwsService.EMAIL, ec2.InterfaceVpcEndpointAwsService.SECRETS_MANAGER),
         )
         use_items(self.function.role, single_view, platform.key, ("GetItem", "BatchGetItem", "Query", "PutItem"))
         lock_work(self.function.role, idempotency, platform.key)

@@ -66,6 +66,7 @@ class Backfill(Construct):
             workers=_WORKERS,
             minutes=_RUN_MINUTES,
             beyond=(ec2.InterfaceVpcEndpointAwsService.KINESIS_STREAMS,),
+            writes=interactions,
         )
         role = self.job.role
         read_objects(role, lake.buckets[Zone.RAW], f"{TableName.INTERACTIONS}/")

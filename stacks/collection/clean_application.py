@@ -6,7 +6,7 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
-from c360_core.names import Property, Stream, TableName, Zone, database_name
+from c360_core.names import ConsumerGroup, Property, Stream, TableName, Zone, database_name
 from config.collection import CleanSettings
 from stacks.constructs.data_stream import DataStream
 from stacks.constructs.flink_application import FlinkApplication, common_properties
@@ -66,7 +66,7 @@ class CleanApplication(FlinkApplication):
             settings=settings,
             properties=properties,
         )
-        read_records(self.role, streams[Stream.EVENTS])
+        read_records(self.role, streams[Stream.EVENTS], ConsumerGroup.CLEAN)
         put_records(self.role, streams[Stream.INTERACTIONS])
         read_secret(self.role, hash_secret)
         look_up_databases(self.role, platform, _WRITES)

@@ -6,6 +6,7 @@ from typing import Final
 import aws_cdk as cdk
 from aws_cdk import aws_apigatewayv2 as apigateway
 from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
@@ -92,6 +93,8 @@ class Collector(Construct):
             caller=Caller.API,
             memory_megabytes=1024,
             reserved_concurrency=settings.reserved_concurrency,
+            writes=events,
+            calls=(ec2.InterfaceVpcEndpointAwsService.SECRETS_MANAGER,),
         )
         put_records(self.function.role, events)
         read_secret(self.function.role, *self.api_keys.values())

@@ -11,7 +11,6 @@ from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_events as events
 from aws_cdk import aws_glue as glue
-from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
@@ -19,8 +18,7 @@ from constructs import Construct
 from c360_core.contracts import Contracts, DatabaseTable, Source
 from c360_core.names import Zone, connection_name
 from config.collection import DatabaseSettings
-from stacks.constructs.grants import add_objects, allow, read_objects, read_tables, use_items, use_key
-from stacks.constructs.nag import acknowledge, wildcard
+from stacks.constructs.grants import add_objects, allow, read_objects, read_tables, use_interfaces, use_items, use_key
 from stacks.constructs.progress_table import progress_table
 from stacks.constructs.spark_job import SparkJob
 from stacks.constructs.start_rules import StartRules
@@ -44,18 +42,7 @@ _CALLED: Final = (
     ec2.InterfaceVpcEndpointAwsService.CLOUDWATCH_LOGS,
     ec2.InterfaceVpcEndpointAwsService.CLOUDWATCH_MONITORING,
 )
-_INTERFACES: Final = (
-    "ec2:CreateNetworkInterface",
-    "ec2:DeleteNetworkInterface",
-    "ec2:DescribeNetworkInterfaces",
-    "ec2:DescribeRouteTables",
-    "ec2:DescribeSecurityGroups",
-    "ec2:DescribeSubnets",
-    "ec2:DescribeVpcAttribute",
-    "ec2:DescribeVpcEndpoints",
-)
 _FIXED_ZONE: Final = "CloudFormation-Validate::W3010"
-_INTERFACE_TAG: Final = "aws-glue-service-resource"
 
 
 class UnusedDatabaseError(ValueError):
@@ -230,28 +217,7 @@ class _Database(Construct):
         if settings.secret_key_arn is not None:
             key = kms.Key.from_key_arn(self, "SecretKey", settings.secret_key_arn)
             use_key(role, key, through="secretsmanager", actions=("Decrypt",))
-        allow(role, _INTERFACES, "*")
-        self._let_glue_tag_interfaces()
-        acknowledge(
-            role,
-            {
-                "IAM5[Resource::*]": "Glue makes network interfaces with the job's role: AWS documents these actions "
-                "without a resource, and the interfaces have no names before"
-            },
-        )
-
-    def _let_glue_tag_interfaces(self) -> None:
-        """Let Glue tag its network interfaces, with its own tag alone."""
-        stack = cdk.Stack.of(self)
-        interfaces = f"arn:{stack.partition}:ec2:{stack.region}:{stack.account}:network-interface/*"
-        self.job.role.add_to_principal_policy(
-            iam.PolicyStatement(
-                actions=["ec2:CreateTags", "ec2:DeleteTags"],
-                resources=[interfaces],
-                conditions={"ForAllValues:StringEquals": {"aws:TagKeys": [_INTERFACE_TAG]}},
-            )
-        )
-        acknowledge(self.job.role, {wildcard(self, interfaces): "Glue names its network interfaces itself"})
+        use_interfaces(role)
 
     def _let_job_work(self, lake: Lake, platform: Platform, progress: dynamodb.ITableV2) -> None:
         role, names = self.job.role, [source.name for source, _ in self._read]

@@ -91,6 +91,7 @@ class FileIngestion(Construct):
             workers=settings.ingest_workers,
             minutes=_RUN_MINUTES,
             concurrent_runs=settings.ingest_concurrency,
+            writes=events_stream,
         )
         self._grant(lake, events_stream, platform)
         self.machine = StateMachine(

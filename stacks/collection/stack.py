@@ -3,11 +3,13 @@
 from collections.abc import Mapping, Sequence
 
 import aws_cdk as cdk
+from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
 from c360_core.names import Stream, TableName, Zone, reference_table
-from config.collection import CollectionSettings
+from config.collection import CollectionSettings, StreamSettings
+from config.settings import SettingsError
 from stacks.collection.backfill import Backfill
 from stacks.collection.clean_application import CleanApplication
 from stacks.collection.collector import Collector
@@ -16,9 +18,11 @@ from stacks.collection.databases import Databases
 from stacks.collection.file_ingestion import FileIngestion
 from stacks.collection.saas.flows import SaasFlows
 from stacks.collection.text_removal import TextRemoval
-from stacks.constructs.data_stream import DataStream
+from stacks.constructs.data_stream import DataStream, data_stream
 from stacks.constructs.lake_table import LakeTable
 from stacks.constructs.lake_tables import LakeTables
+from stacks.constructs.stream_cluster import StreamCluster
+from stacks.constructs.topic_maker import TopicMaker
 from stacks.shared.ids import pascal_case
 from stacks.shared.lake import Lake
 from stacks.shared.lake_access import LakeAccess
@@ -28,6 +32,7 @@ from stacks.shared.platform import Platform
 class CollectionStack(cdk.Stack):
     """Owns the events and interactions streams and everything that writes to them."""
 
+    topics: TopicMaker | None
     streams: Mapping[Stream, DataStream]
     tables: Sequence[LakeTable]
     lake_access: list[LakeAccess]
@@ -44,9 +49,15 @@ class CollectionStack(cdk.Stack):
         platform: Platform,
     ) -> None:
         super().__init__(scope, id_, description="Customer 360: collector, file ingestion, cleaning")
+        self.topics = _topics(self, settings.streams, platform)
         self.streams = {
-            name: DataStream(
-                self, f"{pascal_case(name)}Stream", name=name, settings=settings.streams, platform=platform
+            name: data_stream(
+                self,
+                f"{pascal_case(name)}Stream",
+                name=name,
+                settings=settings.streams,
+                topics=self.topics,
+                platform=platform,
             )
             for name in (Stream.EVENTS, Stream.INTERACTIONS)
         }
@@ -158,3 +169,24 @@ class CollectionStack(cdk.Stack):
             cdk.CfnOutput(self, "BackfillRememberedDays", value=str(remembered_days))
         if self.clean.application is not None:
             cdk.CfnOutput(self, "CleanApplicationName", value=self.clean.application.ref)
+
+
+def _topics(scope: Construct, settings: StreamSettings, platform: Platform) -> TopicMaker | None:
+    """Create the cluster of the streams and what makes topics on it, if they are on MSK.
+
+    Raises:
+        SettingsError: the environment has no network, or is to sleep.
+    """
+    if settings.provider != "msk":
+        return None
+    if platform.network is None:
+        raise SettingsError("collection.streams.provider: msk needs foundation.network.deployed: true")
+    if not settings.deployed:
+        raise SettingsError(
+            "collection.streams.deployed: false needs collection.streams.provider: kinesis, because other stacks "
+            "import the address of the cluster; write true, or kinesis"
+        )
+    # Lambda puts what it gives up into a queue, and the endpoint for it must be where the cluster is.
+    platform.network.reach(ec2.InterfaceVpcEndpointAwsService.SQS)
+    cluster = StreamCluster(scope, "StreamCluster", network=platform.network, platform=platform)
+    return TopicMaker(scope, "Topics", cluster=cluster, platform=platform)

@@ -5,6 +5,7 @@ from typing import Final
 
 import aws_cdk as cdk
 from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kinesisanalyticsv2 as flink
 from aws_cdk import aws_logs as logs
@@ -59,10 +60,11 @@ class FlinkApplication(Construct):
         self._name, self._settings = name, settings
         code = s3_assets.Asset(self, "Code", path=platform.assets.flink_application(name))
         self.role = self._role(code)
+        place = self._place(streams)
         log_stream_arn = self._log_stream(platform)
         self.application = None
         if all(stream.deployed for stream in streams.values()):
-            configuration = _configuration(code, settings, _with_run_options(name, properties))
+            configuration = _configuration(code, settings, _with_run_options(name, properties), place)
             self.application = self._deploy(name, configuration, log_stream_arn)
 
     @property
@@ -142,6 +144,21 @@ class FlinkApplication(Construct):
         allow(role, ("s3:GetObject", "s3:GetObjectVersion"), code.bucket.arn_for_objects(code.s3_object_key))
         return role
 
+    def _place(self, streams: Mapping[Stream, DataStream]) -> Sequence[flink.CfnApplication.VpcConfigurationProperty]:
+        """Place the application with the clients of its streams, where these stand in the private network."""
+        cluster = next((stream.cluster for stream in streams.values() if stream.cluster is not None), None)
+        if cluster is None:
+            return ()
+        network = cluster.network
+        network.reach(ec2.InterfaceVpcEndpointAwsService.GLUE, ec2.InterfaceVpcEndpointAwsService.SECRETS_MANAGER)
+        cluster.let_application_in(self.role)
+        return (
+            _Configuration.VpcConfigurationProperty(
+                subnet_ids=network.vpc.select_subnets(subnet_type=network.subnets.subnet_type).subnet_ids,
+                security_group_ids=[cluster.clients.security_group_id],
+            ),
+        )
+
     def _log_stream(self, platform: Platform) -> str:
         """Create the log stream and let the role write to it; return its ARN."""
         stream = logs.LogStream(
@@ -211,7 +228,10 @@ def _with_run_options(name: str, properties: PropertyGroups) -> PropertyGroups:
 
 
 def _configuration(
-    code: s3_assets.Asset, settings: FlinkSettings, properties: PropertyGroups
+    code: s3_assets.Asset,
+    settings: FlinkSettings,
+    properties: PropertyGroups,
+    place: Sequence[flink.CfnApplication.VpcConfigurationProperty],
 ) -> flink.CfnApplication.ApplicationConfigurationProperty:
     return _Configuration.ApplicationConfigurationProperty(
         application_code_configuration=_Configuration.ApplicationCodeConfigurationProperty(
@@ -236,6 +256,7 @@ def _configuration(
             ]
         ),
         flink_application_configuration=_flink_configuration(settings),
+        vpc_configurations=list(place) or None,
     )
 
 
@@ -274,12 +295,12 @@ def common_properties(
     """
     stream_values: dict[str, str] = {}
     for name, stream in streams.items():
-        key = name.replace("-", "_")
-        stream_values |= {key: stream.name, f"{key}_arn": stream.arn}
+        stream_values |= stream.flink_properties(name.replace("-", "_"))
     stream_values[READS] = ",".join(streams[name].name for name in reads)
     stream_values[WRITES] = ",".join(streams[name].name for name in writes)
+    provider = stream_values.pop("provider")
     return {
-        Property.STREAMS: {"provider": "kinesis", "region": cdk.Stack.of(scope).region, **stream_values},
+        Property.STREAMS: {"provider": provider, "region": cdk.Stack.of(scope).region, **stream_values},
         Property.LAKE: {"catalog": "glue", "warehouse": f"s3://{warehouse.bucket_name}"},
         Property.ENVIRONMENT: {"name": platform.environment},
     }

@@ -7,7 +7,7 @@ A grant on something encrypted brings the use of its key, through the service th
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 import aws_cdk as cdk
 from aws_cdk import aws_dynamodb as dynamodb
@@ -20,12 +20,14 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 from constructs import IConstruct
 
-from c360_core.names import Zone, database_name
-from stacks.constructs.data_stream import DataStream
+from c360_core.names import ConsumerGroup, Zone, database_name
 from stacks.constructs.nag import acknowledge, wildcard
-from stacks.constructs.table_changes import TableChanges
 from stacks.constructs.workgroup import Workgroup
 from stacks.shared.platform import Platform
+
+if TYPE_CHECKING:  # a stream uses the functions here
+    from stacks.constructs.data_stream import DataStream
+    from stacks.constructs.table_changes import TableChanges
 
 _READ_OBJECTS: Final = ("s3:GetObject",)
 _WRITE_OBJECTS: Final = ("s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload")
@@ -40,13 +42,17 @@ _KEEP_RESULTS: Final = ("s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload
 _LOAD_TABLE: Final = ("glue:GetTable",)
 _COMMIT_TO_TABLE: Final = (*_LOAD_TABLE, "glue:UpdateTable")
 _BROWSE_TABLES: Final = ("glue:GetDatabase", "glue:GetTable", "glue:GetTables")
-_READ_RECORDS: Final = (
-    "kinesis:DescribeStream",
-    "kinesis:DescribeStreamSummary",
-    "kinesis:GetRecords",
-    "kinesis:GetShardIterator",
-    "kinesis:ListShards",
+_INTERFACES: Final = (
+    "ec2:CreateNetworkInterface",
+    "ec2:DeleteNetworkInterface",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeRouteTables",
+    "ec2:DescribeSecurityGroups",
+    "ec2:DescribeSubnets",
+    "ec2:DescribeVpcAttribute",
+    "ec2:DescribeVpcEndpoints",
 )
+_INTERFACE_TAG: Final = "aws-glue-service-resource"
 # TransactWriteItems has no action of its own: it needs the actions of what it writes and of what it checks.
 ItemAction = Literal["GetItem", "BatchGetItem", "Query", "ConditionCheckItem", "PutItem", "UpdateItem", "DeleteItem"]
 _LOCK_ITEMS: Final[Sequence[ItemAction]] = ("GetItem", "PutItem", "UpdateItem", "DeleteItem")
@@ -196,24 +202,44 @@ def query_in(role: iam.IRole, workgroup: Workgroup) -> None:
     acknowledge(role, {wildcard(role, f"{arn_seen_from(role, bucket)}/{workgroup.prefix}*"): reason})
 
 
-def put_records(role: iam.IRole, stream: DataStream) -> None:
+def put_records(role: iam.IRole, stream: "DataStream") -> None:
     """Let a role write to a stream: our writers and Flink's put many records in one call."""
-    allow(role, ("kinesis:PutRecords",), stream.arn)
-    use_key(role, stream.key, through="kinesis", actions=_WRITE)
+    stream.let_write(role)
 
 
-def describe_stream(role: iam.IRole, stream: DataStream) -> None:
+def describe_stream(role: iam.IRole, stream: "DataStream") -> None:
     """Let a role see what a stream is: how old, how many shards."""
-    allow(role, ("kinesis:DescribeStreamSummary",), stream.arn)
+    stream.let_describe(role)
 
 
-def read_records(role: iam.IRole, stream: DataStream) -> None:
-    """Let a role read a stream. Lambda requires both describe actions to create an event source mapping."""
-    allow(role, _READ_RECORDS, stream.arn)
-    use_key(role, stream.key, through="kinesis", actions=_READ)
+def read_records(role: iam.IRole, stream: "DataStream", group: ConsumerGroup) -> None:
+    """Let a role read a stream, as a member of a group where the service has groups."""
+    stream.let_read(role, group)
 
 
-def read_changes(role: iam.IRole, changes: TableChanges, key: kms.IKey) -> None:
+def use_interfaces(role: iam.IRole) -> None:
+    """Let Glue make, tag and delete network interfaces with a job's role."""
+    allow(role, _INTERFACES, "*")
+    stack = cdk.Stack.of(role)
+    interfaces = f"arn:{stack.partition}:ec2:{stack.region}:{stack.account}:network-interface/*"
+    role.add_to_principal_policy(
+        iam.PolicyStatement(
+            actions=["ec2:CreateTags", "ec2:DeleteTags"],
+            resources=[interfaces],
+            conditions={"ForAllValues:StringEquals": {"aws:TagKeys": [_INTERFACE_TAG]}},
+        )
+    )
+    acknowledge(
+        role,
+        {
+            wildcard(role, interfaces): "Glue names its network interfaces itself",
+            "IAM5[Resource::*]": "Glue makes network interfaces with the job's role: AWS documents these actions "
+            "without a resource, and the interfaces have no names before",
+        },
+    )
+
+
+def read_changes(role: iam.IRole, changes: "TableChanges", key: kms.IKey) -> None:
     """Let a role read the stream of a table's changes, and list all streams, as Lambda requires of such a reader.
 
     The stream is encrypted with the table's key.

@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from enum import Enum
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
 import aws_cdk as cdk
 from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
@@ -18,6 +19,10 @@ from stacks.constructs.nag import acknowledge
 from stacks.shared.ids import pascal_case
 from stacks.shared.monitoring import METRIC_PERIOD, AlarmSpec, Graph
 from stacks.shared.platform import Platform
+
+if TYPE_CHECKING:
+    from stacks.constructs.data_stream import DataStream
+    from stacks.constructs.stream_cluster import StreamCluster
 
 # AWS publishes the Powertools layers from this account, in every region.
 _POWERTOOLS_ACCOUNT: Final = "017000801446"
@@ -68,7 +73,9 @@ class PythonFunction(Construct):
     """A function with its own least-privilege role, encrypted logs, tracing, and Powertools from AWS's layer.
 
     `name` is the folder under `lambdas/`; the handler string is the import path that the tests use.
-    `reserved_concurrency` goes before the setting for all functions.
+    `reserved_concurrency` goes before the setting for all functions. `writes` is a stream that it puts records on, and
+    `calls` the AWS services that it calls beside DynamoDB and S3: it stands in the private network if that stream's
+    `cluster` does, and nowhere else.
     """
 
     label: str
@@ -87,8 +94,13 @@ class PythonFunction(Construct):
         timeout_seconds: int = 30,
         memory_megabytes: int = 512,
         reserved_concurrency: int | None = None,
+        writes: "DataStream | None" = None,
+        cluster: "StreamCluster | None" = None,
+        calls: Sequence[ec2.InterfaceVpcEndpointAwsService] = (),
     ) -> None:
         super().__init__(scope, id_)
+        if writes is not None:
+            cluster, variables = writes.cluster, {**variables, **writes.variables}
         reserved = reserved_concurrency or platform.runtime.reserved_concurrency
         self.label = pascal_case(name)
         logs = log_group(self, "Logs", platform=platform)
@@ -111,8 +123,13 @@ class PythonFunction(Construct):
             timeout=cdk.Duration.seconds(timeout_seconds),
             memory_size=memory_megabytes,
             reserved_concurrent_executions=reserved,
+            **_place(cluster, calls),
         )
-        acknowledge(self.function, {"L1": _RUNTIME_REASON, "LambdaInsideVPC": _NO_NETWORK_REASON})
+        acknowledge(self.function, {"L1": _RUNTIME_REASON})
+        if cluster is None:
+            acknowledge(self.function, {"LambdaInsideVPC": _NO_NETWORK_REASON})
+        else:
+            cluster.let_functions_in(self.role)
         acknowledge(self.function, {"LambdaDLQ": caller.failures_arrive})
         if reserved is None:
             acknowledge(self.function, {"LambdaConcurrency": caller.calls_are_limited})
@@ -145,6 +162,15 @@ class PythonFunction(Construct):
 
     def _errors(self) -> cloudwatch.Metric:
         return self.function.metric_errors(period=METRIC_PERIOD)
+
+
+def _place(cluster: "StreamCluster | None", calls: Sequence[ec2.InterfaceVpcEndpointAwsService]) -> dict[str, Any]:
+    """Return what places a function with the clients of a cluster, from where it reaches what it calls."""
+    if cluster is None:
+        return {}
+    cluster.network.reach(*calls)
+    network = cluster.network
+    return {"vpc": network.vpc, "vpc_subnets": network.subnets, "security_groups": [cluster.clients]}
 
 
 def _environment(name: str, platform: Platform, variables: Mapping[str, str | int]) -> dict[str, str]:

@@ -14,6 +14,7 @@ from constructs import Construct
 from c360_core.names import Zone
 from config.unification import WorkerType
 from stacks.constructs import spark_on_emr, spark_on_glue
+from stacks.constructs.data_stream import DataStream
 from stacks.constructs.grants import allow
 from stacks.constructs.spark_size import SparkSize
 from stacks.shared.lake import Lake
@@ -43,6 +44,7 @@ class SparkJob(Construct):
         concurrent_runs: at the same time; others wait.
         beyond: the AWS services that the job calls beside S3, Glue, Lake Formation, DynamoDB, CloudWatch Logs, KMS, STS
             and Secrets Manager. EMR Serverless reaches them only from inside a network.
+        writes: a stream that it puts records on.
     """
 
     role: iam.Role
@@ -61,8 +63,10 @@ class SparkJob(Construct):
         minutes: int = _MINUTES,
         concurrent_runs: int = 1,
         beyond: Sequence[ec2.InterfaceVpcEndpointAwsService] = (),
+        writes: DataStream | None = None,
     ) -> None:
         super().__init__(scope, id_)
+        cluster = None if writes is None else writes.cluster
         self._name = name
         self._script = s3_assets.Asset(self, "Script", path=platform.assets.glue_script(name))
         self._library = s3_assets.Asset(self, "Library", path=platform.assets.glue_library)
@@ -70,6 +74,7 @@ class SparkJob(Construct):
             "--environment": platform.environment,
             "--region": cdk.Stack.of(self).region,  # executors have no default
             **arguments,
+            **({} if writes is None else writes.arguments),
         }
         size = SparkSize(workers=workers, worker_type=worker_type, minutes=minutes, concurrent_runs=concurrent_runs)
         configuration = {
@@ -92,11 +97,21 @@ class SparkJob(Construct):
                 size=size,
                 security=lake.job_security,
             )
+            if cluster is not None:
+                spark_on_glue.place(self._job, cluster)
+                cluster.let_job_in(self.role)
         else:
             here = {"StringEquals": {"aws:SourceAccount": cdk.Stack.of(self).account}}
             self.role = self._role(iam.ServicePrincipal(spark_on_emr.PRINCIPAL, conditions=here))
             self._application = spark_on_emr.SparkApplication(
-                self, "Emr", name=name, configuration=configuration, size=size, beyond=beyond, platform=platform
+                self,
+                "Emr",
+                name=name,
+                configuration=configuration,
+                size=size,
+                beyond=beyond,
+                platform=platform,
+                cluster=cluster,
             )
             self._application.let_run(self.role)
 

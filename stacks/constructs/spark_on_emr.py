@@ -22,6 +22,7 @@ from stacks.constructs.log_group import log_group
 from stacks.constructs.nag import acknowledge, wildcard
 from stacks.constructs.retries import wait_for_capacity
 from stacks.constructs.spark_size import SparkSize
+from stacks.constructs.stream_cluster import StreamCluster
 from stacks.shared.platform import Platform
 
 RELEASE: Final = "emr-7.13.0"  # Spark 3.5.6 and Iceberg 1.10, as Glue 5.1 has them
@@ -51,6 +52,7 @@ class SparkApplication(Construct):
         configuration: of Spark, of every run.
         size: of a run.
         beyond: the AWS services that the job calls and that EMR Serverless reaches only through a network.
+        cluster: that the job is a client of; it needs no other service beyond the usual ones then.
     """
 
     application: emrserverless.CfnApplication
@@ -66,6 +68,7 @@ class SparkApplication(Construct):
         size: SparkSize,
         beyond: Sequence[ec2.InterfaceVpcEndpointAwsService],
         platform: Platform,
+        cluster: StreamCluster | None = None,
     ) -> None:
         super().__init__(scope, id_)
         self._name, self._size = name, size
@@ -92,7 +95,7 @@ class SparkApplication(Construct):
             scheduler_configuration=kind.SchedulerConfigurationProperty(
                 max_concurrent_runs=size.concurrent_runs, queue_timeout_minutes=_QUEUE_MINUTES
             ),
-            network_configuration=self._network(beyond, platform),
+            network_configuration=self._network(beyond, platform) if cluster is None else _place(cluster),
             runtime_configuration=[
                 kind.ConfigurationObjectProperty(
                     classification="spark-defaults", properties={**configuration, **_own_settings(size)}
@@ -203,6 +206,16 @@ class SparkApplication(Construct):
             subnet_ids=network.vpc.select_subnets(subnet_type=network.subnets.subnet_type).subnet_ids,
             security_group_ids=[group.security_group_id],
         )
+
+
+def _place(cluster: StreamCluster) -> emrserverless.CfnApplication.NetworkConfigurationProperty:
+    """Place the workers with the clients of a cluster, from where they reach what every job calls."""
+    network = cluster.network
+    network.reach(*_CALLED)
+    return emrserverless.CfnApplication.NetworkConfigurationProperty(
+        subnet_ids=network.vpc.select_subnets(subnet_type=network.subnets.subnet_type).subnet_ids,
+        security_group_ids=[cluster.clients.security_group_id],
+    )
 
 
 def _own_settings(size: SparkSize) -> Mapping[str, str]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 import aws_cdk as cdk
+from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_glue as glue
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3_assets as s3_assets
@@ -15,9 +16,17 @@ from stacks.constructs.grants import allow, put_metrics
 from stacks.constructs.nag import acknowledge, wildcard
 from stacks.constructs.retries import wait_for_capacity
 from stacks.constructs.spark_size import SparkSize
+from stacks.constructs.stream_cluster import StreamCluster
 
 GLUE_VERSION: Final = "5.1"
 PRINCIPAL: Final = "glue.amazonaws.com"
+# What a run calls in any case. Inside a network it needs an endpoint for each; S3 and DynamoDB have gateways.
+_CALLED: Final = (
+    ec2.InterfaceVpcEndpointAwsService.GLUE,
+    ec2.InterfaceVpcEndpointAwsService.SECRETS_MANAGER,
+    ec2.InterfaceVpcEndpointAwsService.CLOUDWATCH_LOGS,
+    ec2.InterfaceVpcEndpointAwsService.CLOUDWATCH_MONITORING,
+)
 
 
 def glue_job(  # noqa: PLR0913  # each thing that it uses has a name
@@ -74,6 +83,13 @@ def glue_job(  # noqa: PLR0913  # each thing that it uses has a name
     elsewhere = "the security configuration of the foundation stack encrypts both; the rule looks in one template"
     acknowledge(job, {"GL1": elsewhere, "GL3": elsewhere})
     return job
+
+
+def place(job: glue.CfnJob, cluster: StreamCluster) -> None:
+    """Place the runs of a job with the clients of a cluster, from where they reach what every job calls."""
+    cluster.network.reach(*_CALLED)
+    job.connections = glue.CfnJob.ConnectionsListProperty(connections=[cluster.connection])
+    job.node.add_dependency(cluster)
 
 
 def let_run_on_glue(role: iam.Role) -> None:

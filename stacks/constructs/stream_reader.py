@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
@@ -29,10 +30,22 @@ class Batching:
 class StreamSource(Protocol):
     """A stream that functions read."""
 
-    arn: str
+    def let_poll(self, role: iam.Role) -> None:
+        """Let Lambda reach the stream with a function's role, which may read it."""
 
-    def polls(self) -> cloudwatch.Metric:
-        """Return the number of reads."""
+    def mapping(self) -> Mapping[str, Any]:
+        """Return what of an event source mapping is about the stream."""
+
+    def late(self, function: lambda_.IFunction) -> tuple[cloudwatch.IMetric, int]:
+        """Return how far a function is behind, and how much of it is a minute."""
+
+    def polls(self) -> cloudwatch.Metric | None:
+        """Return the number of reads, if the service counts them."""
+
+
+def iterator_age(function: lambda_.IFunction) -> tuple[cloudwatch.IMetric, int]:
+    """Return the age of the last record of each batch, and how much of it is a minute."""
+    return function.metric("IteratorAge", period=METRIC_PERIOD, statistic="Maximum"), 60_000
 
 
 class StreamReader(Construct):
@@ -61,37 +74,35 @@ class StreamReader(Construct):
         self._function, self._source = function, source
         self.failed = DeadLetterQueue(self, "Failed", name=f"{function.label}Failed", platform=platform)
         send_messages(function.role, self.failed.queue)
-        self.mapping = None if source is None else self._feed(function, source.arn, batching, pattern)
+        if source is not None:
+            source.let_poll(function.role)
+        self.mapping = None if source is None else self._feed(function, source, batching, pattern)
 
     def alarms(self, limits: OperationsSettings) -> Sequence[AlarmSpec]:
         """Return alarms on a function that falls behind its stream, or does not read it."""
         if self._source is None:
             return ()
         name = self._function.label
-        # The age of the last record of each batch: the stream of a table has no other metric of lag.
-        age = self._function.function.metric("IteratorAge", period=METRIC_PERIOD, statistic="Maximum")
-        return (
-            AlarmSpec(
-                name=f"{name}Late",
-                metric=age,
-                threshold=limits.iterator_age_minutes * 60_000,
-                text=f"the function {name} falls behind its stream",
-            ),
-            alarm_on_silence(
-                name=f"{name}Silent",
-                metric=self._source.polls(),
-                text=f"the function {name} does not read its stream",
-            ),
+        behind, minute = self._source.late(self._function.function)
+        late = AlarmSpec(
+            name=f"{name}Late",
+            metric=behind,
+            threshold=limits.iterator_age_minutes * minute,
+            text=f"the function {name} falls behind its stream",
         )
+        if (polls := self._source.polls()) is None:
+            return (late,)
+        silent = f"the function {name} does not read its stream"
+        return (late, alarm_on_silence(name=f"{name}Silent", metric=polls, text=silent))
 
     def _feed(
-        self, function: PythonFunction, source_arn: str, batching: Batching, pattern: Mapping[str, Any] | None
+        self, function: PythonFunction, source: StreamSource, batching: Batching, pattern: Mapping[str, Any] | None
     ) -> lambda_.CfnEventSourceMapping:
         mapping = lambda_.CfnEventSourceMapping(
             self,
             "Mapping",
             function_name=function.function.function_name,
-            event_source_arn=source_arn,
+            **source.mapping(),
             starting_position="TRIM_HORIZON",
             batch_size=batching.size,
             maximum_batching_window_in_seconds=batching.window_seconds,

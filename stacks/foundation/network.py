@@ -38,6 +38,7 @@ class Network(Construct):
         super().__init__(scope, id_)
         self._settings = settings
         self._interfaces: dict[str, ec2.InterfaceVpcEndpoint] = {}
+        self._gateways: dict[str, ec2.GatewayVpcEndpoint] = {}
         self.subnets = ec2.SubnetSelection(subnet_type=ec2.SubnetType.PRIVATE_ISOLATED)
         self.vpc = ec2.Vpc(
             self,
@@ -70,12 +71,28 @@ class Network(Construct):
         ):
             gateway = self.vpc.add_gateway_endpoint(name, service=service, subnets=[self.subnets])
             gateway.add_to_policy(self._own_account_only())
+            self._gateways[name] = gateway
 
     def reach(self, *services: ec2.InterfaceVpcEndpointAwsService) -> None:
         """Create interface endpoints for services that have none. A system names all services that it needs."""
         for service in services:
             if service.short_name not in self._interfaces:
                 self._interfaces[service.short_name] = self._interface(service)
+
+    def let_answer_cloudformation(self) -> None:
+        """Let functions behind custom resources answer: AWS keeps the answers in buckets of its own accounts.
+
+        A request carries CloudFormation's signature, so that nobody chooses the bucket or the object.
+        """
+        answers = f"arn:{cdk.Stack.of(self).partition}:s3:::cloudformation-custom-resource-response-*/*"
+        self._gateways["S3"].add_to_policy(
+            iam.PolicyStatement(
+                sid="AnswersToCloudFormation",
+                principals=[iam.AnyPrincipal()],
+                actions=["s3:PutObject"],
+                resources=[answers],
+            )
+        )
 
     def standing_costs(self) -> Sequence[StandingCost]:
         """Return the price of the interface endpoints, which AWS bills per availability zone."""

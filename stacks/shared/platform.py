@@ -26,6 +26,9 @@ class PrivateNetwork(Protocol):
     def reach(self, *services: ec2.InterfaceVpcEndpointAwsService) -> None:
         """Make services reachable from inside; S3 and DynamoDB always are."""
 
+    def let_answer_cloudformation(self) -> None:
+        """Let functions inside that stand behind custom resources answer."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Platform:

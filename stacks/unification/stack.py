@@ -10,9 +10,10 @@ from constructs import Construct
 from c360_core.names import Stream, Zone
 from config.collection import StreamSettings
 from config.unification import UnificationSettings
-from stacks.constructs.data_stream import DataStream
+from stacks.constructs.data_stream import DataStream, data_stream
 from stacks.constructs.lake_table import LakeTable
 from stacks.constructs.lake_tables import LakeTables
+from stacks.constructs.topic_maker import TopicMaker
 from stacks.shared.ids import pascal_case
 from stacks.shared.lake import Lake
 from stacks.shared.lake_access import LakeAccess
@@ -32,7 +33,7 @@ class UnificationStack(cdk.Stack):
     tables: Sequence[LakeTable]
     lake_access: Sequence[LakeAccess]
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # each thing that it uses has a name
         self,
         scope: Construct,
         id_: str,
@@ -42,11 +43,19 @@ class UnificationStack(cdk.Stack):
         hash_secret: secretsmanager.ISecret,
         settings: UnificationSettings,
         stream_settings: StreamSettings,
+        topics: TopicMaker | None,
         platform: Platform,
     ) -> None:
         super().__init__(scope, id_, description="Customer 360: identity, profiles, single view")
         self.streams = {
-            name: DataStream(self, f"{pascal_case(name)}Stream", name=name, settings=stream_settings, platform=platform)
+            name: data_stream(
+                self,
+                f"{pascal_case(name)}Stream",
+                name=name,
+                settings=stream_settings,
+                topics=topics,
+                platform=platform,
+            )
             for name in (Stream.IDENTITY_CHANGES, Stream.PROFILE_CHANGES)
         }
         stored = LakeTables(self, "Lake", zones=[Zone.CURATED], lake=lake, platform=platform)

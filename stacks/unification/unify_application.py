@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from c360_core.names import Property, Stream, TableName, Zone, database_name
+from c360_core.names import ConsumerGroup, Property, Stream, TableName, Zone, database_name
 from config.unification import UnifySettings
 from stacks.constructs.data_stream import DataStream
 from stacks.constructs.flink_application import FlinkApplication, common_properties
@@ -74,7 +74,7 @@ class UnifyApplication(FlinkApplication):
             properties=properties,
         )
         for name in _READS:
-            read_records(self.role, streams[name])
+            read_records(self.role, streams[name], ConsumerGroup.UNIFY)
         put_records(self.role, streams[Stream.PROFILE_CHANGES])
         look_up_databases(self.role, platform, (*PAST, *_WRITES))
         for zone, table in PAST.items():

@@ -53,6 +53,42 @@ LAMBDA_READS_KINESIS: Final = Need(
     ),
     page="AWS Lambda Developer Guide: Process Amazon Kinesis Data Streams records with Lambda",
 )
+LAMBDA_FINDS_KAFKA: Final = Need(
+    # DescribeCluster is for provisioned clusters alone.
+    actions=("kafka:DescribeClusterV2", "kafka:GetBootstrapBrokers", "kafka-cluster:Connect"),
+    page="AWS Lambda Developer Guide: Configuring Lambda permissions for Amazon MSK event source mappings",
+)
+LAMBDA_ENTERS_NETWORK: Final = Need(
+    actions=(
+        "ec2:CreateNetworkInterface",
+        "ec2:DescribeNetworkInterfaces",
+        "ec2:DescribeVpcs",
+        "ec2:DeleteNetworkInterface",
+        "ec2:DescribeSubnets",
+        "ec2:DescribeSecurityGroups",
+    ),
+    page="AWS Lambda Developer Guide: Configuring Lambda permissions for Amazon MSK event source mappings",
+)
+FLINK_ENTERS_NETWORK: Final = Need(
+    actions=(*LAMBDA_ENTERS_NETWORK.actions, "ec2:DescribeDhcpOptions", "ec2:CreateNetworkInterfacePermission"),
+    page="Managed Service for Apache Flink Developer Guide: VPC application permissions",
+)
+READS_TOPIC: Final = Need(
+    actions=("kafka-cluster:DescribeTopic", "kafka-cluster:ReadData"),
+    page="Amazon MSK Developer Guide: Common use cases for client authorization policy",
+)
+READS_IN_GROUP: Final = Need(
+    actions=("kafka-cluster:DescribeGroup", "kafka-cluster:AlterGroup"),
+    page="Amazon MSK Developer Guide: Common use cases for client authorization policy",
+)
+WRITES_TOPIC: Final = Need(
+    actions=("kafka-cluster:DescribeTopic", "kafka-cluster:WriteData"),
+    page="Amazon MSK Developer Guide: Common use cases for client authorization policy",
+)
+WRITES_IDEMPOTENTLY: Final = Need(
+    actions=("kafka-cluster:Connect", "kafka-cluster:WriteDataIdempotently"),
+    page="Amazon MSK Developer Guide: Common use cases for client authorization policy",
+)
 LAMBDA_READS_DYNAMODB: Final = Need(
     actions=("dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"),
     page="Amazon DynamoDB Developer Guide: IAM policy to allow a Lambda function to access DynamoDB stream records",

@@ -122,6 +122,7 @@ class IdentityResolution(Construct):
             workers=_RESOLVE_WORKERS,
             worker_type=settings.identity_driver,  # the driver holds every record
             beyond=(ec2.InterfaceVpcEndpointAwsService.KINESIS_STREAMS,),
+            writes=identity_changes,
         )
         self._let_prepare_work(lake, platform)
         self._let_resolve_work(lake.buckets, platform)

@@ -4,6 +4,7 @@ import aws_cdk as cdk
 from aws_cdk import aws_apigatewayv2 as apigateway
 from aws_cdk import aws_apigatewayv2_authorizers as authorizers
 from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
@@ -52,6 +53,8 @@ class ProfileApi(Construct):
             caller=Caller.API,
             memory_megabytes=1024,
             reserved_concurrency=settings.api_reserved_concurrency,
+            writes=events,
+            calls=(ec2.InterfaceVpcEndpointAwsService.SECRETS_MANAGER,),
         )
         use_items(self.function.role, single_view, platform.key, ("GetItem", "BatchGetItem", "Query", "PutItem"))
         put_records(self.function.role, events)

@@ -3,6 +3,7 @@
 from aws_cdk import aws_dynamodb as dynamodb
 from constructs import Construct
 
+from c360_core.names import ConsumerGroup
 from stacks.constructs.data_stream import DataStream
 from stacks.constructs.grants import read_records, use_items
 from stacks.constructs.python_function import Caller, PythonFunction
@@ -43,12 +44,12 @@ class ProfileWriter(Construct):
             platform.key,
             ("GetItem", "BatchGetItem", "ConditionCheckItem", "PutItem", "DeleteItem"),
         )
-        read_records(self.function.role, profile_changes)
+        read_records(self.function.role, profile_changes, ConsumerGroup.PROFILE_WRITER)
         self.reader = StreamReader(
             self,
             "Changes",
             function=self.function,
-            source=profile_changes if profile_changes.deployed else None,
+            source=profile_changes.read_by(ConsumerGroup.PROFILE_WRITER) if profile_changes.deployed else None,
             # Only the last change of a person in a batch is written, so larger batches mean fewer writes.
             batching=Batching(size=5_000),
             platform=platform,
