@@ -48,6 +48,7 @@ from lambdas.collector.webhook import (
 )
 from lambdas.shared import aws
 from lambdas.shared.problem import ProblemDetails, json_response, problem_response
+from lambdas.shared.stream_senders import stream_sender
 
 SERVICE: Final = "collector"
 
@@ -223,4 +224,4 @@ def _senders() -> dict[str, EventSender]:
 
 @cache
 def _stream() -> EventStream:
-    return EventStreamWriter(sender=aws.stream_sender(_settings().events_stream_name))
+    return EventStreamWriter(sender=stream_sender(_settings().events_stream_name))

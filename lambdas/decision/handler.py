@@ -25,6 +25,7 @@ from lambdas.decision.logic import Decider
 from lambdas.decision.publisher import DecisionPublisher
 from lambdas.decision.settings import Settings
 from lambdas.shared import aws
+from lambdas.shared.stream_senders import stream_sender
 
 SERVICE: Final = "decision"
 
@@ -77,7 +78,7 @@ def _profile(image: Mapping[str, Any] | None) -> Profile | None:
 
 def _decider(settings: Settings, context: LambdaContext) -> Decider:
     publisher = DecisionPublisher(
-        stream=EventStreamWriter(sender=aws.stream_sender(settings.events_stream_name)),
+        stream=EventStreamWriter(sender=stream_sender(settings.events_stream_name)),
         bus=aws.event_bridge(),
         bus_name=settings.event_bus_name,
         idempotency=TableIdempotency(

@@ -23,6 +23,7 @@ from lambdas.message_sender.logic import Sender
 from lambdas.message_sender.message import Message
 from lambdas.message_sender.settings import Settings
 from lambdas.shared import aws
+from lambdas.shared.stream_senders import stream_sender
 
 SERVICE: Final = "message_sender"
 
@@ -66,7 +67,7 @@ def _sender() -> Sender:
         view=SingleViewReader(client=aws.dynamodb(), table=settings.single_view_table),
         store=SingleViewWriter(client=aws.dynamodb(), table=settings.single_view_table),
         channels=connect_channels(os.environ),
-        stream=EventStreamWriter(sender=aws.stream_sender(settings.events_stream_name)),
+        stream=EventStreamWriter(sender=stream_sender(settings.events_stream_name)),
         # No context: a send that was cut off stays locked, because the message may be on its way.
         idempotency=TableIdempotency(
             client=aws.dynamodb_plain(), table=settings.idempotency_table, keep_days=settings.message_ttl_days

@@ -23,6 +23,7 @@ from lambdas.profile_api.query import Parameter, read_query
 from lambdas.profile_api.settings import Settings
 from lambdas.shared import aws
 from lambdas.shared.problem import ProblemDetails, json_response, problem_response
+from lambdas.shared.stream_senders import stream_sender
 
 SERVICE: Final = "profile_api"
 CUSTOMERS: Final = "/v1/customers"
@@ -140,7 +141,7 @@ def _customers() -> Customers:
     return Customers(
         view=SingleViewReader(client=aws.dynamodb(), table=settings.single_view_table),
         store=SingleViewWriter(client=aws.dynamodb(), table=settings.single_view_table),
-        stream=EventStreamWriter(sender=aws.stream_sender(settings.events_stream_name)),
+        stream=EventStreamWriter(sender=stream_sender(settings.events_stream_name)),
         hash_secret=lambda: secrets.hash_secret(settings.hash_secret_arn),
         link_templates={str(target): url for target, url in settings.link_templates.items()},
         clock=lambda: datetime.now(UTC),

@@ -1,18 +1,12 @@
 """AWS clients, made once per function instance and safe to share between threads."""
 
-import os
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 import boto3
 from botocore.config import Config
 
-from c360_aws import kafka_streams
-from c360_aws.kinesis import KinesisSender
-from c360_aws.stream_writer import Sender
-
 if TYPE_CHECKING:
-    from kafka import KafkaProducer
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_events import EventBridgeClient
     from mypy_boto3_glue import GlueClient
@@ -54,28 +48,10 @@ def kinesis() -> "KinesisClient":
     return boto3.client("kinesis", config=RETRYING)
 
 
-def stream_sender(stream: str) -> Sender:
-    """Return what takes the records of a stream: Kafka, if the function is given its brokers, and otherwise Kinesis.
-
-    Raises:
-        ValueError: the function's environment asks for a connection of a kind that is not known.
-    """
-    brokers = kafka_streams.Brokers.from_environment(os.environ)
-    if brokers is None:
-        return KinesisSender(client=kinesis(), stream=stream)
-    return kafka_streams.KafkaSender(producer=kafka_producer(brokers), stream=stream)
-
-
 @cache
 def msk() -> Any:
     """Return a client of MSK."""
     return boto3.client("kafka", config=PATIENT)
-
-
-@cache
-def kafka_producer(brokers: kafka_streams.Brokers) -> "KafkaProducer":
-    """Return the producer of all streams on a cluster; it keeps its connections between invocations."""
-    return kafka_streams.producer(brokers)
 
 
 @cache

@@ -7,7 +7,7 @@ import pytest
 from c360_aws import kafka_streams
 from c360_aws.kafka_streams import KafkaSender
 from c360_aws.kinesis import KinesisSender
-from lambdas.shared import aws
+from lambdas.shared import stream_senders
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def producers(monkeypatch: pytest.MonkeyPatch) -> list[kafka_streams.Brokers]:
         return object()
 
     monkeypatch.setattr(kafka_streams, "producer", producer)
-    aws.kafka_producer.cache_clear()
+    stream_senders.kafka_producer.cache_clear()
     return made
 
 
@@ -28,7 +28,7 @@ def test_without_brokers_it_is_kinesis(producers: list[kafka_streams.Brokers], m
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     monkeypatch.delenv("STREAM_BROKERS", raising=False)
 
-    sender = aws.stream_sender("c360-dev-events")
+    sender = stream_senders.stream_sender("c360-dev-events")
 
     assert isinstance(sender, KinesisSender)
     assert sender.stream == "c360-dev-events"
@@ -40,7 +40,9 @@ def test_with_brokers_it_is_kafka_and_all_streams_share_a_producer(
 ) -> None:
     monkeypatch.setenv("STREAM_BROKERS", "boot:9098")
 
-    senders = [aws.stream_sender(name) for name in ("c360-dev-events", "c360-dev-interactions", "c360-dev-events")]
+    senders = [
+        stream_senders.stream_sender(name) for name in ("c360-dev-events", "c360-dev-interactions", "c360-dev-events")
+    ]
 
     assert [type(sender) for sender in senders] == [KafkaSender] * 3
     assert producers == [kafka_streams.Brokers(servers="boot:9098", security="SASL_SSL")]
@@ -51,4 +53,4 @@ def test_a_connection_of_an_unknown_kind_is_refused(monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("STREAM_SECURITY", "SASL_PLAIN")
 
     with pytest.raises(ValueError, match="SASL_PLAIN"):
-        aws.stream_sender("c360-dev-events")
+        stream_senders.stream_sender("c360-dev-events")

@@ -1,4 +1,4 @@
-"""Whoever writes a stream ships the client of Kafka, which no runtime of AWS has."""
+"""Whoever writes a stream ships the client of Kafka, which no runtime of AWS has; other functions do not carry it."""
 
 import pytest
 
@@ -18,6 +18,13 @@ def test_a_function_that_writes_ships_it(graph: ImportGraph, name: str) -> None:
     code = Code.used_by(ROOT, graph, (f"lambdas/{name}",), present=staging.LAMBDA_HAS)
 
     assert "kafka-python" in code.wheels
+
+
+@pytest.mark.parametrize("name", ["file_batches", "key_rotation", "lake_defaults", "profile_writer"])
+def test_a_function_that_writes_none_does_not(graph: ImportGraph, name: str) -> None:
+    code = Code.used_by(ROOT, graph, (f"lambdas/{name}",), present=staging.LAMBDA_HAS)
+
+    assert "kafka-python" not in code.wheels
 
 
 def test_jobs_ship_it(graph: ImportGraph) -> None:
