@@ -73,6 +73,7 @@ def _plug_in_types(twin: Twin) -> None:
         account=ACCOUNT,
         region=REGION,
         fixed_while_used_by={kind.name: kind.fixed_while_used_by for kind in declared if kind.fixed_while_used_by},
+        arns={kind.name: kind.arn for kind in declared if kind.arn},
     )
     provisioners._RESOURCE_HANDLERS = types
     changesets._RESOURCE_HANDLERS = types

@@ -33,12 +33,15 @@ class ResourceType:
     Attributes:
         name: for example `AWS::Athena::WorkGroup`.
         fixed_while_used_by: a type; while one of its resources refers to one of this type, AWS refuses a change.
+        arn: the form of its ARNs, with `{region}`, `{account}` and `{name}` at its end, where AWS forms them otherwise
+            than a stand-in does by itself.
         handlers: makes the life cycle from the emulator's own one. When omitted, it stays the emulator's own, or that
             of a stand-in checked against AWS's schema, and the registry keeps the resolved properties.
     """
 
     name: str
     fixed_while_used_by: str | None = None
+    arn: str | None = None
     handlers: Callable[[Handlers], Handlers] | None = None
 
 

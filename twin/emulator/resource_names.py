@@ -16,6 +16,7 @@ _PATHS: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
     "dynamodb": (("tablename", "table/{}"),),
     "entityresolution": (("workflowname", "matchingworkflow/{}"), ("schemaname", "schemamapping/{}")),
     "glue": (("jobname", "job/{}"),),
+    "kafka": (("clusterarn", "{}"),),
     "kinesis": (("streamarn", "{}"), ("streamname", "stream/{}")),
     "kinesisanalytics": (("applicationname", "application/{}"),),
     "lambda": (("functionname", "function:{}"),),
@@ -139,6 +140,7 @@ _OTHERS: Final[Mapping[str, Callable[[str, Request], tuple[str, ...]]]] = {
     "emr-serverless": _one("emr-serverless"),
     "entityresolution": _one("entityresolution"),
     "glue": _catalog,
+    "kafka": _one("kafka"),
     "kinesisanalytics": _one("kinesisanalytics"),
     "ses": _mail,
 }

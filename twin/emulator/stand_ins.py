@@ -27,9 +27,33 @@ def _matches(_: Any, pattern: str, value: Any, __: Any) -> Iterator[jsonschema.V
         yield jsonschema.ValidationError(f"{value!r} does not match {pattern!r}")
 
 
+def _of_names(validator: Any, patterns: Any, value: Any, __: Any) -> Iterator[jsonschema.ValidationError]:
+    if not isinstance(value, dict):
+        return
+    for pattern, schema in patterns.items():
+        for name, one in value.items():
+            if regex.search(pattern, name):
+                yield from validator.descend(one, schema, path=name, schema_path=pattern)
+
+
+def _of_others(
+    validator: Any, allowed: Any, value: Any, schema: Mapping[str, Any]
+) -> Iterator[jsonschema.ValidationError]:
+    if not isinstance(value, dict):
+        return
+    named, patterns = schema.get("properties", {}), schema.get("patternProperties", {})
+    others = [name for name in value if name not in named and not any(regex.search(one, name) for one in patterns)]
+    if allowed is False and others:
+        yield jsonschema.ValidationError(f"unknown properties {sorted(others)}")
+    elif isinstance(allowed, dict):
+        for name in others:
+            yield from validator.descend(value[name], allowed, path=name)
+
+
 # AWS writes patterns in a dialect that Python's own `re` cannot read, with classes such as \p{L}.
 Validator: Final = jsonschema.validators.extend(  # type: ignore[no-untyped-call]
-    jsonschema.Draft7Validator, {"pattern": _matches}
+    jsonschema.Draft7Validator,
+    {"pattern": _matches, "patternProperties": _of_names, "additionalProperties": _of_others},
 )
 SUFFIXES_OF_A_NAME: Final = ("Name", "Id", "Arn")
 
@@ -121,6 +145,7 @@ class StandInType:
     account: str
     region: str
     fixed_while_used_by: str | None = None
+    arn: str | None = None
 
     def handlers(self) -> dict[str, Any]:
         """Return the entry for the emulator's table of resource handlers."""
@@ -221,6 +246,8 @@ class StandInType:
         return {**values, **{k: v for k, v in properties.items() if isinstance(v, str)}}
 
     def _arn(self, name: str) -> str:
+        if self.arn is not None:
+            return self.arn.format(region=self.region, account=self.account, name=name)
         _, service, kind = self.type_name.split("::")
         return f"arn:aws:{service.lower()}:{self.region}:{self.account}:{kind.lower()}/{name}"
 
@@ -236,6 +263,7 @@ class StandInTypes(dict[str, Any]):
         account: for ARNs.
         region: for ARNs and schemas.
         fixed_while_used_by: by type, the type whose resources forbid a change while they refer to one.
+        arns: by type, the form of its ARNs where it is not the usual one.
     """
 
     def __init__(
@@ -246,10 +274,11 @@ class StandInTypes(dict[str, Any]):
         account: str,
         region: str,
         fixed_while_used_by: Mapping[str, str] = MappingProxyType({}),
+        arns: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         super().__init__(existing)
         self._registry, self._account, self._region = registry, account, region
-        self._fixed_while_used_by = fixed_while_used_by
+        self._fixed_while_used_by, self._arns = fixed_while_used_by, arns
         self._missing = set(PROVIDER_SCHEMA_MANAGER.get_resource_types(region)) - set(existing)
 
     def __contains__(self, name: object) -> bool:
@@ -273,6 +302,7 @@ class StandInTypes(dict[str, Any]):
             account=self._account,
             region=self._region,
             fixed_while_used_by=self._fixed_while_used_by.get(name),
+            arn=self._arns.get(name),
         )
         self[name] = stand_in.handlers()
         return self[name]

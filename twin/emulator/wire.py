@@ -68,7 +68,9 @@ class Wire:
             )
         self._service = service
         self._stand_in = stand_in
-        self._routes = [self._route(name) for name in self._model.operation_names]
+        # An ARN in a path may have slashes, so that a longer path is looked at first.
+        routes = (self._route(name) for name in self._model.operation_names)
+        self._routes = sorted(routes, key=lambda route: -len(route[1].pattern))
 
     @property
     def service_id(self) -> str:
@@ -230,7 +232,7 @@ def _path_part(part: str) -> str:
     if not part.startswith("{"):
         return re.escape(part)
     name = part.strip("{}")
-    return f"(?P<{_group(name)}>{'.+' if name.endswith('+') else '[^/]+'})"
+    return f"(?P<{_group(name)}>{'.+' if name.endswith(('+', 'Arn')) else '[^/]+'})"
 
 
 def _group(name: str) -> str:

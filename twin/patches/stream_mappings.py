@@ -15,7 +15,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -54,6 +54,8 @@ class BatchDelivery:
         halves: whether a batch that fails is halved first, which is not a try.
         names_failures: whether the function answers with the records that failed.
         pause: waits before the next try.
+        position: returns where a record stands in its shard or partition.
+        named: returns the position that an answer names.
     """
 
     invoke: Callable[[Sequence[Record]], Result]
@@ -62,6 +64,8 @@ class BatchDelivery:
     halves: bool
     names_failures: bool
     pause: Callable[[float], None] = time.sleep
+    position: Callable[[Record], Hashable] = sequence_number
+    named: Callable[[Any], Hashable] = str
 
     def deliver(self, records: Sequence[Record]) -> None:
         """Deliver a batch; returns when none of its records waits any more."""
@@ -91,18 +95,18 @@ class BatchDelivery:
             return batch
         if not self.names_failures:
             return ()
-        failed = _failed(result.get("body"))
-        numbers = [sequence_number(record) for record in batch]
+        failed = {self.named(each) for each in _failed(result.get("body"))}
+        numbers = [self.position(record) for record in batch]
         if not failed <= set(numbers):  # an answer that names something else is a failure of all
             return batch
         first = next((index for index, number in enumerate(numbers) if number in failed), len(batch))
         return batch[first:]
 
 
-def _failed(body: Any) -> set[str]:
+def _failed(body: Any) -> list[Any]:
     answer = json.loads(body) if isinstance(body, str) and body else body
     failures = answer.get("batchItemFailures") or () if isinstance(answer, Mapping) else ()
-    return {str(failure.get("itemIdentifier", "")) for failure in failures}
+    return [failure.get("itemIdentifier", "") for failure in failures]
 
 
 def rest(mapping: Mapping[str, Any], took: float, *, full: bool) -> float:

@@ -126,3 +126,32 @@ def test_every_change_is_announced(types: StandInTypes, registry: ResourceRegist
 def test_a_type_that_aws_does_not_publish_is_unknown(types: StandInTypes) -> None:
     assert types.get("AWS::Weather::Forecast") is None
     assert "AWS::Weather::Forecast" not in types
+
+
+CLUSTER = {
+    "ClusterName": "c360-dev",
+    "ClientAuthentication": {"Sasl": {"Iam": {"Enabled": True}}},
+    "VpcConfigs": [{"SubnetIds": ["subnet-1", "subnet-2"], "SecurityGroups": ["sg-1"]}],
+    "Tags": {"project": "Größe 1"},
+}
+
+
+def test_names_of_properties_are_checked_by_aws_own_patterns(types: StandInTypes) -> None:
+    """The schema says `\\p{L}`, which Python's own expressions do not know."""
+    kind = "AWS::MSK::ServerlessCluster"
+
+    assert types[kind]["create"]("Cluster", CLUSTER, "stack")
+    for tags, said in (({"a*b": "x"}, "unknown properties"), ({"a": 1}, "not of type 'string'")):
+        with pytest.raises(PropertiesError, match=said):
+            types[kind]["create"]("Cluster", {**CLUSTER, "Tags": tags}, "stack")
+
+
+def test_a_type_has_the_arns_that_its_provider_names(registry: ResourceRegistry) -> None:
+    kind = "AWS::MSK::ServerlessCluster"
+    form = "arn:aws:kafka:{region}:{account}:cluster/c360/{name}"
+    types = StandInTypes({}, registry=registry, account="1", region="us-east-1", arns={kind: form})
+
+    name, attributes = types[kind]["create"]("Cluster", CLUSTER, "stack")
+
+    assert name.startswith("arn:aws:kafka:us-east-1:1:cluster/c360/cluster-")
+    assert attributes["Arn"] == name
