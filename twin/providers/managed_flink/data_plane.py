@@ -2,8 +2,8 @@
 
 The control plane hands over an application as DescribeApplication would show it. From that, and from nothing else,
 comes what runs: the code's place in S3, the property groups, the parallelism, the checkpoints. One documented
-difference: the properties that say where the streams are (`streams.provider` and Kafka's address) are replaced,
-because on a laptop the streams under Flink are Kafka topics of the same names.
+difference: for streams of Kinesis, the properties that say where the streams are (`streams.provider` and Kafka's
+address) are replaced, because on a laptop the streams under Flink are Kafka topics of the same names.
 """
 
 import itertools

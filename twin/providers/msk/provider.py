@@ -72,8 +72,11 @@ class MskProvider(Provider):
             bootstrap_servers=self._servers(),
             invoke=lambda event: _invoke(mapping.function, event),
             put_failure=lambda queue, message: self._put_failure(mapping.function, queue, message),
-            may_read=lambda: rights.may_read(
-                {"UUID": name, "EventSourceArn": mapping.cluster}, str(_configuration(mapping.function)["Role"])
+            may_read=lambda: (
+                _enabled(name)
+                and rights.may_read(
+                    {"UUID": name, "EventSourceArn": mapping.cluster}, str(_configuration(mapping.function)["Role"])
+                )
             ),
         )
         self._readers[name] = reader
@@ -106,6 +109,14 @@ def reading_rights(mapping: TopicMapping) -> tuple[Call, ...]:
 
 def _of_kafka(resource: Resource) -> bool:
     return ":kafka:" in str(resource.properties.get("EventSourceArn"))
+
+
+def _enabled(mapping: str) -> bool:
+    """Say whether a mapping is switched on: the emulator keeps what its API is told."""
+    from ministack.services import lambda_svc
+
+    found = (each for _account, _region, each in lambda_svc._iter_all_esms() if each["UUID"] == mapping)
+    return any(each.get("Enabled", True) for each in found)
 
 
 def _invoke(function: str, event: Mapping[str, Any]) -> Result:

@@ -1,7 +1,7 @@
 """What an application's role must be allowed, beside the calls that its own processes make."""
 
 from twin.emulator.calls import Call
-from twin.providers.managed_flink.rights import log_calls, stream_calls
+from twin.providers.managed_flink.rights import log_calls, stream_calls, topic_calls
 
 EVENTS = "arn:aws:kinesis:us-east-1:123456789012:stream/events"
 CHANGES = "arn:aws:kinesis:us-east-1:123456789012:stream/changes"
@@ -32,6 +32,23 @@ def test_a_stream_s_key_is_used_through_kinesis_and_for_this_stream_only() -> No
         "kms:ViaService": "kinesis.us-east-1.amazonaws.com",
         "kms:CallerAccount": "123456789012",
         "kms:EncryptionContext:aws:kinesis:arn": CHANGES,
+    }
+
+
+def test_reading_and_writing_topics_takes_the_network_the_cluster_and_each_topic() -> None:
+    cluster = "arn:aws:kafka:us-east-1:123456789012:cluster/c360/1"
+    events, changes = (f"arn:aws:kafka:us-east-1:123456789012:topic/c360/1/{name}" for name in ("events", "changes"))
+    calls = list(topic_calls(cluster=cluster, reads=("events",), writes=("changes",)))
+    assert pairs(calls) == {
+        ("ec2:CreateNetworkInterface", "*"),
+        ("ec2:CreateNetworkInterfacePermission", "*"),
+        ("ec2:DescribeSubnets", "*"),
+        ("kafka-cluster:Connect", cluster),
+        ("kafka-cluster:WriteDataIdempotently", cluster),
+        ("kafka-cluster:DescribeTopic", events),
+        ("kafka-cluster:ReadData", events),
+        ("kafka-cluster:DescribeTopic", changes),
+        ("kafka-cluster:WriteData", changes),
     }
 
 

@@ -21,6 +21,8 @@ from twin.settings import ACCOUNT, REGION, TwinSettings
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/Clean"
 STREAM = f"arn:aws:kinesis:{REGION}:{ACCOUNT}:stream"
 READING = ("kinesis:DescribeStreamSummary", "kinesis:ListShards", "kinesis:GetShardIterator", "kinesis:GetRecords")
+CLUSTER = f"arn:aws:kafka:{REGION}:{ACCOUNT}:cluster/c360/1"
+TOPICS = f"arn:aws:kafka:{REGION}:{ACCOUNT}:topic/c360/1"
 STREAMS = {READS: "events", WRITES: "interactions"}
 
 
@@ -83,8 +85,8 @@ def provider(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Manage
     iam._roles.pop_scoped(ACCOUNT, None, "Clean", None)
 
 
-def record() -> dict[str, Any]:
-    groups = [{"PropertyGroupId": str(Property.STREAMS), "PropertyMap": STREAMS}]
+def record(**more: str) -> dict[str, Any]:
+    groups = [{"PropertyGroupId": str(Property.STREAMS), "PropertyMap": {**STREAMS, **more}}]
     described = {"EnvironmentPropertyDescriptions": {"PropertyGroupDescriptions": groups}}
     return {"ApplicationName": "clean", "ApplicationConfigurationDescription": described}
 
@@ -107,3 +109,41 @@ def test_an_application_whose_role_may_not_write_its_stream_does_not_start(provi
     with pytest.raises(ServiceError, match=f"not authorized to perform: kinesis:PutRecords on.*{STREAM}/interactions"):
         provider._streams(record(), session)
     assert provider.twin.engines.carried == {}  # type: ignore[attr-defined]
+
+
+def test_an_application_on_topics_goes_where_its_template_says_and_the_bridge_rests(
+    provider: ManagedFlinkProvider,
+) -> None:
+    provider.twin.registry.put(cluster())
+    a_role(
+        on("ec2:*", there="*"),
+        on("kafka-cluster:Connect", "kafka-cluster:WriteDataIdempotently", there=CLUSTER),
+        on("kafka-cluster:DescribeTopic", "kafka-cluster:ReadData", there=f"{TOPICS}/events"),
+        on("kafka-cluster:DescribeTopic", "kafka-cluster:WriteData", there=f"{TOPICS}/interactions"),
+    )
+    session = assume(ROLE, service=SERVICE, session="clean")
+    assert provider._streams(record(provider="kafka"), session) == {}
+    assert provider.twin.engines.carried == {}  # type: ignore[attr-defined]
+
+
+def test_an_application_whose_role_may_not_write_its_topic_does_not_start(provider: ManagedFlinkProvider) -> None:
+    provider.twin.registry.put(cluster())
+    a_role(on("ec2:*", "kafka-cluster:Connect", "kafka-cluster:WriteDataIdempotently", there="*"))
+    session = assume(ROLE, service=SERVICE, session="clean")
+    with pytest.raises(ServiceError, match=f"not authorized to perform: kafka-cluster:DescribeTopic on.*{TOPICS}"):
+        provider._streams(record(provider="kafka"), session)
+
+
+def on(*actions: str, there: str) -> dict[str, Any]:
+    return {"Effect": "Allow", "Action": list(actions), "Resource": there}
+
+
+def cluster() -> Resource:
+    return Resource(
+        type_name="AWS::MSK::ServerlessCluster",
+        physical_id="streams",
+        logical_id="Streams",
+        stack="collection",
+        properties={},
+        attributes={"Arn": CLUSTER},
+    )
