@@ -105,10 +105,12 @@ class KafkaSender:
     Attributes:
         producer: of kafka-python.
         stream: name of the topic.
+        partition: where all records go; None, where the key of each leads.
     """
 
     producer: "KafkaProducer"
     stream: str
+    partition: int | None = None
 
     @property
     def permanent(self) -> frozenset[str]:
@@ -125,9 +127,10 @@ class KafkaSender:
             logger.warning("stream %s is not reached: %s", self.stream, error)
             return [type(error).__name__] * len(records)
         waiting: list[Any] = []
+        place = {} if self.partition is None else {"partition": self.partition}
         for record in records:
             try:
-                waiting.append(self.producer.send(self.stream, key=record.key.encode(), value=record.data))
+                waiting.append(self.producer.send(self.stream, key=record.key.encode(), value=record.data, **place))
             except KafkaError as error:  # the record is too big
                 waiting.append(error)
         self.producer.flush()

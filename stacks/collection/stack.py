@@ -17,6 +17,7 @@ from stacks.collection.data_exchange import DataExchange
 from stacks.collection.databases import Databases
 from stacks.collection.file_ingestion import FileIngestion
 from stacks.collection.saas.flows import SaasFlows
+from stacks.collection.stream_relay import StreamRelay
 from stacks.collection.text_removal import TextRemoval
 from stacks.constructs.data_stream import DataStream, data_stream
 from stacks.constructs.lake_table import LakeTable
@@ -61,6 +62,11 @@ class CollectionStack(cdk.Stack):
             )
             for name in (Stream.EVENTS, Stream.INTERACTIONS)
         }
+        self.relay = (
+            StreamRelay(self, "StreamRelay", streams=self.streams, cluster=self.topics.cluster, platform=platform)
+            if self.topics is not None
+            else None
+        )
         stored = LakeTables(self, "Lake", zones=[Zone.RAW, Zone.QUARANTINE], lake=lake, platform=platform)
         self.tables = stored.tables
         self.collector = Collector(
@@ -153,6 +159,9 @@ class CollectionStack(cdk.Stack):
             cdk.CfnOutput(self, f"ApiKeySecretArn{pascal_case(source)}", value=secret.secret_arn)
         cdk.CfnOutput(self, "EventsStreamName", value=self.streams[Stream.EVENTS].name)
         cdk.CfnOutput(self, "InteractionsStreamName", value=self.streams[Stream.INTERACTIONS].name)
+        if self.relay is not None:
+            cdk.CfnOutput(self, "StreamBrokers", value=self.streams[Stream.EVENTS].variables["STREAM_BROKERS"])
+            cdk.CfnOutput(self, "StreamRelayFunctionName", value=self.relay.function_name)
         cdk.CfnOutput(self, "IngestFileStateMachineArn", value=self.ingestion.machine.state_machine_arn)
         cdk.CfnOutput(self, "LandedFilesQueueArn", value=self.ingestion.landed.queue_arn)
         cdk.CfnOutput(self, "UndeliveredFilesQueueArn", value=self.ingestion.undelivered.queue.queue_arn)

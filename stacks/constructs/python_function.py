@@ -41,6 +41,10 @@ class Caller(Enum):
         "CloudFormation waits for what the function answers, and fails the deployment without it",
         "a deployment makes one call for each custom resource",
     )
+    OPERATOR = (
+        "the operator's command waits for the answer, and sends a record again that was not taken",
+        "a command makes one call at a time",
+    )
     QUEUE = (
         "Lambda's reader of the queue waits for the answer; a message that fails goes to the dead-letter queue",
         "the queue's mapping limits the calls",

@@ -8,6 +8,7 @@ import pytest
 from c360_core.names import ConsumerGroup, Stream, stream_name
 from config.collection import StreamSettings
 from config.settings import SettingsError, load
+from lambdas.stream_relay.logic import WRITTEN
 from stacks.collection.stack import _topics
 from tests.infrastructure import needs
 from tests.infrastructure.assembly import listed, placeholder_assets, resolve, statements, synthesize
@@ -125,7 +126,7 @@ def test_the_brokers_take_clients_on_the_port_of_iam_and_nothing_else(msk):
     assert len(sources) == 2
 
 
-@pytest.mark.parametrize("name", ["collector", "decision", "message_sender", "profile_api"])
+@pytest.mark.parametrize("name", ["collector", "decision", "message_sender", "profile_api", "stream_relay"])
 def test_a_function_that_writes_is_in_the_network_and_knows_the_brokers(msk, name):
     (function,) = (
         each.properties
@@ -193,6 +194,32 @@ def test_lambda_may_read_for_the_profile_writer(estate, policies):
     network = (needs.LAMBDA_FINDS_KAFKA, place(estate)), (needs.LAMBDA_ENTERS_NETWORK, "*")
     assert missing(policies, party, *wanted, *network) == []
     assert on_kafka(policies, party) == {(action, there) for need, there in wanted for action in need.actions}
+
+
+def test_the_relay_may_write_what_commands_write_and_nobody_is_given_the_right_to_call_it(msk, estate, policies):
+    party = role(estate, "StreamRelayRole")
+    topics = {topic(estate, stream) for stream in WRITTEN}
+    wanted = (*((needs.WRITES_TOPIC, there) for there in topics), (needs.WRITES_IDEMPOTENTLY, place(estate)))
+    assert missing(policies, party, *wanted) == []
+    assert on_kafka(policies, party) == {(action, there) for there in topics for action in needs.WRITES_TOPIC.actions}
+    callers = [
+        identity
+        for identity, each in statements(msk)
+        if "lambda:InvokeFunction" in listed(each["Action"])
+        and any("StreamRelay" in resolve(there) for there in listed(each["Resource"]))
+    ]
+    assert callers == []
+    assert not [
+        each
+        for each in msk.resources("AWS::Lambda::Permission")
+        if "StreamRelay" in resolve(each.properties["FunctionName"])
+    ]
+
+
+def test_the_relay_is_found_by_an_output(msk):
+    outputs = msk.templates["collection"]["Outputs"]
+    assert "StreamRelay" in resolve(outputs["StreamRelayFunctionName"]["Value"])
+    assert "Brokers" in resolve(outputs["StreamBrokers"]["Value"])
 
 
 def test_only_the_maker_of_topics_changes_them(estate, policies):

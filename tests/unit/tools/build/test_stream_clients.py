@@ -13,7 +13,7 @@ def graph() -> ImportGraph:
     return ImportGraph.read(ROOT, python_files(ROOT, ("lambdas", "glue_jobs", "c360_aws", "c360_core")))
 
 
-@pytest.mark.parametrize("name", ["collector", "decision", "message_sender", "profile_api"])
+@pytest.mark.parametrize("name", ["collector", "decision", "message_sender", "profile_api", "stream_relay"])
 def test_a_function_that_writes_ships_it(graph: ImportGraph, name: str) -> None:
     code = Code.used_by(ROOT, graph, (f"lambdas/{name}",), present=staging.LAMBDA_HAS)
 
