@@ -14,11 +14,12 @@ from typing import Any, Final, Protocol
 
 from botocore.exceptions import ClientError
 
-from c360_core.names import TableName, stack_name
+from c360_core.names import Stream, TableName, stack_name
 from c360_core.rebuild import Rebuild, sequence_at
 from ops.application import ApplicationControl
 from ops.dashboard import DashboardError, Task
 from ops.deployed_stacks import outputs
+from ops.deployed_streams import stream_ends
 from ops.view import ProfileWriterControl, RebuildFindings, SingleViewCheck
 
 PILLAR: Final = "unification"
@@ -105,6 +106,7 @@ def deployed(environment: str, client: Callable[[str], Any], table: Any) -> Rebu
 
     Raises:
         RebuildFailedError: something is not deployed.
+        ClientError: the stack of the streams is not, or may not be read.
     """
     found = _outputs(environment, client("cloudformation"))
 
@@ -118,9 +120,8 @@ def deployed(environment: str, client: Callable[[str], Any], table: Any) -> Rebu
         application=ApplicationControl(client=client("kinesisanalyticsv2"), name=output("UnifyApplicationName")),
         writer=ProfileWriterControl(
             functions=client("lambda"),
-            kinesis=client("kinesis"),
             mapping=output("ProfileWriterMappingId"),
-            stream=output("ProfileChangesStreamName"),
+            ends=stream_ends(environment, Stream.PROFILE_CHANGES, client),
         ),
         view=SingleViewCheck(client=table, table=output("SingleViewTableName")),
     )

@@ -1,16 +1,16 @@
 """The single view and the one writer of profiles, as a rebuild needs them."""
 
-import json
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from c360_aws.stream_relay import RelayError
 from c360_core import single_view_keys as keys
-from c360_core.rebuild import Rebuild, rebuild_from_item, rebuild_to_item, shard_end
+from c360_core.rebuild import Rebuild, rebuild_from_item, rebuild_to_item
+from ops.deployed_streams import StreamEnds
 
 if TYPE_CHECKING:
-    from mypy_boto3_kinesis import KinesisClient
     from mypy_boto3_lambda import LambdaClient
 
 PAUSE_SECONDS: Final = 5.0
@@ -39,12 +39,11 @@ class RebuildFindings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProfileWriterControl:
-    """What feeds the writer: an event source mapping, by its id, and the stream that it reads."""
+    """What feeds the writer: an event source mapping, by its id, and the ends of the stream that it reads."""
 
     functions: "LambdaClient"
-    kinesis: "KinesisClient"
     mapping: str
-    stream: str
+    ends: StreamEnds
     pause: Callable[[float], None] = time.sleep
 
     def hold(self) -> None:
@@ -64,26 +63,15 @@ class ProfileWriterControl:
         self._switch(on=True)
 
     def send_ends(self, rebuild: Rebuild) -> tuple[str, ...]:
-        """Put the end of a rebuild's messages onto each open shard; return the shards.
+        """Put the end of a rebuild's messages onto each open shard, or into each partition; return their names.
 
         Raises:
-            ViewError: the stream refused one.
+            ViewError, ClientError: the stream refused one.
         """
-        shards = list(self._open_shards())
-        for shard, key in shards:
-            self.kinesis.put_record(
-                StreamName=self.stream,
-                Data=json.dumps(shard_end(shard, rebuild)).encode(),
-                PartitionKey=shard,
-                ExplicitHashKey=key,
-            )
-        return tuple(shard for shard, _ in shards)
-
-    def _open_shards(self) -> Iterator[tuple[str, str]]:
-        for page in self.kinesis.get_paginator("list_shards").paginate(StreamName=self.stream):
-            for shard in page["Shards"]:
-                if "EndingSequenceNumber" not in shard["SequenceNumberRange"]:
-                    yield shard["ShardId"], shard["HashKeyRange"]["StartingHashKey"]
+        try:
+            return self.ends.tell(rebuild)
+        except RelayError as error:
+            raise ViewError(f"the end of the rebuild is not on its stream: {error}; type the command again") from error
 
     def _switch(self, *, on: bool) -> None:
         wanted = "Enabled" if on else "Disabled"

@@ -1,18 +1,34 @@
 """Streams, and what reads them."""
 
+from typing import Final
+
 from ops.smoke.checks import check, expect
 from ops.smoke.deployed import DeployedEnvironment
 
+BROKERS: Final = "StreamBrokers"
 
-@check("streams", fix="wait until a stream is ACTIVE; one that is away was deleted by hand: deploy again")
+
+@check("streams", fix="wait until it is ACTIVE; one that is away was deleted by hand: deploy again")
 def streams(deployed: DeployedEnvironment) -> str:
-    """All streams take records."""
+    """All streams take records; topics do while their cluster is ACTIVE, which only its network reaches."""
+    if BROKERS in deployed.outputs:
+        return _clusters(deployed)
     kinesis, names = deployed.client("kinesis"), deployed.ids("AWS::Kinesis::Stream")
     status = {
         name: kinesis.describe_stream_summary(StreamName=name)["StreamDescriptionSummary"]["StreamStatus"]
         for name in names
     }
     return expect([f"{name} is {state}" for name, state in status.items() if state != "ACTIVE"], f"{len(names)} ACTIVE")
+
+
+def _clusters(deployed: DeployedEnvironment) -> str:
+    kafka, topics = deployed.client("kafka"), deployed.ids("Custom::StreamTopic")
+    state = {
+        arn: kafka.describe_cluster_v2(ClusterArn=arn)["ClusterInfo"]["State"]
+        for arn in deployed.ids("AWS::MSK::ServerlessCluster")
+    }
+    wrong = [f"{arn} is {found}" for arn, found in state.items() if found != "ACTIVE"]
+    return expect(wrong, f"{len(topics)} topics, cluster ACTIVE")
 
 
 @check(

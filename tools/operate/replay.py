@@ -2,16 +2,16 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
 import boto3
 from rich.table import Table
 
 from c360_aws.event_stream import EventStreamWriter
-from c360_aws.kinesis import KinesisSender
 from c360_aws.stream_writer import Pace
-from c360_core.names import Stream, stream_name
+from c360_core.names import Stream
 from c360_core.replay import MAX_FIXED_BY, ReplayVerdict
+from ops.deployed_streams import stream_sender
 from ops.quarantine import AthenaQuarantine, aws_errors
 from ops.replay import NEXT, ReplayOptions, ReplayReport, read_corrections, replay
 from tools.build import prepare
@@ -44,13 +44,12 @@ def run(steps: Steps, options: ReplayOptions) -> ReplayReport:
     prepare.contracts()
     corrected = read_corrections(options.from_file) if options.from_file else {}
     refuse_contradictions(options)
-    sender = KinesisSender(client=boto3.client("kinesis"), stream=stream_name(options.environment, Stream.EVENTS))
+    session: Any = boto3.Session()
     quarantine = AthenaQuarantine(environment=options.environment)
-    stream = EventStreamWriter(
-        sender=sender,
-        pace=None if options.rate is None else Pace(records=options.rate, size=BYTES_A_SECOND),
-    )
+    pace = None if options.rate is None else Pace(records=options.rate, size=BYTES_A_SECOND)
     with steps.step("Look" if options.dry_run else "Replay"), aws_errors():
+        sender = stream_sender(options.environment, Stream.EVENTS, session.client)
+        stream = EventStreamWriter(sender=sender, pace=pace)
         report = replay(options, corrected, quarantine, stream, now=datetime.now(UTC))
     show(steps, report)
     steps.result(report.as_dict())

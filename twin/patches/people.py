@@ -90,7 +90,9 @@ def _operator(environment: str) -> tuple[Statement, ...]:
             "s3:GetObject s3:PutObject s3:AbortMultipartUpload s3:ListBucket s3:GetBucketLocation",
             _lake(environment, "results"),
         ),
+        _allow("cloudformation:DescribeStacks", _arn("cloudformation", f"stack/{prefix}Collection/*")),
         _allow("kinesis:PutRecords", _arn("kinesis", f"stream/c360-{environment}-events")),
+        _allow("lambda:InvokeFunction", _arn("lambda", f"function:{prefix}Collection-StreamRelay*")),
         _allow("kms:Decrypt kms:GenerateDataKey", _arn("kms", "key/*")),
     )
 

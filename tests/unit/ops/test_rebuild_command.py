@@ -17,6 +17,7 @@ from c360_core.profile_item import profile_to_item
 from c360_core.rebuild import SHARD_END, Rebuild, rebuild_from_item, rebuild_to_item, sequence_at
 from ops.application import SKIP, ApplicationControl, ApplicationError
 from ops.dashboard import DashboardError, FlinkDashboard, Task
+from ops.deployed_streams import ShardEnds
 from ops.rebuild import (
     HISTORY,
     RebuildFailedError,
@@ -208,7 +209,10 @@ class World:
             environment="dev",
             application=Application(client=services, name=APPLICATION, pause=self.wait),
             writer=ProfileWriterControl(
-                functions=services, kinesis=services, mapping="m-1", stream="profile-changes", pause=self.wait
+                functions=services,
+                mapping="m-1",
+                ends=ShardEnds(client=services, stream="profile-changes"),
+                pause=self.wait,
             ),
             view=SingleViewCheck(client=services, table="view"),
             now=self.tick,
@@ -421,7 +425,7 @@ class Stacks:
     def describe_stacks(self, *, StackName: str) -> dict[str, Any]:  # noqa: N803  # boto3's words
         if self.outputs is None:
             raise refused("ValidationError")
-        assert StackName == "C360-dev-Unification"
+        assert StackName in {"C360-dev-Unification", "C360-dev-Collection"}
         outputs = [{"OutputKey": key, "OutputValue": value} for key, value in self.outputs.items()]
         return {"Stacks": [{"Outputs": outputs}]}
 
@@ -429,7 +433,6 @@ class Stacks:
 OUTPUTS = {
     "UnifyApplicationName": APPLICATION,
     "ProfileWriterMappingId": "m-1",
-    "ProfileChangesStreamName": "c360-dev-profile-changes",
     "SingleViewTableName": "view",
 }
 
@@ -442,7 +445,8 @@ def test_everything_is_found_by_the_outputs_of_the_stack() -> None:
     there = deployed("dev", clients(OUTPUTS), object())
 
     assert (there.application.name, there.writer.mapping) == (APPLICATION, "m-1")
-    assert (there.writer.stream, there.view.table) == ("c360-dev-profile-changes", "view")
+    assert isinstance(there.writer.ends, ShardEnds)
+    assert (there.writer.ends.stream, there.view.table) == ("c360-dev-profile-changes", "view")
 
 
 @pytest.mark.parametrize("missing", ["UnifyApplicationName", "ProfileWriterMappingId"])

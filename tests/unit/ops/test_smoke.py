@@ -181,6 +181,22 @@ def test_every_violation_is_found_with_its_fix_and_nothing_else(
     assert outcomes[name].fix
 
 
+@pytest.mark.parametrize(("state", "outcome"), [("ACTIVE", "ok"), ("CREATING", "failed")])
+def test_topics_take_records_while_their_cluster_is_active(world: World, state: str, outcome: str) -> None:
+    described = world.answers["describe_stacks"][0]["Stacks"][0]
+    described["Outputs"].append({"OutputKey": "StreamBrokers", "OutputValue": "boot:9098"})
+    of_msk = {"AWS::MSK::ServerlessCluster": "arn:cluster", "Custom::StreamTopic": "topic"}
+    found = [{"ResourceType": kind, "PhysicalResourceId": one} for kind, one in of_msk.items()]
+    world.answers["list_stack_resources"] = [{"StackResourceSummaries": found}]
+    states = {"arn:cluster": state}
+    world.answers["describe_cluster_v2"] = lambda **given: {"ClusterInfo": {"State": states[given["ClusterArn"]]}}
+
+    streams = world.outcomes()["streams"]
+
+    assert streams.outcome == outcome
+    assert ("topics, cluster ACTIVE" if outcome == "ok" else "arn:cluster is CREATING") in streams.found
+
+
 @pytest.mark.parametrize(
     ("method", "status", "name"), [("POST", 200, "collector refuses"), ("GET", 200, "profile API refuses")]
 )

@@ -13,6 +13,8 @@ from twin.settings import ACCOUNT, REGION, TwinSettings
 
 EVENTS = f"arn:aws:kinesis:{REGION}:{ACCOUNT}:stream/c360-dev-events"
 DEPLOYMENT_ROLE = f"arn:aws:iam::{ACCOUNT}:role/cdk-hnb659fds-deploy-role-{ACCOUNT}-{REGION}"
+RELAY = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:C360-dev-Collection-StreamRelay5F2B"
+COLLECTOR = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:C360-dev-Collection-Collector5F2B"
 API = f"arn:aws:execute-api:{REGION}:{ACCOUNT}:api/$default/GET/v1/customers"
 
 
@@ -38,6 +40,8 @@ def test_the_emulator_knows_the_credentials_that_everybody_works_out(principal: 
         ("cloudformation:CreateStack", "*", set()),
         ("kinesis:PutRecords", EVENTS, {Principal.OPERATOR, Principal.SOURCE}),
         ("kinesis:GetRecords", EVENTS, set()),
+        ("lambda:InvokeFunction", RELAY, {Principal.OPERATOR}),
+        ("lambda:InvokeFunction", COLLECTOR, set()),
         ("execute-api:Invoke", API, {Principal.APPLICATION}),
         ("dynamodb:Scan", "*", set()),
         ("iam:CreateRole", "*", set()),
