@@ -12,7 +12,7 @@ import psutil
 from tests.processes import has_ended
 from tests.twin.test_story import order
 from tools.laptop.demonstrate import Demonstration
-from twin.scenario import unify
+from twin.scenario import straight, unify
 from twin.scenario.collect import produce
 from twin.scenario.waiting import until
 
@@ -48,11 +48,11 @@ def test_kafka_comes_back_after_a_kill_and_nothing_is_lost(run: Demonstration) -
     deployment = run.story.deployment
     before = unify.view_totals(deployment)
     lines = [json.dumps(order(n, run.story._cards()[n % 5]) | {"event_id": f"kafka-{n}"}) for n in range(200)]
-    stream, kinesis = deployment.outputs["EventsStreamName"], deployment.client("kinesis")
+    stream = straight.sender(deployment)
 
-    produce(kinesis, stream, lines[:100])
+    produce(stream, lines[:100])
     kill(engine(run, "kafka.Kafka"))
-    produce(kinesis, stream, lines[100:])
+    produce(stream, lines[100:])
 
     until(
         "all orders are counted after Kafka was killed",

@@ -23,7 +23,7 @@ from tools.laptop.demonstrate import Demonstration
 from twin.emulator import emulator
 from twin.emulator.decisions import Outcome, read
 from twin.processes.process import LOOPBACK
-from twin.scenario import page, unify
+from twin.scenario import page, straight, unify
 from twin.scenario.collect import produce, signed
 from twin.scenario.deployment import Credentials, Deployment, files_of
 from twin.scenario.history import INGEST_SECONDS, WEB
@@ -342,11 +342,11 @@ def test_a_killed_engine_loses_nothing(run: Demonstration, engine: str) -> None:
     deployment = run.story.deployment
     before = unify.view_totals(deployment)
     lines = [json.dumps(order(n, run.story._cards()[n % 5]) | {"event_id": f"{engine}-{n}"}) for n in range(200)]
-    stream, kinesis = deployment.outputs["EventsStreamName"], deployment.client("kinesis")
+    stream = straight.sender(deployment)
 
-    produce(kinesis, stream, lines[:100])
+    produce(stream, lines[:100])
     os.kill(victim(engine).pid, signal.SIGKILL)
-    produce(kinesis, stream, lines[100:])
+    produce(stream, lines[100:])
 
     until(
         f"all orders are counted after the {engine} was killed",

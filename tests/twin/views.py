@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from c360_core import single_view_keys as keys
 from ops.rebuild import RebuildReport, deployed, rebuild_profiles
-from twin.scenario import unify
+from twin.scenario import straight, unify
 from twin.scenario.collect import produce
 from twin.scenario.deployment import Deployment
 from twin.scenario.waiting import until
@@ -75,7 +75,7 @@ def rebuild(deployment: Deployment) -> RebuildReport:
 def count_once(deployment: Deployment, news: Item) -> None:
     """Send an order, and wait until the single view counts it, and counts it once."""
     orders = unify.view_totals(deployment).orders
-    produce(deployment.client("kinesis"), deployment.outputs["EventsStreamName"], [json.dumps(news)])
+    produce(straight.sender(deployment), [json.dumps(news)])
     until(
         f"the order {news['event_id']} is counted once",
         lambda: unify.view_totals(deployment).orders,

@@ -3,6 +3,7 @@
 import base64
 import hmac
 import json
+import time
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -13,10 +14,13 @@ from typing import Any, Final
 
 import httpx
 
+from c360_aws.stream_writer import Sender, StreamRecord
 from twin.batching import batched
 from twin.scenario.deployment import Credentials
 
 BATCH: Final = 500
+ATTEMPTS: Final = 50
+PAUSE_SECONDS: Final = 0.1
 LANES: Final = 2
 TIMEOUT_SECONDS: Final = 60.0
 HTTP_OK: Final = (200, 207)
@@ -24,6 +28,10 @@ HTTP_OK: Final = (200, 207)
 
 class CollectorRefusedError(RuntimeError):
     """The collector refused a whole request; the message quotes its answer."""
+
+
+class StreamRefusedError(RuntimeError):
+    """A stream refused records; the message quotes the reasons."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,19 +100,29 @@ def signed(body: bytes, credentials: Credentials) -> dict[str, str]:
     return headers
 
 
-def produce(kinesis: Any, stream: str, lines: Iterable[str]) -> int:
-    """Put events straight on the stream, as a till system does; return how many.
+def produce(sender: Sender, lines: Iterable[str]) -> int:
+    """Put events straight on a stream, as a till system does; return how many.
 
     One customer's events have one partition key and so stay in order.
+
+    Raises:
+        StreamRefusedError: the stream refuses records, now or for good.
     """
     sent = 0
     for batch in batched(lines, BATCH):
-        records = [{"Data": line.encode(), "PartitionKey": partition_hint(line)} for line in batch]
-        while records:
-            answer = kinesis.put_records(StreamName=stream, Records=records)
-            failed = [r for r, o in zip(records, answer["Records"], strict=True) if "ErrorCode" in o]
-            sent += len(records) - len(failed)
-            records = failed
+        records = [StreamRecord(key=partition_hint(line), data=line.encode()) for line in batch]
+        for _ in range(ATTEMPTS):
+            codes = sender.send(records)
+            refused = [record for record, code in zip(records, codes, strict=True) if code]
+            sent += len(records) - len(refused)
+            if not refused:
+                break
+            records = refused
+            if lasting := sender.permanent.intersection(codes):
+                raise StreamRefusedError(f"{sender.stream} refused {len(refused)} records: {', '.join(lasting)}")
+            time.sleep(PAUSE_SECONDS)
+        else:
+            raise StreamRefusedError(f"{sender.stream} keeps refusing {len(records)} records")
     return sent
 
 

@@ -13,7 +13,7 @@ from typing import Final
 
 from c360_core.names import TableName, Zone, database_name
 from twin.principals import Principal
-from twin.scenario import bought
+from twin.scenario import bought, straight
 from twin.scenario.collect import Collected, CollectorClient, land, produce
 from twin.scenario.deployment import Deployment
 from twin.scenario.lake import until_committed
@@ -68,14 +68,14 @@ def send_events(deployment: Deployment, folder: Path, manifest: Manifest) -> Col
 
     Returns the collector's verdicts.
     """
-    kinesis, stream = deployment.client("kinesis", Principal.SOURCE), deployment.outputs["EventsStreamName"]
+    stream = straight.sender(deployment, as_=Principal.SOURCE)
     collector = CollectorClient(url=deployment.url("CollectorUrl"), credentials={WEB: deployment.credentials(WEB)})
-    produce(kinesis, stream, lines(folder / manifest.stream(POS).path))
-    straight: list[str] = []
+    produce(stream, lines(folder / manifest.stream(POS).path))
+    direct: list[str] = []
     over_http: list[str] = []
     for line in lines(folder / manifest.stream(WEB).path):
-        (over_http if _goes_over_http(line) else straight).append(line)
-    produce(kinesis, stream, straight)
+        (over_http if _goes_over_http(line) else direct).append(line)
+    produce(stream, direct)
     return collector.send(WEB, over_http)
 
 

@@ -15,6 +15,7 @@ from c360_core.identity.keys import mask_email
 from c360_core.single_view_keys import PARTITION, PROFILE, person_key, person_partition
 from twin.emulator.emulator import HEALTH_PATH
 from twin.principals import Principal
+from twin.scenario import straight
 from twin.scenario.api import ProfileApiClient
 from twin.scenario.collect import CollectorClient, land, produce
 from twin.scenario.deployment import Deployment, files_of
@@ -111,10 +112,10 @@ def latencies(deployment: Deployment, api: ProfileApiClient, loyalty_ids: list[s
     known = [(card, api.find(loyalty_id=card)) for card in loyalty_ids]
     probes = {str(seen["person_id"]): card for card, seen in known if seen is not None}
     before = _live_orders(deployment, list(probes))
-    kinesis, stream = deployment.client("kinesis", Principal.SOURCE), deployment.outputs["EventsStreamName"]
+    stream = straight.sender(deployment, as_=Principal.SOURCE)
     sent: dict[str, float] = {}
     for number, (person_id, card) in enumerate(probes.items()):
-        produce(kinesis, stream, [json.dumps(_order(card, number))])
+        produce(stream, [json.dumps(_order(card, number))])
         sent[person_id] = time.monotonic()
     return _watch(deployment, before, sent)
 
