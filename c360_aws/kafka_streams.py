@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -20,6 +21,7 @@ IAM: Final = "SASL_SSL"  # of the protocols with a login, ours is always IAM's
 # How long a record may take to be acknowledged, with the producer's own retries; the writer then sends it again.
 DELIVERY_MILLISECONDS: Final = 5_000
 REQUEST_MILLISECONDS: Final = 4_000
+READ_MILLISECONDS: Final = 10_000
 # As much as Kinesis takes in a record. Our topics take more, because Kafka counts what it writes around it.
 LARGEST_RECORD: Final = 1_048_576
 # Errors after which another attempt would be refused as well: the names of kafka-python's classes.
@@ -96,6 +98,23 @@ def administrator(brokers: Brokers) -> "KafkaAdminClient":
     from kafka import KafkaAdminClient
 
     return KafkaAdminClient(**brokers.connection())
+
+
+def read_one(brokers: Brokers, stream: str, *, partition: int, offset: int) -> StreamRecord | None:
+    """Return the record at a position of a topic, or None if it is not there (any more). Joins no group."""
+    from kafka import KafkaConsumer, TopicPartition
+
+    place = TopicPartition(stream, partition)
+    with closing(KafkaConsumer(**brokers.connection(), enable_auto_commit=False, max_poll_records=1)) as consumer:
+        consumer.assign([place])
+        first, end = consumer.beginning_offsets([place])[place], consumer.end_offsets([place])[place]
+        if not first <= offset < end:
+            return None
+        consumer.seek(place, offset)
+        found = consumer.poll(timeout_ms=READ_MILLISECONDS).get(place, ())
+    # The broker may have taken it away meanwhile, and then gives the next one.
+    record = next((each for each in found if each.offset == offset), None)
+    return None if record is None else StreamRecord(key=(record.key or b"").decode(), data=record.value or b"")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,6 +18,8 @@ _MEMORY: Final = 512
 class StreamRelay(Construct):
     """A function in the network that puts records on the topics; whoever may call it may write them.
 
+    It also shows a change of a profile at the position that a dead letter names.
+
     Nobody in the templates may. It is for `c360 replay` and `c360 rebuild`, whose people get the right to call it for
     the work.
     """
@@ -47,5 +49,8 @@ class StreamRelay(Construct):
         streams[Stream.EVENTS].let_write(worker.role)
         # A rebuild ends with a record in each partition of the changes; that topic is made by a later stack.
         changes = cluster.topic_arn(stream_name(platform.environment, Stream.PROFILE_CHANGES))
-        allow(worker.role, ("kafka-cluster:DescribeTopic", "kafka-cluster:WriteData"), changes)
+        # Its dead letters name positions, and whoever mends them looks at the records there.
+        allow(
+            worker.role, ("kafka-cluster:DescribeTopic", "kafka-cluster:ReadData", "kafka-cluster:WriteData"), changes
+        )
         self.function_name = worker.function.function_name

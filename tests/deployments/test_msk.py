@@ -14,8 +14,7 @@ from c360_core.names import Stream, stream_name
 from c360_core.secret_text import parts
 from tests.factories.events import event
 from tests.factories.profiles import profile_change
-from tests.infrastructure.assembly import placeholder_assets, synthesize
-from tests.infrastructure.test_kafka_streams import with_msk
+from tests.infrastructure.assembly import placeholder_assets, synthesize, with_msk
 from tools.build import staging
 from twin.emulator import emulator
 from twin.scenario.waiting import until

@@ -12,7 +12,7 @@ import yaml
 
 import app
 from c360_core import contracts
-from c360_core.names import STACKS, stack_name
+from c360_core.names import STACKS, EnvironmentName, stack_name
 from config.settings import ENVIRONMENTS_FOLDER, Settings, load
 from stacks.foundation.stack import FoundationStack
 from stacks.operations.stack import OperationsStack
@@ -86,6 +86,19 @@ def sleeping_dev(folder: Path) -> Settings:
     values["collection"]["streams"]["deployed"] = False
     (folder / "dev.yaml").write_text(yaml.safe_dump(values), encoding="utf-8")
     return load("dev", folder)
+
+
+def with_msk(environment: EnvironmentName) -> Settings:
+    """Return the settings of an environment with its streams on MSK, whose network it then needs."""
+    settings = load(environment)
+    streams = settings.collection.streams.model_copy(update={"provider": "msk"})
+    network = settings.foundation.network.model_copy(update={"deployed": True})
+    return settings.model_copy(
+        update={
+            "collection": settings.collection.model_copy(update={"streams": streams}),
+            "foundation": settings.foundation.model_copy(update={"network": network}),
+        }
+    )
 
 
 def empty_app(folder: Path) -> cdk.App:

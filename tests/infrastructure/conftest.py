@@ -4,7 +4,7 @@ from syrupy.extensions.json import JSONSnapshotExtension
 from c360_core import contracts
 from c360_core.names import ENVIRONMENTS
 from config.settings import load
-from tests.infrastructure.assembly import Assembly, placeholder_assets, sleeping_dev, synthesize
+from tests.infrastructure.assembly import Assembly, placeholder_assets, sleeping_dev, synthesize, with_msk
 from tests.infrastructure.estate import Estate
 from tools.build import staging
 
@@ -50,6 +50,18 @@ def asleep(_contracts, tmp_path_factory) -> Assembly:
     settings = sleeping_dev(tmp_path_factory.mktemp("settings"))
     assets = placeholder_assets(tmp_path_factory.mktemp("assets"))
     return synthesize(settings, assets, tmp_path_factory.mktemp("asleep"))
+
+
+@pytest.fixture(scope="session")
+def msk(_contracts, tmp_path_factory) -> Assembly:
+    """Every switch on, and the streams on MSK."""
+    assets = placeholder_assets(tmp_path_factory.mktemp("assets"))
+    return synthesize(with_msk("everything"), assets, tmp_path_factory.mktemp("msk"))
+
+
+@pytest.fixture(scope="session")
+def estate_on_msk(msk) -> Estate:
+    return Estate(msk)
 
 
 @pytest.fixture(params=ENVIRONMENTS)

@@ -205,6 +205,20 @@ def _reads_kinesis(estate: Estate, use: Use) -> Calls:
     yield Call(party=role, need=needs.LAMBDA_READS_KINESIS, resource=use.part)
 
 
+def _reads_topic(estate: Estate, use: Use) -> Calls:
+    role, mapping = _function_role(estate, use.resource), use.resource.properties
+    group = mapping["AmazonManagedKafkaEventSourceConfig"]["ConsumerGroupId"]
+    yield Call(party=role, need=needs.LAMBDA_FINDS_KAFKA, resource=use.part)
+    yield Call(party=role, need=needs.LAMBDA_ENTERS_NETWORK, resource="*")
+    yield Call(party=role, need=needs.READS_IN_GROUP, resource=_on_cluster(use.part, "group", group))
+    for topic in mapping["Topics"]:
+        yield Call(party=role, need=needs.READS_TOPIC, resource=_on_cluster(use.part, "topic", topic))
+
+
+def _stands_in_network(_estate: Estate, use: Use) -> Calls:
+    yield Call(party=use.resource.properties["Role"], need=needs.LAMBDA_ENTERS_NETWORK, resource="*")
+
+
 def _reads_dynamodb(estate: Estate, use: Use) -> Calls:
     role = _function_role(estate, use.resource)
     yield Call(party=role, need=needs.LAMBDA_READS_DYNAMODB, resource=use.part)
@@ -517,16 +531,16 @@ def _connects(estate: Estate, use: Use) -> Calls:
     """A job that names a connection reads it and its secret, and gets network interfaces in its subnet."""
     connection = use.resource.properties["ConnectionInput"]
     prefix = _CATALOG.removesuffix("catalog")
-    secret = (
-        f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:{connection['ConnectionProperties']['SECRET_ID']}-a1B2c3"
-    )
+    name = connection.get("ConnectionProperties", {}).get("SECRET_ID")  # a place in a network has none
     for job in estate.of_type("AWS::Glue::Job"):
         if connection["Name"] not in job.properties.get("Connections", {}).get("Connections", []):
             continue
         role = job.properties["Role"]
         for resource in (_CATALOG, f"{prefix}connection/{connection['Name']}"):
             yield Call(party=role, need=needs.GLUE_USES_CONNECTION, resource=resource)
-        yield Call(party=role, need=needs.GLUE_READS_SECRET, resource=secret)
+        if name:
+            secret = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:{name}-a1B2c3"
+            yield Call(party=role, need=needs.GLUE_READS_SECRET, resource=secret)
         yield Call(party=role, need=needs.GLUE_MAKES_INTERFACES, resource="*")
         yield Call(
             party=role,
@@ -604,7 +618,7 @@ def _closes_database(estate: Estate, use: Use) -> Calls:
 # ---- Managed Flink
 
 
-def _flink_runs(_estate: Estate, use: Use) -> Calls:
+def _flink_runs(estate: Estate, use: Use) -> Calls:
     application = use.resource.properties
     role = application["ServiceExecutionRole"]
     configuration = application["ApplicationConfiguration"]
@@ -612,9 +626,27 @@ def _flink_runs(_estate: Estate, use: Use) -> Calls:
     yield Call(party=role, need=needs.FLINK_READS_CODE, resource=f"{code['BucketARN']}/{code['FileKey']}")
     groups = configuration["EnvironmentProperties"]["PropertyGroups"]
     (streams,) = (one["PropertyMap"] for one in groups if one["PropertyGroupId"] == "streams")
+    if streams["provider"] == "kafka":
+        yield from _flink_uses_topics(estate, role, streams)
+        return
     for need, names in ((needs.FLINK_READS_KINESIS, streams["reads"]), (needs.FLINK_WRITES_KINESIS, streams["writes"])):
         for name in names.split(","):
             yield Call(party=role, need=need, resource=f"arn:aws:kinesis:{REGION}:{ACCOUNT}:stream/{name}")
+
+
+def _flink_uses_topics(estate: Estate, role: str, streams: Mapping[str, str]) -> Calls:
+    """It finds brokers from inside the network; in which group it reads is in its code."""
+    (cluster,) = (arn(one) for one in estate.of_type("AWS::MSK::ServerlessCluster"))
+    yield Call(party=role, need=needs.FLINK_ENTERS_NETWORK, resource="*")
+    yield Call(party=role, need=needs.WRITES_IDEMPOTENTLY, resource=cluster)
+    for need, names in ((needs.READS_TOPIC, streams["reads"]), (needs.WRITES_TOPIC, streams["writes"])):
+        for name in names.split(","):
+            yield Call(party=role, need=need, resource=_on_cluster(cluster, "topic", name))
+
+
+def _on_cluster(cluster: str, kind: str, name: str) -> str:
+    """Return the ARN of a topic or a group on a cluster."""
+    return f"{cluster.replace(':cluster/', f':{kind}/')}/{name}"
 
 
 def _flink_logs(estate: Estate, use: Use) -> Calls:
@@ -849,6 +881,7 @@ INTEGRATIONS: Final[Mapping[str, Integration]] = {
     "discarded records to sqs": _discards_to_queue,
     "function's KmsKeyArn": _reads_variables,
     "function's TracingConfig": _traces,
+    "function's VpcConfig": _stands_in_network,
     "machine's LoggingConfiguration": _machine_logs,
     "machine's TracingConfiguration": _machine_traces,
     "resource AWS::AppFlow::Flow": _lands,
@@ -875,6 +908,8 @@ INTEGRATIONS: Final[Mapping[str, Integration]] = {
     # WAF gives its deliveries the right to a log group whose name begins as it asks.
     "resource AWS::WAFv2::LoggingConfiguration": _nothing,
     "resource Custom::ClosedDatabase": _closes_database,
+    # What the function behind it needs is said of its rights, in test_kafka_streams.py.
+    "resource Custom::StreamTopic": _nothing,
     # The function that does it comes with the CDK, and so does its role.
     "resource Custom::VpcRestrictDefaultSG": _nothing,
     # Events of SES go to the default bus of the account, which needs no permission.
@@ -899,6 +934,7 @@ INTEGRATIONS: Final[Mapping[str, Integration]] = {
     "right sqs:ReceiveMessage": _right_with_key(needs.READ_ENCRYPTED_QUEUE, "sqs"),
     "right sqs:SendMessage": _right_with_key(needs.SEND_TO_ENCRYPTED_QUEUE, "sqs"),
     "source dynamodb": _reads_dynamodb,
+    "source kafka": _reads_topic,
     "source kinesis": _reads_kinesis,
     "source sqs": _reads_queue,
     "target sqs": _delivers_to_queue,
@@ -989,6 +1025,8 @@ WITHOUT_NEEDS: Final = {
     "AWS::Logs::DeliveryDestination",
     "AWS::Logs::DeliverySource",
     "AWS::Logs::LogStream",
+    # It takes clients by their own rights, and encrypts with a key of the service.
+    "AWS::MSK::ServerlessCluster",
     "AWS::S3::Bucket",
     "AWS::S3::BucketPolicy",
     "AWS::SES::ConfigurationSet",

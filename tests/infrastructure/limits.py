@@ -406,6 +406,42 @@ QUOTAS: Final = (
 )
 
 
+def _partitions(estate: Estate) -> Measured:
+    topics = list(estate.of_type("Custom::StreamTopic"))
+    yield from Counter(
+        {
+            cluster: sum(int(one.properties["Partitions"]) for one in topics if one.properties["ClusterArn"] == cluster)
+            for cluster in (arn(each) for each in estate.of_type("AWS::MSK::ServerlessCluster"))
+        }
+    ).items()
+
+
+def _networks_of_clusters(estate: Estate) -> Measured:
+    for cluster in estate.of_type("AWS::MSK::ServerlessCluster"):
+        yield str(cluster), len(cluster.properties["VpcConfigs"])
+
+
+def _readers_of_topics(estate: Estate) -> Measured:
+    for mapping in _mappings(estate, "kafka"):
+        yield str(mapping), int(mapping.properties["ProvisionedPollerConfig"]["MaximumPollers"])
+
+
+_MSK: Final = "Amazon MSK Developer Guide: MSK Serverless quota"
+# Of the templates with their streams on MSK. What its other quotas limit is no property: 200 MB a second into the
+# cluster and 5 into a partition, 3,000 connections of clients, 500 consumer groups, 8 MiB in a record.
+QUOTAS_OF_MSK: Final = (
+    Quota(what="partitions of a cluster", at_most=2_400, page=_MSK, measured=_partitions),
+    Quota(what="clusters of an account", at_most=10, page=_MSK, measured=_number_of("AWS::MSK::ServerlessCluster")),
+    Quota(what="networks of a cluster", at_most=5, page=_MSK, measured=_networks_of_clusters),
+    Quota(
+        what="pollers of a provisioned reader",
+        at_most=2_000,
+        page="AWS Lambda API Reference: ProvisionedPollerConfig",
+        measured=_readers_of_topics,
+    ),
+)
+
+
 # ---- values that do not fit together
 
 
@@ -453,11 +489,13 @@ def _fifo_with_window(estate: Estate) -> Iterator[Resource]:
 
 
 def _stream_without_start(estate: Estate) -> Iterator[Resource]:
-    return (one for one in _mappings(estate, "kinesis", "dynamodb") if "StartingPosition" not in one.properties)
+    return (
+        one for one in _mappings(estate, "kafka", "kinesis", "dynamodb") if "StartingPosition" not in one.properties
+    )
 
 
 def _whole_batches(estate: Estate) -> Iterator[Resource]:
-    for mapping in _mappings(estate, "kinesis", "dynamodb", "sqs"):
+    for mapping in _mappings(estate, "kafka", "kinesis", "dynamodb", "sqs"):
         if "ReportBatchItemFailures" not in mapping.properties.get("FunctionResponseTypes", ()):
             yield mapping
 

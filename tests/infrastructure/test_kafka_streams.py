@@ -1,51 +1,20 @@
 """The streams on MSK: what stands instead of Kinesis, who reaches it, and with which rights."""
 
 import json
-from types import SimpleNamespace
+from dataclasses import replace
 
 import pytest
 
 from c360_core.names import ConsumerGroup, Stream, stream_name
-from config.collection import StreamSettings
-from config.settings import SettingsError, load
-from lambdas.stream_relay.logic import WRITTEN
-from stacks.collection.stack import _topics
+from lambdas.stream_relay.logic import READ, WRITTEN
 from tests.infrastructure import needs
-from tests.infrastructure.assembly import listed, placeholder_assets, resolve, statements, synthesize
-from tests.infrastructure.estate import Estate, arn
+from tests.infrastructure.assembly import listed, resolve, statements
+from tests.infrastructure.estate import arn
 from tests.infrastructure.findings import open_findings, unused_acknowledgements
-from tests.infrastructure.integrations import Call, lacking
+from tests.infrastructure.integrations import Call, lacking, unclaimed
+from tests.infrastructure.limits import ORDERS, QUOTAS, QUOTAS_OF_MSK, REFUSALS, too_early, too_much
 from tests.infrastructure.policies import Policies
-
-
-def with_msk(environment):
-    """Return the settings of an environment with its streams on MSK, which `load` still refuses."""
-    settings = load(environment)
-    streams = settings.collection.streams.model_copy(update={"provider": "msk"})
-    network = settings.foundation.network.model_copy(update={"deployed": True})
-    return settings.model_copy(
-        update={
-            "collection": settings.collection.model_copy(update={"streams": streams}),
-            "foundation": settings.foundation.model_copy(update={"network": network}),
-        }
-    )
-
-
-@pytest.fixture(scope="module")
-def msk(tmp_path_factory):
-    return synthesize(
-        with_msk("everything"), placeholder_assets(tmp_path_factory.mktemp("assets")), tmp_path_factory.mktemp("msk")
-    )
-
-
-@pytest.mark.parametrize(
-    ("deployed", "network", "said"),
-    [(True, None, "needs foundation.network.deployed: true"), (False, object(), "write true, or kinesis")],
-)
-def test_what_the_cluster_needs_is_said_by_key(deployed, network, said):
-    settings = StreamSettings(provider="msk", deployed=deployed)
-    with pytest.raises(SettingsError, match=said):
-        _topics(None, settings, SimpleNamespace(network=network))
+from tests.infrastructure.test_needs import missing as missing_needs
 
 
 def test_every_pack_accepts_it(msk):
@@ -53,9 +22,26 @@ def test_every_pack_accepts_it(msk):
     assert unused_acknowledgements(msk.folder, msk.report) == set()
 
 
+def test_every_use_of_an_integration_has_a_row_and_what_aws_documents(estate):
+    assert unclaimed(estate) == []
+    assert missing_needs(estate) == []
+
+
+def test_aws_accepts_its_order_its_amounts_and_its_values(estate):
+    assert [fault for order in ORDERS for fault in too_early(estate, order)] == []
+    assert [fault for quota in (*QUOTAS, *QUOTAS_OF_MSK) for fault in too_much(estate, quota)] == []
+    assert [f"{each.rule}: {fault}" for each in REFUSALS for fault in each.faults(estate)] == []
+
+
+@pytest.mark.parametrize("quota", QUOTAS_OF_MSK, ids=lambda quota: quota.what)
+def test_what_exceeds_a_quota_of_msk_is_named(estate, quota):
+    most = max(amount for _, amount in quota.measured(estate))
+    assert list(too_much(estate, replace(quota, at_most=most - 1)))
+
+
 @pytest.fixture(scope="module")
-def estate(msk):
-    return Estate(msk)
+def estate(estate_on_msk):
+    return estate_on_msk
 
 
 @pytest.fixture(scope="module")
@@ -199,9 +185,12 @@ def test_lambda_may_read_for_the_profile_writer(estate, policies):
 def test_the_relay_may_write_what_commands_write_and_nobody_is_given_the_right_to_call_it(msk, estate, policies):
     party = role(estate, "StreamRelayRole")
     topics = {topic(estate, stream) for stream in WRITTEN}
-    wanted = (*((needs.WRITES_TOPIC, there) for there in topics), (needs.WRITES_IDEMPOTENTLY, place(estate)))
-    assert missing(policies, party, *wanted) == []
-    assert on_kafka(policies, party) == {(action, there) for there in topics for action in needs.WRITES_TOPIC.actions}
+    wanted = {
+        *((needs.WRITES_TOPIC, there) for there in topics),
+        *((needs.READS_TOPIC, topic(estate, stream)) for stream in READ),
+    }
+    assert missing(policies, party, *wanted, (needs.WRITES_IDEMPOTENTLY, place(estate))) == []
+    assert on_kafka(policies, party) == {(action, there) for need, there in wanted for action in need.actions}
     callers = [
         identity
         for identity, each in statements(msk)

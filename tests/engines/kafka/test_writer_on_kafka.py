@@ -9,7 +9,7 @@ import pytest
 from confluent_kafka import OFFSET_BEGINNING, Consumer, Message, Producer, TopicPartition
 
 from c360_aws.event_stream import EventStreamWriter
-from c360_aws.kafka_streams import LARGEST_RECORD, PLAIN, Brokers, KafkaSender, producer
+from c360_aws.kafka_streams import LARGEST_RECORD, PLAIN, Brokers, KafkaSender, producer, read_one
 from c360_aws.stream_writer import StreamRecord, StreamWriter
 from twin.engines import kafka
 from twin.engines.kafka import Kafka
@@ -98,3 +98,15 @@ def test_what_a_broker_that_is_away_does_not_take_is_reported_and_goes_when_it_i
             second.stop()
     finally:
         client.close(timeout=1)
+
+
+def test_records_go_to_a_partition_by_name_and_are_found_at_their_position(broker: Kafka, sender: KafkaSender) -> None:
+    broker.create_topics(["placed"], partitions=PARTITIONS)
+    brokers = Brokers.of(broker.bootstrap_servers, PLAIN)
+    placed = [StreamRecord(key=f"end-{number}", data=str(number).encode()) for number in range(3)]
+
+    assert KafkaSender(producer=sender.producer, stream="placed", partition=2).send(placed) == ["", "", ""]
+
+    assert read_one(brokers, "placed", partition=2, offset=1) == placed[1]
+    assert read_one(brokers, "placed", partition=2, offset=3) is None
+    assert read_one(brokers, "placed", partition=0, offset=0) is None

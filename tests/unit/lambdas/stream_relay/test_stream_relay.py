@@ -8,6 +8,7 @@ import pytest
 from kafka.errors import KafkaError, MessageSizeTooLargeError
 
 from c360_aws import kafka_streams
+from c360_aws.stream_writer import StreamRecord
 from lambdas.shared import stream_senders
 from lambdas.stream_relay import handler
 from tests.fakes.wire import LambdaContext
@@ -91,3 +92,37 @@ def test_a_wrong_record_is_named_and_none_is_sent(producer: Producer, wrong: dic
     with pytest.raises(ValueError, match=r"records\[1\]: expected `key`, and `data` in base64"):
         asked(stream=EVENTS, records=[entry("a", b"one"), wrong])
     assert producer.taken == []
+
+
+CHANGES = "c360-dev-profile-changes"
+
+
+@pytest.fixture
+def asked_for(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int, int]]:
+    """Return the positions that were looked at; there is a record at the first of each partition."""
+    looked: list[tuple[str, int, int]] = []
+
+    def read_one(_brokers: Any, stream: str, *, partition: int, offset: int) -> StreamRecord | None:
+        looked.append((stream, partition, offset))
+        return StreamRecord(key="p_1", data=b"{") if offset == 0 else None
+
+    monkeypatch.setattr(kafka_streams, "read_one", read_one)
+    return looked
+
+
+def test_a_position_of_a_dead_letter_shows_its_record(
+    producer: Producer, asked_for: list[tuple[str, int, int]]
+) -> None:
+    assert asked(stream=CHANGES, partition=0, offset=0) == {"records": [entry("p_1", b"{")]}
+    assert asked(stream=CHANGES, partition=2, offset=7) == {"records": []}
+    assert asked_for == [(CHANGES, 0, 0), (CHANGES, 2, 7)]
+    assert producer.taken == []
+
+
+@pytest.mark.parametrize("request_", [{"stream": EVENTS, "partition": 0}, {"stream": CHANGES}])
+def test_only_changes_are_shown_and_only_at_a_position(
+    producer: Producer, asked_for: list[tuple[str, int, int]], request_: dict[str, Any]
+) -> None:
+    with pytest.raises(ValueError, match="offset: expected with a partition, and one of the streams c360-dev-profile"):
+        asked(**request_, offset=0)
+    assert (asked_for, producer.taken) == ([], [])
