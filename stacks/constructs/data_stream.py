@@ -27,6 +27,7 @@ from stacks.shared.platform import Platform
 _SHARD_USD: Final = 11  # a month
 _ON_DEMAND_USD: Final = 29
 _PARTITION_USD: Final = 1.1  # a month: 0.0015 an hour
+_POLLER_USD: Final = 135  # a month: 0.185 an hour
 _HALF_AN_HOUR: Final = 30 * 60_000
 _READ_RECORDS: Final = (
     "kinesis:DescribeStream",
@@ -130,6 +131,10 @@ class KinesisStream(Construct):
     def polls(self) -> cloudwatch.Metric:
         """Return the number of reads; Lambda polls an empty stream too."""
         return self._metric("GetRecords.Success", statistic="SampleCount")
+
+    def reading_costs(self) -> Sequence[StandingCost]:
+        """Return nothing: Lambda's polling is free."""
+        return ()
 
     def let_write(self, role: iam.IRole) -> None:
         """Let a role write."""
@@ -322,6 +327,10 @@ class TopicSource:
 
     def polls(self) -> None:
         """Return no number of reads: MSK counts none. A group that does not read falls behind."""
+
+    def reading_costs(self) -> Sequence[StandingCost]:
+        """Return the price of the one unit of pollers that a provisioned reader always has."""
+        return (StandingCost(part="Lambda's reader of a topic", usd=_POLLER_USD),)
 
 
 DataStream = KinesisStream | KafkaTopic

@@ -14,7 +14,7 @@ from config.operations import OperationsSettings
 from stacks.constructs.dead_letter_queue import DeadLetterQueue
 from stacks.constructs.grants import send_messages
 from stacks.constructs.python_function import PythonFunction
-from stacks.shared.monitoring import METRIC_PERIOD, AlarmSpec, alarm_on_silence
+from stacks.shared.monitoring import METRIC_PERIOD, AlarmSpec, StandingCost, alarm_on_silence
 from stacks.shared.platform import Platform
 
 
@@ -41,6 +41,9 @@ class StreamSource(Protocol):
 
     def polls(self) -> cloudwatch.Metric | None:
         """Return the number of reads, if the service counts them."""
+
+    def reading_costs(self) -> Sequence[StandingCost]:
+        """Return what a reader costs while there is nothing to read."""
 
 
 def iterator_age(function: lambda_.IFunction) -> tuple[cloudwatch.IMetric, int]:
@@ -94,6 +97,10 @@ class StreamReader(Construct):
             return (late,)
         silent = f"the function {name} does not read its stream"
         return (late, alarm_on_silence(name=f"{name}Silent", metric=polls, text=silent))
+
+    def standing_costs(self) -> Sequence[StandingCost]:
+        """Return the price of what waits for records."""
+        return () if self._source is None else self._source.reading_costs()
 
     def _feed(
         self, function: PythonFunction, source: StreamSource, batching: Batching, pattern: Mapping[str, Any] | None

@@ -1,6 +1,6 @@
 """The stream of a DynamoDB table's changes."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import aws_cdk as cdk
@@ -10,7 +10,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 
 from stacks.constructs.stream_reader import iterator_age
-from stacks.shared.monitoring import METRIC_PERIOD
+from stacks.shared.monitoring import METRIC_PERIOD, StandingCost
 
 
 class TableChanges:
@@ -51,3 +51,7 @@ class TableChanges:
             period=METRIC_PERIOD,
             statistic="SampleCount",
         )
+
+    def reading_costs(self) -> Sequence[StandingCost]:
+        """Return nothing: Lambda's polling is free."""
+        return ()
