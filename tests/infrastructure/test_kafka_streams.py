@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from c360_core.names import ConsumerGroup, Stream, stream_name
+from c360_core.names import STACKS, ConsumerGroup, Stream, stream_name
 from lambdas.stream_relay.logic import READ, WRITTEN
 from tests.infrastructure import needs
 from tests.infrastructure.assembly import listed, resolve, statements
@@ -284,3 +284,51 @@ def test_the_idle_cluster_has_a_price(msk):
     costs = {label.partition(",")[0]: usd for label, usd in msk.costs.items()}
     assert any("MSK cluster" in label and usd >= 500 for label, usd in costs.items()), msk.costs
     assert not any("Kinesis" in label for label in costs)
+
+
+# ---- from one to the other
+
+
+def refusals_of(before, after, order):
+    """Return what CloudFormation would refuse while stack after stack changes, in an order."""
+    there = dict(before)
+    for pillar in order:
+        offered = {name for template in there.values() for name in exports(template)}
+        yield from (f"{pillar} imports {name}, which is not there" for name in imports(after[pillar]) - offered)
+        gone = exports(there[pillar]) - exports(after[pillar])
+        used = {name for other, template in there.items() if other != pillar for name in imports(template)}
+        yield from (f"{pillar} takes {name} away, which is imported" for name in gone & used)
+        there[pillar] = after[pillar]
+
+
+def exports(template):
+    return {resolve(output["Export"]["Name"]) for output in template.get("Outputs", {}).values() if "Export" in output}
+
+
+def imports(template):
+    found = set()
+
+    def look(value):
+        match value:
+            case {"Fn::ImportValue": name}:
+                found.add(resolve(name))
+            case dict():
+                for each in value.values():
+                    look(each)
+            case list():
+                for each in value:
+                    look(each)
+
+    look(template)
+    return found
+
+
+def test_to_msk_the_usual_order_is_right(everything, msk):
+    assert list(refusals_of(everything.templates, msk.templates, STACKS)) == []
+
+
+def test_back_to_kinesis_those_who_import_the_cluster_go_first(everything, msk):
+    """The order of the runbook; the usual one takes away what others still import."""
+    first = ("activation", "unification", "collection")
+    assert list(refusals_of(msk.templates, everything.templates, (*first, *STACKS))) == []
+    assert list(refusals_of(msk.templates, everything.templates, STACKS))
