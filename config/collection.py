@@ -36,12 +36,16 @@ class StreamSettings(Slice):
         "Flink applications with their state are deleted; everything else stays",
     )
     provider: Literal["kinesis", "msk"] = Field(
-        "kinesis", description="What carries the streams. msk: not built whole yet, and refused"
+        "kinesis",
+        description="What carries the streams. msk: topics on one cluster of MSK Serverless in the private network, at "
+        "about 550 USD a month; such an environment cannot sleep",
     )
     mode: Literal["provisioned", "on_demand"] = Field(
         "on_demand", description="provisioned: about 11 USD a month per shard; on_demand: about 29 per idle stream"
     )
-    shards: int = Field(1, ge=1, le=500, description="Per stream, when provisioned")
+    shards: int = Field(
+        1, ge=1, le=500, description="Per stream: shards of Kinesis when provisioned, partitions of a topic on MSK"
+    )
     retention_hours: int = Field(24, ge=24, le=8760)
 
 

@@ -51,11 +51,18 @@ class Settings(Slice):
         return self
 
     @model_validator(mode="after")
-    def _streams_are_built(self) -> Self:
-        if self.collection.streams.provider != "kinesis":
+    def _brokers_have_a_place(self) -> Self:
+        if self.collection.streams.provider != "msk":
+            return self
+        if not self.foundation.network.deployed:
             raise ValueError(
-                f"collection.streams.provider: {self.collection.streams.provider} is not built whole yet: the laptop "
-                "and the operators' commands do not know it; write kinesis"
+                "collection.streams.provider: msk needs foundation.network.deployed: true, because brokers are "
+                "reached from a private network alone; or write kinesis"
+            )
+        if not self.collection.streams.deployed:
+            raise ValueError(
+                "collection.streams.deployed: false does not go with collection.streams.provider: msk, because other "
+                "stacks import the address of the cluster; write true, or go back to kinesis before it sleeps"
             )
         return self
 

@@ -9,7 +9,6 @@ from constructs import Construct
 
 from c360_core.names import Stream, TableName, Zone, reference_table
 from config.collection import CollectionSettings, StreamSettings
-from config.settings import SettingsError
 from stacks.collection.backfill import Backfill
 from stacks.collection.clean_application import CleanApplication
 from stacks.collection.collector import Collector
@@ -181,20 +180,9 @@ class CollectionStack(cdk.Stack):
 
 
 def _topics(scope: Construct, settings: StreamSettings, platform: Platform) -> TopicMaker | None:
-    """Create the cluster of the streams and what makes topics on it, if they are on MSK.
-
-    Raises:
-        SettingsError: the environment has no network, or is to sleep.
-    """
-    if settings.provider != "msk":
+    """Create the cluster of the streams and what makes topics on it, if they are on MSK."""
+    if settings.provider != "msk" or platform.network is None:  # settings refuse MSK without a network
         return None
-    if platform.network is None:
-        raise SettingsError("collection.streams.provider: msk needs foundation.network.deployed: true")
-    if not settings.deployed:
-        raise SettingsError(
-            "collection.streams.deployed: false needs collection.streams.provider: kinesis, because other stacks "
-            "import the address of the cluster; write true, or kinesis"
-        )
     # Lambda puts what it gives up into a queue, and the endpoint for it must be where the cluster is.
     platform.network.reach(ec2.InterfaceVpcEndpointAwsService.SQS)
     cluster = StreamCluster(scope, "StreamCluster", network=platform.network, platform=platform)

@@ -65,6 +65,7 @@ ASKED: dict[str, set[str] | str] = {
     "Lambda": {"event source mappings"},
     "Managed Flink": {"Flink applications", "event in the lake", "event in the view"},
     "Streams": {"streams"},
+    "Streams on MSK": {"streams"},
     "Glue jobs": "a run is paid for, and changes the lake",
     "Backfill": "it repeats records on a stream that others read",
     "EMR Serverless": "a run is paid for, and changes the lake",

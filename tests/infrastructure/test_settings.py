@@ -62,7 +62,12 @@ def test_every_problem_is_reported_in_one_run(folder):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("collection: {streams: {provider: msk}}", "provider: msk is not built whole yet.*write kinesis"),
+        ("collection: {streams: {provider: msk}}", "msk needs foundation.network.deployed: true"),
+        (
+            "{foundation: {removal: destroy, network: {deployed: true}}, "
+            "collection: {streams: {provider: msk, deployed: false}}}",
+            "streams.deployed: false does not go with collection.streams.provider: msk.*go back to kinesis",
+        ),
         ("collection: {streams: {provider: kafka}}", "collection.streams.provider: .*'kinesis' or 'msk'"),
         ("collection: {streams: {mode: sometimes}}", "collection.streams.mode: .*'provisioned' or 'on_demand'"),
         ("activation: {quiet_hours_start: 24}", "activation.quiet_hours_start: .*less than or equal to 23"),
