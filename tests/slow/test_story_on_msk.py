@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -109,7 +110,7 @@ def test_an_unreadable_change_goes_to_the_failure_queue_and_blocks_no_other(run:
         "person_id": "p_BEHIND_POISON",
         "event_id": "behind-poison",
         "event_type": "page_viewed",
-        "occurred_at": "2026-03-01T10:00:00.000Z",
+        "occurred_at": datetime.now(UTC).isoformat(timespec="milliseconds"),
         "source": "web_events",
     }
     producer = Producer({"bootstrap.servers": deployment.outputs[BROKERS]})
