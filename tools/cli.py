@@ -122,8 +122,9 @@ def run_tests(
         ),
     ] = None,
     lanes: Annotated[
-        int, typer.Option(min=1, max=4, help="So many long suites side by side; 1 needs half the memory.")
-    ] = 2,
+        int | None,
+        typer.Option(min=1, max=4, help="So many long suites side by side, by default 3; 1 needs the least memory."),
+    ] = None,
     changed: Annotated[
         bool, typer.Option("--changed", help="Run only what your change can reach, by imports and by folders.")
     ] = False,
@@ -141,7 +142,8 @@ def run_tests(
     change = changes.since(base) if changed else None
     if change is not None:
         steps.note(f"{len(change.files)} changed files reach {len(change.reached)} files")
-    finish(runner.run(steps, only=tuple(only or ()), lanes=lanes, change=change), as_json=as_json)
+    report = runner.run(steps, only=tuple(only or ()), lanes=lanes or runner.LANES, change=change)
+    finish(report, as_json=as_json)
 
 
 @APP.command()

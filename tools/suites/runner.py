@@ -22,7 +22,7 @@ from tools.errors import WrongUsageError
 from tools.suites.changes import Change
 from twin.settings import BUILD, DEMONSTRATED
 
-LANES: Final = 2
+LANES: Final = 3
 STANDARD_ERROR: Final = 2
 TESTS: Final = "tests/"
 CODE: Final = (
