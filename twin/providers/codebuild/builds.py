@@ -26,6 +26,8 @@ Document = dict[str, Any]
 INSTALLED: Final = "install"
 REQUIREMENTS: Final = "requirements.txt"
 SUCCEEDED: Final = "SUCCEEDED"
+_MESSAGE: Final = 2_000  # characters of a failed phase
+_SAID_LAST: Final = 1_500  # of them what the command said last: its errors stand there
 
 
 class BuildFailedError(RuntimeError):
@@ -124,8 +126,8 @@ class Builds:
                 ["bash", "-c", command], cwd=source, env=environment, stdout=log, stderr=log, check=False
             )
         if done.returncode != 0:
-            tail = "\n".join(log_path.read_text(encoding="utf-8", errors="replace").splitlines()[-25:])
-            raise BuildFailedError(f"`{command}` ended with status {done.returncode}:\n{tail}")
+            said = log_path.read_text(encoding="utf-8", errors="replace")
+            raise BuildFailedError(f"`{command}` ended with status {done.returncode}:\n{said[-_SAID_LAST:]}")
 
 
 def log_calls(group: str | None) -> Iterator[Call]:
@@ -137,5 +139,5 @@ def log_calls(group: str | None) -> Iterator[Call]:
 
 
 def _phase(kind: str, status: str, message: str) -> Document:
-    contexts = [{"statusCode": "COMMAND_EXECUTION_ERROR", "message": message[:2000]}]
+    contexts = [{"statusCode": "COMMAND_EXECUTION_ERROR", "message": message[:_MESSAGE]}]
     return {"phaseType": kind, "phaseStatus": status, "contexts": contexts}
