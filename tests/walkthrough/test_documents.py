@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from c360_aws.kinesis import KinesisSender
 from c360_core.names import Stream, stream_name
 from tests.docs.documents import blocks, table
 from tests.walkthrough import plan
@@ -351,7 +352,8 @@ def send_a_broken_event(account: Account) -> None:
     """Put the runbook's mended event on the stream as it was before: a field of its payload is missing."""
     event = example(plan.REJECTED.document)
     del event["payload"]["product_id"]
-    collect.produce(account.client("kinesis"), stream_name(ENV, Stream.EVENTS), [json.dumps(event)])
+    sender = KinesisSender(client=account.client("kinesis"), stream=stream_name(ENV, Stream.EVENTS))
+    collect.produce(sender, [json.dumps(event)])
 
 
 def mend(path: Path) -> None:
