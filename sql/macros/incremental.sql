@@ -71,3 +71,8 @@
 {% macro forget_snapshots() -%}
   {%- if is_incremental() -%} vacuum {{ this.schema }}.{{ this.identifier }} {%- endif -%}
 {%- endmacro %}
+
+{# A time of arrival, or nothing for one in the future, by somebody's wrong clock. #}
+{% macro arrived(column) -%}
+  case when {{ column }} <= cast(current_timestamp as timestamp(6)) then {{ column }} end
+{%- endmacro %}

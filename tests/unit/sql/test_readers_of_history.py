@@ -14,7 +14,14 @@ BOUND = re.compile(r"received_at >= {{ (reread_from\(|since }})|{{ within_days\(
 
 def test_only_what_is_bounded_reads_the_interactions() -> None:
     readers = {name for name, text in TEXTS.items() if "source('raw', 'interactions')" in text}
-    bounded = {"interactions_by_key_day", "decision_events", "review_events", "spend_reconciles_with_interactions"}
+    bounded = {
+        "interactions_by_key_day",
+        "events_by_key_day",
+        "customer_events",
+        "decision_events",
+        "review_events",
+        "spend_reconciles_with_interactions",
+    }
     assert readers == VIEWS | bounded
     assert [name for name in sorted(bounded) if not BOUND.search(TEXTS[name])] == []
 
