@@ -16,7 +16,7 @@ test: ## set up and pass every test
 test-deployments: ## pass the tests that deploy anew: single systems, and the commands of the documents
 	@./c360 test --only deployments --only documents
 
-check: ## contracts, formatting, lint, types, import directions, locks, the site of docs
+check: ## contracts, metrics, formatting, lint, types, import directions, locks, the site of docs
 	@./c360 check
 
 synth: ## write the cloud assembly of ENV (default dev); FOR=aws before a deployment there

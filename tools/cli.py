@@ -148,7 +148,7 @@ def run_tests(
 
 @APP.command()
 def check(*, as_json: Json = False) -> None:
-    """Check contracts, formatting, lint, types, import directions, locks and the site of docs."""
+    """Check contracts, metrics, formatting, lint, types, import directions, locks and the site of docs."""
     from tools.suites import runner
 
     finish(runner.run(Steps(machine=as_json), only=("check",)), as_json=as_json)

@@ -42,6 +42,7 @@ ALSO_USES: Final[Mapping[str, tuple[str, ...]]] = {
     "tests/infrastructure/test_functions.py": ("lambdas",),
     "tests/slow": (*WHOLE, *DOCUMENTS, "benchmarks", "pyproject.toml", "requirements"),
     "tests/twin": WHOLE,
+    "tests/unit/c360_metrics": ("sql",),
     "tests/unit/sql": ("sql",),
     "tests/unit/tools": ("c360", "flink_apps", "glue_jobs", "lambdas", "pyproject.toml", "requirements"),
     "tests/walkthrough": (*WHOLE, *DOCUMENTS, "Makefile", "c360"),

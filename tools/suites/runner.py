@@ -30,6 +30,7 @@ CODE: Final = (
     "c360",
     "c360_aws",
     "c360_core",
+    "c360_metrics",
     "config",
     "stacks",
     "lambdas",
@@ -121,6 +122,7 @@ def checks() -> list[Part]:
     commands = {
         "contracts": (python(), "-m", "tools.contracts", "--check"),
         "segments": (python(), "-m", "tools.contracts.segments", "--check"),
+        "metrics": (python(), "-m", "tools.metrics"),
         "format": (python(), "-m", "ruff", "format", "--check", "--quiet", *formatted),
         "lint": (python(), "-m", "ruff", "check", "--quiet", *formatted),
         "types": (python(), "-m", "mypy", *existing),
