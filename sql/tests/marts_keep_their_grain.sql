@@ -19,6 +19,7 @@
   (ref('cohort_retention'), ['cohort_month', 'currency', 'months_since']),
   (ref('consent_coverage'), ['purpose', 'channel']),
   (ref('identity_quality'), ['source']),
+  (ref('days'), ['day']),
 ] %}
 {%- for mart, columns in grains %}
 select
