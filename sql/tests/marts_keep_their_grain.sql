@@ -20,6 +20,10 @@
   (ref('consent_coverage'), ['purpose', 'channel']),
   (ref('identity_quality'), ['source']),
   (ref('days'), ['day']),
+  (ref('satisfaction_by_month'), ['month', 'question', 'source']),
+  (ref('churn_features'), ['person_id', 'cut_on']),
+  (ref('segment_overlap'), ['segment', 'other_segment']),
+  (ref('segment_movement'), ['day', 'segment']),
 ] %}
 {%- for mart, columns in grains %}
 select

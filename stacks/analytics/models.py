@@ -41,6 +41,7 @@ SOURCES: Final[Mapping[Zone, Sequence[str]]] = {
         TableName.IDENTITY_RECORDS,
         TableName.IDENTIFIER_MAP,
         TableName.PROFILES,
+        TableName.SEGMENT_MEMBERSHIP,
         reference_table("demographics"),
         reference_table("credit_bands"),
         reference_table("advertising_audiences"),

@@ -69,6 +69,8 @@ def statements() -> Iterator[str]:
     yield _identifiers()
     yield _records(chance)
     yield _profiles(chance)
+    yield _memberships(chance)
+    yield _checks(chance)
 
 
 def interactions(events: list[Event]) -> Iterator[str]:
@@ -172,6 +174,9 @@ def _contact(chance: random.Random, event: Any, at: datetime) -> Iterator[Event]
     template = chance.choice(["welcome", "service_recovery"])
     message = {"message_id": "m", "decision_id": f"d-{at:%j%H%M%S}", "channel": "email", "template": template}
     yield event("message_sent", "engagement_events", at, payload=message)
+    if chance.random() < 0.3:
+        silence = {"decision_id": f"s-{at:%j%H%M%S}", "action": "silence", "template": template, "reasons": []}
+        yield event("decision_made", "engagement_events", at - timedelta(days=30), payload=silence)
     if chance.random() < 0.5:
         yield event("message_opened", "engagement_events", at + timedelta(hours=1), payload=message)
     if chance.random() < 0.3:
@@ -239,3 +244,34 @@ def _profiles(chance: random.Random) -> str:
             )
     columns = "person_id, identity_version, event_count, computed_at, email, segments, record_count"
     return f"INSERT INTO {lake.CURATED}.profiles ({columns}) VALUES {', '.join(rows)}"
+
+
+def _memberships(chance: random.Random) -> str:
+    """Who entered and left segments; some changes are told again, as when profiles are rebuilt."""
+    rows = []
+    for person in _known():
+        for segment in ("vip", "frequent", "new"):
+            member = False
+            for change in range(chance.randrange(5)):
+                member = member if change and chance.random() < 0.2 else not member
+                at = datetime(2025, 12, 1) + timedelta(days=change * 9, hours=person)  # noqa: DTZ001  # as above
+                rows.append(f"('i_{person:03}', '{segment}', {str(member).lower()}, timestamp '{at:%F %T} UTC', 9)")
+    columns = "person_id, segment, member, changed_at, identity_version"
+    return f"INSERT INTO {lake.CURATED}.segment_membership ({columns}) VALUES {', '.join(rows)}"
+
+
+def _checks(chance: random.Random) -> str:
+    """Checks of tables, some of which failed."""
+    rows = []
+    for table in ("crm_contacts", "support_cases"):
+        for day in range(40):
+            at = (
+                f"timestamp '2026-02-{1 + day:02} 02:00:00 UTC'"
+                if day < 28
+                else f"timestamp '2026-03-{day - 27:02} 02:00:00 UTC'"
+            )
+            for kind, measured in (("contract", "null"), ("volume", str(chance.randrange(100, 200))), ("nulls", "0.5")):
+                outcome = chance.choice(["passed"] * 8 + ["failed", "learning"])
+                rows.append(f"('q-{day}', {at}, 'raw', '{table}', '{kind}', 'r', '{outcome}', {measured})")
+    columns = "run_id, evaluated_at, zone, table_name, kind, rule, outcome, measured"
+    return f"INSERT INTO {lake.PRODUCTS}.quality_results ({columns}) VALUES {', '.join(rows)}"

@@ -20,6 +20,7 @@ TABLES = (
     "identity_records",
     "identifier_map",
     "profiles",
+    "segment_membership",
     "quality_results",
     "reference_demographics",
     "reference_credit_bands",

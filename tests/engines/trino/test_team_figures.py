@@ -151,3 +151,22 @@ def test_a_build_reads_the_new_days_alone(stack: Stack, dbt_variables: dict[str,
     assert min(literals) >= "2026-03-29", "eight days before the newest arrival that was known"
     stack.query(f"DELETE FROM {lake.RAW}.interactions WHERE event_id = 't-9'")
     assert run_dbt(dbt_variables, *one, "--full-refresh").returncode == 0
+
+
+def test_no_feature_of_churn_knows_what_came_later(stack: Stack, dbt_variables: dict[str, str]) -> None:
+    """An order in the first moment of the cut changes the label and no feature."""
+    where = "FROM churn_features WHERE cut_on = date '2025-12-01'"
+    [[person, key]] = stack.query(
+        f"SELECT f.person_id, min(m.identifier_key) FROM (SELECT * {where} AND churned) AS f "
+        f"INNER JOIN {lake.CURATED}.identifier_map AS m ON f.person_id = m.person_id GROUP BY 1 ORDER BY 1 LIMIT 1"
+    )
+    [before] = stack.query(f"SELECT * {where} AND person_id = '{person}'")
+    insert(stack, ("t-20", "order_placed", "2025-12-01 00:00:00", "2026-04-07 10:00:00", str(key), "5.00"))
+    models = ("interactions_by_key_day", "events_by_key_day", "churn_features")
+    assert run_dbt(dbt_variables, "run", "--select", *models).returncode == 0
+
+    [after] = stack.query(f"SELECT * {where} AND person_id = '{person}'")
+    assert (before[-1], after[-1]) == ("true", "false")
+    assert after[:-1] == before[:-1]
+    [later] = stack.query(f"SELECT max(orders) > {before[5]} FROM churn_features WHERE person_id = '{person}'")
+    assert later == ["true"], "the next cuts know it"

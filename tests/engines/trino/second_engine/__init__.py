@@ -24,6 +24,7 @@ SOURCES: Final = {
         "identity_records",
         "identifier_map",
         "profiles",
+        "segment_membership",
         "reference_demographics",
         "reference_credit_bands",
         "reference_advertising_audiences",

@@ -5,7 +5,7 @@ WITH asked AS (
 ),
 
 answers AS (
-  SELECT person_id, occurred_at, payload->>'purpose' AS purpose, payload->>'channel' AS channel,
+  SELECT person_id, occurred_at, (payload->>'purpose') AS purpose, (payload->>'channel') AS channel,
     (payload->>'granted')::BOOLEAN AS granted
   FROM told
   WHERE event_type = 'consent_changed'
