@@ -24,6 +24,9 @@
   (ref('churn_features'), ['person_id', 'cut_on']),
   (ref('segment_overlap'), ['segment', 'other_segment']),
   (ref('segment_movement'), ['day', 'segment']),
+  (ref('attribution'), ['month', 'currency', 'touch']),
+  (ref('lift'), ['kind', 'name', 'variant']),
+  (ref('data_quality'), ['zone', 'table_name']),
 ] %}
 {%- for mart, columns in grains %}
 select

@@ -2,7 +2,7 @@
   The table kept its rules when it was checked last. A table that did not is no basis for what is shown to others: dbt
   skips every model that depends on it, and builds the rest. A table that was never checked is built from.
 
-  The results are no source of dbt's: a test of two sources would hold back only what depends on both.
+  The results are read by their name, and not as a source of dbt: a test of two sources would hold back only what depends on both.
 #}
 {% test keeps_its_rules(model, zone, table) %}
 with of_table as (

@@ -2,6 +2,7 @@
 """What a team counts: literal answers, and figures that change with people, late data and rebuilds as they should."""
 
 import re
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -170,3 +171,15 @@ def test_no_feature_of_churn_knows_what_came_later(stack: Stack, dbt_variables: 
     assert after[:-1] == before[:-1]
     [later] = stack.query(f"SELECT max(orders) > {before[5]} FROM churn_features WHERE person_id = '{person}'")
     assert later == ["true"], "the next cuts know it"
+
+
+def test_each_answer_of_attribution_adds_up_to_all_orders(stack: Stack) -> None:
+    """But for the ninth digit of the parts that a path is divided into."""
+    answers = ("first", "last", "linear", "position", "data_driven")
+    sums = ", ".join(f"round(sum(orders_{answer}), 3), sum(amount_{answer})" for answer in answers)
+    [row] = stack.query(f"SELECT {sums} FROM attribution WHERE amount_first < 1000000000")
+    [[orders, amount]] = stack.query(
+        "SELECT count(*), sum(amount) FROM customer_events WHERE event_type = 'order_placed' AND amount < 1000000000"
+    )
+    assert [Decimal(str(value)) for value in row[::2]] == [Decimal(str(orders))] * len(answers)
+    assert all(abs(Decimal(str(value)) - Decimal(str(amount))) < 1 for value in row[1::2])
