@@ -17,13 +17,12 @@ COLUMNS = "run_id, evaluated_at, zone, table_name, kind, rule, outcome, reason"
 
 
 def depending_on(*tables: str) -> set[str]:
-    """Return the models that read a table, or a model that does, as their files say it."""
-    read = {
-        path.stem: set(re.findall(r"(?:ref|source)\((?:'[a-z]+',\s*)?'(\w+)'\)", path.read_text(encoding="utf-8")))
-        for path in MODELS.rglob("*.sql")
-    }
-    found: set[str] = set()
-    while more := {name for name, of in read.items() if of & (found | set(tables))} - found:
+    """Return the models that read a table of the lake, or a model that does, as their files say it."""
+    texts = {path.stem: path.read_text(encoding="utf-8") for path in MODELS.rglob("*.sql")}
+    refs = {name: set(re.findall(r"ref\('(\w+)'\)", text)) for name, text in texts.items()}
+    sources = {name: set(re.findall(r"source\('\w+',\s*'(\w+)'\)", text)) for name, text in texts.items()}
+    found = {name for name, read in sources.items() if read & set(tables)}
+    while more := {name for name, of in refs.items() if of & found} - found:
         found |= more
     return found
 
