@@ -4,6 +4,7 @@ import pytest
 
 from tests.engines.trino.second_engine import SecondEngine, marts
 from tests.engines.trino.stack import Stack
+from twin.settings import ROOT
 
 
 @pytest.fixture(scope="module")
@@ -12,7 +13,19 @@ def second_engine(stack: Stack, numbers: None) -> SecondEngine:
     return SecondEngine(stack)
 
 
+def test_every_mart_has_an_answer() -> None:
+    assert marts() == sorted(path.stem for path in (ROOT / "sql" / "models" / "marts").glob("*.sql"))
+
+
 @pytest.mark.parametrize("mart", marts())
 def test_duckdb_computes_the_same_rows(second_engine: SecondEngine, mart: str) -> None:
     assert second_engine.count(mart) > 0
     assert second_engine.differences(mart)[:5] == []
+
+
+def test_one_wrong_row_is_found_on_both_sides(second_engine: SecondEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    right = second_engine.answer("customer_lifetime")
+    wrong = f"SELECT * REPLACE (spend + if(person_id = 'p_4', 0.01, 0) AS spend) FROM ({right})"
+    monkeypatch.setattr(second_engine, "answer", lambda _: wrong)
+    found = second_engine.differences("customer_lifetime")
+    assert [(row[0], row[1]) for row in found] == [("Trino", "p_4"), ("DuckDB", "p_4")]

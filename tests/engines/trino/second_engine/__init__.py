@@ -31,6 +31,8 @@ SOURCES: Final = {
     ),
     lake.PRODUCTS: ("quality_results",),
 }
+# Answers of which other answers are made, as the marts are: views in the schema `answers`.
+BASES: Final = ("spend_by_currency", "person_activity", "rfm")
 
 
 def marts() -> list[str]:
@@ -54,6 +56,9 @@ class SecondEngine:
             for table in tables:
                 self._duckdb.register(table, self._rows(database, table))
         self._duckdb.execute(VIEWS.read_text(encoding="utf-8"))
+        self._duckdb.execute("CREATE SCHEMA answers")
+        for mart in BASES:
+            self._duckdb.execute(f"CREATE VIEW answers.{mart} AS {self.answer(mart)}")
 
     def differences(self, mart: str) -> list[tuple[Any, ...]]:
         """Return the rows that only one of the two has, each with the name of the one; none if the figures agree."""

@@ -64,3 +64,37 @@ SELECT unnest([
   'message_delivered', 'message_opened', 'message_clicked', 'message_bounced', 'message_complained', 'offer_shown',
   'offer_redeemed', 'custom_event'
 ]) AS event_type;
+
+-- The newest version of the profile of each person, and since when it has been in a segment: the first version after the
+-- last one without it.
+CREATE OR REPLACE VIEW newest_profiles AS
+SELECT *
+FROM profiles
+QUALIFY row_number() OVER (PARTITION BY person_id ORDER BY identity_version DESC, computed_at DESC, event_count DESC) = 1;
+
+CREATE OR REPLACE VIEW members AS
+SELECT n.person_id, n.segment, min(v.computed_at) AS since
+FROM (SELECT person_id, unnest(segments) AS segment FROM newest_profiles WHERE person_id IN (FROM people)) AS n
+JOIN profiles AS v ON v.person_id = n.person_id
+WHERE NOT EXISTS (
+  SELECT 1 FROM profiles AS w
+  WHERE w.person_id = v.person_id AND NOT list_contains(w.segments, n.segment)
+    AND (w.identity_version, w.computed_at, w.event_count) >= (v.identity_version, v.computed_at, v.event_count)
+)
+GROUP BY n.person_id, n.segment;
+
+-- What bought products say now, by the keys of all current records of a person.
+CREATE OR REPLACE VIEW said AS
+WITH has AS (
+  SELECT DISTINCT m.person_id, r.person_key, r.household_key, r.postal_code
+  FROM identity_map AS m JOIN identity_records AS r USING (record_id) WHERE m.valid_to IS NULL
+)
+SELECT DISTINCT person_id, 'demographics' AS product, age_band AS said
+FROM has JOIN reference_demographics USING (person_key) WHERE is_current
+UNION
+SELECT DISTINCT person_id, 'credit_bands', credit_band
+FROM has JOIN reference_credit_bands USING (household_key) WHERE is_current
+UNION
+SELECT DISTINCT person_id, 'advertising_audiences', audience
+FROM has JOIN reference_advertising_audiences AS a ON a.postal_code_key = has.postal_code
+WHERE a.is_current AND a.audience <> 'none';

@@ -1,0 +1,1 @@
+SELECT person_id, segment, since FROM members
