@@ -89,7 +89,7 @@ def build(app: cdk.App, settings: Settings, assets: Assets) -> OperationsStack:
         app,
         name("governance"),
         lake=lake,
-        workgroups=analytics.workgroups,
+        places=analytics.places,
         single_view=unification.single_view,
         data_event_log=foundation.data_event_log,
         settings=settings.governance,

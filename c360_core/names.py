@@ -286,6 +286,10 @@ MAX_SOURCE_LENGTH: Final = 64
 MAX_REASON_LENGTH: Final = 2000  # of a rejection
 # The header that CloudFront adds to each request for the collector; its value is a secret of the two.
 EDGE_HEADER: Final = "x-c360-edge"
+# The database of the warehouse, its administrator, and the schema of its dimensions and facts.
+WAREHOUSE_DATABASE: Final = PROJECT
+WAREHOUSE_ADMIN: Final = "administrator"
+WAREHOUSE_SCHEMA: Final = "warehouse"
 METRIC_NAMESPACE: Final = "Customer360"
 QUALITY_NAMESPACE: Final = "Glue Data Quality"  # AWS's own, of the rules' results
 
@@ -335,6 +339,11 @@ class ConsumerGroup(StrEnum):
 
 def stream_cluster_name(environment: str) -> str:
     """Return the physical name of the cluster that carries the streams, where they are on Kafka."""
+    return f"{PROJECT}-{environment}"
+
+
+def warehouse_name(environment: str) -> str:
+    """Return the namespace of the warehouse and its workgroup, which have the same name."""
     return f"{PROJECT}-{environment}"
 
 

@@ -28,6 +28,16 @@ class PersonaDefinition:
         return f"{self.name}RoleArn"
 
     @property
+    def reads_warehouse(self) -> bool:
+        """Whether it may read the warehouse: whoever reads the marts, which that is loaded from."""
+        return Zone.PRODUCTS in self.zones
+
+    @property
+    def database_role(self) -> str:
+        """The role in the warehouse's database that its people have."""
+        return str(self.querier).replace("-", "_")
+
+    @property
     def workgroup_output(self) -> str:
         """The output of the analytics stack that has the name of the persona's workgroup."""
         return f"{self.name}WorkgroupName"

@@ -31,6 +31,37 @@ class QualitySettings(Slice):
     )
 
 
+_CAPACITY_STEP = 8
+
+
+class WarehouseSettings(Slice):
+    """The warehouse: Redshift Serverless, with dimensions and facts that are loaded from the lake."""
+
+    deployed: bool = Field(
+        default=False,
+        description="Deploy the warehouse and load it after each build of the marts. It costs while it computes: about "
+        "3 USD an hour at 8 units, by the second and a minute at least; idle it costs its storage",
+    )
+    base_capacity: int = Field(8, ge=8, le=512, description="Processing units (RPU) of a query, a multiple of 8")
+    max_capacity: int = Field(8, ge=8, le=512, description="Processing units (RPU) that it grows to, a multiple of 8")
+    daily_hours: int = Field(
+        16,
+        ge=1,
+        le=100_000,
+        description="RPU-hours a day after which it takes no more queries; one hour at 8 units is 8",
+    )
+    poll_seconds: int = Field(10, ge=1, le=300, description="How often the loads ask whether a statement has ended")
+
+    @model_validator(mode="after")
+    def _capacities_fit(self) -> Self:
+        for name in ("base_capacity", "max_capacity"):
+            if getattr(self, name) % _CAPACITY_STEP:
+                raise ValueError(f"{name} is not a multiple of {_CAPACITY_STEP}, and Redshift has no other sizes")
+        if self.max_capacity < self.base_capacity:
+            raise ValueError("max_capacity is less than base_capacity: write at least as much")
+        return self
+
+
 class AnalyticsSettings(Slice):
     """How the lake is queried."""
 
@@ -38,6 +69,7 @@ class AnalyticsSettings(Slice):
     nightly_models: bool = Field(default=False, description="Build the dbt models every night; off: on demand")
     nightly_hour_utc: Hour = 4
     quality: QualitySettings = QualitySettings()
+    warehouse: WarehouseSettings = WarehouseSettings()
 
     @model_validator(mode="after")
     def _checked_before_built(self) -> Self:

@@ -24,6 +24,7 @@ from config.unification import UnificationSettings
 ENVIRONMENTS_FOLDER = Path(__file__).parent / "environments"
 # Environments whose data may go with their stacks: nobody's customers are in them.
 _DISPOSABLE: Final = ("dev", "everything")
+_WAREHOUSE_ZONES: Final = 3
 
 
 class SettingsError(ValueError):
@@ -91,6 +92,18 @@ class Settings(Slice):
             raise ValueError(
                 f"collection.streams.deployed: false does not go with {', '.join(running)}, which needs the "
                 "streams; switch that off, or the streams on"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _warehouse_has_a_place(self) -> Self:
+        network = self.foundation.network
+        zones = network.availability_zones if network.deployed else 0
+        if self.analytics.warehouse.deployed and zones < _WAREHOUSE_ZONES:
+            raise ValueError(
+                "analytics.warehouse.deployed: true needs foundation.network.deployed: true with "
+                f"availability_zones: {_WAREHOUSE_ZONES}, because Redshift Serverless routes its traffic through a "
+                "network of so many zones"
             )
         return self
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from mypy_boto3_glue import GlueClient
     from mypy_boto3_kinesis import KinesisClient
     from mypy_boto3_lakeformation import LakeFormationClient
+    from mypy_boto3_redshift_serverless import RedshiftServerlessClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_sesv2 import SESV2Client
@@ -76,6 +77,12 @@ def glue() -> "GlueClient":
 def lake_formation() -> "LakeFormationClient":
     """Return a Lake Formation client."""
     return boto3.client("lakeformation", config=PATIENT)
+
+
+@cache
+def redshift_serverless() -> "RedshiftServerlessClient":
+    """Return a client of Redshift Serverless."""
+    return boto3.client("redshift-serverless", config=PATIENT)
 
 
 @cache

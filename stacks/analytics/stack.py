@@ -1,4 +1,4 @@
-"""Analytics: workgroups, named queries, checks of tables, marts."""
+"""Analytics: workgroups, named queries, checks of tables, marts, warehouse."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,20 +12,27 @@ from config.analytics import AnalyticsSettings
 from stacks.analytics.models import SOURCES, Models
 from stacks.analytics.named_queries import NamedQueries
 from stacks.analytics.table_quality import TableQuality
+from stacks.analytics.warehouse.warehouse import Warehouse
 from stacks.constructs.lake_tables import LakeTables
 from stacks.constructs.workgroup import Workgroup
 from stacks.shared.ids import pascal_case
 from stacks.shared.lake import Lake
 from stacks.shared.lake_access import LakeAccess
 from stacks.shared.platform import Platform
+from stacks.shared.query_places import QueryPlaces
 
 
 class AnalyticsStack(cdk.Stack):
-    """Owns a workgroup for each kind of queriers, the build of the marts, and the checks of the tables behind them."""
+    """Owns a workgroup for each kind of queriers, the build of the marts, and the checks of the tables behind them.
+
+    The marts go on into a warehouse where the settings ask for one.
+    """
 
     workgroups: Mapping[Querier, Workgroup]
     models: Models
     quality: TableQuality | None
+    warehouse: Warehouse | None
+    places: QueryPlaces
     lake_access: Sequence[LakeAccess]
 
     def __init__(
@@ -72,9 +79,24 @@ class AnalyticsStack(cdk.Stack):
             if settings.quality.deployed
             else None
         )
+        self.warehouse = (
+            Warehouse(
+                self,
+                "Warehouse",
+                settings=settings.warehouse,
+                built_by=self.models.machine,
+                platform=platform,
+            )
+            if settings.warehouse.deployed
+            else None
+        )
+        self.places = QueryPlaces(
+            workgroups=self.workgroups, warehouse_arn=self.warehouse.arn if self.warehouse else None
+        )
         self.lake_access = [
             *stored.lake_access,
             *(self.quality.lake_access if self.quality else ()),
+            *(self.warehouse.lake_access if self.warehouse else ()),
             LakeAccess(name="ModelsRaw", role=self.models.role, zone=Zone.RAW, tables=SOURCES[Zone.RAW]),
             LakeAccess(
                 name="ModelsCurated",
@@ -90,4 +112,7 @@ class AnalyticsStack(cdk.Stack):
         cdk.CfnOutput(self, "ModelsProjectName", value=self.models.project.ref)
         if self.quality is not None:
             cdk.CfnOutput(self, "CheckTablesStateMachineArn", value=self.quality.machine.state_machine_arn)
+        if self.warehouse is not None:
+            cdk.CfnOutput(self, "WarehouseWorkgroupName", value=self.warehouse.name)
+            cdk.CfnOutput(self, "LoadWarehouseStateMachineArn", value=self.warehouse.machine.state_machine_arn)
         cdk.CfnOutput(self, "BuildModelsStateMachineArn", value=self.models.machine.state_machine_arn)

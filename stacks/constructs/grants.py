@@ -53,6 +53,8 @@ _INTERFACES: Final = (
     "ec2:DescribeVpcEndpoints",
 )
 _INTERFACE_TAG: Final = "aws-glue-service-resource"
+# The tag of a role of IAM by which Redshift gives its users roles of the database.
+_DATABASE_ROLES: Final = "RedshiftDbRoles"
 # TransactWriteItems has no action of its own: it needs the actions of what it writes and of what it checks.
 ItemAction = Literal["GetItem", "BatchGetItem", "Query", "ConditionCheckItem", "PutItem", "UpdateItem", "DeleteItem"]
 _LOCK_ITEMS: Final[Sequence[ItemAction]] = ("GetItem", "PutItem", "UpdateItem", "DeleteItem")
@@ -200,6 +202,16 @@ def query_in(role: iam.IRole, workgroup: Workgroup) -> None:
     )
     reason = "Athena names the objects of a result after the query"
     acknowledge(role, {wildcard(role, f"{arn_seen_from(role, bucket)}/{workgroup.prefix}*"): reason})
+
+
+def query_warehouse(role: iam.Role, workgroup_arn: str, *, database_role: str) -> None:
+    """Let a role send statements to a workgroup of the warehouse, under a role of its database."""
+    cdk.Tags.of(role).add(_DATABASE_ROLES, database_role)
+    allow(role, ("redshift-data:ExecuteStatement", "redshift-data:BatchExecuteStatement"), workgroup_arn)
+    allow(role, ("redshift-serverless:GetCredentials",), workgroup_arn)
+    allow(role, ("redshift-data:DescribeStatement", "redshift-data:GetStatementResult"), "*")
+    reason = "a statement has no ARN: the Data API shows each only to whoever ran it"
+    acknowledge(role, {"IAM5[Resource::*]": reason})
 
 
 def put_records(role: iam.IRole, stream: "DataStream") -> None:

@@ -18,6 +18,8 @@ Service = Literal[
     "Glue",
     "KinesisAnalyticsV2",
     "Lambda",
+    "RedshiftData",
+    "RedshiftServerless",
     "SNS",
 ]
 
@@ -59,6 +61,17 @@ BUSY: Final[Mapping[Service, tuple[str, ...]]] = {
     "KinesisAnalyticsV2": (
         "KinesisAnalyticsV2.KinesisAnalyticsV2Exception",
         "KinesisAnalyticsV2.ServiceUnavailableException",
+    ),
+    "RedshiftData": (
+        "RedshiftData.ActiveSessionsExceededException",
+        "RedshiftData.ActiveStatementsExceededException",
+        "RedshiftData.DatabaseConnectionException",
+        "RedshiftData.InternalServerException",
+        "RedshiftData.RedshiftDataException",
+    ),
+    "RedshiftServerless": (
+        "RedshiftServerless.InternalServerException",
+        "RedshiftServerless.RedshiftServerlessException",
     ),
     "Lambda": ("Lambda.TooManyRequestsException",),
     "SNS": (

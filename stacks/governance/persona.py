@@ -10,7 +10,7 @@ from constructs import Construct
 
 from c360_core.names import LakeTag, Zone, lake_tag_key
 from c360_core.personas import PersonaDefinition
-from stacks.constructs.grants import allow, browse_tables, catalog_arns, query_in, query_lake
+from stacks.constructs.grants import allow, browse_tables, catalog_arns, query_in, query_lake, query_warehouse
 from stacks.constructs.nag import acknowledge, wildcard
 from stacks.constructs.workgroup import Workgroup
 from stacks.governance.tags import LakeTags
@@ -35,6 +35,8 @@ class Persona(Construct):
 
     It has a workgroup to itself. Only the named roles may assume it, and the role that starts deployments: that one
     could change the persona anyway, and so the smoke test can ask as the persona in every account.
+
+    In the warehouse its people have the database's role of the persona.
     """
 
     role: iam.Role
@@ -48,6 +50,7 @@ class Persona(Construct):
         tags: LakeTags,
         workgroup: Workgroup,
         principals: Sequence[str],
+        warehouse_arn: str | None,
         platform: Platform,
     ) -> None:
         super().__init__(scope, id_)
@@ -67,6 +70,8 @@ class Persona(Construct):
             acknowledge(self.role, {seen: "which tables exist is for Lake Formation's tags to say, not for IAM"})
             self._describe(zone)
         self._select(persona, tags)
+        if warehouse_arn is not None and persona.reads_warehouse:
+            query_warehouse(self.role, warehouse_arn, database_role=persona.database_role)
 
     def _describe(self, zone: Zone) -> None:
         grant_in_lake(

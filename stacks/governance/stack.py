@@ -1,16 +1,15 @@
 """Governance: one stack for the whole lake, and one for each queried zone."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import aws_cdk as cdk
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from c360_core.names import Querier, Zone
+from c360_core.names import Zone
 from c360_core.personas import MARKETING_ANALYST
 from config.governance import GovernanceSettings
-from stacks.constructs.workgroup import Workgroup
 from stacks.governance.data_events import DataEvents
 from stacks.governance.lake_defaults import ClosedDatabase, LakeDefaults
 from stacks.governance.locations import LakeLocations
@@ -22,6 +21,7 @@ from stacks.governance.zone_tags import ZoneTags
 from stacks.shared.lake import Lake
 from stacks.shared.lake_access import LakeAccess
 from stacks.shared.platform import Platform
+from stacks.shared.query_places import QueryPlaces
 
 
 class GovernanceStack(cdk.Stack):
@@ -41,7 +41,7 @@ class GovernanceStack(cdk.Stack):
         id_: str,
         *,
         lake: Lake,
-        workgroups: Mapping[Querier, Workgroup],
+        places: QueryPlaces,
         single_view: dynamodb.ITableV2,
         data_event_log: s3.IBucket | None,
         settings: GovernanceSettings,
@@ -56,8 +56,9 @@ class GovernanceStack(cdk.Stack):
             MARKETING_ANALYST.name,
             persona=MARKETING_ANALYST,
             tags=tags,
-            workgroup=workgroups[MARKETING_ANALYST.querier],
+            workgroup=places.workgroups[MARKETING_ANALYST.querier],
             principals=settings.marketing_analyst_role_arns,
+            warehouse_arn=places.warehouse_arn,
             platform=platform,
         )
         cdk.CfnOutput(self, MARKETING_ANALYST.role_output, value=self.marketing_analyst.role.role_arn)

@@ -16,7 +16,7 @@ class Assets:
 
     Attributes:
         root: the built folders `lambdas`, `glue_lib`, `flink` and `dbt`.
-        sources: the repository, for files that ship unchanged (job scripts, named queries).
+        sources: the repository, for files that ship unchanged: job scripts, named queries, statements of the warehouse.
     """
 
     root: Path
@@ -36,6 +36,11 @@ class Assets:
     def named_queries(self) -> str:
         """The folder of the named queries."""
         return self._existing(self.sources / "sql" / "named_queries")
+
+    @property
+    def warehouse_statements(self) -> str:
+        """The folder of the statements that load the warehouse."""
+        return self._existing(self.sources / "sql" / "warehouse")
 
     def function_code(self, name: str) -> str:
         """The folder that becomes the zip of a Lambda function."""

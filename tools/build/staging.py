@@ -36,6 +36,7 @@ ASSEMBLED: Final = (
     "c360_core",
     "glue_jobs",
     "sql/named_queries",
+    "sql/warehouse",
     "requirements/cdk.txt",
 )
 _DBT_FOLDERS: Final = ("target", "logs", "dbt_packages", ".user.yml")

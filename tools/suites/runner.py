@@ -150,6 +150,7 @@ def long_tests() -> list[Part]:
         _pytest("engines", "flink", "tests/engines/flink", environment="flink"),
         _pytest("infrastructure", "infrastructure", "tests/infrastructure"),
         _pytest("engines", "kafka", "tests/engines/kafka"),
+        _pytest("engines", "postgresql", "tests/engines/postgresql"),
         _pytest("engines", "senders", "tests/engines/senders"),
     ]
 

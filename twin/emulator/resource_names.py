@@ -20,6 +20,7 @@ _PATHS: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
     "kinesis": (("streamarn", "{}"), ("streamname", "stream/{}")),
     "kinesisanalytics": (("applicationname", "application/{}"),),
     "lambda": (("functionname", "function:{}"),),
+    "redshift-serverless": (("workgroupname", "workgroup/{}"), ("namespacename", "namespace/{}")),
     "secretsmanager": (("secretid", "secret:{}"),),
     "sns": (("topicarn", "{}"),),
     "states": (("statemachinearn", "{}"), ("executionarn", "{}")),
@@ -86,6 +87,12 @@ def _object(values: Request) -> str:
     return f"arn:aws:s3:::{bucket}/{key}" if key else f"arn:aws:s3:::{bucket}"
 
 
+def _workgroup(values: Request) -> str:
+    """Return the workgroup in which a statement of the Data API is to run; one that has run has no ARN."""
+    name = values.get("workgroupname")
+    return arn("redshift-serverless", f"workgroup/{name}") if name else "*"
+
+
 def _application(values: Request) -> str:
     application, run = values.get("applicationid"), values.get("jobrunid")
     if not application:
@@ -142,12 +149,15 @@ _OTHERS: Final[Mapping[str, Callable[[str, Request], tuple[str, ...]]]] = {
     "glue": _catalog,
     "kafka": _one("kafka"),
     "kinesisanalytics": _one("kinesisanalytics"),
+    "redshift-data": _one("redshift-data"),
+    "redshift-serverless": _one("redshift-serverless"),
     "ses": _mail,
 }
 _FOUND: Final[dict[str, Callable[[Request], tuple[str, ...]]]] = {}
 _SPECIAL: Final[Mapping[str, Callable[[Request], str]]] = {
     "emr-serverless": _application,
     "events": _bus,
+    "redshift-data": _workgroup,
     "s3": _object,
     "sqs": _queue,
 }

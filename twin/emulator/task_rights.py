@@ -18,6 +18,8 @@ _PREFIXES: Final = {
     "cloudwatchlogs": "logs",
     "eventbridge": "events",
     "kinesisanalyticsv2": "kinesisanalytics",
+    "redshiftdata": "redshift-data",
+    "redshiftserverless": "redshift-serverless",
     "sesv2": "ses",
     "sfn": "states",
 }
@@ -41,6 +43,8 @@ _NAMES: Final = {
     "events": "EventBridge",
     "glue": "Glue",
     "kinesisanalytics": "KinesisAnalyticsV2",
+    "redshift-data": "RedshiftData",
+    "redshift-serverless": "RedshiftServerless",
     "s3": "S3",
     "sqs": "Sqs",
     "states": "Sfn",

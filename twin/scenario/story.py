@@ -11,7 +11,20 @@ from typing import Any, Final
 
 from twin.emulator.emulator import Emulator
 from twin.principals import Principal
-from twin.scenario import again, analysis, bought, databases, edge, history, live, reviews, unify, upkeep, vendors
+from twin.scenario import (
+    again,
+    analysis,
+    bought,
+    databases,
+    edge,
+    history,
+    live,
+    reviews,
+    unify,
+    upkeep,
+    vendors,
+    warehouse,
+)
 from twin.scenario.api import ProfileApiClient
 from twin.scenario.deployment import Deployment, money
 from twin.scenario.result import Analysis, Check, DecisionLine, PersonaAnswer, SentMessage, Stage
@@ -262,6 +275,7 @@ class Story:
                 known_identifiers = upkeep.identifiers(self.deployment)
             with self.step("Build and test the dbt models on Athena"):
                 analysis.build_models(self.deployment)
+            loading = pool.submit(warehouse.loaded, self.deployment)
             with self.step("Texts that were taken back leave the lake"):
                 texts = reviews.texts_in_the_lake(self.deployment)
             with self.step("What is older than its contract allows leaves the lake"):
@@ -269,6 +283,9 @@ class Story:
             with self.step("Reviews go over the stream again; why others were rejected"):
                 refilled = again.fill(self.deployment, reviews.SOURCE)
                 misjudged = again.differing(again.rejected(self.deployment), again.rejections_sent(self.manifest))
+            with self.step("Load the warehouse from the marts; ask it"):
+                loading.result()
+                asked = warehouse.ask(self.deployment)
             asking = pool.submit(analysis.ask_as_analyst, self.deployment)
             with self.step("Whom the bought products describe"):
                 described = bought.checks(self.deployment, self.manifest, self.folder)
@@ -295,6 +312,8 @@ class Story:
             Check(name="reviews that still stand", expected=reviews.KNOWN, actual=standing),
             *described,
             Check(name="a vendor's contacts, read twice", expected=vendors.KNOWN, actual=read),
+            Check(name="spend in the warehouse, to the cent of Athena's", expected=asked.athena, actual=asked.asked),
+            Check(name="persona: changes of the warehouse refused", expected=1, actual=asked.refused),
             Check(name="persona: masked columns read", expected="yes", actual="yes" if answers[0].allowed else "no"),
             Check(name="persona: clear columns refused", expected=len(analysis.REFUSED_SQL), actual=refused),
         )

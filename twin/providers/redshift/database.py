@@ -1,0 +1,287 @@
+"""The database of a namespace: PostgreSQL, in which the tables of external schemas are what Trino reads of the lake."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from twin.emulator.wire import ServiceError
+from twin.providers.redshift.statements import Kind, Statement, Table, translate
+
+if TYPE_CHECKING:
+    import psycopg
+
+# What only the stand-in knows has a schema of its own.
+_MAKE_HOME: Final = "CREATE SCHEMA IF NOT EXISTS twin"
+_MAKE_KNOWN: Final = "CREATE TABLE IF NOT EXISTS twin.external_schema (name TEXT PRIMARY KEY, database TEXT, role TEXT)"
+_FORGET: Final = "DELETE FROM twin.external_schema WHERE to_regnamespace(quote_ident(name)) IS NULL"
+_KNOW: Final = "INSERT INTO twin.external_schema (name, database, role) VALUES (%s, %s, %s)"
+_KNOWN: Final = "SELECT name, database, role FROM twin.external_schema"
+_DUPLICATE_SCHEMA: Final = "already exists"
+# Scalars of Trino; Redshift reads other columns of such a table by paths, which no statement here does.
+_TYPES: Final[Mapping[str, str]] = {
+    "bigint": "BIGINT",
+    "boolean": "BOOLEAN",
+    "date": "DATE",
+    "double": "DOUBLE PRECISION",
+    "integer": "INTEGER",
+    "real": "REAL",
+    "smallint": "SMALLINT",
+    "tinyint": "SMALLINT",
+    "varchar": "VARCHAR",
+}
+
+Connect = Callable[[], "psycopg.Connection[Any]"]
+# Yields the rows of columns of a table, by the database of the catalog, its name, and the role that reads.
+ReadLake = Callable[["ExternalSchema", str], "LakeTable"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExternalSchema:
+    """A schema that shows a database of the catalog.
+
+    Attributes:
+        database: of the catalog.
+        role: the ARN of the role that reads it, or `default` for that of the namespace.
+    """
+
+    database: str
+    role: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LakeTable:
+    """A table of the lake.
+
+    Attributes:
+        columns: the types of its columns, as Trino calls them, by name.
+        rows: reads the rows of some columns.
+    """
+
+    columns: Mapping[str, str]
+    rows: Callable[[Sequence[str]], Iterable[Sequence[Any]]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """A column of a result, with its type as PostgreSQL and Redshift call it."""
+
+    name: str
+    type: str
+    precision: int = 0
+    scale: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What a statement gave: columns and rows of a query, and how many rows another one changed."""
+
+    columns: Sequence[Column] = ()
+    rows: Sequence[Sequence[Any]] = ()
+    updated: int = -1
+    is_query: bool = False
+
+
+NOTHING: Final = Outcome()
+
+
+@dataclass(slots=True, kw_only=True)
+class Session:
+    """One transaction of a user. Rows of the lake are read once in it."""
+
+    connection: "psycopg.Connection[Any]"
+    user: str
+    read_lake: ReadLake
+    read: dict[Table, frozenset[str]] = field(default_factory=dict)
+
+    def run(self, sql: str) -> Outcome:
+        """Run one statement.
+
+        Raises:
+            ServiceError: the twin does not support it, or the user may not.
+            psycopg.Error: the database refuses it.
+        """
+        schemas = self._external_schemas()
+        statement = translate(sql, frozenset(schemas))
+        if statement.kind is Kind.EXTERNAL_SCHEMA:
+            return self._create_external_schema(statement, schemas)
+        for table, name in statement.external.items():
+            self._require_usage(table[0])
+            self._bring_in(schemas[table[0]], table, name, statement.columns)
+        with self._as_user(), self.connection.cursor() as cursor:
+            cursor.execute(statement.sql)  # the text is a client's, as it must be
+            if statement.kind is not Kind.QUERY or cursor.description is None:
+                return Outcome(updated=cursor.rowcount)
+            return Outcome(
+                columns=[_column(one) for one in cursor.description],
+                rows=cursor.fetchall(),
+                is_query=True,
+            )
+
+    @contextmanager
+    def _as_user(self) -> Iterator[None]:
+        from psycopg import sql
+
+        self.connection.execute(sql.SQL("SET LOCAL SESSION AUTHORIZATION {}").format(sql.Identifier(self.user)))
+        yield
+        # After an error the transaction is over, and with it what was set in it.
+        self.connection.execute("RESET SESSION AUTHORIZATION")
+
+    def _external_schemas(self) -> dict[str, ExternalSchema]:
+        rows = self.connection.execute(_KNOWN).fetchall()
+        return {name: ExternalSchema(database=database, role=role) for name, database, role in rows}
+
+    def _create_external_schema(self, statement: Statement, known: Mapping[str, ExternalSchema]) -> Outcome:
+        from psycopg import sql
+
+        values = statement.values
+        name = values["schema"]
+        if name in known:
+            if statement.guarded:
+                return NOTHING
+            raise ServiceError("ValidationException", f'ERROR: schema "{name}" {_DUPLICATE_SCHEMA}')
+        with self._as_user():
+            self.connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(name)))
+        self.connection.execute(_KNOW, (name, values["database"], values["role"]))
+        return NOTHING
+
+    def _require_usage(self, schema: str) -> None:
+        may = self.connection.execute("SELECT has_schema_privilege(%s, %s, 'USAGE')", (self.user, schema)).fetchone()
+        if not may or not may[0]:
+            raise ServiceError("ValidationException", f"ERROR: permission denied for schema {schema}")
+
+    def _bring_in(self, schema: ExternalSchema, table: Table, name: str, wanted: frozenset[str] | None) -> None:
+        """Read a table of the lake into a temporary one, with the columns that the statement may mean."""
+        from psycopg import sql
+
+        lake = self.read_lake(schema, table[1])
+        types = {column: found for column, kind in lake.columns.items() if (found := _type(kind)) is not None}
+        named = frozenset(column for column in types if wanted is None or column in wanted)
+        columns = named or frozenset([*types][:1])  # rows are counted by any of them
+        if columns <= self.read.get(table, frozenset()) and table in self.read:
+            return
+        columns |= self.read.get(table, frozenset())
+        chosen = [column for column in types if column in columns]
+        target = sql.Identifier(name)
+        self.connection.execute(sql.SQL("DROP TABLE IF EXISTS pg_temp.{}").format(target))
+        defined = sql.SQL(", ").join(
+            sql.SQL("{} {}").format(sql.Identifier(column), sql.SQL(types[column])) for column in chosen
+        )
+        self.connection.execute(sql.SQL("CREATE TEMPORARY TABLE {} ({}) ON COMMIT DROP").format(target, defined))
+        into = sql.SQL("COPY {} ({}) FROM STDIN").format(target, sql.SQL(", ").join(map(sql.Identifier, chosen)))
+        with self.connection.cursor() as cursor, cursor.copy(into) as copy:
+            for row in lake.rows(chosen):
+                copy.write_row(row)
+        self.connection.execute(sql.SQL("GRANT SELECT ON {} TO PUBLIC").format(target))
+        self.read[table] = columns
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Database:
+    """The database of a namespace.
+
+    Attributes:
+        connect: opens a connection of the server's own administrator.
+        administrator: the user who may do everything in Redshift.
+        read_lake: finds a table of an external schema.
+    """
+
+    connect: Connect
+    administrator: str
+    read_lake: ReadLake
+
+    def prepare(self, user: str, roles: Sequence[str]) -> None:
+        """Make what the stand-in itself needs, the administrator, and a user, who comes to be by signing in.
+
+        Args:
+            roles: that the user has from now on, as far as they are there.
+        """
+        with self.connect() as connection:
+            connection.execute("SELECT pg_advisory_xact_lock(360)")
+            connection.execute(_MAKE_HOME)
+            connection.execute(_MAKE_KNOWN)
+            _let_user_be(connection, self.administrator, "SUPERUSER")
+            _let_user_be(connection, user, "NOSUPERUSER")
+            _let_user_have(connection, user, roles)
+            # What a dropped schema showed is forgotten with it.
+            connection.execute(_FORGET)
+
+    def run(
+        self,
+        statements: Sequence[str],
+        user: str,
+        ended: Callable[[Outcome], None],
+        *,
+        roles: Sequence[str] = (),
+    ) -> None:
+        """Run statements in one transaction.
+
+        Args:
+            ended: is told of each statement that has succeeded.
+            roles: of the database, that the user signs in with.
+
+        Raises:
+            ServiceError: the twin does not support a statement, or the user may not.
+            psycopg.Error: the database refuses one; nothing has changed then.
+        """
+        self.prepare(user, roles)
+        with self.connect() as connection:
+            session = Session(connection=connection, user=user, read_lake=self.read_lake)
+            for statement in statements:
+                ended(session.run(statement))
+
+
+def _let_user_be(connection: "psycopg.Connection[Any]", name: str, rights: str) -> None:
+    from psycopg import sql
+
+    if connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (name,)).fetchone() is None:
+        connection.execute(
+            sql.SQL("CREATE ROLE {} NOLOGIN {}").format(
+                sql.Identifier(name),
+                sql.SQL(rights),  # one of two words of this module
+            )
+        )
+
+
+def _let_user_have(connection: "psycopg.Connection[Any]", user: str, roles: Sequence[str]) -> None:
+    from psycopg import sql
+
+    there = connection.execute("SELECT rolname FROM pg_roles WHERE rolname = ANY(%s)", (list(roles),)).fetchall()
+    for (role,) in there:
+        connection.execute(sql.SQL("GRANT {} TO {}").format(sql.Identifier(role), sql.Identifier(user)))
+
+
+def _type(trino: str) -> str | None:
+    base = trino.partition("(")[0]
+    if base == "decimal":
+        return trino.upper()
+    if base == "timestamp":
+        return "TIMESTAMPTZ" if trino.endswith("with time zone") else "TIMESTAMP"
+    return _TYPES.get(base)
+
+
+def _column(described: Any) -> Column:
+    return Column(
+        name=described.name,
+        type=_NAMES.get(described.type_code, described.type_display),
+        precision=described.precision or 0,
+        scale=described.scale or 0,
+    )
+
+
+# Types by PostgreSQL's own numbers, as the Data API calls them.
+_NAMES: Final[Mapping[int, str]] = {
+    16: "bool",
+    20: "int8",
+    21: "int2",
+    23: "int4",
+    25: "varchar",
+    700: "float4",
+    701: "float8",
+    1042: "bpchar",
+    1043: "varchar",
+    1082: "date",
+    1114: "timestamp",
+    1184: "timestamptz",
+    1700: "numeric",
+}

@@ -1,0 +1,228 @@
+"""Statements of Redshift in the words of PostgreSQL.
+
+sqlglot reads them as Redshift's and writes them as PostgreSQL's. What only says where Redshift puts rows (distribution,
+sort keys, encodings) is left out. Allowed is what means the same in both; everything else is refused by name, so that
+no figure is silently another one: AVG of whole numbers, division of decimals and CONCAT of NULL are the known traps.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, Final
+
+import sqlglot
+from sqlglot import exp
+from sqlglot.errors import ErrorLevel, SqlglotError
+
+from twin.emulator.wire import ServiceError
+
+_READ, _WRITE = "redshift", "postgres"
+_NAME: Final = r"[A-Za-z_][\w$]*"
+_EXTERNAL_SCHEMA: Final = re.compile(
+    rf"CREATE\s+EXTERNAL\s+SCHEMA\s+(?P<guard>IF\s+NOT\s+EXISTS\s+)?(?P<schema>{_NAME})\s+"
+    r"FROM\s+DATA\s+CATALOG\s+DATABASE\s+'(?P<database>[^']+)'\s+IAM_ROLE\s+(?P<role>default|'[^']+')",
+    re.IGNORECASE,
+)
+_REFRESH: Final = re.compile(rf"REFRESH\s+MATERIALIZED\s+VIEW\s+(?P<name>{_NAME}(?:\.{_NAME})?)", re.IGNORECASE)
+_CREATE_ROLE: Final = re.compile(rf"CREATE\s+ROLE\s+(?P<name>{_NAME})", re.IGNORECASE)
+_GRANT_ALL: Final = re.compile(
+    rf"GRANT\s+SELECT\s+ON\s+ALL\s+TABLES\s+IN\s+SCHEMA\s+(?P<schema>{_NAME})\s+TO\s+ROLE\s+(?P<role>{_NAME})",
+    re.IGNORECASE,
+)
+# How Redshift lays out rows, and when it refreshes what it has computed: no question of meaning.
+_LAYOUT: Final = (
+    exp.DistStyleProperty,
+    exp.DistKeyProperty,
+    exp.SortKeyProperty,
+    exp.AutoRefreshProperty,
+)
+_STATEMENTS: Final = (exp.Query, exp.Insert, exp.Delete, exp.Update, exp.Merge, exp.Create, exp.Drop, exp.Grant)
+_CREATED: Final = {"SCHEMA", "TABLE", "VIEW"}
+# Functions that mean the same in both.
+_FUNCTIONS: Final = (
+    exp.Abs, exp.And, exp.Case, exp.Cast, exp.Ceil, exp.Coalesce, exp.Concat, exp.Count, exp.CurrentDate,
+    exp.CurrentUser, exp.DateAdd, exp.DenseRank, exp.Exists, exp.Extract, exp.Floor, exp.Greatest, exp.If, exp.Lag,
+    exp.Lead, exp.Least, exp.Length, exp.Lower, exp.Max, exp.Min, exp.Nullif, exp.Or, exp.Rank, exp.Round,
+    exp.RowNumber, exp.Substring, exp.Sum, exp.TimestampTrunc, exp.Trim, exp.TsOrDsAdd, exp.Upper, exp.Xor,
+)  # fmt: skip
+
+
+class Kind(Enum):
+    """What becomes of a statement."""
+
+    QUERY = "query"
+    WRITE = "write"
+    DEFINITION = "definition"
+    EXTERNAL_SCHEMA = "external schema"
+
+
+Table = tuple[str, str]  # schema and name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statement:
+    """A statement that PostgreSQL can run.
+
+    Attributes:
+        sql: in PostgreSQL's words; empty for an external schema.
+        external: the tables of external schemas that it reads, with the name that each has in `sql`.
+        columns: the names of all columns in it; None if it asks for all columns of something.
+        values: of an external schema: its name, the database of the catalog, and the role.
+        guarded: of an external schema: it may be there already.
+    """
+
+    kind: Kind
+    sql: str = ""
+    external: Mapping[Table, str] = field(default_factory=dict)
+    columns: frozenset[str] | None = frozenset()
+    values: Mapping[str, str] = field(default_factory=dict)
+    guarded: bool = False
+
+
+def translate(sql: str, external_schemas: frozenset[str] = frozenset()) -> Statement:
+    """Recognise a statement and translate it.
+
+    Args:
+        sql: as Redshift takes it.
+        external_schemas: names of the schemas whose tables are those of the lake.
+
+    Raises:
+        ServiceError: `ValidationException` that names what the twin's Redshift does not support.
+    """
+    text = sql.strip().rstrip(";").strip()
+    for pattern, build in _OWN.items():
+        if found := pattern.fullmatch(text):
+            return build(found)
+    try:
+        trees = sqlglot.parse(text, read=_READ, error_level=ErrorLevel.RAISE)
+    except SqlglotError as error:
+        raise refusal(f"a statement that cannot be read: {str(error).splitlines()[0]}", text) from error
+    if len(trees) != 1 or trees[0] is None:
+        raise refusal("several statements in one", text)
+    return _translated(trees[0], text, external_schemas)
+
+
+def refusal(what: str, sql: str) -> ServiceError:
+    """Return the error for what the twin does not support."""
+    shown = " ".join(sql.split())[:120] or "(empty)"
+    return ServiceError("ValidationException", f"the laptop twin's Redshift does not support {what}: {shown}")
+
+
+def _translated(tree: exp.Expr, text: str, external_schemas: frozenset[str]) -> Statement:
+    if not isinstance(tree, _STATEMENTS):
+        raise refusal(f"{str(tree.this or tree.key).upper()} in this form", text)
+    if isinstance(tree, exp.Create | exp.Drop) and tree.kind not in _CREATED:
+        raise refusal(f"{tree.key.upper()} {tree.kind}", text)
+    _require_same_meaning(tree, text)
+    _leave_layout_out(tree)
+    external = _replace_external(tree, external_schemas)
+    view = isinstance(tree, exp.Create) and tree.kind == "VIEW"
+    if view and external:
+        raise refusal("a view on an external schema", text)
+    tree = tree.transform(_null_swallows)
+    for principal in tree.find_all(exp.GrantPrincipal):
+        principal.set("kind", None)  # users and roles are one kind in PostgreSQL
+    columns = (
+        None
+        if tree.find(exp.Star) and not _counts_only(tree)
+        else frozenset(column.name.lower() for column in tree.find_all(exp.Column))
+    )
+    try:
+        written = tree.sql(_WRITE, unsupported_level=ErrorLevel.RAISE)
+    except SqlglotError as error:
+        raise refusal(str(error).splitlines()[0], text) from error
+    return Statement(kind=_kind(tree), sql=written, external=external, columns=columns)
+
+
+def _kind(tree: exp.Expr) -> Kind:
+    if isinstance(tree, exp.Query):
+        return Kind.QUERY
+    return Kind.DEFINITION if isinstance(tree, exp.Create | exp.Drop | exp.Grant) else Kind.WRITE
+
+
+def _require_same_meaning(tree: exp.Expr, text: str) -> None:
+    for function in tree.find_all(exp.Func):
+        if isinstance(function, exp.Anonymous) or not isinstance(function, _FUNCTIONS):
+            raise refusal(f"the function {function.sql(_READ)}", text)
+    for division in tree.find_all(exp.Div):
+        raise refusal(f"the division {division.sql(_READ)}, whose scale is another one in PostgreSQL", text)
+    for kind in tree.find_all(exp.DataType):
+        if kind.this in _TYPES_OF_REDSHIFT:
+            raise refusal(f"the type {kind.sql(_READ)}", text)
+
+
+_TYPES_OF_REDSHIFT: Final = {exp.DType.SUPER, exp.DType.HLLSKETCH, exp.DType.GEOMETRY, exp.DType.GEOGRAPHY}
+
+
+def _leave_layout_out(tree: exp.Expr) -> None:
+    for properties in [*tree.find_all(exp.Properties)]:
+        kept = [one for one in properties.expressions if not isinstance(one, _LAYOUT)]
+        if kept:
+            properties.set("expressions", kept)
+        else:
+            properties.pop()
+    for encoding in [*tree.find_all(exp.EncodeColumnConstraint)]:
+        if encoding.parent is not None:
+            encoding.parent.pop()
+
+
+def _replace_external(tree: exp.Expr, schemas: frozenset[str]) -> dict[Table, str]:
+    """Let the tables of external schemas be temporary ones, into which the lake's rows are read."""
+    found: dict[Table, str] = {}
+    for table in [*tree.find_all(exp.Table)]:
+        schema, name = table.db.lower(), table.name.lower()
+        if schema not in schemas or not name:  # without a name it is the schema itself
+            continue
+        found[schema, name] = f"{schema}__{name}"
+        alias = table.alias or name
+        table.set("db", None)
+        table.set("this", exp.to_identifier(found[schema, name], quoted=True))
+        table.set("alias", exp.TableAlias(this=exp.to_identifier(alias)))
+    return found
+
+
+def _null_swallows(node: exp.Expr) -> exp.Expr:
+    """CONCAT of Redshift is NULL when one of its parts is; PostgreSQL's leaves that part out."""
+    if not isinstance(node, exp.Concat):
+        return node
+    first, *rest = node.expressions
+    joined = first
+    for part in rest:
+        joined = exp.DPipe(this=joined, expression=part)
+    return exp.paren(joined)
+
+
+def _counts_only(tree: exp.Expr) -> bool:
+    return all(isinstance(star.parent, exp.Count) for star in tree.find_all(exp.Star))
+
+
+def _external_schema(found: "re.Match[str]") -> Statement:
+    role = found["role"]
+    values = {
+        "schema": found["schema"].lower(),
+        "database": found["database"],
+        "role": "default" if role.lower() == "default" else role.strip("'"),
+    }
+    return Statement(kind=Kind.EXTERNAL_SCHEMA, values=values, guarded=bool(found["guard"]))
+
+
+def _refresh(found: "re.Match[str]") -> Statement:
+    return Statement(kind=Kind.DEFINITION, sql=f"REFRESH MATERIALIZED VIEW {found['name'].lower()}")
+
+
+def _role(found: "re.Match[str]") -> Statement:
+    return Statement(kind=Kind.DEFINITION, sql=f'CREATE ROLE "{found["name"].lower()}" NOLOGIN')
+
+
+def _grant_all(found: "re.Match[str]") -> Statement:
+    schema, role = found["schema"].lower(), found["role"].lower()
+    return Statement(kind=Kind.DEFINITION, sql=f'GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO "{role}"')
+
+
+_OWN: Final[Mapping["re.Pattern[str]", Callable[[Any], Statement]]] = {
+    _EXTERNAL_SCHEMA: _external_schema,
+    _REFRESH: _refresh,
+    _CREATE_ROLE: _role,
+    _GRANT_ALL: _grant_all,
+}
