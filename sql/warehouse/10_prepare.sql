@@ -22,7 +22,6 @@ CREATE TABLE IF NOT EXISTS warehouse.dim_person (
   person_id VARCHAR(64) NOT NULL,
   email_masked VARCHAR(400),
   phone_masked VARCHAR(64),
-  state VARCHAR(16),
   language VARCHAR(64),
   time_zone VARCHAR(64),
   loyalty_tier VARCHAR(64),

@@ -19,7 +19,6 @@ SELECT
   c.person_id,
   c.email_masked,
   c.phone_masked,
-  c.state,
   c.language,
   c.time_zone,
   c.loyalty_tier,
@@ -38,7 +37,6 @@ USING new_person ON dim_person.person_id = new_person.person_id
 WHEN MATCHED THEN UPDATE SET
   email_masked = new_person.email_masked,
   phone_masked = new_person.phone_masked,
-  state = new_person.state,
   language = new_person.language,
   time_zone = new_person.time_zone,
   loyalty_tier = new_person.loyalty_tier,
@@ -48,11 +46,11 @@ WHEN MATCHED THEN UPDATE SET
   last_order_at = new_person.last_order_at,
   csat_average = new_person.csat_average
 WHEN NOT MATCHED THEN INSERT (
-  person_id, email_masked, phone_masked, state, language, time_zone, loyalty_tier, rfm_cell, record_count,
+  person_id, email_masked, phone_masked, language, time_zone, loyalty_tier, rfm_cell, record_count,
   first_order_at, last_order_at, csat_average
 ) VALUES (
-  new_person.person_id, new_person.email_masked, new_person.phone_masked, new_person.state, new_person.language,
-  new_person.time_zone, new_person.loyalty_tier, new_person.rfm_cell, new_person.record_count,
+  new_person.person_id, new_person.email_masked, new_person.phone_masked, new_person.language, new_person.time_zone,
+  new_person.loyalty_tier, new_person.rfm_cell, new_person.record_count,
   new_person.first_order_at, new_person.last_order_at, new_person.csat_average
 );
 

@@ -44,7 +44,8 @@ class Network(Construct):
             self,
             "Vpc",
             ip_addresses=ec2.IpAddresses.cidr(settings.cidr),
-            max_azs=settings.availability_zones,
+            # By their numbers: the CDK knows two zones of a Region that it is not told, however many are wanted.
+            availability_zones=[cdk.Fn.select(n, cdk.Fn.get_azs()) for n in range(settings.availability_zones)],
             subnet_configuration=[
                 ec2.SubnetConfiguration(
                     name="Isolated",

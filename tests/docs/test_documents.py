@@ -83,6 +83,7 @@ ASKED: dict[str, set[str] | str] = {
         "persona columns",
         "persona zones",
     },
+    "Redshift": "a query is paid for by the minute",
     "CodeBuild": "a build is paid for, and changes the lake",
     "Step Functions, EventBridge": {"state machines"},
     "CloudWatch": {"alarms", "alarm topic"},

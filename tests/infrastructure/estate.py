@@ -33,6 +33,8 @@ _ARNS: Final = {
     "AWS::Lambda::Function": "arn:aws:lambda:{region}:{account}:function:{name}",
     "AWS::Logs::DeliveryDestination": "arn:aws:logs:{region}:{account}:delivery-destination:{name}",
     "AWS::Logs::LogGroup": "arn:aws:logs:{region}:{account}:log-group:{name}:*",
+    "AWS::RedshiftServerless::Namespace": "arn:aws:redshift-serverless:{region}:{account}:namespace/{name}",
+    "AWS::RedshiftServerless::Workgroup": "arn:aws:redshift-serverless:{region}:{account}:workgroup/{name}",
     "AWS::S3::Bucket": "arn:aws:s3:::{name}",
     "AWS::MSK::ServerlessCluster": "arn:aws:kafka:{region}:{account}:cluster/{name}/0c1d-7",
     "AWS::SecretsManager::Secret": "arn:aws:secretsmanager:{region}:{account}:secret:{name}-AbCdEf",
@@ -45,7 +47,12 @@ _ARNS: Final = {
 _NAMED_BY_ARN: Final = {"AWS::SNS::Topic", "AWS::SecretsManager::Secret", "AWS::StepFunctions::StateMachine"}
 # Types whose property `Name` is the name by which they are referred to.
 _NAMED_BY_NAME: Final = {"AWS::Athena::WorkGroup", "AWS::Events::EventBus", "AWS::Kinesis::Stream"}
-_NAMES: Final = {"AWS::AppFlow::ConnectorProfile": "ConnectorProfileName", "AWS::AppFlow::Flow": "FlowName"}
+_NAMES: Final = {
+    "AWS::AppFlow::ConnectorProfile": "ConnectorProfileName",
+    "AWS::AppFlow::Flow": "FlowName",
+    "AWS::RedshiftServerless::Namespace": "NamespaceName",
+    "AWS::RedshiftServerless::Workgroup": "WorkgroupName",
+}
 # The property with the key that encrypts a resource, by its path.
 _KEYS: Final = {
     "AWS::DynamoDB::GlobalTable": ("Replicas", 0, "SSESpecification", "KMSMasterKeyId"),
@@ -171,7 +178,7 @@ class Estate:
     def _attribute(self, resource: Resource, attribute: str) -> str:
         resource = self._named(resource)
         match attribute:
-            case "Arn" | "TopicArn" | "WorkflowArn" | "SchemaArn":
+            case "Arn" | "TopicArn" | "WorkflowArn" | "SchemaArn" | "Namespace.NamespaceArn" | "Workgroup.WorkgroupArn":
                 return arn(resource)
             case "StreamArn":
                 return f"{arn(resource)}/stream/2026-01-01T00:00:00.000"
@@ -182,5 +189,6 @@ class Estate:
 
     def _named(self, resource: Resource) -> Resource:
         """Return a resource with its name resolved."""
-        name = self._plain(resource.properties.get("Name"), resource.pillar)
-        return Resource(resource.pillar, resource.logical_id, {**resource.document, "Properties": {"Name": name}})
+        known = ("Name", _NAMES.get(resource.document["Type"], "Name"))
+        names = {one: self._plain(resource.properties.get(one), resource.pillar) for one in known}
+        return Resource(resource.pillar, resource.logical_id, {**resource.document, "Properties": names})

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from c360_core.names import Zone, database_name
 from tests.infrastructure import needs
-from tests.infrastructure.assembly import CDKS_OWN, Resource, states
+from tests.infrastructure.assembly import CDKS_OWN, Resource, listed, states
 from tests.infrastructure.estate import ACCOUNT, REGION, Estate, arn, physical_name
 from tests.infrastructure.needs import Need
 from tests.infrastructure.policies import Context, Policies, Statement
@@ -115,8 +115,8 @@ def _function(resource: Resource) -> Iterator[Use]:
 def _role(resource: Resource) -> Iterator[Use]:
     for statement in resource.properties["AssumeRolePolicyDocument"]["Statement"]:
         for kind, principal in statement["Principal"].items():
-            if kind == "Service":
-                yield Use(kind=f"trust {principal}", resource=resource, part=principal)
+            for service in listed(principal) if kind == "Service" else ():
+                yield Use(kind=f"trust {service}", resource=resource, part=service)
 
 
 def _bucket(resource: Resource) -> Iterator[Use]:
@@ -691,6 +691,62 @@ def _matches(estate: Estate, use: Use) -> Calls:
         yield Call(party=role, need=needs.MATCHING_LISTS_BUCKETS, resource=bucket, context={"s3:prefix": f"{prefix}/"})
 
 
+# ---- Redshift Serverless
+
+
+def _reads_lake(estate: Estate, use: Use) -> Calls:
+    """External schemas look up the catalog and get the data from Lake Formation, with the namespace's role."""
+    prefix = _CATALOG.removesuffix("catalog")
+    environment = estate.assembly.settings.environment
+    for role in use.resource.properties["IamRoles"]:
+        yield Call(party=role, need=needs.ASK_LAKE_FORMATION, resource="*")
+        for zone, table in ((Zone.PRODUCTS, "any_mart"), (Zone.CURATED, "identifier_map")):
+            database = database_name(environment, zone)
+            for resource in (_CATALOG, f"{prefix}database/{database}", f"{prefix}table/{database}/{table}"):
+                yield Call(party=role, need=needs.READ_EXTERNAL_SCHEMA, resource=resource)
+
+
+def _limits_usage(estate: Estate, use: Use) -> Calls:
+    function = estate.one("AWS::Lambda::Function", use.resource.properties["ServiceToken"])
+    yield Call(party=function.properties["Role"], need=needs.LIMIT_USAGE, resource="*")
+
+
+def _namespace(estate: Estate, state: Mapping[str, Any]) -> Iterable[str]:
+    yield arn(estate.one("AWS::RedshiftServerless::Namespace", state["Parameters"]["NamespaceName"]))
+
+
+def _workgroup_of(estate: Estate, state: Mapping[str, Any]) -> Iterable[str]:
+    yield arn(estate.one("AWS::RedshiftServerless::Workgroup", state["Parameters"]["WorkgroupName"]))
+
+
+def _no_resource(_estate: Estate, _state: Mapping[str, Any]) -> Iterable[str]:
+    yield "*"
+
+
+def _signs_in_by_secret(estate: Estate, use: Use) -> Calls:
+    """The Data API reads the secret of the namespace's administrator with its caller's rights."""
+    [workgroup] = _workgroup_of(estate, use.part)
+    name = estate.by_arn[workgroup].properties["NamespaceName"]
+    namespace = estate.one("AWS::RedshiftServerless::Namespace", name).properties
+    role = use.resource.properties["RoleArn"]
+    secret = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:redshift!{name}-{namespace['AdminUsername']}-AbCdEf"
+    yield Call(party=role, need=needs.SIGN_IN_BY_SECRET, resource=secret)
+    key, context = namespace["AdminPasswordSecretKmsKeyId"], _via("secretsmanager")
+    yield Call(party=role, need=needs.READ_SECRET_OF_REDSHIFT, resource=key, context=context)
+
+
+def _asks_warehouse(_estate: Estate, use: Use) -> Calls:
+    """A person's statement runs under the database user of the role, for which Redshift gives out credentials."""
+    statement: Statement = use.part
+    role = arn(use.resource)
+    for workgroup in statement.resources:
+        yield Call(party=role, need=needs.RUN_STATEMENTS, resource=workgroup)
+        yield Call(party=role, need=needs.RUN_STATEMENT, resource=workgroup)
+        yield Call(party=role, need=needs.SIGN_IN_AS_IDENTITY, resource=workgroup)
+    yield Call(party=role, need=needs.LOOK_AT_STATEMENT, resource="*")
+    yield Call(party=role, need=needs.READ_RESULT_OF_STATEMENT, resource="*")
+
+
 # ---- CodeBuild
 
 
@@ -846,6 +902,8 @@ _ANY_SOURCE: Final = {
     "lakeformation.amazonaws.com": f"arn:aws:lakeformation:{REGION}:{ACCOUNT}:catalog:{ACCOUNT}",
     "lambda.amazonaws.com": f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:any",
     "vpc-flow-logs.amazonaws.com": f"arn:aws:ec2:{REGION}:{ACCOUNT}:vpc-flow-log/any",
+    "redshift-serverless.amazonaws.com": f"arn:aws:redshift-serverless:{REGION}:{ACCOUNT}:namespace/any",
+    "redshift.amazonaws.com": f"arn:aws:redshift-serverless:{REGION}:{ACCOUNT}:namespace/any",
     "states.amazonaws.com": f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:any",
 }
 
@@ -905,11 +963,13 @@ INTEGRATIONS: Final[Mapping[str, Integration]] = {
     # CloudWatch Logs gives `delivery.logs.amazonaws.com` the right to the log group when the delivery is made.
     "resource AWS::Logs::Delivery": _nothing,
     "resource AWS::Logs::LogGroup": _logs_use_key,
+    "resource AWS::RedshiftServerless::Namespace": _reads_lake,
     # WAF gives its deliveries the right to a log group whose name begins as it asks.
     "resource AWS::WAFv2::LoggingConfiguration": _nothing,
     "resource Custom::ClosedDatabase": _closes_database,
     # What the function behind it needs is said of its rights, in test_kafka_streams.py.
     "resource Custom::StreamTopic": _nothing,
+    "resource Custom::WarehouseLimit": _limits_usage,
     # The function that does it comes with the CDK, and so does its role.
     "resource Custom::VpcRestrictDefaultSG": _nothing,
     # Events of SES go to the default bus of the account, which needs no permission.
@@ -917,6 +977,7 @@ INTEGRATIONS: Final[Mapping[str, Integration]] = {
     "resource AWS::SecretsManager::RotationSchedule": _rotates,
     "right athena:ListQueryExecutions": _works_in_workgroup,
     "right athena:StartQueryExecution": _queries,
+    "right redshift-serverless:GetCredentials": _asks_warehouse,
     "right dynamodb:BatchGetItem": _right_with_key(needs.USE_ENCRYPTED_TABLE, "dynamodb"),
     "right dynamodb:GetItem": _right_with_key(needs.USE_ENCRYPTED_TABLE, "dynamodb"),
     "right dynamodb:PutItem": _all_of(_right_with_key(needs.USE_ENCRYPTED_TABLE, "dynamodb"), _locks),
@@ -960,6 +1021,15 @@ INTEGRATIONS: Final[Mapping[str, Integration]] = {
         needs.STEP_FUNCTIONS_LIST_SNAPSHOTS, _application
     ),
     "task aws-sdk:kinesisanalyticsv2:startApplication": _task_on(needs.STEP_FUNCTIONS_START_FLINK, _application),
+    "task aws-sdk:redshiftdata:batchExecuteStatement": _all_of(
+        _task_on(needs.RUN_STATEMENTS, _workgroup_of), _signs_in_by_secret
+    ),
+    "task aws-sdk:redshiftdata:describeStatement": _task_on(needs.LOOK_AT_STATEMENT, _no_resource),
+    "task aws-sdk:redshiftdata:executeStatement": _all_of(
+        _task_on(needs.RUN_STATEMENT, _workgroup_of), _signs_in_by_secret
+    ),
+    "task aws-sdk:redshiftdata:getStatementResult": _task_on(needs.READ_RESULT_OF_STATEMENT, _no_resource),
+    "task aws-sdk:redshiftserverless:getNamespace": _task_on(needs.FIND_NAMESPACE, _namespace),
     "task codebuild:startBuild.sync": _all_of(
         _task_on(needs.STEP_FUNCTIONS_BUILD, _project), _task_on(needs.STEP_FUNCTIONS_AWAIT_BUILD, _rule_of_builds)
     ),
@@ -976,6 +1046,9 @@ INTEGRATIONS: Final[Mapping[str, Integration]] = {
     "trust kinesisanalytics.amazonaws.com": _account_and_source(),
     "trust lakeformation.amazonaws.com": _trusted(),
     "trust lambda.amazonaws.com": _account_and_source(),
+    # AWS documents no condition key that it states for the roles of a namespace.
+    "trust redshift-serverless.amazonaws.com": _trusted(),
+    "trust redshift.amazonaws.com": _trusted(),
     "trust states.amazonaws.com": _account_and_source(),
     "trust vpc-flow-logs.amazonaws.com": _account_and_source(),
     "undelivered events to sqs": _keeps_undelivered,
@@ -1027,6 +1100,8 @@ WITHOUT_NEEDS: Final = {
     "AWS::Logs::LogStream",
     # It takes clients by their own rights, and encrypts with a key of the service.
     "AWS::MSK::ServerlessCluster",
+    # What its statements need is said of the tasks that send them, and of the namespace.
+    "AWS::RedshiftServerless::Workgroup",
     "AWS::S3::Bucket",
     "AWS::S3::BucketPolicy",
     "AWS::SES::ConfigurationSet",

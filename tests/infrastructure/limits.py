@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from tests.infrastructure.assembly import POLICIES, Resource, listed
+from tests.infrastructure.assembly import POLICIES, Resource, listed, states
 from tests.infrastructure.estate import Estate, arn
 
 Measured = Iterator[tuple[str, int]]
@@ -260,6 +260,25 @@ _SQS: Final = "Amazon SQS Developer Guide: Amazon SQS policy quotas"
 _EVENTS: Final = "Amazon EventBridge User Guide: Amazon EventBridge quotas"
 _STACKS: Final = "AWS CloudFormation User Guide: Understand CloudFormation quotas"
 
+
+def _batches(estate: Estate) -> Iterator[tuple[str, list[str]]]:
+    """Yield the batches of statements that state machines send to the Data API."""
+    for machine in estate.of_type("AWS::StepFunctions::StateMachine"):
+        found = states(json.loads(machine.properties["DefinitionString"]))
+        for state in found.values():
+            items = state.get("Result") if state["Type"] == "Pass" else None
+            for item in items if isinstance(items, list) else ():
+                yield f"{machine}: {item['statements'][0][:60]}", item["statements"]
+
+
+def _statements_of_batches(estate: Estate) -> Measured:
+    yield from ((place, len(statements)) for place, statements in _batches(estate))
+
+
+def _bytes_of_statements(estate: Estate) -> Measured:
+    yield from ((place, max(len(one.encode()) for one in statements)) for place, statements in _batches(estate))
+
+
 QUOTAS: Final = (
     Quota(
         what="characters of inline policies of a role",
@@ -374,6 +393,18 @@ QUOTAS: Final = (
         at_most=5,
         page="Amazon CloudWatch User Guide: CloudWatch service quotas",
         measured=_counts_of("AWS::CloudWatch::Alarm", "AlarmActions"),
+    ),
+    Quota(
+        what="statements of a batch",
+        at_most=40,
+        page="Amazon Redshift Data API Reference: BatchExecuteStatement",
+        measured=_statements_of_batches,
+    ),
+    Quota(
+        what="bytes of a statement",
+        at_most=100_000,
+        page="Amazon Redshift Management Guide: Considerations when calling the Amazon Redshift Data API",
+        measured=_bytes_of_statements,
     ),
     Quota(
         what="bytes of a named query",
@@ -587,6 +618,30 @@ def _web_acl_logs_elsewhere(estate: Estate) -> Iterator[Resource]:
                 yield one
 
 
+_ZONES_OF_WAREHOUSE: Final = 3
+_RPU_STEP: Final = 8
+
+
+def _warehouse_in_too_few_zones(estate: Estate) -> Iterator[Resource]:
+    for workgroup in estate.of_type("AWS::RedshiftServerless::Workgroup"):
+        subnets = {str(name) for name in workgroup.properties["SubnetIds"]}
+        if workgroup.properties.get("EnhancedVpcRouting") and len(subnets) < _ZONES_OF_WAREHOUSE:
+            yield workgroup
+
+
+def _capacities_that_do_not_exist(estate: Estate) -> Iterator[Resource]:
+    for workgroup in estate.of_type("AWS::RedshiftServerless::Workgroup"):
+        base, most = (workgroup.properties[name] for name in ("BaseCapacity", "MaxCapacity"))
+        if base % _RPU_STEP or most % _RPU_STEP or most < base:
+            yield workgroup
+
+
+def _password_twice(estate: Estate) -> Iterator[Resource]:
+    for namespace in estate.of_type("AWS::RedshiftServerless::Namespace"):
+        if namespace.properties.get("ManageAdminPassword") and "AdminUserPassword" in namespace.properties:
+            yield namespace
+
+
 # By the vCPUs of a worker: the least and the most memory, in gigabytes, and the step between two sizes.
 _EMR_WORKERS: Final = {1: (2, 8, 1), 2: (4, 16, 1), 4: (8, 30, 1), 8: (16, 60, 4), 16: (32, 120, 8)}
 
@@ -628,10 +683,28 @@ def _records_itself(estate: Estate) -> Iterator[Resource]:
             yield trail
 
 
+_WAREHOUSE_PLACE: Final = (
+    "Amazon Redshift Management Guide: Considerations when using Amazon Redshift Serverless, three subnets with EVR"
+)
 _SQS_SOURCE: Final = "AWS Lambda Developer Guide: Creating and configuring an Amazon SQS event source mapping"
 _SOURCE: Final = "AWS Lambda API Reference: CreateEventSourceMapping"
 
 REFUSALS: Final = (
+    Refusal(
+        rule="a workgroup with enhanced VPC routing is in three subnets of three zones or more",
+        page=_WAREHOUSE_PLACE,
+        faults=_warehouse_in_too_few_zones,
+    ),
+    Refusal(
+        rule="the capacity of a workgroup is a multiple of eight units, and the most is not below the base",
+        page="Amazon Redshift Management Guide: Billing for Amazon Redshift Serverless, base and maximum capacity",
+        faults=_capacities_that_do_not_exist,
+    ),
+    Refusal(
+        rule="Redshift keeps the administrator's password, or the template states one, not both",
+        page="Amazon Redshift Serverless API Reference: CreateNamespace",
+        faults=_password_twice,
+    ),
     Refusal(
         rule="a queue hides a message for six timeouts of its function, and the window in which a batch is gathered",
         page=_SQS_SOURCE,

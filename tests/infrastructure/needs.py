@@ -453,6 +453,44 @@ MATCHING_LISTS_BUCKETS: Final = Need(
     actions=("s3:ListBucket", "s3:GetBucketLocation"), page=MATCHING_READS_CATALOG.page
 )
 
+# ---- Redshift Serverless
+FIND_NAMESPACE: Final = Need(
+    actions=("redshift-serverless:GetNamespace",),
+    page="Amazon Redshift Serverless API Reference: GetNamespace",
+)
+RUN_STATEMENTS: Final = Need(
+    actions=("redshift-data:BatchExecuteStatement",),
+    page="Amazon Redshift Management Guide: Using the Amazon Redshift Data API, Configuring IAM permissions",
+)
+RUN_STATEMENT: Final = Need(actions=("redshift-data:ExecuteStatement",), page=RUN_STATEMENTS.page)
+# None of the two accepts a resource: the Data API shows a statement only to whoever ran it.
+LOOK_AT_STATEMENT: Final = Need(
+    actions=("redshift-data:DescribeStatement",),
+    page=RUN_STATEMENTS.page
+    + "; Service Authorization Reference: Actions, resources, and condition keys for Amazon Redshift Data API",
+)
+READ_RESULT_OF_STATEMENT: Final = Need(actions=("redshift-data:GetStatementResult",), page=LOOK_AT_STATEMENT.page)
+SIGN_IN_BY_SECRET: Final = Need(actions=("secretsmanager:GetSecretValue",), page=RUN_STATEMENTS.page)
+SIGN_IN_AS_IDENTITY: Final = Need(actions=("redshift-serverless:GetCredentials",), page=RUN_STATEMENTS.page)
+READ_SECRET_OF_REDSHIFT: Final = Need(
+    actions=("kms:Decrypt",),
+    page="Amazon Redshift Management Guide: Managing Amazon Redshift admin passwords using AWS Secrets Manager",
+)
+READ_EXTERNAL_SCHEMA: Final = Need(
+    actions=("glue:GetDatabase", "glue:GetTable", "glue:GetTables", "glue:GetPartitions"),
+    page="Amazon Redshift Database Developer Guide: IAM policies for Amazon Redshift Spectrum, "
+    "Policies for using Amazon Redshift Spectrum with AWS Lake Formation",
+)
+LIMIT_USAGE: Final = Need(
+    actions=(
+        "redshift-serverless:CreateUsageLimit",
+        "redshift-serverless:DeleteUsageLimit",
+        "redshift-serverless:ListUsageLimits",
+        "redshift-serverless:UpdateUsageLimit",
+    ),
+    page="Amazon Redshift Serverless API Reference: CreateUsageLimit and the operations beside it",
+)
+
 # ---- CodeBuild
 BUILD_READS_SOURCE: Final = Need(
     actions=("s3:GetObject", "s3:GetObjectVersion"),

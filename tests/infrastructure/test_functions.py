@@ -25,6 +25,10 @@ FUNCTIONS = (
 )
 
 
+# Functions that come with a switch.
+SWITCHED = {"warehouse_limits": lambda settings: settings.analytics.warehouse.deployed}
+
+
 def function(assembly, name):
     return next(
         f
@@ -54,7 +58,16 @@ def all_settings(name):
 
 def test_exactly_our_functions_exist(assembly):
     handlers = {f.properties["Handler"] for f in assembly.ours("AWS::Lambda::Function")}
-    assert handlers == {f"lambdas.{name}.handler.handle" for name in FUNCTIONS}
+    switched = {name for name, is_on in SWITCHED.items() if is_on(assembly.settings)}
+    assert handlers == {f"lambdas.{name}.handler.handle" for name in {*FUNCTIONS, *switched}}
+
+
+@pytest.mark.parametrize("name", SWITCHED)
+def test_a_function_that_comes_with_a_switch_has_what_it_reads(everything, name):
+    for settings in all_settings(name):
+        assert settings.from_environment(environment(everything, name)).environment == "everything"
+    test_handlers_exist(name)
+    test_functions_are_traced_logged_and_equipped(everything, name)
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)

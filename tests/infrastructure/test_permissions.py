@@ -83,6 +83,7 @@ KEY_USES = {
     "LakeOptimizers": {"s3": SEND},
     "Locations": {"s3": SEND},
     "MarketingAnalyst": {"s3": SEND},
+    "WarehouseUsageLimit": {"lambda": READ},
 }
 
 
@@ -104,6 +105,7 @@ def test_roles_use_the_key_through_the_services_that_keep_what_they_use_and_neve
         "Backfill": collection.backfill.deployed,
         "TableQuality": assembly.settings.analytics.quality.deployed,
         "Retention": assembly.settings.governance.retention.enforced,
+        "Warehouse": assembly.settings.analytics.warehouse.deployed,
     }
     off = tuple(name for name, switch in switches.items() if not switch)
     wanted = {name: by for name, by in KEY_USES.items() if not name.startswith(off)}
@@ -111,6 +113,9 @@ def test_roles_use_the_key_through_the_services_that_keep_what_they_use_and_neve
     # An export writes under the key with the rights of who starts it, and gives Data Exchange a grant.
     exports = {machine for machine in machines if machine.startswith("DataExchange")}
     wanted |= {machine: {"sns": SEND, "s3": SEND, "": "CreateGrant"} for machine in exports}
+    # The Data API reads the administrator's secret with the rights of who sends a statement.
+    loads = {machine for machine in machines if machine.startswith("WarehouseLoads")}
+    wanted |= {machine: {"sns": SEND, "secretsmanager": READ} for machine in loads}
     found = {role: {service: " ".join(sorted(used)) for service, used in by.items()} for role, by in uses.items()}
     assert found == wanted
 
@@ -126,7 +131,8 @@ def test_every_role_but_the_persona_is_for_a_service(assembly):
             if "AWS" in statement["Principal"]:
                 assert "MarketingAnalyst" in role.logical_id
             else:
-                assert resolve(statement["Principal"]["Service"]).endswith(".amazonaws.com"), role
+                for service in listed(statement["Principal"]["Service"]):
+                    assert resolve(service).endswith(".amazonaws.com"), role
 
 
 def test_the_hash_secret_is_read_by_those_who_hash(assembly):

@@ -48,6 +48,8 @@ THROTTLED = {
     "emr-serverless": {"EMRServerless.EMRServerlessException", "EMRServerless.AWSEMRServerlessException"},
     "entityresolution": {"EntityResolution.ThrottlingException"},
     "kinesisanalyticsv2": {"KinesisAnalyticsV2.KinesisAnalyticsV2Exception"},
+    "redshiftdata": {"RedshiftData.InternalServerException", "RedshiftData.RedshiftDataException"},
+    "redshiftserverless": {"RedshiftServerless.InternalServerException"},
     "lambda": {"Lambda.TooManyRequestsException"},
     "sns": {"SNS.ThrottledException", "SNS.SnsException", "SNS.AmazonSNSException"},
 }
@@ -70,7 +72,11 @@ def retried(state):
     return {error for retry in state.get("Retry", ()) for error in retry["ErrorEquals"]}
 
 
-IN_BOTOCORE = {"EMRServerless": "emr-serverless"}
+IN_BOTOCORE = {
+    "EMRServerless": "emr-serverless",
+    "RedshiftData": "redshift-data",
+    "RedshiftServerless": "redshift-serverless",
+}
 SDK = {service.lower(): service for service in BUSY}
 
 

@@ -32,7 +32,7 @@ FACTS = {
 }
 PEOPLE = {
     **dict.fromkeys(
-        ("person_id", "email_masked", "phone_masked", "state", "language", "time_zone", "loyalty_tier", "rfm_cell"),
+        ("person_id", "email_masked", "phone_masked", "language", "time_zone", "loyalty_tier", "rfm_cell"),
         "varchar",
     ),
     "record_count": "bigint",
@@ -76,7 +76,7 @@ def fact(key: str, day: date, amount: str | None, *, currency: str = "USD", **mo
 
 
 def person(name: str, **more: Any) -> dict[str, Any]:
-    return {"person_id": name, "state": "OH", "record_count": 1, **more}
+    return {"person_id": name, "language": "en", "record_count": 1, **more}
 
 
 FIRST = date(2026, 3, 1)
@@ -97,7 +97,7 @@ def loaded(warehouse: Warehouse) -> Warehouse:
         fact("k3", FIRST + timedelta(days=4), None),
         fact("k4", FIRST, "5.00"),
     ]
-    lake.rows[PRODUCTS, "customer_360"] = [person("p1"), person("p2", csat_average="4.50", state="PA")]
+    lake.rows[PRODUCTS, "customer_360"] = [person("p1"), person("p2", csat_average="4.50", language="de")]
     lake.rows[PRODUCTS, "segment_membership"] = [{"person_id": "p1", "segment": "lapsing"}]
     lake.rows[PRODUCTS, "product_ratings"] = [
         {"product_id": "1", "reviews": 2, "rating_average": "3.50", "bad_reviews": 1}
@@ -196,12 +196,12 @@ def test_two_people_become_one_and_a_third_is_erased(loaded: Warehouse) -> None:
         {"identifier_key": "k2", "person_id": "p2"},
         {"identifier_key": "k4", "person_id": "p3"},
     ]
-    lake.rows[PRODUCTS, "customer_360"] = [person("p2", state="NY"), person("p3")]
+    lake.rows[PRODUCTS, "customer_360"] = [person("p2", language="fr"), person("p3")]
     lake.rows[PRODUCTS, "segment_membership"] = []
     load(loaded)
     assert differences(loaded) == 0
-    people = loaded.rows("SELECT person_id, state FROM warehouse.dim_person ORDER BY person_id")
-    assert people == [("p2", "NY"), ("p3", "OH")]
+    people = loaded.rows("SELECT person_id, language FROM warehouse.dim_person ORDER BY person_id")
+    assert people == [("p2", "fr"), ("p3", "en")]
     assert loaded.rows("SELECT COUNT(*) FROM warehouse.bridge_segment") == [(0,)]
     assert spend(loaded) == {
         ("p2", "USD"): Decimal("19.99"),

@@ -14,6 +14,7 @@ from twin.engines.postgresql import PostgreSqlEngine
 from twin.engines.trino import CATALOG, TrinoEngine
 from twin.providers.lake_formation.provider import LakeFormationProvider
 from twin.providers.lake_formation.rules import user_name
+from twin.providers.redshift import admin_secret
 from twin.providers.redshift.data_api import Access, RedshiftData, Workgroup
 from twin.providers.redshift.database import Database, ExternalSchema, LakeTable
 from twin.providers.redshift.serverless import RedshiftServerless
@@ -59,31 +60,20 @@ class RedshiftProvider(Provider):
             return
         text = {"username": stated["AdminUsername"], "password": secrets.token_urlsafe()}
         key = stated.get("AdminPasswordSecretKmsKeyId")
-        self.twin.client("secretsmanager").create_secret(
-            Name=_secret_name(resource),
-            SecretString=json.dumps(text),
-            **({"KmsKeyId": key} if key else {}),
-        )
+        admin_secret.create(_secret_name(resource), json.dumps(text), key)
 
     def removed(self, resource: Resource) -> None:
         """Take away what belongs to a namespace or a workgroup that is gone."""
         if resource.type_name == WORKGROUP.name:
             self._serverless.forget(resource.attributes["Workgroup.WorkgroupArn"])
         elif _is_managed(resource):
-            client = self.twin.client("secretsmanager")
-            client.delete_secret(SecretId=_secret_name(resource), ForceDeleteWithoutRecovery=True)
+            admin_secret.delete(_secret_name(resource))
 
     # ---- what a statement runs on
 
     def _secret_of(self, namespace: str) -> str:
         found = next((one for one in self.twin.registry.of_type(NAMESPACE.name) if one.physical_id == namespace), None)
-        if found is None or not _is_managed(found):
-            return ""
-        client = self.twin.client("secretsmanager")
-        try:
-            return str(client.describe_secret(SecretId=_secret_name(found))["ARN"])
-        except client.exceptions.ResourceNotFoundException:
-            return ""
+        return "" if found is None or not _is_managed(found) else admin_secret.arn(_secret_name(found))
 
     def _roles_of(self, principal: str) -> Sequence[str]:
         """Return the roles of the database that the tag of a role of IAM names, with colons between them."""

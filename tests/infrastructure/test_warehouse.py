@@ -1,0 +1,200 @@
+"""The warehouse, by a switch: closed, encrypted, limited, and loaded from the marts when these have been built."""
+
+import re
+
+import pytest
+import sqlglot
+from sqlglot import exp
+
+from c360_core import contracts
+from c360_core.names import PiiClass, TableName, Zone, database_name
+from c360_core.personas import PERSONAS
+from config.settings import SettingsError, load
+from stacks.analytics.warehouse.access import access_batches
+from stacks.analytics.warehouse.statements import read_batches
+from tests.infrastructure.assembly import ROOT, definition, listed, resolve, states
+from tests.infrastructure.rights import resources_of, tables_in
+
+FOLDER = ROOT / "sql" / "warehouse"
+NAMESPACE, WORKGROUP = "AWS::RedshiftServerless::Namespace", "AWS::RedshiftServerless::Workgroup"
+
+
+def batches():
+    return read_batches(FOLDER, {"products": "c360_dev_products", "curated": "c360_dev_curated"})
+
+
+def test_a_switch_brings_the_warehouse_and_leaves_nothing(assembly):
+    found = [one for one in assembly.resources() if "Warehouse" in one.logical_id or "Redshift" in one.document["Type"]]
+    tagged = [one for one in assembly.resources("AWS::IAM::Role") if "RedshiftDbRoles" in str(one.properties)]
+    deployed = assembly.settings.analytics.warehouse.deployed
+    assert bool(found) is bool(tagged) is deployed is (assembly.settings.environment == "everything")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("analytics: {warehouse: {deployed: true}}", "needs foundation.network.deployed: true"),
+        (
+            "{foundation: {network: {deployed: true}}, analytics: {warehouse: {deployed: true}}}",
+            "availability_zones: 3",
+        ),
+        ("analytics: {warehouse: {base_capacity: 12}}", "base_capacity is not a multiple of 8"),
+        ("analytics: {warehouse: {base_capacity: 16, max_capacity: 8}}", "max_capacity is less than base_capacity"),
+        ("analytics: {warehouse: {daily_hours: 0}}", "greater than or equal to 1"),
+    ],
+)
+def test_settings_that_cannot_be_are_refused(text, said, tmp_path):
+    (tmp_path / "dev.yaml").write_text(text, encoding="utf-8")
+    with pytest.raises(SettingsError, match=re.escape(said)):
+        load("dev", tmp_path)
+
+
+def test_it_is_private_encrypted_and_small(everything):
+    namespace = everything.one(NAMESPACE, "analytics").properties
+    assert "KeyArn" in resolve(namespace["KmsKeyId"]) or "Key" in resolve(namespace["KmsKeyId"])
+    assert namespace["KmsKeyId"] == namespace["AdminPasswordSecretKmsKeyId"]
+    assert namespace["ManageAdminPassword"] is True
+    workgroup = everything.one(WORKGROUP, "analytics").properties
+    assert workgroup["PubliclyAccessible"] is False
+    assert workgroup["EnhancedVpcRouting"] is True
+    subnets = {resolve(one) for one in workgroup["SubnetIds"]}
+    zones = {
+        one.properties["AvailabilityZone"]["Fn::Select"][0]
+        for one in everything.resources("AWS::EC2::Subnet", "foundation")
+        if any(name.startswith(one.logical_id) for name in subnets)
+    }
+    assert (len(subnets), zones) == (3, {0, 1, 2})
+    assert (workgroup["BaseCapacity"], workgroup["MaxCapacity"]) == (8, 8)
+    parameters = {one["ParameterKey"]: one["ParameterValue"] for one in workgroup["ConfigParameters"]}
+    assert parameters["require_ssl"] == "true"
+    [group] = [
+        one.properties
+        for one in everything.resources("AWS::EC2::SecurityGroup", "analytics")
+        if one.logical_id.startswith("WarehouseAccess")
+    ]
+    assert "SecurityGroupIngress" not in group
+    assert [(rule["FromPort"], rule["ToPort"]) for rule in group["SecurityGroupEgress"]] == [(443, 443)]
+
+
+def test_its_logs_are_kept_as_long_as_all_others_and_under_the_key(everything):
+    namespace = everything.one(NAMESPACE, "analytics")
+    name = namespace.properties["NamespaceName"]
+    groups = {
+        one.properties["LogGroupName"]: one
+        for one in everything.resources("AWS::Logs::LogGroup", "analytics")
+        if str(one.properties.get("LogGroupName", "")).startswith("/aws/redshift/")
+    }
+    assert sorted(groups) == [f"/aws/redshift/{name}/{log}" for log in sorted(namespace.properties["LogExports"])]
+    for group in groups.values():
+        assert group.properties["RetentionInDays"] == everything.settings.runtime.log_retention_days
+        assert "KmsKeyId" in group.properties
+        assert group.logical_id in listed(namespace.document["DependsOn"])
+
+
+def test_its_limit_is_that_of_the_settings_and_goes_before_it(everything):
+    limit = everything.one("Custom::WarehouseLimit", "analytics")
+    assert limit.properties["DailyHours"] == str(everything.settings.analytics.warehouse.daily_hours)
+    workgroup = everything.one(WORKGROUP, "analytics").logical_id
+    assert resolve(limit.properties["Workgroup"]) == f"{workgroup}.Workgroup.WorkgroupArn"
+
+
+def test_it_is_loaded_when_the_marts_have_been_built(everything):
+    [rule] = [
+        one.properties
+        for one in everything.resources("AWS::Events::Rule", "analytics")
+        if one.logical_id.startswith("WarehouseLoadsBuilt")
+    ]
+    pattern = rule["EventPattern"]
+    assert pattern["source"] == ["aws.states"]
+    assert pattern["detail"]["status"] == ["SUCCEEDED"]
+    [machine] = pattern["detail"]["stateMachineArn"]
+    built_by = everything.one("AWS::StepFunctions::StateMachine", "analytics", "ModelsRun")
+    assert resolve(machine) == built_by.logical_id
+    assert "EventBusName" not in rule  # AWS's own events are on the default bus
+
+
+def test_a_load_runs_the_shipped_statements_and_a_rebuild_drops_everything_first(everything):
+    found = states(definition(everything.one("AWS::StepFunctions::StateMachine", "analytics", "WarehouseLoads")))
+    environment = everything.settings.environment
+    values = {str(zone): database_name(environment, zone) for zone in (Zone.PRODUCTS, Zone.CURATED)}
+    shipped = [*read_batches(FOLDER, values)[:-1], *access_batches()]
+    load_items, rebuild_items = found["Load"]["Result"], found["Rebuild"]["Result"]
+    assert load_items == [{"once": "yes" if one.once else "no", "statements": list(one.statements)} for one in shipped]
+    assert rebuild_items[0]["statements"] == ["DROP SCHEMA IF EXISTS warehouse CASCADE"]
+    assert rebuild_items[1:] == load_items
+    [check] = read_batches(FOLDER, values)[-1].statements
+    assert found["Compare"]["Parameters"]["Sql"] == check
+    assert found["EachBatch"]["MaxConcurrency"] == 1
+
+
+def test_its_role_reads_the_marts_and_whose_identifiers_are_and_nothing_else(everything):
+    read = resources_of(everything, "analytics", "WarehouseRole", "glue:GetTable")
+    environment = everything.settings.environment
+    assert set(tables_in(read)) == {
+        f"{database_name(environment, Zone.PRODUCTS)}/*",
+        f"{database_name(environment, Zone.CURATED)}/{TableName.IDENTIFIER_MAP}",
+    }
+    granted = {
+        (zone, str(one.properties["Resource"]["Table"].get("Name", "*")), tuple(one.properties["Permissions"]))
+        for zone in ("raw", "quarantine", "curated", "products")
+        for one in everything.resources("AWS::LakeFormation::PrincipalPermissions", f"governance-{zone}")
+        if one.logical_id.startswith("GrantsWarehouse") and "Table" in one.properties["Resource"]
+    }
+    assert granted == {
+        ("curated", "identifier_map", ("SELECT", "DESCRIBE")),
+        ("products", "*", ("SELECT", "DESCRIBE")),
+    }
+
+
+# ---- what the statements say
+
+
+def test_every_statement_is_redshifts_and_reads_what_there_is():
+    marts = {path.stem for path in (ROOT / "sql" / "models").rglob("*.sql")}
+    known = {"lake_products": marts, "lake_curated": {TableName.IDENTIFIER_MAP}}
+    read = set()
+    for batch in batches():
+        for statement in batch.statements:
+            if statement.startswith(("CREATE EXTERNAL SCHEMA", "REFRESH")):
+                continue
+            tree = sqlglot.parse_one(statement, read="redshift")
+            assert not isinstance(tree, exp.Command), statement
+            read |= {(table.db, table.name) for table in tree.find_all(exp.Table) if table.db in known}
+    assert {(schema, name) for schema, name in read if name not in known[schema]} == set()
+    assert {name for schema, name in read if schema == "lake_products"} >= {"customer_360", "spend_by_currency"}
+
+
+def test_no_column_says_more_than_the_personas_may_read():
+    """The marts are pseudonymous as a whole; a column under the name of a curated one keeps its class."""
+    classes = {
+        column.name: column.classification
+        for table in contracts.load().lake_tables()
+        if table.zone is Zone.CURATED
+        for column in table.fields
+    }
+    allowed = {one for persona in PERSONAS if persona.reads_warehouse for one in persona.classes}
+    assert allowed == {PiiClass.NONE, PiiClass.PSEUDONYMOUS}
+    [prepare] = [batch for batch in batches() if batch.name == "prepare"]
+    kept = {
+        column.name
+        for statement in prepare.statements
+        if statement.startswith("CREATE TABLE")
+        for column in sqlglot.parse_one(statement, read="redshift").find_all(exp.ColumnDef)
+    }
+    assert len(kept) > 30
+    assert {name for name in kept if classes.get(name, PiiClass.PSEUDONYMOUS) not in allowed} == set()
+
+
+def test_nobody_is_granted_to_change_anything():
+    granted = [statement for batch in access_batches() for statement in batch.statements if "GRANT" in statement]
+    assert granted
+    assert {" ".join(one.split()[:2]) for one in granted} == {"GRANT USAGE", "GRANT SELECT"}
+
+
+def test_a_statement_without_its_end_is_refused(tmp_path):
+    (tmp_path / "10_a.sql").write_text("SELECT 1;\nSELECT 2\n", encoding="utf-8")
+    with pytest.raises(ValueError, match=r"10_a\.sql: end each statement with a semicolon"):
+        read_batches(tmp_path, {})
+    (tmp_path / "10_a.sql").write_text("SELECT '${nothing}';\n", encoding="utf-8")
+    with pytest.raises(KeyError, match="nothing"):
+        read_batches(tmp_path, {})
