@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from c360_core.names import Zone, database_name
+from c360_core.names import TableName, Zone, database_name
 from tests.infrastructure import needs
 from tests.infrastructure.assembly import CDKS_OWN, Resource, listed, states
 from tests.infrastructure.estate import ACCOUNT, REGION, Estate, arn, physical_name
@@ -700,7 +700,7 @@ def _reads_lake(estate: Estate, use: Use) -> Calls:
     environment = estate.assembly.settings.environment
     for role in use.resource.properties["IamRoles"]:
         yield Call(party=role, need=needs.ASK_LAKE_FORMATION, resource="*")
-        for zone, table in ((Zone.PRODUCTS, "any_mart"), (Zone.CURATED, "identifier_map")):
+        for zone, table in ((Zone.PRODUCTS, "customer_360"), (Zone.CURATED, TableName.IDENTIFIER_MAP)):
             database = database_name(environment, zone)
             for resource in (_CATALOG, f"{prefix}database/{database}", f"{prefix}table/{database}/{table}"):
                 yield Call(party=role, need=needs.READ_EXTERNAL_SCHEMA, resource=resource)

@@ -274,11 +274,12 @@ def test_pipelines_have_grants_on_their_databases(assembly):
     checks = int(assembly.settings.analytics.quality.deployed)  # reads two zones, and keeps its results in a third
     fills = int(assembly.settings.collection.backfill.deployed)  # reads the interactions, in the raw zone
     ends = int(assembly.settings.governance.retention.enforced)  # deletes what is too old, in all zones
+    loads = int(assembly.settings.analytics.warehouse.deployed)  # the warehouse's role reads two zones
     assert zones == {
         "raw": 6 + readers + removers + checks + fills + ends,
         "quarantine": 4 + ends,
-        "curated": 7 + checks + ends,
-        "products": 2 + checks + ends,
+        "curated": 7 + checks + ends + loads,
+        "products": 2 + checks + ends + loads,
     }
 
 

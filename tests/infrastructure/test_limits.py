@@ -114,6 +114,12 @@ BREAKS: dict[str, tuple[str, Callable[[Template], Any]]] = {
         "AWS::EMRServerless::Application",
         lambda resource: resource["Properties"]["RuntimeConfiguration"][0]["Properties"].pop("spark.jars"),
     ),
+    "_warehouse_in_too_few_zones": (
+        "AWS::RedshiftServerless::Workgroup",
+        lambda resource: resource["Properties"]["SubnetIds"].pop(),
+    ),
+    "_capacities_that_do_not_exist": ("AWS::RedshiftServerless::Workgroup", properties(MaxCapacity=4)),
+    "_password_twice": ("AWS::RedshiftServerless::Namespace", properties(AdminUserPassword="Abcdefg1")),
     "_optimized_without_iceberg": ("AWS::Glue::Table", without("OpenTableFormatInput")),
 }
 

@@ -111,6 +111,7 @@ def test_without_its_acknowledgement_a_finding_fails_the_synthesis(tmp_path, mon
     assert len(found) == 3 * 8
 
 
+CUSTOM = ("Custom::ClosedDatabase", "Custom::WarehouseLimit")
 CALLERS = {"apigateway.amazonaws.com": Caller.API, "secretsmanager.amazonaws.com": Caller.SECRETS_MANAGER}
 
 
@@ -119,7 +120,8 @@ def callers(assembly, functions):
     for permission in assembly.resources("AWS::Lambda::Permission"):
         called = resolve(permission.properties["FunctionName"]).partition(".")[0]
         yield called, CALLERS[permission.properties["Principal"]]
-    for resource in assembly.resources("Custom::ClosedDatabase"):
+    customs = (one for kind in CUSTOM for one in assembly.resources(kind))
+    for resource in customs:
         exported = resolve(resource.properties["ServiceToken"])  # a name that contains the function's logical id
         yield next(name for name in functions if name in exported), Caller.CLOUDFORMATION
     for mapping in assembly.resources("AWS::Lambda::EventSourceMapping"):

@@ -77,6 +77,7 @@ IN_BOTOCORE = {
     "RedshiftData": "redshift-data",
     "RedshiftServerless": "redshift-serverless",
 }
+WAREHOUSE = ("redshiftdata", "redshiftserverless")
 SDK = {service.lower(): service for service in BUSY}
 
 
@@ -102,7 +103,7 @@ def machines_of_keepers(assembly):
 
 def test_every_task_is_tried_again_when_its_service_is_busy(assembly):
     found = list(tasks(assembly))
-    optional = {"appflow", "dataexchange", "emr-serverless", "kinesisanalyticsv2"}
+    optional = {"appflow", "dataexchange", "emr-serverless", "kinesisanalyticsv2", *WAREHOUSE}
     assert {service for _, _, service in found} >= THROTTLED.keys() - optional
     for name, state, service in found:
         assert THROTTLED[service] | ONE_AT_A_TIME.get(service, set()) <= retried(state), name
@@ -381,7 +382,7 @@ def test_services_are_called_with_the_parameters_and_errors_that_they_know(assem
     for name, state, service in tasks(assembly):
         if "aws-sdk:" not in resolve(state["Resource"]):
             continue
-        model = session.get_service_model(service)
+        model = session.get_service_model(IN_BOTOCORE.get(SDK[service], service))
         action = resolve(state["Resource"]).rpartition(":")[2]
         operation = model.operation_model(action[0].upper() + action[1:])
         assert unknown(state["Parameters"], operation.input_shape) == [], name
@@ -392,6 +393,7 @@ def test_services_are_called_with_the_parameters_and_errors_that_they_know(assem
         assert {error.rpartition(".")[2] for error in caught} <= known, name
         called.append(service)
     expected = {"entityresolution"} | ({"kinesisanalyticsv2"} if machines_of_keepers(assembly) else set())
+    expected |= set(WAREHOUSE) if assembly.settings.analytics.warehouse.deployed else set()
     expected |= {"appflow"} if assembly.settings.collection.saas else set()
     expected |= {"dataexchange"} if assembly.settings.collection.data_exchange.products else set()
     assert set(called) == expected

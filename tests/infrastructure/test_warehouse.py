@@ -23,6 +23,19 @@ def batches():
     return read_batches(FOLDER, {"products": "c360_dev_products", "curated": "c360_dev_curated"})
 
 
+def tables_of_the_lake():
+    """Return the tables that the statements read in external schemas."""
+    read = set()
+    for batch in batches():
+        for statement in batch.statements:
+            if statement.startswith(("CREATE EXTERNAL SCHEMA", "REFRESH")):
+                continue
+            tree = sqlglot.parse_one(statement, read="redshift")
+            assert not isinstance(tree, exp.Command), statement
+            read |= {(table.db, table.name) for table in tree.find_all(exp.Table) if table.db.startswith("lake_")}
+    return read
+
+
 def test_a_switch_brings_the_warehouse_and_leaves_nothing(assembly):
     found = [one for one in assembly.resources() if "Warehouse" in one.logical_id or "Redshift" in one.document["Type"]]
     tagged = [one for one in assembly.resources("AWS::IAM::Role") if "RedshiftDbRoles" in str(one.properties)]
@@ -130,10 +143,8 @@ def test_a_load_runs_the_shipped_statements_and_a_rebuild_drops_everything_first
 def test_its_role_reads_the_marts_and_whose_identifiers_are_and_nothing_else(everything):
     read = resources_of(everything, "analytics", "WarehouseRole", "glue:GetTable")
     environment = everything.settings.environment
-    assert set(tables_in(read)) == {
-        f"{database_name(environment, Zone.PRODUCTS)}/*",
-        f"{database_name(environment, Zone.CURATED)}/{TableName.IDENTIFIER_MAP}",
-    }
+    named = {(schema.removeprefix("lake_"), table) for schema, table in tables_of_the_lake()}
+    assert set(tables_in(read)) == {f"{database_name(environment, Zone(zone))}/{table}" for zone, table in named}
     granted = {
         (zone, str(one.properties["Resource"]["Table"].get("Name", "*")), tuple(one.properties["Permissions"]))
         for zone in ("raw", "quarantine", "curated", "products")
@@ -152,14 +163,7 @@ def test_its_role_reads_the_marts_and_whose_identifiers_are_and_nothing_else(eve
 def test_every_statement_is_redshifts_and_reads_what_there_is():
     marts = {path.stem for path in (ROOT / "sql" / "models").rglob("*.sql")}
     known = {"lake_products": marts, "lake_curated": {TableName.IDENTIFIER_MAP}}
-    read = set()
-    for batch in batches():
-        for statement in batch.statements:
-            if statement.startswith(("CREATE EXTERNAL SCHEMA", "REFRESH")):
-                continue
-            tree = sqlglot.parse_one(statement, read="redshift")
-            assert not isinstance(tree, exp.Command), statement
-            read |= {(table.db, table.name) for table in tree.find_all(exp.Table) if table.db in known}
+    read = tables_of_the_lake()
     assert {(schema, name) for schema, name in read if name not in known[schema]} == set()
     assert {name for schema, name in read if schema == "lake_products"} >= {"customer_360", "spend_by_currency"}
 
