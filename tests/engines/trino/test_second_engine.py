@@ -1,6 +1,7 @@
 """Every figure of every mart is what DuckDB computes from the same Iceberg files, exactly."""
 
 import pytest
+import yaml
 
 from tests.engines.trino.second_engine import SecondEngine, marts
 from tests.engines.trino.stack import Stack
@@ -14,7 +15,12 @@ def second_engine(stack: Stack, numbers: None) -> SecondEngine:
 
 
 def test_every_mart_has_an_answer() -> None:
-    assert marts() == sorted(path.stem for path in (ROOT / "sql" / "models" / "marts").glob("*.sql"))
+    """Views have no files to read."""
+    folder = ROOT / "sql" / "models" / "marts"
+    described = [yaml.safe_load(path.read_text(encoding="utf-8")) for path in folder.glob("*.yml")]
+    models = [model for document in described for model in document.get("models", [])]
+    views = {model["name"] for model in models if model.get("config", {}).get("materialized") == "view"}
+    assert set(marts()) == {path.stem for path in folder.glob("*.sql")} - views
 
 
 @pytest.mark.parametrize("mart", marts())
