@@ -21,11 +21,18 @@ with touched as (
 
 -- An order that begins a visit is both; the visit comes first.
 steps as (
-  select person, source, event_id, occurred_at, touch, false as is_order, currency, amount from touched
-  where touch is not null
-  union all
-  select person, source, event_id, occurred_at, null as touch, true as is_order, currency, amount from touched
-  where has_order
+  select
+    t.person,
+    t.source,
+    t.event_id,
+    t.occurred_at,
+    t.touch,
+    s.is_order,
+    t.currency,
+    t.amount
+  from touched as t
+  cross join unnest(array[false, true]) as s (is_order)
+  where if(s.is_order, t.has_order, t.touch is not null)
 ),
 
 pathed as (
@@ -118,19 +125,23 @@ worths as (
   group by s.members
 ),
 
--- Of seven touches: s! (6 - s)! / 7! in parts of 420. A touch that makes orders rarer gets no negative part.
+-- Of seven touches: s! (6 - s)! / 7! in parts of 420, for what a touch adds to a set of s others. A touch that makes orders
+-- rarer gets no negative part.
 weights as (
   select
     b.bit,
     greatest(
       sum(
-        element_at(array[60, 10, 4, 3, 4, 10, 60], cast(bit_count(w.members, 64) as integer) + 1) * (x.worth - w.worth)
+        w.worth * if(
+          bitwise_and(w.members, b.bit) = 0,
+          -element_at(array[60, 10, 4, 3, 4, 10, 60, 0], cast(bit_count(w.members, 64) as integer) + 1),
+          element_at(array[0, 60, 10, 4, 3, 4, 10, 60], cast(bit_count(w.members, 64) as integer) + 1)
+        )
       ),
       cast(0 as decimal(38, 12))
     ) as weight
   from (values {% for touch in all_touches %}{{ 2 ** loop.index0 }}{{ ', ' if not loop.last }}{% endfor %}) as b (bit)
-  inner join worths as w on bitwise_and(w.members, b.bit) = 0
-  inner join worths as x on x.members = w.members + b.bit
+  cross join worths as w
   group by b.bit
 ),
 

@@ -25,7 +25,7 @@ cuts as (
   select
     c.cut_on,
     n.as_of
-  from (select max(last_order_on) as as_of from person_months) as n
+  from (select cast(max(last_order_at) as date) as as_of from {{ ref('person_activity') }}) as n
   cross join unnest(
     sequence(
       date_add('month', -{{ var('churn_cuts') - 1 }}, date_trunc('month', n.as_of)),

@@ -26,28 +26,26 @@ viewers as (
   where viewed
   group by 1, 2, 3
 ),
-{%- for step, before, flag in [
-  ('filled_on', 'viewed_on', 'filled'), ('ordered_on', 'filled_on', 'ordered'), ('returned_on', 'ordered_on', 'returned')
-] %}
+{%- set steps = ['viewed_on', 'filled_on', 'ordered_on', 'returned_on'] %}
+{%- for step, flag in [('filled_on', 'filled'), ('ordered_on', 'ordered'), ('returned_on', 'returned')] %}
+{%- set known = steps[:loop.index] %}
 
 {{ flag }} as (
   select
-    v.*,
-    d.{{ step }}
-  from {{ 'viewers' if loop.first else loop.previtem[2] }} as v
-  left join (
-    select
-      s.person,
-      s.month,
-      min(n.occurred_on) as {{ step }}
-    from {{ 'viewers' if loop.first else loop.previtem[2] }} as s
-    inner join days as n
-      on s.person = n.person
-      and n.{{ flag }}
-      and n.occurred_on >= s.{{ before }}
-      and n.occurred_on < date_add('day', {{ var('funnel_days') }}, s.{{ before }})
-    group by s.person, s.month
-  ) as d on v.person = d.person and v.month = d.month
+    s.person,
+    s.is_known,
+    s.month,
+    {%- for one in known %}
+    s.{{ one }},
+    {%- endfor %}
+    min(n.occurred_on) as {{ step }}
+  from {{ 'viewers' if loop.first else loop.previtem[1] }} as s
+  left join days as n
+    on s.person = n.person
+    and n.{{ flag }}
+    and n.occurred_on >= s.{{ known[-1] }}
+    and n.occurred_on < date_add('day', {{ var('funnel_days') }}, s.{{ known[-1] }})
+  group by s.person, s.is_known, s.month, s.{{ known | join(', s.') }}
 ),
 {%- endfor %}
 

@@ -92,17 +92,29 @@ variants as (
   group by kind, name, variant
 ),
 
+controlled as (
+  select
+    *,
+    variant = if(kind = 'message', 'not_sent', 'control') as is_control
+  from variants
+),
+
+paired as (
+  select
+    *,
+    max(case when is_control then conversion end) over (partition by kind, name) as other_conversion,
+    max(case when is_control then people end) over (partition by kind, name) as other_people
+  from controlled
+),
+
 compared as (
   select
-    v.*,
-    v.conversion - c.conversion as difference,
-    sqrt(v.conversion * (1 - v.conversion) / v.people + c.conversion * (1 - c.conversion) / c.people) as deviation
-  from variants as v
-  left join variants as c
-    on v.kind = c.kind
-    and v.name = c.name
-    and c.variant = if(c.kind = 'message', 'not_sent', 'control')
-    and v.variant <> c.variant
+    *,
+    case when not is_control then conversion - other_conversion end as difference,
+    sqrt(
+      conversion * (1 - conversion) / people + other_conversion * (1 - other_conversion) / other_people
+    ) as deviation
+  from paired
 )
 
 select
