@@ -103,9 +103,10 @@ class Loads(Construct):
             for name, items in plans.items()
         )
         each = self._run_each()
-        chosen = (
-            sfn.Choice(self, "IsRebuilt").when(sfn.Condition.string_equals("$.rebuild", "yes"), rebuild).otherwise(load)
+        anew = sfn.Condition.and_(
+            sfn.Condition.is_present("$.rebuild"), sfn.Condition.string_equals("$.rebuild", "yes")
         )
+        chosen = sfn.Choice(self, "IsRebuilt").when(anew, rebuild).otherwise(load)
         rebuild.next(each)
         load.next(each)
         each.next(self._agree(check))
