@@ -241,7 +241,8 @@ class StandInType:
             p.removeprefix("/properties/").replace("/", ".") for p in self.schema.get("readOnlyProperties", ())
         }
         named = {name for name in self.schema["properties"] if name.endswith(SUFFIXES_OF_A_NAME)}
-        plain_id = physical_id.rpartition("/")[2]
+        # An ARN names the account by itself.
+        plain_id = "|".join(one for one in physical_id.rpartition("/")[2].split("|") if one != self.account)
         values = {n: self._arn(plain_id) if n.endswith("Arn") else plain_id for n in read_only | named}
         return {**values, **{k: v for k, v in properties.items() if isinstance(v, str)}}
 

@@ -155,3 +155,12 @@ def test_a_type_has_the_arns_that_its_provider_names(registry: ResourceRegistry)
 
     assert name.startswith("arn:aws:kafka:us-east-1:1:cluster/c360/cluster-")
     assert attributes["Arn"] == name
+
+
+def test_an_arn_names_the_account_once(registry: ResourceRegistry) -> None:
+    account, data_set = "123456789012", "AWS::QuickSight::DataSet"
+    types = StandInTypes({}, registry=registry, account=account, region="us-east-1")
+    physical_id, attributes = types[data_set]["create"]("Set", {"AwsAccountId": account, "DataSetId": "trading"}, "s")
+
+    assert physical_id == f"{account}|trading"
+    assert attributes["Arn"] == f"arn:aws:quicksight:us-east-1:{account}:dataset/trading"
