@@ -118,12 +118,14 @@ class Querier(StrEnum):
 
     Each has an Athena workgroup, a prefix for its results and a permission on the key of its own: whoever may use a
     workgroup reads every result in it. `operators` test a deployment, `stewards` read and mend the quarantine.
+    `dashboards` is QuickSight, where it is switched on.
     """
 
     MARKETING_ANALYST = "marketing-analyst"
     MODELS = "models"
     OPERATORS = "operators"
     STEWARDS = "stewards"
+    DASHBOARDS = "dashboards"
 
 
 class TableName(StrEnum):
@@ -345,6 +347,11 @@ def stream_cluster_name(environment: str) -> str:
 def warehouse_name(environment: str) -> str:
     """Return the namespace of the warehouse and its workgroup, which have the same name."""
     return f"{PROJECT}-{environment}"
+
+
+def quicksight_id(environment: str, name: str) -> str:
+    """Return the id in the account of a data source, a data set, a theme or a dashboard of QuickSight."""
+    return f"{PROJECT}-{environment}-{name.replace('_', '-')}"
 
 
 def connection_name(environment: str, name: str) -> str:

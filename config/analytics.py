@@ -1,10 +1,48 @@
 """Settings of analytics: how the lake is queried."""
 
-from typing import Self
+from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
 from config.shared import Hour, Slice
+
+Reader = Annotated[
+    str, Field(pattern=r"^arn:[a-z-]+:quicksight:[a-z0-9-]+:[0-9]{12}:(user|group)/[a-zA-Z0-9._-]{1,64}/[^\s]{1,256}$")
+]
+
+
+class DashboardsSettings(Slice):
+    """Dashboards in QuickSight, whose subscription somebody makes by hand."""
+
+    deployed: bool = Field(
+        default=False,
+        description="Deploy data sets and dashboards. The subscription costs 24 USD a month for each author and 3 for "
+        "each reader, which is not counted here",
+    )
+    owner: Reader | None = Field(
+        None, description="ARN of the user or group of QuickSight that owns what is deployed; needed"
+    )
+    readers: tuple[Reader, ...] = Field((), description="ARNs of users or groups that may look at the dashboards")
+    contact_readers: tuple[Reader, ...] = Field(
+        (), description="Of them, who may see the masked contact data of customers, beside the owner"
+    )
+    refresh_hour_utc: Hour = 6
+    topic: bool = Field(
+        default=False, description="Answer questions in words: 250 USD a month for the account, however many ask"
+    )
+
+    @model_validator(mode="after")
+    def _owned(self) -> Self:
+        if self.deployed and self.owner is None:
+            raise ValueError(
+                "owner is missing: name the user or group of QuickSight that owns the dashboards; "
+                "`aws quicksight list-users` shows their ARNs"
+            )
+        if self.topic and not self.deployed:
+            raise ValueError("topic is on and deployed is off: a topic asks the dashboards' data sets; switch both on")
+        if strangers := [one for one in self.contact_readers if one not in self.readers]:
+            raise ValueError(f"contact_readers has {strangers[0]}, who is not in readers; add it there, too")
+        return self
 
 
 class QualitySettings(Slice):
@@ -70,6 +108,7 @@ class AnalyticsSettings(Slice):
     nightly_hour_utc: Hour = 4
     quality: QualitySettings = QualitySettings()
     warehouse: WarehouseSettings = WarehouseSettings()
+    dashboards: DashboardsSettings = DashboardsSettings()
 
     @model_validator(mode="after")
     def _checked_before_built(self) -> Self:
@@ -77,5 +116,18 @@ class AnalyticsSettings(Slice):
             raise ValueError(
                 "quality.hour_utc is not before nightly_hour_utc: the models would be built from tables that are not "
                 "checked yet; begin the checks an hour or more earlier"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _built_before_shown(self) -> Self:
+        if (
+            self.dashboards.deployed
+            and self.nightly_models
+            and self.dashboards.refresh_hour_utc <= self.nightly_hour_utc
+        ):
+            raise ValueError(
+                "dashboards.refresh_hour_utc is not after nightly_hour_utc: the dashboards would show the marts of "
+                "the day before; refresh an hour or more later"
             )
         return self

@@ -1,4 +1,4 @@
-"""Analytics: workgroups, named queries, checks of tables, marts, warehouse."""
+"""Analytics: workgroups, named queries, checks of tables, marts, warehouse, dashboards."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,6 +9,7 @@ from constructs import Construct
 
 from c360_core.names import Querier, Zone
 from config.analytics import AnalyticsSettings
+from stacks.analytics.dashboards.dashboards import Dashboards
 from stacks.analytics.models import SOURCES, Models
 from stacks.analytics.named_queries import NamedQueries
 from stacks.analytics.table_quality import TableQuality
@@ -33,6 +34,7 @@ class AnalyticsStack(cdk.Stack):
     quality: TableQuality | None
     warehouse: Warehouse | None
     places: QueryPlaces
+    dashboards: Dashboards | None
     lake_access: Sequence[LakeAccess]
 
     def __init__(
@@ -56,6 +58,7 @@ class AnalyticsStack(cdk.Stack):
                 platform=platform,
             )
             for querier in Querier
+            if querier is not Querier.DASHBOARDS or settings.dashboards.deployed
         }
         NamedQueries(
             self,
@@ -93,8 +96,20 @@ class AnalyticsStack(cdk.Stack):
         self.places = QueryPlaces(
             workgroups=self.workgroups, warehouse_arn=self.warehouse.arn if self.warehouse else None
         )
+        self.dashboards = (
+            Dashboards(
+                self,
+                "Dashboards",
+                workgroup=self.workgroups[Querier.DASHBOARDS],
+                settings=settings.dashboards,
+                platform=platform,
+            )
+            if settings.dashboards.deployed
+            else None
+        )
         self.lake_access = [
             *stored.lake_access,
+            *(self.dashboards.lake_access if self.dashboards else ()),
             *(self.quality.lake_access if self.quality else ()),
             *(self.warehouse.lake_access if self.warehouse else ()),
             LakeAccess(name="ModelsRaw", role=self.models.role, zone=Zone.RAW, tables=SOURCES[Zone.RAW]),

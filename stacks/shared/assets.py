@@ -42,6 +42,10 @@ class Assets:
         """The folder of the statements that load the warehouse."""
         return self._existing(self.sources / "sql" / "warehouse")
 
+    def metrics(self) -> str:
+        """The folder of the dbt project as it is in the repository, where the metrics stand."""
+        return self._existing(self.sources / "sql")
+
     def function_code(self, name: str) -> str:
         """The folder that becomes the zip of a Lambda function."""
         return self._existing(self.root / "lambdas" / name)

@@ -75,6 +75,7 @@ ASKED: dict[str, set[str] | str] = {
     "Tables of the lake": {"lake tables", "field ids"},
     "Entity Resolution": {"Entity Resolution", "matching job"},
     "Athena": {"Athena", "persona results"},
+    "QuickSight": "its users and its memory are paid for",
     "Lake Formation": {
         "Lake Formation",
         "Lake Formation grants",

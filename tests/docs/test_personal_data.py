@@ -20,6 +20,7 @@ SHARED: Final = {
     "AWS::StepFunctions::StateMachine": "executions of state machines",
     "AWS::KinesisAnalyticsV2::Application": "snapshots of `clean` and `unify`",
     "AWS::Logs::LogGroup": "log groups",
+    "AWS::QuickSight::DataSet": "data sets of the dashboards",
 }
 OWN: Final = {"AWS::S3::Bucket": "bucket", "AWS::DynamoDB::GlobalTable": "table"}
 # They keep data, and it is none about people, or the list has it under another store.

@@ -33,6 +33,10 @@ _ARNS: Final = {
     "AWS::Lambda::Function": "arn:aws:lambda:{region}:{account}:function:{name}",
     "AWS::Logs::DeliveryDestination": "arn:aws:logs:{region}:{account}:delivery-destination:{name}",
     "AWS::Logs::LogGroup": "arn:aws:logs:{region}:{account}:log-group:{name}:*",
+    "AWS::QuickSight::DataSet": "arn:aws:quicksight:{region}:{account}:dataset/{name}",
+    "AWS::QuickSight::DataSource": "arn:aws:quicksight:{region}:{account}:datasource/{name}",
+    "AWS::QuickSight::Folder": "arn:aws:quicksight:{region}:{account}:folder/{name}",
+    "AWS::QuickSight::Theme": "arn:aws:quicksight:{region}:{account}:theme/{name}",
     "AWS::RedshiftServerless::Namespace": "arn:aws:redshift-serverless:{region}:{account}:namespace/{name}",
     "AWS::RedshiftServerless::Workgroup": "arn:aws:redshift-serverless:{region}:{account}:workgroup/{name}",
     "AWS::S3::Bucket": "arn:aws:s3:::{name}",
@@ -50,6 +54,10 @@ _NAMED_BY_NAME: Final = {"AWS::Athena::WorkGroup", "AWS::Events::EventBus", "AWS
 _NAMES: Final = {
     "AWS::AppFlow::ConnectorProfile": "ConnectorProfileName",
     "AWS::AppFlow::Flow": "FlowName",
+    "AWS::QuickSight::DataSet": "DataSetId",
+    "AWS::QuickSight::DataSource": "DataSourceId",
+    "AWS::QuickSight::Folder": "FolderId",
+    "AWS::QuickSight::Theme": "ThemeId",
     "AWS::RedshiftServerless::Namespace": "NamespaceName",
     "AWS::RedshiftServerless::Workgroup": "WorkgroupName",
 }

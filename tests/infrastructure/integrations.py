@@ -900,6 +900,7 @@ _ANY_SOURCE: Final = {
     "glue.amazonaws.com": f"arn:aws:glue:{REGION}:{ACCOUNT}:job/any",
     "kinesisanalytics.amazonaws.com": f"arn:aws:kinesisanalytics:{REGION}:{ACCOUNT}:application/any",
     "lakeformation.amazonaws.com": f"arn:aws:lakeformation:{REGION}:{ACCOUNT}:catalog:{ACCOUNT}",
+    "quicksight.amazonaws.com": f"arn:aws:quicksight:{REGION}:{ACCOUNT}:datasource/any",
     "lambda.amazonaws.com": f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:any",
     "vpc-flow-logs.amazonaws.com": f"arn:aws:ec2:{REGION}:{ACCOUNT}:vpc-flow-log/any",
     "redshift-serverless.amazonaws.com": f"arn:aws:redshift-serverless:{REGION}:{ACCOUNT}:namespace/any",
@@ -926,6 +927,18 @@ def _lands(estate: Estate, use: Use) -> Calls:
     yield Call(party=party, need=needs.FLOW_LANDS_FILES, resource=place, context=_SAME_ACCOUNT)
     yield Call(party=party, need=needs.FLOW_SEES_BUCKET, resource=bucket, context=_SAME_ACCOUNT)
     yield from _with_key(estate, party, needs.FLOW_USES_KEY, bucket, _SAME_ACCOUNT)
+
+
+def _fills_data_sets(estate: Estate, use: Use) -> Calls:
+    """QuickSight asks Athena under the role of the data source, in the workgroup that it names."""
+    stated = use.resource.properties["DataSourceParameters"]["AthenaParameters"]
+    workgroup = arn(estate.one("AWS::Athena::WorkGroup", stated["WorkGroup"]))
+    yield Call(party=stated["RoleArn"], need=needs.DATA_SOURCE_QUERIES, resource=workgroup)
+    yield Call(party=stated["RoleArn"], need=needs.ASK_LAKE_FORMATION, resource="*")
+    database = database_name(estate.assembly.settings.environment, Zone.PRODUCTS)
+    prefix = _CATALOG.removesuffix("catalog")
+    for resource in (_CATALOG, f"{prefix}database/{database}", f"{prefix}table/{database}/any"):
+        yield Call(party=stated["RoleArn"], need=needs.DATA_SOURCE_READS_CATALOG, resource=resource)
 
 
 def _flows(estate: Estate, _state: Mapping[str, Any]) -> Iterable[str]:
@@ -974,6 +987,7 @@ INTEGRATIONS: Final[Mapping[str, Integration]] = {
     "resource Custom::VpcRestrictDefaultSG": _nothing,
     # Events of SES go to the default bus of the account, which needs no permission.
     "resource AWS::SES::ConfigurationSetEventDestination": _nothing,
+    "resource AWS::QuickSight::DataSource": _fills_data_sets,
     "resource AWS::SecretsManager::RotationSchedule": _rotates,
     "right athena:ListQueryExecutions": _works_in_workgroup,
     "right athena:StartQueryExecution": _queries,
@@ -1049,6 +1063,8 @@ INTEGRATIONS: Final[Mapping[str, Integration]] = {
     # AWS documents no condition key that it states for the roles of a namespace.
     "trust redshift-serverless.amazonaws.com": _trusted(),
     "trust redshift.amazonaws.com": _trusted(),
+    # QuickSight's pages name the account alone for a role of a data source.
+    "trust quicksight.amazonaws.com": _trusted("aws:SourceAccount"),
     "trust states.amazonaws.com": _account_and_source(),
     "trust vpc-flow-logs.amazonaws.com": _account_and_source(),
     "undelivered events to sqs": _keeps_undelivered,
@@ -1102,6 +1118,13 @@ WITHOUT_NEEDS: Final = {
     "AWS::MSK::ServerlessCluster",
     # What its statements need is said of the tasks that send them, and of the namespace.
     "AWS::RedshiftServerless::Workgroup",
+    # Who may use them are users of QuickSight; what they read, the data source does.
+    "AWS::QuickSight::Dashboard",
+    "AWS::QuickSight::DataSet",
+    "AWS::QuickSight::Folder",
+    "AWS::QuickSight::RefreshSchedule",
+    "AWS::QuickSight::Theme",
+    "AWS::QuickSight::Topic",
     "AWS::S3::Bucket",
     "AWS::S3::BucketPolicy",
     "AWS::SES::ConfigurationSet",

@@ -25,11 +25,13 @@ class Order:
 
     Attributes:
         role: returns the ARN of the role that the service checks.
+        switched: only environments with a switch on have it; `everything` does.
     """
 
     type_name: str
     role: Callable[[Estate, Resource], str]
     page: str
+    switched: bool = False
 
 
 def _property(*path: str) -> Callable[[Estate, Resource], str]:
@@ -71,6 +73,12 @@ ORDERS: Final = (
         type_name="AWS::Glue::TableOptimizer",
         role=_property("TableOptimizerConfiguration", "RoleArn"),
         page="AWS Glue Developer Guide: Table optimization prerequisites",
+    ),
+    Order(
+        type_name="AWS::QuickSight::DataSource",
+        role=_property("DataSourceParameters", "AthenaParameters", "RoleArn"),
+        page="Amazon Quick Sight API Reference: CreateDataSource, which tests the connection",
+        switched=True,
     ),
     Order(
         type_name="AWS::LakeFormation::Resource",
@@ -254,6 +262,7 @@ def _answers_of_web_acls(estate: Estate) -> Measured:
 
 _WAF: Final = "AWS WAF Developer Guide: AWS WAF quotas"
 _IAM: Final = "IAM User Guide: IAM and AWS STS quotas"
+_QUICKSIGHT: Final = "Amazon Quick Sight API Reference: CustomSql, DashboardVersionDefinition and SheetDefinition"
 _APPFLOW: Final = "Amazon AppFlow User Guide: Quotas for Amazon AppFlow; CreateConnectorProfile"
 _LAMBDA: Final = "AWS Lambda Developer Guide: Lambda quotas"
 _SQS: Final = "Amazon SQS Developer Guide: Amazon SQS policy quotas"
@@ -277,6 +286,20 @@ def _statements_of_batches(estate: Estate) -> Measured:
 
 def _bytes_of_statements(estate: Estate) -> Measured:
     yield from ((place, max(len(one.encode()) for one in statements)) for place, statements in _batches(estate))
+
+
+def _lists_of_dashboards(name: str) -> Callable[[Estate], Measured]:
+    def measured(estate: Estate) -> Measured:
+        for dashboard in estate.of_type("AWS::QuickSight::Dashboard"):
+            yield str(dashboard), len(dashboard.properties["Definition"][name])
+
+    return measured
+
+
+def _visuals_of_sheets(estate: Estate) -> Measured:
+    for dashboard in estate.of_type("AWS::QuickSight::Dashboard"):
+        for sheet in dashboard.properties["Definition"]["Sheets"]:
+            yield str(dashboard), len(sheet["Visuals"])
 
 
 QUOTAS: Final = (
@@ -329,6 +352,19 @@ QUOTAS: Final = (
     Quota(what="bytes of a function's own policy", at_most=20_480, page=_LAMBDA, measured=_policies_of_functions),
     Quota(what="bytes of environment variables", at_most=4_096, page=_LAMBDA, measured=_variables, share=0.9),
     Quota(what="layers", at_most=5, page=_LAMBDA, measured=_counts_of("AWS::Lambda::Function", "Layers")),
+    Quota(
+        what="characters of a data set's query",
+        at_most=168_000,
+        page=_QUICKSIGHT,
+        measured=_sizes_of("AWS::QuickSight::DataSet", "PhysicalTableMap"),
+    ),
+    Quota(
+        what="fields of a dashboard's definition that are calculated",
+        at_most=500,
+        page=_QUICKSIGHT,
+        measured=_lists_of_dashboards("CalculatedFields"),
+    ),
+    Quota(what="visuals of a sheet", at_most=50, page=_QUICKSIGHT, measured=_visuals_of_sheets),
     Quota(what="flows", at_most=1_000, page=_APPFLOW, measured=_number_of("AWS::AppFlow::Flow")),
     Quota(what="connections", at_most=100, page=_APPFLOW, measured=_number_of("AWS::AppFlow::ConnectorProfile")),
     Quota(

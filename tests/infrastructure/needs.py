@@ -523,6 +523,22 @@ STEP_FUNCTIONS_ASK_FLOW: Final = Need(
     page="Service Authorization Reference: Actions, resources, and condition keys for Amazon AppFlow",
 )
 
+# ---- QuickSight, which asks Athena under the role of a data source
+DATA_SOURCE_QUERIES: Final = Need(
+    actions=(
+        "athena:StartQueryExecution",
+        "athena:StopQueryExecution",
+        "athena:GetQueryExecution",
+        "athena:GetQueryResults",
+        "athena:GetQueryResultsStream",
+        "athena:GetWorkGroup",
+    ),
+    page="AWS Managed Policy Reference: AWSQuicksightAthenaAccess, without what browses catalogs",
+)
+DATA_SOURCE_READS_CATALOG: Final = Need(
+    actions=("glue:GetDatabase", "glue:GetTable", "glue:GetTables"), page=DATA_SOURCE_QUERIES.page
+)
+
 # ---- Athena
 QUERY_DEFAULT_DATABASE: Final = Need(
     actions=("glue:GetDatabase",),

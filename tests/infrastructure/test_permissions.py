@@ -83,6 +83,7 @@ KEY_USES = {
     "IdentityResolve": {"kinesis": WRITE, "dynamodb": ITEMS, "secretsmanager": READ, "s3": SEND},
     "IdentityMatching": {"": "Decrypt Encrypt GenerateDataKey", "s3": SEND},
     "Models": {"s3": SEND},
+    "DashboardsData": {"s3": SEND},
     "LakeOptimizers": {"s3": SEND},
     "Locations": {"s3": SEND},
     "MarketingAnalyst": {"s3": SEND},
@@ -106,6 +107,7 @@ def test_roles_use_the_key_through_the_services_that_keep_what_they_use_and_neve
         "Databases": collection.databases,
         "TextRemoval": collection.texts.removed,
         "Backfill": collection.backfill.deployed,
+        "Dashboards": assembly.settings.analytics.dashboards.deployed,
         "TableQuality": assembly.settings.analytics.quality.deployed,
         "Retention": assembly.settings.governance.retention.enforced,
         "Warehouse": assembly.settings.analytics.warehouse.deployed,
@@ -199,8 +201,9 @@ def test_who_only_reads_a_zone_has_grants_on_the_tables_that_its_policies_name(a
     named = defaultdict(set)
     for resource, statement in statements(assembly):
         if "glue:GetTable" in listed(statement["Action"]):
-            tables = re.findall(r":table/(c360_\w+)/(\w+)", " ".join(map(resolve, listed(statement["Resource"]))))
-            named[re.split("(?:Default|Overflow)Policy", resource.logical_id)[0]] |= set(tables)
+            tables = re.findall(r":table/(c360_\w+)/(\w+|\*)", " ".join(map(resolve, listed(statement["Resource"]))))
+            all_named = {(database, "all tables" if name == "*" else name) for database, name in tables}
+            named[re.split("(?:Default|Overflow)Policy", resource.logical_id)[0]] |= all_named
     granted = defaultdict(set)
     for grant in assembly.resources("AWS::LakeFormation::PrincipalPermissions"):
         table = grant.properties["Resource"].get("Table")

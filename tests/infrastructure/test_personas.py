@@ -13,6 +13,7 @@ from tests.infrastructure.assembly import ROOT, Assembly, listed, placeholder_as
 from tests.infrastructure.estate import ACCOUNT, Estate, arn
 from tests.infrastructure.policies import Policies
 
+DASHBOARDS = {Querier.DASHBOARDS: ("analytics", "DashboardsDataRole")}
 ROLES = {Querier.MARKETING_ANALYST: ("governance", "MarketingAnalystRole"), Querier.MODELS: ("analytics", "ModelsRole")}
 DEPLOYER = f"arn:aws:iam::{ACCOUNT}:role/cdk-hnb659fds-deploy-role-{ACCOUNT}-us-east-1"
 RUN = ("athena:StartQueryExecution", "athena:GetQueryExecution", "athena:GetQueryResults", "athena:StopQueryExecution")
@@ -82,8 +83,14 @@ class Reach:
         return [call for call in calls if self.allows(call)]
 
 
+def queriers(assembly: Assembly) -> list[Querier]:
+    """Return who queries in an environment."""
+    shown = assembly.settings.analytics.dashboards.deployed
+    return [querier for querier in Querier if querier is not Querier.DASHBOARDS or shown]
+
+
 def role_of(assembly: Assembly, querier: Querier) -> str:
-    pillar, part = ROLES[querier]
+    pillar, part = (ROLES | DASHBOARDS)[querier]
     return arn(assembly.one("AWS::IAM::Role", pillar, part))
 
 
@@ -155,9 +162,18 @@ def test_a_role_reaches_no_results_of_others(assembly, querier):
     assert not reach.allows(Call("s3:ListBucket", results_bucket(assembly)))
 
 
+def test_the_dashboards_ask_in_their_own_workgroup_and_reach_no_other_results(assemblies):
+    assembly = assemblies["everything"]
+    needed = list(use_of(assembly, Querier.DASHBOARDS))
+    reach = reach_of(assembly, Querier.DASHBOARDS)
+    assert reach.allowed(needed) == needed
+    for other in the_others(Querier.DASHBOARDS):
+        assert reach.allowed(attack_on(assembly, other)) == []
+
+
 def test_no_other_role_reaches_the_results_of_queries(assembly):
     """Neither jobs nor functions, nor the roles of registered locations; the ingestion lists what else is there."""
-    own = {role_of(assembly, querier) for querier in ROLES}
+    own = {role_of(assembly, querier) for querier in (ROLES | DASHBOARDS) if querier in queriers(assembly)}
     others = {arn(role) for role in assembly.resources("AWS::IAM::Role")} - own
     assert others
     for role in others:
@@ -221,8 +237,8 @@ def test_the_persona_sees_the_catalog_of_two_zones(assembly):
 def test_results_of_one_workgroup_lie_under_its_prefix(assembly):
     workgroups = {w.properties["Name"]: w.properties for w in Estate(assembly).of_type("AWS::Athena::WorkGroup")}
     environment = assembly.settings.environment
-    assert workgroups.keys() == {workgroup_name(environment, querier) for querier in Querier}
-    for querier in Querier:
+    assert workgroups.keys() == {workgroup_name(environment, querier) for querier in queriers(assembly)}
+    for querier in queriers(assembly):
         configuration = workgroups[workgroup_name(environment, querier)]["WorkGroupConfiguration"]
         location = configuration["ResultConfiguration"]["OutputLocation"]
         assert location.endswith(f"/{results_prefix(querier)}")

@@ -15,7 +15,17 @@ from tools.environments.bootstrap import ROOT
 from tools.errors import WrongUsageError
 from tools.imports import ImportGraph
 
-DEPLOYED: Final = ("app.py", "cdk.json", "c360_aws", "c360_core", "config", "flink_apps", "glue_jobs", "lambdas")
+DEPLOYED: Final = (
+    "app.py",
+    "cdk.json",
+    "c360_aws",
+    "c360_core",
+    "c360_metrics",
+    "config",
+    "flink_apps",
+    "glue_jobs",
+    "lambdas",
+)
 TOOLS: Final = ("tools/build", "tools/contracts", "tools/laptop", "tools/operate")
 WHOLE: Final = (*DEPLOYED, *TOOLS, "contracts", "ops", "sql", "stacks", "twin")
 DOCUMENTS: Final = ("*.md", "docs")
@@ -33,17 +43,19 @@ ALSO_USES: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     # Follows lists in a copy of the tree.
     "tests/docs/test_contributing.py": WHOLE,
+    "tests/engines/browser": ("ops/report", "sql/models"),
     "tests/engines/flink": ("flink_apps",),
     "tests/engines/kafka": ("twin/bridge", "twin/engines"),
     "tests/engines/postgresql": ("sql/warehouse", "stacks/analytics/warehouse", "twin/engines", "twin/providers"),
     "tests/engines/senders": ("contracts", "lambdas"),
     "tests/engines/spark": ("glue_jobs",),
     "tests/engines/trino": ("flink_apps", "glue_jobs", "sql", "twin/engines"),
-    "tests/infrastructure": ("app.py", "cdk.json", "config", "sql/named_queries", "sql/warehouse", "stacks"),
+    "tests/infrastructure": ("app.py", "cdk.json", "config", "sql", "stacks"),
     "tests/infrastructure/test_functions.py": ("lambdas",),
     "tests/slow": (*WHOLE, *DOCUMENTS, "benchmarks", "pyproject.toml", "requirements"),
     "tests/twin": WHOLE,
     "tests/unit/c360_metrics": ("sql",),
+    "tests/unit/ops/report": ("ops/report", "sql/models"),
     "tests/unit/sql": ("sql",),
     "tests/unit/tools": ("c360", "flink_apps", "glue_jobs", "lambdas", "pyproject.toml", "requirements"),
     "tests/walkthrough": (*WHOLE, *DOCUMENTS, "Makefile", "c360"),

@@ -52,9 +52,9 @@ def metric(document, name):
 WRONG: dict[str, tuple[Change, str, str, str]] = {
     "a renamed column": (
         lambda d: measure(d, "net_amount").update(expr="net_spend"),
-        "semantic_models.spending.measures.net_amount.expr",
-        "`spend_by_currency` has no column `net_spend`",
-        "use one of person_id, currency",
+        "semantic_models.trading.measures.net_amount.expr",
+        "`orders_by_day` has no column `net_spend`",
+        "use one of day, source",
     ),
     "a column that is a list": (
         lambda d: measure(d, "persons").update(expr="segments"),
@@ -63,8 +63,8 @@ WRONG: dict[str, tuple[Change, str, str, str]] = {
         "use one of",
     ),
     "a mart that is not there": (
-        lambda d: model(d, "spending").update(model="ref('spend')"),
-        "semantic_models.spending.model",
+        lambda d: model(d, "trading").update(model="ref('spend')"),
+        "semantic_models.trading.model",
         "no model `spend` is described",
         "name a model of sql/models/marts",
     ),
@@ -88,13 +88,13 @@ WRONG: dict[str, tuple[Change, str, str, str]] = {
     ),
     "an expression that the dashboards cannot say": (
         lambda d: measure(d, "orders_placed").update(expr="log10(orders)"),
-        "semantic_models.spending.measures.orders_placed.expr",
+        "semantic_models.trading.measures.orders_placed.expr",
         "has no translation for QuickSight",
         "compute it in the mart",
     ),
     "an aggregation in the expression": (
         lambda d: measure(d, "orders_placed").update(expr="sum(orders)"),
-        "semantic_models.spending.measures.orders_placed.expr",
+        "semantic_models.trading.measures.orders_placed.expr",
         "more than an expression of one row",
         "compute it in the mart",
     ),
@@ -105,8 +105,8 @@ WRONG: dict[str, tuple[Change, str, str, str]] = {
         "say what a row of the model is",
     ),
     "a sum across nothing": (
-        lambda d: model(d, "spending")["config"]["meta"].update(not_across=["money"]),
-        "semantic_models.spending.config.meta.not_across",
+        lambda d: model(d, "trading")["config"]["meta"].update(not_across=["money"]),
+        "semantic_models.trading.config.meta.not_across",
         "has no column `money`",
         "use one of",
     ),
@@ -153,7 +153,7 @@ WRONG: dict[str, tuple[Change, str, str, str]] = {
         "name a measure",
     ),
     "a filter": (
-        lambda d: metric(d, "revenue").update(filter="{{ Dimension('person_currency__currency') }} = 'USD'"),
+        lambda d: metric(d, "revenue").update(filter="{{ Dimension('trading_day__currency') }} = 'USD'"),
         "metrics.revenue.filter",
         "cannot apply it to one metric",
         "case when",
@@ -218,14 +218,14 @@ def test_a_wrong_metric_is_refused_with_the_file_the_field_and_the_fix(
 
 def test_a_column_that_the_mart_loses_is_found_where_it_is_used(project: Path) -> None:
     def rename(document: dict[str, Any]) -> None:
-        mart = next(one for one in document["models"] if one["name"] == "spend_by_currency")
+        mart = next(one for one in document["models"] if one["name"] == "orders_by_day")
         next(column for column in mart["columns"] if column["name"] == "returns")["name"] = "returned"
 
-    change(project, rename, Path("models") / "marts" / "marts.yml")
+    change(project, rename, Path("models") / "marts" / "numbers.yml")
 
     with pytest.raises(MetricsError) as caught:
         read(project)
-    assert "semantic_models.spending.measures.orders_returned.expr" in {one.field for one in caught.value.problems}
+    assert "semantic_models.trading.measures.orders_returned.expr" in {one.field for one in caught.value.problems}
 
 
 def test_the_metrics_of_the_project_are_right(metrics, caplog: pytest.LogCaptureFixture) -> None:
@@ -279,20 +279,20 @@ def test_what_cannot_be_said_is_refused(expression: str) -> None:
 def test_a_question_becomes_a_statement(metrics) -> None:
     asked = [metrics.metrics["revenue"], metrics.metrics["orders"]]
     assert statement(asked, by=["currency"]) == (
-        'SELECT "currency" AS "currency", sum(spend) AS "revenue", sum(orders) AS "orders"\n'
-        'FROM "spend_by_currency"\nGROUP BY 1\nORDER BY 1'
+        'SELECT "currency" AS "currency", sum(net_amount) AS "revenue", sum(orders) AS "orders"\n'
+        'FROM "orders_by_day"\nGROUP BY 1\nORDER BY 1'
     )
     assert statement(asked[:1], where={"currency": "it's"}) == (
-        'SELECT sum(spend) AS "revenue"\nFROM "spend_by_currency"\nWHERE "currency" = \'it\'\'s\''
+        'SELECT sum(net_amount) AS "revenue"\nFROM "orders_by_day"\nWHERE "currency" = \'it\'\'s\''
     )
 
 
 @pytest.mark.parametrize(
     ("names", "by", "message"),
     [
-        (["revenue"], [], "spending is not added up across currency"),
-        (["revenue", "customers"], ["currency"], "ask for metrics of one semantic model, not of customers, spending"),
-        (["revenue"], ["currency", "state"], "spending has no dimension `state`"),
+        (["revenue"], [], "trading is not added up across currency"),
+        (["revenue", "customers"], ["currency"], "ask for metrics of one semantic model, not of customers, trading"),
+        (["revenue"], ["currency", "state"], "trading has no dimension `state`"),
         ([], [], "not of none"),
     ],
 )

@@ -69,7 +69,7 @@ def reached(repository: Path, *files: str) -> list[str]:
         ("c360_core/unused.py", ["tests/unit/test_by_name.py", "tests/twin"]),
         ("lambdas/orders/prices.json", ["tests/unit/test_orders.py", "tests/twin"]),
         ("contracts/orders.odcs.yaml", ["tests/unit/test_contracts.py", "tests/docs", "tests/twin"]),
-        ("sql/models/orders.sql", ["tests/unit/sql/test_models.py", "tests/twin"]),
+        ("sql/models/orders.sql", ["tests/unit/sql/test_models.py", "tests/twin", "tests/infrastructure"]),
         ("docs/orders.md", ["tests/docs"]),
         ("README.md", ["tests/docs"]),
         ("tests/factories/people.py", ["tests/unit/people/test_people.py"]),
