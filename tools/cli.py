@@ -444,6 +444,19 @@ def smoke(
 
 
 @APP.command()
+def report(
+    *,
+    env: Env = DEFAULT_ENVIRONMENT,
+    to: Annotated[Path, typer.Option(help="Folder of the pages.")] = Path("build") / "report",
+    as_json: Json = False,
+) -> None:
+    """Draw the deployed dashboards as pages, with the numbers that the marketing analyst may see."""
+    from tools.operate import report as drawing
+
+    drawing.run(Steps(machine=as_json), env, to)
+
+
+@APP.command()
 def lock(*, as_json: Json = False) -> None:
     """Resolve the dependency groups of pyproject.toml again, and write the hashed requirement files."""
     from tools.environments import locks

@@ -13,7 +13,7 @@ from rich.table import Table
 from tools.build import prepare
 from tools.console import Steps
 from twin.emulator import decisions, emulator
-from twin.scenario import floors, page, permissions
+from twin.scenario import dashboards, floors, page, permissions
 from twin.scenario.memory import PeakMemory
 from twin.scenario.result import Check, DemoResult, Floor
 from twin.scenario.story import LiveResult, Story, scores
@@ -60,6 +60,8 @@ def run(steps: Steps, *, scale: str, seed: int, port: int | None = None) -> Demo
             with steps.step("Write the page; stop everything"):
                 running.stop()
         writing.result()
+    for drawn in sorted((HOME / dashboards.FOLDER).glob("*.html")):
+        shutil.copy(drawn, PAGE.parent)
     shutil.rmtree(HOME, ignore_errors=True)
     summarize(steps, result)
     return result
@@ -137,6 +139,7 @@ def tell(steps: Steps, running: emulator.Emulator, manifest: Manifest, data: Pat
         peak_memory_gigabytes=memory.gigabytes,
         matching=scores(agreement),
         regular=found.regular,
+        dashboards=tuple(path.name for path in sorted((running.settings.home / dashboards.FOLDER).glob("*.html"))),
     )
     return Demonstration(story=story, live_result=live_result, result=result, authorizations=made)
 

@@ -16,7 +16,7 @@ from rich.table import Table
 
 from tools.build import flink, prepare
 from tools.console import Steps
-from tools.environments import groups, locks
+from tools.environments import bootstrap, groups, locks
 from tools.environments.bootstrap import ENVIRONMENTS, ROOT
 from tools.errors import WrongUsageError
 from tools.suites.changes import Change
@@ -85,6 +85,9 @@ class TestReport:
 WITHOUT_CURL: Final = NotRun(
     what="the commands of the documents", why="one of them is curl, which is not on this machine"
 )
+WITHOUT_CHROMIUM: Final = NotRun(
+    what="the dashboards' pages in a browser", why="Chromium is not on this machine: apt-get install chromium"
+)
 WITHOUT_CONNECTOR: Final = NotRun(
     what="the clean application reading and writing the emulator's Kinesis through Flink's own connector",
     why="flink-connector-aws-kinesis-streams for Flink 2 cannot be fetched from this network's Maven repository",
@@ -151,6 +154,7 @@ def long_tests() -> list[Part]:
         _pytest("infrastructure", "infrastructure", "tests/infrastructure"),
         _pytest("engines", "kafka", "tests/engines/kafka"),
         _pytest("engines", "postgresql", "tests/engines/postgresql"),
+        _pytest("engines", "browser", "tests/engines/browser"),
         _pytest("engines", "senders", "tests/engines/senders"),
     ]
 
@@ -283,6 +287,8 @@ def _narrowed(part: Part, change: Change | None) -> Iterator[Part]:
 def _not_run(wanted: set[str]) -> Iterator[NotRun]:
     if "deployments" in wanted and not flink.has_kinesis():
         yield WITHOUT_CONNECTOR
+    if "engines" in wanted and shutil.which("chromium") is None:
+        yield WITHOUT_CHROMIUM
     if "documents" in wanted and shutil.which("curl") is None:
         yield WITHOUT_CURL
 
@@ -290,6 +296,9 @@ def _not_run(wanted: set[str]) -> Iterator[NotRun]:
 def _prepare(steps: Steps, wanted: set[str]) -> None:
     if wanted - {"check"}:
         prepare.machine(steps, engines=bool(wanted & {"engines", "twin", "deployments", "documents", "slow"}))
+    if "engines" in wanted and shutil.which("chromium") is None and (prefix := bootstrap.may_install()) is not None:
+        # Without it only the pages' own tests are left out, and the summary says so.
+        bootstrap.install(["chromium"], prefix)
     environments = _environments(wanted)
     with steps.progress("Environments of the tests", len(environments)) as done:
         groups.sync_all(environments, done)

@@ -21,6 +21,11 @@ _PATHS: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
     "kinesisanalytics": (("applicationname", "application/{}"),),
     "lambda": (("functionname", "function:{}"),),
     "redshift-serverless": (("workgroupname", "workgroup/{}"), ("namespacename", "namespace/{}")),
+    "quicksight": (
+        ("dashboardid", "dashboard/{}"),
+        ("datasetid", "dataset/{}"),
+        ("datasourceid", "datasource/{}"),
+    ),
     "secretsmanager": (("secretid", "secret:{}"),),
     "sns": (("topicarn", "{}"),),
     "states": (("statemachinearn", "{}"), ("executionarn", "{}")),
@@ -151,6 +156,7 @@ _OTHERS: Final[Mapping[str, Callable[[str, Request], tuple[str, ...]]]] = {
     "kinesisanalytics": _one("kinesisanalytics"),
     "redshift-data": _one("redshift-data"),
     "redshift-serverless": _one("redshift-serverless"),
+    "quicksight": _one("quicksight"),
     "ses": _mail,
 }
 _FOUND: Final[dict[str, Callable[[Request], tuple[str, ...]]]] = {}

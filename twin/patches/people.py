@@ -67,6 +67,11 @@ def _operator(environment: str) -> tuple[Statement, ...]:
             "appflow:StartFlow appflow:StopFlow appflow:DescribeFlowExecutionRecords",
             _arn("appflow", f"flow/c360-{environment}-*"),
         ),
+        _allow("quicksight:DescribeDashboardDefinition", _arn("quicksight", f"dashboard/c360-{environment}-*")),
+        _allow(
+            "quicksight:DescribeDataSet quicksight:CreateIngestion quicksight:DescribeIngestion",
+            _arn("quicksight", f"dataset/c360-{environment}-*"),
+        ),
         _allow("states:StartExecution", _arn("states", f"stateMachine:{prefix}*")),
         _allow(
             "secretsmanager:GetSecretValue secretsmanager:PutSecretValue",

@@ -99,6 +99,7 @@ class DemoResult:
         regular: the single view of a customer with a year behind them: orders, cases, bought facts, all links.
         times: (step, seconds).
         peak_memory_gigabytes: highest sum of the resident memory of all processes of the run.
+        dashboards: names of the dashboards' pages, beside the page of the demonstration.
     """
 
     scale: str
@@ -117,6 +118,7 @@ class DemoResult:
     peak_memory_gigabytes: float = 0.0
     matching: Mapping[str, float] = field(default_factory=dict)
     regular: Mapping[str, Any] = field(default_factory=dict)
+    dashboards: tuple[str, ...] = ()
 
     @property
     def passed(self) -> bool:

@@ -15,6 +15,7 @@ from twin.scenario import (
     again,
     analysis,
     bought,
+    dashboards,
     databases,
     edge,
     history,
@@ -293,6 +294,8 @@ class Story:
                 numbers = analysis.read_marts(self.deployment)
                 known = self._mart_spend()
                 standing = reviews.standing(self.deployment)
+            with self.step("Fill the dashboards' data sets; draw their pages"):
+                drawn = dashboards.checks(self.deployment, self.deployment.emulator.settings.home / dashboards.FOLDER)
             with self.step("Ask as the marketing analyst"):
                 answers = asking.result()
             with self.step("Contacts of a vendor arrive by its flow"):
@@ -311,6 +314,7 @@ class Story:
             Check(name="reasons of rejections that nobody expected", expected=0, actual=misjudged),
             Check(name="reviews that still stand", expected=reviews.KNOWN, actual=standing),
             *described,
+            *drawn,
             Check(name="a vendor's contacts, read twice", expected=vendors.KNOWN, actual=read),
             Check(name="spend in the warehouse, to the cent of Athena's", expected=asked.athena, actual=asked.asked),
             Check(name="persona: changes of the warehouse refused", expected=1, actual=asked.refused),

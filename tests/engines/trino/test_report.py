@@ -1,0 +1,49 @@
+"""Every question of every dashboard is answered from the marts that dbt has built, as its metric answers it."""
+
+import pytest
+
+from c360_metrics.reader import read
+from c360_metrics.statements import statement
+from ops.report.deployed import DeployedDashboard
+from ops.report.questions import ask, choices, question
+from tests.engines.trino import lake
+from tests.engines.trino.stack import Stack
+from tests.factories.dashboards import deployed
+from twin.settings import ROOT
+
+pytestmark = pytest.mark.usefixtures("built")
+METRICS = read(ROOT / "sql")
+DASHBOARDS = deployed(lake.PRODUCTS)
+
+
+def answer(stack: Stack, asked: str) -> list[tuple[str | None, ...]]:
+    return ask(stack.client("athena"), lake.WORKGROUP, asked)
+
+
+@pytest.mark.parametrize("name", DASHBOARDS)
+def test_every_visual_and_every_choice_is_answered(stack: Stack, name: str) -> None:
+    dashboard = DASHBOARDS[name]
+    for visual in dashboard.visuals:
+        asked = question(dashboard, visual)
+        rows = answer(stack, asked.statement)
+        assert rows, visual.id
+        assert {len(row) for row in rows} == {len(asked.columns)}
+    for asked_of, values in choices(dashboard).items():
+        assert answer(stack, values), asked_of
+
+
+def numbers(dashboard: DeployedDashboard) -> list[str]:
+    return [visual.id for visual in dashboard.visuals if visual.kind == "KPIVisual"]
+
+
+@pytest.mark.parametrize(
+    ("name", "visual_id"), [(name, one) for name in DASHBOARDS for one in numbers(DASHBOARDS[name])]
+)
+def test_a_number_is_the_one_of_its_metric(stack: Stack, name: str, visual_id: str) -> None:
+    dashboard = DASHBOARDS[name]
+    visual = next(one for one in dashboard.visuals if one.id == visual_id)
+    metric = METRICS.metrics[visual.values[0].column.removeprefix("metric_")]
+    by = ["currency"] if visual.filters else []
+    asked = statement([metric], by=by)
+    found = answer(stack, question(dashboard, visual).statement)
+    assert found == [tuple(row) for row in stack.query(asked)]

@@ -1,0 +1,104 @@
+"""The dashboards: their data sets are filled, and their pages show the numbers of the metrics."""
+
+import uuid
+from pathlib import Path
+from typing import Any, Final
+
+from c360_core.names import Zone, database_name, quicksight_id
+from c360_metrics.reader import read
+from c360_metrics.statements import statement
+from ops.report.deployed import DeployedVisual
+from ops.report.page import Answered
+from ops.report.report import There, dashboards, draw
+from twin.principals import Principal
+from twin.scenario.analysis import as_role
+from twin.scenario.deployment import Deployment, StepFailedError
+from twin.scenario.result import Check
+from twin.scenario.waiting import until
+from twin.settings import ACCOUNT, ROOT
+
+FOLDER: Final = "dashboards"
+_REFRESH_SECONDS: Final = 120.0
+_ENDED: Final = frozenset({"COMPLETED", "FAILED", "CANCELLED"})
+_NUMBER: Final = "KPIVisual"
+
+
+def there(deployment: Deployment) -> There:
+    """Return the dashboards as an operator sees their definitions and the marketing analyst their numbers."""
+    return There(
+        environment=deployment.emulator.settings.environment,
+        account=ACCOUNT,
+        quicksight=deployment.client("quicksight"),
+        athena=as_role(deployment, deployment.outputs["MarketingAnalystRoleArn"]),
+        workgroup=deployment.outputs["MarketingAnalystWorkgroupName"],
+    )
+
+
+def checks(deployment: Deployment, folder: Path) -> list[Check]:
+    """Fill the data sets and draw the pages into a folder; compare both with what Athena says by other statements.
+
+    Raises:
+        StepFailedError: a refresh failed; the message quotes the reason.
+    """
+    known = read(ROOT / "sql")
+    rows, expected = 0, 0
+    for model in sorted({name for one in dashboards(there(deployment)) for name in one.queries}):
+        rows += _refresh(deployment, model)
+        expected += deployment.count(f"{_products(deployment)}.{known.models[model].mart}")
+    drawn = [told for _, told in draw(there(deployment), folder)]
+    shown = [(told, visual) for told in drawn for visual in told.dashboard.visuals if visual.kind == _NUMBER]
+    differing = [visual.id for told, visual in shown if _shown(told, visual) != _by_metric(deployment, told, visual)]
+    empty = [visual.id for told in drawn for visual in told.dashboard.visuals if not told.rows[visual.id]]
+    return [
+        Check(name="rows in the dashboards' data sets", expected=expected, actual=rows),
+        Check(name="visuals of the dashboards without data", expected="", actual=", ".join(empty)),
+        Check(name="numbers of the dashboards that differ from their metric", expected="", actual=", ".join(differing)),
+    ]
+
+
+def _products(deployment: Deployment) -> str:
+    return database_name(deployment.emulator.settings.environment, Zone.PRODUCTS)
+
+
+def _refresh(deployment: Deployment, model: str) -> int:
+    """Fill a data set as the schedule does in the morning; return how many rows it has then."""
+    quicksight: Any = deployment.client("quicksight", Principal.OPERATOR)
+    names = {
+        "AwsAccountId": ACCOUNT,
+        "DataSetId": quicksight_id(deployment.emulator.settings.environment, model),
+        "IngestionId": uuid.uuid4().hex,
+    }
+    quicksight.create_ingestion(**names)
+    ended = until(
+        f"the data set {model} is filled",
+        lambda: quicksight.describe_ingestion(**names)["Ingestion"],
+        lambda seen: seen["IngestionStatus"] in _ENDED,
+        seconds=_REFRESH_SECONDS,
+        pause=0.1,
+    )
+    if ended["IngestionStatus"] != "COMPLETED":
+        raise StepFailedError(f"the data set {model} was not filled: {ended['ErrorInfo']}")
+    return int(ended["RowInfo"]["RowsIngested"])
+
+
+def _choice(told: Answered) -> dict[str, str]:
+    return {one.name: one.default for one in told.dashboard.parameters if one.default is not None}
+
+
+def _shown(told: Answered, visual: DeployedVisual) -> str | None:
+    """Return the number that a reader of the page sees first."""
+    chosen = {f"choice_{column}": _choice(told)[name] for column, name in visual.filters.items()}
+    [row] = [one for one in told.rows[visual.id] if all(one[key] == value for key, value in chosen.items())]
+    found: str | None = row[visual.values[0].id]
+    return found
+
+
+def _by_metric(deployment: Deployment, told: Answered, visual: DeployedVisual) -> str | None:
+    """Return the same number by the metric's own statement, which nothing of QuickSight is in."""
+    metric = read(ROOT / "sql").metrics[visual.values[0].column.removeprefix("metric_")]
+    names = {one.column.name: one.name for one in metric.model.dimensions}
+    where = {names[column]: _choice(told)[name] for column, name in visual.filters.items()}
+    asked = statement([metric], where=where).replace(
+        f'"{metric.model.mart}"', f"{_products(deployment)}.{metric.model.mart}"
+    )
+    return deployment.query(asked)[0][0]
