@@ -457,6 +457,19 @@ def report(
 
 
 @APP.command()
+def ask(
+    question: Annotated[str, typer.Argument(help='In words, such as "revenue in USD" or "customers by state".')],
+    *,
+    env: Env = DEFAULT_ENVIRONMENT,
+    as_json: Json = False,
+) -> None:
+    """Answer a question by the metrics that it names, as the marketing analyst may see them; or say "I do not know"."""
+    from tools.operate import ask as asking
+
+    asking.run(Steps(machine=as_json), env, question)
+
+
+@APP.command()
 def lock(*, as_json: Json = False) -> None:
     """Resolve the dependency groups of pyproject.toml again, and write the hashed requirement files."""
     from tools.environments import locks
