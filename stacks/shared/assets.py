@@ -42,6 +42,7 @@ class Assets:
         """The folder of the statements that load the warehouse."""
         return self._existing(self.sources / "sql" / "warehouse")
 
+    @property
     def metrics(self) -> str:
         """The folder of the dbt project as it is in the repository, where the metrics stand."""
         return self._existing(self.sources / "sql")

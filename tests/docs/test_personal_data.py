@@ -15,7 +15,6 @@ CLOSED: Final = (PiiClass.DIRECT, PiiClass.SENSITIVE)
 # The kinds of resources that keep what passes through, in the words of the list. All of a kind share one row, or each
 # resource has its own.
 SHARED: Final = {
-    "AWS::QuickSight::DataSet": "data sets of QuickSight",
     "AWS::RedshiftServerless::Namespace": "the warehouse",
     "AWS::SQS::Queue": "dead-letter queues",
     "AWS::StepFunctions::StateMachine": "executions of state machines",
