@@ -118,7 +118,7 @@ def run_tests(
         list[str] | None,
         typer.Option(
             help="Run only these suites: check, unit, contract, infrastructure, engines, twin, deployments, documents, "
-            "slow. The last three run only when they are named."
+            "figures, slow. The last four run only when they are named."
         ),
     ] = None,
     lanes: Annotated[

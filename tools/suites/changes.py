@@ -50,6 +50,7 @@ ALSO_USES: Final[Mapping[str, tuple[str, ...]]] = {
     "tests/engines/senders": ("contracts", "lambdas"),
     "tests/engines/spark": ("glue_jobs",),
     "tests/engines/trino": ("flink_apps", "glue_jobs", "sql", "twin/engines"),
+    "tests/figures": ("sql", "twin/engines"),
     "tests/infrastructure": ("app.py", "cdk.json", "config", "sql", "stacks"),
     "tests/infrastructure/test_functions.py": ("lambdas",),
     "tests/slow": (*WHOLE, *DOCUMENTS, "benchmarks", "pyproject.toml", "requirements"),

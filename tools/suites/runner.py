@@ -168,9 +168,10 @@ def _pytest(suite: str, name: str, folder: str, *options: str, environment: str 
 
 
 def deploying_tests() -> list[Part]:
-    """Return the suites that deploy anew for one system or for one page; they run only when they are named."""
+    """Return the suites that deploy anew: for one system, for the marts, or for one page; they run only when named."""
     return [
         _pytest("deployments", "deployments", "tests/deployments"),
+        _pytest("figures", "figures", "tests/figures"),
         # Works on a copy of the tree, so that it may meet `deployments`; both run every engine.
         _pytest("documents", "documents", "tests/walkthrough"),
     ]
@@ -295,7 +296,9 @@ def _not_run(wanted: set[str]) -> Iterator[NotRun]:
 
 def _prepare(steps: Steps, wanted: set[str]) -> None:
     if wanted - {"check"}:
-        prepare.machine(steps, engines=bool(wanted & {"engines", "twin", "deployments", "documents", "slow"}))
+        prepare.machine(
+            steps, engines=bool(wanted & {"engines", "twin", "deployments", "documents", "figures", "slow"})
+        )
     if "engines" in wanted and shutil.which("chromium") is None and (prefix := bootstrap.may_install()) is not None:
         # Without it only the pages' own tests are left out, and the summary says so.
         bootstrap.install(["chromium"], prefix)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.engines.trino import invented, lake
+from tests.engines.trino import lake
 from tests.engines.trino.stack import Stack, furnish, run_dbt
 from twin.processes.process import free_port, port_is_open, spawn, wait_until
 from twin.settings import ROOT, TwinSettings
@@ -59,15 +59,3 @@ def built(stack: Stack, dbt_variables: dict[str, str]) -> dict[str, str]:
     failed = {k: r["message"] for k, r in statuses.items() if r["status"] in {"error", "fail", "skipped"}}
     assert not failed, f"{failed}\n{done.stdout[-4000:]}"
     return {key: result["status"] for key, result in statuses.items()}
-
-
-@pytest.fixture(scope="session")
-def numbers(stack: Stack, dbt_variables: dict[str, str], built: dict[str, str]) -> None:
-    """The marts with a year of invented customers; their rows are older than what a build reads again.
-
-    The rows stay: tests that count all rows of the lake belong to files that come before those that ask for this.
-    """
-    assert built
-    invented.insert(stack)
-    done = run_dbt(dbt_variables, "build", "--full-refresh")
-    assert done.returncode == 0, done.stdout[-4000:]

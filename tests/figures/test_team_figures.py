@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from tests.engines.trino import lake
-from tests.engines.trino.second_engine import SecondEngine, marts
 from tests.engines.trino.stack import Stack, run_dbt
+from tests.figures.second_engine import SecondEngine, marts
 
 pytestmark = pytest.mark.usefixtures("numbers")
 

@@ -3,8 +3,8 @@
 import pytest
 import yaml
 
-from tests.engines.trino.second_engine import SecondEngine, marts
 from tests.engines.trino.stack import Stack
+from tests.figures.second_engine import SecondEngine, marts
 from twin.settings import ROOT
 
 
