@@ -119,7 +119,7 @@ def test_a_function_that_writes_is_in_the_network_and_knows_the_brokers(msk, nam
         for each in msk.resources("AWS::Lambda::Function")
         if each.properties["Handler"] == f"lambdas.{name}.handler.handle"
     )
-    assert len(function["VpcConfig"]["SubnetIds"]) == 2
+    assert len(function["VpcConfig"]["SubnetIds"]) == msk.settings.foundation.network.availability_zones
     assert all("Clients" in resolve(each) for each in function["VpcConfig"]["SecurityGroupIds"])
     variables = function["Environment"]["Variables"]
     assert "Brokers" in resolve(variables["STREAM_BROKERS"])
@@ -245,7 +245,7 @@ def test_flink_finds_the_topics_and_stands_in_the_network(msk):
     for application in applications:
         configuration = application.properties["ApplicationConfiguration"]
         (place,) = configuration["VpcConfigurations"]
-        assert len(place["SubnetIds"]) == 2
+        assert len(place["SubnetIds"]) == msk.settings.foundation.network.availability_zones
         groups = {
             group["PropertyGroupId"]: group["PropertyMap"]
             for group in configuration["EnvironmentProperties"]["PropertyGroups"]

@@ -275,11 +275,12 @@ def test_pipelines_have_grants_on_their_databases(assembly):
     fills = int(assembly.settings.collection.backfill.deployed)  # reads the interactions, in the raw zone
     ends = int(assembly.settings.governance.retention.enforced)  # deletes what is too old, in all zones
     loads = int(assembly.settings.analytics.warehouse.deployed)  # the warehouse's role reads two zones
+    shows = int(assembly.settings.analytics.dashboards.deployed)  # the dashboards read the products
     assert zones == {
         "raw": 6 + readers + removers + checks + fills + ends,
         "quarantine": 4 + ends,
         "curated": 7 + checks + ends + loads,
-        "products": 2 + checks + ends + loads,
+        "products": 2 + checks + ends + loads + shows,
     }
 
 
