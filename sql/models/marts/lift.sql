@@ -66,6 +66,7 @@ outcomes as (
     p.variant,
     p.person,
     p.has_crossed,
+    max(n.as_of) as as_of,
     count(o.person) as orders
   from people as p
   cross join (select max(occurred_at) as as_of from orders) as n
@@ -83,6 +84,7 @@ variants as (
     kind,
     name,
     variant,
+    max(as_of) as as_of,
     count_if(not has_crossed) as people,
     count_if(has_crossed) as crossed_people,
     count_if(not has_crossed and orders > 0) as buyers,
@@ -118,6 +120,7 @@ compared as (
 )
 
 select
+  cast(as_of as date) as as_of,
   cast(kind as varchar) as kind,
   name,
   cast(variant as varchar) as variant,

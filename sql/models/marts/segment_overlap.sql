@@ -2,6 +2,7 @@
 with sizes as (
   select
     segment,
+    max(since) as changed_at,
     count(*) as members
   from {{ ref('segment_membership') }}
   group by segment
@@ -18,6 +19,7 @@ shared as (
 )
 
 select
+  cast(max(a.changed_at) over () as date) as as_of,
   a.segment,
   b.segment as other_segment,
   a.members,

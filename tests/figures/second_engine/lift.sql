@@ -43,6 +43,7 @@ rates AS (
 )
 
 SELECT
+  (SELECT max(day) FROM told WHERE event_type = 'order_placed') AS as_of,
   v.kind,
   v.name,
   v.variant,

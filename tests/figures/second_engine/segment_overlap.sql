@@ -8,6 +8,7 @@ WITH newest AS (
 names AS (SELECT DISTINCT unnest(segments) AS segment FROM newest)
 
 SELECT
+  (SELECT max(since)::DATE FROM members) AS as_of,
   a.segment,
   b.segment AS other_segment,
   count(*) FILTER (list_contains(n.segments, a.segment)) AS members,
