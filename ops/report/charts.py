@@ -1,5 +1,6 @@
 """Charts of visuals, as Vega-Lite; the page puts the rows of the reader's choice in."""
 
+import json
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -37,8 +38,14 @@ def _axis(field: Field) -> alt.Axis:
     return alt.Axis(format=_FORMATS[field.format]) if field.format else alt.Axis()
 
 
-def _tips(visual: DeployedVisual) -> list[alt.Tooltip]:
-    groups = [alt.Tooltip(f"{one.id}:{'T' if one.granularity else 'N'}", title=one.label) for one in visual.groups]
+def _legend(field: Field) -> alt.Legend:
+    return alt.Legend(format=_FORMATS[field.format]) if field.format else alt.Legend()
+
+
+def _tips(visual: DeployedVisual, *, of_times: bool = False) -> list[alt.Tooltip]:
+    """Return what is said of a mark. Days are texts, unless the axis makes times of them."""
+    kind = "T" if of_times else "N"
+    groups = [alt.Tooltip(f"{one.id}:{kind}", title=one.label) for one in visual.groups]
     values = [alt.Tooltip(f"{one.id}:Q", title=one.label, format=_FORMATS[one.format]) for one in visual.values]
     return [*groups, *values]
 
@@ -48,7 +55,7 @@ def _line(visual: DeployedVisual) -> Any:
     x = alt.X(f"{time.id}:T", title=None)
     y = alt.Y(f"{value.id}:Q", title=value.label, axis=_axis(value))
     base = alt.Chart(_data()).encode(x=x)
-    actual = base.mark_line(point=True, color=_ACCENT).encode(y=y, tooltip=_tips(visual))
+    actual = base.mark_line(point=True, color=_ACCENT).encode(y=y, tooltip=_tips(visual, of_times=True))
     if visual.forecast is None:
         return actual
     band = base.mark_area(opacity=0.2, color=_AHEAD).encode(y="low:Q", y2="high:Q")
@@ -58,6 +65,8 @@ def _line(visual: DeployedVisual) -> Any:
 
 
 def _bar(visual: DeployedVisual) -> Any:
+    if len(visual.values) > 1:
+        return _bars(visual)
     [group], [value] = visual.groups, visual.values
     return (
         alt.Chart(_data())
@@ -70,23 +79,53 @@ def _bar(visual: DeployedVisual) -> Any:
     )
 
 
+def _bars(visual: DeployedVisual) -> Any:
+    """Several numbers side by side: of periods from left to right, of anything else from top to bottom."""
+    [group] = visual.groups
+    names = {field.id: field.label for field in visual.values}
+    labels = list(names.values())
+    chart = (
+        alt.Chart(_data())
+        .transform_fold(list(names), as_=["field", "number"])
+        .transform_calculate(what=f"{json.dumps(names)}[datum.field]")
+        .mark_bar(cursor="pointer" if visual.actions else "default")
+    )
+    legend = alt.Legend(orient="top", columns=1, labelLimit=240)
+    color = alt.Color("what:N", title=None, sort=labels, scale=alt.Scale(domain=labels), legend=legend)
+    axis = _axis(visual.values[0])
+    if group.granularity is not None:
+        return chart.encode(
+            x=alt.X(f"{group.id}:O", title=None),
+            xOffset=alt.XOffset("what:N", sort=labels),
+            y=alt.Y("number:Q", title=None, axis=axis),
+            color=color,
+            tooltip=_tips(visual),
+        )
+    return chart.encode(
+        y=alt.Y(f"{group.id}:N", title=None),
+        yOffset=alt.YOffset("what:N", sort=labels),
+        x=alt.X("number:Q", title=None, axis=axis),
+        color=color,
+        tooltip=_tips(visual),
+    )
+
+
 def _heat(visual: DeployedVisual) -> Any:
     [down, across], [value] = visual.groups, visual.values
     base = alt.Chart(_data()).encode(
         x=alt.X(f"{across.id}:O", title=across.label, axis=alt.Axis(labelAngle=0)),
-        y=alt.Y(f"{down.id}:O", title=down.label, sort="descending"),
+        # The newest cohort is the last one; of scores, the best is at the top.
+        y=alt.Y(f"{down.id}:O", title=down.label, sort="ascending" if down.granularity else "descending"),
         tooltip=_tips(visual),
     )
-    cells = base.mark_rect().encode(
-        color=alt.Color(f"{value.id}:Q", title=value.label, scale=alt.Scale(scheme="blues"))
-    )
+    shade = alt.Color(f"{value.id}:Q", title=value.label, scale=alt.Scale(scheme="blues"), legend=_legend(value))
+    cells = base.mark_rect().encode(color=shade)
     # White on the darker half, black on the other.
-    half = f"datum['{value.id}'] > datum.largest / 2"
-    text = (
-        base.transform_joinaggregate(largest=f"max({value.id})")
-        .mark_text()
-        .encode(text=f"{value.id}:Q", color=alt.condition(half, alt.value("white"), alt.value("black")))
-    )
+    half = f"datum['{value.id}'] > (datum.smallest + datum.largest) / 2"
+    ends = {"smallest": f"min({value.id})", "largest": f"max({value.id})"}
+    ink = alt.condition(half, alt.value("white"), alt.value("black"))
+    number = alt.Text(f"{value.id}:Q", format=_FORMATS[value.format])
+    text = base.transform_joinaggregate(**ends).mark_text().encode(text=number, color=ink)
     return cells + text
 
 

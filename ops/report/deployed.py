@@ -35,6 +35,7 @@ class Field:
         column: of the data set, or a calculated field.
         label: what people read.
         granularity: of a time, such as `WEEK`; else None.
+        is_ordered: whether it groups by numbers, which stand in their order.
         format: `share`, `decimals` or `whole` for a number; else empty.
     """
 
@@ -43,6 +44,7 @@ class Field:
     label: str
     granularity: str | None = None
     format: str = ""
+    is_ordered: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +73,7 @@ class DeployedVisual:
         values: its numbers; none for a table of rows.
         width: in columns of the grid, of 36.
         filters: the parameters that it obeys, by the column that each chooses from.
+        sheet: name of the sheet that it is on.
     """
 
     id: str
@@ -82,6 +85,7 @@ class DeployedVisual:
     values: tuple[Field, ...]
     width: int
     filters: Mapping[str, str]
+    sheet: str
     actions: tuple[Action, ...] = ()
     forecast: Forecast | None = None
 
@@ -129,21 +133,13 @@ def read(quicksight: Any, account: str, dashboard_id: str) -> DeployedDashboard:
     stated = answer["Definition"]
     if (start := stated.get("Options", {}).get("WeekStart")) != "MONDAY":
         raise NotDrawnError(f"{dashboard_id}: Options.WeekStart is {start}; Athena's weeks begin on MONDAY")
-    if len(stated["Sheets"]) != 1:
-        raise NotDrawnError(f"{dashboard_id}: Sheets has {len(stated['Sheets'])} entries; the report draws one")
-    [sheet] = stated["Sheets"]
-    filters = _filters(stated, sheet["SheetId"])
-    widths = {
-        element["ElementId"]: int(element["ColumnSpan"])
-        for layout in sheet["Layouts"]
-        for element in layout["Configuration"]["GridLayout"]["Elements"]
-    }
+    first = stated["Sheets"][0]
     return DeployedDashboard(
         id=dashboard_id,
-        name=str(sheet["Name"]),
-        about=str(sheet.get("Description", "")),
-        parameters=tuple(_parameters(stated, sheet)),
-        visuals=tuple(_visual(one, filters, widths) for one in sheet["Visuals"]),
+        name=str(first["Title"]),
+        about=str(first.get("Description", "")),
+        parameters=tuple(_parameters(stated)),
+        visuals=tuple(visual for sheet in stated["Sheets"] for visual in _visuals(stated, sheet)),
         queries={
             one["Identifier"]: _query(quicksight, account, one["DataSetArn"])
             for one in stated["DataSetIdentifierDeclarations"]
@@ -152,6 +148,17 @@ def read(quicksight: Any, account: str, dashboard_id: str) -> DeployedDashboard:
             (one["DataSetIdentifier"], one["Name"]): one["Expression"] for one in stated.get("CalculatedFields", ())
         },
     )
+
+
+def _visuals(stated: Json, sheet: Json) -> Iterator[DeployedVisual]:
+    filters = _filters(stated, sheet["SheetId"])
+    widths = {
+        element["ElementId"]: int(element["ColumnSpan"])
+        for layout in sheet["Layouts"]
+        for element in layout["Configuration"]["GridLayout"]["Elements"]
+    }
+    for one in sheet["Visuals"]:
+        yield _visual(one, str(sheet["Name"]), filters, widths)
 
 
 def _query(quicksight: Any, account: str, arn: str) -> str:
@@ -166,11 +173,12 @@ def _query(quicksight: Any, account: str, arn: str) -> str:
 # ---- choices
 
 
-def _parameters(stated: Json, sheet: Json) -> Iterator[DeployedParameter]:
-    controls = {}
-    for one in sheet.get("ParameterControls", ()):
-        [(_, control)] = one.items()
-        controls[control["SourceParameterName"]] = control
+def _parameters(stated: Json) -> Iterator[DeployedParameter]:
+    controls: dict[str, Json] = {}
+    for sheet in stated["Sheets"]:
+        for one in sheet.get("ParameterControls", ()):
+            [(_, control)] = one.items()
+            controls.setdefault(control["SourceParameterName"], control)
     for one in stated.get("ParameterDeclarations", ()):
         [(kind, declared)] = one.items()
         if kind != "StringParameterDeclaration" or declared["ParameterValueType"] != "SINGLE_VALUED":
@@ -208,7 +216,9 @@ def _filters(stated: Json, sheet: str) -> Mapping[str, Mapping[str, str]]:
 # ---- visuals
 
 
-def _visual(one: Json, filters: Mapping[str, Mapping[str, str]], widths: Mapping[str, int]) -> DeployedVisual:
+def _visual(
+    one: Json, sheet: str, filters: Mapping[str, Mapping[str, str]], widths: Mapping[str, int]
+) -> DeployedVisual:
     [(kind, stated)] = one.items()
     visual_id = stated["VisualId"]
     configuration = stated["InsightConfiguration"] if kind == INSIGHT else stated["ChartConfiguration"]
@@ -230,6 +240,7 @@ def _visual(one: Json, filters: Mapping[str, Mapping[str, str]], widths: Mapping
         values=tuple(field for _, field in values),
         width=widths[visual_id],
         filters=filters.get(visual_id, {}),
+        sheet=sheet,
         actions=tuple(_actions(stated)),
         forecast=_forecast(configuration),
     )
@@ -273,10 +284,10 @@ def _field(one: Json, labels: Mapping[str, str]) -> tuple[str, Field]:
     [(kind, stated)] = one.items()
     if kind == "NumericalMeasureField" and "AggregationFunction" in stated:
         raise NotDrawnError(f"{stated['FieldId']}: AggregationFunction; write the aggregation as a calculated field")
-    return _reference(stated, labels)
+    return _reference(stated, labels, is_ordered=kind == "NumericalDimensionField")
 
 
-def _reference(stated: Json, labels: Mapping[str, str]) -> tuple[str, Field]:
+def _reference(stated: Json, labels: Mapping[str, str], *, is_ordered: bool = False) -> tuple[str, Field]:
     column = stated["Column"]["ColumnName"]
     field = Field(
         id=stated["FieldId"],
@@ -284,6 +295,7 @@ def _reference(stated: Json, labels: Mapping[str, str]) -> tuple[str, Field]:
         label=labels.get(stated["FieldId"], column.removeprefix("metric_").replace("_", " ")),
         granularity=stated.get("DateGranularity"),
         format=_format(stated.get("FormatConfiguration", {}).get("FormatConfiguration", {})),
+        is_ordered=is_ordered,
     )
     return stated["Column"]["DataSetIdentifier"], field
 

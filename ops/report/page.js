@@ -77,7 +77,9 @@ function themed() {
 async function chart(place, visual, rows) {
   const numeric = rows.map((row) => {
     const made = { ...row };
-    for (const field of visual.fields) if (field.number && made[field.id] != null) made[field.id] = Number(made[field.id]);
+    for (const field of visual.fields) {
+      if ((field.number || field.ordered) && made[field.id] != null) made[field.id] = Number(made[field.id]);
+    }
     return made;
   });
   const spec = { ...visual.spec, config: themed(), datasets: { rows: numeric } };

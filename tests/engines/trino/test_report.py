@@ -26,8 +26,9 @@ def test_every_visual_and_every_choice_is_answered(stack: Stack, name: str) -> N
     for visual in dashboard.visuals:
         asked = question(dashboard, visual)
         rows = answer(stack, asked.statement)
-        assert rows, visual.id
-        assert {len(row) for row in rows} == {len(asked.columns)}
+        empty = answer(stack, f"SELECT count(*) FROM ({dashboard.queries[visual.data_set]}) AS data") == [("0",)]
+        assert rows or empty, visual.id
+        assert {len(row) for row in rows} <= {len(asked.columns)}
     for asked_of, values in choices(dashboard).items():
         assert answer(stack, values), asked_of
 

@@ -33,7 +33,11 @@ def test_a_question_is_understood(question, metrics, by, where) -> None:
 
 @pytest.mark.parametrize("metric", METRICS.metrics.values(), ids=lambda one: one.name)
 def test_every_name_and_synonym_means_its_metric(metric) -> None:
-    across = "".join(f" by {one.name.replace('_', ' ')}" for one in metric.model.dimensions if one.column.name in metric.model.not_across)
+    across = "".join(
+        f" by {one.name.replace('_', ' ')}"
+        for one in metric.model.dimensions
+        if one.column.name in metric.model.not_across
+    )
     for name in (metric.label, metric.name.replace("_", " "), *metric.synonyms):
         assert [one.name for one in understand(f"{name}{across}", METRICS).metrics] == [metric.name]
 

@@ -9,6 +9,7 @@ import pytest
 
 from c360_metrics.expressions import quicksight
 from c360_metrics.reader import read as read_metrics
+from ops.report.charts import spec
 from ops.report.deployed import NotDrawnError, read
 from ops.report.expressions import UnknownExpressionError, as_sql
 from ops.report.forecast import outlook
@@ -60,6 +61,43 @@ def test_an_unknown_expression_is_refused(expression: str) -> None:
 def test_every_metric_can_be_said_and_read_again() -> None:
     for metric in read_metrics(SQL).metrics.values():
         assert as_sql(quicksight(metric))
+
+
+# ---- charts
+
+
+def test_several_numbers_stand_side_by_side_with_their_names() -> None:
+    drawn = spec(visual(deployed()[f"{PREFIX}management"], "bars-funnel-by-month"))
+    assert drawn is not None
+    fold, named = drawn["transform"]
+    assert fold["fold"] == [
+        "metric_product_viewers",
+        "metric_basket_fillers",
+        "metric_converted_viewers",
+        "metric_returning_viewers",
+    ]
+    assert '"metric_product_viewers": "Looked at a product"' in named["calculate"]
+    encoding = drawn["encoding"]
+    assert (encoding["x"]["field"], encoding["y"]["field"], encoding["xOffset"]["field"]) == (
+        "by_happened_in",
+        "number",
+        "what",
+    )
+    assert encoding["color"]["scale"]["domain"] == [
+        "Looked at a product",
+        "Filled a basket",
+        "Ordered after it",
+        "Returned after it",
+    ]
+
+
+def test_a_share_is_written_as_one_and_months_since_stand_in_order(executive) -> None:
+    cohorts = visual(executive, "heat-cohort-retention")
+    drawn = spec(cohorts)
+    assert drawn is not None
+    _, text = drawn["layer"]
+    assert text["encoding"]["text"]["format"] == ".1%"
+    assert [field.is_ordered for field in cohorts.groups] == [False, True]
 
 
 # ---- questions
@@ -131,7 +169,6 @@ def _first(definition: dict[str, Any]) -> dict[str, Any]:
 
 REFUSED: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     "weeks that begin on Sunday": (lambda d: d["Options"].update(WeekStart="SUNDAY"), "Options.WeekStart is SUNDAY"),
-    "two sheets": (lambda d: d["Sheets"].append(_sheet(d)), "Sheets has 2 entries"),
     "another kind of visual": (
         lambda d: _sheet(d)["Visuals"].append(
             {"PieChartVisual": {**_first(d), "VisualId": "pie", "ChartConfiguration": {"FieldWells": {}}}}
@@ -184,6 +221,24 @@ def test_an_environment_without_dashboards_says_what_to_switch_on() -> None:
 
 
 # ---- pages
+
+
+def test_the_sheets_of_a_dashboard_follow_one_another_on_its_page() -> None:
+    told = answered(deployed()[f"{PREFIX}management"])
+    names = list(dict.fromkeys(visual.sheet for visual in told.dashboard.visuals))
+    assert len(names) > 1
+    text = page(told, {f"{PREFIX}management": "management.html", f"{PREFIX}detail": "detail.html"})
+    places = [text.index(f'<h2 class="sheet">{name}</h2>') for name in names]
+    assert places == sorted(places)
+    for visual in told.dashboard.visuals:
+        place = names.index(visual.sheet)
+        after = places[place + 1] if place + 1 < len(places) else len(text)
+        assert places[place] < text.index(f'<figure id="{visual.id}"') < after
+
+
+def test_a_page_of_one_sheet_has_no_headings_of_sheets(executive) -> None:
+    text = page(answered(executive), {EXECUTIVE: "executive.html", f"{PREFIX}management": "management.html"})
+    assert 'class="sheet"' not in text
 
 
 def test_a_page_asks_nothing_of_the_network_and_no_text_ends_a_script(executive) -> None:
