@@ -1,6 +1,5 @@
--- Whom we may address: of the persons of now, who gave or took back consent to each purpose in each channel. As the
--- decision engine reads the answers: the newest counts, one for any channel is one for each, and of two at the same moment
--- the withdrawal counts.
+-- Whom we may address: of the persons of now, who gave or took back consent to each purpose in each channel. Which answer
+-- counts, `customer_consents` says.
 with questions (purpose, channel) as (
   values
   {%- for purpose in ['marketing', 'analytics', 'personalisation'] %}
@@ -8,26 +7,6 @@ with questions (purpose, channel) as (
     ('{{ purpose }}', '{{ channel }}'){{ ',' if not (loop.last and purpose == 'personalisation') }}
   {%- endfor %}
   {%- endfor %}
-),
-
-answers as (
-  select
-    m.person_id,
-    e.topic as purpose,
-    c.channel,
-    e.granted,
-    e.occurred_at,
-    row_number() over (
-      partition by m.person_id, e.topic, c.channel
-      order by e.occurred_at desc, e.granted
-    ) as recency
-  from {{ ref('customer_events') }} as e
-  inner join {{ source('curated', 'identifier_map') }} as m on e.customer_key = m.identifier_key
-  inner join {{ ref('stg_persons') }} as p on m.person_id = p.person_id
-  cross join unnest(
-    case when e.channel = 'any' then array['email', 'sms', 'push'] else array[e.channel] end
-  ) as c (channel)
-  where e.event_type = 'consent_changed' and e.granted is not null
 ),
 
 counted as (
@@ -40,10 +19,9 @@ counted as (
       a.granted
       and case a.channel when 'email' then s.email_masked is not null when 'sms' then s.phone_masked is not null end
     ) as reachable,
-    max(a.occurred_at) as last_answer_at
-  from answers as a
+    max(a.answered_at) as last_answer_at
+  from {{ ref('customer_consents') }} as a
   left join {{ ref('profile_states') }} as s on a.person_id = s.person_id
-  where a.recency = 1
   group by a.purpose, a.channel
 ),
 

@@ -162,7 +162,7 @@ def detail(metrics: Metrics) -> Dashboard:
     return Dashboard(
         id=DETAIL,
         name="Detail",
-        about="Search to one customer: value, segments and decisions.",
+        about="Search to one customer: value, segments, decisions, timeline, consents and identity.",
         parameters=(_SEGMENT, _PERSON),
         visuals=(
             rows(
@@ -182,6 +182,24 @@ def detail(metrics: Metrics) -> Dashboard:
                 models["decided"],
                 ["decided_at", "person_id", "trigger_name", "action", "channel"],
             ).sized(24, 10),
+            rows(
+                "Timeline of customers",
+                models["customer_timeline"],
+                ["person_id", "day", "event_type", "source", "events", "first_at", "last_at"],
+                links=[to_person],
+            ).sized(36, 12),
+            rows(
+                "Consents of customers",
+                models["customer_consents"],
+                ["person_id", "purpose", "channel", "granted", "answered_at"],
+                links=[to_person],
+            ).sized(18, 10),
+            rows(
+                "Identity of customers",
+                models["customer_identity"],
+                ["person_id", "kind", "name", "number", "since"],
+                links=[to_person],
+            ).sized(18, 10),
         ),
     )
 
