@@ -11,6 +11,18 @@ Reader = Annotated[
 ]
 
 
+class RowRule(Slice):
+    """Who sees only some rows of the dashboards, by the values of a column."""
+
+    column: str = Field(
+        pattern=r"^[a-z][a-z0-9_]{0,62}$", description="Column of marts, such as state or currency; a text"
+    )
+    values: tuple[Annotated[str, Field(pattern=r"^[^,\s'][^,']{0,126}$")], ...] = Field(
+        min_length=1, description="What may be seen. A value has no comma, which stands between values in QuickSight"
+    )
+    principals: tuple[Reader, ...] = Field(min_length=1, description="ARNs of the readers who see nothing else")
+
+
 class DashboardsSettings(Slice):
     """Dashboards in QuickSight, whose subscription somebody makes by hand."""
 
@@ -25,6 +37,11 @@ class DashboardsSettings(Slice):
     readers: tuple[Reader, ...] = Field((), description="ARNs of users or groups that may look at the dashboards")
     contact_readers: tuple[Reader, ...] = Field(
         (), description="Of them, who may see the masked contact data of customers, beside the owner"
+    )
+    row_rules: tuple[RowRule, ...] = Field(
+        (),
+        description="Readers who see only some rows. Of data sets of persons without the column they see none; sums of "
+        "everybody that are not by the column they see as they are. Somebody in two groups sees what either sees",
     )
     refresh_hour_utc: Hour = 6
     topic: bool = Field(
@@ -42,6 +59,11 @@ class DashboardsSettings(Slice):
             raise ValueError("topic is on and deployed is off: a topic asks the dashboards' data sets; switch both on")
         if strangers := [one for one in self.contact_readers if one not in self.readers]:
             raise ValueError(f"contact_readers has {strangers[0]}, who is not in readers; add it there, too")
+        limited = [one for rule in self.row_rules for one in rule.principals]
+        if self.owner in limited:
+            raise ValueError("row_rules limits the owner, who must see all rows to mend them; name a reader")
+        if strangers := [one for one in limited if self.deployed and one not in self.readers]:
+            raise ValueError(f"row_rules has {strangers[0]}, who is not in readers; add it there, too")
         return self
 
 

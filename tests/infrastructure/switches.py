@@ -7,6 +7,17 @@ from pydantic import BaseModel
 
 # What only an operator can name, because AWS wants it to exist.
 NAMED: Final[dict[str, Any]] = {
+    "analytics": {
+        "dashboards": {
+            "row_rules": [
+                {
+                    "column": "state",
+                    "values": ["CA"],
+                    "principals": ["arn:aws:quicksight:us-east-1:000000000000:group/default/marketing"],
+                }
+            ],
+        },
+    },
     "collection": {
         "edge": {
             "domain": "events.example.com",

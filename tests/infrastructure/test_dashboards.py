@@ -24,10 +24,12 @@ from stacks.analytics.dashboards.definition import (
     rows,
     table,
 )
+from stacks.analytics.dashboards.row_rules import RowRuleError, Rules, require_effect, rules_of
 from tests.infrastructure.estate import Estate, arn
 
 SQL = Path(__file__).resolve().parents[2] / "sql"
 OWNER = "arn:aws:quicksight:us-east-1:000000000000:group/default/customer-360"
+USER = "arn:aws:quicksight:us-east-1:000000000000:user/default/somebody"
 READER = "arn:aws:quicksight:us-east-1:000000000000:group/default/marketing"
 
 
@@ -227,6 +229,69 @@ def test_ids_are_those_of_the_environment(on):
             assert one.properties[key].startswith(quicksight_id("everything", ""))
 
 
+# ---- who sees which rows
+
+
+def rule(**changes: Any) -> dict[str, Any]:
+    return {"column": "state", "values": ["NY", "CA"], "principals": [READER], **changes}
+
+
+def limited(*rules: dict[str, Any]) -> DashboardsSettings:
+    return DashboardsSettings.model_validate({"owner": OWNER, "readers": [READER, USER], "row_rules": list(rules)})
+
+
+def test_without_rules_everybody_sees_all_rows(metrics):
+    assert not any(rules_of(model, limited()) for model in metrics.models.values())
+
+
+def test_a_limited_reader_sees_the_values_of_the_rule_and_everybody_else_all(metrics):
+    found = rules_of(metrics.models["customers"], limited(rule()))
+    assert found == Rules(columns=("state",), rows=((None, OWNER, None), (None, READER, "CA,NY"), (USER, None, None)))
+    assert found.name == "rules_by_state"
+
+
+def test_two_rules_by_one_column_add_up_and_by_two_columns_both_hold(metrics):
+    customers = metrics.models["customers"]
+    both = rules_of(customers, limited(rule(), rule(values=["TX"])))
+    assert both is not None
+    assert (None, READER, "CA,NY,TX") in both.rows
+    crossed = rules_of(customers, limited(rule(), rule(column="currency", values=["USD"])))
+    assert crossed is not None
+    assert crossed.columns == ("state", "currency")
+    assert (None, READER, "CA,NY", "USD") in crossed.rows
+
+
+def test_a_limited_reader_sees_nobody_where_persons_lack_the_column(metrics):
+    found = rules_of(metrics.models["customer_consents"], limited(rule()))
+    assert found == Rules(columns=("person_id",), rows=((None, OWNER, None), (USER, None, None)))
+    for model in metrics.models.values():
+        rules = rules_of(model, limited(rule()))
+        if "person_id" in model.columns and "state" not in model.columns:
+            assert rules is not None
+            assert READER not in {principal for row in rules.rows for principal in row}
+        if "person_id" not in model.columns:
+            assert rules is None, "a sum of everybody"
+
+
+def test_the_statement_of_the_rules_gives_them_with_their_columns(metrics):
+    found = rules_of(metrics.models["customers"], limited(rule(values=["CA"])))
+    assert found is not None
+    tree = sqlglot.parse_one(found.query, dialect="athena")
+    assert [column.alias_or_name for column in tree.expressions] == ["UserARN", "GroupARN", "state"]
+    assert len(list(tree.find_all(exp.Tuple))) == 3
+    assert "CAST(NULL AS varchar)" in found.query
+    assert f"CAST('{READER}' AS varchar), CAST('CA' AS varchar)" in found.query
+
+
+def test_a_rule_without_an_effect_is_refused(metrics):
+    models = tuple(metrics.models.values())
+    with pytest.raises(RowRuleError, match="no data set has the column province; use one of action,"):
+        require_effect(models, limited(rule(column="province")))
+    require_effect(models, limited(rule()))
+    with pytest.raises(RowRuleError, match="orders of customers is whole"):
+        rules_of(metrics.models["customers"], limited(rule(column="orders", values=["3"])))
+
+
 # ---- what cannot be written down
 
 
@@ -323,6 +388,10 @@ def test_a_choice_with_a_default_holds_where_nothing_is_added_up_across_it(metri
         ({"deployed": True}, "owner is missing"),
         ({"deployed": True, "owner": "arn:aws:iam::000000000000:role/x"}, "owner"),
         ({"owner": OWNER, "contact_readers": [READER]}, "who is not in readers"),
+        ({"deployed": True, "owner": OWNER, "row_rules": [rule()]}, "who is not in readers"),
+        ({"owner": OWNER, "readers": [READER], "row_rules": [rule(principals=[OWNER])]}, "limits the owner"),
+        ({"owner": OWNER, "readers": [READER], "row_rules": [rule(values=["CA,NY"])]}, "values"),
+        ({"owner": OWNER, "readers": [READER], "row_rules": [rule(values=[])]}, "values"),
         ({"owner": OWNER, "topic": True}, "topic is on and deployed is off"),
     ],
 )

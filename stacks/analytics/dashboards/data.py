@@ -14,6 +14,7 @@ from c360_metrics.definitions import Kind, SemanticModel
 from config.analytics import DashboardsSettings
 from config.operations import OperationsSettings
 from stacks.analytics.dashboards.definition import data_columns
+from stacks.analytics.dashboards.row_rules import GROUP, USER, Rules, require_effect, rules_of
 from stacks.constructs.grants import allow, browse_tables, catalog_arns, query_in, query_lake
 from stacks.constructs.nag import acknowledge, wildcard
 from stacks.constructs.workgroup import Workgroup
@@ -55,6 +56,7 @@ _OWN_DATA_SET: Final = (
 # Masked, and still nobody's business who only looks at sums.
 CONTACT: Final = ("email_masked", "phone_masked")
 _PHYSICAL: Final = "mart"
+_RULES: Final = "rules"
 
 
 class DataSets(Construct):
@@ -78,11 +80,13 @@ class DataSets(Construct):
         self._settings, self._platform = settings, platform
         self.role = self._role(workgroup)
         self.lake_access = [LakeAccess(name="DashboardsProducts", role=self.role, zone=Zone.PRODUCTS)]
+        require_effect(models, settings)
         source = self._source(workgroup)
         self._data_sets = {model.name: self._data_set(model, source) for model in models}
         self.arns = {name: data_set.attr_arn for name, data_set in self._data_sets.items()}
-        for model in models:
-            self._refresh(model)
+        self._limit_rows(models, source)
+        for name in self._data_sets:
+            self._refresh(name)
 
     def alarms(self, limits: OperationsSettings) -> Sequence[AlarmSpec]:  # noqa: ARG002  # one failure is too many
         """Return an alarm for each data set, on a refresh that failed."""
@@ -154,6 +158,43 @@ class DataSets(Construct):
             data_set.add_property_override("ColumnLevelPermissionRules", rules)
         return data_set
 
+    def _limit_rows(self, models: Sequence[SemanticModel], source: quicksight.CfnDataSource) -> None:
+        """Make the data sets of rules, and name them in those that they hold for."""
+        for model in models:
+            rules = rules_of(model, self._settings)
+            if rules is None:
+                continue
+            if rules.name not in self._data_sets:
+                self._data_sets[rules.name] = self._rules(rules, source)
+            limits = {
+                "Arn": self._data_sets[rules.name].attr_arn,
+                "FormatVersion": "VERSION_2",
+                "PermissionPolicy": "GRANT_ACCESS",
+                "Status": "ENABLED",
+            }
+            self._data_sets[model.name].add_property_override("RowLevelPermissionDataSet", limits)
+
+    def _rules(self, rules: Rules, source: quicksight.CfnDataSource) -> quicksight.CfnDataSet:
+        kind = quicksight.CfnDataSet
+        data_set = kind(
+            self,
+            pascal_case(rules.name),
+            aws_account_id=cdk.Aws.ACCOUNT_ID,
+            data_set_id=quicksight_id(self._platform.environment, rules.name),
+            name=f"{rules.name.replace('_', ' ').capitalize()}, {self._platform.environment}",
+            import_mode="SPICE",
+            permissions=[self._owner(kind.ResourcePermissionProperty, _OWN_DATA_SET)],
+        )
+        query = {
+            "DataSourceArn": source.attr_arn,
+            "Name": rules.name,
+            "SqlQuery": rules.query,
+            "Columns": [{"Name": name, "Type": "STRING"} for name in (USER, GROUP, *rules.columns)],
+        }
+        data_set.add_property_override("PhysicalTableMap", {_RULES: {"CustomSql": query}})
+        data_set.add_property_override("UseAs", "RLS_RULES")
+        return data_set
+
     def _query(self, model: SemanticModel, source: quicksight.CfnDataSource) -> dict[str, Any]:
         columns = data_columns(model)
         named = ", ".join(f'"{column.name}"' for column in columns)
@@ -165,11 +206,11 @@ class DataSets(Construct):
             "Columns": [{"Name": column.name, **_TYPES[column.kind]} for column in columns],
         }
 
-    def _refresh(self, model: SemanticModel) -> None:
-        data_set = self._data_sets[model.name]
-        schedule = quicksight.CfnRefreshSchedule(self, f"{pascal_case(model.name)}Refresh")
+    def _refresh(self, name: str) -> None:
+        data_set = self._data_sets[name]
+        schedule = quicksight.CfnRefreshSchedule(self, f"{pascal_case(name)}Refresh")
         schedule.add_property_override("AwsAccountId", cdk.Aws.ACCOUNT_ID)
-        schedule.add_property_override("DataSetId", quicksight_id(self._platform.environment, model.name))
+        schedule.add_property_override("DataSetId", quicksight_id(self._platform.environment, name))
         schedule.add_property_override(
             "Schedule",
             {
