@@ -10,6 +10,10 @@ Reader = Annotated[
     str, Field(pattern=r"^arn:[a-z-]+:quicksight:[a-z0-9-]+:[0-9]{12}:(user|group)/[a-zA-Z0-9._-]{1,64}/[^\s]{1,256}$")
 ]
 
+QuickSightUser = Annotated[
+    str, Field(pattern=r"^arn:[a-z-]+:quicksight:[a-z0-9-]+:[0-9]{12}:user/[a-zA-Z0-9._-]{1,64}/[^\s*?]{1,256}$")
+]
+
 
 class RowRule(Slice):
     """Who sees only some rows of the dashboards, by the values of a column."""
@@ -21,6 +25,20 @@ class RowRule(Slice):
         min_length=1, description="What may be seen. A value has no comma, which stands between values in QuickSight"
     )
     principals: tuple[Reader, ...] = Field(min_length=1, description="ARNs of the readers who see nothing else")
+
+
+class EmbeddingSettings(Slice):
+    """Dashboards in pages of other sites. Without a site there is nothing of it."""
+
+    domains: tuple[Annotated[str, Field(pattern=r"^https://[a-z0-9-]+(\.[a-z0-9-]+)+(:[0-9]{1,5})?$")], ...] = Field(
+        (), max_length=3, description="Sites that may embed dashboards, with https:// and without a path"
+    )
+    user: QuickSightUser | None = Field(
+        None,
+        description="ARN of the user of QuickSight as whom they are shown; none for nobody's, which AWS sells by "
+        "capacity, from 250 USD a month, and which leaves out the dashboard with rows of customers",
+    )
+    session_minutes: int = Field(60, ge=15, le=600, description="How long somebody may look at an embedded dashboard")
 
 
 class DashboardsSettings(Slice):
@@ -43,6 +61,7 @@ class DashboardsSettings(Slice):
         description="Readers who see only some rows. Of data sets of persons without the column they see none; sums of "
         "everybody that are not by the column they see as they are. Somebody in two groups sees what either sees",
     )
+    embedding: EmbeddingSettings = EmbeddingSettings()
     refresh_hour_utc: Hour = 6
     topic: bool = Field(
         default=False, description="Answer questions in words: 250 USD a month for the account, however many ask"
@@ -64,6 +83,11 @@ class DashboardsSettings(Slice):
             raise ValueError("row_rules limits the owner, who must see all rows to mend them; name a reader")
         if strangers := [one for one in limited if self.deployed and one not in self.readers]:
             raise ValueError(f"row_rules has {strangers[0]}, who is not in readers; add it there, too")
+        if self.row_rules and self.embedding.domains and self.embedding.user is None:
+            raise ValueError(
+                "row_rules limits readers, and embedding.user is missing: who looks at an embedded dashboard would be "
+                "nobody, for whom no rule holds; name a user"
+            )
         return self
 
 

@@ -68,6 +68,12 @@ def event_bridge() -> "EventBridgeClient":
 
 
 @cache
+def quicksight() -> Any:
+    """Return a QuickSight client."""
+    return boto3.client("quicksight", config=RETRYING)
+
+
+@cache
 def glue() -> "GlueClient":
     """Return a Glue client."""
     return boto3.client("glue", config=PATIENT)

@@ -130,4 +130,6 @@ class AnalyticsStack(cdk.Stack):
         if self.warehouse is not None:
             cdk.CfnOutput(self, "WarehouseWorkgroupName", value=self.warehouse.name)
             cdk.CfnOutput(self, "LoadWarehouseStateMachineArn", value=self.warehouse.machine.state_machine_arn)
+        if self.dashboards is not None and self.dashboards.embedding is not None:
+            cdk.CfnOutput(self, "EmbeddingUrl", value=self.dashboards.embedding.url)
         cdk.CfnOutput(self, "BuildModelsStateMachineArn", value=self.models.machine.state_machine_arn)

@@ -535,6 +535,10 @@ DATA_SOURCE_QUERIES: Final = Need(
     ),
     page="AWS Managed Policy Reference: AWSQuicksightAthenaAccess, without what browses catalogs",
 )
+EMBEDS_FOR_USER: Final = Need(
+    actions=("quicksight:GenerateEmbedUrlForRegisteredUser",),
+    page="Amazon Quick Sight User Guide: Embedding dashboards for registered users, Step 1: Set up permissions",
+)
 DATA_SOURCE_READS_CATALOG: Final = Need(
     actions=("glue:GetDatabase", "glue:GetTable", "glue:GetTables"), page=DATA_SOURCE_QUERIES.page
 )

@@ -1,14 +1,22 @@
 """Which settings an environment leaves off."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any, Final
 
+import yaml
 from pydantic import BaseModel
+
+from config.settings import ENVIRONMENTS_FOLDER, Settings, load
 
 # What only an operator can name, because AWS wants it to exist.
 NAMED: Final[dict[str, Any]] = {
     "analytics": {
         "dashboards": {
+            "embedding": {
+                "domains": ["https://portal.example.com"],
+                "user": "arn:aws:quicksight:us-east-1:000000000000:user/default/portal",
+            },
             "row_rules": [
                 {
                     "column": "state",
@@ -47,3 +55,23 @@ def switched_off(model: BaseModel, path: str = "") -> Iterator[str]:
             yield from switched_off(value, f"{path}{name}.")
         elif value is None or value is False or value in ((), {}):
             yield f"{path}{name}"
+
+
+def merged(settings: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings of a file with others in their places."""
+    both = {
+        key: merged(settings.get(key, {}), value) if isinstance(value, dict) else value for key, value in more.items()
+    }
+    return {**settings, **both}
+
+
+def with_names(environment: str, folder: Path, more: Mapping[str, Any] = NAMED) -> Settings:
+    """Return the settings of an environment that also names what only an operator can name.
+
+    Args:
+        folder: where they are written to be read.
+    """
+    file = f"{environment}.yaml"
+    values = yaml.safe_load((ENVIRONMENTS_FOLDER / file).read_text(encoding="utf-8"))
+    (folder / file).write_text(yaml.safe_dump(merged(values, more)), encoding="utf-8")
+    return load(environment, folder)

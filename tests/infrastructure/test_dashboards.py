@@ -12,6 +12,7 @@ from c360_metrics.definitions import Metrics
 from c360_metrics.expressions import quicksight
 from c360_metrics.reader import read
 from config.analytics import AnalyticsSettings, DashboardsSettings
+from lambdas.embed_url.settings import Settings
 from stacks.analytics.dashboards import boards
 from stacks.analytics.dashboards.definition import (
     Dashboard,
@@ -25,7 +26,10 @@ from stacks.analytics.dashboards.definition import (
     table,
 )
 from stacks.analytics.dashboards.row_rules import RowRuleError, Rules, require_effect, rules_of
+from tests.infrastructure import needs
+from tests.infrastructure.assembly import placeholder_assets, synthesize
 from tests.infrastructure.estate import Estate, arn
+from tests.infrastructure.switches import with_names
 
 SQL = Path(__file__).resolve().parents[2] / "sql"
 OWNER = "arn:aws:quicksight:us-east-1:000000000000:group/default/customer-360"
@@ -229,6 +233,71 @@ def test_ids_are_those_of_the_environment(on):
             assert one.properties[key].startswith(quicksight_id("everything", ""))
 
 
+# ---- what an operator names: rows that readers see, and sites that embed
+
+
+@pytest.fixture(scope="module")
+def named(_contracts, tmp_path_factory) -> Estate:
+    """Everything, with a rule for rows and a site that embeds."""
+    settings = with_names("everything", tmp_path_factory.mktemp("settings"))
+    assets = placeholder_assets(tmp_path_factory.mktemp("assets"))
+    return Estate(synthesize(settings, assets, tmp_path_factory.mktemp("named")))
+
+
+def test_data_sets_name_their_rules_and_the_rules_their_columns(named):
+    sets = {arn(one): one.properties for one in named.of_type("AWS::QuickSight::DataSet")}
+    rules = {key for key, one in sets.items() if one.get("UseAs") == "RLS_RULES"}
+    limited_by = {}
+    for key, one in sets.items():
+        if key in rules:
+            continue
+        columns = {column["Name"] for column in one["PhysicalTableMap"]["mart"]["CustomSql"]["Columns"]}
+        stated = one.get("RowLevelPermissionDataSet")
+        assert (stated is not None) == bool(columns & {"state", "person_id"}), one["DataSetId"]
+        if stated is not None:
+            assert (stated["FormatVersion"], stated["Status"]) == ("VERSION_2", "ENABLED")
+            [table_of_rules] = sets[stated["Arn"]]["PhysicalTableMap"].values()
+            ruled = {column["Name"] for column in table_of_rules["CustomSql"]["Columns"]} - {"UserARN", "GroupARN"}
+            assert ruled <= columns
+            limited_by[one["DataSetId"]] = stated["Arn"]
+    assert set(limited_by.values()) == rules
+    assert len(rules) == 2
+    refreshed = {one.properties["DataSetId"] for one in named.of_type("AWS::QuickSight::RefreshSchedule")}
+    assert {sets[key]["DataSetId"] for key in rules} <= refreshed
+
+
+def test_a_site_gets_addresses_for_the_named_user_and_itself_alone(named):
+    [function] = [
+        one
+        for one in named.of_type("AWS::Lambda::Function")
+        if one.properties["Handler"].startswith("lambdas.embed_url.")
+    ]
+    variables = function.properties["Environment"]["Variables"]
+    settings = named.assembly.settings.analytics.dashboards.embedding
+    read_by_it = Settings.from_environment(variables)
+    assert (read_by_it.user_arn, tuple(read_by_it.domains)) == (settings.user, settings.domains)
+    assert set(read_by_it.dashboards) == {boards.EXECUTIVE, boards.MANAGEMENT, boards.DETAIL}
+    statements = [
+        statement
+        for policy in named.of_type("AWS::IAM::Policy")
+        for statement in policy.properties["PolicyDocument"]["Statement"]
+        if "GenerateEmbedUrl" in str(statement["Action"])
+    ]
+    [statement] = statements
+    assert statement["Action"] == needs.EMBEDS_FOR_USER.actions[0]
+    assert statement["Resource"] == settings.user
+    assert statement["Condition"] == {
+        "ForAllValues:StringEquals": {"quicksight:AllowedEmbeddingDomains": list(settings.domains)}
+    }
+    routes = [
+        one.properties
+        for one in named.of_type("AWS::ApiGatewayV2::Route")
+        if "dashboards" in one.properties["RouteKey"]
+    ]
+    assert len(routes) == 2
+    assert {one["AuthorizationType"] for one in routes} == {"AWS_IAM"}
+
+
 # ---- who sees which rows
 
 
@@ -392,6 +461,19 @@ def test_a_choice_with_a_default_holds_where_nothing_is_added_up_across_it(metri
         ({"owner": OWNER, "readers": [READER], "row_rules": [rule(principals=[OWNER])]}, "limits the owner"),
         ({"owner": OWNER, "readers": [READER], "row_rules": [rule(values=["CA,NY"])]}, "values"),
         ({"owner": OWNER, "readers": [READER], "row_rules": [rule(values=[])]}, "values"),
+        ({"owner": OWNER, "embedding": {"domains": ["http://portal.example.com"]}}, "domains"),
+        ({"owner": OWNER, "embedding": {"domains": ["https://portal.example.com/path"]}}, "domains"),
+        ({"owner": OWNER, "embedding": {"domains": [f"https://{one}.example.com" for one in "abcd"]}}, "at most 3"),
+        ({"owner": OWNER, "embedding": {"user": READER}}, "user"),
+        (
+            {
+                "owner": OWNER,
+                "readers": [READER],
+                "row_rules": [rule()],
+                "embedding": {"domains": ["https://portal.example.com"]},
+            },
+            "embedding.user is missing",
+        ),
         ({"owner": OWNER, "topic": True}, "topic is on and deployed is off"),
     ],
 )

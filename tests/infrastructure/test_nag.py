@@ -5,13 +5,12 @@ from itertools import groupby
 
 import aws_cdk as cdk
 import pytest
-import yaml
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 
-from config.settings import ENVIRONMENTS_FOLDER, load
+from config.settings import load
 from stacks.constructs import nag, python_function
 from stacks.constructs.python_function import Caller
 from tests.infrastructure import switches
@@ -145,23 +144,12 @@ def test_every_caller_of_a_function_is_the_one_for_which_its_findings_are_accept
     assert {construct for construct, _ in expected} == set(functions.values())
 
 
-def merged(settings, more):
-    """Return the settings of a file with others in their places."""
-    both = {
-        key: merged(settings.get(key, {}), value) if isinstance(value, dict) else value for key, value in more.items()
-    }
-    return {**settings, **both}
-
-
 @pytest.fixture(scope="module", params=["prod", "everything"])
 def named(request, _contracts, tmp_path_factory):
     """An environment that also names what only an operator can name."""
-    folder = tmp_path_factory.mktemp("settings")
-    file = f"{request.param}.yaml"
-    values = yaml.safe_load((ENVIRONMENTS_FOLDER / file).read_text(encoding="utf-8"))
-    (folder / file).write_text(yaml.safe_dump(merged(values, switches.NAMED)), encoding="utf-8")
+    settings = switches.with_names(request.param, tmp_path_factory.mktemp("settings"))
     assets = placeholder_assets(tmp_path_factory.mktemp("assets"))
-    return synthesize(load(request.param, folder), assets, tmp_path_factory.mktemp("named"))
+    return synthesize(settings, assets, tmp_path_factory.mktemp("named"))
 
 
 def test_what_an_operator_names_opens_no_finding(named):

@@ -14,6 +14,7 @@ from config.analytics import DashboardsSettings
 from stacks.analytics.dashboards import boards, topic
 from stacks.analytics.dashboards.data import DataSets
 from stacks.analytics.dashboards.definition import Dashboard, definition
+from stacks.analytics.dashboards.embedding import Embedding
 from stacks.constructs.workgroup import Workgroup
 from stacks.shared.ids import pascal_case
 from stacks.shared.lake_access import LakeAccess
@@ -56,6 +57,7 @@ class Dashboards(Construct):
     """The dashboards of one environment. Switched off, nothing of them is left."""
 
     lake_access: Sequence[LakeAccess]
+    embedding: Embedding | None
 
     def __init__(
         self, scope: Construct, id_: str, *, workgroup: Workgroup, settings: DashboardsSettings, platform: Platform
@@ -76,8 +78,18 @@ class Dashboards(Construct):
         self.lake_access = self.data.lake_access
         theme, folder = self._theme(), self._folder()
         addresses = {dashboard.id: self._address(dashboard) for dashboard in dashboards}
-        for dashboard in dashboards:
-            self._dashboard(dashboard, theme, folder, addresses)
+        made = {dashboard.id: self._dashboard(dashboard, theme, folder, addresses) for dashboard in dashboards}
+        self.embedding = (
+            Embedding(
+                self,
+                "Embedding",
+                dashboards={name: one.attr_arn for name, one in made.items()},
+                settings=settings.embedding,
+                platform=platform,
+            )
+            if settings.embedding.domains
+            else None
+        )
         if settings.topic:
             self._topic(topic.data_sets(metrics, tuple(models.values()), self.data.arns))
 
@@ -152,7 +164,7 @@ class Dashboards(Construct):
         theme: quicksight.CfnTheme,
         folder: quicksight.CfnFolder,
         addresses: Mapping[str, str],
-    ) -> None:
+    ) -> quicksight.CfnDashboard:
         kind = quicksight.CfnDashboard
         rights = dict.fromkeys(self._settings.readers, _LOOK) | {str(self._settings.owner): _OWN}
         made = kind(
@@ -172,3 +184,4 @@ class Dashboards(Construct):
         made.add_property_override("Definition", definition(dashboard, data_sets=self.data.arns, addresses=addresses))
         made.add_property_override("ValidationStrategy", {"Mode": "STRICT"})
         made.node.add_dependency(self.data)
+        return made

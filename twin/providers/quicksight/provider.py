@@ -10,6 +10,8 @@ from twin.providers.quicksight.service import QuickSight
 
 SERVICE: Final = "quicksight.amazonaws.com"
 SESSION: Final = "ingestion"
+# Where the demonstration draws the dashboards, under the twin's home.
+PAGES: Final = "dashboards"
 DATA_SOURCE = ResourceType(name="AWS::QuickSight::DataSource")
 DATA_SET = ResourceType(name="AWS::QuickSight::DataSet")
 DASHBOARD = ResourceType(name="AWS::QuickSight::Dashboard")
@@ -28,6 +30,7 @@ class QuickSightProvider(Provider):
             data_sets=lambda: registry.of_type(DATA_SET.name),
             data_sources=lambda: registry.of_type(DATA_SOURCE.name),
             athena=self._athena,
+            pages=self.twin.settings.home / PAGES,
         )
         return {"quicksight": service}
 

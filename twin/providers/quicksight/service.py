@@ -2,7 +2,8 @@
 
 A refresh runs the query of the data set through Athena, with the role and in the workgroup of its data source, and
 holds the answer against the columns that the data set declares. Nobody can read the rows out of QuickSight, so they are
-counted and not kept. Not carried: drawing, analyses, topics, users and their permissions, schedules.
+counted and not kept. An embed URL leads to the page that the report drew. Not carried:
+drawing, analyses, topics, users and their permissions, schedules.
 """
 
 import threading
@@ -10,6 +11,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Final
 
 from twin.emulator.stand_ins import Resource
@@ -49,6 +51,7 @@ class QuickSight:
         data_sets: gives the deployed data sets.
         data_sources: gives the deployed data sources.
         athena: gives a client of Athena that acts under a role, by its ARN.
+        pages: the folder with the pages of the dashboards.
         clock: gives the time.
     """
 
@@ -59,10 +62,11 @@ class QuickSight:
         data_sets: Callable[[], Sequence[Resource]],
         data_sources: Callable[[], Sequence[Resource]],
         athena: Callable[[str], Any],
+        pages: Path,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._dashboards, self._data_sets, self._data_sources = dashboards, data_sets, data_sources
-        self._athena, self._clock = athena, clock
+        self._athena, self._pages, self._clock = athena, pages, clock
         self._ingestions: dict[tuple[str, str], Ingestion] = {}
         self._lock = threading.Lock()
 
@@ -98,6 +102,31 @@ class QuickSight:
             for column in table["CustomSql"]["Columns"]
         ]
         return {"DataSet": {**stated, "Arn": found.attributes["Arn"], "OutputColumns": columns}, "Status": _OK}
+
+    # ---- embedding
+
+    def generate_embed_url_for_registered_user(self, request: Document) -> Document:
+        """Return the address of a dashboard's page, for a user."""
+        return self._embedded(request)
+
+    def generate_embed_url_for_anonymous_user(self, request: Document) -> Document:
+        """Return the address of a dashboard's page, for nobody; the dashboard must be among those authorized."""
+        dashboard = _named(self._dashboards(), "DashboardId", _initial(request))
+        if dashboard.attributes["Arn"] not in request["AuthorizedResourceArns"]:
+            raise ServiceError("InvalidParameterValueException", "AuthorizedResourceArns lacks the dashboard")
+        place, _, _ = str(dashboard.attributes["Arn"]).rpartition(":")
+        return {**self._embedded(request), "AnonymousUserArn": f"{place}:user/{request['Namespace']}/anonymous"}
+
+    def _embedded(self, request: Document) -> Document:
+        dashboard = _named(self._dashboards(), "DashboardId", _initial(request))
+        if not request.get("AllowedDomains"):
+            raise ServiceError("InvalidParameterValueException", "AllowedDomains: name the site; the account has none")
+        found = [
+            page for page in self._pages.glob("*.html") if str(dashboard.properties["DashboardId"]).endswith(page.stem)
+        ]
+        if not found:
+            raise _not_found(f"there is no page of {_initial(request)} in {self._pages}; draw it with ./c360 report")
+        return {"EmbedUrl": found[0].as_uri(), "RequestId": "twin", "Status": _OK}
 
     # ---- refreshes
 
@@ -184,6 +213,16 @@ def _ended(athena: Any, execution_id: str) -> Document:
         if found["Status"]["State"] in _FINAL:
             return found
         time.sleep(_POLL_SECONDS)
+
+
+def _initial(request: Document) -> str:
+    """Return the id of the dashboard that is shown first."""
+    experience: Document = request["ExperienceConfiguration"]
+    if set(experience) != {"Dashboard"}:
+        raise ServiceError(
+            "InvalidParameterValueException", "ExperienceConfiguration: the twin shows a Dashboard alone"
+        )
+    return str(experience["Dashboard"]["InitialDashboardId"])
 
 
 def _named(resources: Sequence[Resource], key: str, wanted: str) -> Resource:

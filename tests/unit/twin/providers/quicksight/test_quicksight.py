@@ -2,6 +2,7 @@
 
 import time
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -46,7 +47,7 @@ class Athena:
 class World:
     """A data source, a data set and a dashboard."""
 
-    def __init__(self, athena: Athena | None = None) -> None:
+    def __init__(self, athena: Athena | None = None, pages: Path = Path("/nowhere")) -> None:
         self.athena, self.roles = athena or Athena(), list[str]()
         parameters = {"AthenaParameters": {"WorkGroup": "dashboards", "RoleArn": ROLE}}
         query = {"DataSourceArn": SOURCE, "Name": "m", "SqlQuery": "SELECT day, spend FROM m", "Columns": COLUMNS}
@@ -67,6 +68,7 @@ class World:
             data_sets=lambda: sets,
             data_sources=lambda: sources,
             athena=self._as,
+            pages=pages,
             clock=lambda: datetime(2026, 1, 1, tzinfo=UTC),
         )
         self.wire = Wire("quicksight", self.service)
@@ -157,3 +159,37 @@ def test_what_the_stand_in_lacks_is_refused_by_name() -> None:
         World().call("ListTopics")
     with pytest.raises(ServiceError, match="FULL_REFRESH alone"):
         World().call("CreateIngestion", DataSetId="trading", IngestionId="i", IngestionType="INCREMENTAL_REFRESH")
+
+
+# ---- embedding
+
+SHOWN = {"ExperienceConfiguration": {"Dashboard": {"InitialDashboardId": "executive"}}}
+SITE = {"AllowedDomains": ["https://portal.example.com"]}
+USER = {"UserArn": "arn:aws:quicksight:us-east-1:123456789012:user/default/portal"}
+NOBODY = {"Namespace": "default", "AuthorizedResourceArns": ["arn:b"]}
+
+
+@pytest.mark.parametrize(("kind", "who"), [("RegisteredUser", USER), ("AnonymousUser", NOBODY)])
+def test_an_embed_url_leads_to_the_page_that_was_drawn(tmp_path: Path, kind: str, who: dict[str, Any]) -> None:
+    page = tmp_path / "executive.html"
+    page.write_text("drawn", encoding="utf-8")
+    told = World(pages=tmp_path).call(f"GenerateEmbedUrlFor{kind}", **SHOWN, **SITE, **who)
+    assert told["EmbedUrl"] == page.as_uri()
+
+
+def test_no_page_no_site_or_another_dashboard_is_refused_by_name(tmp_path: Path) -> None:
+    world = World(pages=tmp_path)
+    with pytest.raises(ServiceError, match=r"draw it with \./c360 report"):
+        world.call("GenerateEmbedUrlForRegisteredUser", **SHOWN, **SITE, **USER)
+    with pytest.raises(ServiceError, match="AllowedDomains"):
+        world.call("GenerateEmbedUrlForRegisteredUser", **SHOWN, **USER)
+    with pytest.raises(ServiceError, match="AuthorizedResourceArns lacks the dashboard"):
+        world.call(
+            "GenerateEmbedUrlForAnonymousUser", **SHOWN, **SITE, **{**NOBODY, "AuthorizedResourceArns": ["arn:other"]}
+        )
+    console = {"ExperienceConfiguration": {"QuickSightConsole": {}}}
+    with pytest.raises(ServiceError, match="a Dashboard alone"):
+        world.call("GenerateEmbedUrlForRegisteredUser", **console, **SITE, **USER)
+    other = {"ExperienceConfiguration": {"Dashboard": {"InitialDashboardId": "other"}}}
+    with pytest.raises(ServiceError, match="there is no dashboard other"):
+        world.call("GenerateEmbedUrlForRegisteredUser", **other, **SITE, **USER)
