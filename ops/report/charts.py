@@ -122,10 +122,10 @@ def _heat(visual: DeployedVisual) -> Any:
     cells = base.mark_rect().encode(color=shade)
     # White on the darker half, black on the other.
     half = f"datum['{value.id}'] > (datum.smallest + datum.largest) / 2"
-    ends = {"smallest": f"min({value.id})", "largest": f"max({value.id})"}
+    ends = base.transform_joinaggregate(smallest=f"min({value.id})", largest=f"max({value.id})")
     ink = alt.condition(half, alt.value("white"), alt.value("black"))
     number = alt.Text(f"{value.id}:Q", format=_FORMATS[value.format])
-    text = base.transform_joinaggregate(**ends).mark_text().encode(text=number, color=ink)
+    text = ends.mark_text().encode(text=number, color=ink)
     return cells + text
 
 
