@@ -1,6 +1,7 @@
 """The dashboards: their data sets are filled, and their pages show the numbers of the metrics."""
 
 import uuid
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -40,14 +41,16 @@ def checks(deployment: Deployment, folder: Path) -> list[Check]:
     Raises:
         StepFailedError: a refresh failed; the message quotes the reason.
     """
-    known = read(ROOT / "sql")
-    rows, expected, bare = 0, 0, set()
-    for model in sorted({name for one in dashboards(there(deployment)) for name in one.queries}):
-        rows += _refresh(deployment, model)
+    known, at = read(ROOT / "sql"), there(deployment)
+    rows, expected, bare = 0, 0, set[str]()
+    # All at once, as the schedules do in the morning.
+    begun = [_refresh(deployment, model) for model in sorted({n for one in dashboards(at) for n in one.queries})]
+    for model, ingestion in begun:
+        rows += _filled(deployment, model, ingestion)
         count = deployment.count(f"{_products(deployment)}.{known.models[model].mart}")
         expected += count
         bare |= set() if count else {model}
-    drawn = [told for _, told in draw(there(deployment), folder)]
+    drawn = [told for _, told in draw(at, folder)]
     shown = [(told, visual) for told in drawn for visual in told.dashboard.visuals if visual.kind == _NUMBER]
     differing = [visual.id for told, visual in shown if _shown(told, visual) != _by_metric(deployment, told, visual)]
     visuals = [(told, visual) for told in drawn for visual in told.dashboard.visuals]
@@ -65,15 +68,20 @@ def _products(deployment: Deployment) -> str:
     return database_name(deployment.emulator.settings.environment, Zone.PRODUCTS)
 
 
-def _refresh(deployment: Deployment, model: str) -> int:
-    """Fill a data set as the schedule does in the morning; return how many rows it has then."""
-    quicksight: Any = deployment.client("quicksight", Principal.OPERATOR)
+def _refresh(deployment: Deployment, model: str) -> tuple[str, Mapping[str, str]]:
+    """Begin to fill a data set; return its model, and the names of what has begun."""
     names = {
         "AwsAccountId": ACCOUNT,
         "DataSetId": quicksight_id(deployment.emulator.settings.environment, model),
         "IngestionId": uuid.uuid4().hex,
     }
-    quicksight.create_ingestion(**names)
+    _operator(deployment).create_ingestion(**names)
+    return model, names
+
+
+def _filled(deployment: Deployment, model: str, names: Mapping[str, str]) -> int:
+    """Wait until a data set is filled; return how many rows it has then."""
+    quicksight = _operator(deployment)
     ended = until(
         f"the data set {model} is filled",
         lambda: quicksight.describe_ingestion(**names)["Ingestion"],
@@ -84,6 +92,10 @@ def _refresh(deployment: Deployment, model: str) -> int:
     if ended["IngestionStatus"] != "COMPLETED":
         raise StepFailedError(f"the data set {model} was not filled: {ended['ErrorInfo']}")
     return int(ended["RowInfo"]["RowsIngested"])
+
+
+def _operator(deployment: Deployment) -> Any:
+    return deployment.client("quicksight", Principal.OPERATOR)
 
 
 def _choice(told: Answered) -> dict[str, str]:

@@ -94,6 +94,21 @@ def test_the_numbers_beside_a_chart_are_those_of_the_answers(reader: Reader, pag
     assert shown == [row["metric_segment_size"] for row in rows]
 
 
+def test_several_numbers_stand_side_by_side_and_sheets_below_one_another(reader: Reader, pages) -> None:
+    page = reader.open(pages["management"])
+    assert page.locator("#bars-funnel-by-month .mark-rect path").count() == 4 * 4
+    sheets = page.locator("h2.sheet").all_text_contents()
+    assert sheets == ["Trade and segments", "Campaigns", "Funnel and retention", "Service", "Consent and quality"]
+
+
+def test_months_since_stand_in_their_order_and_shares_are_shares(reader: Reader, pages) -> None:
+    page = reader.open(pages["executive"])
+    cohorts = page.locator("#heat-cohort-retention")
+    labels = cohorts.locator(".role-axis-label").nth(0).locator("text").all_text_contents()
+    assert labels == ["1", "2", "3", "4", "5"]
+    assert all(text.endswith("%") for text in cohorts.locator(".mark-text text").all_text_contents() if "." in text)
+
+
 def test_a_choice_changes_the_numbers_and_stands_in_the_address(reader: Reader, pages) -> None:
     page = reader.open(pages["executive"])
     before = page.locator("#kpi-revenue .value").get_attribute("data-value")
