@@ -1,4 +1,4 @@
-"""Analytics: workgroups, named queries, checks of tables, marts, warehouse, dashboards."""
+"""Analytics: workgroups, named queries and prepared statements, checks of tables, marts, warehouse, dashboards."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -8,10 +8,12 @@ from aws_cdk import aws_events as events
 from constructs import Construct
 
 from c360_core.names import Querier, Zone
+from c360_core.personas import PERSONAS
 from config.analytics import AnalyticsSettings
 from stacks.analytics.dashboards.dashboards import Dashboards
 from stacks.analytics.models import SOURCES, Models
 from stacks.analytics.named_queries import NamedQueries
+from stacks.analytics.prepared_statements import PreparedStatements
 from stacks.analytics.table_quality import TableQuality
 from stacks.analytics.warehouse.warehouse import Warehouse
 from stacks.constructs.lake_tables import LakeTables
@@ -60,6 +62,13 @@ class AnalyticsStack(cdk.Stack):
             for querier in Querier
             if querier is not Querier.DASHBOARDS or settings.dashboards.deployed
         }
+        for persona in PERSONAS:
+            PreparedStatements(
+                self,
+                f"{persona.name}Statements",
+                folder=Path(platform.assets.prepared_statements),
+                workgroup=self.workgroups[persona.querier],
+            )
         NamedQueries(
             self,
             "Queries",

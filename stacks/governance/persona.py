@@ -19,13 +19,15 @@ from stacks.shared.lake_access import READ, LakeResource, database_resource, gra
 from stacks.shared.platform import Platform
 
 _ACCOUNT_PART: Final = 4  # of an ARN
-# What a person does in the console or with a JDBC driver, beside running queries.
+# What a person does in the console or with a JDBC driver, beside running queries; EXECUTE asks for what was prepared.
 _WORK_IN_WORKGROUP: Final = (
     "athena:BatchGetNamedQuery",
     "athena:BatchGetQueryExecution",
     "athena:GetNamedQuery",
+    "athena:GetPreparedStatement",
     "athena:GetQueryResultsStream",
     "athena:ListNamedQueries",
+    "athena:ListPreparedStatements",
     "athena:ListQueryExecutions",
 )
 

@@ -38,6 +38,11 @@ class Assets:
         return self._existing(self.sources / "sql" / "named_queries")
 
     @property
+    def prepared_statements(self) -> str:
+        """The folder of the prepared statements."""
+        return self._existing(self.sources / "sql" / "prepared_statements")
+
+    @property
     def warehouse_statements(self) -> str:
         """The folder of the statements that load the warehouse."""
         return self._existing(self.sources / "sql" / "warehouse")

@@ -846,6 +846,7 @@ def _works_in_workgroup(estate: Estate, use: Use) -> Calls:
     statement: Statement = use.part
     for workgroup in statement.resources:
         yield Call(party=role, need=needs.WORK_IN_WORKGROUP, resource=workgroup)
+        yield Call(party=role, need=needs.EXECUTE_PREPARED, resource=workgroup)
     for grant in estate.of_type("AWS::LakeFormation::PrincipalPermissions"):
         seen = grant.properties["Resource"].get("Database", {}).get("Name")
         if grant.properties["Principal"]["DataLakePrincipalIdentifier"] == role and seen:
@@ -1079,6 +1080,7 @@ WITHOUT_NEEDS: Final = {
     # AppFlow makes a secret of its own for it, with the rights of whoever deploys.
     "AWS::AppFlow::ConnectorProfile",
     "AWS::Athena::NamedQuery",
+    "AWS::Athena::PreparedStatement",
     "AWS::Athena::WorkGroup",
     # It calls the API as anybody may, with a header.
     "AWS::CloudFront::Distribution",

@@ -10,6 +10,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+import sqlglot
+from sqlglot import exp
+
 from tests.infrastructure.assembly import POLICIES, Resource, listed, states
 from tests.infrastructure.estate import Estate, arn
 
@@ -156,6 +159,22 @@ def _sizes_of(type_name: str, name: str) -> Callable[[Estate], Measured]:
         return ((str(one), len(json.dumps(one.properties[name]))) for one in estate.of_type(type_name))
 
     return measured
+
+
+def _lengths_of(type_name: str, name: str) -> Callable[[Estate], Measured]:
+    def measured(estate: Estate) -> Measured:
+        return ((str(one), len(one.properties[name])) for one in estate.of_type(type_name))
+
+    return measured
+
+
+def _prepared_of_workgroups(estate: Estate) -> Measured:
+    yield from Counter(one.properties["WorkGroup"] for one in estate.of_type("AWS::Athena::PreparedStatement")).items()
+
+
+def _question_marks(estate: Estate) -> Measured:
+    for one in estate.of_type("AWS::Athena::PreparedStatement"):
+        yield str(one), one.properties["QueryStatement"].count("?")
 
 
 def _number_of(type_name: str) -> Callable[[Estate], Measured]:
@@ -449,6 +468,30 @@ QUOTAS: Final = (
         measured=_sizes_of("AWS::Athena::NamedQuery", "QueryString"),
     ),
     Quota(
+        what="bytes of a prepared statement",
+        at_most=262_144,
+        page="Amazon Athena API Reference: CreatePreparedStatement",
+        measured=_sizes_of("AWS::Athena::PreparedStatement", "QueryStatement"),
+    ),
+    Quota(
+        what="characters of a prepared statement's description",
+        at_most=1024,
+        page="Amazon Athena API Reference: CreatePreparedStatement",
+        measured=_lengths_of("AWS::Athena::PreparedStatement", "Description"),
+    ),
+    Quota(
+        what="prepared statements of a workgroup",
+        at_most=1000,
+        page="Amazon Athena User Guide: Use prepared statements",
+        measured=_prepared_of_workgroups,
+    ),
+    Quota(
+        what="question marks that the console asks for",
+        at_most=25,
+        page="Amazon Athena User Guide: Use parameterized queries",
+        measured=_question_marks,
+    ),
+    Quota(
         what="values in the event selectors of a trail",
         at_most=500,
         page="AWS CloudTrail User Guide: Quotas in AWS CloudTrail",
@@ -654,6 +697,19 @@ def _web_acl_logs_elsewhere(estate: Estate) -> Iterator[Resource]:
                 yield one
 
 
+_PREPARED: Final = (exp.Select, exp.Union, exp.Insert, exp.Create)  # CREATE: of a table from a query
+
+
+def _prepared_otherwise(estate: Estate) -> Iterator[Resource]:
+    """Yield statements whose name Athena does not take, of another kind, or with a value elsewhere than in WHERE."""
+    for one in estate.of_type("AWS::Athena::PreparedStatement"):
+        tree = sqlglot.parse_one(one.properties["QueryStatement"], dialect="athena")
+        named = re.fullmatch(r"[a-zA-Z_][a-zA-Z0-9_@:]{1,255}", one.properties["StatementName"])
+        elsewhere = [value for value in tree.find_all(exp.Placeholder) if value.find_ancestor(exp.Where) is None]
+        if named is None or not isinstance(tree, _PREPARED) or elsewhere:
+            yield one
+
+
 _ZONES_OF_WAREHOUSE: Final = 3
 _RPU_STEP: Final = 8
 
@@ -808,6 +864,11 @@ REFUSALS: Final = (
         rule="Spark on EMR finds Iceberg's classes in the jar of the release",
         page="Amazon EMR Serverless User Guide: Using Apache Iceberg with EMR Serverless",
         faults=_iceberg_without_jar,
+    ),
+    Refusal(
+        rule="a prepared statement has a name of Athena's form, is a query or writes one, with values in WHERE alone",
+        page="Amazon Athena User Guide: Use parameterized queries, considerations and limitations; PREPARE",
+        faults=_prepared_otherwise,
     ),
     Refusal(
         rule="only Iceberg tables are optimized",

@@ -583,6 +583,11 @@ WORK_IN_WORKGROUP: Final = Need(
     ),
     page="Amazon Athena User Guide: Example workgroup policies, full access to a single workgroup",
 )
+EXECUTE_PREPARED: Final = Need(
+    # Beside StartQueryExecution. Whoever may only execute prepares nothing, and changes nothing that others execute.
+    actions=("athena:GetPreparedStatement", "athena:ListPreparedStatements"),
+    page="Amazon Athena User Guide: Allow access to prepared statements",
+)
 BROWSE_TABLES: Final = Need(
     actions=("glue:GetDatabase", "glue:GetTable", "glue:GetTables"),
     page="Amazon Athena User Guide: Configure access to databases and tables in the AWS Glue Data Catalog, "

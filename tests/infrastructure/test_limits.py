@@ -124,6 +124,10 @@ BREAKS: dict[str, tuple[str, Callable[[Template], Any]]] = {
     ),
     "_capacities_that_do_not_exist": ("AWS::RedshiftServerless::Workgroup", properties(MaxCapacity=4)),
     "_password_twice": ("AWS::RedshiftServerless::Namespace", properties(AdminUserPassword="Abcdefg1")),
+    "_prepared_otherwise": (
+        "AWS::Athena::PreparedStatement",
+        properties(QueryStatement="SELECT person_id FROM rfm ORDER BY 1 LIMIT ?"),
+    ),
     "_optimized_without_iceberg": ("AWS::Glue::Table", without("OpenTableFormatInput")),
 }
 

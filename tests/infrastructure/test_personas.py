@@ -1,5 +1,6 @@
 """What a persona reaches by its policies: its own workgroup, results and columns, by whatever way it tries."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -8,6 +9,7 @@ from typing import Any
 import pytest
 
 from c360_core.names import PiiClass, Querier, Zone, database_name, results_prefix, workgroup_name
+from c360_core.personas import PERSONAS
 from config.settings import SettingsError, load
 from tests.infrastructure.assembly import ROOT, Assembly, listed, placeholder_assets, synthesize
 from tests.infrastructure.estate import ACCOUNT, Estate, arn
@@ -34,7 +36,10 @@ ON_OBJECTS = ("s3:GetObject", "s3:GetObjectVersion", "s3:PutObject", "s3:DeleteO
 # Ways to data or to what describes it, beside queries. None is needed to ask in Athena.
 NOBODYS = (
     "athena:CreateNamedQuery",
+    "athena:CreatePreparedStatement",
     "athena:CreateWorkGroup",
+    "athena:DeletePreparedStatement",
+    "athena:UpdatePreparedStatement",
     "athena:UpdateWorkGroup",
     "glue:CreateDatabase",
     "glue:CreateTable",
@@ -261,6 +266,23 @@ def test_no_view_lends_the_rights_of_its_author():
 def test_saved_queries_are_there_for_the_analyst(assembly):
     own = workgroup_name(assembly.settings.environment, Querier.MARKETING_ANALYST)
     assert {query.properties["WorkGroup"] for query in assembly.resources("AWS::Athena::NamedQuery")} == {own}
+
+
+def test_common_questions_are_prepared_where_each_persona_asks(assembly):
+    prepared = defaultdict(set)
+    for one in assembly.resources("AWS::Athena::PreparedStatement"):
+        prepared[one.properties["WorkGroup"]].add(one.properties["StatementName"])
+    files = {path.stem for path in (ROOT / "sql" / "prepared_statements").glob("*.sql")}
+    own = [workgroup_name(assembly.settings.environment, persona.querier) for persona in PERSONAS]
+    assert files
+    assert prepared == dict.fromkeys(own, files)
+
+
+def test_a_persona_executes_what_was_prepared(assembly):
+    reach = reach_of(assembly, Querier.MARKETING_ANALYST)
+    own = workgroup_arn(workgroup_name(assembly.settings.environment, Querier.MARKETING_ANALYST))
+    assert reach.allows(Call("athena:GetPreparedStatement", own))
+    assert reach.allows(Call("athena:ListPreparedStatements", own))
 
 
 def trust(assembly: Assembly) -> list[dict[str, Any]]:

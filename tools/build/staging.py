@@ -38,6 +38,7 @@ ASSEMBLED: Final = (
     "glue_jobs",
     "sql/models",
     "sql/named_queries",
+    "sql/prepared_statements",
     "sql/warehouse",
     "requirements/cdk.txt",
 )

@@ -7,7 +7,8 @@ from typing import Any
 from c360_core import contracts
 from c360_core.names import Zone, database_name
 from c360_core.projections import iceberg_partition_spec, iceberg_schema, lakeformation_tags
-from twin.settings import ACCOUNT
+from stacks.analytics.prepared_statements import PreparedQuery
+from twin.settings import ACCOUNT, ROOT
 
 ENVIRONMENT = "dev"
 RAW, CURATED, PRODUCTS = (database_name(ENVIRONMENT, zone) for zone in (Zone.RAW, Zone.CURATED, Zone.PRODUCTS))
@@ -29,7 +30,7 @@ TABLES = (
 
 
 def template() -> str:
-    """The template of the lake: databases, Iceberg tables, a workgroup, and an analyst's permissions by tag."""
+    """The template of the lake: databases, Iceberg tables, a workgroup, prepared statements, an analyst's rights."""
     resources: dict[str, Any] = {}
     for database, zone in ((RAW, "raw"), (CURATED, "curated"), (PRODUCTS, "products")):
         resources[f"Database{zone}"] = {
@@ -49,7 +50,23 @@ def template() -> str:
             },
         },
     }
-    return json.dumps({"Resources": resources})
+    return json.dumps({"Resources": resources | _prepared()})
+
+
+def _prepared() -> dict[str, Any]:
+    return {
+        f"Prepared{query.name.replace('_', '')}": {
+            "Type": "AWS::Athena::PreparedStatement",
+            "DependsOn": "Workgroup",
+            "Properties": {
+                "StatementName": query.name,
+                "WorkGroup": WORKGROUP,
+                "QueryStatement": query.statement,
+                "Description": query.told,
+            },
+        }
+        for query in map(PreparedQuery.read, sorted((ROOT / "sql" / "prepared_statements").glob("*.sql")))
+    }
 
 
 def of_table(table: contracts.Table) -> dict[str, Any]:

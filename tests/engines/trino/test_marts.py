@@ -227,6 +227,25 @@ def test_named_queries_run(stack: Stack, path: Any) -> None:
     assert stack.query(sql, **options)
 
 
+# What is asked with which values, and the first columns of what comes.
+PREPARED = {
+    "one_customer": ("'p_2'", [["p_2"]]),
+    "decisions_about": ("'p_1'", [["2026-02-14 20:00:00.000000"]]),
+    "customers_of_segment": ("'vip'", [["p_1"]]),
+    "orders_between": ("'2026-02-01', '2026-02-28'", [["USD", "3", "1", "140.02", "1"]]),
+    "idle_customers": ("'USD', 10", [["p_5"], ["p_1"]]),
+    "lift_of": ("'no_such_experiment'", []),
+    "attribution_of": ("'2026-02-01', 'USD'", [["none"]]),
+}
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in (ROOT / "sql" / "prepared_statements").glob("*.sql")))
+def test_common_questions_are_answered_by_name(stack: Stack, name: str) -> None:
+    values, expected = PREPARED[name]
+    rows = stack.query(f"EXECUTE {name} USING {values}")
+    assert [row[: len(wanted)] for row, wanted in zip(rows, expected, strict=True)] == expected
+
+
 def test_prepared_statements_run_with_arguments(stack: Stack) -> None:
     stack.query("PREPARE spend_of FROM SELECT spend FROM customer_360 WHERE person_id = ?")
     assert stack.query("EXECUTE spend_of USING 'p_2'") == [["10.00"]]

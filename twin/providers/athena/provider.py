@@ -1,4 +1,4 @@
-"""Athena: queries run on Trino; workgroups and named queries come from the template."""
+"""Athena: queries run on Trino; workgroups, named queries and prepared statements come from the template."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -7,6 +7,7 @@ from twin.emulator.calls import Call, require_all
 from twin.emulator.provider import Provider, ResourceType
 from twin.emulator.resource_names import found_by
 from twin.engines.trino import TrinoEngine
+from twin.providers.athena.prepared import PreparedStatements
 from twin.providers.athena.rights import workgroup_arn
 from twin.providers.athena.service import Access, Athena, WorkgroupFinder
 from twin.providers.lake_formation.provider import LakeFormationProvider
@@ -14,12 +15,13 @@ from twin.providers.lake_formation.rules import user_name
 
 WORK_GROUP = ResourceType(name="AWS::Athena::WorkGroup")
 NAMED_QUERY = ResourceType(name="AWS::Athena::NamedQuery")
+PREPARED_STATEMENT = ResourceType(name="AWS::Athena::PreparedStatement")
 
 
 class AthenaProvider(Provider):
     """Athena."""
 
-    types = (WORK_GROUP, NAMED_QUERY)
+    types = (WORK_GROUP, NAMED_QUERY, PREPARED_STATEMENT)
     engines = (TrinoEngine,)
 
     def api(self) -> Mapping[str, object]:
@@ -30,7 +32,13 @@ class AthenaProvider(Provider):
             client=twin.client,
             workgroups=lambda: twin.registry.properties(WORK_GROUP.name),
             named_queries=lambda: twin.registry.properties(NAMED_QUERY.name),
-            access=Access(caller=twin.caller, user_of=user_name, require=_require, authorized_by=_authorize_on),
+            prepared=PreparedStatements(lambda: twin.registry.properties(PREPARED_STATEMENT.name)),
+            access=Access(
+                caller=twin.caller,
+                user_of=user_name,
+                require=_require,
+                authorized_by=_authorize_on,
+            ),
             before_query=twin.provider(LakeFormationProvider).rules.before_query,
         )
         return {"athena": athena}

@@ -12,7 +12,7 @@ from sqlglot.errors import SqlglotError
 
 from twin.emulator.calls import Call
 from twin.emulator.resource_names import arn
-from twin.providers.athena.statements import Statement
+from twin.providers.athena.statements import Kind, Statement
 from twin.settings import REGION
 
 DEFAULT_DATABASE: Final = "default"
@@ -58,6 +58,21 @@ def tables_of(statement: Statement, database: str) -> list[Table]:
         if table.name and table.db.lower() not in _OF_THE_ENGINE and (table.db or table.name not in defined)
     }
     return sorted(found)
+
+
+def of_prepared(statement: Statement, workgroup: str, *, known: bool) -> Iterator[Call]:
+    """Yield what a statement takes that is about a prepared one.
+
+    Args:
+        known: there is a prepared statement already of the name that PREPARE gives.
+    """
+    actions = {
+        Kind.PREPARE: "athena:UpdatePreparedStatement" if known else "athena:CreatePreparedStatement",
+        Kind.EXECUTE: "athena:GetPreparedStatement",
+        Kind.DEALLOCATE: "athena:DeletePreparedStatement",
+    }
+    if statement.kind in actions:
+        yield Call(action=actions[statement.kind], resource=workgroup_arn(workgroup))
 
 
 def writes_files(folder: str) -> Iterator[Call]:

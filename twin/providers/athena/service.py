@@ -22,6 +22,7 @@ from twin.emulator.calls import Call
 from twin.emulator.wire import ServiceError
 from twin.engines.trino import CATALOG, HIVE_CATALOG, SCRATCH_CATALOG, SCRATCH_SCHEMA
 from twin.providers.athena import results, rights, statements
+from twin.providers.athena.prepared import PreparedStatements
 from twin.providers.athena.statements import Kind, Statement
 
 LOGGER: Final = logging.getLogger("twin.athena")
@@ -62,6 +63,19 @@ class Execution:
     update_count: int | None = None
     scanned: int = 0
     cursor: Any = None
+    prepared: Statement | None = None
+
+    @property
+    def runs(self) -> Statement:
+        """What runs: of EXECUTE the prepared statement.
+
+        Raises:
+            ValueError: the query was not parsed.
+        """
+        found = self.prepared or self.statement
+        if found is None:
+            raise ValueError(f"query {self.id} was not parsed")
+        return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,6 +136,7 @@ class Athena:
         workgroups: resolved properties of the deployed AWS::Athena::WorkGroup resources.
         access: who asks, and what they may.
         named_queries: resolved properties of the deployed AWS::Athena::NamedQuery resources.
+        prepared: the prepared statements.
         before_query: called with the user before each of their queries: refreshes the access rules.
     """
 
@@ -133,6 +148,7 @@ class Athena:
         workgroups: Callable[[], list[Document]],
         access: Access,
         named_queries: Callable[[], list[Document]] = list,
+        prepared: PreparedStatements | None = None,
         before_query: Callable[[str], None] = _allow,
     ) -> None:
         self._connect = connect
@@ -146,7 +162,7 @@ class Athena:
         self._before_query = before_query
         self._executions: OrderedDict[str, Execution] = OrderedDict()
         self._tokens: dict[str, str] = {}
-        self._prepared: dict[tuple[str, str], Document] = {}
+        self._prepared = prepared or PreparedStatements(list)
         self._lock = threading.RLock()
         self._pool = ThreadPoolExecutor(_CONCURRENT_QUERIES, thread_name_prefix="athena")
         access.authorized_by(self._workgroups_of)
@@ -285,28 +301,32 @@ class Athena:
 
     def create_prepared_statement(self, request: Document) -> Document:
         """Keep a statement with `?` for EXECUTE."""
-        key = (self._workgroup(request["WorkGroup"])["Name"], request["StatementName"].lower())
-        with self._lock:
-            if key in self._prepared:
-                raise ServiceError("InvalidRequestException", f"PreparedStatement {key[1]} already exists")
-            self._keep_prepared(key, request["QueryStatement"], request.get("Description"))
+        self._prepared.create(*self._to_prepare(request))
         return {}
+
+    def update_prepared_statement(self, request: Document) -> Document:
+        """Replace a prepared statement."""
+        self._prepared.update(*self._to_prepare(request))
+        return {}
+
+    def _to_prepare(self, request: Document) -> tuple[str, str, str, str | None]:
+        workgroup = self._workgroup(request["WorkGroup"])["Name"]
+        return workgroup, request["StatementName"], request["QueryStatement"], request.get("Description")
 
     def get_prepared_statement(self, request: Document) -> Document:
         """Return a prepared statement."""
-        return {"PreparedStatement": self._prepared_statement(request["WorkGroup"], request["StatementName"])}
+        return {"PreparedStatement": self._prepared.find(request["WorkGroup"], request["StatementName"])}
 
     def delete_prepared_statement(self, request: Document) -> Document:
         """Forget a prepared statement."""
-        self._prepared_statement(request["WorkGroup"], request["StatementName"])
-        del self._prepared[request["WorkGroup"], request["StatementName"].lower()]
+        self._prepared.delete(request["WorkGroup"], request["StatementName"])
         return {}
 
     def list_prepared_statements(self, request: Document) -> Document:
         """List the prepared statements of a workgroup."""
-        found = [s for (workgroup, _), s in sorted(self._prepared.items()) if workgroup == request["WorkGroup"]]
-        keys = ("StatementName", "LastModifiedTime")
-        return {"PreparedStatements": [{key: statement[key] for key in keys} for statement in found]}
+        found = self._prepared.listed(self._workgroup(request["WorkGroup"])["Name"])
+        start, end, token = _page(request, len(found), 50)
+        return _given({"PreparedStatements": found[start:end], "NextToken": token})
 
     # ---- how a query runs
 
@@ -316,6 +336,7 @@ class Athena:
                 return
             execution.state = "RUNNING"
         try:
+            self._look_up_prepared(execution)
             self._permit_catalog(execution)
             self._before_query(execution.user)
             self._perform(execution)
@@ -328,11 +349,26 @@ class Athena:
                 if execution.state not in _FINAL:
                     _finish(execution, "SUCCEEDED")
 
+    def _look_up_prepared(self, execution: Execution) -> None:
+        """Find what EXECUTE runs, and refuse whoever may not find, make or forget prepared statements."""
+        statement = execution.runs
+        workgroup = execution.workgroup
+        self._require(execution.principal, rights.of_prepared(statement, workgroup, known=self._known(execution)))
+        if statement.kind is not Kind.EXECUTE:
+            return
+        text = self._prepared.find(workgroup, statement.target[0])["QueryStatement"]
+        found = statements.parse(text, _database_of(execution))
+        if found.kind not in {Kind.QUERY, Kind.WRITE}:
+            raise statements.refusal(f"EXECUTE of a prepared {found.substatement}")
+        execution.prepared = found
+
+    def _known(self, execution: Execution) -> bool:
+        name = execution.runs.target[0] if execution.runs.kind is Kind.PREPARE else ""
+        return bool(name) and self._prepared.has(execution.workgroup, name)
+
     def _permit_catalog(self, execution: Execution) -> None:
         """Refuse a query whose author may not look up what it names."""
-        if execution.statement is not None:
-            database = execution.request.get("QueryExecutionContext", {}).get("Database", rights.DEFAULT_DATABASE)
-            self._require(execution.principal, rights.of_catalog(execution.statement, database))
+        self._require(execution.principal, rights.of_catalog(execution.runs, _database_of(execution)))
 
     def _perform(self, execution: Execution) -> None:
         statement = execution.statement
@@ -349,9 +385,7 @@ class Athena:
         run(execution, statement)
 
     def _ask(self, execution: Execution, statement: Statement) -> None:
-        parameters = execution.request.get("ExecutionParameters")
-        sql = statements.execute_immediate(statement.sql, ", ".join(parameters)) if parameters else statement.sql
-        outcome = self._trino_run(execution, sql)
+        outcome = self._trino_run(execution, statements.with_arguments(statement.sql, _arguments(execution)))
         if statement.kind is Kind.DDL:
             outcome = outcome.without_rows()
         self._publish(execution, outcome, plain_text=statement.statement_type != "DML")
@@ -404,28 +438,23 @@ class Athena:
         table = statements.quoted(SCRATCH_CATALOG, SCRATCH_SCHEMA, f"unload_{execution.id.replace('-', '_')}")
         properties = f"external_location = {statements.literal(location)}, format = 'PARQUET'"
         sql = f"CREATE TABLE {table} WITH ({properties}) AS {statement.sql}"
-        parameters = execution.request.get("ExecutionParameters")
-        if parameters:
-            sql = statements.execute_immediate(sql, ", ".join(parameters))
-        outcome = self._trino_run(execution, sql)
+        outcome = self._trino_run(execution, statements.with_arguments(sql, _arguments(execution)))
         self._trino_run(execution, f"DROP TABLE {table}")
         self._write_manifest(execution, location)
         self._publish(execution, outcome.without_rows(), plain_text=False)
 
     def _prepare(self, execution: Execution, statement: Statement) -> None:
-        with self._lock:
-            self._keep_prepared((execution.workgroup, statement.target[0]), statement.sql, None)
+        keep = self._prepared.update if self._known(execution) else self._prepared.create
+        keep(execution.workgroup, statement.target[0], statement.sql, None)
         self._publish(execution, NOTHING, plain_text=True)
 
-    def _execute_prepared(self, execution: Execution, statement: Statement) -> None:
-        kept = self._prepared_statement(execution.workgroup, statement.target[0])
-        arguments = statement.sql or ", ".join(execution.request.get("ExecutionParameters") or ())
-        outcome = self._trino_run(execution, statements.execute_immediate(kept["QueryStatement"], arguments))
+    def _execute_prepared(self, execution: Execution, _statement: Statement) -> None:
+        sql = statements.execute_immediate(execution.runs.sql, _arguments(execution))
+        outcome = self._trino_run(execution, sql)
         self._publish(execution, outcome, plain_text=False)
 
     def _deallocate(self, execution: Execution, statement: Statement) -> None:
-        self._prepared_statement(execution.workgroup, statement.target[0])
-        del self._prepared[execution.workgroup, statement.target[0]]
+        self._prepared.delete(execution.workgroup, statement.target[0])
         self._publish(execution, NOTHING, plain_text=True)
 
     def _trino_run(self, execution: Execution, sql: str) -> QueryOutcome:
@@ -524,23 +553,6 @@ class Athena:
             queries[identifier] = {**stated, "Name": name, "NamedQueryId": identifier}
         return queries
 
-    def _keep_prepared(self, key: tuple[str, str], query: str, description: str | None) -> None:
-        statement = {
-            "StatementName": key[1],
-            "WorkGroupName": key[0],
-            "QueryStatement": query,
-            "Description": description,
-            "LastModifiedTime": datetime.now(UTC),
-        }
-        self._prepared[key] = _given(statement)
-
-    def _prepared_statement(self, workgroup: str, name: str) -> Document:
-        found = self._prepared.get((workgroup, name.lower()))
-        if found is None:
-            message = f"PreparedStatement {name} was not found in workgroup {workgroup}"
-            raise ServiceError("ResourceNotFoundException", message)
-        return found
-
     # ---- how a query fails
 
     def _fail_by(self, execution: Execution, error: Exception) -> None:
@@ -566,6 +578,18 @@ class Athena:
             }
             execution.location = execution.location or f"{execution.output}{execution.id}.csv"
             _finish(execution, "FAILED", reason)
+
+
+def _database_of(execution: Execution) -> str:
+    return str(execution.request.get("QueryExecutionContext", {}).get("Database", rights.DEFAULT_DATABASE))
+
+
+def _arguments(execution: Execution) -> str:
+    """Return the values for `?` as SQL: those of EXECUTE ... USING, or those of the request."""
+    stated = execution.statement
+    if stated is not None and stated.kind is Kind.EXECUTE and stated.sql:
+        return stated.sql
+    return ", ".join(execution.request.get("ExecutionParameters") or ())
 
 
 def _finish(execution: Execution, state: str, reason: str | None = None) -> None:

@@ -131,6 +131,11 @@ def execute_immediate(query: str, arguments: str) -> str:
     return f"EXECUTE IMMEDIATE {literal(query)}" + (f" USING {arguments}" if arguments else "")
 
 
+def with_arguments(query: str, arguments: str) -> str:
+    """A statement as Trino takes it, with values for its `?` if there are any."""
+    return execute_immediate(query, arguments) if arguments else query
+
+
 def _create(words: Words) -> Statement:
     replace_view = words.take("OR", "REPLACE")
     if words.take("VIEW"):
