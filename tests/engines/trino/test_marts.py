@@ -9,7 +9,7 @@ import awswrangler as wr
 import pytest
 
 from tests.engines.trino import lake
-from tests.engines.trino.stack import QueryFailedError, Stack, run_dbt
+from tests.engines.trino.stack import QueryFailedError, Stack, run_dbt, wait_for
 from twin.settings import ROOT
 
 pytestmark = pytest.mark.usefixtures("built")
@@ -244,6 +244,22 @@ def test_common_questions_are_answered_by_name(stack: Stack, name: str) -> None:
     values, expected = PREPARED[name]
     rows = stack.query(f"EXECUTE {name} USING {values}")
     assert [row[: len(wanted)] for row, wanted in zip(rows, expected, strict=True)] == expected
+
+
+def test_a_repeated_question_is_answered_without_reading(stack: Stack) -> None:
+    hour = {"ResultReuseByAgeConfiguration": {"Enabled": True, "MaxAgeInMinutes": 60}}
+    athena, asked = stack.client("athena"), "EXECUTE customers_of_segment USING 'frequent'"
+    told = []
+    for _ in range(2):
+        started = athena.start_query_execution(
+            QueryString=asked,
+            WorkGroup=lake.WORKGROUP,
+            QueryExecutionContext={"Database": lake.PRODUCTS},
+            ResultReuseConfiguration=hour,
+        )
+        told.append(wait_for(athena, started["QueryExecutionId"])["Statistics"])
+    assert [one["ResultReuseInformation"]["ReusedPreviousResult"] for one in told] == [False, True]
+    assert told[1]["DataScannedInBytes"] == 0 < told[0]["DataScannedInBytes"]
 
 
 def test_prepared_statements_run_with_arguments(stack: Stack) -> None:

@@ -27,6 +27,7 @@ class AthenaProvider(Provider):
     def api(self) -> Mapping[str, object]:
         """Serve queries as the caller's principal, after its Lake Formation permissions are up to date."""
         twin = self.twin
+        rules = twin.provider(LakeFormationProvider).rules
         athena = Athena(
             connect=self._connect,
             client=twin.client,
@@ -38,8 +39,9 @@ class AthenaProvider(Provider):
                 user_of=user_name,
                 require=_require,
                 authorized_by=_authorize_on,
+                filtered=rules.filters,
             ),
-            before_query=twin.provider(LakeFormationProvider).rules.before_query,
+            before_query=rules.before_query,
         )
         return {"athena": athena}
 

@@ -3,8 +3,8 @@
 A query runs in Trino as the caller's principal, so that Lake Formation's permissions hold. Its result lies in S3 where
 Athena would put it, and in memory for GetQueryResults. The emulator authorizes each request on the workgroup that
 it is about, and a query then needs its author's permissions on the catalog and the result
-(`twin.providers.athena.rights`). Not carried: quotas, the bytes-scanned cut-off of workgroups, federated catalogs,
-notebooks.
+(`twin.providers.athena.rights`). A query that has read more than its workgroup's cut-off is cancelled, after it has
+read. Not carried: quotas, the cut-off of statements that write, federated catalogs, notebooks.
 """
 
 import json
@@ -21,7 +21,7 @@ from typing import Any, Final
 from twin.emulator.calls import Call
 from twin.emulator.wire import ServiceError
 from twin.engines.trino import CATALOG, HIVE_CATALOG, SCRATCH_CATALOG, SCRATCH_SCHEMA
-from twin.providers.athena import results, rights, statements
+from twin.providers.athena import results, reuse, rights, statements
 from twin.providers.athena.prepared import PreparedStatements
 from twin.providers.athena.statements import Kind, Statement
 
@@ -64,6 +64,7 @@ class Execution:
     scanned: int = 0
     cursor: Any = None
     prepared: Statement | None = None
+    reused: bool = False
 
     @property
     def runs(self) -> Statement:
@@ -95,8 +96,16 @@ class QueryOutcome:
 NOTHING: Final = QueryOutcome(columns=[], rows=[], update_count=None, scanned=0)
 
 
+class ScanLimitError(Exception):
+    """A query has read more than its workgroup allows."""
+
+
 def _allow(_user: str) -> None:
     return None
+
+
+def _unfiltered(_user: str, _tables: Iterable[rights.Table]) -> bool:
+    return False
 
 
 def _allow_calls(_principal: str, _calls: Iterable[Call]) -> None:
@@ -119,12 +128,14 @@ class Access:
         user_of: gives the engine's user of a principal.
         require: refuses calls that a principal may not make; see `twin.emulator.calls.require_all`.
         authorized_by: takes what finds the workgroups that a request is about, for whoever authorizes requests.
+        filtered: says whether one of these tables has columns that are closed to an engine's user.
     """
 
     caller: Callable[[], str]
     user_of: Callable[[str], str] = str
     require: Callable[[str, Iterable[Call]], None] = _allow_calls
     authorized_by: Callable[[WorkgroupFinder], None] = _found_by_nobody
+    filtered: Callable[[str, Iterable[rights.Table]], bool] = _unfiltered
 
 
 class Athena:
@@ -158,6 +169,7 @@ class Athena:
         self._caller = access.caller
         self._user_of = access.user_of
         self._require = access.require
+        self._filtered = access.filtered
         self._named_queries = named_queries
         self._before_query = before_query
         self._executions: OrderedDict[str, Execution] = OrderedDict()
@@ -339,7 +351,15 @@ class Athena:
             self._look_up_prepared(execution)
             self._permit_catalog(execution)
             self._before_query(execution.user)
-            self._perform(execution)
+            earlier = self._reusable(execution)
+            if earlier is None:
+                self._perform(execution)
+            else:
+                _take_over(execution, earlier)
+        except ScanLimitError as error:
+            with self._lock:
+                if execution.state not in _FINAL:
+                    _finish(execution, "CANCELLED", str(error))
         except ServiceError as error:
             self._fail(execution, error.message, category=_USER_ERROR, kind=0)
         except Exception as error:  # whatever went wrong belongs to this query, not to the service
@@ -370,6 +390,31 @@ class Athena:
         """Refuse a query whose author may not look up what it names."""
         self._require(execution.principal, rights.of_catalog(execution.runs, _database_of(execution)))
 
+    def _reusable(self, execution: Execution) -> Execution | None:
+        """Return the newest query whose result is that of this one, and that its author may read."""
+        oldest = reuse.oldest(execution.request, execution.submitted)
+        if oldest is None or not reuse.is_steady(execution.runs.kind, execution.runs.sql):
+            return None
+        key = _key_of(execution)
+        with self._lock:
+            before = [one for one in reversed(self._executions.values()) if one is not execution]
+        found = next((one for one in before if _is_answer(one, since=oldest) and _key_of(one) == key), None)
+        return found if found is not None and self._may_reuse(execution, found) else None
+
+    def _may_reuse(self, execution: Execution, earlier: Execution) -> bool:
+        """Ask for the tables and for the earlier result; the engine checks the tables without reading them."""
+        if self._filtered(execution.user, rights.tables_of(execution.runs, _database_of(execution))):
+            return False
+        try:
+            workgroup = self._workgroup(execution.workgroup)
+            self._require(execution.principal, rights.reads_result(earlier.location, workgroup))
+            sql = f"EXPLAIN (TYPE VALIDATE) {execution.runs.sql}"
+            self._trino_run(execution, statements.with_arguments(sql, _arguments(execution)))
+        except Exception:  # then the query runs, and says itself what is wrong
+            LOGGER.debug("query %s cannot have the result of %s", execution.id, earlier.id, exc_info=True)
+            return False
+        return True
+
     def _perform(self, execution: Execution) -> None:
         statement = execution.statement
         if statement is None:
@@ -386,9 +431,17 @@ class Athena:
 
     def _ask(self, execution: Execution, statement: Statement) -> None:
         outcome = self._trino_run(execution, statements.with_arguments(statement.sql, _arguments(execution)))
+        if statement.kind is Kind.QUERY:
+            self._keep_to_limit(execution, outcome)
         if statement.kind is Kind.DDL:
             outcome = outcome.without_rows()
         self._publish(execution, outcome, plain_text=statement.statement_type != "DML")
+
+    def _keep_to_limit(self, execution: Execution, outcome: QueryOutcome) -> None:
+        execution.scanned = outcome.scanned
+        limit = self._workgroup(execution.workgroup)["Configuration"].get("BytesScannedCutoffPerQuery")
+        if limit is not None and outcome.scanned > int(limit):
+            raise ScanLimitError("Bytes scanned limit was exceeded")
 
     def _create_table_as(self, execution: Execution, statement: Statement) -> None:
         if statement.is_iceberg:
@@ -451,6 +504,8 @@ class Athena:
     def _execute_prepared(self, execution: Execution, _statement: Statement) -> None:
         sql = statements.execute_immediate(execution.runs.sql, _arguments(execution))
         outcome = self._trino_run(execution, sql)
+        if execution.runs.kind is Kind.QUERY:
+            self._keep_to_limit(execution, outcome)
         self._publish(execution, outcome, plain_text=False)
 
     def _deallocate(self, execution: Execution, statement: Statement) -> None:
@@ -592,6 +647,23 @@ def _arguments(execution: Execution) -> str:
     return ", ".join(execution.request.get("ExecutionParameters") or ())
 
 
+def _key_of(execution: Execution) -> reuse.Key:
+    return reuse.key_of(execution.request, execution.runs, workgroup=execution.workgroup, output=execution.output)
+
+
+def _is_answer(execution: Execution, *, since: datetime) -> bool:
+    """Say whether a query has a result of its own that is as new."""
+    done = execution.state == "SUCCEEDED" and not execution.reused
+    return done and execution.completed is not None and execution.completed >= since
+
+
+def _take_over(execution: Execution, earlier: Execution) -> None:
+    """Give a query the result of an earlier one; nothing is read for it."""
+    execution.columns, execution.rows = earlier.columns, earlier.rows
+    execution.update_count, execution.location = earlier.update_count, earlier.location
+    execution.scanned, execution.reused = 0, True
+
+
 def _finish(execution: Execution, state: str, reason: str | None = None) -> None:
     execution.reason = reason
     execution.completed = datetime.now(UTC)
@@ -610,6 +682,7 @@ def _described(execution: Execution) -> Document:
         "WorkGroup": execution.workgroup,
         "QueryExecutionContext": execution.request.get("QueryExecutionContext", {}),
         "ExecutionParameters": execution.request.get("ExecutionParameters"),
+        "ResultReuseConfiguration": execution.request.get("ResultReuseConfiguration"),
         "ResultConfiguration": {"OutputLocation": execution.location or f"{execution.output}{execution.id}.csv"},
         "Status": {
             "State": execution.state,
@@ -623,6 +696,7 @@ def _described(execution: Execution) -> Document:
             "TotalExecutionTimeInMillis": milliseconds,
             "DataScannedInBytes": execution.scanned,
             "DataManifestLocation": execution.manifest,
+            "ResultReuseInformation": {"ReusedPreviousResult": execution.reused},
         },
         "EngineVersion": {"SelectedEngineVersion": ENGINE_VERSION, "EffectiveEngineVersion": ENGINE_VERSION},
     }

@@ -179,6 +179,17 @@ def readable(table: CatalogTable, permissions: Iterable[Document], tags: Tags) -
     return {column for resource in selects for column in table.columns if _reaches(resource, table, column, tags)}
 
 
+def filtered(user: str, resources: Iterable[LakeFormationResource], tables: Iterable[CatalogTable]) -> bool:
+    """Say whether columns of one of these tables are closed to a user."""
+    stated = list(resources)
+    users = Users.of(stated)
+    if user in users.trusted:
+        return False
+    tags = Tags(resource.properties for resource in stated if resource.type == ASSOCIATION_TYPE)
+    held = [*users.personas.get(user, ()), *users.everybody]
+    return any(readable(table, held, tags) != set(table.columns) for table in tables)
+
+
 def _privileges(table: CatalogTable, permissions: Iterable[Document]) -> list[str]:
     """Return what a persona may do with a table: to read, and what was granted on the whole of it."""
     whole = [p for p in permissions if "Table" in p["Resource"] and _reaches(p["Resource"], table, "", Tags(()))]
@@ -327,6 +338,12 @@ class LakeFormationRules:
             fresh.replace(self._rules_path)  # at once: Trino must never read half a file
         LOGGER.info("access rules written: %s", self._rules_path)
         return True
+
+    def filters(self, user: str, places: Iterable[tuple[str, str]]) -> bool:
+        """Say whether columns of one of these tables, by database and name, are closed to a user."""
+        wanted = set(places)
+        asked = (table for table in self.tables() if (table.database, table.name) in wanted)
+        return filtered(user, self._resources(), asked)
 
     def tables(self) -> list[CatalogTable]:
         """Every table and view of the catalog with its columns."""

@@ -14,6 +14,7 @@ from twin.providers.lake_formation.rules import (
     PermissionsError,
     Users,
     access_rules,
+    filtered,
     user_name,
 )
 
@@ -91,6 +92,20 @@ def test_every_term_of_a_policy_must_hold() -> None:
         grant(policy(pii=["none"], team=["finance"])),
     )
     assert found == {"profiles": {"spend"}}
+
+
+def test_a_table_is_filtered_for_whoever_may_not_read_all_of_it() -> None:
+    resources = [
+        tagged(columns("person_id", "spend"), "none"),
+        tagged(columns("email"), "direct"),
+        tagged({"Database": {"Name": "products"}}, "none"),
+        grant(policy(pii=["none"])),
+    ]
+    assert filtered("Analyst", resources, [PROFILES])
+    assert filtered("Analyst", resources, [MARTS, PROFILES])
+    assert not filtered("Analyst", resources, [MARTS])
+    assert filtered("Stranger", resources, [MARTS])
+    assert not filtered("root", resources, TABLES)
 
 
 def test_named_resources_are_carried_too() -> None:
