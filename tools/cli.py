@@ -470,6 +470,31 @@ def ask(
 
 
 @APP.command()
+def sql(
+    statement: Annotated[
+        str | None, typer.Argument(help="One statement of Athena's SQL; when omitted, what is prepared is listed.")
+    ] = None,
+    *,
+    persona: Annotated[str, typer.Option("--as", help="The persona that asks, such as marketing-analyst.")],
+    env: Env = DEFAULT_ENVIRONMENT,
+    to: Annotated[
+        Path | None, typer.Option(help="Write the whole answer into this .csv or .parquet file; show nothing.")
+    ] = None,
+    rows: Annotated[int, typer.Option(min=1, help="Show so many rows at most.")] = 1000,
+    reuse: Annotated[
+        int,
+        typer.Option(min=0, max=10_080, help="Take an earlier result that is at most so many minutes old; 0 for none."),
+    ] = 0,
+    as_json: Json = False,
+) -> None:
+    """Ask Athena as a persona, with its rights; say what was read and what it costs."""
+    from tools.operate import sql as asking
+
+    wanted = asking.Wanted(file=to, most_rows=rows, reuse_minutes=reuse)
+    asking.run(Steps(machine=as_json), env, persona, statement, wanted)
+
+
+@APP.command()
 def lock(*, as_json: Json = False) -> None:
     """Resolve the dependency groups of pyproject.toml again, and write the hashed requirement files."""
     from tools.environments import locks
