@@ -24,7 +24,7 @@ class Cursor:
 
     def __init__(self, engine: "Engine", user: str) -> None:
         self._engine, self._user = engine, user
-        self.stats = {"physicalInputBytes": 42}
+        self.stats = {"physicalInputBytes": engine.reads}
         self.description: list[tuple[str, str]] = []
         self._rows: list[list[Any]] = []
 
@@ -54,6 +54,7 @@ class Connection:
 class Engine:
     def __init__(self) -> None:
         self.asked: list[tuple[str, str]] = []
+        self.reads = 42
         self.answer: tuple[list[tuple[str, str]], list[list[Any]]] = ([("n", "bigint")], [[1], [2], [3]])
         self.proceed = threading.Event()
         self.proceed.set()
