@@ -1,4 +1,4 @@
-"""The smoke test, as an operator types it, on what the demonstration leaves.
+"""The smoke test and questions in SQL, as an operator types them, on what the demonstration leaves.
 
 Its file sorts before those that break something on purpose, which alarms tell of for a while.
 """
@@ -7,9 +7,46 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
+from typing import Any
 
+import pyarrow.parquet
+
+from c360_core.names import Zone, database_name
 from tools.laptop.demonstrate import Demonstration
 from twin.settings import ROOT
+
+
+def typed(run: Demonstration, *words: str) -> tuple[int, dict[str, Any]]:
+    """Type a command as an operator; return its exit status and its document."""
+    settings = run.story.deployment.emulator.settings
+    command = (sys.executable, "-m", "tools.cli", *words, "--env", settings.environment, "--json")
+    variables = {**os.environ, **settings.client_environment()}
+    done = subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, text=True, check=False)
+    return done.returncode, json.loads(done.stdout)
+
+
+def test_a_persona_asks_by_name_and_is_told_the_price(run: Demonstration, tmp_path: Path) -> None:
+    asked = ("sql", "EXECUTE customers_of_segment USING 'high_spenders'", "--as", "marketing-analyst")
+    target = tmp_path / "members.parquet"
+    _, first = typed(run, *asked)
+    status, again = typed(run, *asked, "--reuse", "60", "--to", str(target))
+    products = database_name(run.story.deployment.emulator.settings.environment, Zone.PRODUCTS)
+    sql = f"SELECT count(*) FROM {products}.segment_membership WHERE segment = 'high_spenders'"
+    members = run.story.deployment.query(sql)
+    assert [(str(len(first["rows"])),)] == members
+    assert (first["cost"]["reused"], first["cost"]["billed_bytes"] >= 10_000_000) == (False, True)
+    assert (status, again["cost"]["reused"], again["cost"]["usd"]) == (0, True, "0.000000")
+    table = pyarrow.parquet.read_table(target)
+    assert table.num_rows == len(first["rows"])
+    assert table.column("person_id").to_pylist() == [row[0] for row in first["rows"]]
+
+
+def test_a_refused_column_is_told_with_the_rights_of_the_persona(run: Demonstration) -> None:
+    curated = database_name(run.story.deployment.emulator.settings.environment, Zone.CURATED)
+    status, told = typed(run, "sql", f"SELECT email FROM {curated}.profiles", "--as", "marketing-analyst")
+    assert (status, told["error"]) == (1, "NotAllowedError")
+    assert told["message"].startswith("MarketingAnalyst may not read the column email of profiles, which is direct.")
 
 
 def test_the_smoke_test_finds_everything_there_and_answering(run: Demonstration) -> None:

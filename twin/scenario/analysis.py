@@ -6,7 +6,9 @@ from typing import Any, Final
 import awswrangler
 
 from c360_core.names import TableName, Zone, database_name
+from c360_core.personas import MARKETING_ANALYST
 from ops.persona_session import persona_session
+from ops.queries.asking import Desk
 from twin.scenario.deployment import Deployment, StepFailedError
 from twin.scenario.result import Analysis, PersonaAnswer
 
@@ -17,6 +19,7 @@ SPEND_SQL: Final = (
 )
 RFM_SQL: Final = "SELECT recency_score, frequency_score, count(*) AS customers FROM rfm GROUP BY 1, 2"
 ALLOWED_SQL: Final = "SELECT person_id, email_masked, phone_masked, spend FROM {products}.customer_360 LIMIT 3"
+ASKED_SEGMENT: Final = "high_spenders"
 POLL_SECONDS: Final = 0.1  # these queries take less than the second between two looks that is usual
 # How a query says that its author may not: by Lake Formation, and by IAM.
 _REFUSALS: Final = ("PERMISSION_DENIED", "is not authorized to perform")
@@ -67,6 +70,24 @@ def ask_as_analyst(deployment: Deployment) -> tuple[PersonaAnswer, ...]:
                 raise
             answers.append(PersonaAnswer(query=query, allowed=False, answer=str(refusal)))
     return tuple(answers)
+
+
+def ask_by_name(deployment: Deployment) -> tuple[int, PersonaAnswer]:
+    """Ask for the members of a segment by a prepared question, as `./c360 sql` does for the marketing analyst.
+
+    Returns:
+        How many there are, and the answer with its price.
+    """
+    desk = Desk(
+        athena=as_role(deployment, deployment.outputs[MARKETING_ANALYST.role_output]),
+        workgroup=deployment.outputs[MARKETING_ANALYST.workgroup_output],
+        persona=MARKETING_ANALYST,
+        environment=deployment.emulator.settings.environment,
+    )
+    statement = f"EXECUTE customers_of_segment USING '{ASKED_SEGMENT}'"
+    answer = desk.ask(statement)
+    members = sum(1 for _ in answer.rows())
+    return members, PersonaAnswer(query=statement, allowed=True, answer=f"{members} customers: {answer.cost}")
 
 
 def is_refusal(error: StepFailedError) -> bool:

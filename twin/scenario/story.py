@@ -297,7 +297,8 @@ class Story:
             with self.step("Fill the dashboards' data sets; draw their pages"):
                 drawn = dashboards.checks(self.deployment, self.deployment.emulator.settings.home / dashboards.FOLDER)
             with self.step("Ask as the marketing analyst"):
-                answers = asking.result()
+                members, named = analysis.ask_by_name(self.deployment)
+                answers = (*asking.result(), named)
             with self.step("Contacts of a vendor arrive by its flow"):
                 read = contacts.result()
         refused = sum(not answer.allowed for answer in answers)
@@ -320,6 +321,11 @@ class Story:
             Check(name="persona: changes of the warehouse refused", expected=1, actual=asked.refused),
             Check(name="persona: masked columns read", expected="yes", actual="yes" if answers[0].allowed else "no"),
             Check(name="persona: clear columns refused", expected=len(analysis.REFUSED_SQL), actual=refused),
+            Check(
+                name="persona: members of a segment, asked by name",
+                expected=dict(numbers.segments).get(analysis.ASKED_SEGMENT, 0),
+                actual=members,
+            ),
         )
         return AnalysisFindings(
             analysis=numbers, persona=answers, regular=regular.result(), totals=totals, checks=checks
