@@ -33,6 +33,7 @@ _ARNS: Final = {
     "AWS::Lambda::Function": "arn:aws:lambda:{region}:{account}:function:{name}",
     "AWS::Logs::DeliveryDestination": "arn:aws:logs:{region}:{account}:delivery-destination:{name}",
     "AWS::Logs::LogGroup": "arn:aws:logs:{region}:{account}:log-group:{name}:*",
+    "AWS::QuickSight::Dashboard": "arn:aws:quicksight:{region}:{account}:dashboard/{name}",
     "AWS::QuickSight::DataSet": "arn:aws:quicksight:{region}:{account}:dataset/{name}",
     "AWS::QuickSight::DataSource": "arn:aws:quicksight:{region}:{account}:datasource/{name}",
     "AWS::QuickSight::Folder": "arn:aws:quicksight:{region}:{account}:folder/{name}",
@@ -54,6 +55,7 @@ _NAMED_BY_NAME: Final = {"AWS::Athena::WorkGroup", "AWS::Events::EventBus", "AWS
 _NAMES: Final = {
     "AWS::AppFlow::ConnectorProfile": "ConnectorProfileName",
     "AWS::AppFlow::Flow": "FlowName",
+    "AWS::QuickSight::Dashboard": "DashboardId",
     "AWS::QuickSight::DataSet": "DataSetId",
     "AWS::QuickSight::DataSource": "DataSourceId",
     "AWS::QuickSight::Folder": "FolderId",
