@@ -53,6 +53,7 @@ ALSO_USES: Final[Mapping[str, tuple[str, ...]]] = {
     "tests/figures": ("sql", "twin/engines"),
     "tests/infrastructure": ("app.py", "cdk.json", "config", "sql", "stacks"),
     "tests/infrastructure/test_functions.py": ("lambdas",),
+    "tests/rebuilds": ("sql", "twin/engines"),
     "tests/slow": (*WHOLE, *DOCUMENTS, "benchmarks", "pyproject.toml", "requirements"),
     "tests/twin": WHOLE,
     "tests/unit/c360_metrics": ("sql",),

@@ -172,6 +172,7 @@ def deploying_tests() -> list[Part]:
     return [
         _pytest("deployments", "deployments", "tests/deployments"),
         _pytest("figures", "figures", "tests/figures"),
+        _pytest("figures", "rebuilds", "tests/rebuilds"),
         # Works on a copy of the tree, so that it may meet `deployments`; both run every engine.
         _pytest("documents", "documents", "tests/walkthrough"),
     ]
