@@ -1,6 +1,7 @@
 """Answers as files. Athena's result in S3 is a CSV file already; a Parquet file gets the types of the columns."""
 
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -56,10 +57,17 @@ def write_parquet(answer: Answer, s3: Any, path: Path) -> None:
             f"two columns are called {twice[0]}, and a Parquet file cannot have that; rename one by AS"
         )
     schema = pyarrow.schema([(column.name, _type_of(column)) for column in answer.columns])
-    body = pyarrow.PythonFile(_result(answer, s3), mode="r")
+    body = _result(answer, s3)
     try:
-        with _new(path) as fresh, pyarrow.parquet.ParquetWriter(fresh, schema) as file:
-            for batch in _batches(body, answer.columns):
+        # Arrow reads ahead in threads of its own. From a file: one that waits for Python when it ends, aborts it.
+        with (
+            _new(path) as fresh,
+            tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", suffix=".csv") as rows,
+            pyarrow.parquet.ParquetWriter(fresh, schema) as file,
+        ):
+            shutil.copyfileobj(body, rows)
+            rows.flush()
+            for batch in _batches(rows.name, answer.columns):
                 file.write_table(_typed(batch, answer.columns, schema))
     except pyarrow.ArrowInvalid as error:
         raise NotWrittenError(f"{error}; cast the column to a type that Parquet has, or write CSV") from error
@@ -84,11 +92,11 @@ def _new(path: Path) -> Iterator[Path]:
         fresh.unlink(missing_ok=True)
 
 
-def _batches(body: Any, columns: tuple[Column, ...]) -> Iterator[Any]:
+def _batches(csv_file: str, columns: tuple[Column, ...]) -> Iterator[Any]:
     """Yield the rows in tables. Nothing between two commas is NULL, and an empty text is not."""
     read_as = {column.name: pyarrow.string() if _reader(column) else _type_of(column) for column in columns}
     rows = pyarrow.csv.open_csv(
-        body,
+        csv_file,
         read_options=pyarrow.csv.ReadOptions(column_names=list(read_as), skip_rows=1),
         parse_options=pyarrow.csv.ParseOptions(newlines_in_values=True),
         convert_options=pyarrow.csv.ConvertOptions(
