@@ -12,6 +12,7 @@ import boto3
 from twin.emulator.stand_ins import ResourceRegistry, recorded
 from twin.emulator.wire import Wire
 from twin.engines import trino
+from twin.providers.athena.prepared import PreparedStatements
 from twin.providers.athena.service import Access, Athena
 from twin.providers.glue import catalog as glue_catalog
 from twin.providers.lake_formation.rules import LakeFormationResource, LakeFormationRules, user_name
@@ -19,6 +20,7 @@ from twin.settings import ACCOUNT, BUILD, TwinSettings
 
 CALLER: contextvars.ContextVar[str] = contextvars.ContextVar("caller", default="")
 WORK_GROUP = "AWS::Athena::WorkGroup"
+PREPARED_STATEMENT = "AWS::Athena::PreparedStatement"
 LAKE_FORMATION = tuple(f"AWS::LakeFormation::{kind}" for kind in ("Tag", "TagAssociation", "PrincipalPermissions"))
 
 
@@ -52,7 +54,7 @@ def main() -> None:
     handlers[glue_catalog.TABLE_TYPE] = glue_catalog.table_handlers(handlers[glue_catalog.TABLE_TYPE], glue)
     handlers[WORK_GROUP] = recorded(WORK_GROUP, handlers[WORK_GROUP], registry)
     nothing = {"create": lambda logical_id, _properties, _stack: (logical_id, {}), "delete": lambda *_: None}
-    handlers.update({name: recorded(name, nothing, registry) for name in LAKE_FORMATION})
+    handlers.update({name: recorded(name, nothing, registry) for name in (*LAKE_FORMATION, PREPARED_STATEMENT)})
     app.SERVICE_HANDLERS["athena"] = with_caller(Wire("athena", athena(settings, registry)).handle)
     sys.argv = sys.argv[:1]
     app.main()
@@ -72,7 +74,8 @@ def athena(settings: TwinSettings, registry: ResourceRegistry) -> Athena:
         connect=LazyTrino(engine).connect,
         client=lambda service: boto3.client(service),  # type: ignore[call-overload]  # noqa: PLW0108
         workgroups=lambda: registry.properties(WORK_GROUP),
-        access=Access(caller=CALLER.get, user_of=user_name),
+        prepared=PreparedStatements(lambda: registry.properties(PREPARED_STATEMENT)),
+        access=Access(caller=CALLER.get, user_of=user_name, filtered=rules.filters),
         before_query=rules.before_query,
     )
 

@@ -136,6 +136,16 @@ def with_arguments(query: str, arguments: str) -> str:
     return execute_immediate(query, arguments) if arguments else query
 
 
+def without_reading(query: str, arguments: str) -> str:
+    """A statement that Trino refuses where it would refuse the query, and that reads nothing.
+
+    Trino explains no statement with values for `?`; for a condition that never holds it plans no scan.
+    """
+    if arguments:
+        return with_arguments(f"SELECT * FROM (\n{query}\n) WHERE false", arguments)
+    return f"EXPLAIN (TYPE VALIDATE) {query}"
+
+
 def _create(words: Words) -> Statement:
     replace_view = words.take("OR", "REPLACE")
     if words.take("VIEW"):
