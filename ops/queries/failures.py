@@ -59,9 +59,8 @@ class Asked:
 
     def tables(self) -> list[tuple[str, str]]:
         """Return database and name of the tables that the statement names; none if it cannot be read."""
-        try:
-            tree = sqlglot.parse_one(self.statement, read=_DIALECT)
-        except SqlglotError:
+        tree = self._tree()
+        if tree is None:
             return []
         defined = {one.alias_or_name.lower() for one in tree.find_all(exp.CTE)}
         named = [(one.db.lower() or self.database, one.name.lower()) for one in tree.find_all(exp.Table)]
@@ -69,10 +68,17 @@ class Asked:
 
     def columns(self) -> set[str]:
         """Return the names of the columns that the statement names."""
+        tree = self._tree()
+        return set() if tree is None else {one.name.lower() for one in tree.find_all(exp.Column)}
+
+    def _tree(self) -> exp.Expr | None:
+        # EXECUTE names neither tables nor columns, and the library warns on standard error that it cannot read it.
+        if self.statement.lstrip().upper().startswith("EXECUTE"):
+            return None
         try:
-            return {one.name.lower() for one in sqlglot.parse_one(self.statement, read=_DIALECT).find_all(exp.Column)}
+            return sqlglot.parse_one(self.statement, read=_DIALECT)
         except SqlglotError:
-            return set()
+            return None
 
 
 def explained(
