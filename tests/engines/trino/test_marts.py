@@ -235,7 +235,7 @@ PREPARED = {
     "orders_between": ("'2026-02-01', '2026-02-28'", [["USD", "3", "1", "140.02", "1"]]),
     "idle_customers": ("'USD', 10", [["p_5"], ["p_1"]]),
     "lift_of": ("'no_such_experiment'", []),
-    "attribution_of": ("'2026-02-01', 'USD'", [["none"]]),
+    "attribution_of": ("'2026-02-01', 'USD'", [["visit"]]),
 }
 
 
