@@ -40,10 +40,11 @@ def test_a_persona_asks_by_name_and_is_told_the_price(run: Demonstration, tmp_pa
 
 
 def test_an_earlier_answer_is_free_where_the_persona_sees_the_whole_table(run: Demonstration) -> None:
-    """Of the customers the persona does not see every column, so that a question about them is read anew."""
+    """Of the profiles some columns are closed to the persona, so that a question about them is read anew."""
+    curated = database_name(run.story.deployment.emulator.settings.environment, Zone.CURATED)
     for sql, free in (
-        ("SELECT count(*) FROM segment_membership", (True, "0.000000")),
-        ("SELECT count(*) FROM customer_360", (False, "0.000050")),
+        ("EXECUTE customers_of_segment USING 'high_spenders'", (True, "0.000000")),
+        (f"SELECT count(person_id) FROM {curated}.profiles", (False, "0.000050")),
     ):
         asked = ("sql", sql, "--as", "marketing-analyst")
         _, first = typed(run, *asked)
