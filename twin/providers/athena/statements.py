@@ -142,7 +142,8 @@ def without_reading(query: str, arguments: str) -> str:
     Trino explains no statement with values for `?`; for a condition that never holds it plans no scan.
     """
     if arguments:
-        return with_arguments(f"SELECT * FROM (\n{query}\n) WHERE false", arguments)
+        nothing = f"SELECT * FROM (\n{query}\n) WHERE false"  # noqa: S608  # whoever asked wrote the query
+        return with_arguments(nothing, arguments)
     return f"EXPLAIN (TYPE VALIDATE) {query}"
 
 
