@@ -10,6 +10,7 @@ from tests.infrastructure.assembly import Assembly, Template
 
 ASSET_HASH = re.compile(r"\b[0-9a-f]{64}\b")
 ABSENT = object()
+AS_REVIEWED = "<as in the reviewed template>"
 
 Difference = tuple[str, Any, Any]
 
@@ -22,12 +23,17 @@ def reviewable(template: Template) -> Template:
 def differences(one: Assembly, other: Assembly, pillar: str) -> Template:
     """Return what differs between a stack of two environments, by its place in the template.
 
-    That each has its own name where its name belongs is no difference.
+    That each has its own name where its name belongs is no difference. What the other lacks is named and not repeated.
+
+    Args:
+        one: whose whole template is reviewed.
     """
     names = one.settings.environment, other.settings.environment
     return {
-        place: {name: value for name, value in zip(names, values, strict=True) if value is not ABSENT}
-        for place, *values in compared(_nameless(one, pillar), _nameless(other, pillar))
+        place: {names[0]: AS_REVIEWED}
+        if theirs is ABSENT
+        else {name: value for name, value in zip(names, (ours, theirs), strict=True) if value is not ABSENT}
+        for place, ours, theirs in compared(_nameless(one, pillar), _nameless(other, pillar))
     }
 
 
