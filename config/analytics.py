@@ -67,6 +67,11 @@ class DashboardsSettings(Slice):
         default=False, description="Answer questions in words: 250 USD a month for the account, however many ask"
     )
 
+    @property
+    def people(self) -> tuple[str, ...]:
+        """Return the ARNs of everybody who may look, the owner first."""
+        return tuple(dict.fromkeys(one for one in (self.owner, *self.readers) if one is not None))
+
     @model_validator(mode="after")
     def _owned(self) -> Self:
         if self.deployed and self.owner is None:

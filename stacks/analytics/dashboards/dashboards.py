@@ -122,7 +122,7 @@ class Dashboards(Construct):
             ),
             permissions=[
                 quicksight.CfnTheme.ResourcePermissionProperty(principal=one, actions=list(_USE_THEME))
-                for one in self._people()
+                for one in self._settings.people
             ],
         )
 
@@ -154,9 +154,6 @@ class Dashboards(Construct):
         )
         made.add_property_override("DataSets", data_sets)
         made.node.add_dependency(self.data)
-
-    def _people(self) -> list[str]:
-        return [one for one in (self._settings.owner, *self._settings.readers) if one is not None]
 
     def _dashboard(
         self,

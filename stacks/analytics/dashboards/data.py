@@ -145,18 +145,7 @@ class DataSets(Construct):
         return permission(principal=self._settings.owner, actions=list(actions))
 
     def _data_set(self, model: SemanticModel, source: quicksight.CfnDataSource) -> quicksight.CfnDataSet:
-        kind = quicksight.CfnDataSet
-        data_set = kind(
-            self,
-            pascal_case(model.name),
-            aws_account_id=cdk.Aws.ACCOUNT_ID,
-            data_set_id=quicksight_id(self._platform.environment, model.name),
-            name=f"{model.name.replace('_', ' ').capitalize()}, {self._platform.environment}",
-            import_mode="SPICE",
-            permissions=[self._owner(kind.ResourcePermissionProperty, _OWN_DATA_SET)],
-        )
-        # CDK's own types leave out what is new in AWS's schema; this is what the service takes.
-        data_set.add_property_override("PhysicalTableMap", {_PHYSICAL: {"CustomSql": self._query(model, source)}})
+        data_set = self._in_memory(model.name, _PHYSICAL, self._query(model, source))
         if contact := [column.name for column in data_columns(model) if column.name in CONTACT]:
             who = [self._settings.owner, *self._settings.contact_readers]
             rules = [{"ColumnNames": contact, "Principals": who}]
@@ -182,24 +171,30 @@ class DataSets(Construct):
             cdk.Validations.of(data_set).acknowledge(cdk.Acknowledgment(id=_RULES_PROPERTY, reason=_LEGACY))
 
     def _rules(self, rules: Rules, source: quicksight.CfnDataSource) -> quicksight.CfnDataSet:
-        kind = quicksight.CfnDataSet
-        data_set = kind(
-            self,
-            pascal_case(rules.name),
-            aws_account_id=cdk.Aws.ACCOUNT_ID,
-            data_set_id=quicksight_id(self._platform.environment, rules.name),
-            name=f"{rules.name.replace('_', ' ').capitalize()}, {self._platform.environment}",
-            import_mode="SPICE",
-            permissions=[self._owner(kind.ResourcePermissionProperty, _OWN_DATA_SET)],
-        )
         query = {
             "DataSourceArn": source.attr_arn,
             "Name": rules.name,
             "SqlQuery": rules.query,
             "Columns": [{"Name": name, "Type": "STRING"} for name in (USER, GROUP, *rules.columns)],
         }
-        data_set.add_property_override("PhysicalTableMap", {_RULES: {"CustomSql": query}})
+        data_set = self._in_memory(rules.name, _RULES, query)
         data_set.add_property_override("UseAs", "RLS_RULES")
+        return data_set
+
+    def _in_memory(self, name: str, table: str, query: Mapping[str, Any]) -> quicksight.CfnDataSet:
+        """Make a data set of one statement in QuickSight's memory, which the owner keeps."""
+        kind = quicksight.CfnDataSet
+        data_set = kind(
+            self,
+            pascal_case(name),
+            aws_account_id=cdk.Aws.ACCOUNT_ID,
+            data_set_id=quicksight_id(self._platform.environment, name),
+            name=f"{name.replace('_', ' ').capitalize()}, {self._platform.environment}",
+            import_mode="SPICE",
+            permissions=[self._owner(kind.ResourcePermissionProperty, _OWN_DATA_SET)],
+        )
+        # CDK's own types leave out what is new in AWS's schema; this is what the service takes.
+        data_set.add_property_override("PhysicalTableMap", {table: {"CustomSql": query}})
         return data_set
 
     def _query(self, model: SemanticModel, source: quicksight.CfnDataSource) -> dict[str, Any]:

@@ -69,14 +69,13 @@ def rules_of(model: SemanticModel, settings: DashboardsSettings) -> Rules | None
                 f"analytics.dashboards.row_rules: {column} of {model.name} is {model.columns[column].kind}; QuickSight "
                 "limits rows by texts alone, so name another column"
             )
-    people = [one for one in dict.fromkeys((settings.owner, *settings.readers)) if one is not None]
     rows = [
         (
             *_who(person),
             *(_values(person, column, settings.row_rules) for column in present),
             *((None,) if absent else ()),
         )
-        for person in people
+        for person in settings.people
         if not any(_values(person, column, settings.row_rules) for column in absent)
     ]
     return Rules(columns=(*present, *((PERSON,) if absent else ())), rows=tuple(rows))
