@@ -11,7 +11,9 @@ Request = Mapping[str, Any]
 # first parameter that a request has decides.
 _PATHS: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
     "appflow": (("flowname", "flow/{}"), ("connectorprofilename", "connectorprofile/{}")),
+    "athena": (("workgroup", "workgroup/{}"),),
     "codebuild": (("projectname", "project/{}"),),
+    "databrew": (("name", "job/{}"),),
     "dataexchange": (("jobid", "jobs/{}"), ("datasetid", "data-sets/{}"), ("eventactionid", "event-actions/{}")),
     "dynamodb": (("tablename", "table/{}"),),
     "entityresolution": (("workflowname", "matchingworkflow/{}"), ("schemaname", "schemamapping/{}")),
@@ -143,12 +145,21 @@ def _mail(operation: str, request: Request) -> tuple[str, ...]:
     )
 
 
+def _brewed(operation: str, request: Request) -> tuple[str, ...]:
+    """Return the job, the recipe, the data set or the project of a request to DataBrew, which all are named `Name`."""
+    name = request.get("Name")
+    kinds = (kind for kind in ("Job", "Recipe", "Dataset", "Project") if kind in operation)
+    kind = next(kinds, None)
+    return (arn("databrew", f"{kind.lower()}/{name}"),) if name and kind else ("*",)
+
+
 def _one(prefix: str) -> Callable[[str, Request], tuple[str, ...]]:
     return lambda _operation, request: (resource_of(prefix, request),)
 
 
 _OTHERS: Final[Mapping[str, Callable[[str, Request], tuple[str, ...]]]] = {
     "appflow": _one("appflow"),
+    "databrew": _brewed,
     "emr-serverless": _one("emr-serverless"),
     "entityresolution": _one("entityresolution"),
     "glue": _catalog,

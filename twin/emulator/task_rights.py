@@ -30,12 +30,15 @@ _ACTIONS: Final = {
 }
 _EXECUTIONS_RULE: Final = "StepFunctionsGetEventsForStepFunctionsExecutionRule"
 _SPARK_RUNS_RULE: Final = "StepFunctionsGetEventsForEMRServerlessJobRule"
+_LAKE: Final = "AwsDataCatalog"
 _BUILDS_RULE: Final = "StepFunctionsGetEventForCodeBuildStartBuildRule"
 # The names under which Step Functions reports a refusal, where it is not the service's name and AccessDenied.
 _ERRORS: Final = {"lambda": "Lambda.AWSLambdaException", "sns": "SNS.AuthorizationErrorException"}
 _NAMES: Final = {
     "appflow": "Appflow",
+    "athena": "Athena",
     "codebuild": "CodeBuild",
+    "databrew": "DataBrew",
     "dataexchange": "DataExchange",
     "dynamodb": "DynamoDb",
     "emr-serverless": "EMRServerless",
@@ -69,7 +72,7 @@ def rights_of(resource: str, request: Request) -> tuple[Call, ...]:
     if named == "events:PutEvents":
         entries: Sequence[Request] = request.get("Entries") or ()
         return tuple(Call(action=named, resource=resource_of(prefix, entry)) for entry in entries)
-    own = Call(action=named, resource=resource_of(prefix, request))
+    own = Call(action=named, resource=resource_of(prefix, request), context=_stated(named, request))
     needed = (own, *_passing(own, request))
     return (*needed, *_waiting(own, request)) if waits else needed
 
@@ -92,6 +95,12 @@ def _parts(resource: str) -> tuple[str, str, bool]:
         words = words[1:]
     action, _, pattern = words[1].partition(".")
     return words[0], action, pattern == "sync"
+
+
+def _stated(action: str, request: Request) -> Mapping[str, str] | None:
+    """Return the condition keys that a request states of itself."""
+    prefix = request.get("Prefix")
+    return {"s3:prefix": str(prefix)} if action == "s3:ListBucket" and prefix is not None else None
 
 
 def _passing(own: Call, request: Request) -> tuple[Call, ...]:
@@ -122,6 +131,15 @@ def _builds(own: Call, _request: Request) -> tuple[Call, ...]:
     return (Call(action="codebuild:BatchGetBuilds", resource=own.resource), *_rule(_BUILDS_RULE))
 
 
+def _queries(own: Call, _request: Request) -> tuple[Call, ...]:
+    catalog = Call(action="athena:GetDataCatalog", resource=arn("athena", f"datacatalog/{_LAKE}"))
+    return (Call(action="athena:GetQueryExecution", resource=own.resource), catalog)
+
+
+def _preparations(own: Call, _request: Request) -> tuple[Call, ...]:
+    return (Call(action="databrew:ListJobRuns", resource=own.resource),)
+
+
 def _executions(own: Call, _request: Request) -> tuple[Call, ...]:
     executions = f"{own.resource.replace(':stateMachine:', ':execution:')}:*"
     return (Call(action="states:DescribeExecution", resource=executions), *_rule(_EXECUTIONS_RULE))
@@ -135,6 +153,8 @@ def _rule(name: str) -> tuple[Call, ...]:
 # By action: the service that gets the role which the request names.
 _PASSED: Final[Mapping[str, str]] = {"emr-serverless:StartJobRun": "emr-serverless.amazonaws.com"}
 _WAITING: Final[Mapping[str, Callable[[Call, Request], tuple[Call, ...]]]] = {
+    "athena:StartQueryExecution": _queries,
+    "databrew:StartJobRun": _preparations,
     "emr-serverless:StartJobRun": _spark_runs,
     "glue:StartJobRun": _job_runs,
     "codebuild:StartBuild": _builds,

@@ -11,6 +11,7 @@ BUILDS = arn("events", "rule/StepFunctionsGetEventForCodeBuildStartBuildRule")
 APPLICATION = arn("emr-serverless", "/applications/a1")
 SPARK_RUNS = arn("events", "rule/StepFunctionsGetEventsForEMRServerlessJobRule")
 ROLE = "arn:aws:iam::123456789012:role/Job"
+WORKGROUP = arn("athena", "workgroup/preparation")
 EXECUTIONS = arn("events", "rule/StepFunctionsGetEventsForStepFunctionsExecutionRule")
 
 
@@ -53,6 +54,20 @@ EXECUTIONS = arn("events", "rule/StepFunctionsGetEventsForStepFunctionsExecution
             {"ProjectName": "models"},
             {(f"codebuild:{action}", arn("codebuild", "project/models")) for action in ("StartBuild", "BatchGetBuilds")}
             | {(f"events:{action}", BUILDS) for action in ("PutTargets", "PutRule", "DescribeRule")},
+        ),
+        (
+            f"{INTEGRATION}athena:startQueryExecution.sync",
+            {"QueryString": "SELECT 1", "WorkGroup": "preparation"},
+            {
+                ("athena:StartQueryExecution", WORKGROUP),
+                ("athena:GetQueryExecution", WORKGROUP),
+                ("athena:GetDataCatalog", arn("athena", "datacatalog/AwsDataCatalog")),
+            },
+        ),
+        (
+            f"{INTEGRATION}databrew:startJobRun.sync",
+            {"Name": "prepare"},
+            {(f"databrew:{action}", arn("databrew", "job/prepare")) for action in ("StartJobRun", "ListJobRuns")},
         ),
         (
             f"{INTEGRATION}states:startExecution.sync:2",
@@ -109,11 +124,18 @@ def test_a_task_needs_what_aws_documents(
     assert {(right.action, right.resource) for right in rights_of(resource, request_)} == needed
 
 
+def test_a_list_of_objects_says_of_which_prefix_it_is() -> None:
+    [listed] = rights_of(f"{INTEGRATION}aws-sdk:s3:listObjectsV2", {"Bucket": "lake", "Prefix": "copies/"})
+    [everything] = rights_of(f"{INTEGRATION}aws-sdk:s3:listObjectsV2", {"Bucket": "lake"})
+    assert (listed.context, everything.context) == ({"s3:prefix": "copies/"}, None)
+
+
 @pytest.mark.parametrize(
     ("resource", "name"),
     [
         (arn("lambda", "function:send"), "Lambda.AWSLambdaException"),
         (f"{INTEGRATION}glue:startJobRun", "Glue.AccessDeniedException"),
+        (f"{INTEGRATION}databrew:startJobRun.sync", "DataBrew.AccessDeniedException"),
         (f"{INTEGRATION}aws-sdk:entityresolution:getMatchingJob", "EntityResolution.AccessDeniedException"),
     ],
 )
