@@ -118,7 +118,7 @@ class Querier(StrEnum):
 
     Each has an Athena workgroup, a prefix for its results and a permission on the key of its own: whoever may use a
     workgroup reads every result in it. `operators` test a deployment, `stewards` read and mend the quarantine.
-    `dashboards` is QuickSight, where it is switched on.
+    `dashboards` is QuickSight and `preparation` what DataBrew prepares, where each is switched on.
     """
 
     MARKETING_ANALYST = "marketing-analyst"
@@ -126,12 +126,14 @@ class Querier(StrEnum):
     OPERATORS = "operators"
     STEWARDS = "stewards"
     DASHBOARDS = "dashboards"
+    PREPARATION = "preparation"
 
 
 class TableName(StrEnum):
     """Tables that the templates create. File sources add one raw table each, named after the source.
 
-    All are Iceberg tables but `er_input`, which the matching service reads: it knows CSV and Parquet only.
+    All are Iceberg tables but `er_input`, which the matching service reads, and two that DataBrew reads and writes:
+    these services know plain Parquet only.
     """
 
     INTERACTIONS = "interactions"
@@ -145,6 +147,8 @@ class TableName(StrEnum):
     SEGMENT_MEMBERSHIP = "segment_membership"
     QUALITY_RESULTS = "quality_results"
     ER_INPUT = "er_input"
+    CUSTOMERS_TO_PREPARE = "customers_to_prepare"
+    PREPARED_CUSTOMERS = "prepared_customers"
 
 
 class IdentifierType(StrEnum):
@@ -352,6 +356,11 @@ def warehouse_name(environment: str) -> str:
 def quicksight_id(environment: str, name: str) -> str:
     """Return the id in the account of a data source, a data set, a theme or a dashboard of QuickSight."""
     return f"{PROJECT}-{environment}-{name.replace('_', '-')}"
+
+
+def databrew_name(environment: str, name: str) -> str:
+    """Return the name in the account of a data set, a recipe, a project or a job of DataBrew."""
+    return f"{PROJECT}-{environment}-{name}"
 
 
 def connection_name(environment: str, name: str) -> str:

@@ -7,6 +7,7 @@ import boto3
 from botocore.config import Config
 
 if TYPE_CHECKING:
+    from mypy_boto3_databrew import GlueDataBrewClient
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_events import EventBridgeClient
     from mypy_boto3_glue import GlueClient
@@ -83,6 +84,12 @@ def glue() -> "GlueClient":
 def lake_formation() -> "LakeFormationClient":
     """Return a Lake Formation client."""
     return boto3.client("lakeformation", config=PATIENT)
+
+
+@cache
+def databrew() -> "GlueDataBrewClient":
+    """Return a client of DataBrew."""
+    return boto3.client("databrew", config=PATIENT)
 
 
 @cache

@@ -1,4 +1,4 @@
-"""Analytics: workgroups, named queries and prepared statements, checks of tables, marts, warehouse, dashboards."""
+"""Analytics: workgroups with their queries, checks of tables, marts, warehouse, dashboards, preparation."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,6 +13,7 @@ from config.analytics import AnalyticsSettings
 from stacks.analytics.dashboards.dashboards import Dashboards
 from stacks.analytics.models import SOURCES, Models
 from stacks.analytics.named_queries import NamedQueries
+from stacks.analytics.preparation.preparation import Preparation
 from stacks.analytics.prepared_statements import PreparedStatements
 from stacks.analytics.table_quality import TableQuality
 from stacks.analytics.warehouse.warehouse import Warehouse
@@ -37,6 +38,7 @@ class AnalyticsStack(cdk.Stack):
     warehouse: Warehouse | None
     places: QueryPlaces
     dashboards: Dashboards | None
+    preparation: Preparation | None
     lake_access: Sequence[LakeAccess]
 
     def __init__(
@@ -50,6 +52,10 @@ class AnalyticsStack(cdk.Stack):
         platform: Platform,
     ) -> None:
         super().__init__(scope, id_, description="Customer 360: queries and marts")
+        switched = {
+            Querier.DASHBOARDS: settings.dashboards.deployed,
+            Querier.PREPARATION: settings.databrew.deployed,
+        }
         self.workgroups = {
             querier: Workgroup(
                 self,
@@ -60,7 +66,7 @@ class AnalyticsStack(cdk.Stack):
                 platform=platform,
             )
             for querier in Querier
-            if querier is not Querier.DASHBOARDS or settings.dashboards.deployed
+            if switched.get(querier, True)
         }
         for persona in PERSONAS:
             PreparedStatements(
@@ -116,8 +122,21 @@ class AnalyticsStack(cdk.Stack):
             if settings.dashboards.deployed
             else None
         )
+        self.preparation = (
+            Preparation(
+                self,
+                "Preparation",
+                buckets=lake.buckets,
+                workgroup=self.workgroups[Querier.PREPARATION],
+                settings=settings.databrew,
+                platform=platform,
+            )
+            if settings.databrew.deployed
+            else None
+        )
         self.lake_access = [
             *stored.lake_access,
+            *(self.preparation.lake_access if self.preparation else ()),
             *(self.dashboards.lake_access if self.dashboards else ()),
             *(self.quality.lake_access if self.quality else ()),
             *(self.warehouse.lake_access if self.warehouse else ()),
@@ -141,4 +160,6 @@ class AnalyticsStack(cdk.Stack):
             cdk.CfnOutput(self, "LoadWarehouseStateMachineArn", value=self.warehouse.machine.state_machine_arn)
         if self.dashboards is not None and self.dashboards.embedding is not None:
             cdk.CfnOutput(self, "EmbeddingUrl", value=self.dashboards.embedding.url)
+        if self.preparation is not None:
+            cdk.CfnOutput(self, "PrepareCustomersStateMachineArn", value=self.preparation.machine.state_machine_arn)
         cdk.CfnOutput(self, "BuildModelsStateMachineArn", value=self.models.machine.state_machine_arn)

@@ -11,7 +11,9 @@ from aws_cdk import aws_stepfunctions as sfn
 
 Service = Literal[
     "Appflow",
+    "Athena",
     "CodeBuild",
+    "DataBrew",
     "DataExchange",
     "EMRServerless",
     "EntityResolution",
@@ -20,6 +22,7 @@ Service = Literal[
     "Lambda",
     "RedshiftData",
     "RedshiftServerless",
+    "S3",
     "SNS",
 ]
 
@@ -28,11 +31,24 @@ Service = Literal[
 # and fails some minutes later.
 BUSY: Final[Mapping[Service, tuple[str, ...]]] = {
     "Appflow": ("Appflow.InternalServerException", "Appflow.AppflowException", "Appflow.AmazonAppflowException"),
+    "Athena": (
+        "Athena.TooManyRequestsException",
+        "Athena.InternalServerException",
+        "Athena.AthenaException",
+        "Athena.AmazonAthenaException",
+    ),
     # The limits of concurrent builds, of the project and of the account.
     "CodeBuild": (
         "CodeBuild.AccountLimitExceededException",
         "CodeBuild.CodeBuildException",
         "CodeBuild.AWSCodeBuildException",
+    ),
+    "DataBrew": (
+        # The job runs already: somebody has started it by hand.
+        "DataBrew.ConflictException",
+        "DataBrew.ServiceQuotaExceededException",
+        "DataBrew.DataBrewException",
+        "DataBrew.AWSGlueDataBrewException",
     ),
     # The limit of concurrent exports, too.
     "DataExchange": (
@@ -74,6 +90,8 @@ BUSY: Final[Mapping[Service, tuple[str, ...]]] = {
         "RedshiftServerless.RedshiftServerlessException",
     ),
     "Lambda": ("Lambda.TooManyRequestsException",),
+    # S3's model has no error for `SlowDown`.
+    "S3": ("S3.S3Exception", "S3.AmazonS3Exception"),
     "SNS": (
         "SNS.ThrottledException",
         "SNS.KMSThrottlingException",
@@ -84,7 +102,7 @@ BUSY: Final[Mapping[Service, tuple[str, ...]]] = {
 }
 
 
-def retry_when_busy(step: sfn.TaskStateBase, service: Service) -> None:
+def retry_when_busy(step: sfn.TaskStateBase | sfn.CustomState, service: Service) -> None:
     """Repeat a short call for up to ten minutes, which is less than the interval of `AutoStart`."""
     step.add_retry(
         errors=list(BUSY[service]),

@@ -13,7 +13,7 @@ from sqlglot import exp
 
 from c360_core import single_view_keys
 from c360_core.interaction import ReasonCode, check
-from c360_core.names import ENVIRONMENTS, STACKS, IdentifierType, Stream, Use
+from c360_core.names import ENVIRONMENTS, STACKS, IdentifierType, Stream, TableName, Use, Zone
 from c360_core.replay import ReplayVerdict
 from config.settings import Settings
 from ops import smoke
@@ -76,6 +76,7 @@ ASKED: dict[str, set[str] | str] = {
     "Entity Resolution": {"Entity Resolution", "matching job"},
     "Athena": {"Athena", "persona results"},
     "QuickSight": "its users and its memory are paid for",
+    "DataBrew": "a run is paid for, and changes the lake",
     "Lake Formation": {
         "Lake Formation",
         "Lake Formation grants",
@@ -228,7 +229,8 @@ def test_a_misspelt_settings_key_is_found() -> None:
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)
 def test_lake_tables_and_variables_exist(document: Path) -> None:
-    tables = {f"{t.zone}.{t.name}" for t in CONTRACTS.lake_tables()} | {"curated.er_input"}
+    tables = {f"{t.zone}.{t.name}" for t in CONTRACTS.lake_tables()}
+    tables |= {f"{Zone.CURATED}.{plain}" for plain in (TableName.ER_INPUT, TableName.CUSTOMERS_TO_PREPARE)}
     code = inline_code(document)
     assert {text for text in code if re.fullmatch(r"(raw|quarantine|curated)\.\w+", text)} <= tables
     sources = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "tools").rglob("*.py"))

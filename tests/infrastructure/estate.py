@@ -22,6 +22,10 @@ _ARNS: Final = {
     "AWS::AppFlow::Flow": "arn:aws:appflow:{region}:{account}:flow/{name}",
     "AWS::Athena::WorkGroup": "arn:aws:athena:{region}:{account}:workgroup/{name}",
     "AWS::CodeBuild::Project": "arn:aws:codebuild:{region}:{account}:project/{name}",
+    "AWS::DataBrew::Dataset": "arn:aws:databrew:{region}:{account}:dataset/{name}",
+    "AWS::DataBrew::Job": "arn:aws:databrew:{region}:{account}:job/{name}",
+    "AWS::DataBrew::Project": "arn:aws:databrew:{region}:{account}:project/{name}",
+    "AWS::DataBrew::Recipe": "arn:aws:databrew:{region}:{account}:recipe/{name}",
     "AWS::DynamoDB::GlobalTable": "arn:aws:dynamodb:{region}:{account}:table/{name}",
     "AWS::EntityResolution::MatchingWorkflow": "arn:aws:entityresolution:{region}:{account}:matchingworkflow/{name}",
     "AWS::EntityResolution::SchemaMapping": "arn:aws:entityresolution:{region}:{account}:schemamapping/{name}",
@@ -51,7 +55,15 @@ _ARNS: Final = {
 # Types whose `Ref` is their ARN.
 _NAMED_BY_ARN: Final = {"AWS::SNS::Topic", "AWS::SecretsManager::Secret", "AWS::StepFunctions::StateMachine"}
 # Types whose property `Name` is the name by which they are referred to.
-_NAMED_BY_NAME: Final = {"AWS::Athena::WorkGroup", "AWS::Events::EventBus", "AWS::Kinesis::Stream"}
+_NAMED_BY_NAME: Final = {
+    "AWS::Athena::WorkGroup",
+    "AWS::DataBrew::Dataset",
+    "AWS::DataBrew::Job",
+    "AWS::DataBrew::Project",
+    "AWS::DataBrew::Recipe",
+    "AWS::Events::EventBus",
+    "AWS::Kinesis::Stream",
+}
 _NAMES: Final = {
     "AWS::AppFlow::ConnectorProfile": "ConnectorProfileName",
     "AWS::AppFlow::Flow": "FlowName",

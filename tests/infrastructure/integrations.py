@@ -894,6 +894,7 @@ def _trusted(*stated: str) -> Integration:
 
 
 _ANY_SOURCE: Final = {
+    "databrew.amazonaws.com": f"arn:aws:databrew:{REGION}:{ACCOUNT}:job/any",
     "codebuild.amazonaws.com": f"arn:aws:codebuild:{REGION}:{ACCOUNT}:project/any",
     "emr-serverless.amazonaws.com": f"arn:aws:emr-serverless:{REGION}:{ACCOUNT}:/applications/any",
     "entityresolution.amazonaws.com": f"arn:aws:entityresolution:{REGION}:{ACCOUNT}:matchingworkflow/any",
@@ -947,6 +948,76 @@ def _flows(estate: Estate, _state: Mapping[str, Any]) -> Iterable[str]:
     yield from (arn(one) for one in estate.of_type("AWS::AppFlow::Flow"))
 
 
+# ---- DataBrew
+
+
+def _prepares(estate: Estate, use: Use) -> Calls:
+    """A run reads the table of its data set and replaces what lies at its output, with the role of the job."""
+    job = use.resource.properties
+    role = job["RoleArn"]
+    source = estate.one("AWS::DataBrew::Dataset", job["DatasetName"]).properties["Input"]["DataCatalogInputDefinition"]
+    prefix = _CATALOG.removesuffix("catalog")
+    database, name = source["DatabaseName"], source["TableName"]
+    for resource in (_CATALOG, f"{prefix}database/{database}", f"{prefix}table/{database}/{name}"):
+        yield Call(party=role, need=needs.DATABREW_FINDS_TABLE, resource=resource)
+    yield Call(party=role, need=needs.ASK_LAKE_FORMATION, resource="*")
+    (table,) = (
+        one
+        for one in estate.of_type("AWS::Glue::Table")
+        if one.properties["DatabaseName"] == database and one.properties.get("TableInput", {}).get("Name") == name
+    )
+    copy = _object(table.properties["TableInput"]["StorageDescriptor"]["Location"])
+    yield Call(party=role, need=needs.DATABREW_LISTS, resource=copy.partition("/")[0])
+    yield Call(party=role, need=needs.DATABREW_READS, resource=f"{copy}file")
+    for place in [*(one["Location"] for one in job.get("Outputs", ())), *filter(None, [job.get("OutputLocation")])]:
+        bucket = f"arn:aws:s3:::{place['Bucket']}"
+        yield Call(party=role, need=needs.DATABREW_LISTS, resource=bucket)
+        yield Call(party=role, need=needs.DATABREW_REPLACES, resource=f"{bucket}/{place['Key']}file")
+    group = f"{_LOG_GROUPS}/aws-glue-databrew/jobs"
+    yield Call(party=role, need=needs.DATABREW_LOGS, resource=f"{group}:log-stream:run")
+
+
+def _databrew_job(estate: Estate, state: Mapping[str, Any]) -> Iterable[str]:
+    yield arn(estate.one("AWS::DataBrew::Job", state["Parameters"]["Name"]))
+
+
+def _publishes_recipe(estate: Estate, use: Use) -> Calls:
+    function = estate.one("AWS::Lambda::Function", use.resource.properties["ServiceToken"])
+    recipe = arn(estate.one("AWS::DataBrew::Recipe", use.resource.properties["Recipe"]))
+    yield Call(party=function.properties["Role"], need=needs.PUBLISH_RECIPE, resource=recipe)
+
+
+def _unloads(estate: Estate, use: Use) -> Calls:
+    """A statement runs with the rights of the machine, which Athena also writes with."""
+    role, stated = use.resource.properties["RoleArn"], use.part["Parameters"]
+    workgroup = arn(estate.one("AWS::Athena::WorkGroup", stated["WorkGroup"]))
+    yield Call(party=role, need=needs.STEP_FUNCTIONS_QUERY, resource=workgroup)
+    catalog = f"arn:aws:athena:{REGION}:{ACCOUNT}:datacatalog/AwsDataCatalog"
+    yield Call(party=role, need=needs.STEP_FUNCTIONS_FIND_CATALOG, resource=catalog)
+    yield Call(party=role, need=needs.ASK_LAKE_FORMATION, resource="*")
+    query, _, place = stated["QueryString"].partition(") TO '")
+    yield Call(party=role, need=needs.UNLOAD_WRITES, resource=f"{_object(place.partition(chr(39))[0])}part-0")
+    database, _, table = query.rpartition("FROM ")[2].replace('"', "").partition(".")
+    prefix = _CATALOG.removesuffix("catalog")
+    for resource in (_CATALOG, f"{prefix}database/{database}", f"{prefix}table/{database}/{table}"):
+        yield Call(party=role, need=needs.UNLOAD_READS_TABLE, resource=resource)
+
+
+def _lists_copy(_estate: Estate, use: Use) -> Calls:
+    stated = use.part["Parameters"]
+    yield Call(
+        party=use.resource.properties["RoleArn"],
+        need=needs.STEP_FUNCTIONS_LIST_OBJECTS,
+        resource=f"arn:aws:s3:::{stated['Bucket']}",
+        context={"s3:prefix": stated["Prefix"]},
+    )
+
+
+def _object_of(_estate: Estate, state: Mapping[str, Any]) -> Iterable[str]:
+    """Its input says which object; those that it may be are below the place of the copy."""
+    yield f"arn:aws:s3:::{state['Parameters']['Bucket']}/preparation/customers/part-0"
+
+
 INTEGRATIONS: Final[Mapping[str, Integration]] = {
     "bucket's EventBridgeConfiguration": _nothing,
     "bucket's access logs": _keeps_access_logs,
@@ -963,6 +1034,7 @@ INTEGRATIONS: Final[Mapping[str, Integration]] = {
     "resource AWS::CloudWatch::Alarm": _alarm_notifies,
     "resource AWS::CodeBuild::Project": _builds,
     "resource AWS::DataExchange::EventAction": _auto_exports,
+    "resource AWS::DataBrew::Job": _prepares,
     "resource AWS::EntityResolution::MatchingWorkflow": _matches,
     "resource AWS::Events::EventBus": _bus_uses_key,
     "resource AWS::Glue::Connection": _connects,
@@ -983,6 +1055,7 @@ INTEGRATIONS: Final[Mapping[str, Integration]] = {
     "resource Custom::ClosedDatabase": _closes_database,
     # What the function behind it needs is said of its rights, in test_kafka_streams.py.
     "resource Custom::StreamTopic": _nothing,
+    "resource Custom::RecipeVersion": _publishes_recipe,
     "resource Custom::WarehouseLimit": _limits_usage,
     # The function that does it comes with the CDK, and so does its role.
     "resource Custom::VpcRestrictDefaultSG": _nothing,
@@ -1045,6 +1118,10 @@ INTEGRATIONS: Final[Mapping[str, Integration]] = {
     ),
     "task aws-sdk:redshiftdata:getStatementResult": _task_on(needs.READ_RESULT_OF_STATEMENT, _no_resource),
     "task aws-sdk:redshiftserverless:getNamespace": _task_on(needs.FIND_NAMESPACE, _namespace),
+    "task athena:startQueryExecution.sync": _unloads,
+    "task aws-sdk:s3:deleteObject": _task_on(needs.STEP_FUNCTIONS_DELETE_OBJECT, _object_of),
+    "task aws-sdk:s3:listObjectsV2": _lists_copy,
+    "task databrew:startJobRun.sync": _task_on(needs.STEP_FUNCTIONS_RUN_DATABREW, _databrew_job),
     "task codebuild:startBuild.sync": _all_of(
         _task_on(needs.STEP_FUNCTIONS_BUILD, _project), _task_on(needs.STEP_FUNCTIONS_AWAIT_BUILD, _rule_of_builds)
     ),
@@ -1053,6 +1130,8 @@ INTEGRATIONS: Final[Mapping[str, Integration]] = {
     "task lambda": _task_on(needs.STEP_FUNCTIONS_INVOKE, _called),
     "task sns:publish": _task_on(needs.STEP_FUNCTIONS_PUBLISH, _topic),
     "trust codebuild.amazonaws.com": _account_and_source(),
+    # AWS documents no condition key that it states.
+    "trust databrew.amazonaws.com": _trusted(),
     # AWS documents the account for it, and no source.
     "trust emr-serverless.amazonaws.com": _trusted("aws:SourceAccount"),
     "trust entityresolution.amazonaws.com": _account_and_source(),
@@ -1085,6 +1164,10 @@ WITHOUT_NEEDS: Final = {
     # It calls the API as anybody may, with a header.
     "AWS::CloudFront::Distribution",
     "AWS::CloudWatch::Dashboard",
+    # What a run needs is said of the jobs.
+    "AWS::DataBrew::Dataset",
+    "AWS::DataBrew::Project",
+    "AWS::DataBrew::Recipe",
     "AWS::DynamoDB::GlobalTable",
     "AWS::EC2::RouteTable",
     "AWS::EC2::SecurityGroup",

@@ -372,6 +372,12 @@ QUOTAS: Final = (
     Quota(what="bytes of environment variables", at_most=4_096, page=_LAMBDA, measured=_variables, share=0.9),
     Quota(what="layers", at_most=5, page=_LAMBDA, measured=_counts_of("AWS::Lambda::Function", "Layers")),
     Quota(
+        what="steps of a recipe",
+        at_most=100,
+        page="AWS Glue DataBrew Developer Guide: Creating and using AWS Glue DataBrew recipes",
+        measured=_counts_of("AWS::DataBrew::Recipe", "Steps"),
+    ),
+    Quota(
         what="characters of a data set's query",
         at_most=168_000,
         page=_QUICKSIGHT,
@@ -775,6 +781,42 @@ def _records_itself(estate: Estate) -> Iterator[Resource]:
             yield trail
 
 
+def _tables_of_data_sets(estate: Estate) -> Iterator[tuple[Resource, Resource]]:
+    tables = {
+        (
+            one.properties["DatabaseName"],
+            one.properties.get("Name") or one.properties.get("TableInput", {}).get("Name"),
+        ): one
+        for one in estate.of_type("AWS::Glue::Table")
+    }
+    for data_set in estate.of_type("AWS::DataBrew::Dataset"):
+        source = data_set.properties["Input"]["DataCatalogInputDefinition"]
+        yield data_set, tables[source["DatabaseName"], source["TableName"]]
+
+
+def _unreadable_data_sets(estate: Estate) -> Iterator[Resource]:
+    for data_set, table in _tables_of_data_sets(estate):
+        stated = table.properties.get("TableInput", {}).get("Parameters", {})
+        readable = stated.get("classification") in {"csv", "json", "parquet"} and stated.get("typeOfData") == "file"
+        if not readable or "OpenTableFormatInput" in table.properties:
+            yield data_set
+
+
+def _unprofiled_columns(estate: Estate) -> Iterator[Resource]:
+    known = {"tinyint", "smallint", "int", "bigint", "float", "double", "string", "boolean"}
+    for data_set, table in _tables_of_data_sets(estate):
+        columns = table.properties["TableInput"]["StorageDescriptor"]["Columns"]
+        if any(column["Type"] not in known for column in columns):
+            yield data_set
+
+
+def _unpublished_recipes(estate: Estate) -> Iterator[Resource]:
+    for job in estate.of_type("AWS::DataBrew::Job"):
+        if job.properties["Type"] == "RECIPE" and job.properties["Recipe"].get("Version") in (None, "LATEST_WORKING"):
+            yield job
+
+
+_DATABREW_SOURCES: Final = "AWS Glue DataBrew Developer Guide: Supported connections for data sources and outputs"
 _WAREHOUSE_PLACE: Final = (
     "Amazon Redshift Management Guide: Considerations when using Amazon Redshift Serverless, three subnets with EVR"
 )
@@ -782,6 +824,21 @@ _SQS_SOURCE: Final = "AWS Lambda Developer Guide: Creating and configuring an Am
 _SOURCE: Final = "AWS Lambda API Reference: CreateEventSourceMapping"
 
 REFUSALS: Final = (
+    Refusal(
+        rule="DataBrew knows a table of the catalog by its properties `classification` and `typeOfData`",
+        page=_DATABREW_SOURCES,
+        faults=_unreadable_data_sets,
+    ),
+    Refusal(
+        rule="a profile job skips columns of other types than numbers, texts and truths",
+        page="AWS Glue DataBrew Developer Guide: Building a profile job configuration programmatically",
+        faults=_unprofiled_columns,
+    ),
+    Refusal(
+        rule="a recipe job runs a published version",
+        page="AWS Glue DataBrew Developer Guide: Creating and working with AWS Glue DataBrew recipe jobs",
+        faults=_unpublished_recipes,
+    ),
     Refusal(
         rule="a workgroup with enhanced VPC routing is in three subnets of three zones or more",
         page=_WAREHOUSE_PLACE,

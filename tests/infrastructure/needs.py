@@ -543,7 +543,48 @@ DATA_SOURCE_READS_CATALOG: Final = Need(
     actions=("glue:GetDatabase", "glue:GetTable", "glue:GetTables"), page=DATA_SOURCE_QUERIES.page
 )
 
+# ---- DataBrew, which works with the role of a job
+DATABREW_FINDS_TABLE: Final = Need(
+    actions=("glue:GetDatabase", "glue:GetDatabases", "glue:GetTable", "glue:GetTables", "glue:GetPartitions"),
+    page="AWS Managed Policy Reference: AWSGlueDataBrewServiceRole",
+)
+DATABREW_READS: Final = Need(
+    actions=("s3:GetObject",), page="AWS Glue DataBrew Developer Guide: AwsGlueDataBrewDataResourcePolicy"
+)
+DATABREW_LISTS: Final = Need(actions=("s3:ListBucket",), page=DATABREW_READS.page)
+DATABREW_REPLACES: Final = Need(actions=("s3:GetObject", "s3:PutObject", "s3:DeleteObject"), page=DATABREW_READS.page)
+DATABREW_LOGS: Final = Need(
+    actions=("logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"), page=DATABREW_FINDS_TABLE.page
+)
+STEP_FUNCTIONS_RUN_DATABREW: Final = Need(
+    actions=("databrew:StartJobRun", "databrew:ListJobRuns", "databrew:StopJobRun"),
+    page="AWS Step Functions Developer Guide: Start AWS Glue DataBrew jobs with Step Functions, run a job (.sync)",
+)
+PUBLISH_RECIPE: Final = Need(
+    actions=("databrew:PublishRecipe", "databrew:ListRecipeVersions", "databrew:BatchDeleteRecipeVersion"),
+    page="Service Authorization Reference: Actions, resources, and condition keys for AWS Glue DataBrew",
+)
+STEP_FUNCTIONS_QUERY: Final = Need(
+    actions=("athena:StartQueryExecution", "athena:StopQueryExecution", "athena:GetQueryExecution"),
+    page="AWS Step Functions Developer Guide: Run Athena queries with Step Functions, StartQueryExecution (.sync)",
+)
+STEP_FUNCTIONS_FIND_CATALOG: Final = Need(actions=("athena:GetDataCatalog",), page=STEP_FUNCTIONS_QUERY.page)
+STEP_FUNCTIONS_LIST_OBJECTS: Final = Need(
+    actions=("s3:ListBucket",), page="Amazon S3 API Reference: ListObjectsV2, permissions"
+)
+STEP_FUNCTIONS_DELETE_OBJECT: Final = Need(
+    actions=("s3:DeleteObject",), page="Amazon S3 API Reference: DeleteObject, permissions"
+)
+
 # ---- Athena
+UNLOAD_WRITES: Final = Need(
+    actions=("s3:PutObject", "s3:AbortMultipartUpload"),
+    page="Amazon Athena User Guide: Control access to Amazon S3 from Athena, the location that a query writes to",
+)
+UNLOAD_READS_TABLE: Final = Need(
+    actions=("glue:GetDatabase", "glue:GetTable"),
+    page="Amazon Athena User Guide: Configure access to databases and tables in the AWS Glue Data Catalog",
+)
 QUERY_DEFAULT_DATABASE: Final = Need(
     actions=("glue:GetDatabase",),
     page="Amazon Athena User Guide: Configure access to databases and tables in the AWS Glue Data Catalog, "

@@ -26,7 +26,10 @@ FUNCTIONS = (
 
 
 # Functions that come with a switch.
-SWITCHED = {"warehouse_limits": lambda settings: settings.analytics.warehouse.deployed}
+SWITCHED = {
+    "recipe_versions": lambda settings: settings.analytics.databrew.deployed,
+    "warehouse_limits": lambda settings: settings.analytics.warehouse.deployed,
+}
 
 
 def function(assembly, name):

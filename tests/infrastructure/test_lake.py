@@ -184,9 +184,10 @@ def test_a_changed_mapping_is_another_one(assembly):
 
 def test_the_matcher_reads_the_columns_of_its_schema(assembly):
     (table,) = [
-        t.properties["TableInput"] for t in assembly.resources("AWS::Glue::Table") if "TableInput" in t.properties
+        t.properties["TableInput"]
+        for t in assembly.resources("AWS::Glue::Table")
+        if t.properties.get("TableInput", {}).get("Name") == TableName.ER_INPUT
     ]
-    assert table["Name"] == TableName.ER_INPUT
     columns = [(c["Name"], c["Type"]) for c in table["StorageDescriptor"]["Columns"]]
     assert columns == [(field.name, "string") for field in MATCH_FIELDS]
 
@@ -276,11 +277,12 @@ def test_pipelines_have_grants_on_their_databases(assembly):
     ends = int(assembly.settings.governance.retention.enforced)  # deletes what is too old, in all zones
     loads = int(assembly.settings.analytics.warehouse.deployed)  # the warehouse's role reads two zones
     shows = int(assembly.settings.analytics.dashboards.deployed)  # the dashboards read the products
+    prepares = int(assembly.settings.analytics.databrew.deployed)  # copies a product, and reads the copy
     assert zones == {
         "raw": 6 + readers + removers + checks + fills + ends,
         "quarantine": 4 + ends,
-        "curated": 7 + checks + ends + loads,
-        "products": 2 + checks + ends + loads + shows,
+        "curated": 7 + checks + ends + loads + prepares,
+        "products": 2 + checks + ends + loads + shows + prepares,
     }
 
 

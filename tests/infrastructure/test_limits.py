@@ -128,6 +128,18 @@ BREAKS: dict[str, tuple[str, Callable[[Template], Any]]] = {
         "AWS::Athena::PreparedStatement",
         properties(QueryStatement="SELECT person_id FROM rfm ORDER BY 1 LIMIT ?"),
     ),
+    "_unreadable_data_sets": (
+        "AWS::Glue::Table",
+        lambda resource: resource["Properties"].get("TableInput", {}).pop("Parameters", None),
+    ),
+    "_unprofiled_columns": (
+        "AWS::Glue::Table",
+        lambda resource: [
+            column.update(Type="timestamp")
+            for column in resource["Properties"].get("TableInput", {}).get("StorageDescriptor", {}).get("Columns", ())
+        ],
+    ),
+    "_unpublished_recipes": ("AWS::DataBrew::Job", properties(Recipe={"Name": "r", "Version": "LATEST_WORKING"})),
     "_optimized_without_iceberg": ("AWS::Glue::Table", without("OpenTableFormatInput")),
 }
 

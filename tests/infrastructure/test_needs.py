@@ -211,11 +211,11 @@ def test_a_task_without_a_row_is_named(prod):
         for resource in templates["analytics"]["Resources"].values():
             if resource["Type"] == "AWS::StepFunctions::StateMachine":
                 text = json.dumps(resource["Properties"]["DefinitionString"])
-                text = text.replace(":states:::codebuild:startBuild.sync", ":states:::athena:startQueryExecution.sync")
+                text = text.replace(":states:::codebuild:startBuild.sync", ":states:::batch:submitJob.sync")
                 resource["Properties"]["DefinitionString"] = json.loads(text)
 
     (said,) = unclaimed(changed(prod, add))
-    assert said.startswith("task athena:startQueryExecution.sync in analytics/")
+    assert said.startswith("task batch:submitJob.sync in analytics/")
 
 
 def test_a_resource_type_without_a_row_is_named(prod):

@@ -87,6 +87,8 @@ KEY_USES = {
     "LakeOptimizers": {"s3": SEND},
     "Locations": {"s3": SEND},
     "MarketingAnalyst": {"s3": SEND},
+    "Preparation": {"s3": SEND},
+    "PreparationPublishedPublisher": {"lambda": READ},
     "WarehouseUsageLimitLimiter": {"lambda": READ},
 }
 
@@ -111,6 +113,7 @@ def test_roles_use_the_key_through_the_services_that_keep_what_they_use_and_neve
         "TableQuality": assembly.settings.analytics.quality.deployed,
         "Retention": assembly.settings.governance.retention.enforced,
         "Warehouse": assembly.settings.analytics.warehouse.deployed,
+        "Preparation": assembly.settings.analytics.databrew.deployed,
     }
     off = tuple(name for name, switch in switches.items() if not switch)
     wanted = {name: by for name, by in KEY_USES.items() if not name.startswith(off)}
@@ -121,6 +124,9 @@ def test_roles_use_the_key_through_the_services_that_keep_what_they_use_and_neve
     # The Data API reads the administrator's secret with the rights of who sends a statement.
     loads = {machine for machine in machines if machine.startswith("WarehouseLoads")}
     wanted |= {machine: {"sns": SEND, "secretsmanager": READ} for machine in loads}
+    # Athena writes the copy for DataBrew with the rights of who sends the statement.
+    copies = {machine for machine in machines if machine.startswith("Preparation")}
+    wanted |= {machine: {"sns": SEND, "s3": SEND} for machine in copies}
     found = {role: {service: " ".join(sorted(used)) for service, used in by.items()} for role, by in uses.items()}
     assert found == wanted
 
@@ -214,8 +220,9 @@ def test_who_only_reads_a_zone_has_grants_on_the_tables_that_its_policies_name(a
             granted[role].add((table["DatabaseName"], table.get("Name", "all tables")))
     assert {role for role in granted if "Models" in role or "Matching" in role}
     # dbt makes the marts after the deployment, and Lake Formation grants nothing on a table that is not there.
-    warehouse = granted.get("WarehouseRole", set())
-    warehouse -= {table for table in warehouse if table[0].endswith("_products") and table[1] == "all tables"}
+    for reader in ("WarehouseRole", "PreparationNightlyRunMachineRole"):
+        marts = granted.get(reader, set())
+        marts -= {table for table in marts if table[0].endswith("_products") and table[1] == "all tables"}
     for role, tables in granted.items():
         assert tables <= named[role], role
 

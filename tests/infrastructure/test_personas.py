@@ -15,7 +15,10 @@ from tests.infrastructure.assembly import ROOT, Assembly, listed, placeholder_as
 from tests.infrastructure.estate import ACCOUNT, Estate, arn
 from tests.infrastructure.policies import Policies
 
-DASHBOARDS = {Querier.DASHBOARDS: ("analytics", "DashboardsDataRole")}
+SWITCHED = {
+    Querier.DASHBOARDS: ("analytics", "DashboardsDataRole"),
+    Querier.PREPARATION: ("analytics", "PreparationNightlyRunMachineRole"),
+}
 ROLES = {Querier.MARKETING_ANALYST: ("governance", "MarketingAnalystRole"), Querier.MODELS: ("analytics", "ModelsRole")}
 DEPLOYER = f"arn:aws:iam::{ACCOUNT}:role/cdk-hnb659fds-deploy-role-{ACCOUNT}-us-east-1"
 RUN = ("athena:StartQueryExecution", "athena:GetQueryExecution", "athena:GetQueryResults", "athena:StopQueryExecution")
@@ -90,12 +93,13 @@ class Reach:
 
 def queriers(assembly: Assembly) -> list[Querier]:
     """Return who queries in an environment."""
-    shown = assembly.settings.analytics.dashboards.deployed
-    return [querier for querier in Querier if querier is not Querier.DASHBOARDS or shown]
+    analytics = assembly.settings.analytics
+    switched = {Querier.DASHBOARDS: analytics.dashboards.deployed, Querier.PREPARATION: analytics.databrew.deployed}
+    return [querier for querier in Querier if switched.get(querier, True)]
 
 
 def role_of(assembly: Assembly, querier: Querier) -> str:
-    pillar, part = (ROLES | DASHBOARDS)[querier]
+    pillar, part = (ROLES | SWITCHED)[querier]
     return arn(assembly.one("AWS::IAM::Role", pillar, part))
 
 
@@ -167,18 +171,19 @@ def test_a_role_reaches_no_results_of_others(assembly, querier):
     assert not reach.allows(Call("s3:ListBucket", results_bucket(assembly)))
 
 
-def test_the_dashboards_ask_in_their_own_workgroup_and_reach_no_other_results(assemblies):
+@pytest.mark.parametrize("querier", SWITCHED, ids=str)
+def test_a_system_asks_in_its_own_workgroup_and_reaches_no_other_results(assemblies, querier):
     assembly = assemblies["everything"]
-    needed = list(use_of(assembly, Querier.DASHBOARDS))
-    reach = reach_of(assembly, Querier.DASHBOARDS)
+    needed = list(use_of(assembly, querier))
+    reach = reach_of(assembly, querier)
     assert reach.allowed(needed) == needed
-    for other in the_others(Querier.DASHBOARDS):
+    for other in the_others(querier):
         assert reach.allowed(attack_on(assembly, other)) == []
 
 
 def test_no_other_role_reaches_the_results_of_queries(assembly):
     """Neither jobs nor functions, nor the roles of registered locations; the ingestion lists what else is there."""
-    own = {role_of(assembly, querier) for querier in (ROLES | DASHBOARDS) if querier in queriers(assembly)}
+    own = {role_of(assembly, querier) for querier in (ROLES | SWITCHED) if querier in queriers(assembly)}
     others = {arn(role) for role in assembly.resources("AWS::IAM::Role")} - own
     assert others
     for role in others:

@@ -114,8 +114,9 @@ def test_our_key_encrypts_tables_results_and_jobs(assembly):
         assert "Key" in resolve(replica["SSESpecification"]["KMSMasterKeyId"])
         assert replica["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"] is True
     workgroups = list(assembly.resources("AWS::Athena::WorkGroup"))
-    # The dashboards have one where they are.
-    assert len(workgroups) == len(Querier) - (not assembly.settings.analytics.dashboards.deployed)
+    # The dashboards and the preparation have one where they are.
+    analytics = assembly.settings.analytics
+    assert len(workgroups) == len(Querier) - (not analytics.dashboards.deployed) - (not analytics.databrew.deployed)
     for workgroup in workgroups:
         configuration = workgroup.properties["WorkGroupConfiguration"]
         assert configuration["EnforceWorkGroupConfiguration"] is True
@@ -140,7 +141,8 @@ def test_data_survives_its_stack_except_where_it_is_for_trials(assembly):
     for type_name in STATEFUL:
         for resource in assembly.resources(type_name):
             policy = resource.document.get("DeletionPolicy")
-            if "MatchingInput" not in resource.logical_id:  # can be made again from the records
+            # These can be made again, from the records and from the marts.
+            if not resource.logical_id.startswith(("IdentityMatchingInput", "MatchingInput", "Preparation")):
                 assert policy == wanted, resource
 
 

@@ -1,0 +1,1 @@
+"""Publishes recipes of DataBrew, which CloudFormation has no resource for."""
