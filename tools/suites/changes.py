@@ -49,7 +49,7 @@ ALSO_USES: Final[Mapping[str, tuple[str, ...]]] = {
     "tests/engines/postgresql": ("sql/warehouse", "stacks/analytics/warehouse", "twin/engines", "twin/providers"),
     "tests/engines/senders": ("contracts", "lambdas"),
     "tests/engines/spark": ("glue_jobs",),
-    "tests/engines/trino": ("flink_apps", "glue_jobs", "sql", "twin/engines"),
+    "tests/engines/trino": ("flink_apps", "glue_jobs", "sql", "stacks/analytics/preparation", "twin/engines"),
     "tests/figures": ("sql", "twin/engines"),
     "tests/infrastructure": ("app.py", "cdk.json", "config", "sql", "stacks"),
     "tests/infrastructure/test_functions.py": ("lambdas",),
@@ -60,6 +60,7 @@ ALSO_USES: Final[Mapping[str, tuple[str, ...]]] = {
     "tests/unit/ops/report": ("ops/report", "sql/models"),
     "tests/unit/sql": ("sql",),
     "tests/unit/tools": ("c360", "flink_apps", "glue_jobs", "lambdas", "pyproject.toml", "requirements"),
+    "tests/unit/twin/providers/databrew": ("sql/models", "stacks/analytics/preparation"),
     "tests/walkthrough": (*WHOLE, *DOCUMENTS, "Makefile", "c360"),
 }
 # Modules that read what is compiled from other files.

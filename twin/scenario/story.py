@@ -20,6 +20,7 @@ from twin.scenario import (
     edge,
     history,
     live,
+    preparation,
     reviews,
     unify,
     upkeep,
@@ -296,6 +297,8 @@ class Story:
                 standing = reviews.standing(self.deployment)
             with self.step("Fill the dashboards' data sets; draw their pages"):
                 drawn = dashboards.checks(self.deployment, self.deployment.emulator.settings.home / dashboards.FOLDER)
+            with self.step("Prepare the customers by the recipe of DataBrew"):
+                prepared = preparation.checks(self.deployment)
             with self.step("Ask as the marketing analyst"):
                 members, named = analysis.ask_by_name(self.deployment)
                 answers = (*asking.result(), named)
@@ -316,6 +319,7 @@ class Story:
             Check(name="reviews that still stand", expected=reviews.KNOWN, actual=standing),
             *described,
             *drawn,
+            *prepared,
             Check(name="a vendor's contacts, read twice", expected=vendors.KNOWN, actual=read),
             Check(name="spend in the warehouse, to the cent of Athena's", expected=asked.athena, actual=asked.asked),
             Check(name="persona: changes of the warehouse refused", expected=1, actual=asked.refused),
