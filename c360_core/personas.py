@@ -38,6 +38,16 @@ class PersonaDefinition:
         return str(self.querier).replace("-", "_")
 
     @property
+    def notebook_role_output(self) -> str:
+        """The output of the analytics stack that has the ARN of the role with which its notebooks run."""
+        return f"{self.name}NotebookRoleArn"
+
+    @property
+    def spark_role_output(self) -> str:
+        """The output of the analytics stack that has the ARN of the role with which its sessions of Spark run."""
+        return f"{self.name}SparkRoleArn"
+
+    @property
     def workgroup_output(self) -> str:
         """The output of the analytics stack that has the name of the persona's workgroup."""
         return f"{self.name}WorkgroupName"

@@ -21,6 +21,7 @@ from aws_cdk import aws_sqs as sqs
 from constructs import IConstruct
 
 from c360_core.names import ConsumerGroup, Zone, database_name
+from c360_core.personas import PersonaDefinition
 from stacks.constructs.nag import acknowledge, wildcard
 from stacks.constructs.workgroup import Workgroup
 from stacks.shared.platform import Platform
@@ -37,6 +38,17 @@ _RUN_QUERIES: Final = (
     "athena:GetQueryExecution",
     "athena:GetQueryResults",
     "athena:GetWorkGroup",
+)
+# What a person does in the console or with a JDBC driver, beside running queries; EXECUTE asks for what was prepared.
+_WORK_IN_WORKGROUP: Final = (
+    "athena:BatchGetNamedQuery",
+    "athena:BatchGetQueryExecution",
+    "athena:GetNamedQuery",
+    "athena:GetPreparedStatement",
+    "athena:GetQueryResultsStream",
+    "athena:ListNamedQueries",
+    "athena:ListPreparedStatements",
+    "athena:ListQueryExecutions",
 )
 _KEEP_RESULTS: Final = ("s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts")
 _LOAD_TABLE: Final = ("glue:GetTable",)
@@ -61,8 +73,8 @@ _LOCK_ITEMS: Final[Sequence[ItemAction]] = ("GetItem", "PutItem", "UpdateItem", 
 
 
 # Services that use a key with their caller's permissions, and of which KMS can tell that a request came through them.
-KeyService = Literal["dynamodb", "kinesis", "lambda", "s3", "secretsmanager", "sns", "sqs"]
-KeyAction = Literal["Decrypt", "DescribeKey", "GenerateDataKey"]
+KeyService = Literal["dynamodb", "kinesis", "lambda", "s3", "sagemaker", "secretsmanager", "sns", "sqs"]
+KeyAction = Literal["CreateGrant", "Decrypt", "DescribeKey", "GenerateDataKey", "GenerateDataKeyWithoutPlaintext"]
 _READ: Final[Sequence[KeyAction]] = ("Decrypt",)
 _WRITE: Final[Sequence[KeyAction]] = ("GenerateDataKey",)
 # SQS and SNS check both of a sender; S3 decrypts the parts of a large upload to join them.
@@ -122,6 +134,36 @@ def write_objects(role: iam.IRole, bucket: s3.IBucket, prefix: str) -> None:
     """Let a role list a bucket and read, write and delete the objects under a prefix."""
     _objects(role, bucket, prefix, _WRITE_OBJECTS)
     use_key(role, bucket.encryption_key, through="s3", actions=_SEND)
+
+
+def keep_objects(role: iam.IRole, bucket: s3.IBucket, prefix: str) -> None:
+    """Let a role read, write and delete the objects under a prefix, and list no others."""
+    allow(role, _WRITE_OBJECTS, bucket.arn_for_objects(f"{prefix}*"))
+    allow(role, ("s3:GetBucketLocation",), bucket.bucket_arn)
+    role.add_to_principal_policy(
+        iam.PolicyStatement(
+            actions=["s3:ListBucket"],
+            resources=[bucket.bucket_arn],
+            conditions={"StringLike": {"s3:prefix": f"{prefix}*"}},
+        )
+    )
+    use_key(role, bucket.encryption_key, through="s3", actions=_SEND)
+    reason = f"objects under {prefix} are named by those who write them"
+    acknowledge(role, {wildcard(role, f"{arn_seen_from(role, bucket)}/{prefix}*"): reason})
+
+
+def query_as(role: iam.IRole, persona: PersonaDefinition, workgroup: Workgroup, platform: Platform) -> None:
+    """Let a role ask in the workgroup of a persona and browse its zones, as far as IAM decides.
+
+    Which columns it reads, Lake Formation's grants say.
+    """
+    query_in(role, workgroup)
+    allow(role, _WORK_IN_WORKGROUP, workgroup.arn)
+    query_lake(role)
+    for zone in persona.zones:
+        browse_tables(role, platform, zone)
+        seen = wildcard(role, catalog_arns(role, platform, zone, ["*"])[-1])
+        acknowledge(role, {seen: "which tables exist is for Lake Formation's tags to say, not for IAM"})
 
 
 def add_objects(role: iam.IRole, bucket: s3.IBucket, prefix: str) -> None:

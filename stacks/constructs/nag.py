@@ -1,5 +1,6 @@
 """cdk-nag: its packs, and how to acknowledge a finding: on its construct, by its exact ids, with the reason."""
 
+import re
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Any, Final
@@ -43,6 +44,7 @@ ALSO_CALLED: Final[Mapping[str, str]] = {
     "L1": "LambdaLatestVersion",
     "SMG4": "SecretsManagerRotationEnabled",
 }
+_VARIABLE: Final = re.compile(r"\$\{([^}]+)\}")  # of a policy, such as ${sagemaker:UserProfileName}
 _OWN_POLICY: Final = (
     "the policy belongs to this role alone and is deleted with it; a managed policy could be attached to other roles"
 )
@@ -97,7 +99,7 @@ def _flatten(value: Any) -> str:
     """Write a CloudFormation value as cdk-nag does: `<LogicalId.Attribute>` for a reference."""
     match value:
         case str():
-            return value
+            return _VARIABLE.sub(r"<\1>", value)
         case {"Fn::Join": [delimiter, parts]}:
             return str(delimiter).join(_flatten(part) for part in parts)
         case {"Fn::GetAtt": [resource, attribute]}:

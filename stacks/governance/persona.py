@@ -8,28 +8,16 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lakeformation as lakeformation
 from constructs import Construct
 
-from c360_core.names import LakeTag, Zone, lake_tag_key
+from c360_core.names import LakeTag, lake_tag_key
 from c360_core.personas import PersonaDefinition
-from stacks.constructs.grants import allow, browse_tables, catalog_arns, query_in, query_lake, query_warehouse
-from stacks.constructs.nag import acknowledge, wildcard
-from stacks.constructs.workgroup import Workgroup
+from stacks.constructs.grants import query_as, query_warehouse
 from stacks.governance.tags import LakeTags
 from stacks.shared.bootstrap import deployer_role_arn
 from stacks.shared.lake_access import READ, LakeResource, database_resource, grant_in_lake
 from stacks.shared.platform import Platform
+from stacks.shared.query_places import QueryPlaces, Workbench
 
 _ACCOUNT_PART: Final = 4  # of an ARN
-# What a person does in the console or with a JDBC driver, beside running queries; EXECUTE asks for what was prepared.
-_WORK_IN_WORKGROUP: Final = (
-    "athena:BatchGetNamedQuery",
-    "athena:BatchGetQueryExecution",
-    "athena:GetNamedQuery",
-    "athena:GetPreparedStatement",
-    "athena:GetQueryResultsStream",
-    "athena:ListNamedQueries",
-    "athena:ListPreparedStatements",
-    "athena:ListQueryExecutions",
-)
 
 
 class Persona(Construct):
@@ -38,7 +26,8 @@ class Persona(Construct):
     It has a workgroup to itself. Only the named roles may assume it, and the role that starts deployments: that one
     could change the persona anyway, and so the smoke test can ask as the persona in every account.
 
-    In the warehouse its people have the database's role of the persona.
+    In the warehouse its people have the database's role of the persona. Their notebooks run with roles of their own,
+    which have the persona's grants in Lake Formation, and no others.
     """
 
     role: iam.Role
@@ -50,9 +39,8 @@ class Persona(Construct):
         *,
         persona: PersonaDefinition,
         tags: LakeTags,
-        workgroup: Workgroup,
+        places: QueryPlaces,
         principals: Sequence[str],
-        warehouse_arn: str | None,
         platform: Platform,
     ) -> None:
         super().__init__(scope, id_)
@@ -63,28 +51,32 @@ class Persona(Construct):
             assumed_by=iam.CompositePrincipal(*map(_trusted, (deployer_role_arn(), *principals))),
             max_session_duration=cdk.Duration.hours(4),
         )
-        query_in(self.role, workgroup)
-        allow(self.role, _WORK_IN_WORKGROUP, workgroup.arn)
-        query_lake(self.role)
+        query_as(self.role, persona, places.workgroups[persona.querier], platform)
+        self._see("", self.role, persona, tags)
+        if places.warehouse_arn is not None and persona.reads_warehouse:
+            query_warehouse(self.role, places.warehouse_arn, database_role=persona.database_role)
+        for number, workbench in enumerate(places.workbenches):
+            self._work_at(workbench, f"Notebooks{number or ''}", persona, tags)
+
+    def _work_at(self, workbench: Workbench, name: str, persona: PersonaDefinition, tags: LakeTags) -> None:
+        role = workbench.roles.get(persona.name)
+        if role is not None:
+            self._see(name, role, persona, tags)
+            workbench.let_open(persona.name, self.role)
+
+    def _see(self, name: str, role: iam.IRole, persona: PersonaDefinition, tags: LakeTags) -> None:
+        """Grant a role what the persona sees: the zones, and in them the columns of its classes."""
         for zone in persona.zones:
-            browse_tables(self.role, platform, zone)
-            seen = wildcard(self.role, catalog_arns(self.role, platform, zone, ["*"])[-1])
-            acknowledge(self.role, {seen: "which tables exist is for Lake Formation's tags to say, not for IAM"})
-            self._describe(zone)
-        self._select(persona, tags)
-        if warehouse_arn is not None and persona.reads_warehouse:
-            query_warehouse(self.role, warehouse_arn, database_role=persona.database_role)
+            grant_in_lake(
+                self,
+                f"{name}Describe{zone.title()}",
+                principal=role.role_arn,
+                resource=database_resource(self._environment, zone),
+                permissions=("DESCRIBE",),
+            )
+        self._select(name, role, persona, tags)
 
-    def _describe(self, zone: Zone) -> None:
-        grant_in_lake(
-            self,
-            f"Describe{zone.title()}",
-            principal=self.role.role_arn,
-            resource=database_resource(self._environment, zone),
-            permissions=("DESCRIBE",),
-        )
-
-    def _select(self, persona: PersonaDefinition, tags: LakeTags) -> None:
+    def _select(self, name: str, role: iam.IRole, persona: PersonaDefinition, tags: LakeTags) -> None:
         allowed = {
             LakeTag.PII: [str(one) for one in persona.classes],
             LakeTag.ZONE: [str(zone) for zone in persona.zones],
@@ -94,15 +86,15 @@ class Persona(Construct):
             resource_type="TABLE",
             expression=[
                 lakeformation.CfnPrincipalPermissions.LFTagProperty(
-                    tag_key=lake_tag_key(self._environment, name), tag_values=values
+                    tag_key=lake_tag_key(self._environment, tag), tag_values=values
                 )
-                for name, values in allowed.items()
+                for tag, values in allowed.items()
             ],
         )
         grant = grant_in_lake(
             self,
-            "SelectByTag",
-            principal=self.role.role_arn,
+            f"{name}SelectByTag",
+            principal=role.role_arn,
             resource=LakeResource(lf_tag_policy=policy),
             permissions=READ,
         )

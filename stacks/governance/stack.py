@@ -56,9 +56,8 @@ class GovernanceStack(cdk.Stack):
             MARKETING_ANALYST.name,
             persona=MARKETING_ANALYST,
             tags=tags,
-            workgroup=places.workgroups[MARKETING_ANALYST.querier],
+            places=places,
             principals=settings.marketing_analyst_role_arns,
-            warehouse_arn=places.warehouse_arn,
             platform=platform,
         )
         cdk.CfnOutput(self, MARKETING_ANALYST.role_output, value=self.marketing_analyst.role.role_arn)

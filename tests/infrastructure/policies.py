@@ -3,6 +3,7 @@
 A condition, an operator or an element that is not understood here is an error, never a guess.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
@@ -17,19 +18,28 @@ Context = Mapping[str, str]
 # Condition keys whose meaning the rows of `integrations.py` state. Names of keys do not depend on their case.
 KEYS: Final = {
     "aws:calledvia",
+    "aws:requesttag/for-use-with-amazon-emr-managed-policies",
     "aws:resourceaccount",
+    "aws:resourcetag/for-use-with-amazon-emr-managed-policies",
     "aws:securetransport",
     "aws:sourceaccount",
     "aws:sourcearn",
     "aws:tagkeys",
     "cloudwatch:namespace",
+    "ec2:createaction",
     "iam:passedtoservice",
     "kms:calleraccount",
     "kms:grantisforawsresource",
     "kms:viaservice",
     "s3:prefix",
     "s3:x-amz-acl",
+    "sagemaker:domainid",
+    "sagemaker:owneruserprofilearn",
+    "sagemaker:spacesharingtype",
+    "sagemaker:taggingaction",
+    "sagemaker:userprofilename",
 }
+_VARIABLE: Final = re.compile(r"\$\{([\w:-]+)\}")
 _CONTEXT_OF_KEYS: Final = "kms:encryptioncontext:"
 _ROOT: Final = f"arn:aws:iam::{ACCOUNT}:root"
 # Where a resource keeps a policy of its own: the property with the policy, and that with the resources that it is for.
@@ -62,11 +72,12 @@ class Statement:
 
     def covers(self, action: str, resource: str, context: Context) -> bool:
         """Say whether the statement is about a request."""
-        return self.names(action, resource) and holds(self.conditions, context)
+        resources = [filled(one, context) for one in self.resources]
+        return self.acts(action) and _matches(resources, resource) and holds(self.conditions, context)
 
     def names(self, action: str, resource: str) -> bool:
         """Say whether the statement is about a request as far as its conditions do not matter."""
-        return self.acts(action) and _matches(self.resources, resource)
+        return self.acts(action) and _matches([_VARIABLE.sub("*", one) for one in self.resources], resource)
 
     def acts(self, action: str) -> bool:
         """Say whether an action is among those of the statement."""
@@ -112,6 +123,15 @@ def _principals(principal: Any) -> Iterator[str]:
         yield from (str(one) for one in listed(named))
 
 
+def filled(pattern: str, context: Context) -> str:
+    """Return a resource or a value of a condition with what a request states in place of its variables.
+
+    A variable that the request does not state matches nothing.
+    """
+    stated = {key.lower(): value for key, value in context.items()}
+    return _VARIABLE.sub(lambda found: stated.get(found[1].lower(), "(not stated)"), pattern)
+
+
 def holds(conditions: Mapping[str, Mapping[str, Any]], context: Context) -> bool:
     """Say whether a request with this context meets the conditions.
 
@@ -120,7 +140,7 @@ def holds(conditions: Mapping[str, Mapping[str, Any]], context: Context) -> bool
     """
     stated = {key.lower(): value for key, value in context.items()}
     return all(
-        _meets(operator, key, [str(one) for one in listed(wanted)], stated)
+        _meets(operator, key, [filled(str(one), stated) for one in listed(wanted)], stated)
         for operator, tests in conditions.items()
         for key, wanted in tests.items()
     )
@@ -131,6 +151,8 @@ def _meets(operator: str, key: str, wanted: list[str], stated: Mapping[str, str]
     if folded not in KEYS and not folded.startswith(_CONTEXT_OF_KEYS):
         raise NotUnderstoodError(f"condition key {key}: add it to `KEYS` in {__name__}, and state it in the rows")
     base = operator.removesuffix("IfExists").removeprefix("ForAnyValue:").removeprefix("ForAllValues:")
+    if base == "Null":
+        return (folded not in stated) is (wanted == ["true"])
     if folded not in stated:
         return operator.endswith("IfExists")
     value = stated[folded]
