@@ -59,6 +59,29 @@ class SparkRun:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Statement:
+    """One statement of a notebook's session.
+
+    Attributes:
+        session: its id.
+        code: Python.
+        first: it opens the session.
+        credentials: variables of a session of the notebook's role, with which its code acts.
+        reader: variables with which tables are read for it.
+        conf: Spark properties of the session.
+        views: the query of each view that the session sees, by the view's database and name.
+    """
+
+    session: str
+    code: str
+    first: bool
+    credentials: Mapping[str, str]
+    reader: Mapping[str, str]
+    conf: Mapping[str, str]
+    views: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JobOutcome:
     """How a job ended: state SUCCEEDED, FAILED or TIMEOUT, and for the last two the error and its traceback's end."""
 
@@ -173,7 +196,7 @@ class SparkEngine:
                 "conf": {**job.conf, **added},
             }
             try:
-                return JobOutcome(**self._post(request, timeout))
+                return JobOutcome(**self._post("/jobs", request, timeout))
             except TimeoutError:
                 self._end()
                 return JobOutcome(state="TIMEOUT", error=f"Job run exceeded its timeout of {timeout:.0f} s.")
@@ -187,6 +210,34 @@ class SparkEngine:
                 tail = child.tail()
                 self._end()
                 return JobOutcome(state="FAILED", error=message, traceback=tail)
+
+    def interact(self, statement: Statement, *, timeout: float) -> dict[str, Any]:
+        """Run a statement when its turn comes, and return its output as Livy shows it; a failure of it is an output."""
+        with self._turn:
+            child = self._ensure_started()
+            added = catalog_conf(statement.conf, endpoint=self._endpoint, region=self._region)
+            request = {
+                "session": statement.session,
+                "code": statement.code,
+                "first": statement.first,
+                "credentials": dict(statement.credentials),
+                "reader": dict(statement.reader),
+                "conf": {**statement.conf, **added},
+                "views": dict(statement.views),
+            }
+            try:
+                return self._post("/statements", request, timeout)
+            except (OSError, http.client.HTTPException) as error:
+                LOG.warning("the Spark session process died: %s", error)
+                said = f"The Spark session process died or took longer than {timeout:.0f} s (log: {child.log_path})."
+                self._end()
+                return {"status": "error", "ename": type(error).__name__, "evalue": said, "traceback": []}
+
+    def end_session(self, session: str) -> None:
+        """Forget the session of a notebook; without a process there is none."""
+        with self._turn:
+            if self.pid is not None:
+                self._post("/ended", {"session": session}, START_SECONDS)
 
     def start(self) -> None:
         """Start the session before the first job asks for it; a running one stays."""
@@ -234,11 +285,11 @@ class SparkEngine:
         wait_until(lambda: port_is_open(self._port), child=child, seconds=START_SECONDS)
         return child
 
-    def _post(self, request: dict[str, Any], timeout: float) -> dict[str, str]:
+    def _post(self, path: str, request: dict[str, Any], timeout: float) -> dict[str, Any]:
         connection = http.client.HTTPConnection(LOOPBACK, self._port, timeout=timeout)
         try:
-            connection.request("POST", "/jobs", json.dumps(request), {"Content-Type": "application/json"})
-            answer: dict[str, str] = json.loads(connection.getresponse().read())
+            connection.request("POST", path, json.dumps(request), {"Content-Type": "application/json"})
+            answer: dict[str, Any] = json.loads(connection.getresponse().read())
             return answer
         finally:
             connection.close()

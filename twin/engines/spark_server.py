@@ -5,6 +5,9 @@ its settings as JSON in the first argument and each job as an HTTP request. A ne
 `spark-submit` costs fifteen; jobs still see only their own temporary views, configuration, arguments and libraries.
 """
 
+import ast
+import contextlib
+import io
 import json
 import logging
 import os
@@ -23,6 +26,8 @@ from pyspark.sql import SparkSession
 
 LOG = logging.getLogger("spark-server")
 TRACEBACK_CHARACTERS = 6000
+# Settings that Spark reads when it needs them, although it does not know them: of catalogs, and our own.
+SETTABLE = ("spark.sql.catalog.", "spark.c360.")
 # Java's names for the credentials, of both versions of the AWS SDK; each variable belongs to all of its names.
 JAVA_NAMES = {
     "AWS_ACCESS_KEY_ID": ("aws.accessKeyId",),
@@ -72,7 +77,7 @@ def child_session(base: SparkSession, conf: dict[str, str]) -> SparkSession:
     """
     child = base.newSession()
     for key, value in conf.items():
-        if child.conf.isModifiable(key) or key.startswith("spark.sql.catalog."):
+        if child.conf.isModifiable(key) or key.startswith(SETTABLE):
             child.conf.set(key, value)
         elif child.conf.get(key, None) != value:
             message = (
@@ -113,18 +118,23 @@ def libraries(base: SparkSession, archives: list[str]) -> Iterator[None]:
 
 
 @contextmanager
-def acting(base: SparkSession, credentials: dict[str, str]) -> Iterator[None]:
+def acting(base: SparkSession, credentials: dict[str, str], reader: dict[str, str] | None = None) -> Iterator[None]:
     """Let the process and its Python workers act with a job's credentials; afterwards it has none.
 
     A script owns the process while it runs, so these are the process's own: every client in Python and in the JVM
     finds them, as on a Glue worker. Workers are kept per environment, so another role's job gets others.
+
+    Args:
+        base: the session of the process.
+        credentials: those of the job.
+        reader: those with which the JVM reads tables, where it is another who reads them for the job.
     """
     system: Any = base._jvm.java.lang.System  # the JVM outlives the session
     workers: dict[str, str] = base.sparkContext.environment
     forget_credentials(system, workers)
     os.environ.update(credentials)
     workers.update(credentials)
-    for variable, value in credentials.items():
+    for variable, value in (reader or credentials).items():
         for name in JAVA_NAMES[variable]:
             system.setProperty(name, value)
     try:
@@ -173,6 +183,84 @@ def run_job(base: SparkSession, job: dict[str, Any]) -> dict[str, str]:
     return {"state": "SUCCEEDED", "error": "", "traceback": ""}
 
 
+class Notebooks:
+    """The sessions of notebooks: each has a Spark session and its own names, from its first statement to its last.
+
+    What a session may read are views in the catalog of the process. So they are made again whenever another session
+    has had its turn.
+    """
+
+    def __init__(self) -> None:
+        self._open: dict[str, tuple[SparkSession, dict[str, Any]]] = {}
+        self._views_of = ""
+
+    def run(self, base: SparkSession, request: dict[str, Any]) -> dict[str, Any]:
+        """Run one statement of a session, which the first statement opens; return what Livy shows of it."""
+        name, printed = request["session"], io.StringIO()
+        opened = self._open.get(name)
+        if opened is None or is_stopped(opened[0]):
+            if not request["first"]:
+                return _failure(LookupError("the Spark session of this notebook has died: begin a new one"))
+            opened = self._open[name] = (child_session(base, request["conf"]), {"__name__": "__main__"})
+        session, names = opened
+        make_default(base, session)
+        names |= {"spark": session, "sc": session.sparkContext}
+        try:
+            if self._views_of != name:
+                with acting(base, request["reader"]):
+                    show_only(session, request["views"])
+                self._views_of = name
+            with acting(base, request["credentials"], request["reader"]), contextlib.redirect_stdout(printed):
+                value = evaluate(request["code"], names)
+        except Exception as error:  # whatever a statement raises is what its cell shows
+            LOG.exception("a statement of %s failed", name)
+            return _failure(error)
+        finally:
+            make_default(base, base)
+        text = printed.getvalue() + ("" if value is None else repr(value))
+        return {"status": "ok", "data": {"text/plain": text.rstrip("\n")}}
+
+    def end(self, name: str) -> dict[str, Any]:
+        """Forget a session."""
+        self._open.pop(name, None)
+        return {"status": "ok"}
+
+
+def show_only(session: SparkSession, views: dict[str, str]) -> None:
+    """Make a view for each table that a session may read, with the columns that it may read, and no others.
+
+    Args:
+        session: of the notebook.
+        views: the query of each view, by its database and name, as SQL quotes them.
+    """
+    for database in [one.name for one in session.catalog.listDatabases() if one.name != "default"]:
+        session.sql(f"DROP DATABASE `{database}` CASCADE")
+    for name, query in views.items():
+        session.sql(f"CREATE DATABASE IF NOT EXISTS {name.partition('.')[0]}")
+        session.sql(f"CREATE VIEW {name} AS {query}")
+
+
+def evaluate(code: str, names: dict[str, Any]) -> Any:
+    """Run the code of a cell, and return the value of its last line, if that is an expression."""
+    tree = ast.parse(code)
+    last = tree.body[-1] if tree.body else None
+    if isinstance(last, ast.Expr):
+        tree.body.pop()
+    exec(compile(tree, "<cell>", "exec"), names)  # noqa: S102  # a notebook is code
+    if not isinstance(last, ast.Expr):
+        return None
+    return eval(compile(ast.Expression(last.value), "<cell>", "eval"), names)  # noqa: S307
+
+
+def _failure(error: Exception) -> dict[str, Any]:
+    return {
+        "status": "error",
+        "ename": type(error).__name__,
+        "evalue": str(error)[:TRACEBACK_CHARACTERS],
+        "traceback": traceback.format_exception(error)[-8:],
+    }
+
+
 def is_stopped(session: SparkSession) -> bool:
     """Say whether a script has stopped the context, as some do at their end."""
     return session.sparkContext._jsc is None
@@ -181,6 +269,7 @@ def is_stopped(session: SparkSession) -> bool:
 def serve(port: int, conf: dict[str, str]) -> None:
     """Answer job requests one at a time, for ever: a script owns the process while it runs."""
     sessions = [start_session(conf)]
+    notebooks = Notebooks()
 
     def session() -> SparkSession:
         if is_stopped(sessions[0]):
@@ -189,19 +278,26 @@ def serve(port: int, conf: dict[str, str]) -> None:
         return sessions[0]
 
     class Handler(BaseHTTPRequestHandler):
-        """POST /jobs runs a job and answers when it has ended; GET /health answers when none is running."""
+        """POST /jobs runs a job and answers when it has ended; GET /health answers when none is running.
+
+        POST /statements does the same with a statement of a notebook, and POST /ended ends a notebook's session.
+        """
 
         def do_GET(self) -> None:  # the base class finds it by this name
             self._answer({"version": session().version})
 
         def do_POST(self) -> None:
             job = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            if self.path == "/statements":
+                return self._answer(notebooks.run(session(), job))
+            if self.path == "/ended":
+                return self._answer(notebooks.end(job["session"]))
             LOG.info("job %s starts", job["name"])
             outcome = run_job(session(), job)
             LOG.info("job %s %s", job["name"], outcome["state"])
-            self._answer(outcome)
+            return self._answer(outcome)
 
-        def _answer(self, body: dict[str, str]) -> None:
+        def _answer(self, body: dict[str, Any]) -> None:
             data = json.dumps(body).encode()
             self.send_response(HTTPStatus.OK)
             self.send_header("Content-Type", "application/json")

@@ -1,4 +1,4 @@
-"""EMR Serverless: applications of the template, whose runs are Spark's."""
+"""EMR Serverless: applications of the template, whose runs and sessions are Spark's."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -9,7 +9,12 @@ from twin.emulator.state_machines import camel_case, pascal_case, poll, task_fai
 from twin.emulator.wire import ServiceError
 from twin.engines.scripts import Scripts, SharedSession
 from twin.engines.spark import SparkSession
+from twin.principals import Principal
+from twin.providers.emr_serverless import endpoint
+from twin.providers.emr_serverless.livy import Livy
 from twin.providers.emr_serverless.service import ENDED, SERVICE, SUCCESS, EmrServerless
+from twin.providers.lake_formation.provider import LakeFormationProvider
+from twin.providers.lake_formation.rules import user_name
 
 APPLICATION: Final = ResourceType(name="AWS::EMRServerless::Application")
 ERRORS: Final = "EMRServerless"  # as Step Functions names the service in errors
@@ -32,6 +37,19 @@ class EmrServerlessProvider(Provider):
             store=lambda session: twin.settings.client("s3", session.variables()),
             caller=twin.caller,
         )
+
+        self._livy = Livy(
+            applications=lambda: twin.registry.of_type(APPLICATION.name),
+            engine=lambda: twin.engines.get(SparkSession),
+            assume=lambda role, session: assume(role, service=SERVICE, session=session),
+            require=require,
+            readable=lambda role: twin.provider(LakeFormationProvider).rules.readable_by(user_name(role)),
+            reader=lambda: twin.settings.credentials(Principal.EMULATOR).variables(),
+        )
+
+    def install(self) -> None:
+        """Let the Livy endpoints of the applications be reached by path."""
+        endpoint.install(self._livy)
 
     def api(self) -> Mapping[str, object]:
         """Serve the applications and their runs."""

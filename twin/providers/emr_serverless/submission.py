@@ -67,7 +67,7 @@ def read(application: Document, request: Document) -> Submission:
     driver = request.get("jobDriver", {}).get("sparkSubmit")
     if driver is None:
         raise _invalid("jobDriver: only sparkSubmit runs here")
-    own = _spark_defaults(application.get("RuntimeConfiguration", ()), "Classification", "Properties")
+    own = spark_defaults(application)
     overrides = request.get("configurationOverrides", {}).get("applicationConfiguration", ())
     stated = _parameters(driver.get("sparkSubmitParameters", ""))
     spark = {**own, **_spark_defaults(overrides, "classification", "properties"), **stated}
@@ -100,6 +100,15 @@ def check(application: Document, submission: Submission) -> None:
     if other := [name for name in INTERPRETERS if spark.get(name) != PYTHON]:
         raise JobDefinitionError(f"{other[0]}: set {PYTHON}; the image's own Python is 3.9, and this engine's is not.")
     _fits(application.get("MaximumCapacity"), spark)
+
+
+def spark_defaults(application: Document) -> dict[str, str]:
+    """Return Spark's properties of an application.
+
+    Raises:
+        ServiceError: `ValidationException`: the application has a configuration that this stand-in does not know.
+    """
+    return _spark_defaults(application.get("RuntimeConfiguration", ()), "Classification", "Properties")
 
 
 def _fits(limits: Document | None, spark: Mapping[str, str]) -> None:

@@ -31,7 +31,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -63,11 +63,16 @@ class PermissionsError(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CatalogTable:
-    """A table or view of the catalog."""
+    """A table or view of the catalog.
+
+    Attributes:
+        iceberg: it is a table of Iceberg.
+    """
 
     database: str
     name: str
     columns: tuple[str, ...]
+    iceberg: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -345,6 +350,25 @@ class LakeFormationRules:
         asked = (table for table in self.tables() if (table.database, table.name) in wanted)
         return filtered(user, self._resources(), asked)
 
+    def readable_by(self, user: str) -> list[CatalogTable]:
+        """Return the tables of which a user may read something, each with the columns that it may read.
+
+        Raises:
+            PermissionsError: a permission that cannot be carried over.
+        """
+        stated = self._resources()
+        users, known = Users.of(stated), self.tables()
+        if user in users.trusted:
+            return known
+        tags = Tags(resource.properties for resource in stated if resource.type == ASSOCIATION_TYPE)
+        held = users.personas.get(user, ())
+        seen = [(table, readable(table, held, tags)) for table in known]
+        return [
+            replace(table, columns=tuple(one for one in table.columns if one in columns))
+            for table, columns in seen
+            if columns
+        ]
+
     def tables(self) -> list[CatalogTable]:
         """Every table and view of the catalog with its columns."""
         found = []
@@ -356,7 +380,12 @@ class LakeFormationRules:
     def _tables_of(self, database: str) -> list[CatalogTable]:
         pages = self._glue.get_paginator("get_tables").paginate(DatabaseName=database)
         return [
-            CatalogTable(database=database, name=table["Name"], columns=_columns(table))
+            CatalogTable(
+                database=database,
+                name=table["Name"],
+                columns=_columns(table),
+                iceberg=str((table.get("Parameters") or {}).get("table_type", "")).upper() == "ICEBERG",
+            )
             for page in pages
             for table in page["TableList"]
         ]

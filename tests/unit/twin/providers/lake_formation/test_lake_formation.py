@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from twin.providers.lake_formation.rules import (
     EVERYBODY,
     CatalogTable,
     LakeFormationResource,
+    LakeFormationRules,
     PermissionsError,
     Users,
     access_rules,
@@ -241,3 +243,32 @@ def test_row_filters_are_refused_and_not_ignored() -> None:
 )
 def test_principals_are_known_by_role_or_user(principal: str, expected: str) -> None:
     assert user_name(principal) == expected
+
+
+class Glue:
+    """A catalog with a table of Iceberg and a view."""
+
+    def get_paginator(self, operation: str) -> Any:
+        tables = [
+            {
+                "Name": "profiles",
+                "Parameters": {"table_type": "ICEBERG"},
+                "StorageDescriptor": {"Columns": [{"Name": "person_id"}, {"Name": "Email"}]},
+            },
+            {"Name": "stg_persons", "StorageDescriptor": {"Columns": [{"Name": "person_id"}]}},
+        ]
+        answers = {"get_databases": {"DatabaseList": [{"Name": "curated"}]}, "get_tables": {"TableList": tables}}
+        return type("Pages", (), {"paginate": lambda *_, **__: [answers[operation]]})()
+
+
+def test_an_engine_that_reads_for_somebody_learns_what_they_may_read(tmp_path: Path) -> None:
+    """The order of a table's columns stays, and whoever holds nothing reads nothing."""
+    held = [grant(columns("email", "person_id")), grant(columns("person_id"), principal=f"{ANALYST}2")]
+    rules = LakeFormationRules(resources=lambda: held, glue=Glue(), rules_path=tmp_path / "rules.json")
+    assert rules.readable_by("Analyst") == [replace(PROFILES, columns=("person_id", "email"), iceberg=True)]
+    assert [table.columns for table in rules.readable_by("Analyst2")] == [("person_id",)]
+    assert rules.readable_by("Nobody") == []
+    assert [(table.name, table.iceberg) for table in rules.readable_by("root")] == [
+        ("profiles", True),
+        ("stg_persons", False),
+    ]
