@@ -153,6 +153,19 @@ def _brewed(operation: str, request: Request) -> tuple[str, ...]:
     return (arn("databrew", f"{kind.lower()}/{name}"),) if name and kind else ("*",)
 
 
+def _studio(_operation: str, request: Request) -> tuple[str, ...]:
+    """Return the app, the space, the profile or the domain of a request to SageMaker; a list has no resource."""
+    domain, user, space = (request.get(name) for name in ("DomainId", "UserProfileName", "SpaceName"))
+    if not domain:
+        return ("*",)
+    if request.get("AppName"):
+        kind = str(request.get("AppType", "")).lower()
+        return (arn("sagemaker", f"app/{domain}/{space or user}/{kind}/{request['AppName']}"),)
+    if space:
+        return (arn("sagemaker", f"space/{domain}/{space}"),)
+    return (arn("sagemaker", f"user-profile/{domain}/{user}" if user else f"domain/{domain}"),)
+
+
 def _one(prefix: str) -> Callable[[str, Request], tuple[str, ...]]:
     return lambda _operation, request: (resource_of(prefix, request),)
 
@@ -168,6 +181,7 @@ _OTHERS: Final[Mapping[str, Callable[[str, Request], tuple[str, ...]]]] = {
     "redshift-data": _one("redshift-data"),
     "redshift-serverless": _one("redshift-serverless"),
     "quicksight": _one("quicksight"),
+    "sagemaker": _studio,
     "ses": _mail,
 }
 _FOUND: Final[dict[str, Callable[[Request], tuple[str, ...]]]] = {}
