@@ -148,7 +148,7 @@ def run_tests(
 
 @APP.command()
 def check(*, as_json: Json = False) -> None:
-    """Check contracts, metrics, formatting, lint, types, import directions, locks and the site of docs."""
+    """Check contracts, metrics, notebooks, formatting, lint, types, import directions, locks and the site of docs."""
     from tools.suites import runner
 
     finish(runner.run(Steps(machine=as_json), only=("check",)), as_json=as_json)
@@ -454,6 +454,20 @@ def report(
     from tools.operate import report as drawing
 
     drawing.run(Steps(machine=as_json), env, to)
+
+
+@APP.command()
+def notebook(
+    name: Annotated[str, typer.Argument(help="Of a notebook in notebooks/, such as explore.")],
+    *,
+    env: Env = DEFAULT_ENVIRONMENT,
+    to: Annotated[Path, typer.Option(help="Folder for the notebook with its outputs.")] = Path("build") / "notebooks",
+    as_json: Json = False,
+) -> None:
+    """Run a notebook of the repository as the marketing analyst's notebooks run in the studio."""
+    from tools.operate import notebook as running
+
+    running.run(Steps(machine=as_json), env, name, to)
 
 
 @APP.command()

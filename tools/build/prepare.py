@@ -19,7 +19,7 @@ def machine(steps: Steps, *, engines: bool = True) -> None:
         return
     from twin.engines import kafka, spark, trino
 
-    environments = (groups.CDK, *groups.ENGINES)
+    environments = (groups.CDK, *groups.ENGINES, groups.NOTEBOOKS)
     with steps.progress("Environments of the CDK and the engines", len(environments)) as done:
         groups.sync_all(environments, done)
     libraries: tuple[Callable[[], Path], ...] = (

@@ -15,6 +15,8 @@ TEST: Final = "test"
 # Included by other groups; no environment of its own.
 CONTRACTS: Final = "contracts"
 ENGINES: Final = ("flink", "spark", "dbt")
+# Runs the notebooks; the engines' suites need it, too.
+NOTEBOOKS: Final = "notebooks"
 BENCHMARKS: Final = ("bench",)
 DOCUMENTS: Final = ("aws",)
 SITE: Final = "docs"

@@ -27,7 +27,7 @@ DEPLOYED: Final = (
     "lambdas",
 )
 TOOLS: Final = ("tools/build", "tools/contracts", "tools/laptop", "tools/operate")
-WHOLE: Final = (*DEPLOYED, *TOOLS, "contracts", "ops", "sql", "stacks", "twin")
+WHOLE: Final = (*DEPLOYED, *TOOLS, "contracts", "notebooks", "ops", "sql", "stacks", "twin")
 DOCUMENTS: Final = ("*.md", "docs")
 # What tests use that they do not import. A folder stands for everything in it.
 ALSO_USES: Final[Mapping[str, tuple[str, ...]]] = {
@@ -50,8 +50,8 @@ ALSO_USES: Final[Mapping[str, tuple[str, ...]]] = {
     "tests/engines/senders": ("contracts", "lambdas"),
     "tests/engines/spark": ("glue_jobs",),
     "tests/engines/trino": ("flink_apps", "glue_jobs", "sql", "stacks/analytics/preparation", "twin/engines"),
-    "tests/figures": ("sql", "twin/engines"),
-    "tests/infrastructure": ("app.py", "cdk.json", "config", "sql", "stacks"),
+    "tests/figures": ("notebooks", "ops/notebooks", "sql", "twin/engines"),
+    "tests/infrastructure": ("app.py", "cdk.json", "config", "notebooks", "sql", "stacks"),
     "tests/infrastructure/test_functions.py": ("lambdas",),
     "tests/rebuilds": ("sql", "twin/engines"),
     "tests/slow": (*WHOLE, *DOCUMENTS, "benchmarks", "pyproject.toml", "requirements"),

@@ -40,7 +40,7 @@ CODE: Final = (
     "ops",
     "tools",
 )
-FORMATTED: Final = (*CODE, "benchmarks", "docs", "tests")
+FORMATTED: Final = (*CODE, "benchmarks", "docs", "notebooks", "tests")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,6 +126,7 @@ def checks() -> list[Part]:
         "contracts": (python(), "-m", "tools.contracts", "--check"),
         "segments": (python(), "-m", "tools.contracts.segments", "--check"),
         "metrics": (python(), "-m", "tools.metrics"),
+        "notebooks": (python(), "-m", "tools.notebooks"),
         "format": (python(), "-m", "ruff", "format", "--check", "--quiet", *formatted),
         "lint": (python(), "-m", "ruff", "check", "--quiet", *formatted),
         "types": (python(), "-m", "mypy", *existing),
