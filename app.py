@@ -71,6 +71,7 @@ def build(app: cdk.App, settings: Settings, assets: Assets) -> OperationsStack:
         name("analytics"),
         lake=lake,
         bus=foundation.bus,
+        homes=foundation.notebook_homes,
         settings=settings.analytics,
         platform=platform,
     )

@@ -353,6 +353,20 @@ def warehouse_name(environment: str) -> str:
     return f"{PROJECT}-{environment}"
 
 
+def studio_name(environment: str) -> str:
+    """Return the name of the studios of an environment: the domain of SageMaker, and the studio of EMR."""
+    return f"{PROJECT}-{environment}"
+
+
+def studio_prefix(querier: Querier) -> str:
+    """Return the prefix in the bucket of the studios under which the people of a persona keep what they make."""
+    return f"{querier}/"
+
+
+# Where EMR Studio keeps the workspaces, in the same bucket.
+WORKSPACES_PREFIX: Final = "emr-workspaces/"
+
+
 def quicksight_id(environment: str, name: str) -> str:
     """Return the id in the account of a data source, a data set, a theme or a dashboard of QuickSight."""
     return f"{PROJECT}-{environment}-{name.replace('_', '-')}"

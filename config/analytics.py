@@ -1,9 +1,13 @@
 """Settings of analytics: how the lake is queried."""
 
-from typing import Annotated, Self
+import re
+from collections import Counter
+from collections.abc import Mapping
+from typing import Annotated, Final, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
+from c360_core.personas import PERSONAS
 from config.shared import Hour, Slice
 
 Reader = Annotated[
@@ -164,6 +168,73 @@ class WarehouseSettings(Slice):
         return self
 
 
+def _persona(name: str) -> str:
+    known = [persona.name for persona in PERSONAS]
+    if name not in known:
+        raise ValueError(f"there is no such persona; write one of {', '.join(known)}")
+    return name
+
+
+PersonaName = Annotated[str, AfterValidator(_persona)]
+StudioUser = Annotated[str, Field(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9.@_+-]{0,62}$")]
+_NOT_OF_A_PROFILE: Final = re.compile("[^a-zA-Z0-9]+")
+
+
+def profile_name(user: str) -> str:
+    """Return the name of a user's profile in the domain, which may hold letters, digits and hyphens alone."""
+    return _NOT_OF_A_PROFILE.sub("-", user).strip("-")
+
+
+class StudioSettings(Slice):
+    """SageMaker Studio: notebooks for the people of a persona, and data preparation in Canvas."""
+
+    deployed: bool = Field(
+        default=False,
+        description="Deploy a domain with a profile and a space for each user. An instance costs while an app runs on "
+        "it, 0.05 USD an hour for ml.t3.medium, and Canvas 1.90 USD an hour while somebody is signed in to it",
+    )
+    users: Mapping[StudioUser, PersonaName] = Field(
+        {}, description="Who works in it, and as which persona; with sso, by their names in IAM Identity Center"
+    )
+    sign_in: Literal["iam", "sso"] = Field(
+        "iam",
+        description="Whether people come through the persona's role, or through IAM Identity Center; AWS does not "
+        "change it later",
+    )
+    network: Literal["private", "internet"] = Field(
+        "private", description="Whether notebooks reach AWS's APIs through the private network alone, or the internet"
+    )
+    instance: Literal["ml.t3.medium", "ml.t3.large", "ml.t3.xlarge", "ml.m5.large", "ml.m5.xlarge", "ml.m5.2xlarge"] = (
+        Field("ml.t3.medium", description="What the notebooks of a space run on")
+    )
+    volume_gigabytes: int = Field(5, ge=5, le=100, description="The disk of a space; 0.11 USD a gigabyte and month")
+    idle_minutes: int = Field(60, ge=60, le=1440, description="A notebook app that does nothing so long is ended")
+    canvas: bool = Field(default=True, description="Let the users prepare data in Canvas (Data Wrangler)")
+
+    @model_validator(mode="after")
+    def _somebody_works_in_it(self) -> Self:
+        if self.deployed and not self.users:
+            raise ValueError("users is empty: name who works in the studio, such as {ada: MarketingAnalyst}")
+        alike = [name for name, times in Counter(map(profile_name, self.users)).items() if times > 1]
+        if alike:
+            raise ValueError(
+                f"users has two names that both become the profile {alike[0]}; write one of them otherwise"
+            )
+        return self
+
+
+class EmrStudioSettings(Slice):
+    """EMR Studio: notebooks on Spark, which EMR Serverless runs."""
+
+    deployed: bool = Field(
+        default=False,
+        description="Deploy the studio and an application with interactive sessions. A session costs while it runs: "
+        "about 0.24 USD an hour for each worker of 4 vCPU and 16 GB",
+    )
+    idle_minutes: int = Field(30, ge=5, le=10_080, description="The application stops when nobody has used it so long")
+    workers: int = Field(4, ge=4, le=100, description="The drivers and the executors of all sessions at the same time")
+
+
 class AnalyticsSettings(Slice):
     """How the lake is queried."""
 
@@ -174,6 +245,13 @@ class AnalyticsSettings(Slice):
     warehouse: WarehouseSettings = WarehouseSettings()
     dashboards: DashboardsSettings = DashboardsSettings()
     databrew: DataBrewSettings = DataBrewSettings()
+    studio: StudioSettings = StudioSettings()
+    emr_studio: EmrStudioSettings = EmrStudioSettings()
+
+    @property
+    def keeps_homes(self) -> bool:
+        """Whether people keep notebooks, so that there is a bucket for them."""
+        return self.studio.deployed or self.emr_studio.deployed
 
     @model_validator(mode="after")
     def _checked_before_built(self) -> Self:

@@ -108,6 +108,16 @@ class Settings(Slice):
         return self
 
     @model_validator(mode="after")
+    def _studios_have_a_place(self) -> Self:
+        for name in ("studio", "emr_studio"):
+            if getattr(self.analytics, name).deployed and not self.foundation.network.deployed:
+                raise ValueError(
+                    f"analytics.{name}.deployed: true needs foundation.network.deployed: true, because its notebooks "
+                    "stand in a network; switch that on, too"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _databases_are_reachable(self) -> Self:
         homeless = [name for name, database in self.collection.databases.items() if database.network is None]
         if homeless and not self.foundation.network.deployed:

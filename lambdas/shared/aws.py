@@ -81,6 +81,12 @@ def glue() -> "GlueClient":
 
 
 @cache
+def sagemaker() -> Any:
+    """Return a client of SageMaker."""
+    return boto3.client("sagemaker", config=PATIENT)
+
+
+@cache
 def lake_formation() -> "LakeFormationClient":
     """Return a Lake Formation client."""
     return boto3.client("lakeformation", config=PATIENT)

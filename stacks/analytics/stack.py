@@ -1,10 +1,11 @@
-"""Analytics: workgroups with their queries, checks of tables, marts, warehouse, dashboards, preparation."""
+"""Analytics: workgroups with their queries, checks of tables, marts, warehouse, dashboards, preparation, studios."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import aws_cdk as cdk
 from aws_cdk import aws_events as events
+from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from c360_core.names import Querier, Zone
@@ -15,6 +16,8 @@ from stacks.analytics.models import SOURCES, Models
 from stacks.analytics.named_queries import NamedQueries
 from stacks.analytics.preparation.preparation import Preparation
 from stacks.analytics.prepared_statements import PreparedStatements
+from stacks.analytics.studio.domain import Studio
+from stacks.analytics.studio.emr_studio import EmrStudio
 from stacks.analytics.table_quality import TableQuality
 from stacks.analytics.warehouse.warehouse import Warehouse
 from stacks.constructs.lake_tables import LakeTables
@@ -23,7 +26,7 @@ from stacks.shared.ids import pascal_case
 from stacks.shared.lake import Lake
 from stacks.shared.lake_access import LakeAccess
 from stacks.shared.platform import Platform
-from stacks.shared.query_places import QueryPlaces
+from stacks.shared.query_places import QueryPlaces, Workbench
 
 
 class AnalyticsStack(cdk.Stack):
@@ -39,6 +42,8 @@ class AnalyticsStack(cdk.Stack):
     places: QueryPlaces
     dashboards: Dashboards | None
     preparation: Preparation | None
+    studio: Studio | None
+    emr_studio: EmrStudio | None
     lake_access: Sequence[LakeAccess]
 
     def __init__(
@@ -48,6 +53,7 @@ class AnalyticsStack(cdk.Stack):
         *,
         lake: Lake,
         bus: events.IEventBus,
+        homes: s3.IBucket | None,
         settings: AnalyticsSettings,
         platform: Platform,
     ) -> None:
@@ -108,8 +114,38 @@ class AnalyticsStack(cdk.Stack):
             if settings.warehouse.deployed
             else None
         )
+        self.studio = (
+            Studio(
+                self,
+                "Studio",
+                settings=settings.studio,
+                workgroups=self.workgroups,
+                homes=homes,
+                platform=platform,
+            )
+            if settings.studio.deployed and homes is not None
+            else None
+        )
+        self.emr_studio = (
+            EmrStudio(
+                self,
+                "EmrStudio",
+                settings=settings.emr_studio,
+                lake=lake,
+                homes=homes,
+                platform=platform,
+            )
+            if settings.emr_studio.deployed and homes is not None
+            else None
+        )
         self.places = QueryPlaces(
-            workgroups=self.workgroups, warehouse_arn=self.warehouse.arn if self.warehouse else None
+            workgroups=self.workgroups,
+            warehouse_arn=self.warehouse.arn if self.warehouse else None,
+            workbenches=[
+                Workbench(roles=one.roles, let_open=one.let_open)
+                for one in (self.studio, self.emr_studio)
+                if one is not None
+            ],
         )
         self.dashboards = (
             Dashboards(
@@ -162,4 +198,15 @@ class AnalyticsStack(cdk.Stack):
             cdk.CfnOutput(self, "EmbeddingUrl", value=self.dashboards.embedding.url)
         if self.preparation is not None:
             cdk.CfnOutput(self, "PrepareCustomersStateMachineArn", value=self.preparation.machine.state_machine_arn)
+        if self.studio is not None:
+            cdk.CfnOutput(self, "StudioDomainId", value=self.studio.domain.attr_domain_id)
+            for persona in PERSONAS:
+                if (role := self.studio.roles.get(persona.name)) is not None:
+                    cdk.CfnOutput(self, persona.notebook_role_output, value=role.role_arn)
+        if self.emr_studio is not None:
+            cdk.CfnOutput(self, "EmrStudioUrl", value=self.emr_studio.studio.attr_url)
+            application = self.emr_studio.application.application.attr_application_id
+            cdk.CfnOutput(self, "NotebookApplicationId", value=application)
+            for persona in PERSONAS:
+                cdk.CfnOutput(self, persona.spark_role_output, value=self.emr_studio.roles[persona.name].role_arn)
         cdk.CfnOutput(self, "BuildModelsStateMachineArn", value=self.models.machine.state_machine_arn)

@@ -1,7 +1,7 @@
 """A Spark job on EMR Serverless: an application of its own, what its role needs, and the step that runs it.
 
 An application costs nothing while none of its workers runs, so each job has one: with its own limits, its own logs, and
-its own place in a network.
+its own place in a network. Notebooks have one, too, whose sessions read the lake through Lake Formation alone.
 """
 
 from collections.abc import Mapping, Sequence
@@ -41,6 +41,9 @@ _CALLED: Final = (
     ec2.InterfaceVpcEndpointAwsService.GLUE,
     ec2.InterfaceVpcEndpointAwsService.SECRETS_MANAGER,
 )
+# Of a session under Lake Formation: the driver of the notebook, and one that reads for it what its role may read.
+_DRIVERS: Final = 2
+_GUARDED: Final = "spark.emr-serverless.lakeformation.enabled"
 _EVENTS_RULE: Final = "StepFunctionsGetEventsForEMRServerlessJobRule"
 
 
@@ -53,12 +56,15 @@ class SparkApplication(Construct):
         size: of a run.
         beyond: the AWS services that the job calls and that EMR Serverless reaches only through a network.
         cluster: that the job is a client of; it needs no other service beyond the usual ones then.
+        sessions: it is for sessions of notebooks, in EMR Studio and by Livy, and Lake Formation decides what each
+            reads, row by row and column by column.
+        idle_minutes: after which it stops.
     """
 
     application: emrserverless.CfnApplication
     arn: str
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # each thing that it uses has a name
         self,
         scope: Construct,
         id_: str,
@@ -69,6 +75,8 @@ class SparkApplication(Construct):
         beyond: Sequence[ec2.InterfaceVpcEndpointAwsService],
         platform: Platform,
         cluster: StreamCluster | None = None,
+        sessions: bool = False,
+        idle_minutes: int = _IDLE_MINUTES,
     ) -> None:
         super().__init__(scope, id_)
         self._name, self._size = name, size
@@ -83,9 +91,7 @@ class SparkApplication(Construct):
             release_label=RELEASE,
             architecture="ARM64",
             auto_start_configuration=kind.AutoStartConfigurationProperty(enabled=True),
-            auto_stop_configuration=kind.AutoStopConfigurationProperty(
-                enabled=True, idle_timeout_minutes=_IDLE_MINUTES
-            ),
+            auto_stop_configuration=kind.AutoStopConfigurationProperty(enabled=True, idle_timeout_minutes=idle_minutes),
             maximum_capacity=kind.MaximumAllowedResourcesProperty(
                 cpu=f"{most * size.vcpus} vCPU",
                 memory=f"{most * size.memory} GB",
@@ -96,9 +102,15 @@ class SparkApplication(Construct):
                 max_concurrent_runs=size.concurrent_runs, queue_timeout_minutes=_QUEUE_MINUTES
             ),
             network_configuration=self._network(beyond, platform) if cluster is None else _place(cluster),
+            interactive_configuration=_for_notebooks() if sessions else None,
             runtime_configuration=[
                 kind.ConfigurationObjectProperty(
-                    classification="spark-defaults", properties={**configuration, **_own_settings(size)}
+                    classification="spark-defaults",
+                    properties={
+                        **configuration,
+                        **_own_settings(size),
+                        **(_of_sessions(size) if sessions else _of_a_job(size)),
+                    },
                 )
             ],
             monitoring_configuration=kind.MonitoringConfigurationProperty(
@@ -218,6 +230,21 @@ def _place(cluster: StreamCluster) -> emrserverless.CfnApplication.NetworkConfig
     )
 
 
+def _for_notebooks() -> emrserverless.CfnApplication.InteractiveConfigurationProperty:
+    return emrserverless.CfnApplication.InteractiveConfigurationProperty(
+        livy_endpoint_enabled=True, studio_enabled=True
+    )
+
+
+def _of_a_job(size: SparkSize) -> Mapping[str, str]:
+    return {"spark.executor.instances": str(size.workers - 1), "spark.dynamicAllocation.enabled": "false"}
+
+
+def _of_sessions(size: SparkSize) -> Mapping[str, str]:
+    """Return what a session needs under Lake Formation, which does not go with a fixed number of executors."""
+    return {_GUARDED: "true", "spark.dynamicAllocation.maxExecutors": str(size.workers - _DRIVERS)}
+
+
 def _own_settings(size: SparkSize) -> Mapping[str, str]:
     """Return the settings of Spark that Glue has arguments and worker types for."""
     heap = f"{size.memory * 7 // 8}g"  # Spark adds a tenth for itself, and EMR rounds up to a size that it has
@@ -227,8 +254,6 @@ def _own_settings(size: SparkSize) -> Mapping[str, str]:
         "spark.driver.memory": heap,
         "spark.executor.cores": str(size.vcpus),
         "spark.executor.memory": heap,
-        "spark.executor.instances": str(size.workers - 1),
-        "spark.dynamicAllocation.enabled": "false",
         "spark.emr-serverless.driverEnv.PYSPARK_DRIVER_PYTHON": _PYTHON,
         "spark.emr-serverless.driverEnv.PYSPARK_PYTHON": _PYTHON,
         "spark.executorEnv.PYSPARK_PYTHON": _PYTHON,

@@ -23,6 +23,7 @@ from stacks.foundation.lake.buckets import LakeBuckets
 from stacks.foundation.lake.catalog import Catalog
 from stacks.foundation.lake.job_security import JobSecurity
 from stacks.foundation.network import Network
+from stacks.foundation.notebook_homes import NotebookHomes
 
 _REMOVAL = {"retain": cdk.RemovalPolicy.RETAIN, "destroy": cdk.RemovalPolicy.DESTROY}
 
@@ -40,6 +41,7 @@ class FoundationStack(cdk.Stack):
     removal: cdk.RemovalPolicy
     network: Network | None
     data_event_log: s3.IBucket | None
+    notebook_homes: s3.IBucket | None
 
     def __init__(self, scope: Construct, id_: str, *, contracts: Contracts, settings: Settings) -> None:
         super().__init__(scope, id_, description="Customer 360: key, lake, catalog, event bus")
@@ -92,6 +94,16 @@ class FoundationStack(cdk.Stack):
                 settings=settings.governance.data_events,
                 removal=self.removal,
             ).bucket
+        self.notebook_homes = None
+        if settings.analytics.keeps_homes:
+            self.notebook_homes = NotebookHomes(
+                self,
+                "NotebookHomes",
+                key=self.key,
+                access_logs=lake.access_logs,
+                noncurrent_days=settings.foundation.noncurrent_expire_days,
+                removal=self.removal,
+            ).bucket
         self._export()
 
     def _export(self) -> None:
@@ -99,6 +111,8 @@ class FoundationStack(cdk.Stack):
             cdk.CfnOutput(self, f"{zone.title()}BucketName", value=bucket.bucket_name)
         if self.data_event_log is not None:
             cdk.CfnOutput(self, "DataEventsBucketName", value=self.data_event_log.bucket_name)
+        if self.notebook_homes is not None:
+            cdk.CfnOutput(self, "NotebookHomesBucketName", value=self.notebook_homes.bucket_name)
         cdk.CfnOutput(self, "KeyArn", value=self.key.key_arn)
         cdk.CfnOutput(self, "HashSecretArn", value=self.hash_secret.secret_arn)
         cdk.CfnOutput(self, "EventBusName", value=self.bus.event_bus_name)

@@ -16,7 +16,8 @@ class Assets:
 
     Attributes:
         root: the built folders `lambdas`, `glue_lib`, `flink` and `dbt`.
-        sources: the repository, for files that ship unchanged: job scripts, named queries, statements of the warehouse.
+        sources: the repository, for files that ship unchanged: job scripts, named queries, statements of the warehouse,
+            notebooks.
     """
 
     root: Path
@@ -51,6 +52,11 @@ class Assets:
     def metrics(self) -> str:
         """The folder of the dbt project as it is in the repository, where the metrics stand."""
         return self._existing(self.sources / "sql")
+
+    @property
+    def notebooks(self) -> str:
+        """The folder of the notebooks."""
+        return self._existing(self.sources / "notebooks")
 
     def function_code(self, name: str) -> str:
         """The folder that becomes the zip of a Lambda function."""

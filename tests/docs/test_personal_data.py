@@ -21,6 +21,7 @@ SHARED: Final = {
     "AWS::KinesisAnalyticsV2::Application": "snapshots of `clean` and `unify`",
     "AWS::Logs::LogGroup": "log groups",
     "AWS::QuickSight::DataSet": "data sets of the dashboards",
+    "AWS::SageMaker::Domain": "disks of SageMaker Studio",
 }
 OWN: Final = {"AWS::S3::Bucket": "bucket", "AWS::DynamoDB::GlobalTable": "table"}
 # They keep data, and it is none about people, or the list has it under another store.

@@ -27,6 +27,7 @@ _ARNS: Final = {
     "AWS::DataBrew::Project": "arn:aws:databrew:{region}:{account}:project/{name}",
     "AWS::DataBrew::Recipe": "arn:aws:databrew:{region}:{account}:recipe/{name}",
     "AWS::DynamoDB::GlobalTable": "arn:aws:dynamodb:{region}:{account}:table/{name}",
+    "AWS::EMR::Studio": "arn:aws:elasticmapreduce:{region}:{account}:studio/{name}",
     "AWS::EntityResolution::MatchingWorkflow": "arn:aws:entityresolution:{region}:{account}:matchingworkflow/{name}",
     "AWS::EntityResolution::SchemaMapping": "arn:aws:entityresolution:{region}:{account}:schemamapping/{name}",
     "AWS::Events::EventBus": "arn:aws:events:{region}:{account}:event-bus/{name}",

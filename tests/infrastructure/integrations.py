@@ -5,6 +5,7 @@ with which need, on what, and which condition keys the call states. A kind that 
 """
 
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -747,6 +748,139 @@ def _asks_warehouse(_estate: Estate, use: Use) -> Calls:
     yield Call(party=role, need=needs.READ_RESULT_OF_STATEMENT, resource="*")
 
 
+# ---- SageMaker Studio
+
+_SAGEMAKER: Final = f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:"
+
+
+def _works_in_studio(estate: Estate, use: Use) -> Calls:
+    """The page of the studio, and the apps that it starts, act as the role of the user's profile."""
+    stated = use.resource.properties
+    domain, user, role = stated["DomainId"], stated["UserProfileName"], stated["UserSettings"]["ExecutionRole"]
+    own = f"{_SAGEMAKER}user-profile/{domain}/{user}"
+    me = {"sagemaker:DomainId": domain, "sagemaker:UserProfileName": user}
+    mine = {**me, "sagemaker:OwnerUserProfileArn": own, "sagemaker:SpaceSharingType": "Private"}
+    space, app = f"{_SAGEMAKER}space/{domain}/any", f"{_SAGEMAKER}app/{domain}/any/jupyterlab/default"
+    canvas = f"{_SAGEMAKER}app/{domain}/{user}/canvas/default"
+    service = "sagemaker.amazonaws.com"
+    yield Call(party=service, need=needs.STUDIO_NAMES_USERS, resource=role, context=_by(_ANY_SOURCE[service]))
+    yield Call(party=role, need=needs.STUDIO_LISTS, resource="*")
+    yield Call(party=role, need=needs.STUDIO_SHOWS_DOMAIN, resource=f"{_SAGEMAKER}domain/{domain}")
+    yield Call(party=role, need=needs.STUDIO_SHOWS_PROFILE, resource=own, context=me)
+    yield Call(party=role, need=needs.STUDIO_SHOWS_SPACE, resource=space)
+    yield Call(party=role, need=needs.STUDIO_MAKES_SPACES, resource=space, context=mine)
+    for one, context in ((app, mine), (canvas, me)):
+        yield Call(party=role, need=needs.STUDIO_SHOWS_APP, resource=one)
+        yield Call(party=role, need=needs.STUDIO_RUNS_APPS, resource=one, context=context)
+    for made in (space, app, canvas):
+        tagging = {"sagemaker:TaggingAction": "CreateSpace"}
+        yield Call(party=role, need=needs.STUDIO_TAGS, resource=made, context=tagging)
+    [found] = estate.of_type("AWS::SageMaker::Domain")
+    key = str(found.properties["KmsKeyId"])
+    yield Call(party=role, need=needs.STUDIO_ENCRYPTS_DISKS, resource=key, context=_via("sagemaker"))
+    yield Call(party=role, need=needs.STUDIO_LOGS, resource=f"{_LOG_GROUPS}/aws/sagemaker/studio:log-stream:any")
+    yield from _prepares_in_canvas(estate, role, user)
+    for script in estate.of_type("AWS::SageMaker::StudioLifecycleConfig"):
+        text = script.properties["StudioLifecycleConfigContent"]["Fn::Base64"]
+        for fetched in re.findall(r"s3://\S+?(?=\")", text):
+            yield Call(party=role, need=needs.STUDIO_FETCHES_NOTEBOOKS, resource=_object(fetched))
+
+
+def _names_users(_estate: Estate, use: Use) -> Calls:
+    """An app of a profile that somebody makes by hand acts as the role of the domain, until it has another."""
+    service, role = "sagemaker.amazonaws.com", use.resource.properties["DefaultUserSettings"]["ExecutionRole"]
+    yield Call(party=service, need=needs.STUDIO_NAMES_USERS, resource=role, context=_by(_ANY_SOURCE[service]))
+
+
+def _prepares_in_canvas(estate: Estate, role: str, user: str) -> Calls:
+    for one in estate.of_type("Custom::StudioProfile"):
+        home = one.properties["Home"]
+        if one.properties["Profile"] == user and home:
+            bucket, _, prefix = _object(home).partition("/")
+            yield Call(party=role, need=needs.CANVAS_KEEPS, resource=f"{bucket}/{prefix}/Canvas/{user}/any")
+            yield Call(party=role, need=needs.CANVAS_FINDS, resource=bucket, context={"s3:prefix": f"{prefix}/"})
+            yield Call(party=role, need=needs.CANVAS_LISTS, resource="*")
+            catalog = f"arn:aws:athena:{REGION}:{ACCOUNT}:datacatalog/AwsDataCatalog"
+            yield Call(party=role, need=needs.CANVAS_BROWSES, resource=catalog)
+
+
+def _sets_up_profile(estate: Estate, use: Use) -> Calls:
+    function = estate.one("AWS::Lambda::Function", use.resource.properties["ServiceToken"])
+    domain, user = (use.resource.properties[name] for name in ("Domain", "Profile"))
+    role = function.properties["Role"]
+    yield Call(party=role, need=needs.PROFILE_IS_SET_UP, resource=f"{_SAGEMAKER}user-profile/{domain}/{user}")
+    yield Call(party=role, need=needs.PROFILE_IS_SEARCHED, resource="*")
+    yield Call(party=role, need=needs.PROFILE_LOSES_SPACES, resource=f"{_SAGEMAKER}space/{domain}/any")
+    for app in ("any/jupyterlab/default", f"{user}/canvas/default"):
+        yield Call(party=role, need=needs.PROFILE_LOSES_APPS, resource=f"{_SAGEMAKER}app/{domain}/{app}")
+
+
+# ---- EMR Studio
+
+_EC2: Final = f"arn:aws:ec2:{REGION}:{ACCOUNT}:"
+_EMR_TAG: Final = "for-use-with-amazon-emr-managed-policies"
+
+
+def _keeps_workspaces(estate: Estate, use: Use) -> Calls:
+    """A studio keeps workspaces in S3, and brings them into the network, with its service role."""
+    stated = use.resource.properties
+    role, interface = stated["ServiceRole"], f"{_EC2}network-interface/eni-1"
+    groups = [f"{_EC2}security-group/{stated[f'{one}SecurityGroupId']}" for one in ("Workspace", "Engine")]
+    subnets = [f"{_EC2}subnet/{one}" for one in stated["SubnetIds"]]
+    yield Call(party=role, need=needs.WORKSPACE_LOOKS_AT_NETWORK, resource="*")
+    for one in (*groups, *subnets):
+        yield Call(party=role, need=needs.WORKSPACE_MAKES_INTERFACE, resource=one)
+    requested, kept = {f"aws:RequestTag/{_EMR_TAG}": "true"}, {f"aws:ResourceTag/{_EMR_TAG}": "true"}
+    yield Call(party=role, need=needs.WORKSPACE_MAKES_INTERFACE, resource=interface, context=requested)
+    made = {"ec2:CreateAction": "CreateNetworkInterface"}
+    yield Call(party=role, need=needs.WORKSPACE_TAGS_INTERFACE, resource=interface, context=made)
+    yield Call(party=role, need=needs.WORKSPACE_USES_INTERFACE, resource=interface, context=kept)
+    for one in (interface, f"{_EC2}instance/i-1", *groups):
+        yield Call(party=role, need=needs.WORKSPACE_CHANGES_INTERFACE, resource=one)
+    for one in groups:
+        yield Call(party=role, need=needs.WORKSPACE_OPENS_GROUPS, resource=one)
+    bucket, _, prefix = _object(stated["DefaultS3Location"]).partition("/")
+    yield Call(party=role, need=needs.WORKSPACE_KEEPS_FILES, resource=f"{bucket}/{prefix}/e-1/notebook.ipynb")
+    yield Call(party=role, need=needs.WORKSPACE_FINDS_FILES, resource=bucket, context={"s3:prefix": f"{prefix}/"})
+    yield Call(party=role, need=needs.WORKSPACE_KNOWS_ENCRYPTION, resource=bucket)
+    yield Call(party=role, need=needs.WORKSPACE_USES_KEY, resource=stated["EncryptionKeyArn"], context=_via("s3"))
+
+
+def _works_on_spark(estate: Estate, use: Use) -> Calls:
+    """Whoever may begin a session opens the studio, and passes the role of the session, which reads the lake."""
+    role = arn(use.resource)
+    for application in use.part.resources:
+        yield Call(party=role, need=needs.EMR_SESSION_IS_BEGUN, resource=application)
+    yield Call(party=role, need=needs.EMR_SESSION_IS_FOUND, resource="*")
+    yield Call(party=role, need=needs.EMR_STUDIO_HAS_WORKSPACES, resource="*")
+    for studio in estate.of_type("AWS::EMR::Studio"):
+        yield Call(party=role, need=needs.EMR_STUDIO_IS_OPENED, resource=arn(studio))
+        passed = {"iam:PassedToService": "elasticmapreduce.amazonaws.com"}
+        service_role = studio.properties["ServiceRole"]
+        yield Call(party=role, need=needs.EMR_ROLE_IS_PASSED, resource=service_role, context=passed)
+    for one in estate.of_type("AWS::IAM::Role"):
+        if re.match(r"EmrStudio\w+AnalystRole", one.logical_id):
+            passed = {"iam:PassedToService": "emr-serverless.amazonaws.com"}
+            yield Call(party=role, need=needs.EMR_ROLE_IS_PASSED, resource=arn(one), context=passed)
+            yield from _reads_in_session(estate, arn(one))
+
+
+def _reads_in_session(estate: Estate, role: str) -> Calls:
+    yield Call(party=role, need=needs.ASK_LAKE_FORMATION, resource="*")
+    yield Call(party=role, need=needs.EMR_FINDS_LOGS, resource=f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:*")
+    for application in estate.of_type("AWS::EMRServerless::Application"):
+        if "InteractiveConfiguration" in application.properties:
+            logs = application.properties["MonitoringConfiguration"]["CloudWatchLoggingConfiguration"]
+            group = f"{_LOG_GROUPS}{logs['LogGroupName']}"
+            yield Call(party=role, need=needs.EMR_WRITES_LOGS, resource=f"{group}:log-stream:run")
+    prefix = _CATALOG.removesuffix("catalog")
+    for zone in (Zone.CURATED, Zone.PRODUCTS):
+        database = database_name(estate.assembly.settings.environment, zone)
+        for resource in (_CATALOG, f"{prefix}database/{database}", f"{prefix}table/{database}/any"):
+            yield Call(party=role, need=needs.SESSION_READS_CATALOG, resource=resource)
+    yield Call(party=role, need=needs.SESSION_FINDS_DEFAULT, resource=f"{prefix}database/default")
+
+
 # ---- CodeBuild
 
 
@@ -896,6 +1030,7 @@ def _trusted(*stated: str) -> Integration:
 _ANY_SOURCE: Final = {
     "databrew.amazonaws.com": f"arn:aws:databrew:{REGION}:{ACCOUNT}:job/any",
     "codebuild.amazonaws.com": f"arn:aws:codebuild:{REGION}:{ACCOUNT}:project/any",
+    "elasticmapreduce.amazonaws.com": f"arn:aws:elasticmapreduce:{REGION}:{ACCOUNT}:studio/any",
     "emr-serverless.amazonaws.com": f"arn:aws:emr-serverless:{REGION}:{ACCOUNT}:/applications/any",
     "entityresolution.amazonaws.com": f"arn:aws:entityresolution:{REGION}:{ACCOUNT}:matchingworkflow/any",
     _EVENTS: f"arn:aws:events:{REGION}:{ACCOUNT}:rule/any",
@@ -907,6 +1042,7 @@ _ANY_SOURCE: Final = {
     "vpc-flow-logs.amazonaws.com": f"arn:aws:ec2:{REGION}:{ACCOUNT}:vpc-flow-log/any",
     "redshift-serverless.amazonaws.com": f"arn:aws:redshift-serverless:{REGION}:{ACCOUNT}:namespace/any",
     "redshift.amazonaws.com": f"arn:aws:redshift-serverless:{REGION}:{ACCOUNT}:namespace/any",
+    "sagemaker.amazonaws.com": f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:domain/any",
     "states.amazonaws.com": f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:any",
 }
 
@@ -1036,6 +1172,7 @@ INTEGRATIONS: Final[Mapping[str, Integration]] = {
     "resource AWS::DataExchange::EventAction": _auto_exports,
     "resource AWS::DataBrew::Job": _prepares,
     "resource AWS::EntityResolution::MatchingWorkflow": _matches,
+    "resource AWS::EMR::Studio": _keeps_workspaces,
     "resource AWS::Events::EventBus": _bus_uses_key,
     "resource AWS::Glue::Connection": _connects,
     "resource AWS::Glue::DataQualityRuleset": _publishes_quality,
@@ -1052,10 +1189,14 @@ INTEGRATIONS: Final[Mapping[str, Integration]] = {
     "resource AWS::RedshiftServerless::Namespace": _reads_lake,
     # WAF gives its deliveries the right to a log group whose name begins as it asks.
     "resource AWS::WAFv2::LoggingConfiguration": _nothing,
+    # Whoever deploys makes its network interfaces and its grant on the key.
+    "resource AWS::SageMaker::Domain": _names_users,
+    "resource AWS::SageMaker::UserProfile": _works_in_studio,
     "resource Custom::ClosedDatabase": _closes_database,
     # What the function behind it needs is said of its rights, in test_kafka_streams.py.
     "resource Custom::StreamTopic": _nothing,
     "resource Custom::RecipeVersion": _publishes_recipe,
+    "resource Custom::StudioProfile": _sets_up_profile,
     "resource Custom::WarehouseLimit": _limits_usage,
     # The function that does it comes with the CDK, and so does its role.
     "resource Custom::VpcRestrictDefaultSG": _nothing,
@@ -1071,6 +1212,7 @@ INTEGRATIONS: Final[Mapping[str, Integration]] = {
     "right dynamodb:PutItem": _all_of(_right_with_key(needs.USE_ENCRYPTED_TABLE, "dynamodb"), _locks),
     "right dynamodb:Query": _right_with_key(needs.USE_ENCRYPTED_TABLE, "dynamodb"),
     "right dynamodb:UpdateItem": _right_with_key(needs.USE_ENCRYPTED_TABLE, "dynamodb"),
+    "right emr-serverless:AccessInteractiveEndpoints": _works_on_spark,
     "right glue:UpdateTable": _commits,
     "right kinesis:GetRecords": _right_with_key(needs.READ_ENCRYPTED_STREAM, "kinesis"),
     "right kinesis:PutRecords": _right_with_key(needs.WRITE_ENCRYPTED_STREAM, "kinesis"),
@@ -1132,6 +1274,7 @@ INTEGRATIONS: Final[Mapping[str, Integration]] = {
     "trust codebuild.amazonaws.com": _account_and_source(),
     # AWS documents no condition key that it states.
     "trust databrew.amazonaws.com": _trusted(),
+    "trust elasticmapreduce.amazonaws.com": _account_and_source(),
     # AWS documents the account for it, and no source.
     "trust emr-serverless.amazonaws.com": _trusted("aws:SourceAccount"),
     "trust entityresolution.amazonaws.com": _account_and_source(),
@@ -1145,6 +1288,7 @@ INTEGRATIONS: Final[Mapping[str, Integration]] = {
     "trust redshift.amazonaws.com": _trusted(),
     # QuickSight's pages name the account alone for a role of a data source.
     "trust quicksight.amazonaws.com": _trusted("aws:SourceAccount"),
+    "trust sagemaker.amazonaws.com": _account_and_source(),
     "trust states.amazonaws.com": _account_and_source(),
     "trust vpc-flow-logs.amazonaws.com": _account_and_source(),
     "undelivered events to sqs": _keeps_undelivered,
@@ -1177,7 +1321,7 @@ WITHOUT_NEEDS: Final = {
     "AWS::EC2::SubnetRouteTableAssociation",
     "AWS::EC2::VPC",
     "AWS::EC2::VPCEndpoint",
-    # What its runs need is said of the tasks that start them.
+    # What its runs need is said of the tasks that start them, and what its sessions need of those who begin one.
     "AWS::EMRServerless::Application",
     "AWS::EntityResolution::SchemaMapping",
     "AWS::Events::Rule",
@@ -1215,6 +1359,9 @@ WITHOUT_NEEDS: Final = {
     "AWS::SES::ConfigurationSet",
     "AWS::SES::EmailIdentity",
     "AWS::SES::Template",
+    # What their apps need is said of the profiles.
+    "AWS::SageMaker::Space",
+    "AWS::SageMaker::StudioLifecycleConfig",
     "AWS::SNS::Subscription",
     "AWS::SNS::Topic",
     "AWS::SNS::TopicPolicy",

@@ -14,7 +14,7 @@ import sqlglot
 from sqlglot import exp
 
 from tests.infrastructure.assembly import POLICIES, Resource, listed, states
-from tests.infrastructure.estate import Estate, arn
+from tests.infrastructure.estate import Estate, arn, physical_name
 
 Measured = Iterator[tuple[str, int]]
 
@@ -76,6 +76,12 @@ ORDERS: Final = (
         type_name="AWS::Glue::TableOptimizer",
         role=_property("TableOptimizerConfiguration", "RoleArn"),
         page="AWS Glue Developer Guide: Table optimization prerequisites",
+    ),
+    Order(
+        type_name="AWS::EMR::Studio",
+        role=_property("ServiceRole"),
+        page="Amazon EMR Management Guide: Create an EMR Studio, whose service role reads and writes its S3 location",
+        switched=True,
     ),
     Order(
         type_name="AWS::QuickSight::DataSource",
@@ -329,6 +335,12 @@ QUOTAS: Final = (
         measured=_policies_of_roles,
         # The names of buckets and roles that CloudFormation makes up are longer than those in these tests.
         share=0.9,
+    ),
+    Quota(
+        what="subnets of an EMR Studio",
+        at_most=5,
+        page="Amazon EMR API Reference: CreateStudio, SubnetIds",
+        measured=_counts_of("AWS::EMR::Studio", "SubnetIds"),
     ),
     Quota(
         what="characters of a managed policy",
@@ -744,13 +756,19 @@ def _password_twice(estate: Estate) -> Iterator[Resource]:
 _EMR_WORKERS: Final = {1: (2, 8, 1), 2: (4, 16, 1), 4: (8, 30, 1), 8: (16, 60, 4), 16: (32, 120, 8)}
 
 
+_GUARDED: Final = "spark.emr-serverless.lakeformation.enabled"
+
+
 def _workers_of_no_size(estate: Estate) -> Iterator[Resource]:
     """Yield applications whose limits do not hold a whole number of workers of a size that exists."""
     for application in estate.of_type("AWS::EMRServerless::Application"):
         (spark,) = (one["Properties"] for one in application.properties["RuntimeConfiguration"])
         limit = {name: int(text.split()[0]) for name, text in application.properties["MaximumCapacity"].items()}
         needed_cpu, needed_memory = 0, 0
-        for part, number in (("driver", 1), ("executor", int(spark["spark.executor.instances"]))):
+        # Under Lake Formation a session has two drivers, and as many executors as it is allowed.
+        guarded = spark.get(_GUARDED) == "true"
+        executors = spark["spark.dynamicAllocation.maxExecutors" if guarded else "spark.executor.instances"]
+        for part, number in (("driver", 1 + guarded), ("executor", int(executors))):
             cores = int(spark[f"spark.{part}.cores"])
             heap = int(spark[f"spark.{part}.memory"].removesuffix("g"))
             least, most, step = _EMR_WORKERS[cores]
@@ -817,11 +835,121 @@ def _unpublished_recipes(estate: Estate) -> Iterator[Resource]:
 
 
 _DATABREW_SOURCES: Final = "AWS Glue DataBrew Developer Guide: Supported connections for data sources and outputs"
+def _sessions_with_fixed_executors(estate: Estate) -> Iterator[Resource]:
+    for application in estate.of_type("AWS::EMRServerless::Application"):
+        for one in application.properties["RuntimeConfiguration"]:
+            spark = one["Properties"]
+            fixed = "spark.executor.instances" in spark or spark.get("spark.dynamicAllocation.enabled") == "false"
+            if spark.get(_GUARDED) == "true" and fixed:
+                yield application
+
+
+def _sessions_that_read_files(estate: Estate) -> Iterator[Resource]:
+    """An application for notebooks without Lake Formation would let a session read what its role may read of S3."""
+    for application in estate.of_type("AWS::EMRServerless::Application"):
+        (spark,) = (one["Properties"] for one in application.properties["RuntimeConfiguration"])
+        guarded = spark.get(_GUARDED) == "true" and "spark.sql.catalog.spark_catalog" in spark
+        if "InteractiveConfiguration" in application.properties and not guarded:
+            yield application
+
+
+def _studio_groups_beside_the_rules(estate: Estate) -> Iterator[Resource]:
+    """Yield studios whose groups have other rules than AWS documents: port 18888 between them, and HTTPS outwards."""
+    for studio in estate.of_type("AWS::EMR::Studio"):
+        workspace, engine = (str(studio.properties[f"{one}SecurityGroupId"]) for one in ("Workspace", "Engine"))
+        rules = {
+            (group, "in" if kind == "Ingress" else "out"): set[tuple[int, str]]()
+            for group in (workspace, engine)
+            for kind in ("Ingress", "Egress")
+        }
+        for kind, way in (("Ingress", "in"), ("Egress", "out")):
+            for rule in estate.of_type(f"AWS::EC2::SecurityGroup{kind}"):
+                if (key := (str(rule.properties["GroupId"]), way)) in rules:
+                    rules[key].add(_rule(rule.properties))
+            for group in estate.of_type("AWS::EC2::SecurityGroup"):
+                if (key := (f"{physical_name(group)}.GroupId", way)) in rules:
+                    rules[key] |= {_rule(one) for one in group.properties.get(f"SecurityGroup{kind}", ())}
+        # A group without rules has one that nothing matches.
+        found = {key: {rule for rule in held if rule[1] != "255.255.255.255/32"} for key, held in rules.items()}
+        if found != {
+            (workspace, "in"): set(),
+            (workspace, "out"): {(18888, engine), (443, "0.0.0.0/0")},
+            (engine, "in"): {(18888, workspace)},
+            (engine, "out"): set(),
+        }:
+            yield studio
+
+
+def _rule(stated: Mapping[str, Any]) -> tuple[int, str]:
+    other = ("SourceSecurityGroupId", "DestinationSecurityGroupId", "CidrIp")
+    return int(stated.get("FromPort", -1)), str(next(stated[name] for name in other if name in stated))
+
+
+_LEAST_IDLE, _MOST_IDLE = 60, 525_600
+
+
+def _domains(estate: Estate) -> Iterator[tuple[Resource, dict[str, Any]]]:
+    for domain in estate.of_type("AWS::SageMaker::Domain"):
+        yield domain, domain.properties["DefaultUserSettings"]
+
+
+def _idle_times_that_do_not_exist(estate: Estate) -> Iterator[Resource]:
+    for domain, settings in _domains(estate):
+        idle = settings["JupyterLabAppSettings"]["AppLifecycleManagement"]["IdleSettings"]
+        least, wanted, most = (idle[f"{name}IdleTimeoutInMinutes"] for name in ("Min", "", "Max"))
+        if not _LEAST_IDLE <= least <= wanted <= most <= _MOST_IDLE or idle["LifecycleManagement"] != "ENABLED":
+            yield domain
+
+
+def _scripts_that_no_space_may_run(estate: Estate) -> Iterator[Resource]:
+    attached = [
+        script
+        for _, settings in _domains(estate)
+        for script in settings["JupyterLabAppSettings"].get("LifecycleConfigArns", ())
+    ]
+    for space in estate.of_type("AWS::SageMaker::Space"):
+        stated = space.properties["SpaceSettings"]["JupyterLabAppSettings"]
+        if stated["DefaultResourceSpec"]["LifecycleConfigArn"] not in attached:
+            yield space
+
+
+def _private_apps_without_groups(estate: Estate) -> Iterator[Resource]:
+    for domain, settings in _domains(estate):
+        stated = domain.properties
+        if stated["AppNetworkAccessType"] == "VpcOnly" and not (settings.get("SecurityGroups") and stated["SubnetIds"]):
+            yield domain
+
+
+def _file_system_that_outlives_its_domain(estate: Estate) -> Iterator[Resource]:
+    for domain, settings in _domains(estate):
+        if (
+            domain.properties.get("HomeEfsFileSystemCreation") != "Disabled"
+            or settings["AutoMountHomeEFS"] != "Disabled"
+        ):
+            yield domain
+
+
+def _profiles_that_go_before_their_apps(estate: Estate) -> Iterator[Resource]:
+    """What is deleted first is what depends on the others."""
+    emptied = [
+        name for one in estate.of_type("Custom::StudioProfile") for name in listed(one.document.get("DependsOn", []))
+    ]
+    for kind in ("AWS::SageMaker::UserProfile", "AWS::SageMaker::Space"):
+        for one in estate.of_type(kind):
+            if one.logical_id not in emptied:
+                yield one
+
+
 _WAREHOUSE_PLACE: Final = (
     "Amazon Redshift Management Guide: Considerations when using Amazon Redshift Serverless, three subnets with EVR"
 )
 _SQS_SOURCE: Final = "AWS Lambda Developer Guide: Creating and configuring an Amazon SQS event source mapping"
 _SOURCE: Final = "AWS Lambda API Reference: CreateEventSourceMapping"
+
+_GUARDED_PAGE: Final = (
+    "Amazon EMR Serverless User Guide: Using EMR Serverless with AWS Lake Formation for fine-grained access control"
+)
+_DELETED_DOMAIN: Final = "Amazon SageMaker AI Developer Guide: Delete an Amazon SageMaker AI domain"
 
 REFUSALS: Final = (
     Refusal(
@@ -838,6 +966,46 @@ REFUSALS: Final = (
         rule="a recipe job runs a published version",
         page="AWS Glue DataBrew Developer Guide: Creating and working with AWS Glue DataBrew recipe jobs",
         faults=_unpublished_recipes,
+    ),
+    Refusal(
+        rule="a session under Lake Formation has no fixed number of executors",
+        page=f"{_GUARDED_PAGE}, considerations and limitations",
+        faults=_sessions_with_fixed_executors,
+    ),
+    Refusal(
+        rule="a session of a notebook reads the lake through Lake Formation, in the catalog of the session",
+        page=_GUARDED_PAGE,
+        faults=_sessions_that_read_files,
+    ),
+    Refusal(
+        rule="nobody reaches a workspace, and it reaches its engines on one port and the internet by HTTPS",
+        page="Amazon EMR Management Guide: Define security groups to control EMR Studio network traffic",
+        faults=_studio_groups_beside_the_rules,
+    ),
+    Refusal(
+        rule="an app of JupyterLab ends after an hour without work at the earliest, and after a year at the latest",
+        page="Amazon SageMaker API Reference: IdleSettings",
+        faults=_idle_times_that_do_not_exist,
+    ),
+    Refusal(
+        rule="a script that a space runs when it starts is attached to the domain",
+        page="Amazon SageMaker AI Developer Guide: Attach lifecycle configurations to JupyterLab",
+        faults=_scripts_that_no_space_may_run,
+    ),
+    Refusal(
+        rule="apps without a way to the internet have security groups and subnets",
+        page="Amazon SageMaker API Reference: CreateDomain and UserSettings, SecurityGroups",
+        faults=_private_apps_without_groups,
+    ),
+    Refusal(
+        rule="a domain has no file system, which CloudFormation would leave behind, with its interfaces in the network",
+        page="Amazon SageMaker API Reference: DeleteDomain, RetentionPolicy; CreateDomain, HomeEfsFileSystemCreation",
+        faults=_file_system_that_outlives_its_domain,
+    ),
+    Refusal(
+        rule="a profile and a space are deleted after the apps that people have started in them",
+        page=_DELETED_DOMAIN,
+        faults=_profiles_that_go_before_their_apps,
     ),
     Refusal(
         rule="a workgroup with enhanced VPC routing is in three subnets of three zones or more",

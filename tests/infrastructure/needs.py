@@ -391,6 +391,97 @@ EMR_WRITES_LOGS: Final = Need(
     page=EMR_FINDS_LOGS.page,
 )
 
+SESSION_READS_CATALOG: Final = Need(
+    actions=(
+        "glue:GetDatabase",
+        "glue:GetDatabases",
+        "glue:GetTable",
+        "glue:GetTables",
+        "glue:GetPartition",
+        "glue:GetPartitions",
+    ),
+    page="Amazon EMR Serverless User Guide: Using EMR Serverless with AWS Lake Formation for fine-grained access "
+    "control, IAM permissions of the job runtime role, as far as they read",
+)
+SESSION_FINDS_DEFAULT: Final = Need(actions=("glue:GetDatabase",), page=SESSION_READS_CATALOG.page)
+
+# ---- EMR Studio: whoever opens it, and its service role
+EMR_STUDIO_IS_OPENED: Final = Need(
+    actions=("elasticmapreduce:CreateStudioPresignedUrl", "elasticmapreduce:DescribeStudio"),
+    page="Amazon EMR Management Guide: Assign a user or group to an EMR Studio, IAM authentication mode",
+)
+EMR_STUDIO_HAS_WORKSPACES: Final = Need(
+    # Of the basic policy what makes no clusters, links no repositories and looks at no logs of clusters.
+    actions=(
+        "elasticmapreduce:AttachEditor",
+        "elasticmapreduce:CreateEditor",
+        "elasticmapreduce:DeleteEditor",
+        "elasticmapreduce:DescribeEditor",
+        "elasticmapreduce:DetachEditor",
+        "elasticmapreduce:ListEditors",
+        "elasticmapreduce:ListStudios",
+        "elasticmapreduce:OpenEditorInConsole",
+        "elasticmapreduce:StartEditor",
+        "elasticmapreduce:StopEditor",
+    ),
+    page="Amazon EMR Management Guide: Configure EMR Studio user permissions for Amazon EC2 or Amazon EKS, "
+    "basic user policy, which has no resource",
+)
+EMR_SESSION_IS_FOUND: Final = Need(
+    actions=("emr-serverless:ListApplications",),
+    page="Amazon EMR Serverless User Guide: Run interactive workloads with EMR Serverless through EMR Studio, "
+    "required permissions",
+)
+EMR_SESSION_IS_BEGUN: Final = Need(
+    actions=(
+        "emr-serverless:AccessInteractiveEndpoints",
+        "emr-serverless:AccessLivyEndpoints",
+        "emr-serverless:GetApplication",
+        "emr-serverless:StartApplication",
+    ),
+    page=EMR_SESSION_IS_FOUND.page,
+)
+EMR_ROLE_IS_PASSED: Final = Need(actions=("iam:PassRole",), page=EMR_SESSION_IS_FOUND.page)
+_WORKSPACES: Final = "Amazon EMR Management Guide: Create an EMR Studio service role, service role permissions"
+WORKSPACE_LOOKS_AT_NETWORK: Final = Need(
+    actions=(
+        "ec2:DescribeInstances",
+        "ec2:DescribeNetworkInterfaces",
+        "ec2:DescribeSecurityGroups",
+        "ec2:DescribeSubnets",
+        "ec2:DescribeTags",
+        "ec2:DescribeVpcs",
+    ),
+    page=_WORKSPACES,
+)
+WORKSPACE_MAKES_INTERFACE: Final = Need(actions=("ec2:CreateNetworkInterface",), page=_WORKSPACES)
+WORKSPACE_TAGS_INTERFACE: Final = Need(actions=("ec2:CreateTags",), page=_WORKSPACES)
+WORKSPACE_USES_INTERFACE: Final = Need(
+    actions=(
+        "ec2:CreateNetworkInterfacePermission",
+        "ec2:DeleteNetworkInterface",
+        "ec2:DeleteNetworkInterfacePermission",
+    ),
+    page=_WORKSPACES,
+)
+WORKSPACE_CHANGES_INTERFACE: Final = Need(actions=("ec2:ModifyNetworkInterfaceAttribute",), page=_WORKSPACES)
+WORKSPACE_OPENS_GROUPS: Final = Need(
+    actions=(
+        "ec2:AuthorizeSecurityGroupEgress",
+        "ec2:AuthorizeSecurityGroupIngress",
+        "ec2:RevokeSecurityGroupEgress",
+        "ec2:RevokeSecurityGroupIngress",
+    ),
+    page=_WORKSPACES,
+)
+WORKSPACE_KEEPS_FILES: Final = Need(actions=("s3:PutObject", "s3:GetObject", "s3:DeleteObject"), page=_WORKSPACES)
+WORKSPACE_FINDS_FILES: Final = Need(actions=("s3:ListBucket",), page=_WORKSPACES)
+WORKSPACE_KNOWS_ENCRYPTION: Final = Need(actions=("s3:GetEncryptionConfiguration",), page=_WORKSPACES)
+WORKSPACE_USES_KEY: Final = Need(
+    actions=("kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey", "kms:ReEncryptFrom", "kms:ReEncryptTo"),
+    page=_WORKSPACES,
+)
+
 # ---- Lake Formation
 REVOKES_IN_LAKE: Final = Need(
     actions=("lakeformation:ListPermissions", "lakeformation:RevokePermissions"),
@@ -575,6 +666,67 @@ STEP_FUNCTIONS_LIST_OBJECTS: Final = Need(
 STEP_FUNCTIONS_DELETE_OBJECT: Final = Need(
     actions=("s3:DeleteObject",), page="Amazon S3 API Reference: DeleteObject, permissions"
 )
+
+# ---- SageMaker Studio: an app acts as the role of its user, and so does the page that starts it
+STUDIO_LISTS: Final = Need(
+    actions=("sagemaker:ListApps", "sagemaker:ListDomains", "sagemaker:ListSpaces", "sagemaker:ListUserProfiles"),
+    page="Amazon SageMaker AI Developer Guide: Give your users access to spaces",
+)
+STUDIO_SHOWS_DOMAIN: Final = Need(actions=("sagemaker:DescribeDomain",), page=STUDIO_LISTS.page)
+STUDIO_SHOWS_PROFILE: Final = Need(
+    actions=("sagemaker:DescribeUserProfile", "sagemaker:CreatePresignedDomainUrl"), page=STUDIO_LISTS.page
+)
+STUDIO_SHOWS_SPACE: Final = Need(actions=("sagemaker:DescribeSpace",), page=STUDIO_LISTS.page)
+STUDIO_SHOWS_APP: Final = Need(actions=("sagemaker:DescribeApp",), page=STUDIO_LISTS.page)
+STUDIO_MAKES_SPACES: Final = Need(
+    actions=("sagemaker:CreateSpace", "sagemaker:UpdateSpace", "sagemaker:DeleteSpace"), page=STUDIO_LISTS.page
+)
+STUDIO_RUNS_APPS: Final = Need(actions=("sagemaker:CreateApp", "sagemaker:DeleteApp"), page=STUDIO_LISTS.page)
+# Studio tags what it makes, and what it may not tag it does not make.
+STUDIO_TAGS: Final = Need(
+    actions=("sagemaker:AddTags",),
+    page="Amazon SageMaker AI Developer Guide: Provide permissions for tagging SageMaker AI resources",
+)
+STUDIO_NAMES_USERS: Final = Need(
+    actions=("sts:AssumeRole", "sts:SetSourceIdentity"),
+    page="Amazon SageMaker AI Developer Guide: Monitor user resource access from SageMaker AI Studio with "
+    "sourceIdentity, the trust policy of execution roles",
+)
+STUDIO_ENCRYPTS_DISKS: Final = Need(
+    actions=("kms:CreateGrant", "kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKeyWithoutPlaintext"),
+    page="Amazon SageMaker AI Developer Guide: Protect Data at Rest Using Encryption, volumes of Studio's spaces",
+)
+STUDIO_LOGS: Final = Need(
+    actions=("logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"),
+    page="Amazon SageMaker AI Developer Guide: SageMaker AI roles, CreateApp: execution role permissions",
+)
+STUDIO_FETCHES_NOTEBOOKS: Final = Need(
+    actions=("s3:GetObject",),
+    page="Amazon SageMaker AI Developer Guide: Use lifecycle configurations with JupyterLab, which run as the app",
+)
+CANVAS_LISTS: Final = Need(
+    actions=("athena:ListDataCatalogs", "athena:ListWorkGroups"),
+    page="AWS Managed Policy Reference: AmazonSageMakerCanvasDataPrepFullAccess, what reads Athena",
+)
+CANVAS_BROWSES: Final = Need(
+    actions=("athena:GetDataCatalog", "athena:GetTableMetadata", "athena:ListDatabases", "athena:ListTableMetadata"),
+    page=CANVAS_LISTS.page,
+)
+CANVAS_KEEPS: Final = Need(
+    actions=("s3:GetObject", "s3:PutObject", "s3:DeleteObject"),
+    page="Amazon SageMaker AI Developer Guide: Configure your Amazon S3 storage for Canvas",
+)
+CANVAS_FINDS: Final = Need(actions=("s3:GetBucketLocation", "s3:ListBucket"), page=CANVAS_KEEPS.page)
+PROFILE_IS_SET_UP: Final = Need(
+    actions=("sagemaker:DescribeUserProfile", "sagemaker:UpdateUserProfile"),
+    page="Service Authorization Reference: Actions, resources, and condition keys for Amazon SageMaker",
+)
+PROFILE_IS_SEARCHED: Final = Need(
+    actions=("sagemaker:ListApps", "sagemaker:ListSpaces"),
+    page="Amazon SageMaker AI Developer Guide: Delete an Amazon SageMaker AI domain: apps, spaces, profiles, domain",
+)
+PROFILE_LOSES_APPS: Final = Need(actions=("sagemaker:DeleteApp",), page=PROFILE_IS_SEARCHED.page)
+PROFILE_LOSES_SPACES: Final = Need(actions=("sagemaker:DeleteSpace",), page=PROFILE_IS_SEARCHED.page)
 
 # ---- Athena
 UNLOAD_WRITES: Final = Need(

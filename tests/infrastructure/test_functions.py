@@ -28,6 +28,7 @@ FUNCTIONS = (
 # Functions that come with a switch.
 SWITCHED = {
     "recipe_versions": lambda settings: settings.analytics.databrew.deployed,
+    "studio_profiles": lambda settings: settings.analytics.studio.deployed,
     "warehouse_limits": lambda settings: settings.analytics.warehouse.deployed,
 }
 

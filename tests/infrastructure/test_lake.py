@@ -252,10 +252,14 @@ def grants_of(assembly, part):
 def test_the_marketing_analyst_reads_pseudonyms_of_two_zones_and_changes_nothing(assembly):
     grants = grants_of(assembly, "MarketingAnalyst")
     assert {permission for grant in grants for permission in grant["Permissions"]} == {"SELECT", "DESCRIBE"}
-    (by_tag,) = [g["Resource"]["LFTagPolicy"] for g in grants if "LFTagPolicy" in g["Resource"]]
-    expression = {term["TagKey"].rpartition("-")[2]: term["TagValues"] for term in by_tag["Expression"]}
-    assert expression == {"pii": ["none", "pseudonymous"], "zone": ["curated", "products"]}
-    assert by_tag["ResourceType"] == "TABLE"
+    by_tags = [g["Resource"]["LFTagPolicy"] for g in grants if "LFTagPolicy" in g["Resource"]]
+    analytics = assembly.settings.analytics
+    # Beside the persona's own role those of its notebooks, in each studio.
+    assert len(by_tags) == 1 + analytics.studio.deployed + analytics.emr_studio.deployed
+    for by_tag in by_tags:
+        expression = {term["TagKey"].rpartition("-")[2]: term["TagValues"] for term in by_tag["Expression"]}
+        assert expression == {"pii": ["none", "pseudonymous"], "zone": ["curated", "products"]}
+        assert by_tag["ResourceType"] == "TABLE"
     assert not [g for g in grants if "Table" in g["Resource"]]
 
 

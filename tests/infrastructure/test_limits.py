@@ -140,6 +140,43 @@ BREAKS: dict[str, tuple[str, Callable[[Template], Any]]] = {
         ],
     ),
     "_unpublished_recipes": ("AWS::DataBrew::Job", properties(Recipe={"Name": "r", "Version": "LATEST_WORKING"})),
+    "_sessions_with_fixed_executors": (
+        "AWS::EMRServerless::Application",
+        lambda resource: resource["Properties"]["RuntimeConfiguration"][0]["Properties"].update(
+            {"spark.dynamicAllocation.enabled": "false"}
+        ),
+    ),
+    "_sessions_that_read_files": (
+        "AWS::EMRServerless::Application",
+        lambda resource: resource["Properties"]["RuntimeConfiguration"][0]["Properties"].pop(
+            "spark.sql.catalog.spark_catalog", None
+        ),
+    ),
+    "_studio_groups_beside_the_rules": (
+        "AWS::EC2::SecurityGroupIngress",
+        lambda resource: resource["Properties"].update(FromPort=22, ToPort=22),
+    ),
+    "_idle_times_that_do_not_exist": (
+        "AWS::SageMaker::Domain",
+        lambda resource: resource["Properties"]["DefaultUserSettings"]["JupyterLabAppSettings"][
+            "AppLifecycleManagement"
+        ]["IdleSettings"].update(MinIdleTimeoutInMinutes=30),
+    ),
+    "_scripts_that_no_space_may_run": (
+        "AWS::SageMaker::Domain",
+        lambda resource: resource["Properties"]["DefaultUserSettings"]["JupyterLabAppSettings"].pop(
+            "LifecycleConfigArns"
+        ),
+    ),
+    "_private_apps_without_groups": (
+        "AWS::SageMaker::Domain",
+        lambda resource: resource["Properties"]["DefaultUserSettings"].pop("SecurityGroups"),
+    ),
+    "_file_system_that_outlives_its_domain": ("AWS::SageMaker::Domain", without("HomeEfsFileSystemCreation")),
+    "_profiles_that_go_before_their_apps": (
+        "Custom::StudioProfile",
+        lambda resource: resource.pop("DependsOn"),
+    ),
     "_optimized_without_iceberg": ("AWS::Glue::Table", without("OpenTableFormatInput")),
 }
 

@@ -110,7 +110,7 @@ def test_without_its_acknowledgement_a_finding_fails_the_synthesis(tmp_path, mon
     assert len(found) == 3 * 8
 
 
-CUSTOM = ("Custom::ClosedDatabase", "Custom::WarehouseLimit")
+CUSTOM = ("Custom::ClosedDatabase", "Custom::StudioProfile", "Custom::WarehouseLimit")
 CALLERS = {"apigateway.amazonaws.com": Caller.API, "secretsmanager.amazonaws.com": Caller.SECRETS_MANAGER}
 
 

@@ -32,6 +32,11 @@ WITHOUT_RESOURCE = {
     *needs.LIMIT_USAGE.actions,
     *needs.LOOK_AT_STATEMENT.actions,
     *needs.READ_RESULT_OF_STATEMENT.actions,
+    *needs.STUDIO_LISTS.actions,
+    *needs.CANVAS_LISTS.actions,
+    *needs.EMR_SESSION_IS_FOUND.actions,
+    *needs.EMR_STUDIO_HAS_WORKSPACES.actions,
+    *needs.WORKSPACE_LOOKS_AT_NETWORK.actions,
 }
 
 
@@ -89,6 +94,12 @@ KEY_USES = {
     "MarketingAnalyst": {"s3": SEND},
     "Preparation": {"s3": SEND},
     "PreparationPublishedPublisher": {"lambda": READ},
+    "StudioMarketingAnalyst": {
+        "s3": SEND,
+        "sagemaker": "CreateGrant Decrypt DescribeKey GenerateDataKeyWithoutPlaintext",
+    },
+    "StudioProfilesWorker": {"lambda": READ},
+    "EmrStudioService": {"s3": "Decrypt DescribeKey GenerateDataKey ReEncryptFrom ReEncryptTo"},
     "WarehouseUsageLimitLimiter": {"lambda": READ},
 }
 
@@ -112,6 +123,8 @@ def test_roles_use_the_key_through_the_services_that_keep_what_they_use_and_neve
         "Dashboards": assembly.settings.analytics.dashboards.deployed,
         "TableQuality": assembly.settings.analytics.quality.deployed,
         "Retention": assembly.settings.governance.retention.enforced,
+        "Studio": assembly.settings.analytics.studio.deployed,
+        "EmrStudio": assembly.settings.analytics.emr_studio.deployed,
         "Warehouse": assembly.settings.analytics.warehouse.deployed,
         "Preparation": assembly.settings.analytics.databrew.deployed,
     }

@@ -1,5 +1,6 @@
 """What a persona reaches by its policies: its own workgroup, results and columns, by whatever way it tries."""
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -107,6 +108,12 @@ def reach_of(assembly: Assembly, querier: Querier) -> Reach:
     return Reach(assembly, role_of(assembly, querier))
 
 
+def notebook_roles(assembly: Assembly) -> list[str]:
+    """Return the roles with which the notebooks of the marketing analyst run."""
+    roles = assembly.resources("AWS::IAM::Role", "analytics")
+    return [arn(role) for role in roles if re.match(r"(Emr)?Studio\w*MarketingAnalyst", role.logical_id)]
+
+
 def bucket_of(assembly: Assembly, zone: Zone) -> str:
     return arn(assembly.one("AWS::S3::Bucket", "foundation", f"Lake{zone.title()}"))
 
@@ -184,6 +191,8 @@ def test_a_system_asks_in_its_own_workgroup_and_reaches_no_other_results(assembl
 def test_no_other_role_reaches_the_results_of_queries(assembly):
     """Neither jobs nor functions, nor the roles of registered locations; the ingestion lists what else is there."""
     own = {role_of(assembly, querier) for querier in (ROLES | SWITCHED) if querier in queriers(assembly)}
+    # The notebooks of a persona are the persona's, and so are their results.
+    own |= set(notebook_roles(assembly))
     others = {arn(role) for role in assembly.resources("AWS::IAM::Role")} - own
     assert others
     for role in others:
@@ -347,10 +356,26 @@ def test_nothing_wider_than_a_role_can_be_trusted(tmp_path, arn):
 
 
 def test_the_classes_of_the_persona_are_the_masked_ones(assembly):
-    (grant,) = [
+    grants = [
         g.properties["Resource"]["LFTagPolicy"]
         for g in assembly.resources("AWS::LakeFormation::PrincipalPermissions", "governance")
         if "LFTagPolicy" in g.properties["Resource"]
     ]
-    (classes,) = [term["TagValues"] for term in grant["Expression"] if term["TagKey"].endswith("-pii")]
-    assert not {PiiClass.DIRECT, PiiClass.SENSITIVE} & set(classes)
+    assert len(grants) == 1 + len(notebook_roles(assembly))
+    for grant in grants:
+        (classes,) = [term["TagValues"] for term in grant["Expression"] if term["TagKey"].endswith("-pii")]
+        assert not {PiiClass.DIRECT, PiiClass.SENSITIVE} & set(classes)
+
+
+def test_notebooks_have_the_grants_of_their_persona_and_no_others(assemblies):
+    estate = Estate(assemblies["everything"])
+    granted: dict[str, list[Any]] = {}
+    for grant in estate.of_type("AWS::LakeFormation::PrincipalPermissions"):
+        stated = grant.properties
+        what = [stated["Resource"], stated["Permissions"], stated["PermissionsWithGrantOption"]]
+        granted.setdefault(stated["Principal"]["DataLakePrincipalIdentifier"], []).append(what)
+    persona = role_of(assemblies["everything"], Querier.MARKETING_ANALYST)
+    found = notebook_roles(assemblies["everything"])
+    assert found
+    for role in found:
+        assert sorted(granted[role], key=str) == sorted(granted[persona], key=str)

@@ -78,6 +78,8 @@ def _arguments(step):
 
 def test_an_application_is_there_for_each_job_that_the_settings_move_and_for_no_other(assembly):
     wanted = {job for job, service in assembly.settings.runtime.spark.services.items() if service == "emr_serverless"}
+    if assembly.settings.analytics.emr_studio.deployed:
+        wanted.add("notebooks")  # which has an application of its own
     prefix = f"c360-{assembly.settings.environment}-"
     assert {one.properties["Name"].removeprefix(prefix) for one in assembly.resources(APPLICATION)} == wanted
 

@@ -36,6 +36,7 @@ ASSEMBLED: Final = (
     "c360_core",
     "c360_metrics",
     "glue_jobs",
+    "notebooks",
     "sql/models",
     "sql/named_queries",
     "sql/prepared_statements",
