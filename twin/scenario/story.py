@@ -20,6 +20,7 @@ from twin.scenario import (
     edge,
     history,
     live,
+    notebooks,
     preparation,
     reviews,
     unify,
@@ -299,6 +300,8 @@ class Story:
                 drawn = dashboards.checks(self.deployment, self.deployment.emulator.settings.home / dashboards.FOLDER)
             with self.step("Prepare the customers by the recipe of DataBrew"):
                 prepared = preparation.checks(self.deployment)
+            with self.step("Run a notebook on Athena, and one on Spark"):
+                counted = notebooks.checks(self.deployment, self.deployment.emulator.settings.home / "notebooks")
             with self.step("Ask as the marketing analyst"):
                 members, named = analysis.ask_by_name(self.deployment)
                 answers = (*asking.result(), named)
@@ -320,6 +323,7 @@ class Story:
             *described,
             *drawn,
             *prepared,
+            *counted,
             Check(name="a vendor's contacts, read twice", expected=vendors.KNOWN, actual=read),
             Check(name="spend in the warehouse, to the cent of Athena's", expected=asked.athena, actual=asked.asked),
             Check(name="persona: changes of the warehouse refused", expected=1, actual=asked.refused),
