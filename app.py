@@ -43,6 +43,7 @@ def build(app: cdk.App, settings: Settings, assets: Assets) -> OperationsStack:
         contracts=agreed,
         job_security=foundation.job_security,
         maintenance=settings.foundation.maintenance,
+        is_shared=settings.activation.clean_room.partner_account is not None,
     )
     collection = CollectionStack(
         app,
@@ -75,9 +76,10 @@ def build(app: cdk.App, settings: Settings, assets: Assets) -> OperationsStack:
         settings=settings.analytics,
         platform=platform,
     )
-    ActivationStack(
+    activation = ActivationStack(
         app,
         name("activation"),
+        lake=lake,
         single_view=unification.single_view,
         idempotency=unification.idempotency,
         streams=collection.streams,
@@ -86,6 +88,9 @@ def build(app: cdk.App, settings: Settings, assets: Assets) -> OperationsStack:
         settings=settings.activation,
         platform=platform,
     )
+    if lake.is_shared:
+        # Clean Rooms looks at the tables that it is told of, which it is by name.
+        activation.add_stack_dependency(analytics)
     governance = GovernanceStack(
         app,
         name("governance"),
@@ -109,6 +114,7 @@ def build(app: cdk.App, settings: Settings, assets: Assets) -> OperationsStack:
                 *collection.lake_access,
                 *unification.lake_access,
                 *analytics.lake_access,
+                *activation.lake_access,
                 *(governance.retention.lake_access if governance.retention else ()),
             ],
             governance=governance,

@@ -490,7 +490,10 @@ class Source:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Product:
-    """A table that we publish. `store` is `lake` or `single_view`."""
+    """A table that we publish.
+
+    `store` is `lake`, `single_view` or, for what is in the lake only where partners share a clean room, `clean_room`.
+    """
 
     name: str
     version: str
@@ -577,6 +580,10 @@ class Contracts:
         """Every table that the templates create: products of the lake and the raw table of each file source."""
         products = [product.table for product in self.products.values() if product.store == "lake"]
         return tuple(products + [source.table for source in self.file_sources() if source.table is not None])
+
+    def shared_tables(self) -> tuple[Table, ...]:
+        """The tables of the lake that exist only where partners share a clean room."""
+        return tuple(product.table for product in self.products.values() if product.store == "clean_room")
 
 
 def _names_people(table: Table) -> bool:

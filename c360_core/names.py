@@ -133,7 +133,8 @@ class TableName(StrEnum):
     """Tables that the templates create. File sources add one raw table each, named after the source.
 
     All are Iceberg tables but `er_input`, which the matching service reads, and two that DataBrew reads and writes:
-    these services know plain Parquet only.
+    these services know plain Parquet only. The shared
+    ones exist where there is a clean room.
     """
 
     INTERACTIONS = "interactions"
@@ -149,6 +150,9 @@ class TableName(StrEnum):
     ER_INPUT = "er_input"
     CUSTOMERS_TO_PREPARE = "customers_to_prepare"
     PREPARED_CUSTOMERS = "prepared_customers"
+    SHARED_PEOPLE = "shared_people"
+    SHARED_SEGMENTS = "shared_segments"
+    SHARED_ORDERS = "shared_orders"
 
 
 class IdentifierType(StrEnum):
@@ -380,6 +384,11 @@ def databrew_name(environment: str, name: str) -> str:
 def connection_name(environment: str, name: str) -> str:
     """Return the physical name of the connection to a database, by the name that contracts give it."""
     return f"{PROJECT}-{environment}-{name}"
+
+
+def clean_room_name(environment: str) -> str:
+    """Return the name of the collaboration with a partner, and the beginning of the names of its configured tables."""
+    return f"{PROJECT}-{environment}"
 
 
 def flow_name(environment: str, source: str) -> str:

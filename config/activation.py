@@ -32,6 +32,36 @@ class EmailSettings(Slice):
         return self
 
 
+AccountId = Annotated[str, Field(pattern=r"^[0-9]{12}$")]
+
+
+class CleanRoomSettings(Slice):
+    """A clean room in which a partner compares its customers with ours, and neither sees a row of the other's."""
+
+    partner_account: AccountId | None = Field(
+        None,
+        description="AWS account of the partner, who asks, receives the answers and pays for the queries; empty: there "
+        "is no clean room",
+    )
+    partner_name: str = Field("Partner", min_length=1, max_length=100, description="How the collaboration calls them")
+    minimum_people: int = Field(
+        50, ge=2, le=100_000, description="Answers about fewer customers are left out; more hides them better"
+    )
+    monthly_queries: int = Field(
+        100,
+        ge=1,
+        le=100_000,
+        description="How often a month each table that is shared without noise may be asked; fewer make it harder to "
+        "find somebody by the difference of two answers",
+    )
+    epsilon: int = Field(
+        3, ge=1, le=20, description="Privacy budget of a month for tables that are shared with noise; less hides more"
+    )
+    noise_people: int = Field(
+        30, ge=10, le=100, description="How many customers the noise of one answer hides; more hides more"
+    )
+
+
 class ActivationSettings(Slice):
     """Channels, and the limits of contact."""
 
@@ -43,5 +73,6 @@ class ActivationSettings(Slice):
     frequency_cap_days: int = Field(7, ge=1, le=365, description="... in this many days")
     follow_up_delay_seconds: int = Field(3 * 24 * 3600, ge=1, le=365 * 24 * 3600)
     recovery_csat_at_most: int = Field(2, ge=1, le=5, description="A case closed this badly asks for a recovery")
+    clean_room: CleanRoomSettings = CleanRoomSettings()
     decision_ttl_days: Days = 365
     message_ttl_days: Days = 365

@@ -1,6 +1,6 @@
 """Activation: decisions, messages, journeys."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import aws_cdk as cdk
 from aws_cdk import aws_dynamodb as dynamodb
@@ -11,25 +11,34 @@ from constructs import Construct
 from c360_core.decision import Template
 from c360_core.names import Stream
 from config.activation import ActivationSettings
+from stacks.activation.clean_room.clean_room import CleanRoom
 from stacks.activation.decision_engine import DecisionEngine
 from stacks.activation.email.channel import Email
 from stacks.activation.journey import Journey, Step
 from stacks.activation.message_sender import MessageSender
 from stacks.constructs.data_stream import DataStream
+from stacks.shared.lake import Lake
+from stacks.shared.lake_access import LakeAccess
 from stacks.shared.platform import Platform
 
 
 class ActivationStack(cdk.Stack):
-    """Owns the decision engine, the e-mail channel and the journeys."""
+    """Owns the decision engine, the e-mail channel and the journeys.
+
+    It shares a clean room with a partner where the settings name one.
+    """
 
     decision: DecisionEngine
     sender: MessageSender
+    clean_room: CleanRoom | None
+    lake_access: Sequence[LakeAccess]
 
     def __init__(  # noqa: PLR0913  # each thing that it uses has a name
         self,
         scope: Construct,
         id_: str,
         *,
+        lake: Lake,
         single_view: dynamodb.ITableV2,
         idempotency: dynamodb.ITableV2,
         streams: Mapping[Stream, DataStream],
@@ -81,6 +90,13 @@ class ActivationStack(cdk.Stack):
             bus=bus,
             platform=platform,
         )
+        partner = settings.clean_room.partner_account
+        self.clean_room = (
+            CleanRoom(self, "CleanRoom", partner=partner, lake=lake, settings=settings.clean_room, platform=platform)
+            if partner is not None
+            else None
+        )
+        self.lake_access = self.clean_room.lake_access if self.clean_room else ()
         self._export()
 
     def _export(self) -> None:
@@ -88,3 +104,5 @@ class ActivationStack(cdk.Stack):
         cdk.CfnOutput(self, "ServiceRecoveryStateMachineArn", value=self.recovery.machine.state_machine_arn)
         cdk.CfnOutput(self, "ConfigurationSetName", value=self.email.configuration_set.configuration_set_name)
         cdk.CfnOutput(self, "MessageSenderFunctionName", value=self.sender.function.function.function_name)
+        if self.clean_room is not None:
+            cdk.CfnOutput(self, "CollaborationId", value=self.clean_room.collaboration.attr_collaboration_identifier)

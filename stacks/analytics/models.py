@@ -29,6 +29,7 @@ from stacks.constructs.retries import wait_for_capacity
 from stacks.constructs.start_rules import StartRules
 from stacks.constructs.state_machine import StateMachine
 from stacks.constructs.workgroup import Workgroup
+from stacks.shared.lake import Lake
 from stacks.shared.platform import Platform
 
 MARTS_PREFIX: Final = "marts/"
@@ -75,14 +76,15 @@ class Models(Construct):
         scope: Construct,
         id_: str,
         *,
-        buckets: Mapping[Zone, s3.IBucket],
+        lake: Lake,
         workgroup: Workgroup,
         settings: AnalyticsSettings,
         bus: events.IEventBus,
         platform: Platform,
     ) -> None:
         super().__init__(scope, id_)
-        self._gated = settings.quality.deployed
+        buckets = lake.buckets
+        self._gated, self._shares = settings.quality.deployed, lake.is_shared
         source = s3_assets.Asset(self, "Source", path=platform.assets.dbt_project)
         self.role = self._role(source, buckets, workgroup, platform)
         self.project = self._project(source, buckets, workgroup, platform)
@@ -120,6 +122,7 @@ class Models(Construct):
             "C360_WORKGROUP": workgroup.name,
             "C360_MARTS_LOCATION": marts,
             "C360_QUALITY_GATE": str(self._gated).lower(),  # whether what depends on a failed table is held back
+            "C360_CLEAN_ROOM": str(self._shares).lower(),  # whether what partners may ask about is built
             "DBT_OPTIONS": "",  # for one build, by an override: --full-refresh
         }
         project = codebuild.CfnProject

@@ -91,7 +91,7 @@ class AnalyticsStack(cdk.Stack):
         self.models = Models(
             self,
             "Models",
-            buckets=lake.buckets,
+            lake=lake,
             workgroup=self.workgroups[Querier.MODELS],
             settings=settings,
             bus=bus,

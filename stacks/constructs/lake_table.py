@@ -11,9 +11,11 @@ from c360_core import contracts, projections
 from c360_core.names import Zone, database_name
 from stacks.shared.platform import Platform
 
+COMPRESSION: Final = "zstd"
+# Clean Rooms reads Iceberg tables that are compressed so or with gzip, and no others.
+SHARED_COMPRESSION: Final = "snappy"
 _PROPERTIES: Final = {
     "write.format.default": "parquet",
-    "write.parquet.compression-codec": "zstd",
     "write.metadata.delete-after-commit.enabled": "true",
     "write.metadata.previous-versions-max": "50",
 }
@@ -32,7 +34,14 @@ class LakeTable(Construct):
     zone: Zone
 
     def __init__(
-        self, scope: Construct, id_: str, *, table: contracts.Table, bucket: s3.IBucket, platform: Platform
+        self,
+        scope: Construct,
+        id_: str,
+        *,
+        table: contracts.Table,
+        bucket: s3.IBucket,
+        platform: Platform,
+        compression: str = COMPRESSION,
     ) -> None:
         super().__init__(scope, id_)
         self.name, self.zone = table.name, table.zone
@@ -46,20 +55,24 @@ class LakeTable(Construct):
                 iceberg_input=glue.CfnTable.IcebergInputProperty(
                     metadata_operation="CREATE",
                     version="2",
-                    iceberg_table_input=_iceberg_table(table, f"s3://{bucket.bucket_name}/{table.name}"),
+                    iceberg_table_input=_iceberg_table(table, f"s3://{bucket.bucket_name}/{table.name}", compression),
                 )
             ),
         )
         self.resource.apply_removal_policy(platform.removal)
 
 
-def _iceberg_table(table: contracts.Table, location: str) -> glue.CfnTable.IcebergTableInputProperty:
+def _iceberg_table(table: contracts.Table, location: str, compression: str) -> glue.CfnTable.IcebergTableInputProperty:
     schema = projections.iceberg_schema(table)
     return glue.CfnTable.IcebergTableInputProperty(
         location=location,
         schema=glue.CfnTable.IcebergSchemaProperty(type=schema["Type"], fields=_fields(schema["Fields"])),
         partition_spec=_partition_spec(projections.iceberg_partition_spec(table)),
-        properties={**_PROPERTIES, "comment": table.description},
+        properties={
+            **_PROPERTIES,
+            "write.parquet.compression-codec": compression,
+            "comment": table.description,
+        },
     )
 
 

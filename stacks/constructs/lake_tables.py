@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 from constructs import Construct
 
 from c360_core.names import Zone
-from stacks.constructs.lake_table import LakeTable
+from stacks.constructs.lake_table import COMPRESSION, SHARED_COMPRESSION, LakeTable
 from stacks.constructs.table_optimizers import TableOptimizers
 from stacks.shared.ids import pascal_case
 from stacks.shared.lake import Lake
@@ -21,9 +21,17 @@ class LakeTables(Construct):
 
     def __init__(self, scope: Construct, id_: str, *, zones: Collection[Zone], lake: Lake, platform: Platform) -> None:
         super().__init__(scope, id_)
+        shared = {table.name for table in lake.contracts.shared_tables()}
         self.tables = [
-            LakeTable(self, pascal_case(table.name), table=table, bucket=lake.buckets[table.zone], platform=platform)
-            for table in lake.contracts.lake_tables()
+            LakeTable(
+                self,
+                pascal_case(table.name),
+                table=table,
+                bucket=lake.buckets[table.zone],
+                platform=platform,
+                compression=SHARED_COMPRESSION if table.name in shared else COMPRESSION,
+            )
+            for table in lake.tables()
             if table.zone in zones
         ]
         self.lake_access = TableOptimizers(

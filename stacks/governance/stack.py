@@ -97,7 +97,7 @@ class ZoneGovernanceStack(cdk.Stack):
         platform: Platform,
     ) -> None:
         super().__init__(scope, id_, description=f"Customer 360: tags and grants of the {zone} zone")
-        tables = [table for table in lake.contracts.lake_tables() if table.zone is zone]
+        tables = [table for table in lake.tables() if table.zone is zone]
         ClosedDatabase(
             self,
             "Defaults",

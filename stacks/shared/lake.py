@@ -1,12 +1,12 @@
 """The lake, as the systems that use it see it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from aws_cdk import aws_glue as glue
 from aws_cdk import aws_s3 as s3
 
-from c360_core.contracts import Contracts
+from c360_core.contracts import Contracts, Table
 from c360_core.names import Zone
 from config.foundation import MaintenanceSettings
 
@@ -20,9 +20,15 @@ class Lake:
         contracts: sources and tables.
         job_security: the security configuration of every Spark job.
         maintenance: the settings of the table optimizers.
+        is_shared: whether a partner shares a clean room, which has tables of its own.
     """
 
     buckets: Mapping[Zone, s3.IBucket]
     contracts: Contracts
     job_security: glue.CfnSecurityConfiguration
     maintenance: MaintenanceSettings
+    is_shared: bool = False
+
+    def tables(self) -> Sequence[Table]:
+        """Return every table that the templates create from a contract."""
+        return [*self.contracts.lake_tables(), *(self.contracts.shared_tables() if self.is_shared else ())]

@@ -1,0 +1,26 @@
+{#
+  The rows of a shared table that are not to be shared any more: of people who withdrew their consent, were merged or
+  erased. A build deletes them by `is_shared`, in the statement that adds the new ones.
+#}
+{% macro gone_rows(shared, keys, others) -%}
+  {%- if is_incremental() %}
+
+union all
+
+select
+  {%- for key in keys %}
+  k.{{ key }},
+  {%- endfor %}
+  {%- for column in others %}
+  k.{{ column }},
+  {%- endfor %}
+  false as is_shared
+from {{ this }} as k
+left join {{ shared }} as s
+  on
+    {%- for key in keys %}
+    k.{{ key }} = s.{{ key }}{{ ' and' if not loop.last }}
+    {%- endfor %}
+where s.{{ keys[0] }} is null
+  {%- endif %}
+{%- endmacro %}
