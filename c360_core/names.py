@@ -133,8 +133,7 @@ class TableName(StrEnum):
     """Tables that the templates create. File sources add one raw table each, named after the source.
 
     All are Iceberg tables but `er_input`, which the matching service reads, and two that DataBrew reads and writes:
-    these services know plain Parquet only. The shared
-    ones exist where there is a clean room.
+    these services know plain Parquet only. The shared ones exist where there is a clean room.
     """
 
     INTERACTIONS = "interactions"

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -179,6 +179,12 @@ def resolve(value: Any) -> str:
             return resolve(text)
         case _:
             raise TypeError(f"cannot resolve {value!r}")
+
+
+def tables_of(assembly: Assembly, agreed: contracts.Contracts) -> Sequence[contracts.Table]:
+    """Return the tables that an environment has contracts for: those of a clean room only where there is one."""
+    shared = assembly.settings.activation.clean_room.partner_account is not None
+    return [*agreed.lake_tables(), *(agreed.shared_tables() if shared else ())]
 
 
 def references(value: Any) -> bool:

@@ -21,6 +21,13 @@ _ARNS: Final = {
     "AWS::AppFlow::ConnectorProfile": "arn:aws:appflow:{region}:{account}:connectorprofile/{name}",
     "AWS::AppFlow::Flow": "arn:aws:appflow:{region}:{account}:flow/{name}",
     "AWS::Athena::WorkGroup": "arn:aws:athena:{region}:{account}:workgroup/{name}",
+    "AWS::CleanRooms::AnalysisTemplate": (
+        "arn:aws:cleanrooms:{region}:{account}:membership/ours/analysistemplate/{name}"
+    ),
+    "AWS::CleanRooms::ConfiguredTableAssociation": (
+        "arn:aws:cleanrooms:{region}:{account}:membership/ours/configuredtableassociation/{name}"
+    ),
+    "AWS::CleanRooms::Membership": "arn:aws:cleanrooms:{region}:{account}:membership/{name}",
     "AWS::CodeBuild::Project": "arn:aws:codebuild:{region}:{account}:project/{name}",
     "AWS::DataBrew::Dataset": "arn:aws:databrew:{region}:{account}:dataset/{name}",
     "AWS::DataBrew::Job": "arn:aws:databrew:{region}:{account}:job/{name}",

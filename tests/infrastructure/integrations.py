@@ -1079,6 +1079,43 @@ def _fills_data_sets(estate: Estate, use: Use) -> Calls:
         yield Call(party=stated["RoleArn"], need=needs.DATA_SOURCE_READS_CATALOG, resource=resource)
 
 
+def _shares_table(estate: Estate, use: Use) -> Calls:
+    """Clean Rooms reads the table that is associated, with the role of the association."""
+    role, wanted = use.resource.properties["RoleArn"], use.resource.properties["ConfiguredTableIdentifier"]
+    [table] = [
+        one.properties["TableReference"]["Glue"]
+        for one in estate.of_type("AWS::CleanRooms::ConfiguredTable")
+        if wanted == f"{physical_name(one)}.ConfiguredTableIdentifier"
+    ]
+    [placed] = [
+        one.properties["OpenTableFormatInput"]["IcebergInput"]["IcebergTableInput"]["Location"]
+        for one in estate.of_type("AWS::Glue::Table")
+        if one.properties.get("Name") == table["TableName"]
+    ]
+    prefix = _CATALOG.removesuffix("catalog")
+    database, name = table["DatabaseName"], table["TableName"]
+    for resource in (_CATALOG, f"{prefix}database/{database}", f"{prefix}table/{database}/{name}"):
+        yield Call(party=role, need=needs.CLEAN_ROOM_READS_CATALOG, resource=resource)
+    yield Call(party=role, need=needs.ASK_LAKE_FORMATION, resource="*")
+    bucket, _, folder = _object(placed).partition("/")
+    yield Call(party=role, need=needs.CLEAN_ROOM_FINDS_OBJECTS, resource=bucket)
+    data = f"{bucket}/{folder}/data/part.parquet"
+    yield Call(party=role, need=needs.CLEAN_ROOM_READS_OBJECTS, resource=data)
+    context = {"kms:ViaService": f"s3.{REGION}.amazonaws.com", "kms:EncryptionContext:aws:s3:arn": data}
+    yield from _with_key(estate, role, needs.READ_ENCRYPTED_OBJECT, bucket, context)
+
+
+def _acts_for_members(estate: Estate, use: Use) -> Calls:
+    """Clean Rooms acts as a role for the membership of the table's owner, and for that of whoever asks."""
+    [room] = estate.of_type("AWS::CleanRooms::Collaboration")
+    [ours] = estate.of_type("AWS::CleanRooms::Membership")
+    [partner] = room.properties["Members"]
+    theirs = f"arn:aws:cleanrooms:{REGION}:{partner['AccountId']}:membership/any"
+    for source in (arn(ours), theirs):
+        context = {"aws:SourceArn": source}
+        yield Call(party=use.part, need=needs.ASSUME, resource=arn(use.resource), context=context)
+
+
 def _flows(estate: Estate, _state: Mapping[str, Any]) -> Iterable[str]:
     """Return the flows that a state may ask for: its input says which."""
     yield from (arn(one) for one in estate.of_type("AWS::AppFlow::Flow"))
@@ -1165,6 +1202,7 @@ INTEGRATIONS: Final[Mapping[str, Integration]] = {
     "machine's TracingConfiguration": _machine_traces,
     "resource AWS::AppFlow::Flow": _lands,
     "resource AWS::ApiGatewayV2::Route": _is_invoked_by_gateway,
+    "resource AWS::CleanRooms::ConfiguredTableAssociation": _shares_table,
     "resource AWS::Budgets::Budget": _budget_notifies,
     "resource AWS::CloudTrail::Trail": _trail_delivers,
     "resource AWS::CloudWatch::Alarm": _alarm_notifies,
@@ -1271,6 +1309,7 @@ INTEGRATIONS: Final[Mapping[str, Integration]] = {
     "task glue:startJobRun.sync": _task_on(needs.STEP_FUNCTIONS_RUN_GLUE, _job),
     "task lambda": _task_on(needs.STEP_FUNCTIONS_INVOKE, _called),
     "task sns:publish": _task_on(needs.STEP_FUNCTIONS_PUBLISH, _topic),
+    "trust cleanrooms.amazonaws.com": _acts_for_members,
     "trust codebuild.amazonaws.com": _account_and_source(),
     # AWS documents no condition key that it states.
     "trust databrew.amazonaws.com": _trusted(),
@@ -1305,6 +1344,12 @@ WITHOUT_NEEDS: Final = {
     "AWS::Athena::NamedQuery",
     "AWS::Athena::PreparedStatement",
     "AWS::Athena::WorkGroup",
+    # Of Clean Rooms, only the association of a table has a role.
+    "AWS::CleanRooms::AnalysisTemplate",
+    "AWS::CleanRooms::Collaboration",
+    "AWS::CleanRooms::ConfiguredTable",
+    "AWS::CleanRooms::Membership",
+    "AWS::CleanRooms::PrivacyBudgetTemplate",
     # It calls the API as anybody may, with a header.
     "AWS::CloudFront::Distribution",
     "AWS::CloudWatch::Dashboard",

@@ -90,6 +90,12 @@ ORDERS: Final = (
         switched=True,
     ),
     Order(
+        type_name="AWS::CleanRooms::ConfiguredTableAssociation",
+        role=_property("RoleArn"),
+        page="AWS Clean Rooms API Reference: CreateConfiguredTableAssociation, which checks the role",
+        switched=True,
+    ),
+    Order(
         type_name="AWS::LakeFormation::Resource",
         role=_property("RoleArn"),
         page="AWS Lake Formation Developer Guide: Requirements for roles used to register locations",
@@ -327,7 +333,110 @@ def _visuals_of_sheets(estate: Estate) -> Measured:
             yield str(dashboard), len(sheet["Visuals"])
 
 
+_CLEAN_ROOMS: Final = "AWS Clean Rooms User Guide: AWS Clean Rooms quotas"
+_OPEN_TYPES: Final = re.compile(r"boolean|date|double|float|int|long|string|decimal\(\d+, ?\d+\)")
+
+
+def _texts_of_templates(estate: Estate) -> Measured:
+    for one in estate.of_type("AWS::CleanRooms::AnalysisTemplate"):
+        yield str(one), len(one.properties["Source"]["Text"])
+
+
+def _rules(estate: Estate) -> Iterator[tuple[Resource, Mapping[str, Any]]]:
+    """Yield each configured table with its one rule."""
+    for table in estate.of_type("AWS::CleanRooms::ConfiguredTable"):
+        [rule] = table.properties["AnalysisRules"]
+        [policy] = rule["Policy"]["V1"].values()
+        yield table, policy
+
+
+def _configured(estate: Estate) -> Iterator[tuple[Resource, Mapping[str, Any]]]:
+    """Yield each configured table with the Iceberg table behind it."""
+    behind = {
+        one.properties["Name"]: one.properties["OpenTableFormatInput"]["IcebergInput"]["IcebergTableInput"]
+        for one in estate.of_type("AWS::Glue::Table")
+        if "OpenTableFormatInput" in one.properties
+    }
+    for table in estate.of_type("AWS::CleanRooms::ConfiguredTable"):
+        yield table, behind[table.properties["TableReference"]["Glue"]["TableName"]]
+
+
+def _closed_compression(estate: Estate) -> Iterator[str]:
+    for table, iceberg in _configured(estate):
+        if iceberg["Properties"]["write.parquet.compression-codec"] not in {"snappy", "gzip"}:
+            yield str(table)
+
+
+def _unshared_columns(estate: Estate) -> Iterator[str]:
+    for table, iceberg in _configured(estate):
+        types = {field["Name"]: field["Type"] for field in iceberg["Schema"]["Fields"]}
+        for column in table.properties["AllowedColumns"]:
+            if _OPEN_TYPES.fullmatch(types.get(column, "")) is None:
+                yield f"{table}: {column}"
+
+
+def _columns_of_two_parts(estate: Estate) -> Iterator[str]:
+    for table, policy in _rules(estate):
+        joins, shown = set(policy.get("JoinColumns", ())), policy.get("DimensionColumns", policy.get("ListColumns", ()))
+        for column in joins & set(shown):
+            yield f"{table}: {column}"
+
+
+def _privacy_without_budget(estate: Estate) -> Iterator[str]:
+    kinds = {one.properties["PrivacyBudgetType"] for one in estate.of_type("AWS::CleanRooms::PrivacyBudgetTemplate")}
+    for table, policy in _rules(estate):
+        if "DifferentialPrivacy" in policy and "DIFFERENTIAL_PRIVACY" not in kinds:
+            yield str(table)
+
+
+def _engine_that_ended(estate: Estate) -> Iterator[str]:
+    for room in estate.of_type("AWS::CleanRooms::Collaboration"):
+        if room.properties.get("AnalyticsEngine") != "SPARK":
+            yield str(room)
+
+
+def _who_pays(estate: Estate) -> Iterator[str]:
+    for room in estate.of_type("AWS::CleanRooms::Collaboration"):
+        stated = [room.properties["CreatorPaymentConfiguration"]]
+        stated += [member["PaymentConfiguration"] for member in room.properties["Members"]]
+        if sum(bool(one["QueryCompute"]["IsResponsible"]) for one in stated) != 1:
+            yield str(room)
+
+
 QUOTAS: Final = (
+    Quota(
+        what="configured tables of an account",
+        at_most=60,
+        page=_CLEAN_ROOMS,
+        measured=_number_of("AWS::CleanRooms::ConfiguredTable"),
+        # Environments may share an account.
+        share=0.25,
+    ),
+    Quota(
+        what="collaborations of an account",
+        at_most=10,
+        page=_CLEAN_ROOMS,
+        measured=_number_of("AWS::CleanRooms::Collaboration"),
+        share=0.25,
+    ),
+    Quota(
+        what="analysis templates of a membership",
+        at_most=25,
+        page=_CLEAN_ROOMS,
+        measured=_number_of("AWS::CleanRooms::AnalysisTemplate"),
+    ),
+    Quota(
+        what="columns of a configured table",
+        at_most=100,
+        page=_CLEAN_ROOMS,
+        measured=_counts_of("AWS::CleanRooms::ConfiguredTable", "AllowedColumns"),
+    ),
+    Quota(
+        what="characters of an analysis template",
+        at_most=90_000,
+        page="AWS Clean Rooms API Reference: AnalysisSource",
+        measured=_texts_of_templates,
+    ),
     Quota(
         what="characters of inline policies of a role",
         at_most=10_240,
@@ -1094,6 +1203,36 @@ REFUSALS: Final = (
         rule="a prepared statement has a name of Athena's form, is a query or writes one, with values in WHERE alone",
         page="Amazon Athena User Guide: Use parameterized queries, considerations and limitations; PREPARE",
         faults=_prepared_otherwise,
+    ),
+    Refusal(
+        rule="Clean Rooms reads Iceberg tables that are compressed with Snappy or gzip",
+        page="AWS Clean Rooms User Guide: Apache Iceberg tables in AWS Clean Rooms, limitations",
+        faults=_closed_compression,
+    ),
+    Refusal(
+        rule="a shared column is one of the table, and of a type that Clean Rooms knows",
+        page="AWS Clean Rooms User Guide: Apache Iceberg tables in AWS Clean Rooms, supported data types",
+        faults=_unshared_columns,
+    ),
+    Refusal(
+        rule="a column by which tables are joined is never shown",
+        page="AWS Clean Rooms API Reference: AnalysisRuleAggregation, joinColumns",
+        faults=_columns_of_two_parts,
+    ),
+    Refusal(
+        rule="differential privacy needs a privacy budget",
+        page="AWS Clean Rooms User Guide: Setting a differential privacy policy",
+        faults=_privacy_without_budget,
+    ),
+    Refusal(
+        rule="a collaboration runs on Spark",
+        page="AWS Clean Rooms SQL Reference: the end of the Clean Rooms SQL analytics engine on December 17th, 2025",
+        faults=_engine_that_ended,
+    ),
+    Refusal(
+        rule="one member pays for the queries",
+        page="AWS Clean Rooms API Reference: CreateCollaboration, creatorPaymentConfiguration",
+        faults=_who_pays,
     ),
     Refusal(
         rule="only Iceberg tables are optimized",

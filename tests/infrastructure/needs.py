@@ -728,6 +728,25 @@ PROFILE_IS_SEARCHED: Final = Need(
 PROFILE_LOSES_APPS: Final = Need(actions=("sagemaker:DeleteApp",), page=PROFILE_IS_SEARCHED.page)
 PROFILE_LOSES_SPACES: Final = Need(actions=("sagemaker:DeleteSpace",), page=PROFILE_IS_SEARCHED.page)
 
+# ---- Clean Rooms, which reads a shared table under the role of its association
+CLEAN_ROOM_READS_CATALOG: Final = Need(
+    # GetSchema and GetSchemaVersion are for tables whose schema is in a registry; ours have none there.
+    actions=(
+        "glue:GetDatabase",
+        "glue:GetDatabases",
+        "glue:GetTable",
+        "glue:GetTables",
+        "glue:GetPartition",
+        "glue:GetPartitions",
+        "glue:BatchGetPartition",
+    ),
+    page="AWS Clean Rooms User Guide: Create a service role to read data from Amazon S3",
+)
+CLEAN_ROOM_FINDS_OBJECTS: Final = Need(
+    actions=("s3:GetBucketLocation", "s3:ListBucket"), page=CLEAN_ROOM_READS_CATALOG.page
+)
+CLEAN_ROOM_READS_OBJECTS: Final = Need(actions=("s3:GetObject",), page=CLEAN_ROOM_READS_CATALOG.page)
+
 # ---- Athena
 UNLOAD_WRITES: Final = Need(
     actions=("s3:PutObject", "s3:AbortMultipartUpload"),

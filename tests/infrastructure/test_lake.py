@@ -16,7 +16,7 @@ from c360_core.identity.workflow import (
 )
 from c360_core.names import CATALOGED_ZONES, TableName, Zone, database_name, stack_name, zone_stack
 from config.settings import load
-from tests.infrastructure.assembly import listed, placeholder_assets, resolve, statements, synthesize
+from tests.infrastructure.assembly import listed, placeholder_assets, resolve, statements, synthesize, tables_of
 
 
 def iceberg_tables(assembly):
@@ -34,7 +34,7 @@ def test_queried_zones_have_a_database(assembly):
 
 def test_every_contract_of_the_lake_has_its_table(assembly, agreed):
     environment = assembly.settings.environment
-    wanted = {(database_name(environment, table.zone), table.name) for table in agreed.lake_tables()}
+    wanted = {(database_name(environment, table.zone), table.name) for table in tables_of(assembly, agreed)}
     assert set(iceberg_tables(assembly)) == wanted
 
 
@@ -282,11 +282,12 @@ def test_pipelines_have_grants_on_their_databases(assembly):
     loads = int(assembly.settings.analytics.warehouse.deployed)  # the warehouse's role reads two zones
     shows = int(assembly.settings.analytics.dashboards.deployed)  # the dashboards read the products
     prepares = int(assembly.settings.analytics.databrew.deployed)  # copies a product, and reads the copy
+    shares = 3 * (assembly.settings.activation.clean_room.partner_account is not None)  # a role for each shared table
     assert zones == {
         "raw": 6 + readers + removers + checks + fills + ends,
         "quarantine": 4 + ends,
         "curated": 7 + checks + ends + loads + prepares,
-        "products": 2 + checks + ends + loads + shows + prepares,
+        "products": 2 + checks + ends + loads + shows + prepares + shares,
     }
 
 

@@ -71,6 +71,12 @@ def without(name: str) -> Callable[[Template], Any]:
     return lambda resource: resource["Properties"].pop(name, None)
 
 
+def _iceberg(resource: Template) -> Template:
+    """Return what a table says of itself as one of Iceberg, if it is one."""
+    stated = resource["Properties"].get("OpenTableFormatInput", {"IcebergInput": {}})
+    return stated["IcebergInput"].get("IcebergTableInput", {})
+
+
 MAPPING = "AWS::Lambda::EventSourceMapping"
 BREAKS: dict[str, tuple[str, Callable[[Template], Any]]] = {
     "_short_visibility": ("AWS::SQS::Queue", properties(VisibilityTimeout=30)),
@@ -176,6 +182,33 @@ BREAKS: dict[str, tuple[str, Callable[[Template], Any]]] = {
     "_profiles_that_go_before_their_apps": (
         "Custom::StudioProfile",
         lambda resource: resource.pop("DependsOn"),
+    ),
+    "_closed_compression": (
+        "AWS::Glue::Table",
+        lambda resource: _iceberg(resource).get("Properties", {}).update({"write.parquet.compression-codec": "zstd"}),
+    ),
+    "_unshared_columns": (
+        "AWS::Glue::Table",
+        lambda resource: [
+            field.update(Type="timestamptz") for field in _iceberg(resource).get("Schema", {}).get("Fields", ())
+        ],
+    ),
+    "_columns_of_two_parts": (
+        "AWS::CleanRooms::ConfiguredTable",
+        lambda resource: [
+            policy.update(DimensionColumns=["email_sha256"])
+            for rule in resource["Properties"]["AnalysisRules"]
+            for policy in rule["Policy"]["V1"].values()
+        ],
+    ),
+    "_privacy_without_budget": (
+        "AWS::CleanRooms::PrivacyBudgetTemplate",
+        properties(PrivacyBudgetType="ACCESS_BUDGET"),
+    ),
+    "_engine_that_ended": ("AWS::CleanRooms::Collaboration", without("AnalyticsEngine")),
+    "_who_pays": (
+        "AWS::CleanRooms::Collaboration",
+        properties(CreatorPaymentConfiguration={"QueryCompute": {"IsResponsible": True}}),
     ),
     "_optimized_without_iceberg": ("AWS::Glue::Table", without("OpenTableFormatInput")),
 }

@@ -101,6 +101,9 @@ KEY_USES = {
     "StudioProfilesWorker": {"lambda": READ},
     "EmrStudioService": {"s3": "Decrypt DescribeKey GenerateDataKey ReEncryptFrom ReEncryptTo"},
     "WarehouseUsageLimitLimiter": {"lambda": READ},
+    "CleanRoomSharedPeople": {"s3": READ},
+    "CleanRoomSharedSegments": {"s3": READ},
+    "CleanRoomSharedOrders": {"s3": READ},
 }
 
 
@@ -127,6 +130,7 @@ def test_roles_use_the_key_through_the_services_that_keep_what_they_use_and_neve
         "EmrStudio": assembly.settings.analytics.emr_studio.deployed,
         "Warehouse": assembly.settings.analytics.warehouse.deployed,
         "Preparation": assembly.settings.analytics.databrew.deployed,
+        "CleanRoom": assembly.settings.activation.clean_room.partner_account,
     }
     off = tuple(name for name, switch in switches.items() if not switch)
     wanted = {name: by for name, by in KEY_USES.items() if not name.startswith(off)}

@@ -206,8 +206,8 @@ class CleanRoom(Construct):
         stack = cdk.Stack.of(self)
         theirs = f"arn:{stack.partition}:cleanrooms:{stack.region}:{self._partner}:membership/*"
         role = iam.Role(
-            self,
-            f"Role{pascal_case(table)}",
+            Construct(self, pascal_case(table)),
+            "Role",
             assumed_by=iam.ServicePrincipal(
                 _SERVICE, conditions={"ArnLike": {"aws:SourceArn": [self.membership.attr_arn, theirs]}}
             ),
