@@ -22,6 +22,8 @@ class Principal(StrEnum):
     """A system that puts events on the stream and files into the landing bucket."""
     APPLICATION = "application"
     """An application that reads the profile API."""
+    PARTNER = "partner"
+    """Another company with an account of its own, which compares its customers with ours in a clean room."""
     EMULATOR = "emulator"
     """The emulator's own stand-ins and engines, for what AWS does inside its services."""
 

@@ -13,10 +13,16 @@ if TYPE_CHECKING:
     import boto3
 
 ACCOUNT: Final = "123456789012"
+PARTNER_ACCOUNT: Final = "210987654321"  # of the partner with whom the deployment shares a clean room
 REGION: Final = "us-east-1"
 ROOT: Final = Path(__file__).resolve().parents[1]
 BUILD: Final = ROOT / "build"
 DEMONSTRATED: Final[EnvironmentName] = "everything"
+
+
+def account_of(principal: Principal) -> str:
+    """Return the account that somebody outside of the deployment belongs to."""
+    return PARTNER_ACCOUNT if principal is Principal.PARTNER else ACCOUNT
 
 
 def python_of(environment: str) -> Path:
@@ -52,7 +58,7 @@ class TwinSettings:
 
     def credentials(self, as_: Principal) -> RoleSession:
         """Return the credentials of somebody outside of the deployment."""
-        return RoleSession.of_principal(ACCOUNT, as_)
+        return RoleSession.of_principal(account_of(as_), as_)
 
     def connection(self) -> dict[str, str]:
         """Return the variables that point any AWS client at the emulator, without credentials."""

@@ -33,8 +33,8 @@ class ResourceType:
     Attributes:
         name: for example `AWS::Athena::WorkGroup`.
         fixed_while_used_by: a type; while one of its resources refers to one of this type, AWS refuses a change.
-        arn: the form of its ARNs, with `{region}`, `{account}` and `{name}` at its end, where AWS forms them otherwise
-            than a stand-in does by itself.
+        arn: the form of its ARNs, with `{region}`, `{account}`, `{name}` and names of its properties, where AWS forms
+            them otherwise than a stand-in does by itself.
         handlers: makes the life cycle from the emulator's own one. When omitted, it stays the emulator's own, or that
             of a stand-in checked against AWS's schema, and the registry keeps the resolved properties.
     """

@@ -17,7 +17,7 @@ from twin.settings import ACCOUNT, REGION
 _ROOT: Final = f"arn:aws:iam::{ACCOUNT}:root"
 
 
-def assume(role_arn: str, *, service: str, session: str, token: bool = True) -> RoleSession:
+def assume(role_arn: str, *, service: str, session: str, token: bool = True, source: str = "") -> RoleSession:
     """Open a session of a role as a service does, for example `glue.amazonaws.com`.
 
     The credentials do not expire, because the processes that use them cannot renew them. The same role and session
@@ -28,12 +28,13 @@ def assume(role_arn: str, *, service: str, session: str, token: bool = True) -> 
         service: the service that acts, for example `glue.amazonaws.com`.
         session: name of the session.
         token: False for a program that can be given a pair of keys and no token.
+        source: the ARN of what the service assumes the role for, where it says so.
 
     Raises:
         ServiceError: the role does not exist, or its trust policy does not name the service.
     """
-    require_trust(role_arn, service)
-    opened = RoleSession.of(ACCOUNT, _role_name(role_arn), session, token=token)
+    require_trust(role_arn, service, source)
+    opened = RoleSession.of(_account(role_arn), _role_name(role_arn), session, token=token)
     register(opened)
     return opened
 
@@ -48,7 +49,7 @@ def register(session: RoleSession) -> None:
         {
             "Arn": session.arn,
             "UserId": name.replace("/", ":"),
-            "AccountId": ACCOUNT,
+            "AccountId": _account(session.arn),
             "PrincipalType": "AssumedRole",
             "SecretAccessKey": session.secret_key,
             "SessionToken": session.token,
@@ -83,7 +84,9 @@ def allows(principal: str, action: str, resource: str = "*", context: Mapping[st
     if principal == _ROOT:
         return True
     asked = _asked(principal, "AssumedRole", action, resource, context or {})
-    result = iam_evaluator.evaluate(asked, iam_evaluator._gather_role_policies(_role_name(principal), ACCOUNT))
+    result = iam_evaluator.evaluate(
+        asked, iam_evaluator._gather_role_policies(_role_name(principal), _account(principal))
+    )
     service = action.partition(":")[0]
     if (policy := iam_evaluator._resource_policy(service, resource)) is not None:
         required = service in iam_evaluator._POLICY_REQUIRED
@@ -133,7 +136,7 @@ def require_trust(role_arn: str, service: str, source: str = "") -> None:
     from ministack.core import iam_evaluator
     from ministack.services import iam
 
-    role = iam._roles.get_scoped(ACCOUNT, None, _role_name(role_arn))
+    role = iam._roles.get_scoped(_account(role_arn), None, _role_name(role_arn))
     if role is None:
         raise ServiceError("NoSuchEntityException", f"the role {role_arn} does not exist", 404)
     context = {"aws:SourceAccount": ACCOUNT, **({"aws:SourceArn": source} if source else {})}
@@ -152,13 +155,18 @@ def _asked(principal: str, kind: str, action: str, resource: str, context: Mappi
     return iam_evaluator.EvalContext(
         principal_arn=principal,
         principal_type=kind,
-        principal_account=ACCOUNT,
+        principal_account=_account(principal) if principal.startswith("arn:") else ACCOUNT,
         action=action,
         resource_arn=resource,
         region=REGION,
         secure_transport=True,
         service_context={key.lower(): value for key, value in context.items()},
     )
+
+
+def _account(arn: str) -> str:
+    """Return the account of an ARN: that of the deployment, or a partner's."""
+    return arn.split(":")[4]
 
 
 def _role_name(arn: str) -> str:

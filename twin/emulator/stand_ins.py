@@ -8,6 +8,7 @@ is resolved, and whatever refers to it gets a value. It does not prove what AWS 
 import hashlib
 import json
 import threading
+import uuid
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -55,6 +56,7 @@ Validator: Final = jsonschema.validators.extend(  # type: ignore[no-untyped-call
     jsonschema.Draft7Validator,
     {"pattern": _matches, "patternProperties": _of_names, "additionalProperties": _of_others},
 )
+_UUID_LENGTH: Final = 36
 SUFFIXES_OF_A_NAME: Final = ("Name", "Id", "Arn")
 
 
@@ -187,8 +189,10 @@ class StandInType:
 
     def _refuse_while_used(self, physical_id: str, logical_id: str) -> None:
         user = self.fixed_while_used_by
+        if user is None:
+            return
         arn = f'"{self._arn(physical_id)}"'
-        if user and any(arn in json.dumps(one.properties) for one in self.registry.of_type(user)):
+        if any(arn in json.dumps(one.properties) for one in self.registry.of_type(user)):
             raise PropertiesError(
                 f"{self.type_name} {logical_id}: {physical_id} is used by a resource of type {user}, so nothing of it "
                 "can be changed; give it another name"
@@ -232,9 +236,18 @@ class StandInType:
         given = [str(properties[name]) for name in names if isinstance(properties.get(name), str | int)]
         if given and len(given) == len(names):
             return "|".join(given)
+        if names and self._is_uuid(names[0]):
+            return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{self.account}/{stack}/{logical_id}"))
         digest = hashlib.sha256(f"{stack}/{logical_id}".encode()).hexdigest()[:12]
         name = f"{logical_id}-{digest}".lower()
         return self._arn(name) if names and names[0].endswith("Arn") else name
+
+    def _is_uuid(self, name: str) -> bool:
+        """Say whether AWS makes up a UUID for a property, by its schema."""
+        stated = self.schema["properties"].get(name, {})
+        if "$ref" in stated:
+            stated = self.schema.get("definitions", {}).get(stated["$ref"].rpartition("/")[2], {})
+        return (stated.get("minLength"), stated.get("maxLength")) == (_UUID_LENGTH, _UUID_LENGTH)
 
     def _attributes(self, physical_id: str, properties: Properties) -> Properties:
         read_only = {
@@ -243,12 +256,12 @@ class StandInType:
         named = {name for name in self.schema["properties"] if name.endswith(SUFFIXES_OF_A_NAME)}
         # An ARN names the account by itself.
         plain_id = "|".join(one for one in physical_id.rpartition("/")[2].split("|") if one != self.account)
-        values = {n: self._arn(plain_id) if n.endswith("Arn") else plain_id for n in read_only | named}
+        values = {n: self._arn(plain_id, properties) if n.endswith("Arn") else plain_id for n in read_only | named}
         return {**values, **{k: v for k, v in properties.items() if isinstance(v, str)}}
 
-    def _arn(self, name: str) -> str:
+    def _arn(self, name: str, properties: Mapping[str, Any] = MappingProxyType({})) -> str:
         if self.arn is not None:
-            return self.arn.format(region=self.region, account=self.account, name=name)
+            return self.arn.format(**{**properties, "region": self.region, "account": self.account, "name": name})
         _, service, kind = self.type_name.split("::")
         return f"arn:aws:{service.lower()}:{self.region}:{self.account}:{kind.lower()}/{name}"
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from twin.emulator import roles
 from twin.principals import Principal, RoleSession
-from twin.settings import ACCOUNT, REGION, TwinSettings
+from twin.settings import ACCOUNT, REGION, TwinSettings, account_of
 
 Statement = Mapping[str, Any]
 
@@ -23,8 +23,8 @@ def install(settings: TwinSettings) -> None:
     from ministack.core import responses
 
     def make() -> None:
-        responses.set_request_account_id(ACCOUNT)
         for principal in Principal:
+            responses.set_request_account_id(account_of(principal))
             _make_role(principal, permissions(principal, settings.environment))
 
     copy_context().run(make)
@@ -40,6 +40,7 @@ def permissions(principal: Principal, environment: str) -> tuple[Statement, ...]
     return {
         Principal.ADMINISTRATOR: (EVERYTHING,),
         Principal.EMULATOR: (EVERYTHING,),
+        Principal.PARTNER: (EVERYTHING,),
         Principal.DEPLOYER: (_allow("sts:AssumeRole", f"arn:aws:iam::{ACCOUNT}:role/cdk-*"),),
         Principal.OPERATOR: _operator(environment),
         Principal.SOURCE: (
@@ -117,12 +118,13 @@ def _allow(actions: str, *resources: str) -> Statement:
 def _make_role(principal: Principal, statements: tuple[Statement, ...]) -> None:
     from ministack.services import iam
 
-    trust = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}}
+    account = account_of(principal)
+    trust = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": f"arn:aws:iam::{account}:root"}}
     role = {"RoleName": [principal.value], "AssumeRolePolicyDocument": [_document(trust)]}
     policy = {"RoleName": [principal.value], "PolicyName": ["Own"], "PolicyDocument": [_document(*statements)]}
     _done(iam._create_role(role))
     _done(iam._put_role_policy(policy))
-    roles.register(RoleSession.of_principal(ACCOUNT, principal))
+    roles.register(RoleSession.of_principal(account, principal))
 
 
 def _document(*statements: Statement) -> str:
