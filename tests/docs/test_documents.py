@@ -88,6 +88,7 @@ ASKED: dict[str, set[str] | str] = {
         "persona zones",
     },
     "Redshift": "a query is paid for by the minute",
+    "Clean Rooms": "a query is paid for by the partner",
     "CodeBuild": "a build is paid for, and changes the lake",
     "Step Functions, EventBridge": {"state machines"},
     "CloudWatch": {"alarms", "alarm topic"},

@@ -5,6 +5,7 @@ from typing import Final
 
 import pytest
 
+from c360_core.contracts import Table
 from c360_core.names import STACKS, PiiClass, Stream
 from tests.docs.documents import ROOT, table
 from tests.docs.programs import deployed
@@ -48,6 +49,12 @@ def resources() -> list[tuple[str, str]]:
     ]
 
 
+def tables() -> list[Table]:
+    """Return every table that has a contract, and those that only a clean room brings."""
+    agreed = load_and_check().contracts
+    return [*agreed.lake_tables(), *agreed.shared_tables()]
+
+
 def stores() -> set[str]:
     return {row[0] for row in table(LIST, "stores")}
 
@@ -59,7 +66,7 @@ def test_the_columns_are_those_of_the_contracts() -> None:
             ", ".join(f"`{field.name}`" for field in each.fields if field.classification in classes)
             for classes in (CLOSED, (PiiClass.PSEUDONYMOUS,))
         )
-        for each in load_and_check().contracts.lake_tables()
+        for each in tables()
     }
     assert rows == {name: cells for name, cells in expected.items() if any(cells)}
 
