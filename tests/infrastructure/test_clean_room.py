@@ -11,14 +11,25 @@ from c360_core.names import TableName
 from config.settings import SettingsError, load
 from stacks.activation.clean_room.rules import QUESTIONS, SHARED
 from tests.infrastructure.assembly import ROOT, resolve
+from twin.emulator.stand_ins import ResourceRegistry, StandInTypes
+from twin.providers.clean_rooms.provider import CleanRoomsProvider
 from twin.providers.clean_rooms.queries import plan
 from twin.providers.clean_rooms.rules import Custom, kind_of, read_rule
 from twin.providers.clean_rooms.sql import QueryRefusedError, SharedTable, literal
+from twin.settings import PARTNER_ACCOUNT
 
 ROOM = "AWS::CleanRooms::"
-PARTNER = "210987654321"
+PARTNER = PARTNER_ACCOUNT
 US = "123456789012"
 AUDIENCE = frozenset({"email_sha256", "campaign", "variant", "seen_on"})
+ORDER = (
+    "Collaboration",
+    "Membership",
+    "AnalysisTemplate",
+    "ConfiguredTable",
+    "ConfiguredTableAssociation",
+    "PrivacyBudgetTemplate",
+)
 TEXTS = {"campaign": "spring", "currency": "USD"}
 
 
@@ -126,7 +137,7 @@ def test_what_answers_without_noise_may_be_asked_so_often(everything):
         one == [{"Type": "CALENDAR_MONTH", "Budget": queries, "AutoRefresh": "ENABLED"}] for one in limited.values()
     )
     [private] = [one for one in budgets if one["PrivacyBudgetType"] == "DIFFERENTIAL_PRIVACY"]
-    assert private["Parameters"] == {"Epsilon": 3, "UsersNoisePerQuery": 30}
+    assert private["Parameters"] == {"Epsilon": 3, "UsersNoisePerQuery": 10}
 
 
 def test_each_shared_table_is_read_with_a_role_of_its_own(everything):
@@ -217,3 +228,37 @@ def test_wrong_settings_are_named(tmp_path, text, said):
     (tmp_path / "dev.yaml").write_text(f"activation: {{clean_room: {{{text}}}}}", encoding="utf-8")
     with pytest.raises(SettingsError, match=said):
         load("dev", tmp_path)
+
+
+def test_the_laptop_takes_what_is_deployed(estates, tmp_path):
+    """Every resource, with references resolved in the order of the template, is one that AWS's schema accepts."""
+    resources = [
+        one
+        for one in estates["everything"].assembly.resources(pillar="activation")
+        if one.document["Type"].startswith(ROOM)
+    ]
+    arns = {kind.name: kind.arn for kind in CleanRoomsProvider.types if kind.arn}
+    types = StandInTypes(
+        {}, registry=ResourceRegistry(path=tmp_path / "r.json"), account=US, region="us-east-1", arns=arns
+    )
+    made = {}
+
+    def plain(value):
+        match value:
+            case {"Fn::GetAtt": [str(name), str(attribute)]}:
+                return made[name][attribute] if name in made else f"arn:aws:iam::{US}:role/{name}"
+            case {"Fn::Join": [str(delimiter), parts]}:
+                return delimiter.join(plain(part) for part in parts)
+            case {"Ref": str(name)}:
+                return {"AWS::AccountId": US, "AWS::Region": "us-east-1", "AWS::Partition": "aws"}[name]
+            case dict():
+                return {key: plain(one) for key, one in value.items()}
+            case list():
+                return [plain(one) for one in value]
+            case _:
+                return value
+
+    for one in sorted(resources, key=lambda resource: ORDER.index(resource.document["Type"].removeprefix(ROOM))):
+        handlers = types[one.document["Type"]]
+        made[one.logical_id] = handlers["create"](one.logical_id, plain(one.properties), "stack")[1]
+    assert len(made) == len(resources)

@@ -21,6 +21,7 @@ from twin.scenario import (
     history,
     live,
     notebooks,
+    partner,
     preparation,
     reviews,
     unify,
@@ -305,6 +306,8 @@ class Story:
             with self.step("Ask as the marketing analyst"):
                 members, named = analysis.ask_by_name(self.deployment)
                 answers = (*asking.result(), named)
+            with self.step("A partner joins the clean room, and asks"):
+                shared = partner.checks(self.deployment, live_result.welcome_id)
             with self.step("Contacts of a vendor arrive by its flow"):
                 read = contacts.result()
         refused = sum(not answer.allowed for answer in answers)
@@ -324,6 +327,7 @@ class Story:
             *drawn,
             *prepared,
             *counted,
+            *shared,
             Check(name="a vendor's contacts, read twice", expected=vendors.KNOWN, actual=read),
             Check(name="spend in the warehouse, to the cent of Athena's", expected=asked.athena, actual=asked.asked),
             Check(name="persona: changes of the warehouse refused", expected=1, actual=asked.refused),

@@ -164,3 +164,28 @@ def test_an_arn_names_the_account_once(registry: ResourceRegistry) -> None:
 
     assert physical_id == f"{account}|trading"
     assert attributes["Arn"] == f"arn:aws:quicksight:us-east-1:{account}:dataset/trading"
+
+
+def test_an_id_that_aws_makes_up_has_the_form_of_its_schema(registry: ResourceRegistry) -> None:
+    """A collaboration's is a UUID, by which memberships are checked; an association's stands below its membership."""
+    below = "arn:aws:cleanrooms:{region}:{account}:membership/{MembershipIdentifier}/analysistemplate/{name}"
+    types = StandInTypes(
+        {}, registry=registry, account="1", region="us-east-1", arns={"AWS::CleanRooms::AnalysisTemplate": below}
+    )
+    room = {"Name": "room", "Description": "d", "CreatorDisplayName": "us", "QueryLogStatus": "ENABLED"}
+    room_id, made = types["AWS::CleanRooms::Collaboration"]["create"]("Room", room, "stack")
+    assert made["CollaborationIdentifier"] == room_id
+    joined = {"CollaborationIdentifier": room_id, "QueryLogStatus": "ENABLED"}
+    membership_id, membership = types["AWS::CleanRooms::Membership"]["create"]("Ours", joined, "stack")
+    assert membership["Arn"] == f"arn:aws:cleanrooms:us-east-1:1:membership/{membership_id}"
+    template = {
+        "Name": "reach",
+        "Format": "SQL",
+        "MembershipIdentifier": membership_id,
+        "Source": {"Text": "SELECT 1"},
+    }
+    template_id, attributes = types["AWS::CleanRooms::AnalysisTemplate"]["create"]("Reach", template, "stack")
+    assert attributes["Arn"] == (
+        f"arn:aws:cleanrooms:us-east-1:1:membership/{membership_id}/analysistemplate/{template_id}"
+    )
+    assert types["AWS::CleanRooms::Collaboration"]["create"]("Room", room, "stack")[0] == room_id, "and stays the same"
