@@ -44,6 +44,7 @@ def build(app: cdk.App, settings: Settings, assets: Assets) -> OperationsStack:
         job_security=foundation.job_security,
         maintenance=settings.foundation.maintenance,
         is_shared=settings.activation.clean_room.partner_account is not None,
+        is_mapped=settings.activation.clean_room.partner_id_namespace is not None,
     )
     collection = CollectionStack(
         app,
@@ -104,6 +105,8 @@ def build(app: cdk.App, settings: Settings, assets: Assets) -> OperationsStack:
     # These grant on the same zones, which must not happen at the same time.
     governance.add_stack_dependency(unification)
     governance.add_stack_dependency(analytics)
+    if lake.is_mapped:
+        governance.add_stack_dependency(activation)
     for zone in CATALOGED_ZONES:
         ZoneGovernanceStack(
             app,

@@ -492,7 +492,8 @@ class Source:
 class Product:
     """A table that we publish.
 
-    `store` is `lake`, `single_view` or, for what is in the lake only where partners share a clean room, `clean_room`.
+    `store` is `lake`, `single_view` or, for what is in the lake only where partners share a clean room, `clean_room`,
+    and `matching` for what Entity Resolution compares with the records of such a partner.
     """
 
     name: str
@@ -584,6 +585,10 @@ class Contracts:
     def shared_tables(self) -> tuple[Table, ...]:
         """The tables of the lake that exist only where partners share a clean room."""
         return tuple(product.table for product in self.products.values() if product.store == "clean_room")
+
+    def matching_tables(self) -> tuple[Table, ...]:
+        """The tables that exist only where the identities of a partner are mapped to ours; they are plain Parquet."""
+        return tuple(product.table for product in self.products.values() if product.store == "matching")
 
 
 def _names_people(table: Table) -> bool:

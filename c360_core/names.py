@@ -132,8 +132,9 @@ class Querier(StrEnum):
 class TableName(StrEnum):
     """Tables that the templates create. File sources add one raw table each, named after the source.
 
-    All are Iceberg tables but `er_input`, which the matching service reads, and two that DataBrew reads and writes:
-    these services know plain Parquet only. The shared ones exist where there is a clean room.
+    All are Iceberg tables but `er_input` and `shared_identities`, which the matching service reads, and two that
+    DataBrew reads and writes: these services know plain Parquet only. The shared ones exist where there is a clean
+    room.
     """
 
     INTERACTIONS = "interactions"
@@ -152,6 +153,7 @@ class TableName(StrEnum):
     SHARED_PEOPLE = "shared_people"
     SHARED_SEGMENTS = "shared_segments"
     SHARED_ORDERS = "shared_orders"
+    SHARED_IDENTITIES = "shared_identities"
 
 
 class IdentifierType(StrEnum):

@@ -35,6 +35,11 @@ class EmailSettings(Slice):
 AccountId = Annotated[str, Field(pattern=r"^[0-9]{12}$")]
 
 
+NamespaceArn = Annotated[
+    str, Field(pattern=r"^arn:aws[a-z-]*:entityresolution:[a-z0-9-]+:[0-9]{12}:idnamespace/[a-zA-Z_0-9-]{1,255}$")
+]
+
+
 class CleanRoomSettings(Slice):
     """A clean room in which a partner compares its customers with ours, and neither sees a row of the other's."""
 
@@ -44,6 +49,11 @@ class CleanRoomSettings(Slice):
         "is no clean room",
     )
     partner_name: str = Field("Partner", min_length=1, max_length=100, description="How the collaboration calls them")
+    partner_id_namespace: NamespaceArn | None = Field(
+        None,
+        description="ARN of the partner's ID namespace in Entity Resolution; empty: hashes of addresses alone are "
+        "compared",
+    )
     minimum_people: int = Field(
         50, ge=2, le=100_000, description="Answers about fewer customers are left out; more hides them better"
     )
@@ -60,6 +70,15 @@ class CleanRoomSettings(Slice):
     noise_people: int = Field(
         30, ge=10, le=100, description="How many customers the noise of one answer hides; more hides more"
     )
+
+    @model_validator(mode="after")
+    def _namespace_is_the_partners(self) -> Self:
+        namespace = self.partner_id_namespace
+        if namespace is not None and (self.partner_account is None or f":{self.partner_account}:" not in namespace):
+            raise ValueError(
+                f"partner_id_namespace {namespace} is not in partner_account; name a namespace of the partner's"
+            )
+        return self
 
 
 class ActivationSettings(Slice):

@@ -6,7 +6,7 @@ The template turns these tables into the schema mapping and the matching workflo
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Final, Literal
 
 from c360_core.digests import digest
@@ -64,6 +64,16 @@ MATCH_RULES: Final = (
     MatchRule(name="last-name-birth-date-postal-code", match_keys=("LastName", "BirthDate", "PostalCode")),
     MatchRule(name="email-last-name", match_keys=("Email", "LastName")),
     MatchRule(name="phone-last-name", match_keys=("Phone", "LastName")),
+)
+
+# The id under which a partner's clean room knows a customer: the beginning of the hash of the address.
+SHARED_ID: Final = "customer_id"
+SHARED_ID_LENGTH: Final = 32  # Entity Resolution takes up to 38 characters
+# What a partner's records are compared with: the columns of the rules, each value as its SHA-256. Partners bring theirs
+# in the same form, and no service sees a value.
+SHARED_FIELDS: Final = (
+    MatchField(name=SHARED_ID, type="UNIQUE_ID"),
+    *(replace(field, type="STRING") for field in MATCH_FIELDS if field.match_key is not None),
 )
 
 # Columns that the matcher returns besides its own: enough to find the record, no personal data.

@@ -1,3 +1,8 @@
+{# As other companies hash what they compare: SHA-256 in small hex digits. #}
+{% macro sha256_of(column) -%}
+  lower(to_hex(sha256(to_utf8({{ column }}))))
+{%- endmacro %}
+
 {#
   The rows of a shared table that are not to be shared any more: of people who withdrew their consent, were merged or
   erased. A build deletes them by `is_shared`, in the statement that adds the new ones.

@@ -51,6 +51,14 @@ SOURCES: Final[Mapping[Zone, Sequence[str]]] = {
 _READ: Final = ("glue:GetDatabase", "glue:GetTable")
 _REPLACE_VIEWS: Final = (*_READ, "glue:GetTableVersions", "glue:CreateTable", "glue:UpdateTable", "glue:DeleteTable")
 _REPLACE_TABLES: Final = (*_REPLACE_VIEWS, "glue:GetDatabases", "glue:GetTables")
+# A build replaces the partition of the one table that is no Iceberg table.
+_REPLACE_PARTITIONS: Final = (
+    "glue:GetPartition",
+    "glue:GetPartitions",
+    "glue:BatchCreatePartition",
+    "glue:CreatePartition",
+    "glue:DeletePartition",
+)
 _BUILD: Final = {
     "version": "0.2",
     "phases": {
@@ -84,7 +92,7 @@ class Models(Construct):
     ) -> None:
         super().__init__(scope, id_)
         buckets = lake.buckets
-        self._gated, self._shares = settings.quality.deployed, lake.is_shared
+        self._gated, self._shares, self._maps = settings.quality.deployed, lake.is_shared, lake.is_mapped
         source = s3_assets.Asset(self, "Source", path=platform.assets.dbt_project)
         self.role = self._role(source, buckets, workgroup, platform)
         self.project = self._project(source, buckets, workgroup, platform)
@@ -123,6 +131,7 @@ class Models(Construct):
             "C360_MARTS_LOCATION": marts,
             "C360_QUALITY_GATE": str(self._gated).lower(),  # whether what depends on a failed table is held back
             "C360_CLEAN_ROOM": str(self._shares).lower(),  # whether what partners may ask about is built
+            "C360_SHARED_IDENTITIES": str(self._maps).lower(),
             "DBT_OPTIONS": "",  # for one build, by an override: --full-refresh
         }
         project = codebuild.CfnProject
@@ -176,6 +185,10 @@ class Models(Construct):
             allow(role, _READ, *catalog_arns(role, platform, zone, tables))
         allow(role, _REPLACE_VIEWS, *catalog_arns(role, platform, Zone.CURATED, [STAGING_VIEWS]))
         allow(role, _REPLACE_TABLES, *catalog_arns(role, platform, Zone.PRODUCTS, ["*"]))
+        if self._maps:
+            allow(
+                role, _REPLACE_PARTITIONS, *catalog_arns(role, platform, Zone.PRODUCTS, [TableName.SHARED_IDENTITIES])
+            )
         # dbt looks in the database of its views for what exists, which Glue authorizes on every table of it.
         allow(role, ("glue:GetTables",), *catalog_arns(role, platform, Zone.CURATED, ["*"]))
         named = "dbt creates these tables and views under names that its models give"

@@ -12,10 +12,11 @@ from c360_core.names import Querier, Zone
 from c360_core.personas import PERSONAS
 from config.analytics import AnalyticsSettings
 from stacks.analytics.dashboards.dashboards import Dashboards
-from stacks.analytics.models import SOURCES, Models
+from stacks.analytics.models import MARTS_PREFIX, SOURCES, Models
 from stacks.analytics.named_queries import NamedQueries
 from stacks.analytics.preparation.preparation import Preparation
 from stacks.analytics.prepared_statements import PreparedStatements
+from stacks.analytics.shared_identities import SharedIdentities
 from stacks.analytics.studio.domain import Studio
 from stacks.analytics.studio.emr_studio import EmrStudio
 from stacks.analytics.table_quality import TableQuality
@@ -98,6 +99,16 @@ class AnalyticsStack(cdk.Stack):
             platform=platform,
         )
         stored = LakeTables(self, "Lake", zones=(Zone.PRODUCTS,), lake=lake, platform=platform)
+        if lake.is_mapped:
+            [identities] = lake.contracts.matching_tables()
+            SharedIdentities(
+                self,
+                "SharedIdentities",
+                table=identities,
+                bucket=lake.buckets[Zone.PRODUCTS],
+                prefix=MARTS_PREFIX,
+                platform=platform,
+            )
         self.quality = (
             TableQuality(self, "TableQuality", lake=lake, bus=bus, settings=settings.quality, platform=platform)
             if settings.quality.deployed

@@ -31,7 +31,7 @@ class LakeTables(Construct):
                 platform=platform,
                 compression=SHARED_COMPRESSION if table.name in shared else COMPRESSION,
             )
-            for table in lake.tables()
+            for table in lake.iceberg_tables()
             if table.zone in zones
         ]
         self.lake_access = TableOptimizers(

@@ -21,6 +21,7 @@ class Lake:
         job_security: the security configuration of every Spark job.
         maintenance: the settings of the table optimizers.
         is_shared: whether a partner shares a clean room, which has tables of its own.
+        is_mapped: whether the partner's identities are mapped to ours, by one more table.
     """
 
     buckets: Mapping[Zone, s3.IBucket]
@@ -28,7 +29,12 @@ class Lake:
     job_security: glue.CfnSecurityConfiguration
     maintenance: MaintenanceSettings
     is_shared: bool = False
+    is_mapped: bool = False
+
+    def iceberg_tables(self) -> Sequence[Table]:
+        """Return every table of Iceberg that the templates create from a contract."""
+        return [*self.contracts.lake_tables(), *(self.contracts.shared_tables() if self.is_shared else ())]
 
     def tables(self) -> Sequence[Table]:
         """Return every table that the templates create from a contract."""
-        return [*self.contracts.lake_tables(), *(self.contracts.shared_tables() if self.is_shared else ())]
+        return [*self.iceberg_tables(), *(self.contracts.matching_tables() if self.is_mapped else ())]

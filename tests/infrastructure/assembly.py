@@ -19,6 +19,7 @@ from stacks.operations.stack import OperationsStack
 from stacks.shared.assets import Assets
 from stacks.shared.platform import Platform
 from tests.infrastructure.findings import read_report
+from tests.infrastructure.switches import NAMED
 from tools.build import flink, staging
 
 Template = dict[str, Any]
@@ -98,6 +99,16 @@ def with_msk(environment: EnvironmentName) -> Settings:
             "collection": settings.collection.model_copy(update={"streams": streams}),
             "foundation": settings.foundation.model_copy(update={"network": network}),
         }
+    )
+
+
+def with_mapped_ids(environment: EnvironmentName) -> Settings:
+    """Return the settings of an environment whose partner has an ID namespace."""
+    settings = load(environment)
+    namespace = NAMED["activation"]["clean_room"]["partner_id_namespace"]
+    room = settings.activation.clean_room.model_copy(update={"partner_id_namespace": namespace})
+    return settings.model_copy(
+        update={"activation": settings.activation.model_copy(update={"clean_room": room})},
     )
 
 
@@ -183,8 +194,12 @@ def resolve(value: Any) -> str:
 
 def tables_of(assembly: Assembly, agreed: contracts.Contracts) -> Sequence[contracts.Table]:
     """Return the tables that an environment has contracts for: those of a clean room only where there is one."""
-    shared = assembly.settings.activation.clean_room.partner_account is not None
-    return [*agreed.lake_tables(), *(agreed.shared_tables() if shared else ())]
+    room = assembly.settings.activation.clean_room
+    return [
+        *agreed.lake_tables(),
+        *(agreed.shared_tables() if room.partner_account is not None else ()),
+        *(agreed.matching_tables() if room.partner_id_namespace is not None else ()),
+    ]
 
 
 def references(value: Any) -> bool:

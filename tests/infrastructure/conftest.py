@@ -4,7 +4,14 @@ from syrupy.extensions.json import JSONSnapshotExtension
 from c360_core import contracts
 from c360_core.names import ENVIRONMENTS
 from config.settings import load
-from tests.infrastructure.assembly import Assembly, placeholder_assets, sleeping_dev, synthesize, with_msk
+from tests.infrastructure.assembly import (
+    Assembly,
+    placeholder_assets,
+    sleeping_dev,
+    synthesize,
+    with_mapped_ids,
+    with_msk,
+)
 from tests.infrastructure.estate import Estate
 from tools.build import staging
 
@@ -62,6 +69,18 @@ def msk(_contracts, tmp_path_factory) -> Assembly:
 @pytest.fixture(scope="session")
 def estate_on_msk(msk) -> Estate:
     return Estate(msk)
+
+
+@pytest.fixture(scope="session")
+def mapped(_contracts, tmp_path_factory) -> Assembly:
+    """Every switch on, and a partner whose ids are mapped to ours."""
+    assets = placeholder_assets(tmp_path_factory.mktemp("assets"))
+    return synthesize(with_mapped_ids("everything"), assets, tmp_path_factory.mktemp("mapped"))
+
+
+@pytest.fixture(scope="session")
+def estate_mapped(mapped) -> Estate:
+    return Estate(mapped)
 
 
 @pytest.fixture(params=ENVIRONMENTS)

@@ -35,6 +35,8 @@ _ARNS: Final = {
     "AWS::DataBrew::Recipe": "arn:aws:databrew:{region}:{account}:recipe/{name}",
     "AWS::DynamoDB::GlobalTable": "arn:aws:dynamodb:{region}:{account}:table/{name}",
     "AWS::EMR::Studio": "arn:aws:elasticmapreduce:{region}:{account}:studio/{name}",
+    "AWS::EntityResolution::IdMappingWorkflow": "arn:aws:entityresolution:{region}:{account}:idmappingworkflow/{name}",
+    "AWS::EntityResolution::IdNamespace": "arn:aws:entityresolution:{region}:{account}:idnamespace/{name}",
     "AWS::EntityResolution::MatchingWorkflow": "arn:aws:entityresolution:{region}:{account}:matchingworkflow/{name}",
     "AWS::EntityResolution::SchemaMapping": "arn:aws:entityresolution:{region}:{account}:schemamapping/{name}",
     "AWS::Events::EventBus": "arn:aws:events:{region}:{account}:event-bus/{name}",
@@ -209,6 +211,8 @@ class Estate:
         resource = self._named(resource)
         match attribute:
             case "Arn" | "TopicArn" | "WorkflowArn" | "SchemaArn" | "Namespace.NamespaceArn" | "Workgroup.WorkgroupArn":
+                return arn(resource)
+            case "IdNamespaceArn":
                 return arn(resource)
             case "StreamArn":
                 return f"{arn(resource)}/stream/2026-01-01T00:00:00.000"

@@ -692,6 +692,30 @@ def _matches(estate: Estate, use: Use) -> Calls:
         yield Call(party=role, need=needs.MATCHING_LISTS_BUCKETS, resource=bucket, context={"s3:prefix": f"{prefix}/"})
 
 
+def _names_identities(estate: Estate, use: Use) -> Calls:
+    """A namespace's table is read with its role, when it is created and when a workflow runs."""
+    role = use.resource.properties["RoleArn"]
+    for source in use.resource.properties["InputSourceConfig"]:
+        table = source["InputSourceARN"]
+        prefix, _, path = table.partition(":table/")
+        database, _, name = path.partition("/")
+        for resource in (f"{prefix}:catalog", f"{prefix}:database/{database}", table):
+            yield Call(party=role, need=needs.MATCHING_READS_CATALOG, resource=resource)
+        location = _object(_location(estate, database, name)).rstrip("/")
+        yield Call(party=role, need=needs.MATCHING_READS_OBJECTS, resource=f"{location}/build=all/part-0")
+        bucket = location.partition("/")[0]
+        yield Call(party=role, need=needs.MATCHING_LISTS_BUCKETS, resource=bucket, context={"s3:prefix": f"{name}/"})
+        yield Call(party=role, need=needs.ASK_LAKE_FORMATION, resource="*")
+        yield from _with_key(estate, role, needs.NAMESPACE_READS_KEY, bucket, {})
+
+
+def _maps_identities(_estate: Estate, use: Use) -> Calls:
+    """The workflow's role looks up the namespaces of both."""
+    for source in use.resource.properties["InputSourceConfig"]:
+        role = use.resource.properties["RoleArn"]
+        yield Call(party=role, need=needs.MAPPING_READS_NAMESPACE, resource=source["InputSourceARN"])
+
+
 # ---- Redshift Serverless
 
 
@@ -1209,6 +1233,8 @@ INTEGRATIONS: Final[Mapping[str, Integration]] = {
     "resource AWS::CodeBuild::Project": _builds,
     "resource AWS::DataExchange::EventAction": _auto_exports,
     "resource AWS::DataBrew::Job": _prepares,
+    "resource AWS::EntityResolution::IdMappingWorkflow": _maps_identities,
+    "resource AWS::EntityResolution::IdNamespace": _names_identities,
     "resource AWS::EntityResolution::MatchingWorkflow": _matches,
     "resource AWS::EMR::Studio": _keeps_workspaces,
     "resource AWS::Events::EventBus": _bus_uses_key,
@@ -1348,6 +1374,8 @@ WITHOUT_NEEDS: Final = {
     "AWS::CleanRooms::AnalysisTemplate",
     "AWS::CleanRooms::Collaboration",
     "AWS::CleanRooms::ConfiguredTable",
+    "AWS::CleanRooms::IdMappingTable",
+    "AWS::CleanRooms::IdNamespaceAssociation",
     "AWS::CleanRooms::Membership",
     "AWS::CleanRooms::PrivacyBudgetTemplate",
     # It calls the API as anybody may, with a header.

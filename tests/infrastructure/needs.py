@@ -540,6 +540,11 @@ MATCHING_WRITES_OBJECTS: Final = Need(actions=("s3:PutObject",), page=MATCHING_R
 MATCHING_USES_KEY: Final = Need(
     actions=("kms:Decrypt", "kms:GenerateDataKey", "kms:Encrypt"), page=MATCHING_READS_CATALOG.page
 )
+NAMESPACE_READS_KEY: Final = Need(actions=("kms:Decrypt",), page=MATCHING_READS_CATALOG.page)
+MAPPING_READS_NAMESPACE: Final = Need(
+    actions=("entityresolution:GetIdNamespace",),
+    page="Service Authorization Reference: Actions, resources, and condition keys for AWS Entity Resolution",
+)
 MATCHING_LISTS_BUCKETS: Final = Need(
     actions=("s3:ListBucket", "s3:GetBucketLocation"), page=MATCHING_READS_CATALOG.page
 )

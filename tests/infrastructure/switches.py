@@ -32,6 +32,11 @@ NAMED: Final[dict[str, Any]] = {
             "certificate_arn": "arn:aws:acm:us-east-1:123456789012:certificate/12345678-1234-1234-1234-123456789012",
         },
     },
+    "activation": {
+        "clean_room": {
+            "partner_id_namespace": "arn:aws:entityresolution:us-east-1:210987654321:idnamespace/people",
+        },
+    },
     "governance": {
         "admin_role_arns": ["arn:aws:iam::123456789012:role/LakeAdministrator"],
         "marketing_analyst_role_arns": ["arn:aws:iam::123456789012:role/Analysts"],

@@ -35,9 +35,14 @@ def test_every_use_of_an_integration_has_a_row(estate):
     assert unclaimed(estate) == []
 
 
-def test_no_row_is_for_an_integration_that_is_gone(estates, estate_on_msk):
-    used = {use.kind for estate in (*estates.values(), estate_on_msk) for use in uses(estate)}
+def test_no_row_is_for_an_integration_that_is_gone(estates, estate_on_msk, estate_mapped):
+    used = {use.kind for estate in (*estates.values(), estate_on_msk, estate_mapped) for use in uses(estate)}
     assert INTEGRATIONS.keys() - used == set()
+
+
+def test_ids_are_mapped_with_what_aws_documents(estate_mapped):
+    assert missing(estate_mapped) == []
+    assert unclaimed(estate_mapped) == []
 
 
 def test_services_are_let_in_only_where_an_integration_needs_it(estate):

@@ -4,6 +4,7 @@
 with shared as (
   select
     a.email_sha256,
+    a.customer_id,
     p.state,
     p.loyalty_tier,
     d.currency,
@@ -21,6 +22,7 @@ select
   currency,
   orders,
   spend,
+  customer_id,
   true as is_shared
 from shared
-{{- gone_rows('shared', ['email_sha256'], ['state', 'loyalty_tier', 'currency', 'orders', 'spend']) }}
+{{- gone_rows('shared', ['email_sha256'], ['state', 'loyalty_tier', 'currency', 'orders', 'spend', 'customer_id']) }}

@@ -3,6 +3,7 @@
 with shared as (
   select distinct
     a.email_sha256,
+    a.customer_id,
     m.segment
   from {{ ref('stg_shared_addresses') }} as a
   inner join {{ ref('segment_membership') }} as m on a.person_id = m.person_id
@@ -11,6 +12,7 @@ with shared as (
 select
   email_sha256,
   segment,
+  customer_id,
   true as is_shared
 from shared
-{{- gone_rows('shared', ['email_sha256', 'segment'], []) }}
+{{- gone_rows('shared', ['email_sha256', 'segment'], ['customer_id']) }}

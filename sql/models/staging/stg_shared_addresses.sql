@@ -36,7 +36,8 @@ owned as (
 
 select
   o.person_id,
-  lower(to_hex(sha256(to_utf8(o.email)))) as email_sha256
+  {{ sha256_of('o.email') }} as email_sha256,
+  substr({{ sha256_of('o.email') }}, 1, 32) as customer_id
 from owned as o
 inner join answers as a on o.person_id = a.person_id
 where a.recency = 1 and a.granted

@@ -10,6 +10,7 @@ from constructs import Construct
 
 from c360_core.names import TableName, Zone, clean_room_name, database_name
 from config.activation import CleanRoomSettings
+from stacks.activation.clean_room.identity_mapping import IdentityMapping
 from stacks.activation.clean_room.rules import QUESTIONS, SHARED, Question, Shared, rule_of
 from stacks.constructs.grants import allow, catalog_arns, query_lake, read_objects
 from stacks.shared.ids import pascal_case
@@ -36,11 +37,12 @@ class CleanRoom(Construct):
     """The collaboration, our membership, and what we bring: configured tables, templates and budgets.
 
     The partner joins with a membership of its own, and brings a table `audience`. It is the only one that asks, that
-    receives answers, and that pays.
+    receives answers, and that pays. Its ids are mapped to ours where the settings name its ID namespace.
     """
 
     collaboration: cleanrooms.CfnCollaboration
     membership: cleanrooms.CfnMembership
+    mapping: IdentityMapping | None
     lake_access: Sequence[LakeAccess]
 
     def __init__(
@@ -73,9 +75,25 @@ class CleanRoom(Construct):
             if shared.is_exact:
                 self._limit(shared, association)
         self._hide()
+        namespace = settings.partner_id_namespace
+        self.mapping = (
+            IdentityMapping(
+                self,
+                "Mapping",
+                membership=self.membership,
+                partner_namespace=namespace,
+                lake=lake,
+                platform=platform,
+            )
+            if namespace is not None
+            else None
+        )
         self.lake_access = [
-            LakeAccess(name=f"CleanRoom{pascal_case(table)}", role=role, zone=Zone.PRODUCTS, tables=(table,))
-            for table, role in roles.items()
+            *(
+                LakeAccess(name=f"CleanRoom{pascal_case(table)}", role=role, zone=Zone.PRODUCTS, tables=(table,))
+                for table, role in roles.items()
+            ),
+            *(self.mapping.lake_access if self.mapping else ()),
         ]
 
     def _collaboration(self) -> cleanrooms.CfnCollaboration:

@@ -11,12 +11,14 @@ from typing import Final
 
 from aws_cdk import aws_cleanrooms as cleanrooms
 
+from c360_core.identity.workflow import SHARED_ID
 from c360_core.names import TableName
 from config.activation import CleanRoomSettings
 from stacks.shared.assets import REPOSITORY
 
 Rule = cleanrooms.CfnConfiguredTable.AnalysisRuleProperty
 EMAIL: Final = "email_sha256"
+CUSTOMER: Final = SHARED_ID  # by which the table of an ID mapping workflow knows a customer
 TEMPLATES: Final = REPOSITORY / "sql" / "clean_room"
 _Parameter = cleanrooms.CfnAnalysisTemplate.AnalysisParameterProperty
 _Table = cleanrooms.CfnConfiguredTable
@@ -74,14 +76,14 @@ class Shared:
 CUSTOMERS: Final = Shared(
     name="customers",
     table=TableName.SHARED_PEOPLE,
-    columns=(EMAIL, "state", "loyalty_tier", "currency", "orders", "spend"),
+    columns=(EMAIL, CUSTOMER, "state", "loyalty_tier", "currency", "orders", "spend"),
     kind="AGGREGATION",
     is_exact=True,
 )
 SEGMENTS: Final = Shared(
     name="segments",
     table=TableName.SHARED_SEGMENTS,
-    columns=(EMAIL, "segment"),
+    columns=(EMAIL, CUSTOMER, "segment"),
     kind="LIST",
     is_exact=True,
 )
@@ -128,7 +130,7 @@ def _counted(settings: CleanRoomSettings) -> _V1:
                 column(column_names=["orders", "spend"], function="SUM"),
                 column(column_names=["orders", "spend"], function="AVG"),
             ],
-            join_columns=[EMAIL],
+            join_columns=[EMAIL, CUSTOMER],
             join_required="QUERY_RUNNER",
             allowed_join_operators=["AND"],
             dimension_columns=["state", "loyalty_tier", "currency"],
@@ -146,7 +148,7 @@ def _listed() -> _V1:
     """In which segments customers are whom the partner has, too: an audience that it may address, and no address."""
     return _V1(
         list=_Table.AnalysisRuleListProperty(
-            join_columns=[EMAIL], list_columns=["segment"], allowed_join_operators=["AND"]
+            join_columns=[EMAIL, CUSTOMER], list_columns=["segment"], allowed_join_operators=["AND"]
         )
     )
 

@@ -23,7 +23,10 @@ CREATE TABLE customer_events (
 );
 CREATE TABLE identifier_map (identifier_key TEXT, person_id TEXT);
 CREATE TABLE identity_map (record_id TEXT, person_id TEXT, valid_to TIMESTAMP);
-CREATE TABLE identity_records (record_id TEXT, email TEXT);
+CREATE TABLE identity_records (
+  record_id TEXT, email TEXT, first_name TEXT, last_name TEXT, birth_date TEXT, street TEXT, postal_code TEXT,
+  phone TEXT, updated_at TIMESTAMP
+);
 CREATE TABLE profile_states (person_id TEXT, state TEXT, loyalty_tier TEXT);
 CREATE TABLE person_activity (person_id TEXT, currency TEXT, orders BIGINT, spend DECIMAL(38, 2));
 CREATE TABLE segment_membership (person_id TEXT, segment TEXT);
@@ -46,7 +49,10 @@ class Build:
         self.insert("identifier_map", (f"key:{person}", person))
         for number, address in enumerate(addresses):
             self.insert("identity_map", (f"{person}-{number}", person, None))
-            self.insert("identity_records", (f"{person}-{number}", address))
+            self.engine.execute(
+                "INSERT INTO identity_records (record_id, email, last_name, updated_at) VALUES (?, ?, ?, ?)",
+                [f"{person}-{number}", address, f"name {number}", f"2026-01-0{number + 1}"],
+            )
 
     def answer(self, person: str, at: str, *, granted: bool, channel: str = "email", topic: str = "marketing") -> None:
         self.insert(
@@ -70,6 +76,7 @@ class Build:
             ref=lambda name: name,
             source=lambda _, name: name,
             config=lambda **_: "",
+            none=None,
             env_var=lambda _, default: default,
             is_incremental=lambda: built,
             this=model.rpartition("/")[2],
@@ -181,7 +188,9 @@ def test_who_withdraws_is_deleted_by_the_next_build(build: Build) -> None:
     assert len(build.build("shared/shared_orders")) == 2
     build.answer("p_2", "12:00", granted=False)
     assert build.shared() == {hash_of("ann@example.com")}
-    assert build.build("shared/shared_segments") == {(hash_of("ann@example.com"), "vip")}
+    assert build.build("shared/shared_segments") == {
+        (hash_of("ann@example.com"), "vip", hash_of("ann@example.com")[:32])
+    }
     assert {row[0] for row in build.build("shared/shared_orders")} == {hash_of("ann@example.com")}
 
 
@@ -193,7 +202,8 @@ def test_facts_and_orders_add_up(build: Build) -> None:
     for at, amount in (("2026-01-03 09:00", "10.00"), ("2026-01-03 23:59", "5.00"), ("2026-01-04 00:00", "15.00")):
         build.order("p_1", at, amount)
     [person] = build.build("shared/shared_people")
-    assert tuple(map(str, person)) == (hash_of("ann@example.com"), "CA", "gold", "USD", "2", "30.00")
+    id_ = hash_of("ann@example.com")
+    assert tuple(map(str, person)) == (id_, "CA", "gold", "USD", "2", "30.00", id_[:32])
     orders = sorted(tuple(map(str, row[1:])) for row in build.build("shared/shared_orders"))
     assert orders == [("2026-01-03", "USD", "2", "15.00"), ("2026-01-04", "USD", "1", "15.00")]
 
@@ -202,4 +212,17 @@ def test_somebody_without_orders_is_a_customer_too(build: Build) -> None:
     build.person("p_1", "ann@example.com")
     build.answer("p_1", "10:00", granted=True)
     [person] = build.build("shared/shared_people")
-    assert tuple(map(str, person[1:])) == ("None", "None", "None", "0", "0.00")
+    assert tuple(map(str, person[1:6])) == ("None", "None", "None", "0", "0.00")
+
+
+def test_entity_resolution_gets_the_newest_record_of_who_agreed_as_hashes(build: Build) -> None:
+    build.person("p_1", "ann@example.com", "ann@example.com")
+    build.person("p_2", "bob@example.com")
+    build.answer("p_1", "10:00", granted=True)
+    build.view()
+    rows = build.engine.execute(build.sql("shared/shared_identities")).fetchall()
+    nothing = None
+    id_ = hash_of("ann@example.com")
+    assert rows == [
+        (id_[:32], nothing, hash_of("name 1"), nothing, nothing, nothing, id_, nothing, "all"),
+    ]
