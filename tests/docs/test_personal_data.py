@@ -52,7 +52,7 @@ def resources() -> list[tuple[str, str]]:
 def tables() -> list[Table]:
     """Return every table that has a contract, and those that only a clean room brings."""
     agreed = load_and_check().contracts
-    return [*agreed.lake_tables(), *agreed.shared_tables()]
+    return [*agreed.lake_tables(), *agreed.shared_tables(), *agreed.matching_tables()]
 
 
 def stores() -> set[str]:
