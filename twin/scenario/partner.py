@@ -71,12 +71,16 @@ def checks(deployment: Deployment, withdrawn: str) -> list[Check]:
     """
     known = _known(deployment)
     room = _Partner(deployment, [_hash(address) for address in sorted(known.addresses)])
-    [met] = room.ask(queryString=MET)
+    met = room.ask(queryString=MET)
+    if not met:
+        raise StepFailedError(f"the partner meets {len(known.shared)} customers, which is fewer than an answer takes")
     refused = sum(room.is_refused(attack) for attack in ATTACKS)
     room.ask(analysisTemplateArn=room.templates["audience_overlap"])
     addresses = _addresses_of(deployment, withdrawn)
     return [
-        Check(name="customers that a partner meets in the clean room", expected=len(known.shared), actual=int(met[0])),
+        Check(
+            name="customers that a partner meets in the clean room", expected=len(known.shared), actual=int(met[0][0])
+        ),
         Check(name="attacks in the clean room that are refused", expected=len(ATTACKS), actual=refused),
         Check(
             name="addresses in the clean room of who withdrew",

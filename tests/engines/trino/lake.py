@@ -26,6 +26,9 @@ TABLES = (
     "reference_demographics",
     "reference_credit_bands",
     "reference_advertising_audiences",
+    "shared_people",
+    "shared_segments",
+    "shared_orders",
 )
 
 
@@ -307,13 +310,13 @@ def _bought() -> list[str]:
     since, current = "timestamp '2026-01-01 00:00:00 UTC'", "true, array[timestamp '2026-01-01 00:00:00 UTC']"
     past = "false, array[timestamp '2025-01-01 00:00:00 UTC']"
     records = ", ".join(
-        f"('{record}', 'x', {_NOW}, {quote(person)}, {quote(household)}, {quote(code)})"
+        f"('{record}', 'x', {_NOW}, {quote(person)}, {quote(household)}, {quote(code)}, {quote(person)}, {_NOW})"
         for record, person, household, code in _KEYS
     )
     columns = "valid_from, valid_to, is_current, revisions"
     return [
         f"INSERT INTO {CURATED}.identity_records "
-        f"(record_id, source, loaded_at, person_key, household_key, postal_code) VALUES {records}",
+        f"(record_id, source, loaded_at, person_key, household_key, postal_code, email, updated_at) VALUES {records}",
         f"INSERT INTO {CURATED}.reference_demographics (provider_row_id, age_band, person_key, {columns}) VALUES "
         f"('D000001', '25-34', 'ann@example.com', {since}, null, {current}), "
         f"('D000002', '65+', 'nobody@example.com', {since}, null, {current})",
