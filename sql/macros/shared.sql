@@ -1,6 +1,6 @@
-{# As other companies hash what they compare: SHA-256 in small hex digits. #}
+{# As other companies hash what they compare: SHA-256 in small hex digits. Nothing has no hash, so that it equals nothing. #}
 {% macro sha256_of(column) -%}
-  lower(to_hex(sha256(to_utf8({{ column }}))))
+  lower(to_hex(sha256(to_utf8(nullif({{ column }}, '')))))
 {%- endmacro %}
 
 {#

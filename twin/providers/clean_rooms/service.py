@@ -301,6 +301,24 @@ class CleanRooms:
         ]
         return {"schemaSummaries": listed}
 
+    def get_schema_analysis_rule(self, request: Document) -> Document:
+        """Return the rule of a table, to each member of the collaboration."""
+        room = self._room(request["collaborationIdentifier"])
+        self._require_member(room)
+        wanted, kind = request["name"], request["type"]
+        for one in self._tables_of(_id(room)):
+            if one.name == wanted and one.configured.rule is not None and one.configured.rule[0] == kind:
+                rule = {
+                    "collaborationId": _id(room),
+                    "type": kind,
+                    "name": wanted,
+                    "createTime": one.created,
+                    "updateTime": one.created,
+                    "policy": _counted(plain(one.configured.rule[1])),
+                }
+                return {"analysisRule": rule}
+        raise _not_found(f"there is no table {wanted} with a rule of type {kind}")
+
     def list_collaboration_analysis_templates(self, request: Document) -> Document:
         """List the analysis templates of a collaboration, to each of its members."""
         room = self._room(request["collaborationIdentifier"])
@@ -723,6 +741,13 @@ def _described_table(made: _Configured) -> Document:
         "analysisMethod": "DIRECT_QUERY",
         "allowedColumns": sorted(made.columns),
     }
+
+
+def _counted(value: Any) -> Any:
+    """Return a policy with the numbers that a template may have written as text."""
+    if isinstance(value, dict):
+        return {name: int(one) if name == "minimum" else _counted(one) for name, one in value.items()}
+    return [_counted(one) for one in value] if isinstance(value, list) else value
 
 
 def _members(room: Resource) -> dict[str, Sequence[str]]:

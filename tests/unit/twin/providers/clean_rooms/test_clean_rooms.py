@@ -479,6 +479,14 @@ def test_each_member_sees_the_tables_and_the_templates(world: World) -> None:
     assert (template["arn"], template["name"]) == (TEMPLATE, "reach")
 
 
+def test_a_partner_reads_the_rules_before_it_asks(world: World) -> None:
+    found = world.call("GetSchemaAnalysisRule", collaborationIdentifier=ROOM_ID, name="customers", type="AGGREGATION")
+    rule = found["analysisRule"]["policy"]["v1"]["aggregation"]
+    assert rule["outputConstraints"] == [{"columnName": "email", "minimum": 10, "type": "COUNT_DISTINCT"}]
+    with pytest.raises(ServiceError, match="there is no table customers with a rule of type LIST"):
+        world.call("GetSchemaAnalysisRule", collaborationIdentifier=ROOM_ID, name="customers", type="LIST")
+
+
 def test_what_was_asked_is_in_the_log_of_both_and_the_answer_is_not(world: World) -> None:
     world.rows(queryString=on())
     world.refused(queryString=on("SELECT MAX(c.email) FROM customers c JOIN audience a"))
