@@ -29,3 +29,11 @@ left join {{ shared }} as s
 where s.{{ keys[0] }} is null
   {%- endif %}
 {%- endmacro %}
+
+{#
+  The segments of which a partner may hear: of our own data, as the licences of bought data forbid advertising; and not
+  what people told the service desk.
+#}
+{% macro shared_segments() -%}
+  ('active_shoppers', 'high_spenders', 'loyal_silent', 'midwest', 'new_customers', 'window_shoppers')
+{%- endmacro %}

@@ -1,5 +1,6 @@
 """A licence stands in the contract; a use that it forbids, or that comes too late, is refused where it is made."""
 
+import re
 import shutil
 from dataclasses import replace
 from datetime import date
@@ -221,3 +222,17 @@ def test_every_product_of_data_exchange_has_a_licence_and_a_reference_table(cont
     assert not over.allows(Use.ANALYTICS, TODAY)
     assert over.allows(Use.ANALYTICS, date(2026, 5, 31))
     assert CONTRACTS_DIRECTORY.name == "contracts"
+
+
+# ---- segments that are shared with a partner
+
+
+def test_no_segment_that_a_partner_hears_of_is_computed_from_what_was_bought():
+    """What is shared is for advertising, which the licences forbid."""
+    macro = (SQL_DIRECTORY / "macros" / "shared.sql").read_text(encoding="utf-8")
+    [names] = re.findall(r"macro shared_segments\(\) -%}\s*\(([^)]*)\)", macro)
+    shared = set(re.findall(r"'(\w+)'", names))
+    contracts = load_and_check().contracts
+    segments = [replace(one, use=Use.ADVERTISING) for one in load_segments() if one.name in shared]
+    assert {one.name for one in segments} == shared
+    assert segment_problems(segments, contracts, TODAY) == []

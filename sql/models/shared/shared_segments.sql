@@ -7,6 +7,7 @@ with shared as (
     m.segment
   from {{ ref('stg_shared_addresses') }} as a
   inner join {{ ref('segment_membership') }} as m on a.person_id = m.person_id
+  where m.segment in {{ shared_segments() }}
 )
 
 select

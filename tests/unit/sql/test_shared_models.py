@@ -181,7 +181,7 @@ def test_who_withdraws_is_deleted_by_the_next_build(build: Build) -> None:
     build.person("p_2", "bob@example.com")
     for person in ("p_1", "p_2"):
         build.answer(person, "10:00", granted=True)
-        build.insert("segment_membership", (person, "vip"))
+        build.insert("segment_membership", (person, "midwest"))
         build.order(person, "2026-01-03 09:00", "10.00")
     assert build.shared() == {hash_of("ann@example.com"), hash_of("bob@example.com")}
     assert len(build.build("shared/shared_segments")) == 2
@@ -189,9 +189,17 @@ def test_who_withdraws_is_deleted_by_the_next_build(build: Build) -> None:
     build.answer("p_2", "12:00", granted=False)
     assert build.shared() == {hash_of("ann@example.com")}
     assert build.build("shared/shared_segments") == {
-        (hash_of("ann@example.com"), "vip", hash_of("ann@example.com")[:32])
+        (hash_of("ann@example.com"), "midwest", hash_of("ann@example.com")[:32])
     }
     assert {row[0] for row in build.build("shared/shared_orders")} == {hash_of("ann@example.com")}
+
+
+def test_a_segment_that_bought_data_made_is_not_shared(build: Build) -> None:
+    build.person("p_1", "ann@example.com")
+    build.answer("p_1", "10:00", granted=True)
+    for segment in ("families", "high_income", "midwest", "unhappy"):
+        build.insert("segment_membership", ("p_1", segment))
+    assert {row[1] for row in build.build("shared/shared_segments")} == {"midwest"}
 
 
 def test_facts_and_orders_add_up(build: Build) -> None:
