@@ -1,4 +1,4 @@
-{# As other companies hash what they compare: SHA-256 in small hex digits. Nothing has no hash, so that it equals nothing. #}
+{# As other companies hash what they compare: SHA-256 in small hex digits. Nothing has no hash, so it equals nothing. #}
 {% macro sha256_of(column) -%}
   lower(to_hex(sha256(to_utf8(nullif({{ column }}, '')))))
 {%- endmacro %}

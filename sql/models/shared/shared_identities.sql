@@ -1,8 +1,7 @@
--- What Entity Resolution compares with a partner's records: the newest record behind each shared address, every value as
--- its SHA-256. Plain Parquet, because the service reads no Iceberg table; each build replaces the one partition.
+-- What Entity Resolution compares with a partner's records: the newest record behind each shared address, every value
+-- as its SHA-256. Plain Parquet, because the service reads no Iceberg table; each build replaces the one partition.
 {{
   config(
-    enabled=env_var('C360_SHARED_IDENTITIES', 'false') == 'true',
     incremental_strategy='insert_overwrite',
     table_type='hive',
     partitioned_by=['build'],
@@ -20,7 +19,7 @@ with records as (
     r.postal_code,
     r.email,
     r.phone,
-    row_number() over (partition by a.customer_id order by r.updated_at desc, r.record_id) as recency
+    row_number() over (partition by a.customer_id order by r.updated_at desc, r.record_id asc) as recency
   from {{ ref('stg_shared_addresses') }} as a
   inner join {{ source('curated', 'identity_map') }} as m on a.person_id = m.person_id
   inner join {{ source('curated', 'identity_records') }} as r on m.record_id = r.record_id

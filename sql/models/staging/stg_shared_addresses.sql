@@ -1,12 +1,11 @@
--- Whom partners may find: customers whose newest answer agrees to marketing by e-mail, under the SHA-256 of each address
--- that is theirs alone. An address that several people have belongs to nobody, and of two answers at the same moment the
--- withdrawal counts. Partners compute the same hash of the same normal form.
-{{ config(enabled=env_var('C360_CLEAN_ROOM', 'false') == 'true') }}
+-- Whom partners may find: customers whose newest answer agrees to marketing by e-mail, under the SHA-256 of each
+-- address that is theirs alone. An address that several people have belongs to nobody, and of two answers at the same
+-- moment the withdrawal counts. Partners compute the same hash of the same normal form.
 with answers as (
   select
     m.person_id,
     e.granted,
-    row_number() over (partition by m.person_id order by e.occurred_at desc, e.granted) as recency
+    row_number() over (partition by m.person_id order by e.occurred_at desc, e.granted asc) as recency
   from {{ ref('customer_events') }} as e
   inner join {{ source('curated', 'identifier_map') }} as m on e.customer_key = m.identifier_key
   where
