@@ -1,14 +1,14 @@
 """Custom queries: templates that all owners have read, and differential privacy."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlglot import exp
 
+from twin.providers.clean_rooms.people import People
 from twin.providers.clean_rooms.rules import ANY_QUERY, Custom
 from twin.providers.clean_rooms.sql import (
-    CLAUSES,
     READ,
     WRITE,
     Measure,
@@ -68,92 +68,15 @@ class _Private:
         tree = self.tree
         if not isinstance(tree, exp.Select):
             raise QueryRefusedError(f"with differential privacy the outermost query is a SELECT, and no {tree.key}")
-        known = {"with_", "expressions", "from_", "joins", "where", "group"}
-        for name, value in tree.args.items():
-            if value and name not in known:
-                clause = CLAUSES.get(name, name.strip("_").upper())
-                raise QueryRefusedError(f"{clause} of the outermost query is not in the laptop twin")
-        if tree.find(exp.Window):
-            raise QueryRefusedError("OVER (a window) with differential privacy is not in the laptop twin")
-        self._require_people_joined()
-        self._require_people_kept()
-        person = self._person(tree)
+        people = People(tree, self.used)
+        person = people.person()
         groups = list(tree.args["group"].expressions) if tree.args.get("group") else []
-        measures = [self._measure(item, groups, person) for item in tree.expressions]
+        measures = [self._measure(item, groups, people.names) for item in tree.expressions]
         if not any(measures):
             raise QueryRefusedError("with differential privacy a query has aggregates: COUNT, SUM or AVG")
         return self._planned(measures, groups, person)
 
-    def _require_people_joined(self) -> None:
-        """Require that protected tables that meet are joined person by person."""
-        for select in self.tree.find_all(exp.Select):
-            people = {
-                f"{one.alias_or_name}.{rule.person}"
-                for one in _sources(select)
-                if isinstance(one, exp.Table)
-                and one.name in self.used
-                and isinstance(rule := self.used[one.name].rule, Custom)
-                and rule.person
-            }
-            if len(people) < 2:  # noqa: PLR2004  # one table meets no other
-                continue
-            equal = {
-                frozenset({str(one.left), str(one.right)})
-                for join in select.args.get("joins") or ()
-                for one in _conjuncts(join.args.get("on"))
-                if isinstance(one, exp.EQ)
-            }
-            reached = {min(people)}
-            while more := {side for pair in equal if pair & reached for side in pair} - reached:
-                reached |= more
-            if apart := sorted(people - reached):
-                raise QueryRefusedError(f"{apart[0]}: tables that differential privacy protects are joined by people")
-
-    def _require_people_kept(self) -> None:
-        """Require that no part of the query adds people up or cuts some off: only the outermost one may."""
-        people = self._people()
-        for select in self.tree.find_all(exp.Select):
-            if select is self.tree:
-                continue
-            if select.args.get("limit"):
-                raise QueryRefusedError("LIMIT with differential privacy is not in the laptop twin")
-            group = select.args.get("group")
-            by = {one.name for one in group.expressions if isinstance(one, exp.Column)} if group else set()
-            if (group or select.find(exp.AggFunc)) and not by & people:
-                raise QueryRefusedError(
-                    f"a part of the query adds people up; with differential privacy each part but the outermost "
-                    f"groups by {' or '.join(sorted(people))}, too"
-                )
-            for item in select.expressions:
-                if item.alias_or_name in people and not isinstance(bare(item), exp.Column):
-                    raise QueryRefusedError(f"{item.alias_or_name}: people are identified by the column as it is")
-
-    def _people(self) -> set[str]:
-        return {rule.person for one in self.used.values() if isinstance(rule := one.rule, Custom) and rule.person}
-
-    def _person(self, select: Node) -> Node:
-        """Return the column of the outermost query that says who a row is about."""
-        for one in _sources(select):
-            if isinstance(one, exp.Table) and one.name in self.used:
-                rule = self.used[one.name].rule
-                if isinstance(rule, Custom) and rule.person:
-                    return exp.column(rule.person, table=one.alias_or_name)
-                continue
-            inner = self._definition(one)
-            for name in inner.named_selects if inner is not None else ():
-                if name in self._people():
-                    return exp.column(name, table=one.alias_or_name)
-        raise QueryRefusedError(
-            "with differential privacy the outermost query sees the column that identifies people; select it in each "
-            "part of WITH"
-        )
-
-    def _definition(self, source: Node) -> Node | None:
-        if isinstance(source, exp.Subquery):
-            return source.this
-        return next((one.this for one in self.tree.find_all(exp.CTE) if one.alias_or_name == source.name), None)
-
-    def _measure(self, item: Node, groups: Sequence[Node], person: Node) -> Measure | None:
+    def _measure(self, item: Node, groups: Sequence[Node], people: frozenset[str]) -> Measure | None:
         node = bare(item)
         found = measured(node)
         if found is None:
@@ -164,9 +87,10 @@ class _Private:
                 f"not {name_of(node)}"
             )
         function, argument = found
-        counted = isinstance(argument, exp.Column) and argument.name in self._people()
+        counted = isinstance(argument, exp.Column) and argument.name in people
         if function == "COUNT_DISTINCT" and not counted:
-            raise QueryRefusedError(f"COUNT(DISTINCT) of anything but {person.name} is not in the laptop twin")
+            known = " or ".join(sorted(people))
+            raise QueryRefusedError(f"COUNT(DISTINCT) of anything but {known} is not in the laptop twin")
         if function == "SUM_DISTINCT" or argument.find(exp.AggFunc):
             raise QueryRefusedError(f"{function} of {argument.sql(READ)} is not in the laptop twin")
         return Measure(function=function, expression=argument.sql(READ))
@@ -241,22 +165,3 @@ def _parts(node: Node, position: int) -> list[tuple[str, Node]]:
 
 def _copied(value: Any) -> Any:
     return [one.copy() for one in value] if isinstance(value, list) else value.copy()
-
-
-def _sources(select: Node) -> Iterator[Node]:
-    """Yield what a SELECT reads: tables, WITH names, subqueries."""
-    if select.args.get("from_"):
-        yield select.args["from_"].this
-    for join in select.args.get("joins") or ():
-        yield join.this
-
-
-def _conjuncts(node: Node | None) -> Iterator[Node]:
-    if node is None:
-        return
-    node = bare(node)
-    if isinstance(node, exp.And):
-        yield from _conjuncts(node.left)
-        yield from _conjuncts(node.right)
-    else:
-        yield node

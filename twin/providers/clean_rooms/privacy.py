@@ -3,9 +3,9 @@
 AWS publishes what its mechanism promises, not how it works. Chosen here: Laplace noise, whose scale is the number of
 people of the budget template (`UsersNoisePerQuery`) times the most that one person adds to the answer; each aggregate
 uses up the inverse of that number of people, so that a budget of epsilon allows epsilon times that number of
-aggregates, and an average, which is a sum and a number, takes two. Groups of fewer people than that number, noise
-included, are left out. The most that one person adds is read from the data, which a proof of privacy would not allow:
-what the twin shows is that a budget ends and that a single person drowns, no more.
+aggregates, and an average, which is a sum and a number, takes two. Groups of fewer people than that number, with or
+without noise, are left out. The most that one person adds is read from the data, which a proof of privacy would not
+allow: what the twin shows is that a budget ends and that a single person drowns, no more.
 """
 
 import math
@@ -124,7 +124,7 @@ def with_noise(plan: Plan, rows: Sequence[Row], people: int, draw: Callable[[flo
     answer: list[list[Any]] = []
     for row in rows:
         size, bounds, spread = row[groups + parts], row[groups + parts + 1 : -1], float(row[-1] or 1)
-        if float(size or 0) + draw(people * spread) < people:
+        if min(0.0, draw(people * spread)) + float(size or 0) < people:
             continue
         answer.append(_noised(measures, row, bounds, people * spread, draw))
     return answer

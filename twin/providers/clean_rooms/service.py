@@ -8,6 +8,7 @@ bucket. Not carried: jobs, machine learning, encrypted columns, changes of a col
 
 import csv
 import io
+import logging
 import threading
 import uuid
 from collections.abc import Callable, Mapping, Sequence
@@ -33,6 +34,7 @@ CONFIGURED: Final = f"{TYPE}ConfiguredTable"
 ASSOCIATION: Final = f"{TYPE}ConfiguredTableAssociation"
 TEMPLATE: Final = f"{TYPE}AnalysisTemplate"
 BUDGET: Final = f"{TYPE}PrivacyBudgetTemplate"
+LOGGER: Final = logging.getLogger("twin.clean_rooms")
 _ENDED: Final = frozenset({"SUCCESS", "FAILED", "CANCELLED", "TIMED_OUT"})
 _AGGREGATIONS: Final = ("COUNT", "COUNT_DISTINCT", "SUM")
 
@@ -407,8 +409,9 @@ class CleanRooms:
             query.error = ("AccessDeniedException", str(error))
         except ServiceError as error:
             query.error = (error.code, error.message)
-        except Exception as error:  # whatever the engine says is the query's own failure
-            query.error = ("ENGINE_ERROR", f"{type(error).__name__}: {error}")
+        except Exception:  # an engine's message quotes the values at which it failed, which are nobody's to see
+            LOGGER.exception("the protected query %s failed", query.id)
+            query.error = ("ENGINE_ERROR", "the engine could not run the query")
         query.ended = self._clock()
         self._note(query)
         query.status = "FAILED" if query.error else "SUCCESS"

@@ -391,7 +391,7 @@ def test_a_parameter_is_a_value_and_never_a_part_of_the_query() -> None:
         ("SELECT SUM(amount) FROM orders UNION ALL SELECT 1", "outermost query is a SELECT"),
         ("SELECT SUM(amount) FROM (SELECT SUM(amount) AS amount FROM orders) AS t", "adds people up"),
         ("SELECT SUM(amount) FROM (SELECT amount FROM orders) AS t", "sees the column that identifies people"),
-        ("SELECT SUM(amount) FROM (SELECT email, amount FROM orders LIMIT 1) AS t", "LIMIT with differential privacy"),
+        ("SELECT SUM(amount) FROM (SELECT email, amount FROM orders LIMIT 1) AS t", "LIMIT of a part of the query"),
         ("SELECT COUNT(email) FROM (SELECT LOWER(email) AS email FROM orders) AS t", "the column as it is"),
         (
             "SELECT SUM(n) FROM (SELECT email, SUM(amount) OVER (ORDER BY day) AS n FROM orders) AS t",
@@ -401,11 +401,113 @@ def test_a_parameter_is_a_value_and_never_a_part_of_the_query() -> None:
             "SELECT COUNT(DISTINCT o.email) FROM orders AS o JOIN people AS p ON o.amount > 1",
             "are joined by people",
         ),
+        (
+            "SELECT COUNT(DISTINCT o.email) FROM orders AS o LEFT JOIN seen AS s ON TRUE "
+            "LEFT JOIN people AS p ON s.email = p.email",
+            "p.email: tables that differential privacy protects are joined by people",
+        ),
+        (
+            "SELECT COUNT(o.amount) FROM orders AS o LEFT JOIN people AS p ON TRUE "
+            "LEFT JOIN seen AS s ON o.email = p.email",
+            "p.email: tables that differential privacy protects are joined by people",
+        ),
+        ("SELECT COUNT(p.tier) FROM orders AS o JOIN people AS p USING (email)", "joined by ON, and not by USING"),
+        ("SELECT COUNT(tier) FROM orders AS o NATURAL JOIN people AS p", "and not by NATURAL"),
+        ("SELECT COUNT(o.day) FROM orders AS o LEFT SEMI JOIN people AS p ON o.email = p.email", "by LEFT SEMI"),
+        ("SELECT COUNT(amount) FROM (orders) AS t", "not TABLE in parentheses"),
+        ("WITH t AS (SELECT email FROM orders) SELECT COUNT(s.day) FROM seen AS s", "reads a table that says who"),
     ],
 )
 def test_differential_privacy_protects_people_and_not_rows(query: str, message: str) -> None:
     with pytest.raises(QueryRefusedError, match=message):
         asked(query, PRIVATE, template=TEMPLATE, author=BRAND)
+
+
+VICTIM = "'one person'"
+
+
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        (
+            f"SELECT COUNT(DISTINCT email) FROM orders WHERE EXISTS (SELECT 1 FROM people p WHERE p.email = {VICTIM})",
+            "a subquery decides about the rows of others",
+        ),
+        (
+            f"SELECT COUNT(email) FROM orders WHERE (SELECT p.tier FROM people p WHERE p.email = {VICTIM}) = 'gold'",
+            "a subquery decides about the rows of others",
+        ),
+        ("SELECT COUNT(email) FROM orders WHERE day IN (SELECT day FROM orders)", "a subquery decides"),
+        ("SELECT COUNT((SELECT tier FROM people)) FROM orders", "a subquery decides"),
+        (
+            f"WITH t AS (SELECT p.email, p.tier FROM people p WHERE p.email = {VICTIM}) "
+            "SELECT COUNT(DISTINCT o.email) FROM orders o CROSS JOIN t WHERE t.tier = 'gold'",
+            "t.email: tables that differential privacy protects are joined by people",
+        ),
+        (
+            f"WITH t AS (SELECT p.tier FROM people p WHERE p.email = {VICTIM}) "
+            "SELECT COUNT(DISTINCT o.email) FROM orders o CROSS JOIN t WHERE t.tier = 'gold'",
+            "select it, email, in each part of WITH and FROM",
+        ),
+        (
+            "WITH t AS (SELECT s.email, p.tier FROM seen s CROSS JOIN people p "
+            f"WHERE p.email = {VICTIM}) SELECT COUNT(DISTINCT t.email) FROM t WHERE t.tier = 'gold'",
+            "email: people are identified by the column as it is",
+        ),
+        (
+            f"WITH t AS (SELECT s.email AS email, p.tier FROM seen s LEFT JOIN people p ON p.email = {VICTIM}) "
+            "SELECT COUNT(DISTINCT t.email) FROM t WHERE t.tier = 'gold'",
+            "email: people are identified by the column as it is",
+        ),
+        (
+            "WITH t AS (SELECT s.variant AS email, SUM(o.amount) AS n FROM seen s JOIN orders o ON s.email = o.email "
+            "GROUP BY s.variant) SELECT SUM(n) FROM t",
+            "adds people up",
+        ),
+        (
+            "WITH t AS (SELECT email, tier FROM people UNION SELECT 'x', tier FROM people) SELECT COUNT(tier) FROM t",
+            "UNION with differential privacy",
+        ),
+        (
+            "WITH t AS (WITH u AS (SELECT email FROM people) SELECT email FROM u) SELECT COUNT(email) FROM t",
+            "WITH of a part of the query",
+        ),
+        (
+            "WITH t AS (SELECT email FROM t) SELECT COUNT(o.day) FROM orders o JOIN t ON o.email = t.email",
+            "reads itself",
+        ),
+        ("SELECT email, COUNT(amount) FROM orders GROUP BY email", "GROUP BY email: a group of one person"),
+        (
+            "SELECT UPPER(s.email), COUNT(o.amount) FROM orders o JOIN seen s ON o.email = s.email "
+            "GROUP BY UPPER(s.email)",
+            "a group of one person",
+        ),
+        ("SELECT day, COUNT(amount) FROM orders GROUP BY CUBE(day)", "no CUBE, ROLLUP or GROUPING SETS"),
+        ("SELECT COUNT(tier) FROM people LATERAL VIEW EXPLODE(tier) x AS y", "LATERALS of the outermost query"),
+    ],
+)
+def test_nobody_decides_about_the_rows_of_others(query: str, message: str) -> None:
+    """A count of everybody, if one person has something, or of nobody: no noise of a single person hides that."""
+    with pytest.raises(QueryRefusedError, match=message):
+        asked(query, PRIVATE, template=TEMPLATE, author=BRAND)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "WITH t AS (SELECT o.email, MIN(o.day) AS day FROM orders o GROUP BY o.email HAVING COUNT(o.day) > 1) "
+        "SELECT t.day, COUNT(DISTINCT p.email) FROM t JOIN people p ON t.email = p.email GROUP BY t.day",
+        "SELECT COUNT(t.day) FROM (SELECT DISTINCT s.email, o.day FROM seen s JOIN orders o ON s.email = o.email) AS t",
+        "WITH t AS (SELECT email, variant FROM seen) "
+        "SELECT COUNT(DISTINCT p.email) FROM t JOIN people p ON t.email = p.email",
+        "SELECT COUNT(p.tier) FROM orders AS o FULL JOIN people AS p ON p.email = o.email AND o.amount > 1",
+        "SELECT SUM(amount) FROM (SELECT email, amount FROM orders) AS t",
+    ],
+)
+def test_parts_that_carry_people_are_allowed(query: str) -> None:
+    found = asked(query, PRIVATE, template=TEMPLATE, author=BRAND)
+    assert found.measures is not None
+    assert any(found.measures)
 
 
 def test_a_protected_query_is_added_up_person_by_person() -> None:

@@ -544,6 +544,7 @@ def test_a_failure_of_the_engine_is_the_query_s_own(world: World) -> None:
     world.duck.engine.execute("DROP TABLE seen")
     found = world.ask(queryString=on())
     assert (found["status"], found["error"]["code"]) == ("FAILED", "ENGINE_ERROR")
+    assert found["error"]["message"] == "the engine could not run the query", "its message would quote values"
 
 
 def test_dates_are_written_as_text() -> None:
