@@ -61,11 +61,13 @@ class People:
                 raise QueryRefusedError(f"{clause} of {what} with differential privacy is not in the laptop twin")
 
     def _require_parts(self) -> None:
-        """Require that other SELECTs are parts of WITH and FROM alone."""
+        """Require that what reads protected tables is in WITH and FROM alone, as AWS does; the rest may be anywhere."""
         if self.tree.find(exp.Window):
             raise QueryRefusedError("OVER (a window) with differential privacy is not in the laptop twin")
+        if (with_ := self.tree.args.get("with_")) and with_.args.get("recursive"):
+            raise QueryRefusedError("WITH RECURSIVE with differential privacy is not in the laptop twin")
         for one in self.tree.find_all(exp.Query):
-            if one is self.tree or isinstance(one, exp.Subquery):
+            if one is self.tree or isinstance(one, exp.Subquery) or not self._knows(one):
                 continue
             if not isinstance(one, exp.Select):
                 raise QueryRefusedError(f"{one.key.upper()} with differential privacy is not in the laptop twin")
@@ -73,42 +75,47 @@ class People:
             is_read = isinstance(above, exp.Subquery) and isinstance(above.parent, exp.From | exp.Join)
             if not isinstance(above, exp.CTE) and not is_read:
                 raise QueryRefusedError(
-                    "a subquery decides about the rows of others; with differential privacy it is in FROM or WITH"
+                    "a subquery of people decides about the rows of others; with differential privacy it is in FROM or "
+                    "WITH"
                 )
             self._require_clauses(one, _PARTS, "a part of the query")
-        if (with_ := self.tree.args.get("with_")) and with_.args.get("recursive"):
-            raise QueryRefusedError("WITH RECURSIVE with differential privacy is not in the laptop twin")
 
     # ---- whom the parts know
 
-    def _sources_with_people(self, select: Node, above: tuple[Node, ...] = ()) -> list[str]:
+    def _knows(self, query: Node, above: tuple[Node, ...] = ()) -> bool:
+        """Say whether a part of a query reads a protected table, itself or through WITH."""
+        knows = False
+        for table in query.find_all(exp.Table):
+            if table.name in self.used:
+                rule = self.used[table.name].rule
+                knows = knows or (isinstance(rule, Custom) and bool(rule.person))
+                continue
+            inner = self._definition(table)
+            if any(inner is one for one in above):
+                raise QueryRefusedError(f"WITH {table.name} reads itself")
+            knows = (inner is not None and self._knows(inner, (*above, inner))) or knows
+        return knows
+
+    def _sources_with_people(self, select: Node) -> list[str]:
         """Return the columns, as `table.column`, by which the sources of a SELECT say whom a row is about."""
-        found = [
-            f"{source.alias_or_name}.{name}"
-            for source in _sources(select)
-            if (name := self._shown(source, (*above, select)))
-        ]
+        found = [f"{source.alias_or_name}.{name}" for source in _sources(select) if (name := self._shown(source))]
         if apart := sorted(set(found) - self._same(select, found)):
             raise QueryRefusedError(
                 f"{apart[0]}: tables that differential privacy protects are joined by people, in the ON of their join"
             )
         return found
 
-    def _shown(self, source: Node, above: tuple[Node, ...]) -> str | None:
+    def _shown(self, source: Node) -> str | None:
         """Return the name of the column by which a source says whom a row is about; None if it knows nobody."""
         if isinstance(source, exp.Table) and source.name in self.used:
             rule = self.used[source.name].rule
             return rule.person if isinstance(rule, Custom) else None
         inner = self._definition(source)
-        if inner is None:
+        if inner is None or not self._knows(inner):
             return None
         if not isinstance(inner, exp.Select):
             raise QueryRefusedError(f"FROM takes tables and SELECTs, and not {name_of(inner)} in parentheses")
-        if any(inner is one for one in above):
-            raise QueryRefusedError(f"WITH {source.name} reads itself")
-        people = self._sources_with_people(inner, above)
-        if not people:
-            return None
+        people = self._sources_with_people(inner)
         same = self._same(inner, people)
         self._require_apart(inner, same)
         shown = None

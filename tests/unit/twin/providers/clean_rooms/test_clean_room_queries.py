@@ -431,14 +431,18 @@ VICTIM = "'one person'"
     [
         (
             f"SELECT COUNT(DISTINCT email) FROM orders WHERE EXISTS (SELECT 1 FROM people p WHERE p.email = {VICTIM})",
-            "a subquery decides about the rows of others",
+            "a subquery of people decides about the rows of others",
         ),
         (
             f"SELECT COUNT(email) FROM orders WHERE (SELECT p.tier FROM people p WHERE p.email = {VICTIM}) = 'gold'",
-            "a subquery decides about the rows of others",
+            "a subquery of people decides about the rows of others",
         ),
-        ("SELECT COUNT(email) FROM orders WHERE day IN (SELECT day FROM orders)", "a subquery decides"),
-        ("SELECT COUNT((SELECT tier FROM people)) FROM orders", "a subquery decides"),
+        ("SELECT COUNT(email) FROM orders WHERE day IN (SELECT day FROM orders)", "a subquery of people decides"),
+        ("SELECT COUNT((SELECT tier FROM people)) FROM orders", "a subquery of people decides"),
+        (
+            "WITH t AS (SELECT email FROM people) SELECT COUNT(day) FROM orders WHERE email IN (SELECT email FROM t)",
+            "a subquery of people decides",
+        ),
         (
             f"WITH t AS (SELECT p.email, p.tier FROM people p WHERE p.email = {VICTIM}) "
             "SELECT COUNT(DISTINCT o.email) FROM orders o CROSS JOIN t WHERE t.tier = 'gold'",
@@ -502,6 +506,9 @@ def test_nobody_decides_about_the_rows_of_others(query: str, message: str) -> No
         "SELECT COUNT(DISTINCT p.email) FROM t JOIN people p ON t.email = p.email",
         "SELECT COUNT(p.tier) FROM orders AS o FULL JOIN people AS p ON p.email = o.email AND o.amount > 1",
         "SELECT SUM(amount) FROM (SELECT email, amount FROM orders) AS t",
+        "SELECT COUNT(o.day) FROM orders AS o WHERE EXISTS (SELECT 1 FROM seen AS s WHERE s.email = o.email)",
+        "WITH t AS (SELECT email FROM seen UNION SELECT email FROM seen LIMIT 3), u AS (SELECT email FROM t) "
+        "SELECT COUNT(p.tier) FROM people AS p LEFT JOIN u ON p.email = u.email WHERE u.email IS NULL",
     ],
 )
 def test_parts_that_carry_people_are_allowed(query: str) -> None:
