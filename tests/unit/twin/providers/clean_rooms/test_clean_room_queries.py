@@ -477,7 +477,7 @@ VICTIM = "'one person'"
             "WITH of a part of the query",
         ),
         (
-            "WITH t AS (SELECT email FROM t) SELECT COUNT(o.day) FROM orders o JOIN t ON o.email = t.email",
+            "WITH t AS (SELECT o.email FROM orders o JOIN t ON o.email = t.email) SELECT COUNT(t.email) FROM t",
             "reads itself",
         ),
         ("SELECT email, COUNT(amount) FROM orders GROUP BY email", "GROUP BY email: a group of one person"),
