@@ -109,46 +109,10 @@ class AnalyticsStack(cdk.Stack):
                 prefix=MARTS_PREFIX,
                 platform=platform,
             )
-        self.quality = (
-            TableQuality(self, "TableQuality", lake=lake, bus=bus, settings=settings.quality, platform=platform)
-            if settings.quality.deployed
-            else None
-        )
-        self.warehouse = (
-            Warehouse(
-                self,
-                "Warehouse",
-                settings=settings.warehouse,
-                built_by=self.models.machine,
-                platform=platform,
-            )
-            if settings.warehouse.deployed
-            else None
-        )
-        self.studio = (
-            Studio(
-                self,
-                "Studio",
-                settings=settings.studio,
-                workgroups=self.workgroups,
-                homes=homes,
-                platform=platform,
-            )
-            if settings.studio.deployed and homes is not None
-            else None
-        )
-        self.emr_studio = (
-            EmrStudio(
-                self,
-                "EmrStudio",
-                settings=settings.emr_studio,
-                lake=lake,
-                homes=homes,
-                platform=platform,
-            )
-            if settings.emr_studio.deployed and homes is not None
-            else None
-        )
+        self.quality = self._quality(lake, bus, settings, platform)
+        self.warehouse = self._warehouse(settings, platform)
+        self.studio = self._studio(homes, settings, platform)
+        self.emr_studio = self._emr_studio(lake, homes, settings, platform)
         self.places = QueryPlaces(
             workgroups=self.workgroups,
             warehouse_arn=self.warehouse.arn if self.warehouse else None,
@@ -158,29 +122,8 @@ class AnalyticsStack(cdk.Stack):
                 if one is not None
             ],
         )
-        self.dashboards = (
-            Dashboards(
-                self,
-                "Dashboards",
-                workgroup=self.workgroups[Querier.DASHBOARDS],
-                settings=settings.dashboards,
-                platform=platform,
-            )
-            if settings.dashboards.deployed
-            else None
-        )
-        self.preparation = (
-            Preparation(
-                self,
-                "Preparation",
-                buckets=lake.buckets,
-                workgroup=self.workgroups[Querier.PREPARATION],
-                settings=settings.databrew,
-                platform=platform,
-            )
-            if settings.databrew.deployed
-            else None
-        )
+        self.dashboards = self._dashboards(settings, platform)
+        self.preparation = self._preparation(lake, settings, platform)
         self.lake_access = [
             *stored.lake_access,
             *(self.preparation.lake_access if self.preparation else ()),
@@ -197,6 +140,66 @@ class AnalyticsStack(cdk.Stack):
             ),
             LakeAccess(name="ModelsProducts", role=self.models.role, zone=Zone.PRODUCTS, writes=True, creates=True),
         ]
+        self._outputs()
+        self._outputs_of_studios()
+
+    def _quality(
+        self, lake: Lake, bus: events.IEventBus, settings: AnalyticsSettings, platform: Platform
+    ) -> TableQuality | None:
+        if not settings.quality.deployed:
+            return None
+        return TableQuality(self, "TableQuality", lake=lake, bus=bus, settings=settings.quality, platform=platform)
+
+    def _warehouse(self, settings: AnalyticsSettings, platform: Platform) -> Warehouse | None:
+        if not settings.warehouse.deployed:
+            return None
+        return Warehouse(
+            self, "Warehouse", settings=settings.warehouse, built_by=self.models.machine, platform=platform
+        )
+
+    def _studio(self, homes: s3.IBucket | None, settings: AnalyticsSettings, platform: Platform) -> Studio | None:
+        if not settings.studio.deployed or homes is None:
+            return None
+        return Studio(
+            self,
+            "Studio",
+            settings=settings.studio,
+            workgroups=self.workgroups,
+            homes=homes,
+            platform=platform,
+        )
+
+    def _emr_studio(
+        self, lake: Lake, homes: s3.IBucket | None, settings: AnalyticsSettings, platform: Platform
+    ) -> EmrStudio | None:
+        if not settings.emr_studio.deployed or homes is None:
+            return None
+        return EmrStudio(self, "EmrStudio", settings=settings.emr_studio, lake=lake, homes=homes, platform=platform)
+
+    def _dashboards(self, settings: AnalyticsSettings, platform: Platform) -> Dashboards | None:
+        if not settings.dashboards.deployed:
+            return None
+        return Dashboards(
+            self,
+            "Dashboards",
+            workgroup=self.workgroups[Querier.DASHBOARDS],
+            settings=settings.dashboards,
+            platform=platform,
+        )
+
+    def _preparation(self, lake: Lake, settings: AnalyticsSettings, platform: Platform) -> Preparation | None:
+        if not settings.databrew.deployed:
+            return None
+        return Preparation(
+            self,
+            "Preparation",
+            buckets=lake.buckets,
+            workgroup=self.workgroups[Querier.PREPARATION],
+            settings=settings.databrew,
+            platform=platform,
+        )
+
+    def _outputs(self) -> None:
         for querier, workgroup in self.workgroups.items():
             cdk.CfnOutput(self, f"{pascal_case(querier)}WorkgroupName", value=workgroup.name)
         cdk.CfnOutput(self, "ModelsProjectName", value=self.models.project.ref)
@@ -209,6 +212,9 @@ class AnalyticsStack(cdk.Stack):
             cdk.CfnOutput(self, "EmbeddingUrl", value=self.dashboards.embedding.url)
         if self.preparation is not None:
             cdk.CfnOutput(self, "PrepareCustomersStateMachineArn", value=self.preparation.machine.state_machine_arn)
+        cdk.CfnOutput(self, "BuildModelsStateMachineArn", value=self.models.machine.state_machine_arn)
+
+    def _outputs_of_studios(self) -> None:
         if self.studio is not None:
             cdk.CfnOutput(self, "StudioDomainId", value=self.studio.domain.attr_domain_id)
             for persona in PERSONAS:
@@ -220,4 +226,3 @@ class AnalyticsStack(cdk.Stack):
             cdk.CfnOutput(self, "NotebookApplicationId", value=application)
             for persona in PERSONAS:
                 cdk.CfnOutput(self, persona.spark_role_output, value=self.emr_studio.roles[persona.name].role_arn)
-        cdk.CfnOutput(self, "BuildModelsStateMachineArn", value=self.models.machine.state_machine_arn)

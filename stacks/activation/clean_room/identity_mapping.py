@@ -55,13 +55,14 @@ class IdentityMapping(Construct):
     ) -> None:
         super().__init__(scope, id_)
         self._name = clean_room_name(platform.environment)
+        self._namespace_name = f"{self._name}-customers"
         schema = self._schema(platform)
         self.role = self._role(schema, partner_namespace, lake, platform)
         table = catalog_arns(self, platform, Zone.PRODUCTS, [TableName.SHARED_IDENTITIES])[-1]
         ours = entityresolution.CfnIdNamespace(
             self,
             "Namespace",
-            id_namespace_name=f"{self._name}-customers",
+            id_namespace_name=self._namespace_name,
             description=_DESCRIPTION,
             type="TARGET",
             role_arn=self.role.role_arn,
@@ -179,7 +180,11 @@ class IdentityMapping(Construct):
         allow(role, _READ_CATALOG, *catalog_arns(role, platform, Zone.PRODUCTS, [TableName.SHARED_IDENTITIES]))
         query_lake(role)
         allow(role, ("entityresolution:GetSchemaMapping",), schema.attr_schema_arn)
-        allow(role, ("entityresolution:GetIdNamespace",), partner_namespace)
+        # Ours by its name, since it is made after the role may read what it names.
+        ours = cdk.Stack.of(self).format_arn(
+            service="entityresolution", resource="idnamespace", resource_name=self._namespace_name
+        )
+        allow(role, ("entityresolution:GetIdNamespace",), partner_namespace, ours)
         return role
 
     def _lake_grants(self, platform: Platform) -> Sequence[lakeformation.CfnPrincipalPermissions]:
