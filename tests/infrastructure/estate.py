@@ -77,6 +77,7 @@ _NAMED_BY_NAME: Final = {
 _NAMES: Final = {
     "AWS::AppFlow::ConnectorProfile": "ConnectorProfileName",
     "AWS::AppFlow::Flow": "FlowName",
+    "AWS::EntityResolution::IdNamespace": "IdNamespaceName",
     "AWS::QuickSight::Dashboard": "DashboardId",
     "AWS::QuickSight::DataSet": "DataSetId",
     "AWS::QuickSight::DataSource": "DataSourceId",
@@ -210,9 +211,9 @@ class Estate:
     def _attribute(self, resource: Resource, attribute: str) -> str:
         resource = self._named(resource)
         match attribute:
-            case "Arn" | "TopicArn" | "WorkflowArn" | "SchemaArn" | "Namespace.NamespaceArn" | "Workgroup.WorkgroupArn":
+            case "Arn" | "TopicArn" | "WorkflowArn" | "SchemaArn" | "IdNamespaceArn":
                 return arn(resource)
-            case "IdNamespaceArn":
+            case "Namespace.NamespaceArn" | "Workgroup.WorkgroupArn":
                 return arn(resource)
             case "StreamArn":
                 return f"{arn(resource)}/stream/2026-01-01T00:00:00.000"

@@ -944,6 +944,8 @@ def _unpublished_recipes(estate: Estate) -> Iterator[Resource]:
 
 
 _DATABREW_SOURCES: Final = "AWS Glue DataBrew Developer Guide: Supported connections for data sources and outputs"
+
+
 def _sessions_with_fixed_executors(estate: Estate) -> Iterator[Resource]:
     for application in estate.of_type("AWS::EMRServerless::Application"):
         for one in application.properties["RuntimeConfiguration"]:

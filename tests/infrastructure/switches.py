@@ -34,6 +34,7 @@ NAMED: Final[dict[str, Any]] = {
     },
     "activation": {
         "clean_room": {
+            "partner_account": "210987654321",
             "partner_id_namespace": "arn:aws:entityresolution:us-east-1:210987654321:idnamespace/people",
         },
     },

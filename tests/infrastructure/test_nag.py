@@ -110,7 +110,6 @@ def test_without_its_acknowledgement_a_finding_fails_the_synthesis(tmp_path, mon
     assert len(found) == 3 * 8
 
 
-CUSTOM = ("Custom::ClosedDatabase", "Custom::StudioProfile", "Custom::WarehouseLimit")
 CALLERS = {"apigateway.amazonaws.com": Caller.API, "secretsmanager.amazonaws.com": Caller.SECRETS_MANAGER}
 
 
@@ -119,10 +118,10 @@ def callers(assembly, functions):
     for permission in assembly.resources("AWS::Lambda::Permission"):
         called = resolve(permission.properties["FunctionName"]).partition(".")[0]
         yield called, CALLERS[permission.properties["Principal"]]
-    customs = (one for kind in CUSTOM for one in assembly.resources(kind))
+    customs = (one for one in assembly.resources() if one.document["Type"].startswith("Custom::"))
     for resource in customs:
         exported = resolve(resource.properties["ServiceToken"])  # a name that contains the function's logical id
-        yield next(name for name in functions if name in exported), Caller.CLOUDFORMATION
+        yield from ((name, Caller.CLOUDFORMATION) for name in functions if name in exported)
     for mapping in assembly.resources("AWS::Lambda::EventSourceMapping"):
         streams = "StartingPosition" in mapping.properties
         yield resolve(mapping.properties["FunctionName"]), Caller.STREAM if streams else Caller.QUEUE

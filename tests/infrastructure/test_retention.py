@@ -9,7 +9,7 @@ from c360_core import contracts
 from c360_core.names import Zone, database_name
 from config.settings import SettingsError, load
 from stacks.foundation.lake.buckets import LakeBuckets
-from tests.infrastructure.assembly import empty_app
+from tests.infrastructure.assembly import empty_app, tables_of
 from tests.infrastructure.rights import job, prefixes_in, resources_of, tables_in
 
 KEPT = {table.name: table.retention.days for table in contracts.load().lake_tables() if table.retention}
@@ -110,7 +110,7 @@ def test_no_customer_is_shown_longer_than_the_lake_remembers(assembly):
 def test_every_table_has_all_three_optimizers(assembly):
     wanted = {
         (database_name(assembly.settings.environment, table.zone), table.name, kind)
-        for table in contracts.load().lake_tables()
+        for table in tables_of(assembly, contracts.load())
         for kind in ("compaction", "retention", "orphan_file_deletion")
     }
     found = {
