@@ -27,6 +27,7 @@ TYPES = {  # logical type -> Spark, Flink, Iceberg
     "decimal(14,2)": ("DECIMAL(14,2)", "DECIMAL(14, 2)", "decimal(14, 2)"),
     "decimal(18,2)": ("DECIMAL(18,2)", "DECIMAL(18, 2)", "decimal(18, 2)"),
     "decimal(20,6)": ("DECIMAL(20,6)", "DECIMAL(20, 6)", "decimal(20, 6)"),
+    "decimal(38,2)": ("DECIMAL(38,2)", "DECIMAL(38, 2)", "decimal(38, 2)"),
     "decimal(4,2)": ("DECIMAL(4,2)", "DECIMAL(4, 2)", "decimal(4, 2)"),
     "boolean": ("BOOLEAN", "BOOLEAN", "boolean"),
     "date": ("DATE", "DATE", "date"),

@@ -9,7 +9,7 @@ from ministack.services import iam
 from twin.emulator.roles import allows
 from twin.patches import people
 from twin.principals import Principal, RoleSession
-from twin.settings import ACCOUNT, REGION, TwinSettings
+from twin.settings import ACCOUNT, REGION, TwinSettings, account_of
 
 EVENTS = f"arn:aws:kinesis:{REGION}:{ACCOUNT}:stream/c360-dev-events"
 DEPLOYMENT_ROLE = f"arn:aws:iam::{ACCOUNT}:role/cdk-hnb659fds-deploy-role-{ACCOUNT}-{REGION}"
@@ -23,14 +23,15 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     people.install(TwinSettings(home=tmp_path_factory.mktemp("home"), port=1))
     yield
     for principal in Principal:
-        iam._roles.pop_scoped(ACCOUNT, None, principal.value, None)
+        iam._roles.pop_scoped(account_of(principal), None, principal.value, None)
 
 
 @pytest.mark.parametrize("principal", Principal)
 def test_the_emulator_knows_the_credentials_that_everybody_works_out(principal: Principal) -> None:
-    credentials = RoleSession.of_principal(ACCOUNT, principal)
+    account = account_of(principal)
+    credentials = RoleSession.of_principal(account, principal)
 
-    assert resolve_principal(credentials.access_key, ACCOUNT).arn == credentials.arn
+    assert resolve_principal(credentials.access_key, account).arn == credentials.arn
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from ministack.services import iam
 
 from twin.patches import people, role_trust
 from twin.principals import Principal, RoleSession
-from twin.settings import ACCOUNT, REGION, TwinSettings
+from twin.settings import ACCOUNT, REGION, TwinSettings, account_of
 
 PERSONA = f"arn:aws:iam::{ACCOUNT}:role/Analyst"
 SOURCE = RoleSession.of_principal(ACCOUNT, Principal.SOURCE)
@@ -24,8 +24,9 @@ def patched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     role_trust.install(settings)
     yield
     iam_evaluator._RESOURCE_POLICY_LOOKUPS.pop("sts", None)
-    for name in (*Principal, "Analyst"):
-        iam._roles.pop_scoped(ACCOUNT, None, str(name), None)
+    for principal in Principal:
+        iam._roles.pop_scoped(account_of(principal), None, principal.value, None)
+    iam._roles.pop_scoped(ACCOUNT, None, "Analyst", None)
 
 
 def trusted(principal: str) -> None:
