@@ -18,7 +18,8 @@ _SQL: Final[Mapping[Aggregation, str]] = {
     Aggregation.SUM: "sum({})",
     Aggregation.COUNT: "count({})",
     Aggregation.COUNT_DISTINCT: "count(DISTINCT {})",
-    Aggregation.AVERAGE: "avg({})",
+    # The mean of decimals would be rounded to their places.
+    Aggregation.AVERAGE: "avg(cast({} AS double))",
     Aggregation.MIN: "min({})",
     Aggregation.MAX: "max({})",
 }
@@ -71,7 +72,7 @@ def columns_of(expression: str) -> tuple[str, ...]:
 
 
 def sql(metric: Metric) -> str:
-    """Return a metric as an aggregation in SQL; a sum of money stays exact, a ratio is a floating-point number."""
+    """Return a metric as an aggregation in SQL; a sum stays exact, a mean or a ratio is a floating-point number."""
     numerator = _aggregated(metric.numerator)
     if metric.denominator is None:
         return numerator

@@ -24,8 +24,10 @@ from c360_metrics.definitions import (
     Unit,
 )
 from c360_metrics.expressions import ExpressionError, columns_of, row_in_quicksight
+from c360_metrics.words import names_of_dimension, spoken
 
 MODELS: Final = "models"
+CURRENCY: Final = "currency"
 _KINDS: Final[Mapping[str, Kind]] = {
     "varchar": Kind.TEXT,
     "bigint": Kind.WHOLE,
@@ -257,6 +259,9 @@ def _read_metric(stated: Document, reading: _Reading) -> None:
     if found is None:
         return
     model, numerator, denominator = found
+    if Unit(meta["unit"]) is Unit.MONEY and CURRENCY not in model.not_across:
+        _refuse_mixed_money(where, model, reading)
+        return
     reading.metrics[name] = Metric(
         name=name,
         label=str(stated.get("label")),
@@ -268,6 +273,17 @@ def _read_metric(stated: Document, reading: _Reading) -> None:
         numerator=numerator,
         denominator=denominator,
     )
+
+
+def _refuse_mixed_money(where: str, model: SemanticModel, reading: _Reading) -> None:
+    """Refuse amounts of two currencies in one sum: no rate between them is known here."""
+    if CURRENCY in model.columns:
+        message = f"`{model.name}` would add up amounts of two currencies, between which no rate is known"
+        fix = f"write `not_across: [{CURRENCY}]` into the meta of the semantic model"
+    else:
+        message = f"`{model.mart}` does not say in which currency its amounts are"
+        fix = f"give the mart a column `{CURRENCY}`"
+    reading.refuse(f"{where}.config.meta.unit", message, fix)
 
 
 _Found = tuple[SemanticModel, Measure, Measure | None]
@@ -304,19 +320,27 @@ def _named(stated: Any) -> str:
 
 
 def _tell_apart(stated: Sequence[tuple[str, Document]], reading: _Reading) -> None:
-    """Refuse a word for two metrics: whoever asks in words would get one of them by chance."""
-    meant: dict[str, str] = {}
+    """Refuse words for two things: whoever asks in words would get one of them by chance."""
+    meant = {
+        spoken(name): f"the dimension `{one.name}` of `{model.name}`"
+        for model in reading.models.values()
+        for one in model.dimensions
+        for name in names_of_dimension(one.name)
+    }
     for reading.file, one in stated:
-        words = {str(word).casefold() for word in (one["name"].replace("_", " "), one.get("label", ""))}
-        synonyms = [str(word).casefold() for word in _meta(one).get("synonyms") or ()]
+        names = {spoken(str(name)) for name in (one["name"], one.get("label", ""))}
+        synonyms = [str(word) for word in _meta(one).get("synonyms") or ()]
+        heard = [spoken(word) for word in synonyms]
         where = f"metrics.{one['name']}.config.meta.synonyms"
-        for word in synonyms:
-            if word in words or synonyms.count(word) > 1:
-                reading.refuse(where, f"`{word}` is there more than once", "write each word once")
-        for word in sorted(words | set(synonyms)):
-            other = meant.setdefault(word, one["name"])
-            if other != one["name"]:
-                reading.refuse(where, f"`{word}` means `{other}`, too", "give the word to one of the two metrics")
+        for word, said in zip(synonyms, heard, strict=True):
+            if not said:
+                reading.refuse(where, f"`{word}` is no word", "write what people say")
+            elif said in names or heard.count(said) > 1:
+                reading.refuse(where, f"`{word.casefold()}` is there more than once", "write each word once")
+        for said in sorted({*names, *heard}):
+            other = meant.setdefault(said, f"`{one['name']}`")
+            if other != f"`{one['name']}`":
+                reading.refuse(where, f"`{' '.join(said)}` means {other}, too", "give the words to one of the two")
 
 
 def _meta(stated: Document) -> Mapping[str, Any]:

@@ -13,6 +13,7 @@ from c360_metrics.definitions import Metric, Metrics, SemanticModel
 from c360_metrics.statements import QuestionError, statement
 
 _WORD: Final = re.compile(r"[\w-]+")
+_SPOKEN: Final = re.compile(r"[^\W_]+")
 # Words that change no number.
 # fmt: off
 _EMPTY: Final = frozenset(
@@ -49,6 +50,17 @@ class Asked:
     def statement(self) -> str:
         """The statement that answers it."""
         return statement(self.metrics, by=self.by, where=self.where)
+
+
+def spoken(name: str) -> tuple[str, ...]:
+    """Return a name as one hears it: its words, whatever their case is and whatever stands between them."""
+    return tuple(_SPOKEN.findall(name.casefold()))
+
+
+def names_of_dimension(name: str) -> tuple[str, str]:
+    """Return what people call a dimension: one, and several."""
+    plain = name.replace("_", " ")
+    return plain, f"{plain}s"
 
 
 def understand(question: str, metrics: Metrics) -> Asked:
@@ -104,7 +116,7 @@ def _names(metric: Metric) -> Iterator[str]:
 
 
 def _conditions(words: Sequence[str], model: SemanticModel) -> tuple[list[str], dict[str, str]]:
-    names = {tuple(_WORD.findall(name)): one.name for one in model.dimensions for name in _names_of_dimension(one.name)}
+    names = {tuple(_WORD.findall(name)): one.name for one in model.dimensions for name in names_of_dimension(one.name)}
     by: list[str] = []
     where: dict[str, str] = {}
     dividing, place = False, 0
@@ -126,9 +138,3 @@ def _conditions(words: Sequence[str], model: SemanticModel) -> tuple[list[str], 
     if dividing and not by:
         raise NotUnderstoodError("I do not know by what to divide the number")
     return by, where
-
-
-def _names_of_dimension(name: str) -> Iterator[str]:
-    plain = name.replace("_", " ")
-    yield plain
-    yield f"{plain}s"

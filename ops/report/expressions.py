@@ -49,7 +49,7 @@ class UnknownExpressionError(ValueError):
 
 
 def as_sql(expression: str) -> str:
-    """Return an expression of QuickSight as SQL. A quotient is a floating-point number, as in QuickSight.
+    """Return an expression of QuickSight as SQL. A quotient or mean is a floating-point number, as in QuickSight.
 
     Raises:
         UnknownExpressionError: it has something that is not known here.
@@ -80,6 +80,8 @@ def _translated(node: exp.Expr) -> exp.Expr:
             return exp.Count(this=exp.Distinct(expressions=given))
         if name == "isnull" and len(given) == 1:
             return exp.Is(this=given[0], expression=exp.Null())
+    if isinstance(node, exp.Avg) and not isinstance(node.this, exp.Cast):
+        return exp.Avg(this=exp.cast(node.this, "double"))
     if isinstance(node, exp.Div) and not isinstance(node.this, exp.Cast):
         return exp.Div(this=exp.cast(node.this, "double"), expression=node.expression)
     return node

@@ -1,5 +1,6 @@
 """The three dashboards: one page for those who decide, one for those who manage, one for those who look closely."""
 
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from c360_metrics.definitions import Metrics
@@ -14,6 +15,7 @@ from stacks.analytics.dashboards.definition import (
     insight,
     kpi,
     line,
+    named,
     on,
     rows,
     table,
@@ -204,6 +206,19 @@ def detail(metrics: Metrics) -> Dashboard:
     )
 
 
+# The most general one first.
+BOARDS: Final[Mapping[str, Callable[[Metrics], Dashboard]]] = {
+    EXECUTIVE: executive,
+    MANAGEMENT: management,
+    DETAIL: detail,
+}
+
+
 def all_dashboards(metrics: Metrics) -> tuple[Dashboard, ...]:
-    """Return the dashboards, the most general one first."""
-    return (executive(metrics), management(metrics), detail(metrics))
+    """Return the dashboards, the most general one first.
+
+    Raises:
+        DashboardError: a visual names what is not there, or would show a number without a meaning.
+    """
+    known = named(metrics)
+    return tuple(make(known) for make in BOARDS.values())

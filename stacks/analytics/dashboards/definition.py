@@ -6,9 +6,10 @@ cannot be written down. What a number is called, computed and shown like follows
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from difflib import get_close_matches
+from typing import Any, Final, TypeVar
 
-from c360_metrics.definitions import Column, Dimension, Metric, SemanticModel, Unit
+from c360_metrics.definitions import Column, Dimension, Metric, Metrics, SemanticModel, Unit
 from c360_metrics.expressions import quicksight
 
 Json = dict[str, Any]
@@ -16,6 +17,7 @@ GRID_COLUMNS: Final = 36
 INSIGHT: Final = "InsightVisual"
 _HEADER_ROWS: Final = 2
 _FORECAST_INTERVAL: Final = 90
+_Known = TypeVar("_Known")
 
 
 class DashboardError(ValueError):
@@ -133,6 +135,29 @@ class Dashboard:
                     f"{self.id}.{visual.id}: {visual.model.name} is not added up across {column}; "
                     "divide by it, or add a parameter on it with a default"
                 )
+
+
+# ---- what there is
+
+
+class _Named(dict[str, _Known]):
+    """What a dashboard may name. Args: `kind`, what the names are of; `known`, by name."""
+
+    def __init__(self, kind: str, known: Mapping[str, _Known]) -> None:
+        super().__init__(known)
+        self._kind = kind
+
+    def __missing__(self, name: str) -> _Known:
+        near = get_close_matches(name, self, n=3) or sorted(self)
+        raise DashboardError(f"there is no {self._kind} `{name}`; name one of the project, such as {', '.join(near)}")
+
+
+def named(metrics: Metrics) -> Metrics:
+    """Return the metrics such that a name which is not there is refused with a `DashboardError`."""
+    return Metrics(
+        models=_Named("semantic model", metrics.models),
+        metrics=_Named("metric", metrics.metrics),
+    )
 
 
 # ---- fields

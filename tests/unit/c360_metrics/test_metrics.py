@@ -27,6 +27,7 @@ def metrics():
 def project(tmp_path: Path) -> Path:
     """A copy of the descriptions, to be changed."""
     copy = tmp_path / "sql"
+    shutil.copytree(SQL, copy, ignore=shutil.ignore_patterns("target", "logs", "models"))
     shutil.copytree(SQL / "models", copy / "models", ignore=shutil.ignore_patterns("*.sql"))
     return copy
 
@@ -180,13 +181,43 @@ WRONG: dict[str, tuple[Change, str, str, str]] = {
         lambda d: metric(d, "visits")["config"]["meta"]["synonyms"].append("Turnover"),
         "metrics.visits.config.meta.synonyms",
         "`turnover` means `revenue`, too",
-        "give the word to one of the two metrics",
+        "give the words to one of the two",
     ),
     "a synonym that is another's label": (
         lambda d: metric(d, "visits")["config"]["meta"]["synonyms"].append("orders"),
         "metrics.visits.config.meta.synonyms",
         "`orders` means `orders`, too",
-        "give the word to one of the two metrics",
+        "give the words to one of the two",
+    ),
+    "a synonym that is another's with a hyphen": (
+        lambda d: metric(d, "visits")["config"]["meta"]["synonyms"].append("Net-Sales"),
+        "metrics.visits.config.meta.synonyms",
+        "`net sales` means `revenue`, too",
+        "give the words to one of the two",
+    ),
+    "a synonym that is a dimension": (
+        lambda d: metric(d, "visits")["config"]["meta"]["synonyms"].append("segments"),
+        "metrics.visits.config.meta.synonyms",
+        "`segments` means the dimension `segment` of",
+        "give the words to one of the two",
+    ),
+    "a synonym without a word": (
+        lambda d: metric(d, "visits")["config"]["meta"]["synonyms"].append("%"),
+        "metrics.visits.config.meta.synonyms",
+        "`%` is no word",
+        "write what people say",
+    ),
+    "money of two currencies in one sum": (
+        lambda d: model(d, "trading")["config"]["meta"].pop("not_across"),
+        "metrics.revenue.config.meta.unit",
+        "`trading` would add up amounts of two currencies, between which no rate is known",
+        "write `not_across: [currency]`",
+    ),
+    "money of no currency": (
+        lambda d: metric(d, "reviews")["config"]["meta"].update(unit="money"),
+        "metrics.reviews.config.meta.unit",
+        "`product_ratings` does not say in which currency",
+        "give the mart a column `currency`",
     ),
     "a synonym that is said twice": (
         lambda d: metric(d, "visits")["config"]["meta"]["synonyms"].append("sessions"),
@@ -226,6 +257,93 @@ def test_a_column_that_the_mart_loses_is_found_where_it_is_used(project: Path) -
     with pytest.raises(MetricsError) as caught:
         read(project)
     assert "semantic_models.trading.measures.orders_returned.expr" in {one.field for one in caught.value.problems}
+
+
+def renamed(document: dict[str, Any], mart: str, column: str) -> None:
+    described = next(one for one in document["models"] if one["name"] == mart)
+    next(one for one in described["columns"] if one["name"] == column)["name"] = f"{column}_now"
+
+
+def refused(project: Path, caplog: pytest.LogCaptureFixture) -> str:
+    caplog.set_level("ERROR")
+    assert command.main(["--project", str(project)]) == 1
+    return caplog.text
+
+
+@pytest.mark.parametrize(
+    ("mart", "column", "problem"),
+    [
+        (
+            "decisions",
+            "reasons",
+            "sql/prepared_statements/decisions_about.sql: reasons: `decisions` has no column `reasons`; use one of",
+        ),
+        (
+            "customer_360",
+            "segments",
+            "sql/named_queries/best_customers.sql: segments: `customer_360` has no column `segments`; use one of",
+        ),
+        (
+            "customer_360",
+            "time_zone",
+            "sql/warehouse/30_load_people.sql: c.time_zone: `customer_360` has no column `time_zone`; use one of",
+        ),
+        (
+            "attribution",
+            "paths",
+            "sql/prepared_statements/attribution_of.sql: paths: `attribution` has no column `paths`; use one of amount",
+        ),
+    ],
+)
+def test_a_column_that_a_statement_still_reads_is_refused(
+    project: Path, mart: str, column: str, problem: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """No metric reads these columns, so that only the statements can tell."""
+    for path in (project / "models").rglob("*.yml"):
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+        if any(one["name"] == mart for one in document.get("models", ())):
+            change(project, lambda document: renamed(document, mart, column), path.relative_to(project))
+    assert problem in refused(project, caplog)
+
+
+def test_a_mart_that_a_statement_still_reads_is_refused(project: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = project / "named_queries" / "segment_overview.sql"
+    path.write_text("-- name: N\n-- description: D.\nSELECT 1 FROM segment_members\n", encoding="utf-8")
+    problem = "segment_overview.sql: segment_members: there is no mart `segment_members`; name a model of sql/models"
+    assert problem in refused(project, caplog)
+
+
+@pytest.mark.parametrize(
+    ("how", "problem"),
+    [
+        (
+            lambda d: metric(d, "satisfaction").update(name="happiness"),
+            "executive: there is no metric `satisfaction`; name one of the project, such as case_satisfaction",
+        ),
+        (
+            lambda d: next(one for one in model(d, "segment_members")["dimensions"] if one["name"] == "segment").update(
+                name="group", expr="segment"
+            ),
+            "executive: segment_members has no dimension `segment`; it has group, since",
+        ),
+        (
+            lambda d: model(d, "decided").update(name="decided_now"),
+            "detail: there is no semantic model `decided`; name one of the project, such as decided_now",
+        ),
+    ],
+    ids=["metric", "dimension", "model"],
+)
+def test_a_name_that_a_dashboard_still_uses_is_refused(
+    project: Path, how: Change, problem: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    change(project, how)
+    assert f"stacks/analytics/dashboards/boards.py: {problem}" in refused(project, caplog)
+
+
+def test_a_column_that_a_dashboard_still_lists_is_refused(project: Path, caplog: pytest.LogCaptureFixture) -> None:
+    change(project, lambda d: renamed(d, "customer_360", "email_masked"), Path("models") / "marts" / "marts.yml")
+    said = refused(project, caplog)
+    assert "boards.py: detail: customers has no column `email_masked`; it has person_id, email_masked_now" in said
 
 
 def test_the_metrics_of_the_project_are_right(metrics, caplog: pytest.LogCaptureFixture) -> None:

@@ -38,6 +38,7 @@ def visual(dashboard, visual_id: str):
     [
         ("sum({spend})", 'SUM("spend")'),
         ("distinct_count({person_id})", 'COUNT(DISTINCT "person_id")'),
+        ("avg({csat_average})", 'AVG(CAST("csat_average" AS DOUBLE))'),
         (
             "sum({a}) / nullIf(sum({b}), 0)",
             'CAST(SUM("a") AS DOUBLE) / NULLIF(SUM("b"), 0)',
