@@ -20,6 +20,7 @@ from tools.environments import bootstrap, groups, locks
 from tools.environments.bootstrap import ENVIRONMENTS, ROOT
 from tools.errors import WrongUsageError
 from tools.suites.changes import Change
+from tools.suites.statements import WITHOUT_ENGINE
 from twin.settings import BUILD, DEMONSTRATED
 
 LANES: Final = 3
@@ -261,7 +262,7 @@ def run(steps: Steps, *, only: Sequence[str] = (), lanes: int = LANES, change: C
         outcomes += [_execute(part, progress) for part in side_by_side]
     elif side_by_side:
         outcomes += _side_by_side(steps, side_by_side, progress, lanes=lanes)
-    report = TestReport(outcomes=tuple(outcomes), not_run=tuple(_not_run(wanted)))
+    report = TestReport(outcomes=tuple(outcomes), not_run=tuple(not_run(wanted)))
     if not steps.machine:
         _summary(report)
     return report
@@ -287,11 +288,14 @@ def _narrowed(part: Part, change: Change | None) -> Iterator[Part]:
         yield replace(part, command=(*others, *found))
 
 
-def _not_run(wanted: set[str]) -> Iterator[NotRun]:
+def not_run(wanted: set[str]) -> Iterator[NotRun]:
+    """Yield what of these suites cannot be tested on this machine, or on none but AWS's own."""
     if "deployments" in wanted and not flink.has_kinesis():
         yield WITHOUT_CONNECTOR
     if "engines" in wanted and shutil.which("chromium") is None:
         yield WITHOUT_CHROMIUM
+    if "engines" in wanted:
+        yield from (NotRun(what=one.what, why=one.why) for one in WITHOUT_ENGINE)
     if "documents" in wanted and shutil.which("curl") is None:
         yield WITHOUT_CURL
 

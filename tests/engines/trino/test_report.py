@@ -6,6 +6,7 @@ from c360_metrics.reader import read
 from c360_metrics.statements import statement
 from ops.report.deployed import DeployedDashboard
 from ops.report.questions import ask, choices, question
+from stacks.analytics.dashboards.row_rules import Rules
 from tests.engines.trino import lake
 from tests.engines.trino.stack import Stack
 from tests.factories.dashboards import deployed
@@ -31,6 +32,11 @@ def test_every_visual_and_every_choice_is_answered(stack: Stack, name: str) -> N
         assert {len(row) for row in rows} <= {len(asked.columns)}
     for asked_of, values in choices(dashboard).items():
         assert answer(stack, values), asked_of
+
+
+def test_the_rules_of_rows_are_answered(stack: Stack) -> None:
+    rules = Rules(columns=("source",), rows=((None, "group/a", "it's"), ("user/b", None, None)))
+    assert answer(stack, rules.query) == [(None, "group/a", "it's"), ("user/b", None, None)]
 
 
 def numbers(dashboard: DeployedDashboard) -> list[str]:
