@@ -74,6 +74,7 @@ def _plug_in_types(twin: Twin) -> None:
         region=REGION,
         fixed_while_used_by={kind.name: kind.fixed_while_used_by for kind in declared if kind.fixed_while_used_by},
         arns={kind.name: kind.arn for kind in declared if kind.arn},
+        made_up={kind.name: kind.made_up for kind in declared if kind.made_up},
     )
     provisioners._RESOURCE_HANDLERS = types
     changesets._RESOURCE_HANDLERS = types

@@ -35,6 +35,8 @@ class ResourceType:
         fixed_while_used_by: a type; while one of its resources refers to one of this type, AWS refuses a change.
         arn: the form of its ARNs, with `{region}`, `{account}`, `{name}` and names of its properties, where AWS forms
             them otherwise than a stand-in does by itself.
+        made_up: the form of the ids that AWS makes up, with `{digest}` of twelve hexadecimal digits, where others check
+            it.
         handlers: makes the life cycle from the emulator's own one. When omitted, it stays the emulator's own, or that
             of a stand-in checked against AWS's schema, and the registry keeps the resolved properties.
     """
@@ -42,6 +44,7 @@ class ResourceType:
     name: str
     fixed_while_used_by: str | None = None
     arn: str | None = None
+    made_up: str | None = None
     handlers: Callable[[Handlers], Handlers] | None = None
 
 

@@ -148,6 +148,7 @@ class StandInType:
     region: str
     fixed_while_used_by: str | None = None
     arn: str | None = None
+    made_up: str | None = None
 
     def handlers(self) -> dict[str, Any]:
         """Return the entry for the emulator's table of resource handlers."""
@@ -239,6 +240,8 @@ class StandInType:
         if names and self._is_uuid(names[0]):
             return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{self.account}/{stack}/{logical_id}"))
         digest = hashlib.sha256(f"{stack}/{logical_id}".encode()).hexdigest()[:12]
+        if self.made_up is not None:
+            return self.made_up.format(digest=digest)
         name = f"{logical_id}-{digest}".lower()
         return self._arn(name) if names and names[0].endswith("Arn") else name
 
@@ -278,6 +281,7 @@ class StandInTypes(dict[str, Any]):
         region: for ARNs and schemas.
         fixed_while_used_by: by type, the type whose resources forbid a change while they refer to one.
         arns: by type, the form of its ARNs where it is not the usual one.
+        made_up: by type, the form of the ids that AWS makes up, where it is not the usual one.
     """
 
     def __init__(
@@ -289,10 +293,11 @@ class StandInTypes(dict[str, Any]):
         region: str,
         fixed_while_used_by: Mapping[str, str] = MappingProxyType({}),
         arns: Mapping[str, str] = MappingProxyType({}),
+        made_up: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         super().__init__(existing)
         self._registry, self._account, self._region = registry, account, region
-        self._fixed_while_used_by, self._arns = fixed_while_used_by, arns
+        self._fixed_while_used_by, self._arns, self._made_up = fixed_while_used_by, arns, made_up
         self._missing = set(PROVIDER_SCHEMA_MANAGER.get_resource_types(region)) - set(existing)
 
     def __contains__(self, name: object) -> bool:
@@ -317,6 +322,7 @@ class StandInTypes(dict[str, Any]):
             region=self._region,
             fixed_while_used_by=self._fixed_while_used_by.get(name),
             arn=self._arns.get(name),
+            made_up=self._made_up.get(name),
         )
         self[name] = stand_in.handlers()
         return self[name]

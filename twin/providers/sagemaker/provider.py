@@ -9,7 +9,7 @@ from twin.providers.sagemaker.service import SageMaker
 
 PRINCIPAL: Final = "sagemaker.amazonaws.com"
 _ARN: Final = "arn:aws:sagemaker:{region}:{account}:"
-DOMAIN: Final = ResourceType(name="AWS::SageMaker::Domain", arn=f"{_ARN}domain/{{name}}")
+DOMAIN: Final = ResourceType(name="AWS::SageMaker::Domain", arn=f"{_ARN}domain/{{name}}", made_up="d-{digest}")
 PROFILE: Final = ResourceType(name="AWS::SageMaker::UserProfile", arn=f"{_ARN}user-profile/{{name}}")
 SPACE: Final = ResourceType(name="AWS::SageMaker::Space", arn=f"{_ARN}space/{{name}}")
 SCRIPT: Final = ResourceType(

@@ -1,6 +1,7 @@
 """Types that the emulator lacks are checked against AWS's schema and keep their resolved properties."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -155,6 +156,16 @@ def test_a_type_has_the_arns_that_its_provider_names(registry: ResourceRegistry)
 
     assert name.startswith("arn:aws:kafka:us-east-1:1:cluster/c360/cluster-")
     assert attributes["Arn"] == name
+
+
+def test_a_made_up_id_has_the_form_that_its_provider_names(registry: ResourceRegistry) -> None:
+    kind = "AWS::EC2::VPC"
+    types = StandInTypes({}, registry=registry, account="1", region="us-east-1", made_up={kind: "vpc-{digest}"})
+
+    name, attributes = types[kind]["create"]("Network", {"CidrBlock": "10.0.0.0/16"}, "stack")
+
+    assert re.fullmatch("vpc-[0-9a-f]{12}", name)
+    assert attributes["VpcId"] == name
 
 
 def test_an_arn_names_the_account_once(registry: ResourceRegistry) -> None:
