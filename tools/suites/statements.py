@@ -30,6 +30,11 @@ class WithoutEngine:
 
 WITHOUT_ENGINE: Final = (
     WithoutEngine(
+        place="sql/models/shared/shared_identities.sql",
+        statement="insert_overwrite",
+        why="the twin's lake has no table of plain Parquet that dbt replaces; a test runs the model's query on Trino",
+    ),
+    WithoutEngine(
         place="sql/warehouse/10_prepare.sql",
         statement="CREATE EXTERNAL SCHEMA",
         why="PostgreSQL has no schema of another catalog; the twin gives it what Trino reads of the same files",
