@@ -3,6 +3,7 @@
 // QuickSight: #p.Currency=USD&p.Segment=vip
 const DARK = window.matchMedia("(prefers-color-scheme: dark)");
 const SHOWN_ROWS = 200;
+const SHOWN_VALUES = 10;
 
 function choices() {
   const chosen = Object.fromEntries(DATA.parameters.map((one) => [one.name, one.default]));
@@ -97,6 +98,23 @@ async function chart(place, visual, rows) {
   }
 }
 
+// Why there is nothing to show, or null where there is something. A chart without marks would look like a number.
+function missing(visual, rows, chosen) {
+  if (!visual.rows.length) return `No data: there is no row of ${visual.of}.`;
+  if (!rows.length) {
+    const reasons = visual.filters.filter((one) => chosen[one.parameter] !== null).map((one) => {
+      const known = [...new Set(visual.rows.map((row) => row[one.column]).filter((value) => value != null))].sort();
+      const listed = known.length > SHOWN_VALUES ? `${known.length} others` : known.join(", ") || "no other";
+      return `${one.parameter} ${chosen[one.parameter]}; there is some for ${listed}`;
+    });
+    return `No data for ${reasons.join(", and for ")}.`;
+  }
+  const numbers = visual.fields.filter((field) => field.number);
+  if (!numbers.length || rows.some((row) => numbers.some((field) => row[field.id] != null))) return null;
+  const divided = numbers.every((field) => field.quotient);
+  return divided ? "No data: there is nothing to divide by." : "No data: no row has a number.";
+}
+
 async function show(visual, chosen) {
   const figure = document.getElementById(visual.id);
   const place = figure.querySelector(".body");
@@ -108,16 +126,24 @@ async function show(visual, chosen) {
   place.replaceChildren();
   const numbers = figure.querySelector(".numbers");
   if (numbers) numbers.replaceChildren();
+  const reason = missing(visual, actual, chosen);
   if (visual.kind === "KPIVisual") {
-    const text = actual.length ? actual[0][visual.fields[0].id] : null;
+    const text = reason === null ? actual[0][visual.fields[0].id] : null;
     const value = element("p", { class: "value", "data-value": text ?? "" }, formatted(text, visual.fields[0]));
     place.append(value);
-  } else if (!actual.length) {
-    place.append(element("p", { class: "empty" }, "No data for this choice."));
+  }
+  if (reason !== null) {
+    figure.querySelector(".said").textContent = "";
+    place.append(element("p", { class: "empty" }, reason));
+  } else if (visual.kind === "KPIVisual") {
+    return;
   } else if (words) {
     place.append(element("ul", { class: "words" }, ...said.map((one) => element("li", {}, one))));
   } else if (visual.spec) {
-    await chart(place, visual, rows);
+    // A mark of no number would be drawn as 0.
+    const numbered = visual.fields.filter((field) => field.number);
+    const told = rows.filter((row) => row.ahead !== undefined || numbered.some((field) => row[field.id] != null));
+    await chart(place, visual, told);
     numbers.append(table(visual, actual));
   } else {
     place.append(table(visual, actual));

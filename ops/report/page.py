@@ -11,7 +11,7 @@ import jinja2
 import vl_convert
 
 from ops.report import charts
-from ops.report.deployed import INSIGHT, DeployedDashboard, DeployedVisual
+from ops.report.deployed import INSIGHT, DeployedDashboard, DeployedVisual, Field
 from ops.report.forecast import Outlook, outlook
 
 TEMPLATE: Final = "page.html.j2"
@@ -83,6 +83,7 @@ def _visual(visual: DeployedVisual, answered: Answered, pages: Mapping[str, str]
         "title": visual.title,
         "sheet": visual.sheet,
         "about": visual.about,
+        "of": visual.data_set.replace("_", " "),
         "width": visual.width,
         "fields": [
             {
@@ -91,6 +92,7 @@ def _visual(visual: DeployedVisual, answered: Answered, pages: Mapping[str, str]
                 "format": one.format,
                 "number": one in visual.values,
                 "ordered": one.is_ordered,
+                "quotient": _is_quotient(visual, one, answered.dashboard),
             }
             for one in (*visual.groups, *visual.values)
         ],
@@ -103,6 +105,11 @@ def _visual(visual: DeployedVisual, answered: Answered, pages: Mapping[str, str]
         "spec": charts.spec(visual),
         "links": [{"title": one.title, "url": _local(one.url, visual, pages)} for one in visual.actions],
     }
+
+
+def _is_quotient(visual: DeployedVisual, field: Field, dashboard: DeployedDashboard) -> bool:
+    """Say whether a number is one divided by another, which may be nothing."""
+    return "nullif(" in dashboard.calculated.get((visual.data_set, field.column), "").lower()
 
 
 def _choice_column(visual: DeployedVisual, column: str) -> str:

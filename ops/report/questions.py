@@ -58,6 +58,9 @@ def question(dashboard: DeployedDashboard, visual: DeployedVisual) -> Question:
     if visual.values and divided:
         places = ", ".join(str(place) for place in range(1, divided + 1))
         statement += f" GROUP BY {places} ORDER BY {places}"
+    elif visual.values:
+        # Of nothing there is no number: an empty mart has no 0 customers, it has not been built.
+        statement += " HAVING count(*) > 0"
     if not visual.values:
         statement += f" ORDER BY 1 LIMIT {MOST_ROWS}"
     return Question(statement=statement, columns=tuple(selected))

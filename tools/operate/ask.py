@@ -7,8 +7,9 @@ from rich.console import Console
 from rich.table import Table
 
 from c360_core.names import Zone, database_name
+from c360_metrics.nothing import reason, rows_behind, says_nothing
 from c360_metrics.reader import read
-from c360_metrics.words import NotUnderstoodError, understand
+from c360_metrics.words import Asked, NotUnderstoodError, understand
 from ops.report.questions import ask
 from tools.console import Steps
 from tools.errors import WrongUsageError
@@ -18,7 +19,7 @@ _SQL: Final = Path(__file__).resolve().parents[2] / "sql"
 
 
 def run(steps: Steps, environment: str, question: str) -> list[tuple[str | None, ...]]:
-    """Answer a question with the numbers that the marketing analyst may see; return the rows.
+    """Answer a question with the numbers that the marketing analyst may see; return the rows: none without data.
 
     Raises:
         WrongUsageError: the question is not understood, or nothing of the environment is deployed there.
@@ -28,12 +29,21 @@ def run(steps: Steps, environment: str, question: str) -> list[tuple[str | None,
         asked = understand(question, read(_SQL))
     except NotUnderstoodError as error:
         raise WrongUsageError(str(error)) from error
-    mart = asked.metrics[0].model.mart
-    whole = asked.statement.replace(f'FROM "{mart}"', f'FROM "{database_name(environment, Zone.PRODUCTS)}"."{mart}"')
     analyst = Analyst.of(environment)
-    rows = ask(analyst.athena, analyst.workgroup, whole)
+
+    def answer(statement: str) -> list[tuple[str | None, ...]]:
+        return ask(analyst.athena, analyst.workgroup, _in_products(asked, environment, statement))
+
+    rows = answer(asked.statement)
+    why = reason(asked, rows, answer(rows_behind(asked))[0]) if says_nothing(asked, rows) else None
     columns = [*asked.by, *(metric.label for metric in asked.metrics)]
-    steps.result({"statement": whole, "columns": columns, "rows": [list(row) for row in rows]})
+    whole = _in_products(asked, environment, asked.statement)
+    told = {"statement": whole, "columns": columns, "rows": [list(row) for row in rows if why is None]}
+    steps.result(told if why is None else {**told, "no_data": why})
+    if why is not None:
+        if not steps.machine:
+            Console(highlight=False).print(f"No data: {why}.", soft_wrap=True)
+        return []
     if not steps.machine:
         table = Table(*columns, box=None, header_style="dim")
         for row in rows:
@@ -43,3 +53,9 @@ def run(steps: Steps, environment: str, question: str) -> list[tuple[str | None,
         for metric in asked.metrics:
             console.print(f"{metric.label}: {metric.description} Owner: {metric.owner}.")
     return rows
+
+
+def _in_products(asked: Asked, environment: str, statement: str) -> str:
+    """Return a statement with the database of its mart."""
+    mart = asked.metrics[0].model.mart
+    return statement.replace(f'FROM "{mart}"', f'FROM "{database_name(environment, Zone.PRODUCTS)}"."{mart}"')

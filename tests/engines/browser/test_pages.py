@@ -2,12 +2,14 @@
 
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from ops.report.page import page as page_of
 from tests.factories.dashboards import ODD_WEEK, SEGMENTS, WEEKS, answered, deployed, write_pages
 
 CHROMIUM = shutil.which("chromium")
@@ -123,9 +125,59 @@ def test_a_choice_changes_the_numbers_and_stands_in_the_address(reader: Reader, 
 
 def test_a_choice_without_data_says_so_and_draws_nothing(reader: Reader, pages) -> None:
     page = reader.open(pages["executive"], "#p.Currency=JPY")
+    reason = "No data for Currency JPY; there is some for EUR, USD."
     assert page.locator("#kpi-revenue .value").text_content() == "no data"
-    assert page.locator("#line-revenue-by-week .empty").text_content() == "No data for this choice."
+    for visual in ("kpi-revenue", "line-revenue-by-week", "insight-revenue-by-week", "heat-cohort-retention"):
+        assert page.locator(f"#{visual} .empty").text_content() == reason
     assert page.locator("#line-revenue-by-week svg").count() == 0
+    assert page.locator("#line-revenue-by-week .said").text_content() == ""
+
+
+def test_a_metric_over_no_data_says_why_and_draws_nothing(reader: Reader, tmp_path: Path) -> None:
+    """Marts without a row, a quotient of nothing, and numbers that are all missing, in each kind of visual."""
+    dashboard = deployed()["c360-dev-executive"]
+    told = answered(dashboard)
+    rows = dict(told.rows)
+    for empty in ("kpi-customers", "bar-segment-size-by-segment", "line-orders-by-month"):
+        rows[empty] = []
+    for missing in ("kpi-retention", "kpi-satisfaction", "line-net-promoter-score-by-month", "heat-cohort-retention"):
+        rows[missing] = [{**row, **{key: None for key in row if key.startswith("metric_")}} for row in rows[missing]]
+    path = tmp_path / "executive.html"
+    path.write_text(
+        page_of(replace(told, rows=rows), {one: f"{one.removeprefix('c360-dev-')}.html" for one in deployed()}),
+        encoding="utf-8",
+    )
+    page = reader.open(path)
+    said = {
+        "kpi-customers": "No data: there is no row of customers.",
+        "bar-segment-size-by-segment": "No data: there is no row of segment members.",
+        "line-orders-by-month": "No data: there is no row of trading.",
+        "kpi-retention": "No data: there is nothing to divide by.",
+        "kpi-satisfaction": "No data: no row has a number.",
+        "line-net-promoter-score-by-month": "No data: there is nothing to divide by.",
+        "heat-cohort-retention": "No data: there is nothing to divide by.",
+    }
+    for visual, reason in said.items():
+        assert page.locator(f"#{visual} .empty").text_content() == reason
+        assert page.locator(f"#{visual} svg").count() == 0
+        if visual.startswith("kpi"):
+            assert page.locator(f"#{visual} .value").text_content() == "no data"
+
+
+def test_a_cell_without_a_number_is_no_mark(reader: Reader, tmp_path: Path) -> None:
+    """It would be drawn as a share of 0."""
+    dashboard = deployed()["c360-dev-executive"]
+    told = answered(dashboard)
+    cells = [dict(row) for row in told.rows["heat-cohort-retention"] if row["choice_currency"] == "USD"]
+    cells[0]["metric_cohort_retention"] = cells[1]["metric_cohort_retention"] = None
+    path = tmp_path / "executive.html"
+    rows = {**told.rows, "heat-cohort-retention": cells}
+    path.write_text(
+        page_of(replace(told, rows=rows), {one: f"{one.removeprefix('c360-dev-')}.html" for one in deployed()}),
+        encoding="utf-8",
+    )
+    page = reader.open(path)
+    assert page.locator("#heat-cohort-retention .mark-text.role-mark text").count() == len(cells) - 2
 
 
 def test_a_click_on_a_bar_leads_to_the_segment_and_on_to_a_customer(reader: Reader, pages) -> None:

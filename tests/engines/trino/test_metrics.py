@@ -3,8 +3,10 @@
 import pytest
 
 from c360_metrics.definitions import Metric, SemanticModel
+from c360_metrics.nothing import reason, rows_behind, says_nothing
 from c360_metrics.reader import read
 from c360_metrics.statements import statement
+from c360_metrics.words import understand
 from tests.engines.trino.stack import Stack
 from twin.settings import ROOT
 
@@ -38,6 +40,18 @@ def test_numbers_are_those_of_the_marts(stack: Stack) -> None:
     assert _answer(stack, "average_order", currency="EUR") == ["12.5"]
     assert _answer(stack, "decisions", "messages") == ["2", "1"]
     assert _answer(stack, "reviews", "bad_reviews") == ["3", "1"]
+
+
+def _why(stack: Stack, question: str) -> str | None:
+    asked = understand(question, METRICS)
+    rows = stack.query(asked.statement)
+    return reason(asked, rows, stack.query(rows_behind(asked))[0]) if says_nothing(asked, rows) else None
+
+
+def test_a_question_without_data_says_why(stack: Stack) -> None:
+    assert _why(stack, "revenue in JPY") == "there is no row with currency JPY; there are rows with EUR, USD"
+    assert _why(stack, "returns in EUR") is None, "nothing was returned: that is a number"
+    assert _why(stack, "revenue in EUR") is None
 
 
 def test_every_day_is_there_once(stack: Stack) -> None:
