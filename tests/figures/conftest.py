@@ -4,7 +4,7 @@ import pytest
 
 from tests.engines.trino.conftest import dbt_variables, stack
 from tests.engines.trino.stack import Stack, run_dbt
-from tests.figures import invented
+from tests.figures import acquaintances, invented
 
 __all__ = ["dbt_variables", "numbers", "stack"]
 
@@ -13,5 +13,6 @@ __all__ = ["dbt_variables", "numbers", "stack"]
 def numbers(stack: Stack, dbt_variables: dict[str, str]) -> None:
     """The marts, built once from the rows of every test of the lake and from those of the invented customers."""
     invented.insert(stack)
+    acquaintances.insert(stack)
     done = run_dbt(dbt_variables, "build")
     assert done.returncode == 0, done.stdout[-4000:]

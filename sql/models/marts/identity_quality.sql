@@ -27,7 +27,7 @@ of_records as (
     count(distinct case when p.sources > 1 then p.person_id end) as joined_people,
     count(distinct case when p.records = 1 then p.person_id end) as single_people,
     max(p.records) as largest_person,
-    count_if(r.was_moved) as moved_records,
+    count_if(r.was_moved and r.person_id is not null) as moved_records,
     count_if(r.person_id is null) as closed_records
   from records as r
   left join people as p on r.person_id = p.person_id

@@ -80,6 +80,16 @@ class SecondEngine:
         """Return how many rows the answer has."""
         return len(self._duckdb.execute(self.answer(mart)).fetchall())
 
+    def keep(self, mart: str) -> str:
+        """Return a table with the answer of a mart, which is computed once."""
+        table = f"kept_{mart}"
+        self._duckdb.execute(f"CREATE TEMP TABLE IF NOT EXISTS {table} AS {self.answer(mart)}")
+        return table
+
+    def ask(self, statement: str) -> list[tuple[Any, ...]]:
+        """Return the rows of a statement, which may read what is kept."""
+        return list(self._duckdb.execute(statement).fetchall())
+
     def _rows(self, database: str, table: str) -> pyarrow.Table:
         """Return the rows of an Iceberg table; its times are UTC, which DuckDB need not be told."""
         rows = self._catalog.load_table((database, table)).scan().to_arrow()

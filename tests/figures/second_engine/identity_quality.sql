@@ -25,7 +25,7 @@ SELECT
     AS largest_person,
   (
     SELECT count(DISTINCT record_id) FROM identity_map
-    WHERE valid_to IS NOT NULL AND split_part(record_id, ':', 1) = s.source
+    WHERE valid_to IS NOT NULL AND split_part(record_id, ':', 1) = s.source AND record_id IN (SELECT record_id FROM now)
   ) AS moved_records,
   (
     SELECT count(DISTINCT record_id) FROM identity_map
