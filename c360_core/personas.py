@@ -5,6 +5,9 @@ from typing import Final
 
 from c360_core.names import PiiClass, Querier, Zone
 
+# Masked contact data, which the marts have of each customer: not everybody who looks at numbers needs it.
+CONTACT_COLUMNS: Final = ("email_masked", "phone_masked")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PersonaDefinition:
@@ -31,6 +34,11 @@ class PersonaDefinition:
     def reads_warehouse(self) -> bool:
         """Whether it may read the warehouse: whoever reads the marts, which that is loaded from."""
         return Zone.PRODUCTS in self.zones
+
+    @property
+    def reads_contact(self) -> bool:
+        """Whether it reads masked contact data, which is pseudonymous."""
+        return PiiClass.PSEUDONYMOUS in self.classes
 
     @property
     def database_role(self) -> str:

@@ -19,8 +19,11 @@ QuickSightUser = Annotated[
 ]
 
 
+DatabaseRole = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
+
+
 class RowRule(Slice):
-    """Who sees only some rows of the dashboards, by the values of a column."""
+    """Who sees only some rows, by the values of a column: readers of dashboards, people of the warehouse, or both."""
 
     column: str = Field(
         pattern=r"^[a-z][a-z0-9_]{0,62}$", description="Column of marts, such as state or currency; a text"
@@ -28,7 +31,18 @@ class RowRule(Slice):
     values: tuple[Annotated[str, Field(pattern=r"^[^,\s'][^,']{0,126}$")], ...] = Field(
         min_length=1, description="What may be seen. A value has no comma, which stands between values in QuickSight"
     )
-    principals: tuple[Reader, ...] = Field(min_length=1, description="ARNs of the readers who see nothing else")
+    principals: tuple[Reader, ...] = Field((), description="ARNs of the readers who see nothing else")
+    warehouse_roles: tuple[DatabaseRole, ...] = Field(
+        (),
+        description="Roles of the warehouse's database whose people see nothing else; they are made. People have one "
+        "by the tag `RedshiftDbRoles` of their IAM role",
+    )
+
+    @model_validator(mode="after")
+    def _for_somebody(self) -> Self:
+        if not self.principals and not self.warehouse_roles:
+            raise ValueError("a rule limits nobody: name principals, warehouse_roles or both")
+        return self
 
 
 class EmbeddingSettings(Slice):
@@ -62,7 +76,7 @@ class DashboardsSettings(Slice):
     )
     row_rules: tuple[RowRule, ...] = Field(
         (),
-        description="Readers who see only some rows. Of data sets of persons without the column they see none; sums of "
+        description="Who sees only some rows. Of data sets of persons without the column they see none; sums of "
         "everybody that are not by the column they see as they are. Somebody in two groups sees what either sees",
     )
     embedding: EmbeddingSettings = EmbeddingSettings()
@@ -92,7 +106,7 @@ class DashboardsSettings(Slice):
             raise ValueError("row_rules limits the owner, who must see all rows to mend them; name a reader")
         if strangers := [one for one in limited if self.deployed and one not in self.readers]:
             raise ValueError(f"row_rules has {strangers[0]}, who is not in readers; add it there, too")
-        if self.row_rules and self.embedding.domains and self.embedding.user is None:
+        if limited and self.embedding.domains and self.embedding.user is None:
             raise ValueError(
                 "row_rules limits readers, and embedding.user is missing: who looks at an embedded dashboard would be "
                 "nobody, for whom no rule holds; name a user"
@@ -252,6 +266,16 @@ class AnalyticsSettings(Slice):
     def keeps_homes(self) -> bool:
         """Whether people keep notebooks, so that there is a bucket for them."""
         return self.studio.deployed or self.emr_studio.deployed
+
+    @model_validator(mode="after")
+    def _limited_where_there_is_something(self) -> Self:
+        roles = [role for rule in self.dashboards.row_rules for role in rule.warehouse_roles]
+        if roles and not self.warehouse.deployed:
+            raise ValueError(
+                f"dashboards.row_rules limits the role {roles[0]} of the warehouse, and warehouse.deployed is off: "
+                "switch it on, or take the role out"
+            )
+        return self
 
     @model_validator(mode="after")
     def _checked_before_built(self) -> Self:

@@ -154,7 +154,12 @@ class AnalyticsStack(cdk.Stack):
         if not settings.warehouse.deployed:
             return None
         return Warehouse(
-            self, "Warehouse", settings=settings.warehouse, built_by=self.models.machine, platform=platform
+            self,
+            "Warehouse",
+            settings=settings.warehouse,
+            row_rules=settings.dashboards.row_rules,
+            built_by=self.models.machine,
+            platform=platform,
         )
 
     def _studio(self, homes: s3.IBucket | None, settings: AnalyticsSettings, platform: Platform) -> Studio | None:

@@ -9,8 +9,10 @@ from sqlglot import exp
 from c360_core import contracts
 from c360_core.names import PiiClass, TableName, Zone, database_name
 from c360_core.personas import PERSONAS
+from config.analytics import RowRule
 from config.settings import SettingsError, load
-from stacks.analytics.warehouse.access import access_batches
+from stacks.analytics.warehouse.access import AccessError, access_batches
+from stacks.analytics.warehouse.relations import relations_of
 from stacks.analytics.warehouse.statements import read_batches
 from tests.infrastructure.assembly import ROOT, definition, listed, resolve, states
 from tests.infrastructure.rights import resources_of, tables_in
@@ -21,6 +23,10 @@ NAMESPACE, WORKGROUP = "AWS::RedshiftServerless::Namespace", "AWS::RedshiftServe
 
 def batches():
     return read_batches(FOLDER, {"products": "c360_dev_products", "curated": "c360_dev_curated"})
+
+
+def access(*rules):
+    return access_batches(relations_of(batches()), rules)
 
 
 def tables_of_the_lake():
@@ -54,6 +60,11 @@ def test_a_switch_brings_the_warehouse_and_leaves_nothing(assembly):
         ("analytics: {warehouse: {base_capacity: 12}}", "base_capacity is not a multiple of 8"),
         ("analytics: {warehouse: {base_capacity: 16, max_capacity: 8}}", "max_capacity is less than base_capacity"),
         ("analytics: {warehouse: {daily_hours: 0}}", "greater than or equal to 1"),
+        ("analytics: {dashboards: {row_rules: [{column: currency, values: [USD]}]}}", "a rule limits nobody"),
+        (
+            "analytics: {dashboards: {row_rules: [{column: currency, values: [USD], warehouse_roles: [dollars]}]}}",
+            "limits the role dollars of the warehouse, and warehouse.deployed is off",
+        ),
     ],
 )
 def test_settings_that_cannot_be_are_refused(text, said, tmp_path):
@@ -130,7 +141,8 @@ def test_a_load_runs_the_shipped_statements_and_a_rebuild_drops_everything_first
     found = states(definition(everything.one("AWS::StepFunctions::StateMachine", "analytics", "WarehouseLoads")))
     environment = everything.settings.environment
     values = {str(zone): database_name(environment, zone) for zone in (Zone.PRODUCTS, Zone.CURATED)}
-    shipped = [*read_batches(FOLDER, values)[:-1], *access_batches()]
+    made = read_batches(FOLDER, values)[:-1]
+    shipped = [*made, *access_batches(relations_of(made), everything.settings.analytics.dashboards.row_rules)]
     load_items, rebuild_items = found["Load"]["Result"], found["Rebuild"]["Result"]
     assert load_items == [{"once": "yes" if one.once else "no", "statements": list(one.statements)} for one in shipped]
     assert rebuild_items[0]["statements"] == ["DROP SCHEMA IF EXISTS warehouse CASCADE"]
@@ -190,9 +202,61 @@ def test_no_column_says_more_than_the_personas_may_read():
 
 
 def test_nobody_is_granted_to_change_anything():
-    granted = [statement for batch in access_batches() for statement in batch.statements if "GRANT" in statement]
+    granted = [one for batch in access() for one in batch.statements if one.startswith("GRANT")]
     assert granted
     assert {" ".join(one.split()[:2]) for one in granted} == {"GRANT USAGE", "GRANT SELECT"}
+
+
+def test_every_relation_is_protected_that_redshift_lets_be_protected():
+    """Redshift takes no policy of rows on what a materialized view reads, on external tables and on temporary ones."""
+    relations = relations_of(batches())
+    assert {one.name for one in relations if one.feeds_view} == {"bridge_person", "dim_date", "fact_activity"}
+    statements = [one for batch in access() for one in batch.statements]
+    switched = {one.split()[-8] for one in statements if one.endswith("ROW LEVEL SECURITY ON CONJUNCTION TYPE OR")}
+    assert switched == {one.place for one in relations if not one.feeds_view}
+    views = {one.place for one in relations if one.is_view}
+    assert {one.split()[3] for one in statements if one.startswith("ALTER MATERIALIZED VIEW")} == views != set()
+
+
+def test_every_column_with_contact_data_is_hidden_before_anything_is_granted():
+    statements = [one for batch in access() for one in batch.statements]
+    relations = [one for one in relations_of(batches()) if {"email_masked", "phone_masked"} & set(one.columns)]
+    assert [one.name for one in relations] == ["dim_person"]
+    hidden = [
+        f"ATTACH MASKING POLICY hide_contact ON warehouse.dim_person ({column}) TO PUBLIC PRIORITY 0"
+        for column in ("email_masked", "phone_masked")
+    ]
+    granted = [number for number, one in enumerate(statements) if one.startswith("GRANT")]
+    assert max(statements.index(one) for one in hidden) < min(granted)
+
+
+def test_a_limited_role_is_not_a_personas_and_its_column_is_known():
+    rule = {"column": "currency", "values": ("USD",)}
+    with pytest.raises(AccessError, match="the role marketing_analyst is a persona's"):
+        access(RowRule(**rule, warehouse_roles=("marketing_analyst",)))
+    with pytest.raises(AccessError, match="nothing in the warehouse has the column state; use one of currency"):
+        access(RowRule(column="state", values=("TX",), warehouse_roles=("texans",)))
+
+
+def test_what_is_run_again_does_not_fail_because_it_is_there():
+    """Of a policy of rows everything is made anew in one transaction; a mask has no form that does nothing."""
+    rule = RowRule(column="currency", values=("USD", "EUR"), warehouse_roles=("west",))
+    by_name = {batch.name: batch for batch in access(rule)}
+    once = {name for name, batch in by_name.items() if batch.once}
+    assert once == {
+        "role_marketing_analyst",
+        "role_west",
+        "hide_contact_email_masked",
+        "hide_contact_phone_masked",
+        "show_contact_email_masked_marketing_analyst",
+        "show_contact_phone_masked_marketing_analyst",
+    }
+    assert all(len(by_name[name].statements) == 1 for name in once)
+    assert list(by_name["rows_west"].statements) == [
+        "DROP RLS POLICY IF EXISTS rows_west_1 CASCADE",
+        "CREATE RLS POLICY rows_west_1 WITH (currency VARCHAR(3)) USING (currency IN ('EUR', 'USD'))",
+        "ATTACH RLS POLICY rows_west_1 ON warehouse.spend_by_month, warehouse.spend_by_person TO ROLE west",
+    ]
 
 
 def test_a_statement_without_its_end_is_refused(tmp_path):

@@ -330,6 +330,11 @@ class Story:
             *shared,
             Check(name="a vendor's contacts, read twice", expected=vendors.KNOWN, actual=read),
             Check(name="spend in the warehouse, to the cent of Athena's", expected=asked.athena, actual=asked.asked),
+            Check(
+                name="persona: relations that warehouse and lake show alike",
+                expected=len(warehouse.ALIKE),
+                actual=asked.alike,
+            ),
             Check(name="persona: changes of the warehouse refused", expected=1, actual=asked.refused),
             Check(name="persona: masked columns read", expected="yes", actual="yes" if answers[0].allowed else "no"),
             Check(name="persona: clear columns refused", expected=len(analysis.REFUSED_SQL), actual=refused),

@@ -10,6 +10,7 @@ from aws_cdk import aws_quicksight as quicksight
 from constructs import Construct
 
 from c360_core.names import Zone, database_name, quicksight_id
+from c360_core.personas import CONTACT_COLUMNS
 from c360_metrics.definitions import Kind, SemanticModel
 from config.analytics import DashboardsSettings
 from config.operations import OperationsSettings
@@ -54,7 +55,6 @@ _OWN_DATA_SET: Final = (
     "quicksight:UpdateDataSetPermissions",
 )
 # Masked, and still nobody's business who only looks at sums.
-CONTACT: Final = ("email_masked", "phone_masked")
 _PHYSICAL: Final = "mart"
 _RULES: Final = "rules"
 _RULES_PROPERTY: Final = "CloudFormation-Validate::W9009"
@@ -146,7 +146,7 @@ class DataSets(Construct):
 
     def _data_set(self, model: SemanticModel, source: quicksight.CfnDataSource) -> quicksight.CfnDataSet:
         data_set = self._in_memory(model.name, _PHYSICAL, self._query(model, source))
-        if contact := [column.name for column in data_columns(model) if column.name in CONTACT]:
+        if contact := [column.name for column in data_columns(model) if column.name in CONTACT_COLUMNS]:
             who = [self._settings.owner, *self._settings.contact_readers]
             rules = [{"ColumnNames": contact, "Principals": who}]
             data_set.add_property_override("ColumnLevelPermissionRules", rules)

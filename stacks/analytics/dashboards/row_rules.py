@@ -58,7 +58,7 @@ def _literal(value: str | None) -> str:
 
 def rules_of(model: SemanticModel, settings: DashboardsSettings) -> Rules | None:
     """Return the rules of a data set; None where everybody may see all of it."""
-    ruled = tuple(dict.fromkeys(rule.column for rule in settings.row_rules))
+    ruled = tuple(dict.fromkeys(rule.column for rule in settings.row_rules if rule.principals))
     present = tuple(column for column in ruled if column in model.columns)
     absent = tuple(column for column in ruled if column not in present and PERSON in model.columns)
     if not present and not absent:
@@ -101,7 +101,7 @@ def require_effect(models: Sequence[SemanticModel], settings: DashboardsSettings
     """
     known = sorted({name for model in models for name, column in model.columns.items() if column.kind is Kind.TEXT})
     for rule in settings.row_rules:
-        if rule.column not in known:
+        if rule.principals and rule.column not in known:
             raise RowRuleError(
                 f"analytics.dashboards.row_rules: no data set has the column {rule.column}; "
                 f"use one of {', '.join(known)}"

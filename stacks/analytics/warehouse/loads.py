@@ -12,8 +12,9 @@ from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
 
 from c360_core.names import WAREHOUSE_DATABASE, WAREHOUSE_SCHEMA, Zone, database_name
-from config.analytics import WarehouseSettings
+from config.analytics import RowRule, WarehouseSettings
 from stacks.analytics.warehouse.access import access_batches
+from stacks.analytics.warehouse.relations import relations_of
 from stacks.analytics.warehouse.statements import Batch, read_batches
 from stacks.constructs.grants import allow, use_key
 from stacks.constructs.nag import acknowledge, wildcard
@@ -47,10 +48,12 @@ class Loads(Construct):
         namespace: redshift.CfnNamespace,
         workgroup: redshift.CfnWorkgroup,
         settings: WarehouseSettings,
+        row_rules: Sequence[RowRule],
         built_by: sfn.IStateMachine,
         platform: Platform,
     ) -> None:
         super().__init__(scope, id_)
+        self._row_rules = row_rules
         self._namespace, self._workgroup, self._settings = namespace, workgroup, settings
         databases = {str(zone): database_name(platform.environment, zone) for zone in (Zone.PRODUCTS, Zone.CURATED)}
         batches = read_batches(Path(platform.assets.warehouse_statements), databases)
@@ -94,7 +97,8 @@ class Loads(Construct):
         )
         retry_when_busy(look_up, "RedshiftServerless")
         prepared = [batch for batch in batches if batch.name != _CHECK]
-        loads = [_item(batch) for batch in (*prepared, *access_batches())]
+        access = access_batches(relations_of(prepared), self._row_rules)
+        loads = [_item(batch) for batch in (*prepared, *access)]
         [check] = [batch for batch in batches if batch.name == _CHECK]
         drop = _item(Batch(name="drop", once=False, statements=[f"DROP SCHEMA IF EXISTS {WAREHOUSE_SCHEMA} CASCADE"]))
         plans = {"Load": loads, "Rebuild": [drop, *loads]}
@@ -141,7 +145,7 @@ class Loads(Construct):
         there = sfn.Condition.and_(
             sfn.Condition.string_equals("$.once", "yes"),
             sfn.Condition.is_present("$.statement.Error"),
-            sfn.Condition.string_matches("$.statement.Error", "*already exists*"),
+            sfn.Condition.string_matches("$.statement.Error", "*already *"),
         )
         tell = sfn.Pass(
             self,

@@ -12,7 +12,7 @@ from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from c360_core.names import WAREHOUSE_ADMIN, WAREHOUSE_DATABASE, TableName, Zone, warehouse_name
-from config.analytics import WarehouseSettings
+from config.analytics import RowRule, WarehouseSettings
 from config.operations import OperationsSettings
 from stacks.analytics.warehouse.loads import Loads
 from stacks.analytics.warehouse.usage_limit import UsageLimit
@@ -71,6 +71,7 @@ class Warehouse(Construct):
         id_: str,
         *,
         settings: WarehouseSettings,
+        row_rules: Sequence[RowRule],
         built_by: sfn.IStateMachine,
         platform: Platform,
     ) -> None:
@@ -89,6 +90,7 @@ class Warehouse(Construct):
             namespace=self.namespace,
             workgroup=self.workgroup,
             settings=settings,
+            row_rules=row_rules,
             built_by=built_by,
             platform=platform,
         )

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from twin.emulator.wire import ServiceError
-from twin.providers.redshift.statements import Kind, Statement, Table, translate
+from twin.providers.redshift import policies
+from twin.providers.redshift.statements import Kind, Statement, Table, refusal, translate
 
 if TYPE_CHECKING:
     import psycopg
@@ -91,6 +92,7 @@ class Session:
 
     connection: "psycopg.Connection[Any]"
     user: str
+    is_administrator: bool
     read_lake: ReadLake
     read: dict[Table, frozenset[str]] = field(default_factory=dict)
 
@@ -101,8 +103,20 @@ class Session:
             ServiceError: the twin does not support it, or the user may not.
             psycopg.Error: the database refuses it.
         """
+        if change := policies.read(sql):
+            self._require_administrator(sql)
+            change.apply(self.connection, change)
+            return NOTHING
         schemas = self._external_schemas()
-        statement = translate(sql, frozenset(schemas))
+        if self.is_administrator:  # whom no policy holds for
+            statement = translate(sql, frozenset(schemas))
+        else:
+            shield = policies.Policies(connection=self.connection, user=self.user)
+            statement = translate(sql, frozenset(schemas), shield)
+        if statement.kept_from:
+            policies.require_unprotected(self.connection, statement.kept_from, sql)
+        if statement.changed and self._may_change(statement.changed):
+            raise refusal("a change of rows that policies protect", sql)
         if statement.kind is Kind.EXTERNAL_SCHEMA:
             return self._create_external_schema(statement, schemas)
         for table, name in statement.external.items():
@@ -117,6 +131,16 @@ class Session:
                 rows=cursor.fetchall(),
                 is_query=True,
             )
+
+    def _require_administrator(self, sql: str) -> None:
+        if not self.is_administrator:
+            raise ServiceError("ValidationException", f"ERROR: permission denied: {' '.join(sql.split())[:60]}")
+
+    def _may_change(self, table: Table) -> bool:
+        """Tell whether the user could change a table at all; who may not is told so by the database."""
+        asked = "SELECT has_table_privilege(%s, format('%%I.%%I', %s::text, %s::text), 'UPDATE, DELETE')"
+        found = self.connection.execute(asked, (self.user, *table)).fetchone()
+        return bool(found and found[0])
 
     @contextmanager
     def _as_user(self) -> Iterator[None]:
@@ -200,6 +224,8 @@ class Database:
             connection.execute("SELECT pg_advisory_xact_lock(360)")
             connection.execute(_MAKE_HOME)
             connection.execute(_MAKE_KNOWN)
+            for make in policies.MAKE:
+                connection.execute(make)
             _let_user_be(connection, self.administrator, "SUPERUSER")
             _let_user_be(connection, user, "NOSUPERUSER")
             _let_user_have(connection, user, roles)
@@ -226,7 +252,12 @@ class Database:
         """
         self.prepare(user, roles)
         with self.connect() as connection:
-            session = Session(connection=connection, user=user, read_lake=self.read_lake)
+            session = Session(
+                connection=connection,
+                user=user,
+                is_administrator=user == self.administrator,
+                read_lake=self.read_lake,
+            )
             for statement in statements:
                 ended(session.run(statement))
 

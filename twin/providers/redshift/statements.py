@@ -6,7 +6,7 @@ no figure is silently another one: AVG of whole numbers, division of decimals an
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Final
@@ -26,8 +26,13 @@ _EXTERNAL_SCHEMA: Final = re.compile(
 )
 _REFRESH: Final = re.compile(rf"REFRESH\s+MATERIALIZED\s+VIEW\s+(?P<name>{_NAME}(?:\.{_NAME})?)", re.IGNORECASE)
 _CREATE_ROLE: Final = re.compile(rf"CREATE\s+ROLE\s+(?P<name>{_NAME})", re.IGNORECASE)
+_ALL_TABLES: Final = rf"ON\s+ALL\s+TABLES\s+IN\s+SCHEMA\s+(?P<schema>{_NAME})"
 _GRANT_ALL: Final = re.compile(
-    rf"GRANT\s+SELECT\s+ON\s+ALL\s+TABLES\s+IN\s+SCHEMA\s+(?P<schema>{_NAME})\s+TO\s+ROLE\s+(?P<role>{_NAME})",
+    rf"GRANT\s+SELECT\s+{_ALL_TABLES}\s+TO\s+ROLE\s+(?P<role>{_NAME})",
+    re.IGNORECASE,
+)
+_REVOKE_ALL: Final = re.compile(
+    rf"REVOKE\s+ALL\s+{_ALL_TABLES}\s+FROM\s+ROLE\s+(?P<role>{_NAME})",
     re.IGNORECASE,
 )
 # How Redshift lays out rows, and when it refreshes what it has computed: no question of meaning.
@@ -58,6 +63,8 @@ class Kind(Enum):
 
 
 Table = tuple[str, str]  # schema and name
+# Returns what stands for a table where rows or values of it are not for everybody; None where it is read as it is.
+Shield = Callable[[Table], "exp.Subquery | None"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +77,8 @@ class Statement:
         columns: the names of all columns in it; None if it asks for all columns of something.
         values: of an external schema: its name, the database of the catalog, and the role.
         guarded: of an external schema: it may be there already.
+        kept_from: of a materialized view: the tables that it is computed from.
+        changed: the table that it changes, if policies protect it.
     """
 
     kind: Kind
@@ -78,14 +87,19 @@ class Statement:
     columns: frozenset[str] | None = frozenset()
     values: Mapping[str, str] = field(default_factory=dict)
     guarded: bool = False
+    kept_from: Sequence[Table] = ()
+    changed: Table | None = None
 
 
-def translate(sql: str, external_schemas: frozenset[str] = frozenset()) -> Statement:
+def translate(
+    sql: str, external_schemas: frozenset[str] = frozenset(), shield: Shield = lambda _table: None
+) -> Statement:
     """Recognise a statement and translate it.
 
     Args:
         sql: as Redshift takes it.
         external_schemas: names of the schemas whose tables are those of the lake.
+        shield: what a table is read as.
 
     Raises:
         ServiceError: `ValidationException` that names what the twin's Redshift does not support.
@@ -100,7 +114,23 @@ def translate(sql: str, external_schemas: frozenset[str] = frozenset()) -> State
         raise refusal(f"a statement that cannot be read: {str(error).splitlines()[0]}", text) from error
     if len(trees) != 1 or trees[0] is None:
         raise refusal("several statements in one", text)
-    return _translated(trees[0], text, external_schemas)
+    return _translated(trees[0], text, external_schemas, shield)
+
+
+def read_condition(text: str) -> exp.Expr:
+    """Read an expression of a policy.
+
+    Raises:
+        ServiceError: it cannot be read, or does not mean the same in PostgreSQL.
+    """
+    try:
+        tree = sqlglot.parse_one(text, read=_READ)
+    except SqlglotError as error:
+        raise refusal(f"an expression that cannot be read: {str(error).splitlines()[0]}", text) from error
+    if tree.find(exp.Query) is not None:
+        raise refusal("a policy that looks something up", text)
+    _require_same_meaning(tree, text)
+    return tree.transform(_null_swallows)
 
 
 def refusal(what: str, sql: str) -> ServiceError:
@@ -109,7 +139,7 @@ def refusal(what: str, sql: str) -> ServiceError:
     return ServiceError("ValidationException", f"the laptop twin's Redshift does not support {what}: {shown}")
 
 
-def _translated(tree: exp.Expr, text: str, external_schemas: frozenset[str]) -> Statement:
+def _translated(tree: exp.Expr, text: str, external_schemas: frozenset[str], shield: Shield) -> Statement:
     if not isinstance(tree, _STATEMENTS):
         raise refusal(f"{str(tree.this or tree.key).upper()} in this form", text)
     if isinstance(tree, exp.Create | exp.Drop) and tree.kind not in _CREATED:
@@ -121,6 +151,7 @@ def _translated(tree: exp.Expr, text: str, external_schemas: frozenset[str]) -> 
     if view and external:
         raise refusal("a view on an external schema", text)
     tree = tree.transform(_null_swallows)
+    changed = _put_shields(tree, shield)
     for principal in tree.find_all(exp.GrantPrincipal):
         principal.set("kind", None)  # users and roles are one kind in PostgreSQL
     columns = (
@@ -132,7 +163,22 @@ def _translated(tree: exp.Expr, text: str, external_schemas: frozenset[str]) -> 
         written = tree.sql(_WRITE, unsupported_level=ErrorLevel.RAISE)
     except SqlglotError as error:
         raise refusal(str(error).splitlines()[0], text) from error
-    return Statement(kind=_kind(tree), sql=written, external=external, columns=columns)
+    return Statement(
+        kind=_kind(tree),
+        sql=written,
+        external=external,
+        columns=columns,
+        kept_from=_kept_from(tree) if view else (),
+        changed=changed,
+    )
+
+
+def _kept_from(view: exp.Expr) -> Sequence[Table]:
+    """Return the tables that a materialized view is computed from; a plain view keeps nothing."""
+    if view.find(exp.MaterializedProperty) is None:
+        return ()
+    query = view.expression
+    return [(table.db.lower() or "public", table.name.lower()) for table in query.find_all(exp.Table)]
 
 
 def _kind(tree: exp.Expr) -> Kind:
@@ -182,6 +228,22 @@ def _replace_external(tree: exp.Expr, schemas: frozenset[str]) -> dict[Table, st
     return found
 
 
+def _put_shields(tree: exp.Expr, shield: Shield) -> Table | None:
+    """Let what stands for a table be read in its place; return such a table whose own rows are changed."""
+    changed = None
+    for table in [*tree.find_all(exp.Table)]:
+        place = (table.db.lower() or "public", table.name.lower())
+        stands_for = shield(place) if table.name else None
+        if stands_for is None or isinstance(tree, exp.Grant):
+            continue
+        if isinstance(table.parent, exp.From | exp.Join) and not isinstance(table.parent.parent, exp.Delete):
+            stands_for.set("alias", exp.TableAlias(this=exp.to_identifier(table.alias or table.name)))
+            table.replace(stands_for)
+        elif not isinstance(tree, exp.Insert):  # which no policy of rows is about
+            changed = place
+    return changed
+
+
 def _null_swallows(node: exp.Expr) -> exp.Expr:
     """CONCAT of Redshift is NULL when one of its parts is; PostgreSQL's leaves that part out."""
     if not isinstance(node, exp.Concat):
@@ -220,9 +282,15 @@ def _grant_all(found: "re.Match[str]") -> Statement:
     return Statement(kind=Kind.DEFINITION, sql=f'GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO "{role}"')
 
 
+def _revoke_all(found: "re.Match[str]") -> Statement:
+    schema, role = found["schema"].lower(), found["role"].lower()
+    return Statement(kind=Kind.DEFINITION, sql=f'REVOKE ALL ON ALL TABLES IN SCHEMA {schema} FROM "{role}"')
+
+
 _OWN: Final[Mapping["re.Pattern[str]", Callable[[Any], Statement]]] = {
     _EXTERNAL_SCHEMA: _external_schema,
     _REFRESH: _refresh,
     _CREATE_ROLE: _role,
     _GRANT_ALL: _grant_all,
+    _REVOKE_ALL: _revoke_all,
 }
