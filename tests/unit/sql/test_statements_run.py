@@ -38,13 +38,20 @@ RUN = {
     "sql/named_queries": f"{MARTS}::test_named_queries_run",
     "sql/prepared_statements": f"{MARTS}::test_common_questions_are_answered_by_name",
     "sql/warehouse": WAREHOUSE,
+    "sql/clean_room": f"{TRINO}/test_what_is_shared.py::test_the_shipped_templates_run_on_trino",
     "c360_core/projections.py": "tests/engines/spark/test_quality.py::test_each_row_lists_the_rules_that_it_breaks",
     "c360_metrics/nothing.py": f"{TRINO}/test_metrics.py::test_a_question_without_data_says_why",
     "c360_metrics/statements.py": f"{TRINO}/test_metrics.py::test_every_metric_is_answered",
     "stacks/analytics/dashboards/data.py": STORY,
     "stacks/analytics/dashboards/row_rules.py": f"{TRINO}/test_report.py::test_the_rules_of_rows_are_answered",
+    "stacks/analytics/preparation/data_set.py": (
+        f"{TRINO}/test_preparation.py::test_the_outcome_is_that_of_the_same_steps_in_sql"
+    ),
     "stacks/analytics/warehouse/access.py": (
         "tests/engines/postgresql/test_warehouse_loads.py::test_a_persona_reads_by_its_role_and_changes_nothing"
+    ),
+    "stacks/analytics/warehouse/relations.py": (
+        "tests/engines/postgresql/test_redshift_policies.py::test_what_was_rebuilt_is_protected_again"
     ),
     "glue_jobs/extract_tables/main.py": (
         "tests/engines/spark/test_extract_tables.py::test_mariadb_is_read_over_tls_with_its_truths_times_and_nulls"
@@ -66,7 +73,9 @@ RUN = {
     "ops/smoke/personas.py": "tests/twin/test_commands.py::test_the_smoke_test_finds_everything_there_and_answering",
     "AWS::Athena::NamedQuery.QueryString": f"{MARTS}::test_named_queries_run",
     "AWS::Athena::PreparedStatement.QueryStatement": f"{MARTS}::test_common_questions_are_answered_by_name",
+    "AWS::CleanRooms::AnalysisTemplate.Text": f"{TRINO}/test_what_is_shared.py::test_the_shipped_templates_run_on_trino",
     "AWS::QuickSight::DataSet.SqlQuery": STORY,
+    "AWS::StepFunctions::StateMachine.QueryString": STORY,
     "AWS::StepFunctions::StateMachine.statements": WAREHOUSE,
     "AWS::StepFunctions::StateMachine.Sql": WAREHOUSE,
 }
