@@ -224,7 +224,8 @@ def _known(deployment: Deployment) -> Known:
     """Return whose addresses the single view has, and who of them may be shared."""
     agreed: dict[str, list[Consent]] = defaultdict(list)
     for item in deployment.items("CONSENT#"):
-        agreed[str(item["PK"])].append(consent_from_change(item))
+        if "granted" in item:  # others record an answer that was retracted
+            agreed[str(item["PK"])].append(consent_from_change(item))
     owners: dict[str, set[str]] = defaultdict(set)
     for person, owned in _owned(deployment):
         owners[owned].add(person)
