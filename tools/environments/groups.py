@@ -17,7 +17,8 @@ CONTRACTS: Final = "contracts"
 ENGINES: Final = ("flink", "spark", "dbt")
 # Runs the notebooks; the engines' suites need it, too.
 NOTEBOOKS: Final = "notebooks"
-BENCHMARKS: Final = ("bench",)
+# That of the tests: the marts are measured on the lake of their tests.
+BENCHMARKS: Final = ("bench", TEST)
 DOCUMENTS: Final = ("aws",)
 SITE: Final = "docs"
 

@@ -59,6 +59,7 @@ def benches(shoppers: Path) -> tuple[Bench, ...]:
         Bench(module="matching", environment="bench", arguments=("--shoppers", str(shoppers))),
         Bench(module="clean", environment="twin"),
         Bench(module="clean_growth", environment="twin"),
+        Bench(module="marts", environment=groups.TEST),
     )
 
 

@@ -59,6 +59,7 @@ ALSO_USES: Final[Mapping[str, tuple[str, ...]]] = {
     "tests/unit/c360_metrics": ("sql",),
     "tests/unit/ops/report": ("ops/report", "sql/models"),
     "tests/unit/sql": ("sql",),
+    "tests/unit/sql/test_statements_run.py": (*WHOLE, "tests/engines", "tests/infrastructure", "tests/twin"),
     "tests/unit/tools": ("c360", "flink_apps", "glue_jobs", "lambdas", "pyproject.toml", "requirements"),
     "tests/unit/twin/providers/databrew": ("sql/models", "stacks/analytics/preparation"),
     "tests/walkthrough": (*WHOLE, *DOCUMENTS, "Makefile", "c360"),

@@ -123,7 +123,8 @@ def test_the_table_has_a_row_for_each_comparison() -> None:
 def test_every_benchmark_is_there_and_its_environment_is_locked() -> None:
     chosen = benches.benches(Path("shoppers"))
 
-    assert [bench.module for bench in chosen] == ["synth", "profile_api", "matching", "clean", "clean_growth"]
+    modules = ["synth", "profile_api", "matching", "clean", "clean_growth", "marts"]
+    assert [bench.module for bench in chosen] == modules
     for bench in chosen:
         assert (ROOT / "benchmarks" / f"{bench.module}.py").is_file()
         assert requirements_of(bench.environment).is_file()
