@@ -43,6 +43,8 @@ NAMED: Final[dict[str, Any]] = {
         "marketing_analyst_role_arns": ["arn:aws:iam::123456789012:role/Analysts"],
     },
 }
+# Of these, what the laptop has a stand-in for, so that `everything` names it.
+ON_THE_LAPTOP: Final = frozenset({"activation.clean_room.partner_account", "analytics.dashboards.row_rules"})
 
 
 def named(settings: dict[str, Any] = NAMED, path: str = "") -> Iterator[str]:
