@@ -29,6 +29,7 @@ STATEMENT = re.compile(
 MARTS, TRINO = "tests/engines/trino/test_marts.py", "tests/engines/trino"
 WAREHOUSE = "tests/engines/postgresql/test_warehouse_loads.py::test_the_figures_are_those_of_the_lake_to_the_cent"
 STORY = "tests/twin/test_story.py::test_every_known_answer_is_found"
+TEMPLATES_OF_PARTNERS = f"{TRINO}/test_what_is_shared.py::test_the_shipped_templates_run_on_trino"
 EVERY_NODE = f"{MARTS}::test_every_node_of_the_project_succeeds"
 # By which test each place is run: a folder as a whole, because the test runs whatever is in it.
 RUN = {
@@ -38,7 +39,7 @@ RUN = {
     "sql/named_queries": f"{MARTS}::test_named_queries_run",
     "sql/prepared_statements": f"{MARTS}::test_common_questions_are_answered_by_name",
     "sql/warehouse": WAREHOUSE,
-    "sql/clean_room": f"{TRINO}/test_what_is_shared.py::test_the_shipped_templates_run_on_trino",
+    "sql/clean_room": TEMPLATES_OF_PARTNERS,
     "c360_core/projections.py": "tests/engines/spark/test_quality.py::test_each_row_lists_the_rules_that_it_breaks",
     "c360_metrics/nothing.py": f"{TRINO}/test_metrics.py::test_a_question_without_data_says_why",
     "c360_metrics/statements.py": f"{TRINO}/test_metrics.py::test_every_metric_is_answered",
@@ -73,7 +74,7 @@ RUN = {
     "ops/smoke/personas.py": "tests/twin/test_commands.py::test_the_smoke_test_finds_everything_there_and_answering",
     "AWS::Athena::NamedQuery.QueryString": f"{MARTS}::test_named_queries_run",
     "AWS::Athena::PreparedStatement.QueryStatement": f"{MARTS}::test_common_questions_are_answered_by_name",
-    "AWS::CleanRooms::AnalysisTemplate.Text": f"{TRINO}/test_what_is_shared.py::test_the_shipped_templates_run_on_trino",
+    "AWS::CleanRooms::AnalysisTemplate.Text": TEMPLATES_OF_PARTNERS,
     "AWS::QuickSight::DataSet.SqlQuery": STORY,
     "AWS::StepFunctions::StateMachine.QueryString": STORY,
     "AWS::StepFunctions::StateMachine.statements": WAREHOUSE,
