@@ -363,6 +363,10 @@ def studio_name(environment: str) -> str:
     return f"{PROJECT}-{environment}"
 
 
+# Where dbt keeps the marts, in the bucket of the products.
+MARTS_PREFIX: Final = "marts/"
+
+
 def studio_prefix(querier: Querier) -> str:
     """Return the prefix in the bucket of the studios under which the people of a persona keep what they make."""
     return f"{querier}/"

@@ -13,7 +13,7 @@ from aws_cdk import aws_stepfunctions as sfn
 from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
 
-from c360_core.names import TableName, Zone, reference_table
+from c360_core.names import MARTS_PREFIX, TableName, Zone, reference_table
 from config.analytics import AnalyticsSettings
 from stacks.analytics.table_quality import TableQuality
 from stacks.constructs.grants import (
@@ -32,7 +32,6 @@ from stacks.constructs.workgroup import Workgroup
 from stacks.shared.lake import Lake
 from stacks.shared.platform import Platform
 
-MARTS_PREFIX: Final = "marts/"
 _NAME: Final = "BuildModels"
 STAGING_VIEWS: Final = "stg_*"
 SOURCES: Final[Mapping[Zone, Sequence[str]]] = {

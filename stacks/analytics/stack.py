@@ -8,11 +8,11 @@ from aws_cdk import aws_events as events
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from c360_core.names import Querier, Zone
+from c360_core.names import MARTS_PREFIX, Querier, Zone
 from c360_core.personas import PERSONAS
 from config.analytics import AnalyticsSettings
 from stacks.analytics.dashboards.dashboards import Dashboards
-from stacks.analytics.models import MARTS_PREFIX, SOURCES, Models
+from stacks.analytics.models import SOURCES, Models
 from stacks.analytics.named_queries import NamedQueries
 from stacks.analytics.preparation.preparation import Preparation
 from stacks.analytics.prepared_statements import PreparedStatements

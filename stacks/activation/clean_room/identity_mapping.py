@@ -15,8 +15,7 @@ from aws_cdk import aws_lakeformation as lakeformation
 from constructs import Construct
 
 from c360_core.identity.workflow import MATCH_RULES, SHARED_FIELDS, SHARED_ID, schema_version
-from c360_core.names import PROJECT, TableName, Zone, clean_room_name
-from stacks.analytics.models import MARTS_PREFIX
+from c360_core.names import MARTS_PREFIX, PROJECT, TableName, Zone, clean_room_name
 from stacks.constructs.grants import allow, catalog_arns, query_lake, read_objects
 from stacks.shared.lake import Lake
 from stacks.shared.lake_access import READ, LakeAccess, database_resource, grant_in_lake, table_resource
