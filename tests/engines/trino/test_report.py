@@ -53,4 +53,5 @@ def test_a_number_is_the_one_of_its_metric(stack: Stack, name: str, visual_id: s
     by = ["currency"] if visual.filters else []
     asked = statement([metric], by=by)
     found = answer(stack, question(dashboard, visual).statement)
-    assert found == [tuple(row) for row in stack.query(asked)]
+    # Of a mart without a row, a page has no number.
+    assert found == [tuple(row) for row in stack.query(asked) if row[-1] is not None]
