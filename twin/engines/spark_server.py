@@ -20,14 +20,22 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 from py4j.java_gateway import JavaClass, JavaPackage, JVMView
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrameWriter, DataFrameWriterV2, SparkSession
 
 LOG = logging.getLogger("spark-server")
 TRACEBACK_CHARACTERS = 6000
 # Settings that Spark reads when it needs them, although it does not know them: of catalogs, and our own.
 SETTABLE = ("spark.sql.catalog.", "spark.c360.")
+LOGICAL = "org.apache.spark.sql.catalyst.plans.logical"
+# What a session may ask beside queries: what there is, and settings and views of its own.
+READING = ("Show", "Describe", "Explain", "Set", "Use", "Refresh", "Cache", "Uncache", "CreateViewCommand")
+WRITERS = {
+    DataFrameWriter: ("insertInto", "saveAsTable"),
+    DataFrameWriterV2: ("append", "create", "createOrReplace", "overwrite", "overwritePartitions", "replace"),
+}
 # Java's names for the credentials, of both versions of the AWS SDK; each variable belongs to all of its names.
 JAVA_NAMES = {
     "AWS_ACCESS_KEY_ID": ("aws.accessKeyId",),
@@ -210,7 +218,11 @@ class Notebooks:
                 with acting(base, request["reader"]):
                     show_only(session, request["views"])
                 self._views_of = name
-            with acting(base, request["credentials"], request["reader"]), contextlib.redirect_stdout(printed):
+            with (
+                acting(base, request["credentials"], request["reader"]),
+                only_reading(),
+                contextlib.redirect_stdout(printed),
+            ):
                 value = evaluate(request["code"], names)
         except Exception as error:  # whatever a statement raises is what its cell shows
             LOG.exception("a statement of %s failed", name)
@@ -238,6 +250,50 @@ def show_only(session: SparkSession, views: dict[str, str]) -> None:
     for name, query in views.items():
         session.sql(f"CREATE DATABASE IF NOT EXISTS {name.partition('.')[0]}")
         session.sql(f"CREATE VIEW {name} AS {query}")
+
+
+@contextmanager
+def only_reading() -> Iterator[None]:
+    """Refuse what would change a table while a statement runs: a grant to read gives no right to that.
+
+    Spark would change a table through a view of some of its columns, with the rights of whoever reads it.
+    """
+    plain = SparkSession.sql
+
+    def asked(session: SparkSession, query: str, *given: Any, **named: Any) -> Any:
+        plan = session._jsparkSession.sessionState().sqlParser().parsePlan(query)
+        if changed := next(_changes(session._jvm, plan), None):
+            raise _refusal(changed)
+        return plain(session, query, *given, **named)
+
+    def refused(method: str) -> Callable[..., Any]:
+        def refuse(*_given: Any, **_named: Any) -> Any:
+            raise _refusal(method)
+
+        return refuse
+
+    with contextlib.ExitStack() as patches:
+        patches.enter_context(mock.patch.object(SparkSession, "sql", asked))
+        for writer, methods in WRITERS.items():
+            for method in methods:
+                patches.enter_context(mock.patch.object(writer, method, refused(method)))
+        yield
+
+
+def _changes(jvm: Any, plan: Any) -> Iterator[str]:
+    """Yield the names of what changes something in a statement, by Spark's names of its parts."""
+    kind = str(plan.getClass().getSimpleName())
+    command, parsed = (jvm.java.lang.Class.forName(f"{LOGICAL}.{one}") for one in ("Command", "ParsedStatement"))
+    is_command = command.isInstance(plan) or parsed.isInstance(plan)
+    if is_command and not kind.startswith(READING):
+        yield kind
+    children = plan.children()
+    for number in range(children.size()):
+        yield from _changes(jvm, children.apply(number))
+
+
+def _refusal(what: str) -> PermissionError:
+    return PermissionError(f"{what}: the role of this session may read tables, and change none")
 
 
 def evaluate(code: str, names: dict[str, Any]) -> Any:

@@ -59,11 +59,15 @@ def conf(engine: SparkEngine, tmp_path_factory: pytest.TempPathFactory) -> Mappi
         "spark.sql.catalog.twin_lake.warehouse": str(tmp_path_factory.mktemp("lake")),
         "spark.c360.environment": "dev",
     }
-    steward = Notebook(engine, "steward", lake, {})
-    steward.text("spark.sql('CREATE TABLE twin_lake.shop.people (id INT, email STRING) USING iceberg')")
-    steward.text(
-        "spark.sql(\"INSERT INTO twin_lake.shop.people VALUES (1, 'ada@example.com'), (2, 'bob@example.com')\")"
+    script = tmp_path_factory.mktemp("steward") / "fill.py"
+    script.write_text(
+        "from pyspark.sql import SparkSession\nspark = SparkSession.builder.getOrCreate()\n"
+        "spark.sql('CREATE TABLE twin_lake.shop.people (id INT, email STRING) USING iceberg')\n"
+        "spark.sql(\"INSERT INTO twin_lake.shop.people VALUES (1, 'ada@example.com'), (2, 'bob@example.com')\")\n",
+        encoding="utf-8",
     )
+    filled = engine.run(SparkRun(name="fill", script=script, credentials={}, conf=lake), timeout=120)
+    assert filled.state == "SUCCEEDED", filled
     return lake
 
 
@@ -85,6 +89,48 @@ def test_a_session_sees_its_columns_and_no_others(analyst: Notebook) -> None:
     refused = analyst.run("spark.sql('SELECT email FROM shop.people').show()")
     assert (refused["status"], refused["ename"]) == ("error", "AnalysisException")
     assert "UNRESOLVED_COLUMN" in refused["evalue"]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "DELETE FROM shop.people",
+        "DELETE FROM shop.people WHERE id = 1",
+        "UPDATE shop.people SET id = 3",
+        "INSERT INTO shop.people VALUES (3)",
+        "MERGE INTO shop.people p USING (SELECT 1 AS id) s ON p.id = s.id WHEN MATCHED THEN DELETE",
+        "DROP VIEW shop.people",
+        "CREATE TABLE shop.mine (id INT) USING parquet",
+        "WITH three AS (SELECT 3 AS id) INSERT INTO shop.people SELECT id FROM three",
+    ],
+)
+def test_a_session_changes_nothing_by_sql(analyst: Notebook, statement: str) -> None:
+    """A view of some columns of a table is one that Spark would delete through."""
+    refused = analyst.run(f"spark.sql({statement!r})")
+    assert (refused["status"], refused.get("ename")) == ("error", "PermissionError")
+    assert analyst.text("spark.table('shop.people').count()") == "2"
+
+
+@pytest.mark.parametrize("call", ["write.insertInto('shop.people')", "writeTo('shop.people').append()"])
+def test_a_session_changes_nothing_by_a_frame(analyst: Notebook, call: str) -> None:
+    refused = analyst.run(f"spark.table('shop.people').{call}")
+    assert (refused["status"], refused.get("ename")) == ("error", "PermissionError")
+    assert analyst.text("spark.table('shop.people').count()") == "2"
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SHOW TABLES IN shop",
+        "DESCRIBE shop.people",
+        "EXPLAIN SELECT * FROM shop.people",
+        "CREATE TEMPORARY VIEW mine AS SELECT id FROM shop.people",
+        "WITH two AS (SELECT id FROM shop.people) SELECT count(*) FROM two",
+    ],
+)
+def test_a_session_asks_by_sql(analyst: Notebook, statement: str) -> None:
+    found = analyst.run(f"spark.sql({statement!r}).count()")
+    assert found["status"] == "ok", found
 
 
 def test_an_error_ends_the_cell_and_not_the_session(analyst: Notebook) -> None:
