@@ -73,7 +73,14 @@ class Studio(Construct):
         if platform.network is None:
             raise ValueError("a studio needs a network; the settings check this")
         self._settings = settings
-        self._notebooks = s3_assets.Asset(self, "Notebooks", path=platform.assets.notebooks)
+        self._notebooks = s3_assets.Asset(
+            self,
+            "Notebooks",
+            path=platform.assets.notebooks,
+            # What Python and Jupyter leave there would make another asset on each machine.
+            exclude=["__pycache__", ".ipynb_checkpoints"],
+            ignore_mode=cdk.IgnoreMode.GIT,
+        )
         working = [persona for persona in PERSONAS if persona.name in set(settings.users.values())]
         self.roles = {
             persona.name: self._role(persona, workgroups[persona.querier], homes, platform) for persona in working
