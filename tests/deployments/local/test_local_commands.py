@@ -12,7 +12,7 @@ from tools.laptop import local
 from twin.emulator.emulator import HEALTH_PATH
 from twin.settings import ROOT
 
-LIMIT_SECONDS = 300
+LIMIT_SECONDS = 600
 
 
 def c360(*words: str) -> dict[str, Any]:

@@ -86,4 +86,4 @@ def furnish(stack: Stack) -> Stack:
 def run_dbt(variables: dict[str, str], *arguments: str) -> "subprocess.CompletedProcess[str]":
     """Run dbt as the build does, from its own environment."""
     command = [str(python_of("dbt").with_name("dbt")), *arguments, "--project-dir", "sql", "--profiles-dir", "sql"]
-    return subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, text=True, timeout=400, check=False)
+    return subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, text=True, timeout=900, check=False)
