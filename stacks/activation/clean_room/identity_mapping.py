@@ -11,26 +11,17 @@ import aws_cdk as cdk
 from aws_cdk import aws_cleanrooms as cleanrooms
 from aws_cdk import aws_entityresolution as entityresolution
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_lakeformation as lakeformation
 from constructs import Construct
 
 from c360_core.identity.workflow import MATCH_RULES, SHARED_FIELDS, SHARED_ID, schema_version
 from c360_core.names import MARTS_PREFIX, PROJECT, TableName, Zone, clean_room_name
-from stacks.constructs.grants import allow, catalog_arns, query_lake, read_objects
+from stacks.constructs.grants import allow, catalog_arns, read_objects
+from stacks.constructs.matching_rights import entity_resolution, grant_input, look_up_input
 from stacks.shared.lake import Lake
-from stacks.shared.lake_access import READ, LakeAccess, database_resource, grant_in_lake, table_resource
+from stacks.shared.lake_access import LakeAccess
 from stacks.shared.platform import Platform
 
 _DESCRIPTION: Final = "Hashes of customers who agreed to be compared with a partner's"
-_READ_CATALOG: Final = (
-    "glue:GetDatabase",
-    "glue:GetTable",
-    "glue:GetPartition",
-    "glue:GetPartitions",
-    "glue:GetSchema",
-    "glue:GetSchemaVersion",
-    "glue:BatchGetPartition",
-)
 _ONE_TO_ONE: Final = "ONE_TO_ONE"
 # A partner may know somebody twice; somebody of ours is one.
 _RECORDS: Final = "MANY_SOURCE_TO_ONE_TARGET"
@@ -73,7 +64,15 @@ class IdentityMapping(Construct):
             id_mapping_workflow_properties=[_rules()],
         )
         ours.add_resource_dependency(schema)
-        ours.node.add_dependency(self.role, *self._lake_grants(platform))
+        read = grant_input(
+            self,
+            "ReadIdentities",
+            role=self.role,
+            platform=platform,
+            zone=Zone.PRODUCTS,
+            table=TableName.SHARED_IDENTITIES,
+        )
+        ours.node.add_dependency(self.role, *read)
         workflow = self._workflow(ours, partner_namespace)
         self._bring(membership, ours, workflow)
         self.lake_access = [
@@ -163,47 +162,19 @@ class IdentityMapping(Construct):
     def _role(
         self, schema: entityresolution.CfnSchemaMapping, partner_namespace: str, lake: Lake, platform: Platform
     ) -> iam.Role:
-        role = iam.Role(
-            self,
-            "Role",
-            assumed_by=iam.ServicePrincipal(
-                "entityresolution.amazonaws.com",
-                conditions={"StringEquals": {"aws:SourceAccount": cdk.Stack.of(self).account}},
-            ),
-        )
+        role = iam.Role(self, "Role", assumed_by=entity_resolution(self))
         # No condition: Entity Resolution is not among the services of `kms:ViaService`.
         allow(role, ("kms:Decrypt",), platform.key.key_arn)
         bucket = lake.buckets[Zone.PRODUCTS]
         read_objects(role, bucket, f"{MARTS_PREFIX}{TableName.SHARED_IDENTITIES}/")
         allow(role, ("s3:GetBucketLocation",), bucket.bucket_arn)
-        allow(role, _READ_CATALOG, *catalog_arns(role, platform, Zone.PRODUCTS, [TableName.SHARED_IDENTITIES]))
-        query_lake(role)
-        allow(role, ("entityresolution:GetSchemaMapping",), schema.attr_schema_arn)
+        look_up_input(role, schema, platform, Zone.PRODUCTS, TableName.SHARED_IDENTITIES)
         # Ours by its name, since it is made after the role may read what it names.
         ours = cdk.Stack.of(self).format_arn(
             service="entityresolution", resource="idnamespace", resource_name=self._namespace_name
         )
         allow(role, ("entityresolution:GetIdNamespace",), partner_namespace, ours)
         return role
-
-    def _lake_grants(self, platform: Platform) -> Sequence[lakeformation.CfnPrincipalPermissions]:
-        """Let the role describe the database and read the table: the service looks when the namespace is created."""
-        see = grant_in_lake(
-            self,
-            "SeeDatabase",
-            principal=self.role.role_arn,
-            resource=database_resource(platform.environment, Zone.PRODUCTS),
-            permissions=("DESCRIBE",),
-        )
-        read = grant_in_lake(
-            self,
-            "ReadIdentities",
-            principal=self.role.role_arn,
-            resource=table_resource(platform.environment, Zone.PRODUCTS, TableName.SHARED_IDENTITIES),
-            permissions=READ,
-        )
-        read.node.add_dependency(see)
-        return [see, read]
 
 
 def _rules() -> entityresolution.CfnIdNamespace.IdNamespaceIdMappingWorkflowPropertiesProperty:

@@ -1,32 +1,20 @@
 """Entity Resolution: which columns are compared and by which rules, from `c360_core.identity.workflow`."""
 
-from collections.abc import Mapping, Sequence
-from typing import Final
+from collections.abc import Mapping
 
-import aws_cdk as cdk
 from aws_cdk import aws_entityresolution as entityresolution
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_lakeformation as lakeformation
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from c360_core.identity.workflow import MATCH_FIELDS, MATCH_RULES, OUTPUT_FIELDS, SCHEMA_DESCRIPTION, schema_version
 from c360_core.names import PROJECT, TableName, Zone
-from stacks.constructs.grants import add_objects, allow, catalog_arns, query_lake, read_objects
-from stacks.shared.lake_access import READ, database_resource, grant_in_lake, table_resource
+from stacks.constructs.grants import add_objects, allow, read_objects
+from stacks.constructs.matching_rights import entity_resolution, grant_input, look_up_input
 from stacks.shared.platform import Platform
 from stacks.unification.identity_resolution.matching_input import MatchingInput
 
 _OUTPUT_FOLDER = "entity-resolution"
-_READ_CATALOG: Final = (
-    "glue:GetDatabase",
-    "glue:GetTable",
-    "glue:GetPartition",
-    "glue:GetPartitions",
-    "glue:GetSchema",
-    "glue:GetSchemaVersion",
-    "glue:BatchGetPartition",
-)
 
 
 class MatchingWorkflow(Construct):
@@ -78,7 +66,11 @@ class MatchingWorkflow(Construct):
             ],
             resolution_techniques=_techniques(),
         )
-        self.workflow.node.add_dependency(self.role, *self._lake_grants(matching_input, platform))
+        grants = grant_input(
+            self, "ReadInput", role=self.role, platform=platform, zone=Zone.CURATED, table=TableName.ER_INPUT
+        )
+        grants[-1].node.add_dependency(matching_input.resource)
+        self.workflow.node.add_dependency(self.role, *grants)
 
     def _schema(self, platform: Platform) -> entityresolution.CfnSchemaMapping:
         return entityresolution.CfnSchemaMapping(
@@ -97,14 +89,7 @@ class MatchingWorkflow(Construct):
     def _role(
         self, schema: entityresolution.CfnSchemaMapping, buckets: Mapping[Zone, s3.IBucket], platform: Platform
     ) -> iam.Role:
-        account = cdk.Stack.of(self).account
-        role = iam.Role(
-            self,
-            "Role",
-            assumed_by=iam.ServicePrincipal(
-                "entityresolution.amazonaws.com", conditions={"StringEquals": {"aws:SourceAccount": account}}
-            ),
-        )
+        role = iam.Role(self, "Role", assumed_by=entity_resolution(self))
         # No condition: Entity Resolution is not among the services of `kms:ViaService`, and it encrypts output itself.
         allow(role, ("kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey"), platform.key.key_arn)
         read_objects(role, buckets[Zone.CURATED], f"{TableName.ER_INPUT}/")
@@ -112,31 +97,8 @@ class MatchingWorkflow(Construct):
         allow(role, ("s3:ListBucket",), buckets[Zone.RESULTS].bucket_arn)
         for zone in (Zone.CURATED, Zone.RESULTS):
             allow(role, ("s3:GetBucketLocation",), buckets[zone].bucket_arn)
-        allow(role, _READ_CATALOG, *catalog_arns(role, platform, Zone.CURATED, [TableName.ER_INPUT]))
-        query_lake(role)
-        allow(role, ("entityresolution:GetSchemaMapping",), schema.attr_schema_arn)
+        look_up_input(role, schema, platform, Zone.CURATED, TableName.ER_INPUT)
         return role
-
-    def _lake_grants(
-        self, matching_input: MatchingInput, platform: Platform
-    ) -> Sequence[lakeformation.CfnPrincipalPermissions]:
-        """Let the role describe the database and read the input; in sequence, because parallel grants can conflict."""
-        see = grant_in_lake(
-            self,
-            "SeeDatabase",
-            principal=self.role.role_arn,
-            resource=database_resource(platform.environment, Zone.CURATED),
-            permissions=("DESCRIBE",),
-        )
-        read = grant_in_lake(
-            self,
-            "ReadInput",
-            principal=self.role.role_arn,
-            resource=table_resource(platform.environment, Zone.CURATED, TableName.ER_INPUT),
-            permissions=READ,
-        )
-        read.node.add_dependency(matching_input.resource, see)
-        return [see, read]
 
 
 def _techniques() -> entityresolution.CfnMatchingWorkflow.ResolutionTechniquesProperty:
