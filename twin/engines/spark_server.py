@@ -14,7 +14,7 @@ import os
 import runpy
 import sys
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -262,7 +262,8 @@ def only_reading() -> Iterator[None]:
 
     def asked(session: SparkSession, query: str, *given: Any, **named: Any) -> Any:
         plan = session._jsparkSession.sessionState().sqlParser().parsePlan(query)
-        if changed := next(_changes(session._jvm, plan), None):
+        kinds = [session._jvm.java.lang.Class.forName(f"{LOGICAL}.{one}") for one in ("Command", "ParsedStatement")]
+        if changed := next(_changes(plan, kinds), None):
             raise _refusal(changed)
         return plain(session, query, *given, **named)
 
@@ -280,16 +281,19 @@ def only_reading() -> Iterator[None]:
         yield
 
 
-def _changes(jvm: Any, plan: Any) -> Iterator[str]:
-    """Yield the names of what changes something in a statement, by Spark's names of its parts."""
-    kind = str(plan.getClass().getSimpleName())
-    command, parsed = (jvm.java.lang.Class.forName(f"{LOGICAL}.{one}") for one in ("Command", "ParsedStatement"))
-    is_command = command.isInstance(plan) or parsed.isInstance(plan)
-    if is_command and not kind.startswith(READING):
-        yield kind
+def _changes(plan: Any, kinds: Sequence[Any]) -> Iterator[str]:
+    """Yield the names of what changes something in a statement, by Spark's names of its parts.
+
+    Args:
+        plan: of the statement, or of a part of it.
+        kinds: Java's classes of what is no query.
+    """
+    name = str(plan.getClass().getSimpleName())
+    if any(kind.isInstance(plan) for kind in kinds) and not name.startswith(READING):
+        yield name
     children = plan.children()
     for number in range(children.size()):
-        yield from _changes(jvm, children.apply(number))
+        yield from _changes(children.apply(number), kinds)
 
 
 def _refusal(what: str) -> PermissionError:
