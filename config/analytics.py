@@ -154,6 +154,31 @@ class DataBrewSettings(Slice):
 _CAPACITY_STEP = 8
 
 
+class ChurnSettings(Slice):
+    """A model that foretells who leaves: trained each month by Redshift ML on SageMaker."""
+
+    deployed: bool = Field(
+        default=False,
+        description="Train a model of churn and keep its score of each customer. A training costs up to 20 USD for "
+        "each million of cells, beside the endpoint of SageMaker in the network",
+    )
+    hour_utc: Hour = 7
+    max_cells: int = Field(
+        1_000_000, ge=10_000, le=1_000_000_000, description="Cells (rows times columns) that are trained on; others not"
+    )
+    max_minutes: int = Field(30, ge=5, le=360, description="How long SageMaker may train")
+
+
+class StreamingSettings(Slice):
+    """What happens between two loads, read from the stream of interactions as it comes."""
+
+    deployed: bool = Field(
+        default=False,
+        description="Read interactions into the warehouse as they come. It computes as long as any come in, up to 72 "
+        "USD a day at 8 units: `daily_hours` ends it, and every query with it",
+    )
+
+
 class WarehouseSettings(Slice):
     """The warehouse: Redshift Serverless, with dimensions and facts that are loaded from the lake."""
 
@@ -171,6 +196,15 @@ class WarehouseSettings(Slice):
         description="RPU-hours a day after which it takes no more queries; one hour at 8 units is 8",
     )
     poll_seconds: int = Field(10, ge=1, le=300, description="How often the loads ask whether a statement has ended")
+    churn: ChurnSettings = ChurnSettings()
+    streaming: StreamingSettings = StreamingSettings()
+
+    @model_validator(mode="after")
+    def _in_a_warehouse(self) -> Self:
+        for name, part in (("churn", self.churn), ("streaming", self.streaming)):
+            if part.deployed and not self.deployed:
+                raise ValueError(f"{name}.deployed is on and deployed is off: it is in the warehouse; switch both on")
+        return self
 
     @model_validator(mode="after")
     def _capacities_fit(self) -> Self:

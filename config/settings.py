@@ -118,6 +118,16 @@ class Settings(Slice):
         return self
 
     @model_validator(mode="after")
+    def _warehouse_reads_a_stream(self) -> Self:
+        streams = self.collection.streams
+        if self.analytics.warehouse.streaming.deployed and (streams.provider != "kinesis" or not streams.deployed):
+            raise ValueError(
+                "analytics.warehouse.streaming.deployed: true needs collection.streams.provider: kinesis and "
+                "collection.streams.deployed: true, because the warehouse reads a stream of Kinesis; switch it off"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _databases_are_reachable(self) -> Self:
         homeless = [name for name, database in self.collection.databases.items() if database.network is None]
         if homeless and not self.foundation.network.deployed:

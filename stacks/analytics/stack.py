@@ -21,6 +21,7 @@ from stacks.analytics.studio.domain import Studio
 from stacks.analytics.studio.emr_studio import EmrStudio
 from stacks.analytics.table_quality import TableQuality
 from stacks.analytics.warehouse.warehouse import Warehouse
+from stacks.constructs.data_stream import DataStream
 from stacks.constructs.lake_tables import LakeTables
 from stacks.constructs.workgroup import Workgroup
 from stacks.shared.ids import pascal_case
@@ -55,6 +56,7 @@ class AnalyticsStack(cdk.Stack):
         lake: Lake,
         bus: events.IEventBus,
         homes: s3.IBucket | None,
+        interactions: DataStream,
         settings: AnalyticsSettings,
         platform: Platform,
     ) -> None:
@@ -110,7 +112,7 @@ class AnalyticsStack(cdk.Stack):
                 platform=platform,
             )
         self.quality = self._quality(lake, bus, settings, platform)
-        self.warehouse = self._warehouse(settings, platform)
+        self.warehouse = self._warehouse(interactions, settings, platform)
         self.studio = self._studio(homes, settings, platform)
         self.emr_studio = self._emr_studio(lake, homes, settings, platform)
         self.places = QueryPlaces(
@@ -150,7 +152,7 @@ class AnalyticsStack(cdk.Stack):
             return None
         return TableQuality(self, "TableQuality", lake=lake, bus=bus, settings=settings.quality, platform=platform)
 
-    def _warehouse(self, settings: AnalyticsSettings, platform: Platform) -> Warehouse | None:
+    def _warehouse(self, interactions: DataStream, settings: AnalyticsSettings, platform: Platform) -> Warehouse | None:
         if not settings.warehouse.deployed:
             return None
         return Warehouse(
@@ -158,6 +160,7 @@ class AnalyticsStack(cdk.Stack):
             "Warehouse",
             settings=settings.warehouse,
             row_rules=settings.dashboards.row_rules,
+            interactions=interactions,
             built_by=self.models.machine,
             platform=platform,
         )
@@ -213,6 +216,9 @@ class AnalyticsStack(cdk.Stack):
         if self.warehouse is not None:
             cdk.CfnOutput(self, "WarehouseWorkgroupName", value=self.warehouse.name)
             cdk.CfnOutput(self, "LoadWarehouseStateMachineArn", value=self.warehouse.machine.state_machine_arn)
+            if self.warehouse.training is not None:
+                machine = self.warehouse.training.machine
+                cdk.CfnOutput(self, "TrainChurnStateMachineArn", value=machine.state_machine_arn)
         if self.dashboards is not None and self.dashboards.embedding is not None:
             cdk.CfnOutput(self, "EmbeddingUrl", value=self.dashboards.embedding.url)
         if self.preparation is not None:

@@ -33,6 +33,7 @@ PACKS_OF: Final[Mapping[str, Sequence[Pack]]] = {
     "LambdaEventSourceMappingDestination": (Pack.SERVERLESS,),
     "LambdaInsideVPC": _REGULATIONS,
     "LambdaLatestVersion": (Pack.SERVERLESS,),
+    "S3BucketLoggingEnabled": _REGULATIONS,
     "S3BucketReplicationEnabled": _REGULATIONS,
     "S3DefaultEncryptionKMS": _REGULATIONS,
     "SNSRedrivePolicy": (Pack.SERVERLESS,),

@@ -89,6 +89,7 @@ ASKED: dict[str, set[str] | str] = {
     },
     "Redshift": "a query is paid for by the minute",
     "Clean Rooms": "a query is paid for by the partner",
+    "Redshift ML": "a training is paid for",
     "CodeBuild": "a build is paid for, and changes the lake",
     "Step Functions, EventBridge": {"state machines"},
     "CloudWatch": {"alarms", "alarm topic"},

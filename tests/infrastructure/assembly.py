@@ -94,8 +94,11 @@ def with_msk(environment: EnvironmentName) -> Settings:
     settings = load(environment)
     streams = settings.collection.streams.model_copy(update={"provider": "msk"})
     network = settings.foundation.network.model_copy(update={"deployed": True})
+    warehouse = settings.analytics.warehouse  # which reads streams of Kinesis alone
+    still = warehouse.model_copy(update={"streaming": warehouse.streaming.model_copy(update={"deployed": False})})
     return settings.model_copy(
         update={
+            "analytics": settings.analytics.model_copy(update={"warehouse": still}),
             "collection": settings.collection.model_copy(update={"streams": streams}),
             "foundation": settings.foundation.model_copy(update={"network": network}),
         }

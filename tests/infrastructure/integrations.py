@@ -723,12 +723,60 @@ def _reads_lake(estate: Estate, use: Use) -> Calls:
     """External schemas look up the catalog and get the data from Lake Formation, with the namespace's role."""
     prefix = _CATALOG.removesuffix("catalog")
     environment = estate.assembly.settings.environment
-    for role in use.resource.properties["IamRoles"]:
-        yield Call(party=role, need=needs.ASK_LAKE_FORMATION, resource="*")
-        for zone, table in ((Zone.PRODUCTS, "customer_360"), (Zone.CURATED, TableName.IDENTIFIER_MAP)):
-            database = database_name(environment, zone)
-            for resource in (_CATALOG, f"{prefix}database/{database}", f"{prefix}table/{database}/{table}"):
-                yield Call(party=role, need=needs.READ_EXTERNAL_SCHEMA, resource=resource)
+    role = use.resource.properties["DefaultIamRoleArn"]
+    yield Call(party=role, need=needs.ASK_LAKE_FORMATION, resource="*")
+    for zone, table in ((Zone.PRODUCTS, "customer_360"), (Zone.CURATED, TableName.IDENTIFIER_MAP)):
+        database = database_name(environment, zone)
+        for resource in (_CATALOG, f"{prefix}database/{database}", f"{prefix}table/{database}/{table}"):
+            yield Call(party=role, need=needs.READ_EXTERNAL_SCHEMA, resource=resource)
+
+
+def _lists_streams(estate: Estate, use: Use) -> Calls:
+    """A view over a stream of Kinesis: the role lists all streams and reads the one that the statement names."""
+    role = arn(use.resource)
+    yield Call(party=role, need=needs.LIST_STREAMS, resource="*")
+    named = set(re.findall(r'FROM live\.\\*"([\w-]+)\\*"', json.dumps(estate.assembly.templates["analytics"])))
+    assert named or not estate.assembly.settings.analytics.warehouse.streaming.deployed
+    for stream in sorted(named):
+        resource = f"arn:aws:kinesis:{REGION}:{ACCOUNT}:stream/{stream}"
+        yield Call(party=role, need=needs.READ_STREAM_INTO_VIEW, resource=resource)
+
+
+def _trains(_estate: Estate, use: Use) -> Calls:
+    """What `CREATE MODEL` does with its role: export, train, compile, install; in the bucket and under the key."""
+    statement: Statement = use.part
+    role = arn(use.resource)
+    own = f"arn:aws:sagemaker:{REGION}:{ACCOUNT}"
+    yield Call(party=role, need=needs.TRAIN_MODEL, resource=f"{own}:training-job/redshiftml-any")
+    yield Call(party=role, need=needs.COMPILE_MODEL, resource=f"{own}:compilation-job/redshiftml-any")
+    passed = {"iam:PassedToService": "sagemaker.amazonaws.com"}
+    yield Call(party=role, need=needs.HAND_ROLE_TO_TRAINING, resource=role, context=passed)
+    yield Call(party=role, need=needs.FETCH_TRAINING_TOKEN, resource="*")
+    image = f"arn:aws:ecr:{REGION}:683313688378:repository/sagemaker-xgboost"
+    yield Call(party=role, need=needs.FETCH_TRAINING_IMAGE, resource=image)
+    group = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/aws/sagemaker/TrainingJobs:log-stream:any"
+    yield Call(party=role, need=needs.LOG_TRAINING, resource=group)
+    measured = {"cloudwatch:namespace": "/aws/sagemaker/TrainingJobs"}
+    yield Call(party=role, need=needs.MEASURE_TRAINING, resource="*", context=measured)
+    place = f"arn:aws:ec2:{REGION}:{ACCOUNT}"
+    yield Call(party=role, need=needs.REACH_FROM_NETWORK, resource=f"{place}:network-interface/eni-1")
+    for kind in ("subnet/subnet-1", "security-group/sg-1"):
+        yield Call(party=role, need=needs.PLACE_IN_NETWORK, resource=f"{place}:{kind}")
+    yield Call(party=role, need=needs.LOOK_AROUND_NETWORK, resource="*")
+    assert statement.resources
+
+
+def _keeps_training(estate: Estate, use: Use) -> Calls:
+    """The bucket and the key that the statement names are the role's."""
+    named = re.search(r"S3_BUCKET '([^']+)', KMS_KEY_ID '([^']+)'", str(use.part["Parameters"]["Sql"]))
+    if named is None:
+        return
+    bucket, key = named.groups()
+    role = re.search(r"IAM_ROLE '([^']+)'", use.part["Parameters"]["Sql"])
+    assert role is not None
+    yield Call(party=role[1], need=needs.SEE_TRAINING_BUCKET, resource=f"arn:aws:s3:::{bucket}")
+    yield Call(party=role[1], need=needs.KEEP_TRAINING_DATA, resource=f"arn:aws:s3:::{bucket}/any/part")
+    yield Call(party=role[1], need=needs.ENCRYPT_TRAINING, resource=key)
 
 
 def _limits_usage(estate: Estate, use: Use) -> Calls:
@@ -1271,6 +1319,8 @@ INTEGRATIONS: Final[Mapping[str, Integration]] = {
     "right athena:ListQueryExecutions": _works_in_workgroup,
     "right athena:StartQueryExecution": _queries,
     "right redshift-serverless:GetCredentials": _asks_warehouse,
+    "right kinesis:ListStreams": _lists_streams,
+    "right sagemaker:CreateTrainingJob": _trains,
     "right dynamodb:BatchGetItem": _right_with_key(needs.USE_ENCRYPTED_TABLE, "dynamodb"),
     "right dynamodb:GetItem": _right_with_key(needs.USE_ENCRYPTED_TABLE, "dynamodb"),
     "right dynamodb:PutItem": _all_of(_right_with_key(needs.USE_ENCRYPTED_TABLE, "dynamodb"), _locks),
@@ -1320,7 +1370,7 @@ INTEGRATIONS: Final[Mapping[str, Integration]] = {
     ),
     "task aws-sdk:redshiftdata:describeStatement": _task_on(needs.LOOK_AT_STATEMENT, _no_resource),
     "task aws-sdk:redshiftdata:executeStatement": _all_of(
-        _task_on(needs.RUN_STATEMENT, _workgroup_of), _signs_in_by_secret
+        _task_on(needs.RUN_STATEMENT, _workgroup_of), _signs_in_by_secret, _keeps_training
     ),
     "task aws-sdk:redshiftdata:getStatementResult": _task_on(needs.READ_RESULT_OF_STATEMENT, _no_resource),
     "task aws-sdk:redshiftserverless:getNamespace": _task_on(needs.FIND_NAMESPACE, _namespace),

@@ -587,6 +587,71 @@ LIMIT_USAGE: Final = Need(
     page="Amazon Redshift Serverless API Reference: CreateUsageLimit and the operations beside it",
 )
 
+_ML: Final = (
+    "Amazon Redshift Database Developer Guide: Cluster and configure setup for Amazon Redshift ML administration"
+)
+TRAIN_MODEL: Final = Need(
+    actions=("sagemaker:CreateTrainingJob", "sagemaker:DescribeTrainingJob", "sagemaker:StopTrainingJob"), page=_ML
+)
+COMPILE_MODEL: Final = Need(
+    actions=("sagemaker:CreateCompilationJob", "sagemaker:DescribeCompilationJob", "sagemaker:StopCompilationJob"),
+    page=_ML,
+)
+KEEP_TRAINING_DATA: Final = Need(
+    actions=("s3:AbortMultipartUpload", "s3:GetObject", "s3:DeleteObject", "s3:PutObject"), page=_ML
+)
+SEE_TRAINING_BUCKET: Final = Need(actions=("s3:GetBucketLocation", "s3:ListBucket"), page=_ML)
+HAND_ROLE_TO_TRAINING: Final = Need(actions=("iam:PassRole",), page=_ML)
+ENCRYPT_TRAINING: Final = Need(
+    actions=("kms:CreateGrant", "kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey"), page=_ML
+)
+FETCH_TRAINING_TOKEN: Final = Need(actions=("ecr:GetAuthorizationToken",), page=_ML)
+FETCH_TRAINING_IMAGE: Final = Need(
+    actions=("ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"), page=_ML
+)
+LOG_TRAINING: Final = Need(
+    actions=("logs:CreateLogGroup", "logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"), page=_ML
+)
+MEASURE_TRAINING: Final = Need(actions=("cloudwatch:PutMetricData",), page=_ML)
+# Where the warehouse's traffic stays in the network.
+REACH_FROM_NETWORK: Final = Need(
+    actions=(
+        "ec2:CreateNetworkInterface",
+        "ec2:CreateNetworkInterfacePermission",
+        "ec2:DeleteNetworkInterface",
+        "ec2:DeleteNetworkInterfacePermission",
+        "ec2:ModifyNetworkInterfaceAttribute",
+    ),
+    page=_ML,
+)
+PLACE_IN_NETWORK: Final = Need(actions=("ec2:CreateNetworkInterface",), page=_ML)
+LOOK_AROUND_NETWORK: Final = Need(
+    actions=(
+        "ec2:DescribeDhcpOptions",
+        "ec2:DescribeNetworkInterfaces",
+        "ec2:DescribeSecurityGroups",
+        "ec2:DescribeSubnets",
+        "ec2:DescribeVpcEndpoints",
+        "ec2:DescribeVpcs",
+    ),
+    page=_ML,
+)
+_STREAMING: Final = (
+    "Amazon Redshift Database Developer Guide: Getting started with streaming ingestion from Amazon Kinesis "
+    "Data Streams"
+)
+READ_STREAM_INTO_VIEW: Final = Need(
+    actions=(
+        "kinesis:DescribeStreamSummary",
+        "kinesis:GetShardIterator",
+        "kinesis:GetRecords",
+        "kinesis:DescribeStream",
+        "kinesis:ListShards",
+    ),
+    page=_STREAMING,
+)
+LIST_STREAMS: Final = Need(actions=("kinesis:ListStreams",), page=_STREAMING)
+
 # ---- CodeBuild
 BUILD_READS_SOURCE: Final = Need(
     actions=("s3:GetObject", "s3:GetObjectVersion"),

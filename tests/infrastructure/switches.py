@@ -44,7 +44,7 @@ NAMED: Final[dict[str, Any]] = {
     },
 }
 # Of these, what the laptop has a stand-in for, so that `everything` names it.
-ON_THE_LAPTOP: Final = frozenset({"activation.clean_room.partner_account", "analytics.dashboards.row_rules"})
+ON_THE_LAPTOP: Final = frozenset({"activation.clean_room.partner_account"})
 
 
 def named(settings: dict[str, Any] = NAMED, path: str = "") -> Iterator[str]:

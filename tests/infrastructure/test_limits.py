@@ -223,7 +223,12 @@ def test_what_aws_refuses_is_named(estates, refusal: Refusal):
             for one in everything.assembly.templates["foundation"]["Resources"].values()
             if one["Type"] == "AWS::S3::Bucket" and "KMSMasterKeyID" in json.dumps(one)
         )
-        estate = broken(everything, "AWS::S3::Bucket", properties(BucketEncryption=encryption))
+
+        def encrypt(resource: Template) -> None:
+            if "KMSMasterKeyID" not in json.dumps(resource):
+                resource["Properties"]["BucketEncryption"] = encryption
+
+        estate = broken(everything, "AWS::S3::Bucket", encrypt)
     else:
         estate = broken(everything, *BREAKS[refusal.faults.__name__])
     assert list(refusal.faults(estate))

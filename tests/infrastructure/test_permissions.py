@@ -29,8 +29,11 @@ WITHOUT_RESOURCE = {
     "dynamodb:ListStreams",
     # Of a job that has a connection: AWS's own policy for Glue names no resource for them.
     *needs.GLUE_MAKES_INTERFACES.actions,
+    *needs.FETCH_TRAINING_TOKEN.actions,
     *needs.LIMIT_USAGE.actions,
     *needs.LOOK_AT_STATEMENT.actions,
+    *needs.LIST_STREAMS.actions,
+    *needs.LOOK_AROUND_NETWORK.actions,
     *needs.READ_RESULT_OF_STATEMENT.actions,
     *needs.STUDIO_LISTS.actions,
     *needs.CANVAS_LISTS.actions,
@@ -104,6 +107,7 @@ KEY_USES = {
     "CleanRoomSharedPeople": {"s3": READ},
     "CleanRoomSharedSegments": {"s3": READ},
     "CleanRoomSharedOrders": {"s3": READ},
+    "WarehouseChurn": {"": "CreateGrant Decrypt DescribeKey Encrypt GenerateDataKey"},
 }
 
 
@@ -139,7 +143,7 @@ def test_roles_use_the_key_through_the_services_that_keep_what_they_use_and_neve
     exports = {machine for machine in machines if machine.startswith("DataExchange")}
     wanted |= {machine: {"sns": SEND, "s3": SEND, "": "CreateGrant"} for machine in exports}
     # The Data API reads the administrator's secret with the rights of who sends a statement.
-    loads = {machine for machine in machines if machine.startswith("WarehouseLoads")}
+    loads = {machine for machine in machines if machine.startswith(("WarehouseLoads", "WarehouseChurn"))}
     wanted |= {machine: {"sns": SEND, "secretsmanager": READ} for machine in loads}
     # Athena writes the copy for DataBrew with the rights of who sends the statement.
     copies = {machine for machine in machines if machine.startswith("Preparation")}

@@ -4,25 +4,42 @@ import re
 
 import pytest
 import sqlglot
+import yaml
 from sqlglot import exp
 
 from c360_core import contracts
-from c360_core.names import PiiClass, TableName, Zone, database_name
+from c360_core.names import PiiClass, Stream, TableName, Zone, database_name, stream_name
 from c360_core.personas import PERSONAS
 from config.analytics import RowRule
 from config.settings import SettingsError, load
 from stacks.analytics.warehouse.access import AccessError, access_batches
+from stacks.analytics.warehouse.churn_features import FEATURES
 from stacks.analytics.warehouse.relations import relations_of
 from stacks.analytics.warehouse.statements import read_batches
 from tests.infrastructure.assembly import ROOT, definition, listed, resolve, states
 from tests.infrastructure.rights import resources_of, tables_in
 
 FOLDER = ROOT / "sql" / "warehouse"
+VALUES = {"products": "c360_dev_products", "curated": "c360_dev_curated"}
+# Of the statements about the churn model.
+CHURN = {
+    **VALUES,
+    "features": ", ".join(FEATURES),
+    "role": "arn:aws:iam::123456789012:role/Churn",
+    "bucket": "training",
+    "key": "key",
+    "max_cells": "1000000",
+    "max_seconds": "1800",
+}
 NAMESPACE, WORKGROUP = "AWS::RedshiftServerless::Namespace", "AWS::RedshiftServerless::Workgroup"
 
 
 def batches():
-    return read_batches(FOLDER, {"products": "c360_dev_products", "curated": "c360_dev_curated"})
+    return read_batches(FOLDER, VALUES)
+
+
+def of_churn():
+    return {one.name: one for one in read_batches(FOLDER / "churn", CHURN)}
 
 
 def access(*rules):
@@ -32,11 +49,12 @@ def access(*rules):
 def tables_of_the_lake():
     """Return the tables that the statements read in external schemas."""
     read = set()
-    for batch in batches():
+    for batch in (*batches(), *of_churn().values()):
         for statement in batch.statements:
-            if statement.startswith(("CREATE EXTERNAL SCHEMA", "REFRESH")):
+            if statement.startswith(("CREATE EXTERNAL SCHEMA", "REFRESH", "DROP MODEL")):
                 continue
-            tree = sqlglot.parse_one(statement, read="redshift")
+            trained_on = re.search(r"^CREATE MODEL .*FROM \((.*)\)\nTARGET", statement, re.DOTALL)
+            tree = sqlglot.parse_one(trained_on[1] if trained_on else statement, read="redshift")
             assert not isinstance(tree, exp.Command), statement
             read |= {(table.db, table.name) for table in tree.find_all(exp.Table) if table.db.startswith("lake_")}
     return read
@@ -60,6 +78,13 @@ def test_a_switch_brings_the_warehouse_and_leaves_nothing(assembly):
         ("analytics: {warehouse: {base_capacity: 12}}", "base_capacity is not a multiple of 8"),
         ("analytics: {warehouse: {base_capacity: 16, max_capacity: 8}}", "max_capacity is less than base_capacity"),
         ("analytics: {warehouse: {daily_hours: 0}}", "greater than or equal to 1"),
+        ("analytics: {warehouse: {churn: {deployed: true}}}", "churn.deployed is on and deployed is off"),
+        ("analytics: {warehouse: {streaming: {deployed: true}}}", "streaming.deployed is on and deployed is off"),
+        (
+            "{foundation: {network: {deployed: true, availability_zones: 3}}, collection: {streams: {provider: msk}}, "
+            "analytics: {warehouse: {deployed: true, streaming: {deployed: true}}}}",
+            "needs collection.streams.provider: kinesis",
+        ),
         ("analytics: {dashboards: {row_rules: [{column: currency, values: [USD]}]}}", "a rule limits nobody"),
         (
             "analytics: {dashboards: {row_rules: [{column: currency, values: [USD], warehouse_roles: [dollars]}]}}",
@@ -141,7 +166,9 @@ def test_a_load_runs_the_shipped_statements_and_a_rebuild_drops_everything_first
     found = states(definition(everything.one("AWS::StepFunctions::StateMachine", "analytics", "WarehouseLoads")))
     environment = everything.settings.environment
     values = {str(zone): database_name(environment, zone) for zone in (Zone.PRODUCTS, Zone.CURATED)}
-    made = read_batches(FOLDER, values)[:-1]
+    stream = stream_name(environment, Stream.INTERACTIONS)
+    live = read_batches(FOLDER / "live", {"stream": stream})
+    made = [*read_batches(FOLDER, values)[:-1], of_churn()["prepare"], *live]
     shipped = [*made, *access_batches(relations_of(made), everything.settings.analytics.dashboards.row_rules)]
     load_items, rebuild_items = found["Load"]["Result"], found["Rebuild"]["Result"]
     assert load_items == [{"once": "yes" if one.once else "no", "statements": list(one.statements)} for one in shipped]
@@ -210,10 +237,10 @@ def test_nobody_is_granted_to_change_anything():
 def test_every_relation_is_protected_that_redshift_lets_be_protected():
     """Redshift takes no policy of rows on what a materialized view reads, on external tables and on temporary ones."""
     relations = relations_of(batches())
-    assert {one.name for one in relations if one.feeds_view} == {"bridge_person", "dim_date", "fact_activity"}
+    assert {one.name for one in relations if not one.takes_policies} == {"bridge_person", "dim_date", "fact_activity"}
     statements = [one for batch in access() for one in batch.statements]
     switched = {one.split()[-8] for one in statements if one.endswith("ROW LEVEL SECURITY ON CONJUNCTION TYPE OR")}
-    assert switched == {one.place for one in relations if not one.feeds_view}
+    assert switched == {one.place for one in relations if one.takes_policies}
     views = {one.place for one in relations if one.is_view}
     assert {one.split()[3] for one in statements if one.startswith("ALTER MATERIALIZED VIEW")} == views != set()
 
@@ -266,3 +293,130 @@ def test_a_statement_without_its_end_is_refused(tmp_path):
     (tmp_path / "10_a.sql").write_text("SELECT '${nothing}';\n", encoding="utf-8")
     with pytest.raises(KeyError, match="nothing"):
         read_batches(tmp_path, {})
+
+
+# ---- the churn model
+
+
+def training(everything):
+    return states(definition(everything.one("AWS::StepFunctions::StateMachine", "analytics", "WarehouseChurn")))
+
+
+def test_the_churn_model_is_a_switch_of_its_own(assembly):
+    found = [one for one in assembly.resources() if "Churn" in one.logical_id and one.pillar == "analytics"]
+    deployed = assembly.settings.analytics.warehouse.churn.deployed
+    assert bool(found) is deployed is (assembly.settings.environment == "everything")
+
+
+def test_the_statement_is_redshifts_and_limits_what_it_costs(everything):
+    sql = resolve(training(everything)["SendTrain"]["Parameters"]["Sql"])
+    # Redshift takes the words in this order alone.
+    words = [
+        "CREATE MODEL", "FROM", "TARGET", "FUNCTION", "IAM_ROLE", "AUTO OFF", "MODEL_TYPE XGBOOST", "OBJECTIVE",
+        "PREPROCESSORS 'none'", "HYPERPARAMETERS", "SETTINGS", "S3_BUCKET", "KMS_KEY_ID", "MAX_CELLS", "MAX_RUNTIME",
+    ]  # fmt: skip
+    places = [sql.index(f"\n{word}" if word.isupper() and word in {"TARGET"} else word) for word in words]
+    assert places == sorted(places)
+    churn = everything.settings.analytics.warehouse.churn
+    assert f"MAX_CELLS {churn.max_cells}, MAX_RUNTIME {churn.max_minutes * 60})" in sql
+
+
+def test_each_model_statement_is_sent_by_itself(everything):
+    """DROP MODEL commits at once, and CREATE MODEL begins what runs on: neither is part of a transaction."""
+    found = training(everything)
+    sent = {name: state["Resource"].rpartition(":")[2] for name, state in found.items() if name.startswith("Send")}
+    assert sent == {
+        "SendCount": "executeStatement",
+        "SendForget": "executeStatement",
+        "SendTrain": "executeStatement",
+        "SendState": "executeStatement",
+        "SendScore": "batchExecuteStatement",
+    }
+    assert found["SendForget"]["Parameters"]["Sql"] == "DROP MODEL IF EXISTS warehouse.churn"
+
+
+def test_what_nothing_can_be_learned_from_is_refused_before_anything_is_paid_for(everything):
+    found = training(everything)
+    few, alike = found["IsEnough"]["Choices"]
+    assert (few["NumericLessThan"], few["Next"]) == (500, "TooFewAnswers")
+    assert {one.get("NumericEquals", one.get("NumericEqualsPath")) for one in alike["Or"]} == {
+        0,
+        "$.counted.Records[0][0].LongValue",
+    }
+    assert (alike["Next"], found["IsEnough"]["Default"]) == ("OneAnswerOnly", "SendForget")
+
+
+def test_the_model_is_told_what_the_mart_has_and_asked_in_the_same_order():
+    mart = yaml.safe_load((ROOT / "sql" / "models" / "marts" / "numbers.yml").read_text(encoding="utf-8"))
+    [model] = [one for one in mart["models"] if one["name"] == "churn_features"]
+    columns = [column["name"] for column in model["columns"]]
+    told = [re.sub(r"COALESCE\((\w+), 0\)", r"\1", name) for name in FEATURES]
+    assert told == [name for name in columns if name not in {"person_id", "cut_on", "currency", "churned"}]
+    statements = of_churn()
+    assert statements["train"].statements[0].count(", ".join(FEATURES)) == 1
+    assert "".join(statements["score"].statements).count(f"warehouse.predict_churn({', '.join(FEATURES)})") == 2
+
+
+def test_training_data_is_alone_encrypted_and_short_lived(everything):
+    bucket = everything.one("AWS::S3::Bucket", "analytics", "WarehouseChurnBucket").properties
+    [rule] = bucket["LifecycleConfiguration"]["Rules"]
+    assert (rule["ExpirationInDays"], rule["NoncurrentVersionExpiration"]["NoncurrentDays"]) == (1, 1)
+    [encryption] = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    assert encryption["ServerSideEncryptionByDefault"]["SSEAlgorithm"] == "aws:kms"
+    may = resources_of(everything, "analytics", "WarehouseChurnRole", "s3:PutObject")
+    assert len(may) == 1
+    endpoints = [resolve(one.properties["ServiceName"]) for one in everything.resources("AWS::EC2::VPCEndpoint")]
+    assert [name for name in endpoints if name.endswith("sagemaker.api")]
+
+
+# ---- what happens between two loads
+
+
+def test_the_stream_is_read_from_inside_the_network_by_a_switch(assembly, msk):
+    deployed = assembly.settings.analytics.warehouse.streaming.deployed
+    assert deployed is (assembly.settings.environment == "everything")
+    for one, on in ((assembly, deployed), (msk, False)):
+        may = resources_of(one, "analytics", "WarehouseRole", "kinesis:GetRecords")
+        names = [resolve(each.properties["ServiceName"]) for each in one.resources("AWS::EC2::VPCEndpoint")]
+        live = [
+            statement
+            for machine in one.resources("AWS::StepFunctions::StateMachine", "analytics")
+            if machine.logical_id.startswith("WarehouseLoads")
+            for item in states(definition(machine))["Load"]["Result"]
+            for statement in item["statements"]
+            if "live" in statement
+        ]
+        assert bool(live) is on
+        assert any(name.endswith("kinesis-streams") for name in names) >= on
+        environment = one.settings.environment
+        assert {resource.rpartition("/")[2] for resource in may} == (
+            {stream_name(environment, Stream.INTERACTIONS)} if on else set()
+        )
+
+
+def test_a_view_over_a_stream_reads_that_alone_and_no_record_can_stop_it():
+    """AWS: one stream a view, refreshed by itself; every value is taken only out of what can be read as JSON."""
+    [make, refresh] = read_batches(FOLDER / "live", {"stream": "c360-dev-interactions"})
+    [view] = [one for one in make.statements if one.startswith("CREATE MATERIALIZED VIEW")]
+    assert "AUTO REFRESH YES" in view
+    assert view.count("FROM live.") == view.count("live.") == 1
+    assert "WHERE" not in view  # nothing is left out
+    values = re.findall(r"JSON_EXTRACT_PATH_TEXT\(FROM_VARBYTE\(kinesis_data, 'utf-8'\), '(\w+)', true\)", view)
+    assert view.count("CASE WHEN CAN_JSON_PARSE(kinesis_data) AND LENGTH(kinesis_data) < 65355") == len(values) + 1
+    assert list(refresh.statements) == ["REFRESH MATERIALIZED VIEW warehouse.live_interaction"]
+
+
+def test_nothing_is_taken_from_the_stream_that_the_personas_may_not_read():
+    [make, _] = read_batches(FOLDER / "live", {"stream": "c360-dev-interactions"})
+    taken = set(re.findall(r"'utf-8'\), '(\w+)'", " ".join(make.statements)))
+    [table] = [one for one in contracts.load().lake_tables() if one.name == TableName.INTERACTIONS]
+    classes = {column.name: column.classification for column in table.fields}
+    assert taken <= classes.keys()
+    assert {classes[name] for name in taken} <= {PiiClass.NONE, PiiClass.PSEUDONYMOUS}
+    relations = {one.name: one for one in relations_of([*batches(), make])}
+    assert relations["live_interaction"].zone is Zone.RAW
+    granted = [one for batch in access_batches([*relations.values()], ()) for one in batch.statements]
+    assert [one.split()[3] for one in granted if one.startswith("GRANT SELECT") and "live" in one] == [
+        "warehouse.live_activity",
+        "warehouse.live_unreadable",
+    ]

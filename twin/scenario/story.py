@@ -331,6 +331,11 @@ class Story:
             Check(name="a vendor's contacts, read twice", expected=vendors.KNOWN, actual=read),
             Check(name="spend in the warehouse, to the cent of Athena's", expected=asked.athena, actual=asked.asked),
             Check(
+                name="amounts streamed into the warehouse, to the cent of the lake's",
+                expected=asked.in_lake,
+                actual=asked.streamed,
+            ),
+            Check(
                 name="persona: relations that warehouse and lake show alike",
                 expected=len(warehouse.ALIKE),
                 actual=asked.alike,

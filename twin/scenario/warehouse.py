@@ -16,6 +16,12 @@ from twin.scenario.waiting import until
 LOAD_SECONDS: Final = 300.0
 STATEMENT_SECONDS: Final = 60.0
 SPEND_SQL: Final = f"SELECT SUM(spend) FROM {WAREHOUSE_SCHEMA}.spend_by_person"  # noqa: S608  # our own names
+# Of the stream of interactions, and of the lake: each event once.
+STREAMED_SQL: Final = f"SELECT SUM(amount), SUM(events) FROM {WAREHOUSE_SCHEMA}.live_activity"  # noqa: S608  # our own names
+LAKE_SQL: Final = (
+    "SELECT sum(amount), count(*) FROM (SELECT source, event_id, min(amount) AS amount FROM {raw}.interactions "
+    "GROUP BY source, event_id)"
+)
 CHANGE_SQL: Final = f"DELETE FROM {WAREHOUSE_SCHEMA}.dim_person"  # noqa: S608  # our own names
 # Relations of the warehouse, and what of the lake each is loaded from: zone, table, and columns by their names there.
 ALIKE: Final[Mapping[str, tuple[Zone, str, Mapping[str, str]]]] = {
@@ -63,6 +69,8 @@ class Answers:
         asked: the warehouse's answer to the marketing analyst.
         athena: the mart's.
         refused: changes that the analyst was refused.
+        streamed: amounts of all events that the warehouse has read from the stream.
+        in_lake: the same of the lake.
         alike: relations of which the analyst sees in the warehouse what it sees in the lake, row by row.
     """
 
@@ -70,6 +78,8 @@ class Answers:
     athena: Decimal
     refused: int
     alike: int
+    streamed: Decimal
+    in_lake: Decimal
 
 
 def loaded(deployment: Deployment) -> None:
@@ -92,10 +102,15 @@ def ask(deployment: Deployment) -> Answers:
     client = session.client("redshift-data", endpoint_url=settings.endpoint)
     [(spend,)] = _rows(deployment, client, SPEND_SQL)
     change = _run(deployment, client, CHANGE_SQL)
+    [(streamed, _)] = _rows(deployment, client, STREAMED_SQL)
+    raw = database_name(settings.environment, Zone.RAW)
+    [(in_lake, _)] = deployment.query(LAKE_SQL.format(raw=raw))
     table = f"{database_name(settings.environment, Zone.PRODUCTS)}.spend_by_currency"
     return Answers(
         asked=money(spend),
         athena=money(deployment.query(f"SELECT sum(spend) FROM {table}")[0][0]),  # noqa: S608  # our own names
+        streamed=money(streamed),
+        in_lake=money(in_lake),
         refused=int("permission denied" in str(change.get("Error"))),
         alike=sum(
             _is_alike(deployment, client, session.client("athena", endpoint_url=settings.endpoint), name)

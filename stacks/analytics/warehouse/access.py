@@ -60,7 +60,7 @@ class Reader:
         limited = self.limited_columns(relation)
         if relation.of_persons and len(limited) < len(self.limits):
             return False
-        return not (limited and relation.feeds_view)
+        return not limited or (relation.takes_policies and all(relation.columns[column] for column in limited))
 
 
 def readers_of(
@@ -157,7 +157,7 @@ def _contact(relations: Sequence[Relation]) -> Sequence[tuple[Relation, str]]:
 
 def _row_policies(relations: Sequence[Relation], readers: Sequence[Reader]) -> Sequence[Batch]:
     """Make each policy anew in one transaction with what it is attached to, so that no moment is without it."""
-    protected = [one for one in relations if not one.feeds_view]
+    protected = [one for one in relations if one.takes_policies]
     whole = {
         reader.role: [one for one in protected if reader.reads(one) and not reader.limited_columns(one)]
         for reader in readers

@@ -6,26 +6,21 @@ from typing import Final
 
 import aws_cdk as cdk
 from aws_cdk import aws_events as events
-from aws_cdk import aws_redshiftserverless as redshift
 from aws_cdk import aws_stepfunctions as sfn
-from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
 
-from c360_core.names import WAREHOUSE_DATABASE, WAREHOUSE_SCHEMA, Zone, database_name
-from config.analytics import RowRule, WarehouseSettings
+from c360_core.names import WAREHOUSE_SCHEMA, Zone, database_name
+from config.analytics import RowRule
 from stacks.analytics.warehouse.access import access_batches
+from stacks.analytics.warehouse.data_api import FAILED, DataApi, Place
 from stacks.analytics.warehouse.relations import relations_of
 from stacks.analytics.warehouse.statements import Batch, read_batches
-from stacks.constructs.grants import allow, use_key
-from stacks.constructs.nag import acknowledge, wildcard
-from stacks.constructs.retries import retry_when_busy
 from stacks.constructs.start_rules import StartRules
 from stacks.constructs.state_machine import StateMachine
 from stacks.shared.platform import Platform
 
 _NAME: Final = "LoadWarehouse"
 _CHECK: Final = "differences"
-_FAILED: Final = "StatementFailed"
 _REPEATS: Final = 2
 # A transaction that another one has overtaken, or that ran while the warehouse was resized, succeeds when repeated.
 _ANY_TASK: Final = "States.TaskFailed"
@@ -36,6 +31,9 @@ class Loads(Construct):
 
     Each file of `sql/warehouse` is a transaction, so that a load that fails leaves the day before. It begins when the
     marts have been built. With `{"rebuild": "yes"}` everything is dropped first and loaded anew.
+
+    Args:
+        more: batches of what is switched on beside, which run after the shipped ones.
     """
 
     machine: sfn.StateMachine
@@ -45,16 +43,15 @@ class Loads(Construct):
         scope: Construct,
         id_: str,
         *,
-        namespace: redshift.CfnNamespace,
-        workgroup: redshift.CfnWorkgroup,
-        settings: WarehouseSettings,
+        place: Place,
         row_rules: Sequence[RowRule],
+        more: Sequence[Batch],
         built_by: sfn.IStateMachine,
         platform: Platform,
     ) -> None:
         super().__init__(scope, id_)
-        self._row_rules = row_rules
-        self._namespace, self._workgroup, self._settings = namespace, workgroup, settings
+        self._row_rules, self._more = row_rules, more
+        self._api = DataApi(self, place)
         databases = {str(zone): database_name(platform.environment, zone) for zone in (Zone.PRODUCTS, Zone.CURATED)}
         batches = read_batches(Path(platform.assets.warehouse_statements), databases)
         run = StateMachine(
@@ -67,7 +64,7 @@ class Loads(Construct):
             runbook="the-warehouse-is-not-loaded.md",
         )
         self.machine = run.machine
-        self._let_read_secret(platform)
+        self._api.let_act(self.machine.role, platform)
         rules = StartRules(self, machine=run, platform=platform)
         rules.on_event(
             "Built",
@@ -84,19 +81,8 @@ class Loads(Construct):
 
     def _steps(self, batches: Sequence[Batch]) -> sfn.IChainable:
         """Look up the administrator's secret, run each batch, and fail where the figures do not agree."""
-        look_up = tasks.CallAwsService(
-            self,
-            "FindSecret",
-            service="redshiftserverless",
-            action="getNamespace",
-            iam_action="redshift-serverless:GetNamespace",
-            iam_resources=[self._namespace.attr_namespace_namespace_arn],
-            parameters={"NamespaceName": self._namespace.namespace_name},
-            result_selector={"secret": sfn.JsonPath.string_at("$.Namespace.AdminPasswordSecretArn")},
-            result_path="$.found",
-        )
-        retry_when_busy(look_up, "RedshiftServerless")
-        prepared = [batch for batch in batches if batch.name != _CHECK]
+        look_up = self._api.find_secret()
+        prepared = [*(batch for batch in batches if batch.name != _CHECK), *self._more]
         access = access_batches(relations_of(prepared), self._row_rules)
         loads = [_item(batch) for batch in (*prepared, *access)]
         [check] = [batch for batch in batches if batch.name == _CHECK]
@@ -130,18 +116,7 @@ class Loads(Construct):
             max_concurrency=1,
             result_path=sfn.JsonPath.DISCARD,
         )
-        submit = self._call(
-            "Submit",
-            "batchExecuteStatement",
-            {
-                "WorkgroupName": self._workgroup.workgroup_name,
-                "Database": WAREHOUSE_DATABASE,
-                "SecretArn": sfn.JsonPath.string_at("$.secret"),
-                "Sqls": sfn.JsonPath.object_at("$.statements"),
-            },
-            resources=[self._workgroup.attr_workgroup_workgroup_arn],
-            result_path="$.statement",
-        )
+        submit = self._api.send_batch("Submit", "$.statements", known_as="$.secret")
         there = sfn.Condition.and_(
             sfn.Condition.string_equals("$.once", "yes"),
             sfn.Condition.is_present("$.statement.Error"),
@@ -158,15 +133,15 @@ class Loads(Construct):
                 )
             },
         )
-        failed = tell.next(sfn.Fail(self, "BatchFailed", error=_FAILED, cause_path="$.cause"))
+        failed = tell.next(sfn.Fail(self, "BatchFailed", error=FAILED, cause_path="$.cause"))
         done = sfn.Succeed(self, "BatchDone")
-        wait, look = self._await("Batch")
-        ended = self._ended("Batch", wait, finished=done)
+        wait, look = self._api.wait("Batch")
+        ended = self._api.ended("Batch", wait, finished=done)
         ended.when(there, sfn.Succeed(self, "WasThere")).otherwise(failed)
         submit.next(wait).next(look).next(ended)
         each.item_processor(submit)
         each.add_retry(
-            errors=[_FAILED, _ANY_TASK],
+            errors=[FAILED, _ANY_TASK],
             interval=cdk.Duration.seconds(30),
             backoff_rate=2,
             max_attempts=_REPEATS,
@@ -177,26 +152,9 @@ class Loads(Construct):
     def _agree(self, check: Batch) -> sfn.IChainable:
         """Ask in how many rows the warehouse differs from the mart, and fail unless in none."""
         [statement] = check.statements
-        ask = self._call(
-            "Compare",
-            "executeStatement",
-            {
-                "WorkgroupName": self._workgroup.workgroup_name,
-                "Database": WAREHOUSE_DATABASE,
-                "SecretArn": sfn.JsonPath.string_at("$.found.secret"),
-                "Sql": statement,
-            },
-            resources=[self._workgroup.attr_workgroup_workgroup_arn],
-            result_path="$.statement",
-        )
-        wait, look = self._await("Comparison")
-        read = self._call(
-            "ReadComparison",
-            "getStatementResult",
-            {"Id": sfn.JsonPath.string_at("$.statement.Id")},
-            resources=["*"],
-            result_path="$.compared",
-        )
+        ask = self._api.send("Compare", statement)
+        wait, look = self._api.wait("Comparison")
+        read = self._api.read("ReadComparison", result_path="$.compared")
         same = sfn.Condition.number_equals("$.compared.Records[0][0].LongValue", 0)
         agreed = (
             sfn.Choice(self, "Agree")
@@ -210,69 +168,12 @@ class Loads(Construct):
                 )
             )
         )
-        ended = self._ended("Comparison", wait, finished=read)
+        ended = self._api.ended("Comparison", wait, finished=read)
         ended.otherwise(
-            sfn.Fail(self, "ComparisonFailed", error=_FAILED, cause="the comparison with the mart has failed")
+            sfn.Fail(self, "ComparisonFailed", error=FAILED, cause="the comparison with the mart has failed")
         )
         read.next(agreed)
         return ask.next(wait).next(look).next(ended)
-
-    def _await(self, name: str) -> tuple[sfn.Wait, tasks.CallAwsService]:
-        wait = sfn.Wait(
-            self, f"Wait{name}", time=sfn.WaitTime.duration(cdk.Duration.seconds(self._settings.poll_seconds))
-        )
-        look = self._call(
-            f"Look{name}",
-            "describeStatement",
-            {"Id": sfn.JsonPath.string_at("$.statement.Id")},
-            resources=["*"],
-            result_path="$.statement",
-        )
-        return wait, look
-
-    def _ended(self, name: str, wait: sfn.Wait, *, finished: sfn.IChainable) -> sfn.Choice:
-        ends = sfn.Condition.or_(
-            *(sfn.Condition.string_equals("$.statement.Status", status) for status in ("FAILED", "ABORTED"))
-        )
-        return (
-            sfn.Choice(self, f"Ended{name}")
-            .when(sfn.Condition.string_equals("$.statement.Status", "FINISHED"), finished)
-            .when(sfn.Condition.not_(ends), wait)
-        )
-
-    def _call(
-        self, id_: str, action: str, parameters: Mapping[str, object], *, resources: Sequence[str], result_path: str
-    ) -> tasks.CallAwsService:
-        named = f"{action[:1].upper()}{action[1:]}"
-        call = tasks.CallAwsService(
-            self,
-            id_,
-            service="redshiftdata",
-            action=action,
-            parameters=dict(parameters),
-            iam_action=f"redshift-data:{named}",
-            iam_resources=list(resources),
-            result_path=result_path,
-        )
-        retry_when_busy(call, "RedshiftData")
-        return call
-
-    # ---- rights
-
-    def _let_read_secret(self, platform: Platform) -> None:
-        """The Data API reads the administrator's secret with its caller's rights. Redshift named and keeps it."""
-        role, stack = self.machine.role, cdk.Stack.of(self)
-        prefix = f"arn:{stack.partition}:secretsmanager:{stack.region}:{stack.account}:secret"
-        secret = f"{prefix}:redshift!{self._namespace.namespace_name}-*"
-        allow(role, ("secretsmanager:GetSecretValue",), secret)
-        use_key(role, platform.key, through="secretsmanager", actions=("Decrypt",))
-        acknowledge(
-            role,
-            {
-                wildcard(role, secret): "Secrets Manager ends the secret's name with characters of its own",
-                "IAM5[Resource::*]": "a statement has no ARN: the Data API shows each only to whoever ran it",
-            },
-        )
 
 
 def _item(batch: Batch) -> Mapping[str, object]:

@@ -12,7 +12,7 @@ from stacks.analytics.warehouse.statements import Batch
 
 _PERSON: Final = frozenset({"customer_key", "person_id"})
 # What is not loaded from the marts.
-_ZONES: Final[Mapping[str, Zone]] = {"bridge_person": Zone.CURATED}
+_ZONES: Final[Mapping[str, Zone]] = {"bridge_person": Zone.CURATED, "live_interaction": Zone.RAW}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,16 +20,17 @@ class Relation:
     """A table or a materialized view of the warehouse.
 
     Attributes:
-        columns: the types of its columns, as Redshift calls them, by name; of a view those that come from a table.
+        columns: the types of its columns, as Redshift calls them, by name; empty for what a view computes.
         is_view: it is kept computed.
-        feeds_view: a materialized view reads it, so that Redshift takes no policies of rows on it.
+        takes_policies: whether it has policies of rows. Redshift takes none on what a materialized view reads; what a
+            plain view reads would show its reader nothing, and the plain views say nothing of single persons.
         zone: of the lake, that it is loaded from.
     """
 
     name: str
     columns: Mapping[str, str]
     is_view: bool
-    feeds_view: bool
+    takes_policies: bool
     zone: Zone
 
     @property
@@ -48,14 +49,15 @@ def relations_of(batches: Iterable[Batch]) -> Sequence[Relation]:
     made = [tree for batch in batches for statement in batch.statements if (tree := _made(statement)) is not None]
     tables = {_name(tree): _defined(tree) for tree in made if tree.kind == "TABLE"}
     views = [tree for tree in made if tree.kind == "VIEW"]
+    kept = {_name(view) for view in views if view.find(exp.MaterializedProperty) is not None}
     read = {table.name for view in views for table in view.expression.find_all(exp.Table)}
     columns = {**tables, **{_name(view): _selected(view, tables) for view in views}}
     return [
         Relation(
             name=name,
             columns=columns[name],
-            is_view=name not in tables,
-            feeds_view=name in read,
+            is_view=name in kept,
+            takes_policies=name not in read and name in {*kept, *tables},
             zone=_ZONES.get(name, Zone.PRODUCTS),
         )
         for name in sorted(columns)
@@ -64,7 +66,7 @@ def relations_of(batches: Iterable[Batch]) -> Sequence[Relation]:
 
 def _made(statement: str) -> exp.Create | None:
     """Return what makes a relation of the warehouse; temporary tables have no schema."""
-    if not statement.startswith(("CREATE TABLE", "CREATE MATERIALIZED VIEW")):
+    if not statement.startswith(("CREATE TABLE", "CREATE MATERIALIZED VIEW", "CREATE VIEW")):
         return None
     tree = sqlglot.parse_one(statement, read="redshift")
     return tree if isinstance(tree, exp.Create) else None
@@ -87,6 +89,6 @@ def _selected(view: exp.Create, tables: Mapping[str, Mapping[str, str]]) -> Mapp
     found = {}
     for column in query.selects:
         inner = column.unalias()
-        if isinstance(inner, exp.Column) and inner.name in aliases.get(inner.table, {}):
-            found[column.alias_or_name] = aliases[inner.table][inner.name]
+        known = aliases.get(inner.table, {}) if isinstance(inner, exp.Column) else {}
+        found[column.alias_or_name] = known.get(inner.name, "")
     return found

@@ -1,6 +1,7 @@
 """The warehouse: a namespace and a workgroup of Redshift Serverless in the private network."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Final
 
 import aws_cdk as cdk
@@ -14,10 +15,14 @@ from constructs import Construct
 from c360_core.names import WAREHOUSE_ADMIN, WAREHOUSE_DATABASE, TableName, Zone, warehouse_name
 from config.analytics import RowRule, WarehouseSettings
 from config.operations import OperationsSettings
+from stacks.analytics.warehouse.churn import ChurnModel
+from stacks.analytics.warehouse.data_api import Place
 from stacks.analytics.warehouse.loads import Loads
+from stacks.analytics.warehouse.statements import Batch, read_batches
 from stacks.analytics.warehouse.usage_limit import UsageLimit
+from stacks.constructs.data_stream import DataStream, KinesisStream
 from stacks.constructs.generated_secret import KEY_AND_SECRETS
-from stacks.constructs.grants import allow, catalog_arns, query_lake
+from stacks.constructs.grants import allow, catalog_arns, query_lake, use_key
 from stacks.constructs.log_group import log_group
 from stacks.shared.lake_access import LakeAccess
 from stacks.shared.monitoring import METRIC_PERIOD, AlarmSpec, Graph, StandingCost
@@ -39,6 +44,9 @@ _CATALOG: Final = (
     "glue:GetPartitions",
     "glue:BatchGetPartition",
 )
+_LIVE: Final = "live"
+_READ_STREAM: Final = ("DescribeStream", "DescribeStreamSummary", "GetRecords", "GetShardIterator", "ListShards")
+_CHURN: Final = ("churn_features",)
 # What the statements of `sql/warehouse` load from. Lake Formation's grant is on all marts: it takes none on a table
 # that is not there, and dbt makes the marts after the deployment.
 _READ: Final = {
@@ -72,29 +80,35 @@ class Warehouse(Construct):
         *,
         settings: WarehouseSettings,
         row_rules: Sequence[RowRule],
+        interactions: DataStream,
         built_by: sfn.IStateMachine,
         platform: Platform,
     ) -> None:
         super().__init__(scope, id_)
         self._hours = settings.daily_hours
         self.name = warehouse_name(platform.environment)
+        self.churn = (
+            ChurnModel(self, "Churn", settings=settings.churn, platform=platform) if settings.churn.deployed else None
+        )
         self.role = self._role(platform)
+        live = self._live(interactions, platform) if settings.streaming.deployed else ()
         self.namespace = self._namespace(platform)
         self.workgroup = self._workgroup(settings, platform)
         self.limit = UsageLimit(
             self, "UsageLimit", workgroup=self.workgroup, daily_hours=settings.daily_hours, platform=platform
         )
+        place = Place(namespace=self.namespace, workgroup=self.workgroup, poll_seconds=settings.poll_seconds)
         self.loads = Loads(
             self,
             "Loads",
-            namespace=self.namespace,
-            workgroup=self.workgroup,
-            settings=settings,
+            place=place,
             row_rules=row_rules,
+            more=[*(self.churn.batches if self.churn else ()), *live],
             built_by=built_by,
             platform=platform,
         )
         self.machine = self.loads.machine
+        self.training = self.churn.train(place) if self.churn else None
         self.arn = self.workgroup.attr_workgroup_workgroup_arn
         self.lake_access = [
             LakeAccess(name="WarehouseProducts", role=self.role, zone=Zone.PRODUCTS),
@@ -148,7 +162,7 @@ class Warehouse(Construct):
             manage_admin_password=True,
             admin_password_secret_kms_key_id=platform.key.key_arn,
             kms_key_id=platform.key.key_arn,
-            iam_roles=[self.role.role_arn],
+            iam_roles=[self.role.role_arn, *([self.churn.role.role_arn] if self.churn else [])],
             default_iam_role_arn=self.role.role_arn,
             log_exports=list(_LOGS),
         )
@@ -156,7 +170,7 @@ class Warehouse(Construct):
         for log in _LOGS:
             name = f"/aws/redshift/{self.name}/{log}"
             namespace.node.add_dependency(log_group(self, log.capitalize(), platform=platform, name=name))
-        namespace.node.add_dependency(self.role)
+        namespace.node.add_dependency(self.role, *([self.churn.role] if self.churn else []))
         namespace.apply_removal_policy(cdk.RemovalPolicy.DESTROY)
         return namespace
 
@@ -189,6 +203,17 @@ class Warehouse(Construct):
         workgroup.add_resource_dependency(self.namespace)
         return workgroup
 
+    def _live(self, interactions: DataStream, platform: Platform) -> Sequence[Batch]:
+        """Let the warehouse read the stream of interactions, from inside the network, and return what reads it."""
+        if not isinstance(interactions, KinesisStream) or platform.network is None:
+            raise ValueError("the warehouse reads a stream of Kinesis from a network; the settings check this")
+        platform.network.reach(ec2.InterfaceVpcEndpointAwsService.KINESIS_STREAMS)
+        allow(self.role, (f"kinesis:{action}" for action in _READ_STREAM), interactions.arn)
+        allow(self.role, ("kinesis:ListStreams",), "*")
+        use_key(self.role, platform.key, through="kinesis", actions=("Decrypt",))
+        folder = Path(platform.assets.warehouse_statements) / _LIVE
+        return read_batches(folder, {"stream": interactions.name})
+
     # ---- the namespace's role
 
     def _role(self, platform: Platform) -> iam.Role:
@@ -198,5 +223,6 @@ class Warehouse(Construct):
         )
         query_lake(role)
         for zone, tables in _READ.items():
-            allow(role, _CATALOG, *catalog_arns(role, platform, zone, tables))
+            more = _CHURN if self.churn and zone is Zone.PRODUCTS else ()
+            allow(role, _CATALOG, *catalog_arns(role, platform, zone, (*tables, *more)))
         return role

@@ -10,6 +10,7 @@ import pytest
 from twin.engines.databases import start_postgresql
 from twin.engines.postgresql import DATABASE, PostgreSql
 from twin.providers.redshift.database import Database, ExternalSchema, LakeTable, Outcome
+from twin.providers.redshift.streams import Record
 
 ADMINISTRATOR = "administrator"
 
@@ -21,6 +22,10 @@ class Lake:
     types: dict[tuple[str, str], Mapping[str, str]] = field(default_factory=dict)
     rows: dict[tuple[str, str], list[dict[str, Any]]] = field(default_factory=dict)
     reads: list[tuple[str, str, Sequence[str]]] = field(default_factory=list)
+    records: list[Record] = field(default_factory=list)
+
+    def stream(self, _role: str, _stream: str, positions: Mapping[str, str]) -> Iterator[Record]:
+        return (one for one in self.records if int(one.sequence) > int(positions.get(one.shard, -1)))
 
     def read(self, schema: ExternalSchema, table: str) -> LakeTable:
         key = (schema.database, table)
@@ -67,5 +72,11 @@ def warehouse(server: PostgreSql) -> Warehouse:
         for (name,) in schemas:
             connection.execute(f'DROP SCHEMA "{name}" CASCADE')
     lake = Lake()
-    database = Database(connect=server.connect, administrator=ADMINISTRATOR, read_lake=lake.read)
+    database = Database(
+        connect=server.connect,
+        administrator=ADMINISTRATOR,
+        read_lake=lake.read,
+        check_model=lambda _values: None,
+        read_stream=lake.stream,
+    )
     return Warehouse(database=database, lake=lake)

@@ -1,13 +1,14 @@
 """The database of a namespace: PostgreSQL, in which the tables of external schemas are what Trino reads of the lake."""
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from twin.emulator.wire import ServiceError
-from twin.providers.redshift import policies
-from twin.providers.redshift.statements import Kind, Statement, Table, refusal, translate
+from twin.providers.redshift import models, policies, streams
+from twin.providers.redshift.statements import STREAMS, Kind, Statement, Table, refusal, translate
 
 if TYPE_CHECKING:
     import psycopg
@@ -18,6 +19,7 @@ _MAKE_KNOWN: Final = "CREATE TABLE IF NOT EXISTS twin.external_schema (name TEXT
 _FORGET: Final = "DELETE FROM twin.external_schema WHERE to_regnamespace(quote_ident(name)) IS NULL"
 _KNOW: Final = "INSERT INTO twin.external_schema (name, database, role) VALUES (%s, %s, %s)"
 _KNOWN: Final = "SELECT name, database, role FROM twin.external_schema"
+_DROPPED: Final = re.compile(r"DROP MATERIALIZED VIEW (?:IF EXISTS )?(?P<schema>\w+)\.(?P<name>\w+)", re.IGNORECASE)
 _DUPLICATE_SCHEMA: Final = "already exists"
 # Scalars of Trino; Redshift reads other columns of such a table by paths, which no statement here does.
 _TYPES: Final[Mapping[str, str]] = {
@@ -94,6 +96,8 @@ class Session:
     user: str
     is_administrator: bool
     read_lake: ReadLake
+    check_model: models.Check
+    read_stream: streams.ReadStream
     read: dict[Table, frozenset[str]] = field(default_factory=dict)
 
     def run(self, sql: str) -> Outcome:
@@ -108,17 +112,13 @@ class Session:
             change.apply(self.connection, change)
             return NOTHING
         schemas = self._external_schemas()
-        if self.is_administrator:  # whom no policy holds for
-            statement = translate(sql, frozenset(schemas))
-        else:
-            shield = policies.Policies(connection=self.connection, user=self.user)
-            statement = translate(sql, frozenset(schemas), shield)
+        statement = self._translate(sql, schemas)
         if statement.kept_from:
             policies.require_unprotected(self.connection, statement.kept_from, sql)
         if statement.changed and self._may_change(statement.changed):
             raise refusal("a change of rows that policies protect", sql)
-        if statement.kind is Kind.EXTERNAL_SCHEMA:
-            return self._create_external_schema(statement, schemas)
+        if (outcome := self._without_postgresql(statement, schemas, sql)) is not None:
+            return outcome
         for table, name in statement.external.items():
             self._require_usage(table[0])
             self._bring_in(schemas[table[0]], table, name, statement.columns)
@@ -131,6 +131,54 @@ class Session:
                 rows=cursor.fetchall(),
                 is_query=True,
             )
+
+    def _without_postgresql(
+        self, statement: Statement, schemas: Mapping[str, ExternalSchema], sql: str
+    ) -> Outcome | None:
+        """Do what PostgreSQL has no statement for; None if this is not such a thing."""
+        if statement.kind is Kind.EXTERNAL_SCHEMA:
+            return self._create_external_schema(statement, schemas)
+        refreshes = statement.kind is Kind.REFRESH and streams.is_view(self.connection, _table(statement))
+        if not refreshes and statement.kind not in {Kind.MODEL, Kind.NO_MODEL, Kind.STREAM_VIEW}:
+            return None
+        self._require_administrator(sql)
+        if refreshes:
+            streams.refresh(self.connection, _table(statement), self.read_stream)
+        elif statement.kind is Kind.STREAM_VIEW:
+            streams.create(self.connection, statement, schemas[statement.values["reads"]].role)
+        else:
+            self._model(statement)
+        return NOTHING
+
+    def _translate(self, sql: str, schemas: Mapping[str, ExternalSchema]) -> Statement:
+        functions = models.functions(self.connection)
+        of_streams = frozenset(name for name, schema in schemas.items() if schema.database == STREAMS)
+        lake = frozenset(schemas) - of_streams
+        text = streams.in_plain_sql(sql) if of_streams else sql
+        text = self._dropped(text)
+        if self.is_administrator:  # whom no policy holds for
+            return translate(text, lake, functions=functions, streams=of_streams)
+        shield = policies.Policies(connection=self.connection, user=self.user)
+        return translate(text, lake, shield, functions, of_streams)
+
+    def _dropped(self, sql: str) -> str:
+        """Return a statement in which a view over a stream that is dropped is the table that it is here."""
+        found = _DROPPED.match(sql.strip())
+        if found and streams.is_view(self.connection, (found["schema"].lower(), found["name"].lower())):
+            return sql.replace("MATERIALIZED VIEW", "TABLE", 1)
+        return sql
+
+    def _model(self, statement: Statement) -> None:
+        """Train a model on what its query gives, or take one away."""
+        if statement.kind is Kind.NO_MODEL:
+            models.drop(self.connection, statement.values, guarded=statement.guarded)
+            return
+        self.check_model(statement.values)
+        given = self.run(statement.values["query"])
+        training = models.Training(
+            names=[one.name for one in given.columns], types=[one.type for one in given.columns], rows=given.rows
+        )
+        models.create(self.connection, statement.values, training, self.user)
 
     def _require_administrator(self, sql: str) -> None:
         if not self.is_administrator:
@@ -208,11 +256,15 @@ class Database:
         connect: opens a connection of the server's own administrator.
         administrator: the user who may do everything in Redshift.
         read_lake: finds a table of an external schema.
+        check_model: refuses a model that its role may not train.
+        read_stream: reads what has come into a stream.
     """
 
     connect: Connect
     administrator: str
     read_lake: ReadLake
+    check_model: models.Check
+    read_stream: streams.ReadStream
 
     def prepare(self, user: str, roles: Sequence[str]) -> None:
         """Make what the stand-in itself needs, the administrator, and a user, who comes to be by signing in.
@@ -224,7 +276,7 @@ class Database:
             connection.execute("SELECT pg_advisory_xact_lock(360)")
             connection.execute(_MAKE_HOME)
             connection.execute(_MAKE_KNOWN)
-            for make in policies.MAKE:
+            for make in (*policies.MAKE, *models.MAKE, *streams.MAKE):
                 connection.execute(make)
             _let_user_be(connection, self.administrator, "SUPERUSER")
             _let_user_be(connection, user, "NOSUPERUSER")
@@ -257,9 +309,15 @@ class Database:
                 user=user,
                 is_administrator=user == self.administrator,
                 read_lake=self.read_lake,
+                check_model=self.check_model,
+                read_stream=self.read_stream,
             )
             for statement in statements:
                 ended(session.run(statement))
+
+
+def _table(statement: Statement) -> Table:
+    return statement.values["schema"], statement.values["name"]
 
 
 def _let_user_be(connection: "psycopg.Connection[Any]", name: str, rights: str) -> None:

@@ -18,11 +18,19 @@ from twin.providers.redshift import admin_secret
 from twin.providers.redshift.data_api import Access, RedshiftData, Workgroup
 from twin.providers.redshift.database import Database, ExternalSchema, LakeTable
 from twin.providers.redshift.serverless import RedshiftServerless
+from twin.providers.redshift.streams import Record
+from twin.settings import ACCOUNT, REGION
 
 _ARN: Final = "arn:aws:redshift-serverless:{region}:{account}:"
 NAMESPACE: Final = ResourceType(name="AWS::RedshiftServerless::Namespace", arn=f"{_ARN}namespace/{{name}}")
 WORKGROUP: Final = ResourceType(name="AWS::RedshiftServerless::Workgroup", arn=f"{_ARN}workgroup/{{name}}")
 SERVICE: Final = "redshift.amazonaws.com"
+SAGEMAKER: Final = "sagemaker.amazonaws.com"
+_JOBS: Final[Mapping[str, Sequence[str]]] = {
+    "training-job": ("CreateTrainingJob", "DescribeTrainingJob"),
+    "compilation-job": ("CreateCompilationJob", "DescribeCompilationJob"),
+}
+_READS_STREAM: Final = ("DescribeStream", "DescribeStreamSummary", "GetRecords", "GetShardIterator", "ListShards")
 _ROLES_TAG: Final = "RedshiftDbRoles"
 
 
@@ -99,15 +107,14 @@ class RedshiftProvider(Provider):
                 connect=lambda: self.twin.engines.get(PostgreSqlEngine).connect(),
                 administrator=namespace.properties.get("AdminUsername", "admin"),
                 read_lake=lambda schema, table: self._lake_table(namespace, schema, table),
+                check_model=lambda values: _require_training(namespace, values),
+                read_stream=lambda role, stream, positions: self._records(namespace, role, stream, positions),
             ),
         )
 
     def _lake_table(self, namespace: Resource, schema: ExternalSchema, table: str) -> LakeTable:
         """Find a table with the role of an external schema, which Lake Formation and the role's policies both limit."""
-        roles = namespace.properties.get("IamRoles", ())
-        role = namespace.properties.get("DefaultIamRoleArn", "") if schema.role == "default" else schema.role
-        if role not in roles:
-            raise PermissionError(f"the namespace {namespace.physical_id} has no role {role or 'by default'}")
+        role = _role_of(namespace, schema.role)
         require_trust(role, SERVICE, namespace.attributes["Namespace.NamespaceArn"])
         require_all(role, _looks_up(schema.database, table))
         user = user_name(role)
@@ -122,6 +129,16 @@ class RedshiftProvider(Provider):
 
         return LakeTable(columns=columns, rows=rows)
 
+    def _records(self, namespace: Resource, named: str, stream: str, positions: Mapping[str, str]) -> Iterator[Record]:
+        """Read a stream with the role of an external schema, from its beginning or from where a refresh ended."""
+        role = _role_of(namespace, named)
+        require_trust(role, SERVICE, namespace.attributes["Namespace.NamespaceArn"])
+        client = self.twin.client("kinesis")
+        described = client.describe_stream_summary(StreamName=stream)["StreamDescriptionSummary"]
+        require_all(role, _reads_stream(described))
+        for shard in client.list_shards(StreamName=stream)["Shards"]:
+            yield from _of_shard(client, stream, shard["ShardId"], positions.get(shard["ShardId"]))
+
     def _query(self, user: str, sql: str) -> Iterator[Sequence[Any]]:
         connection = self.twin.engines.get(TrinoEngine).connect(user, catalog=CATALOG)
         try:
@@ -130,6 +147,72 @@ class RedshiftProvider(Provider):
             yield from cursor
         finally:
             connection.close()
+
+
+def _reads_stream(described: Mapping[str, Any]) -> Iterator[Call]:
+    """Yield what Redshift does with the role that reads a stream."""
+    stream = described["StreamARN"]
+    for action in _READS_STREAM:
+        yield Call(action=f"kinesis:{action}", resource=stream)
+    yield Call(action="kinesis:ListStreams")
+    if key := described.get("KeyId"):
+        context = {
+            "kms:ViaService": f"kinesis.{REGION}.amazonaws.com",
+            "kms:CallerAccount": ACCOUNT,
+            "kms:EncryptionContext:aws:kinesis:arn": stream,
+        }
+        yield Call(action="kms:Decrypt", resource=key, context=context)
+
+
+def _of_shard(client: Any, stream: str, shard: str, after: str | None) -> Iterator[Record]:
+    start = (
+        {"ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "StartingSequenceNumber": after}
+        if after
+        else {"ShardIteratorType": "TRIM_HORIZON"}
+    )
+    iterator = client.get_shard_iterator(StreamName=stream, ShardId=shard, **start)["ShardIterator"]
+    while iterator:
+        page = client.get_records(ShardIterator=iterator)
+        for one in page["Records"]:
+            yield Record(
+                shard=shard,
+                sequence=one["SequenceNumber"],
+                arrived=one["ApproximateArrivalTimestamp"],
+                key=one["PartitionKey"],
+                data=one["Data"],
+            )
+        iterator = page.get("NextShardIterator") if page["Records"] or page.get("MillisBehindLatest") else None
+
+
+def _role_of(namespace: Resource, named: str) -> str:
+    """Return a role of a namespace, by its ARN or as the default one."""
+    role = namespace.properties.get("DefaultIamRoleArn", "") if named == "default" else named
+    if role not in namespace.properties.get("IamRoles", ()):
+        raise PermissionError(f"the namespace {namespace.physical_id} has no role {role or 'by default'}")
+    return str(role)
+
+
+def _require_training(namespace: Resource, values: Mapping[str, str]) -> None:
+    """Refuse a model whose role may not do what Redshift and SageMaker do with it."""
+    role = _role_of(namespace, values["role"])
+    for service in (SERVICE, SAGEMAKER):
+        require_trust(role, service, namespace.attributes["Namespace.NamespaceArn"])
+    require_all(role, _trains(role, values))
+
+
+def _trains(role: str, values: Mapping[str, str]) -> Iterator[Call]:
+    bucket = f"arn:aws:s3:::{values['s3_bucket']}"
+    for action in ("GetBucketLocation", "ListBucket"):
+        yield Call(action=f"s3:{action}", resource=bucket)
+    for action in ("PutObject", "GetObject", "DeleteObject"):
+        yield Call(action=f"s3:{action}", resource=f"{bucket}/training/part")
+    for kind, actions in _JOBS.items():
+        for action in actions:
+            yield Call(action=f"sagemaker:{action}", resource=arn("sagemaker", f"{kind}/redshiftml-model"))
+    yield Call(action="iam:PassRole", resource=role, context={"iam:PassedToService": SAGEMAKER})
+    if key := values.get("kms_key_id"):
+        for action in ("CreateGrant", "Decrypt", "DescribeKey", "Encrypt", "GenerateDataKey"):
+            yield Call(action=f"kms:{action}", resource=key)
 
 
 def _looks_up(database: str, table: str) -> Iterator[Call]:

@@ -24,6 +24,12 @@ _EXTERNAL_SCHEMA: Final = re.compile(
     r"FROM\s+DATA\s+CATALOG\s+DATABASE\s+'(?P<database>[^']+)'\s+IAM_ROLE\s+(?P<role>default|'[^']+')",
     re.IGNORECASE,
 )
+_STREAM_SCHEMA: Final = re.compile(
+    rf"CREATE\s+EXTERNAL\s+SCHEMA\s+(?P<guard>IF\s+NOT\s+EXISTS\s+)?(?P<schema>{_NAME})\s+"
+    r"FROM\s+KINESIS\s+IAM_ROLE\s+(?P<role>default|'[^']+')",
+    re.IGNORECASE,
+)
+STREAMS: Final = "(streams)"  # stands for the database of a schema of streams
 _REFRESH: Final = re.compile(rf"REFRESH\s+MATERIALIZED\s+VIEW\s+(?P<name>{_NAME}(?:\.{_NAME})?)", re.IGNORECASE)
 _CREATE_ROLE: Final = re.compile(rf"CREATE\s+ROLE\s+(?P<name>{_NAME})", re.IGNORECASE)
 _ALL_TABLES: Final = rf"ON\s+ALL\s+TABLES\s+IN\s+SCHEMA\s+(?P<schema>{_NAME})"
@@ -41,6 +47,17 @@ _LAYOUT: Final = (
     exp.DistKeyProperty,
     exp.SortKeyProperty,
     exp.AutoRefreshProperty,
+)
+_SETTING: Final = re.compile(r"(\w+)\s+'?([^',]*)'?")
+_CREATE_MODEL: Final = re.compile(
+    rf"CREATE\s+MODEL\s+(?P<schema>{_NAME})\.(?P<name>{_NAME})\s+FROM\s*\((?P<query>.*)\)\s*"
+    rf"TARGET\s+(?P<target>{_NAME})\s+FUNCTION\s+(?P<function>{_NAME})\s+IAM_ROLE\s+(?P<role>default|'[^']+')\s+"
+    r"AUTO\s+OFF\s+MODEL_TYPE\s+XGBOOST\s+OBJECTIVE\s+'(?:reg|binary):logistic'\s+PREPROCESSORS\s+'none'\s+"
+    r"HYPERPARAMETERS\s+DEFAULT(?:\s+EXCEPT\s*\((?P<parameters>[^()]*)\))?\s+SETTINGS\s*\((?P<settings>[^()]*)\)",
+    re.IGNORECASE | re.DOTALL,
+)
+_DROP_MODEL: Final = re.compile(
+    rf"DROP\s+MODEL\s+(?P<guard>IF\s+EXISTS\s+)?(?P<schema>{_NAME})\.(?P<name>{_NAME})", re.IGNORECASE
 )
 _STATEMENTS: Final = (exp.Query, exp.Insert, exp.Delete, exp.Update, exp.Merge, exp.Create, exp.Drop, exp.Grant)
 _CREATED: Final = {"SCHEMA", "TABLE", "VIEW"}
@@ -60,6 +77,10 @@ class Kind(Enum):
     WRITE = "write"
     DEFINITION = "definition"
     EXTERNAL_SCHEMA = "external schema"
+    MODEL = "model"
+    NO_MODEL = "no model"
+    STREAM_VIEW = "stream view"
+    REFRESH = "refresh"
 
 
 Table = tuple[str, str]  # schema and name
@@ -92,7 +113,11 @@ class Statement:
 
 
 def translate(
-    sql: str, external_schemas: frozenset[str] = frozenset(), shield: Shield = lambda _table: None
+    sql: str,
+    external_schemas: frozenset[str] = frozenset(),
+    shield: Shield = lambda _table: None,
+    functions: frozenset[str] = frozenset(),
+    streams: frozenset[str] = frozenset(),
 ) -> Statement:
     """Recognise a statement and translate it.
 
@@ -100,6 +125,8 @@ def translate(
         sql: as Redshift takes it.
         external_schemas: names of the schemas whose tables are those of the lake.
         shield: what a table is read as.
+        functions: of models, with their schemas.
+        streams: names of the schemas whose tables are streams.
 
     Raises:
         ServiceError: `ValidationException` that names what the twin's Redshift does not support.
@@ -114,7 +141,10 @@ def translate(
         raise refusal(f"a statement that cannot be read: {str(error).splitlines()[0]}", text) from error
     if len(trees) != 1 or trees[0] is None:
         raise refusal("several statements in one", text)
-    return _translated(trees[0], text, external_schemas, shield)
+    if (view := _stream_view(trees[0], streams)) is not None:
+        _require_same_meaning(trees[0], text)
+        return view
+    return _translated(trees[0], text, external_schemas, shield, functions)
 
 
 def read_condition(text: str) -> exp.Expr:
@@ -139,12 +169,14 @@ def refusal(what: str, sql: str) -> ServiceError:
     return ServiceError("ValidationException", f"the laptop twin's Redshift does not support {what}: {shown}")
 
 
-def _translated(tree: exp.Expr, text: str, external_schemas: frozenset[str], shield: Shield) -> Statement:
+def _translated(
+    tree: exp.Expr, text: str, external_schemas: frozenset[str], shield: Shield, functions: frozenset[str]
+) -> Statement:
     if not isinstance(tree, _STATEMENTS):
         raise refusal(f"{str(tree.this or tree.key).upper()} in this form", text)
     if isinstance(tree, exp.Create | exp.Drop) and tree.kind not in _CREATED:
         raise refusal(f"{tree.key.upper()} {tree.kind}", text)
-    _require_same_meaning(tree, text)
+    _require_same_meaning(tree, text, functions)
     _leave_layout_out(tree)
     external = _replace_external(tree, external_schemas)
     view = isinstance(tree, exp.Create) and tree.kind == "VIEW"
@@ -173,6 +205,20 @@ def _translated(tree: exp.Expr, text: str, external_schemas: frozenset[str], shi
     )
 
 
+def _stream_view(tree: exp.Expr, streams: frozenset[str]) -> Statement | None:
+    """Return a materialized view over a stream; its query reads the records that have arrived."""
+    named = [table for table in tree.find_all(exp.Table) if table.db.lower() in streams]
+    if not named:
+        return None
+    if len(named) > 1 or not isinstance(tree, exp.Create) or tree.find(exp.MaterializedProperty) is None:
+        raise refusal("a stream outside of a materialized view of it alone", tree.sql(_READ))
+    [source] = named
+    made = tree.this
+    values = {"schema": made.db.lower(), "name": made.name.lower(), "stream": source.name, "reads": source.db.lower()}
+    source.replace(exp.to_table("twin_stream"))
+    return Statement(kind=Kind.STREAM_VIEW, sql=tree.expression.sql(_WRITE), values=values)
+
+
 def _kept_from(view: exp.Expr) -> Sequence[Table]:
     """Return the tables that a materialized view is computed from; a plain view keeps nothing."""
     if view.find(exp.MaterializedProperty) is None:
@@ -187,8 +233,10 @@ def _kind(tree: exp.Expr) -> Kind:
     return Kind.DEFINITION if isinstance(tree, exp.Create | exp.Drop | exp.Grant) else Kind.WRITE
 
 
-def _require_same_meaning(tree: exp.Expr, text: str) -> None:
+def _require_same_meaning(tree: exp.Expr, text: str, functions: frozenset[str] = frozenset()) -> None:
     for function in tree.find_all(exp.Func):
+        if isinstance(function.parent, exp.Dot) and _place(function.parent) in functions:
+            continue
         if isinstance(function, exp.Anonymous) or not isinstance(function, _FUNCTIONS):
             raise refusal(f"the function {function.sql(_READ)}", text)
     for division in tree.find_all(exp.Div):
@@ -196,6 +244,10 @@ def _require_same_meaning(tree: exp.Expr, text: str) -> None:
     for kind in tree.find_all(exp.DataType):
         if kind.this in _TYPES_OF_REDSHIFT:
             raise refusal(f"the type {kind.sql(_READ)}", text)
+
+
+def _place(call: exp.Dot) -> str:
+    return f"{call.this.name}.{call.expression.name}".lower()
 
 
 _TYPES_OF_REDSHIFT: Final = {exp.DType.SUPER, exp.DType.HLLSKETCH, exp.DType.GEOMETRY, exp.DType.GEOGRAPHY}
@@ -269,8 +321,20 @@ def _external_schema(found: "re.Match[str]") -> Statement:
     return Statement(kind=Kind.EXTERNAL_SCHEMA, values=values, guarded=bool(found["guard"]))
 
 
+def _stream_schema(found: "re.Match[str]") -> Statement:
+    role = found["role"]
+    values = {
+        "schema": found["schema"].lower(),
+        "database": STREAMS,
+        "role": "default" if role.lower() == "default" else role.strip("'"),
+    }
+    return Statement(kind=Kind.EXTERNAL_SCHEMA, values=values, guarded=bool(found["guard"]))
+
+
 def _refresh(found: "re.Match[str]") -> Statement:
-    return Statement(kind=Kind.DEFINITION, sql=f"REFRESH MATERIALIZED VIEW {found['name'].lower()}")
+    schema, _, name = found["name"].lower().rpartition(".")
+    sql = f"REFRESH MATERIALIZED VIEW {found['name'].lower()}"
+    return Statement(kind=Kind.REFRESH, sql=sql, values={"schema": schema or "public", "name": name})
 
 
 def _role(found: "re.Match[str]") -> Statement:
@@ -282,6 +346,34 @@ def _grant_all(found: "re.Match[str]") -> Statement:
     return Statement(kind=Kind.DEFINITION, sql=f'GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO "{role}"')
 
 
+def _model(found: "re.Match[str]") -> Statement:
+    role = found["role"]
+    settings = dict(_SETTING.findall(found["settings"]))
+    if "S3_BUCKET" not in {name.upper() for name in settings}:
+        raise refusal("a model without S3_BUCKET, which Redshift asks for", found[0])
+    values = {
+        "schema": found["schema"].lower(),
+        "name": found["name"].lower(),
+        "query": found["query"],
+        "target": found["target"].lower(),
+        "function": found["function"].lower(),
+        "role": "default" if role.lower() == "default" else role.strip("'"),
+        "parameters": found["parameters"] or "",
+        **{name.lower(): value for name, value in settings.items()},
+    }
+    return Statement(kind=Kind.MODEL, values=values)
+
+
+def _no_model(found: "re.Match[str]") -> Statement:
+    values = {"schema": found["schema"].lower(), "name": found["name"].lower()}
+    return Statement(kind=Kind.NO_MODEL, values=values, guarded=bool(found["guard"]))
+
+
+def parameters_of(text: str) -> Mapping[str, str]:
+    """Return names and values, as in `NUM_ROUND '10', ETA '0.2'`."""
+    return dict(_SETTING.findall(text))
+
+
 def _revoke_all(found: "re.Match[str]") -> Statement:
     schema, role = found["schema"].lower(), found["role"].lower()
     return Statement(kind=Kind.DEFINITION, sql=f'REVOKE ALL ON ALL TABLES IN SCHEMA {schema} FROM "{role}"')
@@ -289,8 +381,11 @@ def _revoke_all(found: "re.Match[str]") -> Statement:
 
 _OWN: Final[Mapping["re.Pattern[str]", Callable[[Any], Statement]]] = {
     _EXTERNAL_SCHEMA: _external_schema,
+    _STREAM_SCHEMA: _stream_schema,
     _REFRESH: _refresh,
     _CREATE_ROLE: _role,
     _GRANT_ALL: _grant_all,
     _REVOKE_ALL: _revoke_all,
+    _CREATE_MODEL: _model,
+    _DROP_MODEL: _no_model,
 }

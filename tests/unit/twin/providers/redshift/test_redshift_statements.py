@@ -46,7 +46,7 @@ def test_a_statement_keeps_its_meaning(redshift: str, postgresql: str) -> None:
         ("VACUUM t", "VACUUM"),
         ("SELECT 1; SELECT 2", "several statements"),
         ("CREATE VIEW v AS SELECT a FROM lake.t", "a view on an external schema"),
-        ("CREATE EXTERNAL SCHEMA k FROM KINESIS IAM_ROLE default", "CREATE"),
+        ("CREATE EXTERNAL SCHEMA k FROM KAFKA IAM_ROLE default", "CREATE"),
         ("SELEC 1", "SELEC"),
         ("", "(empty)"),
     ],
