@@ -3,6 +3,7 @@
 import copy
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -223,6 +224,14 @@ def test_an_environment_without_dashboards_says_what_to_switch_on() -> None:
 
 
 # ---- pages
+
+
+def test_the_pages_of_marts_without_a_row_are_drawn() -> None:
+    """Also those of forecasts, which have nothing to go by."""
+    for dashboard in deployed().values():
+        nothing = {visual.id: [] for visual in dashboard.visuals}
+        drawn = page(replace(answered(dashboard), rows=nothing, choices={}), {one: f"{one}.html" for one in deployed()})
+        assert all(f'id="{visual.id}"' in drawn for visual in dashboard.visuals)
 
 
 def test_the_sheets_of_a_dashboard_follow_one_another_on_its_page() -> None:
