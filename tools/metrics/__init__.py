@@ -1,7 +1,8 @@
 """Checks the metrics of the dbt project, and what is made of them: `python -m tools.metrics`.
 
 It ends with exit code 1 and one line per problem when a metric is wrong, when a dashboard names a metric, a dimension
-or a column that is not there, or when a statement reads a column that its mart has no more.
+or a column that is not there, when a statement reads a column that its mart has no more, or a model a field that no
+event has.
 """
 
 import argparse
@@ -15,6 +16,7 @@ from c360_metrics.definitions import Metrics
 from c360_metrics.reader import MetricsError, Problem, read
 from stacks.analytics.dashboards import boards
 from stacks.analytics.dashboards.definition import DashboardError, named
+from tools.metrics.payloads import check_payloads
 from tools.metrics.statements import check_statements
 
 SQL_DIRECTORY: Final = Path(__file__).resolve().parents[2] / "sql"
@@ -32,7 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         metrics = read(options.project)
     except MetricsError as error:
         return _refuse(error.problems)
-    if problems := [*check_dashboards(metrics), *check_statements(options.project)]:
+    project: Path = options.project
+    if problems := [*check_dashboards(metrics), *check_statements(project), *check_payloads(project)]:
         return _refuse(problems)
     _LOG.info("%d metrics of %d semantic models are right", len(metrics.metrics), len(metrics.models))
     return 0

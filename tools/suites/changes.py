@@ -56,7 +56,7 @@ ALSO_USES: Final[Mapping[str, tuple[str, ...]]] = {
     "tests/rebuilds": ("sql", "twin/engines"),
     "tests/slow": (*WHOLE, *DOCUMENTS, "benchmarks", "pyproject.toml", "requirements"),
     "tests/twin": WHOLE,
-    "tests/unit/c360_metrics": ("sql",),
+    "tests/unit/c360_metrics": ("contracts", "sql"),
     "tests/unit/ops/report": ("ops/report", "sql/models"),
     "tests/unit/sql": ("sql",),
     "tests/unit/sql/test_statements_run.py": (*WHOLE, "tests/engines", "tests/infrastructure", "tests/twin"),

@@ -12,6 +12,7 @@ from c360_metrics.expressions import ExpressionError, columns_of, quicksight, ro
 from c360_metrics.reader import MetricsError, read
 from c360_metrics.statements import QuestionError, statement
 from tools import metrics as command
+from tools.metrics.payloads import EVENTS, check_payloads
 
 SQL = Path(__file__).resolve().parents[3] / "sql"
 FILE = Path("models") / "marts" / "metrics.yml"
@@ -344,6 +345,21 @@ def test_a_column_that_a_dashboard_still_lists_is_refused(project: Path, caplog:
     change(project, lambda d: renamed(d, "customer_360", "email_masked"), Path("models") / "marts" / "marts.yml")
     said = refused(project, caplog)
     assert "boards.py: detail: customers has no column `email_masked`; it has person_id, email_masked_now" in said
+
+
+def test_a_field_that_no_event_has_any_more_is_refused(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """An engine would find nothing in every row, and say nothing."""
+    contract = tmp_path / "events.odcs.yaml"
+    stated = EVENTS.read_text(encoding="utf-8")
+    assert "- name: csat\n" in stated
+    contract.write_text(stated.replace("- name: csat\n", "- name: csats\n"), encoding="utf-8")
+    found = [str(one) for one in check_payloads(SQL, contract)]
+    message = "no event of events.odcs.yaml has the field `csat`, so that nothing would be found; read csats"
+    assert found == [
+        f"sql/{file}: $.csat: {message}"
+        for file in ("macros/payload.sql", "models/intermediate/interactions_by_key_day.sql")
+    ]
+    assert list(check_payloads(SQL)) == []
 
 
 def test_the_metrics_of_the_project_are_right(metrics, caplog: pytest.LogCaptureFixture) -> None:
