@@ -73,7 +73,7 @@ def build(app: cdk.App, settings: Settings, assets: Assets) -> OperationsStack:
         name("analytics"),
         lake=lake,
         bus=foundation.bus,
-        homes=foundation.notebook_homes,
+        workplaces=foundation.workplaces,
         interactions=collection.streams[Stream.INTERACTIONS],
         settings=settings.analytics,
         platform=platform,

@@ -301,6 +301,11 @@ class AnalyticsSettings(Slice):
         """Whether people keep notebooks, so that there is a bucket for them."""
         return self.studio.deployed or self.emr_studio.deployed
 
+    @property
+    def trains_models(self) -> bool:
+        """Whether models are trained, so that there is a bucket for what they are trained on."""
+        return self.warehouse.deployed and self.warehouse.churn.deployed
+
     @model_validator(mode="after")
     def _limited_where_there_is_something(self) -> Self:
         roles = [role for rule in self.dashboards.row_rules for role in rule.warehouse_roles]

@@ -29,6 +29,7 @@ from stacks.shared.lake import Lake
 from stacks.shared.lake_access import LakeAccess
 from stacks.shared.platform import Platform
 from stacks.shared.query_places import QueryPlaces, Workbench
+from stacks.shared.workplaces import Workplaces
 
 
 class AnalyticsStack(cdk.Stack):
@@ -55,7 +56,7 @@ class AnalyticsStack(cdk.Stack):
         *,
         lake: Lake,
         bus: events.IEventBus,
-        homes: s3.IBucket | None,
+        workplaces: Workplaces,
         interactions: DataStream,
         settings: AnalyticsSettings,
         platform: Platform,
@@ -112,9 +113,9 @@ class AnalyticsStack(cdk.Stack):
                 platform=platform,
             )
         self.quality = self._quality(lake, bus, settings, platform)
-        self.warehouse = self._warehouse(interactions, settings, platform)
-        self.studio = self._studio(homes, settings, platform)
-        self.emr_studio = self._emr_studio(lake, homes, settings, platform)
+        self.warehouse = self._warehouse(interactions, workplaces.training, settings, platform)
+        self.studio = self._studio(workplaces.homes, settings, platform)
+        self.emr_studio = self._emr_studio(lake, workplaces.homes, settings, platform)
         self.places = QueryPlaces(
             workgroups=self.workgroups,
             warehouse_arn=self.warehouse.arn if self.warehouse else None,
@@ -152,7 +153,13 @@ class AnalyticsStack(cdk.Stack):
             return None
         return TableQuality(self, "TableQuality", lake=lake, bus=bus, settings=settings.quality, platform=platform)
 
-    def _warehouse(self, interactions: DataStream, settings: AnalyticsSettings, platform: Platform) -> Warehouse | None:
+    def _warehouse(
+        self,
+        interactions: DataStream,
+        training: s3.IBucket | None,
+        settings: AnalyticsSettings,
+        platform: Platform,
+    ) -> Warehouse | None:
         if not settings.warehouse.deployed:
             return None
         return Warehouse(
@@ -161,6 +168,7 @@ class AnalyticsStack(cdk.Stack):
             settings=settings.warehouse,
             row_rules=settings.dashboards.row_rules,
             interactions=interactions,
+            training=training if settings.warehouse.churn.deployed else None,
             built_by=self.models.machine,
             platform=platform,
         )

@@ -10,6 +10,7 @@ from constructs import Construct
 
 from config.governance import DataEventSettings
 from stacks.constructs.nag import acknowledge
+from stacks.constructs.private_bucket import AccessLogs, private_bucket
 from stacks.shared.data_events import trail_arn
 
 _CLOUDTRAIL: Final = iam.ServicePrincipal("cloudtrail.amazonaws.com")
@@ -37,19 +38,13 @@ class DataEventLog(Construct):
         removal: cdk.RemovalPolicy,
     ) -> None:
         super().__init__(scope, id_)
-        bucket = s3.Bucket(
+        bucket = private_bucket(
             self,
             "Bucket",
-            encryption=s3.BucketEncryption.KMS,
-            encryption_key=key,
+            key=key,
             # CloudTrail writes a few files every five minutes. With a bucket key it would need to decrypt, too.
-            bucket_key_enabled=False,
-            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
-            object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
-            enforce_ssl=True,
-            versioned=True,
-            server_access_logs_bucket=access_logs,
-            server_access_logs_prefix="data-events/",
+            bucket_key=False,
+            access_logs=AccessLogs(bucket=access_logs, prefix="data-events/"),
             lifecycle_rules=[
                 s3.LifecycleRule(
                     expiration=cdk.Duration.days(settings.retention_days),
@@ -58,7 +53,7 @@ class DataEventLog(Construct):
                     abort_incomplete_multipart_upload_after=_ABORT_UPLOADS_AFTER,
                 )
             ],
-            removal_policy=removal,
+            removal=removal,
         )
         acknowledge(
             bucket,

@@ -8,6 +8,7 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from stacks.constructs.nag import acknowledge
+from stacks.constructs.private_bucket import AccessLogs, private_bucket
 
 _ABORT_UPLOADS_AFTER: Final = cdk.Duration.days(7)
 
@@ -31,25 +32,18 @@ class NotebookHomes(Construct):
         removal: cdk.RemovalPolicy,
     ) -> None:
         super().__init__(scope, id_)
-        self.bucket = s3.Bucket(
+        self.bucket = private_bucket(
             self,
             "Bucket",
-            encryption=s3.BucketEncryption.KMS,
-            encryption_key=key,
-            bucket_key_enabled=True,
-            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
-            object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
-            enforce_ssl=True,
-            versioned=True,
-            server_access_logs_bucket=access_logs,
-            server_access_logs_prefix="notebook-homes/",
+            key=key,
+            access_logs=AccessLogs(bucket=access_logs, prefix="notebook-homes/"),
             lifecycle_rules=[
                 s3.LifecycleRule(
                     noncurrent_version_expiration=cdk.Duration.days(noncurrent_days),
                     abort_incomplete_multipart_upload_after=_ABORT_UPLOADS_AFTER,
                 )
             ],
-            removal_policy=removal,
+            removal=removal,
         )
         reason = "notebooks are made from data of this Region, beside which they stay; versions protect them"
         acknowledge(self.bucket, {"S3BucketReplicationEnabled": reason})

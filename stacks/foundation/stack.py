@@ -24,6 +24,8 @@ from stacks.foundation.lake.catalog import Catalog
 from stacks.foundation.lake.job_security import JobSecurity
 from stacks.foundation.network import Network
 from stacks.foundation.notebook_homes import NotebookHomes
+from stacks.foundation.training_bucket import TrainingBucket
+from stacks.shared.workplaces import Workplaces
 
 _REMOVAL = {"retain": cdk.RemovalPolicy.RETAIN, "destroy": cdk.RemovalPolicy.DESTROY}
 
@@ -41,7 +43,7 @@ class FoundationStack(cdk.Stack):
     removal: cdk.RemovalPolicy
     network: Network | None
     data_event_log: s3.IBucket | None
-    notebook_homes: s3.IBucket | None
+    workplaces: Workplaces
 
     def __init__(self, scope: Construct, id_: str, *, contracts: Contracts, settings: Settings) -> None:
         super().__init__(scope, id_, description="Customer 360: key, lake, catalog, event bus")
@@ -94,9 +96,13 @@ class FoundationStack(cdk.Stack):
                 settings=settings.governance.data_events,
                 removal=self.removal,
             ).bucket
-        self.notebook_homes = None
+        self.workplaces = self._workplaces(lake, settings)
+        self._export()
+
+    def _workplaces(self, lake: LakeBuckets, settings: Settings) -> Workplaces:
+        homes = training = None
         if settings.analytics.keeps_homes:
-            self.notebook_homes = NotebookHomes(
+            homes = NotebookHomes(
                 self,
                 "NotebookHomes",
                 key=self.key,
@@ -104,15 +110,17 @@ class FoundationStack(cdk.Stack):
                 noncurrent_days=settings.foundation.noncurrent_expire_days,
                 removal=self.removal,
             ).bucket
-        self._export()
+        if settings.analytics.trains_models:
+            training = TrainingBucket(self, "Training", key=self.key, access_logs=lake.access_logs).bucket
+        return Workplaces(homes=homes, training=training)
 
     def _export(self) -> None:
         for zone, bucket in self.buckets.items():
             cdk.CfnOutput(self, f"{zone.title()}BucketName", value=bucket.bucket_name)
         if self.data_event_log is not None:
             cdk.CfnOutput(self, "DataEventsBucketName", value=self.data_event_log.bucket_name)
-        if self.notebook_homes is not None:
-            cdk.CfnOutput(self, "NotebookHomesBucketName", value=self.notebook_homes.bucket_name)
+        if self.workplaces.homes is not None:
+            cdk.CfnOutput(self, "NotebookHomesBucketName", value=self.workplaces.homes.bucket_name)
         cdk.CfnOutput(self, "KeyArn", value=self.key.key_arn)
         cdk.CfnOutput(self, "HashSecretArn", value=self.hash_secret.secret_arn)
         cdk.CfnOutput(self, "EventBusName", value=self.bus.event_bus_name)

@@ -103,6 +103,7 @@ KEY_USES = {
     },
     "StudioProfilesWorker": {"lambda": READ},
     "EmrStudioService": {"s3": "Decrypt DescribeKey GenerateDataKey ReEncryptFrom ReEncryptTo"},
+    "Warehouse": {"kinesis": READ},
     "WarehouseUsageLimitLimiter": {"lambda": READ},
     "CleanRoomSharedPeople": {"s3": READ},
     "CleanRoomSharedSegments": {"s3": READ},

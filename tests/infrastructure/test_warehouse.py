@@ -358,7 +358,7 @@ def test_the_model_is_told_what_the_mart_has_and_asked_in_the_same_order():
 
 
 def test_training_data_is_alone_encrypted_and_short_lived(everything):
-    bucket = everything.one("AWS::S3::Bucket", "analytics", "WarehouseChurnBucket").properties
+    bucket = everything.one("AWS::S3::Bucket", "foundation", "TrainingBucket").properties
     [rule] = bucket["LifecycleConfiguration"]["Rules"]
     assert (rule["ExpirationInDays"], rule["NoncurrentVersionExpiration"]["NoncurrentDays"]) == (1, 1)
     [encryption] = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]

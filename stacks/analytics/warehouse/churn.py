@@ -17,7 +17,7 @@ from config.analytics import ChurnSettings
 from stacks.analytics.warehouse.churn_features import FEATURES
 from stacks.analytics.warehouse.data_api import FAILED, DataApi, Place
 from stacks.analytics.warehouse.statements import Batch, read_batches
-from stacks.constructs.grants import allow
+from stacks.constructs.grants import allow, arn_seen_from
 from stacks.constructs.nag import acknowledge, wildcard
 from stacks.constructs.start_rules import StartRules
 from stacks.constructs.state_machine import StateMachine
@@ -55,11 +55,10 @@ _NETWORK: Final = (
 )
 _LOGS: Final = ("CreateLogGroup", "CreateLogStream", "DescribeLogStreams", "PutLogEvents")
 _METRICS: Final = "/aws/sagemaker/TrainingJobs"
-_SHORT_LIVED: Final = "training data is here for the minutes of a training, and one role of two services reaches it"
 
 
 class ChurnModel(Construct):
-    """What the training needs beside the namespace: a role that two services assume, a bucket, and a way to SageMaker.
+    """What the training needs beside the namespace: a role that three services assume, and a way to SageMaker.
 
     `batches` are for every load; `train` makes the state machine, when the namespace is there that has the role.
     """
@@ -67,19 +66,20 @@ class ChurnModel(Construct):
     role: iam.Role
     batches: Sequence[Batch]
 
-    def __init__(self, scope: Construct, id_: str, *, settings: ChurnSettings, platform: Platform) -> None:
+    def __init__(
+        self, scope: Construct, id_: str, *, settings: ChurnSettings, bucket: s3.IBucket, platform: Platform
+    ) -> None:
         super().__init__(scope, id_)
-        self._settings, self._platform = settings, platform
+        self._settings, self._bucket, self._platform = settings, bucket, platform
         if platform.network is None:
             raise ValueError("the warehouse needs a network; the settings check this")
         # The warehouse reaches SageMaker from inside the network; the training itself runs in SageMaker's own.
         platform.network.reach(ec2.InterfaceVpcEndpointAwsService.SAGEMAKER_API)
-        self.bucket = self._bucket(platform)
         self.role = self._role(platform)
         values = {
             "features": ", ".join(FEATURES),
             "role": self.role.role_arn,
-            "bucket": self.bucket.bucket_name,
+            "bucket": self._bucket.bucket_name,
             "key": platform.key.key_arn,
             "max_cells": str(settings.max_cells),
             "max_seconds": str(settings.max_minutes * _MINUTE),
@@ -192,32 +192,6 @@ class ChurnModel(Construct):
 
     # ---- what SageMaker uses
 
-    def _bucket(self, platform: Platform) -> s3.Bucket:
-        """Make a bucket for training data and models alone: Redshift names the folders in it itself."""
-        bucket = s3.Bucket(
-            self,
-            "Bucket",
-            encryption=s3.BucketEncryption.KMS,
-            encryption_key=platform.key,
-            bucket_key_enabled=True,
-            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
-            object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
-            enforce_ssl=True,
-            versioned=True,
-            lifecycle_rules=[
-                # Redshift deletes what it wrote; this is for a training that was cut off.
-                s3.LifecycleRule(
-                    expiration=cdk.Duration.days(1),
-                    noncurrent_version_expiration=cdk.Duration.days(1),
-                    abort_incomplete_multipart_upload_after=cdk.Duration.days(1),
-                )
-            ],
-            removal_policy=cdk.RemovalPolicy.DESTROY,
-        )
-        rules = ("S1", "S3BucketLoggingEnabled", "S3BucketReplicationEnabled")
-        acknowledge(bucket, dict.fromkeys(rules, _SHORT_LIVED))
-        return bucket
-
     def _role(self, platform: Platform) -> iam.Role:
         """Create the role with which Redshift starts jobs of SageMaker, and these read and write the bucket."""
         role = iam.Role(
@@ -230,9 +204,9 @@ class ChurnModel(Construct):
             jobs = f"arn:{stack.partition}:sagemaker:{here}:{kind}/redshift*"
             allow(role, (f"sagemaker:{action}" for action in actions), jobs)
             seen[wildcard(role, jobs)] = "Redshift names the jobs itself, and begins each name with its own"
-        allow(role, _OBJECTS, self.bucket.arn_for_objects("*"))
-        seen[wildcard(role, f"{self.bucket.bucket_arn}/*")] = "Redshift names the folders itself"
-        allow(role, ("s3:GetBucketLocation", "s3:ListBucket"), self.bucket.bucket_arn)
+        allow(role, _OBJECTS, self._bucket.arn_for_objects("*"))
+        seen[wildcard(role, f"{arn_seen_from(role, self._bucket)}/*")] = "Redshift names the folders itself"
+        allow(role, ("s3:GetBucketLocation", "s3:ListBucket"), self._bucket.bucket_arn)
         # SageMaker encrypts the disks of a job with the key, for which it makes a grant.
         allow(role, (f"kms:{action}" for action in _KEY), platform.key.key_arn)
         logs = f"arn:{stack.partition}:logs:{here}:log-group:/aws/sagemaker/*"

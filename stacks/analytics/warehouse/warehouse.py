@@ -9,6 +9,7 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_redshiftserverless as redshift
+from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
@@ -81,6 +82,7 @@ class Warehouse(Construct):
         settings: WarehouseSettings,
         row_rules: Sequence[RowRule],
         interactions: DataStream,
+        training: s3.IBucket | None,
         built_by: sfn.IStateMachine,
         platform: Platform,
     ) -> None:
@@ -88,7 +90,7 @@ class Warehouse(Construct):
         self._hours = settings.daily_hours
         self.name = warehouse_name(platform.environment)
         self.churn = (
-            ChurnModel(self, "Churn", settings=settings.churn, platform=platform) if settings.churn.deployed else None
+            ChurnModel(self, "Churn", settings=settings.churn, bucket=training, platform=platform) if training else None
         )
         self.role = self._role(platform)
         live = self._live(interactions, platform) if settings.streaming.deployed else ()

@@ -14,6 +14,7 @@ from c360_core.landing import PROBE, REJECTED_FILES
 from c360_core.names import TableName, Zone
 from config.foundation import FoundationSettings
 from stacks.constructs.nag import acknowledge
+from stacks.constructs.private_bucket import AccessLogs, private_bucket
 
 _ABORT_UPLOADS_AFTER: Final = cdk.Duration.days(7)
 _EXPIRED_RESULTS_DAYS: Final = 1  # nobody wants them back, and they hold what a query read
@@ -57,26 +58,21 @@ class LakeBuckets(Construct):
         lifecycles = _lifecycles(settings, contracts)
         noncurrent_days = {Zone.RESULTS: _EXPIRED_RESULTS_DAYS}
         self.by_zone = {
-            zone: s3.Bucket(
+            zone: private_bucket(
                 self,
                 zone.title(),
-                encryption=s3.BucketEncryption.KMS,
-                encryption_key=key,
+                key=key,
                 # A bucket key would show KMS the bucket's ARN instead of the object's, so that no permission on the key
                 # could end at the prefix of one workgroup. Results are few, and each costs one request to KMS.
-                bucket_key_enabled=zone is not Zone.RESULTS,
-                block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
-                enforce_ssl=True,
-                versioned=True,
-                server_access_logs_bucket=self.access_logs,
-                server_access_logs_prefix=f"{zone}/",
+                bucket_key=zone is not Zone.RESULTS,
+                access_logs=AccessLogs(bucket=self.access_logs, prefix=f"{zone}/"),
                 lifecycle_rules=[
                     _housekeeping(noncurrent_days.get(zone, settings.noncurrent_expire_days)),
                     *lifecycles.get(zone, ()),
                 ],
                 # Both classes bill a small object as one of 128 KB, and a move costs a request: small objects stay.
-                transition_default_minimum_object_size=s3.TransitionDefaultMinimumObjectSize.ALL_STORAGE_CLASSES_128_K,
-                removal_policy=removal,
+                smallest_moved=s3.TransitionDefaultMinimumObjectSize.ALL_STORAGE_CLASSES_128_K,
+                removal=removal,
             )
             for zone in Zone
         }
