@@ -10,6 +10,8 @@ from twin.emulator.provider import Provider, ResourceType, Twin
 from twin.emulator.resource_names import arn
 from twin.emulator.roles import require_trust
 from twin.emulator.stand_ins import Resource
+from twin.engines.kafka import KafkaEngine
+from twin.engines.kafka_topics import is_topic, read_topic
 from twin.engines.postgresql import PostgreSqlEngine
 from twin.engines.trino import CATALOG, TrinoEngine
 from twin.providers.lake_formation.provider import LakeFormationProvider
@@ -38,7 +40,7 @@ class RedshiftProvider(Provider):
     """Redshift Serverless."""
 
     types = (NAMESPACE, WORKGROUP)
-    engines = (PostgreSqlEngine, TrinoEngine)
+    engines = (PostgreSqlEngine, TrinoEngine, KafkaEngine)
 
     def __init__(self, twin: Twin) -> None:
         super().__init__(twin)
@@ -130,12 +132,19 @@ class RedshiftProvider(Provider):
         return LakeTable(columns=columns, rows=rows)
 
     def _records(self, namespace: Resource, named: str, stream: str, positions: Mapping[str, str]) -> Iterator[Record]:
-        """Read a stream with the role of an external schema, from its beginning or from where a refresh ended."""
+        """Read a stream with the role of an external schema, from its beginning or from where a refresh ended.
+
+        What Flink writes, and what it reads, is whole in Kafka; what nobody else reads is not carried to Kinesis.
+        """
         role = _role_of(namespace, named)
         require_trust(role, SERVICE, namespace.attributes["Namespace.NamespaceArn"])
         client = self.twin.client("kinesis")
         described = client.describe_stream_summary(StreamName=stream)["StreamDescriptionSummary"]
         require_all(role, _reads_stream(described))
+        broker = self.twin.engines.get(KafkaEngine).bootstrap_servers
+        if is_topic(broker, stream):
+            yield from _of_topic(broker, stream, positions)
+            return
         for shard in client.list_shards(StreamName=stream)["Shards"]:
             yield from _of_shard(client, stream, shard["ShardId"], positions.get(shard["ShardId"]))
 
@@ -162,6 +171,13 @@ def _reads_stream(described: Mapping[str, Any]) -> Iterator[Call]:
             "kms:EncryptionContext:aws:kinesis:arn": stream,
         }
         yield Call(action="kms:Decrypt", resource=key, context=context)
+
+
+def _of_topic(broker: str, stream: str, positions: Mapping[str, str]) -> Iterator[Record]:
+    after = {int(shard): int(sequence) for shard, sequence in positions.items()}
+    for one in read_topic(broker, stream, after):
+        shard, sequence = str(one.partition), str(one.offset)
+        yield Record(shard=shard, sequence=sequence, arrived=one.written, key=one.key, data=one.data)
 
 
 def _of_shard(client: Any, stream: str, shard: str, after: str | None) -> Iterator[Record]:
