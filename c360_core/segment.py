@@ -181,6 +181,21 @@ def to_document(segments: Sequence[Segment]) -> dict[str, Any]:
     }
 
 
+def read_condition(query: Any, fields: Mapping[str, FieldType], *, file: str, owner: str) -> Group:
+    """Read a rule tree that belongs to something else than a segment.
+
+    Args:
+        query: the rule tree.
+        fields: the columns that rules may name, with their types.
+        file: where it is from, for messages.
+        owner: what it belongs to, for messages, such as "play `welcome`".
+
+    Raises:
+        SegmentError: something is unknown, missing or of the wrong type.
+    """
+    return _group(query, _Place(file=file, owner=owner, fields=fields), depth=1)
+
+
 # --- reading a rule tree ---------------------------------------------------------------------------------------------
 
 
@@ -189,18 +204,18 @@ class _Place:
     """Where we are in a document, for messages."""
 
     file: str
-    segment: str
+    owner: str
     fields: Mapping[str, FieldType]
 
     def wrong(self, problem: str) -> SegmentError:
-        return SegmentError(f"{self.file}: segment `{self.segment}`: {problem}")
+        return SegmentError(f"{self.file}: {self.owner}: {problem}")
 
 
 def _segment(entry: Any, fields: Mapping[str, FieldType], file: str) -> Segment:
     if not isinstance(entry, Mapping) or not isinstance(entry.get("name"), str):
         raise SegmentError(f"{file}: every segment needs a `name`; this one has none: {entry!r}")
     name = entry["name"]
-    place = _Place(file=file, segment=name, fields=fields)
+    place = _Place(file=file, owner=f"segment `{name}`", fields=fields)
     _only(entry, {"name", "description", "query", "use"}, place)
     if not name.replace("_", "").isalnum() or not name.isascii() or name != name.lower() or len(name) > MAX_NAME_LENGTH:
         raise place.wrong(f"a name is up to {MAX_NAME_LENGTH} small letters, digits and underscores")
@@ -230,7 +245,7 @@ def _group(node: Any, place: _Place, *, depth: int) -> Group:
         raise place.wrong(f"`query` must be a group with `combinator` and `rules`, not {node!r}")
     _only(node, {"id", "combinator", "not", "rules"}, place)
     if depth > MAX_DEPTH:
-        raise place.wrong(f"groups are nested deeper than {MAX_DEPTH}; split the segment")
+        raise place.wrong(f"groups are nested deeper than {MAX_DEPTH}; split it")
     try:
         combinator = Combinator(str(node.get("combinator")))
     except ValueError as error:

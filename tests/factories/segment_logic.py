@@ -1,51 +1,12 @@
 """Who is in a segment, decided in Python: the other opinion that the SQL of segments is compared with."""
 
-from collections.abc import Callable, Mapping
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import Any
 
-from c360_core.segment import WITHOUT_VALUE, Combinator, Group, Operator, Segment, SegmentRule
+from c360_core.conditions import holds
+from c360_core.segment import Segment
 
-Profile = Mapping[str, Any]
 
-
-def matches(segment: Segment, profile: Profile) -> bool:
+def matches(segment: Segment, profile: Mapping[str, Any]) -> bool:
     """Say whether a profile is in a segment. A missing column counts as null."""
-    return _decide(segment.condition, profile) is True
-
-
-def _decide(condition: Group | SegmentRule, profile: Profile) -> bool | None:
-    """Decide with SQL's three answers: true, false and unknown (None)."""
-    if isinstance(condition, SegmentRule):
-        return _decide_rule(condition, profile.get(condition.field))
-    answers = [_decide(rule, profile) for rule in condition.rules]
-    decisive = condition.combinator is Combinator.OR
-    if decisive in answers:
-        answer: bool | None = decisive
-    else:
-        answer = None if None in answers else not decisive
-    return (not answer) if condition.negated and answer is not None else answer
-
-
-def _decide_rule(rule: SegmentRule, actual: Any) -> bool | None:
-    if rule.operator in WITHOUT_VALUE:
-        return (actual is None) is (rule.operator is Operator.IS_NULL)
-    if actual is None:
-        return None
-    return _COMPARISONS[rule.operator](actual, rule.values)
-
-
-_COMPARISONS: Final[Mapping[Operator, Callable[[Any, tuple[Any, ...]], bool]]] = {
-    Operator.EQUAL: lambda actual, values: actual == values[0],
-    Operator.NOT_EQUAL: lambda actual, values: actual != values[0],
-    Operator.LESS: lambda actual, values: actual < values[0],
-    Operator.LESS_OR_EQUAL: lambda actual, values: actual <= values[0],
-    Operator.GREATER: lambda actual, values: actual > values[0],
-    Operator.GREATER_OR_EQUAL: lambda actual, values: actual >= values[0],
-    Operator.IN: lambda actual, values: actual in values,
-    Operator.NOT_IN: lambda actual, values: actual not in values,
-    Operator.BETWEEN: lambda actual, values: values[0] <= actual <= values[1],
-    Operator.NOT_BETWEEN: lambda actual, values: not values[0] <= actual <= values[1],
-    Operator.BEGINS_WITH: lambda actual, values: actual.startswith(values[0]),
-    Operator.ENDS_WITH: lambda actual, values: actual.endswith(values[0]),
-    Operator.CONTAINS: lambda actual, values: values[0] in actual,
-}
+    return holds(segment.condition, profile)
