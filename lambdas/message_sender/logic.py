@@ -20,7 +20,7 @@ from lambdas.message_sender.message import Message, SendResult
 PERSON_GONE: Final = "PERSON_GONE"
 ADDRESS_REJECTED: Final = "ADDRESS_REJECTED"
 SEND_IN_DOUBT: Final = "SEND_IN_DOUBT"
-# Enough to see every message within the window of the frequency cap.
+# At least so many are read; more where the frequency cap is higher.
 RECENT_MESSAGES: Final = 50
 
 
@@ -181,7 +181,8 @@ class Sender:
             raise StreamUnavailableError(f"message {message.message_id}: sent, but the events stream refused the event")
 
     def _contacts(self, person_id: str, message: Message) -> list[datetime]:
-        recent = self.view.messages(person_id, limit=RECENT_MESSAGES)
+        # One more than the cap, because this very message may be among them.
+        recent = self.view.messages(person_id, limit=max(RECENT_MESSAGES, self.rules.cap_messages + 1))
         # A retry of this very message is no second contact.
         return [moment(item["sent_at"]) for item in recent if item["message_id"] != message.message_id]
 

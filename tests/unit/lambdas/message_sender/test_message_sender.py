@@ -1,6 +1,7 @@
 """The message sender: at most one mail per message, and none that the person does not want."""
 
 import io
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,6 +15,7 @@ from c360_core.decision import Template
 from c360_core.decision_rules import ContactRules
 from c360_core.identity.keys import identifier_key
 from c360_core.interaction import read_interaction
+from c360_core.moments import moment_text
 from c360_core.names import IdentifierType
 from lambdas.message_sender import handler
 from lambdas.message_sender.logic import Sender, Status
@@ -42,7 +44,7 @@ class Office:
     def __init__(self) -> None:
         self.people = MemoryPeople(profiles={PERSON: profile()}, answers={PERSON: [answer(granted=True)]})
         self.mail, self.stream, self.idempotency = MemoryChannel(), MemoryStream(), MemoryIdempotency()
-        self.now = NOON
+        self.now, self.rules = NOON, RULES
 
     def send(self, message: Message = WELCOME) -> Any:
         sender = Sender(
@@ -52,7 +54,7 @@ class Office:
             stream=self.stream,
             idempotency=self.idempotency,
             hash_secret=HASH_SECRET.encode,
-            rules=RULES,
+            rules=self.rules,
             keep_days=30,
             clock=lambda: self.now,
         )
@@ -212,3 +214,12 @@ def test_the_journeys_input_becomes_one_mail_and_one_event(cloud: Cloud, log: io
 def test_an_input_that_is_no_decision_is_an_error(cloud: Cloud) -> None:
     with pytest.raises(ValidationError, match="template"):
         handler.handle({**DETAIL, "template": "chain_letter"}, LambdaContext())
+
+
+def test_a_high_cap_counts_more_messages_than_are_usually_read(office: Office) -> None:
+    office.people.sent[PERSON] = [
+        {"message_id": f"m_{number}", "sent_at": moment_text(NOON - timedelta(minutes=number))} for number in range(80)
+    ]
+    office.rules = replace(RULES, cap_messages=80)
+
+    assert office.send().reasons == ("FREQUENCY_CAP",)
