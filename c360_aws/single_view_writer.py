@@ -12,7 +12,7 @@ from typing import Any, Final
 from botocore.exceptions import ClientError
 
 from c360_aws.single_view_reader import SingleViewReader, StoredState
-from c360_aws.transactions import Action, TransactionWriter, condition_failed
+from c360_aws.transactions import CONDITION_FAILED, Action, TransactionWriter, condition_failed, reasons
 from c360_core import single_view_keys as keys
 from c360_core.consent import Answers, Channel, Consent, Purpose, answers_from_item, answers_to_item
 from c360_core.decision import Decision, decision_facts
@@ -176,6 +176,42 @@ class SingleViewWriter:
             keys.EXPIRES_AT: int((decision.decided_at + timedelta(days=keep_days)).timestamp()),
         }
         return self._put_if(item, "attribute_not_exists(SK)", {})
+
+    def put_within_budget(self, decision: Decision, *, period: str, most: int, keep_days: int) -> bool | None:
+        """Store a decision and count it against the budget of its play, both or neither.
+
+        Args:
+            decision: to send or defer a message.
+            period: whose budget it is, such as 2026-03-02 or 2026-03.
+            most: messages in this period.
+            keep_days: how long both are kept.
+
+        Returns:
+            Whether it was stored: False when there is one on the same trigger event already, None when the budget of
+            the day or month has nothing left.
+        """
+        expires = int((decision.decided_at + timedelta(days=keep_days)).timestamp())
+        item = {
+            **keys.person_key(decision.person_id, keys.decision_sort(decision.occasion_at, decision.decision_id)),
+            **decision_facts(decision),
+            keys.EXPIRES_AT: expires,
+        }
+        counter: Action = {
+            "Update": {
+                "Key": keys.budget_key(decision.trigger, period),
+                "UpdateExpression": f"SET {keys.EXPIRES_AT} = :expires ADD spent :one",
+                "ConditionExpression": "attribute_not_exists(spent) OR spent < :most",
+                "ExpressionAttributeValues": {":one": 1, ":most": most, ":expires": expires},
+            }
+        }
+        put: Action = {"Put": {"Item": item, "ConditionExpression": "attribute_not_exists(SK)"}}
+        try:
+            TransactionWriter(client=self.client, table=self.table).all_or_none([put, counter])
+        except ClientError as error:
+            if not condition_failed(error):
+                raise
+            return False if reasons(error)[0] == CONDITION_FAILED else None
+        return True
 
     def put_message(self, person_id: str, message: Mapping[str, str], *, sent_at: datetime, keep_days: int) -> None:
         """Store that a message was sent; storing it again changes nothing."""

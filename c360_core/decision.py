@@ -13,13 +13,6 @@ DECISION_PREFIX: Final = "d_"
 MESSAGE_PREFIX: Final = "m_"
 
 
-class Trigger(StrEnum):
-    """What calls for a decision."""
-
-    FIRST_PURCHASE = "first_purchase"
-    UNHAPPY_CASE = "unhappy_case"
-
-
 class Action(StrEnum):
     """What a decision asks for. `SUPPRESS` has its value from the stored decisions and the events."""
 
@@ -29,10 +22,11 @@ class Action(StrEnum):
 
 
 class Reason(StrEnum):
-    """Why a decision was made; stable codes that people, tests and dashboards read."""
+    """Why a decision was made; stable codes that people, tests and dashboards read.
 
-    FIRST_PURCHASE = "FIRST_PURCHASE"
-    UNHAPPY_CASE = "UNHAPPY_CASE"
+    The reasons for a message begin with the name of its play, in capitals (`play_reason`).
+    """
+
     CONSENT_GRANTED = "CONSENT_GRANTED"
     CONSENT_NEVER_GIVEN = "CONSENT_NEVER_GIVEN"
     CONSENT_WITHDRAWN = "CONSENT_WITHDRAWN"
@@ -42,6 +36,12 @@ class Reason(StrEnum):
     NO_PUSH_TOKEN = "NO_PUSH_TOKEN"  # noqa: S105  # a reason code, not a secret
     FREQUENCY_CAP = "FREQUENCY_CAP"
     QUIET_HOURS = "QUIET_HOURS"
+    NOT_IN_AUDIENCE = "NOT_IN_AUDIENCE"
+    AFTER_ANOTHER_PLAY = "AFTER_ANOTHER_PLAY"
+    PLAY_CAP = "PLAY_CAP"
+    NO_WORTHWHILE_OFFER = "NO_WORTHWHILE_OFFER"
+    HOLDOUT = "HOLDOUT"
+    BUDGET_SPENT = "BUDGET_SPENT"
 
 
 class Template(StrEnum):
@@ -56,20 +56,22 @@ class Template(StrEnum):
 class Decision:
     """A decision with its reasons.
 
-    Unless it suppresses the message, `template` is the message to send and `not_before` the earliest moment for it.
+    `trigger` is the name of the play, and `offer` what the message offers, if anything. Unless the decision suppresses
+    the message, `template` is the message to send and `not_before` the earliest moment for it.
     """
 
     decision_id: str
     person_id: str
-    trigger: Trigger
+    trigger: str
     action: Action
-    reasons: tuple[Reason, ...]
+    reasons: tuple[str, ...]
     purpose: Purpose
     channel: Channel
     template: Template
     occasion_at: datetime
     decided_at: datetime
     not_before: datetime
+    offer: str | None = None
 
 
 def decision_facts(decision: Decision) -> dict[str, object]:
@@ -77,7 +79,7 @@ def decision_facts(decision: Decision) -> dict[str, object]:
     return {
         "decision_id": decision.decision_id,
         "person_id": decision.person_id,
-        "trigger": str(decision.trigger),
+        "trigger": decision.trigger,
         "action": str(decision.action),
         "reasons": [str(reason) for reason in decision.reasons],
         "purpose": str(decision.purpose),
@@ -87,10 +89,16 @@ def decision_facts(decision: Decision) -> dict[str, object]:
         "occasion_at": moment_text(decision.occasion_at),
         "decided_at": moment_text(decision.decided_at),
         "not_before": moment_text(decision.not_before),
+        **({} if decision.offer is None else {"offer": decision.offer}),
     }
 
 
-def decision_id(trigger: Trigger, subject: str) -> str:
+def play_reason(play: str) -> str:
+    """Return the reason that a play is for its message."""
+    return play.upper()
+
+
+def decision_id(trigger: str, subject: str) -> str:
     """Return the id of the decision on a trigger event: the same however often the event is seen."""
     return DECISION_PREFIX + digest(trigger, subject)
 

@@ -1,40 +1,27 @@
-"""Decision rules: which events call for a decision, what speaks against a message, and when it may go.
+"""Decision rules: which plays a change calls, what speaks against a message, and when it may go.
 
 Every rule is checked and every reason to suppress a message is kept, so that the question "why did this person get
 nothing?" has a complete answer. No rule knows a channel: what differs is the type of address that a channel needs.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from types import MappingProxyType
+from decimal import Decimal
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from c360_core.address import address_of
+from c360_core.conditions import holds
 from c360_core.consent import ADDRESS_TYPES, Channel, Consent, ConsentStatus, Purpose, consent_status
-from c360_core.decision import Action, Decision, Reason, Template, Trigger, decision_id
+from c360_core.decision import Action, Decision, Reason, decision_id, play_reason
+from c360_core.digests import digest
 from c360_core.moments import moment
+from c360_core.play import Audience, Offer, Play, Playbook
 from c360_core.profile import Profile
+from c360_core.signals import condition_values, signal_of
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Campaign:
-    """The response to a trigger: which message, in which channel, under which purpose of consent."""
-
-    template: Template
-    purpose: Purpose
-    channel: Channel
-
-
-CAMPAIGNS: Final[Mapping[Trigger, Campaign]] = MappingProxyType(
-    {
-        Trigger.FIRST_PURCHASE: Campaign(template=Template.WELCOME, purpose=Purpose.MARKETING, channel=Channel.EMAIL),
-        Trigger.UNHAPPY_CASE: Campaign(
-            template=Template.SERVICE_RECOVERY, purpose=Purpose.MARKETING, channel=Channel.EMAIL
-        ),
-    }
-)
+_HOLDOUT_DIGITS: Final = 12  # hex digits: as many places as nobody's share of a holdout can be told from
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +33,6 @@ class ContactRules:
         default_time_zone: IANA name, for people whose own time zone is unknown.
         cap_messages: the most messages per person within `cap_days`.
         cap_days: length of the sliding window, in days.
-        recovery_csat_at_most: a closed case with this satisfaction score (1 to 5) or a lower one is unhappy.
     """
 
     quiet_from: int
@@ -54,7 +40,6 @@ class ContactRules:
     default_time_zone: str
     cap_messages: int
     cap_days: int
-    recovery_csat_at_most: int = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,12 +47,12 @@ class TriggerEvent:
     """Something that happened to a person and calls for a decision.
 
     Attributes:
-        trigger: the kind of event.
+        trigger: the name of the play that it calls.
         subject: what the event is about; the same however often the event is seen.
         at: when it happened.
     """
 
-    trigger: Trigger
+    trigger: str
     subject: str
     at: datetime
 
@@ -77,8 +62,17 @@ class TriggerEvent:
         return decision_id(self.trigger, self.subject)
 
 
-def trigger_events(old: Profile | None, new: Profile, rules: ContactRules) -> tuple[TriggerEvent, ...]:
-    """Return the events that a change of a person's profile stands for.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Earlier:
+    """An earlier decision about a person: of which play, when, and whether a message came of it."""
+
+    play: str
+    at: datetime
+    contacted: bool
+
+
+def trigger_events(old: Profile | None, new: Profile, playbook: Playbook) -> tuple[TriggerEvent, ...]:
+    """Return the events that a change of a person's profile stands for, in the order in which they are decided on.
 
     Replayed history triggers nothing. Neither does a rebuild: what it repeats step by step was true before.
 
@@ -88,47 +82,137 @@ def trigger_events(old: Profile | None, new: Profile, rules: ContactRules) -> tu
     if new.rebuilt or not _is_known(new):
         return ()
     before = old if old is not None and _is_known(old) else None
-    found = (_first_purchase(before, new), _unhappy_case(before, new, rules.recovery_csat_at_most))
-    return tuple(event for event in found if event is not None)
+    found = ((play, signal_of(play, before, new)) for play in playbook.plays)
+    return tuple(
+        TriggerEvent(trigger=play.name, subject=signal.subject, at=signal.at) for play, signal in found if signal
+    )
 
 
-def decide(
+def decide(  # noqa: PLR0913  # each thing that it rests on has a name
     event: TriggerEvent,
     profile: Profile,
     *,
-    campaign: Campaign,
+    play: Play,
     consents: Iterable[Consent],
     contacts: Iterable[datetime],
     rules: ContactRules,
     now: datetime,
-    address_consents: Iterable[Consent] = (),
+    address_consents: Mapping[Channel, Iterable[Consent]] | None = None,
+    earlier: Iterable[Earlier] = (),
 ) -> Decision:
     """Decide on one trigger event.
 
     Args:
         event: what happened.
         profile: the person's present profile.
-        campaign: the response to this kind of event.
+        play: the response to this kind of event.
         consents: all answers of the person, in any order.
         contacts: when messages to this person were sent or decided; any order, any age.
         rules: the limits of contact.
         now: the moment of the decision.
-        address_consents: all answers about the address that the message would go to, whoever gave them.
+        address_consents: by channel all answers about the address that the message would go to, whoever gave them.
+        earlier: the earlier decisions about this person, of all plays; any order, any age.
     """
-    against = suppression_reasons(
-        profile,
-        consents=consents,
-        contacts=contacts,
-        purpose=campaign.purpose,
-        channel=campaign.channel,
-        rules=rules,
-        now=now,
-        address_consents=address_consents,
+    answers, about, at_times = tuple(consents), address_consents or {}, tuple(contacts)
+    objections = {
+        channel: suppression_reasons(
+            profile,
+            consents=answers,
+            contacts=at_times,
+            purpose=play.purpose,
+            channel=channel,
+            rules=rules,
+            now=now,
+            address_consents=about.get(channel, ()),
+        )
+        for channel in play.channels
+    }
+    open_channel = next((channel for channel, against in objections.items() if not against), None)
+    offer = best_offer(play, profile)
+    against = [] if open_channel else list(dict.fromkeys(one for found in objections.values() for one in found))
+    against += play_objections(play, profile, offer, earlier=tuple(earlier), now=now)
+    if not against and in_holdout(play, profile.person_id):
+        # The last one, and alone: whoever is held out would have got the message, so that the two can be compared.
+        against.append(Reason.HOLDOUT)
+    return _decision(event, profile, play, open_channel, offer, against, rules, now)
+
+
+def out_of_budget(decision: Decision) -> Decision:
+    """Return the decision not to send a message for which the budget of its play had nothing left."""
+    return replace(
+        decision, action=Action.SUPPRESS, reasons=(Reason.BUDGET_SPENT,), not_before=decision.decided_at, offer=None
     )
-    why = (Reason(event.trigger.upper()), Reason.CONSENT_GRANTED)
+
+
+def play_objections(
+    play: Play, profile: Profile, offer: Offer | None, *, earlier: Sequence[Earlier], now: datetime
+) -> list[Reason]:
+    """Return every reason of the play itself not to send its message to a person."""
+    found: list[Reason] = []
+    if not in_audience(play.audience, profile):
+        found.append(Reason.NOT_IN_AUDIENCE)
+    if (rule := play.not_after) is not None:
+        since = now - timedelta(days=rule.days)
+        if any(one.play in rule.plays and since < one.at <= now for one in earlier):
+            found.append(Reason.AFTER_ANOTHER_PLAY)
+    if (cap := play.at_most) is not None:
+        since = now - timedelta(days=cap.days)
+        own = sum(1 for one in earlier if one.contacted and one.play == play.name and since < one.at <= now)
+        if own >= cap.messages:
+            found.append(Reason.PLAY_CAP)
+    if play.offers and offer is None:
+        found.append(Reason.NO_WORTHWHILE_OFFER)
+    return found
+
+
+def in_audience(audience: Audience, profile: Profile) -> bool:
+    """Tell whether a person belongs to the audience of a play."""
+    inside = set(profile.segments)
+    return (
+        (audience.query is None or holds(audience.query, condition_values(profile)))
+        and inside.issuperset(audience.in_segments)
+        and inside.isdisjoint(audience.not_in_segments)
+    )
+
+
+def in_holdout(play: Play, person_id: str) -> bool:
+    """Tell whether a person is held out of a play: always the same answer, and another one for another play."""
+    place = int(digest("holdout", play.name, person_id, digits=_HOLDOUT_DIGITS), 16)
+    return place * 100 < play.holdout_percent * 16**_HOLDOUT_DIGITS
+
+
+def best_offer(play: Play, profile: Profile) -> Offer | None:
+    """Return the offer that is expected to bring most, or None when none brings anything; of two alike the first.
+
+    An offer is worth its chance times what is left of its value after its cost. Without the score that says the chance
+    it is worth nothing.
+    """
+    worth = [(_chance(offer, profile) * (offer.value - offer.cost), -place) for place, offer in enumerate(play.offers)]
+    best = max(worth, default=(Decimal(0), 0))
+    return play.offers[-best[1]] if best[0] > 0 else None
+
+
+def _chance(offer: Offer, profile: Profile) -> Decimal:
+    if offer.chance is None:
+        return Decimal(1)
+    return min(max(profile.scores.get(offer.chance, Decimal(0)), Decimal(0)), Decimal(1))
+
+
+def _decision(
+    event: TriggerEvent,
+    profile: Profile,
+    play: Play,
+    channel: Channel | None,
+    offer: Offer | None,
+    against: Sequence[Reason],
+    rules: ContactRules,
+    now: datetime,
+) -> Decision:
+    why = (play_reason(event.trigger), Reason.CONSENT_GRANTED)
     not_before = earliest_send_time(profile, rules, now)
+    reasons: tuple[str, ...]
     if against:
-        action, reasons, not_before = Action.SUPPRESS, against, now
+        action, reasons, not_before = Action.SUPPRESS, tuple(against), now
     elif not_before > now:
         action, reasons = Action.DEFER, (*why, Reason.QUIET_HOURS)
     else:
@@ -139,12 +223,13 @@ def decide(
         trigger=event.trigger,
         action=action,
         reasons=reasons,
-        purpose=campaign.purpose,
-        channel=campaign.channel,
-        template=campaign.template,
+        purpose=play.purpose,
+        channel=channel or play.channels[0],
+        template=play.message,
         occasion_at=event.at,
         decided_at=now,
         not_before=not_before,
+        offer=offer.name if offer is not None and not against else None,
     )
 
 
@@ -216,32 +301,6 @@ def consents_are_current(profile: Profile, consents: Iterable[Consent]) -> bool:
 def _is_known(person: Profile) -> bool:
     """Tell whether an identity run has said who this is, or the profile only has what an anonymous visitor did."""
     return person.version.identity_version > 0
-
-
-def _first_purchase(old: Profile | None, new: Profile) -> TriggerEvent | None:
-    first = new.number("orders") == 1 and new.number("live_orders") == 1
-    # Any earlier order, even one that a split of two people took away again, means that it was not the first.
-    if not first or (old is not None and (old.number("orders") or 0) > 0):
-        return None
-    at = _moment_of(new, "first_order_at")
-    return TriggerEvent(trigger=Trigger.FIRST_PURCHASE, subject=f"{new.person_id}@{at.isoformat()}", at=at)
-
-
-def _unhappy_case(old: Profile | None, new: Profile, csat_at_most: int) -> TriggerEvent | None:
-    case, csat = new.text("aggregates", "last_case_id"), new.number("last_case_csat")
-    if case is None or csat is None or csat > csat_at_most:
-        return None
-    if old is not None and (old.text("aggregates", "last_case_id"), old.number("last_case_csat")) == (case, csat):
-        return None
-    # The case alone is the subject: when two people turn out to be one, they get one apology.
-    return TriggerEvent(trigger=Trigger.UNHAPPY_CASE, subject=case, at=_moment_of(new, "last_case_closed_at"))
-
-
-def _moment_of(profile: Profile, name: str) -> datetime:
-    text = profile.text("aggregates", name) or profile.last_event_at
-    if text is None:
-        raise ValueError(f"profile {profile.person_id}: {name} and last_event_at are both missing; set one of them")
-    return moment(text)
 
 
 def _zone(profile: Profile, rules: ContactRules) -> ZoneInfo:

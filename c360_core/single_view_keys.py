@@ -25,6 +25,7 @@ ENDED_PREFIX: Final = "ENDED#"
 SEGMENT_PREFIX: Final = "SEGMENT#"
 CONSENT_PREFIX: Final = "CONSENT#"
 EVENT_PREFIX: Final = "EVENT#"
+BUDGET_PREFIX: Final = "BUDGET#"
 DECISION_PREFIX: Final = "DECISION#"
 MESSAGE_PREFIX: Final = "MESSAGE#"
 
@@ -65,6 +66,11 @@ def rebuild_key() -> Key:
 def ended_key(shard: str) -> Key:
     """Return the key of the record that the writer has all messages of a rebuild in a shard."""
     return {PARTITION: REBUILD_PARTITION, SORT: ENDED_PREFIX + shard}
+
+
+def budget_key(play: str, period: str) -> Key:
+    """Return the key of how much of a play's budget is spent in a day or month, such as 2026-03-02 or 2026-03."""
+    return {PARTITION: BUDGET_PREFIX + play, SORT: period}
 
 
 def segment_sort(name: str) -> str:

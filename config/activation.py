@@ -1,11 +1,24 @@
 """Settings of activation: channels, and the limits of contact."""
 
-from typing import Annotated, Self
+from pathlib import Path
+from typing import Annotated, Final, Self
 from zoneinfo import available_timezones
 
+import yaml
 from pydantic import AfterValidator, Field, model_validator
 
+from c360_core.play import Limits, parse_limits
 from config.shared import Days, EmailAddress, Hour, Slice
+
+_PLAYS: Final = Path(__file__).resolve().parents[1] / "contracts" / "plays.yaml"
+
+
+def _limits() -> Limits:
+    """Return the limits of contact that hold where an environment does not set its own."""
+    return parse_limits(yaml.safe_load(_PLAYS.read_text(encoding="utf-8")), file=_PLAYS.name)
+
+
+LIMITS: Final = _limits()
 
 
 def _time_zone(name: str) -> str:
@@ -85,13 +98,16 @@ class ActivationSettings(Slice):
     """Channels, and the limits of contact."""
 
     email: EmailSettings = EmailSettings()
-    quiet_hours_start: Hour = Field(21, description="Local hour from which nothing is sent")
-    quiet_hours_end: Hour = Field(8, description="Local hour from which sending is allowed again")
-    default_time_zone: TimeZone = Field("America/New_York", description="For customers whose time zone is unknown")
-    frequency_cap_messages: int = Field(3, ge=1, le=100, description="At most this many messages per person ...")
-    frequency_cap_days: int = Field(7, ge=1, le=365, description="... in this many days")
+    quiet_hours_start: Hour = Field(LIMITS.quiet_from, description="Local hour from which nothing is sent")
+    quiet_hours_end: Hour = Field(LIMITS.quiet_until, description="Local hour from which sending is allowed again")
+    default_time_zone: TimeZone = Field(
+        LIMITS.default_time_zone, description="For customers whose time zone is unknown"
+    )
+    frequency_cap_messages: int = Field(
+        LIMITS.cap.messages, ge=1, le=100, description="At most this many messages per person ..."
+    )
+    frequency_cap_days: int = Field(LIMITS.cap.days, ge=1, le=365, description="... in this many days")
     follow_up_delay_seconds: int = Field(3 * 24 * 3600, ge=1, le=365 * 24 * 3600)
-    recovery_csat_at_most: int = Field(2, ge=1, le=5, description="A case closed this badly asks for a recovery")
     clean_room: CleanRoomSettings = CleanRoomSettings()
     decision_ttl_days: Days = 365
     message_ttl_days: Days = 365

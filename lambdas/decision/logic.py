@@ -3,27 +3,30 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final, Protocol
 
 from c360_aws.single_view_reader import Page
 from c360_core.address import address_keys
 from c360_core.consent import Channel, Consent
-from c360_core.decision import Action, Decision, Trigger, decision_facts
+from c360_core.decision import Action, Decision, decision_facts
 from c360_core.decision_rules import (
-    CAMPAIGNS,
-    Campaign,
     ContactRules,
+    Earlier,
     TriggerEvent,
     consents_are_current,
     decide,
+    out_of_budget,
     trigger_events,
 )
 from c360_core.moments import moment
+from c360_core.play import Play, Playbook, load_playbook, period_of
 from c360_core.profile import Profile
 
-# Enough to see every contact within the window of the frequency cap.
+# Decisions that are read at a time.
 RECENT_DECISIONS: Final = 50
+# Decisions lie in the order of what they are about, and that may be so much older than the decision.
+LATE: Final = timedelta(days=31)
 # An identity run describes a person in several messages, and `unify` may make a profile between two of them.
 SETTLE_SECONDS: Final = 3.0
 # An answer that the profile already counts arrives at most one batch later.
@@ -57,6 +60,9 @@ class DecisionStore(Protocol):
     def put_decision(self, decision: Decision, *, keep_days: int) -> bool:
         """Store a decision unless there is one on the same event; return whether it was stored."""
 
+    def put_within_budget(self, decision: Decision, *, period: str, most: int, keep_days: int) -> bool | None:
+        """Store a decision likewise and count it, both or neither; None when the budget has nothing left."""
+
 
 class Publisher(Protocol):
     """What publishes decisions."""
@@ -78,7 +84,7 @@ class Decider:
     rules: ContactRules
     keep_days: int
     hash_secret: Callable[[], bytes]
-    campaigns: Mapping[Trigger, Campaign] = field(default_factory=lambda: CAMPAIGNS)
+    playbook: Playbook = field(default_factory=load_playbook)
     pause: Callable[[float], None] = time.sleep
 
     def on_change(self, old: Profile | None, new: Profile, *, now: datetime) -> tuple[Action, ...]:
@@ -90,31 +96,57 @@ class Decider:
         Raises:
             ConsentPendingError: the profile counts an answer about consent that is not stored yet.
         """
-        decided = (self._on_event(event, new, now) for event in trigger_events(old, new, self.rules))
+        decided = (self._on_event(event, new, now) for event in trigger_events(old, new, self.playbook))
         return tuple(action for action in decided if action is not None)
 
     def _on_event(self, event: TriggerEvent, profile: Profile, now: datetime) -> Action | None:
-        recent = self.view.decisions(profile.person_id, limit=RECENT_DECISIONS).items
+        play = self.playbook.play(event.trigger)
+        if play is None:
+            raise ValueError(f"play `{event.trigger}`: it is not in the playbook whose signals are read")
+        recent = self._recent(profile.person_id, now)
         known = next((item for item in recent if item["decision_id"] == event.decision_id), None)
         if known is not None:
             self.publisher.publish(known, profile)
             return None
         settled = self._settled(profile, now)
-        campaign = self.campaigns[event.trigger]
         decision = decide(
             event,
             settled,
-            campaign=campaign,
+            play=play,
             consents=self._consents(settled),
-            address_consents=self._address_consents(settled, campaign.channel),
-            contacts=_contacts(recent),
+            address_consents={channel: self._address_consents(settled, channel) for channel in play.channels},
+            contacts=[one.at for one in _earlier(recent) if one.contacted],
+            earlier=_earlier(recent),
             rules=self.rules,
             now=now,
         )
-        if not self.store.put_decision(decision, keep_days=self.keep_days):
+        stored = self._stored(decision, play)
+        if stored is None:
             return None  # another invocation was faster, and publishes it
-        self.publisher.publish(decision_facts(decision), settled)
-        return decision.action
+        self.publisher.publish(decision_facts(stored), settled)
+        return stored.action
+
+    def _stored(self, decision: Decision, play: Play) -> Decision | None:
+        """Store a decision, or that the budget of its play is spent; None when there is one on the same event."""
+        if play.budget is not None and decision.action is not Action.SUPPRESS:
+            period, most = period_of(play.budget, decision.decided_at), play.budget.messages
+            within = self.store.put_within_budget(decision, period=period, most=most, keep_days=self.keep_days)
+            if within is not None:
+                return decision if within else None
+            decision = out_of_budget(decision)
+        return decision if self.store.put_decision(decision, keep_days=self.keep_days) else None
+
+    def _recent(self, person_id: str, now: datetime) -> list[Mapping[str, Any]]:
+        """Return all decisions that a cap, or a play that waits for another, may look back to; newest first."""
+        since = now - timedelta(days=_longest(self.playbook, self.rules)) - LATE
+        found: list[Mapping[str, Any]] = []
+        cursor: str | None = None
+        while True:
+            page = self.view.decisions(person_id, limit=RECENT_DECISIONS, cursor=cursor)
+            found += page.items
+            cursor = page.cursor
+            if cursor is None or (page.items and moment(page.items[-1]["occasion_at"]) < since):
+                return found
 
     def _settled(self, profile: Profile, now: datetime) -> Profile:
         """Return the profile after the other messages of the same identity run have had time to arrive.
@@ -147,5 +179,15 @@ class Decider:
         return consents
 
 
-def _contacts(recent: Sequence[Mapping[str, Any]]) -> list[datetime]:
-    return [moment(item["decided_at"]) for item in recent if item["action"] != Action.SUPPRESS]
+def _earlier(recent: Sequence[Mapping[str, Any]]) -> list[Earlier]:
+    return [
+        Earlier(play=item["trigger"], at=moment(item["decided_at"]), contacted=item["action"] != Action.SUPPRESS)
+        for item in recent
+    ]
+
+
+def _longest(playbook: Playbook, rules: ContactRules) -> int:
+    """Return how many days the longest window of any limit has."""
+    own = [play.at_most.days for play in playbook.plays if play.at_most]
+    after = [play.not_after.days for play in playbook.plays if play.not_after]
+    return max((rules.cap_days, *own, *after))

@@ -1,11 +1,5 @@
 """Environment of the decision function."""
 
-from dataclasses import replace
-from typing import Annotated
-
-from pydantic import Field
-
-from c360_core.decision_rules import ContactRules
 from lambdas.shared.settings import ContactSettings, Days, Name
 
 
@@ -17,9 +11,4 @@ class Settings(ContactSettings):
     events_stream_name: Name
     event_bus_name: Name
     hash_secret_arn: Name
-    recovery_csat_at_most: Annotated[int, Field(ge=1, le=5)]
     decision_ttl_days: Days
-
-    def rules(self) -> ContactRules:
-        """Return the limits, with the satisfaction score at which a case is unhappy."""
-        return replace(super().rules(), recovery_csat_at_most=self.recovery_csat_at_most)

@@ -6,6 +6,7 @@ from aws_cdk import aws_events as events
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
+from c360_core.play import load_playbook
 from config.activation import ActivationSettings
 from stacks.activation.contact_rules import contact_rules
 from stacks.constructs.data_stream import DataStream
@@ -49,7 +50,6 @@ class DecisionEngine(Construct):
                 "EVENTS_STREAM_NAME": events_stream.name,
                 "EVENT_BUS_NAME": bus.event_bus_name,
                 "HASH_SECRET_ARN": hash_secret.secret_arn,
-                "RECOVERY_CSAT_AT_MOST": settings.recovery_csat_at_most,
                 "DECISION_TTL_DAYS": settings.decision_ttl_days,
                 **contact_rules(settings),
             },
@@ -61,7 +61,9 @@ class DecisionEngine(Construct):
                 ec2.InterfaceVpcEndpointAwsService.SECRETS_MANAGER,
             ),
         )
-        use_items(self.function.role, single_view, platform.key, ("GetItem", "Query", "PutItem"))
+        # What a budget has left is counted in an item, which only a play with a budget needs.
+        counts = ("UpdateItem",) if any(play.budget for play in load_playbook().plays) else ()
+        use_items(self.function.role, single_view, platform.key, ("GetItem", "Query", "PutItem", *counts))
         lock_work(self.function.role, idempotency, platform.key)
         put_records(self.function.role, events_stream)
         read_secret(self.function.role, hash_secret)

@@ -57,6 +57,7 @@ RUN = (
     "./c360 contracts diff",
     "-m tools.contracts --check",
     "-m tools.contracts.segments --check",
+    "-m tools.contracts.plays --check",
 )
 # What of `./c360 smoke` asks about each part, or why nothing does.
 ASKED: dict[str, set[str] | str] = {

@@ -67,6 +67,7 @@ class MemoryPeople:
     address_answers: dict[str, list[Consent]] = field(default_factory=dict)
     decided: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     sent: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    spent: dict[tuple[str, str], int] = field(default_factory=dict)
 
     def current_id(self, person_id: str) -> str | None:
         """Return the surviving id, or None."""
@@ -100,6 +101,16 @@ class MemoryPeople:
             return False
         known.append(decision_facts(decision))
         return True
+
+    def put_within_budget(self, decision: Decision, *, period: str, most: int, keep_days: int) -> bool | None:
+        """Store a decision once and count it, while there is something left."""
+        account = (decision.trigger, period)
+        if any(item["decision_id"] == decision.decision_id for item in self.decided.get(decision.person_id, [])):
+            return False
+        if self.spent.get(account, 0) >= most:
+            return None
+        self.spent[account] = self.spent.get(account, 0) + 1
+        return self.put_decision(decision, keep_days=keep_days)
 
     def put_message(self, person_id: str, message: Mapping[str, str], *, sent_at: datetime, keep_days: int) -> None:
         """Store a message."""

@@ -18,12 +18,14 @@ from sqlglot.errors import SqlglotError
 
 from c360_core.contracts import Contracts, Field, Licence, Source
 from c360_core.names import TableName, Use, Zone, reference_table
+from c360_core.play import Play, ProfileChange
 from c360_core.segment import Group, Segment, SegmentRule
 from tools.contracts.compiler import custom_properties, is_reference
 from tools.contracts.standard import SUFFIX, Problem
 
 PARTS: Final = ("provider", "attribution", "ends", "allowed", "forbidden")
 SEGMENTS_NAME: Final = "segments.yaml"
+PLAYS_NAME: Final = "plays.yaml"
 # Models that make something of their inputs say for what; views of the staging folder only name what is there.
 WITHOUT_USE: Final = "staging"
 _SOURCE_OF: Final = re.compile(r"\{\{[^}]*?\bsource\(\s*'(\w+)'\s*,\s*'(\w+)'\s*\)[^}]*?\}\}")
@@ -159,6 +161,29 @@ def segment_problems(segments: Sequence[Segment], contracts: Contracts, on: date
                     place = f"segments.{segment.name}.query.{name}"
                     problems.append(_problem(SEGMENTS_NAME, place, refused))
     return problems
+
+
+def play_problems(plays: Sequence[Play], contracts: Contracts, on: date) -> list[Problem]:
+    """Return the plays that use a product in a way that its licence does not allow on a day: they are for marketing."""
+    columns = {field.name: field for field in contracts.product(TableName.PROFILES).table.fields}
+    problems: list[Problem] = []
+    for play in plays:
+        for place, name in dict.fromkeys(_named_by(play)):
+            found = (_refusal(source, Use.MARKETING, on) for source in sources_of(columns[name], contracts))
+            field = f"plays.{play.name}.{place}.{name}"
+            problems += [_problem(PLAYS_NAME, field, refused) for refused in found if refused]
+    return problems
+
+
+def _named_by(play: Play) -> Iterator[tuple[str, str]]:
+    """Yield the columns that a play names, each after its place in the play."""
+    if isinstance(play.signal, ProfileChange):
+        yield from (("signal.profile_change.now", name) for name in _fields(play.signal.now))
+        if play.signal.before is not None:
+            yield from (("signal.profile_change.before", name) for name in _fields(play.signal.before))
+        yield from (("signal.profile_change.changed", name) for name in play.signal.changed)
+    if play.audience.query is not None:
+        yield from (("audience.query", name) for name in _fields(play.audience.query))
 
 
 def _fields(node: Group | SegmentRule) -> Iterator[str]:

@@ -126,6 +126,7 @@ def checks() -> list[Part]:
     commands = {
         "contracts": (python(), "-m", "tools.contracts", "--check"),
         "segments": (python(), "-m", "tools.contracts.segments", "--check"),
+        "plays": (python(), "-m", "tools.contracts.plays", "--check"),
         "metrics": (python(), "-m", "tools.metrics"),
         "notebooks": (python(), "-m", "tools.notebooks"),
         "format": (python(), "-m", "ruff", "format", "--check", "--quiet", *formatted),

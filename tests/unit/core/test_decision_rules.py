@@ -8,15 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from c360_core.consent import Channel, Consent, Purpose
-from c360_core.decision import Action, Decision, Reason, Template, Trigger, message_id
+from c360_core.decision import Action, Decision, Reason, Template, message_id
 from c360_core.decision_rules import (
-    CAMPAIGNS,
     ContactRules,
     TriggerEvent,
     decide,
     earliest_send_time,
     trigger_events,
 )
+from c360_core.play import load_playbook
 from c360_core.profile import Profile
 from tests.factories.profiles import profile
 
@@ -25,7 +25,9 @@ NOON = datetime(2026, 3, 2, 17, tzinfo=UTC)
 RULES = ContactRules(quiet_from=21, quiet_until=8, default_time_zone="UTC", cap_messages=2, cap_days=7)
 YES = Consent(purpose=Purpose.MARKETING, channel=Channel.EMAIL, granted=True, decided_at=NOON - timedelta(days=1))
 NO = Consent(purpose=Purpose.MARKETING, channel=Channel.EMAIL, granted=False, decided_at=NOON - timedelta(hours=1))
-BOUGHT = TriggerEvent(trigger=Trigger.FIRST_PURCHASE, subject="p@t", at=NOON)
+PLAYBOOK = load_playbook()
+PLAYS = {play.name: play for play in PLAYBOOK.plays}
+BOUGHT = TriggerEvent(trigger="first_purchase", subject="p@t", at=NOON)
 
 
 def decided(
@@ -39,7 +41,7 @@ def decided(
     return decide(
         event,
         person or profile(),
-        campaign=CAMPAIGNS[event.trigger],
+        play=PLAYS[event.trigger],
         consents=consents,
         contacts=contacts,
         rules=RULES,
@@ -48,13 +50,13 @@ def decided(
 
 
 def test_a_first_live_order_is_an_occasion_dated_by_the_order() -> None:
-    (occasion,) = trigger_events(profile(orders=0, live_orders=0), profile(), RULES)
+    (occasion,) = trigger_events(profile(orders=0, live_orders=0), profile(), PLAYBOOK)
 
-    assert (occasion.trigger, occasion.at) == (Trigger.FIRST_PURCHASE, datetime(2026, 3, 1, 12, tzinfo=UTC))
+    assert (occasion.trigger, occasion.at) == ("first_purchase", datetime(2026, 3, 1, 12, tzinfo=UTC))
 
 
 def test_a_person_who_appears_with_one_live_order_is_an_occasion() -> None:
-    assert [o.trigger for o in trigger_events(None, profile(), RULES)] == [Trigger.FIRST_PURCHASE]
+    assert [o.trigger for o in trigger_events(None, profile(), PLAYBOOK)] == ["first_purchase"]
 
 
 @pytest.mark.parametrize(
@@ -69,7 +71,7 @@ def test_a_person_who_appears_with_one_live_order_is_an_occasion() -> None:
     ids=["nothing new", "second order", "history replayed", "history before", "people split"],
 )
 def test_no_other_change_of_orders_is_an_occasion(old: dict[str, Any], new: dict[str, Any]) -> None:
-    assert trigger_events(profile(**old), profile(**new), RULES) == ()
+    assert trigger_events(profile(**old), profile(**new), PLAYBOOK) == ()
 
 
 @pytest.mark.parametrize(("csat", "unhappy"), [(1, True), (2, True), (3, False), (5, False)])
@@ -80,21 +82,21 @@ def test_a_closed_case_is_an_occasion_when_the_mark_is_bad(csat: int, unhappy: b
         "last_case_closed_at": "2026-03-02T16:00:00Z",
     }
 
-    found = trigger_events(profile(), profile(**closed), RULES)
+    found = trigger_events(profile(), profile(**closed), PLAYBOOK)
 
-    assert [o.trigger for o in found] == ([Trigger.UNHAPPY_CASE] if unhappy else [])
+    assert [o.trigger for o in found] == (["unhappy_case"] if unhappy else [])
 
 
 def test_the_same_unhappy_case_is_no_occasion_again() -> None:
     closed: dict[str, Any] = {"last_case_id": "k-1", "last_case_csat": 1, "last_case_closed_at": "2026-03-02T16:00:00Z"}
 
-    assert trigger_events(profile(**closed), profile(**closed, visits=3), RULES) == ()
+    assert trigger_events(profile(**closed), profile(**closed, visits=3), PLAYBOOK) == ()
 
 
 def test_a_case_has_one_decision_even_when_two_people_become_one() -> None:
     closed: dict[str, Any] = {"last_case_id": "k-1", "last_case_csat": 1, "last_case_closed_at": "2026-03-02T16:00:00Z"}
-    (before,) = trigger_events(profile("p_one"), profile("p_one", **closed), RULES)
-    (after,) = trigger_events(profile("p_two"), profile("p_two", **closed), RULES)
+    (before,) = trigger_events(profile("p_one"), profile("p_one", **closed), PLAYBOOK)
+    (after,) = trigger_events(profile("p_two"), profile("p_two", **closed), PLAYBOOK)
 
     assert before.decision_id == after.decision_id
 
@@ -104,28 +106,26 @@ CLOSED: dict[str, Any] = {"last_case_id": "k-1", "last_case_csat": 1, "last_case
 
 @pytest.mark.parametrize("happened", [{}, CLOSED], ids=["first purchase", "unhappy case"])
 def test_an_unknown_person_triggers_nothing(happened: dict[str, Any]) -> None:
-    assert trigger_events(None, profile("a_1", identity_version=0, **happened), RULES) == ()
+    assert trigger_events(None, profile("a_1", identity_version=0, **happened), PLAYBOOK) == ()
 
 
 @pytest.mark.parametrize(
     ("happened", "trigger"),
-    [({}, Trigger.FIRST_PURCHASE), ({"orders": 0, "live_orders": 0, **CLOSED}, Trigger.UNHAPPY_CASE)],
+    [({}, "first_purchase"), ({"orders": 0, "live_orders": 0, **CLOSED}, "unhappy_case")],
     ids=["first purchase", "unhappy case"],
 )
 @pytest.mark.parametrize("seen_before", [True, False])
-def test_the_occasion_comes_when_the_person_is_known(
-    happened: dict[str, Any], trigger: Trigger, seen_before: bool
-) -> None:
+def test_the_occasion_comes_when_the_person_is_known(happened: dict[str, Any], trigger: str, seen_before: bool) -> None:
     unnamed = profile(identity_version=0, **happened) if seen_before else None
 
-    assert [o.trigger for o in trigger_events(unnamed, profile(**happened), RULES)] == [trigger]
+    assert [o.trigger for o in trigger_events(unnamed, profile(**happened), PLAYBOOK)] == [trigger]
 
 
 def test_the_case_of_someone_who_becomes_known_later_comes_when_it_is_theirs() -> None:
     known = profile(orders=3, live_orders=0)
 
-    assert [o.trigger for o in trigger_events(known, profile(orders=3, live_orders=0, **CLOSED), RULES)] == [
-        Trigger.UNHAPPY_CASE
+    assert [o.trigger for o in trigger_events(known, profile(orders=3, live_orders=0, **CLOSED), PLAYBOOK)] == [
+        "unhappy_case"
     ]
 
 
@@ -133,14 +133,12 @@ def test_a_message_goes_to_people_who_agreed() -> None:
     decision = decided()
 
     assert (decision.action, decision.template) == (Action.SEND, Template.WELCOME)
-    assert decision.reasons == (Reason.FIRST_PURCHASE, Reason.CONSENT_GRANTED)
+    assert decision.reasons == ("FIRST_PURCHASE", Reason.CONSENT_GRANTED)
     assert decision.not_before == decision.decided_at == NOON
 
 
 def test_an_unhappy_case_is_answered_with_service_recovery() -> None:
-    assert (
-        decided(event=TriggerEvent(trigger=Trigger.UNHAPPY_CASE, subject="k", at=NOON)).template == "service_recovery"
-    )
+    assert decided(event=TriggerEvent(trigger="unhappy_case", subject="k", at=NOON)).template == "service_recovery"
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from c360_core.decision_rules import ContactRules
 from c360_core.identity.keys import identifier_key
 from c360_core.interaction import read_interaction
 from c360_core.names import IdentifierType
+from c360_core.play import Budget, Period, Playbook, load_playbook
 from c360_core.profile_item import profile_to_item
 from lambdas.decision import handler
 from lambdas.decision.logic import ConsentPendingError, Decider
@@ -244,7 +245,7 @@ def test_a_refusal_of_bus_or_stream_is_an_error_so_that_it_is_tried_again(bus: M
 
 @pytest.fixture
 def _environment(contact_environment: pytest.MonkeyPatch) -> None:
-    variables = {"EVENT_BUS_NAME": "default", "RECOVERY_CSAT_AT_MOST": "2", "DECISION_TTL_DAYS": "400"}
+    variables = {"EVENT_BUS_NAME": "default", "DECISION_TTL_DAYS": "400"}
     for name, value in variables.items():
         contact_environment.setenv(name, value)
 
@@ -313,3 +314,52 @@ def test_an_item_that_cannot_be_read_is_reported_and_the_next_one_decided(cloud:
     assert len(cloud.reader.decisions(PERSON, limit=10).items) == 1
     assert "field orders: expected a whole number" in log.getvalue()
     assert "ada.lovelace" not in log.getvalue()
+
+
+def budgeted(most: int) -> Playbook:
+    (play,) = (play for play in load_playbook().plays if play.name == "first_purchase")
+    return replace(load_playbook(), plays=(replace(play, budget=Budget(messages=most, per=Period.DAY)),))
+
+
+def test_when_the_budget_of_a_play_is_spent_the_next_person_gets_nothing(people: MemoryPeople) -> None:
+    people.answers["p_2"] = [YES]
+    publisher = MemoryPublisher()
+    one = replace(decider(people, publisher), playbook=budgeted(1))
+
+    assert one.on_change(None, profile(), now=NOON) == (Action.SEND,)
+    assert one.on_change(None, profile(), now=NOON) == ()
+    assert one.on_change(None, profile("p_2"), now=NOON) == (Action.SUPPRESS,)
+
+    assert people.decided["p_2"][0]["reasons"] == ["BUDGET_SPENT"]
+    assert publisher.published[-1]["action"] == "silence"
+
+
+def test_the_budget_is_counted_with_the_decision_or_not_at_all(cloud: Cloud) -> None:
+    one = replace(
+        decider(MemoryPeople(), MemoryPublisher()), playbook=budgeted(1), store=cloud.writer, view=cloud.reader
+    )
+    for person in (PERSON, "p_2"):
+        cloud.writer.put_consent(person, YES)
+
+    actions = [one.on_change(None, profile(person), now=NOON) for person in (PERSON, PERSON, "p_2", "p_2")]
+
+    assert actions == [(Action.SEND,), (), (Action.SUPPRESS,), ()]
+    (counter,) = (item for item in cloud.items() if item[keys.PARTITION].startswith(keys.BUDGET_PREFIX))
+    assert (counter[keys.PARTITION], counter[keys.SORT], counter["spent"]) == (
+        "BUDGET#first_purchase",
+        "2026-03-02",
+        1,
+    )
+
+
+def test_a_cap_sees_contacts_behind_many_silences(cloud: Cloud) -> None:
+    cloud.writer.put_consent(PERSON, YES)
+    # Kept for so long that the table does not take them for expired.
+    one = replace(decider(MemoryPeople(), MemoryPublisher()), store=cloud.writer, view=cloud.reader, keep_days=3650)
+    happened = [
+        {**UNHAPPY, "last_case_id": f"k-{n}", "last_case_closed_at": f"2026-03-02T16:{n:02}:00Z"} for n in range(60)
+    ]
+
+    actions = [one.on_change(profile(), profile(**case), now=NOON)[0] for case in happened]
+
+    assert actions == [Action.SEND] + [Action.SUPPRESS] * 59

@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,8 @@ from typing import Any
 import pytest
 
 from c360_core.consent import Channel, Consent, Purpose
-from c360_core.decision import Template, Trigger
-from c360_core.decision_rules import CAMPAIGNS, Campaign, ContactRules
+from c360_core.decision_rules import ContactRules
+from c360_core.play import Play, load_playbook
 from lambdas.decision.logic import Decider
 from lambdas.decision.publisher import DecisionPublisher
 from lambdas.message_sender import channels, handler
@@ -23,7 +24,8 @@ from tests.fakes.wire import LambdaContext
 from tests.unit.lambdas.conftest import HASH_SECRET, Cloud
 
 ANY_TIME = ContactRules(quiet_from=0, quiet_until=0, default_time_zone="UTC", cap_messages=3, cap_days=7)
-BY_TEXT_MESSAGE = Campaign(template=Template.WELCOME, purpose=Purpose.MARKETING, channel=Channel.SMS)
+WELCOME = next(play for play in load_playbook().plays if play.name == "first_purchase")
+BY_TEXT_MESSAGE = replace(WELCOME, channels=(Channel.SMS,))
 TEXT_MESSAGES = '''
 """Text messages, through a service that keeps them in a file."""
 
@@ -82,7 +84,7 @@ class MemoryBus:
         return {"FailedEntryCount": 0}
 
 
-def decided(people: MemoryPeople, campaign: Campaign) -> list[dict[str, Any]]:
+def decided(people: MemoryPeople, play: Play) -> list[dict[str, Any]]:
     """Decide on a first purchase; return what the journeys get."""
     bus = MemoryBus()
     decider = Decider(
@@ -97,7 +99,7 @@ def decided(people: MemoryPeople, campaign: Campaign) -> list[dict[str, Any]]:
         rules=ANY_TIME,
         keep_days=30,
         hash_secret=HASH_SECRET.encode,
-        campaigns={**CAMPAIGNS, Trigger.FIRST_PURCHASE: campaign},
+        playbook=replace(load_playbook(), plays=(play,)),
     )
     decider.on_change(None, profile(), now=datetime.now(UTC))
     return bus.details

@@ -11,11 +11,11 @@ import pytest
 
 from c360_core import single_view_keys as keys
 from c360_core.consent import Channel, Consent, Purpose
-from c360_core.decision import Trigger
-from c360_core.decision_rules import CAMPAIGNS, ContactRules, TriggerEvent, decide
+from c360_core.decision_rules import ContactRules, TriggerEvent, decide
 from c360_core.identity.keys import identifier_key
 from c360_core.interaction import read_interaction
 from c360_core.names import IdentifierType
+from c360_core.play import load_playbook
 from c360_core.timeline import TimelineEntry
 from lambdas.profile_api import handler
 from tests.factories.profiles import PERSON, profile
@@ -242,10 +242,8 @@ def test_the_timeline_comes_newest_first_page_by_page(cloud: Cloud) -> None:
 @pytest.mark.usefixtures("ada")
 def test_decisions_come_with_their_reasons(cloud: Cloud) -> None:
     rules = ContactRules(quiet_from=0, quiet_until=0, default_time_zone="UTC", cap_messages=1, cap_days=7)
-    event = TriggerEvent(trigger=Trigger.FIRST_PURCHASE, subject="s", at=NOW)
-    decision = decide(
-        event, profile(), campaign=CAMPAIGNS[event.trigger], consents=(), contacts=(), rules=rules, now=NOW
-    )
+    event = TriggerEvent(trigger="first_purchase", subject="s", at=NOW)
+    decision = decide(event, profile(), play=load_playbook().plays[0], consents=(), contacts=(), rules=rules, now=NOW)
     cloud.writer.put_decision(decision, keep_days=30)
 
     (shown,) = ask(f"/{PERSON}/decisions").document["decisions"]

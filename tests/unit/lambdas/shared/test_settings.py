@@ -37,7 +37,6 @@ VARIABLES: dict[type[EnvironmentSettings], dict[str, str]] = {
         "EVENTS_STREAM_NAME": "events",
         "EVENT_BUS_NAME": "bus",
         "HASH_SECRET_ARN": "arn",
-        "RECOVERY_CSAT_AT_MOST": "2",
         "DECISION_TTL_DAYS": "400",
     },
     SenderSettings: {

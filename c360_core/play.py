@@ -1,0 +1,578 @@
+"""Plays: which signal about a person calls for which message, to whom, and within which limits.
+
+`contracts/plays.yaml` is the file that people write. The build checks it and compiles it into `plays.json`, which the
+decision function carries; both have the same form and are read here.
+"""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+from enum import StrEnum
+from functools import cache
+from pathlib import Path
+from typing import Any, Final, TypeVar
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from c360_core.consent import Channel, Purpose
+from c360_core.contracts import load
+from c360_core.decision import Template
+from c360_core.names import TableName
+from c360_core.segment import FieldType, Group, SegmentError, profile_fields, read_condition
+
+PLAYS_FILE: Final = Path(__file__).with_name("plays.json")
+BUILD_HINT: Final = "run `python -m tools.contracts.plays` to build it from contracts/plays.yaml"
+MAX_NAME_LENGTH: Final = 64
+MOST_PLAYS: Final = 200
+MOMENT: Final = "moment"
+SENTIMENT: Final = "sentiment"  # the score in which a text's sentiment arrives
+DEFAULT_PRIORITY: Final = 50
+HIGHEST_PRIORITY: Final = 100
+MOST_HOLDOUT: Final = 50  # percent
+MOST_DAYS: Final = 365
+MOST_MESSAGES: Final = 1_000_000_000
+# Names of which reasons are made; a play that took one would make two reasons alike.
+_RESERVED: Final = frozenset({MOMENT})
+
+E = TypeVar("E", bound=StrEnum)
+
+
+class PlayError(ValueError):
+    """A play is wrong; the message names the file, the play, the field and the fix."""
+
+
+class SignalKind(StrEnum):
+    """What can call for a decision. All of them are seen in a change of a person's profile."""
+
+    PROFILE_CHANGE = "profile_change"
+    SEGMENT_ENTRY = "segment_entry"
+    SEGMENT_EXIT = "segment_exit"
+    SCORE = "score"
+    SENTIMENT = "sentiment"
+
+
+class Period(StrEnum):
+    """For how long a budget is; days and months are those of UTC."""
+
+    DAY = "day"
+    MONTH = "month"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProfileChange:
+    """A profile came to fulfil a condition.
+
+    Attributes:
+        now: must be true of the profile as it is.
+        before: must be true of the profile as it was; a person who was unknown fulfils it.
+        changed: columns of which at least one changed; empty: it does not matter.
+        dated_by: the column that says when it happened; None, or no value: the time of the person's latest event.
+        once_per: a column whose value is what the decision is about, or `moment` for the person and the time.
+    """
+
+    now: Group
+    before: Group | None = None
+    changed: tuple[str, ...] = ()
+    dated_by: str | None = None
+    once_per: str = MOMENT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentChange:
+    """A person came into a segment, or left it."""
+
+    segment: str
+    entered: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoreCrossing:
+    """A score came to be at least, or at most, a value. Sentiment is the score of that name."""
+
+    score: str
+    at_least: Decimal | None = None
+    at_most: Decimal | None = None
+
+    def holds(self, value: Decimal | None) -> bool:
+        """Tell whether a value is beyond the threshold; an unknown one is not."""
+        if value is None:
+            return False
+        low = self.at_least is None or value >= self.at_least
+        return low and (self.at_most is None or value <= self.at_most)
+
+
+Signal = ProfileChange | SegmentChange | ScoreCrossing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Audience:
+    """Who may get a play, beside those whom consent and limits exclude."""
+
+    query: Group | None = None
+    in_segments: tuple[str, ...] = ()
+    not_in_segments: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cap:
+    """At most so many messages per person within so many days, counted back from the moment of the decision."""
+
+    messages: int
+    days: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotAfter:
+    """A play is silent for so many days after another one was about the same person."""
+
+    plays: tuple[str, ...]
+    days: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """What a message may offer. Amounts are in the currency of the playbook's people, `chance` is a score from 0 to 1.
+
+    Attributes:
+        value: what it brings when it is taken.
+        cost: what it costs when it is taken.
+        chance: the score that says how likely this person takes it; None: everybody takes it.
+    """
+
+    name: str
+    value: Decimal
+    cost: Decimal
+    chance: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """At most so many messages of a play, to all people together, in each day or month."""
+
+    messages: int
+    per: Period
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Play:
+    """One play.
+
+    Attributes:
+        name: also the reason with which its decisions begin, in capitals, and their trigger.
+        channels: in the order in which they are tried.
+        priority: 0 to 100; of several plays for one change the highest decides first.
+        holdout_percent: of the people who would get it and do not, so that its effect can be measured.
+        at_most: a cap on this play's own messages to a person.
+        not_after: plays after which it is silent.
+        offers: of which the one with the highest expected value is made; without one of value there is no message.
+        budget: of all people together.
+    """
+
+    name: str
+    description: str
+    signal: Signal
+    audience: Audience
+    message: Template
+    purpose: Purpose
+    channels: tuple[Channel, ...]
+    priority: int = DEFAULT_PRIORITY
+    holdout_percent: Decimal = Decimal(0)
+    at_most: Cap | None = None
+    not_after: NotAfter | None = None
+    offers: tuple[Offer, ...] = ()
+    budget: Budget | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What holds for all plays and channels together; hours are local ones of the person, 0 to 23."""
+
+    quiet_from: int
+    quiet_until: int
+    default_time_zone: str
+    cap: Cap
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Playbook:
+    """All plays, those of the highest priority first, and the limits of all."""
+
+    limits: Limits
+    plays: tuple[Play, ...]
+
+    def play(self, name: str) -> Play | None:
+        """Return the play of a name, or None."""
+        return next((play for play in self.plays if play.name == name), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What plays may name.
+
+    Attributes:
+        fields: columns of a profile that conditions may name, with their types.
+        segments: names of segments; None: whatever is written, as in a compiled file, which was checked.
+        channels: those through which something sends; None likewise.
+    """
+
+    fields: Mapping[str, FieldType]
+    segments: frozenset[str] | None = None
+    channels: frozenset[Channel] | None = None
+
+
+def period_of(budget: Budget, at: datetime) -> str:
+    """Return the day or month, in UTC, to whose budget a moment belongs: `2026-03-02` or `2026-03`."""
+    return at.astimezone(UTC).strftime("%Y-%m-%d" if budget.per is Period.DAY else "%Y-%m")
+
+
+@cache
+def known_fields() -> Mapping[str, FieldType]:
+    """Return the columns of the compiled contract that conditions may name, read once per process."""
+    return profile_fields(load().product(TableName.PROFILES).table)
+
+
+@cache
+def load_playbook(path: Path = PLAYS_FILE) -> Playbook:
+    """Read the plays that the build compiled to JSON, once per process.
+
+    Raises:
+        PlayError: the file is missing, is not JSON, or does not fit the profile.
+    """
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise PlayError(f"{path}: the compiled plays are missing; {BUILD_HINT}") from error
+    except ValueError as error:
+        raise PlayError(f"{path}: not JSON ({error}); {BUILD_HINT}") from error
+    return parse_playbook(document, Known(fields=known_fields()), file=path.name)
+
+
+def parse_playbook(document: Any, known: Known, *, file: str) -> Playbook:
+    """Check a document of plays and build them.
+
+    Args:
+        document: `{"limits": {...}, "plays": [...]}`.
+        known: what plays may name.
+        file: where the document is from, for messages.
+
+    Raises:
+        PlayError: something is unknown, missing, of the wrong type or there twice.
+    """
+    whole = _Map(document, file=file, owner="the file", known=known)
+    whole.only("limits", "plays")
+    limits = parse_limits(document, file=file)
+    entries = document.get("plays")
+    if not isinstance(entries, list) or not entries:
+        raise whole.wrong(
+            "plays", "a list with at least one play is missing", "write `plays:` with `- name: ...` below"
+        )
+    if len(entries) > MOST_PLAYS:
+        raise whole.wrong("plays", f"{len(entries)} plays are too many", f"write {MOST_PLAYS} at most")
+    plays = [_play(entry, file, known) for entry in entries]
+    names = [play.name for play in plays]
+    for play in plays:
+        here = _Map({}, file=file, owner=f"play `{play.name}`", known=known)
+        if names.count(play.name) > 1:
+            raise here.wrong("name", "is there twice", "rename one of them")
+        for other in play.not_after.plays if play.not_after else ():
+            if other not in names or other == play.name:
+                others = ", ".join(sorted({*names} - {play.name})) or "none"
+                raise here.wrong("not_after.plays", f"`{other}` is no other play", f"use one of: {others}")
+    return Playbook(limits=limits, plays=tuple(sorted(plays, key=lambda play: -play.priority)))
+
+
+def parse_limits(document: Any, *, file: str) -> Limits:
+    """Read the limits of a document of plays alone.
+
+    Raises:
+        PlayError: something is unknown, missing or of the wrong type.
+    """
+    whole = _Map(document, file=file, owner="the file", known=Known(fields={}))
+    limits = whole.map("limits", owner="limits")
+    limits.only("quiet_hours", "cap")
+    quiet = limits.map("quiet_hours")
+    quiet.only("from", "until", "default_time_zone")
+    zone = quiet.text("default_time_zone")
+    try:
+        ZoneInfo(zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        fix = "write a name such as Europe/Berlin"
+        raise quiet.wrong("default_time_zone", f"`{zone}` is no time zone", fix) from error
+    return Limits(
+        quiet_from=quiet.whole("from", 0, 23),
+        quiet_until=quiet.whole("until", 0, 23),
+        default_time_zone=zone,
+        cap=_cap(limits.map("cap")),
+    )
+
+
+# --- reading ---------------------------------------------------------------------------------------------------------
+
+
+class _Map:
+    """A mapping of the document, with where it is: every complaint names file, play, field and fix."""
+
+    def __init__(self, document: Any, *, file: str, owner: str, known: Known, path: str = "") -> None:
+        self.file, self.owner, self.known, self.path = file, owner, known, path
+        if not isinstance(document, Mapping):
+            raise PlayError(
+                f"{file}: {owner}: field `{path.rstrip('.') or 'all'}`: {document!r} are no `name: value` lines; "
+                "write them"
+            )
+        self.document: Mapping[str, Any] = document
+
+    def wrong(self, field: str, problem: str, fix: str) -> PlayError:
+        return PlayError(f"{self.file}: {self.owner}: field `{self.path}{field}`: {problem}; {fix}")
+
+    def only(self, *known: str) -> None:
+        for name in self.document:
+            if name not in known:
+                raise self.wrong(str(name), "is unknown", f"use one of: {', '.join(known)}")
+
+    def has(self, name: str) -> bool:
+        return self.document.get(name) is not None
+
+    def map(self, name: str, *, owner: str | None = None) -> "_Map":
+        value = self.document.get(name)
+        path = "" if owner else f"{self.path}{name}."
+        return _Map(value, file=self.file, owner=owner or self.owner, known=self.known, path=path)
+
+    def text(self, name: str) -> str:
+        value = self.document.get(name)
+        if not isinstance(value, str) or not value.strip():
+            raise self.wrong(name, f"expected a text, got {value!r}", "write one")
+        return value
+
+    def name(self, field: str) -> str:
+        text = self.text(field)
+        if not text.replace("_", "").isalnum() or not text.isascii() or text != text.lower():
+            raise self.wrong(field, f"`{text}` is no name", "use small letters, digits and underscores")
+        if len(text) > MAX_NAME_LENGTH or text in _RESERVED:
+            raise self.wrong(field, f"`{text}` cannot be used", f"use another of at most {MAX_NAME_LENGTH} characters")
+        return text
+
+    def whole(self, name: str, least: int, most: int, *, default: int | None = None) -> int:
+        value = self.document.get(name, default)
+        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+            raise self.wrong(name, f"{value!r} is no whole number from {least} to {most}", "write one")
+        return value
+
+    def amount(self, name: str, *, default: str | None = None) -> Decimal:
+        value = self.document.get(name, default)
+        # Not from a float: 0.1 would be another number in YAML's eyes than in ours.
+        if isinstance(value, bool) or not isinstance(value, int | str):
+            raise self.wrong(name, f"{value!r} is no exact number", "write it in quotes, such as '12.50'")
+        try:
+            number = Decimal(value)
+        except InvalidOperation as error:
+            raise self.wrong(name, f"{value!r} is no number", "write one in quotes, such as '12.50'") from error
+        if not number.is_finite():
+            raise self.wrong(name, f"{value!r} is no number", "write one in quotes, such as '12.50'")
+        return number
+
+    def texts(self, name: str) -> tuple[str, ...]:
+        value = self.document.get(name, [])
+        if not isinstance(value, list) or not all(isinstance(one, str) and one for one in value):
+            raise self.wrong(name, f"expected a list of names, got {value!r}", "write it as [one, another]")
+        if len(set(value)) != len(value):
+            raise self.wrong(name, "has a name twice", "write each once")
+        return tuple(value)
+
+    def one_of(self, kind: type[E], name: str, value: Any, allowed: Sequence[E] | None = None) -> E:
+        choice = list(kind) if allowed is None else list(allowed)
+        if value not in [str(one) for one in choice]:
+            raise self.wrong(name, f"`{value}` is unknown", f"use one of: {', '.join(choice)}")
+        return kind(value)
+
+    def condition(self, name: str) -> Group:
+        owner = f"{self.owner}: field `{self.path}{name}`"
+        try:
+            return read_condition(self.document.get(name), self.known.fields, file=self.file, owner=owner)
+        except SegmentError as error:
+            raise PlayError(str(error)) from error
+
+    def column(self, name: str, text: str) -> str:
+        if text not in self.known.fields:
+            columns = ", ".join(sorted(self.known.fields))
+            raise self.wrong(name, f"a profile has no column `{text}`", f"use one of: {columns}")
+        return text
+
+    def segments(self, name: str) -> tuple[str, ...]:
+        return tuple(self.segment(name, one) for one in self.texts(name))
+
+    def segment(self, name: str, text: str) -> str:
+        segments = self.known.segments
+        if segments is not None and text not in segments:
+            fix = f"add it to segments.yaml, or use one of: {', '.join(sorted(segments))}"
+            raise self.wrong(name, f"there is no segment `{text}`", fix)
+        return text
+
+
+_KEYS: Final = (
+    "name",
+    "description",
+    "priority",
+    "signal",
+    "audience",
+    "message",
+    "purpose",
+    "channels",
+    "holdout_percent",
+    "at_most",
+    "not_after",
+    "offers",
+    "budget",
+)
+
+
+def _play(entry: Any, file: str, known: Known) -> Play:
+    if not isinstance(entry, Mapping) or not isinstance(entry.get("name"), str):
+        raise PlayError(f"{file}: a play: field `name`: is missing in {entry!r}; write `name: ...`")
+    play = _Map(entry, file=file, owner=f"play `{entry['name']}`", known=known)
+    play.only(*_KEYS)
+    holdout = play.amount("holdout_percent", default="0")
+    if not 0 <= holdout <= MOST_HOLDOUT:
+        raise play.wrong("holdout_percent", f"{holdout} is too little or too much", f"write 0 to {MOST_HOLDOUT}")
+    return Play(
+        name=play.name("name"),
+        description=play.text("description"),
+        signal=_signal(play.map("signal")),
+        audience=_audience(play.map("audience")) if play.has("audience") else Audience(),
+        message=play.one_of(Template, "message", entry.get("message")),
+        purpose=play.one_of(Purpose, "purpose", entry.get("purpose")),
+        channels=_channels(play),
+        priority=play.whole("priority", 0, HIGHEST_PRIORITY, default=DEFAULT_PRIORITY),
+        holdout_percent=holdout,
+        at_most=_cap(play.map("at_most")) if play.has("at_most") else None,
+        not_after=_not_after(play.map("not_after")) if play.has("not_after") else None,
+        offers=_offers(play),
+        budget=_budget(play.map("budget")) if play.has("budget") else None,
+    )
+
+
+def _signal(signal: _Map) -> Signal:
+    signal.only(*SignalKind)
+    if len(signal.document) != 1:
+        raise PlayError(
+            f"{signal.file}: {signal.owner}: field `signal`: a play has exactly one signal, this one has "
+            f"{len(signal.document)}; write another play for another signal"
+        )
+    kind = SignalKind(next(iter(signal.document)))
+    return _SIGNALS[kind](signal.map(kind))
+
+
+def _profile_change(signal: _Map) -> ProfileChange:
+    signal.only("now", "before", "changed", "dated_by", "once_per")
+    dated_by = signal.text("dated_by") if signal.has("dated_by") else None
+    if dated_by is not None and signal.known.fields.get(dated_by) is not FieldType.TIME:
+        times = ", ".join(sorted(name for name, kind in signal.known.fields.items() if kind is FieldType.TIME))
+        raise signal.wrong("dated_by", f"`{dated_by}` is no time of a profile", f"use one of: {times}")
+    once_per = signal.text("once_per") if signal.has("once_per") else MOMENT
+    return ProfileChange(
+        now=signal.condition("now"),
+        before=signal.condition("before") if signal.has("before") else None,
+        changed=tuple(signal.column("changed", one) for one in signal.texts("changed")),
+        dated_by=dated_by,
+        once_per=once_per if once_per == MOMENT else signal.column("once_per", once_per),
+    )
+
+
+def _segment_entry(signal: _Map) -> SegmentChange:
+    signal.only("segment")
+    return SegmentChange(segment=signal.segment("segment", signal.text("segment")), entered=True)
+
+
+def _segment_exit(signal: _Map) -> SegmentChange:
+    signal.only("segment")
+    return SegmentChange(segment=signal.segment("segment", signal.text("segment")), entered=False)
+
+
+def _score(signal: _Map) -> ScoreCrossing:
+    signal.only("score", "at_least", "at_most")
+    return _crossing(signal, signal.name("score"))
+
+
+def _sentiment(signal: _Map) -> ScoreCrossing:
+    signal.only("at_least", "at_most")
+    return _crossing(signal, SENTIMENT)
+
+
+def _crossing(signal: _Map, score: str) -> ScoreCrossing:
+    low = signal.amount("at_least") if signal.has("at_least") else None
+    high = signal.amount("at_most") if signal.has("at_most") else None
+    if low is None and high is None:
+        raise signal.wrong("at_least", "a threshold is missing", "write `at_least`, `at_most` or both")
+    if low is not None and high is not None and low > high:
+        raise signal.wrong("at_least", f"{low} is above at_most {high}", "exchange them")
+    return ScoreCrossing(score=score, at_least=low, at_most=high)
+
+
+_SIGNALS: Final[Mapping[SignalKind, Callable[[_Map], Signal]]] = {
+    SignalKind.PROFILE_CHANGE: _profile_change,
+    SignalKind.SEGMENT_ENTRY: _segment_entry,
+    SignalKind.SEGMENT_EXIT: _segment_exit,
+    SignalKind.SCORE: _score,
+    SignalKind.SENTIMENT: _sentiment,
+}
+
+
+def _audience(audience: _Map) -> Audience:
+    audience.only("query", "in_segments", "not_in_segments")
+    inside, outside = audience.segments("in_segments"), audience.segments("not_in_segments")
+    if both := sorted({*inside} & {*outside}):
+        raise audience.wrong("in_segments", f"`{both[0]}` is in not_in_segments, too", "take it out of one")
+    return Audience(
+        query=audience.condition("query") if audience.has("query") else None,
+        in_segments=inside,
+        not_in_segments=outside,
+    )
+
+
+def _channels(play: _Map) -> tuple[Channel, ...]:
+    named = play.texts("channels")
+    if not named:
+        raise play.wrong("channels", "at least one channel is missing", "write such as [email]")
+    sending = play.known.channels
+    allowed = [one for one in Channel if one is not Channel.ANY and (sending is None or one in sending)]
+    return tuple(play.one_of(Channel, "channels", one, allowed) for one in named)
+
+
+def _cap(cap: _Map) -> Cap:
+    cap.only("messages", "days")
+    return Cap(messages=cap.whole("messages", 1, 100), days=cap.whole("days", 1, MOST_DAYS))
+
+
+def _not_after(rule: _Map) -> NotAfter:
+    rule.only("plays", "days")
+    plays = rule.texts("plays")
+    if not plays:
+        raise rule.wrong("plays", "at least one play is missing", "write such as [unhappy_case]")
+    return NotAfter(plays=plays, days=rule.whole("days", 1, MOST_DAYS))
+
+
+def _offers(play: _Map) -> tuple[Offer, ...]:
+    entries = play.document.get("offers", [])
+    if not isinstance(entries, list):
+        raise play.wrong("offers", f"expected a list, got {entries!r}", "write `- name: ...` lines")
+    offers = []
+    for number, entry in enumerate(entries, 1):
+        offer = _Map(entry, file=play.file, owner=play.owner, known=play.known, path=f"offers.{number}.")
+        offer.only("name", "value", "cost", "chance")
+        chance = offer.name("chance") if offer.has("chance") else None
+        value, cost = offer.amount("value"), offer.amount("cost", default="0")
+        offers.append(Offer(name=offer.name("name"), value=value, cost=cost, chance=chance))
+        if value < 0 or cost < 0:
+            raise offer.wrong("value" if value < 0 else "cost", "is below 0", "write 0 or more")
+    names = [offer.name for offer in offers]
+    if len(set(names)) != len(names):
+        raise play.wrong("offers", "two have one name", "rename one of them")
+    return tuple(offers)
+
+
+def _budget(budget: _Map) -> Budget:
+    budget.only("messages", "per")
+    return Budget(
+        messages=budget.whole("messages", 1, MOST_MESSAGES),
+        per=budget.one_of(Period, "per", budget.document.get("per")),
+    )

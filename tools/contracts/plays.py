@@ -1,0 +1,99 @@
+"""Checks `contracts/plays.yaml` against profiles, segments and channels, and compiles it into the runtimes' JSON.
+
+`python -m tools.contracts.plays` writes `c360_core/plays.json`; `--check` only looks. Both end with exit code 1 and one
+line that names the play, the field and the fix when the file is wrong.
+"""
+
+import argparse
+import json
+import logging
+import sys
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from c360_core.consent import Channel
+from c360_core.names import TableName
+from c360_core.play import PLAYS_FILE, Known, Playbook, PlayError, parse_playbook
+from c360_core.segment import SegmentError, profile_fields
+from tools.contracts import CONTRACTS_DIRECTORY, ContractsError, load_and_check
+from tools.contracts.licences import play_problems, today
+from tools.contracts.segments import load_segments
+
+SOURCE: Final = CONTRACTS_DIRECTORY / "plays.yaml"
+_CHANNELS: Final = Path(__file__).resolve().parents[2] / "lambdas" / "message_sender" / "channels"
+_LOG = logging.getLogger("plays")
+
+
+def load_plays(path: Path = SOURCE, *, on: date | None = None) -> tuple[Playbook, Any]:
+    """Read and check the plays; return them, and the document as it was written.
+
+    Args:
+        path: the YAML file.
+        on: the day on which licences must allow what conditions do with bought data; today by default.
+
+    Raises:
+        PlayError: the file is missing, is not YAML, or a play is wrong.
+        SegmentError, ContractsError: the segments or contracts that plays rest on are wrong.
+    """
+    contracts = load_and_check().contracts
+    known = Known(
+        fields=profile_fields(contracts.product(TableName.PROFILES).table),
+        segments=frozenset(segment.name for segment in load_segments(on=on)),
+        channels=sending_channels(),
+    )
+    document = read_document(path)
+    playbook = parse_playbook(document, known, file=path.name)
+    if problems := play_problems(playbook.plays, contracts, on or today()):
+        raise PlayError("\n".join(str(problem) for problem in problems))
+    return playbook, document
+
+
+def read_document(path: Path) -> Any:
+    """Read the YAML; raise PlayError when there is none, or it is no YAML."""
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise PlayError(f"{path}: no such file; name one such as contracts/plays.yaml") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise PlayError(f"{path}: not YAML ({error}); mend the place that it names") from error
+
+
+def sending_channels(folder: Path = _CHANNELS) -> frozenset[Channel]:
+    """Return the channels through which something sends: the modules in the sender's folder."""
+    modules = {path.stem for path in folder.glob("*.py")}
+    return frozenset(channel for channel in Channel if channel.value in modules)
+
+
+def write(document: Any, path: Path = PLAYS_FILE) -> None:
+    """Write what runtimes read; an unchanged file is left alone, so that asset hashes and times stay."""
+    text = json.dumps(document, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+    if path.exists() and path.read_text(encoding="utf-8") == text:
+        return
+    path.write_text(text, encoding="utf-8")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Compile the plays; return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m tools.contracts.plays", description=__doc__)
+    parser.add_argument("--check", action="store_true", help="look only, write nothing")
+    parser.add_argument("--source", type=Path, default=SOURCE, help="the YAML file")
+    parser.add_argument("--output", type=Path, default=PLAYS_FILE, help="the JSON file to write")
+    chosen = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    try:
+        playbook, document = load_plays(chosen.source)
+    except (PlayError, SegmentError, ContractsError) as error:
+        _LOG.error("%s", error)  # one line that says what to mend, not a stack
+        return 1
+    if not chosen.check:
+        write(document, chosen.output)
+    _LOG.info("%d plays are right", len(playbook.plays))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
