@@ -509,6 +509,21 @@ def sql(
 
 
 @APP.command()
+def why(
+    person: Annotated[str, typer.Argument(help="Id of the person, also one from before a merge.")],
+    *,
+    env: Env = DEFAULT_ENVIRONMENT,
+    play: Annotated[str | None, typer.Option(help="Only decisions of this play.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=500, help="So many decisions at most, the newest first.")] = 20,
+    as_json: Json = False,
+) -> None:
+    """Say why a person got a message, or did not: the stored decisions, with their reasons in words."""
+    from tools.operate import why as explaining
+
+    explaining.run(Steps(machine=as_json), env, person, play=play, limit=limit)
+
+
+@APP.command()
 def lock(*, as_json: Json = False) -> None:
     """Resolve the dependency groups of pyproject.toml again, and write the hashed requirement files."""
     from tools.environments import locks
