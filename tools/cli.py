@@ -524,6 +524,20 @@ def why(
 
 
 @APP.command()
+def simulate(
+    file: Annotated[Path, typer.Argument(help="A changed copy of contracts/plays.yaml.")],
+    *,
+    env: Env = DEFAULT_ENVIRONMENT,
+    days: Annotated[int, typer.Option(min=1, max=366, help="Over the signals of so many days.")] = 30,
+    as_json: Json = False,
+) -> None:
+    """Say who would have got what under a changed file of plays, as the marketing analyst may see, and what changes."""
+    from tools.operate import simulate as simulating
+
+    simulating.run(Steps(machine=as_json), env, file, days=days)
+
+
+@APP.command()
 def lock(*, as_json: Json = False) -> None:
     """Resolve the dependency groups of pyproject.toml again, and write the hashed requirement files."""
     from tools.environments import locks

@@ -54,6 +54,30 @@ def test_an_earlier_answer_is_free_where_the_persona_sees_the_whole_table(run: D
         assert again["rows"] == first["rows"]
 
 
+def test_the_present_plays_simulated_again_change_nothing(run: Demonstration) -> None:
+    """The demonstration decides on first purchases, and the simulation sees their signals in the lake."""
+    status, told = typed(run, "simulate", str(ROOT / "contracts" / "plays.yaml"), "--days", "366")
+    products = database_name(run.story.deployment.emulator.settings.environment, Zone.PRODUCTS)
+    sql = f"SELECT count(*) FROM {products}.decisions WHERE trigger_name = 'first_purchase'"
+    ((decided,),) = run.story.deployment.query(sql)
+    assert (status, told["gained"], told["lost"], told["moved"]) == (0, [], [], [])
+    assert "first_purchase" in told["plays"]
+    assert int(decided or 0) > 0
+
+
+def test_why_a_person_got_something_is_told_with_reasons(run: Demonstration) -> None:
+    products = database_name(run.story.deployment.emulator.settings.environment, Zone.PRODUCTS)
+    sql = f"SELECT person_id, decision_id FROM {products}.decisions WHERE person_id IS NOT NULL LIMIT 1"
+    ((person, decision),) = run.story.deployment.query(sql)
+    status, told = typed(run, "why", str(person), "--limit", "500")
+    assert status == 0
+    (found,) = [one for one in told["decisions"] if one["decision_id"] == decision]
+    assert found["reasons"]
+    assert len(found["because"]) == len(found["reasons"])
+    status, refusal = typed(run, "why", "p_nobody")
+    assert (status, refusal["error"]) == (2, "WrongUsageError")
+
+
 def test_a_refused_column_is_told_with_the_rights_of_the_persona(run: Demonstration) -> None:
     curated = database_name(run.story.deployment.emulator.settings.environment, Zone.CURATED)
     status, told = typed(run, "sql", f"SELECT email FROM {curated}.profiles", "--as", "marketing-analyst")

@@ -72,6 +72,7 @@ RUN = {
     "ops/smoke/event.py": "tests/twin/test_commands.py::test_the_smoke_test_finds_everything_there_and_answering",
     "ops/smoke/lake.py": "tests/twin/test_commands.py::test_the_smoke_test_finds_everything_there_and_answering",
     "ops/smoke/personas.py": "tests/twin/test_commands.py::test_the_smoke_test_finds_everything_there_and_answering",
+    "ops/simulation.py": "tests/twin/test_commands.py::test_the_present_plays_simulated_again_change_nothing",
     "AWS::Athena::NamedQuery.QueryString": f"{MARTS}::test_named_queries_run",
     "AWS::Athena::PreparedStatement.QueryStatement": f"{MARTS}::test_common_questions_are_answered_by_name",
     "AWS::CleanRooms::AnalysisTemplate.Text": TEMPLATES_OF_PARTNERS,
