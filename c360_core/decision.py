@@ -52,6 +52,10 @@ class Template(StrEnum):
     SERVICE_RECOVERY = "service_recovery"
 
 
+# The messages with which a journey begins: a decision for another one would start nothing.
+FIRST_MESSAGES: Final = (Template.WELCOME, Template.SERVICE_RECOVERY)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
     """A decision with its reasons.

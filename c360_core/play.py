@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from c360_core.consent import Channel, Purpose
 from c360_core.contracts import load
-from c360_core.decision import Template
+from c360_core.decision import FIRST_MESSAGES, Template
 from c360_core.names import TableName
 from c360_core.segment import FieldType, Group, SegmentError, profile_fields, read_condition
 
@@ -439,7 +439,7 @@ def _play(entry: Any, file: str, known: Known) -> Play:
         description=play.text("description"),
         signal=_signal(play.map("signal")),
         audience=_audience(play.map("audience")) if play.has("audience") else Audience(),
-        message=play.one_of(Template, "message", entry.get("message")),
+        message=play.one_of(Template, "message", entry.get("message"), FIRST_MESSAGES),
         purpose=play.one_of(Purpose, "purpose", entry.get("purpose")),
         channels=_channels(play),
         priority=play.whole("priority", 0, HIGHEST_PRIORITY, default=DEFAULT_PRIORITY),

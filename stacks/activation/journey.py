@@ -10,7 +10,7 @@ from aws_cdk import aws_stepfunctions as sfn
 from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
 
-from c360_core.decision import Action, Template
+from c360_core.decision import FIRST_MESSAGES, Action, Template
 from stacks.constructs.grants import arn_of_versions
 from stacks.constructs.nag import acknowledge, wildcard
 from stacks.constructs.python_function import PythonFunction
@@ -50,6 +50,8 @@ class Journey(Construct):
         platform: Platform,
     ) -> None:
         super().__init__(scope, id_)
+        if steps[0].template not in FIRST_MESSAGES:
+            raise ValueError(f"{id_}: no play may ask for {steps[0].template}; add it to FIRST_MESSAGES")
         run = StateMachine(
             self,
             "Run",

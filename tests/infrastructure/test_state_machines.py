@@ -7,7 +7,7 @@ import botocore.session
 import pytest
 from ministack.services import eventbridge
 
-from c360_core.decision import Template
+from c360_core.decision import FIRST_MESSAGES, Template
 from c360_core.landing import is_folder_mark, run_input
 from stacks.constructs.retries import BUSY
 from tests.infrastructure.assembly import definition, resolve, states
@@ -417,3 +417,12 @@ def test_a_snapshot_replaces_that_of_the_day_before_and_only_a_running_applicati
         deleted, created = (found[f"{step}{name}"]["Parameters"] for step in ("Delete", "Create"))
         assert deleted["SnapshotName.$"] == created["SnapshotName.$"] == "$.snapshot"
         assert deleted["SnapshotCreationTimestamp.$"] == "$.earlier.SnapshotDetails.SnapshotCreationTimestamp"
+
+
+def test_each_message_that_a_play_may_ask_for_begins_one_journey(assembly):
+    patterns = [rule.properties.get("EventPattern", {}) for rule in assembly.resources("AWS::Events::Rule")]
+    begun = [
+        one for pattern in patterns if "template" in pattern.get("detail", {}) for one in pattern["detail"]["template"]
+    ]
+
+    assert sorted(begun) == sorted(FIRST_MESSAGES)

@@ -11,6 +11,7 @@ import yaml
 
 from c360_core.consent import Channel
 from c360_core.play import Known, PlayError, known_fields, load_playbook, parse_playbook
+from config.activation import ActivationSettings
 from tools.contracts.plays import SOURCE, load_plays, main, sending_channels, write
 
 LIMITS: dict[str, Any] = {
@@ -65,7 +66,8 @@ def test_the_file_of_the_repository_is_right_and_compiled_as_it_is() -> None:
         ("priority", True, "field `priority`: True is no whole number"),
         ("name", "Come back", "field `name`: `Come back` is no name; use small letters, digits and underscores"),
         ("description", " ", "field `description`: expected a text, got ' '; write one"),
-        ("message", "hello", "field `message`: `hello` is unknown; use one of: welcome, welcome_follow_up"),
+        ("message", "hello", "field `message`: `hello` is unknown; use one of: welcome, service_recovery"),
+        ("message", "welcome_follow_up", "field `message`: `welcome_follow_up` is unknown; use one of: welcome"),
         ("purpose", "spam", "field `purpose`: `spam` is unknown; use one of: marketing"),
         ("channels", ["sms"], "field `channels`: `sms` is unknown; use one of: email"),
         ("channels", [], "field `channels`: at least one channel is missing; write such as [email]"),
@@ -144,6 +146,15 @@ def test_the_highest_priority_comes_first_and_the_file_decides_between_equals() 
     plays = [{**PLAY, "name": name, "priority": priority} for name, priority in (("a", 10), ("b", 90), ("c", 10))]
 
     assert [play.name for play in parse_playbook(document(*plays), KNOWN, file="plays.yaml").plays] == ["b", "a", "c"]
+
+
+def test_an_environment_has_the_limits_of_the_file_unless_it_sets_its_own() -> None:
+    limits, present = load_playbook().limits, ActivationSettings()
+
+    assert (present.quiet_hours_start, present.quiet_hours_end) == (limits.quiet_from, limits.quiet_until)
+    assert (present.frequency_cap_messages, present.frequency_cap_days) == (limits.cap.messages, limits.cap.days)
+    assert present.default_time_zone == limits.default_time_zone
+    assert ActivationSettings(quiet_hours_start=5).quiet_hours_start == 5
 
 
 def test_a_channel_can_be_named_when_something_sends_through_it(tmp_path: Path) -> None:
