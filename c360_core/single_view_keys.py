@@ -25,7 +25,7 @@ ENDED_PREFIX: Final = "ENDED#"
 SEGMENT_PREFIX: Final = "SEGMENT#"
 CONSENT_PREFIX: Final = "CONSENT#"
 EVENT_PREFIX: Final = "EVENT#"
-BUDGET_PREFIX: Final = "BUDGET#"
+BUDGET_PARTITION: Final = "BUDGET#"
 DECISION_PREFIX: Final = "DECISION#"
 MESSAGE_PREFIX: Final = "MESSAGE#"
 
@@ -70,7 +70,7 @@ def ended_key(shard: str) -> Key:
 
 def budget_key(play: str, period: str) -> Key:
     """Return the key of how much of a play's budget is spent in a day or month, such as 2026-03-02 or 2026-03."""
-    return {PARTITION: BUDGET_PREFIX + play, SORT: period}
+    return {PARTITION: BUDGET_PARTITION + play, SORT: period}
 
 
 def segment_sort(name: str) -> str:

@@ -344,7 +344,7 @@ def test_the_budget_is_counted_with_the_decision_or_not_at_all(cloud: Cloud) -> 
     actions = [one.on_change(None, profile(person), now=NOON) for person in (PERSON, PERSON, "p_2", "p_2")]
 
     assert actions == [(Action.SEND,), (), (Action.SUPPRESS,), ()]
-    (counter,) = (item for item in cloud.items() if item[keys.PARTITION].startswith(keys.BUDGET_PREFIX))
+    (counter,) = (item for item in cloud.items() if item[keys.PARTITION].startswith(keys.BUDGET_PARTITION))
     assert (counter[keys.PARTITION], counter[keys.SORT], counter["spent"]) == (
         "BUDGET#first_purchase",
         "2026-03-02",
