@@ -10,11 +10,13 @@ import pytest
 import yaml
 
 from c360_core.names import Use
+from c360_core.play import Known, parse_playbook
 from c360_core.segment import profile_fields
 from tests.contract.conftest import assert_names_problem, change_contract
 from tools.contracts import CONTRACTS_DIRECTORY, ContractsError, load_and_check, main
-from tools.contracts.licences import licensed, model_problems, segment_problems
+from tools.contracts.licences import licensed, model_problems, play_problems, segment_problems
 from tools.contracts.marts import SQL_DIRECTORY
+from tools.contracts.plays import SOURCE as PLAYS
 from tools.contracts.segments import SOURCE, SegmentError, load_segments, read_segments
 
 CREDIT = "credit_bands.odcs.yaml"
@@ -142,6 +144,18 @@ def test_segments_end_with_the_licence(contracts):
     assert load_segments(on=date(2035, 12, 31))
     with pytest.raises((SegmentError, ContractsError), match="licence ended on 2036-01-01"):
         load_segments(on=ENDED)
+
+
+def test_a_play_ends_with_the_licence_of_a_column_that_it_names(contracts):
+    document = yaml.safe_load(PLAYS.read_text(encoding="utf-8"))
+    rule = {"field": "age_band", "operator": "=", "value": "65+"}
+    document["plays"][0]["audience"] = {"query": {"combinator": "and", "rules": [rule]}}
+    known = Known(fields=profile_fields(contracts.product("profiles").table))
+    plays = parse_playbook(document, known, file=PLAYS.name).plays
+
+    assert play_problems(plays, contracts, TODAY) == []
+    (problem, *_) = play_problems(plays, contracts, ENDED)
+    assert (problem.file, problem.field) == ("plays.yaml", "plays.first_purchase.audience.query.age_band")
 
 
 def test_a_use_of_a_segment_that_nobody_knows_is_refused(contracts, tmp_path):
