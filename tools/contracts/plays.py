@@ -21,7 +21,8 @@ from c360_core.play import PLAYS_FILE, Known, Playbook, PlayError, parse_playboo
 from c360_core.segment import SegmentError, profile_fields
 from tools.contracts import CONTRACTS_DIRECTORY, ContractsError, load_and_check
 from tools.contracts.licences import play_problems, today
-from tools.contracts.segments import load_segments
+from tools.contracts.segments import SOURCE as SEGMENTS
+from tools.contracts.segments import read_segments
 
 SOURCE: Final = CONTRACTS_DIRECTORY / "plays.yaml"
 _CHANNELS: Final = Path(__file__).resolve().parents[2] / "lambdas" / "message_sender" / "channels"
@@ -40,9 +41,10 @@ def load_plays(path: Path = SOURCE, *, on: date | None = None) -> tuple[Playbook
         SegmentError, ContractsError: the segments or contracts that plays rest on are wrong.
     """
     contracts = load_and_check().contracts
+    fields = profile_fields(contracts.product(TableName.PROFILES).table)
     known = Known(
-        fields=profile_fields(contracts.product(TableName.PROFILES).table),
-        segments=frozenset(segment.name for segment in load_segments(on=on)),
+        fields=fields,
+        segments=frozenset(segment.name for segment in read_segments(SEGMENTS, fields)),
         channels=sending_channels(),
     )
     document = read_document(path)
