@@ -32,6 +32,22 @@ HIGHEST_PRIORITY: Final = 100
 MOST_HOLDOUT: Final = 50  # percent
 MOST_DAYS: Final = 365
 MOST_MESSAGES: Final = 1_000_000_000
+# What a play may have.
+FIELDS: Final = (
+    "name",
+    "description",
+    "priority",
+    "signal",
+    "audience",
+    "message",
+    "purpose",
+    "channels",
+    "holdout_percent",
+    "at_most",
+    "not_after",
+    "offers",
+    "budget",
+)
 # Names of which reasons are made; a play that took one would make two reasons alike.
 _RESERVED: Final = frozenset({MOMENT})
 
@@ -409,28 +425,11 @@ class _Map:
         return text
 
 
-_KEYS: Final = (
-    "name",
-    "description",
-    "priority",
-    "signal",
-    "audience",
-    "message",
-    "purpose",
-    "channels",
-    "holdout_percent",
-    "at_most",
-    "not_after",
-    "offers",
-    "budget",
-)
-
-
 def _play(entry: Any, file: str, known: Known) -> Play:
     if not isinstance(entry, Mapping) or not isinstance(entry.get("name"), str):
         raise PlayError(f"{file}: a play: field `name`: is missing in {entry!r}; write `name: ...`")
     play = _Map(entry, file=file, owner=f"play `{entry['name']}`", known=known)
-    play.only(*_KEYS)
+    play.only(*FIELDS)
     holdout = play.amount("holdout_percent", default="0")
     if not 0 <= holdout <= MOST_HOLDOUT:
         raise play.wrong("holdout_percent", f"{holdout} is too little or too much", f"write 0 to {MOST_HOLDOUT}")

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from c360_core.contracts import CONTRACTS_FILE
+from c360_core.play import PLAYS_FILE
 from c360_core.segment import SEGMENTS_FILE
 from tools.build import flink, staging
 from tools.console import Steps
@@ -58,7 +59,9 @@ def assembly(steps: Steps, environment: str, *, force: bool = False) -> Path:
 
 def clean() -> list[Path]:
     """Remove everything that was built, and the environments; return what was there."""
-    removed = [path for path in (ROOT / "build", CONTRACTS_FILE, SEGMENTS_FILE, ENVIRONMENTS) if path.exists()]
+    removed = [
+        path for path in (ROOT / "build", CONTRACTS_FILE, SEGMENTS_FILE, PLAYS_FILE, ENVIRONMENTS) if path.exists()
+    ]
     for path in removed:
         if path.is_dir():
             shutil.rmtree(path)

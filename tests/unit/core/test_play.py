@@ -10,9 +10,12 @@ import pytest
 import yaml
 
 from c360_core.consent import Channel
-from c360_core.play import Known, PlayError, known_fields, load_playbook, parse_playbook
+from c360_core.decision import FIRST_MESSAGES, Reason
+from c360_core.play import FIELDS, Known, PlayError, SignalKind, known_fields, load_playbook, parse_playbook
 from config.activation import ActivationSettings
 from tools.contracts.plays import SOURCE, load_plays, main, sending_channels, write
+from tools.contracts.segments import SOURCE as SEGMENTS_SOURCE
+from tools.contracts.segments import read_segments
 
 LIMITS: dict[str, Any] = {
     "quiet_hours": {"from": 21, "until": 8, "default_time_zone": "UTC"},
@@ -27,6 +30,8 @@ PLAY: dict[str, Any] = {
     "purpose": "marketing",
     "channels": ["email"],
 }
+PAGE = Path(__file__).resolve().parents[3] / "docs" / "plays.md"
+SEGMENTS = frozenset(segment.name for segment in read_segments(SEGMENTS_SOURCE, known_fields()))
 KNOWN = Known(fields=known_fields(), segments=frozenset({"seniors"}), channels=frozenset({Channel.EMAIL}))
 
 
@@ -56,6 +61,18 @@ def test_the_file_of_the_repository_is_right_and_compiled_as_it_is() -> None:
 
     assert playbook == load_playbook()
     assert written == yaml.safe_load(SOURCE.read_text(encoding="utf-8"))
+
+
+def test_the_example_of_the_page_is_right_and_the_page_names_every_field_signal_and_reason() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    (example,) = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    whole = yaml.safe_load(SOURCE.read_text(encoding="utf-8"))
+    whole["plays"] += yaml.safe_load(example)
+    profiles = Known(fields=known_fields(), segments=SEGMENTS, channels=sending_channels())
+
+    assert parse_playbook(whole, profiles, file="plays.yaml").plays[0].name == "unhappy_spender"
+    for named in (*FIELDS, *SignalKind, *Reason, *FIRST_MESSAGES):
+        assert f"`{named}`" in page, f"docs/plays.md: `{named}` is missing"
 
 
 @pytest.mark.parametrize(

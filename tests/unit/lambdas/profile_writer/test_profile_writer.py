@@ -16,7 +16,8 @@ from c360_aws.single_view_reader import SingleViewReader
 from c360_aws.single_view_writer import SingleViewWriter, WriteOutcome
 from c360_core import single_view_keys as keys
 from c360_core.consent import consent_from_change
-from c360_core.decision_rules import ContactRules, trigger_events
+from c360_core.decision_rules import trigger_events
+from c360_core.play import load_playbook
 from c360_core.profile import Profile
 from c360_core.rebuild import Rebuild, rebuild_to_item, shard_end
 from lambdas.profile_writer import handler
@@ -610,9 +611,6 @@ def begin_rebuild(cloud: Cloud, rebuild: Rebuild) -> None:
     cloud.dynamodb.put_item(TableName=TABLE, Item={**keys.rebuild_key(), **rebuild_to_item(rebuild)})
 
 
-RULES = ContactRules(quiet_from=0, quiet_until=0, default_time_zone="UTC", cap_messages=1, cap_days=7)
-
-
 def test_repeated_changes_of_a_rebuild_trigger_nothing_and_later_ones_do(cloud: Cloud) -> None:
     """A person with ten orders is told again from the first one on; then an eleventh comes, and an unhappy case."""
     deliver(("5", profile_change(orders=10, live_orders=10)))
@@ -625,14 +623,14 @@ def test_repeated_changes_of_a_rebuild_trigger_nothing_and_later_ones_do(cloud: 
     seen_by_decision.append(stored(cloud))
 
     pairs = list(itertools.pairwise(seen_by_decision))
-    assert [trigger_events(old, new, RULES) for old, new in pairs] == [()] * len(pairs)
+    assert [trigger_events(old, new, load_playbook()) for old, new in pairs] == [()] * len(pairs)
     assert stored(cloud).rebuilt
     assert stored(cloud).number("orders") == 10
 
     case = {"last_case_id": "c-1", "last_case_csat": 1, "last_case_closed_at": RECENTLY}
     deliver(("20", profile_change(orders=11, live_orders=11, **case)))
     assert not stored(cloud).rebuilt
-    assert [one.subject for one in trigger_events(seen_by_decision[-1], stored(cloud), RULES)] == ["c-1"]
+    assert [one.subject for one in trigger_events(seen_by_decision[-1], stored(cloud), load_playbook())] == ["c-1"]
 
 
 def test_a_rebuild_keeps_the_date_of_joining_unless_a_step_of_it_is_outside_the_segment(cloud: Cloud) -> None:
