@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import yaml
-from pyiceberg.catalog import load_catalog
+from pyiceberg.catalog import Catalog, load_catalog
 
 from c360_core.names import Zone, database_name, stack_name
 from config.settings import ENVIRONMENTS_FOLDER, load
@@ -83,14 +83,18 @@ class SmallDev:
 
     def rows(self, zone: Zone, table: str) -> list[Row]:
         """Return the rows of a table of the lake."""
+        found = self.lake().load_table((database_name(ENVIRONMENT, zone), table))
+        return list(found.scan().to_arrow().to_pylist())
+
+    def lake(self) -> Catalog:
+        """Return the catalog of the lake, as an administrator sees it."""
         settings = self.running.settings
         key = settings.credentials(Principal.ADMINISTRATOR)
         held = {"access-key-id": key.access_key, "secret-access-key": key.secret_key, "region": REGION}
         held |= {"session-token": key.token} if key.token else {}
         values = {**held, "endpoint": settings.endpoint}
         properties = {f"{part}.{name}": value for part in ("glue", "s3") for name, value in values.items()}
-        catalog = load_catalog("lake", type="glue", **properties)
-        return list(catalog.load_table((database_name(ENVIRONMENT, zone), table)).scan().to_arrow().to_pylist())
+        return load_catalog("lake", type="glue", **properties)
 
     def machine(self, *parts: str) -> str:
         """Return the ARN of the only state machine whose name has all these parts."""
@@ -107,6 +111,12 @@ class SmallDev:
 
     def execute(self, machine: str, given: Mapping[str, str] | None = None) -> dict[str, Any]:
         """Run a state machine to its end, and return the execution; it must succeed."""
+        ended = self.ended(machine, given)
+        assert ended["status"] == "SUCCEEDED", ended
+        return ended
+
+    def ended(self, machine: str, given: Mapping[str, str] | None = None) -> dict[str, Any]:
+        """Run a state machine to its end, and return the execution."""
         states = self.client("stepfunctions")
         started = states.start_execution(stateMachineArn=machine, input=json.dumps(given or {}))["executionArn"]
         ended = until(
@@ -115,5 +125,4 @@ class SmallDev:
             lambda seen: seen["status"] != "RUNNING",
             seconds=PATIENCE_SECONDS,
         )
-        assert ended["status"] == "SUCCEEDED", ended
         return dict(ended)

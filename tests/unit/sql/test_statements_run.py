@@ -80,6 +80,9 @@ RUN = {
     "AWS::StepFunctions::StateMachine.QueryString": STORY,
     "AWS::StepFunctions::StateMachine.statements": WAREHOUSE,
     "AWS::StepFunctions::StateMachine.Sql": WAREHOUSE,
+    "AWS::StepFunctions::StateMachine.Sqls": (
+        "tests/deployments/test_churn_training.py::test_the_deployed_machine_trains_a_model_and_keeps_its_scores"
+    ),
 }
 
 
