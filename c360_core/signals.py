@@ -57,13 +57,20 @@ def condition_values(profile: Profile) -> dict[str, ConditionValue]:
     for part in (profile.attributes, profile.aggregates, profile.links, profile.enrichment, _of_record(profile)):
         for name, value in part.items():
             kind = known_fields().get(name)
-            if kind is FieldType.TIME:
-                found[name] = moment(str(value))
-            elif kind is FieldType.DATE:
-                found[name] = date.fromisoformat(str(value))
-            elif kind is not None:
-                found[name] = value
+            known = None if kind is None else _typed(kind, value)
+            if known is not None:
+                found[name] = known
     return found
+
+
+def _typed(kind: FieldType, value: str | int | Decimal) -> ConditionValue | None:
+    """Return a value in the type of its column; None for a text that is no time, which the single view may have."""
+    try:
+        if kind is FieldType.TIME:
+            return moment(str(value))
+        return date.fromisoformat(str(value)) if kind is FieldType.DATE else value
+    except ValueError:
+        return None
 
 
 def _of_record(profile: Profile) -> Mapping[str, str | int | Decimal]:

@@ -114,6 +114,14 @@ def test_a_condition_without_a_before_is_a_signal_when_it_becomes_true() -> None
     assert trigger_events(profile(), profile(), book) == ()
 
 
+@pytest.mark.parametrize(("column", "text"), [("last_order_at", ""), ("birth_date", ""), ("birth_date", "1990-13-45")])
+def test_a_text_that_is_no_time_counts_as_missing(column: str, text: str) -> None:
+    rule = {"combinator": "and", "rules": [{"field": column, "operator": "notNull"}]}
+    book = playbook({"signal": {"profile_change": {"now": rule}}})
+
+    assert trigger_events(None, profile(**{column: text}), book) == ()
+
+
 def test_a_redelivered_change_is_the_same_event_and_a_later_one_is_another() -> None:
     book = playbook({"signal": {"segment_entry": {"segment": "vip"}}})
     first, again, later = (
