@@ -5,7 +5,6 @@
 """
 
 import argparse
-import json
 import logging
 import sys
 from collections.abc import Mapping, Sequence
@@ -16,6 +15,7 @@ from typing import Any, Final
 
 from c360_core.contracts import CONTRACTS_FILE, Contracts, from_document
 from tools.contracts import marts
+from tools.contracts.compiled import as_json, write_json
 from tools.contracts.compiler import compile_contracts
 from tools.contracts.licences import model_problems, today, use_problems
 from tools.contracts.releases import read as read_release
@@ -48,14 +48,11 @@ class ContractsDocument:
 
     def as_json(self) -> str:
         """Return the text of `contracts.json`; the same contracts always give the same bytes."""
-        return json.dumps(self.document, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+        return as_json(self.document)
 
     def write_json(self, path: Path = CONTRACTS_FILE) -> None:
-        """Write the compiled contracts; an unchanged file is left alone, so that asset hashes and times stay."""
-        text = self.as_json()
-        if path.exists() and path.read_text(encoding="utf-8") == text:
-            return
-        path.write_text(text, encoding="utf-8")
+        """Write the compiled contracts."""
+        write_json(self.document, path)
 
 
 def load_and_check(

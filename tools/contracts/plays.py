@@ -5,7 +5,6 @@ line that names the play, the field and the fix when the file is wrong.
 """
 
 import argparse
-import json
 import logging
 import sys
 from collections.abc import Sequence
@@ -20,6 +19,7 @@ from c360_core.names import TableName
 from c360_core.play import PLAYS_FILE, Known, Playbook, PlayError, parse_playbook
 from c360_core.segment import SegmentError, profile_fields
 from tools.contracts import CONTRACTS_DIRECTORY, ContractsError, load_and_check
+from tools.contracts.compiled import write_json
 from tools.contracts.licences import play_problems, today
 from tools.contracts.segments import SOURCE as SEGMENTS
 from tools.contracts.segments import read_segments
@@ -71,11 +71,8 @@ def sending_channels(folder: Path = _CHANNELS) -> frozenset[Channel]:
 
 
 def write(document: Any, path: Path = PLAYS_FILE) -> None:
-    """Write what runtimes read; an unchanged file is left alone, so that asset hashes and times stay."""
-    text = json.dumps(document, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
-    if path.exists() and path.read_text(encoding="utf-8") == text:
-        return
-    path.write_text(text, encoding="utf-8")
+    """Write what runtimes read."""
+    write_json(document, path)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -5,7 +5,6 @@
 """
 
 import argparse
-import json
 import logging
 import sys
 from collections.abc import Mapping, Sequence
@@ -18,6 +17,7 @@ import yaml
 from c360_core.names import TableName
 from c360_core.segment import SEGMENTS_FILE, FieldType, Segment, SegmentError, parse, profile_fields, to_document
 from tools.contracts import CONTRACTS_DIRECTORY, ContractsError, load_and_check
+from tools.contracts.compiled import write_json
 from tools.contracts.licences import segment_problems, today
 
 SOURCE: Final = CONTRACTS_DIRECTORY / "segments.yaml"
@@ -52,11 +52,8 @@ def read_segments(path: Path, fields: Mapping[str, FieldType]) -> tuple[Segment,
 
 
 def write(segments: Sequence[Segment], path: Path = SEGMENTS_FILE) -> None:
-    """Write what runtimes read; an unchanged file is left alone, so that asset hashes and times stay."""
-    text = json.dumps(to_document(segments), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
-    if path.exists() and path.read_text(encoding="utf-8") == text:
-        return
-    path.write_text(text, encoding="utf-8")
+    """Write what runtimes read."""
+    write_json(to_document(segments), path)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
