@@ -168,7 +168,7 @@ class AnalyticsStack(cdk.Stack):
             settings=settings.warehouse,
             row_rules=settings.dashboards.row_rules,
             interactions=interactions,
-            training=training if settings.warehouse.churn.deployed else None,
+            training=training,
             built_by=self.models.machine,
             platform=platform,
         )
