@@ -13,8 +13,8 @@ demo: ## deploy to this laptop, send shoppers' data through all five pillars, ch
 test: ## set up and pass every test
 	@./c360 test
 
-test-deployments: ## pass the tests that deploy anew: single systems, the marts' figures, and the commands of the documents
-	@./c360 test --only deployments --only documents --only figures
+test-deployments: ## pass the tests that deploy or start anew: single systems, databases, the marts' figures, and the commands of the documents
+	@./c360 test --only databases --only deployments --only documents --only figures
 
 check: ## contracts, metrics, formatting, lint, types, import directions, locks, the site of docs
 	@./c360 check

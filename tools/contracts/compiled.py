@@ -1,4 +1,4 @@
-"""The JSON that runtimes carry: the same document always gives the same bytes, and the same bytes are not written."""
+"""What is compiled from contracts: the same document always gives the same bytes, and the same bytes are not written."""
 
 import json
 from pathlib import Path
@@ -12,7 +12,11 @@ def as_json(document: Any) -> str:
 
 def write_json(document: Any, path: Path) -> None:
     """Write a compiled file; an unchanged one is left alone, so that asset hashes and times stay."""
-    text = as_json(document)
+    write_text(as_json(document), path)
+
+
+def write_text(text: str, path: Path) -> None:
+    """Write a compiled file likewise, from its text."""
     if path.exists() and path.read_text(encoding="utf-8") == text:
         return
     path.write_text(text, encoding="utf-8")

@@ -1,7 +1,7 @@
 """Checks `contracts/plays.yaml` against profiles, segments and channels, and compiles it into the runtimes' JSON.
 
-`python -m tools.contracts.plays` writes `c360_core/plays.json`; `--check` only looks. Both end with exit code 1 and one
-line that names the play, the field and the fix when the file is wrong.
+`python -m tools.contracts.plays` writes `c360_core/plays.json`, and for the marts `sql/macros/plays.sql`; `--check` only
+looks. Both end with exit code 1 and one line that names the play, the field and the fix when the file is wrong.
 """
 
 import argparse
@@ -19,13 +19,16 @@ from c360_core.names import TableName
 from c360_core.play import PLAYS_FILE, Known, Playbook, PlayError, parse_playbook
 from c360_core.segment import SegmentError, profile_fields
 from tools.contracts import CONTRACTS_DIRECTORY, ContractsError, load_and_check
-from tools.contracts.compiled import write_json
+from tools.contracts.compiled import write_json, write_text
 from tools.contracts.licences import play_problems, today
+from tools.contracts.marts import SQL_DIRECTORY
 from tools.contracts.segments import SOURCE as SEGMENTS
 from tools.contracts.segments import read_segments
 
 SOURCE: Final = CONTRACTS_DIRECTORY / "plays.yaml"
 _CHANNELS: Final = Path(__file__).resolve().parents[2] / "lambdas" / "message_sender" / "channels"
+# How many people the lots of a play should hold out is what the mart `lift` compares its people with.
+MACRO: Final = SQL_DIRECTORY / "macros" / "plays.sql"
 _LOG = logging.getLogger("plays")
 
 
@@ -75,12 +78,26 @@ def write(document: Any, path: Path = PLAYS_FILE) -> None:
     write_json(document, path)
 
 
+def holdout_macro(playbook: Playbook) -> str:
+    """Return the macro that says which share of its people each play holds out."""
+    shares = [
+        f"    when '{play.name}' then {play.holdout_percent / 100}e0" for play in playbook.plays if play.holdout_percent
+    ]
+    cases = "\n".join(["  case {{ name }}", *shares, "  end"]) if shares else "  cast(null as double)"
+    return (
+        "{# Written by `python -m tools.contracts.plays` from contracts/plays.yaml: change the plays there. #}\n\n"
+        "{# Share of the people whom a play holds out; empty for one that holds out nobody. #}\n"
+        f"{{% macro holdout_of(name) -%}}\n{cases}\n{{%- endmacro %}}\n"
+    )
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Compile the plays; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m tools.contracts.plays", description=__doc__)
     parser.add_argument("--check", action="store_true", help="look only, write nothing")
     parser.add_argument("--source", type=Path, default=SOURCE, help="the YAML file")
     parser.add_argument("--output", type=Path, default=PLAYS_FILE, help="the JSON file to write")
+    parser.add_argument("--macro", type=Path, default=MACRO, help="the macro of the marts to write")
     chosen = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     try:
@@ -90,6 +107,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     if not chosen.check:
         write(document, chosen.output)
+        write_text(holdout_macro(playbook), chosen.macro)
+    elif chosen.macro.read_text(encoding="utf-8") != holdout_macro(playbook):
+        _LOG.error("%s: does not follow from %s; run `python -m tools.contracts.plays`", chosen.macro.name, chosen.source)
+        return 1
     _LOG.info("%d plays are right", len(playbook.plays))
     return 0
 

@@ -31,6 +31,7 @@ WHOLE: Final = (*DEPLOYED, *TOOLS, "contracts", "notebooks", "ops", "sql", "stac
 DOCUMENTS: Final = ("*.md", "docs")
 # What tests use that they do not import. A folder stands for everything in it.
 ALSO_USES: Final[Mapping[str, tuple[str, ...]]] = {
+    "tests/databases": ("glue_jobs", "twin/engines"),
     "tests/deployments": WHOLE,
     "tests/docs": (
         *DOCUMENTS,
@@ -59,7 +60,13 @@ ALSO_USES: Final[Mapping[str, tuple[str, ...]]] = {
     "tests/unit/c360_metrics": ("contracts", "sql"),
     "tests/unit/ops/report": ("ops/report", "sql/models"),
     "tests/unit/sql": ("sql",),
-    "tests/unit/sql/test_statements_run.py": (*WHOLE, "tests/engines", "tests/infrastructure", "tests/twin"),
+    "tests/unit/sql/test_statements_run.py": (
+        *WHOLE,
+        "tests/databases",
+        "tests/engines",
+        "tests/infrastructure",
+        "tests/twin",
+    ),
     "tests/unit/tools": ("c360", "flink_apps", "glue_jobs", "lambdas", "pyproject.toml", "requirements"),
     "tests/unit/twin/providers/databrew": ("sql/models", "stacks/analytics/preparation"),
     "tests/walkthrough": (*WHOLE, *DOCUMENTS, "Makefile", "c360"),

@@ -24,6 +24,7 @@ from tools.suites.statements import WITHOUT_ENGINE
 from twin.settings import BUILD, DEMONSTRATED
 
 LANES: Final = 3
+ENGINES: Final = frozenset({"engines", "twin", "databases", "deployments", "documents", "figures", "slow"})
 STANDARD_ERROR: Final = 2
 TESTS: Final = "tests/"
 CODE: Final = (
@@ -171,11 +172,12 @@ def _pytest(suite: str, name: str, folder: str, *options: str, environment: str 
 
 
 def deploying_tests() -> list[Part]:
-    """Return the suites that deploy anew: for one system, for the marts, or for one page; they run only when named."""
+    """Return the suites that deploy or start anew what they test; they run only when named."""
     return [
         _pytest("deployments", "deployments", "tests/deployments"),
         _pytest("figures", "figures", "tests/figures"),
         _pytest("figures", "rebuilds", "tests/rebuilds"),
+        _pytest("databases", "databases", "tests/databases", environment="spark"),
         # Works on a copy of the tree, so that it may meet `deployments`; both run every engine.
         _pytest("documents", "documents", "tests/walkthrough"),
     ]
@@ -303,9 +305,7 @@ def not_run(wanted: set[str]) -> Iterator[NotRun]:
 
 def _prepare(steps: Steps, wanted: set[str]) -> None:
     if wanted - {"check"}:
-        prepare.machine(
-            steps, engines=bool(wanted & {"engines", "twin", "deployments", "documents", "figures", "slow"})
-        )
+        prepare.machine(steps, engines=bool(wanted & ENGINES))
     if "engines" in wanted and shutil.which("chromium") is None and (prefix := bootstrap.may_install()) is not None:
         # Without it only the pages' own tests are left out, and the summary says so.
         bootstrap.install(["chromium"], prefix)

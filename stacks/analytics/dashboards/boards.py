@@ -101,14 +101,21 @@ def _trade(metrics: Metrics) -> tuple[Visual, ...]:
 def _campaigns(metrics: Metrics) -> tuple[Visual, ...]:
     of = metrics.metrics
     answers = [of[f"revenue_by_{name}"] for name in ("first", "last", "linear", "position", "data_driven")]
-    trial = ("people", "conversion", "lift", "lift_at_least", "lift_at_most")
+    trial = ("people", "ratio_deviations", "conversion", "lift", "lift_at_least", "lift_at_most")
+    effects = ("spend_lift", "refusal_lift")
+    more = [f"{effect}{limit}" for effect in effects for limit in ("", "_at_least", "_at_most")]
     return (
         bars("Revenue by touch and answer", answers, by="touch").sized(18, 12),
         table("Revenue by touch", answers, by=["touch"]).sized(18, 12),
         table(
-            "Lift of experiments and messages",
+            "Lift of experiments, plays and messages",
             [of[f"trial_{name}"] for name in trial],
             by=["kind", "trial", "variant"],
+        ).sized(36, 9),
+        table(
+            "Lift of spend and of refusals",
+            [of[f"trial_{name}"] for name in more],
+            by=["kind", "trial", "variant", "currency"],
         ).sized(36, 9),
         table("Decisions", [of["decisions"], of["messages"]], by=["trigger_name", "action"]).sized(18, 9),
     )

@@ -55,7 +55,7 @@ RUN = {
         "tests/engines/postgresql/test_redshift_policies.py::test_what_was_rebuilt_is_protected_again"
     ),
     "glue_jobs/extract_tables/main.py": (
-        "tests/engines/spark/test_extract_tables.py::test_mariadb_is_read_over_tls_with_its_truths_times_and_nulls"
+        "tests/databases/test_extract_tables.py::test_mariadb_is_read_over_tls_with_its_truths_times_and_nulls"
     ),
     "glue_jobs/shared/lake.py": (
         "tests/engines/spark/test_ingest_files.py::test_a_good_file_is_loaded_with_its_types_and_its_text_as_written"
