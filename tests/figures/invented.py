@@ -65,7 +65,8 @@ def insert(stack: Stack) -> None:
 def statements() -> Iterator[str]:
     """Yield the rows, as statements."""
     chance = random.Random(SEED)  # the same people on every run
-    yield from interactions([event for person in range(PEOPLE) for event in _life(chance, person)])
+    lives = [event for person in range(PEOPLE) for event in _life(chance, person)]
+    yield from interactions([*lives, *_chosen()])
     yield _identifiers()
     yield _records(chance)
     yield _profiles(chance)
@@ -129,6 +130,31 @@ def _life(chance: random.Random, person: int) -> Iterator[Event]:
         if chance.random() < 0.4:
             yield from _contact(chance, event, at - timedelta(hours=chance.randrange(1, 400)))
         at += timedelta(days=chance.randrange(3, 60), seconds=chance.randrange(86_400))
+
+
+def _chosen() -> Iterator[Event]:
+    """Yield what a play decided about each person: some are held out, some excluded, and some changed sides."""
+    for person in range(PEOPLE):
+        for number in range(2 if person % 10 == 9 else 1):
+            held_out = (person + number) % 4 == 0
+            reasons = ["HOLDOUT"] if held_out else ["FREQUENCY_CAP"] if person % 7 == 3 else ["WIN_BACK"]
+            at = SINCE + timedelta(days=150 + 2 * person + 20 * number)
+            decision = {
+                "decision_id": f"w-{person}-{number}",
+                "trigger": "win_back",
+                "action": "send" if reasons == ["WIN_BACK"] else "silence",
+                "template": "welcome",
+                "reasons": reasons,
+            }
+            yield Event(
+                event_id=f"w-{person}-{number}",
+                event_type="decision_made",
+                source="engagement_events",
+                at=at,
+                key=keys(person)[0],
+                received=at,
+                payload=json.dumps(decision),
+            )
 
 
 def _visit(chance: random.Random, event: Any, at: datetime) -> Iterator[Event]:

@@ -1,4 +1,4 @@
-"""What is compiled from contracts: the same document always gives the same bytes, and the same bytes are not written."""
+"""What is compiled from contracts: the same document gives the same bytes, and the same bytes are not written."""
 
 import json
 from pathlib import Path

@@ -1,7 +1,7 @@
 """Checks `contracts/plays.yaml` against profiles, segments and channels, and compiles it into the runtimes' JSON.
 
-`python -m tools.contracts.plays` writes `c360_core/plays.json`, and for the marts `sql/macros/plays.sql`; `--check` only
-looks. Both end with exit code 1 and one line that names the play, the field and the fix when the file is wrong.
+`python -m tools.contracts.plays` writes `c360_core/plays.json`, and for the marts `sql/macros/plays.sql`; `--check`
+only looks. Both end with exit code 1 and one line that names the play, the field and the fix when the file is wrong.
 """
 
 import argparse
@@ -105,11 +105,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (PlayError, SegmentError, ContractsError) as error:
         _LOG.error("%s", error)  # one line that says what to mend, not a stack
         return 1
+    macro = holdout_macro(playbook)
     if not chosen.check:
         write(document, chosen.output)
-        write_text(holdout_macro(playbook), chosen.macro)
-    elif chosen.macro.read_text(encoding="utf-8") != holdout_macro(playbook):
-        _LOG.error("%s: does not follow from %s; run `python -m tools.contracts.plays`", chosen.macro.name, chosen.source)
+        write_text(macro, chosen.macro)
+    elif chosen.source == SOURCE and chosen.macro.read_text(encoding="utf-8") != macro:
+        _LOG.error("%s: it does not follow from plays.yaml; run `python -m tools.contracts.plays`", chosen.macro.name)
         return 1
     _LOG.info("%d plays are right", len(playbook.plays))
     return 0

@@ -3,6 +3,8 @@
 import copy
 import json
 import re
+from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +13,9 @@ import yaml
 
 from c360_core.consent import Channel
 from c360_core.decision import FIRST_MESSAGES, Reason
-from c360_core.play import FIELDS, Known, PlayError, SignalKind, known_fields, load_playbook, parse_playbook
+from c360_core.play import FIELDS, Known, Playbook, PlayError, SignalKind, known_fields, load_playbook, parse_playbook
 from config.activation import ActivationSettings
-from tools.contracts.plays import SOURCE, load_plays, main, sending_channels, write
+from tools.contracts.plays import SOURCE, holdout_macro, load_plays, main, sending_channels, write
 from tools.contracts.segments import SOURCE as SEGMENTS_SOURCE
 from tools.contracts.segments import read_segments
 
@@ -211,6 +213,26 @@ def test_the_compiled_file_is_what_was_written_and_an_unchanged_one_is_left_alon
 
     assert compiled.stat().st_mtime_ns == before
     assert load_playbook(compiled) == load_playbook()
+
+
+def test_the_marts_know_which_share_of_its_people_a_play_holds_out() -> None:
+    plays = load_playbook().plays
+    held = Playbook(limits=load_playbook().limits, plays=(replace(plays[0], holdout_percent=Decimal("12.5")), plays[1]))
+
+    assert f"when '{plays[0].name}' then 0.125e0\n  end" in holdout_macro(held)
+    assert plays[1].name not in holdout_macro(held)
+    assert "cast(null as double)" in holdout_macro(Playbook(limits=held.limits, plays=plays[1:]))
+
+
+def test_a_macro_that_does_not_follow_from_the_plays_is_found(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    macro = tmp_path / "plays.sql"
+    assert main(["--output", str(tmp_path / "plays.json"), "--macro", str(macro)]) == 0
+    assert main(["--check", "--macro", str(macro)]) == 0
+
+    macro.write_text("{# edited #}", encoding="utf-8")
+
+    assert main(["--check", "--macro", str(macro)]) == 1
+    assert "run `python -m tools.contracts.plays`" in caplog.records[-1].getMessage()
 
 
 @pytest.mark.parametrize(("text", "fault"), [(None, "are missing; run `python"), ("{", "not JSON")])
