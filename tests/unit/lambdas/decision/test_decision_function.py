@@ -30,7 +30,12 @@ NOON = datetime(2026, 3, 2, 17, tzinfo=UTC)
 RULES = ContactRules(quiet_from=21, quiet_until=8, default_time_zone="UTC", cap_messages=1, cap_days=7)
 MAILBOX = identifier_key(HASH_SECRET.encode(), IdentifierType.EMAIL, "ada.lovelace@mail.org")
 YES = Consent(purpose=Purpose.MARKETING, channel=Channel.EMAIL, granted=True, decided_at=NOON - timedelta(days=1))
-UNHAPPY: dict[str, Any] = {"last_case_id": "k-1", "last_case_csat": 1, "last_case_closed_at": "2026-03-02T16:00:00Z"}
+UNHAPPY: dict[str, Any] = {
+    "last_case_id": "k-1",
+    "last_case_csat": 1,
+    "last_case_closed_at": "2026-03-02T16:00:00Z",
+    "live_events": 4,
+}
 
 
 class MemoryBus:
@@ -264,7 +269,7 @@ def test_a_suppressed_address_is_looked_up_by_its_key(cloud: Cloud) -> None:
     cloud.writer.put_consent(PERSON, YES)
     cloud.writer.put_address_consent(MAILBOX, replace(YES, granted=False))
 
-    assert deliver(stream_record(image(), image(orders=0, live_orders=0))) == []
+    assert deliver(stream_record(image(), image(orders=0, live_orders=0, live_events=2))) == []
 
     (item,) = cloud.reader.decisions(PERSON, limit=10).items
     assert (item["action"], item["reasons"]) == ("silence", ["ADDRESS_SUPPRESSED"])
@@ -273,7 +278,7 @@ def test_a_suppressed_address_is_looked_up_by_its_key(cloud: Cloud) -> None:
 @pytest.mark.usefixtures("_environment")
 def test_a_changed_item_becomes_a_decision_item_and_an_event(cloud: Cloud) -> None:
     cloud.writer.put_consent(PERSON, YES)
-    record = stream_record(image(), image(orders=0, live_orders=0))
+    record = stream_record(image(), image(orders=0, live_orders=0, live_events=2))
 
     assert deliver(record) == []
     assert deliver(record) == []
