@@ -108,15 +108,15 @@ class Decider:
         if known is not None:
             self.publisher.publish(known, profile)
             return None
-        settled = self._settled(profile, now)
+        settled, earlier = self._settled(profile, now), _earlier(recent)
         decision = decide(
             event,
             settled,
             play=play,
             consents=self._consents(settled),
             address_consents={channel: self._address_consents(settled, channel) for channel in play.channels},
-            contacts=[one.at for one in _earlier(recent) if one.contacted],
-            earlier=_earlier(recent),
+            contacts=[one.at for one in earlier if one.contacted],
+            earlier=earlier,
             rules=self.rules,
             now=now,
         )
