@@ -61,6 +61,13 @@ class TriggerEvent:
         """The id of the one decision on this event."""
         return decision_id(self.trigger, self.subject)
 
+    def of(self, person_id: str, former_id: str) -> "TriggerEvent":
+        """Return the event as that of another id of the same human."""
+        own = f"{former_id}@"
+        if not self.subject.startswith(own):
+            return self  # it is about a thing, such as a case
+        return replace(self, subject=f"{person_id}@{self.subject.removeprefix(own)}")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Earlier:

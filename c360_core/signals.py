@@ -23,7 +23,7 @@ class Seen:
     """A signal that was seen.
 
     Attributes:
-        subject: what it is about; the same however often the change is seen.
+        subject: what it is about; the same however often the change is seen. That of a person begins with `<id>@`.
         at: when it happened.
     """
 

@@ -58,6 +58,9 @@ class RecipientView(Protocol):
     def current_id(self, person_id: str) -> str | None:
         """Return the present id of a person, or None."""
 
+    def former_ids(self, person_id: str) -> Sequence[str]:
+        """Return the ids that were merged into a person."""
+
     def profile(self, person_id: str) -> Profile | None:
         """Return the profile, or None."""
 
@@ -182,7 +185,9 @@ class Sender:
 
     def _contacts(self, person_id: str, message: Message) -> list[datetime]:
         # One more than the cap, because this very message may be among them.
-        recent = self.view.messages(person_id, limit=max(RECENT_MESSAGES, self.rules.cap_messages + 1))
+        limit = max(RECENT_MESSAGES, self.rules.cap_messages + 1)
+        everybody = (person_id, *self.view.former_ids(person_id))
+        recent = [item for one in everybody for item in self.view.messages(one, limit=limit)]
         # A retry of this very message is no second contact.
         return [moment(item["sent_at"]) for item in recent if item["message_id"] != message.message_id]
 

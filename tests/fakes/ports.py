@@ -74,6 +74,14 @@ class MemoryPeople:
         current = self.aliases.get(person_id, person_id)
         return current if current in self.profiles else None
 
+    def survivor(self, person_id: str) -> str | None:
+        """Return the surviving id of a merged person, or None."""
+        return self.aliases.get(person_id)
+
+    def former_ids(self, person_id: str) -> Sequence[str]:
+        """Return the ids that were merged into a person."""
+        return [former for former, survivor in self.aliases.items() if survivor == person_id]
+
     def profile(self, person_id: str) -> Profile | None:
         """Return a profile, or None."""
         return self.profiles.get(person_id)

@@ -66,6 +66,16 @@ def office() -> Office:
     return Office()
 
 
+def test_what_somebody_got_before_a_merge_counts_for_the_survivor(office: Office) -> None:
+    office.people.aliases = {"p_2": PERSON}
+    for number in range(2):
+        facts = {"message_id": f"m_{number}", "decision_id": "d_9"}
+        office.people.put_message("p_2", facts, sent_at=NOON - timedelta(days=1), keep_days=30)
+
+    assert office.send(replace(WELCOME, person_id="p_2")).reasons == ("FREQUENCY_CAP",)
+    assert office.mail.handed_over == []
+
+
 def test_an_allowed_message_is_sent_recorded_and_published(office: Office) -> None:
     assert office.send().document() == {
         "status": "sent",
