@@ -120,6 +120,14 @@ class MemoryPeople:
         self.spent[account] = self.spent.get(account, 0) + 1
         return self.put_decision(decision, keep_days=keep_days)
 
+    def put_not_sent(self, decision: Mapping[str, Any], *, template: str, reasons: Sequence[str], at: datetime) -> None:
+        """Store with a decision why a message was not sent."""
+        known = self.decided[decision["person_id"]]
+        place = next(n for n, item in enumerate(known) if item["decision_id"] == decision["decision_id"])
+        others = [one for one in decision.get("not_sent", ()) if one["template"] != template]
+        now = {"template": template, "reasons": list(reasons), "at": moment_text(at)}
+        known[place] = {**decision, "not_sent": [*others, now]}
+
     def put_message(self, person_id: str, message: Mapping[str, str], *, sent_at: datetime, keep_days: int) -> None:
         """Store a message."""
         self.sent.setdefault(person_id, []).append({**message, "sent_at": moment_text(sent_at)})
