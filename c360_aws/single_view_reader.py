@@ -97,6 +97,22 @@ class SingleViewReader:
         """Return the id into which a person was merged, or None when the id is no alias. One request."""
         return _person(self._get(keys.alias_key(person_id)))
 
+    def former_ids(self, person_id: str) -> tuple[str, ...]:
+        """Return the ids that were merged into a person, strongly consistent.
+
+        One request, and one more for each id. An alias that a later run wrote says whose an id is now: of another
+        person, or in use again.
+        """
+        named = self._query(self._starting_with(person_id, keys.FORMER_PREFIX), consistent=True)
+        return tuple(
+            str(item["person_id"]) for item in named if _is_former(item, self._alias(str(item["person_id"])), person_id)
+        )
+
+    def _alias(self, person_id: str) -> Item | None:
+        answer = self.client.get_item(TableName=self.table, Key=keys.alias_key(person_id), ConsistentRead=True)
+        item: Item | None = answer.get("Item")
+        return item
+
     def current_id(self, person_id: str) -> str | None:
         """Return the present id of a person: this one, the one it was merged into, or None. One request."""
         asked = [keys.person_key(person_id, sort) for sort in (keys.ALIAS, keys.PROFILE)]
@@ -211,6 +227,10 @@ def _is_present(now: int) -> ConditionBase:
 def _person(item: Item | None) -> str | None:
     """Return the person that an item names; a tombstone names nobody."""
     return None if item is None or "person_id" not in item else str(item["person_id"])
+
+
+def _is_former(item: Item, alias: Item | None, person_id: str) -> bool:
+    return alias is None or _person(alias) == person_id or int(alias["version"]) < int(item["version"])
 
 
 def _stored_state(items: Sequence[Item]) -> StoredState:

@@ -3,7 +3,7 @@
 A failed condition is no error: something newer is stored already, or the same record was delivered twice.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -222,6 +222,19 @@ class SingleViewWriter:
             keys.EXPIRES_AT: int((sent_at + timedelta(days=keep_days)).timestamp()),
         }
         self.client.put_item(TableName=self.table, Item=item)
+
+    def put_not_sent(self, decision: Mapping[str, Any], *, template: str, reasons: Sequence[str], at: datetime) -> None:
+        """Store with a decision why a message of it was not sent; of one template the latest time counts.
+
+        Args:
+            decision: its item, as it was read.
+            template: of the message.
+            reasons: why it was not sent.
+            at: when it should have been.
+        """
+        others = [one for one in decision.get("not_sent", ()) if one["template"] != template]
+        now = {"template": template, "reasons": list(reasons), "at": moment_text(at)}
+        self._put_if({**decision, "not_sent": [*others, now]}, "attribute_exists(SK)", {})
 
     def _replace(
         self,

@@ -42,6 +42,10 @@ class Reason(StrEnum):
     NO_WORTHWHILE_OFFER = "NO_WORTHWHILE_OFFER"
     HOLDOUT = "HOLDOUT"
     BUDGET_SPENT = "BUDGET_SPENT"
+    # Only when a message should go out.
+    PERSON_GONE = "PERSON_GONE"
+    ADDRESS_REJECTED = "ADDRESS_REJECTED"
+    SEND_IN_DOUBT = "SEND_IN_DOUBT"
 
 
 class Template(StrEnum):

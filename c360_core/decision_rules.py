@@ -19,7 +19,7 @@ from c360_core.digests import digest
 from c360_core.moments import moment
 from c360_core.play import Audience, Offer, Play, Playbook
 from c360_core.profile import Profile
-from c360_core.signals import condition_values, signal_of
+from c360_core.signals import Change, condition_values, is_news, signal_of
 
 _HOLDOUT_DIGITS: Final = 12  # hex digits: as many places as nobody's share of a holdout can be told from
 
@@ -61,6 +61,13 @@ class TriggerEvent:
         """The id of the one decision on this event."""
         return decision_id(self.trigger, self.subject)
 
+    def of(self, person_id: str, former_id: str) -> "TriggerEvent":
+        """Return the event as that of another id of the same human."""
+        own = f"{former_id}@"
+        if not self.subject.startswith(own):
+            return self  # it is about a thing, such as a case
+        return replace(self, subject=f"{person_id}@{self.subject.removeprefix(own)}")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Earlier:
@@ -74,7 +81,7 @@ class Earlier:
 def trigger_events(old: Profile | None, new: Profile, playbook: Playbook) -> tuple[TriggerEvent, ...]:
     """Return the events that a change of a person's profile stands for, in the order in which they are decided on.
 
-    Replayed history triggers nothing. Neither does a rebuild: what it repeats step by step was true before.
+    What replayed history moves triggers nothing. Neither does a rebuild: what it repeats step by step was true before.
 
     A person whom identity resolution does not know yet has no address and no consent. To suppress the message now
     would settle the matter for good, so the event waits for the first profile of the person who is known.
@@ -82,7 +89,10 @@ def trigger_events(old: Profile | None, new: Profile, playbook: Playbook) -> tup
     if new.rebuilt or not _is_known(new):
         return ()
     before = old if old is not None and _is_known(old) else None
-    found = ((play, signal_of(play, before, new)) for play in playbook.plays)
+    if not is_news(before, new):
+        return ()
+    change = Change.of(before, new)
+    found = ((play, signal_of(play, change)) for play in playbook.plays)
     return tuple(
         TriggerEvent(trigger=play.name, subject=signal.subject, at=signal.at) for play, signal in found if signal
     )

@@ -4,12 +4,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from typing import Final
 
 from c360_core.conditions import holds
 from c360_core.moments import moment
 from c360_core.play import MOMENT, Play, ProfileChange, ScoreCrossing, SegmentChange, known_fields
 from c360_core.profile import Profile
 from c360_core.segment import FieldType
+
+# The column that counts what is not replayed history.
+LIVE_EVENTS: Final = "live_events"
 
 ConditionValue = str | int | Decimal | date | datetime
 
@@ -19,7 +23,7 @@ class Seen:
     """A signal that was seen.
 
     Attributes:
-        subject: what it is about; the same however often the change is seen.
+        subject: what it is about; the same however often the change is seen. That of a person begins with `<id>@`.
         at: when it happened.
     """
 
@@ -27,28 +31,54 @@ class Seen:
     at: datetime
 
 
-def signal_of(play: Play, old: Profile | None, new: Profile) -> Seen | None:
-    """Return the signal of a play that a change of a profile is, or None.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """A change of a profile.
 
-    Args:
-        play: the play.
+    Attributes:
         old: the profile before; None when the person was unknown.
         new: the profile after.
+        before, now: what conditions may name of both.
     """
+
+    old: Profile | None
+    new: Profile
+    before: Mapping[str, ConditionValue] | None
+    now: Mapping[str, ConditionValue]
+
+    @classmethod
+    def of(cls, old: Profile | None, new: Profile) -> "Change":
+        """Return the change from one profile to another."""
+        before = None if old is None else condition_values(old)
+        return cls(old=old, new=new, before=before, now=condition_values(new))
+
+
+def is_news(old: Profile | None, new: Profile) -> bool:
+    """Tell whether something happened between two profiles of a person that is not replayed history.
+
+    A profile without the count of live events was computed before there was one. Then an event must have come that is
+    newer than all before, because most of what a replay repeats is older.
+    """
+    if (counted := new.number(LIVE_EVENTS)) is not None:
+        return counted > ((old.number(LIVE_EVENTS) if old is not None else None) or 0)
+    if new.last_event_at is None:
+        return False
+    return old is None or old.last_event_at is None or moment(new.last_event_at) > moment(old.last_event_at)
+
+
+def signal_of(play: Play, change: Change) -> Seen | None:
+    """Return the signal of a play that a change of a profile is, or None."""
     match play.signal:
-        case ProfileChange() as change:
-            return _changed(change, old, new)
-        case SegmentChange() as change:
-            was = old is not None and change.segment in old.segments
-            now = change.segment in new.segments
-            if not _news(old, new) or (was, now) != (not change.entered, change.entered):
-                return None
-            return _at_version(new)
+        case ProfileChange() as wanted:
+            return _changed(wanted, change)
+        case SegmentChange() as wanted:
+            was = change.old is not None and wanted.segment in change.old.segments
+            now = wanted.segment in change.new.segments
+            return _at_version(change.new) if (was, now) == (not wanted.entered, wanted.entered) else None
         case ScoreCrossing() as crossing:
-            was = old is not None and crossing.holds(old.scores.get(crossing.score))
-            if not _news(old, new) or was or not crossing.holds(new.scores.get(crossing.score)):
-                return None
-            return _at_version(new)
+            was = change.old is not None and crossing.holds(change.old.scores.get(crossing.score))
+            now = crossing.holds(change.new.scores.get(crossing.score))
+            return _at_version(change.new) if now and not was else None
 
 
 def condition_values(profile: Profile) -> dict[str, ConditionValue]:
@@ -83,30 +113,22 @@ def _of_record(profile: Profile) -> Mapping[str, str | int | Decimal]:
     return own if profile.last_event_at is None else {**own, "last_event_at": profile.last_event_at}
 
 
-def _changed(change: ProfileChange, old: Profile | None, new: Profile) -> Seen | None:
-    now = condition_values(new)
-    if not holds(change.now, now):
+def _changed(wanted: ProfileChange, change: Change) -> Seen | None:
+    before, now = change.before, change.now
+    if not holds(wanted.now, now):
         return None
-    before = None if old is None else condition_values(old)
     if before is not None:
-        if change.before is not None and not holds(change.before, before):
+        if wanted.before is not None and not holds(wanted.before, before):
             return None
-        if change.changed and all(before.get(name) == now.get(name) for name in change.changed):
+        if wanted.changed and all(before.get(name) == now.get(name) for name in wanted.changed):
             return None
-        if change.before is None and not change.changed and holds(change.now, before):
+        if wanted.before is None and not wanted.changed and holds(wanted.now, before):
             return None  # it was true before: nothing came to be so
-    at = _moment_of(new, change.dated_by)
-    if change.once_per == MOMENT:
-        return Seen(subject=f"{new.person_id}@{at.isoformat()}", at=at)
-    about = now.get(change.once_per)
+    at = _moment_of(change.new, wanted.dated_by)
+    if wanted.once_per == MOMENT:
+        return Seen(subject=f"{change.new.person_id}@{at.isoformat()}", at=at)
+    about = now.get(wanted.once_per)
     return None if about is None else Seen(subject=str(about), at=at)
-
-
-def _news(old: Profile | None, new: Profile) -> bool:
-    """Tell whether a newer event than all before has come: what a replay of history repeats is older."""
-    if new.last_event_at is None:
-        return False
-    return old is None or old.last_event_at is None or moment(new.last_event_at) > moment(old.last_event_at)
 
 
 def _at_version(new: Profile) -> Seen:

@@ -23,6 +23,7 @@ REBUILD_PARTITION: Final = "REBUILD"
 REBUILD_SORT: Final = "LATEST"  # no prefix of another item's sort key: items are found by prefix
 ENDED_PREFIX: Final = "ENDED#"
 SEGMENT_PREFIX: Final = "SEGMENT#"
+FORMER_PREFIX: Final = "FORMER#"
 CONSENT_PREFIX: Final = "CONSENT#"
 EVENT_PREFIX: Final = "EVENT#"
 BUDGET_PARTITION: Final = "BUDGET#"
@@ -45,6 +46,11 @@ def person_partition(person_id: str) -> str:
 def alias_key(person_id: str) -> Key:
     """Return the key of the alias of a retired id; the item names the id that replaced it."""
     return person_key(person_id, ALIAS)
+
+
+def former_key(person_id: str, former_id: str) -> Key:
+    """Return the key of the item that names a former id of a person; the alias is the way back."""
+    return person_key(person_id, FORMER_PREFIX + former_id)
 
 
 def identifier_key(keyed_hash: str) -> Key:

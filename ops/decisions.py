@@ -26,6 +26,9 @@ _WORDS: Final[Mapping[str, str]] = {
     Reason.NO_WORTHWHILE_OFFER: "no offer was expected to bring anything",
     Reason.HOLDOUT: "the person would have got it, and is held out to measure the effect",
     Reason.BUDGET_SPENT: "the budget of the day or month had nothing left",
+    Reason.PERSON_GONE: "the person was erased",
+    Reason.ADDRESS_REJECTED: "the provider refused the address",
+    Reason.SEND_IN_DOUBT: "the provider may have the message already, so it is not handed over again",
 }
 _ACTIONS: Final[Mapping[str, str]] = {
     Action.SEND: "sent to the channel at once",
@@ -47,6 +50,9 @@ class View(Protocol):
     def profile(self, person_id: str) -> Profile | None:
         """Return the profile, or None."""
 
+    def former_ids(self, person_id: str) -> Sequence[str]:
+        """Return the ids that were merged into a person."""
+
     def decisions(self, person_id: str, *, limit: int, cursor: str | None = None) -> Page:
         """Return a page of decisions, newest first."""
 
@@ -63,18 +69,27 @@ class Explained:
         outcome: what was decided, in words.
         because: the reasons in words, in the order in which they were found.
         sent: when its messages went out, oldest first.
+        not_sent: the messages that were held back when they should have gone out, with the reasons in words.
     """
 
     facts: Mapping[str, Any]
     outcome: str
     because: tuple[str, ...]
     sent: tuple[str, ...]
+    not_sent: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Return it for machines."""
         stored = ("decision_id", "trigger", "action", "channel", "template", "offer", "decided_at", "not_before")
         told = {name: self.facts[name] for name in stored if name in self.facts}
-        return {**told, "reasons": list(self.facts["reasons"]), "because": list(self.because), "sent": list(self.sent)}
+        held = {"not_sent": list(self.facts["not_sent"])} if self.not_sent else {}
+        return {
+            **told,
+            "reasons": list(self.facts["reasons"]),
+            "because": list(self.because),
+            "sent": list(self.sent),
+            **held,
+        }
 
 
 def explain(view: View, person_id: str, *, play: str | None = None, limit: int = 20) -> tuple[str, list[Explained]]:
@@ -96,17 +111,24 @@ def explain(view: View, person_id: str, *, play: str | None = None, limit: int =
             "an identifier"
         )
     sent: dict[str, list[str]] = {}
-    for message in view.messages(current, limit=_PAGE):
+    everybody = (current, *view.former_ids(current))
+    for message in (one for each in everybody for one in view.messages(each, limit=_PAGE)):
         sent.setdefault(message["decision_id"], []).append(message["sent_at"])
-    found: list[Explained] = []
+    found = [item for each in everybody for item in _decisions(view, each, play, limit)]
+    found.sort(key=lambda item: str(item["occasion_at"]), reverse=True)
+    return current, [_explained(item, sorted(sent.get(item["decision_id"], ()))) for item in found[:limit]]
+
+
+def _decisions(view: View, person_id: str, play: str | None, limit: int) -> list[Mapping[str, Any]]:
+    """Return the latest decisions under one id, newest first: at least `limit`, if there are so many."""
+    found: list[Mapping[str, Any]] = []
     cursor: str | None = None
     while True:
-        page = view.decisions(current, limit=_PAGE, cursor=cursor)
-        wanted = [item for item in page.items if play in {None, item["trigger"]}]
-        found += [_explained(item, sorted(sent.get(item["decision_id"], ()))) for item in wanted]
+        page = view.decisions(person_id, limit=_PAGE, cursor=cursor)
+        found += [item for item in page.items if play in {None, item["trigger"]}]
         cursor = page.cursor
         if cursor is None or len(found) >= limit:
-            return current, found[:limit]
+            return found
 
 
 def why_nothing(view: View, person_id: str) -> str:
@@ -123,7 +145,13 @@ def _explained(item: Mapping[str, Any], sent: Sequence[str]) -> Explained:
         outcome=_ACTIONS.get(str(item["action"]), str(item["action"])),
         because=tuple(_in_words(str(code), item) for code in item["reasons"]),
         sent=tuple(sent),
+        not_sent=tuple(_held_back(one, item) for one in item.get("not_sent", ())),
     )
+
+
+def _held_back(one: Mapping[str, Any], item: Mapping[str, Any]) -> str:
+    because = "; ".join(_in_words(str(code), item) for code in one["reasons"])
+    return f"NOT_SENT {one['template']} {one['at']}: {because}"
 
 
 def _in_words(code: str, item: Mapping[str, Any]) -> str:

@@ -5,9 +5,9 @@ run_id, started_at (ISO 8601), match_output (s3://bucket/.../<job id>/ of the ma
 
 A run is identified by its id and its start; a repeated run gives the same ids and rows. It publishes only what differs
 from the latest change of each person and identifier. The order of the writes makes a stop in between harmless: the map,
-the changes as unpublished, the messages, the single view, the identifier map, and last the mark that the changes are
-published. Without that mark, the next run or the next try publishes them again. If the stream does not exist, a run
-ends before it writes anything.
+the changes as unpublished, the former ids of survivors, the messages, the single view, the identifier map, and last the
+mark that the changes are published. Without that mark, the next run or the next try publishes them again. If the stream
+does not exist, a run ends before it writes anything.
 """
 
 import json
@@ -23,6 +23,7 @@ from c360_core.identity.announcements import LatestChange
 from c360_core.identity.resolve import MapRow, Resolution, resolve
 from c360_core.identity.stable_ids import IdentityRun
 from c360_core.names import TableName, Zone
+from c360_core.single_view_keys import Key
 from glue_jobs.identity_resolve import single_view, transform
 from glue_jobs.identity_resolve.size import refuse_too_many
 from glue_jobs.shared import aws, lake, runtime, streams
@@ -70,6 +71,7 @@ class ResolutionRun:
         self._write_map(resolution)
         if resolution.changes:
             self._write_changes(resolution)
+            self._write_items(single_view.formers(resolution.changes))
             streams.put_records(streams.sender_to(stream), transform.messages(resolution))
             self._write_single_view(resolution, before)
             self._write_identifier_map()
@@ -123,13 +125,11 @@ class ResolutionRun:
         lake.update(self._spark, table, "told_at = current_timestamp()", unpublished)
 
     def _write_single_view(self, resolution: Resolution, before: Sequence[MapRow]) -> None:
-        single_view.write(
-            aws.dynamodb(),
-            self._arguments.single_view_table,
-            single_view.puts(resolution.changes),
-            single_view.deletes(resolution.changes, {row.person_id for row in before if row.valid_to is not None}),
-            version=self._run.version,
-        )
+        retired_before = {row.person_id for row in before if row.valid_to is not None}
+        self._write_items(single_view.puts(resolution.changes), single_view.deletes(resolution.changes, retired_before))
+
+    def _write_items(self, items: Sequence[single_view.Item], deleted: Sequence[Key] = ()) -> None:
+        single_view.write(aws.dynamodb(), self._arguments.single_view_table, items, deleted, version=self._run.version)
 
 
 def main() -> None:

@@ -26,6 +26,22 @@ def puts(changes: Iterable[Mapping[str, Any]]) -> list[Item]:
     return items
 
 
+def formers(changes: Iterable[Mapping[str, Any]]) -> list[Item]:
+    """Return the items that name the former ids of the survivors of merges.
+
+    Whoever decides about a survivor needs them to know what both got, so they come before the messages of the run.
+    """
+    return [
+        {
+            **keys.former_key(change["survivor_id"], change["person_id"]),
+            "person_id": change["person_id"],
+            "version": change["version"],
+        }
+        for change in changes
+        if (change["kind"], change["op"]) == (PERSON, DELETE) and change["survivor_id"]
+    ]
+
+
 def deletes(changes: Sequence[Mapping[str, Any]], retired_before: Collection[str]) -> list[keys.Key]:
     """Return the keys to delete: identifiers without an owner, aliases of ids that were removed or are in use again.
 

@@ -38,11 +38,21 @@ class ConsentPendingError(RuntimeError):
     """The profile counts an answer about consent that is not stored yet; decide when the change is delivered again."""
 
 
+class PersonPendingError(RuntimeError):
+    """The survivor of a merge has no profile yet; decide when the change is delivered again."""
+
+
 class DecisionView(Protocol):
     """What a decision needs to know of a person."""
 
     def profile(self, person_id: str) -> Profile | None:
         """Return the present profile."""
+
+    def survivor(self, person_id: str) -> str | None:
+        """Return the id into which a person was merged, or None."""
+
+    def former_ids(self, person_id: str) -> Sequence[str]:
+        """Return the ids that were merged into a person."""
 
     def consents(self, person_id: str) -> Sequence[Consent]:
         """Return all answers of a person."""
@@ -95,6 +105,7 @@ class Decider:
 
         Raises:
             ConsentPendingError: the profile counts an answer about consent that is not stored yet.
+            PersonPendingError: the person was merged into one who has no profile yet.
         """
         decided = (self._on_event(event, new, now) for event in trigger_events(old, new, self.playbook))
         return tuple(action for action in decided if action is not None)
@@ -103,20 +114,24 @@ class Decider:
         play = self.playbook.play(event.trigger)
         if play is None:
             raise ValueError(f"play `{event.trigger}`: it is not in the playbook whose signals are read")
-        recent = self._recent(profile.person_id, now)
-        known = next((item for item in recent if item["decision_id"] == event.decision_id), None)
+        event, profile = self._of_survivor(event, profile)
+        everybody = (profile.person_id, *self.view.former_ids(profile.person_id))
+        recent = [item for one in everybody for item in self._recent(one, now)]
+        # What happened to somebody before a merge was decided on under the id of then.
+        same = {event.of(one, profile.person_id).decision_id for one in everybody}
+        known = next((item for item in recent if item["decision_id"] in same), None)
         if known is not None:
             self.publisher.publish(known, profile)
             return None
-        settled = self._settled(profile, now)
+        settled, earlier = self._settled(profile, now), _earlier(recent)
         decision = decide(
             event,
             settled,
             play=play,
             consents=self._consents(settled),
             address_consents={channel: self._address_consents(settled, channel) for channel in play.channels},
-            contacts=[one.at for one in _earlier(recent) if one.contacted],
-            earlier=_earlier(recent),
+            contacts=[one.at for one in earlier if one.contacted],
+            earlier=earlier,
             rules=self.rules,
             now=now,
         )
@@ -135,6 +150,23 @@ class Decider:
                 return decision if within else None
             decision = out_of_budget(decision)
         return decision if self.store.put_decision(decision, keep_days=self.keep_days) else None
+
+    def _of_survivor(self, event: TriggerEvent, profile: Profile) -> tuple[TriggerEvent, Profile]:
+        """Return the event and the profile of the person who this one turned out to be.
+
+        The change of somebody who was merged meanwhile is the survivor's; the survivor's own change then is the same
+        event. What the merged one had agreed to is the survivor's, too, so no decision could be made on it any more.
+        """
+        survivor = self.view.survivor(profile.person_id)
+        if survivor is None:
+            return event, profile
+        found = self.view.profile(survivor)
+        if found is None:
+            raise PersonPendingError(
+                f"{profile.person_id}: was merged into {survivor}, who has no profile yet; the change will be "
+                "delivered again"
+            )
+        return event.of(survivor, profile.person_id), found
 
     def _recent(self, person_id: str, now: datetime) -> list[Mapping[str, Any]]:
         """Return all decisions that a cap, or a play that waits for another, may look back to; newest first."""

@@ -9,19 +9,20 @@ from typing import Any, Final, Protocol
 from c360_aws.engagement import engagement_record
 from c360_aws.event_stream import EventStream, StreamUnavailableError
 from c360_aws.idempotency import REPEATED, Idempotency, InProgressError, Result
+from c360_aws.single_view_reader import Page
 from c360_core.address import address_keys
 from c360_core.consent import Channel, Consent
+from c360_core.decision import Reason
 from c360_core.decision_rules import ContactRules, earliest_send_time, suppression_reasons
 from c360_core.moments import moment, moment_text
 from c360_core.profile import Profile
 from lambdas.message_sender.channels import ChannelSender
 from lambdas.message_sender.message import Message, SendResult
 
-PERSON_GONE: Final = "PERSON_GONE"
-ADDRESS_REJECTED: Final = "ADDRESS_REJECTED"
-SEND_IN_DOUBT: Final = "SEND_IN_DOUBT"
 # At least so many are read; more where the frequency cap is higher.
 RECENT_MESSAGES: Final = 50
+# Decisions that are read at a time.
+DECISIONS: Final = 50
 
 
 class Status(StrEnum):
@@ -58,6 +59,9 @@ class RecipientView(Protocol):
     def current_id(self, person_id: str) -> str | None:
         """Return the present id of a person, or None."""
 
+    def former_ids(self, person_id: str) -> Sequence[str]:
+        """Return the ids that were merged into a person."""
+
     def profile(self, person_id: str) -> Profile | None:
         """Return the profile, or None."""
 
@@ -67,15 +71,21 @@ class RecipientView(Protocol):
     def address_consents(self, keyed_hash: str) -> Sequence[Consent]:
         """Return all answers about an address, whoever gave them."""
 
+    def decisions(self, person_id: str, *, limit: int, cursor: str | None = None) -> Page:
+        """Return a page of decisions, newest first."""
+
     def messages(self, person_id: str, *, limit: int) -> Sequence[Mapping[str, Any]]:
         """Return the latest messages, newest first."""
 
 
 class MessageStore(Protocol):
-    """Where sent messages are stored."""
+    """Where it is stored what became of messages."""
 
     def put_message(self, person_id: str, message: Mapping[str, str], *, sent_at: datetime, keep_days: int) -> None:
         """Store that a message was sent; storing it again changes nothing."""
+
+    def put_not_sent(self, decision: Mapping[str, Any], *, template: str, reasons: Sequence[str], at: datetime) -> None:
+        """Store with a decision why a message of it was not sent."""
 
 
 class UnknownChannelError(RuntimeError):
@@ -99,15 +109,33 @@ class Sender:
     def send(self, message: Message) -> Answer:
         """Send a message unless there is a reason to suppress or defer it now; the journey reads the answer.
 
+        Why it is suppressed is stored with the decision: whoever asks why somebody got nothing finds it there.
+
         Raises:
             StreamUnavailableError: sent, but not yet recorded; call again, it will not be sent twice.
             UnknownChannelError: nothing sends through the channel of the message.
         """
+        answer = self._answer(message)
+        if answer.status is Status.SUPPRESSED and (decision := self._decision(message)) is not None:
+            self.store.put_not_sent(decision, template=str(message.template), reasons=answer.reasons, at=self.clock())
+        return answer
+
+    def _decision(self, message: Message) -> Mapping[str, Any] | None:
+        """Return the decision that asked for a message, or None when it has expired. It keeps the id of then."""
+        cursor: str | None = None
+        while True:
+            page = self.view.decisions(message.person_id, limit=DECISIONS, cursor=cursor)
+            found = next((item for item in page.items if item["decision_id"] == message.decision_id), None)
+            cursor = page.cursor
+            if found is not None or cursor is None:
+                return found
+
+    def _answer(self, message: Message) -> Answer:
         channel = self._channel(message)
         person_id = self.view.current_id(message.person_id)
         profile = None if person_id is None else self.view.profile(person_id)
         if profile is None:
-            return _suppressed(message, PERSON_GONE)
+            return _suppressed(message, Reason.PERSON_GONE)
         now = self.clock()
         against = suppression_reasons(
             profile,
@@ -150,12 +178,12 @@ class Sender:
         try:
             result = self.idempotency.run_once(f"send:{message.message_id}", work)
         except InProgressError:
-            return _suppressed(message, SEND_IN_DOUBT)
+            return _suppressed(message, Reason.SEND_IN_DOUBT)
         match SendResult(result["delivery"]):
             case SendResult.REJECTED:
-                return _suppressed(message, ADDRESS_REJECTED)
+                return _suppressed(message, Reason.ADDRESS_REJECTED)
             case SendResult.IN_DOUBT:
-                return _suppressed(message, SEND_IN_DOUBT)
+                return _suppressed(message, Reason.SEND_IN_DOUBT)
             case SendResult.ACCEPTED:
                 self._record(message, profile, moment(result["sent_at"]))
         status = Status.DUPLICATE if result[REPEATED] else Status.SENT
@@ -182,7 +210,9 @@ class Sender:
 
     def _contacts(self, person_id: str, message: Message) -> list[datetime]:
         # One more than the cap, because this very message may be among them.
-        recent = self.view.messages(person_id, limit=max(RECENT_MESSAGES, self.rules.cap_messages + 1))
+        limit = max(RECENT_MESSAGES, self.rules.cap_messages + 1)
+        everybody = (person_id, *self.view.former_ids(person_id))
+        recent = [item for one in everybody for item in self.view.messages(one, limit=limit)]
         # A retry of this very message is no second contact.
         return [moment(item["sent_at"]) for item in recent if item["message_id"] != message.message_id]
 

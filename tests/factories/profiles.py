@@ -29,6 +29,7 @@ def profile_change(person_id: str = PERSON, **changed: Any) -> dict[str, Any]:
         "record_count": 2,
         "orders": 1,
         "live_orders": 1,
+        "live_events": 3,
         "spend": 12.34,
         "currency": "USD",
         "first_order_at": "2026-03-01T12:00:00.000Z",

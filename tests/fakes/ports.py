@@ -74,6 +74,14 @@ class MemoryPeople:
         current = self.aliases.get(person_id, person_id)
         return current if current in self.profiles else None
 
+    def survivor(self, person_id: str) -> str | None:
+        """Return the surviving id of a merged person, or None."""
+        return self.aliases.get(person_id)
+
+    def former_ids(self, person_id: str) -> Sequence[str]:
+        """Return the ids that were merged into a person."""
+        return [former for former, survivor in self.aliases.items() if survivor == person_id]
+
     def profile(self, person_id: str) -> Profile | None:
         """Return a profile, or None."""
         return self.profiles.get(person_id)
@@ -111,6 +119,14 @@ class MemoryPeople:
             return None
         self.spent[account] = self.spent.get(account, 0) + 1
         return self.put_decision(decision, keep_days=keep_days)
+
+    def put_not_sent(self, decision: Mapping[str, Any], *, template: str, reasons: Sequence[str], at: datetime) -> None:
+        """Store with a decision why a message was not sent."""
+        known = self.decided[decision["person_id"]]
+        place = next(n for n, item in enumerate(known) if item["decision_id"] == decision["decision_id"])
+        others = [one for one in decision.get("not_sent", ()) if one["template"] != template]
+        now = {"template": template, "reasons": list(reasons), "at": moment_text(at)}
+        known[place] = {**decision, "not_sent": [*others, now]}
 
     def put_message(self, person_id: str, message: Mapping[str, str], *, sent_at: datetime, keep_days: int) -> None:
         """Store a message."""

@@ -62,6 +62,6 @@ def _show(console: Console, person_id: str, found: list[Explained], nothing: str
             Text(str(one.facts["decided_at"])),
             Text(str(one.facts["trigger"])),
             Text(f"{one.outcome}{sent}"),
-            Text("; ".join(one.because)),
+            Text("; ".join((*one.because, *one.not_sent))),
         )
     console.print(table)

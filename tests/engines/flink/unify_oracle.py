@@ -148,6 +148,7 @@ def _sums(events: list[Row]) -> dict[str, Any]:
         "first_order_at": min(times, default=None),
         "last_order_at": max(times, default=None),
         "live_orders": sum(1 for event in placed if not event["replay_id"]),
+        "live_events": sum(1 for event in events if not event["replay_id"]),
         "last_consent_at": max((moment(event["occurred_at"]) for event in of["consent_changed"]), default=None),
         "visits": sum(1 for event in events if event["session_start"]),
         "cases_opened": len(of["case_opened"]),

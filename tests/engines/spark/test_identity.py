@@ -515,7 +515,8 @@ STOPS = {
     "changes": (lake, "upsert", 1),
     "messages": (streams, "put_records", 0),
     "half of the messages": (StreamWriter, "put", 0),
-    "single view": (single_view, "write", 0),
+    "former ids": (single_view, "write", 0),
+    "single view": (single_view, "write", 1),
     "identifier map": (lake, "replace", 0),
     "mark": (lake, "update", 0),
 }

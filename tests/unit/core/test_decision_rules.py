@@ -27,6 +27,13 @@ YES = Consent(purpose=Purpose.MARKETING, channel=Channel.EMAIL, granted=True, de
 NO = Consent(purpose=Purpose.MARKETING, channel=Channel.EMAIL, granted=False, decided_at=NOON - timedelta(hours=1))
 PLAYBOOK = load_playbook()
 PLAYS = {play.name: play for play in PLAYBOOK.plays}
+MORE = {"live_events": 4}
+CLOSED: dict[str, Any] = {
+    "last_case_id": "k-1",
+    "last_case_csat": 1,
+    "last_case_closed_at": "2026-03-02T16:00:00Z",
+    "live_events": 4,
+}
 BOUGHT = TriggerEvent(trigger="first_purchase", subject="p@t", at=NOON)
 
 
@@ -50,7 +57,7 @@ def decided(
 
 
 def test_a_first_live_order_is_an_occasion_dated_by_the_order() -> None:
-    (occasion,) = trigger_events(profile(orders=0, live_orders=0), profile(), PLAYBOOK)
+    (occasion,) = trigger_events(profile(orders=0, live_orders=0, live_events=2), profile(), PLAYBOOK)
 
     assert (occasion.trigger, occasion.at) == ("first_purchase", datetime(2026, 3, 1, 12, tzinfo=UTC))
 
@@ -63,10 +70,10 @@ def test_a_person_who_appears_with_one_live_order_is_an_occasion() -> None:
     ("old", "new"),
     [
         ({"orders": 1, "live_orders": 1}, {"orders": 1, "live_orders": 1}),
-        ({"orders": 1, "live_orders": 1}, {"orders": 2, "live_orders": 2}),
-        ({"orders": 0, "live_orders": 0}, {"orders": 1, "live_orders": 0}),
-        ({"orders": 1, "live_orders": 0}, {"orders": 2, "live_orders": 1}),
-        ({"orders": 2, "live_orders": 2}, {"orders": 1, "live_orders": 1}),
+        ({"orders": 1, "live_orders": 1}, {"orders": 2, "live_orders": 2, **MORE}),
+        ({"orders": 0, "live_orders": 0}, {"orders": 1, "live_orders": 0, **MORE}),
+        ({"orders": 1, "live_orders": 0}, {"orders": 2, "live_orders": 1, **MORE}),
+        ({"orders": 2, "live_orders": 2}, {"orders": 1, "live_orders": 1, "live_events": 2}),
     ],
     ids=["nothing new", "second order", "history replayed", "history before", "people split"],
 )
@@ -80,6 +87,7 @@ def test_a_closed_case_is_an_occasion_when_the_mark_is_bad(csat: int, unhappy: b
         "last_case_id": "k-1",
         "last_case_csat": csat,
         "last_case_closed_at": "2026-03-02T16:00:00Z",
+        "live_events": 4,
     }
 
     found = trigger_events(profile(), profile(**closed), PLAYBOOK)
@@ -88,20 +96,16 @@ def test_a_closed_case_is_an_occasion_when_the_mark_is_bad(csat: int, unhappy: b
 
 
 def test_the_same_unhappy_case_is_no_occasion_again() -> None:
-    closed: dict[str, Any] = {"last_case_id": "k-1", "last_case_csat": 1, "last_case_closed_at": "2026-03-02T16:00:00Z"}
+    later = {**CLOSED, "visits": 3, "live_events": 5}
 
-    assert trigger_events(profile(**closed), profile(**closed, visits=3), PLAYBOOK) == ()
+    assert trigger_events(profile(**CLOSED), profile(**later), PLAYBOOK) == ()
 
 
 def test_a_case_has_one_decision_even_when_two_people_become_one() -> None:
-    closed: dict[str, Any] = {"last_case_id": "k-1", "last_case_csat": 1, "last_case_closed_at": "2026-03-02T16:00:00Z"}
-    (before,) = trigger_events(profile("p_one"), profile("p_one", **closed), PLAYBOOK)
-    (after,) = trigger_events(profile("p_two"), profile("p_two", **closed), PLAYBOOK)
+    (before,) = trigger_events(profile("p_one"), profile("p_one", **CLOSED), PLAYBOOK)
+    (after,) = trigger_events(profile("p_two"), profile("p_two", **CLOSED), PLAYBOOK)
 
     assert before.decision_id == after.decision_id
-
-
-CLOSED: dict[str, Any] = {"last_case_id": "k-1", "last_case_csat": 1, "last_case_closed_at": "2026-03-02T16:00:00Z"}
 
 
 @pytest.mark.parametrize("happened", [{}, CLOSED], ids=["first purchase", "unhappy case"])

@@ -73,7 +73,7 @@ def decided(
 
 # ---- signals
 
-LATER = {"last_event_at": "2026-03-01T13:00:00.000Z"}
+LATER = {"live_events": 4}
 
 
 @pytest.mark.parametrize(
@@ -109,9 +109,46 @@ def test_a_condition_without_a_before_is_a_signal_when_it_becomes_true() -> None
     now = {"combinator": "and", "rules": [{"field": "visits", "operator": ">=", "value": 3}]}
     book = playbook({"signal": {"profile_change": {"now": now, "once_per": "person_id"}}})
 
-    assert len(trigger_events(profile(visits=2), profile(visits=3), book)) == 1
-    assert trigger_events(profile(visits=3), profile(visits=4), book) == ()
-    assert trigger_events(profile(), profile(), book) == ()
+    assert len(trigger_events(profile(visits=2), profile(visits=3, **LATER), book)) == 1
+    assert trigger_events(profile(visits=3), profile(visits=4, **LATER), book) == ()
+    assert trigger_events(profile(), profile(**LATER), book) == ()
+
+
+REPLAYED = {"event_count": 9, "last_event_at": "2026-03-01T13:00:00.000Z"}
+VISITED = {"combinator": "and", "rules": [{"field": "visits", "operator": ">=", "value": 3}]}
+
+
+@pytest.mark.parametrize(
+    ("signal", "moved"),
+    [
+        ({"segment_entry": {"segment": "vip"}}, {"segments": ["vip"]}),
+        ({"segment_exit": {"segment": "new_customers"}}, {"segments": []}),
+        ({"score": {"score": "churn", "at_least": "0.8"}}, {"scores": {"churn": 0.8}}),
+        ({"sentiment": {"at_most": "-0.5"}}, {"scores": {"sentiment": -0.9}}),
+        ({"profile_change": {"now": VISITED}}, {"visits": 3}),
+    ],
+)
+def test_only_a_live_event_makes_a_signal_and_no_history_however_new_it_is(
+    signal: dict[str, Any], moved: dict[str, Any]
+) -> None:
+    book = playbook({"signal": signal})
+
+    def seen(old: dict[str, Any] | None, **new: Any) -> bool:
+        before = None if old is None else profile(**old)
+        return trigger_events(before, profile(sequence=2, **moved, **new), book) != ()
+
+    assert not seen({}, **REPLAYED)
+    assert not seen({"live_events": 0}, **REPLAYED, live_events=0)
+    assert seen({}, **REPLAYED, live_events=4)
+    # Stored before there was the count: it counts from nothing.
+    assert seen({"live_events": None}, **REPLAYED, live_events=1)
+    assert not seen({"live_events": None}, **REPLAYED, live_events=0)
+    # Computed before there was the count: what is newer than all before is news.
+    assert seen({}, **REPLAYED, live_events=None)
+    assert not seen({}, live_events=None)
+    if "segment_exit" not in signal:
+        assert seen(None)
+        assert not seen(None, live_events=0)
 
 
 @pytest.mark.parametrize(("column", "text"), [("last_order_at", ""), ("birth_date", ""), ("birth_date", "1990-13-45")])

@@ -26,7 +26,9 @@ PEOPLE = ("p_1", "p_2", "p_3")
 
 def version(person: str = "p_1", *, minutes: int = 0, **changed: Any) -> Profile:
     at = moment_text(START + timedelta(minutes=minutes))
-    return profile(person, computed_at=at, last_event_at=at, sequence=minutes + 100, **changed)
+    return profile(
+        person, computed_at=at, last_event_at=at, live_events=minutes + 100, sequence=minutes + 100, **changed
+    )
 
 
 def case(number: int, at: int, csat: int = 1) -> dict[str, Any]:

@@ -58,6 +58,25 @@ def test_each_decision_is_told_with_its_reasons_and_when_it_went_out(people: Mem
     assert second.because == ("the person never agreed to this purpose in this channel",)
 
 
+def test_why_a_message_was_not_sent_is_told_with_its_decision(people: MemoryPeople) -> None:
+    _, first = people.decided[PERSON][::-1]
+    people.put_not_sent(first, template="welcome", reasons=["CONSENT_WITHDRAWN", "SEND_IN_DOUBT"], at=NOON)
+
+    _, told = explain(people, PERSON)[1]
+
+    words = "the person withdrew the consent; the provider may have the message already, so it is not handed over again"
+    assert told.not_sent == (f"NOT_SENT welcome 2026-03-02T17:00:00.000Z: {words}",)
+    assert told.as_dict()["not_sent"][0]["reasons"] == ["CONSENT_WITHDRAWN", "SEND_IN_DOUBT"]
+
+
+def test_what_was_decided_under_a_former_id_is_told_too(people: MemoryPeople) -> None:
+    people.decided["p_old"], people.sent["p_old"] = people.decided.pop(PERSON), people.sent.pop(PERSON)
+
+    current, (second, first) = explain(people, PERSON)
+
+    assert (current, first.sent, second.sent) == (PERSON, ("2026-03-02T17:00:00.000Z",), ())
+
+
 def test_decisions_of_one_play_and_so_many_are_told(people: MemoryPeople) -> None:
     assert [one.facts["trigger"] for one in explain(people, PERSON, play="first_purchase")[1]] == ["first_purchase"]
     assert [one.facts["trigger"] for one in explain(people, PERSON, limit=1)[1]] == ["unhappy_case"]

@@ -31,6 +31,12 @@ def test_identifiers_and_aliases_are_written_with_their_person() -> None:
     ]
 
 
+def test_a_survivor_knows_the_ids_that_were_merged_into_it() -> None:
+    assert single_view.formers(CHANGES) == [
+        {"PK": "PERSON#p_1", "SK": "FORMER#p_old", "person_id": "p_old", "version": 7}
+    ]
+
+
 def test_identifiers_without_owner_and_aliases_of_removed_or_restored_persons_are_deleted() -> None:
     assert single_view.deletes(CHANGES, {"p_1", "p_old", "p_of_whom_nothing_is_told"}) == [
         {"PK": "ID#phone#cd34", "SK": "PERSON"},

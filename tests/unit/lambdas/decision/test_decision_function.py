@@ -17,20 +17,26 @@ from c360_core.identity.keys import identifier_key
 from c360_core.interaction import read_interaction
 from c360_core.names import IdentifierType
 from c360_core.play import Budget, Period, Playbook, load_playbook
+from c360_core.profile import Profile
 from c360_core.profile_item import profile_to_item
 from lambdas.decision import handler
-from lambdas.decision.logic import ConsentPendingError, Decider
+from lambdas.decision.logic import ConsentPendingError, Decider, PersonPendingError
 from lambdas.decision.publisher import DecisionPublisher
 from tests.factories.profiles import PERSON, profile
 from tests.fakes.ports import MemoryIdempotency, MemoryPeople, MemoryPublisher, MemoryStream
 from tests.fakes.wire import LambdaContext, stream_record
-from tests.unit.lambdas.conftest import HASH_SECRET, Cloud
+from tests.unit.lambdas.conftest import HASH_SECRET, TABLE, Cloud
 
 NOON = datetime(2026, 3, 2, 17, tzinfo=UTC)
 RULES = ContactRules(quiet_from=21, quiet_until=8, default_time_zone="UTC", cap_messages=1, cap_days=7)
 MAILBOX = identifier_key(HASH_SECRET.encode(), IdentifierType.EMAIL, "ada.lovelace@mail.org")
 YES = Consent(purpose=Purpose.MARKETING, channel=Channel.EMAIL, granted=True, decided_at=NOON - timedelta(days=1))
-UNHAPPY: dict[str, Any] = {"last_case_id": "k-1", "last_case_csat": 1, "last_case_closed_at": "2026-03-02T16:00:00Z"}
+UNHAPPY: dict[str, Any] = {
+    "last_case_id": "k-1",
+    "last_case_csat": 1,
+    "last_case_closed_at": "2026-03-02T16:00:00Z",
+    "live_events": 4,
+}
 
 
 class MemoryBus:
@@ -172,6 +178,59 @@ def test_an_old_change_and_a_fast_clock_cause_no_long_wait(
     assert pauses == waited
 
 
+def known(person_id: str, *, orders: int) -> Profile:
+    return profile(person_id, orders=orders, live_orders=orders, live_events=2 + orders)
+
+
+def test_whoever_got_a_welcome_gets_no_second_one_when_two_people_turn_out_to_be_one(people: MemoryPeople) -> None:
+    people.answers["p_2"] = [YES]
+    one = decider(people, MemoryPublisher())
+    assert one.on_change(known("p_2", orders=0), known("p_2", orders=1), now=NOON) == (Action.SEND,)
+    people.aliases = {"p_2": PERSON}
+
+    assert one.on_change(known(PERSON, orders=0), known(PERSON, orders=1), now=NOON) == ()
+
+    assert PERSON not in people.decided
+
+
+def test_the_contacts_of_a_merged_person_count_for_the_survivors_cap(people: MemoryPeople) -> None:
+    people.answers["p_2"] = [YES]
+    one = decider(people, MemoryPublisher())
+    one.on_change(None, profile("p_2"), now=NOON)
+    people.aliases = {"p_2": PERSON}
+
+    assert one.on_change(profile(), profile(**UNHAPPY), now=NOON) == (Action.SUPPRESS,)
+
+    assert people.decided[PERSON][0]["reasons"] == ["FREQUENCY_CAP"]
+
+
+def test_a_change_of_somebody_who_was_merged_is_the_survivors(people: MemoryPeople) -> None:
+    people.aliases = {"p_2": PERSON}
+    one = decider(people, MemoryPublisher())
+
+    with pytest.raises(PersonPendingError, match=f"p_2: was merged into {PERSON}, who has no profile yet"):
+        one.on_change(None, profile("p_2"), now=NOON)
+    people.profiles = {PERSON: profile()}
+
+    assert one.on_change(None, profile("p_2"), now=NOON) == (Action.SEND,)
+    assert one.on_change(known(PERSON, orders=0), known(PERSON, orders=1), now=NOON) == ()
+    assert list(people.decided) == [PERSON]
+
+
+def test_former_ids_are_those_whose_alias_no_later_run_took_away(cloud: Cloud) -> None:
+    def put(key: dict[str, str], version: int, **facts: object) -> None:
+        cloud.dynamodb.put_item(TableName=TABLE, Item={**key, "version": version, **facts})
+
+    for former in ("p_merged", "p_moved", "p_back", "p_merged_again", "p_early"):
+        put(keys.former_key(PERSON, former), 7, person_id=former)
+    put(keys.alias_key("p_merged"), 7, person_id=PERSON)
+    put(keys.alias_key("p_moved"), 8, person_id="p_other")
+    put(keys.alias_key("p_back"), 8, removed=True)
+    put(keys.alias_key("p_merged_again"), 6, removed=True)
+
+    assert sorted(cloud.reader.former_ids(PERSON)) == ["p_early", "p_merged", "p_merged_again"]
+
+
 def announced(
     action: str, *, bus: MemoryBus, stream: MemoryStream, idempotency: MemoryIdempotency | None = None
 ) -> None:
@@ -264,7 +323,7 @@ def test_a_suppressed_address_is_looked_up_by_its_key(cloud: Cloud) -> None:
     cloud.writer.put_consent(PERSON, YES)
     cloud.writer.put_address_consent(MAILBOX, replace(YES, granted=False))
 
-    assert deliver(stream_record(image(), image(orders=0, live_orders=0))) == []
+    assert deliver(stream_record(image(), image(orders=0, live_orders=0, live_events=2))) == []
 
     (item,) = cloud.reader.decisions(PERSON, limit=10).items
     assert (item["action"], item["reasons"]) == ("silence", ["ADDRESS_SUPPRESSED"])
@@ -273,7 +332,7 @@ def test_a_suppressed_address_is_looked_up_by_its_key(cloud: Cloud) -> None:
 @pytest.mark.usefixtures("_environment")
 def test_a_changed_item_becomes_a_decision_item_and_an_event(cloud: Cloud) -> None:
     cloud.writer.put_consent(PERSON, YES)
-    record = stream_record(image(), image(orders=0, live_orders=0))
+    record = stream_record(image(), image(orders=0, live_orders=0, live_events=2))
 
     assert deliver(record) == []
     assert deliver(record) == []

@@ -12,11 +12,12 @@ from pydantic import ValidationError
 from c360_aws.event_stream import StreamUnavailableError
 from c360_core.consent import Channel, Consent, Purpose
 from c360_core.decision import Template
-from c360_core.decision_rules import ContactRules
+from c360_core.decision_rules import ContactRules, TriggerEvent, decide
 from c360_core.identity.keys import identifier_key
 from c360_core.interaction import read_interaction
 from c360_core.moments import moment_text
 from c360_core.names import IdentifierType
+from c360_core.play import load_playbook
 from lambdas.message_sender import handler
 from lambdas.message_sender.logic import Sender, Status
 from lambdas.message_sender.message import Message, SendResult
@@ -64,6 +65,51 @@ class Office:
 @pytest.fixture
 def office() -> Office:
     return Office()
+
+
+def test_why_a_message_is_held_back_is_stored_with_its_decision(cloud: Cloud) -> None:
+    person = profile(email=None)
+    decision = decide(
+        TriggerEvent(trigger="first_purchase", subject="p@t", at=NOON),
+        profile(),
+        play=load_playbook().plays[0],
+        consents=[answer(granted=True)],
+        contacts=(),
+        rules=RULES,
+        now=NOON,
+    )
+    cloud.put_profile(person, now=NOON)
+    cloud.writer.put_decision(decision, keep_days=3650)
+    sender = Sender(
+        view=cloud.reader,
+        store=cloud.writer,
+        channels={Channel.EMAIL: MemoryChannel()},
+        stream=MemoryStream(),
+        idempotency=MemoryIdempotency(),
+        hash_secret=HASH_SECRET.encode,
+        rules=RULES,
+        keep_days=30,
+        clock=lambda: NOON,
+    )
+
+    for _ in range(2):
+        assert sender.send(replace(WELCOME, decision_id=decision.decision_id)).status is Status.SUPPRESSED
+
+    (item,) = cloud.reader.decisions(PERSON, limit=10).items
+    assert item["action"] == "send"
+    assert item["not_sent"] == [
+        {"template": "welcome", "reasons": ["CONSENT_NEVER_GIVEN", "NO_EMAIL"], "at": "2026-03-02T17:00:00.000Z"}
+    ]
+
+
+def test_what_somebody_got_before_a_merge_counts_for_the_survivor(office: Office) -> None:
+    office.people.aliases = {"p_2": PERSON}
+    for number in range(2):
+        facts = {"message_id": f"m_{number}", "decision_id": "d_9"}
+        office.people.put_message("p_2", facts, sent_at=NOON - timedelta(days=1), keep_days=30)
+
+    assert office.send(replace(WELCOME, person_id="p_2")).reasons == ("FREQUENCY_CAP",)
+    assert office.mail.handed_over == []
 
 
 def test_an_allowed_message_is_sent_recorded_and_published(office: Office) -> None:

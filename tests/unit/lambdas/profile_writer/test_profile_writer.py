@@ -613,13 +613,13 @@ def begin_rebuild(cloud: Cloud, rebuild: Rebuild) -> None:
 
 def test_repeated_changes_of_a_rebuild_trigger_nothing_and_later_ones_do(cloud: Cloud) -> None:
     """A person with ten orders is told again from the first one on; then an eleventh comes, and an unhappy case."""
-    deliver(("5", profile_change(orders=10, live_orders=10)))
+    deliver(("5", profile_change(orders=10, live_orders=10, live_events=10)))
     seen_by_decision = [stored(cloud)]
     begin_rebuild(cloud, Rebuild(since=10, until=20))
     for number in range(9):
-        deliver((str(10 + number), profile_change(orders=number, live_orders=number)))
+        deliver((str(10 + number), profile_change(orders=number, live_orders=number, live_events=number)))
         seen_by_decision.append(stored(cloud))
-    deliver(("19", profile_change(orders=10, live_orders=10)))
+    deliver(("19", profile_change(orders=10, live_orders=10, live_events=10)))
     seen_by_decision.append(stored(cloud))
 
     pairs = list(itertools.pairwise(seen_by_decision))
@@ -628,7 +628,7 @@ def test_repeated_changes_of_a_rebuild_trigger_nothing_and_later_ones_do(cloud: 
     assert stored(cloud).number("orders") == 10
 
     case = {"last_case_id": "c-1", "last_case_csat": 1, "last_case_closed_at": RECENTLY}
-    deliver(("20", profile_change(orders=11, live_orders=11, **case)))
+    deliver(("20", profile_change(orders=11, live_orders=11, live_events=11, **case)))
     assert not stored(cloud).rebuilt
     assert [one.subject for one in trigger_events(seen_by_decision[-1], stored(cloud), load_playbook())] == ["c-1"]
 
