@@ -94,10 +94,20 @@ class CleanRoomSettings(Slice):
         return self
 
 
+class SentimentSettings(Slice):
+    """How happy customers sound in what they write."""
+
+    deployed: bool = Field(
+        default=False,
+        description="Score what customers write in cases, reviews and mentions by Amazon Comprehend, as it comes in",
+    )
+
+
 class ActivationSettings(Slice):
     """Channels, and the limits of contact."""
 
     email: EmailSettings = EmailSettings()
+    sentiment: SentimentSettings = SentimentSettings()
     quiet_hours_start: Hour = Field(LIMITS.quiet_from, description="Local hour from which nothing is sent")
     quiet_hours_end: Hour = Field(LIMITS.quiet_until, description="Local hour from which sending is allowed again")
     default_time_zone: TimeZone = Field(
