@@ -1,5 +1,6 @@
 """Settings of activation: channels, and the limits of contact."""
 
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Final, Self
 from zoneinfo import available_timezones
@@ -117,6 +118,13 @@ class ActivationSettings(Slice):
         LIMITS.cap.messages, ge=1, le=100, description="At most this many messages per person ..."
     )
     frequency_cap_days: int = Field(LIMITS.cap.days, ge=1, le=365, description="... in this many days")
+    unhappy_at_most: Decimal | None = Field(
+        LIMITS.unhappy.at_most if LIMITS.unhappy else None,
+        ge=-1,
+        le=1,
+        description="Whoever wrote something as unhappy gets no marketing until something happier is heard; empty: "
+        "it does not matter",
+    )
     follow_up_delay_seconds: int = Field(3 * 24 * 3600, ge=1, le=365 * 24 * 3600)
     clean_room: CleanRoomSettings = CleanRoomSettings()
     decision_ttl_days: Days = 365
