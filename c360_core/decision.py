@@ -42,6 +42,7 @@ class Reason(StrEnum):
     NO_WORTHWHILE_OFFER = "NO_WORTHWHILE_OFFER"
     HOLDOUT = "HOLDOUT"
     BUDGET_SPENT = "BUDGET_SPENT"
+    UNHAPPY = "UNHAPPY"
     # Only when a message should go out.
     PERSON_GONE = "PERSON_GONE"
     ADDRESS_REJECTED = "ADDRESS_REJECTED"

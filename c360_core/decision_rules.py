@@ -14,10 +14,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from c360_core.address import address_of
 from c360_core.conditions import holds
 from c360_core.consent import ADDRESS_TYPES, Channel, Consent, ConsentStatus, Purpose, consent_status
-from c360_core.decision import Action, Decision, Reason, decision_id, play_reason
+from c360_core.decision import Action, Decision, Reason, Template, decision_id, play_reason
 from c360_core.digests import digest
 from c360_core.moments import moment
-from c360_core.play import Audience, Offer, Play, Playbook
+from c360_core.play import SENTIMENT, Audience, Offer, Play, Playbook, Unhappy
 from c360_core.profile import Profile
 from c360_core.signals import Change, condition_values, is_news, signal_of
 
@@ -33,6 +33,7 @@ class ContactRules:
         default_time_zone: IANA name, for people whose own time zone is unknown.
         cap_messages: the most messages per person within `cap_days`.
         cap_days: length of the sliding window, in days.
+        unhappy: how unhappy somebody may sound who gets marketing; None: it does not matter.
     """
 
     quiet_from: int
@@ -40,6 +41,7 @@ class ContactRules:
     default_time_zone: str
     cap_messages: int
     cap_days: int
+    unhappy: Unhappy | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,6 +136,7 @@ def decide(  # noqa: PLR0913  # each thing that it rests on has a name
             rules=rules,
             now=now,
             address_consents=about.get(channel, ()),
+            message=play.message,
         )
         for channel in play.channels
     }
@@ -243,7 +246,7 @@ def _decision(
     )
 
 
-def suppression_reasons(
+def suppression_reasons(  # noqa: PLR0913  # each thing that it rests on has a name
     profile: Profile,
     *,
     consents: Iterable[Consent],
@@ -253,6 +256,7 @@ def suppression_reasons(
     rules: ContactRules,
     now: datetime,
     address_consents: Iterable[Consent] = (),
+    message: Template | None = None,
 ) -> tuple[Reason, ...]:
     """Return every reason not to contact this person in a channel; none means that we may. Checked again when sending.
 
@@ -274,7 +278,15 @@ def suppression_reasons(
     since = now - timedelta(days=rules.cap_days)
     if sum(1 for at in contacts if since < at <= now) >= rules.cap_messages:
         found.append(Reason.FREQUENCY_CAP)
+    if purpose is Purpose.MARKETING and _is_unhappy(profile, rules.unhappy, message):
+        found.append(Reason.UNHAPPY)
     return tuple(found)
+
+
+def _is_unhappy(profile: Profile, rule: Unhappy | None, message: Template | None) -> bool:
+    """Tell whether somebody sounded too unhappy for a message that does not make up for it."""
+    mood = profile.scores.get(SENTIMENT)
+    return rule is not None and mood is not None and mood <= rule.at_most and message not in rule.except_messages
 
 
 def missing_address(channel: Channel) -> Reason:

@@ -346,6 +346,7 @@ class ConsumerGroup(StrEnum):
     CLEAN = f"{PROJECT}-clean"
     UNIFY = f"{PROJECT}-unify"
     PROFILE_WRITER = f"{PROJECT}-profile-writer"
+    SENTIMENT = f"{PROJECT}-sentiment"
 
 
 def stream_cluster_name(environment: str) -> str:

@@ -201,6 +201,19 @@ class Play:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Unhappy:
+    """Whoever wrote something as unhappy as this gets no marketing, until something happier is heard of the person.
+
+    Attributes:
+        at_most: the score `sentiment`, from -1 to 1.
+        except_messages: what makes up for it, and goes out all the same.
+    """
+
+    at_most: Decimal
+    except_messages: tuple[Template, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
     """What holds for all plays and channels together; hours are local ones of the person, 0 to 23."""
 
@@ -208,6 +221,7 @@ class Limits:
     quiet_until: int
     default_time_zone: str
     cap: Cap
+    unhappy: Unhappy | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -306,7 +320,7 @@ def parse_limits(document: Any, *, file: str) -> Limits:
     """
     whole = _Map(document, file=file, owner="the file", known=Known(fields={}))
     limits = whole.map("limits", owner="limits")
-    limits.only("quiet_hours", "cap")
+    limits.only("quiet_hours", "cap", "unhappy")
     quiet = limits.map("quiet_hours")
     quiet.only("from", "until", "default_time_zone")
     zone = quiet.text("default_time_zone")
@@ -320,6 +334,7 @@ def parse_limits(document: Any, *, file: str) -> Limits:
         quiet_until=quiet.whole("until", 0, 23),
         default_time_zone=zone,
         cap=_cap(limits.map("cap")),
+        unhappy=_unhappy(limits.map("unhappy")) if limits.has("unhappy") else None,
     )
 
 
@@ -540,6 +555,18 @@ def _channels(play: _Map) -> tuple[Channel, ...]:
 def _cap(cap: _Map) -> Cap:
     cap.only("messages", "days")
     return Cap(messages=cap.whole("messages", 1, 100), days=cap.whole("days", 1, MOST_DAYS))
+
+
+def _unhappy(rule: _Map) -> Unhappy:
+    rule.only("at_most", "except_messages")
+    at_most = rule.amount("at_most")
+    if not -1 <= at_most <= 1:
+        raise rule.wrong("at_most", f"{at_most} is no sentiment", "write one from '-1' to '1'")
+    messages = rule.texts("except_messages")
+    return Unhappy(
+        at_most=at_most,
+        except_messages=tuple(rule.one_of(Template, "except_messages", one) for one in messages),
+    )
 
 
 def _not_after(rule: _Map) -> NotAfter:

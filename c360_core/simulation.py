@@ -138,4 +138,5 @@ def _rules(playbook: Playbook) -> ContactRules:
         default_time_zone=limits.default_time_zone,
         cap_messages=limits.cap.messages,
         cap_days=limits.cap.days,
+        unhappy=limits.unhappy,
     )

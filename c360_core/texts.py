@@ -19,6 +19,8 @@ EVENTS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 ENDS: Final = frozenset(events[-1] for events in EVENTS.values())
 EVENT_TYPES: Final = tuple(event for events in EVENTS.values() for event in events)
+# The payload field in which an event has the words of a customer.
+TEXT: Final = "text"
 
 
 def without_text(event_type: str, payload: str) -> str:
@@ -34,6 +36,13 @@ def without_text(event_type: str, payload: str) -> str:
         document = {}
     fields = document if isinstance(document, dict) else {}
     return encode({name: value for name, value in fields.items() if name in _impersonal(event_type)})
+
+
+@cache
+def written_events() -> tuple[str, ...]:
+    """Return the event types that bring the words of a customer: those whose payload has a text."""
+    events = contracts.load().events.values()
+    return tuple(sorted(event.name for event in events if any(field.name == TEXT for field in event.fields)))
 
 
 @cache

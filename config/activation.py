@@ -1,5 +1,6 @@
 """Settings of activation: channels, and the limits of contact."""
 
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Final, Self
 from zoneinfo import available_timezones
@@ -94,10 +95,20 @@ class CleanRoomSettings(Slice):
         return self
 
 
+class SentimentSettings(Slice):
+    """How happy customers sound in what they write."""
+
+    deployed: bool = Field(
+        default=False,
+        description="Score what customers write in cases, reviews and mentions by Amazon Comprehend, as it comes in",
+    )
+
+
 class ActivationSettings(Slice):
     """Channels, and the limits of contact."""
 
     email: EmailSettings = EmailSettings()
+    sentiment: SentimentSettings = SentimentSettings()
     quiet_hours_start: Hour = Field(LIMITS.quiet_from, description="Local hour from which nothing is sent")
     quiet_hours_end: Hour = Field(LIMITS.quiet_until, description="Local hour from which sending is allowed again")
     default_time_zone: TimeZone = Field(
@@ -107,6 +118,13 @@ class ActivationSettings(Slice):
         LIMITS.cap.messages, ge=1, le=100, description="At most this many messages per person ..."
     )
     frequency_cap_days: int = Field(LIMITS.cap.days, ge=1, le=365, description="... in this many days")
+    unhappy_at_most: Decimal | None = Field(
+        LIMITS.unhappy.at_most if LIMITS.unhappy else None,
+        ge=-1,
+        le=1,
+        description="Whoever wrote something as unhappy gets no marketing until something happier is heard; empty: "
+        "it does not matter",
+    )
     follow_up_delay_seconds: int = Field(3 * 24 * 3600, ge=1, le=365 * 24 * 3600)
     clean_room: CleanRoomSettings = CleanRoomSettings()
     decision_ttl_days: Days = 365

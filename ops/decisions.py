@@ -26,6 +26,7 @@ _WORDS: Final[Mapping[str, str]] = {
     Reason.NO_WORTHWHILE_OFFER: "no offer was expected to bring anything",
     Reason.HOLDOUT: "the person would have got it, and is held out to measure the effect",
     Reason.BUDGET_SPENT: "the budget of the day or month had nothing left",
+    Reason.UNHAPPY: "the person wrote something very unhappy, and gets no marketing",
     Reason.PERSON_GONE: "the person was erased",
     Reason.ADDRESS_REJECTED: "the provider refused the address",
     Reason.SEND_IN_DOUBT: "the provider may have the message already, so it is not handed over again",

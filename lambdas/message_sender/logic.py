@@ -146,6 +146,7 @@ class Sender:
             rules=self.rules,
             now=now,
             address_consents=self._address_consents(profile, message.channel),
+            message=message.template,
         )
         if against:
             return _suppressed(message, *against)

@@ -28,6 +28,8 @@ RETRYING: Final = Config(
 )
 # Nobody waits at a screen for what happens during a deployment.
 PATIENT: Final = RETRYING.merge(Config(read_timeout=30))
+# A service that takes few requests a second is asked at the pace that it allows.
+ADAPTING: Final = RETRYING.merge(Config(retries={"mode": "adaptive", "total_max_attempts": 6}, read_timeout=10))
 # A message that the service may have taken must not be handed over again: one attempt, with a long timeout.
 ONE_ATTEMPT: Final = Config(retries={"mode": "standard", "total_max_attempts": 1}, connect_timeout=2, read_timeout=20)
 
@@ -96,6 +98,12 @@ def lake_formation() -> "LakeFormationClient":
 def databrew() -> "GlueDataBrewClient":
     """Return a client of DataBrew."""
     return boto3.client("databrew", config=PATIENT)
+
+
+@cache
+def comprehend() -> Any:
+    """Return a client of Comprehend."""
+    return boto3.client("comprehend", config=ADAPTING)
 
 
 @cache

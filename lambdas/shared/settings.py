@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from typing import Annotated, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Json, ValidationError
 
 from c360_core.decision_rules import ContactRules
 from c360_core.names import EnvironmentName
+from c360_core.play import Unhappy
 
 
 class ConfigurationError(RuntimeError):
@@ -60,6 +61,7 @@ class ContactSettings(EnvironmentSettings):
     default_time_zone: TimeZone
     frequency_cap_messages: Annotated[int, Field(ge=1)]
     frequency_cap_days: Days
+    unhappy: Json[Unhappy] | None = None
 
     def rules(self) -> ContactRules:
         """Return the limits as rules of the domain."""
@@ -69,4 +71,5 @@ class ContactSettings(EnvironmentSettings):
             default_time_zone=self.default_time_zone,
             cap_messages=self.frequency_cap_messages,
             cap_days=self.frequency_cap_days,
+            unhappy=self.unhappy,
         )

@@ -16,6 +16,7 @@ from stacks.activation.decision_engine import DecisionEngine
 from stacks.activation.email.channel import Email
 from stacks.activation.journey import Journey, Step
 from stacks.activation.message_sender import MessageSender
+from stacks.activation.sentiment.scoring import SentimentScoring
 from stacks.constructs.data_stream import DataStream
 from stacks.shared.lake import Lake
 from stacks.shared.lake_access import LakeAccess
@@ -90,6 +91,8 @@ class ActivationStack(cdk.Stack):
             bus=bus,
             platform=platform,
         )
+        if settings.sentiment.deployed:
+            SentimentScoring(self, "Sentiment", events_stream=streams[Stream.EVENTS], platform=platform)
         partner = settings.clean_room.partner_account
         self.clean_room = (
             CleanRoom(self, "CleanRoom", partner=partner, lake=lake, settings=settings.clean_room, platform=platform)

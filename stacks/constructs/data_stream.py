@@ -18,7 +18,7 @@ from config.operations import OperationsSettings
 from stacks.constructs.grants import allow, use_key
 from stacks.constructs.nag import acknowledge
 from stacks.constructs.stream_cluster import StreamCluster
-from stacks.constructs.stream_reader import StreamSource, iterator_age
+from stacks.constructs.stream_reader import RecordSource, iterator_age
 from stacks.constructs.topic_maker import TopicMaker
 from stacks.shared.ids import pascal_case
 from stacks.shared.monitoring import METRIC_PERIOD, AlarmSpec, Graph, StandingCost
@@ -154,9 +154,13 @@ class KinesisStream(Construct):
         """Return the provider, and the name and the ARN of the stream."""
         return {"provider": "kinesis", key: self.name, f"{key}_arn": self.arn}
 
-    def read_by(self, group: ConsumerGroup) -> StreamSource:  # noqa: ARG002  # Kinesis has no groups
+    def read_by(self, group: ConsumerGroup) -> RecordSource:  # noqa: ARG002  # Kinesis has no groups
         """Return the stream itself."""
         return self
+
+    def bodies(self, pattern: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return the filter of a reader for records whose JSON matches a pattern."""
+        return {"data": pattern}
 
     def let_poll(self, role: iam.Role) -> None:
         """Grant nothing: whoever may read may let Lambda read."""
@@ -247,7 +251,7 @@ class KafkaTopic(Construct):
             key: self.name,
         }
 
-    def read_by(self, group: ConsumerGroup) -> StreamSource:
+    def read_by(self, group: ConsumerGroup) -> RecordSource:
         """Return the topic as a group reads it."""
         return TopicSource(topic=self, group=group)
 
@@ -302,6 +306,10 @@ class TopicSource:
 
     topic: KafkaTopic
     group: ConsumerGroup
+
+    def bodies(self, pattern: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return the filter of a reader for records whose JSON matches a pattern."""
+        return {"value": pattern}
 
     def let_poll(self, role: iam.Role) -> None:
         """Let Lambda find the cluster and reach it with the function's role."""

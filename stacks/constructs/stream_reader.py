@@ -46,6 +46,13 @@ class StreamSource(Protocol):
         """Return what a reader costs while there is nothing to read."""
 
 
+class RecordSource(StreamSource, Protocol):
+    """A stream of records whose bodies we make ourselves."""
+
+    def bodies(self, pattern: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return the filter of a reader for records whose JSON matches a pattern."""
+
+
 def iterator_age(function: lambda_.IFunction) -> tuple[cloudwatch.IMetric, int]:
     """Return the age of the last record of each batch, and how much of it is a minute."""
     return function.metric("IteratorAge", period=METRIC_PERIOD, statistic="Maximum"), 60_000

@@ -27,6 +27,7 @@ FUNCTIONS = (
 
 # Functions that come with a switch.
 SWITCHED = {
+    "sentiment": lambda settings: settings.activation.sentiment.deployed,
     "recipe_versions": lambda settings: settings.analytics.databrew.deployed,
     "studio_profiles": lambda settings: settings.analytics.studio.deployed,
     "warehouse_limits": lambda settings: settings.analytics.warehouse.deployed,
@@ -259,6 +260,7 @@ def test_decision_and_sender_agree_on_the_limits_of_contact(assembly):
         "DEFAULT_TIME_ZONE",
         "FREQUENCY_CAP_MESSAGES",
         "FREQUENCY_CAP_DAYS",
+        "UNHAPPY",
     )
     decision, sender = environment(assembly, "decision"), environment(assembly, "message_sender")
     assert {key: decision[key] for key in limits} == {key: sender[key] for key in limits}

@@ -154,6 +154,14 @@ def test_a_wrong_play_is_refused_by_its_name_with_the_field_and_the_fix(path: st
             document(PLAY, limits={**LIMITS, "quiet_hours": {"from": 21, "until": 8, "default_time_zone": "Mars"}}),
             "limits: field `quiet_hours.default_time_zone`: `Mars` is no time zone; write a name such as Europe/Berlin",
         ),
+        (
+            document(PLAY, limits={**LIMITS, "unhappy": {"at_most": "-1.1"}}),
+            "limits: field `unhappy.at_most`: -1.1 is no sentiment; write one from '-1' to '1'",
+        ),
+        (
+            document(PLAY, limits={**LIMITS, "unhappy": {"at_most": "-1", "except_messages": ["sorry"]}}),
+            "limits: field `unhappy.except_messages`: `sorry` is unknown",
+        ),
         (document(PLAY, limits={**LIMITS, "caps": {}}), "limits: field `caps`: is unknown; use one of: quiet_hours"),
     ],
 )
@@ -173,6 +181,8 @@ def test_an_environment_has_the_limits_of_the_file_unless_it_sets_its_own() -> N
     assert (present.quiet_hours_start, present.quiet_hours_end) == (limits.quiet_from, limits.quiet_until)
     assert (present.frequency_cap_messages, present.frequency_cap_days) == (limits.cap.messages, limits.cap.days)
     assert present.default_time_zone == limits.default_time_zone
+    assert limits.unhappy is not None
+    assert present.unhappy_at_most == limits.unhappy.at_most
     assert ActivationSettings(quiet_hours_start=5).quiet_hours_start == 5
 
 

@@ -12,9 +12,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from c360_core.consent import Channel, Consent, Purpose
-from c360_core.decision import Action, Decision, Reason
-from c360_core.decision_rules import ContactRules, Earlier, TriggerEvent, decide, in_holdout, trigger_events
-from c360_core.play import Known, Play, Playbook, known_fields, parse_playbook
+from c360_core.decision import Action, Decision, Reason, Template
+from c360_core.decision_rules import (
+    ContactRules,
+    Earlier,
+    TriggerEvent,
+    decide,
+    in_holdout,
+    suppression_reasons,
+    trigger_events,
+)
+from c360_core.play import Known, Play, Playbook, Unhappy, known_fields, parse_playbook
 from c360_core.profile import Profile
 from tests.factories.profiles import profile
 
@@ -251,6 +259,41 @@ def test_who_is_held_out_would_have_got_it() -> None:
 
 
 # ---- whatever happened before
+
+
+@pytest.mark.parametrize(
+    ("mood", "message", "purpose", "expected"),
+    [
+        ("-0.6", "welcome", "marketing", [Reason.UNHAPPY]),
+        ("-0.599999", "welcome", "marketing", []),
+        (None, "welcome", "marketing", []),
+        ("-1", "service_recovery", "marketing", []),
+        ("-1", "welcome", "personalisation", []),
+    ],
+)
+def test_whoever_is_too_unhappy_gets_no_marketing_but_what_makes_up_for_it(
+    mood: str | None, message: str, purpose: str, expected: list[Reason]
+) -> None:
+    rules = replace(RULES, unhappy=Unhappy(at_most=Decimal("-0.6"), except_messages=(Template.SERVICE_RECOVERY,)))
+    person = profile(scores={} if mood is None else {"sentiment": Decimal(mood)})
+    agreed = Consent(
+        purpose=Purpose(purpose), channel=Channel.EMAIL, granted=True, decided_at=NOON - timedelta(hours=1)
+    )
+    found = suppression_reasons(
+        person,
+        consents=[agreed],
+        contacts=(),
+        purpose=Purpose(purpose),
+        channel=Channel.EMAIL,
+        rules=rules,
+        now=NOON,
+        message=Template(message),
+    )
+    assert list(found) == expected
+    play = one(message=message, purpose=purpose, channels=["email"])
+    decision = decided(play, person, consents=[agreed], rules=rules)
+    assert (decision.action is Action.SUPPRESS) == bool(expected)
+    assert not expected or decision.reasons == tuple(expected)
 
 
 def moments(since: datetime, until: datetime) -> st.SearchStrategy[datetime]:

@@ -3,6 +3,7 @@
 import io
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from c360_core.identity.keys import identifier_key
 from c360_core.interaction import read_interaction
 from c360_core.moments import moment_text
 from c360_core.names import IdentifierType
-from c360_core.play import load_playbook
+from c360_core.play import Unhappy, load_playbook
 from lambdas.message_sender import handler
 from lambdas.message_sender.logic import Sender, Status
 from lambdas.message_sender.message import Message, SendResult
@@ -165,6 +166,14 @@ def test_a_consent_withdrawn_after_the_decision_stops_the_message(office: Office
     assert (sent.status, sent.reasons) == (Status.SUPPRESSED, ("CONSENT_WITHDRAWN",))
     assert office.mail.handed_over == []
     assert office.stream.records == []
+
+
+def test_whoever_has_become_unhappy_since_the_decision_gets_no_marketing(office: Office) -> None:
+    office.rules = replace(RULES, unhappy=Unhappy(at_most=Decimal("-0.6")))
+    office.people.profiles[PERSON] = profile(scores={"sentiment": Decimal("-0.61")})
+    answered = office.send()
+    assert (answered.status, answered.reasons) == (Status.SUPPRESSED, ("UNHAPPY",))
+    assert office.mail.handed_over == []
 
 
 def test_a_person_who_was_merged_gets_it_under_the_surviving_id(office: Office) -> None:

@@ -8,6 +8,7 @@ from lambdas.message_sender.channels.email import SesSettings
 from lambdas.message_sender.settings import Settings as SenderSettings
 from lambdas.profile_api.settings import Settings as ApiSettings
 from lambdas.profile_writer.settings import Settings as WriterSettings
+from lambdas.sentiment.settings import Settings as SentimentSettings
 from lambdas.shared.settings import ConfigurationError, EnvironmentSettings
 
 CONTACT = {
@@ -30,6 +31,7 @@ VARIABLES: dict[type[EnvironmentSettings], dict[str, str]] = {
         "HASH_SECRET_ARN": "arn",
         "LINK_TEMPLATES": '{"crm": "https://crm.example.com/{id}"}',
     },
+    SentimentSettings: {"EVENTS_STREAM_NAME": "events", "DEAD_LETTER_QUEUE_URL": "https://queue"},
     DecisionSettings: {
         **CONTACT,
         "SINGLE_VIEW_TABLE": "view",
@@ -54,7 +56,12 @@ VARIABLES: dict[type[EnvironmentSettings], dict[str, str]] = {
     },
 }
 # What an environment may leave out.
-OPTIONAL: dict[type[EnvironmentSettings], dict[str, str]] = {CollectorSettings: {"EDGE_SECRET_ARN": "arn"}}
+UNHAPPY = {"UNHAPPY": '{"at_most": "-0.6", "except_messages": ["service_recovery"]}'}
+OPTIONAL: dict[type[EnvironmentSettings], dict[str, str]] = {
+    CollectorSettings: {"EDGE_SECRET_ARN": "arn"},
+    DecisionSettings: UNHAPPY,
+    SenderSettings: UNHAPPY,
+}
 EVERY_VARIABLE = [(model, name) for model, variables in VARIABLES.items() for name in variables]
 
 

@@ -1,0 +1,1 @@
+"""Reads what customers wrote, as it comes in, and has Amazon Comprehend say how happy they sound."""

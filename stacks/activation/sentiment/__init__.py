@@ -1,0 +1,1 @@
+"""How happy customers sound in what they write."""
