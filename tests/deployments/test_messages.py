@@ -64,10 +64,13 @@ class World:
         self.ses.create_email_identity(EmailIdentity="example.com")
 
     def person(self, mailbox: str) -> Person:
-        """Put somebody into the single view who agreed to messages at a mailbox of the simulator."""
+        """Put somebody into the single view who agreed to messages at a mailbox of the simulator.
+
+        Nothing about them is a signal of a play, which would send a message of its own.
+        """
         label = uuid.uuid4().hex[:8]
         found = Person(person_id=f"p_{label}", address=f"{mailbox}+{label}@{SIMULATOR}")
-        known = profile(found.person_id, email=found.address, loyalty_id=f"L{label}")
+        known = profile(found.person_id, email=found.address, loyalty_id=f"L{label}", live_orders=None)
         self.store.put_profile(known, self.view.stored_states([found.person_id])[found.person_id], now=_now())
         agreed = Consent(purpose=Purpose.MARKETING, channel=Channel.EMAIL, granted=True, decided_at=_now())
         self.store.put_consent(found.person_id, agreed)
