@@ -23,6 +23,7 @@ def engagement_record(
     occurred_at: datetime,
     payload: Mapping[str, object],
     trace_id: str | None = None,
+    identifiers: Mapping[str, list[str]] | None = None,
 ) -> StreamRecord | None:
     """Return an event about what we did, as a record for the stream.
 
@@ -33,11 +34,12 @@ def engagement_record(
         occurred_at: when it happened.
         payload: the event's payload.
         trace_id: the trace that it belongs to.
+        identifiers: those that the event is to carry, where it must not carry all of the person.
 
     Returns:
         The record, or None when the person has no identifier that an event could carry.
     """
-    identifiers = profile_identifiers(profile)
+    identifiers = profile_identifiers(profile) if identifiers is None else identifiers
     if not identifiers:
         return None
     return identified_record(
@@ -83,7 +85,7 @@ def identified_record(
         "occurred_at": moment_text(occurred_at),
         "received_at": moment_text(received_at),
         "trace_id": trace_id,
-        "identifiers": identifiers,
+        "identifiers": dict(identifiers),
         "payload": dict(payload),
     }
     preferred = load().source(SOURCE).partition_key

@@ -10,6 +10,7 @@ from boto3.dynamodb.conditions import Attr, ConditionBase, Key
 
 from c360_core import single_view_keys as keys
 from c360_core.consent import Consent, consent_from_change
+from c360_core.delivery import SentMessage, sent_from_item
 from c360_core.profile import Profile
 from c360_core.profile_item import profile_from_item
 from c360_core.rebuild import Rebuild, rebuild_from_item
@@ -155,7 +156,17 @@ class SingleViewReader:
 
     def messages(self, person_id: str, *, limit: int) -> Sequence[Item]:
         """Return the latest messages, newest first. One request."""
-        return self._page(person_id, keys.MESSAGE_PREFIX, limit, None).items
+        return self.message_page(person_id, limit=limit).items
+
+    def message_page(self, person_id: str, *, limit: int, cursor: str | None = None) -> Page:
+        """Return a page of messages, newest first, strongly consistent. Raise CursorError for a foreign cursor."""
+        return self._page(person_id, keys.MESSAGE_PREFIX, limit, cursor)
+
+    def sent_message(self, message_id: str) -> SentMessage | None:
+        """Return what was noted of a message when it was handed over, or None. One request, strongly consistent."""
+        key = keys.sent_key(message_id)
+        item: Item | None = self.client.get_item(TableName=self.table, Key=key, ConsistentRead=True).get("Item")
+        return None if item is None else sent_from_item(item)
 
     def _get(self, key: keys.Key) -> Item | None:
         item: Item | None = self.client.get_item(TableName=self.table, Key=key).get("Item")

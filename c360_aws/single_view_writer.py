@@ -16,6 +16,7 @@ from c360_aws.transactions import CONDITION_FAILED, Action, TransactionWriter, c
 from c360_core import single_view_keys as keys
 from c360_core.consent import Answers, Channel, Consent, Purpose, answers_from_item, answers_to_item
 from c360_core.decision import Decision, decision_facts
+from c360_core.delivery import STANDING, Outcome, SentMessage, sent_to_item
 from c360_core.moments import moment_text
 from c360_core.profile import Profile, Removal
 from c360_core.profile_item import profile_to_item
@@ -213,13 +214,12 @@ class SingleViewWriter:
             return False if reasons(error)[0] == CONDITION_FAILED else None
         return True
 
-    def put_message(self, person_id: str, message: Mapping[str, str], *, sent_at: datetime, keep_days: int) -> None:
-        """Store that a message was sent; storing it again changes nothing."""
+    def note_sent(self, sent: SentMessage) -> None:
+        """Note a message before its channel gets it, so that a report about it is understood however early it comes."""
         item = {
-            **keys.person_key(person_id, keys.message_sort(sent_at, message["message_id"])),
-            **message,
-            "sent_at": moment_text(sent_at),
-            keys.EXPIRES_AT: int((sent_at + timedelta(days=keep_days)).timestamp()),
+            **keys.sent_key(sent.message_id),
+            **sent_to_item(sent),
+            keys.EXPIRES_AT: int(sent.expires_at.timestamp()),
         }
         self.client.put_item(TableName=self.table, Item=item)
 
@@ -235,6 +235,39 @@ class SingleViewWriter:
         others = [one for one in decision.get("not_sent", ()) if one["template"] != template]
         now = {"template": template, "reasons": list(reasons), "at": moment_text(at)}
         self._put_if({**decision, "not_sent": [*others, now]}, "attribute_exists(SK)", {})
+
+    def put_message(self, sent: SentMessage) -> None:
+        """Store that a message was sent, unless a report already says more; storing it again changes nothing."""
+        self.put_outcome(sent, Outcome.SENT, at=sent.sent_at)
+
+    def put_outcome(self, sent: SentMessage, outcome: Outcome, *, at: datetime) -> bool:
+        """Store what became of a message, unless more is known already; return whether it was stored.
+
+        Reports and the record of the message itself come in any order: each stores the whole message.
+        """
+        facts = {**sent.facts, "sent_at": moment_text(sent.sent_at), "outcome": str(outcome)}
+        facts["outcome_at"] = moment_text(at)
+        values: dict[str, object] = {f":{name}": value for name, value in facts.items()}
+        names = {f"#{name}": name for name in facts}
+        sets = ", ".join(f"#{name} = :{name}" for name in facts)
+        try:
+            self.client.update_item(
+                TableName=self.table,
+                Key=keys.person_key(sent.person_id, keys.message_sort(sent.sent_at, sent.message_id)),
+                UpdateExpression=f"SET {sets}, standing = :standing, {keys.EXPIRES_AT} = :expires",
+                ConditionExpression="attribute_not_exists(standing) OR standing < :standing",
+                ExpressionAttributeNames=names,
+                ExpressionAttributeValues={
+                    **values,
+                    ":standing": STANDING[outcome],
+                    ":expires": int(sent.expires_at.timestamp()),
+                },
+            )
+        except ClientError as error:
+            if not condition_failed(error):
+                raise
+            return False
+        return True
 
     def _replace(
         self,

@@ -3,7 +3,7 @@
 So text order is time order, and a sort key can carry a moment.
 """
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 
 def moment(text: str) -> datetime:
@@ -15,3 +15,8 @@ def moment(text: str) -> datetime:
 def moment_text(at: datetime) -> str:
     """Write a moment in UTC with milliseconds, the form in which text order is time order."""
     return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def in_milliseconds(at: datetime) -> datetime:
+    """Return a moment as it is stored and published, so that it can be compared with one that was."""
+    return at - timedelta(microseconds=at.microsecond % 1000)

@@ -29,6 +29,8 @@ EVENT_PREFIX: Final = "EVENT#"
 BUDGET_PARTITION: Final = "BUDGET#"
 DECISION_PREFIX: Final = "DECISION#"
 MESSAGE_PREFIX: Final = "MESSAGE#"
+SENT_PARTITION: Final = "SENT#"
+SENT_SORT: Final = "MESSAGE"
 
 Key = dict[str, str]
 
@@ -102,3 +104,8 @@ def decision_sort(occasion_at: datetime, decision_id: str) -> str:
 def message_sort(sent_at: datetime, message_id: str) -> str:
     """Return the sort key of a message: by the time it was sent."""
     return f"{MESSAGE_PREFIX}{moment_text(sent_at)}#{message_id}"
+
+
+def sent_key(message_id: str) -> Key:
+    """Return the key of the record by which reports about a message find the person and the stored message."""
+    return {PARTITION: SENT_PARTITION + message_id, SORT: SENT_SORT}

@@ -9,7 +9,7 @@ import yaml
 from pydantic import AfterValidator, Field, model_validator
 
 from c360_core.play import Limits, parse_limits
-from config.shared import Days, EmailAddress, Hour, Slice
+from config.shared import Days, EmailAddress, Hour, Slice, WebAddress
 
 _PLAYS: Final = Path(__file__).resolve().parents[1] / "contracts" / "plays.yaml"
 
@@ -38,6 +38,18 @@ class EmailSettings(Slice):
         None, description="Verified sending domain; empty creates no identity (its DNS records need a person)"
     )
     sender: EmailAddress = Field("hello@example.com", description="From address")
+    shop_url: WebAddress = Field("https://example.com/", description="Where the link in messages leads")
+    track_engagement: bool = Field(
+        default=False,
+        description="Let SES report who opens a message and follows its links: it changes the links, and adds a "
+        "picture; off: nobody is watched reading",
+    )
+    unsubscribe_days: int = Field(
+        180, ge=30, le=3650, description="How long the link to unsubscribe in a message works; laws ask for 30 days"
+    )
+    unsubscribe_requests_per_second: int = Field(
+        20, ge=1, le=1000, description="Above this, the links to unsubscribe answer that they are busy"
+    )
 
     @model_validator(mode="after")
     def _sender_belongs_to_domain(self) -> Self:
@@ -129,3 +141,12 @@ class ActivationSettings(Slice):
     clean_room: CleanRoomSettings = CleanRoomSettings()
     decision_ttl_days: Days = 365
     message_ttl_days: Days = 365
+
+    @model_validator(mode="after")
+    def _links_find_their_message(self) -> Self:
+        if self.email.unsubscribe_days > self.message_ttl_days:
+            raise ValueError(
+                f"email.unsubscribe_days {self.email.unsubscribe_days} is longer than message_ttl_days "
+                f"{self.message_ttl_days}: a link needs its message; make one of them fit"
+            )
+        return self

@@ -19,6 +19,15 @@ def _address(text: str) -> str:
 EmailAddress = Annotated[str, AfterValidator(_address)]
 
 
+def _web_address(text: str) -> str:
+    if not text.startswith("https://") or set(text) & set(" \"'<>"):
+        raise ValueError("write an address such as https://shop.example.com/")
+    return text
+
+
+WebAddress = Annotated[str, AfterValidator(_web_address)]
+
+
 class Slice(BaseModel):
     """A part of the settings: an unknown key is an error, and a loaded value does not change."""
 

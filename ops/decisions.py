@@ -6,6 +6,7 @@ from typing import Any, Final, Protocol
 
 from c360_aws.single_view_reader import Page
 from c360_core.decision import Action, Reason
+from c360_core.delivery import Outcome
 from c360_core.profile import Profile
 
 _PAGE: Final = 50
@@ -70,6 +71,7 @@ class Explained:
         outcome: what was decided, in words.
         because: the reasons in words, in the order in which they were found.
         sent: when its messages went out, oldest first.
+        became: what became of each of them, as far as its channel has reported.
         not_sent: the messages that were held back when they should have gone out, with the reasons in words.
     """
 
@@ -77,20 +79,16 @@ class Explained:
     outcome: str
     because: tuple[str, ...]
     sent: tuple[str, ...]
+    became: tuple[str, ...]
     not_sent: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Return it for machines."""
         stored = ("decision_id", "trigger", "action", "channel", "template", "offer", "decided_at", "not_before")
         told = {name: self.facts[name] for name in stored if name in self.facts}
+        lists = {"because": list(self.because), "sent": list(self.sent), "became": list(self.became)}
         held = {"not_sent": list(self.facts["not_sent"])} if self.not_sent else {}
-        return {
-            **told,
-            "reasons": list(self.facts["reasons"]),
-            "because": list(self.because),
-            "sent": list(self.sent),
-            **held,
-        }
+        return {**told, "reasons": list(self.facts["reasons"]), **lists, **held}
 
 
 def explain(view: View, person_id: str, *, play: str | None = None, limit: int = 20) -> tuple[str, list[Explained]]:
@@ -111,10 +109,11 @@ def explain(view: View, person_id: str, *, play: str | None = None, limit: int =
             f"there is no person `{person_id}`: it is no id of ours, or was erased; the profile API finds a person by "
             "an identifier"
         )
-    sent: dict[str, list[str]] = {}
+    sent: dict[str, list[tuple[str, str]]] = {}
     everybody = (current, *view.former_ids(current))
     for message in (one for each in everybody for one in view.messages(each, limit=_PAGE)):
-        sent.setdefault(message["decision_id"], []).append(message["sent_at"])
+        became = str(message.get("outcome", Outcome.SENT))  # those from before reports were read have none
+        sent.setdefault(message["decision_id"], []).append((message["sent_at"], became))
     found = [item for each in everybody for item in _decisions(view, each, play, limit)]
     found.sort(key=lambda item: str(item["occasion_at"]), reverse=True)
     return current, [_explained(item, sorted(sent.get(item["decision_id"], ()))) for item in found[:limit]]
@@ -140,12 +139,13 @@ def why_nothing(view: View, person_id: str) -> str:
     return "nothing was decided: no signal of this person called for it, or the decisions have expired"
 
 
-def _explained(item: Mapping[str, Any], sent: Sequence[str]) -> Explained:
+def _explained(item: Mapping[str, Any], sent: Sequence[tuple[str, str]]) -> Explained:
     return Explained(
         facts=item,
         outcome=_ACTIONS.get(str(item["action"]), str(item["action"])),
         because=tuple(_in_words(str(code), item) for code in item["reasons"]),
-        sent=tuple(sent),
+        sent=tuple(at for at, _ in sent),
+        became=tuple(became for _, became in sent),
         not_sent=tuple(_held_back(one, item) for one in item.get("not_sent", ())),
     )
 

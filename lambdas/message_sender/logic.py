@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final, Protocol
 
@@ -14,6 +14,7 @@ from c360_core.address import address_keys
 from c360_core.consent import Channel, Consent
 from c360_core.decision import Reason
 from c360_core.decision_rules import ContactRules, earliest_send_time, suppression_reasons
+from c360_core.delivery import SentMessage
 from c360_core.moments import moment, moment_text
 from c360_core.profile import Profile
 from lambdas.message_sender.channels import ChannelSender
@@ -81,7 +82,10 @@ class RecipientView(Protocol):
 class MessageStore(Protocol):
     """Where it is stored what became of messages."""
 
-    def put_message(self, person_id: str, message: Mapping[str, str], *, sent_at: datetime, keep_days: int) -> None:
+    def note_sent(self, sent: SentMessage) -> None:
+        """Note a message before its channel gets it, for the reports about it."""
+
+    def put_message(self, sent: SentMessage) -> None:
         """Store that a message was sent; storing it again changes nothing."""
 
     def put_not_sent(self, decision: Mapping[str, Any], *, template: str, reasons: Sequence[str], at: datetime) -> None:
@@ -174,7 +178,10 @@ class Sender:
 
     def _send_once(self, message: Message, profile: Profile, channel: ChannelSender) -> Answer:
         def work() -> Result:
-            return {"delivery": str(channel.send(message, profile)), "sent_at": moment_text(self.clock())}
+            sent = self._sent(message, profile, self.clock())
+            # First: the report of a fast mailbox, or of one whose answer is in doubt, must find the person.
+            self.store.note_sent(sent)
+            return {"delivery": str(channel.send(message, profile)), "sent_at": moment_text(sent.sent_at)}
 
         try:
             result = self.idempotency.run_once(f"send:{message.message_id}", work)
@@ -190,20 +197,28 @@ class Sender:
         status = Status.DUPLICATE if result[REPEATED] else Status.SENT
         return Answer(status=status, message_id=message.message_id)
 
+    def _sent(self, message: Message, profile: Profile, sent_at: datetime) -> SentMessage:
+        return SentMessage(
+            message_id=message.message_id,
+            decision_id=message.decision_id,
+            person_id=profile.person_id,
+            channel=message.channel,
+            purpose=message.purpose,
+            template=str(message.template),
+            address_keys=address_keys(profile, message.channel, self.hash_secret()),
+            sent_at=sent_at,
+            expires_at=sent_at + timedelta(days=self.keep_days),
+        )
+
     def _record(self, message: Message, profile: Profile, sent_at: datetime) -> None:
-        facts = {
-            "message_id": message.message_id,
-            "decision_id": message.decision_id,
-            "channel": str(message.channel),
-            "template": str(message.template),
-        }
-        self.store.put_message(profile.person_id, facts, sent_at=sent_at, keep_days=self.keep_days)
+        sent = self._sent(message, profile, sent_at)
+        self.store.put_message(sent)
         record = engagement_record(
             "message_sent",
             profile=profile,
             subject=message.message_id,
             occurred_at=sent_at,
-            payload=facts,
+            payload=sent.facts,
             trace_id=message.trace_id,
         )
         if record is not None and self.stream.publish([record]):

@@ -70,6 +70,13 @@ def get_decisions(person_id: str) -> Response[str]:
     return _answer(person_id, page, "decisions")
 
 
+@app.get(f"{CUSTOMERS}/<person_id>/messages")
+def get_messages(person_id: str) -> Response[str]:
+    """Return a page of what was sent to a customer, newest first, with what became of it."""
+    page = _customers().messages(person_id, limit=read_limit(_query("limit")), cursor=_query("cursor"))
+    return _answer(person_id, page, "messages")
+
+
 @app.get(f"{CUSTOMERS}/<person_id>/segments")
 def get_segments(person_id: str) -> Response[str]:
     """Return the segments that a customer is in."""

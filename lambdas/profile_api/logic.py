@@ -16,7 +16,7 @@ from c360_core.consent import Channel, Consent, Purpose, supersedes
 from c360_core.identity.keys import identifier_key
 from c360_core.identity.normalise import normalise
 from c360_core.interaction import RejectedEventError, read_interaction
-from c360_core.moments import moment, moment_text
+from c360_core.moments import in_milliseconds, moment, moment_text
 from c360_core.names import IdentifierType
 from c360_core.profile import PARTS, Profile
 from c360_core.profile_document import profile_document
@@ -34,7 +34,7 @@ from lambdas.profile_api.query import Parameter
 CONSENTS_PART: Final = "consents"
 KNOWN_PARTS: Final = (*PARTS, CONSENTS_PART)
 # Attributes of items that the API does not show.
-HIDDEN: Final = frozenset({"PK", "SK", "expires_at", "sequence"})
+HIDDEN: Final = frozenset({"PK", "SK", "expires_at", "sequence", "standing"})
 MAX_PAGE: Final = 100
 MAX_WORDING: Final = 32  # the contract's
 _PERSON_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -73,6 +73,9 @@ class CustomerView(Protocol):
 
     def decisions(self, person_id: str, *, limit: int, cursor: str | None = None) -> Page:
         """Return a page of decisions, newest first."""
+
+    def message_page(self, person_id: str, *, limit: int, cursor: str | None = None) -> Page:
+        """Return a page of messages, newest first."""
 
 
 class ConsentStore(Protocol):
@@ -130,6 +133,11 @@ class Customers:
         """Return a page of what was decided about a customer, newest first, with the reasons."""
         current = self._current(person_id)
         return self._page(current, "decisions", lambda: self.view.decisions(current, limit=limit, cursor=cursor))
+
+    def messages(self, person_id: str, *, limit: int, cursor: str | None) -> Document:
+        """Return a page of what was sent to a customer, newest first, with what became of it."""
+        current = self._current(person_id)
+        return self._page(current, "messages", lambda: self.view.message_page(current, limit=limit, cursor=cursor))
 
     def segments(self, person_id: str) -> Document:
         """Return the segments that a customer is in."""
@@ -286,8 +294,7 @@ def read_consent(purpose: str, channel: str, body: object, *, now: datetime) -> 
             f"It is no text of at most {MAX_WORDING} printable characters.",
             "Send the wording's version.",
         )
-    decided_at = _decided_at(document.get("decided_at"), now)
-    decided_at -= timedelta(microseconds=decided_at.microsecond % 1000)  # stored and published in milliseconds
+    decided_at = in_milliseconds(_decided_at(document.get("decided_at"), now))
     return Consent(purpose=Purpose(purpose), channel=Channel(channel), granted=granted, decided_at=decided_at)
 
 

@@ -10,8 +10,9 @@ from constructs import Construct
 from config.activation import ActivationSettings
 from stacks.activation.contact_rules import contact_rules
 from stacks.activation.email.channel import Email
+from stacks.activation.email.unsubscribe import Unsubscribe
 from stacks.constructs.data_stream import DataStream
-from stacks.constructs.grants import allow, lock_work, put_records, read_secret, use_items
+from stacks.constructs.grants import ItemAction, allow, lock_work, put_records, read_secret, use_items
 from stacks.constructs.python_function import Caller, PythonFunction
 from stacks.shared.platform import Platform
 
@@ -27,6 +28,7 @@ class MessageSender(Construct):
         id_: str,
         *,
         email: Email,
+        unsubscribe: Unsubscribe,
         single_view: dynamodb.ITableV2,
         idempotency: dynamodb.ITableV2,
         events_stream: DataStream,
@@ -48,6 +50,10 @@ class MessageSender(Construct):
                 "CONFIGURATION_SET": email.configuration_set.configuration_set_name,
                 "SENDER_ADDRESS": settings.email.sender,
                 "TEMPLATES": json.dumps({str(template): name for template, name in email.template_names.items()}),
+                "SHOP_URL": settings.email.shop_url,
+                "UNSUBSCRIBE_URL": unsubscribe.url,
+                "UNSUBSCRIBE_SECRET_ARN": unsubscribe.secret.secret_arn,
+                "UNSUBSCRIBE_DAYS": settings.email.unsubscribe_days,
                 "MESSAGE_TTL_DAYS": settings.message_ttl_days,
                 **contact_rules(settings),
             },
@@ -55,10 +61,11 @@ class MessageSender(Construct):
             writes=events_stream,
             calls=(ec2.InterfaceVpcEndpointAwsService.EMAIL, ec2.InterfaceVpcEndpointAwsService.SECRETS_MANAGER),
         )
-        use_items(self.function.role, single_view, platform.key, ("GetItem", "BatchGetItem", "Query", "PutItem"))
+        items: tuple[ItemAction, ...] = ("GetItem", "BatchGetItem", "Query", "PutItem", "UpdateItem")
+        use_items(self.function.role, single_view, platform.key, items)
         lock_work(self.function.role, idempotency, platform.key)
         put_records(self.function.role, events_stream)
-        read_secret(self.function.role, hash_secret)
+        read_secret(self.function.role, hash_secret, unsubscribe.secret)
         self._allow_sending(email)
 
     def _allow_sending(self, email: Email) -> None:

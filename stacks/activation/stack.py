@@ -14,6 +14,8 @@ from config.activation import ActivationSettings
 from stacks.activation.clean_room.clean_room import CleanRoom
 from stacks.activation.decision_engine import DecisionEngine
 from stacks.activation.email.channel import Email
+from stacks.activation.email.reports import DeliveryReports
+from stacks.activation.email.unsubscribe import Unsubscribe
 from stacks.activation.journey import Journey, Step
 from stacks.activation.message_sender import MessageSender
 from stacks.activation.sentiment.scoring import SentimentScoring
@@ -50,6 +52,25 @@ class ActivationStack(cdk.Stack):
     ) -> None:
         super().__init__(scope, id_, description="Customer 360: decisions, messages, journeys")
         self.email = Email(self, "Email", settings=settings.email, platform=platform)
+        self.reports = DeliveryReports(
+            self,
+            "DeliveryReports",
+            configuration_set=self.email.configuration_set,
+            single_view=single_view,
+            events_stream=streams[Stream.EVENTS],
+            hash_secret=hash_secret,
+            settings=settings.email,
+            platform=platform,
+        )
+        self.unsubscribe = Unsubscribe(
+            self,
+            "Unsubscribe",
+            single_view=single_view,
+            events_stream=streams[Stream.EVENTS],
+            hash_secret=hash_secret,
+            settings=settings.email,
+            platform=platform,
+        )
         self.decision = DecisionEngine(
             self,
             "Decision",
@@ -65,6 +86,7 @@ class ActivationStack(cdk.Stack):
             self,
             "MessageSender",
             email=self.email,
+            unsubscribe=self.unsubscribe,
             single_view=single_view,
             idempotency=idempotency,
             events_stream=streams[Stream.EVENTS],
@@ -106,6 +128,7 @@ class ActivationStack(cdk.Stack):
         cdk.CfnOutput(self, "WelcomeJourneyStateMachineArn", value=self.welcome.machine.state_machine_arn)
         cdk.CfnOutput(self, "ServiceRecoveryStateMachineArn", value=self.recovery.machine.state_machine_arn)
         cdk.CfnOutput(self, "ConfigurationSetName", value=self.email.configuration_set.configuration_set_name)
+        cdk.CfnOutput(self, "UnsubscribeApiUrl", value=self.unsubscribe.api_url)
         cdk.CfnOutput(self, "MessageSenderFunctionName", value=self.sender.function.function.function_name)
         if self.clean_room is not None:
             cdk.CfnOutput(self, "CollaborationId", value=self.clean_room.collaboration.attr_collaboration_identifier)

@@ -9,10 +9,7 @@ from typing import Final
 
 import aws_cdk as cdk
 from aws_cdk import aws_events as events
-from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_glue as glue
-from aws_cdk import aws_iam as iam
-from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
@@ -26,13 +23,13 @@ from config.collection import CollectionSettings
 from config.operations import OperationsSettings
 from stacks.constructs.data_stream import DataStream
 from stacks.constructs.dead_letter_queue import DeadLetterQueue
+from stacks.constructs.event_queue import EventQueue, Reading
 from stacks.constructs.grants import (
     add_objects,
     allow,
     put_metrics,
     put_records,
     read_objects,
-    receive_messages,
     write_objects,
     write_tables,
 )
@@ -43,7 +40,7 @@ from stacks.constructs.spark_job import SparkJob
 from stacks.constructs.state_machine import StateMachine
 from stacks.shared.ids import pascal_case
 from stacks.shared.lake import Lake
-from stacks.shared.monitoring import METRIC_PERIOD, AlarmSpec
+from stacks.shared.monitoring import AlarmSpec
 from stacks.shared.platform import Platform
 
 _NAME: Final = "IngestFile"
@@ -52,7 +49,6 @@ _RUN_MINUTES: Final = 240  # 256 MB may decompress to some gigabytes of text, an
 _BATCHES_AT_ONCE: Final = 2  # the minimum of Lambda; with more, its pollers would split a burst into many runs
 _BATCH_FUNCTION_SECONDS: Final = 30
 _WAITING_SECONDS: Final = 15 * 60  # longer than the longest batching window and one retry
-_MAX_RECEIVES: Final = 5  # the minimum that AWS recommends: a throttled call counts as an attempt
 
 
 class FileIngestion(Construct):
@@ -60,6 +56,7 @@ class FileIngestion(Construct):
 
     job: SparkJob
     machine: sfn.StateMachine
+    arrivals: EventQueue
     landed: sqs.Queue
     batches: PythonFunction
     undelivered: DeadLetterQueue
@@ -103,12 +100,21 @@ class FileIngestion(Construct):
             subject="files could not be ingested",
             runbook="files-are-not-ingested.md",
         ).machine
-        self.undelivered = DeadLetterQueue(
-            self, "Undelivered", name=f"{_NAME}Undelivered", platform=platform, of_queue=True
+        self.arrivals = EventQueue(
+            self,
+            "Landed",
+            name=_NAME,
+            reading=Reading(
+                size=_BATCH_MESSAGES,
+                window_seconds=settings.files.batch_seconds,
+                calls_at_once=_BATCHES_AT_ONCE,
+                function_seconds=_BATCH_FUNCTION_SECONDS,
+            ),
+            platform=platform,
         )
-        self.landed = self._queue(settings.files.batch_seconds, platform)
+        self.landed, self.undelivered = self.arrivals.queue, self.arrivals.undelivered
         self.batches = self._batches(lake.buckets[Zone.RESULTS], platform)
-        self._feed(settings.files.batch_seconds)
+        self.arrivals.feed(self.batches)
         self._announce_landed_files(lake.buckets[Zone.LANDING])
 
     def alarms(self, limits: OperationsSettings) -> Sequence[AlarmSpec]:  # noqa: ARG002  # AWS's window decides
@@ -116,7 +122,7 @@ class FileIngestion(Construct):
         return (
             AlarmSpec(
                 name="LandedFilesWaiting",
-                metric=self.landed.metric_approximate_age_of_oldest_message(period=METRIC_PERIOD, statistic="Maximum"),
+                metric=self.arrivals.waiting(),
                 threshold=_WAITING_SECONDS,
                 text="LandedFiles: messages wait in the queue, and nobody takes them",
             ),
@@ -177,22 +183,6 @@ class FileIngestion(Construct):
         run.add_retry(errors=["States.TaskFailed"], interval=cdk.Duration.minutes(1), max_attempts=1)
         return run
 
-    def _queue(self, batch_seconds: int, platform: Platform) -> sqs.Queue:
-        """Create the queue in which landed files wait to be batched.
-
-        AWS requires a visibility timeout of six times the function's timeout plus the batching window.
-        """
-        return sqs.Queue(
-            self,
-            "Landed",
-            encryption=sqs.QueueEncryption.KMS,
-            encryption_master_key=platform.key,
-            enforce_ssl=True,
-            visibility_timeout=cdk.Duration.seconds(6 * _BATCH_FUNCTION_SECONDS + batch_seconds),
-            retention_period=cdk.Duration.days(4),  # less than in the dead-letter queue: a moved message keeps its age
-            dead_letter_queue=sqs.DeadLetterQueue(max_receive_count=_MAX_RECEIVES, queue=self.undelivered.queue),
-        )
-
     def _batches(self, results: s3.IBucket, platform: Platform) -> PythonFunction:
         function = PythonFunction(
             self,
@@ -208,31 +198,13 @@ class FileIngestion(Construct):
         )
         add_objects(function.role, results, MANIFESTS)
         allow(function.role, ("states:StartExecution",), self.machine.state_machine_arn)
-        receive_messages(function.role, self.landed)
         return function
 
-    def _feed(self, batch_seconds: int) -> None:
-        mapping = lambda_.CfnEventSourceMapping(
-            self,
-            "Mapping",
-            function_name=self.batches.function.function_name,
-            event_source_arn=self.landed.queue_arn,
-            batch_size=_BATCH_MESSAGES,
-            maximum_batching_window_in_seconds=batch_seconds,
-            function_response_types=["ReportBatchItemFailures"],
-            scaling_config=lambda_.CfnEventSourceMapping.ScalingConfigProperty(maximum_concurrency=_BATCHES_AT_ONCE),
-        )
-        destination = "Lambda takes no failure destination for a queue: the queue moves the message to its own"
-        acknowledge(mapping, {"LambdaEventSourceMappingDestination": destination})
-        # Lambda checks at creation that the function's role may read the queue.
-        mapping.node.add_dependency(self.batches.role)
-
     def _announce_landed_files(self, landing: s3.IBucket) -> None:
-        rule = events.Rule(
-            self,
+        self.arrivals.take(
             "FileLanded",
             description="A file landed: it is to be ingested",
-            event_pattern=events.EventPattern(
+            pattern=events.EventPattern(
                 source=["aws.s3"],
                 detail_type=["Object Created"],
                 detail={
@@ -240,21 +212,5 @@ class FileIngestion(Construct):
                     "object": {"key": events.Match.anything_but_suffix(*FOLDER_MARKS)},
                 },
             ),
-            targets=[
-                # By its ARN, so that the CDK writes no policy: its own would admit every rule of the account.
-                targets.SqsQueue(
-                    sqs.Queue.from_queue_arn(self, "ToldTo", self.landed.queue_arn),
-                    dead_letter_queue=self.undelivered.queue,
-                    retry_attempts=3,
-                )
-            ],
-        )
-        self.landed.add_to_resource_policy(
-            iam.PolicyStatement(
-                sid="RuleOfLandedFiles",
-                principals=[iam.ServicePrincipal("events.amazonaws.com")],
-                actions=["sqs:SendMessage"],
-                resources=[self.landed.queue_arn],
-                conditions={"ArnEquals": {"aws:SourceArn": rule.rule_arn}},
-            )
+            sid="RuleOfLandedFiles",
         )

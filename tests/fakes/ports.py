@@ -10,6 +10,7 @@ from c360_aws.single_view_reader import Page
 from c360_aws.stream_writer import StreamRecord
 from c360_core.consent import Consent
 from c360_core.decision import Decision, decision_facts
+from c360_core.delivery import STANDING, Outcome, SentMessage
 from c360_core.moments import moment_text
 from c360_core.profile import Profile
 from lambdas.message_sender.message import Message, SendResult
@@ -68,6 +69,7 @@ class MemoryPeople:
     decided: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     sent: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     spent: dict[tuple[str, str], int] = field(default_factory=dict)
+    noted: dict[str, SentMessage] = field(default_factory=dict)
 
     def current_id(self, person_id: str) -> str | None:
         """Return the surviving id, or None."""
@@ -128,9 +130,40 @@ class MemoryPeople:
         now = {"template": template, "reasons": list(reasons), "at": moment_text(at)}
         known[place] = {**decision, "not_sent": [*others, now]}
 
-    def put_message(self, person_id: str, message: Mapping[str, str], *, sent_at: datetime, keep_days: int) -> None:
+    def note_sent(self, sent: SentMessage) -> None:
+        """Note a message."""
+        self.noted[sent.message_id] = sent
+
+    def sent_message(self, message_id: str) -> SentMessage | None:
+        """Return what was noted of a message."""
+        return self.noted.get(message_id)
+
+    def put_message(self, sent: SentMessage) -> None:
         """Store a message."""
-        self.sent.setdefault(person_id, []).append({**message, "sent_at": moment_text(sent_at)})
+        self.put_outcome(sent, Outcome.SENT, at=sent.sent_at)
+
+    def put_outcome(self, sent: SentMessage, outcome: Outcome, *, at: datetime) -> bool:
+        """Store what became of a message, unless more is known."""
+        stored = self.sent.setdefault(sent.person_id, [])
+        known = next((item for item in stored if item["message_id"] == sent.message_id), None)
+        if known is not None and STANDING[known["outcome"]] >= STANDING[outcome]:
+            return False
+        told = {**sent.facts, "sent_at": moment_text(sent.sent_at), "outcome": outcome, "outcome_at": moment_text(at)}
+        if known is None:
+            stored.append(told)
+        else:
+            known.update(told)
+        return True
+
+    def put_consent(self, person_id: str, consent: Consent) -> bool:
+        """Store an answer of a person."""
+        self.answers.setdefault(person_id, []).append(consent)
+        return True
+
+    def put_address_consent(self, keyed_hash: str, consent: Consent) -> bool:
+        """Store an answer about an address."""
+        self.address_answers.setdefault(keyed_hash, []).append(consent)
+        return True
 
 
 @dataclass

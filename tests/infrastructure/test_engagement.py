@@ -3,9 +3,12 @@
 import json
 import re
 
+from aws_cdk import aws_ses as ses
+
 from c360_core.decision import Template
 from c360_core.profile import Profile, Version
 from lambdas.message_sender.message import template_values
+from stacks.activation.email.reports import REPORTED, TRACKED
 from tests.infrastructure.assembly import resolve
 
 ENDED = ("AWS::Pinpoint::", "AWS::PinpointEmail::", "AWS::SageMaker::MonitoringSchedule", "AWS::KinesisAnalytics::")
@@ -26,12 +29,15 @@ def test_every_message_has_a_template_whose_name_the_sender_knows(assembly):
 
 def test_templates_use_only_values_that_the_sender_always_gives(assembly):
     unknown = Profile(person_id="a_0", version=Version(identity_version=0, sequence=0))
-    given = set(template_values(unknown))
+    given = set(template_values(unknown)) | {"shop_url", "unsubscribe_url"}
     for template in assembly.resources("AWS::SES::Template"):
         words = template.properties["Template"]
         for part in ("SubjectPart", "TextPart", "HtmlPart"):
             assert set(re.findall(r"{{(\w+)}}", words[part])) <= given, template
         assert "withdraw" in words["TextPart"], template
+        assert "{{unsubscribe_url}}" in words["TextPart"], template
+        # Otherwise SES would lead everybody who wants no more messages past its own counter.
+        assert '<a ses:no-track href="{{unsubscribe_url}}">' in words["HtmlPart"], template
 
 
 def test_mail_demands_tls_and_reports_back(assembly):
@@ -39,6 +45,51 @@ def test_mail_demands_tls_and_reports_back(assembly):
     assert configuration["DeliveryOptions"]["TlsPolicy"] == "REQUIRE"
     destination = assembly.one("AWS::SES::ConfigurationSetEventDestination", "activation").properties
     assert {"bounce", "complaint", "delivery"} <= set(destination["EventDestination"]["MatchingEventTypes"])
+
+
+def test_every_report_that_ses_is_asked_for_is_read_and_no_other(assembly):
+    rule = _rule_of_reports(assembly)
+    [destination] = assembly.resources("AWS::SES::ConfigurationSetEventDestination")
+    asked = {kind.upper() for kind in destination.properties["EventDestination"]["MatchingEventTypes"]}
+    names = {ses.EmailSendingEvent(kind): name for kind, name in {**REPORTED, **TRACKED}.items()}
+    told = {kind.value.replace("_", "") for kind, name in names.items() if name in rule["detail-type"]}
+    assert told == asked
+    assert rule["source"] == ["aws.ses"]
+
+
+def test_only_reports_of_our_configuration_set_are_read(assembly):
+    [configuration] = assembly.resources("AWS::SES::ConfigurationSet")
+    named = _rule_of_reports(assembly)["detail"]["mail"]["tags"]["ses:configuration-set"]
+    assert named == [{"Ref": configuration.logical_id}]
+
+
+def test_nobody_is_watched_reading_unless_a_setting_says_so(everything, customary):
+    watching = set(TRACKED.values())
+    assert watching <= set(_rule_of_reports(everything)["detail-type"])
+    assert watching.isdisjoint(_rule_of_reports(customary)["detail-type"])
+
+
+def test_reports_wait_in_an_encrypted_queue_and_end_in_another(assembly):
+    [mapping] = [
+        mapping
+        for mapping in assembly.resources("AWS::Lambda::EventSourceMapping")
+        if mapping.pillar == "activation" and "ScalingConfig" in mapping.properties
+    ]
+    assert mapping.properties["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    queues = [queue for queue in assembly.resources("AWS::SQS::Queue") if "DeliveryReports" in queue.logical_id]
+    assert len(queues) == 2
+    assert all("KmsMasterKeyId" in queue.properties for queue in queues)
+    [reported] = [queue.properties for queue in queues if "RedrivePolicy" in queue.properties]
+    assert reported["RedrivePolicy"]["maxReceiveCount"] == 5
+
+
+def _rule_of_reports(assembly):
+    [rule] = [
+        rule.properties["EventPattern"]
+        for rule in assembly.resources("AWS::Events::Rule")
+        if rule.properties.get("EventPattern", {}).get("source") == ["aws.ses"]
+    ]
+    return rule
 
 
 def test_no_identity_is_made_without_a_domain(customary):

@@ -22,6 +22,8 @@ FUNCTIONS = (
     "profile_api",
     "decision",
     "message_sender",
+    "delivery_reports",
+    "unsubscribe",
 )
 
 
@@ -192,6 +194,11 @@ def test_the_gateway_lets_through_what_the_profile_api_answers_and_nothing_else(
     assert let_through(assembly, "unification") == served
 
 
+def test_the_gateway_lets_through_what_links_in_messages_need_and_nothing_else(assembly):
+    served = {f"{method} {path.replace('<token>', '{token}')}" for method, path in answered("unsubscribe")}
+    assert let_through(assembly, "activation") == served == {f"{m} /v1/unsubscribe/{{token}}" for m in ("GET", "POST")}
+
+
 def cors(assembly, pillar):
     return assembly.one("AWS::ApiGatewayV2::Api", pillar).properties.get("CorsConfiguration")
 
@@ -232,15 +239,15 @@ def test_collector_routes_are_open_to_keys_and_profile_routes_to_signed_requests
             route.properties["RouteKey"]: route.properties.get("AuthorizationType", "NONE")
             for route in assembly.resources("AWS::ApiGatewayV2::Route", pillar)
         }
-        for pillar in ("collection", "unification")
+        for pillar in ("collection", "unification", "activation")
     }
-    assert set(routes["collection"].values()) == {"NONE"}
+    assert set(routes["collection"].values()) == set(routes["activation"].values()) == {"NONE"}
     assert set(routes["unification"].values()) == {"AWS_IAM"}
 
 
 def test_apis_are_throttled_and_logged(assembly):
     stages = list(assembly.resources("AWS::ApiGatewayV2::Stage"))
-    assert len(stages) == 2
+    assert len(stages) == 3
     for stage in stages:
         assert stage.properties["DefaultRouteSettings"]["ThrottlingRateLimit"] > 0, stage
         assert "DestinationArn" in stage.properties["AccessLogSettings"], stage

@@ -57,7 +57,7 @@ def _show(console: Console, person_id: str, found: list[Explained], nothing: str
         return
     table = Table("decided", "play", "outcome", "because", box=None, header_style="dim")
     for one in found:
-        sent = "".join(f"; went out {at}" for at in one.sent)
+        sent = "".join(f"; went out {at}, {became}" for at, became in zip(one.sent, one.became, strict=True))
         table.add_row(
             Text(str(one.facts["decided_at"])),
             Text(str(one.facts["trigger"])),

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from typing import Any, Final
 
 import httpx
 
+from c360_core.delivery import Outcome
 from c360_core.identity.keys import mask_email
 from c360_core.single_view_keys import PARTITION, PROFILE, person_key, person_partition
 from twin.emulator.emulator import HEALTH_PATH
@@ -18,7 +20,7 @@ from twin.principals import Principal
 from twin.scenario import straight
 from twin.scenario.api import ProfileApiClient
 from twin.scenario.collect import CollectorClient, land, produce
-from twin.scenario.deployment import Deployment, files_of
+from twin.scenario.deployment import Deployment, StepFailedError, files_of
 from twin.scenario.history import INGEST_SECONDS, WEB
 from twin.scenario.result import SentMessage
 from twin.scenario.waiting import until
@@ -86,10 +88,42 @@ def decisions_about(api: ProfileApiClient, person_id: str, *, at_least: int = 1)
 
 def outbox(deployment: Deployment) -> list[SentMessage]:
     """Return the mails that left, recipients masked."""
-    answer = httpx.get(f"{deployment.emulator.settings.endpoint}{MESSAGES_PATH}", timeout=20)
+    return [_message(mail) for mail in raw_outbox(deployment.emulator.settings.endpoint)]
+
+
+def raw_outbox(endpoint: str) -> list[dict[str, Any]]:
+    """Return the mails that left, as the emulator keeps them."""
+    answer = httpx.get(f"{endpoint}{MESSAGES_PATH}", timeout=20)
     answer.raise_for_status()
     by_account: dict[str, list[dict[str, Any]]] = answer.json()["messages"]
-    return [_message(message) for messages in by_account.values() for message in messages]
+    return [mail for mails in by_account.values() for mail in mails]
+
+
+def follow_link(deployment: Deployment, api: ProfileApiClient, person: LiveCustomer, person_id: str) -> str:
+    """Follow the first link in the only mail to a person; return what the single view then says of the message."""
+    tracked = re.findall(r'href="([^"]+)"', _only_mail(deployment, person)["BodyHtml"])[0]
+    answer = httpx.get(tracked, timeout=20)
+    if answer.status_code != httpx.codes.FOUND:
+        raise StepFailedError(f"{tracked}: status {answer.status_code}, no link that SES tracks")
+    return until(
+        f"it is known that {person.role} followed the link",
+        lambda: [str(message["outcome"]) for message in api.page(person_id, "messages")][:1],
+        lambda seen: seen == [str(Outcome.CLICKED)],
+        seconds=EFFECT_SECONDS,
+    )[0]
+
+
+def unsubscribe(deployment: Deployment, person: LiveCustomer) -> None:
+    """Press the button of a mail program: it posts to the link in the only mail to a person (RFC 8058)."""
+    text = _only_mail(deployment, person)["BodyText"]
+    found = re.findall(r"https://\S+/v1/unsubscribe/(\S+)", text)[0]
+    link = f"{deployment.url('UnsubscribeApiUrl')}/v1/unsubscribe/{found}"
+    httpx.post(link, data={"List-Unsubscribe": "One-Click"}, timeout=20).raise_for_status()
+
+
+def _only_mail(deployment: Deployment, person: LiveCustomer) -> dict[str, Any]:
+    [mail] = [one for one in raw_outbox(deployment.emulator.settings.endpoint) if one["To"] == [person.email]]
+    return mail
 
 
 def mails_to(deployment: Deployment, person: LiveCustomer) -> list[SentMessage]:

@@ -9,6 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
+from c360_core.delivery import Outcome
 from twin.emulator.emulator import Emulator
 from twin.principals import Principal
 from twin.scenario import (
@@ -217,7 +218,10 @@ class Story:
             latency = timing.result()
         with self.step("Mails leave"):
             mails = self._mails(people)
-        with self.step("Consent is withdrawn; the next message must stop"):
+        with self.step("A mail is read; its link ends the consent, and the next message must stop"):
+            became = live.follow_link(self.deployment, self.api, people.welcome, ids[WELCOME])
+            live.unsubscribe(self.deployment, people.welcome)
+            agreed = [answer["granted"] for answer in self.api.page(ids[WELCOME], "consents")]
             self.api.put_consent(ids[WELCOME], "marketing", "email", granted=False)
         live_result = LiveResult(
             events=events + len(latency),
@@ -228,7 +232,11 @@ class Story:
             decisions=tuple(_decision_line(role, line) for role, lines in decided.items() for line in lines),
             latency=tuple(latency),
         )
-        return live_result, _live_checks(decided, mails)
+        return live_result, [
+            *_live_checks(decided, mails),
+            Check(name="what became of the welcome", expected=str(Outcome.CLICKED), actual=became),
+            Check(name="consents to e-mail after one click", expected=0, actual=sum(agreed)),
+        ]
 
     def read_databases(self) -> tuple[databases.Read, list[Check]]:
         """Let customers order in the order system; read its databases, and what disappears from them."""

@@ -1,20 +1,23 @@
 """E-mail, sent by SES."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from botocore.exceptions import BotoCoreError, ClientError, ConnectTimeoutError, EndpointConnectionError
 from pydantic import Json
 
+from c360_aws.cached_secrets import CachedSecrets
 from c360_core.address import address_of
 from c360_core.consent import Channel
 from c360_core.decision import Template
 from c360_core.profile import Profile
+from c360_core.unsubscribe import UnsubscribeToken, sign_token
 from lambdas.message_sender.message import Message, SendResult, template_values
 from lambdas.shared import aws
-from lambdas.shared.settings import EnvironmentSettings, Name
+from lambdas.shared.settings import Days, EnvironmentSettings, Name
 
 if TYPE_CHECKING:
     from mypy_boto3_sesv2 import SESV2Client
@@ -27,11 +30,36 @@ SERVER_ERROR: Final = 500
 
 
 class SesSettings(EnvironmentSettings):
-    """The sender's address, its configuration set, and the SES template of each of our templates."""
+    """The sender's address, its configuration set, the SES template of each of our templates, and its links."""
 
     configuration_set: Name
     sender_address: Name
     templates: Json[dict[Template, Name]]
+    shop_url: Name
+    unsubscribe_url: Name
+    unsubscribe_secret_arn: Name
+    unsubscribe_days: Days
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnsubscribeLinks:
+    """Links by which a message can be answered with "no more".
+
+    Attributes:
+        url: of the function that takes the answer, without a trailing slash.
+        secret: signs the links.
+        days: how long a link works.
+    """
+
+    url: str
+    secret: Callable[[], bytes]
+    days: int
+    clock: Callable[[], datetime]
+
+    def link(self, message_id: str) -> str:
+        """Return the link of one message."""
+        token = UnsubscribeToken(message_id=message_id, expires_at=self.clock() + timedelta(days=self.days))
+        return f"{self.url}/{sign_token(token, self.secret())}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +70,8 @@ class SesEmail:
     sender_address: str
     configuration_set: str
     templates: Mapping[Template, str]
+    shop_url: str
+    links: UnsubscribeLinks
 
     def send(self, message: Message, profile: Profile) -> SendResult:
         """Hand a message over, once. An error means that SES certainly has not taken it: it may be retried."""
@@ -62,13 +92,20 @@ class SesEmail:
         return SendResult.ACCEPTED
 
     def _send(self, message: Message, profile: Profile) -> None:
+        unsubscribe = self.links.link(message.message_id)
+        values = {**template_values(profile), "shop_url": self.shop_url, "unsubscribe_url": unsubscribe}
         self.client.send_email(
             FromEmailAddress=self.sender_address,
             Destination={"ToAddresses": [str(address_of(profile, CHANNEL))]},
             Content={
                 "Template": {
                     "TemplateName": self.templates[message.template],
-                    "TemplateData": json.dumps(template_values(profile)),
+                    "TemplateData": json.dumps(values),
+                    # RFC 8058. Every message rests on a consent, so every message can end it.
+                    "Headers": [
+                        {"Name": "List-Unsubscribe", "Value": f"<{unsubscribe}>"},
+                        {"Name": "List-Unsubscribe-Post", "Value": "List-Unsubscribe=One-Click"},
+                    ],
                 }
             },
             ConfigurationSetName=self.configuration_set,
@@ -87,9 +124,17 @@ def connect(environ: Mapping[str, str]) -> SesEmail:
         ConfigurationError: a variable is missing or wrong.
     """
     settings = SesSettings.from_environment(environ)
+    secrets = CachedSecrets(aws.secrets_manager())
     return SesEmail(
         client=aws.ses(),
         sender_address=settings.sender_address,
         configuration_set=settings.configuration_set,
         templates=settings.templates,
+        shop_url=settings.shop_url,
+        links=UnsubscribeLinks(
+            url=settings.unsubscribe_url,
+            secret=lambda: secrets.text(settings.unsubscribe_secret_arn).encode(),
+            days=settings.unsubscribe_days,
+            clock=lambda: datetime.now(UTC),
+        ),
     )

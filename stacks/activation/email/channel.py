@@ -13,18 +13,16 @@ from constructs import Construct
 from c360_core.decision import Template
 from c360_core.names import PROJECT
 from config.activation import EmailSettings
+from stacks.activation.email.reports import reported
 from stacks.shared.ids import pascal_case
 from stacks.shared.platform import Platform
 
 _TEXTS: Final = Path(__file__).parent / "templates"
-_REPORTED: Final = (
-    ses.EmailSendingEvent.SEND,
-    ses.EmailSendingEvent.DELIVERY,
-    ses.EmailSendingEvent.BOUNCE,
-    ses.EmailSendingEvent.COMPLAINT,
-    ses.EmailSendingEvent.REJECT,
-    ses.EmailSendingEvent.RENDERING_FAILURE,
-)
+# The words of a text that are links in the HTML. SES must not count who wants no more messages.
+_LINKS: Final[Mapping[str, str]] = {
+    "{{shop_url}}": '<a href="{{shop_url}}">{{shop_url}}</a>',
+    "{{unsubscribe_url}}": '<a ses:no-track href="{{unsubscribe_url}}">{{unsubscribe_url}}</a>',
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +56,7 @@ class Email(Construct):
         # SES reports to the account's default bus only.
         default_bus = events.EventBus.from_event_bus_name(self, "DefaultBus", "default")
         self.configuration_set.add_event_destination(
-            "Reports", destination=ses.EventDestination.event_bus(default_bus), events=list(_REPORTED)
+            "Reports", destination=ses.EventDestination.event_bus(default_bus), events=list(reported(settings))
         )
         self.template_names = {template: self._template(template, platform) for template in Template}
         domain = settings.sender.rpartition("@")[2]
@@ -86,10 +84,12 @@ class Email(Construct):
 
 
 def mail_text(template: Template) -> MailText:
-    """Read a template: a subject line, an empty line, the text. The HTML has the same paragraphs."""
+    """Read a template: a subject line, an empty line, the text. The HTML has the same paragraphs, and links in it."""
     path = _TEXTS / f"{template}.txt"
     subject, _, text = path.read_text(encoding="utf-8").partition("\n\n")
     if not subject or not text.strip():
         raise ValueError(f"{path}: write the subject, an empty line, and the text")
     paragraphs = "".join(f"<p>{paragraph.strip()}</p>" for paragraph in text.strip().split("\n\n"))
+    for word, link in _LINKS.items():
+        paragraphs = paragraphs.replace(word, link)
     return MailText(subject=subject, text=text.strip(), html=f"<html><body>{paragraphs}</body></html>")

@@ -9,8 +9,10 @@ import pytest
 from c360_core.consent import Channel, Consent, Purpose
 from c360_core.decision import Reason
 from c360_core.decision_rules import ContactRules, TriggerEvent, decide
+from c360_core.delivery import Outcome
 from c360_core.play import load_playbook
 from ops.decisions import _WORDS, UnknownPersonError, explain, why_nothing
+from tests.factories.messages import sent_message
 from tests.factories.profiles import PERSON, profile
 from tests.fakes.ports import MemoryPeople
 from tools.console import Steps
@@ -44,7 +46,9 @@ def people() -> MemoryPeople:
     there = MemoryPeople(profiles={PERSON: profile()}, aliases={"p_old": PERSON})
     sent = decide_on(there, "first_purchase", consents=(YES,))
     decide_on(there, "unhappy_case", hour=1)
-    there.put_message(PERSON, {"message_id": "m_1", "decision_id": sent}, sent_at=NOON, keep_days=30)
+    message = sent_message(at=NOON, decision_id=sent)
+    there.put_message(message)
+    there.put_outcome(message, Outcome.CLICKED, at=NOON)
     return there
 
 
@@ -53,6 +57,7 @@ def test_each_decision_is_told_with_its_reasons_and_when_it_went_out(people: Mem
 
     assert current == PERSON
     assert (first.outcome, first.sent) == ("sent to the channel at once", ("2026-03-02T17:00:00.000Z",))
+    assert first.became == ("clicked",)
     assert first.because == ("the signal of the play first_purchase came", "the person agreed")
     assert (second.outcome, second.sent) == ("nothing", ())
     assert second.because == ("the person never agreed to this purpose in this channel",)

@@ -23,6 +23,7 @@ from lambdas.message_sender import handler
 from lambdas.message_sender.logic import Sender, Status
 from lambdas.message_sender.message import Message, SendResult
 from lambdas.shared import aws
+from tests.factories.messages import sent_message
 from tests.factories.profiles import PERSON, profile
 from tests.fakes.ports import MemoryChannel, MemoryIdempotency, MemoryPeople, MemoryStream
 from tests.fakes.wire import LambdaContext
@@ -204,7 +205,7 @@ def test_in_quiet_hours_the_journey_gets_the_time_to_continue(office: Office) ->
 
 def test_too_many_messages_within_the_window_suppress_the_next(office: Office) -> None:
     for number in (1, 2):
-        office.people.put_message(PERSON, {"message_id": f"m_{number}"}, sent_at=NOON, keep_days=30)
+        office.people.put_message(sent_message(f"m_{number}", at=NOON))
 
     assert office.send().reasons == ("FREQUENCY_CAP",)
 

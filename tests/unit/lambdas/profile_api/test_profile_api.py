@@ -12,12 +12,14 @@ import pytest
 from c360_core import single_view_keys as keys
 from c360_core.consent import Channel, Consent, Purpose
 from c360_core.decision_rules import ContactRules, TriggerEvent, decide
+from c360_core.delivery import Outcome
 from c360_core.identity.keys import identifier_key
 from c360_core.interaction import read_interaction
 from c360_core.names import IdentifierType
 from c360_core.play import load_playbook
 from c360_core.timeline import TimelineEntry
 from lambdas.profile_api import handler
+from tests.factories.messages import sent_message
 from tests.factories.profiles import PERSON, profile
 from tests.fakes.ports import MemoryStream
 from tests.fakes.wire import LambdaContext, http_event
@@ -92,7 +94,7 @@ def test_only_the_asked_parts_are_answered(cloud: Cloud) -> None:
 
 
 @pytest.mark.usefixtures("ada")
-@pytest.mark.parametrize("below", ["", "/timeline", "/segments", "/consents", "/decisions"])
+@pytest.mark.parametrize("below", ["", "/timeline", "/segments", "/consents", "/decisions", "/messages"])
 def test_a_merged_id_answers_with_the_surviving_one_and_says_where_it_is(below: str) -> None:
     answer = ask(f"/{OLD_ID}{below}")
 
@@ -187,7 +189,7 @@ def test_a_query_that_cannot_be_read_is_refused(raw_query: str, code: str) -> No
     assert (answer.status, answer.document["code"], answer.document["field"]) == (400, code, "query")
 
 
-@pytest.mark.parametrize("below", ["", "/timeline", "/segments", "/consents", "/decisions"])
+@pytest.mark.parametrize("below", ["", "/timeline", "/segments", "/consents", "/decisions", "/messages"])
 def test_an_unknown_id_is_not_found(below: str) -> None:
     answer = ask(f"/p_nobody{below}")
 
@@ -249,6 +251,24 @@ def test_decisions_come_with_their_reasons(cloud: Cloud) -> None:
     (shown,) = ask(f"/{PERSON}/decisions").document["decisions"]
 
     assert (shown["action"], shown["reasons"]) == ("silence", ["CONSENT_NEVER_GIVEN"])
+
+
+@pytest.mark.usefixtures("ada")
+def test_messages_come_with_what_became_of_them(cloud: Cloud) -> None:
+    for message_id, at in (("m_1", NOW), ("m_2", NOW + timedelta(hours=1))):
+        sent = sent_message(message_id, at=at)
+        cloud.writer.put_message(sent)
+        cloud.writer.put_outcome(sent, Outcome.OPENED, at=at)
+    cloud.writer.put_outcome(sent_message("m_1", at=NOW), Outcome.DELIVERED, at=NOW)
+
+    first = ask(f"/{PERSON}/messages", query={"limit": "1"}).document
+    second = ask(f"/{PERSON}/messages", query={"limit": "1", "cursor": first["cursor"]}).document
+
+    assert [(one["message_id"], one["outcome"]) for one in first["messages"] + second["messages"]] == [
+        ("m_2", "opened"),
+        ("m_1", "opened"),
+    ]
+    assert not {"PK", "SK", "expires_at", "standing"} & set(first["messages"][0])
 
 
 @pytest.mark.usefixtures("ada")
@@ -425,7 +445,7 @@ def test_a_field_that_cannot_be_stored_is_named(cloud: Cloud, field: str, value:
 
 @pytest.mark.usefixtures("ada")
 @pytest.mark.parametrize("person_id", ["p" * 65, "p" * 2100, "\u00e9" * 1100, "p 1", "p%41"])
-@pytest.mark.parametrize("below", ["", "/timeline", "/segments", "/consents", "/decisions"])
+@pytest.mark.parametrize("below", ["", "/timeline", "/segments", "/consents", "/decisions", "/messages"])
 def test_an_impossible_id_is_not_looked_up(person_id: str, below: str) -> None:
     answer = ask(f"/{person_id}{below}")
 

@@ -4,12 +4,14 @@ import pytest
 
 from lambdas.collector.settings import Settings as CollectorSettings
 from lambdas.decision.settings import Settings as DecisionSettings
+from lambdas.delivery_reports.settings import Settings as ReportSettings
 from lambdas.message_sender.channels.email import SesSettings
 from lambdas.message_sender.settings import Settings as SenderSettings
 from lambdas.profile_api.settings import Settings as ApiSettings
 from lambdas.profile_writer.settings import Settings as WriterSettings
 from lambdas.sentiment.settings import Settings as SentimentSettings
 from lambdas.shared.settings import ConfigurationError, EnvironmentSettings
+from lambdas.unsubscribe.settings import Settings as LinkSettings
 
 CONTACT = {
     "QUIET_HOURS_START": "21",
@@ -53,6 +55,17 @@ VARIABLES: dict[type[EnvironmentSettings], dict[str, str]] = {
         "CONFIGURATION_SET": "set",
         "SENDER_ADDRESS": "hello@shop.example.com",
         "TEMPLATES": '{"welcome": "one", "welcome_follow_up": "two", "service_recovery": "three"}',
+        "SHOP_URL": "https://shop.example.com/",
+        "UNSUBSCRIBE_URL": "https://links.example.com/v1/unsubscribe",
+        "UNSUBSCRIBE_SECRET_ARN": "arn",
+        "UNSUBSCRIBE_DAYS": "180",
+    },
+    ReportSettings: {"SINGLE_VIEW_TABLE": "view", "EVENTS_STREAM_NAME": "events", "HASH_SECRET_ARN": "arn"},
+    LinkSettings: {
+        "SINGLE_VIEW_TABLE": "view",
+        "EVENTS_STREAM_NAME": "events",
+        "HASH_SECRET_ARN": "arn",
+        "UNSUBSCRIBE_SECRET_ARN": "arn",
     },
 }
 # What an environment may leave out.

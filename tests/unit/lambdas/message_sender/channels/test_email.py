@@ -1,6 +1,7 @@
 """The e-mail channel: what SES gets, and what its answers mean."""
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import boto3
@@ -9,11 +10,17 @@ from botocore.exceptions import ConnectTimeoutError, ReadTimeoutError
 from botocore.stub import ANY, Stubber
 
 from c360_core.decision import Template
-from lambdas.message_sender.channels.email import SesEmail
+from c360_core.unsubscribe import UnsubscribeToken, sign_token
+from lambdas.message_sender.channels.email import SesEmail, UnsubscribeLinks
 from lambdas.message_sender.message import SendResult
 from lambdas.shared import aws
 from tests.factories.profiles import profile
 from tests.unit.lambdas.message_sender.conftest import WELCOME
+
+LINKS = "https://links.example.com/v1/unsubscribe"
+SECRET = b"s" * 64
+NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
+HALF_A_YEAR_LATER = NOON + timedelta(days=180)
 
 
 def ses() -> tuple[SesEmail, Stubber]:
@@ -23,16 +30,30 @@ def ses() -> tuple[SesEmail, Stubber]:
         sender_address="hello@shop.example.com",
         configuration_set="set",
         templates={Template.WELCOME: "c360-dev-welcome"},
+        shop_url="https://shop.example.com/",
+        links=UnsubscribeLinks(url=LINKS, secret=lambda: SECRET, days=180, clock=lambda: NOON),
     )
     return mail, Stubber(client)
 
 
 def test_ses_gets_the_template_with_all_names_it_may_use() -> None:
     mail, stub = ses()
+    link = (
+        f"{LINKS}/{sign_token(UnsubscribeToken(message_id=WELCOME.message_id, expires_at=HALF_A_YEAR_LATER), SECRET)}"
+    )
     expected = {
         "FromEmailAddress": "hello@shop.example.com",
         "Destination": {"ToAddresses": ["ada.lovelace@mail.org"]},
-        "Content": {"Template": {"TemplateName": "c360-dev-welcome", "TemplateData": ANY}},
+        "Content": {
+            "Template": {
+                "TemplateName": "c360-dev-welcome",
+                "TemplateData": ANY,
+                "Headers": [
+                    {"Name": "List-Unsubscribe", "Value": f"<{link}>"},
+                    {"Name": "List-Unsubscribe-Post", "Value": "List-Unsubscribe=One-Click"},
+                ],
+            }
+        },
         "ConfigurationSetName": "set",
         "EmailTags": ANY,
     }

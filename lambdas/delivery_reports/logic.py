@@ -1,0 +1,124 @@
+"""What a report about a message changes: an event, the outcome in the single view, and who may be written to."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, Protocol
+
+from c360_aws.engagement import engagement_record
+from c360_aws.event_stream import EventStream, StreamUnavailableError
+from c360_core.consent import Purpose
+from c360_core.delivery import EVENT_TYPES, Outcome, SentMessage
+from c360_core.moments import in_milliseconds, moment_text
+from lambdas.delivery_reports.report import Report, UnreadableReportError, read_report
+from lambdas.shared.refusals import Refusals
+
+# Not in what the outcome is about: each of these events says it by its name.
+_LEFT_OUT: Final = frozenset({"template"})
+
+
+class UnknownMessageError(LookupError):
+    """A report about a message that the single view does not know; the message names the id."""
+
+
+class MessageView(Protocol):
+    """What must be known of a message."""
+
+    def sent_message(self, message_id: str) -> SentMessage | None:
+        """Return what was noted of a message when it was handed over, or None."""
+
+
+class OutcomeStore(Protocol):
+    """Where it is stored what became of a message."""
+
+    def put_outcome(self, sent: SentMessage, outcome: Outcome, *, at: datetime) -> bool:
+        """Store what became of a message, unless more is known already."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueMessage:
+    """A message of the queue that a rule of EventBridge fills."""
+
+    message_id: str
+    body: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reports:
+    """Takes reports. Taking one again changes nothing: its event has the same id, and only more replaces less."""
+
+    view: MessageView
+    store: OutcomeStore
+    stream: EventStream
+    refusals: Refusals
+
+    def take(self, report: Report) -> None:
+        """Store what a report says, publish it, and refuse further messages where it says so.
+
+        A bounce is about the address alone: the person still agrees, and another address of theirs may work.
+
+        Raises:
+            UnknownMessageError: the message is not in the single view.
+            StreamUnavailableError: the events stream refused the event; take the report again.
+        """
+        sent = self.view.sent_message(report.message_id)
+        if sent is None:
+            raise UnknownMessageError(
+                f"message {report.message_id}: the single view does not know it; its time there may be over"
+            )
+        self.store.put_outcome(sent, report.outcome, at=report.at)
+        if report.permanent:
+            self.refusals.by_address(sent, Purpose, at=report.at)
+        if report.outcome is Outcome.COMPLAINED:
+            self.refusals.by_person(sent, why=report.outcome, at=report.at)
+        self._publish(sent, report)
+
+    def _publish(self, sent: SentMessage, report: Report) -> None:
+        profile = self.refusals.recipient(sent)
+        if profile is None:
+            return  # nobody is left whom the event could be about
+        at = in_milliseconds(report.at)
+        record = engagement_record(
+            EVENT_TYPES[report.outcome],
+            profile=profile,
+            subject=f"{report.provider_id}|{moment_text(at)}",
+            occurred_at=at,
+            payload={**{name: fact for name, fact in sent.facts.items() if name not in _LEFT_OUT}, **report.payload},
+        )
+        if record is not None and self.stream.publish([record]):
+            raise StreamUnavailableError(f"message {sent.message_id}: the events stream refused the report")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """What came of a batch: how many reports there were of each outcome, and why messages must come again."""
+
+    outcomes: Mapping[Outcome, int]
+    failures: Mapping[str, str]
+
+
+def take_batch(messages: Iterable[QueueMessage], reports: Reports) -> Taken:
+    """Take the reports of a batch, each for itself: one that cannot be taken keeps no other waiting."""
+    outcomes: dict[Outcome, int] = {}
+    failures: dict[str, str] = {}
+    for message in messages:
+        try:
+            report = read_report(_detail(message.body))
+            if report is not None:
+                reports.take(report)
+                outcomes[report.outcome] = outcomes.get(report.outcome, 0) + 1
+        except (UnreadableReportError, UnknownMessageError, StreamUnavailableError) as error:
+            failures[message.message_id] = str(error)
+    return Taken(outcomes=outcomes, failures=failures)
+
+
+def _detail(body: str) -> Mapping[str, object]:
+    try:
+        event = json.loads(body)
+    except ValueError:
+        raise UnreadableReportError("a report of SES: the message is no JSON") from None
+    detail = event.get("detail") if isinstance(event, dict) else None
+    if not isinstance(detail, dict):
+        raise UnreadableReportError("a report of SES: the field detail is missing or wrong")
+    return detail

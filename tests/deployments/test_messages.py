@@ -1,0 +1,221 @@
+"""What becomes of messages: the deployed sender, SES's mailbox simulator, its reports, and who gets nothing more."""
+
+import json
+import re
+import uuid
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import boto3
+import httpx
+import pytest
+
+from c360_aws.single_view_reader import SingleViewReader
+from c360_aws.single_view_writer import SingleViewWriter
+from c360_core.consent import Channel, Consent, ConsentStatus, Purpose, consent_status
+from c360_core.names import Stream, stream_name
+from ops.deployed_stacks import api_address
+from tests.deployments.small_dev import ENVIRONMENT, SmallDev
+from tests.factories.profiles import profile
+from tests.fakes.wire import read_stream
+from twin.emulator import emulator
+from twin.principals import Principal
+from twin.providers.ses.mailboxes import SIMULATOR
+from twin.scenario.live import MESSAGES_PATH
+from twin.scenario.waiting import until
+from twin.settings import BUILD, REGION
+
+SECONDS = 120.0
+NEVER_QUIET = {"quiet_hours_start": 0, "quiet_hours_end": 0, "frequency_cap_messages": 9}
+
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody who agreed, at an address of the simulator."""
+
+    person_id: str
+    address: str
+
+
+class World:
+    """`dev` with its sender, and people in the single view."""
+
+    def __init__(self, running: emulator.Emulator, folder: Path) -> None:
+        self.dev, self.endpoint = SmallDev(running, folder), running.settings.endpoint
+        self.dev.deploy(_watching, "activation")
+        key = running.settings.credentials(Principal.ADMINISTRATOR)
+        self.table = self.dev.output("unification", "SingleViewTableName")
+        dynamodb = boto3.resource(
+            "dynamodb",
+            endpoint_url=self.endpoint,
+            region_name=REGION,
+            aws_access_key_id=key.access_key,
+            aws_secret_access_key=key.secret_key,
+            aws_session_token=key.token,
+        ).meta.client
+        self.view = SingleViewReader(client=dynamodb, table=self.table)
+        self.store = SingleViewWriter(client=dynamodb, table=self.table)
+        self.sender = self.dev.output("activation", "MessageSenderFunctionName")
+        self.ses = self.dev.client("sesv2")
+        self.ses.create_email_identity(EmailIdentity="example.com")
+
+    def person(self, mailbox: str) -> Person:
+        """Put somebody into the single view who agreed to messages at a mailbox of the simulator.
+
+        Nothing about them is a signal of a play, which would send a message of its own.
+        """
+        label = uuid.uuid4().hex[:8]
+        found = Person(person_id=f"p_{label}", address=f"{mailbox}+{label}@{SIMULATOR}")
+        known = profile(found.person_id, email=found.address, loyalty_id=f"L{label}", live_orders=None)
+        self.store.put_profile(known, self.view.stored_states([found.person_id])[found.person_id], now=_now())
+        agreed = Consent(purpose=Purpose.MARKETING, channel=Channel.EMAIL, granted=True, decided_at=_now())
+        self.store.put_consent(found.person_id, agreed)
+        return found
+
+    def send(self, to: Person) -> dict[str, Any]:
+        """Let the deployed sender send a message of a new decision; return its answer."""
+        request = {
+            "decision_id": f"d_{uuid.uuid4().hex}",
+            "person_id": to.person_id,
+            "channel": "email",
+            "purpose": "marketing",
+            "template": "welcome",
+        }
+        answer = self.dev.client("lambda").invoke(FunctionName=self.sender, Payload=json.dumps(request))
+        read: dict[str, Any] = json.loads(answer["Payload"].read())
+        return read
+
+    def becomes(self, to: Person, outcome: str) -> None:
+        """Wait until the newest message to a person has an outcome."""
+        until(
+            f"the message to {to.address} is {outcome}",
+            partial(self._outcome, to),
+            lambda seen: seen == outcome,
+            seconds=SECONDS,
+        )
+
+    def _outcome(self, to: Person) -> str | None:
+        messages = self.view.messages(to.person_id, limit=1)
+        return str(messages[0]["outcome"]) if messages else None
+
+    def mail(self, to: Person) -> Mapping[str, Any]:
+        """Return the only mail in the outbox to a person."""
+        [found] = [mail for mail in self.outbox() if mail["To"] == [to.address]]
+        return found
+
+    def outbox(self) -> list[dict[str, Any]]:
+        """Return all mails that left."""
+        by_account = httpx.get(f"{self.endpoint}{MESSAGES_PATH}", timeout=20).json()["messages"]
+        return [mail for mails in by_account.values() for mail in mails]
+
+    def told(self, to: Person) -> list[tuple[str, dict[str, Any]]]:
+        """Return the events about a person on the stream of events."""
+        records = read_stream(self.dev.client("kinesis"), stream_name(ENVIRONMENT, Stream.EVENTS))
+        events = {event["event_id"]: event for event in map(json.loads, records)}
+        about = [event for event in events.values() if event["identifiers"].get("email") == [to.address]]
+        return [(event["event_type"], event["payload"]) for event in about]
+
+    def link(self, to: Person) -> str:
+        """Return the link to unsubscribe in the mail to a person, as it is reached here."""
+        [found] = re.findall(r"https://\S+/v1/unsubscribe/\S+", self.mail(to)["BodyText"])
+        address, _, token = found.partition("/v1/")
+        return f"{api_address(address, endpoint=self.endpoint)}/v1/{token}"
+
+    def agrees(self, to: Person) -> bool:
+        """Return whether a person still agrees."""
+        answers = self.view.consents(to.person_id)
+        return consent_status(answers, Purpose.MARKETING, Channel.EMAIL) is ConsentStatus.GRANTED
+
+
+def _watching(values: dict[str, Any]) -> None:
+    activation = values.setdefault("activation", {})
+    activation |= NEVER_QUIET
+    activation.setdefault("email", {})["track_engagement"] = True
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    with emulator.running(BUILD / "twin" / "messages") as started:
+        yield World(started, tmp_path_factory.mktemp("messages"))
+
+
+def test_a_message_is_delivered_opened_and_clicked(world: World) -> None:
+    ada = world.person("success")
+    assert world.send(ada)["status"] == "sent"
+    world.becomes(ada, "delivered")
+
+    body = world.mail(ada)["BodyHtml"]
+    [picture] = re.findall(r'src="([^"]+)"', body)
+    assert httpx.get(picture, timeout=20).headers["content-type"] == "image/gif"
+    world.becomes(ada, "opened")
+    followed, unsubscribe = re.findall(r'href="([^"]+)"', body)
+    assert httpx.get(followed, timeout=20).headers["location"] == "https://example.com/"
+    world.becomes(ada, "clicked")
+
+    assert "/v1/unsubscribe/" in unsubscribe
+    assert unsubscribe.startswith("https://"), "SES must not count who unsubscribes"
+    told = dict(world.told(ada))
+    assert set(told) == {"message_sent", "message_delivered", "message_opened", "message_clicked"}
+    assert told["message_clicked"]["url"] == "https://example.com/"
+
+
+def test_a_bounce_suppresses_the_address_and_leaves_the_consent(world: World) -> None:
+    bob = world.person("bounce")
+    assert world.send(bob)["status"] == "sent"
+    world.becomes(bob, "bounced")
+
+    again = world.send(bob)
+    assert (again["status"], again["reasons"]) == ("suppressed", ["ADDRESS_SUPPRESSED"])
+    assert world.agrees(bob)
+    assert dict(world.told(bob))["message_bounced"]["bounce_type"] == "permanent"
+
+
+def test_a_complaint_ends_the_consent(world: World) -> None:
+    cy = world.person("complaint")
+    world.send(cy)
+    world.becomes(cy, "complained")
+
+    until("the complaint counts", partial(world.agrees, cy), lambda agrees: not agrees, seconds=SECONDS)
+    assert set(world.send(cy)["reasons"]) == {"CONSENT_WITHDRAWN", "ADDRESS_SUPPRESSED"}
+    assert {"message_delivered", "message_complained", "consent_changed"} <= set(dict(world.told(cy)))
+
+
+def test_an_address_on_the_list_of_ses_gets_nothing_and_bounces(world: World) -> None:
+    dora = world.person("success")
+    world.ses.put_suppressed_destination(EmailAddress=dora.address, Reason="COMPLAINT")
+    listed = world.ses.list_suppressed_destinations(Reasons=["COMPLAINT"])["SuppressedDestinationSummaries"]
+    assert [entry["EmailAddress"] for entry in listed] == [dora.address]
+
+    world.send(dora)
+    world.becomes(dora, "bounced")
+    assert dict(world.told(dora))["message_bounced"]["bounce_subtype"] == "OnAccountSuppressionList"
+    assert not [mail for mail in world.outbox() if mail["To"] == [dora.address]]
+
+    world.ses.delete_suppressed_destination(EmailAddress=dora.address)
+    with pytest.raises(world.ses.exceptions.NotFoundException):
+        world.ses.get_suppressed_destination(EmailAddress=dora.address)
+
+
+def test_one_click_stops_the_next_message_and_a_look_does_not(world: World) -> None:
+    eve = world.person("success")
+    world.send(eve)
+    link = world.link(eve)
+
+    assert "Stop these messages" in httpx.get(link, timeout=20).text
+    assert world.agrees(eve)
+    assert httpx.post(f"{link}0", data={"List-Unsubscribe": "One-Click"}, timeout=20).status_code == 400
+    assert world.agrees(eve)
+    done = httpx.post(link, data={"List-Unsubscribe": "One-Click"}, timeout=20)
+    assert (done.status_code, "You are unsubscribed" in done.text) == (200, True)
+
+    assert set(world.send(eve)["reasons"]) == {"CONSENT_WITHDRAWN", "ADDRESS_SUPPRESSED"}
+    assert dict(world.told(eve))["consent_changed"] == {"purpose": "marketing", "channel": "email", "granted": False}
+    assert "unsubscribed already" in httpx.post(link, timeout=20).text
