@@ -171,6 +171,7 @@ def placeholder_assets(root: Path) -> Assets:
     for asset in (*functions, "glue_lib", *applications, "dbt"):
         (root / asset).mkdir(parents=True)
         (root / asset / "placeholder.txt").write_text(asset.partition("/")[0])
+    (root / "models.tar.gz").write_bytes(b"models")
     return Assets(root=root)
 
 
