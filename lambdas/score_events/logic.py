@@ -1,6 +1,6 @@
 """Scores as events: lines that a batch has written become events under each customer's identifiers.
 
-The id of an event follows from the score, the version of the model, the cut and the person: a repetition is known again.
+The id of an event follows from the score, the version of the model, the cut and the person: a repetition is known.
 """
 
 import json

@@ -159,7 +159,7 @@ class Foretelling(Construct):
             result_path="$.taken",
         )
         named = sfn.Pass(self, "Champion", input_path="$.taken.data", result_path="$.champion")
-        look.next(take).next(named).next(on)  # type: ignore[arg-type]  # a chain's start
+        look.next(take).next(named).next(on)
         there = sfn.Choice(self, "IsThereAChampion").when(sfn.Condition.is_present(newest), look).otherwise(on)
         return find.next(there)
 

@@ -171,7 +171,7 @@ def release_models(role: iam.IRole, names: Iterable[str], jobs: iam.IRole, platf
     acknowledge(role, seen)
 
 
-def foretell(
+def foretell(  # noqa: PLR0913  # each thing that it uses has a name
     role: iam.IRole,
     model: str,
     *,

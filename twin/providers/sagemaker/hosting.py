@@ -157,18 +157,20 @@ class Hosting:
         self._kept.delete(ENDPOINT, request["EndpointName"])
         return {}
 
-    def invoke_endpoint(self, request: Document) -> Document:
-        """Answer a request with the model that the endpoint serves."""
-        found = self._kept.get(ENDPOINT, request["EndpointName"])
+    def answer(self, endpoint: str, body: bytes, content_type: str, accept: str) -> bytes:
+        """Return what the model that an endpoint serves says; no operation of this API.
+
+        Raises:
+            ServiceError: the endpoint serves nothing, or the model cannot answer.
+        """
+        found = self._kept.get(ENDPOINT, endpoint)
         if found["EndpointStatus"] not in {IN_SERVICE, "Updating"}:
-            raise ServiceError("ValidationError", f"Endpoint {request['EndpointName']} is {found['EndpointStatus']}")
+            raise ServiceError("ValidationError", f"Endpoint {endpoint} is {found['EndpointStatus']}")
         name = self._model_of(found["EndpointConfigName"])
-        content, accept = request.get("ContentType", "application/json"), request.get("Accept", "*/*")
         try:
-            body = self._ask(self._unpacked(name), self._environment(name), request["Body"], content, accept)
+            return self._ask(self._unpacked(name), self._environment(name), body, content_type, accept)
         except JobFailedError as error:
             raise ServiceError("ModelError", str(error), 424) from error
-        return {"Body": body, "ContentType": accept, "InvokedProductionVariant": "All"}
 
     def _serve(self, name: str, configuration: str, *, former: str | None) -> None:
         def work() -> None:

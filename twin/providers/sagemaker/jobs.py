@@ -237,7 +237,7 @@ class Jobs:
         submitted = stated[_SUBMITTED]
         if submitted.startswith("s3://"):
             raise JobFailedError(
-                f"ClientError: {_SUBMITTED} is in S3, which a container without a network cannot reach; give it as a channel"
+                f"ClientError: {_SUBMITTED} is in S3, which a container without a network cannot reach: give a channel"
             )
         return container.path(submitted)
 

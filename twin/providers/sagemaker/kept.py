@@ -1,4 +1,4 @@
-"""What SageMaker keeps of what it was asked to make: documents by kind and name, in a file that outlives the emulator."""
+"""What SageMaker keeps of what it was asked to make: documents by kind and name, which outlive the emulator."""
 
 import json
 import threading

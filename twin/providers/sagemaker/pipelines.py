@@ -123,11 +123,13 @@ class Pipelines:
 
     def start_pipeline_execution(self, request: Document) -> Document:
         """Start an execution, which goes on in the background; the same token starts none again."""
-        pipeline, token = self._pipeline(request["PipelineName"]), request.get("ClientRequestToken") or uuid.uuid4().hex
+        pipeline, token = self._pipeline(request["PipelineName"]), request["ClientRequestToken"]
         with self._lock:
             again = next((one for one in self._kept.all(EXECUTION) if one["Token"] == token), None)
             if again is not None:
                 return {"PipelineExecutionArn": again["Arn"]}
+            if pipeline.definition.get("Version") != VERSION:
+                raise ServiceError("ValidationException", f"the laptop twin reads pipelines of version {VERSION}")
             given = {one["Name"]: one["Value"] for one in request.get("PipelineParameters", ())}
             run = Run(id=uuid.uuid4().hex[:12], pipeline=pipeline, parameters=_parameters(pipeline.definition, given))
             named = f"{_arn(pipeline.name)}/execution/{run.id}"
@@ -186,8 +188,6 @@ class Pipelines:
         ended: Document = {"Status": SUCCEEDED}
         try:
             self._account.assume(run.pipeline.role)
-            if run.pipeline.definition.get("Version") != VERSION:
-                raise PipelineError(f"the laptop twin reads pipelines of version {VERSION}")
             self._steps(named, run, list(run.pipeline.definition["Steps"]))
         except PipelineError as error:
             ended = {"Status": FAILED, "FailureReason": f"Step failure: {error}"}
@@ -212,10 +212,7 @@ class Pipelines:
         self._kept.change(EXECUTION, named, Steps=run.steps)
         later: list[Mapping[str, Any]] = []
         try:
-            work = self._WORK.get(step["Type"])
-            if work is None:
-                raise PipelineError(f"the laptop twin has no step of type {step['Type']}")
-            later = work(self, run, step, noted)
+            later = self._work(step)(self, run, step, noted)
             noted["StepStatus"] = SUCCEEDED
         except Exception as error:
             noted |= {"StepStatus": FAILED, "FailureReason": str(error)}
@@ -285,6 +282,12 @@ class Pipelines:
         "Condition": _choose,
     }
 
+    def _work(self, step: Mapping[str, Any]) -> Any:
+        work = self._WORK.get(step["Type"])
+        if work is None:
+            raise PipelineError(f"the laptop twin has no step of type {step['Type']}")
+        return work
+
     def _holds(self, run: Run, condition: Mapping[str, Any]) -> bool:
         compare = _COMPARED.get(condition["Type"])
         if compare is None:
@@ -351,7 +354,7 @@ def _used(step: Mapping[str, Any]) -> set[str]:
     """Return the names of the steps that a step uses, apart from those inside of it, or depends on."""
     inner = {one["Name"] for one in _inside(step)}
     texts = json.dumps(step)
-    named = {found for found in re.findall(r'"Steps\.([A-Za-z0-9_-]+)\.', texts)}
+    named = set(re.findall(r'"Steps\.([A-Za-z0-9_-]+)\.', texts))
     return (named | set(step.get("DependsOn", ()))) - inner
 
 

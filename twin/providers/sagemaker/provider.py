@@ -1,7 +1,7 @@
 """SageMaker: the domain of the template, with its order of deletion; its pipelines, and what they make."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Any, Final
 
@@ -43,6 +43,9 @@ class Operations:
             if hasattr(part, name):
                 return getattr(part, name)
         raise AttributeError(name)
+
+    def __dir__(self) -> Iterable[str]:
+        return {name for part in self._parts for name in dir(part)}
 
 
 class SageMakerProvider(Provider):

@@ -78,14 +78,14 @@ class Registry:
     def describe_model_package(self, request: Document) -> Document:
         """Return a version."""
         found = self._kept.get(PACKAGE, request["ModelPackageName"])
-        answer = {name: found[name] for name in _STATED if name in found}
-        status = {"ValidationStatuses": [], "ImageScanStatuses": []}
-        return {**answer, "ModelPackageName": "", "ModelPackageStatus": _DONE, "ModelPackageStatusDetails": status}
+        answer: Document = {name: found[name] for name in _STATED if name in found}
+        status: Document = {"ValidationStatuses": [], "ImageScanStatuses": []}
+        return {**answer, "ModelPackageName": found["ModelPackageGroupName"], "ModelPackageStatus": _DONE, "ModelPackageStatusDetails": status}
 
     def list_model_packages(self, request: Document) -> Document:
         """List the versions of a group, of one status or of all."""
         wanted = request.get("ModelApprovalStatus")
-        found = [one for one in self._of(self._group(request["ModelPackageGroupName"]))]
+        found = self._of(self._group(request["ModelPackageGroupName"]))
         chosen = [one for one in found if wanted in {None, one["ModelApprovalStatus"]}]
         return {
             "ModelPackageSummaryList": [
