@@ -96,7 +96,6 @@ BUSY: Final[Mapping[Service, tuple[str, ...]]] = {
     "Lambda": ("Lambda.TooManyRequestsException",),
     # Its model has no error for `ThrottlingException`; a limit is that of the account's instances.
     "SageMaker": (
-        "SageMaker.ResourceLimitExceeded",
         "SageMaker.ResourceLimitExceededException",
         "SageMaker.SageMakerException",
         "SageMaker.AmazonSageMakerException",

@@ -190,6 +190,8 @@ def resolve(value: Any) -> str:
             return f"{name}.{attribute}"
         case {"Fn::ImportValue": name}:
             return re.sub(r"^.*ExportsOutput(FnGetAtt|Ref)", "", resolve(name))
+        case {"Fn::FindInMap": parts}:
+            return ".".join(resolve(part) for part in parts)
         case {"Fn::Sub": text} | {"Fn::Select": [_, {"Fn::Split": [_, text]}]}:
             return resolve(text)
         case _:

@@ -27,7 +27,9 @@ FUNCTIONS = (
 
 # Functions that come with a switch.
 SWITCHED = {
+    "model_releases": lambda settings: settings.analytics.models.deployed,
     "recipe_versions": lambda settings: settings.analytics.databrew.deployed,
+    "score_events": lambda settings: settings.analytics.models.deployed,
     "studio_profiles": lambda settings: settings.analytics.studio.deployed,
     "warehouse_limits": lambda settings: settings.analytics.warehouse.deployed,
 }

@@ -121,8 +121,9 @@ class Foretelling(Construct):
     def _copy(self) -> sfn.CustomState:
         """Copy the mart by a statement of Athena; the CDK's class for it would grant more than it needs."""
         database = database_name(self._platform.environment, Zone.PRODUCTS)
+        place = f"s3://{self._means.training.bucket_name}/{self._prefix}{{}}/features/"
         copied = (
-            f'UNLOAD (SELECT * FROM "{database}"."{MART}") TO \\\'{{}}/features/\\\' '  # noqa: S608  # our own names
+            f'UNLOAD (SELECT * FROM "{database}"."{MART}") TO \\\'{place}\\\' '  # noqa: S608  # our own names
             "WITH (format = \\'PARQUET\\', compression = \\'SNAPPY\\')"
         )
         copy = sfn.CustomState(
@@ -132,7 +133,7 @@ class Foretelling(Construct):
                 "Type": "Task",
                 "Resource": f"arn:{cdk.Stack.of(self).partition}:states:::athena:startQueryExecution.sync",
                 "Parameters": {
-                    "QueryString.$": f"States.Format('{copied}', $.place)",
+                    "QueryString.$": f"States.Format('{copied}', {_RUN})",
                     "WorkGroup": self._workgroup.name,
                 },
                 "ResultPath": sfn.JsonPath.DISCARD,
