@@ -5,7 +5,7 @@ import sys
 import aws_cdk as cdk
 
 from c360_core import contracts
-from c360_core.names import CATALOGED_ZONES, PROJECT, Stream, stack_name, zone_stack
+from c360_core.names import CATALOGED_ZONES, PROJECT, stack_name, zone_stack
 from config.settings import Settings, SettingsError, load
 from stacks.activation.stack import ActivationStack
 from stacks.analytics.stack import AnalyticsStack
@@ -74,11 +74,12 @@ def build(app: cdk.App, settings: Settings, assets: Assets) -> OperationsStack:
         lake=lake,
         bus=foundation.bus,
         workplaces=foundation.workplaces,
-        interactions=collection.streams[Stream.INTERACTIONS],
+        streams=collection.streams,
+        single_view=unification.single_view,
         settings=settings.analytics,
         platform=platform,
     )
-    # The warehouse reads a stream by its name.
+    # The warehouse reads a stream by its name, and scores go to another one.
     analytics.add_stack_dependency(collection)
     activation = ActivationStack(
         app,

@@ -84,6 +84,17 @@ class SingleViewReader:
         segments = [item for item in items if str(item[keys.SORT]).startswith(keys.SEGMENT_PREFIX)]
         return WholeView(profile=profile_from_item(profile), segments=segments)
 
+    def profiles(self, person_ids: Iterable[str]) -> dict[str, Profile]:
+        """Return the profiles of those who have one, by id. One request for every hundred people."""
+        wanted = [keys.person_key(person_id, keys.PROFILE) for person_id in dict.fromkeys(person_ids)]
+        found: dict[str, Profile] = {}
+        for start in range(0, len(wanted), BATCH_KEYS):
+            left: Mapping[str, Any] = {self.table: {"Keys": wanted[start : start + BATCH_KEYS]}}
+            for item in self._answers(left):
+                profile = profile_from_item(item)
+                found[profile.person_id] = profile
+        return found
+
     def stored_states(self, person_ids: Iterable[str]) -> dict[str, StoredState]:
         """Return what is stored of each person, strongly consistent. One request for every fifty people."""
         found: dict[str, list[Item]] = {person_id: [] for person_id in person_ids}
@@ -182,6 +193,9 @@ class SingleViewReader:
                 "ExpressionAttributeNames": {"#segments": "segments"},  # the word is reserved
             }
         }
+        yield from self._answers(left)
+
+    def _answers(self, left: Mapping[str, Any]) -> Iterator[Item]:
         while left:
             answer = self.client.batch_get_item(RequestItems=left)
             yield from answer["Responses"].get(self.table, ())

@@ -118,7 +118,8 @@ class Querier(StrEnum):
 
     Each has an Athena workgroup, a prefix for its results and a permission on the key of its own: whoever may use a
     workgroup reads every result in it. `operators` test a deployment, `stewards` read and mend the quarantine.
-    `dashboards` is QuickSight and `preparation` what DataBrew prepares, where each is switched on.
+    `dashboards` is QuickSight, `preparation` what DataBrew prepares and `foresight` what models are trained on, where
+    each is switched on.
     """
 
     MARKETING_ANALYST = "marketing-analyst"
@@ -127,6 +128,7 @@ class Querier(StrEnum):
     STEWARDS = "stewards"
     DASHBOARDS = "dashboards"
     PREPARATION = "preparation"
+    FORESIGHT = "foresight"
 
 
 class TableName(StrEnum):
@@ -390,6 +392,11 @@ def databrew_name(environment: str, name: str) -> str:
 def connection_name(environment: str, name: str) -> str:
     """Return the physical name of the connection to a database, by the name that contracts give it."""
     return f"{PROJECT}-{environment}-{name}"
+
+
+def foretold_name(environment: str, model: str) -> str:
+    """Return the name in SageMaker of what belongs to a model: its pipeline, its group of packages, its endpoint."""
+    return f"{PROJECT}-{environment}-{model}"
 
 
 def clean_room_name(environment: str) -> str:

@@ -4,14 +4,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import aws_cdk as cdk
+from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_events as events
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from c360_core.names import MARTS_PREFIX, Querier, Zone
+from c360_core.names import MARTS_PREFIX, Querier, Stream, Zone
 from c360_core.personas import PERSONAS
 from config.analytics import AnalyticsSettings
 from stacks.analytics.dashboards.dashboards import Dashboards
+from stacks.analytics.foresight.foresight import Foresight
 from stacks.analytics.models import SOURCES, Models
 from stacks.analytics.named_queries import NamedQueries
 from stacks.analytics.preparation.preparation import Preparation
@@ -45,11 +47,12 @@ class AnalyticsStack(cdk.Stack):
     places: QueryPlaces
     dashboards: Dashboards | None
     preparation: Preparation | None
+    foresight: Foresight | None
     studio: Studio | None
     emr_studio: EmrStudio | None
     lake_access: Sequence[LakeAccess]
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # each thing that it uses has a name
         self,
         scope: Construct,
         id_: str,
@@ -57,7 +60,8 @@ class AnalyticsStack(cdk.Stack):
         lake: Lake,
         bus: events.IEventBus,
         workplaces: Workplaces,
-        interactions: DataStream,
+        streams: Mapping[Stream, DataStream],
+        single_view: dynamodb.ITableV2,
         settings: AnalyticsSettings,
         platform: Platform,
     ) -> None:
@@ -65,6 +69,7 @@ class AnalyticsStack(cdk.Stack):
         switched = {
             Querier.DASHBOARDS: settings.dashboards.deployed,
             Querier.PREPARATION: settings.databrew.deployed,
+            Querier.FORESIGHT: settings.models.deployed,
         }
         self.workgroups = {
             querier: Workgroup(
@@ -113,7 +118,7 @@ class AnalyticsStack(cdk.Stack):
                 platform=platform,
             )
         self.quality = self._quality(lake, bus, settings, platform)
-        self.warehouse = self._warehouse(interactions, workplaces.training, settings, platform)
+        self.warehouse = self._warehouse(streams[Stream.INTERACTIONS], workplaces.training, settings, platform)
         self.studio = self._studio(workplaces.homes, settings, platform)
         self.emr_studio = self._emr_studio(lake, workplaces.homes, settings, platform)
         self.places = QueryPlaces(
@@ -127,9 +132,11 @@ class AnalyticsStack(cdk.Stack):
         )
         self.dashboards = self._dashboards(settings, platform)
         self.preparation = self._preparation(lake, settings, platform)
+        self.foresight = self._foresight(workplaces, single_view, streams[Stream.EVENTS], settings, platform)
         self.lake_access = [
             *stored.lake_access,
             *(self.preparation.lake_access if self.preparation else ()),
+            *(self.foresight.lake_access if self.foresight else ()),
             *(self.dashboards.lake_access if self.dashboards else ()),
             *(self.quality.lake_access if self.quality else ()),
             *(self.warehouse.lake_access if self.warehouse else ()),
@@ -215,6 +222,28 @@ class AnalyticsStack(cdk.Stack):
             platform=platform,
         )
 
+    def _foresight(
+        self,
+        workplaces: Workplaces,
+        single_view: dynamodb.ITableV2,
+        events_stream: DataStream,
+        settings: AnalyticsSettings,
+        platform: Platform,
+    ) -> Foresight | None:
+        if not settings.models.deployed or workplaces.training is None or workplaces.models is None:
+            return None
+        return Foresight(
+            self,
+            "Foresight",
+            training=workplaces.training,
+            models=workplaces.models,
+            workgroup=self.workgroups[Querier.FORESIGHT],
+            single_view=single_view,
+            events_stream=events_stream,
+            settings=settings.models,
+            platform=platform,
+        )
+
     def _outputs(self) -> None:
         for querier, workgroup in self.workgroups.items():
             cdk.CfnOutput(self, f"{pascal_case(querier)}WorkgroupName", value=workgroup.name)
@@ -231,6 +260,8 @@ class AnalyticsStack(cdk.Stack):
             cdk.CfnOutput(self, "EmbeddingUrl", value=self.dashboards.embedding.url)
         if self.preparation is not None:
             cdk.CfnOutput(self, "PrepareCustomersStateMachineArn", value=self.preparation.machine.state_machine_arn)
+        for name, machine in (self.foresight.machines if self.foresight else {}).items():
+            cdk.CfnOutput(self, f"Foretell{pascal_case(name)}StateMachineArn", value=machine.machine.state_machine_arn)
         cdk.CfnOutput(self, "BuildModelsStateMachineArn", value=self.models.machine.state_machine_arn)
 
     def _outputs_of_studios(self) -> None:

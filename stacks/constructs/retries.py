@@ -12,6 +12,7 @@ from aws_cdk import aws_stepfunctions as sfn
 Service = Literal[
     "Appflow",
     "Athena",
+    "CloudWatch",
     "CodeBuild",
     "DataBrew",
     "DataExchange",
@@ -24,6 +25,7 @@ Service = Literal[
     "RedshiftServerless",
     "S3",
     "SNS",
+    "SageMaker",
 ]
 
 # Error names of Step Functions. Where a service's model has no error for throttling, Step Functions reports it under
@@ -37,6 +39,8 @@ BUSY: Final[Mapping[Service, tuple[str, ...]]] = {
         "Athena.AthenaException",
         "Athena.AmazonAthenaException",
     ),
+    # CloudWatch's model has no error for `Throttling`.
+    "CloudWatch": ("CloudWatch.CloudWatchException", "CloudWatch.AmazonCloudWatchException"),
     # The limits of concurrent builds, of the project and of the account.
     "CodeBuild": (
         "CodeBuild.AccountLimitExceededException",
@@ -90,6 +94,12 @@ BUSY: Final[Mapping[Service, tuple[str, ...]]] = {
         "RedshiftServerless.RedshiftServerlessException",
     ),
     "Lambda": ("Lambda.TooManyRequestsException",),
+    # Its model has no error for `ThrottlingException`; a limit is that of the account's instances.
+    "SageMaker": (
+        "SageMaker.ResourceLimitExceededException",
+        "SageMaker.SageMakerException",
+        "SageMaker.AmazonSageMakerException",
+    ),
     # S3's model has no error for `SlowDown`.
     "S3": ("S3.S3Exception", "S3.AmazonS3Exception"),
     "SNS": (

@@ -22,6 +22,7 @@ from stacks.foundation.lake.administration import LakeAdministration
 from stacks.foundation.lake.buckets import LakeBuckets
 from stacks.foundation.lake.catalog import Catalog
 from stacks.foundation.lake.job_security import JobSecurity
+from stacks.foundation.model_store import ModelStore
 from stacks.foundation.network import Network
 from stacks.foundation.notebook_homes import NotebookHomes
 from stacks.foundation.training_bucket import TrainingBucket
@@ -100,7 +101,7 @@ class FoundationStack(cdk.Stack):
         self._export()
 
     def _workplaces(self, lake: LakeBuckets, settings: Settings) -> Workplaces:
-        homes = training = None
+        homes = training = models = None
         if settings.analytics.keeps_homes:
             homes = NotebookHomes(
                 self,
@@ -112,7 +113,16 @@ class FoundationStack(cdk.Stack):
             ).bucket
         if settings.analytics.trains_models:
             training = TrainingBucket(self, "Training", key=self.key, access_logs=lake.access_logs).bucket
-        return Workplaces(homes=homes, training=training)
+        if settings.analytics.models.deployed:
+            models = ModelStore(
+                self,
+                "Models",
+                key=self.key,
+                access_logs=lake.access_logs,
+                noncurrent_days=settings.foundation.noncurrent_expire_days,
+                removal=self.removal,
+            ).bucket
+        return Workplaces(homes=homes, training=training, models=models)
 
     def _export(self) -> None:
         for zone, bucket in self.buckets.items():

@@ -15,7 +15,7 @@ class Assets:
     """Folders and files that the templates ship.
 
     Attributes:
-        root: the built folders `lambdas`, `glue_lib`, `flink` and `dbt`.
+        root: the built folders `lambdas`, `glue_lib`, `flink` and `dbt`, and the archive `models.tar.gz`.
         sources: the repository, for files that ship unchanged: job scripts, named queries, statements of the warehouse,
             notebooks.
     """
@@ -52,6 +52,11 @@ class Assets:
     def metrics(self) -> str:
         """The folder of the dbt project as it is in the repository, where the metrics stand."""
         return self._existing(self.sources / "sql")
+
+    @property
+    def models(self) -> str:
+        """The archive of the code of the models."""
+        return self._existing(self.root / "models.tar.gz")
 
     @property
     def notebooks(self) -> str:

@@ -12,7 +12,9 @@ class Workplaces:
     Attributes:
         homes: what people write in the studios.
         training: what models are trained on, for a day.
+        models: models that were trained, with what they were measured by.
     """
 
     homes: s3.IBucket | None
     training: s3.IBucket | None
+    models: s3.IBucket | None

@@ -40,10 +40,13 @@ class SmallDev:
         staging.stage_contracts()
         staging.stage_glue_library()
         staging.stage_functions()
+        archive = staging.stage_models()
         self._assets = placeholder_assets(folder / "assets")
         for part in REAL:
             shutil.rmtree(self._assets.root / part)
             (self._assets.root / part).symlink_to(BUILD / "assets" / part)
+        (self._assets.root / archive.name).unlink()
+        (self._assets.root / archive.name).symlink_to(archive)
         self._deployments = 0
 
     def client(self, service: str) -> Any:

@@ -171,6 +171,7 @@ def placeholder_assets(root: Path) -> Assets:
     for asset in (*functions, "glue_lib", *applications, "dbt"):
         (root / asset).mkdir(parents=True)
         (root / asset / "placeholder.txt").write_text(asset.partition("/")[0])
+    (root / "models.tar.gz").write_bytes(b"models")
     return Assets(root=root)
 
 
@@ -189,6 +190,8 @@ def resolve(value: Any) -> str:
             return f"{name}.{attribute}"
         case {"Fn::ImportValue": name}:
             return re.sub(r"^.*ExportsOutput(FnGetAtt|Ref)", "", resolve(name))
+        case {"Fn::FindInMap": parts}:
+            return ".".join(resolve(part) for part in parts)
         case {"Fn::Sub": text} | {"Fn::Select": [_, {"Fn::Split": [_, text]}]}:
             return resolve(text)
         case _:

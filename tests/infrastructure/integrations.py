@@ -1240,12 +1240,18 @@ def _unloads(estate: Estate, use: Use) -> Calls:
     catalog = f"arn:aws:athena:{REGION}:{ACCOUNT}:datacatalog/AwsDataCatalog"
     yield Call(party=role, need=needs.STEP_FUNCTIONS_FIND_CATALOG, resource=catalog)
     yield Call(party=role, need=needs.ASK_LAKE_FORMATION, resource="*")
-    query, _, place = stated["QueryString"].partition(") TO '")
+    query, _, place = _statement(stated).partition(") TO '")
     yield Call(party=role, need=needs.UNLOAD_WRITES, resource=f"{_object(place.partition(chr(39))[0])}part-0")
     database, _, table = query.rpartition("FROM ")[2].replace('"', "").partition(".")
     prefix = _CATALOG.removesuffix("catalog")
     for resource in (_CATALOG, f"{prefix}database/{database}", f"{prefix}table/{database}/{table}"):
         yield Call(party=role, need=needs.UNLOAD_READS_TABLE, resource=resource)
+
+
+def _statement(stated: Mapping[str, Any]) -> str:
+    """Return a statement; one that a run fills in keeps its `{}`."""
+    filled = str(stated.get("QueryString.$", "")).removeprefix("States.Format('").replace("\\'", "'")
+    return str(stated.get("QueryString", filled))
 
 
 def _lists_copy(_estate: Estate, use: Use) -> Calls:
@@ -1256,6 +1262,121 @@ def _lists_copy(_estate: Estate, use: Use) -> Calls:
         resource=f"arn:aws:s3:::{stated['Bucket']}",
         context={"s3:prefix": stated["Prefix"]},
     )
+
+
+# ---- models on SageMaker
+
+
+def _model_of(estate: Estate, use: Use) -> Resource:
+    """Return the pipeline of the model whose state machine it is."""
+    text = str(use.resource.properties["DefinitionString"])
+    named = {one.properties["PipelineName"]: one for one in estate.of_type("AWS::SageMaker::Pipeline")}
+    [found] = [one for name, one in named.items() if f'"PipelineName":"{name}"' in text]
+    return found
+
+
+def _sagemaker(need: Need, path: str) -> Integration:
+    """Return the need of a task on something of its model."""
+
+    def called(estate: Estate, use: Use) -> Calls:
+        name = _model_of(estate, use).properties["PipelineName"]
+        named = f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:{path.format(name)}" if path != "*" else path
+        yield Call(party=use.resource.properties["RoleArn"], need=need, resource=named)
+
+    return called
+
+
+def _starts_job(estate: Estate, use: Use) -> Calls:
+    """Whoever starts a job hands it the role, and lets SageMaker encrypt its disk."""
+    stated, party = use.part["Parameters"], use.resource.properties["RoleArn"]
+    yield from _starts(estate, party, stated, "c360")
+
+
+def _starts(estate: Estate, party: str, request: Mapping[str, Any], name: str) -> Calls:
+    cluster = request.get("TransformResources") or request.get("ResourceConfig")
+    cluster = cluster or request["ProcessingResources"]["ClusterConfig"]
+    through = {"kms:ViaService": f"sagemaker.{REGION}.amazonaws.com", "kms:CallerAccount": ACCOUNT}
+    yield Call(party=party, need=needs.ENCRYPT_DISKS, resource=cluster["VolumeKmsKeyId"], context=through)
+    if role := request.get("RoleArn"):
+        passed = {"iam:PassedToService": "sagemaker.amazonaws.com"}
+        yield Call(party=party, need=needs.PASS_TO_JOB, resource=role, context=passed)
+        yield Call(party=role, need=needs.ENCRYPT_DISKS, resource=cluster["VolumeKmsKeyId"], context=through)
+        yield from _works(role, request, name)
+
+
+def _works(role: str, request: Mapping[str, Any], name: str) -> Calls:
+    """A job fetches its image and its inputs, and writes its log and its outputs, with its role."""
+    image = request.get("AppSpecification", {}).get("ImageUri") or request["AlgorithmSpecification"]["TrainingImage"]
+    account, repository = image.partition(".")[0], image.partition("/")[2].partition(":")[0]
+    yield Call(party=role, need=needs.JOB_FETCHES_TOKEN, resource="*")
+    registry = f"arn:aws:ecr:{REGION}:{account}:repository/{repository}"
+    yield Call(party=role, need=needs.JOB_FETCHES_IMAGE, resource=registry)
+    group = "ProcessingJobs" if "AppSpecification" in request else "TrainingJobs"
+    stream = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/aws/sagemaker/{group}:log-stream:{name}"
+    yield Call(party=role, need=needs.JOB_LOGS, resource=stream)
+    measured = {"cloudwatch:namespace": f"/aws/sagemaker/{group}"}
+    yield Call(party=role, need=needs.JOB_MEASURES, resource="*", context=measured)
+    for place in _places(request, "S3Uri", "S3OutputPath"):
+        bucket, _, key = place.removeprefix("s3://").partition("/")
+        yield Call(party=role, need=needs.JOB_LISTS, resource=f"arn:aws:s3:::{bucket}", context={"s3:prefix": key})
+        exact = key.endswith(".gz")
+        yield Call(party=role, need=needs.JOB_READS, resource=_object(place if exact else f"{place}/file"))
+        if not exact:
+            yield Call(party=role, need=needs.JOB_WRITES, resource=_object(f"{place}/file"))
+
+
+def _places(request: Any, *names: str) -> Iterable[str]:
+    """Yield the places of a request that are written out; the others are made of them when a job runs."""
+    if isinstance(request, dict):
+        for name, part in request.items():
+            if name in names and isinstance(part, str) and part.startswith("s3://"):
+                yield part
+            else:
+                yield from _places(part, *names)
+    elif isinstance(request, list):
+        for part in request:
+            yield from _places(part, *names)
+
+
+def _runs_steps(estate: Estate, use: Use) -> Calls:
+    """A pipeline starts its jobs, which have a role of their own, and registers what they have made."""
+    pipeline = use.resource.properties
+    role, name = pipeline["RoleArn"], "pipelines-0c1d-Step-7"
+    here = f"arn:aws:sagemaker:{REGION}:{ACCOUNT}"
+    steps = json.loads(pipeline["PipelineDefinition"]["PipelineDefinitionBody"])["Steps"]
+    steps += [inner for step in steps for inner in step["Arguments"].get("IfSteps", ())]
+    kinds = {
+        "Processing": ("processing-job", needs.PIPELINE_PROCESSES),
+        "Training": ("training-job", needs.PIPELINE_TRAINS),
+    }
+    for step in steps:
+        if step["Type"] in kinds:
+            kind, need = kinds[step["Type"]]
+            for one in (need, needs.PIPELINE_TAGS):
+                yield Call(party=role, need=one, resource=f"{here}:{kind}/{name}")
+            yield from _starts(estate, role, step["Arguments"], name)
+        elif step["Type"] == "RegisterModel":
+            group = step["Arguments"]["ModelPackageGroupName"]
+            yield Call(party=role, need=needs.PIPELINE_REGISTERS, resource=f"{here}:model-package/{group}/1")
+            registered = f"{here}:model-package-group/{group}"
+            yield Call(party=role, need=needs.PIPELINE_REGISTERS_IN_GROUP, resource=registered)
+            [place] = set(_places(steps, "S3OutputPath"))
+            report = _object(f"{place.rpartition('/')[0]}/any/0c1d/evaluation/evaluation.json")
+            yield Call(party=role, need=needs.JOB_READS, resource=report)
+
+
+def _reads_report(_estate: Estate, use: Use) -> Calls:
+    stated = use.part["Parameters"]
+    key = str(stated["Key.$"]).removeprefix("States.Format('").partition("'")[0]
+    object_arn = f"arn:aws:s3:::{stated['Bucket']}/{key}"
+    party = use.resource.properties["RoleArn"]
+    yield Call(party=party, need=needs.STEP_FUNCTIONS_READ_OBJECT, resource=object_arn)
+
+
+def _measures(_estate: Estate, use: Use) -> Calls:
+    namespace = {"cloudwatch:namespace": use.part["Parameters"]["Namespace"]}
+    party = use.resource.properties["RoleArn"]
+    yield Call(party=party, need=needs.STEP_FUNCTIONS_MEASURE, resource="*", context=namespace)
 
 
 def _object_of(_estate: Estate, state: Mapping[str, Any]) -> Iterable[str]:
@@ -1303,6 +1424,7 @@ INTEGRATIONS: Final[Mapping[str, Integration]] = {
     "resource AWS::WAFv2::LoggingConfiguration": _nothing,
     # Whoever deploys makes its network interfaces and its grant on the key.
     "resource AWS::SageMaker::Domain": _names_users,
+    "resource AWS::SageMaker::Pipeline": _runs_steps,
     "resource AWS::SageMaker::UserProfile": _works_in_studio,
     "resource Custom::ClosedDatabase": _closes_database,
     # What the function behind it needs is said of its rights, in test_kafka_streams.py.
@@ -1375,6 +1497,23 @@ INTEGRATIONS: Final[Mapping[str, Integration]] = {
     "task aws-sdk:redshiftdata:getStatementResult": _task_on(needs.READ_RESULT_OF_STATEMENT, _no_resource),
     "task aws-sdk:redshiftserverless:getNamespace": _task_on(needs.FIND_NAMESPACE, _namespace),
     "task athena:startQueryExecution.sync": _unloads,
+    "task aws-sdk:cloudwatch:putMetricData": _measures,
+    "task aws-sdk:s3:getObject": _reads_report,
+    "task aws-sdk:sagemaker:createProcessingJob": _all_of(
+        _sagemaker(needs.START_PROCESSING, "processing-job/{}-0c1d"), _starts_job
+    ),
+    "task aws-sdk:sagemaker:createTransformJob": _all_of(
+        _sagemaker(needs.START_BATCH, "transform-job/{}-0c1d"), _starts_job
+    ),
+    "task aws-sdk:sagemaker:describeModelPackage": _sagemaker(needs.LOOK_AT_PACKAGE, "model-package/{}/1"),
+    "task aws-sdk:sagemaker:describePipelineExecution": _sagemaker(
+        needs.LOOK_AT_PIPELINE, "pipeline/{}/execution/0c1d"
+    ),
+    "task aws-sdk:sagemaker:describeProcessingJob": _sagemaker(needs.LOOK_AT_PROCESSING, "processing-job/{}-0c1d"),
+    "task aws-sdk:sagemaker:describeTransformJob": _sagemaker(needs.LOOK_AT_BATCH, "transform-job/{}-0c1d"),
+    "task aws-sdk:sagemaker:listModelPackages": _sagemaker(needs.LIST_PACKAGES, "*"),
+    "task aws-sdk:sagemaker:listPipelineExecutionSteps": _sagemaker(needs.LOOK_AT_STEPS, "pipeline/{}/execution/0c1d"),
+    "task aws-sdk:sagemaker:startPipelineExecution": _sagemaker(needs.START_PIPELINE, "pipeline/{}"),
     "task aws-sdk:s3:deleteObject": _task_on(needs.STEP_FUNCTIONS_DELETE_OBJECT, _object_of),
     "task aws-sdk:s3:listObjectsV2": _lists_copy,
     "task databrew:startJobRun.sync": _task_on(needs.STEP_FUNCTIONS_RUN_DATABREW, _databrew_job),
@@ -1483,6 +1622,7 @@ WITHOUT_NEEDS: Final = {
     "AWS::SES::EmailIdentity",
     "AWS::SES::Template",
     # What their apps need is said of the profiles.
+    "AWS::SageMaker::ModelPackageGroup",
     "AWS::SageMaker::Space",
     "AWS::SageMaker::StudioLifecycleConfig",
     "AWS::SNS::Subscription",

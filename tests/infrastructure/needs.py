@@ -704,6 +704,55 @@ DATA_SOURCE_READS_CATALOG: Final = Need(
     actions=("glue:GetDatabase", "glue:GetTable", "glue:GetTables"), page=DATA_SOURCE_QUERIES.page
 )
 
+# ---- models on SageMaker: what starts jobs, and what the jobs do with their role
+_ROLES: Final = "Amazon SageMaker AI Developer Guide: How to use SageMaker AI execution roles"
+_REFERENCE: Final = "Service Authorization Reference: Actions, resources, and condition keys for Amazon SageMaker"
+_PIPELINES: Final = "Amazon SageMaker AI Developer Guide: IAM Access Management, pipeline role permissions"
+LIST_PACKAGES: Final = Need(actions=("sagemaker:ListModelPackages",), page=_REFERENCE)
+LOOK_AT_PACKAGE: Final = Need(actions=("sagemaker:DescribeModelPackage",), page=_REFERENCE)
+START_PIPELINE: Final = Need(actions=("sagemaker:StartPipelineExecution",), page=_REFERENCE)
+LOOK_AT_PIPELINE: Final = Need(actions=("sagemaker:DescribePipelineExecution",), page=_REFERENCE)
+LOOK_AT_STEPS: Final = Need(actions=("sagemaker:ListPipelineExecutionSteps",), page=_REFERENCE)
+START_BATCH: Final = Need(actions=("sagemaker:CreateTransformJob",), page=_REFERENCE)
+LOOK_AT_BATCH: Final = Need(actions=("sagemaker:DescribeTransformJob",), page=_REFERENCE)
+START_PROCESSING: Final = Need(actions=("sagemaker:CreateProcessingJob",), page=_REFERENCE)
+LOOK_AT_PROCESSING: Final = Need(actions=("sagemaker:DescribeProcessingJob",), page=_REFERENCE)
+PASS_TO_JOB: Final = Need(actions=("iam:PassRole",), page=f"{_ROLES}, pass an execution role")
+ENCRYPT_DISKS: Final = Need(
+    actions=("kms:CreateGrant", "kms:DescribeKey"), page=f"{_ROLES}, CreateProcessingJob and CreateTrainingJob"
+)
+PIPELINE_PROCESSES: Final = Need(
+    actions=("sagemaker:CreateProcessingJob", "sagemaker:DescribeProcessingJob", "sagemaker:StopProcessingJob"),
+    page=_PIPELINES,
+)
+PIPELINE_TRAINS: Final = Need(
+    actions=("sagemaker:CreateTrainingJob", "sagemaker:DescribeTrainingJob", "sagemaker:StopTrainingJob"),
+    page=_PIPELINES,
+)
+PIPELINE_TAGS: Final = Need(actions=("sagemaker:AddTags",), page=_PIPELINES)
+PIPELINE_REGISTERS: Final = Need(
+    actions=("sagemaker:CreateModelPackage", "sagemaker:DescribeModelPackage"), page=_PIPELINES
+)
+PIPELINE_REGISTERS_IN_GROUP: Final = Need(actions=("sagemaker:CreateModelPackage",), page=_REFERENCE)
+JOB_READS: Final = Need(actions=("s3:GetObject",), page=f"{_ROLES}, CreateProcessingJob: execution role permissions")
+JOB_WRITES: Final = Need(actions=("s3:PutObject",), page=JOB_READS.page)
+JOB_LISTS: Final = Need(actions=("s3:ListBucket",), page=JOB_READS.page)
+JOB_FETCHES_TOKEN: Final = Need(actions=("ecr:GetAuthorizationToken",), page=JOB_READS.page)
+JOB_FETCHES_IMAGE: Final = Need(
+    actions=("ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"), page=JOB_READS.page
+)
+JOB_LOGS: Final = Need(
+    actions=("logs:CreateLogGroup", "logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"),
+    page=JOB_READS.page,
+)
+JOB_MEASURES: Final = Need(actions=("cloudwatch:PutMetricData",), page=JOB_READS.page)
+STEP_FUNCTIONS_MEASURE: Final = Need(
+    actions=("cloudwatch:PutMetricData",), page="Amazon CloudWatch API Reference: PutMetricData"
+)
+STEP_FUNCTIONS_READ_OBJECT: Final = Need(
+    actions=("s3:GetObject",), page="Amazon S3 API Reference: GetObject, permissions"
+)
+
 # ---- DataBrew, which works with the role of a job
 DATABREW_FINDS_TABLE: Final = Need(
     actions=("glue:GetDatabase", "glue:GetDatabases", "glue:GetTable", "glue:GetTables", "glue:GetPartitions"),

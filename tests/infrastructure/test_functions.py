@@ -30,7 +30,9 @@ FUNCTIONS = (
 # Functions that come with a switch.
 SWITCHED = {
     "sentiment": lambda settings: settings.activation.sentiment.deployed,
+    "model_releases": lambda settings: settings.analytics.models.deployed,
     "recipe_versions": lambda settings: settings.analytics.databrew.deployed,
+    "score_events": lambda settings: settings.analytics.models.deployed,
     "studio_profiles": lambda settings: settings.analytics.studio.deployed,
     "warehouse_limits": lambda settings: settings.analytics.warehouse.deployed,
 }

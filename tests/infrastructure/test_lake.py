@@ -282,12 +282,13 @@ def test_pipelines_have_grants_on_their_databases(assembly):
     loads = int(assembly.settings.analytics.warehouse.deployed)  # the warehouse's role reads two zones
     shows = int(assembly.settings.analytics.dashboards.deployed)  # the dashboards read the products
     prepares = int(assembly.settings.analytics.databrew.deployed)  # copies a product, and reads the copy
+    foretells = 2 * assembly.settings.analytics.models.deployed  # the machine of each model copies a product
     shares = 3 * (assembly.settings.activation.clean_room.partner_account is not None)  # a role for each shared table
     assert zones == {
         "raw": 6 + readers + removers + checks + fills + ends,
         "quarantine": 4 + ends,
         "curated": 7 + checks + ends + loads + prepares,
-        "products": 2 + checks + ends + loads + shows + prepares + shares,
+        "products": 2 + checks + ends + loads + shows + prepares + foretells + shares,
     }
 
 

@@ -67,6 +67,7 @@ def test_metrics_may_be_written_to_one_namespace_only(assembly):
 
 READ, WRITE, SEND = "Decrypt", "GenerateDataKey", "Decrypt GenerateDataKey"
 ITEMS = "Decrypt DescribeKey"
+DISKS = "CreateGrant Decrypt DescribeKey GenerateDataKeyWithoutPlaintext"  # which SageMaker makes
 # What each role does with the key, by the service through which it does it. Entity Resolution is none that KMS can name
 # in a condition.
 KEY_USES = {
@@ -96,10 +97,14 @@ KEY_USES = {
     "Locations": {"s3": SEND},
     "MarketingAnalyst": {"s3": SEND},
     "Preparation": {"s3": SEND},
+    "ForesightJobs": {"s3": SEND, "sagemaker": DISKS},
+    "ForesightPipelines": {"s3": READ, "sagemaker": DISKS},
+    "ForesightReleases": {"lambda": READ, "sagemaker": DISKS},
+    "ForesightScores": {"lambda": READ, "dynamodb": ITEMS, "kinesis": WRITE, "s3": READ},
     "PreparationPublishedPublisher": {"lambda": READ},
     "StudioMarketingAnalyst": {
         "s3": SEND,
-        "sagemaker": "CreateGrant Decrypt DescribeKey GenerateDataKeyWithoutPlaintext",
+        "sagemaker": DISKS,
     },
     "StudioProfilesWorker": {"lambda": READ},
     "EmrStudioService": {"s3": "Decrypt DescribeKey GenerateDataKey ReEncryptFrom ReEncryptTo"},
@@ -135,6 +140,7 @@ def test_roles_use_the_key_through_the_services_that_keep_what_they_use_and_neve
         "EmrStudio": assembly.settings.analytics.emr_studio.deployed,
         "Warehouse": assembly.settings.analytics.warehouse.deployed,
         "Preparation": assembly.settings.analytics.databrew.deployed,
+        "Foresight": assembly.settings.analytics.models.deployed,
         "CleanRoom": assembly.settings.activation.clean_room.partner_account,
     }
     off = tuple(name for name, switch in switches.items() if not switch)
@@ -149,6 +155,9 @@ def test_roles_use_the_key_through_the_services_that_keep_what_they_use_and_neve
     # Athena writes the copy for DataBrew with the rights of who sends the statement.
     copies = {machine for machine in machines if machine.startswith("Preparation")}
     wanted |= {machine: {"sns": SEND, "s3": SEND} for machine in copies}
+    # So does it with the copy that a model learns from; the machine starts jobs, and reads what one has reported.
+    runs = {machine for machine in machines if machine.startswith("Foresight")}
+    wanted |= {machine: {"sns": SEND, "s3": SEND, "sagemaker": DISKS} for machine in runs}
     found = {role: {service: " ".join(sorted(used)) for service, used in by.items()} for role, by in uses.items()}
     assert found == wanted
 

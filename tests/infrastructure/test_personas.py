@@ -19,6 +19,8 @@ from tests.infrastructure.policies import Policies
 SWITCHED = {
     Querier.DASHBOARDS: ("analytics", "DashboardsDataRole"),
     Querier.PREPARATION: ("analytics", "PreparationNightlyRunMachineRole"),
+    # One for each model.
+    Querier.FORESIGHT: ("analytics", "ForesightChurnForetellingRunMachineRole"),
 }
 ROLES = {Querier.MARKETING_ANALYST: ("governance", "MarketingAnalystRole"), Querier.MODELS: ("analytics", "ModelsRole")}
 DEPLOYER = f"arn:aws:iam::{ACCOUNT}:role/cdk-hnb659fds-deploy-role-{ACCOUNT}-us-east-1"
@@ -95,7 +97,11 @@ class Reach:
 def queriers(assembly: Assembly) -> list[Querier]:
     """Return who queries in an environment."""
     analytics = assembly.settings.analytics
-    switched = {Querier.DASHBOARDS: analytics.dashboards.deployed, Querier.PREPARATION: analytics.databrew.deployed}
+    switched = {
+        Querier.DASHBOARDS: analytics.dashboards.deployed,
+        Querier.PREPARATION: analytics.databrew.deployed,
+        Querier.FORESIGHT: analytics.models.deployed,
+    }
     return [querier for querier in Querier if switched.get(querier, True)]
 
 

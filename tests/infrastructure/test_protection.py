@@ -116,7 +116,9 @@ def test_our_key_encrypts_tables_results_and_jobs(assembly):
     workgroups = list(assembly.resources("AWS::Athena::WorkGroup"))
     # The dashboards and the preparation have one where they are.
     analytics = assembly.settings.analytics
-    assert len(workgroups) == len(Querier) - (not analytics.dashboards.deployed) - (not analytics.databrew.deployed)
+    assert len(workgroups) == len(Querier) - sum(
+        not one.deployed for one in (analytics.dashboards, analytics.databrew, analytics.models)
+    )
     for workgroup in workgroups:
         configuration = workgroup.properties["WorkGroupConfiguration"]
         assert configuration["EnforceWorkGroupConfiguration"] is True

@@ -81,7 +81,7 @@ def test_every_problem_is_reported_in_one_run(folder):
         ),
         ("activation: {email: {domain: shop.example, sender: a@other.example}}", "must be an address of domain"),
         ("operations: {alarms: false, monthly_budget_usd: 10}", "needs alarms: true"),
-        ("analytics: 3", "analytics: not a group of keys .*allowed here: dashboards, databrew, emr_studio"),
+        ("analytics: 3", "analytics: not a group of keys .*allowed here: dashboards, databrew, emr_studio, models"),
         ("foundation: {network: {cidr: 10.20.0.0/30}}", "foundation.network.cidr: .*prefix of 16 to 24"),
         ("foundation: {network: {cidr: 8.8.0.0/16}}", "foundation.network.cidr: .*private IPv4 range"),
         ("foundation: {network: {cidr: 10.20.0.1/16}}", "foundation.network.cidr: .*such as 10.20.0.0/16"),

@@ -45,6 +45,7 @@ THROTTLED = {
     "athena": {"Athena.TooManyRequestsException", "Athena.InternalServerException"},
     "databrew": {"DataBrew.ServiceQuotaExceededException", "DataBrew.DataBrewException"},
     "glue": {"Glue.ThrottlingException", "Glue.GlueException", "Glue.AWSGlueException"},
+    "cloudwatch": {"CloudWatch.CloudWatchException"},
     "codebuild": {"CodeBuild.CodeBuildException", "CodeBuild.AWSCodeBuildException"},
     "dataexchange": {"DataExchange.ThrottlingException", "DataExchange.ServiceLimitExceededException"},
     "emr-serverless": {"EMRServerless.EMRServerlessException", "EMRServerless.AWSEMRServerlessException"},
@@ -54,6 +55,7 @@ THROTTLED = {
     "redshiftserverless": {"RedshiftServerless.InternalServerException"},
     "lambda": {"Lambda.TooManyRequestsException"},
     "s3": {"S3.S3Exception"},
+    "sagemaker": {"SageMaker.SageMakerException", "SageMaker.ResourceLimitExceededException"},
     "sns": {"SNS.ThrottledException", "SNS.SnsException", "SNS.AmazonSNSException"},
 }
 ONE_AT_A_TIME = {
@@ -83,6 +85,7 @@ IN_BOTOCORE = {
 }
 WAREHOUSE = ("redshiftdata", "redshiftserverless")
 PREPARATION = ("athena", "databrew", "s3")
+FORESIGHT = ("cloudwatch", "s3", "sagemaker")
 SDK = {service.lower(): service for service in BUSY}
 
 
@@ -108,7 +111,7 @@ def machines_of_keepers(assembly):
 
 def test_every_task_is_tried_again_when_its_service_is_busy(assembly):
     found = list(tasks(assembly))
-    optional = {"appflow", "dataexchange", "emr-serverless", "kinesisanalyticsv2", *WAREHOUSE, *PREPARATION}
+    optional = {"appflow", "dataexchange", "emr-serverless", "kinesisanalyticsv2", *WAREHOUSE, *PREPARATION, *FORESIGHT}
     assert {service for _, _, service in found} >= THROTTLED.keys() - optional
     for name, state, service in found:
         assert THROTTLED[service] | ONE_AT_A_TIME.get(service, set()) <= retried(state), name
@@ -128,6 +131,8 @@ def test_busy_services_are_known_by_the_names_that_they_have(service, errors):
     """Step Functions tells a service's error by its name; a wrong one would never be caught."""
     model = botocore.session.get_session().get_service_model(IN_BOTOCORE.get(service, service.lower()))
     known = {shape for shape in model.shape_names if model.shape_for(shape).metadata.get("exception")}
+    # The SDKs for Java end each name so.
+    known |= {f"{name}Exception" for name in known if not name.endswith("Exception")}
     whole = {f"{prefix}{service}Exception".lower() for prefix in ("", "AWS", "Amazon", "AWSGlue")}
     told = {error.removeprefix(f"{service}.") for error in errors}
     assert {name for name in told - known if name.lower() not in whole} == set()
@@ -400,6 +405,7 @@ def test_services_are_called_with_the_parameters_and_errors_that_they_know(assem
     expected = {"entityresolution"} | ({"kinesisanalyticsv2"} if machines_of_keepers(assembly) else set())
     expected |= set(WAREHOUSE) if assembly.settings.analytics.warehouse.deployed else set()
     expected |= {"s3"} if assembly.settings.analytics.databrew.deployed else set()
+    expected |= set(FORESIGHT) if assembly.settings.analytics.models.deployed else set()
     expected |= {"appflow"} if assembly.settings.collection.saas else set()
     expected |= {"dataexchange"} if assembly.settings.collection.data_exchange.products else set()
     assert set(called) == expected

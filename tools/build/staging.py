@@ -1,16 +1,18 @@
-"""Stages what the templates ship: `build/assets/{lambdas,glue_lib,dbt,flink}`. Unchanged work is skipped.
+"""Stages what the templates ship: `build/assets/{lambdas,glue_lib,dbt,flink,models.tar.gz}`. Unchanged work is skipped.
 
 `python -m tools.build` builds everything; the `c360` command calls `stage_all` before it synthesises.
 """
 
+import gzip
 import shutil
+import tarfile
 from pathlib import Path
 from typing import Final
 
 from c360_core.contracts import CONTRACTS_FILE
 from tools import contracts
 from tools.build import flink
-from tools.build.code import Code
+from tools.build.code import NOT_SHIPPED, Code
 from tools.build.stamps import digest, when_changed
 from tools.contracts import plays, segments
 from tools.imports import ImportGraph, python_files
@@ -21,6 +23,7 @@ ASSETS: Final = ROOT / "build" / "assets"
 
 LAMBDAS: Final = "lambdas"
 GLUE_JOBS: Final = "glue_jobs"
+MODELS: Final = "sagemaker"
 SHARED: Final = ("c360_aws", "c360_core")
 # What the runtime, and the Powertools layer with it, have.
 LAMBDA_HAS: Final = frozenset({"aws_lambda_powertools", "boto3", "botocore", "pydantic"})
@@ -53,6 +56,7 @@ def stage_all(*, release: bool = False) -> None:
     stage_functions()
     stage_glue_library()
     stage_dbt()
+    stage_models()
     flink.stage(require_kinesis=release)
 
 
@@ -108,6 +112,28 @@ def stage_dbt() -> Path:
     inputs = [*(path for path in sorted(project.iterdir()) if path.name not in _DBT_FOLDERS), requirements]
     when_changed(_stamp("dbt"), digest(ROOT, inputs), build, target)
     return target
+
+
+def stage_models() -> Path:
+    """Pack the code of the models as SageMaker's containers take it: one archive, the same for the same code."""
+    target, folder = ASSETS / "models.tar.gz", ROOT / MODELS
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file() and _is_code(path.relative_to(folder))]
+
+    def build() -> None:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with gzip.GzipFile(target, "wb", mtime=0) as packed, tarfile.open(fileobj=packed, mode="w") as archive:
+            for path in files:
+                member = tarfile.TarInfo(path.relative_to(folder).as_posix())
+                member.size, member.mode = path.stat().st_size, 0o644
+                with path.open("rb") as opened:
+                    archive.addfile(member, opened)
+
+    when_changed(_stamp("models"), digest(ROOT, files), build, target)
+    return target
+
+
+def _is_code(path: Path) -> bool:
+    return "__pycache__" not in path.parts and path.suffix not in NOT_SHIPPED
 
 
 def assemble(environment: str, *, force: bool = False) -> Path:

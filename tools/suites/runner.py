@@ -40,6 +40,7 @@ CODE: Final = (
     "flink_apps",
     "twin",
     "ops",
+    "sagemaker",
     "tools",
 )
 FORMATTED: Final = (*CODE, "benchmarks", "docs", "notebooks", "tests")
@@ -136,7 +137,9 @@ def checks() -> list[Part]:
         "imports": (str(ENVIRONMENTS / groups.TEST / "bin" / "lint-imports"), "--no-cache"),
         "site": site_command(),
     }
-    return [Part(suite="check", name=name, command=command, variables={}) for name, command in commands.items()]
+    # The folder `sagemaker` is no package; what is in it is found by the path.
+    paths = {"PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "sagemaker")))}
+    return [Part(suite="check", name=name, command=command, variables=paths) for name, command in commands.items()]
 
 
 def quick_tests() -> list[Part]:

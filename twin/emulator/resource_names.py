@@ -153,11 +153,43 @@ def _brewed(operation: str, request: Request) -> tuple[str, ...]:
     return (arn("databrew", f"{kind.lower()}/{name}"),) if name and kind else ("*",)
 
 
-def _studio(_operation: str, request: Request) -> tuple[str, ...]:
+# Of SageMaker: the parameter that names what a request makes or asks for, and what its ARN ends in. An endpoint is made
+# of a configuration, on which a permission is needed, too; a job names the model and the group that it uses.
+_MADE: Final = (
+    ("TransformJobName", "transform-job/{}"),
+    ("ProcessingJobName", "processing-job/{}"),
+    ("TrainingJobName", "training-job/{}"),
+    ("PipelineExecutionArn", "{}"),
+    ("PipelineName", "pipeline/{}"),
+    ("ModelPackageName", "{}"),
+    ("ModelPackageArn", "{}"),
+    ("EndpointName", "endpoint/{}"),
+    ("EndpointConfigName", "endpoint-config/{}"),
+    ("ModelName", "model/{}"),
+)
+_LISTED: Final = ("ModelApprovalStatus", "NameContains", "MaxResults")
+
+
+def _made(request: Request) -> tuple[str, ...]:
+    """Return what a request to SageMaker is about, beside the studio; most of its lists have no resource."""
+    for name, path in _MADE:
+        if value := request.get(name):
+            return (str(value) if str(value).startswith("arn:") else arn("sagemaker", path.format(value)),)
+    group = request.get("ModelPackageGroupName")
+    if group and not any(name in request for name in _LISTED):
+        return (arn("sagemaker", f"model-package-group/{group}"),)
+    return ("*",)
+
+
+def _sagemaker(operation: str, request: Request) -> tuple[str, ...]:
+    if operation in {"CreateEndpoint", "UpdateEndpoint"}:
+        return (*_made(request), arn("sagemaker", f"endpoint-config/{request.get('EndpointConfigName')}"))
+    return _studio(request) if request.get("DomainId") else _made(request)
+
+
+def _studio(request: Request) -> tuple[str, ...]:
     """Return the app, the space, the profile or the domain of a request to SageMaker; a list has no resource."""
     domain, user, space = (request.get(name) for name in ("DomainId", "UserProfileName", "SpaceName"))
-    if not domain:
-        return ("*",)
     if request.get("AppName"):
         kind = str(request.get("AppType", "")).lower()
         return (arn("sagemaker", f"app/{domain}/{space or user}/{kind}/{request['AppName']}"),)
@@ -181,14 +213,16 @@ _OTHERS: Final[Mapping[str, Callable[[str, Request], tuple[str, ...]]]] = {
     "redshift-data": _one("redshift-data"),
     "redshift-serverless": _one("redshift-serverless"),
     "quicksight": _one("quicksight"),
-    "sagemaker": _studio,
+    "sagemaker": _sagemaker,
     "ses": _mail,
 }
+_KNOWN: Final = (*(name for name, _ in _MADE), "ModelPackageGroupName", *_LISTED)
 _FOUND: Final[dict[str, Callable[[Request], tuple[str, ...]]]] = {}
 _SPECIAL: Final[Mapping[str, Callable[[Request], str]]] = {
     "emr-serverless": _application,
     "events": _bus,
     "redshift-data": _workgroup,
     "s3": _object,
+    "sagemaker": lambda values: _made({name: values[name.lower()] for name in _KNOWN if name.lower() in values})[0],
     "sqs": _queue,
 }

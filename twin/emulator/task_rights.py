@@ -49,6 +49,7 @@ _NAMES: Final = {
     "redshift-data": "RedshiftData",
     "redshift-serverless": "RedshiftServerless",
     "s3": "S3",
+    "sagemaker": "SageMaker",
     "sqs": "Sqs",
     "states": "Sfn",
 }
@@ -108,7 +109,7 @@ def _passing(own: Call, request: Request) -> tuple[Call, ...]:
     service = _PASSED.get(own.action)
     if service is None:
         return ()
-    role = next(str(value) for name, value in request.items() if name.lower() == "executionrolearn")
+    role = next(str(value) for name, value in request.items() if name.lower() in {"executionrolearn", "rolearn"})
     return (Call(action="iam:PassRole", resource=role, context={"iam:PassedToService": service}),)
 
 
@@ -151,7 +152,10 @@ def _rule(name: str) -> tuple[Call, ...]:
 
 
 # By action: the service that gets the role which the request names.
-_PASSED: Final[Mapping[str, str]] = {"emr-serverless:StartJobRun": "emr-serverless.amazonaws.com"}
+_PASSED: Final[Mapping[str, str]] = {
+    "emr-serverless:StartJobRun": "emr-serverless.amazonaws.com",
+    "sagemaker:CreateProcessingJob": "sagemaker.amazonaws.com",
+}
 _WAITING: Final[Mapping[str, Callable[[Call, Request], tuple[Call, ...]]]] = {
     "athena:StartQueryExecution": _queries,
     "databrew:StartJobRun": _preparations,

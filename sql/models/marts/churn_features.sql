@@ -1,6 +1,6 @@
--- What was known of each customer at the beginning of a month, and whether they ordered in the months after: for training
--- (`churned` is known) and for scoring (the newest cut). Nothing that happened on or after `cut_on` is in a feature, the
--- main currency included; the label looks at nothing before it.
+-- What was known of each customer at the beginning of a month, and what they ordered in the months after: for training
+-- (the two labels are known) and for scoring (the newest cut). Nothing that happened on or after `cut_on` is in a feature,
+-- the main currency included; the labels look at nothing before it.
 {%- set window = var('churn_months') %}
 with person_months as (
   select
@@ -73,6 +73,7 @@ people as (
     cut_on,
     person_id,
     max(case when is_main then nullif(currency, 'XXX') end) as currency,
+    max(case when is_main then currency end) as label_currency,
     sum(orders) as orders,
     sum(returns) as returns,
     sum(case when is_main then spend end) as spend,
@@ -109,9 +110,11 @@ later as (
   select
     c.cut_on,
     p.person_id,
-    sum(p.orders) as orders
+    sum(p.orders) as orders,
+    sum(case when p.currency = b.label_currency then p.amount end) as spend
   from cuts as c
   inner join person_months as p on p.month >= c.cut_on and p.month < date_add('month', {{ window }}, c.cut_on)
+  inner join people as b on c.cut_on = b.cut_on and p.person_id = b.person_id
   group by c.cut_on, p.person_id
 )
 
@@ -134,10 +137,14 @@ select
   cast(coalesce(b.messages_read, 0) as bigint) as messages_read_3_months,
   cast(p.cases_12 as bigint) as cases_12_months,
   cast(p.csat_12 as decimal(6, 4)) as csat_12_months,
-  -- Known only when the months after the cut are over.
+  -- The labels are known only when the months after the cut are over.
   case
     when date_add('month', {{ window }}, p.cut_on) <= date_add('day', 1, c.as_of) then coalesce(l.orders, 0) = 0
-  end as churned
+  end as churned,
+  cast(
+    case when date_add('month', {{ window }}, p.cut_on) <= date_add('day', 1, c.as_of) then coalesce(l.spend, 0) end
+    as decimal(38, 2)
+  ) as spend_next_3_months
 from people as p
 inner join cuts as c on p.cut_on = c.cut_on
 left join behaviour as b on p.cut_on = b.cut_on and p.person_id = b.person_id

@@ -2,7 +2,7 @@
 WITH cuts AS (
   SELECT (date_trunc('month', day) - to_months(back::INTEGER))::DATE AS cut_on, day AS as_of
   FROM as_of
-  CROSS JOIN range(6) AS r (back)
+  CROSS JOIN range(12) AS r (back)
 ),
 
 past AS (
@@ -70,7 +70,12 @@ SELECT
   CASE WHEN f.cut_on + INTERVAL 3 MONTH <= c.as_of + 1 THEN NOT EXISTS (
     SELECT 1 FROM trade AS t
     WHERE t.person_id = f.person_id AND t.is_order AND t.day >= f.cut_on AND t.day < f.cut_on + INTERVAL 3 MONTH
-  ) END AS churned
+  ) END AS churned,
+  CASE WHEN f.cut_on + INTERVAL 3 MONTH <= c.as_of + 1 THEN coalesce((
+    SELECT sum(t.amount) FROM told AS t
+    WHERE t.person_id = f.person_id AND coalesce(t.currency, 'XXX') = f.money
+      AND t.day >= f.cut_on AND t.day < f.cut_on + INTERVAL 3 MONTH
+  ), 0) END AS spend_next_3_months
 FROM facts AS f
 JOIN cuts AS c USING (cut_on)
 WHERE f.orders_12 > 0

@@ -1,1 +1,1 @@
-"""SageMaker, as far as it concerns the domain of the template: its profiles, their spaces and their apps."""
+"""SageMaker: the domain of the template with its apps; pipelines, jobs, the registry, endpoints and batches."""

@@ -12,7 +12,7 @@ from lambdas.studio_profiles.logic import Profiles
 from tests.fakes.wire import LambdaContext
 from twin.emulator.stand_ins import Resource
 from twin.emulator.wire import ServiceError, Wire
-from twin.providers.sagemaker.service import SageMaker
+from twin.providers.sagemaker.studio import SageMaker
 
 DOMAIN, USER, SPACE = "d-1", "ada", "ada"
 ROLE = "arn:aws:iam::123456789012:role/notebooks"

@@ -8,7 +8,7 @@ import pytest
 from twin.emulator.resource_names import resources_of
 from twin.emulator.stand_ins import Resource
 from twin.emulator.wire import ServiceError, Wire
-from twin.providers.sagemaker.service import SageMaker
+from twin.providers.sagemaker.studio import SageMaker
 
 ROLE = "arn:aws:iam::123456789012:role/notebooks"
 DOMAIN = "d-1"

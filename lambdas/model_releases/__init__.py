@@ -1,0 +1,1 @@
+"""Puts the newest approved version of a model behind its endpoint, and makes what a batch of it runs on."""

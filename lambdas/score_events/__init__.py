@@ -1,0 +1,1 @@
+"""Tells the events stream what a model has foretold of each customer."""

@@ -1,0 +1,219 @@
+"""Models of customers on SageMaker: a pipeline, a group of versions, an endpoint and a monthly run for each."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import aws_cdk as cdk
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_s3_assets as s3_assets
+from aws_cdk import aws_sagemaker as sagemaker
+from constructs import Construct
+
+from c360_core.names import METRIC_NAMESPACE, Zone, foretold_name
+from config.analytics import ModelsSettings
+from config.operations import OperationsSettings
+from stacks.analytics.foresight.containers import Sizes
+from stacks.analytics.foresight.foretelling import DRIFT, PREFIX, Foretelling, Means
+from stacks.analytics.foresight.images import ImageRegistry
+from stacks.analytics.foresight.model import MART, MODELS, Foretold
+from stacks.analytics.foresight.pipeline import Surroundings, definition
+from stacks.analytics.foresight.rights import JobRole, PipelineRole, foretell, release_models
+from stacks.constructs.data_stream import DataStream
+from stacks.constructs.grants import put_records, read_objects, use_items
+from stacks.constructs.python_function import Caller, PythonFunction
+from stacks.constructs.state_machine import StateMachine
+from stacks.constructs.workgroup import Workgroup
+from stacks.shared.ids import pascal_case
+from stacks.shared.lake_access import LakeAccess
+from stacks.shared.monitoring import METRIC_PERIOD, AlarmSpec, Graph
+from stacks.shared.platform import Platform
+
+_DISK_GIGABYTES: Final = 30
+_MINUTE: Final = 60
+_PUBLISH_SECONDS: Final = 600
+_RELEASE_SECONDS: Final = 60
+
+
+class Foresight(Construct):
+    """The models, and what they share: the code, the roles of the jobs and of the pipelines, and two functions.
+
+    Attributes:
+        machines: the state machine of each model, by its name.
+    """
+
+    machines: Mapping[str, StateMachine]
+    lake_access: Sequence[LakeAccess]
+
+    def __init__(  # noqa: PLR0913  # each thing that it uses has a name
+        self,
+        scope: Construct,
+        id_: str,
+        *,
+        training: s3.IBucket,
+        models: s3.IBucket,
+        workgroup: Workgroup,
+        single_view: dynamodb.ITableV2,
+        events_stream: DataStream,
+        settings: ModelsSettings,
+        platform: Platform,
+    ) -> None:
+        super().__init__(scope, id_)
+        self._settings, self._platform, self._workgroup = settings, platform, workgroup
+        self._training, self._models = training, models
+        self._names = {model.name: foretold_name(platform.environment, model.name) for model in MODELS}
+        self._code = s3_assets.Asset(self, "Code", path=platform.assets.models)
+        self._registry = ImageRegistry(self, "Registry")
+        self._sizes = Sizes(
+            instance=settings.instance,
+            disk=_DISK_GIGABYTES,
+            seconds=settings.max_minutes * _MINUTE,
+            key=platform.key.key_arn,
+        )
+        self._jobs = JobRole(
+            self,
+            "Jobs",
+            code=self._code,
+            training=training,
+            prefix=PREFIX,
+            models=models,
+            registry=self._registry,
+            platform=platform,
+        )
+        self._pipelines = PipelineRole(
+            self,
+            "Pipelines",
+            jobs=self._jobs.role,
+            groups=list(self._names.values()),
+            models=models,
+            platform=platform,
+        )
+        release, publish = self._releases(), self._scores(single_view, events_stream)
+        self.machines = {model.name: self._model(model, release, publish) for model in MODELS}
+        self.lake_access = [
+            LakeAccess(
+                name=f"Foretell{pascal_case(name)}", role=machine.machine.role, zone=Zone.PRODUCTS, tables=(MART,)
+            )
+            for name, machine in self.machines.items()
+        ]
+
+    def alarms(self, limits: OperationsSettings) -> Sequence[AlarmSpec]:  # noqa: ARG002  # the threshold is the models'
+        """Return the alarm of each model on customers who have become unlike those that it knows."""
+        return [
+            AlarmSpec(
+                name=f"{pascal_case(model.name)}ModelDrifts",
+                metric=self._drift(model),
+                threshold=self._settings.drift_threshold,
+                text=f"the customers are not any more as the model of {model.name} knows them",
+            )
+            for model in MODELS
+        ]
+
+    def graphs(self) -> Sequence[Graph]:
+        """Return how far the customers are from those that each model knows."""
+        return [Graph(title="Drift of models", position=60, lines={model.name: self._drift(model) for model in MODELS})]
+
+    def _drift(self, model: Foretold) -> cloudwatch.Metric:
+        return cloudwatch.Metric(
+            namespace=METRIC_NAMESPACE,
+            metric_name=DRIFT,
+            dimensions_map={"Environment": self._platform.environment, "Model": model.name},
+            statistic="Maximum",
+            period=METRIC_PERIOD,
+        )
+
+    def _model(self, model: Foretold, release: PythonFunction, publish: PythonFunction) -> StateMachine:
+        scope, name = Construct(self, pascal_case(model.name)), self._names[model.name]
+        group = sagemaker.CfnModelPackageGroup(
+            scope,
+            "Versions",
+            model_package_group_name=name,
+            model_package_group_description=f"Versions of a model that foretells {model.text}",
+        )
+        around = Surroundings(
+            image=self._registry.image,
+            code=self._code.s3_object_url,
+            role=self._jobs.role.role_arn,
+            models=f"s3://{self._models.bucket_name}",
+            sizes=self._sizes,
+            approved=self._settings.approval == "automatic",
+        )
+        pipeline = sagemaker.CfnPipeline(
+            scope,
+            "Pipeline",
+            pipeline_name=name,
+            pipeline_description=f"Trains a model that foretells {model.text}, and registers it if it is better",
+            role_arn=self._pipelines.role.role_arn,
+            pipeline_definition={
+                "PipelineDefinitionBody": cdk.Stack.of(self).to_json_string(definition(model, name, around))
+            },
+        )
+        pipeline.node.add_dependency(group, self._pipelines, self._jobs)
+        means = Means(
+            name=name,
+            image=self._registry.image,
+            code=self._code.s3_object_url,
+            role=self._jobs.role.role_arn,
+            training=self._training,
+            models=self._models,
+            sizes=self._sizes,
+            release=release.function,
+            publish=publish.function,
+        )
+        machine = Foretelling(
+            scope,
+            "Foretelling",
+            model=model,
+            means=means,
+            workgroup=self._workgroup,
+            settings=self._settings,
+            platform=self._platform,
+        ).run
+        foretell(
+            machine.machine.role,
+            model.name,
+            jobs=self._jobs.role,
+            workgroup=self._workgroup,
+            training=self._training,
+            prefix=f"{PREFIX}{model.name}/",
+            models=self._models,
+            functions=(release.function, publish.function),
+            platform=self._platform,
+        )
+        return machine
+
+    def _releases(self) -> PythonFunction:
+        release = PythonFunction(
+            self,
+            "Releases",
+            name="model_releases",
+            platform=self._platform,
+            variables={
+                "EXECUTION_ROLE_ARN": self._jobs.role.role_arn,
+                "KEY_ARN": self._platform.key.key_arn,
+                "ENDPOINT_MEMORY_MEGABYTES": self._settings.endpoint_memory_megabytes,
+                "ENDPOINT_CONCURRENCY": self._settings.endpoint_concurrency,
+            },
+            caller=Caller.STATE_MACHINE,
+            timeout_seconds=_RELEASE_SECONDS,
+        )
+        release_models(release.role, self._names.values(), self._jobs.role, self._platform)
+        return release
+
+    def _scores(self, single_view: dynamodb.ITableV2, events_stream: DataStream) -> PythonFunction:
+        publish = PythonFunction(
+            self,
+            "Scores",
+            name="score_events",
+            platform=self._platform,
+            variables={"SINGLE_VIEW_TABLE": single_view.table_name, "EVENTS_STREAM_NAME": events_stream.name},
+            caller=Caller.STATE_MACHINE,
+            timeout_seconds=_PUBLISH_SECONDS,
+            memory_megabytes=1024,
+            writes=events_stream,
+        )
+        read_objects(publish.role, self._training, PREFIX)
+        use_items(publish.role, single_view, self._platform.key, ("BatchGetItem",))
+        put_records(publish.role, events_stream)
+        return publish

@@ -1,0 +1,39 @@
+"""The models that there are: what each foretells, and under which name its scores are in the profile."""
+
+from dataclasses import dataclass
+from typing import Final
+
+MART: Final = "churn_features"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Foretold:
+    """What a model foretells.
+
+    Attributes:
+        name: of the model; what the scripts call its target.
+        score: the name of the score in the profile.
+        text: what the score says, in words.
+        loss: what is measured while it is trained.
+    """
+
+    name: str
+    score: str
+    text: str
+    loss: str
+
+
+MODELS: Final = (
+    Foretold(
+        name="churn",
+        score="churn_risk",
+        text="the probability that a customer orders nothing in the next three months",
+        loss="log_loss",
+    ),
+    Foretold(
+        name="value",
+        score="expected_value",
+        text="what a customer will spend in the next three months, in the currency of most orders",
+        loss="mae",
+    ),
+)

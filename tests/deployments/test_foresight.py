@@ -1,0 +1,192 @@
+"""Models foretell what customers will do: the deployed machines train, compare, release, score and publish."""
+
+import json
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import yaml
+
+from c360_aws.single_view_writer import SingleViewWriter
+from c360_core.names import MARTS_PREFIX, Stream, Zone, database_name, foretold_name, stream_name, zone_stack
+from tests.deployments.small_dev import ENVIRONMENT, SmallDev
+from tests.deployments.test_churn_training import schema, table
+from tests.factories import churn_rows
+from tests.factories.profiles import profile
+from twin.emulator import emulator
+from twin.settings import BUILD, ROOT, python_of
+
+MART = "churn_features"
+PEOPLE = 400
+CHURN, VALUE = "churn", "value"
+
+
+def kinds() -> Mapping[str, str]:
+    """Return the columns of the mart and their types, as dbt states them."""
+    stated = yaml.safe_load((ROOT / "sql" / "models" / "marts" / "numbers.yml").read_text(encoding="utf-8"))
+    [mart] = [one for one in stated["models"] if one["name"] == MART]
+    return {column["name"]: column["data_type"] for column in mart["columns"]}
+
+
+def known(people: int, seed: int = 1) -> list[dict[str, Any]]:
+    """Return the rows of invented customers, as the mart has them."""
+    frame = churn_rows.rows(churn_rows.orders(people, seed))
+    return [
+        _row({name: None if pd.isna(value) else value for name, value in row.items()})
+        for row in frame.to_dict("records")
+    ]
+
+
+def _row(given: Mapping[str, Any]) -> dict[str, Any]:
+    made: dict[str, Any] = {}
+    for name, kind in kinds().items():
+        value = given.get(name)
+        if value is None and kind == "bigint":
+            value = 0
+        if value is None:
+            made[name] = None
+        elif kind == "date":
+            made[name] = date.fromisoformat(value)
+        elif kind == "bigint":
+            made[name] = int(value)
+        elif kind == "boolean":
+            made[name] = bool(value)
+        elif kind.startswith("decimal"):
+            scale = int(kind.rstrip(")").partition(",")[2])
+            made[name] = str(Decimal(str(value)).quantize(Decimal(1).scaleb(-scale)))
+        else:
+            made[name] = value
+    return made
+
+
+class World:
+    """`dev` with the models, the mart that dbt builds otherwise, and the profiles that Flink writes otherwise."""
+
+    def __init__(self, running: emulator.Emulator, folder: Path) -> None:
+        self.dev, self.folder = SmallDev(running, folder), folder
+        self.dev.deploy(_with_models, "analytics", zone_stack(Zone.CURATED), zone_stack(Zone.PRODUCTS))
+        self.models = self.dev.client("sagemaker")
+        buckets = [one["Name"] for one in self.dev.client("s3").list_buckets()["Buckets"]]
+        [products] = (one for one in buckets if "lakeproducts" in one.replace("-", ""))
+        [self.kept] = (one for one in buckets if "modelsbucket" in one.replace("-", ""))
+        place = f"s3://{products}/{MARTS_PREFIX}{MART}"
+        self.dev.lake().create_table((database_name(ENVIRONMENT, Zone.PRODUCTS), MART), schema(kinds()), location=place)
+        self._put_profiles()
+
+    def _put_profiles(self) -> None:
+        tables = self.dev.client("dynamodb").list_tables()["TableNames"]
+        [view] = (name for name in tables if "SingleView" in name)
+        writer = SingleViewWriter(
+            client=self.dev.running.settings.session()
+            .resource("dynamodb", endpoint_url=self.dev.running.settings.endpoint)
+            .meta.client,
+            table=view,
+        )
+        for number in range(PEOPLE):
+            person = f"p{number:04}"
+            one = profile(person, email=f"{person}@mail.org", loyalty_id=f"L{number:07}", crm_id=f"C{number:07}")
+            writer.put_profile(one, writer.stored_states([person])[person], now=datetime.now(UTC))
+
+    def fill(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Put rows into the mart, in place of those before."""
+        mart = self.dev.lake().load_table((database_name(ENVIRONMENT, Zone.PRODUCTS), MART))
+        mart.overwrite(table(kinds(), rows))
+
+    def foretell(self, model: str) -> dict[str, Any]:
+        """Run the machine of a model to its end, and return its execution."""
+        return self.dev.ended(self.dev.output("analytics", f"Foretell{model.title()}StateMachineArn"))
+
+    def events(self) -> list[dict[str, Any]]:
+        """Return all events of the stream."""
+        client, stream = self.dev.client("kinesis"), stream_name(ENVIRONMENT, Stream.EVENTS)
+        found = []
+        for shard in client.list_shards(StreamName=stream)["Shards"]:
+            iterator = client.get_shard_iterator(
+                StreamName=stream, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
+            )["ShardIterator"]
+            while records := (page := client.get_records(ShardIterator=iterator))["Records"]:
+                found += [json.loads(one["Data"]) for one in records]
+                iterator = page["NextShardIterator"]
+        return found
+
+    def versions(self, model: str) -> list[str]:
+        """Return the approval of each version of a model, the oldest first."""
+        found = self.models.list_model_packages(
+            ModelPackageGroupName=foretold_name(ENVIRONMENT, model), SortBy="CreationTime", SortOrder="Ascending"
+        )
+        return [one["ModelApprovalStatus"] for one in found["ModelPackageSummaryList"]]
+
+    def scores_of(self, model: str, rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+        """Return what the scripts say when they are run directly, on the same rows."""
+        at = self.folder / f"direct-{model}"
+        (at / "features").mkdir(parents=True)
+        import pyarrow.parquet as pq
+
+        pq.write_table(table(kinds(), rows), at / "features" / "rows.parquet")
+        self._run("prepare", "--target", model, "--features", at / "features", "--output", at)
+        self._run(
+            "train",
+            "--target",
+            model,
+            "--train",
+            at / "train",
+            "--validation",
+            at / "validation",
+            "--model-dir",
+            at / "model",
+        )
+        self._run("score", "--model", at / "model", "--input", at / "newest", "--output", at / "scores")
+        lines = (at / "scores" / "scores.jsonl").read_text(encoding="utf-8").splitlines()
+        return {row["person_id"]: row["score"] for row in map(json.loads, lines)}
+
+    @staticmethod
+    def _run(module: str, *arguments: object) -> None:
+        command = [str(python_of("twin")), "-m", f"c360_ml.{module}", *map(str, arguments)]
+        subprocess.run(command, cwd=ROOT / "sagemaker", check=True, capture_output=True)
+
+
+def _with_models(values: dict[str, Any]) -> None:
+    values.setdefault("analytics", {})["models"] = {"deployed": True, "approval": "automatic", "poll_seconds": 1}
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    with emulator.running(BUILD / "twin" / "foresight") as started:
+        yield World(started, tmp_path_factory.mktemp("foresight"))
+
+
+@pytest.fixture(scope="module")
+def rows() -> list[dict[str, Any]]:
+    return known(PEOPLE)
+
+
+def test_too_little_to_learn_from_ends_with_its_reason(world: World, rows: list[dict[str, Any]]) -> None:
+    world.fill([row for row in rows if row["person_id"] < "p0020"])
+    ended = world.foretell(CHURN)
+    assert ended["status"] == "FAILED"
+    history = world.dev.client("stepfunctions").get_execution_history(executionArn=ended["executionArn"])["events"]
+    assert "error: " in json.dumps(history, default=str)
+    assert world.versions(CHURN) == []
+
+
+def test_the_scores_of_a_trained_model_are_published_under_each_customers_identifiers(
+    world: World, rows: list[dict[str, Any]]
+) -> None:
+    world.fill(rows)
+    ended = world.foretell(CHURN)
+    assert ended["status"] == "SUCCEEDED", ended
+    expected = world.scores_of(CHURN, rows)
+    events = [one for one in world.events() if one["event_type"] == "score_computed"]
+    published = {one["identifiers"]["loyalty_id"][0]: one["payload"] for one in events}
+    assert {name: payload["value"] for name, payload in published.items()} == {
+        f"L{int(person[1:]):07}": pytest.approx(score, abs=1e-6) for person, score in expected.items()
+    }
+    assert {(payload["score"], payload["model"]) for payload in published.values()} == {("churn_risk", "churn 1")}
+    assert world.versions(CHURN) == ["Approved"]
+    endpoint = world.models.describe_endpoint(EndpointName=foretold_name(ENVIRONMENT, CHURN))
+    assert endpoint["EndpointStatus"] == "InService"
