@@ -113,7 +113,8 @@ def explain(view: View, person_id: str, *, play: str | None = None, limit: int =
     sent: dict[str, list[str]] = {}
     everybody = (current, *view.former_ids(current))
     for message in (one for each in everybody for one in view.messages(each, limit=_PAGE)):
-        sent.setdefault(message["decision_id"], []).append(message["sent_at"])
+        if "in_doubt" not in message:
+            sent.setdefault(message["decision_id"], []).append(message["sent_at"])
     found = [item for each in everybody for item in _decisions(view, each, play, limit)]
     found.sort(key=lambda item: str(item["occasion_at"]), reverse=True)
     return current, [_explained(item, sorted(sent.get(item["decision_id"], ()))) for item in found[:limit]]

@@ -178,11 +178,13 @@ class Sender:
         try:
             result = self.idempotency.run_once(f"send:{message.message_id}", work)
         except InProgressError:
+            self._note_doubt(message, profile, self.clock())
             return _suppressed(message, Reason.SEND_IN_DOUBT)
         match SendResult(result["delivery"]):
             case SendResult.REJECTED:
                 return _suppressed(message, Reason.ADDRESS_REJECTED)
             case SendResult.IN_DOUBT:
+                self._note_doubt(message, profile, moment(result["sent_at"]))
                 return _suppressed(message, Reason.SEND_IN_DOUBT)
             case SendResult.ACCEPTED:
                 self._record(message, profile, moment(result["sent_at"]))
@@ -190,12 +192,7 @@ class Sender:
         return Answer(status=status, message_id=message.message_id)
 
     def _record(self, message: Message, profile: Profile, sent_at: datetime) -> None:
-        facts = {
-            "message_id": message.message_id,
-            "decision_id": message.decision_id,
-            "channel": str(message.channel),
-            "template": str(message.template),
-        }
+        facts = _facts(message)
         self.store.put_message(profile.person_id, facts, sent_at=sent_at, keep_days=self.keep_days)
         record = engagement_record(
             "message_sent",
@@ -208,13 +205,28 @@ class Sender:
         if record is not None and self.stream.publish([record]):
             raise StreamUnavailableError(f"message {message.message_id}: sent, but the events stream refused the event")
 
+    def _note_doubt(self, message: Message, profile: Profile, at: datetime) -> None:
+        """Store a message that may have gone out: it counts for caps, because the person may have it."""
+        facts = {**_facts(message), "in_doubt": "yes"}
+        self.store.put_message(profile.person_id, facts, sent_at=at, keep_days=self.keep_days)
+
     def _contacts(self, person_id: str, message: Message) -> list[datetime]:
         # One more than the cap, because this very message may be among them.
         limit = max(RECENT_MESSAGES, self.rules.cap_messages + 1)
         everybody = (person_id, *self.view.former_ids(person_id))
         recent = [item for one in everybody for item in self.view.messages(one, limit=limit)]
-        # A retry of this very message is no second contact.
-        return [moment(item["sent_at"]) for item in recent if item["message_id"] != message.message_id]
+        # A retry of this very message is no second contact, and one in doubt may be stored twice.
+        others = {item["message_id"]: moment(item["sent_at"]) for item in recent}
+        return [at for message_id, at in others.items() if message_id != message.message_id]
+
+
+def _facts(message: Message) -> dict[str, str]:
+    return {
+        "message_id": message.message_id,
+        "decision_id": message.decision_id,
+        "channel": str(message.channel),
+        "template": str(message.template),
+    }
 
 
 def _suppressed(message: Message, *reasons: str) -> Answer:
