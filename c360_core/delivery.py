@@ -14,9 +14,11 @@ from c360_core.moments import moment, moment_text
 class Outcome(StrEnum):
     """What became of a message, as the single view shows it.
 
-    `BOUNCED` stands for every message that no mailbox took in the end, whether trying another day makes sense or not.
+    `IN_DOUBT` is a message whose channel may have it: its answer was lost. `BOUNCED` stands for every message that no
+    mailbox took in the end, whether trying another day makes sense or not.
     """
 
+    IN_DOUBT = "in_doubt"
     SENT = "sent"
     DELIVERED = "delivered"
     OPENED = "opened"
@@ -30,7 +32,7 @@ class Outcome(StrEnum):
 STANDING: Final[Mapping[Outcome, int]] = MappingProxyType({outcome: place for place, outcome in enumerate(Outcome)})
 # Whoever gets one of these reports about a person knows what the person did with the message.
 EVENT_TYPES: Final[Mapping[Outcome, str]] = MappingProxyType(
-    {outcome: f"message_{outcome}" for outcome in Outcome if outcome is not Outcome.SENT}
+    {outcome: f"message_{outcome}" for outcome in Outcome if STANDING[outcome] > STANDING[Outcome.SENT]}
 )
 
 

