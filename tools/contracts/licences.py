@@ -168,14 +168,14 @@ def play_problems(plays: Sequence[Play], contracts: Contracts, on: date) -> list
     columns = {field.name: field for field in contracts.product(TableName.PROFILES).table.fields}
     problems: list[Problem] = []
     for play in plays:
-        for place, name in dict.fromkeys(_named_by(play)):
+        for place, name in dict.fromkeys(named_by(play)):
             found = (_refusal(source, Use.MARKETING, on) for source in sources_of(columns[name], contracts))
             field = f"plays.{play.name}.{place}.{name}"
             problems += [_problem(PLAYS_NAME, field, refused) for refused in found if refused]
     return problems
 
 
-def _named_by(play: Play) -> Iterator[tuple[str, str]]:
+def named_by(play: Play) -> Iterator[tuple[str, str]]:
     """Yield the columns that a play names, each after its place in the play."""
     if isinstance(play.signal, ProfileChange):
         yield from (("signal.profile_change.now", name) for name in _fields(play.signal.now))

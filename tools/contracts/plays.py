@@ -15,12 +15,13 @@ from typing import Any, Final
 import yaml
 
 from c360_core.consent import Channel
+from c360_core.contracts import Contracts
 from c360_core.names import TableName
-from c360_core.play import PLAYS_FILE, Known, Playbook, PlayError, parse_playbook
+from c360_core.play import PLAYS_FILE, Known, Playbook, PlayError, ProfileChange, parse_playbook
 from c360_core.segment import SegmentError, profile_fields
 from tools.contracts import CONTRACTS_DIRECTORY, ContractsError, load_and_check
 from tools.contracts.compiled import write_json, write_text
-from tools.contracts.licences import play_problems, today
+from tools.contracts.licences import named_by, play_problems, today
 from tools.contracts.marts import SQL_DIRECTORY
 from tools.contracts.segments import SOURCE as SEGMENTS
 from tools.contracts.segments import read_segments
@@ -54,6 +55,7 @@ def load_plays(path: Path = SOURCE, *, on: date | None = None) -> tuple[Playbook
     playbook = parse_playbook(document, known, file=path.name)
     if problems := play_problems(playbook.plays, contracts, on or today()):
         raise PlayError("\n".join(str(problem) for problem in problems))
+    _refuse_unheard(playbook, contracts, file=path.name)
     return playbook, document
 
 
@@ -71,6 +73,24 @@ def sending_channels(folder: Path = _CHANNELS) -> frozenset[Channel]:
     """Return the channels through which something sends: the modules in the sender's folder."""
     modules = {path.stem for path in folder.glob("*.py")}
     return frozenset(channel for channel in Channel if channel.value in modules)
+
+
+def _refuse_unheard(playbook: Playbook, contracts: Contracts, *, file: str) -> None:
+    """Refuse a signal of columns that no event moves: a change counts only with a live event, and they change without.
+
+    Raises:
+        PlayError: names the play and its columns.
+    """
+    fields = contracts.product(TableName.PROFILES).table.fields
+    moved = {field.name for field in fields if field.derivation is not None}
+    for play in playbook.plays:
+        named = {column for place, column in named_by(play) if place.startswith("signal.")}
+        if isinstance(play.signal, ProfileChange) and not named & moved:
+            raise PlayError(
+                f"{file}: play `{play.name}`: field `signal.profile_change`: no event moves "
+                f"{', '.join(sorted(named))}, so nothing would hear the change; add a condition on a column that "
+                f"events move, such as {', '.join(sorted(moved)[:3])}, and put these into `audience`"
+            )
 
 
 def write(document: Any, path: Path = PLAYS_FILE) -> None:

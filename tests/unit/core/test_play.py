@@ -214,6 +214,17 @@ def test_the_command_ends_with_one_line_that_says_what_to_mend(
     assert re.search(fault, caplog.records[-1].getMessage())
 
 
+def test_a_signal_that_no_event_can_make_is_refused(tmp_path: Path) -> None:
+    named = {"combinator": "and", "rules": [{"field": "email", "operator": "notNull"}]}
+    whole = yaml.safe_load(SOURCE.read_text(encoding="utf-8"))
+    whole["plays"].append(changed("signal", {"profile_change": {"now": named}}))
+    path = tmp_path / "plays.yaml"
+    path.write_text(yaml.safe_dump(whole), encoding="utf-8")
+
+    with pytest.raises(PlayError, match=r"play `come_back`: field `signal.profile_change`: no event moves email"):
+        load_plays(path)
+
+
 def test_the_compiled_file_is_what_was_written_and_an_unchanged_one_is_left_alone(tmp_path: Path) -> None:
     compiled = tmp_path / "plays.json"
     assert main(["--output", str(compiled)]) == 0

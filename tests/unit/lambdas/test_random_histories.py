@@ -43,7 +43,7 @@ ZONES: Final = ("America/New_York", "Europe/Berlin", "Australia/Lord_Howe", "Ame
 STARTS: Final = tuple(
     datetime(2026, month, day, 12, tzinfo=UTC) for month, day in ((3, 7), (3, 28), (4, 4), (9, 5), (10, 24), (7, 1))
 )
-QUIET_FROM, QUIET_UNTIL, CAP, CAP_DAYS, PLAY_CAP, BUDGET = 21, 8, 2, 7, 1, 1
+QUIET_FROM, QUIET_UNTIL, CAP, CAP_DAYS, PLAY_CAP, BUDGET = 21, 8, 1, 7, 1, 1
 MOST_TRIES: Final = 400  # more than there are cuts
 RULES: Final = ContactRules(
     quiet_from=QUIET_FROM,
@@ -520,17 +520,17 @@ def mailbox(person: str) -> str:
     return f"{person.replace('_', '')}@mail.org"
 
 
-PERSON: Final = st.sampled_from(PEOPLE)
+PERSON: Final = st.sampled_from(["p_1", "p_1", "p_1", "p_2", "p_2", "p_3"])
 STEP: Final = st.one_of(
     st.tuples(st.just("order"), PERSON, st.booleans()),
     st.tuples(st.just("case"), PERSON, st.integers(1, 3)),
     st.tuples(st.just("score"), PERSON, st.sampled_from(["0.2", "0.9"])),
-    st.tuples(st.sampled_from(["answer", "address"]), PERSON, st.sampled_from([True, True, False])),
+    st.tuples(st.sampled_from(["answer", "address"]), PERSON, st.sampled_from([True, True, True, False])),
     st.tuples(st.just("zone"), PERSON, st.sampled_from(ZONES)),
     st.tuples(st.just("merge"), PERSON, PERSON),
-    st.tuples(st.just("deliver"), st.none(), st.none()),
+    st.tuples(st.just("deliver"), st.none(), st.booleans()),
     st.tuples(st.just("again"), st.none(), st.integers(0, 40)),
-    st.tuples(st.just("wait"), st.none(), st.sampled_from([1, 5, 9, 15, 200])),
+    st.tuples(st.just("wait"), st.none(), st.sampled_from([9, 15, 200])),
 )
 
 
@@ -555,7 +555,7 @@ def run(
     return world
 
 
-def take(world: World, step: tuple[str, Any, Any], *, live: bool) -> None:
+def take(world: World, step: tuple[str, Any, Any], *, live: bool) -> None:  # noqa: C901  # a case for each kind of step
     match step:
         case ("order", person, now):
             world.happens(person, "order", Decimal(0), live=live and now)
@@ -567,9 +567,10 @@ def take(world: World, step: tuple[str, Any, Any], *, live: bool) -> None:
             world.moves(person, zone)
         case ("merge", one, other):
             world.merges(one, other)
-        case ("deliver", _, _):
+        case ("deliver", _, journeys_are_fast):
             world.deliver()
-            world.run_journeys()
+            if journeys_are_fast:
+                world.run_journeys()
         case ("again", _, place):
             old, new = world.changes[place % len(world.changes)]
             if (old, new) not in world.waiting:
