@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from c360_core.conditions import holds
 from c360_core.moments import moment
-from c360_core.play import MOMENT, Play, ProfileChange, ScoreCrossing, SegmentChange, known_fields
+from c360_core.play import MOMENT, SENTIMENT, Play, ProfileChange, ScoreCrossing, SegmentChange, known_fields
 from c360_core.profile import Profile
 from c360_core.segment import FieldType
 
@@ -46,7 +46,7 @@ def signal_of(play: Play, old: Profile | None, new: Profile) -> Seen | None:
             return _at_version(new)
         case ScoreCrossing() as crossing:
             was = old is not None and crossing.holds(old.scores.get(crossing.score))
-            if not _news(old, new) or was or not crossing.holds(new.scores.get(crossing.score)):
+            if not _is_new(crossing, old, new) or was or not crossing.holds(new.scores.get(crossing.score)):
                 return None
             return _at_version(new)
 
@@ -100,6 +100,16 @@ def _changed(change: ProfileChange, old: Profile | None, new: Profile) -> Seen |
         return Seen(subject=f"{new.person_id}@{at.isoformat()}", at=at)
     about = now.get(change.once_per)
     return None if about is None else Seen(subject=str(about), at=at)
+
+
+def _is_new(crossing: ScoreCrossing, old: Profile | None, new: Profile) -> bool:
+    """Tell whether a score tells of something new.
+
+    Sentiment is as old as the text that it is about, which the profile counts already, and history gives none. So it
+    needs nothing newer, unless two people have become one: what one of them wrote before is no news then.
+    """
+    same = old is not None and old.version.identity_version == new.version.identity_version
+    return (crossing.score == SENTIMENT and same) or _news(old, new)
 
 
 def _news(old: Profile | None, new: Profile) -> bool:

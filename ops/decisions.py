@@ -32,6 +32,7 @@ _ACTIONS: Final[Mapping[str, str]] = {
     Action.SEND: "sent to the channel at once",
     Action.DEFER: "deferred to the end of the quiet hours",
     Action.SUPPRESS: "nothing",
+    Action.TASK: "asked our own people to see to the person",
 }
 
 
@@ -73,7 +74,17 @@ class Explained:
 
     def as_dict(self) -> dict[str, Any]:
         """Return it for machines."""
-        stored = ("decision_id", "trigger", "action", "channel", "template", "offer", "decided_at", "not_before")
+        stored = (
+            "decision_id",
+            "trigger",
+            "action",
+            "channel",
+            "template",
+            "task",
+            "offer",
+            "decided_at",
+            "not_before",
+        )
         told = {name: self.facts[name] for name in stored if name in self.facts}
         return {**told, "reasons": list(self.facts["reasons"]), "because": list(self.because), "sent": list(self.sent)}
 
