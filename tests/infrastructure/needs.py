@@ -269,6 +269,11 @@ EVENTBRIDGE_STARTS_EXECUTIONS: Final = Need(
     actions=("states:StartExecution",),
     page="Amazon EventBridge User Guide: Identity-based policies, Step Functions permissions",
 )
+EVENTBRIDGE_CALLS_DESTINATION: Final = Need(
+    actions=("events:InvokeApiDestination",),
+    page="Amazon EventBridge User Guide: API destinations as targets, and Identity-based policies, "
+    "API destination permissions",
+)
 EVENTBRIDGE_SENDS_TO_QUEUE: Final = Need(
     actions=("sqs:SendMessage",),
     page="Amazon EventBridge User Guide: Using dead-letter queues to process undelivered events, "
