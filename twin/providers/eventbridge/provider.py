@@ -8,11 +8,14 @@ from twin.emulator.provider import Provider, ResourceType, Twin
 from twin.patches import rule_targets
 from twin.providers.eventbridge.destinations import Destinations
 
-CONNECTION = ResourceType(name="AWS::Events::Connection")
+# AWS ends such ARNs with a number of its own, so that a permission must name all of it.
+_NUMBER = "00000000-0000-0000-0000-000000000000"
+CONNECTION = ResourceType(
+    name="AWS::Events::Connection", arn=f"arn:aws:events:{{region}}:{{account}}:connection/{{name}}/{_NUMBER}"
+)
 DESTINATION = ResourceType(
     name="AWS::Events::ApiDestination",
-    # AWS ends such an ARN with a number of its own, so that a permission must name all of it.
-    arn="arn:aws:events:{region}:{account}:api-destination/{name}/00000000-0000-0000-0000-000000000000",
+    arn=f"arn:aws:events:{{region}}:{{account}}:api-destination/{{name}}/{_NUMBER}",
 )
 
 
