@@ -3,9 +3,10 @@
 import json
 
 from c360_core.texts import written_events
+from tests.infrastructure import needs
 from tests.infrastructure.assembly import listed, resolve, statements
 
-SCORING = {"comprehend:BatchDetectDominantLanguage", "comprehend:BatchDetectSentiment", "comprehend:DetectPiiEntities"}
+SCORING = set(needs.SCORE_TEXTS.actions)
 
 
 def texts(assembly):
