@@ -11,14 +11,19 @@ from c360_core.moments import moment_text
 
 DECISION_PREFIX: Final = "d_"
 MESSAGE_PREFIX: Final = "m_"
+NO_CHANNEL: Final = "none"  # of a decision without a message
 
 
 class Action(StrEnum):
-    """What a decision asks for. `SUPPRESS` has its value from the stored decisions and the events."""
+    """What a decision asks for. `SUPPRESS` has its value from the stored decisions and the events.
+
+    `TASK` asks our own people for something, and sends the person nothing.
+    """
 
     SEND = "send"
     DEFER = "defer"
     SUPPRESS = "silence"
+    TASK = "task"
 
 
 class Reason(StrEnum):
@@ -49,6 +54,12 @@ class Reason(StrEnum):
     SEND_IN_DOUBT = "SEND_IN_DOUBT"
 
 
+class Task(StrEnum):
+    """Whom of our own people a play asks for something."""
+
+    SERVICE = "service"
+
+
 class Template(StrEnum):
     """The messages that we have; the settings name the provider's template for each."""
 
@@ -67,6 +78,8 @@ class Decision:
 
     `trigger` is the name of the play, and `offer` what the message offers, if anything. Unless the decision suppresses
     the message, `template` is the message to send and `not_before` the earliest moment for it.
+
+    A decision about a `task` has no message: no purpose, channel and template.
     """
 
     decision_id: str
@@ -74,13 +87,14 @@ class Decision:
     trigger: str
     action: Action
     reasons: tuple[str, ...]
-    purpose: Purpose
-    channel: Channel
-    template: Template
+    purpose: Purpose | None
+    channel: Channel | None
+    template: Template | None
     occasion_at: datetime
     decided_at: datetime
     not_before: datetime
     offer: str | None = None
+    task: Task | None = None
 
 
 def decision_facts(decision: Decision) -> dict[str, object]:
@@ -91,14 +105,23 @@ def decision_facts(decision: Decision) -> dict[str, object]:
         "trigger": decision.trigger,
         "action": str(decision.action),
         "reasons": [str(reason) for reason in decision.reasons],
-        "purpose": str(decision.purpose),
-        "channel": str(decision.channel),
-        "template": str(decision.template),
-        "message_id": message_id(decision.decision_id, decision.channel, decision.template),
+        **_message_facts(decision),
         "occasion_at": moment_text(decision.occasion_at),
         "decided_at": moment_text(decision.decided_at),
         "not_before": moment_text(decision.not_before),
         **({} if decision.offer is None else {"offer": decision.offer}),
+        **({} if decision.task is None else {"task": str(decision.task)}),
+    }
+
+
+def _message_facts(decision: Decision) -> dict[str, str]:
+    if decision.purpose is None or decision.channel is None or decision.template is None:
+        return {"channel": NO_CHANNEL}
+    return {
+        "purpose": str(decision.purpose),
+        "channel": str(decision.channel),
+        "template": str(decision.template),
+        "message_id": message_id(decision.decision_id, decision.channel, decision.template),
     }
 
 

@@ -73,11 +73,17 @@ class TriggerEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Earlier:
-    """An earlier decision about a person: of which play, when, and whether a message came of it."""
+    """An earlier decision about a person: of which play, when, and whether a message or a task came of it."""
 
     play: str
     at: datetime
     contacted: bool
+    is_task: bool = False
+
+    @property
+    def is_contact(self) -> bool:
+        """Tell whether the person heard of us."""
+        return self.contacted and not self.is_task
 
 
 def trigger_events(old: Profile | None, new: Profile, playbook: Playbook) -> tuple[TriggerEvent, ...]:
@@ -125,13 +131,15 @@ def decide(  # noqa: PLR0913  # each thing that it rests on has a name
         address_consents: by channel all answers about the address that the message would go to, whoever gave them.
         earlier: the earlier decisions about this person, of all plays; any order, any age.
     """
-    answers, about, at_times = tuple(consents), address_consents or {}, tuple(contacts)
+    if play.purpose is None:
+        return _task_decision(event, profile, play, tuple(earlier), now)
+    answers, about, at_times, purpose = tuple(consents), address_consents or {}, tuple(contacts), play.purpose
     objections = {
         channel: suppression_reasons(
             profile,
             consents=answers,
             contacts=at_times,
-            purpose=play.purpose,
+            purpose=purpose,
             channel=channel,
             rules=rules,
             now=now,
@@ -243,6 +251,29 @@ def _decision(
         decided_at=now,
         not_before=not_before,
         offer=offer.name if offer is not None and not against else None,
+    )
+
+
+def _task_decision(
+    event: TriggerEvent, profile: Profile, play: Play, earlier: Sequence[Earlier], now: datetime
+) -> Decision:
+    """Decide on a task for our own people: the person hears nothing, so neither consent nor the hour matters."""
+    against = play_objections(play, profile, None, earlier=earlier, now=now)
+    if not against and in_holdout(play, profile.person_id):
+        against.append(Reason.HOLDOUT)
+    return Decision(
+        decision_id=event.decision_id,
+        person_id=profile.person_id,
+        trigger=event.trigger,
+        action=Action.SUPPRESS if against else Action.TASK,
+        reasons=tuple(against) or (play_reason(event.trigger),),
+        purpose=None,
+        channel=None,
+        template=None,
+        occasion_at=event.at,
+        decided_at=now,
+        not_before=now,
+        task=play.task,
     )
 
 

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from c360_core.consent import Channel, Purpose
 from c360_core.contracts import load
-from c360_core.decision import FIRST_MESSAGES, Template
+from c360_core.decision import FIRST_MESSAGES, Task, Template
 from c360_core.names import TableName
 from c360_core.segment import FieldType, Group, SegmentError, profile_fields, read_condition
 
@@ -40,6 +40,7 @@ FIELDS: Final = (
     "signal",
     "audience",
     "message",
+    "task",
     "purpose",
     "channels",
     "holdout_percent",
@@ -179,7 +180,9 @@ class Play:
         channels: in the order in which they are tried.
         priority: 0 to 100; of several plays for one change the highest decides first.
         holdout_percent: of the people who would get it and do not, so that its effect can be measured.
-        at_most: a cap on this play's own messages to a person.
+        message, purpose, channels: missing from a play that asks for a task.
+        task: whom of our own people it asks for something instead; consent and the limits of contact are not asked.
+        at_most: a cap on this play's own messages to a person, or tasks about the person.
         not_after: plays after which it is silent.
         offers: of which the one with the highest expected value is made; without one of value there is no message.
         budget: of all people together.
@@ -189,9 +192,10 @@ class Play:
     description: str
     signal: Signal
     audience: Audience
-    message: Template
-    purpose: Purpose
+    message: Template | None
+    purpose: Purpose | None
     channels: tuple[Channel, ...]
+    task: Task | None = None
     priority: int = DEFAULT_PRIORITY
     holdout_percent: Decimal = Decimal(0)
     at_most: Cap | None = None
@@ -448,14 +452,16 @@ def _play(entry: Any, file: str, known: Known) -> Play:
     holdout = play.amount("holdout_percent", default="0")
     if not 0 <= holdout <= MOST_HOLDOUT:
         raise play.wrong("holdout_percent", f"{holdout} is too little or too much", f"write 0 to {MOST_HOLDOUT}")
+    task = _task(play)
     return Play(
         name=play.name("name"),
         description=play.text("description"),
         signal=_signal(play.map("signal")),
         audience=_audience(play.map("audience")) if play.has("audience") else Audience(),
-        message=play.one_of(Template, "message", entry.get("message"), FIRST_MESSAGES),
-        purpose=play.one_of(Purpose, "purpose", entry.get("purpose")),
-        channels=_channels(play),
+        message=None if task else play.one_of(Template, "message", entry.get("message"), FIRST_MESSAGES),
+        purpose=None if task else play.one_of(Purpose, "purpose", entry.get("purpose")),
+        channels=() if task else _channels(play),
+        task=task,
         priority=play.whole("priority", 0, HIGHEST_PRIORITY, default=DEFAULT_PRIORITY),
         holdout_percent=holdout,
         at_most=_cap(play.map("at_most")) if play.has("at_most") else None,
@@ -463,6 +469,16 @@ def _play(entry: Any, file: str, known: Known) -> Play:
         offers=_offers(play),
         budget=_budget(play.map("budget")) if play.has("budget") else None,
     )
+
+
+def _task(play: _Map) -> Task | None:
+    """Return whom a play asks for something; a play with a task has nothing that is about a message."""
+    if not play.has("task"):
+        return None
+    for field in ("message", "purpose", "channels", "offers"):
+        if play.has(field):
+            raise play.wrong(field, "is about a message, and the play asks for a task", "write one or the other")
+    return play.one_of(Task, "task", play.document["task"])
 
 
 def _signal(signal: _Map) -> Signal:

@@ -8,7 +8,7 @@ from typing import Final
 
 from c360_core.conditions import holds
 from c360_core.moments import moment
-from c360_core.play import MOMENT, Play, ProfileChange, ScoreCrossing, SegmentChange, known_fields
+from c360_core.play import MOMENT, SENTIMENT, Play, ProfileChange, ScoreCrossing, SegmentChange, known_fields
 from c360_core.profile import Profile
 from c360_core.segment import FieldType
 
@@ -61,9 +61,7 @@ def is_news(old: Profile | None, new: Profile) -> bool:
     """
     if (counted := new.number(LIVE_EVENTS)) is not None:
         return counted > ((old.number(LIVE_EVENTS) if old is not None else None) or 0)
-    if new.last_event_at is None:
-        return False
-    return old is None or old.last_event_at is None or moment(new.last_event_at) > moment(old.last_event_at)
+    return _is_newer(old, new)
 
 
 def signal_of(play: Play, change: Change) -> Seen | None:
@@ -78,7 +76,7 @@ def signal_of(play: Play, change: Change) -> Seen | None:
         case ScoreCrossing() as crossing:
             was = change.old is not None and crossing.holds(change.old.scores.get(crossing.score))
             now = crossing.holds(change.new.scores.get(crossing.score))
-            return _at_version(change.new) if now and not was else None
+            return _at_version(change.new) if now and not was and not _was_said_before(crossing, change) else None
 
 
 def condition_values(profile: Profile) -> dict[str, ConditionValue]:
@@ -129,6 +127,20 @@ def _changed(wanted: ProfileChange, change: Change) -> Seen | None:
         return Seen(subject=f"{change.new.person_id}@{at.isoformat()}", at=at)
     about = now.get(wanted.once_per)
     return None if about is None else Seen(subject=str(about), at=at)
+
+
+def _was_said_before(crossing: ScoreCrossing, change: Change) -> bool:
+    """Tell whether a mood came with a person who turned out to be the same: what one of them wrote before is no news."""
+    old, new = change.old, change.new
+    merged = old is not None and old.version.identity_version != new.version.identity_version
+    return crossing.score == SENTIMENT and merged and not _is_newer(old, new)
+
+
+def _is_newer(old: Profile | None, new: Profile) -> bool:
+    """Tell whether an event has come that is newer than all before."""
+    if new.last_event_at is None:
+        return False
+    return old is None or old.last_event_at is None or moment(new.last_event_at) > moment(old.last_event_at)
 
 
 def _at_version(new: Profile) -> Seen:

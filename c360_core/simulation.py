@@ -107,7 +107,7 @@ class _Run:
                 new,
                 play=play,
                 consents=self.past.consents.get(new.person_id, ()),
-                contacts=[one.at for one in earlier if one.contacted],
+                contacts=[one.at for one in earlier if one.is_contact],
                 earlier=earlier,
                 rules=_rules(self.playbook),
                 now=now,
@@ -126,7 +126,12 @@ class _Run:
     def _keep(self, decision: Decision) -> None:
         self.decisions[decision.person_id, decision.decision_id] = decision
         contacted = decision.action is not Action.SUPPRESS
-        about = Earlier(play=decision.trigger, at=decision.decided_at, contacted=contacted)
+        about = Earlier(
+            play=decision.trigger,
+            at=decision.decided_at,
+            contacted=contacted,
+            is_task=decision.action is Action.TASK,
+        )
         self.made.setdefault(decision.person_id, []).append(about)
 
 

@@ -116,11 +116,23 @@ class SentimentSettings(Slice):
     )
 
 
+TaskUrl = Annotated[str, Field(pattern=r"^https://[^/\s]+(/\S*)?$", max_length=2048)]
+
+
+class ServiceTaskSettings(Slice):
+    """Tasks that plays open in the system of customer service."""
+
+    url: TaskUrl | None = Field(
+        None, description="Where the service system takes tasks, over HTTPS; empty: plays open no tasks there"
+    )
+
+
 class ActivationSettings(Slice):
     """Channels, and the limits of contact."""
 
     email: EmailSettings = EmailSettings()
     sentiment: SentimentSettings = SentimentSettings()
+    service_tasks: ServiceTaskSettings = ServiceTaskSettings()
     quiet_hours_start: Hour = Field(LIMITS.quiet_from, description="Local hour from which nothing is sent")
     quiet_hours_end: Hour = Field(LIMITS.quiet_until, description="Local hour from which sending is allowed again")
     default_time_zone: TimeZone = Field(

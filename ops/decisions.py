@@ -36,6 +36,7 @@ _ACTIONS: Final[Mapping[str, str]] = {
     Action.SEND: "sent to the channel at once",
     Action.DEFER: "deferred to the end of the quiet hours",
     Action.SUPPRESS: "nothing",
+    Action.TASK: "asked our own people to see to the person",
 }
 
 
@@ -84,7 +85,17 @@ class Explained:
 
     def as_dict(self) -> dict[str, Any]:
         """Return it for machines."""
-        stored = ("decision_id", "trigger", "action", "channel", "template", "offer", "decided_at", "not_before")
+        stored = (
+            "decision_id",
+            "trigger",
+            "action",
+            "channel",
+            "template",
+            "task",
+            "offer",
+            "decided_at",
+            "not_before",
+        )
         told = {name: self.facts[name] for name in stored if name in self.facts}
         lists = {"because": list(self.because), "sent": list(self.sent), "became": list(self.became)}
         held = {"not_sent": list(self.facts["not_sent"])} if self.not_sent else {}

@@ -130,7 +130,7 @@ class Decider:
             play=play,
             consents=self._consents(settled),
             address_consents={channel: self._address_consents(settled, channel) for channel in play.channels},
-            contacts=[one.at for one in earlier if one.contacted],
+            contacts=[one.at for one in earlier if one.is_contact],
             earlier=earlier,
             rules=self.rules,
             now=now,
@@ -213,7 +213,12 @@ class Decider:
 
 def _earlier(recent: Sequence[Mapping[str, Any]]) -> list[Earlier]:
     return [
-        Earlier(play=item["trigger"], at=moment(item["decided_at"]), contacted=item["action"] != Action.SUPPRESS)
+        Earlier(
+            play=item["trigger"],
+            at=moment(item["decided_at"]),
+            contacted=item["action"] != Action.SUPPRESS,
+            is_task=item["action"] == Action.TASK,
+        )
         for item in recent
     ]
 

@@ -1,7 +1,7 @@
-"""Publishes decisions: always to the events stream, and to the event bus when there is a message to send."""
+"""Publishes decisions: always to the events stream, and to the event bus when there is something to be done."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -29,6 +29,9 @@ DETAIL_FIELDS: Final = (
     "not_before",
 )
 PAYLOAD_FIELDS: Final = ("decision_id", "trigger", "action", "channel", "template")
+# Only a decision about a message has these, and only one about a task that.
+MESSAGE_FIELDS: Final = frozenset({"template", "purpose"})
+TASK_FIELD: Final = "task"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +45,7 @@ class DecisionPublisher:
     trace_id: str | None = None
 
     def publish(self, decision: Mapping[str, Any], profile: Profile) -> None:
-        """Publish to the events stream and, unless the message is suppressed, to the event bus.
+        """Publish to the events stream and, unless nothing is to be done, to the event bus.
 
         Raises:
             StreamUnavailableError: the stream or the bus refused it; deliver the change again.
@@ -62,7 +65,7 @@ class DecisionPublisher:
             profile=profile,
             subject=decision["decision_id"],
             occurred_at=moment(decision["decided_at"]),
-            payload={**{name: decision[name] for name in PAYLOAD_FIELDS}, "reasons": list(decision["reasons"])},
+            payload={**_facts(decision, PAYLOAD_FIELDS), "reasons": list(decision["reasons"])},
             trace_id=self.trace_id,
         )
         # Without an identifier there can be no event: the decision on an anonymous person is in the single view only.
@@ -71,7 +74,7 @@ class DecisionPublisher:
 
     def _publish_to_bus(self, decision: Mapping[str, Any]) -> None:
         detail = {
-            **{name: decision[name] for name in DETAIL_FIELDS},
+            **_facts(decision, (*DETAIL_FIELDS, TASK_FIELD)),
             "reasons": list(decision["reasons"]),
             "trace_id": self.trace_id,
         }
@@ -87,3 +90,8 @@ class DecisionPublisher:
         )
         if answer["FailedEntryCount"]:
             raise StreamUnavailableError(f"decision {decision['decision_id']}: the event bus refused it")
+
+
+def _facts(decision: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    """Return fields of a decision; every decision has all but those that only some have."""
+    return {name: decision[name] for name in names if name in decision or name not in {*MESSAGE_FIELDS, TASK_FIELD}}

@@ -45,7 +45,7 @@ def handle(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureR
         ((position, record.data()) for position, record in records.items()),
         ComprehendAnalyser(client=aws.comprehend()),
         EventStreamWriter(sender=stream_sender(settings.events_stream_name)),
-        now=datetime.now(UTC),
+        clock=lambda: datetime.now(UTC),
     )
     queue = DeadLetters(
         client=aws.sqs(),

@@ -4,7 +4,7 @@ A text is handed to the analyser and to nothing else: it is neither stored nor l
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -106,7 +106,7 @@ class Scoring:
 
 
 def score_batch(
-    records: Iterable[tuple[str, bytes]], analyser: Analyser, stream: EventStream, *, now: datetime
+    records: Iterable[tuple[str, bytes]], analyser: Analyser, stream: EventStream, *, clock: Callable[[], datetime]
 ) -> Scoring:
     """Score what the events of a batch say, and publish the scores.
 
@@ -116,9 +116,9 @@ def score_batch(
         records: positions and bodies.
         analyser: scores texts.
         stream: takes the scores.
-        now: the present.
+        clock: tells the present.
     """
-    outcome = Scoring()
+    outcome, now = Scoring(), clock()
     texts: dict[str, WrittenText] = {}
     places: dict[str, list[str]] = {}
     for position, body in records:
@@ -141,7 +141,7 @@ def score_batch(
                 outcome.refused |= dict.fromkeys(places[text.subject], verdict)
             case _:
                 outcome.again |= dict.fromkeys(places[text.subject], verdict)
-    _publish(scores, stream, places, outcome, now)
+    _publish(scores, stream, places, outcome, clock)
     return outcome
 
 
@@ -150,9 +150,11 @@ def _publish(
     stream: EventStream,
     places: Mapping[str, Sequence[str]],
     outcome: Scoring,
-    now: datetime,
+    clock: Callable[[], datetime],
 ) -> None:
-    lost = set(stream.publish([score_record(text, value, now=now) for text, value in scores])) if scores else set()
+    records = [score_record(text, value, now=clock()) for text, value in scores]
+    lost = set(stream.publish(records)) if records else set()
+    now = clock()
     for index, (text, _) in enumerate(scores):
         if index in lost:
             refusal = StreamUnavailableError(f"the score of {text.source} {text.event_id}: the stream refused it")

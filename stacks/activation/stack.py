@@ -19,6 +19,7 @@ from stacks.activation.email.unsubscribe import Unsubscribe
 from stacks.activation.journey import Journey, Step
 from stacks.activation.message_sender import MessageSender
 from stacks.activation.sentiment.scoring import SentimentScoring
+from stacks.activation.service_tasks import ServiceTasks
 from stacks.constructs.data_stream import DataStream
 from stacks.shared.lake import Lake
 from stacks.shared.lake_access import LakeAccess
@@ -33,6 +34,7 @@ class ActivationStack(cdk.Stack):
 
     decision: DecisionEngine
     sender: MessageSender
+    tasks: ServiceTasks | None
     clean_room: CleanRoom | None
     lake_access: Sequence[LakeAccess]
 
@@ -115,6 +117,8 @@ class ActivationStack(cdk.Stack):
         )
         if settings.sentiment.deployed:
             SentimentScoring(self, "Sentiment", events_stream=streams[Stream.EVENTS], platform=platform)
+        url = settings.service_tasks.url
+        self.tasks = ServiceTasks(self, "ServiceTasks", url=url, bus=bus, platform=platform) if url else None
         partner = settings.clean_room.partner_account
         self.clean_room = (
             CleanRoom(self, "CleanRoom", partner=partner, lake=lake, settings=settings.clean_room, platform=platform)
@@ -130,5 +134,7 @@ class ActivationStack(cdk.Stack):
         cdk.CfnOutput(self, "ConfigurationSetName", value=self.email.configuration_set.configuration_set_name)
         cdk.CfnOutput(self, "UnsubscribeApiUrl", value=self.unsubscribe.api_url)
         cdk.CfnOutput(self, "MessageSenderFunctionName", value=self.sender.function.function.function_name)
+        if self.tasks is not None:
+            cdk.CfnOutput(self, "ServiceTaskKeyArn", value=self.tasks.key.secret_arn)
         if self.clean_room is not None:
             cdk.CfnOutput(self, "CollaborationId", value=self.clean_room.collaboration.attr_collaboration_identifier)

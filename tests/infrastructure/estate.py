@@ -39,6 +39,8 @@ _ARNS: Final = {
     "AWS::EntityResolution::IdNamespace": "arn:aws:entityresolution:{region}:{account}:idnamespace/{name}",
     "AWS::EntityResolution::MatchingWorkflow": "arn:aws:entityresolution:{region}:{account}:matchingworkflow/{name}",
     "AWS::EntityResolution::SchemaMapping": "arn:aws:entityresolution:{region}:{account}:schemamapping/{name}",
+    "AWS::Events::ApiDestination": "arn:aws:events:{region}:{account}:api-destination/{name}/0c1d-7",
+    "AWS::Events::Connection": "arn:aws:events:{region}:{account}:connection/{name}/0c1d-7",
     "AWS::Events::EventBus": "arn:aws:events:{region}:{account}:event-bus/{name}",
     "AWS::Events::Rule": "arn:aws:events:{region}:{account}:rule/{name}",
     "AWS::IAM::Role": "arn:aws:iam::{account}:role/{name}",

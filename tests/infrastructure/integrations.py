@@ -427,6 +427,11 @@ def _starts_executions(_estate: Estate, use: Use) -> Calls:
     yield Call(party=target["RoleArn"], need=needs.EVENTBRIDGE_STARTS_EXECUTIONS, resource=target["Arn"])
 
 
+def _calls_destination(_estate: Estate, use: Use) -> Calls:
+    target = use.part
+    yield Call(party=target["RoleArn"], need=needs.EVENTBRIDGE_CALLS_DESTINATION, resource=target["Arn"])
+
+
 def _delivers_to_queue(estate: Estate, use: Use) -> Calls:
     yield from _sends_to_queue(estate, use.resource, use.part["Arn"])
 
@@ -1464,6 +1469,7 @@ INTEGRATIONS: Final[Mapping[str, Integration]] = {
     "source kafka": _reads_topic,
     "source kinesis": _reads_kinesis,
     "source sqs": _reads_queue,
+    "target events": _calls_destination,
     "target sqs": _delivers_to_queue,
     "target states": _starts_executions,
     "task aws-sdk:appflow:describeFlowExecutionRecords": _task_on(needs.STEP_FUNCTIONS_ASK_FLOW, _flows),
@@ -1586,6 +1592,9 @@ WITHOUT_NEEDS: Final = {
     # What its runs need is said of the tasks that start them, and what its sessions need of those who begin one.
     "AWS::EMRServerless::Application",
     "AWS::EntityResolution::SchemaMapping",
+    # Its secret is EventBridge's own, which makes it with a role linked to the service.
+    "AWS::Events::ApiDestination",
+    "AWS::Events::Connection",
     "AWS::Events::Rule",
     "AWS::Glue::Database",
     "AWS::Glue::SecurityConfiguration",

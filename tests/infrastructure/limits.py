@@ -794,7 +794,7 @@ def _reports_to_another_bus(estate: Estate) -> Iterator[Resource]:
 def _targets_without_role(estate: Estate) -> Iterator[Resource]:
     for rule in estate.of_type("AWS::Events::Rule"):
         for target in rule.properties["Targets"]:
-            if target["Arn"].split(":")[2] == "states" and "RoleArn" not in target:
+            if target["Arn"].split(":")[2] in {"events", "states"} and "RoleArn" not in target:
                 yield rule
 
 

@@ -264,10 +264,26 @@ STEP_FUNCTIONS_LOOK_AT_SNAPSHOT: Final = Need(
 STEP_FUNCTIONS_TAKE_SNAPSHOT: Final = Need(actions=("kinesisanalytics:CreateApplicationSnapshot",), page=_FLINK_ACTIONS)
 STEP_FUNCTIONS_DROP_SNAPSHOT: Final = Need(actions=("kinesisanalytics:DeleteApplicationSnapshot",), page=_FLINK_ACTIONS)
 
+# ---- Comprehend
+SCORE_TEXTS: Final = Need(
+    actions=(
+        "comprehend:BatchDetectDominantLanguage",
+        "comprehend:BatchDetectSentiment",
+        "comprehend:DetectPiiEntities",
+    ),
+    page="Service Authorization Reference: Actions, resources, and condition keys for Amazon Comprehend, which name "
+    "no resource for these",
+)
+
 # ---- EventBridge
 EVENTBRIDGE_STARTS_EXECUTIONS: Final = Need(
     actions=("states:StartExecution",),
     page="Amazon EventBridge User Guide: Identity-based policies, Step Functions permissions",
+)
+EVENTBRIDGE_CALLS_DESTINATION: Final = Need(
+    actions=("events:InvokeApiDestination",),
+    page="Amazon EventBridge User Guide: API destinations as targets, and Identity-based policies, "
+    "API destination permissions",
 )
 EVENTBRIDGE_SENDS_TO_QUEUE: Final = Need(
     actions=("sqs:SendMessage",),

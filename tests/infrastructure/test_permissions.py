@@ -35,6 +35,7 @@ WITHOUT_RESOURCE = {
     *needs.LIST_STREAMS.actions,
     *needs.LOOK_AROUND_NETWORK.actions,
     *needs.READ_RESULT_OF_STATEMENT.actions,
+    *needs.SCORE_TEXTS.actions,
     *needs.STUDIO_LISTS.actions,
     *needs.CANVAS_LISTS.actions,
     *needs.EMR_SESSION_IS_FOUND.actions,
@@ -79,6 +80,7 @@ KEY_USES = {
     "ProfileApiFunction": {"lambda": READ, "kinesis": WRITE, "dynamodb": ITEMS, "secretsmanager": READ},
     "DecisionFunction": {"lambda": READ, "kinesis": WRITE, "dynamodb": ITEMS, "secretsmanager": READ, "sqs": SEND},
     "MessageSenderFunction": {"lambda": READ, "kinesis": WRITE, "dynamodb": ITEMS, "secretsmanager": READ},
+    "SentimentFunction": {"lambda": READ, "kinesis": SEND, "sqs": SEND},
     "Clean": {"kinesis": SEND, "secretsmanager": READ, "s3": SEND},
     "Unify": {"kinesis": SEND, "s3": SEND},
     "FileIngestionJob": {"kinesis": WRITE, "s3": SEND},
@@ -142,6 +144,7 @@ def test_roles_use_the_key_through_the_services_that_keep_what_they_use_and_neve
         "Preparation": assembly.settings.analytics.databrew.deployed,
         "Foresight": assembly.settings.analytics.models.deployed,
         "CleanRoom": assembly.settings.activation.clean_room.partner_account,
+        "Sentiment": assembly.settings.activation.sentiment.deployed,
     }
     off = tuple(name for name, switch in switches.items() if not switch)
     wanted = {name: by for name, by in KEY_USES.items() if not name.startswith(off)}

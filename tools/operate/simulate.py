@@ -88,8 +88,9 @@ def _told(one: Decision) -> dict[str, Any]:
     return {
         "person_id": one.person_id,
         "play": one.trigger,
-        "channel": str(one.channel),
-        "template": str(one.template),
+        "channel": None if one.channel is None else str(one.channel),
+        "template": None if one.template is None else str(one.template),
+        "task": None if one.task is None else str(one.task),
         "at": one.not_before.isoformat(),
     }
 
@@ -99,7 +100,8 @@ def _show(console: Console, found: Simulated) -> None:
     table = Table("play", "what", "now", "with the file", box=None, header_style="dim")
     for play in sorted({*before, *after}):
         old, new = before.get(play, Counter()), after.get(play, Counter())
-        for what in (str(Action.SEND), str(Action.DEFER), *sorted({*old, *new} - {Action.SEND, Action.DEFER})):
+        done = (Action.TASK,) if Action.TASK in {*old, *new} else (Action.SEND, Action.DEFER)
+        for what in (*map(str, done), *sorted({*old, *new} - set(done))):
             table.add_row(play, what, str(old[what]), str(new[what]))
     console.print(table)
     changes = found.changes
@@ -111,6 +113,7 @@ def _show(console: Console, found: Simulated) -> None:
 def _show_people(console: Console, what: str, decisions: Sequence[Decision]) -> None:
     console.print(f"{len(decisions)} {what}")
     for one in decisions[:_SAMPLE]:
-        console.print(f"  {one.person_id}: {one.trigger}, {one.template} by {one.channel}", soft_wrap=True)
+        what = f"a task for {one.task}" if one.task else f"{one.template} by {one.channel}"
+        console.print(f"  {one.person_id}: {one.trigger}, {what}", soft_wrap=True)
     if len(decisions) > _SAMPLE:
         console.print(f"  and {len(decisions) - _SAMPLE} more; --json lists all")

@@ -1,12 +1,14 @@
 """EventBridge: MiniStack delivers to every target of a rule, whoever may use it, and knows no dead-letter queue.
 
-A state machine or another bus is a target through the rule's role; a queue, a topic or a function through its own
-policy. What may not be delivered goes to the target's dead-letter queue, as on AWS, if that queue's policy lets it.
+A state machine, an API destination or another bus is a target through the rule's role; a queue, a topic or a function
+through its own policy. What may not be delivered goes to the target's dead-letter queue, as on AWS, if that queue's
+policy lets it.
 """
 
 import json
 import logging
 from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from typing import Any, Final
 
 from twin.emulator import roles
@@ -18,10 +20,14 @@ LOGGER: Final = logging.getLogger("twin.rule_targets")
 SERVICE: Final = "events.amazonaws.com"
 # What EventBridge does with a target of a service: under the target's role, or by leave of the target's own policy.
 BY_ROLE: Final = {"states": "states:StartExecution", "events": "events:PutEvents"}
+INVOKE_DESTINATION: Final = "events:InvokeApiDestination"  # what it does with an API destination, under that role, too
 BY_POLICY: Final = {"sqs": "sqs:SendMessage", "sns": "sns:Publish", "lambda": "lambda:InvokeFunction"}
 
 Target = Mapping[str, Any]
-Deliver = Callable[[str, Mapping[str, Any]], None]
+Event = Mapping[str, Any]
+Deliver = Callable[[str, Event], None]
+# The ARN of the rule, and the event, that are being delivered: what a target is given has neither.
+DELIVERING: Final[ContextVar[tuple[str, Event]]] = ContextVar("delivering", default=("", {}))
 
 
 def install(_settings: TwinSettings) -> None:
@@ -41,16 +47,32 @@ def permitted(invoke: Callable[..., Any], deliver: Deliver) -> Callable[..., Any
 
     def invoking(target: Target, event: Mapping[str, Any], rule: Mapping[str, Any], view: Any = None) -> Any:
         source = str(rule.get("Arn") or arn_of("events", f"rule/{rule.get('EventBusName')}/{rule.get('Name')}"))
-        if may_deliver(target, source):
+        if not may_deliver(target, source):
+            set_aside(target, event, source, deliver)
+            return None
+        token = DELIVERING.set((source, event))
+        try:
             return invoke(target, event, rule, view)
-        queue = str((target.get("DeadLetterConfig") or {}).get("Arn", ""))
-        if queue and roles.service_may(SERVICE, BY_POLICY["sqs"], queue, source):
-            deliver(queue, event)
-        else:
-            LOGGER.error("an event of %s is lost: no dead-letter queue takes it", source)
-        return None
+        finally:
+            DELIVERING.reset(token)
 
     return invoking
+
+
+def set_aside(target: Target, event: Event, source: str, deliver: Deliver | None = None) -> None:
+    """Put an event that could not be delivered into the dead-letter queue of its target.
+
+    Args:
+        target: as the rule states it.
+        event: as it came.
+        source: the ARN of the rule.
+        deliver: puts it into the queue with this ARN.
+    """
+    queue = str((target.get("DeadLetterConfig") or {}).get("Arn", ""))
+    if queue and roles.service_may(SERVICE, BY_POLICY["sqs"], queue, source):
+        (deliver or _deliver)(queue, event)
+    else:
+        LOGGER.error("an event of %s is lost: no dead-letter queue takes it", source)
 
 
 def may_deliver(target: Target, source: str) -> bool:
@@ -72,7 +94,8 @@ def may_deliver(target: Target, source: str) -> bool:
     except ServiceError as refusal:
         LOGGER.warning("%s", refusal.message)
         return False
-    return roles.allows(role, BY_ROLE[service], arn)
+    is_destination = arn.rpartition(":")[2].startswith("api-destination/")
+    return roles.allows(role, INVOKE_DESTINATION if is_destination else BY_ROLE[service], arn)
 
 
 def _deliver(queue: str, event: Mapping[str, Any]) -> None:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,6 +15,7 @@ import httpx
 
 from c360_core.delivery import Outcome
 from c360_core.identity.keys import mask_email
+from c360_core.play import SENTIMENT
 from c360_core.single_view_keys import PARTITION, PROFILE, person_key, person_partition
 from twin.emulator.emulator import HEALTH_PATH
 from twin.principals import Principal
@@ -76,14 +78,26 @@ def person_of(api: ProfileApiClient, person: LiveCustomer) -> str:
     return str((found or {})["person_id"])
 
 
-def decisions_about(api: ProfileApiClient, person_id: str, *, at_least: int = 1) -> list[dict[str, Any]]:
-    """Wait until there are decisions about a person; return them."""
-    return until(
-        f"a decision about {person_id}",
+def decisions_about(api: ProfileApiClient, person_id: str, *, play: str) -> list[dict[str, Any]]:
+    """Wait until a play has decided about a person; return all decisions, that of the play first."""
+    found = until(
+        f"a decision of {play} about {person_id}",
         lambda: api.page(person_id, "decisions"),
-        lambda seen: len(seen) >= at_least,
+        lambda seen: any(one["trigger"] == play for one in seen),
         seconds=EFFECT_SECONDS,
     )
+    return sorted(found, key=lambda one: one["trigger"] != play)
+
+
+def mood_of(api: ProfileApiClient, person_id: str) -> Decimal:
+    """Wait until what a person wrote has a score in the single view; return it."""
+    found = until(
+        f"the single view has the mood of {person_id}",
+        lambda: (api.get(person_id) or {}).get("scores") or {},
+        lambda seen: SENTIMENT in seen,
+        seconds=EFFECT_SECONDS,
+    )
+    return Decimal(str(found[SENTIMENT]))
 
 
 def outbox(deployment: Deployment) -> list[SentMessage]:

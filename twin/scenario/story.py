@@ -42,6 +42,12 @@ CLEAN: Final = "CleanApplicationName"
 UNIFY: Final = "UnifyApplicationName"
 PROBES: Final = live.PROBES
 WELCOME: Final = "welcome"
+UNHAPPY: Final = "unhappy"
+FIRST_PURCHASE: Final = "first_purchase"
+# The play that a role of the live customers is about; of all others it is the first purchase.
+PLAY_OF: Final = {UNHAPPY: "unhappy_case"}
+# What VADER's lexicon makes of the words of that case, which the laptop's Comprehend passes on.
+FURIOUS: Final = Decimal("-0.778300")
 FOLLOW_UP_SECONDS: Final = 180.0
 LIVE_ORDER: Final = Decimal("39.90")
 
@@ -214,7 +220,11 @@ class Story:
             reviewed = reviews.deliver(self.deployment, people.welcome.email)
             events = reviewed + sum(live.act(self.deployment, person) for person in people.all)
             timing = pool.submit(lambda: live.latencies(self.deployment, self.api, self._cards()))
-            decided = {role: live.decisions_about(self.api, person_id) for role, person_id in ids.items()}
+            decided = {
+                role: live.decisions_about(self.api, person_id, play=PLAY_OF.get(role, FIRST_PURCHASE))
+                for role, person_id in ids.items()
+            }
+            mood = live.mood_of(self.api, ids[UNHAPPY])
             latency = timing.result()
         with self.step("Mails leave"):
             mails = self._mails(people)
@@ -234,6 +244,7 @@ class Story:
         )
         return live_result, [
             *_live_checks(decided, mails),
+            Check(name="sentiment of the very unhappy case", expected=FURIOUS, actual=mood),
             Check(name="what became of the welcome", expected=str(Outcome.CLICKED), actual=became),
             Check(name="consents to e-mail after one click", expected=0, actual=sum(agreed)),
         ]

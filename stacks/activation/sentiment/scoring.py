@@ -48,7 +48,7 @@ class SentimentScoring(Construct):
             writes=events_stream,
             calls=(ec2.InterfaceVpcEndpointAwsService.COMPREHEND, ec2.InterfaceVpcEndpointAwsService.SQS),
         )
-        self._allow_analysis()
+        analysis = self._allow_analysis()
         read_records(self.function.role, events_stream, ConsumerGroup.SENTIMENT)
         put_records(self.function.role, events_stream)
         source = events_stream.read_by(ConsumerGroup.SENTIMENT)
@@ -64,8 +64,12 @@ class SentimentScoring(Construct):
             pattern=source.bodies({"event_type": list(written_events())}),
         )
         self.function.function.add_environment("DEAD_LETTER_QUEUE_URL", self.reader.failed.queue.queue_url)
+        if self.reader.mapping is not None:
+            # The first texts come as soon as there is a mapping, and must find the function allowed to ask.
+            self.reader.mapping.node.add_dependency(analysis)
 
-    def _allow_analysis(self) -> None:
+    def _allow_analysis(self) -> iam.Policy:
+        """Allow it in a policy of its own, whose finding has another reason than that of tracing."""
         analysis = iam.Policy(
             self,
             "Analysis",
@@ -73,3 +77,4 @@ class SentimentScoring(Construct):
             statements=[iam.PolicyStatement(actions=list(_ACTIONS), resources=["*"])],
         )
         acknowledge(analysis, {"IAM5[Resource::*]": _NO_RESOURCES})
+        return analysis

@@ -14,7 +14,7 @@ def test_the_id_of_a_message_is_the_same_every_time_and_differs_by_template_and_
 
 
 def test_a_suppressed_message_keeps_the_value_that_stored_decisions_have() -> None:
-    assert [str(action) for action in Action] == ["send", "defer", "silence"]
+    assert [str(action) for action in Action] == ["send", "defer", "silence", "task"]
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from c360_core.consent import Channel, Consent, Purpose
-from c360_core.decision import Action, Decision, Reason, Template
+from c360_core.decision import Action, Decision, Reason, Task, Template, decision_facts
 from c360_core.decision_rules import (
     ContactRules,
     Earlier,
@@ -22,6 +22,7 @@ from c360_core.decision_rules import (
     suppression_reasons,
     trigger_events,
 )
+from c360_core.moments import moment_text
 from c360_core.play import Known, Play, Playbook, Unhappy, known_fields, parse_playbook
 from c360_core.profile import Profile
 from tests.factories.profiles import profile
@@ -103,6 +104,9 @@ LATER = {"live_events": 4}
         ({"score": {"score": "churn", "at_least": "0.8"}}, {}, {"scores": {"churn": 0.8}}, False),
         ({"sentiment": {"at_most": "-0.5"}}, {}, {"scores": {"sentiment": -0.9}, **LATER}, True),
         ({"sentiment": {"at_most": "-0.5"}}, {}, {"scores": {"sentiment": 0}, **LATER}, False),
+        # A score of a text that the profile counts already is as old as the text.
+        ({"sentiment": {"at_most": "-0.5"}}, {}, {"scores": {"sentiment": -0.9}}, True),
+        ({"score": {"score": "churn", "at_least": "0.5"}}, {}, {"scores": {"churn": 0.9}}, False),
     ],
 )
 def test_a_signal_is_seen_when_it_comes_with_something_newer(
@@ -259,6 +263,45 @@ def test_who_is_held_out_would_have_got_it() -> None:
 
 
 # ---- whatever happened before
+
+
+def test_what_one_wrote_before_two_became_one_is_no_news() -> None:
+    play = one(signal={"sentiment": {"at_most": "-0.5"}})
+    old, new = profile(identity_version=1), profile(identity_version=2, scores={"sentiment": Decimal("-0.9")})
+    assert trigger_events(old, new, Playbook(limits=playbook({}).limits, plays=(play,))) == ()
+
+
+TASK: Final = {"message": None, "purpose": None, "channels": None, "task": "service"}
+
+
+def test_a_task_needs_neither_consent_nor_address_nor_day() -> None:
+    play = one(signal={"sentiment": {"at_most": "-0.5"}}, **TASK)
+    night = NOON.replace(hour=3)
+    found = decided(play, profile(attributes={}), consents=(), now=night)
+    assert (found.action, found.task, found.reasons) == (Action.TASK, Task.SERVICE, ("HELLO",))
+    assert (found.channel, found.template, found.purpose, found.not_before) == (None, None, None, night)
+    assert decision_facts(found) == {
+        "decision_id": found.decision_id,
+        "person_id": found.person_id,
+        "trigger": "hello",
+        "action": "task",
+        "reasons": ["HELLO"],
+        "channel": "none",
+        "occasion_at": moment_text(night),
+        "decided_at": moment_text(night),
+        "not_before": moment_text(night),
+        "task": "service",
+    }
+
+
+def test_a_task_has_an_audience_and_a_cap_of_its_own() -> None:
+    play = one(audience={"in_segments": ["high_spenders"]}, at_most={"messages": 1, "days": 7}, **TASK)
+    rich = profile(segments=["high_spenders"])
+    before = Earlier(play="hello", at=NOON - timedelta(days=6), contacted=True, is_task=True)
+    assert decided(play, profile(segments=[])).reasons == (Reason.NOT_IN_AUDIENCE,)
+    assert decided(play, rich).action is Action.TASK
+    assert decided(play, rich, earlier=[before]).reasons == (Reason.PLAY_CAP,)
+    assert not before.is_contact, "the person heard nothing"
 
 
 @pytest.mark.parametrize(

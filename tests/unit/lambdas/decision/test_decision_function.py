@@ -375,6 +375,26 @@ def test_an_item_that_cannot_be_read_is_reported_and_the_next_one_decided(cloud:
     assert "ada.lovelace" not in log.getvalue()
 
 
+def test_a_good_customer_who_is_very_unhappy_becomes_a_task_on_the_bus_and_no_contact(people: MemoryPeople) -> None:
+    bus, stream = MemoryBus(), MemoryStream()
+    publisher = DecisionPublisher(stream=stream, bus=bus, bus_name="bus", idempotency=MemoryIdempotency())  # type: ignore[arg-type]
+    one, known = decider(people, publisher), {"orders": 9, "live_orders": 9, "segments": ["high_spenders"]}
+    unhappy = profile(**known, scores={"sentiment": -0.9})
+
+    assert one.on_change(profile(**known), unhappy, now=NOON) == (Action.TASK,)
+
+    (entry,) = bus.entries
+    detail = json.loads(entry["Detail"])
+    assert (detail["action"], detail["task"], detail["channel"]) == ("task", "service", "none")
+    assert detail["reasons"] == ["UNHAPPY_VALUABLE"]
+    assert not {"template", "purpose"} & set(detail)
+    found = read_interaction(stream.records[0].data, secret=b"0123456789abcdef", now=NOON)
+    assert json.loads(found.payload)["action"] == "task"
+    # A task is no contact: the cap of one message leaves room for the apology.
+    closed = profile(**known, **UNHAPPY, scores={"sentiment": -0.9})
+    assert one.on_change(unhappy, closed, now=NOON) == (Action.SEND,)
+
+
 def budgeted(most: int) -> Playbook:
     (play,) = (play for play in load_playbook().plays if play.name == "first_purchase")
     return replace(load_playbook(), plays=(replace(play, budget=Budget(messages=most, per=Period.DAY)),))

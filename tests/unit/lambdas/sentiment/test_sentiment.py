@@ -66,7 +66,7 @@ def scored(*events: dict[str, Any] | bytes, client: MemoryComprehend | None = No
     stream = MemoryStream()
     records = [(str(place), made if isinstance(made, bytes) else body(made)) for place, made in enumerate(events)]
     analyser = ComprehendAnalyser(client=client or MemoryComprehend(), pause=lambda _: None)
-    return score_batch(records, analyser, stream, now=NOW), stream
+    return score_batch(records, analyser, stream, clock=lambda: NOW), stream
 
 
 def verdicts(*texts: str, client: MemoryComprehend | None = None) -> list[Verdict]:
@@ -144,7 +144,7 @@ def test_an_event_that_the_stream_refuses_comes_again() -> None:
     stream = MemoryStream(refuse={1})
     told = [review(), review("All is well.")]
     analyser = ComprehendAnalyser(client=MemoryComprehend())
-    outcome = score_batch([("a", body(told[0])), ("b", body(told[1]))], analyser, stream, now=NOW)
+    outcome = score_batch([("a", body(told[0])), ("b", body(told[1]))], analyser, stream, clock=lambda: NOW)
     assert (outcome.scored, list(outcome.again)) == (1, ["b"])
 
 

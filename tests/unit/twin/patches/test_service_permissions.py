@@ -93,6 +93,28 @@ def test_a_state_machine_is_started_under_the_role_of_the_target(trusts: str, ma
     assert delivery.delivered == ([MACHINE] if arrives else [])
 
 
+@pytest.mark.parametrize(("action", "arrives"), [("events:InvokeApiDestination", True), ("events:PutEvents", False)])
+def test_an_api_destination_is_called_under_the_role_of_the_target(action: str, arrives: bool) -> None:
+    destination = arn("events", "api-destination/desk/1")
+    a_role(statement(action, destination), trusts=rule_targets.SERVICE)
+    delivery = Delivery()
+
+    delivery.give({"Arn": destination, "RoleArn": ROLE})
+
+    assert delivery.delivered == ([destination] if arrives else [])
+
+
+def test_who_calls_a_target_can_tell_the_rule_and_the_event() -> None:
+    a_role(statement("states:StartExecution", MACHINE), trusts=rule_targets.SERVICE)
+    seen: list[Any] = []
+    invoke = rule_targets.permitted(lambda *_: seen.append(rule_targets.DELIVERING.get()), lambda *_: None)
+
+    invoke({"Arn": MACHINE, "RoleArn": ROLE}, {"detail": {"one": 1}}, RULE)
+
+    assert seen == [(RULE["Arn"], {"detail": {"one": 1}})]
+    assert rule_targets.DELIVERING.get() == ("", {})
+
+
 @pytest.mark.parametrize(("route", "status"), [("GET /v1/customers", 200), ("PUT /v1/customers", 500)])
 def test_an_api_calls_a_function_only_for_the_routes_that_its_policy_names(
     monkeypatch: pytest.MonkeyPatch, route: str, status: int
