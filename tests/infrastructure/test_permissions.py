@@ -81,6 +81,14 @@ KEY_USES = {
     "DecisionFunction": {"lambda": READ, "kinesis": WRITE, "dynamodb": ITEMS, "secretsmanager": READ, "sqs": SEND},
     "MessageSenderFunction": {"lambda": READ, "kinesis": WRITE, "dynamodb": ITEMS, "secretsmanager": READ},
     "SentimentFunction": {"lambda": READ, "kinesis": SEND, "sqs": SEND},
+    "DeliveryReportsFunction": {
+        "lambda": READ,
+        "kinesis": WRITE,
+        "dynamodb": ITEMS,
+        "secretsmanager": READ,
+        "sqs": READ,
+    },
+    "UnsubscribeFunction": {"lambda": READ, "kinesis": WRITE, "dynamodb": ITEMS, "secretsmanager": READ},
     "Clean": {"kinesis": SEND, "secretsmanager": READ, "s3": SEND},
     "Unify": {"kinesis": SEND, "s3": SEND},
     "FileIngestionJob": {"kinesis": WRITE, "s3": SEND},
@@ -187,7 +195,8 @@ def test_the_hash_secret_is_read_by_those_who_hash(assembly):
         if "secretsmanager:GetSecretValue" in listed(statement["Action"])
         and any("HashSecret" in resolve(one) for one in listed(statement["Resource"]))
     }
-    assert readers == {"Clean", "IdentityResolve", "ProfileApiFunction", "DecisionFunction", "MessageSenderFunction"}
+    functions = {"ProfileApi", "Decision", "MessageSender", "DeliveryReports", "Unsubscribe"}
+    assert readers == {"Clean", "IdentityResolve", *(f"{name}Function" for name in functions)}
 
 
 def test_roles_may_do_with_items_what_their_code_calls_and_nothing_else(assembly):
@@ -204,7 +213,9 @@ def test_roles_may_do_with_items_what_their_code_calls_and_nothing_else(assembly
         ("ProfileApiFunction", "Table"): {"GetItem", "BatchGetItem", "Query", "PutItem"},
         ("IdentityResolve", "Table"): {"PutItem"},
         ("DecisionFunction", "Table"): {"GetItem", "Query", "PutItem"},
-        ("MessageSenderFunction", "Table"): {"GetItem", "BatchGetItem", "Query", "PutItem"},
+        ("MessageSenderFunction", "Table"): {"GetItem", "BatchGetItem", "Query", "PutItem", "UpdateItem"},
+        ("DeliveryReportsFunction", "Table"): {"GetItem", "BatchGetItem", "PutItem", "UpdateItem"},
+        ("UnsubscribeFunction", "Table"): {"GetItem", "BatchGetItem", "Query", "PutItem"},
         ("DecisionFunction", "Idempotency"): lock,
         ("MessageSenderFunction", "Idempotency"): lock,
     }
