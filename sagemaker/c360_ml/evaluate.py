@@ -189,9 +189,7 @@ def _losses(target: Target, tried: Tried) -> Numbers:
 
 def _loss(model: Model, train: pd.DataFrame, tried: Tried) -> dict[str, Any]:
     """Compare the loss with that of one answer for everybody: what was usual on the training cuts."""
-    usual = train[model.target.label].to_numpy(dtype=float)
-    if model.target is not CHURN:
-        usual = np.maximum(usual / features.scale_of(train, model.about.scales), 0.0)
+    usual = np.maximum(model.outcomes(train), 0.0)
     alike = Tried(label=tried.label, score=np.full(len(tried.label), float(usual.mean())))
     ours = float(_losses(model.target, tried).mean())
     constant = float(_losses(model.target, alike).mean())

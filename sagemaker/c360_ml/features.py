@@ -5,16 +5,17 @@ The mart alone says what the features are: a column that it gets is a feature wi
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from pandas.api import types
 
 from c360_ml import measures
 from c360_ml.errors import InputError
 from c360_ml.measures import Numbers
-from c360_ml.targets import CURRENCY, CUT, KEYS, LABELS, MONEY, Target
+from c360_ml.targets import CHURN, CURRENCY, CUT, KEYS, LABELS, MONEY, Target
 
 ANY: Final = "*"
 _FEWEST: Final = 20  # people whose median says what an amount in their currency is worth
@@ -26,8 +27,8 @@ class Leak:
     """A column that says what will happen.
 
     Attributes:
-        separation: how well it alone ranks the label: the area under the curve, or for an amount the rank correlation;
-            None for a date.
+        separation: how well it alone ranks the label: the area under the curve of who leaves, or who spends anything,
+            or the rank correlation with what those spend; None for a date.
     """
 
     column: str
@@ -142,14 +143,18 @@ def _numbers(column: pd.Series) -> Numbers:
 
 
 def _separation(feature: Numbers, label: Numbers, target: Target) -> float:
-    """Rank by the mean label of the feature's bins, so that neither direction nor shape nor emptiness hides a leak."""
-    told = _bin_means(feature, label)
-    if target.loss == "log_loss":
-        return measures.auc(label, told)
-    return measures.spearman(label, told)
+    """Rank by the feature, and by the mean label of its bins, so that neither shape nor emptiness hides a leak."""
+    lowest = np.nanmin(feature, initial=0.0) - 1
+    ranked = np.where(np.isnan(feature), lowest, feature)
+    some = label > 0
+    separation = max(measures.auc(some.astype(float), one) for one in (ranked, -ranked, _bin_means(feature, some)))
+    if target is CHURN or not some.any():
+        return separation
+    amounts, spent = label[some], (ranked[some], -ranked[some], _bin_means(feature[some], label[some]))
+    return max(separation, *(measures.spearman(amounts, one) for one in spent))
 
 
-def _bin_means(feature: Numbers, label: Numbers) -> Numbers:
+def _bin_means(feature: Numbers, label: NDArray[Any]) -> Numbers:
     known = ~np.isnan(feature)
     values = np.unique(feature[known])
     edges = (

@@ -16,7 +16,7 @@ from c360_ml import features
 from c360_ml.calibration import Calibration
 from c360_ml.errors import InputError
 from c360_ml.measures import Numbers
-from c360_ml.targets import TARGETS, Target
+from c360_ml.targets import CHURN, TARGETS, Target
 
 BOOSTER: Final = "model.json"
 ABOUT: Final = "about.json"
@@ -99,6 +99,17 @@ class Model:
             return self.about.calibration.chance(np.asarray(margin, dtype=float))
         spend: Numbers = np.asarray(self.booster.predict(data, iteration_range=trees), dtype=float)
         return spend * features.scale_of(frame, self.about.scales)
+
+    def units(self, frame: pd.DataFrame) -> Numbers:
+        """Return the scores so that those of all currencies compare: amounts in units of what is typical there."""
+        if self.target is CHURN:
+            return self.score(frame)
+        return self.score(frame) / features.scale_of(frame, self.about.scales)
+
+    def outcomes(self, frame: pd.DataFrame) -> Numbers:
+        """Return what happened, in the same units."""
+        label: Numbers = frame[self.target.label].to_numpy(dtype=float)
+        return label if self.target is CHURN else label / features.scale_of(frame, self.about.scales)
 
     def save(self, folder: Path) -> None:
         """Write the files of the model."""

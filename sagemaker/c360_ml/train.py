@@ -110,9 +110,13 @@ def train(parts: Mapping[str, pd.DataFrame], described: Mapping[str, Any], targe
 
 
 def reference(model: Model, validation: pd.DataFrame, seed: int) -> pd.DataFrame:
-    """Return features, scores and outcomes of the newest cut that the model has seen, without the people."""
-    columns = [*model.about.columns, model.target.label]
-    told = validation[columns].assign(**{SCORE: model.score(validation)})
+    """Return features, scores and outcomes of the newest cut that the model has seen, without the people.
+
+    Amounts are in units of what is typical in their currency.
+    """
+    about = model.about
+    told = pd.DataFrame(features.matrix(validation, about.columns, about.scales), columns=list(about.columns))
+    told = told.assign(**{SCORE: model.units(validation), model.target.label: model.outcomes(validation)})
     kept = np.random.default_rng(seed).permutation(len(told))[:_KEPT]
     return told.iloc[np.sort(kept)].reset_index(drop=True)
 
