@@ -216,6 +216,35 @@ class WarehouseSettings(Slice):
         return self
 
 
+class ModelsSettings(Slice):
+    """Models on SageMaker that foretell what customers will do; their scores go into the profiles."""
+
+    deployed: bool = Field(
+        default=False,
+        description="Train, compare and deploy the models each month, and score every customer. It costs the minutes "
+        "of its jobs, 0.13 USD an hour for ml.m5.large; an endpoint costs nothing while nobody asks it",
+    )
+    hour_utc: Hour = 8
+    approval: Literal["manual", "automatic"] = Field(
+        "manual", description="Whether somebody approves a model that is better before it is deployed"
+    )
+    instance: Literal["ml.m5.large", "ml.m5.xlarge", "ml.m5.2xlarge", "ml.m5.4xlarge"] = Field(
+        "ml.m5.large", description="What the jobs run on; an account may have none of it until its quota is raised"
+    )
+    max_minutes: int = Field(60, ge=5, le=720, description="When a job is ended")
+    poll_seconds: int = Field(30, ge=1, le=300, description="How often an execution asks whether a job has ended")
+    drift_threshold: float = Field(
+        0.25,
+        gt=0,
+        le=5,
+        description="Population stability index of a feature from which on a model is trained anew and reported",
+    )
+    endpoint_memory_megabytes: Literal[1024, 2048, 3072, 4096, 5120, 6144] = Field(
+        2048, description="Memory of an endpoint"
+    )
+    endpoint_concurrency: int = Field(5, ge=1, le=200, description="How many requests an endpoint works on at a time")
+
+
 def _persona(name: str) -> str:
     known = [persona.name for persona in PERSONAS]
     if name not in known:
@@ -281,35 +310,6 @@ class EmrStudioSettings(Slice):
     )
     idle_minutes: int = Field(30, ge=5, le=10_080, description="The application stops when nobody has used it so long")
     workers: int = Field(4, ge=4, le=100, description="The drivers and the executors of all sessions at the same time")
-
-
-class ModelsSettings(Slice):
-    """Models on SageMaker that foretell what customers will do; their scores go into the profiles."""
-
-    deployed: bool = Field(
-        default=False,
-        description="Train, compare and deploy the models each month, and score every customer. It costs the minutes "
-        "of its jobs, 0.13 USD an hour for ml.m5.large; an endpoint costs nothing while nobody asks it",
-    )
-    hour_utc: Hour = 8
-    approval: Literal["manual", "automatic"] = Field(
-        "manual", description="Whether somebody approves a model that is better before it is deployed"
-    )
-    instance: Literal["ml.m5.large", "ml.m5.xlarge", "ml.m5.2xlarge", "ml.m5.4xlarge"] = Field(
-        "ml.m5.large", description="What the jobs run on; an account may have none of it until its quota is raised"
-    )
-    max_minutes: int = Field(60, ge=5, le=720, description="When a job is ended")
-    poll_seconds: int = Field(30, ge=1, le=300, description="How often an execution asks whether a job has ended")
-    drift_threshold: float = Field(
-        0.25,
-        gt=0,
-        le=5,
-        description="Population stability index of a feature from which on a model is trained anew and reported",
-    )
-    endpoint_memory_megabytes: Literal[1024, 2048, 3072, 4096, 5120, 6144] = Field(
-        2048, description="Memory of an endpoint"
-    )
-    endpoint_concurrency: int = Field(5, ge=1, le=200, description="How many requests an endpoint works on at a time")
 
 
 class AnalyticsSettings(Slice):

@@ -80,7 +80,7 @@ class World:
 
     def _put_profiles(self) -> None:
         tables = self.dev.client("dynamodb").list_tables()["TableNames"]
-        [view] = (name for name in tables if "SingleView" in name)
+        [view] = (name for name in tables if "SingleViewTable" in name)
         writer = SingleViewWriter(
             client=self.dev.running.settings.session()
             .resource("dynamodb", endpoint_url=self.dev.running.settings.endpoint)
@@ -190,3 +190,34 @@ def test_the_scores_of_a_trained_model_are_published_under_each_customers_identi
     assert world.versions(CHURN) == ["Approved"]
     endpoint = world.models.describe_endpoint(EndpointName=foretold_name(ENVIRONMENT, CHURN))
     assert endpoint["EndpointStatus"] == "InService"
+
+
+def test_an_endpoint_answers_as_the_batch_did(world: World) -> None:
+    [event, *_] = [one for one in world.events() if one["event_type"] == "score_computed"]
+    person = f"p{int(event['identifiers']['loyalty_id'][0][1:]):04}"
+    lines = (world.folder / "direct-churn" / "newest" / "rows.jsonl").read_text(encoding="utf-8").splitlines()
+    [asked] = [line for line in lines if json.loads(line)["person_id"] == person]
+    answer = world.dev.client("sagemaker-runtime").invoke_endpoint(
+        EndpointName=foretold_name(ENVIRONMENT, CHURN),
+        ContentType="application/jsonlines",
+        Accept="application/jsonlines",
+        Body=asked.encode(),
+    )
+    said = json.loads(answer["Body"].read())
+    assert said["score"] == pytest.approx(event["payload"]["value"], abs=1e-6)
+
+
+def test_a_second_run_publishes_nothing_new_and_deploys_no_model_that_is_not_better(
+    world: World, rows: list[dict[str, Any]]
+) -> None:
+    before = {one["event_id"] for one in world.events() if one["event_type"] == "score_computed"}
+    ended = world.foretell(CHURN)
+    assert ended["status"] == "SUCCEEDED", ended
+    assert world.versions(CHURN) == ["Approved"]  # the same rows make the same model, which is no better
+    assert {one["event_id"] for one in world.events() if one["event_type"] == "score_computed"} == before
+
+
+def test_the_value_of_customers_is_foretold_beside(world: World) -> None:
+    assert world.foretell(VALUE)["status"] == "SUCCEEDED"
+    scores = {one["payload"]["score"] for one in world.events() if one["event_type"] == "score_computed"}
+    assert scores == {"churn_risk", "expected_value"}

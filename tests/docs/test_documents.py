@@ -78,6 +78,7 @@ ASKED: dict[str, set[str] | str] = {
     "Athena": {"Athena", "persona results"},
     "QuickSight": "its users and its memory are paid for",
     "DataBrew": "a run is paid for, and changes the lake",
+    "Models on SageMaker": "a run costs money, and its scores change profiles",
     "SageMaker Studio": "an app is paid for, and belongs to its user",
     "EMR Studio": "a session is paid for",
     "Lake Formation": {

@@ -175,7 +175,7 @@ def placeholder_assets(root: Path) -> Assets:
     return Assets(root=root)
 
 
-def resolve(value: Any) -> str:
+def resolve(value: Any) -> str:  # noqa: PLR0911  # one for each form
     """Return a text for a template's value: references become their names, joins are joined."""
     match value:
         case str() | int():

@@ -13,7 +13,7 @@ from typing import Any
 from twin.emulator import plugins, state_machines
 from twin.emulator.provider import CALLER, Provider, Twin
 from twin.emulator.stand_ins import StandInTypes, recorded
-from twin.emulator.wire import Handler, Wire
+from twin.emulator.wire import Handler, SharedWire, Wire
 from twin.patches import request_resources
 from twin.processes.process import LOOPBACK
 from twin.settings import ACCOUNT, REGION, TwinSettings
@@ -85,14 +85,19 @@ def _plug_in_api(provider: Provider) -> None:
     from ministack import app
     from ministack.services import stepfunctions
 
-    for service, stand_in in provider.api().items():
-        wire = Wire(service, stand_in)
+    wires = {service: Wire(service, stand_in) for service, stand_in in provider.api().items()}
+    for service, wire in wires.items():
         app.SERVICE_HANDLERS[service] = _with_caller(wire.handle)
         # The emulator routes what it does not know by the name that signs the request; services may share one.
         app.SERVICE_HANDLERS.setdefault(wire.signing_name, app.SERVICE_HANDLERS[service])
         request_resources.authorize(service, wire.signing_name, wire.parameters)
         for name in {service, wire.service_id.lower()}:
             stepfunctions._SERVICE_DISPATCH[f"arn:aws:states:::aws-sdk:{name}:"] = state_machines.sdk_integration(wire)
+    for signed in {wire.signing_name for wire in wires.values()}:
+        if len(alike := [wire for wire in wires.values() if wire.signing_name == signed]) > 1:
+            shared = SharedWire(alike)
+            app.SERVICE_HANDLERS[signed] = _with_caller(shared.handle)
+            request_resources.read_by(signed, shared.parameters)
 
 
 def _plug_in_tasks(provider: Provider) -> None:

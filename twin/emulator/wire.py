@@ -11,7 +11,7 @@ import base64
 import json
 import logging
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import unquote
@@ -96,12 +96,19 @@ class Wire:
         try:
             name, request = self._parse(method, path, {k.lower(): v for k, v in headers.items()}, body, query)
             answer = await asyncio.to_thread(self._call, name, request)
-            return self._response(200, self._write(name, answer))
+            raw = self._raw(self._model.operation_model(name).output_shape)
+            return self._response(200, self._write(name, answer)) if raw is None else self._raw_response(name, answer)
         except ServiceError as error:
             return self._error(error)
         except Exception as error:
             LOGGER.exception("%s: %s %s failed", self._service, method, path)
             return self._error(ServiceError("InternalServerException", f"{type(error).__name__}: {error}", 500))
+
+    def serves(self, method: str, path: str, headers: Mapping[str, str]) -> bool:
+        """Return whether a request is one of the service's; services may share the name that signs requests."""
+        if self._model.metadata["protocol"] == "json":
+            return any(name.lower() == "x-amz-target" for name in headers)
+        return any(verb == method and pattern.match(path) for verb, pattern, _ in self._routes)
 
     def parameters(
         self, method: str, path: str, headers: Mapping[str, str], body: bytes, query: Mapping[str, Any]
@@ -148,8 +155,8 @@ class Wire:
     def _parse(
         self, method: str, path: str, headers: Mapping[str, str], body: bytes, query: Mapping[str, Any]
     ) -> tuple[str, Document]:
-        payload = json.loads(body) if body else {}
         if self._model.metadata["protocol"] == "json":
+            payload = json.loads(body) if body else {}
             name = headers.get("x-amz-target", "").rpartition(".")[2]
             if name not in self._model.operation_names:
                 raise ServiceError("UnknownOperationException", f"{self._service} has no operation {name or path}")
@@ -157,6 +164,8 @@ class Wire:
         for verb, pattern, name in self._routes:
             found = pattern.match(path) if verb == method else None
             if found:
+                raw = self._raw(self._model.operation_model(name).input_shape)
+                payload = {raw: body} if raw else json.loads(body) if body else {}
                 return name, self._read_rest(name, found, headers, payload, query)
         raise ServiceError("UnknownOperationException", f"{self._service} has no operation at {method} {path}")
 
@@ -171,7 +180,7 @@ class Wire:
         shape = self._model.operation_model(name).input_shape
         if shape is None:
             return {}
-        request: Document = self._read(shape, payload)
+        request: Document = payload if self._raw(shape) else self._read(shape, payload)
         for member, detail in shape.members.items():
             place, wire_name = detail.serialization.get("location"), detail.serialization.get("name", member)
             if place == "uri":
@@ -223,9 +232,52 @@ class Wire:
         content = f"application/x-amz-json-{version}" if version else "application/json"
         return status, {"Content-Type": content}, json.dumps(data).encode()
 
+    @staticmethod
+    def _raw(shape: Any) -> str | None:
+        """Return the member that is the whole body as it is, such as what a model is asked."""
+        member: str | None = None if shape is None else shape.serialization.get("payload")
+        return member if member and shape.members[member].type_name == "blob" else None
+
+    def _raw_response(self, name: str, answer: Document) -> Response:
+        shape = self._model.operation_model(name).output_shape
+        placed = {member: detail.serialization for member, detail in shape.members.items()}
+        headers = {
+            str(place["name"]): str(answer[member])
+            for member, place in placed.items()
+            if place.get("location") == "header" and answer.get(member) is not None
+        }
+        body: bytes = answer[str(self._raw(shape))]
+        return 200, headers, body
+
     def _error(self, error: ServiceError) -> Response:
         status, headers, body = self._response(error.status, {"__type": error.code, "message": error.message})
         return status, {**headers, "x-amzn-errortype": error.code}, body
+
+
+class SharedWire:
+    """Several services of which clients sign the requests under one name, such as a service and its runtime.
+
+    Args:
+        wires: of the services.
+    """
+
+    def __init__(self, wires: Sequence[Wire]) -> None:
+        self._wires = wires
+
+    async def handle(
+        self, method: str, path: str, headers: Mapping[str, str], body: bytes, query: Mapping[str, Any]
+    ) -> Response:
+        """Let the service answer whose request it is."""
+        return await self._of(method, path, headers).handle(method, path, headers, body, query)
+
+    def parameters(
+        self, method: str, path: str, headers: Mapping[str, str], body: bytes, query: Mapping[str, Any]
+    ) -> Document:
+        """Return the parameters of a request."""
+        return self._of(method, path, headers).parameters(method, path, headers, body, query)
+
+    def _of(self, method: str, path: str, headers: Mapping[str, str]) -> Wire:
+        return next((one for one in self._wires if one.serves(method, path, headers)), self._wires[0])
 
 
 def _path_part(part: str) -> str:

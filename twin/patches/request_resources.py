@@ -59,8 +59,14 @@ def authorize(service: str, prefix: str, read: Callable[..., Mapping[str, Any]])
 
     for name in (service, prefix):
         iam_actions.SERVICE_TO_IAM_NAMESPACE.setdefault(name, prefix)
-        iam_actions._BOTOCORE_SERVICE_MAP.setdefault(name, [service])
-        _READERS[name] = read
+        known = iam_actions._BOTOCORE_SERVICE_MAP.setdefault(name, [])
+        iam_actions._BOTOCORE_SERVICE_MAP[name] = [*known, *({service} - set(known))]
+        read_by(name, read)
+
+
+def read_by(name: str, read: Callable[..., Mapping[str, Any]]) -> None:
+    """Say how the parameters of a request are read that goes to a service, or is signed for one."""
+    _READERS[name] = read
 
 
 def known_to_iam(action_of: Callable[..., str | None]) -> Callable[..., str | None]:

@@ -294,6 +294,24 @@ class Hosting:
             return answer.read_bytes()
 
 
+class Runtime:
+    """The operations of the service that asks endpoints.
+
+    Args:
+        hosting: has the endpoints.
+    """
+
+    def __init__(self, hosting: Hosting) -> None:
+        self._hosting = hosting
+
+    def invoke_endpoint(self, request: Document) -> Document:
+        """Answer with the model that an endpoint serves."""
+        accept = request.get("Accept", "*/*")
+        content_type = request.get("ContentType", "application/json")
+        body = self._hosting.answer(request["EndpointName"], request["Body"], content_type, accept)
+        return {"Body": body, "ContentType": accept, "InvokedProductionVariant": "All"}
+
+
 def _chunks(content: bytes, most: int) -> Iterator[bytes]:
     """Yield the lines of a file in pieces of at most so many bytes."""
     piece: list[bytes] = []

@@ -8,7 +8,7 @@ from typing import Any, Final
 from twin.emulator.provider import Provider, ResourceType, Twin
 from twin.emulator.roles import assume, require, require_trust
 from twin.emulator.stand_ins import Resource
-from twin.providers.sagemaker.hosting import Hosting
+from twin.providers.sagemaker.hosting import Hosting, Runtime
 from twin.providers.sagemaker.jobs import Account, Jobs
 from twin.providers.sagemaker.kept import Kept
 from twin.providers.sagemaker.pipelines import Pipeline, Pipelines
@@ -78,7 +78,7 @@ class SageMakerProvider(Provider):
 
     def api(self) -> Mapping[str, object]:
         """Serve the domain, the pipelines and what they make."""
-        return {"sagemaker": self._service}
+        return {"sagemaker": self._service, "sagemaker-runtime": Runtime(self._hosting)}
 
     def removed(self, resource: Resource) -> None:
         """Forget the versions of a group that is gone."""

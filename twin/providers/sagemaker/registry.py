@@ -80,7 +80,12 @@ class Registry:
         found = self._kept.get(PACKAGE, request["ModelPackageName"])
         answer: Document = {name: found[name] for name in _STATED if name in found}
         status: Document = {"ValidationStatuses": [], "ImageScanStatuses": []}
-        return {**answer, "ModelPackageName": found["ModelPackageGroupName"], "ModelPackageStatus": _DONE, "ModelPackageStatusDetails": status}
+        return {
+            **answer,
+            "ModelPackageName": found["ModelPackageGroupName"],
+            "ModelPackageStatus": _DONE,
+            "ModelPackageStatusDetails": status,
+        }
 
     def list_model_packages(self, request: Document) -> Document:
         """List the versions of a group, of one status or of all."""
