@@ -148,7 +148,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options.add_argument("--patience", type=int, default=30, help="trees that may help nothing before it stops")
     options.add_argument("--depth", type=int, default=_DEFAULT_DEPTH, help="questions one after another in a tree")
     options.add_argument("--learning-rate", type=float, default=0.05, help="how much one tree may say")
-    options.add_argument("--least-child-weight", type=float, default=5, help="how much a leaf has to hold")
+    options.add_argument("--least-child-weight", type=float, default=20, help="how much a leaf has to hold")
     options.add_argument("--threads", type=int, default=1, help="more are faster, and may make a slightly other model")
     return script.run(_run, options.parse_args(arguments))
 
