@@ -10,7 +10,7 @@ one line of JSON; nothing here decides whether a figure is good enough.
 
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
@@ -125,14 +125,6 @@ def _at(baskets: pd.DataFrame, cut: pd.Timestamp, window: int) -> pd.DataFrame:
 def _sums(some: pd.DataFrame, people: pd.Index) -> pd.DataFrame:
     sums = some.groupby("household_id")["amount"].agg(orders="count", spend="sum")
     return sums.reindex(people, fill_value=0.0).astype(float)
-
-
-def lines(outcomes: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str, Mapping[str, float]]]:
-    """Return the rows of a table: what is foretold, by whom, and how well."""
-    for one in outcomes:
-        yield one["target"], "the model", {name: found["value"] for name, found in one["metrics"].items()}
-        for peer, measured in one["peers"].items():
-            yield one["target"], peer, measured
 
 
 if __name__ == "__main__":

@@ -351,7 +351,9 @@ def test_the_model_is_told_what_the_mart_has_and_asked_in_the_same_order():
     [model] = [one for one in mart["models"] if one["name"] == "churn_features"]
     columns = [column["name"] for column in model["columns"]]
     told = [re.sub(r"COALESCE\((\w+), 0\)", r"\1", name) for name in FEATURES]
-    assert told == [name for name in columns if name not in {"person_id", "cut_on", "currency", "churned", "spend_next_3_months"}]
+    assert told == [
+        name for name in columns if name not in {"person_id", "cut_on", "currency", "churned", "spend_next_3_months"}
+    ]
     statements = of_churn()
     assert statements["train"].statements[0].count(", ".join(FEATURES)) == 1
     assert "".join(statements["score"].statements).count(f"warehouse.predict_churn({', '.join(FEATURES)})") == 2
