@@ -1,1 +1,0 @@
-"""Recommendations of articles, the same whoever computes the scores: Amazon Personalize or the lake."""
