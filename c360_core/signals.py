@@ -130,7 +130,7 @@ def _changed(wanted: ProfileChange, change: Change) -> Seen | None:
 
 
 def _was_said_before(crossing: ScoreCrossing, change: Change) -> bool:
-    """Tell whether a mood came with a person who turned out to be the same: what one of them wrote before is no news."""
+    """Tell whether a mood came with a person who turned out to be the same: what one wrote before is no news."""
     old, new = change.old, change.new
     merged = old is not None and old.version.identity_version != new.version.identity_version
     return crossing.score == SENTIMENT and merged and not _is_newer(old, new)
