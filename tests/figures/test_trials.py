@@ -34,7 +34,8 @@ Rows = dict[str, dict[str, Decimal]]
 
 def key(person: int) -> str:
     """Return the identifier of a person whom identity resolution does not know."""
-    return f"cookie_id:{person + FIRST_KEY:032x}"
+    # The id of somebody unknown is made of the first 26 digits.
+    return f"cookie_id:{person + FIRST_KEY:08x}{0:024x}"
 
 
 def lots(trial: str) -> str:
@@ -56,7 +57,7 @@ def views(trials: dict[str, str]) -> str:
         FROM (
           SELECT
             name, sides, person, timestamp '{AT:%F %T} UTC' AS at,
-            'cookie_id:' || lpad(to_base(person + {FIRST_KEY}, 16), 32, '0') AS key
+            'cookie_id:' || rpad(lpad(to_base(person + {FIRST_KEY}, 16), 8, '0'), 32, '0') AS key
           FROM (VALUES {told}) AS t (name, sides)
           CROSS JOIN UNNEST(sequence(0, {PEOPLE - 1})) AS p (person)
         )"""
@@ -106,6 +107,7 @@ def trials(stack: Stack, dbt_variables: dict[str, str], numbers: None) -> Rows:
     limits = [f"{effect}{limit}" for effect in EFFECTS for limit in ("", "_at_least", "_at_most")]
     columns = ("people", "ratio_deviations", "variance_explained", *limits)
     rows = stack.query(f"SELECT name, {', '.join(columns)} FROM lift WHERE kind = 'experiment' AND variant = 'other'")
+    assert all(None not in row for row in rows if row[0] in sides), rows[:2]
     return {
         str(name): dict(zip(columns, (Decimal(str(value)) for value in values), strict=True))
         for name, *values in rows

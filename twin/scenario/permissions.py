@@ -10,6 +10,7 @@ from twin.scenario.result import Check
 from twin.settings import ACCOUNT
 
 ROOT: Final = f"arn:aws:iam::{ACCOUNT}:root"
+NONE: Final = "none"
 
 
 def refusals(decisions: Iterable[Decision], personas: Collection[str] = ()) -> list[Decision]:
@@ -39,7 +40,13 @@ def checks(deployment: Deployment, made: Collection[Decision]) -> tuple[Check, .
         deployment: whose roles acted.
         made: the decisions of the demonstration.
     """
+    refused = refusals(made, persona_roles(deployment))
     return (
-        Check(name="requests that a policy refused", expected=0, actual=len(refusals(made, persona_roles(deployment)))),
+        Check(name="requests that a policy refused", expected=NONE, actual=_told(refused)),
         Check(name="requests of the account's root", expected=0, actual=len(by_root(made))),
     )
+
+
+def _told(refused: Iterable[Decision]) -> str:
+    """Name what was refused: the log that has it goes with the demonstration."""
+    return "; ".join(f"{one.principal} may not {one.action} on {one.resource}" for one in refused) or NONE

@@ -2,14 +2,14 @@
 WITH held AS (
   SELECT payload->>'trigger' AS play, min(occurred_at) AS since
   FROM told
-  WHERE event_type = 'decision_made' AND list_contains((payload->'reasons')::VARCHAR[], 'HOLDOUT')
+  WHERE event_type = 'decision_made' AND list_contains(TRY_CAST(payload->'reasons' AS VARCHAR[]), 'HOLDOUT')
   GROUP BY ALL
 ),
 
 decided AS (
   SELECT anyone, occurred_at, payload->>'template' AS template, payload->>'trigger' AS play,
     (payload->>'action') <> 'silence' AS chosen,
-    coalesce(list_contains((payload->'reasons')::VARCHAR[], 'HOLDOUT'), false) AS held_out
+    coalesce(list_contains(TRY_CAST(payload->'reasons' AS VARCHAR[]), 'HOLDOUT'), false) AS held_out
   FROM told
   WHERE event_type = 'decision_made'
 ),
@@ -50,7 +50,7 @@ money AS (
   FROM ready AS p
   JOIN told AS t ON t.anyone = p.anyone AND t.event_type = 'order_placed'
     AND t.occurred_at >= p.seen_at - INTERVAL 30 DAY AND t.occurred_at < p.seen_at + INTERVAL 30 DAY
-  GROUP BY ALL
+  GROUP BY p.kind, p.name, t.currency
   QUALIFY row_number() OVER (PARTITION BY p.kind, p.name ORDER BY coalesce(t.currency, 'XXX') = 'XXX', count(*) DESC,
     coalesce(t.currency, 'XXX')) = 1
 ),
