@@ -23,6 +23,7 @@ SHARED: Final = {
     "AWS::Logs::LogGroup": "log groups",
     "AWS::QuickSight::DataSet": "data sets of the dashboards",
     "AWS::SageMaker::Domain": "disks of SageMaker Studio",
+    "AWS::Events::ApiDestination": "the system of customer service (`activation.service_tasks.url`)",
 }
 OWN: Final = {"AWS::S3::Bucket": "bucket", "AWS::DynamoDB::GlobalTable": "table"}
 # They keep data, and it is none about people, or the list has it under another store.
@@ -37,7 +38,7 @@ KEEPING: Final = re.compile(
     r"SecretsManager::Secret|CloudTrail::Trail|StepFunctions::StateMachine|KinesisAnalyticsV2::Application|"
     r"RDS::DB(Cluster|Instance)|Neptune::DBCluster|RedshiftServerless::Namespace|MSK::(Serverless)?Cluster|"
     r"SageMaker::(FeatureGroup|Domain)|Personalize::Dataset|CustomerProfiles::Domain|QuickSight::DataSet|"
-    r"Events::Archive|OpenSearchService::Domain|EFS::FileSystem|ElastiCache::\w+|Connect::Instance)"
+    r"Events::(Archive|ApiDestination)|OpenSearchService::Domain|EFS::FileSystem|ElastiCache::\w+|Connect::Instance)"
 )
 
 
