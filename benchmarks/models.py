@@ -39,6 +39,7 @@ class Outcome:
 
     Attributes:
         observed: share of the held-out people who left, or their mean spend.
+        unit: what amounts in the measures are multiples of.
         metrics: of the model, with limits.
         peers: the same measures of each peer.
     """
@@ -50,6 +51,7 @@ class Outcome:
     held_out: str
     people: int
     observed: float
+    unit: float
     metrics: Mapping[str, Mapping[str, float]]
     peers: Mapping[str, Mapping[str, float]]
     loss: Mapping[str, Any]
@@ -87,6 +89,7 @@ def run(baskets: pd.DataFrame, target: Target, window: int) -> Outcome:
         held_out=evaluation["held_out"],
         people=evaluation["people"],
         observed=float(prepared.parts[HOLDOUT][target.label].mean()),
+        unit=evaluation["units"].get("USD", 1.0),
         metrics=evaluation["metrics"],
         peers=evaluation["peers"],
         loss=evaluation["loss"],

@@ -229,7 +229,7 @@ def _peers(
         "bg_nbd_gamma_gamma": of_value.bg_nbd_gamma_gamma(
             holdout, window=about.window_months, seed=int(about.parameters["seed"])
         ),
-        "same_as_last_window": of_value.same_as_last_window(holdout),
+        "same_as_last_window": of_value.same_as_last_window(holdout, window=about.window_months),
     }
     return {
         peer: {name: measure(label, amount / scale) for name, measure in measured.items()}

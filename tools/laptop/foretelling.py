@@ -19,10 +19,11 @@ _MEASURES: Final[Mapping[str, Mapping[str, str]]] = {
     "churn": {"auc": "AUC", "log_loss": "log loss", "brier": "Brier"},
     "value": {"mae": "MAE", "total_error": "total", "spearman": "Spearman", "top_decile": "top tenth"},
 }
+_SMALL: Final = 2
 _NAMES: Final = {
     "logistic_regression": "logistic regression",
     "bg_nbd_gamma_gamma": "BG/NBD, gamma-gamma",
-    "same_as_last_window": "the last three months again",
+    "same_as_last_window": "as in the three months before",
 }
 
 
@@ -76,14 +77,20 @@ def _execute() -> Sequence[Mapping[str, Any]]:
 def _table(one: Mapping[str, Any]) -> Table:
     measures = _MEASURES[one["target"]]
     shown = Table("", *measures.values(), title=_title(one), title_justify="left", box=None, header_style="dim")
-    found = one["metrics"]
-    limits = [
-        f"{found[name]['value']:.4f} ({found[name]['low']:.3f} to {found[name]['high']:.3f})" for name in measures
-    ]
-    shown.add_row("the model", *limits)
+    unit = {"mae": one["unit"]}
+    shown.add_row("the model", *(_limits(one["metrics"][name], unit.get(name, 1.0)) for name in measures))
     for peer, measured in one["peers"].items():
-        shown.add_row(_NAMES[peer], *(f"{measured[name]:.4f}" for name in measures))
+        shown.add_row(_NAMES[peer], *(_number(measured[name] * unit.get(name, 1.0)) for name in measures))
     return shown
+
+
+def _limits(found: Mapping[str, float], unit: float) -> str:
+    value, low, high = (_number(found[name] * unit) for name in ("value", "low", "high"))
+    return f"{value} ({low} to {high})"
+
+
+def _number(value: float) -> str:
+    return f"{value:.4f}" if abs(value) < _SMALL else f"{value:.2f}"
 
 
 def _title(one: Mapping[str, Any]) -> str:

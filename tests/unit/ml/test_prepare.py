@@ -31,11 +31,12 @@ BEFORE = divided(churn_rows.rows(PEOPLE))
 def test_the_parts_are_later_and_later(prepared):
     cuts = {name: sorted(part["cut_on"].unique()) for name, part in prepared.parts.items()}
     assert cuts == {
-        TRAIN: ["2025-01-01", "2025-02-01", "2025-03-01"],
+        TRAIN: ["2025-01-01", "2025-02-01", "2025-03-01", "2025-04-01", "2025-05-01"],
         VALIDATION: ["2025-06-01"],
         HOLDOUT: ["2025-09-01"],
         NEWEST: ["2025-12-01"],
     }
+    assert prepared.split.recent == ("2025-04-01", "2025-05-01"), "their outcome was not known at the validation cut"
     assert not {"churned", "spend_next_3_months"} & set(prepared.parts[NEWEST].columns), "nobody knows these yet"
     assert prepared.chosen.dropped == {"returns": "is the same for everybody"}
     assert not {"person_id", "cut_on", "currency", "churned", "spend_next_3_months"} & set(prepared.chosen.columns)

@@ -17,6 +17,7 @@ CHURN = {
     "held_out": "2017-12-01",
     "people": 300,
     "observed": 0.125,
+    "unit": 1.0,
     "metrics": {
         name: {"value": 0.5, "low": 0.25, "high": 0.75, "standard_deviation": 0.1}
         for name in ("auc", "log_loss", "brier")
@@ -29,6 +30,7 @@ VALUE = {
     "target": "value",
     "window_months": 3,
     "observed": 20.5,
+    "unit": 100.0,
     "metrics": dict.fromkeys(("mae", "total_error", "spearman", "top_decile"), CHURN["metrics"]["auc"]),
     "peers": {
         name: {"mae": 2.0, "total_error": -0.125, "spearman": 0.25, "top_decile": 0.375}
@@ -53,8 +55,10 @@ def test_the_tables_show_the_model_its_peers_and_of_which_data_they_speak() -> N
     assert "churn: orders nothing in the month after 2017-12-01 (12.5% of the people)" in shown
     assert "value: spend in the 3 months after 2017-12-01 (20.50 a person)" in shown
     assert shown.count("300 households, learned from 900 rows of earlier cuts; some baskets, simulated") == 2
-    assert shown.count("0.5000 (0.250 to 0.750)") == 7
-    for line in ("logistic regression", "BG/NBD, gamma-gamma", "the last three months again"):
+    assert shown.count("0.5000 (0.2500 to 0.7500)") == 6
+    assert "50.00 (25.00 to 75.00)" in shown
+    assert shown.count("200.00") == 2
+    for line in ("logistic regression", "BG/NBD, gamma-gamma", "as in the three months before"):
         assert line in shown
     assert "0.0625" in shown
     assert "-0.1250" in shown
