@@ -11,12 +11,14 @@ from c360_aws.event_stream import EventStream, StreamUnavailableError
 from c360_aws.idempotency import REPEATED, Idempotency, InProgressError, Result
 from c360_core.address import address_keys
 from c360_core.consent import Channel, Consent
+from c360_core.decision import Reason
 from c360_core.decision_rules import ContactRules, earliest_send_time, suppression_reasons
 from c360_core.delivery import SentMessage
 from c360_core.moments import moment, moment_text
 from c360_core.profile import Profile
 from lambdas.message_sender.channels import ChannelSender
 from lambdas.message_sender.message import Message, SendResult
+from lambdas.shared.refusals import Refusals
 
 PERSON_GONE: Final = "PERSON_GONE"
 ADDRESS_REJECTED: Final = "ADDRESS_REJECTED"
@@ -95,6 +97,7 @@ class Sender:
     channels: Mapping[Channel, ChannelSender]
     stream: EventStream
     idempotency: Idempotency
+    refusals: Refusals
     hash_secret: Callable[[], bytes]
     rules: ContactRules
     keep_days: int
@@ -139,7 +142,7 @@ class Sender:
         if message.channel not in self.channels:
             raise UnknownChannelError(
                 f"channel: nothing sends through `{message.channel}`, only through {', '.join(sorted(self.channels))}; "
-                "add a module to lambdas/message_sender/channels"
+                "switch it on in the settings, or add a module to lambdas/message_sender/channels"
             )
         return self.channels[message.channel]
 
@@ -163,6 +166,10 @@ class Sender:
                 return _suppressed(message, ADDRESS_REJECTED)
             case SendResult.IN_DOUBT:
                 return _suppressed(message, SEND_IN_DOUBT)
+            case SendResult.OPTED_OUT:
+                sent = self._sent(message, profile, moment(result["sent_at"]))
+                self.refusals.by_person(sent, why="opted_out", at=sent.sent_at)
+                return _suppressed(message, Reason.ADDRESS_SUPPRESSED)
             case SendResult.ACCEPTED:
                 self._record(message, profile, moment(result["sent_at"]))
         status = Status.DUPLICATE if result[REPEATED] else Status.SENT

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from mypy_boto3_glue import GlueClient
     from mypy_boto3_kinesis import KinesisClient
     from mypy_boto3_lakeformation import LakeFormationClient
+    from mypy_boto3_pinpoint_sms_voice_v2 import PinpointSMSVoiceV2Client
     from mypy_boto3_redshift_serverless import RedshiftServerlessClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_secretsmanager import SecretsManagerClient
@@ -120,6 +121,12 @@ def sqs() -> "SQSClient":
 def step_functions() -> "SFNClient":
     """Return a Step Functions client."""
     return boto3.client("stepfunctions", config=RETRYING)
+
+
+@cache
+def sms_voice() -> "PinpointSMSVoiceV2Client":
+    """Return a client of AWS End User Messaging SMS that makes one attempt."""
+    return boto3.client("pinpoint-sms-voice-v2", config=ONE_ATTEMPT)
 
 
 @cache

@@ -1485,6 +1485,7 @@ WITHOUT_NEEDS: Final = {
     # What their apps need is said of the profiles.
     "AWS::SageMaker::Space",
     "AWS::SageMaker::StudioLifecycleConfig",
+    "AWS::SMSVOICE::ConfigurationSet",
     "AWS::SNS::Subscription",
     "AWS::SNS::Topic",
     "AWS::SNS::TopicPolicy",
