@@ -78,7 +78,7 @@ class ActivationStack(cdk.Stack):
         if identity is not None:
             self.sms = Sms(self, "Sms", identity=identity, settings=settings.sms, platform=platform)
             self.reports.read_texts()
-        _check_plays({Channel.EMAIL, *([] if self.sms is None else [Channel.SMS])})
+        check_plays({Channel.EMAIL, *([] if self.sms is None else [Channel.SMS])})
         self.decision = DecisionEngine(
             self,
             "Decision",
@@ -141,7 +141,7 @@ class ActivationStack(cdk.Stack):
             cdk.CfnOutput(self, "CollaborationId", value=self.clean_room.collaboration.attr_collaboration_identifier)
 
 
-def _check_plays(channels: Set[Channel]) -> None:
+def check_plays(channels: Set[Channel]) -> None:
     """Refuse an environment in which a play would send by a channel that is switched off.
 
     Raises:

@@ -69,6 +69,7 @@ class World:
         """Put somebody into the single view who agreed to messages, at a mailbox of the simulator and by text."""
         label = uuid.uuid4().hex[:8]
         found = Person(person_id=f"p_{label}", address=f"{mailbox}+{label}@{SIMULATOR}")
+        # No live order: a first purchase is the signal of a play, which would send a message of its own.
         known = profile(found.person_id, email=found.address, phone=phone, loyalty_id=f"L{label}", live_orders=None)
         self.store.put_profile(known, self.view.stored_states([found.person_id])[found.person_id], now=_now())
         for channel in (Channel.EMAIL, Channel.SMS):

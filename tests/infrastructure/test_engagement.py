@@ -2,12 +2,17 @@
 
 import json
 import re
+from dataclasses import replace
 
+import pytest
 from aws_cdk import aws_ses as ses
 
+from c360_core.consent import Channel
 from c360_core.decision import Template
+from c360_core.play import load_playbook
 from c360_core.profile import Profile, Version
 from lambdas.message_sender.message import template_values
+from stacks.activation import stack
 from stacks.activation.email.reports import REPORTED, TRACKED
 from stacks.activation.sms.channel import sms_text
 from tests.infrastructure.assembly import resolve
@@ -84,6 +89,16 @@ def test_text_messages_leave_only_where_an_identity_is_named_and_are_reported(ev
         if rule.properties.get("EventPattern", {}).get("source") == ["aws.sms-voice"]
     ]
     assert rule["detail"] == {"context": {"message_id": [{"prefix": "m_"}]}}
+
+
+def test_an_environment_in_which_a_play_sends_by_a_channel_that_is_off_is_refused(monkeypatch):
+    playbook = load_playbook()
+    by_text = replace(playbook.plays[0], channels=(Channel.EMAIL, Channel.SMS))
+    monkeypatch.setattr(stack, "load_playbook", lambda: replace(playbook, plays=(by_text,)))
+
+    stack.check_plays({Channel.EMAIL, Channel.SMS})
+    with pytest.raises(ValueError, match=f"{by_text.name} sends by sms, .* switch it on .activation.sms."):
+        stack.check_plays({Channel.EMAIL})
 
 
 def test_a_text_has_values_that_the_sender_gives_and_says_how_to_stop(everything):
