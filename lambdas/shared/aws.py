@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from mypy_boto3_glue import GlueClient
     from mypy_boto3_kinesis import KinesisClient
     from mypy_boto3_lakeformation import LakeFormationClient
-    from mypy_boto3_pinpoint_sms_voice_v2 import PinpointSMSVoiceV2Client
     from mypy_boto3_redshift_serverless import RedshiftServerlessClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_secretsmanager import SecretsManagerClient
@@ -124,7 +123,7 @@ def step_functions() -> "SFNClient":
 
 
 @cache
-def sms_voice() -> "PinpointSMSVoiceV2Client":
+def sms_voice() -> Any:
     """Return a client of AWS End User Messaging SMS that makes one attempt."""
     return boto3.client("pinpoint-sms-voice-v2", config=ONE_ATTEMPT)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError, ConnectTimeoutError, EndpointConnectionError
 from pydantic import Json
@@ -14,9 +14,6 @@ from c360_core.profile import Profile
 from lambdas.message_sender.message import Message, SendResult, template_values
 from lambdas.shared import aws
 from lambdas.shared.settings import Days, EnvironmentSettings, Name
-
-if TYPE_CHECKING:
-    from mypy_boto3_pinpoint_sms_voice_v2 import PinpointSMSVoiceV2Client
 
 CHANNEL: Final = Channel.SMS
 SWITCH: Final = "SMS_ORIGINATION_IDENTITY"
@@ -50,7 +47,7 @@ class SmsSettings(EnvironmentSettings):
 class TextMessages:
     """Text messages over AWS End User Messaging. The client must make one attempt only."""
 
-    client: "PinpointSMSVoiceV2Client"
+    client: Any
     origination_identity: str
     configuration_set: str
     max_price_usd: str
