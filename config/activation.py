@@ -58,6 +58,28 @@ class EmailSettings(Slice):
         return self
 
 
+SenderArn = Annotated[
+    str,
+    Field(
+        pattern=r"^arn:aws[a-z-]*:sms-voice:[a-z0-9-]+:[0-9]{12}:(phone-number|pool|sender-id)/[A-Za-z0-9_/-]{1,256}$"
+    ),
+]
+
+
+class SmsSettings(Slice):
+    """The channel of text messages."""
+
+    origination_identity: SenderArn | None = Field(
+        None,
+        description="ARN of the number, the pool or the sender id that messages come from, which an operator has "
+        "registered; empty: no text messages are sent",
+    )
+    max_price_usd: float = Field(0.1, ge=0.001, lt=100, description="A message that costs more is not sent")
+    valid_days: int = Field(
+        1, ge=1, le=3, description="How long a carrier tries to deliver a message; days later it means nothing"
+    )
+
+
 AccountId = Annotated[str, Field(pattern=r"^[0-9]{12}$")]
 
 
@@ -133,6 +155,7 @@ class ActivationSettings(Slice):
     email: EmailSettings = EmailSettings()
     sentiment: SentimentSettings = SentimentSettings()
     service_tasks: ServiceTaskSettings = ServiceTaskSettings()
+    sms: SmsSettings = SmsSettings()
     quiet_hours_start: Hour = Field(LIMITS.quiet_from, description="Local hour from which nothing is sent")
     quiet_hours_end: Hour = Field(LIMITS.quiet_until, description="Local hour from which sending is allowed again")
     default_time_zone: TimeZone = Field(

@@ -1,1 +1,1 @@
-"""Turns what SES reports about a message into events, an outcome in the single view, and refusals."""
+"""Turns what a channel reports about a message into events, an outcome in the single view, and refusals."""

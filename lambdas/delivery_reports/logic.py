@@ -1,21 +1,28 @@
 """What a report about a message changes: an event, the outcome in the single view, and who may be written to."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from c360_aws.engagement import engagement_record
 from c360_aws.event_stream import EventStream, StreamUnavailableError
 from c360_core.consent import Purpose
 from c360_core.delivery import EVENT_TYPES, Outcome, SentMessage
 from c360_core.moments import in_milliseconds, moment_text
-from lambdas.delivery_reports.report import Report, UnreadableReportError, read_report
+from lambdas.delivery_reports.mail import read_mail_report
+from lambdas.delivery_reports.report import Report, UnreadableReportError
+from lambdas.delivery_reports.text import read_text_report
 from lambdas.shared.refusals import Refusals
 
 # Not in what the outcome is about: each of these events says it by its name.
 _LEFT_OUT: Final = frozenset({"template"})
+# By the source of the event.
+_READERS: Final[Mapping[str, Callable[[Mapping[str, Any]], Report | None]]] = {
+    "aws.ses": read_mail_report,
+    "aws.sms-voice": read_text_report,
+}
 
 
 class UnknownMessageError(LookupError):
@@ -104,7 +111,7 @@ def take_batch(messages: Iterable[QueueMessage], reports: Reports) -> Taken:
     failures: dict[str, str] = {}
     for message in messages:
         try:
-            report = read_report(_detail(message.body))
+            report = read_report(message.body)
             if report is not None:
                 reports.take(report)
                 outcomes[report.outcome] = outcomes.get(report.outcome, 0) + 1
@@ -113,12 +120,20 @@ def take_batch(messages: Iterable[QueueMessage], reports: Reports) -> Taken:
     return Taken(outcomes=outcomes, failures=failures)
 
 
-def _detail(body: str) -> Mapping[str, object]:
+def read_report(body: str) -> Report | None:
+    """Read an event of EventBridge; None for one that says nothing new.
+
+    Raises:
+        UnreadableReportError: it is not as AWS documents it.
+    """
     try:
         event = json.loads(body)
     except ValueError:
-        raise UnreadableReportError("a report of SES: the message is no JSON") from None
+        raise UnreadableReportError("a report: the message is no JSON") from None
     detail = event.get("detail") if isinstance(event, dict) else None
     if not isinstance(detail, dict):
-        raise UnreadableReportError("a report of SES: the field detail is missing or wrong")
-    return detail
+        raise UnreadableReportError("a report: the field detail is missing or wrong")
+    source = event.get("source")
+    if source not in _READERS:
+        raise UnreadableReportError("a report: the field source names no service that sends messages")
+    return _READERS[source](detail)

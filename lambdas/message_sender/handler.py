@@ -23,6 +23,7 @@ from lambdas.message_sender.logic import Sender
 from lambdas.message_sender.message import Message
 from lambdas.message_sender.settings import Settings
 from lambdas.shared import aws
+from lambdas.shared.refusals import Refusals
 from lambdas.shared.stream_senders import stream_sender
 
 SERVICE: Final = "message_sender"
@@ -63,16 +64,24 @@ def handle(event: dict[str, Any], context: LambdaContext) -> dict[str, object]: 
 def _sender() -> Sender:
     settings = Settings.from_environment(os.environ)
     secrets = CachedSecrets(aws.secrets_manager())
+    view = SingleViewReader(client=aws.dynamodb(), table=settings.single_view_table)
+    store = SingleViewWriter(client=aws.dynamodb(), table=settings.single_view_table)
+    stream = EventStreamWriter(sender=stream_sender(settings.events_stream_name))
+
+    def hash_secret() -> bytes:
+        return secrets.hash_secret(settings.hash_secret_arn)
+
     return Sender(
-        view=SingleViewReader(client=aws.dynamodb(), table=settings.single_view_table),
-        store=SingleViewWriter(client=aws.dynamodb(), table=settings.single_view_table),
+        view=view,
+        store=store,
         channels=connect_channels(os.environ),
-        stream=EventStreamWriter(sender=stream_sender(settings.events_stream_name)),
+        stream=stream,
         # No context: a send that was cut off stays locked, because the message may be on its way.
         idempotency=TableIdempotency(
             client=aws.dynamodb_plain(), table=settings.idempotency_table, keep_days=settings.message_ttl_days
         ),
-        hash_secret=lambda: secrets.hash_secret(settings.hash_secret_arn),
+        refusals=Refusals(view=view, store=store, stream=stream, hash_secret=hash_secret),
+        hash_secret=hash_secret,
         rules=settings.rules(),
         keep_days=settings.message_ttl_days,
         clock=lambda: datetime.now(UTC),

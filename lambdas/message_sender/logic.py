@@ -19,6 +19,7 @@ from c360_core.moments import moment, moment_text
 from c360_core.profile import Profile
 from lambdas.message_sender.channels import ChannelSender
 from lambdas.message_sender.message import Message, SendResult
+from lambdas.shared.refusals import Refusals
 
 # At least so many are read; more where the frequency cap is higher.
 RECENT_MESSAGES: Final = 50
@@ -108,6 +109,7 @@ class Sender:
     channels: Mapping[Channel, ChannelSender]
     stream: EventStream
     idempotency: Idempotency
+    refusals: Refusals
     hash_secret: Callable[[], bytes]
     rules: ContactRules
     keep_days: int
@@ -171,7 +173,7 @@ class Sender:
         if message.channel not in self.channels:
             raise UnknownChannelError(
                 f"channel: nothing sends through `{message.channel}`, only through {', '.join(sorted(self.channels))}; "
-                "add a module to lambdas/message_sender/channels"
+                "switch it on in the settings, or add a module to lambdas/message_sender/channels"
             )
         return self.channels[message.channel]
 
@@ -197,6 +199,10 @@ class Sender:
             case SendResult.IN_DOUBT:
                 self._note_doubt(message, profile, moment(result["sent_at"]))
                 return _suppressed(message, Reason.SEND_IN_DOUBT)
+            case SendResult.OPTED_OUT:
+                sent = self._sent(message, profile, moment(result["sent_at"]))
+                self.refusals.by_person(sent, why="opted_out", at=sent.sent_at)
+                return _suppressed(message, Reason.ADDRESS_SUPPRESSED)
             case SendResult.ACCEPTED:
                 self._record(message, profile, moment(result["sent_at"]))
         status = Status.DUPLICATE if result[REPEATED] else Status.SENT

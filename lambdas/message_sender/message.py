@@ -9,9 +9,13 @@ from c360_core.profile import Profile
 
 
 class SendResult(StrEnum):
-    """What the channel's service answered. In doubt: it may have taken the message, so it must not get it again."""
+    """What the channel's service answered. In doubt: it may have taken the message, so it must not get it again.
+
+    Opted out: the recipient has told the service to stop, as by answering STOP.
+    """
 
     ACCEPTED = "accepted"
+    OPTED_OUT = "opted_out"
     REJECTED = "rejected"
     IN_DOUBT = "in_doubt"
 

@@ -131,6 +131,12 @@ def step_functions() -> "SFNClient":
 
 
 @cache
+def sms_voice() -> Any:
+    """Return a client of AWS End User Messaging SMS that makes one attempt."""
+    return boto3.client("pinpoint-sms-voice-v2", config=ONE_ATTEMPT)
+
+
+@cache
 def ses() -> "SESV2Client":
     """Return an SES client that makes one attempt."""
     return boto3.client("sesv2", config=ONE_ATTEMPT)

@@ -11,6 +11,7 @@ from config.activation import ActivationSettings
 from stacks.activation.contact_rules import contact_rules
 from stacks.activation.email.channel import Email
 from stacks.activation.email.unsubscribe import Unsubscribe
+from stacks.activation.sms.channel import Sms
 from stacks.constructs.data_stream import DataStream
 from stacks.constructs.grants import ItemAction, allow, lock_work, put_records, read_secret, use_items
 from stacks.constructs.python_function import Caller, PythonFunction
@@ -29,6 +30,7 @@ class MessageSender(Construct):
         *,
         email: Email,
         unsubscribe: Unsubscribe,
+        sms: Sms | None,
         single_view: dynamodb.ITableV2,
         idempotency: dynamodb.ITableV2,
         events_stream: DataStream,
@@ -56,10 +58,15 @@ class MessageSender(Construct):
                 "UNSUBSCRIBE_DAYS": settings.email.unsubscribe_days,
                 "MESSAGE_TTL_DAYS": settings.message_ttl_days,
                 **contact_rules(settings),
+                **({} if sms is None else sms.variables),
             },
             caller=Caller.STATE_MACHINE,
             writes=events_stream,
-            calls=(ec2.InterfaceVpcEndpointAwsService.EMAIL, ec2.InterfaceVpcEndpointAwsService.SECRETS_MANAGER),
+            calls=(
+                ec2.InterfaceVpcEndpointAwsService.EMAIL,
+                ec2.InterfaceVpcEndpointAwsService.SECRETS_MANAGER,
+                *(() if sms is None else (ec2.InterfaceVpcEndpointAwsService.PINPOINT_SMS_VOICE_V2,)),
+            ),
         )
         items: tuple[ItemAction, ...] = ("GetItem", "BatchGetItem", "Query", "PutItem", "UpdateItem")
         use_items(self.function.role, single_view, platform.key, items)
@@ -67,6 +74,8 @@ class MessageSender(Construct):
         put_records(self.function.role, events_stream)
         read_secret(self.function.role, hash_secret, unsubscribe.secret)
         self._allow_sending(email)
+        if sms is not None:
+            sms.let_send(self.function.role)
 
     def _allow_sending(self, email: Email) -> None:
         """SES checks a send against the identity, the configuration set and the template."""

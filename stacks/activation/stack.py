@@ -1,6 +1,6 @@
 """Activation: decisions, messages, journeys."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 
 import aws_cdk as cdk
 from aws_cdk import aws_dynamodb as dynamodb
@@ -8,8 +8,10 @@ from aws_cdk import aws_events as events
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
+from c360_core.consent import Channel
 from c360_core.decision import Template
 from c360_core.names import Stream
+from c360_core.play import load_playbook
 from config.activation import ActivationSettings
 from stacks.activation.clean_room.clean_room import CleanRoom
 from stacks.activation.decision_engine import DecisionEngine
@@ -20,6 +22,7 @@ from stacks.activation.journey import Journey, Step
 from stacks.activation.message_sender import MessageSender
 from stacks.activation.sentiment.scoring import SentimentScoring
 from stacks.activation.service_tasks import ServiceTasks
+from stacks.activation.sms.channel import Sms
 from stacks.constructs.data_stream import DataStream
 from stacks.shared.lake import Lake
 from stacks.shared.lake_access import LakeAccess
@@ -73,6 +76,12 @@ class ActivationStack(cdk.Stack):
             settings=settings.email,
             platform=platform,
         )
+        identity = settings.sms.origination_identity
+        self.sms = None
+        if identity is not None:
+            self.sms = Sms(self, "Sms", identity=identity, settings=settings.sms, platform=platform)
+            self.reports.read_texts()
+        check_plays({Channel.EMAIL, *([] if self.sms is None else [Channel.SMS])})
         self.decision = DecisionEngine(
             self,
             "Decision",
@@ -89,6 +98,7 @@ class ActivationStack(cdk.Stack):
             "MessageSender",
             email=self.email,
             unsubscribe=self.unsubscribe,
+            sms=self.sms,
             single_view=single_view,
             idempotency=idempotency,
             events_stream=streams[Stream.EVENTS],
@@ -138,3 +148,18 @@ class ActivationStack(cdk.Stack):
             cdk.CfnOutput(self, "ServiceTaskKeyArn", value=self.tasks.key.secret_arn)
         if self.clean_room is not None:
             cdk.CfnOutput(self, "CollaborationId", value=self.clean_room.collaboration.attr_collaboration_identifier)
+
+
+def check_plays(channels: Set[Channel]) -> None:
+    """Refuse an environment in which a play would send by a channel that is switched off.
+
+    Raises:
+        ValueError: names the play, the channel and the setting.
+    """
+    for play in load_playbook().plays:
+        for channel in play.channels:
+            if channel not in channels:
+                raise ValueError(
+                    f"contracts/plays.yaml: {play.name} sends by {channel}, which this environment does not; switch it "
+                    f"on (activation.{channel}), or take it out of the play"
+                )

@@ -1,6 +1,7 @@
 """A queue between a rule of EventBridge and the function that takes its events."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 import aws_cdk as cdk
@@ -89,9 +90,8 @@ class EventQueue:
             description=description,
             event_pattern=pattern,
             targets=[
-                # By its ARN, so that the CDK writes no policy: its own would admit every rule of the account.
                 targets.SqsQueue(
-                    sqs.Queue.from_queue_arn(self._scope, "ToldTo", self.queue.queue_arn),
+                    self._told,
                     dead_letter_queue=self.undelivered.queue,
                     retry_attempts=3,
                 )
@@ -106,6 +106,11 @@ class EventQueue:
                 conditions={"ArnEquals": {"aws:SourceArn": rule.rule_arn}},
             )
         )
+
+    @cached_property
+    def _told(self) -> sqs.IQueue:
+        """The queue by its ARN, so that the CDK writes no policy: its own would admit every rule of the account."""
+        return sqs.Queue.from_queue_arn(self._scope, "ToldTo", self.queue.queue_arn)
 
     def waiting(self) -> cloudwatch.Metric:
         """Return the age of the oldest message, in seconds."""

@@ -25,17 +25,19 @@ from tests.fakes.wire import read_stream
 from twin.emulator import emulator
 from twin.principals import Principal
 from twin.providers.ses.mailboxes import SIMULATOR
+from twin.providers.sms_voice.service import FAILURE, SUCCESS
 from twin.scenario.live import MESSAGES_PATH
 from twin.scenario.waiting import until
-from twin.settings import BUILD, REGION
+from twin.settings import ACCOUNT, BUILD, REGION
 
 SECONDS = 120.0
+POOL = f"arn:aws:sms-voice:{REGION}:{ACCOUNT}:pool/pool-0123456789abcdef"
 NEVER_QUIET = {"quiet_hours_start": 0, "quiet_hours_end": 0, "frequency_cap_messages": 9}
 
 
 @dataclass(frozen=True)
 class Person:
-    """Somebody who agreed, at an address of the simulator."""
+    """Somebody who agreed."""
 
     person_id: str
     address: str
@@ -62,26 +64,35 @@ class World:
         self.sender = self.dev.output("activation", "MessageSenderFunctionName")
         self.ses = self.dev.client("sesv2")
         self.ses.create_email_identity(EmailIdentity="example.com")
+        self.texts = self.dev.client("pinpoint-sms-voice-v2")
+        # The emulator reads the model of a service with its first request, for which the sender would not wait.
+        self.texts.describe_opted_out_numbers(OptOutListName="Default")
 
-    def person(self, mailbox: str) -> Person:
-        """Put somebody into the single view who agreed to messages at a mailbox of the simulator.
+    def person(self, simulated: str | None = None, *, phone: str = "+14155550132") -> Person:
+        """Put somebody into the single view who agreed to messages by mail and by text.
 
-        Nothing about them is a signal of a play, which would send a message of its own.
+        Args:
+            simulated: the mailbox of the simulator, which only one person may have, because what follows a `+` makes
+                no mailbox of its own; otherwise a mailbox that gets its mails.
+            phone: the number.
         """
         label = uuid.uuid4().hex[:8]
-        found = Person(person_id=f"p_{label}", address=f"{mailbox}+{label}@{SIMULATOR}")
-        known = profile(found.person_id, email=found.address, loyalty_id=f"L{label}", live_orders=None)
+        address = f"{simulated}+{label}@{SIMULATOR}" if simulated else f"person-{label}@customers.example.org"
+        found = Person(person_id=f"p_{label}", address=address)
+        # No live order: a first purchase is the signal of a play, which would send a message of its own.
+        known = profile(found.person_id, email=found.address, phone=phone, loyalty_id=f"L{label}", live_orders=None)
         self.store.put_profile(known, self.view.stored_states([found.person_id])[found.person_id], now=_now())
-        agreed = Consent(purpose=Purpose.MARKETING, channel=Channel.EMAIL, granted=True, decided_at=_now())
-        self.store.put_consent(found.person_id, agreed)
+        for channel in (Channel.EMAIL, Channel.SMS):
+            agreed = Consent(purpose=Purpose.MARKETING, channel=channel, granted=True, decided_at=_now())
+            self.store.put_consent(found.person_id, agreed)
         return found
 
-    def send(self, to: Person) -> dict[str, Any]:
+    def send(self, to: Person, channel: Channel = Channel.EMAIL) -> dict[str, Any]:
         """Let the deployed sender send a message of a new decision; return its answer."""
         request = {
             "decision_id": f"d_{uuid.uuid4().hex}",
             "person_id": to.person_id,
-            "channel": "email",
+            "channel": str(channel),
             "purpose": "marketing",
             "template": "welcome",
         }
@@ -125,16 +136,17 @@ class World:
         address, _, token = found.partition("/v1/")
         return f"{api_address(address, endpoint=self.endpoint)}/v1/{token}"
 
-    def agrees(self, to: Person) -> bool:
+    def agrees(self, to: Person, channel: Channel = Channel.EMAIL) -> bool:
         """Return whether a person still agrees."""
         answers = self.view.consents(to.person_id)
-        return consent_status(answers, Purpose.MARKETING, Channel.EMAIL) is ConsentStatus.GRANTED
+        return consent_status(answers, Purpose.MARKETING, channel) is ConsentStatus.GRANTED
 
 
 def _watching(values: dict[str, Any]) -> None:
     activation = values.setdefault("activation", {})
     activation |= NEVER_QUIET
     activation.setdefault("email", {})["track_engagement"] = True
+    activation["sms"] = {"origination_identity": POOL}
 
 
 def _now() -> datetime:
@@ -189,7 +201,7 @@ def test_a_complaint_ends_the_consent(world: World) -> None:
 
 
 def test_an_address_on_the_list_of_ses_gets_nothing_and_bounces(world: World) -> None:
-    dora = world.person("success")
+    dora = world.person()
     world.ses.put_suppressed_destination(EmailAddress=dora.address, Reason="COMPLAINT")
     listed = world.ses.list_suppressed_destinations(Reasons=["COMPLAINT"])["SuppressedDestinationSummaries"]
     assert [entry["EmailAddress"] for entry in listed] == [dora.address]
@@ -205,7 +217,7 @@ def test_an_address_on_the_list_of_ses_gets_nothing_and_bounces(world: World) ->
 
 
 def test_one_click_stops_the_next_message_and_a_look_does_not(world: World) -> None:
-    eve = world.person("success")
+    eve = world.person()
     world.send(eve)
     link = world.link(eve)
 
@@ -219,3 +231,24 @@ def test_one_click_stops_the_next_message_and_a_look_does_not(world: World) -> N
     assert set(world.send(eve)["reasons"]) == {"CONSENT_WITHDRAWN", "ADDRESS_SUPPRESSED"}
     assert dict(world.told(eve))["consent_changed"] == {"purpose": "marketing", "channel": "email", "granted": False}
     assert "unsubscribed already" in httpx.post(link, timeout=20).text
+
+
+@pytest.mark.parametrize(("phone", "outcome"), [(SUCCESS, "delivered"), (FAILURE, "bounced")])
+def test_a_text_message_becomes_what_its_carrier_reports(world: World, phone: str, outcome: str) -> None:
+    fay = world.person(phone=phone)
+    assert world.send(fay, Channel.SMS)["status"] == "sent"
+    world.becomes(fay, outcome)
+
+    told = dict(world.told(fay))
+    assert told[f"message_{outcome}"]["channel"] == "sms"
+    assert world.agrees(fay, Channel.SMS)
+
+
+def test_who_answered_stop_gets_no_more_texts_and_still_gets_mails(world: World) -> None:
+    gus = world.person(phone="+33612345678")
+    world.texts.put_opted_out_number(OptOutListName="Default", OptedOutNumber="+33612345678")
+
+    assert world.send(gus, Channel.SMS)["reasons"] == ["ADDRESS_SUPPRESSED"]
+    assert not world.agrees(gus, Channel.SMS)
+    assert dict(world.told(gus))["consent_changed"] == {"purpose": "marketing", "channel": "sms", "granted": False}
+    assert world.send(gus)["status"] == "sent"

@@ -1634,6 +1634,7 @@ WITHOUT_NEEDS: Final = {
     "AWS::SageMaker::ModelPackageGroup",
     "AWS::SageMaker::Space",
     "AWS::SageMaker::StudioLifecycleConfig",
+    "AWS::SMSVOICE::ConfigurationSet",
     "AWS::SNS::Subscription",
     "AWS::SNS::Topic",
     "AWS::SNS::TopicPolicy",

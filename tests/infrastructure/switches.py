@@ -33,6 +33,9 @@ NAMED: Final[dict[str, Any]] = {
         },
     },
     "activation": {
+        "sms": {
+            "origination_identity": "arn:aws:sms-voice:us-east-1:123456789012:pool/pool-0123456789abcdef",
+        },
         "clean_room": {
             "partner_account": "210987654321",
             "partner_id_namespace": "arn:aws:entityresolution:us-east-1:210987654321:idnamespace/people",
@@ -44,7 +47,7 @@ NAMED: Final[dict[str, Any]] = {
     },
 }
 # Of these, what the laptop has a stand-in for, so that `everything` names it.
-ON_THE_LAPTOP: Final = frozenset({"activation.clean_room.partner_account"})
+ON_THE_LAPTOP: Final = frozenset({"activation.clean_room.partner_account", "activation.sms.origination_identity"})
 
 
 def named(settings: dict[str, Any] = NAMED, path: str = "") -> Iterator[str]:

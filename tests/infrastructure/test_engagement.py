@@ -2,13 +2,19 @@
 
 import json
 import re
+from dataclasses import replace
 
+import pytest
 from aws_cdk import aws_ses as ses
 
+from c360_core.consent import Channel
 from c360_core.decision import Template
+from c360_core.play import load_playbook
 from c360_core.profile import Profile, Version
 from lambdas.message_sender.message import template_values
+from stacks.activation import stack
 from stacks.activation.email.reports import REPORTED, TRACKED
+from stacks.activation.sms.channel import sms_text
 from tests.infrastructure.assembly import resolve
 
 ENDED = ("AWS::Pinpoint::", "AWS::PinpointEmail::", "AWS::SageMaker::MonitoringSchedule", "AWS::KinesisAnalytics::")
@@ -67,6 +73,40 @@ def test_nobody_is_watched_reading_unless_a_setting_says_so(everything, customar
     watching = set(TRACKED.values())
     assert watching <= set(_rule_of_reports(everything)["detail-type"])
     assert watching.isdisjoint(_rule_of_reports(customary)["detail-type"])
+
+
+def test_text_messages_leave_only_where_an_identity_is_named_and_are_reported(everything, customary):
+    assert not list(customary.resources("AWS::SMSVOICE::ConfigurationSet"))
+    identity = everything.settings.activation.sms.origination_identity
+    [configuration] = everything.resources("AWS::SMSVOICE::ConfigurationSet")
+    [sender] = [f for f in everything.resources("AWS::Lambda::Function") if "message_sender" in f.properties["Handler"]]
+    variables = sender.properties["Environment"]["Variables"]
+    assert variables["SMS_ORIGINATION_IDENTITY"] == identity
+    assert variables["SMS_CONFIGURATION_SET"] == configuration.properties["ConfigurationSetName"]
+    [rule] = [
+        rule.properties["EventPattern"]
+        for rule in everything.resources("AWS::Events::Rule")
+        if rule.properties.get("EventPattern", {}).get("source") == ["aws.sms-voice"]
+    ]
+    assert rule["detail"] == {"context": {"message_id": [{"prefix": "m_"}]}}
+
+
+def test_an_environment_in_which_a_play_sends_by_a_channel_that_is_off_is_refused(monkeypatch):
+    playbook = load_playbook()
+    by_text = replace(playbook.plays[0], channels=(Channel.EMAIL, Channel.SMS))
+    monkeypatch.setattr(stack, "load_playbook", lambda: replace(playbook, plays=(by_text,)))
+
+    stack.check_plays({Channel.EMAIL, Channel.SMS})
+    with pytest.raises(ValueError, match=f"{by_text.name} sends by sms, .* switch it on .activation.sms."):
+        stack.check_plays({Channel.EMAIL})
+
+
+def test_a_text_has_values_that_the_sender_gives_and_says_how_to_stop(everything):
+    unknown = Profile(person_id="a_0", version=Version(identity_version=0, sequence=0))
+    for template in Template:
+        text = sms_text(template)
+        assert set(re.findall(r"{{(\w+)}}", text)) <= set(template_values(unknown)), template
+        assert "Reply STOP" in text, template
 
 
 def test_reports_wait_in_an_encrypted_queue_and_end_in_another(assembly):

@@ -145,6 +145,17 @@ def _mail(operation: str, request: Request) -> tuple[str, ...]:
     )
 
 
+def _texted(operation: str, request: Request) -> tuple[str, ...]:
+    """Return the identity that a text message comes from, and its configuration set."""
+    if operation != "SendTextMessage":
+        return ("*",)
+    configuration = request.get("ConfigurationSetName")
+    return (
+        str(request.get("OriginationIdentity", "*")),
+        *((arn("sms-voice", f"configuration-set/{configuration}"),) if configuration else ()),
+    )
+
+
 def _brewed(operation: str, request: Request) -> tuple[str, ...]:
     """Return the job, the recipe, the data set or the project of a request to DataBrew, which all are named `Name`."""
     name = request.get("Name")
@@ -215,6 +226,7 @@ _OTHERS: Final[Mapping[str, Callable[[str, Request], tuple[str, ...]]]] = {
     "quicksight": _one("quicksight"),
     "sagemaker": _sagemaker,
     "ses": _mail,
+    "sms-voice": _texted,
 }
 _KNOWN: Final = (*(name for name, _ in _MADE), "ModelPackageGroupName", *_LISTED)
 _FOUND: Final[dict[str, Callable[[Request], tuple[str, ...]]]] = {}

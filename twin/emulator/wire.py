@@ -39,13 +39,14 @@ _PARSERS: Final[dict[str, Callable[[Any], Any]]] = {
 
 
 class ServiceError(Exception):
-    """An error that the service answers with, under AWS's own code."""
+    """An error that the service answers with, under AWS's own code; `fields` are what it says beside its message."""
 
-    def __init__(self, code: str, message: str, status: int = 400) -> None:
+    def __init__(self, code: str, message: str, status: int = 400, *, fields: Mapping[str, str] | None = None) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
         self.status = status
+        self.fields = dict(fields or {})
 
 
 class Wire:
@@ -250,7 +251,9 @@ class Wire:
         return 200, headers, body
 
     def _error(self, error: ServiceError) -> Response:
-        status, headers, body = self._response(error.status, {"__type": error.code, "message": error.message})
+        status, headers, body = self._response(
+            error.status, {**error.fields, "__type": error.code, "message": error.message}
+        )
         return status, {**headers, "x-amzn-errortype": error.code}, body
 
 

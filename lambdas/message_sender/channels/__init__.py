@@ -1,7 +1,7 @@
 """The channels that messages go through: one module per channel, found because it is in this folder.
 
 A module defines two names: `CHANNEL`, the channel that it sends through, and `connect(environ)`, which reads the
-channel's own settings from the environment and returns its `ChannelSender`.
+channel's own settings from the environment and returns its `ChannelSender`, or None where the settings switch it off.
 """
 
 from collections.abc import Callable, Mapping
@@ -21,7 +21,7 @@ class ChannelSender(Protocol):
         """Hand a message over, once. An error means that the service certainly has not taken it: it may be retried."""
 
 
-Connect = Callable[[Mapping[str, str]], ChannelSender]
+Connect = Callable[[Mapping[str, str]], ChannelSender | None]
 
 
 class ChannelError(RuntimeError):
@@ -49,10 +49,11 @@ def find_channels() -> dict[Channel, Connect]:
 
 
 def connect_channels(environ: Mapping[str, str]) -> dict[Channel, ChannelSender]:
-    """Return the senders of all channels in this folder, each with its settings from the environment.
+    """Return the senders of the channels in this folder that are switched on, with settings from the environment.
 
     Raises:
         ChannelError: see `find_channels`.
         ConfigurationError: a channel's variable is missing or wrong.
     """
-    return {channel: connect(environ) for channel, connect in find_channels().items()}
+    connected = {channel: connect(environ) for channel, connect in find_channels().items()}
+    return {channel: sender for channel, sender in connected.items() if sender is not None}

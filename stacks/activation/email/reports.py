@@ -12,6 +12,7 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk import aws_ses as ses
 from constructs import Construct
 
+from c360_core.decision import MESSAGE_PREFIX
 from c360_core.delivery import EVENT_TYPES, Outcome
 from c360_core.names import METRIC_NAMESPACE
 from config.activation import EmailSettings
@@ -104,6 +105,22 @@ class DeliveryReports(Construct):
                 detail={"mail": {"tags": {"ses:configuration-set": [configuration_set.configuration_set_name]}}},
             ),
             sid="RuleOfReports",
+        )
+
+    def read_texts(self) -> None:
+        """Take the reports about text messages, too. The service sends them to the default bus by itself.
+
+        Its events name no configuration set; only our messages have an id of ours in their context.
+        """
+        self._arrivals.take(
+            "TextReport",
+            description="A carrier reports what became of a text message",
+            pattern=events.EventPattern(
+                source=["aws.sms-voice"],
+                detail_type=["Text Message Delivery Status Updated"],
+                detail={"context": {"message_id": events.Match.prefix(MESSAGE_PREFIX)}},
+            ),
+            sid="RuleOfTextReports",
         )
 
     def alarms(self, limits: OperationsSettings) -> Sequence[AlarmSpec]:  # noqa: ARG002  # fifteen minutes are too long everywhere

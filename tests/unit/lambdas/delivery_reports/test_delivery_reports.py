@@ -17,7 +17,8 @@ from c360_core.interaction import read_interaction
 from c360_core.names import IdentifierType
 from lambdas.delivery_reports import handler
 from lambdas.delivery_reports.logic import QueueMessage, Reports, Taken, take_batch
-from lambdas.delivery_reports.report import UnreadableReportError, read_report
+from lambdas.delivery_reports.mail import read_mail_report
+from lambdas.delivery_reports.report import UnreadableReportError
 from lambdas.shared.refusals import Refusals
 from tests.factories.messages import SENT_AT, sent_message
 from tests.factories.profiles import PERSON, profile
@@ -207,7 +208,7 @@ def test_a_stream_that_refuses_makes_the_report_come_again_and_changes_nothing_t
 
 
 def test_a_delay_says_nothing_yet() -> None:
-    assert read_report(ses_report("DeliveryDelay")["detail"]) is None
+    assert read_mail_report(ses_report("DeliveryDelay")["detail"]) is None
     assert set(DETAIL_TYPES) > {"DeliveryDelay"}
 
 
@@ -217,7 +218,7 @@ def test_a_report_without_a_field_names_it(field: str) -> None:
     del detail[field]
 
     with pytest.raises(UnreadableReportError, match=field) as raised:
-        read_report(detail)
+        read_mail_report(detail)
     assert ADDRESS not in str(raised.value)
 
 

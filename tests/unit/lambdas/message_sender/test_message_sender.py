@@ -23,6 +23,7 @@ from lambdas.message_sender import handler
 from lambdas.message_sender.logic import Sender, Status
 from lambdas.message_sender.message import Message, SendResult
 from lambdas.shared import aws
+from lambdas.shared.refusals import Refusals
 from tests.factories.messages import sent_message
 from tests.factories.profiles import PERSON, profile
 from tests.fakes.ports import MemoryChannel, MemoryIdempotency, MemoryPeople, MemoryStream
@@ -56,6 +57,7 @@ class Office:
             channels={Channel.EMAIL: self.mail},
             stream=self.stream,
             idempotency=self.idempotency,
+            refusals=Refusals(view=self.people, store=self.people, stream=self.stream, hash_secret=HASH_SECRET.encode),
             hash_secret=HASH_SECRET.encode,
             rules=self.rules,
             keep_days=30,
@@ -232,6 +234,20 @@ def test_a_send_in_doubt_is_not_repeated(office: Office) -> None:
 
     assert [office.send().reasons for _ in range(2)] == [("SEND_IN_DOUBT",), ("SEND_IN_DOUBT",)]
     assert len(office.mail.handed_over) == 1
+
+
+def test_whoever_told_the_service_to_stop_is_taken_at_their_word(office: Office) -> None:
+    office.mail.answer = SendResult.OPTED_OUT
+
+    first, second = (office.send() for _ in range(2))
+
+    assert first.reasons == ("ADDRESS_SUPPRESSED",)
+    assert second.reasons == ("CONSENT_WITHDRAWN", "ADDRESS_SUPPRESSED")
+    assert len(office.mail.handed_over) == 1
+    assert not any(one.granted for one in office.people.address_answers[MAILBOX])
+    assert office.people.answers[PERSON][-1].granted is False
+    assert {event["event_type"] for event in office.stream.events()} == {"consent_changed"}
+    assert len({event["event_id"] for event in office.stream.events()}) == 1
 
 
 def test_a_message_that_could_not_be_recorded_is_recorded_on_the_next_try_and_not_sent_again(office: Office) -> None:

@@ -6,6 +6,7 @@ from lambdas.collector.settings import Settings as CollectorSettings
 from lambdas.decision.settings import Settings as DecisionSettings
 from lambdas.delivery_reports.settings import Settings as ReportSettings
 from lambdas.message_sender.channels.email import SesSettings
+from lambdas.message_sender.channels.sms import SmsSettings
 from lambdas.message_sender.settings import Settings as SenderSettings
 from lambdas.profile_api.settings import Settings as ApiSettings
 from lambdas.profile_writer.settings import Settings as WriterSettings
@@ -59,6 +60,13 @@ VARIABLES: dict[type[EnvironmentSettings], dict[str, str]] = {
         "UNSUBSCRIBE_URL": "https://links.example.com/v1/unsubscribe",
         "UNSUBSCRIBE_SECRET_ARN": "arn",
         "UNSUBSCRIBE_DAYS": "180",
+    },
+    SmsSettings: {
+        "SMS_ORIGINATION_IDENTITY": "arn",
+        "SMS_CONFIGURATION_SET": "set",
+        "SMS_MAX_PRICE_USD": "0.10000",
+        "SMS_DAYS": "1",
+        "SMS_TEXTS": '{"welcome": "one", "welcome_follow_up": "two", "service_recovery": "three"}',
     },
     ReportSettings: {"SINGLE_VIEW_TABLE": "view", "EVENTS_STREAM_NAME": "events", "HASH_SECRET_ARN": "arn"},
     LinkSettings: {

@@ -49,7 +49,8 @@ def visit(method: str, text: str) -> dict[str, Any]:
         "body": ONE_CLICK if method == "POST" else None,
         "isBase64Encoded": method == "POST",
     }
-    return handler.handle(event, LambdaContext())
+    answer: dict[str, Any] = handler.handle(event, LambdaContext())
+    return answer
 
 
 def status(cloud: Cloud) -> tuple[ConsentStatus, ConsentStatus]:

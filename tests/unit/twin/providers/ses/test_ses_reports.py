@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from lambdas.delivery_reports.report import read_report
+from lambdas.delivery_reports.mail import read_mail_report
 from tests.factories.ses_reports import DETAIL_TYPES, ses_report
 from twin.emulator.wire import ServiceError, Wire
 from twin.providers.ses.mailboxes import SIMULATOR, Mail, reports_of, seen, written_to
@@ -70,7 +70,7 @@ def test_reports_have_the_form_of_awss_examples_and_are_read() -> None:
     for report in made:
         detail = report.detail()
         if report.kind == "SEND":
-            assert read_report(detail) is None
+            assert read_mail_report(detail) is None
             continue
         example = ses_report(detail["eventType"])["detail"]
         assert report.detail_type == DETAIL_TYPES[detail["eventType"]]
@@ -78,7 +78,7 @@ def test_reports_have_the_form_of_awss_examples_and_are_read() -> None:
         [name] = set(detail) - {"eventType", "mail"}
         assert set(detail[name]) == set(example[name])
         assert set(detail["mail"]) == set(example["mail"])
-        read = read_report(detail)
+        read = read_mail_report(detail)
         assert read is not None
         assert read.message_id == "m_1"
 
