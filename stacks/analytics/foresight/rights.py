@@ -204,7 +204,7 @@ def foretell(  # noqa: PLR0913  # each thing that it uses has a name
         seen[wildcard(role, own)] = "each run names its jobs after itself"
     pass_to_sagemaker(role, jobs)
     use_key(role, platform.key, through="sagemaker", actions=_DISKS)
-    read_objects(role, models, f"{model}/drift/")
+    read_objects(role, models, f"{model}/")
     put_metrics(role, METRIC_NAMESPACE)
     for function in functions:
         seen[wildcard(role, arn_of_versions(function))] = "CDK grants the call of all versions of a function"
