@@ -31,7 +31,7 @@ destroy-local: ## destroy that deployment and stop the emulator
 bench: ## measure speed, as ratios against a peer in the same run
 	@./c360 bench
 
-truth: ## score the matching against the known truth
+truth: ## score the matching and the models against the known truth
 	@./c360 truth
 
 clean: ## remove everything that was built

@@ -22,12 +22,11 @@ from c360_ml.model import Model, is_model, load
 from c360_ml.peers import logistic, of_value
 from c360_ml.prepare import HOLDOUT, LEAK, TRAIN
 from c360_ml.split import months_after
-from c360_ml.targets import CHURN, CURRENCY, CUT, TARGETS, Target
+from c360_ml.targets import CHURN, CURRENCY, CUT, TARGETS, TENURE, Target
 
 EVALUATION: Final = "evaluation.json"
 CHAMPION: Final = "champion"
 _YEAR: Final = "spend_12_months"
-_TENURE: Final = "tenure_days"
 _AGES: Final = (("up to 90 days", 90), ("91 to 365 days", 365), ("more than 365 days", None))
 _NONE: Final = "none"
 
@@ -230,7 +229,7 @@ def _peers(
         "bg_nbd_gamma_gamma": of_value.bg_nbd_gamma_gamma(
             holdout, window=about.window_months, seed=int(about.parameters["seed"])
         ),
-        "same_as_last_window": of_value.same_as_last_window(holdout),
+        "same_as_last_window": of_value.same_as_last_window(holdout, window=about.window_months),
     }
     return {
         peer: {name: measure(label, amount / scale) for name, measure in measured.items()}
@@ -254,8 +253,8 @@ def _groups(holdout: pd.DataFrame, tried: Tried, measured: Mapping[str, Measure]
     by: dict[str, Sequence[str]] = {}
     if CURRENCY in holdout:
         by[CURRENCY] = [name if isinstance(name, str) else _NONE for name in holdout[CURRENCY]]
-    if _TENURE in holdout:
-        by[_TENURE] = [_age(days) for days in holdout[_TENURE]]
+    if TENURE in holdout:
+        by[TENURE] = [_age(days) for days in holdout[TENURE]]
     return {name: _by_group(labels, tried, measured) for name, labels in by.items()}
 
 

@@ -3,6 +3,7 @@
 The mart alone says what the features are: a column that it gets is a feature with the next training.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -15,11 +16,13 @@ from pandas.api import types
 from c360_ml import measures
 from c360_ml.errors import InputError
 from c360_ml.measures import Numbers
-from c360_ml.targets import CHURN, CURRENCY, CUT, KEYS, LABELS, MONEY, Target
+from c360_ml.targets import CHURN, CURRENCY, CUT, KEYS, LABELS, MONEY, SUMS, TENURE, Target
 
 ANY: Final = "*"
 _FEWEST: Final = 20  # people whose median says what an amount in their currency is worth
 _BINS: Final = 20
+_WINDOW: Final = re.compile(r"_(\d+)_months$")
+_DAYS_OF_A_MONTH: Final = 365.25 / 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +119,10 @@ def scale_of(frame: pd.DataFrame, by_currency: Mapping[str, float]) -> Numbers:
 
 
 def matrix(frame: pd.DataFrame, columns: Sequence[str], by_currency: Mapping[str, float]) -> Numbers:
-    """Return the features as numbers, amounts in units of what is typical in their currency.
+    """Return the features as numbers: amounts in units of what is typical in their currency, and sums by the month.
+
+    Sums grow with the time for which somebody has been known. A model that saw people who were known for shorter than
+    those whom it is asked about would take them for better customers than they are.
 
     Raises:
         InputError: a column is missing or holds something else than numbers.
@@ -125,11 +131,24 @@ def matrix(frame: pd.DataFrame, columns: Sequence[str], by_currency: Mapping[str
     if missing:
         raise InputError(f"rows: column `{missing[0]}` is missing; the model needs {', '.join(columns)}")
     scale = scale_of(frame, by_currency)
+    tenure = _numbers(frame[TENURE]) if TENURE in columns else None
     filled = np.empty((len(frame), len(columns)))
     for index, name in enumerate(columns):
         numbers = _numbers(frame[name])
-        filled[:, index] = numbers / scale if name.startswith(MONEY) else numbers
+        if name.startswith(MONEY):
+            numbers = numbers / scale
+        if tenure is not None and name.startswith(SUMS):
+            numbers = numbers / _months(name, tenure)
+        filled[:, index] = numbers
     return filled
+
+
+def _months(name: str, tenure: Numbers) -> Numbers:
+    """Return of how many months of somebody's time a column is the sum; one at least."""
+    window = _WINDOW.search(name)
+    longest = float(window[1]) if window else np.inf
+    months: Numbers = np.clip(tenure / _DAYS_OF_A_MONTH, 1.0, longest)
+    return months
 
 
 def _numbers(column: pd.Series) -> Numbers:

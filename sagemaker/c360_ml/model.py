@@ -31,7 +31,7 @@ class About:
         columns: the features, in the order of the trees.
         scales: what is typical in each currency.
         calibration: makes probabilities; an amount needs none.
-        best_round: the last tree that counts.
+        rounds: how many trees there are.
         cuts: which cuts it was made from.
         parameters: how it was trained.
         base: the mean label of the training cuts.
@@ -41,7 +41,7 @@ class About:
     columns: tuple[str, ...]
     scales: Mapping[str, float]
     calibration: Calibration | None
-    best_round: int
+    rounds: int
     window_months: int
     cuts: Mapping[str, Any]
     people: Mapping[str, int]
@@ -55,7 +55,7 @@ class About:
             "columns": list(self.columns),
             "scales": dict(self.scales),
             "calibration": self.calibration.as_dict() if self.calibration else None,
-            "best_round": self.best_round,
+            "rounds": self.rounds,
             "window_months": self.window_months,
             "cuts": dict(self.cuts),
             "people": dict(self.people),
@@ -93,11 +93,10 @@ class Model:
         """
         told = features.matrix(frame, self.about.columns, self.about.scales)
         data = xgboost.DMatrix(told, feature_names=list(self.about.columns), nthread=1)
-        trees = (0, self.about.best_round + 1)
         if self.about.calibration is not None:
-            margin = self.booster.predict(data, iteration_range=trees, output_margin=True)
+            margin = self.booster.predict(data, output_margin=True)
             return self.about.calibration.chance(np.asarray(margin, dtype=float))
-        spend: Numbers = np.asarray(self.booster.predict(data, iteration_range=trees), dtype=float)
+        spend: Numbers = np.asarray(self.booster.predict(data), dtype=float)
         return spend * features.scale_of(frame, self.about.scales)
 
     def units(self, frame: pd.DataFrame) -> Numbers:

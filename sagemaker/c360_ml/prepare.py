@@ -76,11 +76,12 @@ def prepare(frame: pd.DataFrame, target: Target, *, window: int, limits: Limits)
     divided = split(known[CUT].unique(), frame[CUT].unique(), window=window)
     newest = frame[frame[CUT] == divided.newest]
     parts = {
-        TRAIN: known[known[CUT].isin(divided.train)],
+        TRAIN: known[known[CUT].isin([*divided.train, *divided.recent])],
         VALIDATION: known[known[CUT] == divided.validation],
         HOLDOUT: known[known[CUT] == divided.holdout],
     }
-    for name, part in parts.items():
+    older = {TRAIN: parts[TRAIN][parts[TRAIN][CUT].isin(divided.train)]}
+    for name, part in {**parts, **older}.items():
         _check(name, part, target, limits)
     chosen = features.choose(parts[TRAIN])
     _refuse_leaks(features.leaks(parts[TRAIN], newest, chosen.columns, target, limit=limits.leak))

@@ -15,13 +15,15 @@ class Split:
     """Cuts as ISO dates. The months after a cut of one part are over when the next part's cut begins.
 
     Attributes:
-        train: what the trees are grown on.
+        train: what trees are grown on until the validation gets no better.
+        recent: between these and the held-out cut; when it is known how many trees are good, they grow on these, too.
         validation: says when to stop, and calibrates.
         holdout: what the model is tried on.
         newest: whose outcome nobody knows yet.
     """
 
     train: tuple[str, ...]
+    recent: tuple[str, ...]
     validation: str
     holdout: str
     newest: str
@@ -30,6 +32,7 @@ class Split:
         """Return the cuts as JSON has them."""
         return {
             "train": list(self.train),
+            "recent": list(self.recent),
             "validation": self.validation,
             "holdout": self.holdout,
             "newest": self.newest,
@@ -66,7 +69,9 @@ def split(known: Iterable[str], every: Iterable[str], *, window: int) -> Split:
             f"features: cuts with a known outcome are {labelled[0]} to {holdout}, and with a window of {window} months "
             f"the oldest has to be {oldest} or earlier; raise `churn_cuts` in sql/dbt_project.yml, or wait"
         )
-    return Split(train=train, validation=validation, holdout=holdout, newest=newest)
+    until = months_after(holdout, -window)
+    recent = tuple(cut for cut in labelled if cut <= until and cut not in {*train, validation})
+    return Split(train=train, recent=recent, validation=validation, holdout=holdout, newest=newest)
 
 
 def _newest_until(cuts: Iterable[str], until: str) -> str | None:

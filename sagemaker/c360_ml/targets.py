@@ -9,6 +9,9 @@ CUT: Final = "cut_on"
 CURRENCY: Final = "currency"
 KEYS: Final = (PERSON, CUT, CURRENCY)
 MONEY: Final = "spend"  # how the names of amounts in the customer's currency begin
+TENURE: Final = "tenure_days"
+# How the names of sums begin, over the months that the name ends with, or over all the time since the first order.
+SUMS: Final = (MONEY, "orders", "returns", "visits", "product_views", "baskets", "messages_read", "cases")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -71,7 +71,10 @@ class Settings:
 
 
 def train(parts: Mapping[str, pd.DataFrame], described: Mapping[str, Any], target: Target, settings: Settings) -> Model:
-    """Grow trees on the training cuts until the validation cut, which is later, gets no better.
+    """Grow trees on older cuts until the validation cut gets no better, then as many on all cuts of the training.
+
+    The older cuts are those whose outcome was known at the validation cut: they say how many trees are good, and how
+    sure the model may be. Customers change, so that the trees that stay have seen the newer cuts, too.
 
     Args:
         parts: rows of the training and of the validation cuts.
@@ -80,30 +83,33 @@ def train(parts: Mapping[str, pd.DataFrame], described: Mapping[str, Any], targe
         settings: how.
 
     Raises:
-        InputError: the outcome of a training cut was not known at the validation cut, or the rows lack a column.
+        InputError: no outcome of the training was known at the validation cut, or the rows lack a column.
     """
     window = int(described["window_months"])
-    _check_times(parts, window)
+    chosen = (_older(parts, window), parts[TRAIN], parts[VALIDATION])
     columns, by_currency = tuple(described["columns"]), features.scales(parts[TRAIN])
-    data = {name: _data(part, target, columns, by_currency, settings.threads) for name, part in parts.items()}
-    booster = xgboost.train(
-        settings.parameters(target),
-        data[TRAIN],
+    older, every, validation = (_data(part, target, columns, by_currency, settings.threads) for part in chosen)
+    parameters = settings.parameters(target)
+    tried = xgboost.train(
+        parameters,
+        older,
         num_boost_round=settings.rounds,
-        evals=[(data[VALIDATION], VALIDATION)],
+        evals=[(validation, VALIDATION)],
         early_stopping_rounds=settings.patience,
         verbose_eval=False,
     )
+    rounds = int(tried.best_iteration) + 1
+    booster = xgboost.train(parameters, every, num_boost_round=rounds, verbose_eval=False)
     about = About(
         target=target.name,
         columns=columns,
         scales=by_currency,
-        calibration=_calibration(booster, data[VALIDATION], target),
-        best_round=int(booster.best_iteration),
+        calibration=_calibration(tried, validation, target),
+        rounds=rounds,
         window_months=window,
         cuts=dict(described["cuts"]),
         people={name: len(part) for name, part in parts.items()},
-        parameters={**settings.parameters(target), "rounds": settings.rounds, "patience": settings.patience},
+        parameters={**parameters, "rounds": settings.rounds, "patience": settings.patience},
         base=float(parts[TRAIN][target.label].mean()),
     )
     return Model(booster=booster, about=about)
@@ -148,7 +154,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options.add_argument("--patience", type=int, default=30, help="trees that may help nothing before it stops")
     options.add_argument("--depth", type=int, default=_DEFAULT_DEPTH, help="questions one after another in a tree")
     options.add_argument("--learning-rate", type=float, default=0.05, help="how much one tree may say")
-    options.add_argument("--least-child-weight", type=float, default=5, help="how much a leaf has to hold")
+    options.add_argument("--least-child-weight", type=float, default=20, help="how much a leaf has to hold")
     options.add_argument("--threads", type=int, default=1, help="more are faster, and may make a slightly other model")
     return script.run(_run, options.parse_args(arguments))
 
@@ -183,13 +189,20 @@ def _described(path: Path, target: Target) -> dict[str, Any]:
     return described
 
 
-def _check_times(parts: Mapping[str, pd.DataFrame], window: int) -> None:
-    newest, validation = str(parts[TRAIN][CUT].max()), str(parts[VALIDATION][CUT].min())
-    if months_after(newest, window) > validation:
+def _older(parts: Mapping[str, pd.DataFrame], window: int) -> pd.DataFrame:
+    """Return the rows whose outcome was known at the validation cut."""
+    train, validation = parts[TRAIN], str(parts[VALIDATION][CUT].min())
+    older = train[train[CUT] <= months_after(validation, -window)]
+    if older.empty:
         raise InputError(
-            f"train: the outcome of the cut {newest} was not known at {validation}, the cut of the validation; "
-            f"leave {window} months between them"
+            f"train: no outcome of its cuts, the oldest of which is {train[CUT].min()}, was known at {validation}, the "
+            f"cut of the validation; leave {window} months between them"
         )
+    if str(train[CUT].max()) > validation:
+        raise InputError(
+            f"train: the cut {train[CUT].max()} is after that of the validation, {validation}; leave it out"
+        )
+    return older
 
 
 def _data(
@@ -203,11 +216,11 @@ def _data(
     return xgboost.DMatrix(told, label=label, feature_names=list(columns), nthread=threads)
 
 
-def _calibration(booster: xgboost.Booster, validation: xgboost.DMatrix, target: Target) -> Calibration | None:
+def _calibration(tried: xgboost.Booster, validation: xgboost.DMatrix, target: Target) -> Calibration | None:
     if target is not CHURN:
         return None
-    trees = (0, int(booster.best_iteration) + 1)
-    margin: Numbers = np.asarray(booster.predict(validation, iteration_range=trees, output_margin=True), dtype=float)
+    trees = (0, int(tried.best_iteration) + 1)
+    margin: Numbers = np.asarray(tried.predict(validation, iteration_range=trees, output_margin=True), dtype=float)
     return calibrate(margin, np.asarray(validation.get_label(), dtype=float))
 
 
@@ -217,7 +230,7 @@ def _log(model: Model, validation: pd.DataFrame) -> None:
     measured = CHURN_MEASURES if model.target is CHURN else VALUE_MEASURES
     for name, measure in measured.items():
         script.LOG.info("validation:%s=%.6f;", name, measure(label, score))
-    script.LOG.info("%d trees, %s people", model.about.best_round + 1, validation[PERSON].nunique())
+    script.LOG.info("%d trees, %s people", model.about.rounds, validation[PERSON].nunique())
 
 
 if __name__ == "__main__":

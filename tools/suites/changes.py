@@ -57,6 +57,7 @@ ALSO_USES: Final[Mapping[str, tuple[str, ...]]] = {
     "tests/slow": (*WHOLE, *DOCUMENTS, "benchmarks", "pyproject.toml", "requirements"),
     "tests/twin": WHOLE,
     "tests/unit/c360_metrics": ("contracts", "sql"),
+    "tests/unit/ml": ("sagemaker", "sql/models"),
     "tests/unit/ops/report": ("ops/report", "sql/models"),
     "tests/unit/sql": ("sql",),
     "tests/unit/sql/test_statements_run.py": (*WHOLE, "tests/engines", "tests/infrastructure", "tests/twin"),

@@ -13,6 +13,7 @@ from c360_ml.peers.lifetime import Buying, fit_amounts, fit_orders
 from c360_ml.split import months_after
 
 NEEDED: Final = ("orders", "tenure_days", "recency_days", "spend", "spend_3_months")
+_QUARTER: Final = 3  # months that the mart sums up
 _MOST: Final = 20_000  # people that the parameters are fitted to; more change them little
 
 
@@ -34,9 +35,9 @@ def bg_nbd_gamma_gamma(frame: pd.DataFrame, *, window: int, seed: int) -> Number
     return expected
 
 
-def same_as_last_window(frame: pd.DataFrame) -> Numbers:
-    """Return what each customer spent in the window before."""
-    spent: Numbers = _column(frame, "spend_3_months")
+def same_as_last_window(frame: pd.DataFrame, *, window: int) -> Numbers:
+    """Return what each customer spent in the three months before, by the length of the window."""
+    spent: Numbers = _column(frame, "spend_3_months") * window / _QUARTER
     return spent
 
 

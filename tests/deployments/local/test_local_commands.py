@@ -50,10 +50,14 @@ def test_a_local_deployment_stays_is_deployed_again_and_leaves_nothing() -> None
     assert c360("destroy-local") == {"destroyed": False}
 
 
-def test_the_matching_reaches_its_floors_on_the_shoppers_of_the_demonstration() -> None:
+def test_the_matching_reaches_its_floors_and_the_models_foretell_something() -> None:
     found = c360("truth")
 
     assert [floor["name"] for floor in found["floors"] if not floor["passed"]] == []
     assert len(found["floors"]) > 0
     assert found["records"] > found["people"] > 0
     assert found["passed"] is True
+    assert [(one["target"], one["window_months"]) for one in found["models"]] == [
+        (target, months) for months in (3, 1) for target in ("churn", "value")
+    ]
+    assert all(one["loss"]["skill"] > 0 for one in found["models"]), "each foretells more than one answer for everybody"

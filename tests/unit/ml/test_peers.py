@@ -103,7 +103,8 @@ def test_the_peers_of_value_read_the_mart(rows):
     actual = held_out["spend_next_3_months"].to_numpy()
     for some in (yen, ~yen):
         assert expected[some].sum() == pytest.approx(actual[some].sum(), rel=0.6)
-    assert (of_value.same_as_last_window(held_out) == held_out["spend_3_months"]).all()
+    assert of_value.same_as_last_window(held_out, window=3) == pytest.approx(held_out["spend_3_months"].to_numpy())
+    assert of_value.same_as_last_window(held_out, window=1).sum() * 3 == pytest.approx(held_out["spend_3_months"].sum())
     with pytest.raises(InputError, match="column `orders` is missing; the peers"):
         of_value.bg_nbd_gamma_gamma(held_out.drop(columns="orders"), window=3, seed=1)
 

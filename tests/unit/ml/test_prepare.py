@@ -3,12 +3,14 @@
 import json
 from datetime import date, timedelta
 from decimal import Decimal
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -16,9 +18,11 @@ from c360_ml import features, prepare, script
 from c360_ml import rows as files
 from c360_ml.errors import InputError
 from c360_ml.prepare import HOLDOUT, NEWEST, TRAIN, VALIDATION
+from c360_ml.targets import KEYS, LABELS, SUMS
 from tests.factories import churn_rows
 from tests.unit.ml.conftest import divided, trained
 
+ROOT = Path(__file__).parents[3]
 HELD_OUT = date(2025, 9, 1)
 PEOPLE = churn_rows.orders(150, seed=5)
 BEFORE = divided(churn_rows.rows(PEOPLE))
@@ -27,11 +31,12 @@ BEFORE = divided(churn_rows.rows(PEOPLE))
 def test_the_parts_are_later_and_later(prepared):
     cuts = {name: sorted(part["cut_on"].unique()) for name, part in prepared.parts.items()}
     assert cuts == {
-        TRAIN: ["2025-01-01", "2025-02-01", "2025-03-01"],
+        TRAIN: ["2025-01-01", "2025-02-01", "2025-03-01", "2025-04-01", "2025-05-01"],
         VALIDATION: ["2025-06-01"],
         HOLDOUT: ["2025-09-01"],
         NEWEST: ["2025-12-01"],
     }
+    assert prepared.split.recent == ("2025-04-01", "2025-05-01"), "their outcome was not known at the validation cut"
     assert not {"churned", "spend_next_3_months"} & set(prepared.parts[NEWEST].columns), "nobody knows these yet"
     assert prepared.chosen.dropped == {"returns": "is the same for everybody"}
     assert not {"person_id", "cut_on", "currency", "churned", "spend_next_3_months"} & set(prepared.chosen.columns)
@@ -209,3 +214,30 @@ def test_a_scale_is_what_is_typical_in_a_currency(rows):
     assert np.median(told[yen]) == pytest.approx(np.median(told[~yen]), rel=0.3)
     stranger = rows.head(1).assign(currency="XAF")
     assert features.scale_of(stranger, scales) == [scales["*"]]
+
+
+def test_sums_are_by_the_month_so_that_a_longer_acquaintance_is_no_better_customer():
+    """Two who order alike, of whom one has been known for longer."""
+    lately = {
+        "tenure_days": 61.0,
+        "orders": 4.0,
+        "orders_3_months": 4.0,
+        "spend_12_months": 80.0,
+        "csat_12_months": 4.0,
+    }
+    long_ago = {**lately, "tenure_days": 730.5, "orders": 48.0, "orders_3_months": 6.0, "spend_12_months": 480.0}
+    frame = pd.DataFrame([lately, long_ago, {**lately, "tenure_days": 2.0}])
+    told = features.matrix(frame, list(lately), {"*": 10.0})
+    assert told[0] == pytest.approx([61.0, 2.0, 2.0, 4.0, 4.0], rel=0.01)
+    assert told[1] == pytest.approx([730.5, 2.0, 2.0, 4.0, 4.0], rel=0.01)
+    assert told[2] == pytest.approx([2.0, 4.0, 4.0, 8.0, 4.0]), "nobody is known for less than a month"
+
+
+def test_every_sum_of_the_mart_is_known_as_one():
+    """A column of the mart is a sum over a time, a mean, or a number of days."""
+    mart = yaml.safe_load((ROOT / "sql" / "models" / "marts" / "numbers.yml").read_text(encoding="utf-8"))
+    [model] = [one for one in mart["models"] if one["name"] == "churn_features"]
+    names = [column["name"] for column in model["columns"]]
+    assert set(names) > LABELS
+    told = [name for name in names if name not in {*KEYS, *LABELS}]
+    assert [name for name in told if not name.startswith(SUMS)] == ["tenure_days", "recency_days", "csat_12_months"]

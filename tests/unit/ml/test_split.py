@@ -25,8 +25,10 @@ def test_the_outcome_of_each_part_is_known_when_the_next_begins(known, window):
     assert all(months_after(cut, window) <= divided.validation for cut in divided.train)
     assert divided.train
     assert divided.newest == MONTHS[-1]
-    left_out = {cut for cut in known if cut < divided.validation} - set(divided.train)
-    assert all(months_after(cut, window) > divided.validation for cut in left_out), "every cut that may be used is"
+    later = {cut for cut in known if cut < divided.validation} - set(divided.train)
+    assert all(months_after(cut, window) > divided.validation for cut in later), "every cut that may be used is"
+    assert set(divided.recent) == later
+    assert all(months_after(cut, window) <= divided.holdout for cut in divided.recent)
 
 
 def test_too_few_cuts_say_which_would_do():

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from c360_ml import model as stored
@@ -68,8 +69,30 @@ def test_an_amount_in_another_unit_is_the_same_customer(prepared, model):
 
 def test_an_outcome_that_was_not_known_yet_is_refused(prepared):
     early = {**prepared.parts, VALIDATION: prepared.parts[TRAIN]}
-    with pytest.raises(InputError, match="the outcome of the cut 2025-03-01 was not known at 2025-01-01"):
+    with pytest.raises(
+        InputError, match="no outcome of its cuts, the oldest of which is 2025-01-01, was known at 2025-01"
+    ):
         trained(with_parts(prepared, early))
+
+
+def test_a_cut_after_the_validation_is_no_training(prepared):
+    late = {**prepared.parts, TRAIN: pd.concat([prepared.parts[TRAIN], prepared.parts[HOLDOUT]], ignore_index=True)}
+    with pytest.raises(
+        InputError, match="the cut 2025-09-01 is after that of the validation, 2025-06-01; leave it out"
+    ):
+        trained(with_parts(prepared, late))
+
+
+def test_the_newer_cuts_say_nothing_about_when_to_stop(prepared, model):
+    """Their outcome was not known at the validation cut; the trees that stay have seen them."""
+    recent = prepared.parts[TRAIN]["cut_on"].isin(prepared.split.recent)
+    label = prepared.target.label
+    turned = prepared.parts[TRAIN].assign(
+        **{label: prepared.parts[TRAIN][label].where(~recent, 1 - prepared.parts[TRAIN][label].clip(0, 1))}
+    )
+    other = trained(with_parts(prepared, {**prepared.parts, TRAIN: turned}))
+    assert (other.about.rounds, other.about.calibration) == (model.about.rounds, model.about.calibration)
+    assert (other.score(prepared.parts[HOLDOUT]) != model.score(prepared.parts[HOLDOUT])).any()
 
 
 @pytest.mark.parametrize(
