@@ -100,7 +100,8 @@ class JobRole(Construct):
         use_key(role, platform.key, through="sagemaker", actions=_DISKS)
         allow(role, _PULL, registry.arn)
         allow(role, ("ecr:GetAuthorizationToken",), "*")
-        put_metrics(role, "/aws/sagemaker/*")
+        for group in _GROUPS:
+            put_metrics(role, f"/aws/sagemaker/{group}")
         groups = [
             f"arn:{stack.partition}:logs:{stack.region}:{stack.account}:log-group:/aws/sagemaker/{group}*"
             for group in _GROUPS
