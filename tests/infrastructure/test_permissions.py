@@ -26,6 +26,8 @@ WITHOUT_RESOURCE = {
     "lakeformation:ListPermissions",
     "lakeformation:RevokePermissions",
     "cloudwatch:PutMetricData",
+    "sagemaker:ListModelPackages",
+    "sagemaker:ListEndpointConfigs",
     "dynamodb:ListStreams",
     # Of a job that has a connection: AWS's own policy for Glue names no resource for them.
     *needs.GLUE_MAKES_INTERFACES.actions,
@@ -219,6 +221,8 @@ def test_roles_may_do_with_items_what_their_code_calls_and_nothing_else(assembly
         ("DecisionFunction", "Idempotency"): lock,
         ("MessageSenderFunction", "Idempotency"): lock,
     }
+    if assembly.settings.analytics.models.deployed:
+        wanted["ForesightScores", "Table"] = {"BatchGetItem"}
     assert may == {place: {f"dynamodb:{action}" for action in actions} for place, actions in wanted.items()}
 
 

@@ -15,7 +15,7 @@ from c360_core.names import METRIC_NAMESPACE, Zone, foretold_name
 from config.analytics import ModelsSettings
 from config.operations import OperationsSettings
 from stacks.analytics.foresight.containers import Sizes
-from stacks.analytics.foresight.foretelling import DRIFT, PREFIX, Foretelling, Means
+from stacks.analytics.foresight.foretelling import DRIFT, PREFIX, SKILL, Foretelling, Means
 from stacks.analytics.foresight.images import ImageRegistry
 from stacks.analytics.foresight.model import MART, MODELS, Foretold
 from stacks.analytics.foresight.pipeline import Surroundings, definition
@@ -99,27 +99,39 @@ class Foresight(Construct):
         ]
 
     def alarms(self, limits: OperationsSettings) -> Sequence[AlarmSpec]:  # noqa: ARG002  # the threshold is the models'
-        """Return the alarm of each model on customers who have become unlike those that it knows."""
-        return [
+        """Return alarms on customers who have become unlike those that a model knows, and on one that knows nothing."""
+        drifts = [
             AlarmSpec(
                 name=f"{pascal_case(model.name)}ModelDrifts",
-                metric=self._drift(model),
+                metric=self._metric(DRIFT, model, "Maximum"),
                 threshold=self._settings.drift_threshold,
                 text=f"the customers are not any more as the model of {model.name} knows them",
             )
             for model in MODELS
         ]
+        fails = [
+            AlarmSpec(
+                name=f"{pascal_case(model.name)}ModelIsNoUse",
+                metric=self._metric(SKILL, model, "Minimum"),
+                threshold=0,
+                text=f"the newest model of {model.name} is no better than one that says the same of everybody",
+                comparison=cloudwatch.ComparisonOperator.LESS_THAN_OR_EQUAL_TO_THRESHOLD,
+            )
+            for model in MODELS
+        ]
+        return [*drifts, *fails]
 
     def graphs(self) -> Sequence[Graph]:
         """Return how far the customers are from those that each model knows."""
-        return [Graph(title="Drift of models", position=60, lines={model.name: self._drift(model) for model in MODELS})]
+        lines = {model.name: self._metric(DRIFT, model, "Maximum") for model in MODELS}
+        return [Graph(title="Drift of models", position=60, lines=lines)]
 
-    def _drift(self, model: Foretold) -> cloudwatch.Metric:
+    def _metric(self, name: str, model: Foretold, statistic: str) -> cloudwatch.Metric:
         return cloudwatch.Metric(
             namespace=METRIC_NAMESPACE,
-            metric_name=DRIFT,
+            metric_name=name,
             dimensions_map={"Environment": self._platform.environment, "Model": model.name},
-            statistic="Maximum",
+            statistic=statistic,
             period=METRIC_PERIOD,
         )
 

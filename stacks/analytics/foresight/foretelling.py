@@ -1,6 +1,6 @@
 """The monthly run of a model: copy the mart, train, release what is approved, score everybody, publish, compare."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -16,7 +16,7 @@ from c360_core.names import METRIC_NAMESPACE, Zone, database_name
 from config.analytics import ModelsSettings
 from stacks.analytics.foresight.containers import INPUTS, OUTPUTS, Job, Sizes
 from stacks.analytics.foresight.model import MART, Foretold
-from stacks.analytics.foresight.pipeline import CHAMPION, FEATURES, LINES, PLACE
+from stacks.analytics.foresight.pipeline import CHAMPION, EVALUATION, FEATURES, LINES, PLACE
 from stacks.constructs.retries import retry_when_busy, wait_for_capacity
 from stacks.constructs.start_rules import StartRules
 from stacks.constructs.state_machine import StateMachine
@@ -24,13 +24,16 @@ from stacks.constructs.workgroup import Workgroup
 from stacks.shared.ids import pascal_case
 from stacks.shared.platform import Platform
 
-DRIFT: Final = "ModelDrift"  # the largest population stability index, by Environment and Model
+# Metrics, by Environment and Model: the largest population stability index, and by how much a model errs less than one
+# that says the same of everybody.
+DRIFT: Final = "ModelDrift"
+SKILL: Final = "ModelSkill"
 PREFIX: Final = "foresight/"
 _RUN: Final = "States.Hash($$.Execution.Name, 'MD5')"  # names of jobs are shorter than those of executions may be
 _DAY_OF_MONTH: Final = "3"
 _JOBS_OF_A_RUN: Final = 5
 _ROWS: Final = "rows.jsonl"
-_REPORT: Final = "drift.json"
+_DRIFT: Final = "drift.json"
 _SPENT: Final = cdk.Duration.hours(3)  # beside the jobs: waiting for capacity, publishing
 
 
@@ -323,22 +326,44 @@ class Foretelling(Construct):
             {"ProcessingJobName.$": "$.job", **_filled(request, places)},
             result=sfn.JsonPath.DISCARD,
         )
-        read = sfn.CustomState(
+        drift = self._read("ReadDrift", f"States.Format('{self._model.name}/drift/{{}}/{_DRIFT}', $.job)", "$.drift")
+        execution = "States.ArrayGetItem(States.StringSplit($.training.PipelineExecutionArn, '/'), 3)"
+        key = f"States.Format('{self._model.name}/{{}}/{EVALUATION}/{EVALUATION}.json', {execution})"
+        quality = self._read("ReadQuality", key, "$.quality")
+        # The script puts the feature first that has moved most.
+        moved = [(DRIFT, f"$.drift.report.{path}.psi") for path in ("features[0]", "score")]
+        measure = self._measure([*moved, (SKILL, "$.quality.report.loss.skill")])
+        named = {"ProcessingJobName.$": "$.job"}
+        failed = self._failed("Comparing", "ExitMessage")
+        compare.next(
+            self._until_ended(
+                "Comparing", "describeProcessingJob", named, "ProcessingJobStatus", "Completed", drift, failed
+            )
+        )
+        drift.next(quality).next(measure)
+        return compare
+
+    def _read(self, id_: str, key: str, result: str) -> sfn.CustomState:
+        """Read a report of a script."""
+        step = sfn.CustomState(
             self,
-            "ReadDrift",
+            id_,
             state_json={
                 "Type": "Task",
                 "Resource": f"arn:{cdk.Stack.of(self).partition}:states:::aws-sdk:s3:getObject",
-                "Parameters": {
-                    "Bucket": self._means.models.bucket_name,
-                    "Key.$": f"States.Format('{self._model.name}/drift/{{}}/{_REPORT}', $.job)",
-                },
+                "Parameters": {"Bucket": self._means.models.bucket_name, "Key.$": key},
                 "ResultSelector": {"report.$": "States.StringToJson($.Body)"},
-                "ResultPath": "$.drift",
+                "ResultPath": result,
             },
         )
-        retry_when_busy(read, "S3")
-        measure = sfn.CustomState(
+        retry_when_busy(step, "S3")
+        return step
+
+    def _measure(self, values: Sequence[tuple[str, str]]) -> sfn.CustomState:
+        """Put values as metrics of the model."""
+        about = {"Environment": self._platform.environment, "Model": self._model.name}
+        dimensions = [{"Name": name, "Value": value} for name, value in about.items()]
+        step = sfn.CustomState(
             self,
             "Measure",
             state_json={
@@ -347,29 +372,14 @@ class Foretelling(Construct):
                 "Parameters": {
                     "Namespace": METRIC_NAMESPACE,
                     "MetricData": [
-                        {
-                            "MetricName": DRIFT,
-                            "Dimensions": [
-                                {"Name": "Environment", "Value": self._platform.environment},
-                                {"Name": "Model", "Value": self._model.name},
-                            ],
-                            "Value.$": "$.drift.report.psi",
-                        }
+                        {"MetricName": name, "Dimensions": dimensions, "Value.$": path} for name, path in values
                     ],
                 },
                 "ResultPath": sfn.JsonPath.DISCARD,
             },
         )
-        retry_when_busy(measure, "CloudWatch")
-        named = {"ProcessingJobName.$": "$.job"}
-        failed = self._failed("Comparing", "ExitMessage")
-        compare.next(
-            self._until_ended(
-                "Comparing", "describeProcessingJob", named, "ProcessingJobStatus", "Completed", read, failed
-            )
-        )
-        read.next(measure)
-        return compare
+        retry_when_busy(step, "CloudWatch")
+        return step
 
     # ---- parts of steps
 

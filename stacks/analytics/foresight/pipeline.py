@@ -12,8 +12,8 @@ FEATURES: Final = "Features"
 PLACE: Final = "Place"
 CHAMPION: Final = "Champion"
 _PARTS: Final = ("train", "validation", "holdout", "newest")
-_EVALUATION: Final = "evaluation"
-_REPORT: Final = "evaluation.json"
+EVALUATION: Final = "evaluation"
+_REPORT: Final = f"{EVALUATION}.json"
 LINES: Final = "application/jsonlines"
 # What inference runs on, for whom the packages are listed in the registry.
 _SERVED_ON: Final = ("ml.m5.large", "ml.m5.xlarge", "ml.m5.2xlarge", "ml.m5.4xlarge")
@@ -119,7 +119,7 @@ def _evaluate(model: Foretold, around: Surroundings) -> Document:
         arguments={
             "target": model.name,
             **{name: f"{INPUTS}/{name}" for name in ("model", "train", "holdout", "champion")},
-            "output": f"{OUTPUTS}/{_EVALUATION}",
+            "output": f"{OUTPUTS}/{EVALUATION}",
         },
         inputs={
             "model": {"Get": "Steps.Train.ModelArtifacts.S3ModelArtifacts"},
@@ -127,10 +127,10 @@ def _evaluate(model: Foretold, around: Surroundings) -> Document:
             "holdout": _output_of("Prepare", "holdout"),
             "champion": _parameter(CHAMPION),
         },
-        outputs={_EVALUATION: _report_place(model, around)},
+        outputs={EVALUATION: _report_place(model, around)},
     )
     step = _processing("Evaluate", job, around)
-    step["PropertyFiles"] = [{"PropertyFileName": "Report", "OutputName": _EVALUATION, "FilePath": _REPORT}]
+    step["PropertyFiles"] = [{"PropertyFileName": "Report", "OutputName": EVALUATION, "FilePath": _REPORT}]
     return step
 
 
@@ -216,4 +216,4 @@ def _output_of(step: str, output: str) -> Document:
 
 def _report_place(model: Foretold, around: Surroundings) -> Any:
     """Return where the evaluation is kept: beside the models, since the registry names it."""
-    return joined(around.models, model.name, {"Get": "Execution.PipelineExecutionId"}, _EVALUATION)
+    return joined(around.models, model.name, {"Get": "Execution.PipelineExecutionId"}, EVALUATION)

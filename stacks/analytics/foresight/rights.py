@@ -100,7 +100,8 @@ class JobRole(Construct):
         use_key(role, platform.key, through="sagemaker", actions=_DISKS)
         allow(role, _PULL, registry.arn)
         allow(role, ("ecr:GetAuthorizationToken",), "*")
-        put_metrics(role, "/aws/sagemaker/*")
+        for group in _GROUPS:
+            put_metrics(role, f"/aws/sagemaker/{group}")
         groups = [
             f"arn:{stack.partition}:logs:{stack.region}:{stack.account}:log-group:/aws/sagemaker/{group}*"
             for group in _GROUPS
@@ -204,7 +205,7 @@ def foretell(  # noqa: PLR0913  # each thing that it uses has a name
         seen[wildcard(role, own)] = "each run names its jobs after itself"
     pass_to_sagemaker(role, jobs)
     use_key(role, platform.key, through="sagemaker", actions=_DISKS)
-    read_objects(role, models, f"{model}/drift/")
+    read_objects(role, models, f"{model}/")
     put_metrics(role, METRIC_NAMESPACE)
     for function in functions:
         seen[wildcard(role, arn_of_versions(function))] = "CDK grants the call of all versions of a function"

@@ -246,7 +246,7 @@ class Hosting:
             made = folder / "output" / f"{path.name}.out"
             made.parent.mkdir(parents=True, exist_ok=True)
             made.write_bytes(b"".join(one.rstrip(b"\n") + b"\n" for one in answers))
-            store.send_file(made, bucket, f"{prefix.rstrip('/')}/{made.name}", output.get("KmsKeyId"))
+            store.send_file(made, bucket, f"{prefix.rstrip('/')}/{made.name}".lstrip("/"), output.get("KmsKeyId"))
 
     # ---- how a model answers
 
