@@ -108,7 +108,7 @@ def _campaigns(metrics: Metrics) -> tuple[Visual, ...]:
         bars("Revenue by touch and answer", answers, by="touch").sized(18, 12),
         table("Revenue by touch", answers, by=["touch"]).sized(18, 12),
         table(
-            "Lift of experiments, plays and messages",
+            "Lift of trials",
             [of[f"trial_{name}"] for name in trial],
             by=["kind", "trial", "variant"],
         ).sized(36, 9),
