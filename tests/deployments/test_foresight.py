@@ -5,6 +5,7 @@ import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ PEOPLE = 400
 CHURN, VALUE = "churn", "value"
 
 
+@cache
 def kinds() -> Mapping[str, str]:
     """Return the columns of the mart and their types, as dbt states them."""
     stated = yaml.safe_load((ROOT / "sql" / "models" / "marts" / "numbers.yml").read_text(encoding="utf-8"))

@@ -245,6 +245,8 @@ WAITING = (
     "KeyRotation",
     # A model is trained on 500 answers at least, and the tests' shoppers are 40.
     "WarehouseChurn",
+    # The same, and no step of the story runs its machines: tests/deployments does.
+    "Foresight",
     # Nobody of the demonstration is unhappy and spends much; `tests/deployments/test_sentiment.py` opens tasks.
     "ServiceTasks",
     "Collection-DataExchange",

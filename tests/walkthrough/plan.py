@@ -122,6 +122,12 @@ ELSEWHERE: Final = (
         document=RUNBOOKS / "a-vendor-is-not-read.md",
         why="tests/deployments asks, stops and starts flows: dev reads no vendor",
     ),
+    Elsewhere(
+        beginning="aws sagemaker",
+        document=RUNBOOKS / "a-model-is-not-good.md",
+        why="tests/unit rejects a version and releases the one before: dev has no models",
+    ),
+    Elsewhere(beginning="export PACKAGE=", document=RUNBOOKS / "a-model-is-not-good.md", why="the same"),
     Elsewhere(beginning="./c360 rebuild", why="tests/twin runs what it runs, on profiles that are there"),
     Elsewhere(
         beginning="aws ",
