@@ -751,6 +751,8 @@ def _trains(_estate: Estate, use: Use) -> Calls:
     """What `CREATE MODEL` does with its role: export, train, compile, install; in the bucket and under the key."""
     statement: Statement = use.part
     role = arn(use.resource)
+    if "redshift.amazonaws.com" not in json.dumps(use.resource.properties["AssumeRolePolicyDocument"]):
+        return  # the role of pipelines, of which the row of pipelines says what they need
     own = f"arn:aws:sagemaker:{REGION}:{ACCOUNT}"
     yield Call(party=role, need=needs.TRAIN_MODEL, resource=f"{own}:training-job/redshiftml-any")
     yield Call(party=role, need=needs.COMPILE_MODEL, resource=f"{own}:compilation-job/redshiftml-any")
