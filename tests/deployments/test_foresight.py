@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 import yaml
 
@@ -103,6 +104,12 @@ class World:
         """Run the machine of a model to its end, and return its execution."""
         return self.dev.ended(self.dev.output("analytics", f"Foretell{model.title()}StateMachineArn"))
 
+    def told(self, execution: Mapping[str, Any]) -> str:
+        """Return what an execution's history says of what failed."""
+        client = self.dev.client("stepfunctions")
+        history = client.get_execution_history(executionArn=execution["executionArn"])["events"]
+        return json.dumps([one for one in history if "Failed" in one["type"]], default=str)
+
     def events(self) -> list[dict[str, Any]]:
         """Return all events of the stream."""
         client, stream = self.dev.client("kinesis"), stream_name(ENVIRONMENT, Stream.EVENTS)
@@ -127,8 +134,6 @@ class World:
         """Return what the scripts say when they are run directly, on the same rows."""
         at = self.folder / f"direct-{model}"
         (at / "features").mkdir(parents=True)
-        import pyarrow.parquet as pq
-
         pq.write_table(table(kinds(), rows), at / "features" / "rows.parquet")
         self._run("prepare", "--target", model, "--features", at / "features", "--output", at)
         self._run(
@@ -171,8 +176,7 @@ def test_too_little_to_learn_from_ends_with_its_reason(world: World, rows: list[
     world.fill([row for row in rows if row["person_id"] < "p0020"])
     ended = world.foretell(CHURN)
     assert ended["status"] == "FAILED"
-    history = world.dev.client("stepfunctions").get_execution_history(executionArn=ended["executionArn"])["events"]
-    assert "error: " in json.dumps(history, default=str)
+    assert "error: " in world.told(ended)
     assert world.versions(CHURN) == []
 
 
@@ -181,7 +185,7 @@ def test_the_scores_of_a_trained_model_are_published_under_each_customers_identi
 ) -> None:
     world.fill(rows)
     ended = world.foretell(CHURN)
-    assert ended["status"] == "SUCCEEDED", ended
+    assert ended["status"] == "SUCCEEDED", world.told(ended)
     expected = world.scores_of(CHURN, rows)
     events = [one for one in world.events() if one["event_type"] == "score_computed"]
     published = {one["identifiers"]["loyalty_id"][0]: one["payload"] for one in events}
@@ -214,7 +218,7 @@ def test_a_second_run_publishes_nothing_new_and_deploys_no_model_that_is_not_bet
 ) -> None:
     before = {one["event_id"] for one in world.events() if one["event_type"] == "score_computed"}
     ended = world.foretell(CHURN)
-    assert ended["status"] == "SUCCEEDED", ended
+    assert ended["status"] == "SUCCEEDED", world.told(ended)
     assert world.versions(CHURN) == ["Approved"]  # the same rows make the same model, which is no better
     assert {one["event_id"] for one in world.events() if one["event_type"] == "score_computed"} == before
 

@@ -107,7 +107,7 @@ def test_without_its_acknowledgement_a_finding_fails_the_synthesis(tmp_path, mon
     assert {finding.split()[0] for finding in found} == {
         f"{pack}-LambdaDLQ" for pack in (nag.Pack.HIPAA, nag.Pack.NIST, nag.Pack.SERVERLESS)
     }
-    assert len(found) == 3 * 8
+    assert len(found) == 3 * 10
 
 
 CALLERS = {"apigateway.amazonaws.com": Caller.API, "secretsmanager.amazonaws.com": Caller.SECRETS_MANAGER}
