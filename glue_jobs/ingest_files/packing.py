@@ -231,6 +231,8 @@ def _files(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
     listed = archive.infolist()
     if listed and listed[0].filename in _OFFICE:
         raise _no_text(f"is a spreadsheet or another office document; send text, {TEXT_IN}")
+    if not all(info.filename for info in listed):
+        raise _no_text("is a zip archive with a file that has no name; send it again")
     found = [info for info in listed if not info.is_dir() and not _is_hidden(info.filename)]
     names = [info.filename for info in found]
     if not found:

@@ -108,7 +108,8 @@ class World:
         """Return what an execution's history says of what failed."""
         client = self.dev.client("stepfunctions")
         history = client.get_execution_history(executionArn=execution["executionArn"])["events"]
-        return json.dumps([one for one in history if "Failed" in one["type"]], default=str)
+        told = [json.dumps(one, default=str) for one in history]
+        return "\n".join(one for one in told if "error" in one.lower())
 
     def events(self) -> list[dict[str, Any]]:
         """Return all events of the stream."""

@@ -50,12 +50,12 @@ class World:
 
     def profile(self, person_id: str, sequence: int, **changed: Any) -> None:
         """Say what `unify` says of a person."""
-        told = profile_change(person_id, sequence=sequence, segments=["high_spenders"], **changed)
+        told = profile_change(person_id, sequence=sequence, live_events=sequence, segments=["high_spenders"], **changed)
         name = stream_name(ENVIRONMENT, Stream.PROFILE_CHANGES)
         self.dev.client("kinesis").put_record(StreamName=name, Data=json.dumps(told), PartitionKey=person_id)
 
     def becomes_unhappy(self, person_id: str) -> None:
-        """Say that somebody who is known has written something very unhappy, which counts as no newer event."""
+        """Say that somebody who is known has written something very unhappy, of which the score is the newest event."""
         self.profile(person_id, 1)
         table, name = self.dev.client("dynamodb"), self.dev.output("unification", "SingleViewTableName")
         key = {part: {"S": value} for part, value in keys.person_key(person_id, keys.PROFILE).items()}

@@ -146,6 +146,7 @@ class Foresight(Construct):
         around = Surroundings(
             image=self._registry.image,
             code=self._code.s3_object_url,
+            archive=self._code.s3_object_key.rpartition("/")[2],
             role=self._jobs.role.role_arn,
             models=f"s3://{self._models.bucket_name}",
             sizes=self._sizes,

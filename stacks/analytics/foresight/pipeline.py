@@ -26,6 +26,7 @@ class Surroundings:
     Attributes:
         image: the address of the image that every job runs.
         code: the place of the archive with the code.
+        archive: its file name, which the place as a whole does not tell at synthesis.
         role: the ARN of the role of the jobs.
         models: the place under which trained models are kept.
         sizes: what the jobs run on.
@@ -34,6 +35,7 @@ class Surroundings:
 
     image: str
     code: str
+    archive: str
     role: str
     models: str
     sizes: Sizes
@@ -92,7 +94,7 @@ def _train(model: Foretold, around: Surroundings) -> Document:
             "EnableNetworkIsolation": True,
             "HyperParameters": {
                 "sagemaker_program": "train.py",
-                "sagemaker_submit_directory": f"/opt/ml/input/data/code/{around.code.rpartition('/')[2]}",
+                "sagemaker_submit_directory": f"/opt/ml/input/data/code/{around.archive}",
                 "target": model.name,
             },
             "InputDataConfig": [

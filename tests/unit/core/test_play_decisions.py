@@ -105,7 +105,7 @@ LATER = {"live_events": 4}
         ({"sentiment": {"at_most": "-0.5"}}, {}, {"scores": {"sentiment": -0.9}, **LATER}, True),
         ({"sentiment": {"at_most": "-0.5"}}, {}, {"scores": {"sentiment": 0}, **LATER}, False),
         # A score of a text that the profile counts already is as old as the text.
-        ({"sentiment": {"at_most": "-0.5"}}, {}, {"scores": {"sentiment": -0.9}}, True),
+        ({"sentiment": {"at_most": "-0.5"}}, {}, {"scores": {"sentiment": -0.9}, "live_events": 4}, True),
         ({"score": {"score": "churn", "at_least": "0.5"}}, {}, {"scores": {"churn": 0.9}}, False),
     ],
 )

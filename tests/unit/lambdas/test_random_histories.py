@@ -33,6 +33,7 @@ from lambdas.decision.logic import ConsentPendingError, Decider
 from lambdas.decision.publisher import DecisionPublisher
 from lambdas.message_sender.logic import Sender, Status
 from lambdas.message_sender.message import Message, SendResult
+from lambdas.shared.refusals import Refusals
 from tests.factories.profiles import profile
 from tests.fakes.ports import MemoryPeople, MemoryStream
 
@@ -281,6 +282,7 @@ class World:
             channels={Channel.EMAIL: self},
             stream=self.stream,
             idempotency=Locks(self.knife, frees=False),
+            refusals=Refusals(view=self.view, store=self.view, stream=self.stream, hash_secret=lambda: SECRET),
             hash_secret=lambda: SECRET,
             rules=RULES,
             keep_days=400,

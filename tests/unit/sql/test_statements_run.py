@@ -80,6 +80,10 @@ RUN = {
     "AWS::StepFunctions::StateMachine.QueryString": STORY,
     "AWS::StepFunctions::StateMachine.statements": WAREHOUSE,
     "AWS::StepFunctions::StateMachine.Sql": WAREHOUSE,
+    "stacks/analytics/foresight/foretelling.py": (
+        "tests/deployments/test_foresight.py::"
+        "test_the_scores_of_a_trained_model_are_published_under_each_customers_identifiers"
+    ),
     "AWS::StepFunctions::StateMachine.Sqls": (
         "tests/deployments/test_churn_training.py::test_the_deployed_machine_trains_a_model_and_keeps_its_scores"
     ),

@@ -379,7 +379,7 @@ def test_a_good_customer_who_is_very_unhappy_becomes_a_task_on_the_bus_and_no_co
     bus, stream = MemoryBus(), MemoryStream()
     publisher = DecisionPublisher(stream=stream, bus=bus, bus_name="bus", idempotency=MemoryIdempotency())  # type: ignore[arg-type]
     one, known = decider(people, publisher), {"orders": 9, "live_orders": 9, "segments": ["high_spenders"]}
-    unhappy = profile(**known, scores={"sentiment": -0.9})
+    unhappy = profile(**known, scores={"sentiment": -0.9}, live_events=4)
 
     assert one.on_change(profile(**known), unhappy, now=NOON) == (Action.TASK,)
 
@@ -391,7 +391,7 @@ def test_a_good_customer_who_is_very_unhappy_becomes_a_task_on_the_bus_and_no_co
     found = read_interaction(stream.records[0].data, secret=b"0123456789abcdef", now=NOON)
     assert json.loads(found.payload)["action"] == "task"
     # A task is no contact: the cap of one message leaves room for the apology.
-    closed = profile(**known, **UNHAPPY, scores={"sentiment": -0.9})
+    closed = profile(**known, **{**UNHAPPY, "live_events": 5}, scores={"sentiment": -0.9})
     assert one.on_change(unhappy, closed, now=NOON) == (Action.SEND,)
 
 

@@ -71,12 +71,15 @@ def office() -> Office:
     return Office()
 
 
+(FIRST_PURCHASE,) = (play for play in load_playbook().plays if play.name == "first_purchase")
+
+
 def test_why_a_message_is_held_back_is_stored_with_its_decision(cloud: Cloud) -> None:
     person = profile(email=None)
     decision = decide(
         TriggerEvent(trigger="first_purchase", subject="p@t", at=NOON),
         profile(),
-        play=load_playbook().plays[0],
+        play=FIRST_PURCHASE,
         consents=[answer(granted=True)],
         contacts=(),
         rules=RULES,
@@ -84,11 +87,13 @@ def test_why_a_message_is_held_back_is_stored_with_its_decision(cloud: Cloud) ->
     )
     cloud.put_profile(person, now=NOON)
     cloud.writer.put_decision(decision, keep_days=3650)
+    stream = MemoryStream()
     sender = Sender(
         view=cloud.reader,
         store=cloud.writer,
         channels={Channel.EMAIL: MemoryChannel()},
-        stream=MemoryStream(),
+        stream=stream,
+        refusals=Refusals(view=cloud.reader, store=cloud.writer, stream=stream, hash_secret=HASH_SECRET.encode),
         idempotency=MemoryIdempotency(),
         hash_secret=HASH_SECRET.encode,
         rules=RULES,

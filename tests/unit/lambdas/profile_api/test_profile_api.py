@@ -245,7 +245,9 @@ def test_the_timeline_comes_newest_first_page_by_page(cloud: Cloud) -> None:
 def test_decisions_come_with_their_reasons(cloud: Cloud) -> None:
     rules = ContactRules(quiet_from=0, quiet_until=0, default_time_zone="UTC", cap_messages=1, cap_days=7)
     event = TriggerEvent(trigger="first_purchase", subject="s", at=NOW)
-    decision = decide(event, profile(), play=load_playbook().plays[0], consents=(), contacts=(), rules=rules, now=NOW)
+    play = load_playbook().play("first_purchase")
+    assert play is not None
+    decision = decide(event, profile(), play=play, consents=(), contacts=(), rules=rules, now=NOW)
     cloud.writer.put_decision(decision, keep_days=30)
 
     (shown,) = ask(f"/{PERSON}/decisions").document["decisions"]

@@ -168,7 +168,15 @@ class World:
         jobs = Jobs(kept=kept, account=account, scratch=folder / "jobs")
         self.hosting = Hosting(kept=kept, registry=self.registry, account=account, scratch=folder / "hosting")
         sizes = Sizes(instance="ml.m5.large", disk=30, seconds=600, key=KEY)
-        around = Surroundings(image=IMAGE, code=CODE, role=ROLE, models="s3://models", sizes=sizes, approved=automatic)
+        around = Surroundings(
+            image=IMAGE,
+            code=CODE,
+            archive=CODE.rpartition("/")[2],
+            role=ROLE,
+            models="s3://models",
+            sizes=sizes,
+            approved=automatic,
+        )
         self.definition = definition(MODELS[0], GROUP, around)
         pipelines = Pipelines(
             deployed=lambda: [Pipeline(name=GROUP, role=ROLE, definition=self.definition)],
