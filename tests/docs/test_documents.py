@@ -94,8 +94,11 @@ ASKED: dict[str, set[str] | str] = {
     "Clean Rooms": "a query is paid for by the partner",
     "CodeBuild": "a build is paid for, and changes the lake",
     "Step Functions, EventBridge": {"state machines"},
+    "Comprehend": "a text is paid for",
+    "API destinations of EventBridge": "a call tells another system something",
     "CloudWatch": {"alarms", "alarm topic"},
     "SES": {"e-mail"},
+    "End User Messaging SMS": "a text message is paid for, and somebody gets it",
     "CloudFront, WAF": {"collector past its edge"},
     "CloudTrail": {"data events"},
     "IAM, KMS": {
