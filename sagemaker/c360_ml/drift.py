@@ -20,8 +20,8 @@ from scipy.stats import ks_2samp
 from c360_ml import drift_page, features, rows, script
 from c360_ml.errors import InputError
 from c360_ml.measures import Numbers
-from c360_ml.model import ARCHIVE, Model, load, unpack
-from c360_ml.targets import CHURN, CUT
+from c360_ml.model import ARCHIVE, Model, load_for, unpack
+from c360_ml.targets import CHURN, CUT, TARGETS
 from c360_ml.train import REFERENCE, SCORE
 
 STEADY, WARNING, ALARM = "steady", "warning", "alarm"
@@ -180,6 +180,7 @@ def drift(
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the script."""
     options = script.parser("drift", __doc__)
+    script.add_target(options)
     given = script.PROCESSING / "input"
     add = script.add_folder
     add(options, "model", default=given / "model", about="the model in use, packed or not")
@@ -205,7 +206,8 @@ def _run(options: Namespace) -> None:
         label=options.label_alarm,
     )
     known = rows.read(options.known) if options.known.is_dir() and any(options.known.iterdir()) else None
-    found = drift(load(options.model), _reference(options.model), rows.read(options.current), known, limits)
+    model = load_for(TARGETS[options.target], options.model)
+    found = drift(model, _reference(options.model), rows.read(options.current), known, limits)
     options.output.mkdir(parents=True, exist_ok=True)
     text = json.dumps(found, indent=2, allow_nan=False) + "\n"
     (options.output / REPORT).write_text(text, encoding="utf-8")

@@ -8,7 +8,6 @@ import sys
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -18,7 +17,7 @@ from c360_ml import features, measures, rows, script
 from c360_ml.errors import InputError
 from c360_ml.features import Leak
 from c360_ml.measures import CHURN_MEASURES, VALUE_MEASURES, Estimate, Measure, Numbers
-from c360_ml.model import Model, is_model, load
+from c360_ml.model import Model, is_model, load_for
 from c360_ml.peers import logistic, of_value
 from c360_ml.prepare import HOLDOUT, LEAK, TRAIN
 from c360_ml.split import months_after
@@ -136,22 +135,16 @@ def _run(options: Namespace) -> None:
         seed=options.seed,
         leak=options.leak,
     )
-    model = _of_target(load(options.model), options.model, TARGETS[options.target])
+    model = load_for(TARGETS[options.target], options.model)
     champion = None
     if is_model(options.champion):
-        champion = _of_target(load(options.champion), options.champion, TARGETS[options.target])
+        champion = load_for(TARGETS[options.target], options.champion)
     parts = {TRAIN: rows.read(options.train), HOLDOUT: rows.read(options.holdout)}
     evaluation = evaluate(model, parts, rules, champion)
     options.output.mkdir(parents=True, exist_ok=True)
     text = json.dumps(evaluation, indent=2, allow_nan=False) + "\n"
     (options.output / EVALUATION).write_text(text, encoding="utf-8")
     script.LOG.info("%s", json.dumps({"loss": evaluation["loss"], "verdict": evaluation["verdict"]}))
-
-
-def _of_target(model: Model, folder: Path, target: Target) -> Model:
-    if model.target is not target:
-        raise InputError(f"{folder}: it is a model of `{model.about.target}`; give one of `{target.name}`")
-    return model
 
 
 def _check_times(model: Model, holdout: pd.DataFrame) -> None:

@@ -123,6 +123,18 @@ def is_model(folder: Path) -> bool:
     return (folder / ARCHIVE).is_file() or (folder / ABOUT).is_file()
 
 
+def load_for(target: Target, folder: Path) -> Model:
+    """Return the model of a folder, which must be of a target.
+
+    Raises:
+        InputError: it is of another one, or a file is missing or cannot be read.
+    """
+    model = load(folder)
+    if model.target is not target:
+        raise InputError(f"{folder}: it is a model of `{model.about.target}`; give one of `{target.name}`")
+    return model
+
+
 def load(folder: Path) -> Model:
     """Return the model of a folder that holds its files, or the archive that a training job made of them.
 

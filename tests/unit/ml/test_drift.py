@@ -153,7 +153,7 @@ def test_the_script_writes_the_report_and_the_page(prepared, model, before, tmp_
     prepare.write(prepared, tmp_path)
     model.save(tmp_path / "model")
     arguments = ["--current", str(tmp_path / "newest"), "--output", str(tmp_path / "out")]
-    arguments += ["--model", str(tmp_path / "model")]
+    arguments += ["--target", model.target.name, "--model", str(tmp_path / "model")]
     assert script.main([*arguments, "--known", str(tmp_path / "holdout")]) == 1
     assert "reference.parquet is missing; train the model again" in caplog.messages[-1]
 
