@@ -260,8 +260,8 @@ class AnalyticsStack(cdk.Stack):
             cdk.CfnOutput(self, "EmbeddingUrl", value=self.dashboards.embedding.url)
         if self.preparation is not None:
             cdk.CfnOutput(self, "PrepareCustomersStateMachineArn", value=self.preparation.machine.state_machine_arn)
-        for name, machine in (self.foresight.machines if self.foresight else {}).items():
-            cdk.CfnOutput(self, f"Foretell{pascal_case(name)}StateMachineArn", value=machine.machine.state_machine_arn)
+        for name, run in (self.foresight.machines if self.foresight else {}).items():
+            cdk.CfnOutput(self, f"Foretell{pascal_case(name)}StateMachineArn", value=run.machine.state_machine_arn)
         cdk.CfnOutput(self, "BuildModelsStateMachineArn", value=self.models.machine.state_machine_arn)
 
     def _outputs_of_studios(self) -> None:

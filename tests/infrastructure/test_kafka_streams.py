@@ -329,6 +329,6 @@ def test_to_msk_the_usual_order_is_right(everything, msk):
 
 def test_back_to_kinesis_those_who_import_from_the_collection_go_first(everything, msk):
     """The order of the runbook; the usual one takes away what others still import."""
-    first = ("operations", "activation", "unification", "collection")
+    first = ("operations", "activation", "analytics", "unification", "collection")
     assert list(refusals_of(msk.templates, everything.templates, (*first, *STACKS))) == []
     assert list(refusals_of(msk.templates, everything.templates, STACKS))

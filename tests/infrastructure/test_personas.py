@@ -199,6 +199,9 @@ def test_no_other_role_reaches_the_results_of_queries(assembly):
     own = {role_of(assembly, querier) for querier in (ROLES | SWITCHED) if querier in queriers(assembly)}
     # The notebooks of a persona are the persona's, and so are their results.
     own |= set(notebook_roles(assembly))
+    # Every model has a machine of its own.
+    machines = assembly.resources("AWS::IAM::Role", "analytics")
+    own |= {arn(role) for role in machines if re.match(r"Foresight\w+ForetellingRunMachineRole", role.logical_id)}
     others = {arn(role) for role in assembly.resources("AWS::IAM::Role")} - own
     assert others
     for role in others:

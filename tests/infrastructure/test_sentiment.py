@@ -56,4 +56,4 @@ def test_without_its_switch_nothing_is_left(assembly):
     settings = assembly.settings.activation
     assert bool(texts(assembly)) == settings.sentiment.deployed
     for kind in ("AWS::Events::ApiDestination", "AWS::Events::Connection"):
-        assert bool(assembly.resources(kind)) == (settings.service_tasks.url is not None)
+        assert bool(list(assembly.resources(kind))) == (settings.service_tasks.url is not None)

@@ -73,8 +73,9 @@ def test_nothing_waits_for_a_stream_that_is_not_there(asleep):
 
 def test_only_the_readers_of_tables_and_queues_are_fed(asleep):
     mappings = asleep.resources("AWS::Lambda::EventSourceMapping")
-    queue, table = sorted(resolve(mapping.properties["EventSourceArn"]) for mapping in mappings)
-    assert "FileIngestionLanded" in queue
+    reports, files, table = sorted(resolve(mapping.properties["EventSourceArn"]) for mapping in mappings)
+    assert "DeliveryReports" in reports
+    assert "FileIngestionLanded" in files
     assert "SingleView" in table
 
 

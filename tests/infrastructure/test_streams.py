@@ -25,8 +25,8 @@ def test_dev_has_one_shard_and_prod_scales_by_itself(dev, prod):
 
 def test_every_reader_halves_failing_batches_and_keeps_what_it_cannot_handle(assembly):
     mappings = assembly.resources("AWS::Lambda::EventSourceMapping")
-    readers = [mapping for mapping in mappings if mapping.pillar != "collection"]  # that one reads a queue
-    assert len(readers) == 2
+    readers = [mapping for mapping in mappings if "StartingPosition" in mapping.properties]  # the others read queues
+    assert len(readers) == 2 + assembly.settings.activation.sentiment.deployed
     for reader in readers:
         mapping = reader.properties
         assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"], reader
@@ -59,7 +59,7 @@ def test_the_writer_sets_aside_where_lambda_would(assembly):
 
 
 def test_the_decision_engine_reads_changed_profiles_only(assembly):
-    mapping = assembly.one("AWS::Lambda::EventSourceMapping", "activation").properties
+    mapping = assembly.one("AWS::Lambda::EventSourceMapping", "activation", "DecisionChanges").properties
     assert "SingleView" in resolve(mapping["EventSourceArn"])
     (one,) = mapping["FilterCriteria"]["Filters"]
     assert json.loads(one["Pattern"]) == {

@@ -28,6 +28,11 @@ _ACTIONS: Final = {
     "s3:HeadObject": "s3:GetObject",
     "s3:ListObjectsV2": "s3:ListBucket",
 }
+# The condition key that a request of an action states of itself, and by which parameter.
+_STATED: Final = {
+    "cloudwatch:PutMetricData": ("cloudwatch:namespace", "Namespace"),
+    "s3:ListBucket": ("s3:prefix", "Prefix"),
+}
 _EXECUTIONS_RULE: Final = "StepFunctionsGetEventsForStepFunctionsExecutionRule"
 _SPARK_RUNS_RULE: Final = "StepFunctionsGetEventsForEMRServerlessJobRule"
 _LAKE: Final = "AwsDataCatalog"
@@ -100,8 +105,10 @@ def _parts(resource: str) -> tuple[str, str, bool]:
 
 def _stated(action: str, request: Request) -> Mapping[str, str] | None:
     """Return the condition keys that a request states of itself."""
-    prefix = request.get("Prefix")
-    return {"s3:prefix": str(prefix)} if action == "s3:ListBucket" and prefix is not None else None
+    if action not in _STATED:
+        return None
+    key, name = _STATED[action]
+    return None if request.get(name) is None else {key: str(request[name])}
 
 
 def _passing(own: Call, request: Request) -> tuple[Call, ...]:

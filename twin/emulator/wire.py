@@ -241,7 +241,8 @@ class Wire:
 
     def _raw_response(self, name: str, answer: Document) -> Response:
         shape = self._model.operation_model(name).output_shape
-        placed = {member: detail.serialization for member, detail in shape.members.items()}
+        members = {} if shape is None else shape.members
+        placed = {member: detail.serialization for member, detail in members.items()}
         headers = {
             str(place["name"]): str(answer[member])
             for member, place in placed.items()

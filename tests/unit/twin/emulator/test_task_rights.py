@@ -130,6 +130,12 @@ def test_a_list_of_objects_says_of_which_prefix_it_is() -> None:
     assert (listed.context, everything.context) == ({"s3:prefix": "copies/"}, None)
 
 
+def test_a_metric_says_of_which_namespace_it_is() -> None:
+    request = {"Namespace": "Customer360", "MetricData": []}
+    [put] = rights_of(f"{INTEGRATION}aws-sdk:cloudwatch:putMetricData", request)
+    assert (put.action, put.context) == ("cloudwatch:PutMetricData", {"cloudwatch:namespace": "Customer360"})
+
+
 @pytest.mark.parametrize(
     ("resource", "name"),
     [
