@@ -179,7 +179,6 @@ def deploying_tests() -> list[Part]:
     return [
         _pytest("deployments", "deployments", "tests/deployments"),
         _pytest("figures", "figures", "tests/figures"),
-        _pytest("figures", "rebuilds", "tests/rebuilds"),
         _pytest("databases", "databases", "tests/databases", environment="spark"),
         # Works on a copy of the tree, so that it may meet `deployments`; both run every engine.
         _pytest("documents", "documents", "tests/walkthrough"),
@@ -188,7 +187,7 @@ def deploying_tests() -> list[Part]:
 
 def slow_tests() -> list[Part]:
     """Return the suites that run only when they are named: they take long, and need the machine for themselves."""
-    return [_pytest("slow", "slow", "tests/slow")]
+    return [_pytest("slow", "slow", "tests/slow"), _pytest("slow", "rebuilds", "tests/rebuilds")]
 
 
 def tests() -> list[Part]:
