@@ -13,7 +13,7 @@ from typing import Any
 from twin.emulator import plugins, state_machines
 from twin.emulator.provider import CALLER, Provider, Twin
 from twin.emulator.stand_ins import StandInTypes, recorded
-from twin.emulator.wire import Handler, Wire
+from twin.emulator.wire import Handler, Wire, WireGroup
 from twin.patches import request_resources
 from twin.processes.process import LOOPBACK
 from twin.settings import ACCOUNT, REGION, TwinSettings
@@ -85,12 +85,15 @@ def _plug_in_api(provider: Provider) -> None:
     from ministack import app
     from ministack.services import stepfunctions
 
-    for service, stand_in in provider.api().items():
-        wire = Wire(service, stand_in)
-        app.SERVICE_HANDLERS[service] = _with_caller(wire.handle)
+    wires = {service: Wire(service, stand_in) for service, stand_in in provider.api().items()}
+    for service, wire in wires.items():
+        handler = _with_caller(wire.handle)
+        app.SERVICE_HANDLERS[service] = handler
         # The emulator routes what it does not know by the name that signs the request; services may share one.
-        app.SERVICE_HANDLERS.setdefault(wire.signing_name, app.SERVICE_HANDLERS[service])
-        request_resources.authorize(service, wire.signing_name, wire.parameters)
+        sharing = [one for one in wires.values() if one.signing_name == wire.signing_name]
+        shared = WireGroup(sharing)
+        app.SERVICE_HANDLERS.setdefault(wire.signing_name, _with_caller(shared.handle) if sharing[1:] else handler)
+        request_resources.authorize(service, wire.signing_name, shared.parameters, shared.services)
         for name in {service, wire.service_id.lower()}:
             stepfunctions._SERVICE_DISPATCH[f"arn:aws:states:::aws-sdk:{name}:"] = state_machines.sdk_integration(wire)
 

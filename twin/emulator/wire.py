@@ -11,7 +11,7 @@ import base64
 import json
 import logging
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import unquote
@@ -71,6 +71,18 @@ class Wire:
         # An ARN in a path may have slashes, so that a longer path is looked at first.
         routes = (self._route(name) for name in self._model.operation_names)
         self._routes = sorted(routes, key=lambda route: -len(route[1].pattern))
+
+    @property
+    def service(self) -> str:
+        """Return botocore's name of the service."""
+        return self._service
+
+    def answers(self, method: str, path: str, headers: Mapping[str, str]) -> bool:
+        """Say whether a request is for this service and not for another one that signs by the same name."""
+        target = headers.get("x-amz-target", "")
+        if self._model.metadata["protocol"] == "json":
+            return target.startswith(f"{self._model.metadata['targetPrefix']}.")
+        return not target and any(verb == method and pattern.match(path) for verb, pattern, _ in self._routes)
 
     @property
     def service_id(self) -> str:
@@ -226,6 +238,38 @@ class Wire:
     def _error(self, error: ServiceError) -> Response:
         status, headers, body = self._response(error.status, {"__type": error.code, "message": error.message})
         return status, {**headers, "x-amzn-errortype": error.code}, body
+
+
+class WireGroup:
+    """The wires of services whose requests are signed by the same name, as those of Personalize are.
+
+    Args:
+        wires: at least one; the first answers what none of them knows.
+    """
+
+    def __init__(self, wires: Sequence[Wire]) -> None:
+        self._wires = tuple(wires)
+
+    @property
+    def services(self) -> list[str]:
+        """Return botocore's names of the services."""
+        return [wire.service for wire in self._wires]
+
+    async def handle(
+        self, method: str, path: str, headers: Mapping[str, str], body: bytes, query: Mapping[str, Any]
+    ) -> Response:
+        """Let the service answer that a request is for."""
+        return await self._meant(method, path, headers).handle(method, path, headers, body, query)
+
+    def parameters(
+        self, method: str, path: str, headers: Mapping[str, str], body: bytes, query: Mapping[str, Any]
+    ) -> Document:
+        """Return the parameters of a request; see `Wire.parameters`."""
+        return self._meant(method, path, headers).parameters(method, path, headers, body, query)
+
+    def _meant(self, method: str, path: str, headers: Mapping[str, str]) -> Wire:
+        lower = {name.lower(): value for name, value in headers.items()}
+        return next((wire for wire in self._wires if wire.answers(method, path, lower)), self._wires[0])
 
 
 def _path_part(part: str) -> str:

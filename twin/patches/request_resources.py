@@ -5,7 +5,7 @@ Glue's catalog, each is checked.
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from twin.emulator.resource_names import has_others, resources_of
@@ -47,19 +47,20 @@ def install(_settings: TwinSettings) -> None:
     iam_evaluator.enforce = on_each(iam_evaluator.enforce)
 
 
-def authorize(service: str, prefix: str, read: Callable[..., Mapping[str, Any]]) -> None:
+def authorize(service: str, prefix: str, read: Callable[..., Mapping[str, Any]], sharing: Sequence[str] = ()) -> None:
     """Let MiniStack authorize the requests to one of the twin's own services.
 
     Args:
         service: botocore's name of the service.
         prefix: IAM's prefix of its actions.
         read: takes a request as MiniStack has it (method, path, headers, body, query) and returns its parameters.
+        sharing: botocore's names of all services with this prefix, where there are several.
     """
     from ministack.core import iam_actions
 
     for name in (service, prefix):
         iam_actions.SERVICE_TO_IAM_NAMESPACE.setdefault(name, prefix)
-        iam_actions._BOTOCORE_SERVICE_MAP.setdefault(name, [service])
+        iam_actions._BOTOCORE_SERVICE_MAP.setdefault(name, list(sharing) or [service])
         _READERS[name] = read
 
 
