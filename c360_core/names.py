@@ -346,6 +346,7 @@ class ConsumerGroup(StrEnum):
     CLEAN = f"{PROJECT}-clean"
     UNIFY = f"{PROJECT}-unify"
     PROFILE_WRITER = f"{PROJECT}-profile-writer"
+    RECOMMENDATION_EVENTS = f"{PROJECT}-recommendation-events"
 
 
 def stream_cluster_name(environment: str) -> str:
@@ -394,6 +395,15 @@ def connection_name(environment: str, name: str) -> str:
 def clean_room_name(environment: str) -> str:
     """Return the name of the collaboration with a partner, and the beginning of the names of its configured tables."""
     return f"{PROJECT}-{environment}"
+
+
+def personalize_name(environment: str, name: str) -> str:
+    """Return the name in the account of a resource of Amazon Personalize, from which its ARN follows."""
+    return f"{PROJECT}-{environment}-{name.replace('_', '-')}"
+
+
+# Where Personalize finds what it is trained on, in the bucket of the trainings; by a day later it is deleted.
+PERSONALIZE_PREFIX: Final = "personalize/"
 
 
 def flow_name(environment: str, source: str) -> str:
