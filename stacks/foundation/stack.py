@@ -55,6 +55,7 @@ class FoundationStack(cdk.Stack):
             alias=f"{PROJECT}-{settings.environment}",
             publishers=publishers,
             removal=self.removal,
+            recommends=settings.activation.recommendations.uses_personalize,
         ).key
         lake = LakeBuckets(
             self,
@@ -110,8 +111,11 @@ class FoundationStack(cdk.Stack):
                 noncurrent_days=settings.foundation.noncurrent_expire_days,
                 removal=self.removal,
             ).bucket
-        if settings.analytics.trains_models:
-            training = TrainingBucket(self, "Training", key=self.key, access_logs=lake.access_logs).bucket
+        recommends = settings.activation.recommendations.uses_personalize
+        if settings.analytics.trains_models or recommends:
+            training = TrainingBucket(
+                self, "Training", key=self.key, access_logs=lake.access_logs, recommends=recommends
+            ).bucket
         return Workplaces(homes=homes, training=training)
 
     def _export(self) -> None:
