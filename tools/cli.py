@@ -231,12 +231,13 @@ def bench(*, as_json: Json = False) -> None:
 def truth(
     *, scale: Annotated[ScaleName, typer.Option()] = ScaleName.DEMO, seed: int = 360, as_json: Json = False
 ) -> None:
-    """Score the matching against the known truth of who is who."""
-    from tools.laptop import score
+    """Score the matching against the known truth of who is who, and recommenders against the next baskets."""
+    from tools.laptop import recommenders, score
 
     steps = Steps(machine=as_json)
     outcome = score.run(steps, scale=scale.value, seed=seed)
-    steps.result(outcome.as_dict())
+    foreseen = recommenders.run(steps, seed=seed)
+    steps.result({**outcome.as_dict(), "recommenders": foreseen.as_dict()})
     raise typer.Exit(0 if outcome.passed else EXIT_FAILED)
 
 

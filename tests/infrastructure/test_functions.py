@@ -27,6 +27,7 @@ FUNCTIONS = (
 
 # Functions that come with a switch.
 SWITCHED = {
+    "recommendation_events": lambda settings: settings.activation.recommendations.uses_personalize,
     "recipe_versions": lambda settings: settings.analytics.databrew.deployed,
     "studio_profiles": lambda settings: settings.analytics.studio.deployed,
     "warehouse_limits": lambda settings: settings.analytics.warehouse.deployed,
