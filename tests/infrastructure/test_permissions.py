@@ -139,6 +139,7 @@ def test_roles_use_the_key_through_the_services_that_keep_what_they_use_and_neve
         "Warehouse": assembly.settings.analytics.warehouse.deployed,
         "Preparation": assembly.settings.analytics.databrew.deployed,
         "CleanRoom": assembly.settings.activation.clean_room.partner_account,
+        "Recommendations": assembly.settings.activation.recommendations.uses_personalize,
     }
     off = tuple(name for name, switch in switches.items() if not switch)
     wanted = {name: by for name, by in KEY_USES.items() if not name.startswith(off)}
