@@ -334,7 +334,8 @@ def test_the_follow_up_waits_as_long_as_the_settings_say(assembly):
 
 
 def test_decisions_to_act_begin_journeys(assembly):
-    patterns = [rule.properties["EventPattern"] for rule in assembly.resources("AWS::Events::Rule", "activation")]
+    rules = [rule.properties for rule in assembly.resources("AWS::Events::Rule", "activation")]
+    patterns = [rule["EventPattern"] for rule in rules if "EventPattern" in rule]
     assert sorted(p["detail"]["template"][0] for p in patterns) == ["service_recovery", "welcome"]
     for pattern in patterns:
         assert pattern["source"] == ["c360.decision"]
@@ -411,6 +412,7 @@ def test_services_are_called_with_the_parameters_and_errors_that_they_know(assem
     expected |= {"s3"} if assembly.settings.analytics.databrew.deployed else set()
     expected |= {"appflow"} if assembly.settings.collection.saas else set()
     expected |= {"dataexchange"} if assembly.settings.collection.data_exchange.products else set()
+    expected |= {"personalize"} if assembly.settings.activation.recommendations.uses_personalize else set()
     assert set(called) == expected
 
 
