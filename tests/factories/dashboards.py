@@ -19,6 +19,7 @@ FIRST_WEEK = date(2025, 1, 6)
 WEEKS = 52
 ODD_WEEK = 20
 SEGMENTS = ("frequent", "lapsed", "new", "vip")
+CURRENCIES = ("EUR", "USD")
 
 
 class QuickSight:
@@ -83,9 +84,11 @@ def _groups(visual: DeployedVisual) -> list[dict[str, str | None]]:
 
 
 def _value(field: Field, number: int) -> str:
-    """Return one of four values of a group: a month, a person or a segment."""
+    """Return one of four values of a group: a month, a person or a segment; of two currencies, one."""
     if field.granularity is not None:
         return date(2025, 1 + number, 1).isoformat()
+    if field.column == "currency":
+        return CURRENCIES[number % len(CURRENCIES)]
     return f"p_{SEGMENTS[number]}" if "person" in field.id else SEGMENTS[number]
 
 
@@ -94,7 +97,7 @@ def answered(dashboard: DeployedDashboard) -> Answered:
     return Answered(
         dashboard=dashboard,
         rows={visual.id: answers(dashboard, visual) for visual in dashboard.visuals},
-        choices={"Currency": ["EUR", "USD"], "Segment": list(SEGMENTS), "Person": [f"p_{one}" for one in SEGMENTS]},
+        choices={"Currency": list(CURRENCIES), "Segment": list(SEGMENTS), "Person": [f"p_{one}" for one in SEGMENTS]},
     )
 
 
