@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-deployments check synth deploy-local destroy-local bench truth clean
+.PHONY: help demo test test-deployments test-documents check synth deploy-local destroy-local bench truth clean
 SCALE ?= demo
 ENV ?= dev
 FOR ?= local
@@ -13,8 +13,11 @@ demo: ## deploy to this laptop, send shoppers' data through all five pillars, ch
 test: ## set up and pass every test
 	@./c360 test
 
-test-deployments: ## pass the tests that deploy or start anew: single systems, databases, the marts' figures, and the commands of the documents
-	@./c360 test --only databases --only deployments --only documents --only figures
+test-deployments: ## pass the tests that deploy or start anew: single systems, databases, the marts' figures
+	@./c360 test --only databases --only deployments --only figures
+
+test-documents: ## follow every command of the documents in a copy of the tree
+	@./c360 test --only documents
 
 check: ## contracts, metrics, formatting, lint, types, import directions, locks, the site of docs
 	@./c360 check

@@ -17,8 +17,8 @@ import yaml
 from c360_aws.single_view_writer import SingleViewWriter
 from c360_core.names import MARTS_PREFIX, Stream, Zone, database_name, foretold_name, stream_name, zone_stack
 from tests.deployments.small_dev import ENVIRONMENT, SmallDev
-from tests.deployments.test_churn_training import schema, table
 from tests.factories import churn_rows
+from tests.factories.arrow_tables import schema, table
 from tests.factories.profiles import profile
 from twin.emulator import emulator
 from twin.settings import BUILD, ROOT, python_of

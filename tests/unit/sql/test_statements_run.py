@@ -85,7 +85,7 @@ RUN = {
         "test_the_scores_of_a_trained_model_are_published_under_each_customers_identifiers"
     ),
     "AWS::StepFunctions::StateMachine.Sqls": (
-        "tests/deployments/test_churn_training.py::test_the_deployed_machine_trains_a_model_and_keeps_its_scores"
+        "tests/slow/test_churn_training.py::test_the_deployed_machine_trains_a_model_and_keeps_its_scores"
     ),
 }
 

@@ -1,55 +1,24 @@
 """The warehouse learns who leaves: the deployed machines load it, train a model by Redshift ML, and ask it."""
 
 import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import pyarrow
 import pytest
 
 from c360_core.names import MARTS_PREFIX, WAREHOUSE_DATABASE, Zone, database_name, zone_stack
 from tests.deployments.small_dev import ENVIRONMENT, PATIENCE_SECONDS, SmallDev
 from tests.engines.postgresql.test_redshift_models import CUTS, KINDS, rows
 from tests.engines.postgresql.test_warehouse_loads import PRODUCTS, TYPES, person
+from tests.factories.arrow_tables import schema, table
 from twin.emulator import emulator
 from twin.scenario.waiting import until
 from twin.settings import BUILD
 
 PEOPLE = 300
 FEATURES = "churn_features"
-_PLAIN = {
-    "varchar": pyarrow.string(),
-    "bigint": pyarrow.int64(),
-    "date": pyarrow.date32(),
-    "boolean": pyarrow.bool_(),
-    "timestamp(6)": pyarrow.timestamp("us"),
-    "array(varchar)": pyarrow.list_(pyarrow.string()),
-}
-_NUMBER = re.compile(r"decimal\((\d+),(\d+)\)")
-
-
-def schema(kinds: Mapping[str, str]) -> pyarrow.Schema:
-    """Return a table's columns as Arrow has them."""
-    return pyarrow.schema([(name, _type(kind)) for name, kind in kinds.items()])
-
-
-def _type(kind: str) -> pyarrow.DataType:
-    number = _NUMBER.fullmatch(kind)
-    return pyarrow.decimal128(int(number[1]), int(number[2])) if number else _PLAIN[kind]
-
-
-def table(kinds: Mapping[str, str], held: Sequence[Mapping[str, Any]]) -> pyarrow.Table:
-    """Return rows, in which a number of a fixed scale may be a text."""
-    exact = {name for name, kind in kinds.items() if _NUMBER.fullmatch(kind)}
-    columns = {
-        name: [Decimal(row[name]) if name in exact and row.get(name) is not None else row.get(name) for row in held]
-        for name in kinds
-    }
-    return pyarrow.table(columns, schema=schema(kinds))
 
 
 class World:
