@@ -1,6 +1,6 @@
 """What is asked of a recommender, and what it answers: the port of both providers."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, Protocol
@@ -154,6 +154,3 @@ def quoted(values: Sequence[str]) -> str:
 def unquoted(text: str) -> list[str]:
     """Return the values of a filter's parameter."""
     return [value.strip().removeprefix('"').removesuffix('"') for value in text.split(",")] if text else []
-
-
-Parameters = Mapping[str, Sequence[str]]
