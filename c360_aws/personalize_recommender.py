@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from c360_core.recommendation.named_filters import CATEGORIES, PROMOTED, NamedFilter
+from c360_core.recommendation.named_filters import CATEGORIES, PROMOTED, NamedFilter, promoted_name
 from c360_core.recommendation.request import (
     NOBODY,
     Answer,
@@ -80,11 +80,6 @@ class PersonalizeRecommender:
                 }
             ]
         return asked
-
-
-def promoted_name(named: NamedFilter) -> str:
-    """Return the name of the filter of promoted articles that pass a filter, too."""
-    return f"promoted_{named}"
 
 
 def _recommendation(one: Mapping[str, Any], fits: Reason) -> Recommendation:

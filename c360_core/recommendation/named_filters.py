@@ -1,7 +1,10 @@
 """The filters by name. Personalize gets their expressions, and the lake's recommender reads the same."""
 
+import hashlib
 from enum import StrEnum
 from typing import Final
+
+from c360_core.names import personalize_name
 
 CATEGORIES: Final = "CATEGORIES"
 PROMOTED: Final = "PROMOTED"
@@ -52,3 +55,21 @@ _PARTS: Final = {
     NamedFilter.ONLY_CATEGORIES: (_ONLY,),
     NamedFilter.WITHOUT_CATEGORIES: (_WITHOUT,),
 }
+
+
+def filter_names(environment: str) -> dict[str, tuple[str, str]]:
+    """Return the name in Personalize and the expression of every filter: those of requests, and those of promotions.
+
+    A filter cannot be changed, so its name has a digest of its expression.
+    """
+    expressions = {one.value: one.expression for one in NamedFilter}
+    expressions |= {promoted_name(one): one.promoted_expression for one in NamedFilter}
+    return {
+        name: (personalize_name(environment, f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"), text)
+        for name, text in expressions.items()
+    }
+
+
+def promoted_name(named: NamedFilter) -> str:
+    """Return the name of the filter of promoted articles that pass a filter, too."""
+    return f"promoted_{named}"

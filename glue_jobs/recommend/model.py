@@ -19,7 +19,7 @@ from c360_core.recommendation.ranking import Item, Taste
 from glue_jobs.recommend.ease import PENALTY, Matrix, Ratings, train
 
 CANDIDATES: Final = 100  # kept of a person's scores
-CONTEXT_FIELDS: Final = ("DEVICE", "PLACE", "PART_OF_DAY", "WEEKDAY")
+
 _WEIGHTS: Final = {ORDERED: 1.0, ORDERED_EARLIER: 1.0, VIEWED: 0.2}
 _DAY: Final = 86_400
 _SMOOTHING: Final = 20.0  # interactions that an article is given as if they were spread as usual
@@ -105,8 +105,13 @@ def _weights(interactions: Sequence[Interaction], half_life_days: float) -> Matr
         return np.zeros(0)
     at = np.array([one.at for one in interactions], dtype=np.float64)
     kind = np.array([_WEIGHTS.get(one.event_type, 0.0) for one in interactions])
-    weighed: Matrix = kind * np.exp2((at - at.max()) / (half_life_days * _DAY))
-    return weighed
+    return kind * faded(at, now=float(at.max()), half_life_days=half_life_days)
+
+
+def faded(at: Matrix, *, now: float, half_life_days: float) -> Matrix:
+    """Return what is left of the weight of interactions at these seconds: half of it after each half-life."""
+    left: Matrix = np.exp2((at - now) / (half_life_days * _DAY))
+    return left
 
 
 def _ratings(

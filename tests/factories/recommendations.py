@@ -8,8 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from c360_aws.personalize_recommender import promoted_name
-from c360_core.recommendation.named_filters import ORDERED, ORDERED_EARLIER, VIEWED, NamedFilter
+from c360_core.recommendation.named_filters import ORDERED, ORDERED_EARLIER, VIEWED, NamedFilter, promoted_name
 from c360_core.recommendation.request import DAYS
 from glue_jobs.recommend.model import Interaction
 from twin.emulator.resource_names import arn
