@@ -182,6 +182,11 @@ class RecommendationSettings(Slice):
         description="How often it is asked whether an import or a training has ended; it takes hours",
     )
 
+    @property
+    def uses_personalize(self) -> bool:
+        """Whether Amazon Personalize recommends."""
+        return self.provider == "personalize"
+
 
 class ActivationSettings(Slice):
     """Channels, recommendations, and the limits of contact."""

@@ -4,6 +4,9 @@ With the people's interactions as a matrix X (people by articles), it finds the 
 from the other ones, by least squares with an L2 penalty and a diagonal of zero. With P the inverse of X'X + penalty,
 an entry of B is -P[i, j] / P[j, j] beside the diagonal. A person's scores are the person's row times B.
 
+By itself the model cannot say that what somebody buys is bought again, because no article speaks for itself. So the
+person's own row may be added to the scores, as often as `repeats` says.
+
 The one costly step inverts a matrix of articles by articles, whatever the number of people: 3,000 articles take some
 seconds and 200 MB. So only the articles with the most interactions are part of the model.
 """
@@ -54,19 +57,21 @@ class Ease:
     """A trained model; `weights[i, j]` says how much article i speaks for article j."""
 
     weights: Matrix
+    repeats: float = 0.0
 
     def scores(self, rows: Matrix) -> Matrix:
         """Return each person's score of each article."""
-        scored: Matrix = rows @ self.weights
+        scored: Matrix = rows @ self.weights + self.repeats * rows
         return scored
 
 
-def train(ratings: Ratings, *, penalty: float = PENALTY) -> Ease:
+def train(ratings: Ratings, *, penalty: float = PENALTY, repeats: float = 0.0) -> Ease:
     """Train the model.
 
     Args:
         ratings: what people did.
         penalty: against fitting chance; more of it for fewer people.
+        repeats: how much of a person's own row is added to the scores.
 
     Raises:
         ValueError: the penalty is not above zero, without which there may be no inverse.
@@ -81,4 +86,4 @@ def train(ratings: Ratings, *, penalty: float = PENALTY) -> Ease:
     inverse = np.linalg.inv(gram)
     weights = inverse / -np.diag(inverse)
     np.fill_diagonal(weights, 0.0)
-    return Ease(weights=weights)
+    return Ease(weights=weights, repeats=repeats)
