@@ -81,6 +81,9 @@ KEY_USES = {
     "ProfileWriterFunction": {"lambda": READ, "kinesis": READ, "dynamodb": ITEMS, "sqs": SEND},
     "ProfileApiFunction": {"lambda": READ, "kinesis": WRITE, "dynamodb": ITEMS, "secretsmanager": READ},
     "DecisionFunction": {"lambda": READ, "kinesis": WRITE, "dynamodb": ITEMS, "secretsmanager": READ, "sqs": SEND},
+    "RecommendationsJob": {"s3": SEND},
+    "RecommendationsPersonalizeEventsFunction": {"lambda": READ, "kinesis": READ, "dynamodb": ITEMS, "sqs": SEND},
+    "RecommendationsPersonalize": {"": "Decrypt DescribeKey GenerateDataKey ListGrants", "s3": SEND},
     "MessageSenderFunction": {"lambda": READ, "kinesis": WRITE, "dynamodb": ITEMS, "secretsmanager": READ},
     "SentimentFunction": {"lambda": READ, "kinesis": SEND, "sqs": SEND},
     "DeliveryReportsFunction": {

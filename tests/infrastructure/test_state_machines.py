@@ -51,6 +51,7 @@ THROTTLED = {
     "emr-serverless": {"EMRServerless.EMRServerlessException", "EMRServerless.AWSEMRServerlessException"},
     "entityresolution": {"EntityResolution.ThrottlingException"},
     "kinesisanalyticsv2": {"KinesisAnalyticsV2.KinesisAnalyticsV2Exception"},
+    "personalize": {"Personalize.PersonalizeException", "Personalize.LimitExceededException"},
     "redshiftdata": {"RedshiftData.InternalServerException", "RedshiftData.RedshiftDataException"},
     "redshiftserverless": {"RedshiftServerless.InternalServerException"},
     "lambda": {"Lambda.TooManyRequestsException"},
