@@ -51,11 +51,13 @@ class Tuning:
     Attributes:
         half_life_days: after so long an interaction counts half.
         penalty: of EASE.
+        repeats: how much of what somebody buys is recommended again; a filter leaves it out where that is not wanted.
         most_items: the articles with the most interactions are part of the model; 3,000 take some seconds.
     """
 
     half_life_days: float = 60.0
     penalty: float = PENALTY
+    repeats: float = 1.0
     most_items: int = 3000
 
 
@@ -90,7 +92,7 @@ def learn(
     events = _events(ordered)
     if columns:
         ratings = _ratings(ordered, weights, people, columns)
-        model = train(ratings, penalty=known.penalty)
+        model = train(ratings, penalty=known.penalty, repeats=known.repeats)
         names, users = list(columns), list(people)
         for first, last in ratings.blocks():
             scores = model.scores(ratings.rows(first, last))

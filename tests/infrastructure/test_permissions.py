@@ -158,6 +158,7 @@ def test_roles_use_the_key_through_the_services_that_keep_what_they_use_and_neve
         "Foresight": assembly.settings.analytics.models.deployed,
         "CleanRoom": assembly.settings.activation.clean_room.partner_account,
         "Sentiment": assembly.settings.activation.sentiment.deployed,
+        "Recommendations": assembly.settings.activation.recommendations.uses_personalize,
     }
     off = tuple(name for name, switch in switches.items() if not switch)
     wanted = {name: by for name, by in KEY_USES.items() if not name.startswith(off)}

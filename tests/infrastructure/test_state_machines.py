@@ -112,7 +112,16 @@ def machines_of_keepers(assembly):
 
 def test_every_task_is_tried_again_when_its_service_is_busy(assembly):
     found = list(tasks(assembly))
-    optional = {"appflow", "dataexchange", "emr-serverless", "kinesisanalyticsv2", *WAREHOUSE, *PREPARATION, *FORESIGHT}
+    optional = {
+        "appflow",
+        "dataexchange",
+        "emr-serverless",
+        "kinesisanalyticsv2",
+        "personalize",
+        *WAREHOUSE,
+        *PREPARATION,
+        *FORESIGHT,
+    }
     assert {service for _, _, service in found} >= THROTTLED.keys() - optional
     for name, state, service in found:
         assert THROTTLED[service] | ONE_AT_A_TIME.get(service, set()) <= retried(state), name

@@ -216,7 +216,7 @@ def _models(seed: int) -> dict[str, tuple[Model, Sequence[float]]]:
     """Return each model with what it may choose from: penalties, neighbours, regularisation, learning rates."""
     return {
         "EASE": (lambda rows, choice: ease(rows, penalty=choice), (10.0, 50.0, 200.0)),
-        "EASE and own purchases": (lambda rows, choice: ease(rows, repeats=choice), (0.1, 0.3, 1.0)),
+        "EASE and own purchases": (lambda rows, choice: ease(rows, repeats=choice), (0.3, 1.0, 3.0)),
         "bought most before": (lambda rows, _: rows, (0.0,)),
         "popularity": (lambda rows, _: np.tile(rows.sum(axis=0), (len(rows), 1)), (0.0,)),
         "item-kNN": (_neighbours, (20.0, 100.0)),

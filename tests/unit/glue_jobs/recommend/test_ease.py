@@ -48,10 +48,10 @@ def _history() -> list[Interaction]:
 
 
 def test_it_finds_what_goes_with_what_somebody_buys() -> None:
-    """The baker without yeast gets it first of what he has not bought."""
-    learned = learn(_history(), {}, Tuning(penalty=1.0))
-    found = rank(learned.catalogue, learned.tastes["p1"], number=4, context={})
-    assert found[0].item_id == "yeast"
+    """The baker without yeast gets it first of what he has not bought, and behind what he buys where that counts."""
+    learned = {repeats: learn(_history(), {}, Tuning(penalty=1.0, repeats=repeats)) for repeats in (0.0, 1.0)}
+    found = [rank(one.catalogue, one.tastes["p1"], number=4, context={}) for one in learned.values()]
+    assert [[item.item_id for item in answer[:2]] for answer in found] == [["yeast", "flour"], ["flour", "yeast"]]
 
 
 def test_the_order_of_interactions_does_not_matter() -> None:
