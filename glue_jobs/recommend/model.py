@@ -57,7 +57,7 @@ class Tuning:
 
     half_life_days: float = 60.0
     penalty: float = PENALTY
-    repeats: float = 1.0
+    repeats: float = 3.0
     most_items: int = 3000
 
 
