@@ -144,7 +144,7 @@ class Personalize(Construct):
     def _after_data(self, made: Made) -> Made:
         """Let a resource wait for the data sets: Personalize looks for the fields that it names."""
         for data_set in self.data_sets.values():
-            made.add_dependency(data_set)
+            made.add_resource_dependency(data_set)
         return made
 
     def _count_what_comes_of_it(self) -> None:
