@@ -49,6 +49,8 @@ _ARNS: Final = {
     "AWS::Lambda::Function": "arn:aws:lambda:{region}:{account}:function:{name}",
     "AWS::Logs::DeliveryDestination": "arn:aws:logs:{region}:{account}:delivery-destination:{name}",
     "AWS::Logs::LogGroup": "arn:aws:logs:{region}:{account}:log-group:{name}:*",
+    "AWS::Personalize::Dataset": "arn:aws:personalize:{region}:{account}:dataset/{name}",
+    "AWS::Personalize::Schema": "arn:aws:personalize:{region}:{account}:schema/{name}",
     "AWS::Personalize::DatasetGroup": "arn:aws:personalize:{region}:{account}:dataset-group/{name}",
     "AWS::Personalize::EventTracker": "arn:aws:personalize:{region}:{account}:event-tracker/{name}",
     "AWS::Personalize::Solution": "arn:aws:personalize:{region}:{account}:solution/{name}",

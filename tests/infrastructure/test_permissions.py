@@ -227,6 +227,8 @@ def test_roles_may_do_with_items_what_their_code_calls_and_nothing_else(assembly
     }
     if assembly.settings.analytics.models.deployed:
         wanted["ForesightScores", "Table"] = {"BatchGetItem"}
+    if assembly.settings.activation.recommendations.uses_personalize:
+        wanted["RecommendationsPersonalizeEventsFunction", "Table"] = {"GetItem", "Query"}
     assert may == {place: {f"dynamodb:{action}" for action in actions} for place, actions in wanted.items()}
 
 

@@ -340,8 +340,9 @@ def test_the_follow_up_waits_as_long_as_the_settings_say(assembly):
 
 
 def test_decisions_to_act_begin_journeys(assembly):
-    rules = [rule.properties["EventPattern"] for rule in assembly.resources("AWS::Events::Rule", "activation")]
-    patterns = [pattern for pattern in rules if "template" in pattern["detail"]]
+    rules = [rule.properties for rule in assembly.resources("AWS::Events::Rule", "activation")]
+    patterns = [rule["EventPattern"] for rule in rules if "EventPattern" in rule]
+    patterns = [pattern for pattern in patterns if "template" in pattern["detail"]]
     assert sorted(p["detail"]["template"][0] for p in patterns) == ["service_recovery", "welcome"]
     for pattern in patterns:
         assert pattern["source"] == ["c360.decision"]
@@ -419,6 +420,7 @@ def test_services_are_called_with_the_parameters_and_errors_that_they_know(assem
     expected |= set(FORESIGHT) if assembly.settings.analytics.models.deployed else set()
     expected |= {"appflow"} if assembly.settings.collection.saas else set()
     expected |= {"dataexchange"} if assembly.settings.collection.data_exchange.products else set()
+    expected |= {"personalize"} if assembly.settings.activation.recommendations.uses_personalize else set()
     assert set(called) == expected
 
 

@@ -7,11 +7,11 @@ from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from c360_core.names import PERSONALIZE_PREFIX, Zone
+from c360_core.names import MARTS_PREFIX, PERSONALIZE_PREFIX, Zone
 from config.activation import RecommendationSettings
 from stacks.activation.recommendations.personalize import Personalize
 from stacks.constructs.data_stream import DataStream
-from stacks.constructs.grants import add_objects, read_tables, use_items
+from stacks.constructs.grants import add_objects, read_objects, read_tables, use_items
 from stacks.constructs.nightly_job import run_nightly
 from stacks.constructs.spark_job import SparkJob
 from stacks.shared.lake import Lake
@@ -67,6 +67,7 @@ class Recommendations(Construct):
         )
         role = self.job.role
         read_tables(role, platform, Zone.PRODUCTS, MARTS)
+        read_objects(role, lake.buckets[Zone.PRODUCTS], MARTS_PREFIX)
         self.lake_access = [LakeAccess(name="RecommendProducts", role=role, zone=Zone.PRODUCTS, tables=MARTS)]
         self.personalize = None
         if training is None:
