@@ -1107,6 +1107,7 @@ def _trusted(*stated: str) -> Integration:
 
 
 _ANY_SOURCE: Final = {
+    "personalize.amazonaws.com": f"arn:aws:personalize:{REGION}:{ACCOUNT}:dataset-group/any",
     "databrew.amazonaws.com": f"arn:aws:databrew:{REGION}:{ACCOUNT}:job/any",
     "codebuild.amazonaws.com": f"arn:aws:codebuild:{REGION}:{ACCOUNT}:project/any",
     "elasticmapreduce.amazonaws.com": f"arn:aws:elasticmapreduce:{REGION}:{ACCOUNT}:studio/any",
