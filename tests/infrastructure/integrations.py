@@ -1423,7 +1423,15 @@ def _imports(estate: Estate, use: Use) -> Calls:
     role, stated = use.resource.properties["RoleArn"], use.part["Parameters"]
     context = {"iam:PassedToService": "personalize.amazonaws.com"}
     yield Call(party=role, need=needs.PASS_TO_PERSONALIZE, resource=stated["RoleArn"], context=context)
-    read = f"{_object(stated['DataSource']['DataLocation'])}any.csv"
+    place = _object(stated["DataSource"]["DataLocation"])
+    read, (bucket, _, prefix) = f"{place}any.csv", place.partition("/")
+    for party in (stated["RoleArn"], "personalize.amazonaws.com"):
+        yield Call(
+            party=party,
+            need=needs.PERSONALIZE_LISTS_OBJECTS,
+            resource=bucket,
+            context={**_SAME_ACCOUNT, "s3:prefix": prefix},
+        )
     yield Call(party=stated["RoleArn"], need=needs.PERSONALIZE_READS_OBJECTS, resource=read)
     yield Call(
         party="personalize.amazonaws.com",
@@ -1433,8 +1441,8 @@ def _imports(estate: Estate, use: Use) -> Calls:
     )
 
 
-def _solutions(estate: Estate, _state: Mapping[str, Any]) -> Iterable[str]:
-    yield from (arn(one) for one in estate.of_type("AWS::Personalize::Solution"))
+def _solutions(_estate: Estate, state: Mapping[str, Any]) -> Iterable[str]:
+    yield state["Parameters"]["SolutionArn"]
 
 
 def _personalize(action: str, *paths: str) -> Integration:

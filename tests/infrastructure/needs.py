@@ -1001,6 +1001,10 @@ PERSONALIZE_GRANTS_KEY: Final = Need(
     actions=(*PERSONALIZE_USES_KEY.actions, "kms:CreateGrant"),
     page=PERSONALIZE_USES_KEY.page,
 )
+PERSONALIZE_LISTS_OBJECTS: Final = Need(
+    actions=("s3:ListBucket",),
+    page="Amazon Personalize Developer Guide: Giving Amazon Personalize access to Amazon S3 resources",
+)
 PERSONALIZE_READS_OBJECTS: Final = Need(
     actions=("s3:GetObject",),
     page="Amazon Personalize Developer Guide: Giving Amazon Personalize access to Amazon S3 resources",
