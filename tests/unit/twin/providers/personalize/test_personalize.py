@@ -10,7 +10,7 @@ import pytest
 
 from c360_core.recommendation.named_filters import NamedFilter
 from tests.factories.recommendations import ROLE, SOLUTION, TRACKING_ID, Shop, filter_arn, interactions
-from twin.emulator.wire import ServiceError, Wire, WireGroup
+from twin.emulator.wire import ServiceError, Wire, SharedWire
 
 
 @pytest.fixture(scope="module")
@@ -151,16 +151,16 @@ def test_a_deleted_campaign_answers_no_more() -> None:
     assert len(ask(shop)) == 8
 
 
-async def _call(group: WireGroup, method: str, path: str, headers: dict[str, str], body: bytes) -> int:
-    return (await group.handle(method, path, headers, body, {}))[0]
+async def _call(shared: SharedWire, method: str, path: str, headers: dict[str, str], body: bytes) -> int:
+    return (await shared.handle(method, path, headers, body, {}))[0]
 
 
 def test_three_services_that_sign_by_one_name_are_told_apart(shop: Shop) -> None:
     """By the target of a request, or by its path."""
     stand_ins = {"personalize": shop.service, "personalize-runtime": shop.runtime, "personalize-events": shop.events}
-    group = WireGroup([Wire(name, stand_in) for name, stand_in in stand_ins.items()])
+    shared = SharedWire([Wire(name, stand_in) for name, stand_in in stand_ins.items()])
     target = {"X-Amz-Target": "AmazonPersonalize.DescribeSolution"}
-    assert group.parameters("POST", "/", target, b'{"solutionArn": "s"}', {}) == {"solutionArn": "s"}
+    assert shared.parameters("POST", "/", target, b'{"solutionArn": "s"}', {}) == {"solutionArn": "s"}
     asked = json.dumps({"campaignArn": shop.campaign, "userId": "p_01"}).encode()
-    assert asyncio.run(_call(group, "POST", "/recommendations", {}, asked)) == 200
-    assert asyncio.run(_call(group, "POST", "/action-recommendations", {}, asked)) == 501
+    assert asyncio.run(_call(shared, "POST", "/recommendations", {}, asked)) == 200
+    assert asyncio.run(_call(shared, "POST", "/action-recommendations", {}, asked)) == 501
