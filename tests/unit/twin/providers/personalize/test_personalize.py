@@ -10,7 +10,7 @@ import pytest
 
 from c360_core.recommendation.named_filters import NamedFilter
 from tests.factories.recommendations import ROLE, SOLUTION, TRACKING_ID, Shop, filter_arn, interactions
-from twin.emulator.wire import ServiceError, Wire, SharedWire
+from twin.emulator.wire import ServiceError, SharedWire, Wire
 
 
 @pytest.fixture(scope="module")
