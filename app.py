@@ -62,6 +62,7 @@ def build(app: cdk.App, settings: Settings, assets: Assets) -> OperationsStack:
         streams=collection.streams,
         hash_secret=foundation.hash_secret,
         settings=settings.unification,
+        recommendations=settings.activation.recommendations,
         stream_settings=settings.collection.streams,
         topics=collection.topics,
         platform=platform,
@@ -90,6 +91,7 @@ def build(app: cdk.App, settings: Settings, assets: Assets) -> OperationsStack:
         streams=collection.streams,
         bus=foundation.bus,
         hash_secret=foundation.hash_secret,
+        training=foundation.workplaces.training,
         settings=settings.activation,
         platform=platform,
     )

@@ -349,6 +349,7 @@ class ConsumerGroup(StrEnum):
     UNIFY = f"{PROJECT}-unify"
     PROFILE_WRITER = f"{PROJECT}-profile-writer"
     SENTIMENT = f"{PROJECT}-sentiment"
+    RECOMMENDATION_EVENTS = f"{PROJECT}-recommendation-events"
 
 
 def stream_cluster_name(environment: str) -> str:
@@ -402,6 +403,15 @@ def foretold_name(environment: str, model: str) -> str:
 def clean_room_name(environment: str) -> str:
     """Return the name of the collaboration with a partner, and the beginning of the names of its configured tables."""
     return f"{PROJECT}-{environment}"
+
+
+def personalize_name(environment: str, name: str) -> str:
+    """Return the name in the account of a resource of Amazon Personalize, from which its ARN follows."""
+    return f"{PROJECT}-{environment}-{name.replace('_', '-')}"
+
+
+# Where Personalize finds what it is trained on, in the bucket of the trainings; by a day later it is deleted.
+PERSONALIZE_PREFIX: Final = "personalize/"
 
 
 def flow_name(environment: str, source: str) -> str:

@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Final, Self
+from typing import Annotated, Final, Literal, Self
 from zoneinfo import available_timezones
 
 import yaml
@@ -149,8 +149,47 @@ class ServiceTaskSettings(Slice):
     )
 
 
+Department = Annotated[str, Field(pattern=r'^[^",]{1,64}$')]
+
+
+class RecommendationSettings(Slice):
+    """Recommendations of articles for customers."""
+
+    provider: Literal["none", "lake", "personalize"] = Field(
+        "none",
+        description="Who recommends: a model of ours, which a job trains every night, or Amazon Personalize, whose "
+        "campaign costs about 146 USD a month",
+    )
+    hour_utc: Hour = Field(4, description="When the models are trained: every night, with Personalize every Monday")
+    recent_days: Days = Field(
+        30, description="Whoever bought an article in so many days is not offered it again, if asked"
+    )
+    offered_days: Days = Field(90, description="An article that nobody has bought for so many days is not recommended")
+    age_restricted_departments: tuple[Department, ...] = Field(
+        ("SPIRITS", "TOBACCO"), description="What is sold there is never recommended"
+    )
+    promoted_departments: tuple[Department, ...] = Field(
+        (), description="Their articles get a share of the places; empty: none do"
+    )
+    promoted_percent: int = Field(20, ge=1, le=100, description="... this share, at least one place")
+    campaign_tps: int = Field(
+        1, ge=1, le=100, description="Requests a second that the campaign of Personalize always has room and a bill for"
+    )
+    poll_seconds: int = Field(
+        300,
+        ge=1,
+        le=3600,
+        description="How often it is asked whether an import or a training has ended; it takes hours",
+    )
+
+    @property
+    def uses_personalize(self) -> bool:
+        """Whether Amazon Personalize recommends."""
+        return self.provider == "personalize"
+
+
 class ActivationSettings(Slice):
-    """Channels, and the limits of contact."""
+    """Channels, recommendations, and the limits of contact."""
 
     email: EmailSettings = EmailSettings()
     sentiment: SentimentSettings = SentimentSettings()
@@ -174,6 +213,7 @@ class ActivationSettings(Slice):
     )
     follow_up_delay_seconds: int = Field(3 * 24 * 3600, ge=1, le=365 * 24 * 3600)
     clean_room: CleanRoomSettings = CleanRoomSettings()
+    recommendations: RecommendationSettings = RecommendationSettings()
     decision_ttl_days: Days = 365
     message_ttl_days: Days = 365
 

@@ -231,13 +231,14 @@ def bench(*, as_json: Json = False) -> None:
 def truth(
     *, scale: Annotated[ScaleName, typer.Option()] = ScaleName.DEMO, seed: int = 360, as_json: Json = False
 ) -> None:
-    """Score the matching against the known truth of who is who, and the models against what customers then did."""
-    from tools.laptop import foretelling, score
+    """Score the matching against the truth of who is who; models and recommenders against what customers then did."""
+    from tools.laptop import foretelling, recommenders, score
 
     steps = Steps(machine=as_json)
     outcome = score.run(steps, scale=scale.value, seed=seed)
     models = foretelling.run(steps)
-    steps.result({**outcome.as_dict(), "models": models})
+    foreseen = recommenders.run(steps, seed=seed)
+    steps.result({**outcome.as_dict(), "models": models, "recommenders": foreseen.as_dict()})
     raise typer.Exit(0 if outcome.passed else EXIT_FAILED)
 
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence, Set
 import aws_cdk as cdk
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_events as events
+from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
@@ -20,6 +21,7 @@ from stacks.activation.email.reports import DeliveryReports
 from stacks.activation.email.unsubscribe import Unsubscribe
 from stacks.activation.journey import Journey, Step
 from stacks.activation.message_sender import MessageSender
+from stacks.activation.recommendations.recommendations import Recommendations
 from stacks.activation.sentiment.scoring import SentimentScoring
 from stacks.activation.service_tasks import ServiceTasks
 from stacks.activation.sms.channel import Sms
@@ -39,6 +41,7 @@ class ActivationStack(cdk.Stack):
     sender: MessageSender
     tasks: ServiceTasks | None
     clean_room: CleanRoom | None
+    recommendations: Recommendations | None
     lake_access: Sequence[LakeAccess]
 
     def __init__(  # noqa: PLR0913  # each thing that it uses has a name
@@ -52,6 +55,7 @@ class ActivationStack(cdk.Stack):
         streams: Mapping[Stream, DataStream],
         bus: events.IEventBus,
         hash_secret: secretsmanager.ISecret,
+        training: s3.IBucket | None,
         settings: ActivationSettings,
         platform: Platform,
     ) -> None:
@@ -135,7 +139,24 @@ class ActivationStack(cdk.Stack):
             if partner is not None
             else None
         )
-        self.lake_access = self.clean_room.lake_access if self.clean_room else ()
+        self.recommendations = (
+            Recommendations(
+                self,
+                "Recommendations",
+                lake=lake,
+                single_view=single_view,
+                interactions=streams[Stream.INTERACTIONS],
+                training=training if settings.recommendations.uses_personalize else None,
+                settings=settings.recommendations,
+                platform=platform,
+            )
+            if settings.recommendations.provider != "none"
+            else None
+        )
+        self.lake_access = [
+            *(self.clean_room.lake_access if self.clean_room else ()),
+            *(self.recommendations.lake_access if self.recommendations else ()),
+        ]
         self._export()
 
     def _export(self) -> None:
@@ -148,6 +169,8 @@ class ActivationStack(cdk.Stack):
             cdk.CfnOutput(self, "ServiceTaskKeyArn", value=self.tasks.key.secret_arn)
         if self.clean_room is not None:
             cdk.CfnOutput(self, "CollaborationId", value=self.clean_room.collaboration.attr_collaboration_identifier)
+        if self.recommendations is not None:
+            cdk.CfnOutput(self, "RecommendStateMachineArn", value=self.recommendations.machine.state_machine_arn)
 
 
 def check_plays(channels: Set[Channel]) -> None:

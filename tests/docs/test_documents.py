@@ -92,6 +92,7 @@ ASKED: dict[str, set[str] | str] = {
     "Redshift": "a query is paid for by the minute",
     "Redshift ML": "a training is paid for",
     "Clean Rooms": "a query is paid for by the partner",
+    "Personalize": "a training is paid for",
     "CodeBuild": "a build is paid for, and changes the lake",
     "Step Functions, EventBridge": {"state machines"},
     "Comprehend": "a text is paid for",

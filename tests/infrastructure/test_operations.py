@@ -103,7 +103,8 @@ def test_every_function_that_is_fed_from_a_stream_is_watched_for_its_lag(assembl
     """Of a stream of a table's changes there is no age elsewhere."""
     fed = {resolve(mapping.properties["FunctionName"]) for mapping in fed_from_streams(assembly)}
     watched = watched_names(assembly, "IteratorAge")
-    assert len(watched) == len(fed) == 2 + assembly.settings.activation.sentiment.deployed
+    activation = assembly.settings.activation
+    assert len(watched) == len(fed) == 2 + activation.sentiment.deployed + activation.recommendations.uses_personalize
     assert all(any(name in each for each in watched) for name in fed)
 
 

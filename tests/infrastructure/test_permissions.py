@@ -81,6 +81,9 @@ KEY_USES = {
     "ProfileWriterFunction": {"lambda": READ, "kinesis": READ, "dynamodb": ITEMS, "sqs": SEND},
     "ProfileApiFunction": {"lambda": READ, "kinesis": WRITE, "dynamodb": ITEMS, "secretsmanager": READ},
     "DecisionFunction": {"lambda": READ, "kinesis": WRITE, "dynamodb": ITEMS, "secretsmanager": READ, "sqs": SEND},
+    "RecommendationsJob": {"s3": SEND},
+    "RecommendationsPersonalizeEventsFunction": {"lambda": READ, "kinesis": READ, "dynamodb": ITEMS, "sqs": SEND},
+    "RecommendationsPersonalize": {"": "Decrypt DescribeKey GenerateDataKey ListGrants", "s3": SEND},
     "MessageSenderFunction": {"lambda": READ, "kinesis": WRITE, "dynamodb": ITEMS, "secretsmanager": READ},
     "SentimentFunction": {"lambda": READ, "kinesis": SEND, "sqs": SEND},
     "DeliveryReportsFunction": {
@@ -155,6 +158,7 @@ def test_roles_use_the_key_through_the_services_that_keep_what_they_use_and_neve
         "Foresight": assembly.settings.analytics.models.deployed,
         "CleanRoom": assembly.settings.activation.clean_room.partner_account,
         "Sentiment": assembly.settings.activation.sentiment.deployed,
+        "Recommendations": assembly.settings.activation.recommendations.uses_personalize,
     }
     off = tuple(name for name, switch in switches.items() if not switch)
     wanted = {name: by for name, by in KEY_USES.items() if not name.startswith(off)}
@@ -223,6 +227,8 @@ def test_roles_may_do_with_items_what_their_code_calls_and_nothing_else(assembly
     }
     if assembly.settings.analytics.models.deployed:
         wanted["ForesightScores", "Table"] = {"BatchGetItem"}
+    if assembly.settings.activation.recommendations.uses_personalize:
+        wanted["RecommendationsPersonalizeEventsFunction", "Table"] = {"GetItem", "Query"}
     assert may == {place: {f"dynamodb:{action}" for action in actions} for place, actions in wanted.items()}
 
 

@@ -127,6 +127,7 @@ def test_our_key_encrypts_tables_results_and_jobs(assembly):
         assert "Key" in resolve(encryption["KmsKey"])
     jobs = list(assembly.resources("AWS::Glue::Job"))
     nightly = assembly.settings.analytics.quality.deployed + assembly.settings.governance.retention.enforced
+    nightly += assembly.settings.activation.recommendations.provider != "none"
     on_demand = settings.texts.removed + settings.backfill.deployed
     elsewhere = sum(service != "glue" for service in assembly.settings.runtime.spark.services.values())
     assert len(jobs) == 3 + len(settings.databases) + on_demand + nightly - elsewhere

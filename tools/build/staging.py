@@ -28,7 +28,7 @@ SHARED: Final = ("c360_aws", "c360_core")
 # What the runtime, and the Powertools layer with it, have.
 LAMBDA_HAS: Final = frozenset({"aws_lambda_powertools", "boto3", "botocore", "pydantic"})
 GLUE_HAS: Final = frozenset(
-    {"awsglue", "awsgluedq", "boto3", "botocore", "py4j", "pyarrow", "pydeequ", "pyspark", "zoneinfo"}
+    {"awsglue", "awsgluedq", "boto3", "botocore", "numpy", "py4j", "pyarrow", "pydeequ", "pyspark", "zoneinfo"}
 )
 # What `app.py` reads beside the assets: its code, the compiled contracts, what ships as it is, the libraries' versions.
 ASSEMBLED: Final = (
