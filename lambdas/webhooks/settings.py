@@ -1,0 +1,26 @@
+"""Environment of the function that tells subscribers."""
+
+from pydantic import BaseModel, ConfigDict, IPvAnyNetwork, Json
+
+from lambdas.shared.settings import EnvironmentSettings, Name
+
+
+class Destination(BaseModel):
+    """A subscriber, with the queue of its events."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: Name
+    url: Name
+    secret_arn: Name
+    queue_arn: Name
+    queue_url: Name
+    dead_letters_url: Name
+
+
+class Settings(EnvironmentSettings):
+    """The subscribers, where circuits are kept, and which networks of ours may be called."""
+
+    destinations: Json[tuple[Destination, ...]]
+    deliveries_table: Name
+    private_networks: Json[tuple[IPvAnyNetwork, ...]]
