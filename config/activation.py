@@ -156,7 +156,7 @@ SecretArn = Annotated[
     str,
     Field(pattern=r"^arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:[A-Za-z0-9/_+=.@-]+-[A-Za-z0-9]{6}$"),
 ]
-ReceiverUrl = Annotated[str, Field(pattern=r"^https://[^/\s@]+(/\S*)?$", max_length=1024)]
+ReceiverUrl = Annotated[str, Field(pattern=r"^https://[^/\s@]+(/\S*)?$", max_length=256)]
 
 
 class WebhookSettings(Slice):
@@ -170,7 +170,7 @@ class WebhookSettings(Slice):
     )
 
 
-MOST_WEBHOOKS: Final = 8  # all of them are in one variable of a function, and Lambda takes 4 KB of variables
+MOST_WEBHOOKS: Final = 5  # all of them are in one variable of a function, and Lambda takes 4 KB of variables
 
 
 class TierSettings(Slice):

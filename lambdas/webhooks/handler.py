@@ -32,7 +32,7 @@ def handle(event: dict[str, Any], context: LambdaContext) -> Mapping[str, Any]: 
     """Tell a batch of events to the subscriber whose queue it is from."""
     settings = _settings()
     arn = queue_of(event)
-    destination = next(one for one in settings.destinations if one.queue_arn == arn)
+    destination = next(one for one in settings.destinations if one.has_queue(arn))
     taken = _outbox(destination, settings).take(messages_of(event))
     report(taken, receiver=destination.name, service=SERVICE, logger=logger)
     return answer_of(taken)

@@ -13,9 +13,12 @@ class Destination(BaseModel):
     name: Name
     url: Name
     secret_arn: Name
-    queue_arn: Name
     queue_url: Name
     dead_letters_url: Name
+
+    def has_queue(self, arn: str) -> bool:
+        """Say whether this is the ARN of its queue; ARN and URL end with the queue's name."""
+        return self.queue_url.rpartition("/")[2] == arn.rpartition(":")[2]
 
 
 class Settings(EnvironmentSettings):

@@ -153,6 +153,9 @@ def test_roles_use_the_key_through_the_services_that_keep_what_they_use_and_neve
     switches = {
         "Databases": collection.databases,
         "TextRemoval": collection.texts.removed,
+        "Announcer": assembly.settings.activation.webhooks or assembly.settings.activation.loyalty.url,
+        "Webhooks": assembly.settings.activation.webhooks,
+        "Loyalty": assembly.settings.activation.loyalty.url,
         "Backfill": collection.backfill.deployed,
         "Dashboards": assembly.settings.analytics.dashboards.deployed,
         "TableQuality": assembly.settings.analytics.quality.deployed,
@@ -232,6 +235,8 @@ def test_roles_may_do_with_items_what_their_code_calls_and_nothing_else(assembly
     }
     if assembly.settings.analytics.models.deployed:
         wanted["ForesightScores", "Table"] = {"BatchGetItem"}
+    if assembly.settings.activation.loyalty.url is not None:
+        wanted["LoyaltyFunction", "Table"] = {"GetItem", "BatchGetItem"}
     assert may == {place: {f"dynamodb:{action}" for action in actions} for place, actions in wanted.items()}
 
 

@@ -63,7 +63,6 @@ class Webhooks(Construct):
                 "name": one.name,
                 "url": one.url,
                 "secret_arn": self.secrets[one.name].secret_arn,
-                "queue_arn": receivers[one.name].arrivals.queue.queue_arn,
                 **receivers[one.name].places,
             }
             for one in subscribers
