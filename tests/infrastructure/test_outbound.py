@@ -54,7 +54,8 @@ def test_the_announcer_is_called_with_what_somebody_waits_for_and_only_about_peo
     [one] = mapping["FilterCriteria"]["Filters"]
     keys = json.loads(one["Pattern"])["dynamodb"]["Keys"]
     assert keys["PK"] == {"S": [{"prefix": "PERSON#"}]}
-    assert keys["SK"] == {"S": ["PROFILE", {"prefix": "CONSENT#"}, {"prefix": "MESSAGE#"}]}
+    # Segments for the loyalty system, messages for the subscriber, and nothing for a kind that nobody asked for.
+    assert keys["SK"] == {"S": ["PROFILE", {"prefix": "MESSAGE#"}]}
 
 
 def test_the_changes_of_a_table_have_two_readers_at_most(assembly):
