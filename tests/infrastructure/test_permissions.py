@@ -236,7 +236,8 @@ def test_roles_may_do_with_items_what_their_code_calls_and_nothing_else(assembly
     if assembly.settings.analytics.models.deployed:
         wanted["ForesightScores", "Table"] = {"BatchGetItem"}
     if assembly.settings.activation.loyalty.url is not None:
-        wanted["LoyaltyFunction", "Table"] = {"GetItem", "BatchGetItem"}
+        asks = {"Query"} if assembly.settings.activation.loyalty.consent_purpose else set()
+        wanted["LoyaltyFunction", "Table"] = {"GetItem", "BatchGetItem", *asks}
     assert may == {place: {f"dynamodb:{action}" for action in actions} for place, actions in wanted.items()}
 
 
