@@ -83,9 +83,9 @@ def test_a_tier_or_a_segment_that_nobody_knows_is_named():
         return LoyaltySettings(url="https://a.example.com/", tiers=(TierSettings(segment=segment, tier=tier),))
 
     assert checked(settings("high_spenders", "gold")).of({"high_spenders"}) == "gold"
-    with pytest.raises(ValueError, match="`rich` is no segment of contracts/segments.yaml; write one of active_shopp"):
+    with pytest.raises(ValueError, match=r"`rich` is no segment of .*; write one of active_shoppers"):
         checked(settings("rich", "gold"))
-    with pytest.raises(ValueError, match="`diamond` is no tier of .*loyalty_members.*; write one of basic, silver, gold"):
+    with pytest.raises(ValueError, match=r"`diamond` is no tier of .*; write one of basic, silver, gold"):
         checked(settings("high_spenders", "diamond"))
 
 
