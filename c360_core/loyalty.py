@@ -53,9 +53,7 @@ def known_tiers() -> tuple[str, ...]:
     """
     table = load().source(MEMBERS).table
     if table is None:
-        raise ValueError(
-            f"contracts/{MEMBERS}.odcs.yaml: without rows it has no {TIER}; make it a file source"
-        )
+        raise ValueError(f"contracts/{MEMBERS}.odcs.yaml: without rows it has no {TIER}; make it a file source")
     return table.field(TIER).enum
 
 
