@@ -19,7 +19,7 @@ def install(settings: TwinSettings) -> None:
     """Make a certificate for servers on this machine, and let functions trust it."""
     made = certificate(settings.home / "receivers")
     known = ssl.get_default_verify_paths().cafile
-    trusted = settings.home / "receivers" / "trusted.pem"
+    trusted = (settings.home / "receivers" / "trusted.pem").resolve()
     world = "" if known is None else Path(known).read_text(encoding="utf-8")
     trusted.write_text(f"{made.authority}\n{world}", encoding="utf-8")
     os.environ[VARIABLE] = str(trusted)
