@@ -270,7 +270,7 @@ def test_whatever_happens_the_member_has_the_newest_tier_in_the_end(
         world.stream.refuse = {0} if fate == "stream refuses" else set()
         publish = world.stream.publish
         if fate == "killed in stream":
-            world.stream.publish = _killed  # type: ignore[method-assign]
+            world.stream.publish = _killed  # type: ignore[method-assign, assignment]
         try:
             world.system.deliver(event)
         except (KilledError, UnavailableError):

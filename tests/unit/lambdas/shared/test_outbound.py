@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lambdas.shared.outbound import https
 from lambdas.shared.outbound.batch import LONGEST, PAUSES, Outbox, QueuedEvent
 from lambdas.shared.outbound.circuit import (
     FIRST_PAUSE,
@@ -57,7 +56,7 @@ class Wire:
             self.connected.append(address)
             return ours
 
-        monkeypatch.setattr(https.socket, "create_connection", connect)
+        monkeypatch.setattr(socket, "create_connection", connect)
         self.context: Any = Context(ssl.PROTOCOL_TLS_CLIENT)
 
     def read(self) -> bytes:
