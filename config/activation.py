@@ -1,6 +1,7 @@
 """Settings of activation: channels, and the limits of contact."""
 
 from decimal import Decimal
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 from zoneinfo import available_timezones
@@ -8,6 +9,8 @@ from zoneinfo import available_timezones
 import yaml
 from pydantic import AfterValidator, Field, model_validator
 
+from c360_core.bus_events import BusEvent
+from c360_core.consent import Purpose
 from c360_core.play import Limits, parse_limits
 from config.shared import Days, EmailAddress, Hour, Slice, WebAddress
 
@@ -188,12 +191,76 @@ class RecommendationSettings(Slice):
         return self.provider == "personalize"
 
 
+SecretArn = Annotated[
+    str,
+    Field(pattern=r"^arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:[A-Za-z0-9/_+=.@-]+-[A-Za-z0-9]{6}$"),
+]
+ReceiverUrl = Annotated[str, Field(pattern=r"^https://[^/\s@]+(/\S*)?$", max_length=256)]
+
+
+class WebhookSettings(Slice):
+    """A subscriber, which is told events of the bus by signed webhooks."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
+    url: ReceiverUrl
+    events: Annotated[tuple[BusEvent, ...], Field(min_length=1)]
+    secret_arn: SecretArn | None = Field(
+        None, description="A secret of the account with the signing secret; empty: the stack makes one"
+    )
+
+
+MOST_WEBHOOKS: Final = 5  # all of them are in one variable of a function, and Lambda takes 4 KB of variables
+
+
+class TierSettings(Slice):
+    """A segment, and the tier of the loyalty programme that its members have."""
+
+    segment: str
+    tier: str
+
+
+class LoyaltySettings(Slice):
+    """The loyalty system, to which the tiers of members are written."""
+
+    url: ReceiverUrl | None = Field(
+        None,
+        description="Where the loyalty system has its members, over HTTPS; empty: no tiers are written there",
+    )
+    secret_arn: SecretArn | None = Field(
+        None, description="A secret of the account with the key of the system; empty: the stack makes one"
+    )
+    tiers: tuple[TierSettings, ...] = Field((), description="Of these the first that fits a member counts")
+    otherwise: str = Field("basic", description="The tier of a member in none of these segments")
+    consent_purpose: Purpose | None = Field(
+        None, description="To which a member must have agreed, for all channels; empty: being a member is enough"
+    )
+
+    @model_validator(mode="after")
+    def _something_moves_a_tier(self) -> Self:
+        if self.url is not None and not self.tiers:
+            raise ValueError("tiers: name at least one segment and its tier, or leave url empty")
+        return self
+
+
+class OutboundSettings(Slice):
+    """What holds for every system outside that is called."""
+
+    private_networks: tuple[IPv4Network | IPv6Network, ...] = Field(
+        (),
+        description="Networks whose addresses may be called although they are not public; empty: a receiver whose name "
+        "leads to such an address is not called",
+    )
+
+
 class ActivationSettings(Slice):
     """Channels, recommendations, and the limits of contact."""
 
     email: EmailSettings = EmailSettings()
     sentiment: SentimentSettings = SentimentSettings()
     service_tasks: ServiceTaskSettings = ServiceTaskSettings()
+    webhooks: Annotated[tuple[WebhookSettings, ...], Field(max_length=MOST_WEBHOOKS)] = ()
+    loyalty: LoyaltySettings = LoyaltySettings()
+    outbound: OutboundSettings = OutboundSettings()
     sms: SmsSettings = SmsSettings()
     quiet_hours_start: Hour = Field(LIMITS.quiet_from, description="Local hour from which nothing is sent")
     quiet_hours_end: Hour = Field(LIMITS.quiet_until, description="Local hour from which sending is allowed again")
@@ -216,6 +283,14 @@ class ActivationSettings(Slice):
     recommendations: RecommendationSettings = RecommendationSettings()
     decision_ttl_days: Days = 365
     message_ttl_days: Days = 365
+
+    @model_validator(mode="after")
+    def _names_of_subscribers_differ(self) -> Self:
+        names = [one.name for one in self.webhooks]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"webhooks: {', '.join(twice)} is there twice; give each subscriber a name of its own")
+        return self
 
     @model_validator(mode="after")
     def _links_find_their_message(self) -> Self:

@@ -128,6 +128,15 @@ class Settings(Slice):
         return self
 
     @model_validator(mode="after")
+    def _loyalty_system_is_reachable(self) -> Self:
+        if self.activation.loyalty.url is not None and self.collection.streams.provider == "msk":
+            raise ValueError(
+                "activation.loyalty.url needs collection.streams.provider: kinesis, because a function that writes a "
+                "topic of MSK stands in the private network, which has no way out; leave it empty"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _databases_are_reachable(self) -> Self:
         homeless = [name for name, database in self.collection.databases.items() if database.network is None]
         if homeless and not self.foundation.network.deployed:

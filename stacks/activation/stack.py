@@ -9,6 +9,7 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
+from c360_core.bus_events import BusEvent
 from c360_core.consent import Channel
 from c360_core.decision import Template
 from c360_core.names import Stream
@@ -21,11 +22,15 @@ from stacks.activation.email.reports import DeliveryReports
 from stacks.activation.email.unsubscribe import Unsubscribe
 from stacks.activation.journey import Journey, Step
 from stacks.activation.message_sender import MessageSender
+from stacks.activation.outbound.announcer import ANNOUNCED, Announcer
+from stacks.activation.outbound.loyalty import LoyaltyWriteBack
+from stacks.activation.outbound.webhooks import Webhooks
 from stacks.activation.recommendations.recommendations import Recommendations
 from stacks.activation.sentiment.scoring import SentimentScoring
 from stacks.activation.service_tasks import ServiceTasks
 from stacks.activation.sms.channel import Sms
 from stacks.constructs.data_stream import DataStream
+from stacks.shared.ids import pascal_case
 from stacks.shared.lake import Lake
 from stacks.shared.lake_access import LakeAccess
 from stacks.shared.platform import Platform
@@ -40,6 +45,8 @@ class ActivationStack(cdk.Stack):
     decision: DecisionEngine
     sender: MessageSender
     tasks: ServiceTasks | None
+    webhooks: Webhooks | None
+    loyalty: LoyaltyWriteBack | None
     clean_room: CleanRoom | None
     recommendations: Recommendations | None
     lake_access: Sequence[LakeAccess]
@@ -133,6 +140,8 @@ class ActivationStack(cdk.Stack):
             SentimentScoring(self, "Sentiment", events_stream=streams[Stream.EVENTS], platform=platform)
         url = settings.service_tasks.url
         self.tasks = ServiceTasks(self, "ServiceTasks", url=url, bus=bus, platform=platform) if url else None
+        self.webhooks = self.loyalty = None
+        self._tell_outside(settings, single_view, streams[Stream.EVENTS], bus, platform)
         partner = settings.clean_room.partner_account
         self.clean_room = (
             CleanRoom(self, "CleanRoom", partner=partner, lake=lake, settings=settings.clean_room, platform=platform)
@@ -159,6 +168,41 @@ class ActivationStack(cdk.Stack):
         ]
         self._export()
 
+    def _tell_outside(
+        self,
+        settings: ActivationSettings,
+        single_view: dynamodb.ITableV2,
+        events_stream: DataStream,
+        bus: events.IEventBus,
+        platform: Platform,
+    ) -> None:
+        """Connect the systems outside that the settings name, and announce on the bus what they wait for."""
+        kinds = {kind for one in settings.webhooks for kind in one.events}
+        if settings.webhooks:
+            self.webhooks = Webhooks(
+                self,
+                "Webhooks",
+                subscribers=settings.webhooks,
+                outbound=settings.outbound,
+                bus=bus,
+                platform=platform,
+            )
+        if settings.loyalty.url is not None:
+            kinds.add(BusEvent.SEGMENTS_CHANGED)
+            self.loyalty = LoyaltyWriteBack(
+                self,
+                "Loyalty",
+                url=settings.loyalty.url,
+                settings=settings.loyalty,
+                outbound=settings.outbound,
+                single_view=single_view,
+                events_stream=events_stream,
+                bus=bus,
+                platform=platform,
+            )
+        if kinds & ANNOUNCED:
+            Announcer(self, "Announcer", kinds=kinds & ANNOUNCED, single_view=single_view, bus=bus, platform=platform)
+
     def _export(self) -> None:
         cdk.CfnOutput(self, "WelcomeJourneyStateMachineArn", value=self.welcome.machine.state_machine_arn)
         cdk.CfnOutput(self, "ServiceRecoveryStateMachineArn", value=self.recovery.machine.state_machine_arn)
@@ -167,6 +211,10 @@ class ActivationStack(cdk.Stack):
         cdk.CfnOutput(self, "MessageSenderFunctionName", value=self.sender.function.function.function_name)
         if self.tasks is not None:
             cdk.CfnOutput(self, "ServiceTaskKeyArn", value=self.tasks.key.secret_arn)
+        for name, secret in (self.webhooks.secrets if self.webhooks else {}).items():
+            cdk.CfnOutput(self, f"WebhookSecretArn{pascal_case(name)}", value=secret.secret_arn)
+        if self.loyalty is not None:
+            cdk.CfnOutput(self, "LoyaltyKeyArn", value=self.loyalty.secret.secret_arn)
         if self.clean_room is not None:
             cdk.CfnOutput(self, "CollaborationId", value=self.clean_room.collaboration.attr_collaboration_identifier)
         if self.recommendations is not None:

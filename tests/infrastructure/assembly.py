@@ -96,8 +96,11 @@ def with_msk(environment: EnvironmentName) -> Settings:
     network = settings.foundation.network.model_copy(update={"deployed": True})
     warehouse = settings.analytics.warehouse  # which reads streams of Kinesis alone
     still = warehouse.model_copy(update={"streaming": warehouse.streaming.model_copy(update={"deployed": False})})
+    # A function that writes such a stream has no way to a system outside.
+    loyalty = settings.activation.loyalty.model_copy(update={"url": None})
     return settings.model_copy(
         update={
+            "activation": settings.activation.model_copy(update={"loyalty": loyalty}),
             "analytics": settings.analytics.model_copy(update={"warehouse": still}),
             "collection": settings.collection.model_copy(update={"streams": streams}),
             "foundation": settings.foundation.model_copy(update={"network": network}),

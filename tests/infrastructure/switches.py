@@ -36,6 +36,10 @@ NAMED: Final[dict[str, Any]] = {
         "sms": {
             "origination_identity": "arn:aws:sms-voice:us-east-1:123456789012:pool/pool-0123456789abcdef",
         },
+        "loyalty": {
+            "secret_arn": "arn:aws:secretsmanager:us-east-1:123456789012:secret:loyalty-AbCdEf",
+            "consent_purpose": "personalisation",
+        },
         "clean_room": {
             "partner_account": "210987654321",
             "partner_id_namespace": "arn:aws:entityresolution:us-east-1:210987654321:idnamespace/people",

@@ -113,7 +113,7 @@ def test_reports_wait_in_an_encrypted_queue_and_end_in_another(assembly):
     [mapping] = [
         mapping
         for mapping in assembly.resources("AWS::Lambda::EventSourceMapping")
-        if mapping.pillar == "activation" and "ScalingConfig" in mapping.properties
+        if mapping.logical_id.startswith("DeliveryReports")
     ]
     assert mapping.properties["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
     queues = [queue for queue in assembly.resources("AWS::SQS::Queue") if "DeliveryReports" in queue.logical_id]

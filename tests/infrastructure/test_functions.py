@@ -29,6 +29,9 @@ FUNCTIONS = (
 
 # Functions that come with a switch.
 SWITCHED = {
+    "announcer": lambda settings: settings.activation.webhooks or settings.activation.loyalty.url,
+    "loyalty": lambda settings: settings.activation.loyalty.url,
+    "webhooks": lambda settings: settings.activation.webhooks,
     "sentiment": lambda settings: settings.activation.sentiment.deployed,
     "model_releases": lambda settings: settings.analytics.models.deployed,
     "recommendation_events": lambda settings: settings.activation.recommendations.uses_personalize,

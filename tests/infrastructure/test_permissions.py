@@ -93,6 +93,15 @@ KEY_USES = {
         "secretsmanager": READ,
         "sqs": READ,
     },
+    "AnnouncerFunction": {"lambda": READ, "dynamodb": ITEMS, "sqs": SEND},
+    "WebhooksFunction": {"lambda": READ, "dynamodb": ITEMS, "secretsmanager": READ, "sqs": SEND},
+    "LoyaltyFunction": {
+        "lambda": READ,
+        "kinesis": WRITE,
+        "dynamodb": ITEMS,
+        "secretsmanager": READ,
+        "sqs": SEND,
+    },
     "UnsubscribeFunction": {"lambda": READ, "kinesis": WRITE, "dynamodb": ITEMS, "secretsmanager": READ},
     "Clean": {"kinesis": SEND, "secretsmanager": READ, "s3": SEND},
     "Unify": {"kinesis": SEND, "s3": SEND},
@@ -147,6 +156,9 @@ def test_roles_use_the_key_through_the_services_that_keep_what_they_use_and_neve
     switches = {
         "Databases": collection.databases,
         "TextRemoval": collection.texts.removed,
+        "Announcer": assembly.settings.activation.webhooks or assembly.settings.activation.loyalty.url,
+        "Webhooks": assembly.settings.activation.webhooks,
+        "Loyalty": assembly.settings.activation.loyalty.url,
         "Backfill": collection.backfill.deployed,
         "Dashboards": assembly.settings.analytics.dashboards.deployed,
         "TableQuality": assembly.settings.analytics.quality.deployed,
@@ -229,6 +241,9 @@ def test_roles_may_do_with_items_what_their_code_calls_and_nothing_else(assembly
         wanted["ForesightScores", "Table"] = {"BatchGetItem"}
     if assembly.settings.activation.recommendations.uses_personalize:
         wanted["RecommendationsPersonalizeEventsFunction", "Table"] = {"GetItem", "Query"}
+    if assembly.settings.activation.loyalty.url is not None:
+        asks = {"Query"} if assembly.settings.activation.loyalty.consent_purpose else set()
+        wanted["LoyaltyFunction", "Table"] = {"GetItem", "BatchGetItem", *asks}
     assert may == {place: {f"dynamodb:{action}" for action in actions} for place, actions in wanted.items()}
 
 

@@ -64,6 +64,19 @@ def test_every_problem_is_reported_in_one_run(folder):
     [
         ("collection: {streams: {provider: msk}}", "msk needs foundation.network.deployed: true"),
         (
+            "{foundation: {network: {deployed: true}}, collection: {streams: {provider: msk}}, activation: {loyalty: "
+            "{url: https://a.example.com/members, tiers: [{segment: midwest, tier: gold}]}}}",
+            "activation.loyalty.url needs collection.streams.provider: kinesis",
+        ),
+        ("activation: {loyalty: {url: https://a.example.com/}}", "tiers: name at least one segment and its tier"),
+        ("activation: {loyalty: {url: http://a.example.com/}}", "activation.loyalty.url: "),
+        (
+            "activation: {webhooks: [{name: a, url: https://a.example.com/, events: [decision.made]}, "
+            "{name: a, url: https://b.example.com/, events: [decision.made]}]}",
+            "webhooks: a is there twice; give each subscriber a name of its own",
+        ),
+        ("activation: {webhooks: [{name: a, url: https://a.example.com/, events: [profile.seen]}]}", "decision.made"),
+        (
             "{foundation: {removal: destroy, network: {deployed: true}}, "
             "collection: {streams: {provider: msk, deployed: false}}}",
             "streams.deployed: false does not go with collection.streams.provider: msk.*go back to kinesis",
