@@ -36,6 +36,11 @@ def address_of(profile: Profile, channel: Channel) -> str | None:
     return next((value for kind in ADDRESS_TYPES[channel] if (value := _value(profile, kind))), None)
 
 
+def is_fetched(channel: Channel) -> bool:
+    """Tell whether people come for the messages of a channel, instead of getting them at an address."""
+    return not ADDRESS_TYPES[channel]
+
+
 def address_keys(profile: Profile, channel: Channel, secret: bytes) -> tuple[str, ...]:
     """Return the identifier keys of the addresses at which a channel reaches a person.
 

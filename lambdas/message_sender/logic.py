@@ -159,7 +159,7 @@ class Sender:
         )
         if against:
             return _suppressed(message, *against)
-        not_before = earliest_send_time(profile, self.rules, now)
+        not_before = earliest_send_time(profile, self.rules, now, channel=message.channel)
         if not_before > now:
             return Answer(
                 status=Status.DEFERRED,
