@@ -9,7 +9,7 @@ import yaml
 from pydantic import AfterValidator, Field, model_validator
 
 from c360_core.play import Limits, parse_limits
-from config.shared import Days, EmailAddress, Hour, Slice, WebAddress
+from config.shared import Days, EmailAddress, Hour, Origin, Slice, WebAddress
 
 _PLAYS: Final = Path(__file__).resolve().parents[1] / "contracts" / "plays.yaml"
 
@@ -78,6 +78,24 @@ class SmsSettings(Slice):
     valid_days: int = Field(
         1, ge=1, le=3, description="How long a carrier tries to deliver a message; days later it means nothing"
     )
+
+
+class InAppSettings(Slice):
+    """The channel of messages in the app or the shop, which wait until the person comes."""
+
+    deployed: bool = Field(
+        default=False,
+        description="Keep messages for people until they come to the app or the shop, and show them there",
+    )
+    valid_days: int = Field(14, ge=1, le=365, description="How long a message waits; after that nobody gets it")
+    most_waiting: int = Field(5, ge=1, le=50, description="So many wait for a person; a newer one replaces the oldest")
+    token_minutes: int = Field(
+        15, ge=1, le=60, description="How long a token opens an inbox, which the shop's server gets for a customer"
+    )
+    allowed_origins: tuple[Origin, ...] = Field(
+        (), description="Sites whose pages may read messages; empty: only apps, which are no pages"
+    )
+    requests_per_second: int = Field(100, ge=1, le=10_000, description="Above this, the inbox answers that it is busy")
 
 
 AccountId = Annotated[str, Field(pattern=r"^[0-9]{12}$")]
@@ -156,6 +174,7 @@ class ActivationSettings(Slice):
     sentiment: SentimentSettings = SentimentSettings()
     service_tasks: ServiceTaskSettings = ServiceTaskSettings()
     sms: SmsSettings = SmsSettings()
+    in_app: InAppSettings = InAppSettings()
     quiet_hours_start: Hour = Field(LIMITS.quiet_from, description="Local hour from which nothing is sent")
     quiet_hours_end: Hour = Field(LIMITS.quiet_until, description="Local hour from which sending is allowed again")
     default_time_zone: TimeZone = Field(
@@ -183,5 +202,10 @@ class ActivationSettings(Slice):
             raise ValueError(
                 f"email.unsubscribe_days {self.email.unsubscribe_days} is longer than message_ttl_days "
                 f"{self.message_ttl_days}: a link needs its message; make one of them fit"
+            )
+        if self.in_app.valid_days > self.message_ttl_days:
+            raise ValueError(
+                f"in_app.valid_days {self.in_app.valid_days} is longer than message_ttl_days {self.message_ttl_days}: "
+                "what a customer does with a message needs its record; make one of them fit"
             )
         return self

@@ -11,6 +11,7 @@ from config.activation import ActivationSettings
 from stacks.activation.contact_rules import contact_rules
 from stacks.activation.email.channel import Email
 from stacks.activation.email.unsubscribe import Unsubscribe
+from stacks.activation.in_app.channel import InApp
 from stacks.activation.sms.channel import Sms
 from stacks.constructs.data_stream import DataStream
 from stacks.constructs.grants import ItemAction, allow, lock_work, put_records, read_secret, use_items
@@ -31,6 +32,7 @@ class MessageSender(Construct):
         email: Email,
         unsubscribe: Unsubscribe,
         sms: Sms | None,
+        in_app: InApp | None,
         single_view: dynamodb.ITableV2,
         idempotency: dynamodb.ITableV2,
         events_stream: DataStream,
@@ -59,6 +61,7 @@ class MessageSender(Construct):
                 "MESSAGE_TTL_DAYS": settings.message_ttl_days,
                 **contact_rules(settings),
                 **({} if sms is None else sms.variables),
+                **({} if in_app is None else in_app.variables),
             },
             caller=Caller.STATE_MACHINE,
             writes=events_stream,
@@ -68,7 +71,9 @@ class MessageSender(Construct):
                 *(() if sms is None else (ec2.InterfaceVpcEndpointAwsService.PINPOINT_SMS_VOICE_V2,)),
             ),
         )
-        items: tuple[ItemAction, ...] = ("GetItem", "BatchGetItem", "Query", "PutItem", "UpdateItem")
+        # A message in the app can be replaced by a newer one.
+        replaced: tuple[ItemAction, ...] = () if in_app is None else ("DeleteItem",)
+        items: tuple[ItemAction, ...] = ("GetItem", "BatchGetItem", "Query", "PutItem", "UpdateItem", *replaced)
         use_items(self.function.role, single_view, platform.key, items)
         lock_work(self.function.role, idempotency, platform.key)
         put_records(self.function.role, events_stream)

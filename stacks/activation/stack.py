@@ -18,6 +18,8 @@ from stacks.activation.decision_engine import DecisionEngine
 from stacks.activation.email.channel import Email
 from stacks.activation.email.reports import DeliveryReports
 from stacks.activation.email.unsubscribe import Unsubscribe
+from stacks.activation.in_app.channel import InApp
+from stacks.activation.in_app.inbox import Inbox
 from stacks.activation.journey import Journey, Step
 from stacks.activation.message_sender import MessageSender
 from stacks.activation.sentiment.scoring import SentimentScoring
@@ -81,7 +83,9 @@ class ActivationStack(cdk.Stack):
         if identity is not None:
             self.sms = Sms(self, "Sms", identity=identity, settings=settings.sms, platform=platform)
             self.reports.read_texts()
-        check_plays({Channel.EMAIL, *([] if self.sms is None else [Channel.SMS])})
+        self.in_app = InApp(settings=settings.in_app) if settings.in_app.deployed else None
+        on = {Channel.SMS: self.sms, Channel.IN_APP: self.in_app}
+        check_plays({Channel.EMAIL, *(channel for channel, part in on.items() if part is not None)})
         self.decision = DecisionEngine(
             self,
             "Decision",
@@ -99,6 +103,7 @@ class ActivationStack(cdk.Stack):
             email=self.email,
             unsubscribe=self.unsubscribe,
             sms=self.sms,
+            in_app=self.in_app,
             single_view=single_view,
             idempotency=idempotency,
             events_stream=streams[Stream.EVENTS],
@@ -106,6 +111,16 @@ class ActivationStack(cdk.Stack):
             settings=settings,
             platform=platform,
         )
+        self.inbox = None
+        if self.in_app is not None:
+            self.inbox = Inbox(
+                self,
+                "Inbox",
+                single_view=single_view,
+                events_stream=streams[Stream.EVENTS],
+                settings=settings.in_app,
+                platform=platform,
+            )
         self.welcome = Journey(
             self,
             "Welcome",
@@ -144,6 +159,8 @@ class ActivationStack(cdk.Stack):
         cdk.CfnOutput(self, "ConfigurationSetName", value=self.email.configuration_set.configuration_set_name)
         cdk.CfnOutput(self, "UnsubscribeApiUrl", value=self.unsubscribe.api_url)
         cdk.CfnOutput(self, "MessageSenderFunctionName", value=self.sender.function.function.function_name)
+        if self.inbox is not None:
+            cdk.CfnOutput(self, "InboxApiUrl", value=self.inbox.url)
         if self.tasks is not None:
             cdk.CfnOutput(self, "ServiceTaskKeyArn", value=self.tasks.key.secret_arn)
         if self.clean_room is not None:

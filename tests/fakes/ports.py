@@ -11,6 +11,7 @@ from c360_aws.stream_writer import StreamRecord
 from c360_core.consent import Consent
 from c360_core.decision import Decision, decision_facts
 from c360_core.delivery import STANDING, Outcome, SentMessage
+from c360_core.inbox import InboxMessage, waiting
 from c360_core.moments import moment_text
 from c360_core.profile import Profile
 from lambdas.message_sender.message import Message, SendResult
@@ -70,6 +71,7 @@ class MemoryPeople:
     sent: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     spent: dict[tuple[str, str], int] = field(default_factory=dict)
     noted: dict[str, SentMessage] = field(default_factory=dict)
+    inboxes: dict[str, dict[str, InboxMessage]] = field(default_factory=dict)
 
     def current_id(self, person_id: str) -> str | None:
         """Return the surviving id, or None."""
@@ -137,6 +139,20 @@ class MemoryPeople:
     def sent_message(self, message_id: str) -> SentMessage | None:
         """Return what was noted of a message."""
         return self.noted.get(message_id)
+
+    def inbox(self, person_id: str) -> Sequence[InboxMessage]:
+        """Return what lies in an inbox."""
+        return tuple(self.inboxes.get(person_id, {}).values())
+
+    def put_in_inbox(self, person_id: str, message: InboxMessage, *, most: int) -> None:
+        """Put a message into an inbox, where only the newest stay."""
+        there = {**self.inboxes.get(person_id, {}), message.message_id: message}
+        kept = waiting(there.values(), now=message.put_at, most=most)
+        self.inboxes[person_id] = {one.message_id: one for one in kept}
+
+    def take_from_inbox(self, person_id: str, message_id: str) -> None:
+        """Take a message out of an inbox."""
+        self.inboxes.get(person_id, {}).pop(message_id, None)
 
     def put_message(self, sent: SentMessage) -> None:
         """Store a message."""
