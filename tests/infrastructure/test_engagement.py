@@ -91,6 +91,16 @@ def test_text_messages_leave_only_where_an_identity_is_named_and_are_reported(ev
     assert rule["detail"] == {"context": {"message_id": [{"prefix": "m_"}]}}
 
 
+def test_messages_wait_in_the_app_only_where_a_setting_says_so(everything, customary):
+    assert not [f for f in customary.resources("AWS::Lambda::Function") if "inbox" in f.properties["Handler"]]
+    [sender] = [f for f in everything.resources("AWS::Lambda::Function") if "message_sender" in f.properties["Handler"]]
+    texts = json.loads(resolve(sender.properties["Environment"]["Variables"]["IN_APP_TEXTS"]))
+    assert set(texts) == set(Template)
+    given = set(template_values(Profile(person_id="a_0", version=Version(identity_version=0, sequence=0))))
+    for words in texts.values():
+        assert set(re.findall(r"{{(\w+)}}", words["title"] + words["text"])) <= given
+
+
 def test_an_environment_in_which_a_play_sends_by_a_channel_that_is_off_is_refused(monkeypatch):
     playbook = load_playbook()
     by_text = replace(playbook.plays[0], channels=(Channel.EMAIL, Channel.SMS))
