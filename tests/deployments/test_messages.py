@@ -82,7 +82,7 @@ class World:
         # No live order: a first purchase is the signal of a play, which would send a message of its own.
         known = profile(found.person_id, email=found.address, phone=phone, loyalty_id=f"L{label}", live_orders=None)
         self.store.put_profile(known, self.view.stored_states([found.person_id])[found.person_id], now=_now())
-        for channel in (Channel.EMAIL, Channel.SMS):
+        for channel in (Channel.EMAIL, Channel.SMS, Channel.IN_APP):
             agreed = Consent(purpose=Purpose.MARKETING, channel=channel, granted=True, decided_at=_now())
             self.store.put_consent(found.person_id, agreed)
         return found
@@ -136,6 +136,12 @@ class World:
         address, _, token = found.partition("/v1/")
         return f"{api_address(address, endpoint=self.endpoint)}/v1/{token}"
 
+    def inbox(self, path: str = "", *, opened: str | None = None, post: bool = False) -> httpx.Response:
+        """Ask the inbox, as a page does with its token."""
+        address = api_address(self.dev.output("activation", "InboxApiUrl"), endpoint=self.endpoint)
+        headers = {} if opened is None else {"authorization": f"Bearer {opened}"}
+        return httpx.request("POST" if post else "GET", f"{address}/v1/inbox{path}", headers=headers, timeout=60)
+
     def agrees(self, to: Person, channel: Channel = Channel.EMAIL) -> bool:
         """Return whether a person still agrees."""
         answers = self.view.consents(to.person_id)
@@ -147,6 +153,7 @@ def _watching(values: dict[str, Any]) -> None:
     activation |= NEVER_QUIET
     activation.setdefault("email", {})["track_engagement"] = True
     activation["sms"] = {"origination_identity": POOL}
+    activation["in_app"] = {"deployed": True, "allowed_origins": ["https://shop.example.com"]}
 
 
 def _now() -> datetime:
@@ -252,3 +259,28 @@ def test_who_answered_stop_gets_no_more_texts_and_still_gets_mails(world: World)
     assert not world.agrees(gus, Channel.SMS)
     assert dict(world.told(gus))["consent_changed"] == {"purpose": "marketing", "channel": "sms", "granted": False}
     assert world.send(gus)["status"] == "sent"
+
+
+def test_a_message_waits_in_the_app_until_its_person_closes_it(world: World) -> None:
+    hal, ivy = world.person(), world.person()
+    assert world.send(hal, Channel.IN_APP)["status"] == "sent"
+    opened, other = (world.inbox(f"/tokens/{one.person_id}", post=True).json()["token"] for one in (hal, ivy))
+
+    [waiting] = world.inbox(opened=opened).json()["messages"]
+    assert (waiting["title"], waiting["url"]) == ("Thank you for your first order", "https://example.com/")
+    assert world.inbox(opened=other).json()["messages"] == []
+    receipt = f"/messages/{waiting['message_id']}"
+    refused = (
+        world.inbox(f"{receipt}/dismissed", opened=other, post=True),
+        world.inbox(f"{receipt}/dismissed", opened=f"{opened}0", post=True),
+        world.inbox(),
+    )
+    assert [answer.status_code for answer in refused] == [404, 401, 401]
+    assert world.inbox(f"{receipt}/shown", opened=opened, post=True).status_code == 200
+    world.becomes(hal, "opened")
+    assert world.inbox(f"{receipt}/dismissed", opened=opened, post=True).status_code == 200
+
+    world.becomes(hal, "dismissed")
+    assert world.inbox(opened=opened).json()["messages"] == []
+    assert set(dict(world.told(hal))) == {"message_sent", "message_opened", "message_dismissed"}
+    assert "c360Inbox" in world.inbox("/client.js").text

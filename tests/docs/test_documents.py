@@ -336,6 +336,13 @@ def test_requests_are_those_that_the_profile_api_answers() -> None:
     assert {request.replace("{id}", "{person_id}") for request in named} == answered
 
 
+def test_requests_are_those_that_the_inbox_answers() -> None:
+    source = (ROOT / "lambdas" / "inbox" / "handler.py").read_text(encoding="utf-8")
+    routes = re.findall(r'@app\.(\w+)\((?:f"\{)?INBOX\}?([^")]*)', source)
+    answered = {f"{verb.upper()} /v1/inbox{path}".translate(str.maketrans("<>", "{}")) for verb, path in routes}
+    assert set(column(MODEL, "inbox routes")) == answered
+
+
 def test_every_reason_is_explained() -> None:
     assert sorted(column(REJECTED, "reasons")) == sorted(ReasonCode)
 

@@ -205,7 +205,7 @@ def test_the_gateway_lets_through_what_the_profile_api_answers_and_nothing_else(
 def test_the_gateway_lets_through_what_links_in_messages_and_the_inbox_need_and_nothing_else(assembly):
     links = {f"{method} {path.replace('<token>', '{token}')}" for method, path in answered("unsubscribe")}
     assert links == {f"{method} /v1/unsubscribe/{{token}}" for method in ("GET", "POST")}
-    inbox = {f"{method} {re.sub('<(.*?)>', r'{\1}', path)}" for method, path in answered("inbox")}
+    inbox = {f"{method} {path.replace('<', '{').replace('>', '}')}" for method, path in answered("inbox")}
     has_inbox = assembly.settings.activation.in_app.deployed
     assert let_through(assembly, "activation") == links | (inbox if has_inbox else set())
 
