@@ -30,6 +30,9 @@ BUDGET_PARTITION: Final = "BUDGET#"
 DECISION_PREFIX: Final = "DECISION#"
 MESSAGE_PREFIX: Final = "MESSAGE#"
 INBOX_PREFIX: Final = "INBOX#"
+DEVICE_PREFIX: Final = "DEVICE#"
+OWNER_PARTITION: Final = "DEVICE#"
+OWNER_SORT: Final = "OWNER"
 SENT_PARTITION: Final = "SENT#"
 SENT_SORT: Final = "MESSAGE"
 
@@ -110,6 +113,16 @@ def message_sort(sent_at: datetime, message_id: str) -> str:
 def inbox_key(person_id: str, message_id: str) -> Key:
     """Return the key of a message that waits in the app. Without a time: storing it again makes no second one."""
     return person_key(person_id, INBOX_PREFIX + message_id)
+
+
+def device_key(person_id: str, token_key: str) -> Key:
+    """Return the key of a device of a person."""
+    return person_key(person_id, DEVICE_PREFIX + token_key)
+
+
+def device_owner_key(token_key: str) -> Key:
+    """Return the key of the item that says whose device it is; a device is one person's at a time."""
+    return {PARTITION: OWNER_PARTITION + token_key, SORT: OWNER_SORT}
 
 
 def sent_key(message_id: str) -> Key:

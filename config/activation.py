@@ -98,6 +98,33 @@ class InAppSettings(Slice):
     requests_per_second: int = Field(100, ge=1, le=10_000, description="Above this, the inbox answers that it is busy")
 
 
+SecretName = Annotated[str, Field(pattern=r"^[A-Za-z0-9/_+=.@-]{1,512}$")]
+
+
+class PushSettings(Slice):
+    """The channel of push messages."""
+
+    apple_secret: SecretName | None = Field(
+        None,
+        description="Name of the secret with `bundle_id`, `team_id`, `key_id` and `key`, by which Apple takes messages "
+        "for the app; empty: no messages to Apple's devices",
+    )
+    google_secret: SecretName | None = Field(
+        None,
+        description="Name of the secret whose text is the JSON of Firebase's service account; empty: no messages to "
+        "devices of others",
+    )
+    valid_days: int = Field(1, ge=1, le=28, description="How long Apple and Google keep a message for a device")
+    device_days: int = Field(
+        180, ge=30, le=365, description="How long a device counts after its app was heard of; apps say so at each start"
+    )
+
+    @property
+    def deployed(self) -> bool:
+        """Whether there are push messages at all."""
+        return self.apple_secret is not None or self.google_secret is not None
+
+
 AccountId = Annotated[str, Field(pattern=r"^[0-9]{12}$")]
 
 
@@ -175,6 +202,7 @@ class ActivationSettings(Slice):
     service_tasks: ServiceTaskSettings = ServiceTaskSettings()
     sms: SmsSettings = SmsSettings()
     in_app: InAppSettings = InAppSettings()
+    push: PushSettings = PushSettings()
     quiet_hours_start: Hour = Field(LIMITS.quiet_from, description="Local hour from which nothing is sent")
     quiet_hours_end: Hour = Field(LIMITS.quiet_until, description="Local hour from which sending is allowed again")
     default_time_zone: TimeZone = Field(
@@ -208,4 +236,6 @@ class ActivationSettings(Slice):
                 f"in_app.valid_days {self.in_app.valid_days} is longer than message_ttl_days {self.message_ttl_days}: "
                 "what a customer does with a message needs its record; make one of them fit"
             )
+        if self.push.deployed and not self.in_app.deployed:
+            raise ValueError("push needs in_app.deployed: by the inbox an app says on which device it is; switch it on")
         return self

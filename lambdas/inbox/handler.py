@@ -1,5 +1,6 @@
 """Entry point of the inbox: HTTP in, messages or problem documents out."""
 
+import json
 import os
 from datetime import UTC, datetime
 from functools import cache
@@ -65,6 +66,19 @@ def take_receipt(message_id: str, receipt: str) -> Response[str]:
     return json_response({"message_id": message_id, "receipt": receipt})
 
 
+@app.put(f"{INBOX}/devices/<device>")
+def register_device(device: str) -> Response[str]:
+    """Take the address of the app on a device, by which push messages reach it."""
+    return json_response(_inboxes().register(_authorization(), device, _body()))
+
+
+@app.delete(f"{INBOX}/devices/<device>")
+def forget_device(device: str) -> Response[str]:
+    """Forget a device of the person whose token it is."""
+    _inboxes().unregister(_authorization(), device)
+    return json_response({})
+
+
 @app.get(f"{INBOX}/client.js")
 def get_client() -> Response[str]:
     """Return the script that shows messages in a page. It is the same for everybody, and holds nothing of anybody."""
@@ -96,6 +110,13 @@ def _authorization() -> str:
     return headers.get("authorization", "")
 
 
+def _body() -> object:
+    try:
+        return json.loads(app.current_event.decoded_body or "")
+    except (ValueError, RecursionError):
+        return None  # as if there were no platform
+
+
 @cache
 def _client() -> str:
     return CLIENT.read_text(encoding="utf-8")
@@ -118,5 +139,6 @@ def _inboxes() -> Inboxes:
         secrets=keys,
         minutes=settings.token_minutes,
         most=settings.most_waiting,
+        device_days=settings.device_days,
         clock=lambda: datetime.now(UTC),
     )

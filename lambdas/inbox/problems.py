@@ -52,6 +52,28 @@ def unknown_message() -> ProblemDetails:
     )
 
 
+def bad_device() -> ProblemDetails:
+    """Return the problem of an address of a device that neither Apple nor Google gives."""
+    return ProblemDetails(
+        status=HTTPStatus.BAD_REQUEST,
+        code="BAD_DEVICE",
+        field="device",
+        detail="This is no token of a device.",
+        fix="Send the registration token of Firebase, or the device token of Apple in hexadecimal digits.",
+    )
+
+
+def unknown_platform() -> ProblemDetails:
+    """Return the problem of a device whose platform is missing or unknown."""
+    return ProblemDetails(
+        status=HTTPStatus.BAD_REQUEST,
+        code="UNKNOWN_PLATFORM",
+        field="platform",
+        detail="The platform of the device is missing or unknown.",
+        fix='Send {"platform": "apple"} or {"platform": "google"}.',
+    )
+
+
 def unknown_path() -> ProblemDetails:
     """Return the problem of a path that the inbox does not have."""
     return ProblemDetails(

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from lambdas.shared.settings import EnvironmentSettings, Name
+from lambdas.shared.settings import Days, EnvironmentSettings, Name
 
 
 class Settings(EnvironmentSettings):
@@ -15,3 +15,4 @@ class Settings(EnvironmentSettings):
     inbox_secret_arn: Name
     token_minutes: Annotated[int, Field(ge=1)]
     most_waiting: Annotated[int, Field(ge=1)]
+    device_days: Days | None = None

@@ -22,6 +22,7 @@ from stacks.activation.in_app.channel import InApp
 from stacks.activation.in_app.inbox import Inbox
 from stacks.activation.journey import Journey, Step
 from stacks.activation.message_sender import MessageSender
+from stacks.activation.push.channel import Push
 from stacks.activation.sentiment.scoring import SentimentScoring
 from stacks.activation.service_tasks import ServiceTasks
 from stacks.activation.sms.channel import Sms
@@ -84,7 +85,8 @@ class ActivationStack(cdk.Stack):
             self.sms = Sms(self, "Sms", identity=identity, settings=settings.sms, platform=platform)
             self.reports.read_texts()
         self.in_app = InApp(settings=settings.in_app) if settings.in_app.deployed else None
-        on = {Channel.SMS: self.sms, Channel.IN_APP: self.in_app}
+        self.push = Push(self, "Push", settings=settings.push, platform=platform) if settings.push.deployed else None
+        on = {Channel.SMS: self.sms, Channel.IN_APP: self.in_app, Channel.PUSH: self.push}
         check_plays({Channel.EMAIL, *(channel for channel, part in on.items() if part is not None)})
         self.decision = DecisionEngine(
             self,
@@ -104,6 +106,7 @@ class ActivationStack(cdk.Stack):
             unsubscribe=self.unsubscribe,
             sms=self.sms,
             in_app=self.in_app,
+            push=self.push,
             single_view=single_view,
             idempotency=idempotency,
             events_stream=streams[Stream.EVENTS],
@@ -119,6 +122,7 @@ class ActivationStack(cdk.Stack):
                 single_view=single_view,
                 events_stream=streams[Stream.EVENTS],
                 settings=settings.in_app,
+                device_days=settings.push.device_days if settings.push.deployed else None,
                 platform=platform,
             )
         self.welcome = Journey(

@@ -82,7 +82,7 @@ class World:
         # No live order: a first purchase is the signal of a play, which would send a message of its own.
         known = profile(found.person_id, email=found.address, phone=phone, loyalty_id=f"L{label}", live_orders=None)
         self.store.put_profile(known, self.view.stored_states([found.person_id])[found.person_id], now=_now())
-        for channel in (Channel.EMAIL, Channel.SMS, Channel.IN_APP):
+        for channel in (Channel.EMAIL, Channel.SMS, Channel.IN_APP, Channel.PUSH):
             agreed = Consent(purpose=Purpose.MARKETING, channel=channel, granted=True, decided_at=_now())
             self.store.put_consent(found.person_id, agreed)
         return found
@@ -142,6 +142,16 @@ class World:
         headers = {} if opened is None else {"authorization": f"Bearer {opened}"}
         return httpx.request("POST" if post else "GET", f"{address}/v1/inbox{path}", headers=headers, timeout=60)
 
+    def register(self, owner: Person, device: str) -> None:
+        """Say on which device the app of a person is, as the app does with its token."""
+        opened = self.inbox(f"/tokens/{owner.person_id}", post=True).json()["token"]
+        address = api_address(self.dev.output("activation", "InboxApiUrl"), endpoint=self.endpoint)
+        headers = {"authorization": f"Bearer {opened}"}
+        answer = httpx.put(
+            f"{address}/v1/inbox/devices/{device}", headers=headers, json={"platform": "google"}, timeout=60
+        )
+        assert answer.status_code == 200, answer.text
+
     def agrees(self, to: Person, channel: Channel = Channel.EMAIL) -> bool:
         """Return whether a person still agrees."""
         answers = self.view.consents(to.person_id)
@@ -153,6 +163,7 @@ def _watching(values: dict[str, Any]) -> None:
     activation |= NEVER_QUIET
     activation.setdefault("email", {})["track_engagement"] = True
     activation["sms"] = {"origination_identity": POOL}
+    activation["push"] = {"apple_secret": "c360/apple-push", "google_secret": "c360/google-push"}
     activation["in_app"] = {"deployed": True, "allowed_origins": ["https://shop.example.com"]}
 
 
@@ -284,3 +295,19 @@ def test_a_message_waits_in_the_app_until_its_person_closes_it(world: World) -> 
     assert world.inbox(opened=opened).json()["messages"] == []
     assert set(dict(world.told(hal))) == {"message_sent", "message_opened", "message_dismissed"}
     assert "c360Inbox" in world.inbox("/client.js").text
+
+
+def test_a_push_message_reaches_the_devices_that_have_the_app_and_forgets_the_others(world: World) -> None:
+    jo = world.person()
+    assert world.send(jo, Channel.PUSH)["reasons"] == ["NO_PUSH_TOKEN"]
+    for device in (f"phone-of-{jo.person_id}", f"gone-from-{jo.person_id}"):
+        world.register(jo, device)
+
+    assert world.send(jo, Channel.PUSH)["status"] == "sent"
+    assert [device.token for device in world.view.devices(jo.person_id)] == [f"phone-of-{jo.person_id}"]
+    assert dict(world.told(jo))["message_sent"]["channel"] == "push"
+
+    kim = world.person()
+    world.register(kim, f"gone-from-{kim.person_id}")
+    assert world.send(kim, Channel.PUSH)["reasons"] == ["ADDRESS_REJECTED"]
+    assert world.send(kim, Channel.PUSH)["reasons"] == ["NO_PUSH_TOKEN"]

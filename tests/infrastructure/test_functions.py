@@ -86,6 +86,7 @@ def test_settings_load_from_the_template(assembly, name):
     switched_off = {
         *(("SmsSettings",) if activation.sms.origination_identity is None else ()),
         *(() if activation.in_app.deployed else ("InAppSettings",)),
+        *(() if activation.push.deployed else ("PushSettings",)),
     }
     for settings in (each for each in all_settings(name) if each.__name__ not in switched_off):
         loaded = settings.from_environment(environment(assembly, name))

@@ -225,6 +225,8 @@ def test_roles_may_do_with_items_what_their_code_calls_and_nothing_else(assembly
         # A message that waits goes when it is closed, and when a newer one needs its place.
         wanted["MessageSenderFunction", "Table"] |= {"DeleteItem"}
         wanted["InboxFunction", "Table"] = {"GetItem", "BatchGetItem", "Query", "UpdateItem", "DeleteItem"}
+    if assembly.settings.activation.push.deployed:
+        wanted["InboxFunction", "Table"] |= {"PutItem"}
     if assembly.settings.analytics.models.deployed:
         wanted["ForesightScores", "Table"] = {"BatchGetItem"}
     assert may == {place: {f"dynamodb:{action}" for action in actions} for place, actions in wanted.items()}

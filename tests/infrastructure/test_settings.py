@@ -84,6 +84,7 @@ def test_every_problem_is_reported_in_one_run(folder):
         ("activation: {email: {unsubscribe_days: 400}}", "a link needs its message; make one of them fit"),
         ("activation: {in_app: {valid_days: 400}}", "needs its record; make one of them fit"),
         ("activation: {in_app: {allowed_origins: ['*']}}", "activation.in_app.allowed_origins.*write an origin"),
+        ("activation: {push: {google_secret: push}}", "push needs in_app.deployed"),
         ("activation: {sms: {origination_identity: '+4930123456'}}", "activation.sms.origination_identity: .*match"),
         ("operations: {alarms: false, monthly_budget_usd: 10}", "needs alarms: true"),
         ("analytics: 3", "analytics: not a group of keys .*allowed here: dashboards, databrew, emr_studio, models"),

@@ -15,7 +15,7 @@ from c360_core.names import METRIC_NAMESPACE
 from config.activation import InAppSettings
 from stacks.constructs.data_stream import DataStream
 from stacks.constructs.generated_secret import GeneratedSecret
-from stacks.constructs.grants import put_records, read_secret, use_items
+from stacks.constructs.grants import ItemAction, put_records, read_secret, use_items
 from stacks.constructs.http_api import HttpApi, Route, Throttle, cors_of
 from stacks.constructs.nag import acknowledge
 from stacks.constructs.python_function import Caller, PythonFunction
@@ -44,6 +44,7 @@ class Inbox(Construct):
         single_view: dynamodb.ITableV2,
         events_stream: DataStream,
         settings: InAppSettings,
+        device_days: int | None,
         platform: Platform,
     ) -> None:
         super().__init__(scope, id_)
@@ -68,12 +69,14 @@ class Inbox(Construct):
                 "INBOX_SECRET_ARN": secret.secret_arn,
                 "TOKEN_MINUTES": settings.token_minutes,
                 "MOST_WAITING": settings.most_waiting,
+                **({} if device_days is None else {"DEVICE_DAYS": device_days}),
             },
             caller=Caller.API,
             writes=events_stream,
             calls=(ec2.InterfaceVpcEndpointAwsService.SECRETS_MANAGER,),
         )
-        items = ("GetItem", "BatchGetItem", "Query", "UpdateItem", "DeleteItem")
+        devices: tuple[ItemAction, ...] = () if device_days is None else ("PutItem",)
+        items: tuple[ItemAction, ...] = ("GetItem", "BatchGetItem", "Query", "UpdateItem", "DeleteItem", *devices)
         use_items(self.function.role, single_view, platform.key, items)
         put_records(self.function.role, events_stream)
         read_secret(self.function.role, secret)
@@ -82,7 +85,7 @@ class Inbox(Construct):
             "Http",
             platform=platform,
             handler=self.function.function,
-            routes=_routes(),
+            routes=_routes(has_devices=device_days is not None),
             throttle=Throttle(rate=settings.requests_per_second, burst=2 * settings.requests_per_second),
             cors=cors_of(
                 settings.allowed_origins,
@@ -105,13 +108,16 @@ class Inbox(Construct):
         return (Graph(title="Messages in the app", position=53, lines=lines),)
 
 
-def _routes() -> list[Route]:
+def _routes(*, has_devices: bool) -> list[Route]:
+    changed = [apigateway.HttpMethod.PUT, apigateway.HttpMethod.DELETE]
+    devices = [Route(path=f"{_PATH}/devices/{{device}}", methods=changed)] if has_devices else []
     get, post = [apigateway.HttpMethod.GET], [apigateway.HttpMethod.POST]
     return [
         Route(path=f"{_PATH}/tokens/{{person_id}}", methods=post, authorizer=authorizers.HttpIamAuthorizer()),
         Route(path=_PATH, methods=get),
         Route(path=f"{_PATH}/messages/{{message_id}}/{{receipt}}", methods=post),
         Route(path=f"{_PATH}/client.js", methods=get),
+        *devices,
     ]
 
 

@@ -24,6 +24,7 @@ from c360_core.consent import Channel, Consent, Purpose
 from c360_core.decision import Action, Decision, Template
 from c360_core.decision_rules import ContactRules, in_holdout
 from c360_core.delivery import Outcome, SentMessage
+from c360_core.devices import Device, Platform
 from c360_core.identity.keys import identifier_key
 from c360_core.inbox import Receipt
 from c360_core.moments import moment, moment_text
@@ -114,7 +115,7 @@ def playbook(channel: Channel) -> Playbook:
     return parse_playbook(document, Known(fields=known_fields()), file="plays.yaml")
 
 
-BOOKS: Final = {channel: playbook(channel) for channel in (Channel.EMAIL, Channel.IN_APP)}
+BOOKS: Final = {channel: playbook(channel) for channel in (Channel.EMAIL, Channel.IN_APP, Channel.PUSH)}
 
 
 class CutOffError(BaseException):
@@ -317,6 +318,10 @@ class World:
         )
         for person in PEOPLE:
             self.publish_profile(person)
+            phone = Device(
+                token=person, platform=Platform.APPLE, registered_at=self.now, expires_at=self.now + timedelta(days=400)
+            )
+            self.view.put_device(person, phone)
 
     def human(self, person: str) -> Human:
         return next(one for one in self.humans if person in one.ids)
@@ -480,7 +485,9 @@ class World:
 
     def takes(self, message: Message, person: Profile) -> str:
         answer = self.judge_mail(message, person)
-        return answer if self.channel is Channel.EMAIL else self.in_app.send(message, person)
+        if self.channel is Channel.PUSH:
+            assert {device.token for device in person.devices} == self.human(message.person_id).ids
+        return self.in_app.send(message, person) if self.channel is Channel.IN_APP else answer
 
     def reads(self, person: str, *, closes: bool) -> None:
         """Let somebody look into the inbox, and close the newest message there; a cut-off call is made again."""
@@ -488,6 +495,7 @@ class World:
         opened = f"Bearer {self.inboxes.open_for(person)['token']}"
         waiting = [message["message_id"] for message in self.inboxes.messages(opened)["messages"]]
         assert len(waiting) <= MOST_WAITING
+        assert self.channel is Channel.IN_APP or not waiting
         assert set(waiting) <= {message for at, message in human.mails if at > self.now - timedelta(days=STAYS)}
         assert not set(waiting) & human.closed
         while closes and waiting:

@@ -27,7 +27,12 @@ OTHER = "p_other"
 @pytest.fixture(autouse=True)
 def _environment(cloud: Cloud, contact_environment: pytest.MonkeyPatch) -> None:
     arn = cloud.secrets.create_secret(Name="inbox", SecretString=SECRET)["ARN"]
-    for name, value in {"INBOX_SECRET_ARN": arn, "TOKEN_MINUTES": "15", "MOST_WAITING": "3"}.items():
+    for name, value in {
+        "INBOX_SECRET_ARN": arn,
+        "TOKEN_MINUTES": "15",
+        "MOST_WAITING": "3",
+        "DEVICE_DAYS": "180",
+    }.items():
         contact_environment.setenv(name, value)
     cloud.put_profile(profile(), now=NOW)
     cloud.put_profile(profile(OTHER, email="other@mail.org", loyalty_id="L2"), now=NOW)
@@ -60,7 +65,7 @@ def token(person: str = PERSON, *, minutes: int = 15, secret: str = SECRET) -> s
     return sign_inbox_token(person, secret.encode(), expires_at=NOW + timedelta(minutes=minutes))
 
 
-def ask(method: str, path: str, authorization: str | None = None) -> tuple[int, Any]:
+def ask(method: str, path: str, authorization: str | None = None, body: str | None = None) -> tuple[int, Any]:
     event = {
         "version": "2.0",
         "routeKey": f"{method} {path}",
@@ -68,6 +73,7 @@ def ask(method: str, path: str, authorization: str | None = None) -> tuple[int, 
         "rawQueryString": "",
         "headers": {} if authorization is None else {"Authorization": authorization},
         "requestContext": {"http": {"method": method, "path": path}, "stage": "$default"},
+        "body": body,
         "isBase64Encoded": False,
     }
     answer = handler.handle(event, LambdaContext())
@@ -276,6 +282,63 @@ def test_a_receipt_that_could_not_be_published_may_be_sent_again(cloud: Cloud, m
     monkeypatch.undo()
     assert tell("m_1", Receipt.DISMISSED)[0] == 200
     assert (ids(), [event["event_type"] for event in cloud.events()]) == ([], ["message_dismissed"])
+
+
+PHONE = "token-of-a-phone:0001"
+
+
+def register(person: str = PERSON, platform: str = "google", device: str = PHONE) -> tuple[int, Any]:
+    body = json.dumps({"platform": platform})
+    return ask("PUT", f"/v1/inbox/devices/{device}", f"Bearer {token(person)}", body)
+
+
+def tokens(cloud: Cloud, person: str = PERSON) -> list[str]:
+    return [device.token for device in cloud.reader.devices(person)]
+
+
+def test_a_device_is_one_persons_at_a_time(cloud: Cloud) -> None:
+    assert [register()[0] for _ in range(2)] == [200, 200]
+    [device] = cloud.reader.devices(PERSON)
+    assert (device.token, device.platform) == (PHONE, "google")
+    assert timedelta(days=179) < device.expires_at - NOW < timedelta(days=181)
+
+    assert register(OTHER)[0] == 200
+    assert (tokens(cloud), tokens(cloud, OTHER)) == ([], [PHONE])
+
+
+def test_only_its_person_has_a_device_forgotten(cloud: Cloud) -> None:
+    register(OTHER)
+    path = f"/v1/inbox/devices/{PHONE}"
+
+    assert ask("DELETE", path, f"Bearer {token()}")[0] == 200
+    assert tokens(cloud, OTHER) == [PHONE]
+    assert [ask("DELETE", path, f"Bearer {token(OTHER)}")[0] for _ in range(2)] == [200, 200]
+    assert tokens(cloud, OTHER) == []
+    assert [item for item in cloud.items() if item["PK"].startswith("DEVICE#")] == []
+
+
+@pytest.mark.parametrize(
+    ("platform", "device", "authorization", "problem"),
+    [
+        ("windows", PHONE, None, (400, "UNKNOWN_PLATFORM")),
+        ("google", "short", None, (400, "BAD_DEVICE")),
+        ("google", PHONE, "Bearer x", (401, "BAD_TOKEN")),
+    ],
+)
+def test_a_device_that_is_refused(
+    cloud: Cloud, platform: str, device: str, authorization: str | None, problem: tuple[int, str]
+) -> None:
+    body = json.dumps({"platform": platform})
+    status, answer = ask("PUT", f"/v1/inbox/devices/{device}", authorization or f"Bearer {token()}", body)
+    assert (status, answer["code"], tokens(cloud)) == (*problem, [])
+    for broken in (None, "[", "[]", "7"):
+        status, answer = ask("PUT", f"/v1/inbox/devices/{PHONE}", f"Bearer {token()}", broken)
+        assert (status, answer["code"]) == (400, "UNKNOWN_PLATFORM")
+
+
+def test_without_push_messages_there_are_no_devices(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DEVICE_DAYS")
+    assert register()[0] == 404
 
 
 def test_the_script_is_small_and_never_writes_html() -> None:
