@@ -99,6 +99,7 @@ ASKED: dict[str, set[str] | str] = {
     "CloudWatch": {"alarms", "alarm topic"},
     "SES": {"e-mail"},
     "End User Messaging SMS": "a text message is paid for, and somebody gets it",
+    "End User Messaging Push": "somebody gets the message",
     "CloudFront, WAF": {"collector past its edge"},
     "CloudTrail": {"data events"},
     "IAM, KMS": {
