@@ -224,6 +224,11 @@ class ActivationSettings(Slice):
     decision_ttl_days: Days = 365
     message_ttl_days: Days = 365
 
+    @property
+    def has_inbox(self) -> bool:
+        """Whether apps and pages have an API: for messages in the app, and to say on which device an app is."""
+        return self.in_app.deployed or self.push.deployed
+
     @model_validator(mode="after")
     def _links_find_their_message(self) -> Self:
         if self.email.unsubscribe_days > self.message_ttl_days:
@@ -236,6 +241,4 @@ class ActivationSettings(Slice):
                 f"in_app.valid_days {self.in_app.valid_days} is longer than message_ttl_days {self.message_ttl_days}: "
                 "what a customer does with a message needs its record; make one of them fit"
             )
-        if self.push.deployed and not self.in_app.deployed:
-            raise ValueError("push needs in_app.deployed: by the inbox an app says on which device it is; switch it on")
         return self

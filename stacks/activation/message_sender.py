@@ -76,7 +76,7 @@ class MessageSender(Construct):
             ),
         )
         # A message in the app can be replaced by a newer one, and a device can be gone.
-        replaced: tuple[ItemAction, ...] = () if in_app is None else ("DeleteItem",)
+        replaced: tuple[ItemAction, ...] = () if in_app is None and push is None else ("DeleteItem",)
         items: tuple[ItemAction, ...] = ("GetItem", "BatchGetItem", "Query", "PutItem", "UpdateItem", *replaced)
         use_items(self.function.role, single_view, platform.key, items)
         lock_work(self.function.role, idempotency, platform.key)

@@ -115,7 +115,7 @@ class ActivationStack(cdk.Stack):
             platform=platform,
         )
         self.inbox = None
-        if self.in_app is not None:
+        if settings.has_inbox:
             self.inbox = Inbox(
                 self,
                 "Inbox",

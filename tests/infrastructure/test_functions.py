@@ -29,7 +29,7 @@ FUNCTIONS = (
 
 # Functions that come with a switch.
 SWITCHED = {
-    "inbox": lambda settings: settings.activation.in_app.deployed,
+    "inbox": lambda settings: settings.activation.has_inbox,
     "sentiment": lambda settings: settings.activation.sentiment.deployed,
     "model_releases": lambda settings: settings.analytics.models.deployed,
     "recipe_versions": lambda settings: settings.analytics.databrew.deployed,
@@ -207,7 +207,7 @@ def test_the_gateway_lets_through_what_links_in_messages_and_the_inbox_need_and_
     links = {f"{method} {path.replace('<token>', '{token}')}" for method, path in answered("unsubscribe")}
     assert links == {f"{method} /v1/unsubscribe/{{token}}" for method in ("GET", "POST")}
     inbox = {f"{method} {path.replace('<', '{').replace('>', '}')}" for method, path in answered("inbox")}
-    has_inbox = assembly.settings.activation.in_app.deployed
+    has_inbox = assembly.settings.activation.has_inbox
     assert let_through(assembly, "activation") == links | (inbox if has_inbox else set())
 
 
@@ -266,7 +266,7 @@ def test_collector_routes_are_open_to_keys_and_profile_routes_to_signed_requests
     }
     # A server opens an inbox; what is opened is read with a token.
     opened = {route for route, kind in routes["activation"].items() if kind == "AWS_IAM"}
-    assert opened == ({"POST /v1/inbox/tokens/{person_id}"} if assembly.settings.activation.in_app.deployed else set())
+    assert opened == ({"POST /v1/inbox/tokens/{person_id}"} if assembly.settings.activation.has_inbox else set())
     assert set(routes["collection"].values()) == {"NONE"}
     assert set(routes["activation"].values()) <= {"NONE", "AWS_IAM"}
     assert set(routes["unification"].values()) == {"AWS_IAM"}
@@ -274,7 +274,7 @@ def test_collector_routes_are_open_to_keys_and_profile_routes_to_signed_requests
 
 def test_apis_are_throttled_and_logged(assembly):
     stages = list(assembly.resources("AWS::ApiGatewayV2::Stage"))
-    assert len(stages) == 3 + assembly.settings.activation.in_app.deployed
+    assert len(stages) == 3 + assembly.settings.activation.has_inbox
     for stage in stages:
         assert stage.properties["DefaultRouteSettings"]["ThrottlingRateLimit"] > 0, stage
         assert "DestinationArn" in stage.properties["AccessLogSettings"], stage
