@@ -13,12 +13,14 @@ from typing import Any
 import boto3
 import httpx
 import pytest
+from botocore.credentials import Credentials
 
 from c360_aws.single_view_reader import SingleViewReader
 from c360_aws.single_view_writer import SingleViewWriter
 from c360_core.consent import Channel, Consent, ConsentStatus, Purpose, consent_status
 from c360_core.names import Stream, stream_name
 from ops.deployed_stacks import api_address
+from ops.smoke.signature import Signature
 from tests.deployments.small_dev import ENVIRONMENT, SmallDev
 from tests.factories.profiles import profile
 from tests.fakes.wire import read_stream
@@ -50,6 +52,7 @@ class World:
         self.dev, self.endpoint = SmallDev(running, folder), running.settings.endpoint
         self.dev.deploy(_watching, "activation")
         key = running.settings.credentials(Principal.ADMINISTRATOR)
+        self.server = Signature(Credentials(key.access_key, key.secret_key, key.token), REGION)
         self.table = self.dev.output("unification", "SingleViewTableName")
         dynamodb = boto3.resource(
             "dynamodb",
@@ -136,20 +139,22 @@ class World:
         address, _, token = found.partition("/v1/")
         return f"{api_address(address, endpoint=self.endpoint)}/v1/{token}"
 
-    def inbox(self, path: str = "", *, opened: str | None = None, post: bool = False) -> httpx.Response:
-        """Ask the inbox, as a page does with its token."""
+    def inbox(self, path: str = "", *, opened: str | None = None, method: str = "GET", **more: Any) -> httpx.Response:
+        """Ask the inbox, as a page or an app does with its token."""
         address = api_address(self.dev.output("activation", "InboxApiUrl"), endpoint=self.endpoint)
         headers = {} if opened is None else {"authorization": f"Bearer {opened}"}
-        return httpx.request("POST" if post else "GET", f"{address}/v1/inbox{path}", headers=headers, timeout=60)
+        return httpx.request(method, f"{address}/v1/inbox{path}", headers=headers, timeout=60, **more)
+
+    def open_inbox(self, owner: Person) -> str:
+        """Get a token for a customer who is signed in, as the shop's server does."""
+        answer = self.inbox(f"/tokens/{owner.person_id}", method="POST", auth=self.server)
+        assert answer.status_code == 201, answer.text
+        return str(answer.json()["token"])
 
     def register(self, owner: Person, device: str) -> None:
         """Say on which device the app of a person is, as the app does with its token."""
-        opened = self.inbox(f"/tokens/{owner.person_id}", post=True).json()["token"]
-        address = api_address(self.dev.output("activation", "InboxApiUrl"), endpoint=self.endpoint)
-        headers = {"authorization": f"Bearer {opened}"}
-        answer = httpx.put(
-            f"{address}/v1/inbox/devices/{device}", headers=headers, json={"platform": "google"}, timeout=60
-        )
+        opened = self.open_inbox(owner)
+        answer = self.inbox(f"/devices/{device}", opened=opened, method="PUT", json={"platform": "google"})
         assert answer.status_code == 200, answer.text
 
     def agrees(self, to: Person, channel: Channel = Channel.EMAIL) -> bool:
@@ -275,21 +280,22 @@ def test_who_answered_stop_gets_no_more_texts_and_still_gets_mails(world: World)
 def test_a_message_waits_in_the_app_until_its_person_closes_it(world: World) -> None:
     hal, ivy = world.person(), world.person()
     assert world.send(hal, Channel.IN_APP)["status"] == "sent"
-    opened, other = (world.inbox(f"/tokens/{one.person_id}", post=True).json()["token"] for one in (hal, ivy))
+    opened, other = world.open_inbox(hal), world.open_inbox(ivy)
 
     [waiting] = world.inbox(opened=opened).json()["messages"]
     assert (waiting["title"], waiting["url"]) == ("Thank you for your first order", "https://example.com/")
     assert world.inbox(opened=other).json()["messages"] == []
     receipt = f"/messages/{waiting['message_id']}"
     refused = (
-        world.inbox(f"{receipt}/dismissed", opened=other, post=True),
-        world.inbox(f"{receipt}/dismissed", opened=f"{opened}0", post=True),
+        world.inbox(f"{receipt}/dismissed", opened=other, method="POST"),
+        world.inbox(f"{receipt}/dismissed", opened=f"{opened}0", method="POST"),
         world.inbox(),
+        world.inbox(f"/tokens/{hal.person_id}", method="POST"),
     )
-    assert [answer.status_code for answer in refused] == [404, 401, 401]
-    assert world.inbox(f"{receipt}/shown", opened=opened, post=True).status_code == 200
+    assert [answer.status_code for answer in refused] == [404, 401, 401, 403]
+    assert world.inbox(f"{receipt}/shown", opened=opened, method="POST").status_code == 200
     world.becomes(hal, "opened")
-    assert world.inbox(f"{receipt}/dismissed", opened=opened, post=True).status_code == 200
+    assert world.inbox(f"{receipt}/dismissed", opened=opened, method="POST").status_code == 200
 
     world.becomes(hal, "dismissed")
     assert world.inbox(opened=opened).json()["messages"] == []
