@@ -12,7 +12,7 @@ from pydantic import AfterValidator, Field, model_validator
 from c360_core.bus_events import BusEvent
 from c360_core.consent import Purpose
 from c360_core.play import Limits, parse_limits
-from config.shared import Days, EmailAddress, Hour, Slice, WebAddress
+from config.shared import Days, EmailAddress, Hour, Origin, Slice, WebAddress
 
 _PLAYS: Final = Path(__file__).resolve().parents[1] / "contracts" / "plays.yaml"
 
@@ -81,6 +81,51 @@ class SmsSettings(Slice):
     valid_days: int = Field(
         1, ge=1, le=3, description="How long a carrier tries to deliver a message; days later it means nothing"
     )
+
+
+class InAppSettings(Slice):
+    """The channel of messages in the app or the shop, which wait until the person comes."""
+
+    deployed: bool = Field(
+        default=False,
+        description="Keep messages for people until they come to the app or the shop, and show them there",
+    )
+    valid_days: int = Field(14, ge=1, le=365, description="How long a message waits; after that nobody gets it")
+    most_waiting: int = Field(5, ge=1, le=50, description="So many wait for a person; a newer one replaces the oldest")
+    token_minutes: int = Field(
+        15, ge=1, le=60, description="How long a token opens an inbox, which the shop's server gets for a customer"
+    )
+    allowed_origins: tuple[Origin, ...] = Field(
+        (), description="Sites whose pages may read messages; empty: only apps, which are no pages"
+    )
+    requests_per_second: int = Field(100, ge=1, le=10_000, description="Above this, the inbox answers that it is busy")
+
+
+SecretName = Annotated[str, Field(pattern=r"^[A-Za-z0-9/_+=.@-]{1,512}$")]
+
+
+class PushSettings(Slice):
+    """The channel of push messages."""
+
+    apple_secret: SecretName | None = Field(
+        None,
+        description="Name of the secret with `bundle_id`, `team_id`, `key_id` and `key`, by which Apple takes messages "
+        "for the app; empty: no messages to Apple's devices",
+    )
+    google_secret: SecretName | None = Field(
+        None,
+        description="Name of the secret whose text is the JSON of Firebase's service account; empty: no messages to "
+        "devices of others",
+    )
+    valid_days: int = Field(1, ge=1, le=28, description="How long Apple and Google keep a message for a device")
+    device_days: int = Field(
+        180, ge=30, le=365, description="How long a device counts after its app was heard of; apps say so at each start"
+    )
+
+    @property
+    def deployed(self) -> bool:
+        """Whether there are push messages at all."""
+        return self.apple_secret is not None or self.google_secret is not None
 
 
 AccountId = Annotated[str, Field(pattern=r"^[0-9]{12}$")]
@@ -262,6 +307,8 @@ class ActivationSettings(Slice):
     loyalty: LoyaltySettings = LoyaltySettings()
     outbound: OutboundSettings = OutboundSettings()
     sms: SmsSettings = SmsSettings()
+    in_app: InAppSettings = InAppSettings()
+    push: PushSettings = PushSettings()
     quiet_hours_start: Hour = Field(LIMITS.quiet_from, description="Local hour from which nothing is sent")
     quiet_hours_end: Hour = Field(LIMITS.quiet_until, description="Local hour from which sending is allowed again")
     default_time_zone: TimeZone = Field(
@@ -284,6 +331,11 @@ class ActivationSettings(Slice):
     decision_ttl_days: Days = 365
     message_ttl_days: Days = 365
 
+    @property
+    def has_inbox(self) -> bool:
+        """Whether apps and pages have an API: for messages in the app, and to say on which device an app is."""
+        return self.in_app.deployed or self.push.deployed
+
     @model_validator(mode="after")
     def _names_of_subscribers_differ(self) -> Self:
         names = [one.name for one in self.webhooks]
@@ -298,5 +350,10 @@ class ActivationSettings(Slice):
             raise ValueError(
                 f"email.unsubscribe_days {self.email.unsubscribe_days} is longer than message_ttl_days "
                 f"{self.message_ttl_days}: a link needs its message; make one of them fit"
+            )
+        if self.in_app.valid_days > self.message_ttl_days:
+            raise ValueError(
+                f"in_app.valid_days {self.in_app.valid_days} is longer than message_ttl_days {self.message_ttl_days}: "
+                "what a customer does with a message needs its record; make one of them fit"
             )
         return self

@@ -1,5 +1,6 @@
 """A message to one person, and what a channel answers to it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -35,6 +36,13 @@ class Message:
     def message_id(self) -> str:
         """The id under which the message is sent at most once."""
         return message_id(self.decision_id, self.channel, self.template)
+
+
+def filled(text: str, values: Mapping[str, str]) -> str:
+    """Return a text with the values in the place of their names."""
+    for name, value in values.items():
+        text = text.replace(f"{{{{{name}}}}}", value)
+    return text
 
 
 def template_values(profile: Profile) -> dict[str, str]:

@@ -137,6 +137,12 @@ def sms_voice() -> Any:
 
 
 @cache
+def push() -> Any:
+    """Return a client of AWS End User Messaging Push that makes one attempt."""
+    return boto3.client("pinpoint", config=ONE_ATTEMPT)
+
+
+@cache
 def ses() -> "SESV2Client":
     """Return an SES client that makes one attempt."""
     return boto3.client("sesv2", config=ONE_ATTEMPT)

@@ -11,6 +11,8 @@ from config.activation import ActivationSettings
 from stacks.activation.contact_rules import contact_rules
 from stacks.activation.email.channel import Email
 from stacks.activation.email.unsubscribe import Unsubscribe
+from stacks.activation.in_app.channel import InApp
+from stacks.activation.push.channel import Push
 from stacks.activation.sms.channel import Sms
 from stacks.constructs.data_stream import DataStream
 from stacks.constructs.grants import ItemAction, allow, lock_work, put_records, read_secret, use_items
@@ -31,6 +33,8 @@ class MessageSender(Construct):
         email: Email,
         unsubscribe: Unsubscribe,
         sms: Sms | None,
+        in_app: InApp | None,
+        push: Push | None,
         single_view: dynamodb.ITableV2,
         idempotency: dynamodb.ITableV2,
         events_stream: DataStream,
@@ -59,6 +63,8 @@ class MessageSender(Construct):
                 "MESSAGE_TTL_DAYS": settings.message_ttl_days,
                 **contact_rules(settings),
                 **({} if sms is None else sms.variables),
+                **({} if in_app is None else in_app.variables),
+                **({} if push is None else push.variables),
             },
             caller=Caller.STATE_MACHINE,
             writes=events_stream,
@@ -66,9 +72,12 @@ class MessageSender(Construct):
                 ec2.InterfaceVpcEndpointAwsService.EMAIL,
                 ec2.InterfaceVpcEndpointAwsService.SECRETS_MANAGER,
                 *(() if sms is None else (ec2.InterfaceVpcEndpointAwsService.PINPOINT_SMS_VOICE_V2,)),
+                *(() if push is None else (ec2.InterfaceVpcEndpointAwsService.PINPOINT,)),
             ),
         )
-        items: tuple[ItemAction, ...] = ("GetItem", "BatchGetItem", "Query", "PutItem", "UpdateItem")
+        # A message in the app can be replaced by a newer one, and a device can be gone.
+        replaced: tuple[ItemAction, ...] = () if in_app is None and push is None else ("DeleteItem",)
+        items: tuple[ItemAction, ...] = ("GetItem", "BatchGetItem", "Query", "PutItem", "UpdateItem", *replaced)
         use_items(self.function.role, single_view, platform.key, items)
         lock_work(self.function.role, idempotency, platform.key)
         put_records(self.function.role, events_stream)
@@ -76,6 +85,8 @@ class MessageSender(Construct):
         self._allow_sending(email)
         if sms is not None:
             sms.let_send(self.function.role)
+        if push is not None:
+            push.let_send(self.function.role)
 
     def _allow_sending(self, email: Email) -> None:
         """SES checks a send against the identity, the configuration set and the template."""

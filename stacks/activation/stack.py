@@ -20,11 +20,14 @@ from stacks.activation.decision_engine import DecisionEngine
 from stacks.activation.email.channel import Email
 from stacks.activation.email.reports import DeliveryReports
 from stacks.activation.email.unsubscribe import Unsubscribe
+from stacks.activation.in_app.channel import InApp
+from stacks.activation.in_app.inbox import Inbox
 from stacks.activation.journey import Journey, Step
 from stacks.activation.message_sender import MessageSender
 from stacks.activation.outbound.announcer import ANNOUNCED, Announcer
 from stacks.activation.outbound.loyalty import LoyaltyWriteBack
 from stacks.activation.outbound.webhooks import Webhooks
+from stacks.activation.push.channel import Push
 from stacks.activation.recommendations.recommendations import Recommendations
 from stacks.activation.sentiment.scoring import SentimentScoring
 from stacks.activation.service_tasks import ServiceTasks
@@ -92,7 +95,10 @@ class ActivationStack(cdk.Stack):
         if identity is not None:
             self.sms = Sms(self, "Sms", identity=identity, settings=settings.sms, platform=platform)
             self.reports.read_texts()
-        check_plays({Channel.EMAIL, *([] if self.sms is None else [Channel.SMS])})
+        self.in_app = InApp(settings=settings.in_app) if settings.in_app.deployed else None
+        self.push = Push(self, "Push", settings=settings.push, platform=platform) if settings.push.deployed else None
+        on = {Channel.SMS: self.sms, Channel.IN_APP: self.in_app, Channel.PUSH: self.push}
+        check_plays({Channel.EMAIL, *(channel for channel, part in on.items() if part is not None)})
         self.decision = DecisionEngine(
             self,
             "Decision",
@@ -110,6 +116,8 @@ class ActivationStack(cdk.Stack):
             email=self.email,
             unsubscribe=self.unsubscribe,
             sms=self.sms,
+            in_app=self.in_app,
+            push=self.push,
             single_view=single_view,
             idempotency=idempotency,
             events_stream=streams[Stream.EVENTS],
@@ -117,6 +125,17 @@ class ActivationStack(cdk.Stack):
             settings=settings,
             platform=platform,
         )
+        self.inbox = None
+        if settings.has_inbox:
+            self.inbox = Inbox(
+                self,
+                "Inbox",
+                single_view=single_view,
+                events_stream=streams[Stream.EVENTS],
+                settings=settings.in_app,
+                device_days=settings.push.device_days if settings.push.deployed else None,
+                platform=platform,
+            )
         self.welcome = Journey(
             self,
             "Welcome",
@@ -209,6 +228,8 @@ class ActivationStack(cdk.Stack):
         cdk.CfnOutput(self, "ConfigurationSetName", value=self.email.configuration_set.configuration_set_name)
         cdk.CfnOutput(self, "UnsubscribeApiUrl", value=self.unsubscribe.api_url)
         cdk.CfnOutput(self, "MessageSenderFunctionName", value=self.sender.function.function.function_name)
+        if self.inbox is not None:
+            cdk.CfnOutput(self, "InboxApiUrl", value=self.inbox.url)
         if self.tasks is not None:
             cdk.CfnOutput(self, "ServiceTaskKeyArn", value=self.tasks.key.secret_arn)
         for name, secret in (self.webhooks.secrets if self.webhooks else {}).items():

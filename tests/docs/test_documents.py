@@ -100,6 +100,7 @@ ASKED: dict[str, set[str] | str] = {
     "CloudWatch": {"alarms", "alarm topic"},
     "SES": {"e-mail"},
     "End User Messaging SMS": "a text message is paid for, and somebody gets it",
+    "End User Messaging Push": "somebody gets the message",
     "CloudFront, WAF": {"collector past its edge"},
     "CloudTrail": {"data events"},
     "IAM, KMS": {
@@ -335,6 +336,13 @@ def test_requests_are_those_that_the_profile_api_answers() -> None:
     answered = {f"{verb.upper()} /v1/customers{path}".translate(str.maketrans("<>", "{}")) for verb, path in routes}
     named = {request.partition("?")[0] for request in column(MODEL, "routes")}
     assert {request.replace("{id}", "{person_id}") for request in named} == answered
+
+
+def test_requests_are_those_that_the_inbox_answers() -> None:
+    source = (ROOT / "lambdas" / "inbox" / "handler.py").read_text(encoding="utf-8")
+    routes = re.findall(r'@app\.(\w+)\((?:f"\{)?INBOX\}?([^")]*)', source)
+    answered = {f"{verb.upper()} /v1/inbox{path}".translate(str.maketrans("<>", "{}")) for verb, path in routes}
+    assert set(column(MODEL, "inbox routes")) == answered
 
 
 def test_every_reason_is_explained() -> None:

@@ -98,6 +98,7 @@ PAYLOADS: dict[str, dict[str, Any]] = {
     "message_delivered": dict(_MESSAGE),
     "message_opened": dict(_MESSAGE),
     "message_clicked": {**_MESSAGE, "url": "https://shop.example.com/offers"},
+    "message_dismissed": dict(_MESSAGE),
     "message_bounced": {**_MESSAGE, "bounce_type": "permanent", "bounce_subtype": "General"},
     "message_complained": {**_MESSAGE, "feedback_type": "abuse"},
     "message_rejected": {**_MESSAGE, "reason": "Bad content"},

@@ -1718,6 +1718,10 @@ WITHOUT_NEEDS: Final = {
     "AWS::RedshiftServerless::Workgroup",
     # Who may use them are users of QuickSight; what they read, the data source does.
     "AWS::QuickSight::Dashboard",
+    # CloudFormation reads the credentials of the channels with the rights of the deployment.
+    "AWS::Pinpoint::APNSChannel",
+    "AWS::Pinpoint::App",
+    "AWS::Pinpoint::GCMChannel",
     "AWS::QuickSight::DataSet",
     "AWS::QuickSight::Folder",
     "AWS::QuickSight::RefreshSchedule",

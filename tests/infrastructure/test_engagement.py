@@ -18,11 +18,13 @@ from stacks.activation.sms.channel import sms_text
 from tests.infrastructure.assembly import resolve
 
 ENDED = ("AWS::Pinpoint::", "AWS::PinpointEmail::", "AWS::SageMaker::MonitoringSchedule", "AWS::KinesisAnalytics::")
+# What of Pinpoint lives on, as End User Messaging Push.
+PUSH = {"AWS::Pinpoint::App", "AWS::Pinpoint::APNSChannel", "AWS::Pinpoint::GCMChannel"}
 
 
 def test_nothing_that_aws_has_ended_is_used(assembly):
     used = {resource.document["Type"] for resource in assembly.resources()}
-    assert not {type_name for type_name in used if type_name.startswith(ENDED)}
+    assert not {type_name for type_name in used if type_name.startswith(ENDED)} - PUSH
 
 
 def test_every_message_has_a_template_whose_name_the_sender_knows(assembly):
@@ -89,6 +91,31 @@ def test_text_messages_leave_only_where_an_identity_is_named_and_are_reported(ev
         if rule.properties.get("EventPattern", {}).get("source") == ["aws.sms-voice"]
     ]
     assert rule["detail"] == {"context": {"message_id": [{"prefix": "m_"}]}}
+
+
+def test_messages_wait_in_the_app_only_where_a_setting_says_so(everything, customary):
+    assert not [f for f in customary.resources("AWS::Lambda::Function") if "inbox" in f.properties["Handler"]]
+    [sender] = [f for f in everything.resources("AWS::Lambda::Function") if "message_sender" in f.properties["Handler"]]
+    texts = json.loads(resolve(sender.properties["Environment"]["Variables"]["IN_APP_TEXTS"]))
+    assert set(texts) == set(Template)
+    given = set(template_values(Profile(person_id="a_0", version=Version(identity_version=0, sequence=0))))
+    for words in texts.values():
+        assert set(re.findall(r"{{(\w+)}}", words["title"] + words["text"])) <= given
+
+
+def test_push_messages_leave_only_where_credentials_are_named_and_no_template_has_them(everything, customary):
+    assert not [resource for resource in customary.resources() if resource.document["Type"] in PUSH]
+    [app] = everything.resources("AWS::Pinpoint::App")
+    [apple], [google] = (everything.resources(f"AWS::Pinpoint::{kind}Channel") for kind in ("APNS", "GCM"))
+    for channel in (apple.properties, google.properties):
+        assert channel["ApplicationId"] == {"Ref": app.logical_id}
+        assert channel["DefaultAuthenticationMethod"] == "TOKEN"
+        secret = [value for name, value in channel.items() if name in {"TokenKey", "ServiceJson"}]
+        assert all(value.startswith("{{resolve:secretsmanager:c360/") for value in secret)
+        assert len(secret) == 1
+    [sender] = [f for f in everything.resources("AWS::Lambda::Function") if "message_sender" in f.properties["Handler"]]
+    texts = json.loads(sender.properties["Environment"]["Variables"]["PUSH_TEXTS"])
+    assert set(texts) == set(Template)
 
 
 def test_an_environment_in_which_a_play_sends_by_a_channel_that_is_off_is_refused(monkeypatch):

@@ -102,6 +102,7 @@ KEY_USES = {
         "secretsmanager": READ,
         "sqs": SEND,
     },
+    "InboxFunction": {"lambda": READ, "kinesis": WRITE, "dynamodb": ITEMS, "secretsmanager": READ},
     "UnsubscribeFunction": {"lambda": READ, "kinesis": WRITE, "dynamodb": ITEMS, "secretsmanager": READ},
     "Clean": {"kinesis": SEND, "secretsmanager": READ, "s3": SEND},
     "Unify": {"kinesis": SEND, "s3": SEND},
@@ -171,6 +172,7 @@ def test_roles_use_the_key_through_the_services_that_keep_what_they_use_and_neve
         "CleanRoom": assembly.settings.activation.clean_room.partner_account,
         "Sentiment": assembly.settings.activation.sentiment.deployed,
         "Recommendations": assembly.settings.activation.recommendations.uses_personalize,
+        "Inbox": assembly.settings.activation.has_inbox,
     }
     off = tuple(name for name, switch in switches.items() if not switch)
     wanted = {name: by for name, by in KEY_USES.items() if not name.startswith(off)}
@@ -237,6 +239,12 @@ def test_roles_may_do_with_items_what_their_code_calls_and_nothing_else(assembly
         ("DecisionFunction", "Idempotency"): lock,
         ("MessageSenderFunction", "Idempotency"): lock,
     }
+    if assembly.settings.activation.has_inbox:
+        # A message that waits goes when it is closed, and when a newer one needs its place; a device that is gone, too.
+        wanted["MessageSenderFunction", "Table"] |= {"DeleteItem"}
+        wanted["InboxFunction", "Table"] = {"GetItem", "BatchGetItem", "Query", "UpdateItem", "DeleteItem"}
+    if assembly.settings.activation.push.deployed:
+        wanted["InboxFunction", "Table"] |= {"PutItem"}
     if assembly.settings.analytics.models.deployed:
         wanted["ForesightScores", "Table"] = {"BatchGetItem"}
     if assembly.settings.activation.recommendations.uses_personalize:

@@ -156,6 +156,12 @@ def _texted(operation: str, request: Request) -> tuple[str, ...]:
     )
 
 
+def _pushed(operation: str, request: Request) -> tuple[str, ...]:
+    """Return the messages of an application of push messages."""
+    application = request.get("ApplicationId")
+    return (arn("mobiletargeting", f"apps/{application}/messages"),) if operation == "SendMessages" else ("*",)
+
+
 def _brewed(operation: str, request: Request) -> tuple[str, ...]:
     """Return the job, the recipe, the data set or the project of a request to DataBrew, which all are named `Name`."""
     name = request.get("Name")
@@ -245,6 +251,7 @@ _OTHERS: Final[Mapping[str, Callable[[str, Request], tuple[str, ...]]]] = {
     "redshift-data": _one("redshift-data"),
     "redshift-serverless": _one("redshift-serverless"),
     "personalize": _recommended,
+    "mobiletargeting": _pushed,
     "quicksight": _one("quicksight"),
     "sagemaker": _sagemaker,
     "ses": _mail,

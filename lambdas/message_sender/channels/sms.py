@@ -11,7 +11,7 @@ from c360_core.address import address_of
 from c360_core.consent import Channel
 from c360_core.decision import Template
 from c360_core.profile import Profile
-from lambdas.message_sender.message import Message, SendResult, template_values
+from lambdas.message_sender.message import Message, SendResult, filled, template_values
 from lambdas.shared import aws
 from lambdas.shared.settings import Days, EnvironmentSettings, Name
 
@@ -79,13 +79,6 @@ class TextMessages:
             TimeToLive=self.days * DAY_SECONDS,
             Context={"message_id": message.message_id, "decision_id": message.decision_id},
         )
-
-
-def filled(text: str, values: Mapping[str, str]) -> str:
-    """Return a text with the values in the place of their names."""
-    for name, value in values.items():
-        text = text.replace(f"{{{{{name}}}}}", value)
-    return text
 
 
 def _meaning(error: ClientError) -> SendResult:

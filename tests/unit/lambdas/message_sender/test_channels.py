@@ -111,7 +111,7 @@ def decided(people: MemoryPeople, play: Play) -> list[dict[str, Any]]:
 def test_the_channels_are_those_of_the_folder() -> None:
     modules = {path.stem for path in Path(channels.__file__).parent.glob("*.py")} - {"__init__"}
 
-    assert {str(channel) for channel in find_channels()} == modules == {"email", "sms"}
+    assert {str(channel) for channel in find_channels()} == modules == {"email", "in_app", "push", "sms"}
 
 
 @pytest.mark.usefixtures("_environment")
