@@ -28,6 +28,7 @@ class Call:
         body: a document, or the fields of a form.
     """
 
+    method: str
     path: str
     query: Mapping[str, str]
     headers: Mapping[str, str]
@@ -112,6 +113,9 @@ class VendorServer(ABC):
             def do_POST(self) -> None:
                 self._do("POST")
 
+            def do_DELETE(self) -> None:
+                self._do("DELETE")
+
             def _do(self, method: str) -> None:
                 size = int(self.headers.get("Content-Length") or 0)
                 status, answered, headers = vendor._respond(
@@ -133,12 +137,12 @@ class VendorServer(ABC):
         query = {name: values[0] for name, values in parse_qs(parts.query).items()}
         with self._lock:
             self.requests.append((method, parts.path))
-            status, answered, more = self._answered(parts.path, query, headers, content)
+            status, answered, more = self._answered(method, parts.path, query, headers, content)
             self.statuses.append(status)
         return status, answered, more
 
     def _answered(
-        self, path: str, query: Mapping[str, str], headers: Mapping[str, str], content: bytes
+        self, method: str, path: str, query: Mapping[str, str], headers: Mapping[str, str], content: bytes
     ) -> tuple[int, Any, Mapping[str, str]]:
         if self.is_down:
             return 503, "Service Unavailable", {}
@@ -146,6 +150,6 @@ class VendorServer(ABC):
         text = content.decode()
         body = {k: v[0] for k, v in parse_qs(text).items()} if is_form else json.loads(text or "{}")
         try:
-            return 200, self.answer(Call(path=path, query=query, headers=headers, body=body)), {}
+            return 200, self.answer(Call(method=method, path=path, query=query, headers=headers, body=body)), {}
         except Refused as refused:
             return refused.status, refused.body, refused.headers
