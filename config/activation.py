@@ -190,6 +190,11 @@ class AudienceSettings(Slice):
         pattern=r"^[A-Za-z0-9/_+=.@-]{1,200}$",
         description="Name of the secret with the platform's credentials, which an operator has stored",
     )
+    secret_key_arn: str | None = Field(
+        None,
+        pattern=r"^arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+$",
+        description="ARN of the key that encrypts the secret; empty: the key that AWS manages for Secrets Manager",
+    )
     url: PlatformUrl | None = Field(None, description="Where the platform answers; empty: at its own address")
     ended: bool = Field(
         default=False,

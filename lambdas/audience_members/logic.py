@@ -7,7 +7,7 @@ A member is told once in a run. What then failed waits for the next run, with it
 run. A member in a request that is still open is left alone: two requests about one member may overtake each other.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final, Protocol
@@ -175,8 +175,8 @@ class _Telling:
         """Tell who leaves; return the number of batches."""
         unknown = [m for m, held in self.book.held.items() if held.status is Status.REFUSED and m not in wanted]
         self.book.drop(unknown)
-        told = 0
-        for told, (session, batch) in enumerate(self._sessions(Operation.REMOVE, self.leaving(wanted), most), start=1):
+        batches = self._sessions(Operation.REMOVE, self.leaving(wanted), most)
+        for session, batch in batches:
             self.book.put(
                 {
                     member: Held(status=Status.REMOVING, since=self.now)
@@ -185,16 +185,16 @@ class _Telling:
                 }
             )
             self._taken(batch, self.platform.tell(Operation.REMOVE, batch, session))
-        return told
+        return len(batches)
 
     def add(self, wanted: Collection[Member], most: int) -> int:
         """Tell who joins; return the number of batches."""
-        told = 0
-        for told, (session, batch) in enumerate(self._sessions(Operation.ADD, self.joining(wanted), most), start=1):
+        batches = self._sessions(Operation.ADD, self.joining(wanted), most)
+        for session, batch in batches:
             unknown = {m for m in batch if m not in self.book.held or self.book.held[m].status is Status.REFUSED}
             self.book.put({member: Held(status=Status.ADDING, since=self.now) for member in batch})
             self._taken(batch, self.platform.tell(Operation.ADD, batch, session), unknown)
-        return told
+        return len(batches)
 
     def leaving(self, wanted: Collection[Member]) -> list[Member]:
         """Return who is to be removed and was not told in this run."""
@@ -210,8 +210,7 @@ class _Telling:
         return sorted(
             member
             for member, held in found
-            if held is None
-            or (held.status is not Status.ADDED and self._may_tell(held, Status.ADDING, Status.REFUSED))
+            if held is None or (held.status is not Status.ADDED and self._may_tell(held, Status.ADDING, Status.REFUSED))
         )
 
     def _may_tell(self, held: Held, *told: Status) -> bool:
@@ -220,13 +219,16 @@ class _Telling:
 
     def _sessions(
         self, operation: Operation, members: Sequence[Member], most: int
-    ) -> Iterator[tuple[Session, Sequence[Member]]]:
+    ) -> Sequence[tuple[Session, Sequence[Member]]]:
+        """Return the next batches, which are one session."""
         size = self.platform.most
         batches = [members[start : start + size] for start in range(0, min(len(members), most * size), size)]
         number = int(digest(self.series, operation, digits=_SESSION_DIGITS), 16) or 1
         total = sum(map(len, batches))
-        for place, batch in enumerate(batches, start=1):
-            yield Session(number=number, batch=place, is_last=place == len(batches), members=total), batch
+        return [
+            (Session(number=number, batch=place, is_last=place == len(batches), members=total), batch)
+            for place, batch in enumerate(batches, start=1)
+        ]
 
     def _taken(self, batch: Sequence[Member], taken: Taken, unknown: Collection[Member] = ()) -> None:
         """Keep what a platform has answered; nobody whom it leaves out of its answer counts as done."""

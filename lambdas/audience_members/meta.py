@@ -114,7 +114,9 @@ class MetaAudience:
         error: Any = answer.body.get("error") or {}
         code = int(error.get("code") or 0)
         if code in _WITHOUT_TOKEN:
-            raise CredentialsError(f"Meta does not take the token of secret {self.secret} (code {code}); store a new one")
+            raise CredentialsError(
+                f"Meta does not take the token of secret {self.secret} (code {code}); store a new one"
+            )
         if answer.is_busy or code in _PASSING or error.get("is_transient"):
             raise PlatformBusyError(f"Meta asks to wait: status {answer.status}, code {code}")
         raise PlatformRefusedError(

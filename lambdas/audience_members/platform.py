@@ -77,13 +77,11 @@ class Outcome:
 
 
 class Platform(Protocol):
-    """An audience at a platform. Telling it the same again changes nothing there.
+    """An audience at a platform. Telling it the same again changes nothing there."""
 
-    Attributes:
-        most: members of a batch.
-    """
-
-    most: int
+    @property
+    def most(self) -> int:
+        """Members of a batch, at most."""
 
     def tell(self, operation: Operation, members: Sequence[Member], session: Session) -> Taken:
         """Add or remove a batch of members.

@@ -57,7 +57,7 @@ class Fake:
 
     def __init__(self, *, later: bool = False, most: int = 3) -> None:
         self.most, self._later = most, later
-        self.has: set[Member] = set()
+        self.has: frozenset[Member] = frozenset()
         self.told: list[tuple[Operation, tuple[Member, ...]]] = []
         self.sessions: list[Session] = []
         self.faults: list[str | None] = []
@@ -91,6 +91,7 @@ class Fake:
         reason = self.outcomes.pop(0) if self.outcomes else ""
         if reason == "open":
             return Outcome(is_open=True)
+        del self._open[request]
         self._do(operation, members[::2] if reason else members)  # a part, as PARTIAL_SUCCESS has it
         return Outcome(reason=reason)
 
@@ -129,7 +130,7 @@ class Place:
 
 
 @pytest.mark.parametrize("later", [False, True])
-def test_a_platform_gets_whom_it_should_have_and_confirms_each_once(later: bool) -> None:  # noqa: FBT001  # a case
+def test_a_platform_gets_whom_it_should_have_and_confirms_each_once(later: bool) -> None:  # a case
     place = Place(Fake(later=later))
     first = place.run(people(1, 2, 3, 4, 5))
     assert (place.platform.has, first.progress.added, first.members) == (people(1, 2, 3, 4, 5), 5, 5)
@@ -172,11 +173,11 @@ def test_an_addition_that_was_cut_off_is_not_forgotten_when_the_person_withdraws
         place.keeper.step(AUDIENCE, place.platform, people(1), run="one", progress=Progress())
     assert place.platform.has == people(1)
     step = place.run(people())
-    assert (place.platform.has, step.removals_left, place.stored.items) == (frozenset(), 0, {})
+    assert (len(place.platform.has), step.removals_left, len(place.stored.items)) == (0, 0, 0)
 
 
 @pytest.mark.parametrize("later", [False, True])
-def test_a_removal_that_the_platform_refuses_is_left_and_told_again_by_the_next_run(later: bool) -> None:  # noqa: FBT001  # a case
+def test_a_removal_that_the_platform_refuses_is_left_and_told_again_by_the_next_run(later: bool) -> None:  # a case
     place = Place(Fake(later=later))
     place.run(people(1, 2))
     place.platform.faults = ["refuse"]
