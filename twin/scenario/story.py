@@ -15,6 +15,7 @@ from twin.principals import Principal
 from twin.scenario import (
     again,
     analysis,
+    audiences,
     bought,
     dashboards,
     databases,
@@ -329,6 +330,8 @@ class Story:
                 answers = (*asking.result(), named)
             with self.step("A partner joins the clean room, and asks"):
                 shared = partner.checks(self.deployment, live_result.welcome_id)
+            with self.step("Advertising platforms hear who joins an audience"):
+                advertised = audiences.checks(self.deployment, live_result.welcome_id)
             with self.step("Contacts of a vendor arrive by its flow"):
                 read = contacts.result()
         refused = sum(not answer.allowed for answer in answers)
@@ -349,6 +352,7 @@ class Story:
             *prepared,
             *counted,
             *shared,
+            *advertised,
             Check(name="a vendor's contacts, read twice", expected=vendors.KNOWN, actual=read),
             Check(name="spend in the warehouse, to the cent of Athena's", expected=asked.athena, actual=asked.asked),
             Check(
