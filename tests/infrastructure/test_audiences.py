@@ -144,7 +144,8 @@ def test_the_runbook_is_there():
             "needs analytics.nightly_models: true",
         ),
         (
-            f"{{activation: {{audiences: [{{{AUDIENCE}}}], audiences_hour_utc: 4}}, analytics: {{nightly_models: true}}}}",
+            f"{{activation: {{audiences: [{{{AUDIENCE}}}], audiences_hour_utc: 4}}, "
+            "analytics: {nightly_models: true}}",
             "is not after analytics.nightly_hour_utc",
         ),
     ],

@@ -29,6 +29,7 @@ FUNCTIONS = (
 
 # Functions that come with a switch.
 SWITCHED = {
+    "audience_members": lambda settings: bool(settings.activation.audiences),
     "sentiment": lambda settings: settings.activation.sentiment.deployed,
     "model_releases": lambda settings: settings.analytics.models.deployed,
     "recipe_versions": lambda settings: settings.analytics.databrew.deployed,
