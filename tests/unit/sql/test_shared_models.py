@@ -76,7 +76,7 @@ class Build:
             source=lambda _, name: name,
             config=lambda **_: "",
             none=None,
-            env_var=lambda _, default: "high_spenders,midwest",
+            env_var=lambda *_: "high_spenders,midwest",
             is_incremental=lambda: built,
             this=model.rpartition("/")[2],
         )
