@@ -8,23 +8,17 @@ from c360_core import contracts
 from c360_core.names import Querier, TableName, Zone, database_name, workgroup_name
 from config.settings import SettingsError, load
 from stacks.activation.audiences.keeping import RUNBOOK
-from tests.infrastructure.assembly import definition, resolve, states
-from tests.infrastructure.estate import Estate
+from tests.infrastructure.assembly import ROOT, definition, resolve, states
 
 NAMES = ("SpendersGoogle", "SpendersMeta")
 AUDIENCE = "name: a, segment: high_spenders, platform: meta, account: '1', audience_id: '2', secret: s"
-
-
-@pytest.fixture
-def on(estates) -> Estate:
-    return estates["everything"]
 
 
 def run(assembly, name: str):
     """Return the states of the machine of an audience."""
     [machine] = [
         machine
-        for machine in assembly.of_type("AWS::StepFunctions::StateMachine")
+        for machine in assembly.resources("AWS::StepFunctions::StateMachine")
         if f"Audiences{name}" in machine.logical_id
     ]
     return dict(states(definition(machine)))
@@ -65,7 +59,7 @@ def test_a_busy_platform_is_told_again_and_one_that_refuses_is_not(everything):
 def test_the_runs_come_after_the_marts(everything):
     rules = [
         rule.properties["ScheduleExpression"]
-        for rule in everything.of_type("AWS::Events::Rule")
+        for rule in everything.resources("AWS::Events::Rule")
         if "Audiences" in rule.logical_id
     ]
     settings = everything.settings
@@ -76,7 +70,7 @@ def test_the_runs_come_after_the_marts(everything):
 def test_the_function_reads_the_answers_of_the_audiences_and_the_secrets_of_the_settings_alone(everything):
     statements = [
         statement
-        for policy in everything.of_type("AWS::IAM::Policy")
+        for policy in everything.resources("AWS::IAM::Policy")
         if policy.logical_id.startswith("AudiencesFunctionRole")
         for statement in policy.properties["PolicyDocument"]["Statement"]
     ]
@@ -106,21 +100,19 @@ def test_without_audiences_nothing_of_them_is_left(assemblies):
 
 
 def test_a_build_makes_the_members_of_the_segments_that_the_settings_name(everything):
-    [project] = everything.of_type("AWS::CodeBuild::Project")
+    [project] = everything.resources("AWS::CodeBuild::Project")
     variables = {one["Name"]: one["Value"] for one in project.properties["Environment"]["EnvironmentVariables"]}
     assert resolve(variables["C360_AUDIENCE_SEGMENTS"]) == "high_spenders"
 
 
 def test_the_hashes_are_closed_to_every_persona():
     [table] = contracts.load().audience_tables()
-    closed = {field.name: field.pii for field in table.fields if field.name.endswith("_sha256")}
+    closed = {field.name: field.classification for field in table.fields if field.name.endswith("_sha256")}
     assert set(closed.values()) == {"direct"}
     assert set(closed) == {"google_sha256", "meta_sha256"}
 
 
 def test_the_runbook_is_there():
-    from tests.infrastructure.assembly import ROOT
-
     assert (ROOT / "docs" / "runbooks" / RUNBOOK).is_file()
 
 
