@@ -190,7 +190,7 @@ class Audiences(Construct):
         acknowledge(
             role,
             {
-                wildcard(role, arn_of_versions(self.function.function)): "CDK grants the call of all versions of a function",
+                wildcard(role, arn_of_versions(self.function.function)): "CDK grants the call of all of its versions",
                 "IAM5[Resource::*]": "neither GetDataAccess nor X-Ray's actions accept a resource",
             },
         )
