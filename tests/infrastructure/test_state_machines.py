@@ -330,7 +330,8 @@ def test_the_follow_up_waits_as_long_as_the_settings_say(assembly):
 
 
 def test_decisions_to_act_begin_journeys(assembly):
-    rules = [rule.properties["EventPattern"] for rule in assembly.resources("AWS::Events::Rule", "activation")]
+    found = assembly.resources("AWS::Events::Rule", "activation")
+    rules = [rule.properties["EventPattern"] for rule in found if "EventPattern" in rule.properties]
     patterns = [pattern for pattern in rules if "template" in pattern["detail"]]
     assert sorted(p["detail"]["template"][0] for p in patterns) == ["service_recovery", "welcome"]
     for pattern in patterns:
