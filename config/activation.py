@@ -1,8 +1,10 @@
 """Settings of activation: channels, and the limits of contact."""
 
+from collections.abc import Mapping
 from decimal import Decimal
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Final, Literal, Self
 from zoneinfo import available_timezones
 
@@ -14,7 +16,9 @@ from c360_core.consent import Purpose
 from c360_core.play import Limits, parse_limits
 from config.shared import Days, EmailAddress, Hour, Origin, Slice, WebAddress
 
-_PLAYS: Final = Path(__file__).resolve().parents[1] / "contracts" / "plays.yaml"
+_CONTRACTS: Final = Path(__file__).resolve().parents[1] / "contracts"
+_PLAYS: Final = _CONTRACTS / "plays.yaml"
+_SEGMENTS: Final = _CONTRACTS / "segments.yaml"
 
 
 def _limits() -> Limits:
@@ -23,6 +27,15 @@ def _limits() -> Limits:
 
 
 LIMITS: Final = _limits()
+
+
+def _segments() -> tuple[str, ...]:
+    """Return the names of the segments that there are."""
+    document = yaml.safe_load(_SEGMENTS.read_text(encoding="utf-8"))
+    return tuple(str(segment["name"]) for segment in document["segments"])
+
+
+SEGMENTS: Final = _segments()
 
 
 def _time_zone(name: str) -> str:
@@ -297,6 +310,51 @@ class OutboundSettings(Slice):
     )
 
 
+def _segment(name: str) -> str:
+    if name not in SEGMENTS:
+        raise ValueError(f"there is no segment `{name}`; use one of {', '.join(SEGMENTS)}")
+    return name
+
+
+PlatformName = Literal["google", "meta"]
+# Where each platform answers.
+PLATFORM_ADDRESSES: Final[Mapping[PlatformName, str]] = MappingProxyType(
+    {"google": "https://datamanager.googleapis.com", "meta": "https://graph.facebook.com"}
+)
+PlatformUrl = Annotated[str, Field(pattern=r"^(https://[^/\s]+|http://localhost:[0-9]{1,5})$", max_length=2048)]
+
+
+class AudienceSettings(Slice):
+    """A segment whose members an advertising platform keeps as hashes: those who agreed to marketing."""
+
+    name: str = Field(
+        pattern=r"^[a-z][a-z0-9_]{0,31}$", description="How the state machine, the metrics and the alarms call it"
+    )
+    segment: Annotated[str, AfterValidator(_segment)] = Field(description="Whose members it has")
+    platform: PlatformName = Field(description="Who keeps it: Google Customer Match or Meta Custom Audiences")
+    account: str = Field(pattern=r"^[0-9]{1,20}$", description="Number of the advertising account, without hyphens")
+    audience_id: str = Field(pattern=r"^[0-9]{1,20}$", description="Number of the audience at the platform")
+    secret: str = Field(
+        pattern=r"^[A-Za-z0-9/_+=.@-]{1,200}$",
+        description="Name of the secret with the platform's credentials, which an operator has stored",
+    )
+    secret_key_arn: str | None = Field(
+        None,
+        pattern=r"^arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+$",
+        description="ARN of the key that encrypts the secret; empty: the key that AWS manages for Secrets Manager",
+    )
+    url: PlatformUrl | None = Field(None, description="Where the platform answers; empty: at its own address")
+    ended: bool = Field(
+        default=False,
+        description="Take everybody out: deploy with this and let it run before an audience leaves the settings",
+    )
+
+    @property
+    def address(self) -> str:
+        """Where the platform answers."""
+        return self.url or PLATFORM_ADDRESSES[self.platform]
+
+
 class ActivationSettings(Slice):
     """Channels, recommendations, and the limits of contact."""
 
@@ -328,6 +386,13 @@ class ActivationSettings(Slice):
     follow_up_delay_seconds: int = Field(3 * 24 * 3600, ge=1, le=365 * 24 * 3600)
     clean_room: CleanRoomSettings = CleanRoomSettings()
     recommendations: RecommendationSettings = RecommendationSettings()
+    audiences: tuple[AudienceSettings, ...] = Field(
+        (), description="Segments that advertising platforms keep as audiences; empty: none leaves"
+    )
+    audiences_hour_utc: Hour = Field(6, description="When the audiences are brought up to date, after the marts")
+    audiences_poll_seconds: int = Field(
+        300, ge=1, le=3600, description="How long a platform is left alone before it is asked what became of a request"
+    )
     decision_ttl_days: Days = 365
     message_ttl_days: Days = 365
 
@@ -342,6 +407,20 @@ class ActivationSettings(Slice):
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ValueError(f"webhooks: {', '.join(twice)} is there twice; give each subscriber a name of its own")
+        return self
+
+    @model_validator(mode="after")
+    def _audiences_are_told_apart(self) -> Self:
+        names = [audience.name for audience in self.audiences]
+        places = [(audience.platform, audience.account, audience.audience_id) for audience in self.audiences]
+        for audience, place in zip(self.audiences, places, strict=True):
+            if names.count(audience.name) > 1:
+                raise ValueError(f"audiences: the name {audience.name} is there twice; rename one of them")
+            if places.count(place) > 1:
+                raise ValueError(
+                    f"audiences: {audience.name} is an audience that another one keeps, too: each would take out whom "
+                    "the other adds; give it an audience_id of its own"
+                )
         return self
 
     @model_validator(mode="after")

@@ -12,9 +12,10 @@ from constructs import Construct
 from c360_core.bus_events import BusEvent
 from c360_core.consent import Channel
 from c360_core.decision import Template
-from c360_core.names import Stream
+from c360_core.names import Querier, Stream
 from c360_core.play import load_playbook
 from config.activation import ActivationSettings
+from stacks.activation.audiences.audiences import Audiences
 from stacks.activation.clean_room.clean_room import CleanRoom
 from stacks.activation.decision_engine import DecisionEngine
 from stacks.activation.email.channel import Email
@@ -33,6 +34,7 @@ from stacks.activation.sentiment.scoring import SentimentScoring
 from stacks.activation.service_tasks import ServiceTasks
 from stacks.activation.sms.channel import Sms
 from stacks.constructs.data_stream import DataStream
+from stacks.constructs.workgroup import Workgroup
 from stacks.shared.ids import pascal_case
 from stacks.shared.lake import Lake
 from stacks.shared.lake_access import LakeAccess
@@ -42,7 +44,7 @@ from stacks.shared.platform import Platform
 class ActivationStack(cdk.Stack):
     """Owns the decision engine, the e-mail channel and the journeys.
 
-    It shares a clean room with a partner where the settings name one.
+    It shares a clean room with a partner, and tells advertising platforms of audiences, where the settings name some.
     """
 
     decision: DecisionEngine
@@ -52,6 +54,7 @@ class ActivationStack(cdk.Stack):
     loyalty: LoyaltyWriteBack | None
     clean_room: CleanRoom | None
     recommendations: Recommendations | None
+    audiences: Audiences | None
     lake_access: Sequence[LakeAccess]
 
     def __init__(  # noqa: PLR0913  # each thing that it uses has a name
@@ -66,6 +69,7 @@ class ActivationStack(cdk.Stack):
         bus: events.IEventBus,
         hash_secret: secretsmanager.ISecret,
         training: s3.IBucket | None,
+        workgroups: Mapping[Querier, Workgroup],
         settings: ActivationSettings,
         platform: Platform,
     ) -> None:
@@ -181,9 +185,22 @@ class ActivationStack(cdk.Stack):
             if settings.recommendations.provider != "none"
             else None
         )
+        self.audiences = (
+            Audiences(
+                self,
+                "Audiences",
+                workgroup=workgroups[Querier.AUDIENCES],
+                bus=bus,
+                settings=settings,
+                platform=platform,
+            )
+            if settings.audiences
+            else None
+        )
         self.lake_access = [
             *(self.clean_room.lake_access if self.clean_room else ()),
             *(self.recommendations.lake_access if self.recommendations else ()),
+            *(self.audiences.lake_access if self.audiences else ()),
         ]
         self._export()
 
@@ -236,6 +253,11 @@ class ActivationStack(cdk.Stack):
             cdk.CfnOutput(self, f"WebhookSecretArn{pascal_case(name)}", value=secret.secret_arn)
         if self.loyalty is not None:
             cdk.CfnOutput(self, "LoyaltyKeyArn", value=self.loyalty.secret.secret_arn)
+        if self.audiences is not None:
+            cdk.CfnOutput(self, "AudienceMembersTableName", value=self.audiences.table.table_name)
+            for name, machine in self.audiences.machines.items():
+                output = f"Audience{pascal_case(name)}StateMachineArn"
+                cdk.CfnOutput(self, output, value=machine.machine.state_machine_arn)
         if self.clean_room is not None:
             cdk.CfnOutput(self, "CollaborationId", value=self.clean_room.collaboration.attr_collaboration_identifier)
         if self.recommendations is not None:

@@ -68,7 +68,9 @@ _INTERFACE_TAG: Final = "aws-glue-service-resource"
 # The tag of a role of IAM by which Redshift gives its users roles of the database.
 _DATABASE_ROLES: Final = "RedshiftDbRoles"
 # TransactWriteItems has no action of its own: it needs the actions of what it writes and of what it checks.
-ItemAction = Literal["GetItem", "BatchGetItem", "Query", "ConditionCheckItem", "PutItem", "UpdateItem", "DeleteItem"]
+ItemAction = Literal[
+    "GetItem", "BatchGetItem", "Query", "ConditionCheckItem", "PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem"
+]
 _LOCK_ITEMS: Final[Sequence[ItemAction]] = ("GetItem", "PutItem", "UpdateItem", "DeleteItem")
 
 

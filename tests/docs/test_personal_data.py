@@ -56,9 +56,14 @@ def resources() -> list[tuple[str, str]]:
 
 
 def tables() -> list[Table]:
-    """Return every table that has a contract, and those that only a clean room brings."""
+    """Return every table that has a contract, and those that only a clean room or an audience brings."""
     agreed = load_and_check().contracts
-    return [*agreed.lake_tables(), *agreed.shared_tables(), *agreed.matching_tables()]
+    return [
+        *agreed.lake_tables(),
+        *agreed.shared_tables(),
+        *agreed.audience_tables(),
+        *agreed.matching_tables(),
+    ]
 
 
 def stores() -> set[str]:

@@ -207,6 +207,7 @@ def tables_of(assembly: Assembly, agreed: contracts.Contracts) -> Sequence[contr
     return [
         *agreed.lake_tables(),
         *(agreed.shared_tables() if room.partner_account is not None else ()),
+        *(agreed.audience_tables() if assembly.settings.activation.audiences else ()),
         *(agreed.matching_tables() if room.partner_id_namespace is not None else ()),
     ]
 

@@ -1243,14 +1243,18 @@ def _publishes_recipe(estate: Estate, use: Use) -> Calls:
 def _unloads(estate: Estate, use: Use) -> Calls:
     """A statement runs with the rights of the machine, which Athena also writes with."""
     role, stated = use.resource.properties["RoleArn"], use.part["Parameters"]
-    workgroup = arn(estate.one("AWS::Athena::WorkGroup", stated["WorkGroup"]))
-    yield Call(party=role, need=needs.STEP_FUNCTIONS_QUERY, resource=workgroup)
+    workgroup = estate.one("AWS::Athena::WorkGroup", stated["WorkGroup"])
+    yield Call(party=role, need=needs.STEP_FUNCTIONS_QUERY, resource=arn(workgroup))
     catalog = f"arn:aws:athena:{REGION}:{ACCOUNT}:datacatalog/AwsDataCatalog"
     yield Call(party=role, need=needs.STEP_FUNCTIONS_FIND_CATALOG, resource=catalog)
     yield Call(party=role, need=needs.ASK_LAKE_FORMATION, resource="*")
-    query, _, place = _statement(stated).partition(") TO '")
+    query, unloads, place = _statement(stated).partition(") TO '")
+    if not unloads:  # the answer is written where those of the workgroup are
+        results = workgroup.properties["WorkGroupConfiguration"]["ResultConfiguration"]
+        place = str(results["OutputLocation"])
     yield Call(party=role, need=needs.UNLOAD_WRITES, resource=f"{_object(place.partition(chr(39))[0])}part-0")
-    database, _, table = query.rpartition("FROM ")[2].replace('"', "").partition(".")
+    source = query.rpartition("FROM ")[2].partition(" WHERE ")[0]
+    database, _, table = source.replace('"', "").partition(".")
     prefix = _CATALOG.removesuffix("catalog")
     for resource in (_CATALOG, f"{prefix}database/{database}", f"{prefix}table/{database}/{table}"):
         yield Call(party=role, need=needs.UNLOAD_READS_TABLE, resource=resource)

@@ -33,6 +33,7 @@ SWITCHED = {
     "loyalty": lambda settings: settings.activation.loyalty.url,
     "webhooks": lambda settings: settings.activation.webhooks,
     "inbox": lambda settings: settings.activation.has_inbox,
+    "audience_members": lambda settings: bool(settings.activation.audiences),
     "sentiment": lambda settings: settings.activation.sentiment.deployed,
     "model_releases": lambda settings: settings.analytics.models.deployed,
     "recommendation_events": lambda settings: settings.activation.recommendations.uses_personalize,

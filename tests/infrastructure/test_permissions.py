@@ -85,6 +85,7 @@ KEY_USES = {
     "RecommendationsPersonalizeEventsFunction": {"lambda": READ, "kinesis": READ, "dynamodb": ITEMS, "sqs": SEND},
     "RecommendationsPersonalize": {"": "Decrypt DescribeKey GenerateDataKey ListGrants", "s3": SEND},
     "MessageSenderFunction": {"lambda": READ, "kinesis": WRITE, "dynamodb": ITEMS, "secretsmanager": READ},
+    "AudiencesFunction": {"lambda": READ, "dynamodb": ITEMS, "s3": READ},
     "SentimentFunction": {"lambda": READ, "kinesis": SEND, "sqs": SEND},
     "DeliveryReportsFunction": {
         "lambda": READ,
@@ -173,6 +174,7 @@ def test_roles_use_the_key_through_the_services_that_keep_what_they_use_and_neve
         "Sentiment": assembly.settings.activation.sentiment.deployed,
         "Recommendations": assembly.settings.activation.recommendations.uses_personalize,
         "Inbox": assembly.settings.activation.has_inbox,
+        "Audiences": assembly.settings.activation.audiences,
     }
     off = tuple(name for name, switch in switches.items() if not switch)
     wanted = {name: by for name, by in KEY_USES.items() if not name.startswith(off)}
@@ -189,6 +191,9 @@ def test_roles_use_the_key_through_the_services_that_keep_what_they_use_and_neve
     # So does it with the copy that a model learns from; the machine starts jobs, and reads what one has reported.
     runs = {machine for machine in machines if machine.startswith("Foresight")}
     wanted |= {machine: {"sns": SEND, "s3": SEND, "sagemaker": DISKS} for machine in runs}
+    # And with the answer that says who is in an audience.
+    keeping = {machine for machine in machines if machine.startswith("Audiences")}
+    wanted |= {machine: {"sns": SEND, "s3": SEND} for machine in keeping}
     found = {role: {service: " ".join(sorted(used)) for service, used in by.items()} for role, by in uses.items()}
     assert found == wanted
 

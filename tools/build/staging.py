@@ -14,7 +14,7 @@ from tools import contracts
 from tools.build import flink
 from tools.build.code import NOT_SHIPPED, Code
 from tools.build.stamps import digest, when_changed
-from tools.contracts import plays, segments
+from tools.contracts import audiences, plays, segments
 from tools.imports import ImportGraph, python_files
 from twin.emulator.emulator import assembly_folder, synthesize
 
@@ -65,7 +65,9 @@ def stage_contracts() -> None:
     inputs = [ROOT / "contracts", ROOT / "tools" / "contracts", ROOT / "c360_core" / "contracts.py"]
     made_from = digest(ROOT, inputs)
     when_changed(_stamp("contracts"), made_from, lambda: contracts.load_and_check().write_json(), CONTRACTS_FILE)
-    segments.write(segments.load_segments())
+    known = segments.load_segments()
+    audiences.check(known)
+    segments.write(known)
     plays.write(plays.load_plays()[1])
 
 

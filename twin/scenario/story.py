@@ -15,6 +15,7 @@ from twin.principals import Principal
 from twin.scenario import (
     again,
     analysis,
+    audiences,
     bought,
     dashboards,
     databases,
@@ -331,8 +332,7 @@ class Story:
                 described = bought.checks(self.deployment, self.manifest, self.folder)
             with self.step("Read the marts with awswrangler"):
                 numbers = analysis.read_marts(self.deployment)
-                known = self._mart_spend()
-                standing = reviews.standing(self.deployment)
+                known, standing = self._mart_spend(), reviews.standing(self.deployment)
             with self.step("Fill the dashboards' data sets; draw their pages"):
                 drawn = dashboards.checks(self.deployment, self.deployment.emulator.settings.home / dashboards.FOLDER)
             with self.step("Prepare the customers by the recipe of DataBrew"):
@@ -348,7 +348,9 @@ class Story:
                 members, named = analysis.ask_by_name(self.deployment)
                 answers = (*asking.result(), named)
             with self.step("A partner joins the clean room, and asks"):
-                shared = partner.checks(self.deployment, live_result.welcome_id)
+                met = partner.checks(self.deployment, live_result.welcome_id)
+            with self.step("Advertising platforms hear who joins an audience"):
+                shared = (*met, *audiences.checks(self.deployment, live_result.welcome_id))
             with self.step("Contacts of a vendor arrive by its flow"):
                 read = contacts.result()
         refused = sum(not answer.allowed for answer in answers)

@@ -136,6 +136,9 @@ class VendorServer(ABC):
             def do_PUT(self) -> None:
                 self._do("PUT")
 
+            def do_DELETE(self) -> None:
+                self._do("DELETE")
+
             def _do(self, method: str) -> None:
                 size = int(self.headers.get("Content-Length") or 0)
                 status, answered, headers = vendor._respond(
