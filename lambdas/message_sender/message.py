@@ -5,7 +5,6 @@ from enum import StrEnum
 
 from c360_core.consent import Channel, Purpose
 from c360_core.decision import Template, message_id
-from c360_core.profile import Profile
 
 
 class SendResult(StrEnum):
@@ -35,12 +34,3 @@ class Message:
     def message_id(self) -> str:
         """The id under which the message is sent at most once."""
         return message_id(self.decision_id, self.channel, self.template)
-
-
-def template_values(profile: Profile) -> dict[str, str]:
-    """Return the values that templates may use. Every name always has a value: SES drops a mail that misses one."""
-    return {
-        "first_name": profile.text("attributes", "first_name") or "",
-        "loyalty_tier": profile.text("aggregates", "loyalty_tier") or "",
-        "loyalty_points": str(profile.number("loyalty_points") or 0),
-    }
