@@ -35,6 +35,8 @@ MOST_HTML: Final = 100 * 1024
 MOST_PARTS: Final = 500 * 1024
 # One part of a text message in the alphabet of GSM; a longer text costs as many parts.
 MOST_SMS: Final = 160
+# The service knows this answer in every language.
+STOP: Final = "STOP"
 _GSM: Final = frozenset(
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§"
     "¿abcdefghijklmnopqrstuvwxyzäöñüà"
@@ -240,7 +242,8 @@ class _Message:
         html = written(_nodes(file, html_of(root)), under=ESCAPED)
         text = self._own_text(file) or text_of(root)
         mail = Mail(subject=" ".join(subject.split()), text=text, html=html)
-        self._check_mail(mail, file)
+        if not self.problems:  # it can be rendered
+            self._check_mail(mail, file)
         return mail
 
     def _head(self, root: Element, name: str, what: str) -> str:
@@ -311,6 +314,9 @@ class _Message:
 
     def _check_length(self, file: str, nodes: Nodes) -> None:
         said = render(nodes, self._message.samples)
+        if STOP not in said:
+            fix = f"say that an answer {STOP} ends the messages"
+            self._say(file, "the text", f"it does not say {STOP}", fix)
         if other := sorted(set(said) - _GSM):
             fix = "use others: with these, a part has 70 characters instead of 160"
             self._say(file, "the text", f"{' '.join(other)} are not in the alphabet of text messages", fix)
