@@ -372,6 +372,11 @@ class ActivationSettings(Slice):
     default_time_zone: TimeZone = Field(
         LIMITS.default_time_zone, description="For customers whose time zone is unknown"
     )
+    default_language: str = Field(
+        "en",
+        pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$",
+        description="For customers whose language is unknown, or in which there are no messages",
+    )
     frequency_cap_messages: int = Field(
         LIMITS.cap.messages, ge=1, le=100, description="At most this many messages per person ..."
     )

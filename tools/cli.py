@@ -526,6 +526,23 @@ def why(
 
 
 @APP.command()
+def preview(
+    message: Annotated[str, typer.Argument(help="Name of a message in contracts/templates, such as welcome.")],
+    *,
+    language: Annotated[str | None, typer.Option(help="Only in this language; without it, in all.")] = None,
+    person: Annotated[
+        str | None, typer.Option(help="With the values of this person, and in their language, instead of samples.")
+    ] = None,
+    env: Env = DEFAULT_ENVIRONMENT,
+    as_json: Json = False,
+) -> None:
+    """Show how a message looks on a phone, on a desktop and as plain text, as a page below build/preview."""
+    from tools.operate import preview as previewing
+
+    previewing.run(Steps(machine=as_json), message, language=language, person=person, environment=env)
+
+
+@APP.command()
 def simulate(
     file: Annotated[Path, typer.Argument(help="A changed copy of contracts/plays.yaml.")],
     *,

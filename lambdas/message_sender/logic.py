@@ -12,10 +12,11 @@ from c360_aws.idempotency import REPEATED, Idempotency, InProgressError, Result
 from c360_aws.single_view_reader import Page
 from c360_core.address import address_keys
 from c360_core.consent import Channel, Consent
-from c360_core.decision import Reason
+from c360_core.decision import Reason, missing_value
 from c360_core.decision_rules import ContactRules, earliest_send_time, suppression_reasons
 from c360_core.delivery import Outcome, SentMessage
 from c360_core.devices import Device, live_devices
+from c360_core.message_templates import MessageTemplates
 from c360_core.moments import moment, moment_text
 from c360_core.profile import Profile
 from lambdas.message_sender.channels import ChannelSender
@@ -116,6 +117,7 @@ class Sender:
     refusals: Refusals
     hash_secret: Callable[[], bytes]
     rules: ContactRules
+    templates: MessageTemplates
     keep_days: int
     clock: Callable[[], datetime]
 
@@ -163,8 +165,10 @@ class Sender:
             address_consents=self._address_consents(profile, message.channel),
             message=message.template,
         )
-        if against:
-            return _suppressed(message, *against)
+        # SES takes a mail whose values are missing, and drops it.
+        missing = self.templates.missing(message.template, profile)
+        if against or missing:
+            return _suppressed(message, *against, *map(missing_value, missing))
         not_before = earliest_send_time(profile, self.rules, now, channel=message.channel)
         if not_before > now:
             return Answer(

@@ -1,12 +1,11 @@
 """The only sender of messages."""
 
-import json
-
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
+from c360_core.message_templates import load_templates
 from config.activation import ActivationSettings
 from stacks.activation.contact_rules import contact_rules
 from stacks.activation.email.channel import Email
@@ -55,7 +54,7 @@ class MessageSender(Construct):
                 "HASH_SECRET_ARN": hash_secret.secret_arn,
                 "CONFIGURATION_SET": email.configuration_set.configuration_set_name,
                 "SENDER_ADDRESS": settings.email.sender,
-                "TEMPLATES": json.dumps({str(template): name for template, name in email.template_names.items()}),
+                "DEFAULT_LANGUAGE": default_language(settings),
                 "SHOP_URL": settings.email.shop_url,
                 "UNSUBSCRIBE_URL": unsubscribe.url,
                 "UNSUBSCRIBE_SECRET_ARN": unsubscribe.secret.secret_arn,
@@ -83,6 +82,7 @@ class MessageSender(Construct):
         put_records(self.function.role, events_stream)
         read_secret(self.function.role, hash_secret, unsubscribe.secret)
         self._allow_sending(email)
+        email.follow(self.function.function)
         if sms is not None:
             sms.let_send(self.function.role)
         if push is not None:
@@ -91,7 +91,7 @@ class MessageSender(Construct):
     def _allow_sending(self, email: Email) -> None:
         """SES checks a send against the identity, the configuration set and the template."""
         prefix = email.identity_arn.rpartition("identity/")[0]
-        templates = sorted(f"{prefix}template/{name}" for name in email.template_names.values())
+        templates = sorted(f"{prefix}template/{name}" for name in email.template_names)
         configuration_set = f"{prefix}configuration-set/{email.configuration_set.configuration_set_name}"
         allow(
             self.function.role,
@@ -100,3 +100,18 @@ class MessageSender(Construct):
             configuration_set,
             *templates,
         )
+
+
+def default_language(settings: ActivationSettings) -> str:
+    """Return the language of messages to people of whom no other is known.
+
+    Raises:
+        ValueError: there are no templates in this language.
+    """
+    languages = load_templates().languages
+    if settings.default_language not in languages:
+        raise ValueError(
+            f"activation.default_language: there are no messages in {settings.default_language!r}; name one of "
+            f"{', '.join(languages)}, or add it to contracts/templates"
+        )
+    return settings.default_language

@@ -9,13 +9,14 @@ from aws_cdk import aws_ses as ses
 
 from c360_core.consent import Channel
 from c360_core.decision import Template
+from c360_core.handlebars import parse, render
+from c360_core.message_templates import load_templates, mail_name
+from c360_core.message_values import mail_data, profile_values
 from c360_core.play import load_playbook
 from c360_core.profile import Profile, Version
-from lambdas.message_sender.message import template_values
 from stacks.activation import stack
 from stacks.activation.email.reports import REPORTED, TRACKED
-from stacks.activation.sms.channel import sms_text
-from tests.infrastructure.assembly import resolve
+from stacks.activation.message_sender import default_language
 
 ENDED = ("AWS::Pinpoint::", "AWS::PinpointEmail::", "AWS::SageMaker::MonitoringSchedule", "AWS::KinesisAnalytics::")
 # What of Pinpoint lives on, as End User Messaging Push.
@@ -27,25 +28,38 @@ def test_nothing_that_aws_has_ended_is_used(assembly):
     assert not {type_name for type_name in used if type_name.startswith(ENDED)} - PUSH
 
 
-def test_every_message_has_a_template_whose_name_the_sender_knows(assembly):
+def test_every_message_has_a_template_in_every_language_that_the_sender_may_use(assembly):
     templates = {t.properties["Template"]["TemplateName"] for t in assembly.resources("AWS::SES::Template")}
     (sender,) = [f for f in assembly.resources("AWS::Lambda::Function") if "message_sender" in f.properties["Handler"]]
-    named = json.loads(resolve(sender.properties["Environment"]["Variables"]["TEMPLATES"]))
-    assert set(named) == set(Template)
-    assert set(named.values()) == templates
+    languages = load_templates().languages
+    named = {mail_name(assembly.settings.environment, template, one) for template in Template for one in languages}
+    assert named == templates
+    assert sender.properties["Environment"]["Variables"]["DEFAULT_LANGUAGE"] in languages
+
+
+def test_templates_change_after_the_function_that_gives_their_values(assembly):
+    (sender,) = [f for f in assembly.resources("AWS::Lambda::Function") if "message_sender" in f.properties["Handler"]]
+    for template in assembly.resources("AWS::SES::Template"):
+        assert sender.logical_id in template.document["DependsOn"], template
 
 
 def test_templates_use_only_values_that_the_sender_always_gives(assembly):
     unknown = Profile(person_id="a_0", version=Version(identity_version=0, sequence=0))
-    given = set(template_values(unknown)) | {"shop_url", "unsubscribe_url"}
+    links = {"shop_url": "https://shop.example.com/", "unsubscribe_url": "https://links.example.com/u"}
     for template in assembly.resources("AWS::SES::Template"):
         words = template.properties["Template"]
-        for part in ("SubjectPart", "TextPart", "HtmlPart"):
-            assert set(re.findall(r"{{(\w+)}}", words[part])) <= given, template
-        assert "withdraw" in words["TextPart"], template
-        assert "{{unsubscribe_url}}" in words["TextPart"], template
+        data = mail_data({**profile_values(unknown), **links})
+        parts = {part: render(parse(words[part]), data) for part in ("SubjectPart", "TextPart", "HtmlPart")}
+        assert all(link in parts["TextPart"] for link in links.values()), template
         # Otherwise SES would lead everybody who wants no more messages past its own counter.
-        assert '<a ses:no-track href="{{unsubscribe_url}}">' in words["HtmlPart"], template
+        assert f'<a ses:no-track href="{links["unsubscribe_url"]}">' in parts["HtmlPart"], template
+
+
+def test_a_default_language_without_messages_is_refused(everything):
+    activation = everything.settings.activation.model_copy(update={"default_language": "tlh"})
+
+    with pytest.raises(ValueError, match=r"default_language: there are no messages in 'tlh'; name one of en"):
+        default_language(activation)
 
 
 def test_mail_demands_tls_and_reports_back(assembly):
@@ -98,7 +112,7 @@ def test_messages_wait_in_the_app_only_where_a_setting_says_so(everything, custo
     [sender] = [f for f in everything.resources("AWS::Lambda::Function") if "message_sender" in f.properties["Handler"]]
     texts = json.loads(resolve(sender.properties["Environment"]["Variables"]["IN_APP_TEXTS"]))
     assert set(texts) == set(Template)
-    given = set(template_values(Profile(person_id="a_0", version=Version(identity_version=0, sequence=0))))
+    given = set(profile_values(Profile(person_id="a_0", version=Version(identity_version=0, sequence=0))))
     for words in texts.values():
         assert set(re.findall(r"{{(\w+)}}", words["title"] + words["text"])) <= given
 
@@ -126,14 +140,6 @@ def test_an_environment_in_which_a_play_sends_by_a_channel_that_is_off_is_refuse
     stack.check_plays({Channel.EMAIL, Channel.SMS})
     with pytest.raises(ValueError, match=f"{by_text.name} sends by sms, .* switch it on .activation.sms."):
         stack.check_plays({Channel.EMAIL})
-
-
-def test_a_text_has_values_that_the_sender_gives_and_says_how_to_stop(everything):
-    unknown = Profile(person_id="a_0", version=Version(identity_version=0, sequence=0))
-    for template in Template:
-        text = sms_text(template)
-        assert set(re.findall(r"{{(\w+)}}", text)) <= set(template_values(unknown)), template
-        assert "Reply STOP" in text, template
 
 
 def test_reports_wait_in_an_encrypted_queue_and_end_in_another(assembly):

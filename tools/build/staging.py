@@ -14,7 +14,7 @@ from tools import contracts
 from tools.build import flink
 from tools.build.code import NOT_SHIPPED, Code
 from tools.build.stamps import digest, when_changed
-from tools.contracts import audiences, plays, segments
+from tools.contracts import audiences, plays, segments, templates
 from tools.imports import ImportGraph, python_files
 from twin.emulator.emulator import assembly_folder, synthesize
 
@@ -61,7 +61,7 @@ def stage_all(*, release: bool = False) -> None:
 
 
 def stage_contracts() -> None:
-    """Compile the contracts, the segments and the plays into the JSON that the runtimes carry."""
+    """Compile contracts, segments, plays and messages into the JSON that runtimes and templates are made from."""
     inputs = [ROOT / "contracts", ROOT / "tools" / "contracts", ROOT / "c360_core" / "contracts.py"]
     made_from = digest(ROOT, inputs)
     when_changed(_stamp("contracts"), made_from, lambda: contracts.load_and_check().write_json(), CONTRACTS_FILE)
@@ -69,6 +69,7 @@ def stage_contracts() -> None:
     audiences.check(known)
     segments.write(known)
     plays.write(plays.load_plays()[1])
+    templates.write(templates.load_templates())
 
 
 def functions() -> tuple[str, ...]:

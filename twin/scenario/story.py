@@ -346,13 +346,13 @@ class Story:
                 counted = notebooks.checks(self.deployment, self.deployment.emulator.settings.home / "notebooks")
             with self.step("Ask as the marketing analyst"):
                 members, named = analysis.ask_by_name(self.deployment)
-                answers = (*asking.result(), named)
             with self.step("A partner joins the clean room, and asks"):
                 met = partner.checks(self.deployment, live_result.welcome_id)
             with self.step("Advertising platforms hear who joins an audience"):
                 shared = (*met, *audiences.checks(self.deployment, live_result.welcome_id))
             with self.step("Contacts of a vendor arrive by its flow"):
                 read = contacts.result()
+        answers = (*asking.result(), named)
         refused = sum(not answer.allowed for answer in answers)
         checks = (
             Check(name="spend in the lake", expected=spend, actual=arrived.lake),

@@ -12,7 +12,7 @@ from c360_core.consent import Channel
 from c360_core.decision import Template
 from c360_core.inbox import InboxMessage, InboxText
 from c360_core.profile import Profile
-from lambdas.message_sender.message import Message, SendResult, filled, template_values
+from lambdas.message_sender.message import Message, SendResult, filled
 from lambdas.shared import aws
 from lambdas.shared.settings import Days, EnvironmentSettings, Name
 
@@ -63,11 +63,11 @@ class InAppMessages:
             raise ValueError(
                 f"IN_APP_TEXTS: there is no text for `{message.template}`; add one to stacks/activation/in_app"
             )
-        words, values, now = self.texts[message.template], template_values(profile), self.clock()
+        words, now = self.texts[message.template], self.clock()
         waiting = InboxMessage(
             message_id=message.message_id,
             template=str(message.template),
-            words=InboxText(title=filled(words.title, values), text=filled(words.text, values), url=self.url),
+            words=InboxText(title=filled(words.title, profile), text=filled(words.text, profile), url=self.url),
             put_at=now,
             expires_at=now + timedelta(days=self.days),
         )

@@ -13,7 +13,7 @@ from c360_core.consent import Channel
 from c360_core.decision import Template
 from c360_core.devices import Platform
 from c360_core.profile import Profile
-from lambdas.message_sender.message import Message, SendResult, filled, template_values
+from lambdas.message_sender.message import Message, SendResult, filled
 from lambdas.shared import aws
 from lambdas.shared.settings import Days, EnvironmentSettings, Name
 
@@ -92,10 +92,10 @@ class PushMessages:
         return _meaning([str(results.get(device.token, {}).get("DeliveryStatus")) for device in profile.devices])
 
     def _send(self, message: Message, profile: Profile) -> Mapping[str, Any]:
-        words, values = self.texts[message.template], template_values(profile)
+        words = self.texts[message.template]
         shown = {
-            "Title": filled(words.title, values),
-            "Body": filled(words.text, values),
+            "Title": filled(words.title, profile),
+            "Body": filled(words.text, profile),
             "Action": "URL",
             "Url": self.url,
             "TimeToLive": self.days * DAY_SECONDS,

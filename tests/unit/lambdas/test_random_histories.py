@@ -27,6 +27,7 @@ from c360_core.delivery import Outcome, SentMessage
 from c360_core.devices import Device, Platform
 from c360_core.identity.keys import identifier_key
 from c360_core.inbox import Receipt
+from c360_core.message_templates import load_templates
 from c360_core.moments import moment, moment_text
 from c360_core.names import IdentifierType
 from c360_core.play import Known, Playbook, known_fields, parse_playbook
@@ -296,6 +297,7 @@ class World:
             refusals=Refusals(view=self.view, store=self.view, stream=self.stream, hash_secret=lambda: SECRET),
             hash_secret=lambda: SECRET,
             rules=RULES,
+            templates=load_templates(),
             keep_days=400,
             clock=lambda: self.now,
         )
