@@ -17,6 +17,7 @@ from c360_core.profile import Profile, Version
 from stacks.activation import stack
 from stacks.activation.email.reports import REPORTED, TRACKED
 from stacks.activation.message_sender import default_language
+from tests.infrastructure.assembly import resolve
 
 ENDED = ("AWS::Pinpoint::", "AWS::PinpointEmail::", "AWS::SageMaker::MonitoringSchedule", "AWS::KinesisAnalytics::")
 # What of Pinpoint lives on, as End User Messaging Push.

@@ -316,13 +316,7 @@ class Story:
             with self.step("Build and test the dbt models on Athena"):
                 analysis.build_models(self.deployment)
             loading = pool.submit(warehouse.loaded, self.deployment)
-            with self.step("Texts that were taken back leave the lake"):
-                texts = reviews.texts_in_the_lake(self.deployment)
-            with self.step("What is older than its contract allows leaves the lake"):
-                outlived = upkeep.outlived(self.deployment)
-            with self.step("Reviews go over the stream again; why others were rejected"):
-                refilled = again.fill(self.deployment, reviews.SOURCE)
-                misjudged = again.differing(again.rejected(self.deployment), again.rejections_sent(self.manifest))
+            tended = self._tended()
             with self.step("Load the warehouse from the marts; ask it"):
                 loading.result()
                 asked = warehouse.ask(self.deployment)
@@ -332,7 +326,8 @@ class Story:
                 described = bought.checks(self.deployment, self.manifest, self.folder)
             with self.step("Read the marts with awswrangler"):
                 numbers = analysis.read_marts(self.deployment)
-                known, standing = self._mart_spend(), reviews.standing(self.deployment)
+                known = self._mart_spend()
+                standing = reviews.standing(self.deployment)
             with self.step("Fill the dashboards' data sets; draw their pages"):
                 drawn = dashboards.checks(self.deployment, self.deployment.emulator.settings.home / dashboards.FOLDER)
             with self.step("Prepare the customers by the recipe of DataBrew"):
@@ -361,10 +356,7 @@ class Story:
             Check(
                 name="identifiers, as the check counted them", expected=known_identifiers, actual=quality.identifiers
             ),
-            Check(name="rows that outlived their contract", expected=0, actual=outlived),
-            Check(name="texts of reviews in the lake", expected=reviews.STANDING, actual=texts),
-            Check(name="interactions that a backfill sent again", expected=reviews.EVENTS, actual=refilled),
-            Check(name="reasons of rejections that nobody expected", expected=0, actual=misjudged),
+            *tended,
             Check(name="reviews that still stand", expected=reviews.KNOWN, actual=standing),
             *described,
             *drawn,
@@ -395,6 +387,22 @@ class Story:
         )
         return AnalysisFindings(
             analysis=numbers, persona=answers, regular=arrived.regular, totals=arrived.totals, checks=checks
+        )
+
+    def _tended(self) -> tuple[Check, ...]:
+        """Take out of the lake what must leave it, and send again what may come again."""
+        with self.step("Texts that were taken back leave the lake"):
+            texts = reviews.texts_in_the_lake(self.deployment)
+        with self.step("What is older than its contract allows leaves the lake"):
+            outlived = upkeep.outlived(self.deployment)
+        with self.step("Reviews go over the stream again; why others were rejected"):
+            refilled = again.fill(self.deployment, reviews.SOURCE)
+            misjudged = again.differing(again.rejected(self.deployment), again.rejections_sent(self.manifest))
+        return (
+            Check(name="rows that outlived their contract", expected=0, actual=outlived),
+            Check(name="texts of reviews in the lake", expected=reviews.STANDING, actual=texts),
+            Check(name="interactions that a backfill sent again", expected=reviews.EVENTS, actual=refilled),
+            Check(name="reasons of rejections that nobody expected", expected=0, actual=misjudged),
         )
 
     def _arrived(self, orders: int, spend: Decimal, agreed: Sequence[str]) -> Arrived:
