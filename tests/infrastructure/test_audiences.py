@@ -60,7 +60,7 @@ def test_the_runs_come_after_the_marts(everything):
     rules = [
         rule.properties["ScheduleExpression"]
         for rule in everything.resources("AWS::Events::Rule")
-        if "Audiences" in rule.logical_id
+        if "Audiences" in rule.logical_id and "ScheduleExpression" in rule.properties
     ]
     settings = everything.settings
     assert rules == [f"cron(0 {settings.activation.audiences_hour_utc} * * ? *)"] * 2

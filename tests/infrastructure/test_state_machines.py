@@ -342,7 +342,7 @@ def test_the_follow_up_waits_as_long_as_the_settings_say(assembly):
 def test_decisions_to_act_begin_journeys(assembly):
     rules = [rule.properties for rule in assembly.resources("AWS::Events::Rule", "activation")]
     patterns = [rule["EventPattern"] for rule in rules if "EventPattern" in rule]
-    patterns = [pattern for pattern in patterns if "template" in pattern["detail"]]
+    patterns = [pattern for pattern in patterns if "template" in pattern.get("detail", {})]
     assert sorted(p["detail"]["template"][0] for p in patterns) == ["service_recovery", "welcome"]
     for pattern in patterns:
         assert pattern["source"] == ["c360.decision"]

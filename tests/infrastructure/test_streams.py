@@ -27,7 +27,8 @@ def test_every_reader_halves_failing_batches_and_keeps_what_it_cannot_handle(ass
     mappings = assembly.resources("AWS::Lambda::EventSourceMapping")
     readers = [mapping for mapping in mappings if "StartingPosition" in mapping.properties]  # the others read queues
     activation = assembly.settings.activation
-    assert len(readers) == 2 + activation.sentiment.deployed + activation.recommendations.uses_personalize
+    announces = bool(activation.webhooks or activation.loyalty.url)
+    assert len(readers) == 2 + activation.sentiment.deployed + activation.recommendations.uses_personalize + announces
     for reader in readers:
         mapping = reader.properties
         assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"], reader
