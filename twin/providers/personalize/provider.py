@@ -11,10 +11,13 @@ from twin.emulator.wire import ServiceError
 from twin.providers.personalize.data import DataError, fields_of
 from twin.providers.personalize.runtime import Events, Runtime
 from twin.providers.personalize.service import SERVICE, Personalize
+from twin.settings import ACCOUNT, REGION
 
 _ARN: Final = "arn:aws:personalize:{region}:{account}:"
 _TYPE: Final = "AWS::Personalize::"
 SESSION: Final = "personalize"
+# For which of its resources it assumes a role, AWS does not say: its guide trusts all of an account.
+_SOURCE: Final = f"arn:aws:personalize:{REGION}:{ACCOUNT}:*"
 # By kind: how AWS forms the ARN.
 _PATHS: Final = {
     "Schema": "schema/{Name}",
@@ -58,7 +61,7 @@ class PersonalizeProvider(Provider):
                 schema = next(one for one in schemas if one.attributes["SchemaArn"] == wanted)
                 fields_of(resource.properties["DatasetType"], schema.properties["Schema"])
             elif kind == "DatasetGroup" and "RoleArn" in resource.properties:
-                roles.require_trust(resource.properties["RoleArn"], SERVICE)
+                roles.require_trust(resource.properties["RoleArn"], SERVICE, _SOURCE)
         except (DataError, FilterError) as error:
             raise ServiceError("InvalidInputException", f"{resource.logical_id}: {error}") from error
 
@@ -89,7 +92,7 @@ class BucketFiles:
         self._client(role).put_object(Bucket=bucket, Key=key, Body=text.encode())
 
     def _client(self, role: str) -> Any:
-        session = roles.assume(role, service=SERVICE, session=SESSION)
+        session = roles.assume(role, service=SERVICE, session=SESSION, source=_SOURCE)
         return self._twin.settings.client("s3", session.variables())
 
     @staticmethod
