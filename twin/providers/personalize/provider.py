@@ -97,7 +97,7 @@ class BucketFiles:
 
     @staticmethod
     def _let_in(bucket: str, key: str, action: str) -> None:
-        if not roles.service_may(SERVICE, action, f"arn:aws:s3:::{bucket}/{key}", "", by_grant=True):
+        if not roles.service_may(SERVICE, action, f"arn:aws:s3:::{bucket}/{key}", _SOURCE, by_grant=True):
             raise ServiceError("InvalidInputException", f"the policy of {bucket} does not let {SERVICE} do {action}")
 
 
