@@ -1,7 +1,6 @@
 """Messages: through SES, with templates that always have their values; nothing of what AWS has ended."""
 
 import json
-import re
 from dataclasses import replace
 
 import pytest
@@ -9,7 +8,7 @@ from aws_cdk import aws_ses as ses
 
 from c360_core.consent import Channel
 from c360_core.decision import Template
-from c360_core.handlebars import parse, render
+from c360_core.handlebars import parse, render, uses
 from c360_core.message_templates import load_templates, mail_name
 from c360_core.message_values import mail_data, profile_values
 from c360_core.play import load_playbook
@@ -115,7 +114,7 @@ def test_messages_wait_in_the_app_only_where_a_setting_says_so(everything, custo
     assert set(texts) == set(Template)
     given = set(profile_values(Profile(person_id="a_0", version=Version(identity_version=0, sequence=0))))
     for words in texts.values():
-        assert set(re.findall(r"{{(\w+)}}", words["title"] + words["text"])) <= given
+        assert {use.name for use in uses(parse(words["title"] + words["text"]))} <= given
 
 
 def test_push_messages_leave_only_where_credentials_are_named_and_no_template_has_them(everything, customary):

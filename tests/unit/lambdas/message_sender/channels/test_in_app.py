@@ -22,7 +22,12 @@ from tests.unit.lambdas.message_sender.conftest import WELCOME
 
 MESSAGE = replace(WELCOME, channel=Channel.IN_APP)
 NOW = datetime(2026, 3, 2, 3, tzinfo=UTC)
-TEXTS = {"welcome": {"title": "Hello {{first_name}}", "text": "You have {{loyalty_points}} points."}}
+TEXTS = {
+    "welcome": {
+        "title": "Hello {{first_name}}",
+        "text": "You have {{#if loyalty_points}}{{loyalty_points}}{{else}}no{{/if}} points.",
+    }
+}
 
 
 def channel(people: MemoryPeople) -> InAppMessages:
@@ -43,7 +48,7 @@ def test_the_words_are_filled_and_wait_for_days() -> None:
 
     [waiting] = people.inbox(PERSON)
     assert waiting.message_id == MESSAGE.message_id
-    assert (waiting.words.title, waiting.words.text) == ("Hello Ada", "You have 0 points.")
+    assert (waiting.words.title, waiting.words.text) == ("Hello Ada", "You have no points.")
     assert waiting.expires_at == NOW + timedelta(days=14)
 
 

@@ -29,7 +29,12 @@ from twin.providers.pinpoint.service import Push
 
 MESSAGE = replace(WELCOME, channel=Channel.PUSH)
 NOW = datetime.now(UTC)
-TEXTS = {"welcome": {"title": "Hello {{first_name}}", "text": "You have {{loyalty_points}} points."}}
+TEXTS = {
+    "welcome": {
+        "title": "Hello {{first_name}}",
+        "text": "You have {{#if loyalty_points}}{{loyalty_points}}{{else}}no{{/if}} points.",
+    }
+}
 GONE, GOT, BUSY, ODD = ("PERMANENT_FAILURE", 410), ("SUCCESSFUL", 200), ("THROTTLED", 429), ("UNKNOWN_FAILURE", 500)
 WRONG_KEY = ("PERMANENT_FAILURE", 403)
 
@@ -87,7 +92,7 @@ def test_every_device_gets_the_filled_text_by_its_own_service() -> None:
     }
     for got in service.outbox:
         shown = got["message"]
-        assert (shown["Title"], shown["Body"], shown["Action"]) == ("Hello Ada", "You have 0 points.", "URL")
+        assert (shown["Title"], shown["Body"], shown["Action"]) == ("Hello Ada", "You have no points.", "URL")
         assert (shown["Url"], shown["TimeToLive"]) == ("https://shop.example.com/", 86_400)
         assert shown["Data"] == {"message_id": MESSAGE.message_id}
 
