@@ -23,12 +23,14 @@ SHARED: Final = {
     "AWS::Logs::LogGroup": "log groups",
     "AWS::QuickSight::DataSet": "data sets of the dashboards",
     "AWS::SageMaker::Domain": "disks of SageMaker Studio",
+    "AWS::Personalize::Dataset": "Amazon Personalize, and the files under `personalize/` in the bucket `Training`",
     "AWS::Events::ApiDestination": "the system of customer service (`activation.service_tasks.url`)",
 }
 # Systems outside that a setting names, and that no resource stands for.
 OUTSIDE: Final = (
     "subscribers of webhooks (`activation.webhooks`)",
     "the loyalty system (`activation.loyalty.url`)",
+    "the platforms of `activation.audiences`",
 )
 OWN: Final = {"AWS::S3::Bucket": "bucket", "AWS::DynamoDB::GlobalTable": "table"}
 # They keep data, and it is none about people, or the list has it under another store.
