@@ -229,8 +229,17 @@ class Deployment:
             pause=0.2,
         )
         if ended["status"] != SUCCEEDED:
-            raise StepFailedError(f"{arn}: {ended.get('error')}: {ended.get('cause')}")
+            raise StepFailedError(f"{arn}: {ended.get('error')}: {ended.get('cause')}{_last_failure(states, arn)}")
         return ended
+
+
+def _last_failure(states: Any, arn: str) -> str:
+    """Return what the last task that failed said: where a machine tells of it, its own end says less."""
+    events = states.get_execution_history(executionArn=arn, reverseOrder=True, maxResults=100)["events"]
+    said = (detail for event in events for name, detail in event.items() if name.endswith("FailedEventDetails"))
+    found = next((one for one in said if one.get("cause") or one.get("error")), {})
+    output = next((e["stateExitedEventDetails"] for e in events if "stateExitedEventDetails" in e), {})
+    return f"; failed: {found}; last left: {output}"
 
 
 def files_of(ingestions: Iterable[Mapping[str, Any]]) -> int:
