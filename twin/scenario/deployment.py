@@ -234,12 +234,11 @@ class Deployment:
 
 
 def _last_failure(states: Any, arn: str) -> str:
-    """Return what the last task that failed said: where a machine tells of it, its own end says less."""
+    """Return what the state that tells of a failure was given: the end of the execution says less."""
     events = states.get_execution_history(executionArn=arn, reverseOrder=True, maxResults=100)["events"]
-    said = (detail for event in events for name, detail in event.items() if name.endswith("FailedEventDetails"))
-    found = next((one for one in said if one.get("cause") or one.get("error")), {})
-    output = next((e["stateExitedEventDetails"] for e in events if "stateExitedEventDetails" in e), {})
-    return f"; failed: {found}; last left: {output}"
+    entered = (event["stateEnteredEventDetails"] for event in events if "stateEnteredEventDetails" in event)
+    told = next((one for one in entered if one.get("name") == "TellFailure"), {})
+    return f"; it was told {told['input']}" if told.get("input") else ""
 
 
 def files_of(ingestions: Iterable[Mapping[str, Any]]) -> int:
