@@ -74,7 +74,8 @@ class Made:
     def described(self) -> Document:
         """Return its description."""
         times = {"creationDateTime": self.at, "lastUpdatedDateTime": self.at}
-        return {**self.stated, "status": self.status, "failureReason": self.reason, **times}
+        why = {} if self.reason is None else {"failureReason": self.reason}
+        return {**self.stated, "status": self.status, **why, **times}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
