@@ -3,7 +3,7 @@
 import pytest
 
 from tests.engines.trino.conftest import dbt_variables, stack
-from tests.engines.trino.stack import Stack, run_dbt
+from tests.engines.trino.stack import Stack, let_dbt
 from tests.figures import acquaintances, invented
 
 __all__ = ["dbt_variables", "numbers", "stack"]
@@ -14,5 +14,4 @@ def numbers(stack: Stack, dbt_variables: dict[str, str]) -> None:
     """The marts, built once from the rows of every test of the lake and from those of the invented customers."""
     invented.insert(stack)
     acquaintances.insert(stack)
-    done = run_dbt(dbt_variables, "build")
-    assert done.returncode == 0, done.stdout[-4000:]
+    let_dbt(dbt_variables, "build")

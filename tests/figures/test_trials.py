@@ -18,7 +18,7 @@ import pytest
 from c360_core.decision_rules import in_holdout
 from c360_core.play import load_playbook
 from tests.engines.trino import lake
-from tests.engines.trino.stack import Stack, run_dbt
+from tests.engines.trino.stack import Stack, let_dbt
 from tests.figures.invented import COLUMNS, Event, interactions
 
 TRIALS, PEOPLE = 200, 400
@@ -102,8 +102,7 @@ def trials(stack: Stack, dbt_variables: dict[str, str], numbers: None) -> Rows:
     stack.query(views(sides))
     for statement in interactions(list(lives())):
         stack.query(statement)
-    done = run_dbt(dbt_variables, "run", "--full-refresh", "--select", "customer_events", "decision_events", "lift")
-    assert done.returncode == 0, done.stdout[-4000:]
+    let_dbt(dbt_variables, "run", "--full-refresh", "--select", "customer_events", "decision_events", "lift")
     limits = [f"{effect}{limit}" for effect in EFFECTS for limit in ("", "_at_least", "_at_most")]
     columns = ("people", "ratio_deviations", "variance_explained", *limits)
     rows = stack.query(f"SELECT name, {', '.join(columns)} FROM lift WHERE kind = 'experiment' AND variant = 'other'")

@@ -87,3 +87,9 @@ def run_dbt(variables: dict[str, str], *arguments: str) -> "subprocess.Completed
     """Run dbt as the build does, from its own environment."""
     command = [str(python_of("dbt").with_name("dbt")), *arguments, "--project-dir", "sql", "--profiles-dir", "sql"]
     return subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, text=True, timeout=900, check=False)
+
+
+def let_dbt(variables: dict[str, str], *arguments: str) -> None:
+    """Run dbt; fail with the end of what it said if it does not succeed."""
+    done = run_dbt(variables, *arguments)
+    assert done.returncode == 0, done.stdout[-4000:]
