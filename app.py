@@ -45,6 +45,7 @@ def build(app: cdk.App, settings: Settings, assets: Assets) -> OperationsStack:
         maintenance=settings.foundation.maintenance,
         is_shared=settings.activation.clean_room.partner_account is not None,
         is_mapped=settings.activation.clean_room.partner_id_namespace is not None,
+        advertised=sorted({audience.segment for audience in settings.activation.audiences}),
     )
     collection = CollectionStack(
         app,
@@ -62,6 +63,7 @@ def build(app: cdk.App, settings: Settings, assets: Assets) -> OperationsStack:
         streams=collection.streams,
         hash_secret=foundation.hash_secret,
         settings=settings.unification,
+        recommendations=settings.activation.recommendations,
         stream_settings=settings.collection.streams,
         topics=collection.topics,
         platform=platform,
@@ -90,9 +92,14 @@ def build(app: cdk.App, settings: Settings, assets: Assets) -> OperationsStack:
         streams=collection.streams,
         bus=foundation.bus,
         hash_secret=foundation.hash_secret,
+        training=foundation.workplaces.training,
+        workgroups=analytics.workgroups,
         settings=settings.activation,
         platform=platform,
     )
+    if lake.advertised:
+        # The state machines of audiences ask in a workgroup by its name.
+        activation.add_stack_dependency(analytics)
     if lake.is_shared:
         # Clean Rooms looks at the tables that it is told of, which it is by name.
         activation.add_stack_dependency(analytics)

@@ -11,6 +11,8 @@ from boto3.dynamodb.conditions import Attr, ConditionBase, Key
 from c360_core import single_view_keys as keys
 from c360_core.consent import Consent, consent_from_change
 from c360_core.delivery import SentMessage, sent_from_item
+from c360_core.devices import Device, device_from_item
+from c360_core.inbox import InboxMessage, inbox_from_item
 from c360_core.profile import Profile
 from c360_core.profile_item import profile_from_item
 from c360_core.rebuild import Rebuild, rebuild_from_item
@@ -172,6 +174,16 @@ class SingleViewReader:
     def message_page(self, person_id: str, *, limit: int, cursor: str | None = None) -> Page:
         """Return a page of messages, newest first, strongly consistent. Raise CursorError for a foreign cursor."""
         return self._page(person_id, keys.MESSAGE_PREFIX, limit, cursor)
+
+    def inbox(self, person_id: str) -> tuple[InboxMessage, ...]:
+        """Return what lies in a person's inbox, in no order, expired or not. One request, strongly consistent."""
+        items = self._query(self._starting_with(person_id, keys.INBOX_PREFIX), consistent=True)
+        return tuple(inbox_from_item(item) for item in items)
+
+    def devices(self, person_id: str) -> tuple[Device, ...]:
+        """Return a person's devices, in no order, expired or not. One request, strongly consistent."""
+        items = self._query(self._starting_with(person_id, keys.DEVICE_PREFIX), consistent=True)
+        return tuple(device_from_item(item) for item in items)
 
     def sent_message(self, message_id: str) -> SentMessage | None:
         """Return what was noted of a message when it was handed over, or None. One request, strongly consistent."""

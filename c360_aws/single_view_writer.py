@@ -17,6 +17,8 @@ from c360_core import single_view_keys as keys
 from c360_core.consent import Answers, Channel, Consent, Purpose, answers_from_item, answers_to_item
 from c360_core.decision import Decision, decision_facts
 from c360_core.delivery import STANDING, Outcome, SentMessage, sent_to_item
+from c360_core.devices import Device, device_to_item, token_key
+from c360_core.inbox import InboxMessage, inbox_to_item, waiting
 from c360_core.moments import moment_text
 from c360_core.profile import Profile, Removal
 from c360_core.profile_item import profile_to_item
@@ -235,6 +237,51 @@ class SingleViewWriter:
         others = [one for one in decision.get("not_sent", ()) if one["template"] != template]
         now = {"template": template, "reasons": list(reasons), "at": moment_text(at)}
         self._put_if({**decision, "not_sent": [*others, now]}, "attribute_exists(SK)", {})
+
+    def put_in_inbox(self, person_id: str, message: InboxMessage, *, most: int) -> None:
+        """Put a message into a person's inbox, where at most so many wait: the newest stay.
+
+        Putting it there again changes nothing. Two requests, and one for each message that has to go.
+        """
+        item = {
+            **keys.inbox_key(person_id, message.message_id),
+            **inbox_to_item(message),
+            keys.EXPIRES_AT: int(message.expires_at.timestamp()),
+        }
+        self.client.put_item(TableName=self.table, Item=item)
+        there = SingleViewReader(client=self.client, table=self.table).inbox(person_id)
+        kept = {one.message_id for one in waiting(there, now=message.put_at, most=most)}
+        for one in there:
+            if one.message_id not in kept:
+                self.take_from_inbox(person_id, one.message_id)
+
+    def take_from_inbox(self, person_id: str, message_id: str) -> None:
+        """Take a message out of a person's inbox; it may be gone already."""
+        self.client.delete_item(TableName=self.table, Key=keys.inbox_key(person_id, message_id))
+
+    def put_device(self, person_id: str, device: Device) -> None:
+        """Store a device of a person, and take it from whoever had it before. Two requests, or three.
+
+        First the former owner: whatever fails, nobody gets messages for somebody else.
+        """
+        owner = keys.device_owner_key(device.key)
+        before = self.client.get_item(TableName=self.table, Key=owner, ConsistentRead=True).get("Item")
+        if before is not None and before["person_id"] != person_id:
+            self.client.delete_item(TableName=self.table, Key=keys.device_key(str(before["person_id"]), device.key))
+        expires = {keys.EXPIRES_AT: int(device.expires_at.timestamp())}
+        self.client.put_item(TableName=self.table, Item={**owner, "person_id": person_id, **expires})
+        item = {**keys.device_key(person_id, device.key), **device_to_item(device), **expires}
+        self.client.put_item(TableName=self.table, Item=item)
+
+    def forget_device(self, token: str) -> None:
+        """Forget a device, whosever it is; it may be forgotten already. Two requests, or three."""
+        owner = keys.device_owner_key(token_key(token))
+        found = self.client.get_item(TableName=self.table, Key=owner, ConsistentRead=True).get("Item")
+        if found is not None:
+            self.client.delete_item(
+                TableName=self.table, Key=keys.device_key(str(found["person_id"]), token_key(token))
+            )
+            self.client.delete_item(TableName=self.table, Key=owner)
 
     def put_message(self, sent: SentMessage) -> None:
         """Store that a message was sent, unless a report already says more; storing it again changes nothing."""

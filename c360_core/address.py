@@ -13,7 +13,7 @@ from c360_core.identity.keys import identifier_key, usable
 from c360_core.names import IdentifierType
 from c360_core.profile import Profile
 
-# The part and the field of a profile that hold the clear value of an identifier. No field holds a push token yet.
+# The part and the field of a profile that hold the clear value of an identifier. Push tokens are those of its devices.
 _PROFILE_FIELDS: Final[Mapping[IdentifierType, tuple[str, str]]] = MappingProxyType(
     {
         IdentifierType.LOYALTY_ID: ("links", "loyalty_id"),
@@ -33,7 +33,12 @@ def profile_identifiers(profile: Profile) -> dict[str, list[str]]:
 
 def address_of(profile: Profile, channel: Channel) -> str | None:
     """Return the clear address at which a channel reaches a person, or None when the profile has none."""
-    return next((value for kind in ADDRESS_TYPES[channel] if (value := _value(profile, kind))), None)
+    return next((value for kind in ADDRESS_TYPES[channel] for value in _values(profile, kind)), None)
+
+
+def is_fetched(channel: Channel) -> bool:
+    """Tell whether people come for the messages of a channel, instead of getting them at an address."""
+    return not ADDRESS_TYPES[channel]
 
 
 def address_keys(profile: Profile, channel: Channel, secret: bytes) -> tuple[str, ...]:
@@ -44,8 +49,15 @@ def address_keys(profile: Profile, channel: Channel, secret: bytes) -> tuple[str
         channel: the channel; `any` stands for all channels.
         secret: the hashing secret, see `identity.keys.secret_bytes`.
     """
-    known = {str(kind): [value] for kind in ADDRESS_TYPES[channel] if (value := _value(profile, kind))}
+    known = {str(kind): values for kind in ADDRESS_TYPES[channel] if (values := _values(profile, kind))}
     return tuple(identifier_key(secret, kind, value) for kind, value in usable(known))
+
+
+def _values(profile: Profile, kind: IdentifierType) -> list[str]:
+    if kind is IdentifierType.PUSH_TOKEN:
+        return [device.token for device in profile.devices]
+    value = _value(profile, kind)
+    return [value] if value else []
 
 
 def _value(profile: Profile, kind: IdentifierType) -> str | None:

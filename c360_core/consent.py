@@ -33,15 +33,18 @@ class Channel(StrEnum):
     EMAIL = "email"
     SMS = "sms"
     PUSH = "push"
+    IN_APP = "in_app"
     ANY = "any"
 
 
-# The types of identifiers that are addresses of a channel.
+# The types of identifiers that are addresses of a channel. One without an address keeps its messages until the person
+# comes for them.
 ADDRESS_TYPES: Final[Mapping[Channel, Sequence[IdentifierType]]] = MappingProxyType(
     {
         Channel.EMAIL: (IdentifierType.EMAIL,),
         Channel.SMS: (IdentifierType.PHONE,),
         Channel.PUSH: (IdentifierType.PUSH_TOKEN,),
+        Channel.IN_APP: (),
         Channel.ANY: (IdentifierType.EMAIL, IdentifierType.PHONE, IdentifierType.PUSH_TOKEN),
     }
 )

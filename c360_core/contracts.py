@@ -493,7 +493,8 @@ class Product:
     """A table that we publish.
 
     `store` is `lake`, `single_view` or, for what is in the lake only where partners share a clean room, `clean_room`,
-    and `matching` for what Entity Resolution compares with the records of such a partner.
+    `matching` for what Entity Resolution compares with the records of such a partner, and `audiences` for what is there
+    only where advertising platforms keep audiences.
     """
 
     name: str
@@ -585,6 +586,10 @@ class Contracts:
     def shared_tables(self) -> tuple[Table, ...]:
         """The tables of the lake that exist only where partners share a clean room."""
         return tuple(product.table for product in self.products.values() if product.store == "clean_room")
+
+    def audience_tables(self) -> tuple[Table, ...]:
+        """The tables of the lake that exist only where advertising platforms keep audiences."""
+        return tuple(product.table for product in self.products.values() if product.store == "audiences")
 
     def matching_tables(self) -> tuple[Table, ...]:
         """The tables that exist only where the identities of a partner are mapped to ours; they are plain Parquet."""

@@ -52,6 +52,7 @@ class Reason(StrEnum):
     PERSON_GONE = "PERSON_GONE"
     ADDRESS_REJECTED = "ADDRESS_REJECTED"
     SEND_IN_DOUBT = "SEND_IN_DOUBT"
+    VALUE_MISSING = "VALUE_MISSING"
 
 
 class Task(StrEnum):
@@ -123,6 +124,11 @@ def _message_facts(decision: Decision) -> dict[str, str]:
         "template": str(decision.template),
         "message_id": message_id(decision.decision_id, decision.channel, decision.template),
     }
+
+
+def missing_value(name: str) -> str:
+    """Return the reason that a person lacks a value without which the message says nothing."""
+    return f"{Reason.VALUE_MISSING}:{name}"
 
 
 def play_reason(play: str) -> str:

@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from c360_core.address import address_of
+from c360_core.address import address_of, is_fetched
 from c360_core.conditions import holds
 from c360_core.consent import ADDRESS_TYPES, Channel, Consent, ConsentStatus, Purpose, consent_status
 from c360_core.decision import Action, Decision, Reason, Template, decision_id, play_reason
@@ -230,7 +230,8 @@ def _decision(
     now: datetime,
 ) -> Decision:
     why = (play_reason(event.trigger), Reason.CONSENT_GRANTED)
-    not_before = earliest_send_time(profile, rules, now)
+    channel = channel or play.channels[0]
+    not_before = earliest_send_time(profile, rules, now, channel=channel)
     reasons: tuple[str, ...]
     if against:
         action, reasons, not_before = Action.SUPPRESS, tuple(against), now
@@ -245,7 +246,7 @@ def _decision(
         action=action,
         reasons=reasons,
         purpose=play.purpose,
-        channel=channel or play.channels[0],
+        channel=channel,
         template=play.message,
         occasion_at=event.at,
         decided_at=now,
@@ -304,7 +305,7 @@ def suppression_reasons(  # noqa: PLR0913  # each thing that it rests on has a n
             pass
     if consent_status(address_consents, purpose, channel) is ConsentStatus.WITHDRAWN:
         found.append(Reason.ADDRESS_SUPPRESSED)
-    if address_of(profile, channel) is None:
+    if not is_fetched(channel) and address_of(profile, channel) is None:
         found.append(missing_address(channel))
     since = now - timedelta(days=rules.cap_days)
     if sum(1 for at in contacts if since < at <= now) >= rules.cap_messages:
@@ -325,9 +326,12 @@ def missing_address(channel: Channel) -> Reason:
     return Reason(f"NO_{ADDRESS_TYPES[channel][0].upper()}")
 
 
-def earliest_send_time(profile: Profile, rules: ContactRules, now: datetime) -> datetime:
-    """Return the first moment, from now on, outside the quiet hours of the person's own time zone; UTC."""
-    if rules.quiet_from == rules.quiet_until:
+def earliest_send_time(profile: Profile, rules: ContactRules, now: datetime, *, channel: Channel) -> datetime:
+    """Return the first moment, from now on, outside the quiet hours of the person's own time zone; UTC.
+
+    A message that waits until the person comes for it wakes nobody, so it may go at any hour.
+    """
+    if rules.quiet_from == rules.quiet_until or is_fetched(channel):
         return now
     local = now.astimezone(_zone(profile, rules))
     over_midnight = rules.quiet_from > rules.quiet_until

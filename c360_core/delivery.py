@@ -15,13 +15,14 @@ class Outcome(StrEnum):
     """What became of a message, as the single view shows it.
 
     `IN_DOUBT` is a message whose channel may have it: its answer was lost. `BOUNCED` stands for every message that no
-    mailbox took in the end, whether trying another day makes sense or not.
+    mailbox took in the end, whether trying another day makes sense or not. `DISMISSED` is one that the person closed.
     """
 
     IN_DOUBT = "in_doubt"
     SENT = "sent"
     DELIVERED = "delivered"
     OPENED = "opened"
+    DISMISSED = "dismissed"
     CLICKED = "clicked"
     REJECTED = "rejected"
     BOUNCED = "bounced"

@@ -118,8 +118,8 @@ class Querier(StrEnum):
 
     Each has an Athena workgroup, a prefix for its results and a permission on the key of its own: whoever may use a
     workgroup reads every result in it. `operators` test a deployment, `stewards` read and mend the quarantine.
-    `dashboards` is QuickSight, `preparation` what DataBrew prepares and `foresight` what models are trained on, where
-    each is switched on.
+    `dashboards` is QuickSight, `preparation` what DataBrew prepares, `foresight` what models are trained on and
+    `audiences` whom advertising platforms are told of, where each is switched on.
     """
 
     MARKETING_ANALYST = "marketing-analyst"
@@ -129,6 +129,7 @@ class Querier(StrEnum):
     DASHBOARDS = "dashboards"
     PREPARATION = "preparation"
     FORESIGHT = "foresight"
+    AUDIENCES = "audiences"
 
 
 class TableName(StrEnum):
@@ -136,7 +137,7 @@ class TableName(StrEnum):
 
     All are Iceberg tables but `er_input` and `shared_identities`, which the matching service reads, and two that
     DataBrew reads and writes: these services know plain Parquet only. The shared ones exist where there is a clean
-    room.
+    room, `shared_audiences` where there are audiences on advertising platforms.
     """
 
     INTERACTIONS = "interactions"
@@ -156,6 +157,7 @@ class TableName(StrEnum):
     SHARED_SEGMENTS = "shared_segments"
     SHARED_ORDERS = "shared_orders"
     SHARED_IDENTITIES = "shared_identities"
+    SHARED_AUDIENCES = "shared_audiences"
 
 
 class IdentifierType(StrEnum):
@@ -349,6 +351,7 @@ class ConsumerGroup(StrEnum):
     UNIFY = f"{PROJECT}-unify"
     PROFILE_WRITER = f"{PROJECT}-profile-writer"
     SENTIMENT = f"{PROJECT}-sentiment"
+    RECOMMENDATION_EVENTS = f"{PROJECT}-recommendation-events"
 
 
 def stream_cluster_name(environment: str) -> str:
@@ -402,6 +405,15 @@ def foretold_name(environment: str, model: str) -> str:
 def clean_room_name(environment: str) -> str:
     """Return the name of the collaboration with a partner, and the beginning of the names of its configured tables."""
     return f"{PROJECT}-{environment}"
+
+
+def personalize_name(environment: str, name: str) -> str:
+    """Return the name in the account of a resource of Amazon Personalize, from which its ARN follows."""
+    return f"{PROJECT}-{environment}-{name.replace('_', '-')}"
+
+
+# Where Personalize finds what it is trained on, in the bucket of the trainings; by a day later it is deleted.
+PERSONALIZE_PREFIX: Final = "personalize/"
 
 
 def flow_name(environment: str, source: str) -> str:

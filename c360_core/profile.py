@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Final
 
+from c360_core.devices import Device
 from c360_core.names import ProfilePart
 from c360_core.profile_columns import Value
 
@@ -49,6 +50,7 @@ class Profile:
     """One person. A part holds only what is known: an unknown value is absent, never null.
 
     Attributes:
+        devices: on which the app reaches the person, where the reader asked for them: they are stored beside it.
         rebuilt: a rebuild published it again, whole or in part (`c360_core.rebuild`): nothing in it is new.
     """
 
@@ -65,6 +67,7 @@ class Profile:
     record_count: int = 0
     computed_at: str | None = None
     rebuilt: bool = False
+    devices: tuple[Device, ...] = ()
 
     def text(self, part: str, name: str) -> str | None:
         """Return a text of a part (`attributes`, `aggregates`, ...), or None when it is unknown."""

@@ -29,6 +29,10 @@ EVENT_PREFIX: Final = "EVENT#"
 BUDGET_PARTITION: Final = "BUDGET#"
 DECISION_PREFIX: Final = "DECISION#"
 MESSAGE_PREFIX: Final = "MESSAGE#"
+INBOX_PREFIX: Final = "INBOX#"
+DEVICE_PREFIX: Final = "DEVICE#"
+OWNER_PARTITION: Final = "DEVICE#"
+OWNER_SORT: Final = "OWNER"
 SENT_PARTITION: Final = "SENT#"
 SENT_SORT: Final = "MESSAGE"
 
@@ -104,6 +108,21 @@ def decision_sort(occasion_at: datetime, decision_id: str) -> str:
 def message_sort(sent_at: datetime, message_id: str) -> str:
     """Return the sort key of a message: by the time it was sent."""
     return f"{MESSAGE_PREFIX}{moment_text(sent_at)}#{message_id}"
+
+
+def inbox_key(person_id: str, message_id: str) -> Key:
+    """Return the key of a message that waits in the app. Without a time: storing it again makes no second one."""
+    return person_key(person_id, INBOX_PREFIX + message_id)
+
+
+def device_key(person_id: str, token_key: str) -> Key:
+    """Return the key of a device of a person."""
+    return person_key(person_id, DEVICE_PREFIX + token_key)
+
+
+def device_owner_key(token_key: str) -> Key:
+    """Return the key of the item that says whose device it is; a device is one person's at a time."""
+    return {PARTITION: OWNER_PARTITION + token_key, SORT: OWNER_SORT}
 
 
 def sent_key(message_id: str) -> Key:

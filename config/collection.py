@@ -6,25 +6,7 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from config.shared import FlinkSettings, Hour, ReservedConcurrency, Slice
-
-# The gateway compares the text with the one that a browser sends: lower case, and no default port.
-_ORIGIN = re.compile(
-    r"(https://[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*(?!:443$)|http://localhost(?!:80$))"
-    r"(:[1-9][0-9]{0,4})?"
-)
-
-
-def _browser_origin(origin: str) -> str:
-    if _ORIGIN.fullmatch(origin) is None:
-        raise ValueError(
-            "write an origin as https://shop.example.com, https://shop.example.com:8443 or http://localhost:3000: "
-            "in lower case, without path, wildcard or default port"
-        )
-    return origin
-
-
-Origin = Annotated[str, AfterValidator(_browser_origin)]
+from config.shared import FlinkSettings, Hour, Origin, ReservedConcurrency, Slice
 
 
 class StreamSettings(Slice):

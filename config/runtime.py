@@ -17,6 +17,7 @@ _ONLY_ON_GLUE: Final = {
     "check_tables": "Glue's data quality judges the tables",
     "extract_tables": "it meets its database through a connection of Glue",
     "ingest_files": "Glue's data quality judges the rows",
+    "recommend": "it needs numpy, which EMR's images do not have for our Python",
 }
 
 

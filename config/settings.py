@@ -96,6 +96,23 @@ class Settings(Slice):
         return self
 
     @model_validator(mode="after")
+    def _audiences_hear_of_withdrawals(self) -> Self:
+        if not self.activation.audiences:
+            return self
+        if not self.analytics.nightly_models:
+            raise ValueError(
+                "activation.audiences needs analytics.nightly_models: true, because whoever withdraws is gone from an "
+                "audience after the next build; switch it on, or empty the list"
+            )
+        if self.activation.audiences_hour_utc <= self.analytics.nightly_hour_utc:
+            raise ValueError(
+                f"activation.audiences_hour_utc: {self.activation.audiences_hour_utc} is not after "
+                f"analytics.nightly_hour_utc: {self.analytics.nightly_hour_utc}, so that a withdrawal would wait a day "
+                "more; write a later hour"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _warehouse_has_a_place(self) -> Self:
         network = self.foundation.network
         zones = network.availability_zones if network.deployed else 0
@@ -124,6 +141,15 @@ class Settings(Slice):
             raise ValueError(
                 "analytics.warehouse.streaming.deployed: true needs collection.streams.provider: kinesis and "
                 "collection.streams.deployed: true, because the warehouse reads a stream of Kinesis; switch it off"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _loyalty_system_is_reachable(self) -> Self:
+        if self.activation.loyalty.url is not None and self.collection.streams.provider == "msk":
+            raise ValueError(
+                "activation.loyalty.url needs collection.streams.provider: kinesis, because a function that writes a "
+                "topic of MSK stands in the private network, which has no way out; leave it empty"
             )
         return self
 

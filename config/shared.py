@@ -28,6 +28,25 @@ def _web_address(text: str) -> str:
 WebAddress = Annotated[str, AfterValidator(_web_address)]
 
 
+# The gateway compares the text with the one that a browser sends: lower case, and no default port.
+_ORIGIN = re.compile(
+    r"(https://[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*(?!:443$)|http://localhost(?!:80$))"
+    r"(:[1-9][0-9]{0,4})?"
+)
+
+
+def _browser_origin(origin: str) -> str:
+    if _ORIGIN.fullmatch(origin) is None:
+        raise ValueError(
+            "write an origin as https://shop.example.com, https://shop.example.com:8443 or http://localhost:3000: "
+            "in lower case, without path, wildcard or default port"
+        )
+    return origin
+
+
+Origin = Annotated[str, AfterValidator(_browser_origin)]
+
+
 class Slice(BaseModel):
     """A part of the settings: an unknown key is an error, and a loaded value does not change."""
 

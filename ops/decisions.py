@@ -30,6 +30,7 @@ _WORDS: Final[Mapping[str, str]] = {
     Reason.UNHAPPY: "the person wrote something very unhappy, and gets no marketing",
     Reason.PERSON_GONE: "the person was erased",
     Reason.ADDRESS_REJECTED: "the provider refused the address",
+    Reason.VALUE_MISSING: "the message needs a value that the person does not have",
     Reason.SEND_IN_DOUBT: "the provider may have the message already, so it is not handed over again",
 }
 _ACTIONS: Final[Mapping[str, str]] = {
@@ -168,6 +169,7 @@ def _held_back(one: Mapping[str, Any], item: Mapping[str, Any]) -> str:
 
 
 def _in_words(code: str, item: Mapping[str, Any]) -> str:
-    if code in _WORDS:
-        return _WORDS[code]
+    known, _, name = code.partition(":")
+    if known in _WORDS:
+        return f"{_WORDS[known]}: {name}" if name else _WORDS[known]
     return f"the signal of the play {item['trigger']} came" if code == str(item["trigger"]).upper() else code

@@ -231,13 +231,14 @@ def bench(*, as_json: Json = False) -> None:
 def truth(
     *, scale: Annotated[ScaleName, typer.Option()] = ScaleName.DEMO, seed: int = 360, as_json: Json = False
 ) -> None:
-    """Score the matching against the known truth of who is who, and the models against what customers then did."""
-    from tools.laptop import foretelling, score
+    """Score the matching against the truth of who is who; models and recommenders against what customers then did."""
+    from tools.laptop import foretelling, recommenders, score
 
     steps = Steps(machine=as_json)
     outcome = score.run(steps, scale=scale.value, seed=seed)
     models = foretelling.run(steps)
-    steps.result({**outcome.as_dict(), "models": models})
+    foreseen = recommenders.run(steps, seed=seed)
+    steps.result({**outcome.as_dict(), "models": models, "recommenders": foreseen.as_dict()})
     raise typer.Exit(0 if outcome.passed else EXIT_FAILED)
 
 
@@ -522,6 +523,23 @@ def why(
     from tools.operate import why as explaining
 
     explaining.run(Steps(machine=as_json), env, person, play=play, limit=limit)
+
+
+@APP.command()
+def preview(
+    message: Annotated[str, typer.Argument(help="Name of a message in contracts/templates, such as welcome.")],
+    *,
+    language: Annotated[str | None, typer.Option(help="Only in this language; without it, in all.")] = None,
+    person: Annotated[
+        str | None, typer.Option(help="With the values of this person, and in their language, instead of samples.")
+    ] = None,
+    env: Env = DEFAULT_ENVIRONMENT,
+    as_json: Json = False,
+) -> None:
+    """Show how a message looks on a phone, on a desktop and as plain text, as a page below build/preview."""
+    from tools.operate import preview as previewing
+
+    previewing.run(Steps(machine=as_json), message, language=language, person=person, environment=env)
 
 
 @APP.command()

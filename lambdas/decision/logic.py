@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Final, Protocol
 
@@ -19,6 +19,7 @@ from c360_core.decision_rules import (
     out_of_budget,
     trigger_events,
 )
+from c360_core.devices import Device, live_devices
 from c360_core.moments import moment
 from c360_core.play import Play, Playbook, load_playbook, period_of
 from c360_core.profile import Profile
@@ -59,6 +60,9 @@ class DecisionView(Protocol):
 
     def address_consents(self, keyed_hash: str) -> Sequence[Consent]:
         """Return all answers about an address, whoever gave them."""
+
+    def devices(self, person_id: str) -> Sequence[Device]:
+        """Return a person's devices, expired or not."""
 
     def decisions(self, person_id: str, *, limit: int, cursor: str | None = None) -> Page:
         """Return the latest decisions, newest first."""
@@ -124,6 +128,9 @@ class Decider:
             self.publisher.publish(known, profile)
             return None
         settled, earlier = self._settled(profile, now), _earlier(recent)
+        if Channel.PUSH in play.channels:
+            there = [device for one in everybody for device in self.view.devices(one)]
+            settled = replace(settled, devices=live_devices(there, now=now))
         decision = decide(
             event,
             settled,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from c360_aws.engagement import engagement_record
 from c360_aws.event_stream import EventStream, StreamUnavailableError
 from c360_aws.idempotency import Idempotency, Result
+from c360_core.bus_events import CONTRACTS, BusEvent
 from c360_core.decision import Action
 from c360_core.moments import moment
 from c360_core.profile import Profile
@@ -15,8 +16,7 @@ from c360_core.profile import Profile
 if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient
 
-EVENT_SOURCE: Final = "c360.decision"
-DETAIL_TYPE: Final = "DecisionMade"
+_CONTRACT: Final = CONTRACTS[BusEvent.DECISION_MADE]
 DETAIL_FIELDS: Final = (
     "decision_id",
     "person_id",
@@ -82,8 +82,8 @@ class DecisionPublisher:
             Entries=[
                 {
                     "EventBusName": self.bus_name,
-                    "Source": EVENT_SOURCE,
-                    "DetailType": DETAIL_TYPE,
+                    "Source": _CONTRACT.source,
+                    "DetailType": _CONTRACT.detail_type,
                     "Detail": json.dumps(detail),
                 }
             ]

@@ -3,21 +3,17 @@
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Final, Protocol
 
-from c360_aws.engagement import engagement_record
 from c360_aws.event_stream import EventStream, StreamUnavailableError
 from c360_core.consent import Purpose
-from c360_core.delivery import EVENT_TYPES, Outcome, SentMessage
-from c360_core.moments import in_milliseconds, moment_text
+from c360_core.delivery import Outcome, SentMessage
 from lambdas.delivery_reports.mail import read_mail_report
-from lambdas.delivery_reports.report import Report, UnreadableReportError
+from lambdas.delivery_reports.report import UnreadableReportError
 from lambdas.delivery_reports.text import read_text_report
+from lambdas.shared.outcomes import OutcomeStore, Report, publish_outcome
 from lambdas.shared.refusals import Refusals
 
-# Not in what the outcome is about: each of these events says it by its name.
-_LEFT_OUT: Final = frozenset({"template"})
 # By the source of the event.
 _READERS: Final[Mapping[str, Callable[[Mapping[str, Any]], Report | None]]] = {
     "aws.ses": read_mail_report,
@@ -34,13 +30,6 @@ class MessageView(Protocol):
 
     def sent_message(self, message_id: str) -> SentMessage | None:
         """Return what was noted of a message when it was handed over, or None."""
-
-
-class OutcomeStore(Protocol):
-    """Where it is stored what became of a message."""
-
-    def put_outcome(self, sent: SentMessage, outcome: Outcome, *, at: datetime) -> bool:
-        """Store what became of a message, unless more is known already."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,22 +68,9 @@ class Reports:
             self.refusals.by_address(sent, Purpose, at=report.at)
         if report.outcome is Outcome.COMPLAINED:
             self.refusals.by_person(sent, why=report.outcome, at=report.at)
-        self._publish(sent, report)
-
-    def _publish(self, sent: SentMessage, report: Report) -> None:
-        profile = self.refusals.recipient(sent)
-        if profile is None:
-            return  # nobody is left whom the event could be about
-        at = in_milliseconds(report.at)
-        record = engagement_record(
-            EVENT_TYPES[report.outcome],
-            profile=profile,
-            subject=f"{report.provider_id}|{moment_text(at)}",
-            occurred_at=at,
-            payload={**{name: fact for name, fact in sent.facts.items() if name not in _LEFT_OUT}, **report.payload},
-        )
-        if record is not None and self.stream.publish([record]):
-            raise StreamUnavailableError(f"message {sent.message_id}: the events stream refused the report")
+        recipient = self.refusals.recipient(sent)
+        if recipient is not None:  # otherwise nobody is left whom the event could be about
+            publish_outcome(report, sent, recipient, self.stream)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,8 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 from pydantic.alias_generators import to_camel
 
 from c360_core.delivery import BounceType, Outcome
-from lambdas.delivery_reports.report import MOST_TEXT, MOST_URL, Report, UnreadableReportError, faults_of
+from lambdas.delivery_reports.report import MOST_TEXT, MOST_URL, UnreadableReportError, faults_of, subject_of
+from lambdas.shared.outcomes import Report
 
 # Under which name a report of a kind has its details; the name of the kind is AWS's.
 _DETAILS: Final[Mapping[str, tuple[Outcome, str]]] = MappingProxyType(
@@ -72,11 +73,12 @@ def read_mail_report(detail: Mapping[str, Any]) -> Report | None:
         facts = _Detail.model_validate(detail.get(name) or {})
     except ValidationError as error:
         raise UnreadableReportError(f"a report of SES: fields {faults_of(error)} are missing or wrong") from None
+    at = facts.timestamp or event.mail.timestamp
     return Report(
         message_id=event.mail.tags.message_id[0],
-        provider_id=event.mail.message_id,
+        subject=subject_of(event.mail.message_id, at),
         outcome=outcome,
-        at=facts.timestamp or event.mail.timestamp,
+        at=at,
         payload=_payload(event.event_type, outcome, facts),
         permanent=outcome is Outcome.BOUNCED and facts.bounce_type == "Permanent",
     )

@@ -1,13 +1,11 @@
-"""A report about a message, in our words, whichever service sent it."""
+"""What the reports of all services have in common when they are read."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
 from pydantic import ValidationError
 
-from c360_core.delivery import Outcome
+from c360_core.moments import in_milliseconds, moment_text
 
 MOST_TEXT: Final = 64  # the contract's
 MOST_URL: Final = 2048  # the contract's
@@ -17,23 +15,9 @@ class UnreadableReportError(ValueError):
     """A report that is not as AWS documents it; the message names the fields, never their values."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
-    """One report about one message.
-
-    Attributes:
-        message_id: ours, from the tags that the sender gave.
-        provider_id: the id that SES gave the message.
-        payload: what the event says beside the message, its decision and its channel.
-        permanent: whether the mailbox will never take a message.
-    """
-
-    message_id: str
-    provider_id: str
-    outcome: Outcome
-    at: datetime
-    payload: Mapping[str, str]
-    permanent: bool = False
+def subject_of(provider_id: str, at: datetime) -> str:
+    """Return what makes a report unique: the id that the service gave the message, and the time."""
+    return f"{provider_id}|{moment_text(in_milliseconds(at))}"
 
 
 def faults_of(error: ValidationError) -> str:

@@ -9,7 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
 from c360_core.delivery import BounceType, Outcome
-from lambdas.delivery_reports.report import Report, UnreadableReportError, faults_of
+from lambdas.delivery_reports.report import UnreadableReportError, faults_of, subject_of
+from lambdas.shared.outcomes import Report
 
 _REFUSED: Final = frozenset(
     {"INVALID_MESSAGE", "BLOCKED", "CARRIER_BLOCKED", "SPAM", "PROTECT_BLOCKED", "PRICE_OVER_THRESHOLD"}
@@ -56,11 +57,12 @@ def read_text_report(detail: Mapping[str, Any]) -> Report | None:
     if status in _BEFORE or (not event.is_final and not _ARRIVED.get(status, True)):
         return None
     outcome, payload = _meaning(status)
+    at = datetime.fromtimestamp(event.event_timestamp / 1000, UTC)
     return Report(
         message_id=event.context.message_id,
-        provider_id=event.message_id,
+        subject=subject_of(event.message_id, at),
         outcome=outcome,
-        at=datetime.fromtimestamp(event.event_timestamp / 1000, UTC),
+        at=at,
         payload=payload,
         permanent=status in _PERMANENT,
     )

@@ -18,6 +18,7 @@ from c360_aws.single_view_reader import SingleViewReader
 from c360_aws.single_view_writer import SingleViewWriter
 from c360_core.consent import Channel, Purpose
 from c360_core.decision import Template
+from c360_core.message_templates import load_templates
 from lambdas.message_sender.channels import connect_channels
 from lambdas.message_sender.logic import Sender
 from lambdas.message_sender.message import Message
@@ -83,6 +84,7 @@ def _sender() -> Sender:
         refusals=Refusals(view=view, store=store, stream=stream, hash_secret=hash_secret),
         hash_secret=hash_secret,
         rules=settings.rules(),
+        templates=load_templates(),
         keep_days=settings.message_ttl_days,
         clock=lambda: datetime.now(UTC),
     )

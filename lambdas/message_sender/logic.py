@@ -1,7 +1,7 @@
 """Sends one message, if the person still wants it, and answers what happened."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final, Protocol
@@ -12,9 +12,11 @@ from c360_aws.idempotency import REPEATED, Idempotency, InProgressError, Result
 from c360_aws.single_view_reader import Page
 from c360_core.address import address_keys
 from c360_core.consent import Channel, Consent
-from c360_core.decision import Reason
+from c360_core.decision import Reason, missing_value
 from c360_core.decision_rules import ContactRules, earliest_send_time, suppression_reasons
 from c360_core.delivery import Outcome, SentMessage
+from c360_core.devices import Device, live_devices
+from c360_core.message_templates import MessageTemplates
 from c360_core.moments import moment, moment_text
 from c360_core.profile import Profile
 from lambdas.message_sender.channels import ChannelSender
@@ -73,6 +75,9 @@ class RecipientView(Protocol):
     def address_consents(self, keyed_hash: str) -> Sequence[Consent]:
         """Return all answers about an address, whoever gave them."""
 
+    def devices(self, person_id: str) -> Sequence[Device]:
+        """Return a person's devices, expired or not."""
+
     def decisions(self, person_id: str, *, limit: int, cursor: str | None = None) -> Page:
         """Return a page of decisions, newest first."""
 
@@ -112,6 +117,7 @@ class Sender:
     refusals: Refusals
     hash_secret: Callable[[], bytes]
     rules: ContactRules
+    templates: MessageTemplates
     keep_days: int
     clock: Callable[[], datetime]
 
@@ -146,6 +152,8 @@ class Sender:
         if profile is None:
             return _suppressed(message, Reason.PERSON_GONE)
         now = self.clock()
+        if message.channel is Channel.PUSH:
+            profile = self._with_devices(profile, now)
         against = suppression_reasons(
             profile,
             consents=self.view.consents(profile.person_id),
@@ -157,9 +165,11 @@ class Sender:
             address_consents=self._address_consents(profile, message.channel),
             message=message.template,
         )
-        if against:
-            return _suppressed(message, *against)
-        not_before = earliest_send_time(profile, self.rules, now)
+        # SES takes a mail whose values are missing, and drops it.
+        missing = self.templates.missing(message.template, profile)
+        if against or missing:
+            return _suppressed(message, *against, *map(missing_value, missing))
+        not_before = earliest_send_time(profile, self.rules, now, channel=message.channel)
         if not_before > now:
             return Answer(
                 status=Status.DEFERRED,
@@ -168,6 +178,11 @@ class Sender:
                 not_before=not_before,
             )
         return self._send_once(message, profile, channel)
+
+    def _with_devices(self, profile: Profile, now: datetime) -> Profile:
+        everybody = (profile.person_id, *self.view.former_ids(profile.person_id))
+        there = [device for one in everybody for device in self.view.devices(one)]
+        return replace(profile, devices=live_devices(there, now=now))
 
     def _channel(self, message: Message) -> ChannelSender:
         if message.channel not in self.channels:

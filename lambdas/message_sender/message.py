@@ -5,6 +5,8 @@ from enum import StrEnum
 
 from c360_core.consent import Channel, Purpose
 from c360_core.decision import Template, message_id
+from c360_core.handlebars import parse, render
+from c360_core.message_values import profile_values
 from c360_core.profile import Profile
 
 
@@ -37,10 +39,6 @@ class Message:
         return message_id(self.decision_id, self.channel, self.template)
 
 
-def template_values(profile: Profile) -> dict[str, str]:
-    """Return the values that templates may use. Every name always has a value: SES drops a mail that misses one."""
-    return {
-        "first_name": profile.text("attributes", "first_name") or "",
-        "loyalty_tier": profile.text("aggregates", "loyalty_tier") or "",
-        "loyalty_points": str(profile.number("loyalty_points") or 0),
-    }
+def filled(text: str, profile: Profile) -> str:
+    """Return a text with what is known of a person in the place of its variables."""
+    return render(parse(text), profile_values(profile))

@@ -14,12 +14,16 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from c360_aws.cached_secrets import CachedSecrets
 from c360_aws.event_stream import EventStreamWriter
+from c360_aws.lake_recommender import LakeRecommender
 from c360_aws.observability import logger_for, metrics_for, tracer_for
+from c360_aws.personalize_recommender import PersonalizeRecommender
 from c360_aws.single_view_reader import SingleViewReader
 from c360_aws.single_view_writer import SingleViewWriter
+from c360_core.recommendation.request import Recommender
 from lambdas.profile_api.logic import Customers, Document, read_limit, read_parts
 from lambdas.profile_api.problems import malformed_body, unknown_path
 from lambdas.profile_api.query import Parameter, read_query
+from lambdas.profile_api.recommendations import Recommendations
 from lambdas.profile_api.settings import Settings
 from lambdas.shared import aws
 from lambdas.shared.problem import ProblemDetails, json_response, problem_response
@@ -89,6 +93,12 @@ def get_consents(person_id: str) -> Response[str]:
     return _answer(person_id, _customers().consents(person_id), "consents")
 
 
+@app.get(f"{CUSTOMERS}/<person_id>/recommendations")
+def get_recommendations(person_id: str) -> Response[str]:
+    """Return articles that fit a customer, or what is popular where the customer has not agreed to more."""
+    return _answer(person_id, _recommendations().of(person_id, _parameters()), "recommendations")
+
+
 @app.put(f"{CUSTOMERS}/<person_id>/consents/<purpose>/<channel>")
 def put_consent(person_id: str, purpose: str, channel: str) -> Response[str]:
     """Take a customer's answer to a purpose in a channel."""
@@ -153,3 +163,24 @@ def _customers() -> Customers:
         link_templates={str(target): url for target, url in settings.link_templates.items()},
         clock=lambda: datetime.now(UTC),
     )
+
+
+@cache
+def _recommendations() -> Recommendations:
+    settings = Settings.from_environment(os.environ)
+    view = SingleViewReader(client=aws.dynamodb(), table=settings.single_view_table)
+    return Recommendations(view=view, recommender=_recommender(settings))
+
+
+def _recommender(settings: Settings) -> Recommender | None:
+    chosen = settings.recommender
+    if chosen.provider == "personalize":
+        return PersonalizeRecommender(
+            client=aws.personalize_runtime(),
+            campaign_arn=chosen.campaign_arn,
+            filter_arns=chosen.filter_arns,
+            promotion=chosen.promotion(),
+        )
+    if chosen.provider == "lake":
+        return LakeRecommender(client=aws.dynamodb(), table=settings.single_view_table, promotion=chosen.promotion())
+    return None

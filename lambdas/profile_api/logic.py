@@ -101,7 +101,7 @@ class Customers:
 
     def by_id(self, person_id: str, parts: Sequence[str] = PARTS) -> Document:
         """Return a customer, under the surviving id if this id was merged into another."""
-        found = (self.view.whole(person_id) or self._survivor(person_id)) if _may_be_an_id(person_id) else None
+        found = (self.view.whole(person_id) or self._survivor(person_id)) if may_be_an_id(person_id) else None
         if found is None:
             raise unknown_customer("id")
         document = profile_document(found.profile, link_templates=self.link_templates, parts=parts)
@@ -204,7 +204,7 @@ class Customers:
         return None if survivor is None else self.view.whole(survivor)
 
     def _current(self, person_id: str) -> str:
-        current = self.view.current_id(person_id) if _may_be_an_id(person_id) else None
+        current = self.view.current_id(person_id) if may_be_an_id(person_id) else None
         if current is None:
             raise unknown_customer("id")
         return current
@@ -221,7 +221,7 @@ class Customers:
         return {"person_id": person_id, name: [_shown(item) for item in page.items], "cursor": page.cursor}
 
 
-def _may_be_an_id(text: str) -> bool:
+def may_be_an_id(text: str) -> bool:
     """Return whether this may be an id; the table does not accept keys of any length or content."""
     return _PERSON_ID.fullmatch(text) is not None
 

@@ -107,6 +107,27 @@ def newer_answer() -> ProblemDetails:
     )
 
 
+def no_recommender() -> ProblemDetails:
+    """Return the problem of an environment in which nobody recommends."""
+    return ProblemDetails(
+        status=HTTPStatus.NOT_FOUND,
+        code="NO_RECOMMENDER",
+        field="path",
+        detail="Nobody recommends in this environment.",
+        fix="Set activation.recommendations.provider, and deploy.",
+    )
+
+
+def no_recommendations(detail: str) -> ProblemDetails:
+    """Return the problem of a recommender that has no answer now."""
+    return ProblemDetails(
+        status=HTTPStatus.SERVICE_UNAVAILABLE,
+        code="NO_RECOMMENDATIONS",
+        detail=f"The recommender has no answer: {detail}.",
+        fix="Show what needs no recommender, and ask again later.",
+    )
+
+
 def unknown_path() -> ProblemDetails:
     """Return the problem of an unknown path or method."""
     return ProblemDetails(

@@ -137,6 +137,24 @@ def sms_voice() -> Any:
 
 
 @cache
+def push() -> Any:
+    """Return a client of AWS End User Messaging Push that makes one attempt."""
+    return boto3.client("pinpoint", config=ONE_ATTEMPT)
+
+
+@cache
 def ses() -> "SESV2Client":
     """Return an SES client that makes one attempt."""
     return boto3.client("sesv2", config=ONE_ATTEMPT)
+
+
+@cache
+def personalize_runtime() -> Any:
+    """Return a client that asks campaigns of Personalize."""
+    return boto3.client("personalize-runtime", config=RETRYING)
+
+
+@cache
+def personalize_events() -> Any:
+    """Return a client that tells Personalize of events."""
+    return boto3.client("personalize-events", config=RETRYING)

@@ -10,6 +10,8 @@
   (ref('segment_membership'), ['person_id', 'segment']),
   (ref('decisions'), ['decision_id']),
   (ref('product_ratings'), ['product_id']),
+  (ref('product_interactions'), ['person_id', 'source', 'event_id', 'product_id']),
+  (ref('products_sold'), ['product_id']),
   (ref('enrichment_coverage'), ['product']),
   (ref('people_by_credit_band'), ['credit_band']),
   (ref('interactions_by_day'), ['day', 'source', 'event_type']),

@@ -92,6 +92,7 @@ class Models(Construct):
         super().__init__(scope, id_)
         buckets = lake.buckets
         self._gated, self._shares, self._maps = settings.quality.deployed, lake.is_shared, lake.is_mapped
+        self._advertised = lake.advertised
         source = s3_assets.Asset(self, "Source", path=platform.assets.dbt_project)
         self.role = self._role(source, buckets, workgroup, platform)
         self.project = self._project(source, buckets, workgroup, platform)
@@ -131,6 +132,7 @@ class Models(Construct):
             "C360_QUALITY_GATE": str(self._gated).lower(),  # whether what depends on a failed table is held back
             "C360_CLEAN_ROOM": str(self._shares).lower(),  # whether what partners may ask about is built
             "C360_SHARED_IDENTITIES": str(self._maps).lower(),
+            "C360_AUDIENCE_SEGMENTS": ",".join(self._advertised),  # whose members advertising platforms are told of
             "DBT_OPTIONS": "",  # for one build, by an override: --full-refresh
         }
         project = codebuild.CfnProject

@@ -70,6 +70,7 @@ class AnalyticsStack(cdk.Stack):
             Querier.DASHBOARDS: settings.dashboards.deployed,
             Querier.PREPARATION: settings.databrew.deployed,
             Querier.FORESIGHT: settings.models.deployed,
+            Querier.AUDIENCES: bool(lake.advertised),
         }
         self.workgroups = {
             querier: Workgroup(

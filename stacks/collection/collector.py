@@ -19,7 +19,7 @@ from stacks.collection.key_rotation import KeyRotation
 from stacks.constructs.data_stream import DataStream
 from stacks.constructs.generated_secret import GeneratedSecret
 from stacks.constructs.grants import put_records, read_secret
-from stacks.constructs.http_api import HttpApi, Route, Throttle
+from stacks.constructs.http_api import HttpApi, Route, Throttle, cors_of
 from stacks.constructs.nag import acknowledge
 from stacks.constructs.python_function import Caller, PythonFunction
 from stacks.shared.ids import pascal_case
@@ -107,7 +107,7 @@ class Collector(Construct):
             handler=self.function.function,
             routes=_routes(contracts),
             throttle=Throttle(rate=settings.throttle_requests_per_second, burst=settings.throttle_burst),
-            cors=_cors(settings.allowed_origins),
+            cors=cors_of(settings.allowed_origins, headers=_BROWSER_HEADERS, methods=[apigateway.CorsHttpMethod.POST]),
         )
         acknowledge(
             api,
@@ -193,15 +193,4 @@ def _rejected_events() -> cloudwatch.Metric:
         dimensions_map={"service": _FUNCTION},
         period=METRIC_PERIOD,
         statistic="Sum",
-    )
-
-
-def _cors(origins: Sequence[str]) -> apigateway.CorsPreflightOptions | None:
-    if not origins:
-        return None
-    return apigateway.CorsPreflightOptions(
-        allow_origins=list(origins),
-        allow_headers=list(_BROWSER_HEADERS),
-        allow_methods=[apigateway.CorsHttpMethod.POST],
-        max_age=cdk.Duration.hours(2),  # the longest that some browsers cache an answer
     )

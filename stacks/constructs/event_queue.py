@@ -14,23 +14,28 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from stacks.constructs.dead_letter_queue import DeadLetterQueue
-from stacks.constructs.grants import receive_messages
+from stacks.constructs.grants import allow, receive_messages, send_messages
 from stacks.constructs.nag import acknowledge
 from stacks.constructs.python_function import PythonFunction
 from stacks.shared.monitoring import METRIC_PERIOD
 from stacks.shared.platform import Platform
 
-_MAX_RECEIVES: Final = 5  # the minimum that AWS recommends: a throttled call counts as an attempt
+_RECEIVES: Final = 5  # the minimum that AWS recommends: a throttled call counts as an attempt
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """How a function takes messages: so many at a time, gathered for so long, in so many calls at once."""
+    """How a function takes messages: so many at a time, gathered for so long, in so many calls at once.
+
+    Attributes:
+        receives: how often a message is given to the function before it goes to the dead-letter queue.
+    """
 
     size: int
     window_seconds: int
     calls_at_once: int
     function_seconds: int
+    receives: int = _RECEIVES
 
 
 class EventQueue:
@@ -59,7 +64,7 @@ class EventQueue:
             enforce_ssl=True,
             visibility_timeout=cdk.Duration.seconds(6 * reading.function_seconds + reading.window_seconds),
             retention_period=cdk.Duration.days(4),  # less than in the dead-letter queue: a moved message keeps its age
-            dead_letter_queue=sqs.DeadLetterQueue(max_receive_count=_MAX_RECEIVES, queue=self.undelivered.queue),
+            dead_letter_queue=sqs.DeadLetterQueue(max_receive_count=reading.receives, queue=self.undelivered.queue),
         )
 
     def feed(self, function: PythonFunction) -> None:
@@ -82,11 +87,23 @@ class EventQueue:
         # Lambda checks at creation that the function's role may read the queue.
         mapping.node.add_dependency(function.role)
 
-    def take(self, id_: str, *, description: str, pattern: events.EventPattern, sid: str) -> None:
-        """Put each event of the account's default bus that matches into the queue; `sid` names the rule's right."""
+    def take(
+        self,
+        id_: str,
+        *,
+        description: str,
+        pattern: events.EventPattern,
+        sid: str,
+        bus: events.IEventBus | None = None,
+    ) -> None:
+        """Put each event of a bus that matches into the queue; `sid` names the rule's right.
+
+        Without a bus, it is the account's default one.
+        """
         rule = events.Rule(
             self._scope,
             id_,
+            event_bus=bus,
             description=description,
             event_pattern=pattern,
             targets=[
@@ -111,6 +128,11 @@ class EventQueue:
     def _told(self) -> sqs.IQueue:
         """The queue by its ARN, so that the CDK writes no policy: its own would admit every rule of the account."""
         return sqs.Queue.from_queue_arn(self._scope, "ToldTo", self.queue.queue_arn)
+
+    def let_hold_back(self, function: PythonFunction) -> None:
+        """Let a function say when a message comes again, and put one into the dead-letter queue itself."""
+        allow(function.role, ("sqs:ChangeMessageVisibility",), self.queue.queue_arn)
+        send_messages(function.role, self.undelivered.queue)
 
     def waiting(self) -> cloudwatch.Metric:
         """Return the age of the oldest message, in seconds."""

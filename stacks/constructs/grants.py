@@ -68,7 +68,9 @@ _INTERFACE_TAG: Final = "aws-glue-service-resource"
 # The tag of a role of IAM by which Redshift gives its users roles of the database.
 _DATABASE_ROLES: Final = "RedshiftDbRoles"
 # TransactWriteItems has no action of its own: it needs the actions of what it writes and of what it checks.
-ItemAction = Literal["GetItem", "BatchGetItem", "Query", "ConditionCheckItem", "PutItem", "UpdateItem", "DeleteItem"]
+ItemAction = Literal[
+    "GetItem", "BatchGetItem", "Query", "ConditionCheckItem", "PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem"
+]
 _LOCK_ITEMS: Final[Sequence[ItemAction]] = ("GetItem", "PutItem", "UpdateItem", "DeleteItem")
 
 
@@ -76,6 +78,7 @@ _LOCK_ITEMS: Final[Sequence[ItemAction]] = ("GetItem", "PutItem", "UpdateItem", 
 KeyService = Literal["dynamodb", "kinesis", "lambda", "s3", "sagemaker", "secretsmanager", "sns", "sqs"]
 KeyAction = Literal["CreateGrant", "Decrypt", "DescribeKey", "GenerateDataKey", "GenerateDataKeyWithoutPlaintext"]
 _READ: Final[Sequence[KeyAction]] = ("Decrypt",)
+_ENCRYPTED_ITEMS: Final[Sequence[KeyAction]] = (*_READ, "DescribeKey")
 _WRITE: Final[Sequence[KeyAction]] = ("GenerateDataKey",)
 # SQS and SNS check both of a sender; S3 decrypts the parts of a large upload to join them.
 _SEND: Final[Sequence[KeyAction]] = (*_READ, *_WRITE)
@@ -301,7 +304,7 @@ def read_changes(role: iam.IRole, changes: "TableChanges", key: kms.IKey) -> Non
     allow(role, ("dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"), changes.arn)
     allow(role, ("dynamodb:ListStreams",), "*")
     acknowledge(role, {"IAM5[Resource::*]": "neither ListStreams nor the actions of X-Ray accept a resource"})
-    use_key(role, key, through="dynamodb", actions=_READ)
+    use_key(role, key, through="dynamodb", actions=_ENCRYPTED_ITEMS)
 
 
 def read_secret(role: iam.IRole, *secrets: secretsmanager.ISecret) -> None:
@@ -347,7 +350,7 @@ def use_items(role: iam.IRole, table: dynamodb.ITableV2, key: kms.IKey, actions:
     DynamoDB decrypts the table's own data key for each caller, to read and to write alike.
     """
     allow(role, (f"dynamodb:{action}" for action in actions), table.table_arn)
-    use_key(role, key, through="dynamodb", actions=("Decrypt", "DescribeKey"))
+    use_key(role, key, through="dynamodb", actions=_ENCRYPTED_ITEMS)
 
 
 def lock_work(role: iam.IRole, table: dynamodb.ITableV2, key: kms.IKey) -> None:

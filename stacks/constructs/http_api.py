@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+import aws_cdk as cdk
 import jsii
 from aws_cdk import aws_apigatewayv2 as apigateway
 from aws_cdk import aws_apigatewayv2_integrations as integrations
@@ -19,10 +20,11 @@ from stacks.shared.platform import Platform
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """A path and the methods that it answers."""
+    """A path and the methods that it answers, and who authorizes its requests if it is not who does for the others."""
 
     path: str
     methods: Sequence[apigateway.HttpMethod]
+    authorizer: apigateway.IHttpRouteAuthorizer | None = None
 
 
 # One JSON object per request, whose fields Logs Insights knows. A path would name a customer, so the route is logged;
@@ -67,6 +69,20 @@ class Throttle:
     burst: int
 
 
+def cors_of(
+    origins: Sequence[str], *, headers: Sequence[str], methods: Sequence[apigateway.CorsHttpMethod]
+) -> apigateway.CorsPreflightOptions | None:
+    """Return what pages of some sites may send; None where no site is named."""
+    if not origins:
+        return None
+    return apigateway.CorsPreflightOptions(
+        allow_origins=list(origins),
+        allow_headers=list(headers),
+        allow_methods=list(methods),
+        max_age=cdk.Duration.hours(2),  # the longest that some browsers cache an answer
+    )
+
+
 class HttpApi(Construct):
     """Routes to one function, throttled, with access logs. Without an authorizer the function authorizes requests.
 
@@ -93,7 +109,10 @@ class HttpApi(Construct):
         integration = integrations.HttpLambdaIntegration("Integration", handler)
         for route in routes:
             self.api.add_routes(
-                path=route.path, methods=list(route.methods), integration=integration, authorizer=authorizer
+                path=route.path,
+                methods=list(route.methods),
+                integration=integration,
+                authorizer=route.authorizer or authorizer,
             )
         stage = apigateway.HttpStage(
             self,

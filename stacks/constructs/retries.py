@@ -21,6 +21,7 @@ Service = Literal[
     "Glue",
     "KinesisAnalyticsV2",
     "Lambda",
+    "Personalize",
     "RedshiftData",
     "RedshiftServerless",
     "S3",
@@ -81,6 +82,13 @@ BUSY: Final[Mapping[Service, tuple[str, ...]]] = {
     "KinesisAnalyticsV2": (
         "KinesisAnalyticsV2.KinesisAnalyticsV2Exception",
         "KinesisAnalyticsV2.ServiceUnavailableException",
+    ),
+    # Its model has no error for throttling; another import or training of the same data runs, or the limit is reached.
+    "Personalize": (
+        "Personalize.LimitExceededException",
+        "Personalize.ResourceInUseException",
+        "Personalize.PersonalizeException",
+        "Personalize.AmazonPersonalizeException",
     ),
     "RedshiftData": (
         "RedshiftData.ActiveSessionsExceededException",

@@ -20,7 +20,14 @@ class EncryptionKey(Construct):
     key: kms.IKey
 
     def __init__(
-        self, scope: Construct, id_: str, *, alias: str, publishers: Mapping[str, str], removal: cdk.RemovalPolicy
+        self,
+        scope: Construct,
+        id_: str,
+        *,
+        alias: str,
+        publishers: Mapping[str, str],
+        removal: cdk.RemovalPolicy,
+        recommends: bool = False,
     ) -> None:
         super().__init__(scope, id_)
         key = kms.Key(
@@ -34,6 +41,8 @@ class EncryptionKey(Construct):
         )
         self._let_logs_encrypt(key)
         self._let_notifiers_publish(key, publishers)
+        if recommends:
+            self._let_personalize_encrypt(key)
         self.key = key
 
     def standing_costs(self) -> Sequence[StandingCost]:
@@ -50,6 +59,18 @@ class EncryptionKey(Construct):
                 actions=["kms:Encrypt*", "kms:Decrypt*", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:Describe*"],
                 resources=["*"],
                 conditions={"ArnLike": {"kms:EncryptionContext:aws:logs:arn": log_groups}},
+            )
+        )
+
+    def _let_personalize_encrypt(self, key: kms.Key) -> None:
+        """Personalize asks the key's policy for itself, beside the policy of its role."""
+        key.add_to_resource_policy(
+            iam.PolicyStatement(
+                sid="Personalize",
+                principals=[iam.ServicePrincipal("personalize.amazonaws.com")],
+                actions=["kms:CreateGrant", "kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey", "kms:ListGrants"],
+                resources=["*"],
+                conditions={"StringEquals": {"aws:SourceAccount": cdk.Stack.of(self).account}},
             )
         )
 

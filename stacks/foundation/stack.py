@@ -56,6 +56,7 @@ class FoundationStack(cdk.Stack):
             alias=f"{PROJECT}-{settings.environment}",
             publishers=publishers,
             removal=self.removal,
+            recommends=settings.activation.recommendations.uses_personalize,
         ).key
         lake = LakeBuckets(
             self,
@@ -111,8 +112,11 @@ class FoundationStack(cdk.Stack):
                 noncurrent_days=settings.foundation.noncurrent_expire_days,
                 removal=self.removal,
             ).bucket
-        if settings.analytics.trains_models:
-            training = TrainingBucket(self, "Training", key=self.key, access_logs=lake.access_logs).bucket
+        recommends = settings.activation.recommendations.uses_personalize
+        if settings.analytics.trains_models or recommends:
+            training = TrainingBucket(
+                self, "Training", key=self.key, access_logs=lake.access_logs, recommends=recommends
+            ).bucket
         if settings.analytics.models.deployed:
             models = ModelStore(
                 self,

@@ -22,6 +22,7 @@ class Lake:
         maintenance: the settings of the table optimizers.
         is_shared: whether a partner shares a clean room, which has tables of its own.
         is_mapped: whether the partner's identities are mapped to ours, by one more table.
+        advertised: the segments of which advertising platforms keep an audience; there is a table of their members.
     """
 
     buckets: Mapping[Zone, s3.IBucket]
@@ -30,10 +31,15 @@ class Lake:
     maintenance: MaintenanceSettings
     is_shared: bool = False
     is_mapped: bool = False
+    advertised: Sequence[str] = ()
 
     def iceberg_tables(self) -> Sequence[Table]:
         """Return every table of Iceberg that the templates create from a contract."""
-        return [*self.contracts.lake_tables(), *(self.contracts.shared_tables() if self.is_shared else ())]
+        return [
+            *self.contracts.lake_tables(),
+            *(self.contracts.shared_tables() if self.is_shared else ()),
+            *(self.contracts.audience_tables() if self.advertised else ()),
+        ]
 
     def tables(self) -> Sequence[Table]:
         """Return every table that the templates create from a contract."""

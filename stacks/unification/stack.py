@@ -8,6 +8,7 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
 from c360_core.names import Stream, Zone
+from config.activation import RecommendationSettings
 from config.collection import StreamSettings
 from config.unification import UnificationSettings
 from stacks.constructs.data_stream import DataStream, data_stream
@@ -42,6 +43,7 @@ class UnificationStack(cdk.Stack):
         streams: Mapping[Stream, DataStream],
         hash_secret: secretsmanager.ISecret,
         settings: UnificationSettings,
+        recommendations: RecommendationSettings,
         stream_settings: StreamSettings,
         topics: TopicMaker | None,
         platform: Platform,
@@ -96,6 +98,7 @@ class UnificationStack(cdk.Stack):
             events=streams[Stream.EVENTS],
             hash_secret=hash_secret,
             settings=settings,
+            recommendations=recommendations,
             platform=platform,
         )
         self.lake_access = [

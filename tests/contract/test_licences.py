@@ -13,7 +13,7 @@ from c360_core.names import Use
 from c360_core.play import Known, parse_playbook
 from c360_core.segment import profile_fields
 from tests.contract.conftest import assert_names_problem, change_contract
-from tools.contracts import CONTRACTS_DIRECTORY, ContractsError, load_and_check, main
+from tools.contracts import CONTRACTS_DIRECTORY, ContractsError, audiences, load_and_check, main
 from tools.contracts.licences import licensed, model_problems, play_problems, segment_problems
 from tools.contracts.marts import SQL_DIRECTORY
 from tools.contracts.plays import SOURCE as PLAYS
@@ -250,3 +250,33 @@ def test_no_segment_that_a_partner_hears_of_is_computed_from_what_was_bought():
     segments = [replace(one, use=Use.ADVERTISING) for one in load_segments() if one.name in shared]
     assert {one.name for one in segments} == shared
     assert segment_problems(segments, contracts, TODAY) == []
+
+
+# ---- segments of which advertising platforms keep audiences
+
+
+AUDIENCE = """\
+analytics: {nightly_models: true}
+activation:
+  audiences:
+    - {name: a, segment: SEGMENT, platform: meta, account: "1", audience_id: "2", secret: s}
+"""
+
+
+def settings(folder, segment):
+    (folder / "prod.yaml").write_text(AUDIENCE.replace("SEGMENT", segment), encoding="utf-8")
+    return folder
+
+
+def test_no_audience_uses_what_a_licence_keeps_from_advertising(tmp_path):
+    audiences.check(load_segments(), environments=settings(tmp_path, "high_spenders"), on=TODAY)
+    with pytest.raises(
+        SegmentError,
+        match=r"prod.yaml: activation.audiences.a: segments.yaml: segments.young_adults.query.age_band: uses "
+        "demographics for advertising, which its licence forbids",
+    ):
+        audiences.check(load_segments(), environments=settings(tmp_path, "young_adults"), on=TODAY)
+
+
+def test_the_audiences_of_every_environment_may_be_told():
+    audiences.check(load_segments(), on=TODAY)

@@ -79,7 +79,7 @@ def test_every_source_and_product_is_found_by_name(contracts):
         "interactions", "duplicates", "rejected", "identity_records", "identity_map", "identifier_map",
         "latest_identity_changes", "profiles", "segment_membership", "decisions", "quality_results",
         "reference_demographics", "reference_credit_bands", "reference_advertising_audiences",
-        "shared_people", "shared_segments", "shared_orders", "shared_identities",
+        "shared_people", "shared_segments", "shared_orders", "shared_identities", "shared_audiences",
     }  # fmt: skip
     assert contracts.source("web_events").partition_key is IdentifierType.DEVICE_ID
     assert contracts.product("rejected").table.zone is Zone.QUARANTINE

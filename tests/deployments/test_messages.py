@@ -13,12 +13,14 @@ from typing import Any
 import boto3
 import httpx
 import pytest
+from botocore.credentials import Credentials
 
 from c360_aws.single_view_reader import SingleViewReader
 from c360_aws.single_view_writer import SingleViewWriter
 from c360_core.consent import Channel, Consent, ConsentStatus, Purpose, consent_status
 from c360_core.names import Stream, stream_name
 from ops.deployed_stacks import api_address
+from ops.smoke.signature import Signature
 from tests.deployments.small_dev import ENVIRONMENT, SmallDev
 from tests.factories.profiles import profile
 from tests.fakes.wire import read_stream
@@ -50,6 +52,7 @@ class World:
         self.dev, self.endpoint = SmallDev(running, folder), running.settings.endpoint
         self.dev.deploy(_watching, "activation")
         key = running.settings.credentials(Principal.ADMINISTRATOR)
+        self.server = Signature(Credentials(key.access_key, key.secret_key, key.token), REGION)
         self.table = self.dev.output("unification", "SingleViewTableName")
         dynamodb = boto3.resource(
             "dynamodb",
@@ -82,7 +85,7 @@ class World:
         # No live order: a first purchase is the signal of a play, which would send a message of its own.
         known = profile(found.person_id, email=found.address, phone=phone, loyalty_id=f"L{label}", live_orders=None)
         self.store.put_profile(known, self.view.stored_states([found.person_id])[found.person_id], now=_now())
-        for channel in (Channel.EMAIL, Channel.SMS):
+        for channel in (Channel.EMAIL, Channel.SMS, Channel.IN_APP, Channel.PUSH):
             agreed = Consent(purpose=Purpose.MARKETING, channel=channel, granted=True, decided_at=_now())
             self.store.put_consent(found.person_id, agreed)
         return found
@@ -136,6 +139,24 @@ class World:
         address, _, token = found.partition("/v1/")
         return f"{api_address(address, endpoint=self.endpoint)}/v1/{token}"
 
+    def inbox(self, path: str = "", *, opened: str | None = None, method: str = "GET", **more: Any) -> httpx.Response:
+        """Ask the inbox, as a page or an app does with its token."""
+        address = api_address(self.dev.output("activation", "InboxApiUrl"), endpoint=self.endpoint)
+        headers = {} if opened is None else {"authorization": f"Bearer {opened}"}
+        return httpx.request(method, f"{address}/v1/inbox{path}", headers=headers, timeout=60, **more)
+
+    def open_inbox(self, owner: Person) -> str:
+        """Get a token for a customer who is signed in, as the shop's server does."""
+        answer = self.inbox(f"/tokens/{owner.person_id}", method="POST", auth=self.server)
+        assert answer.status_code == 201, answer.text
+        return str(answer.json()["token"])
+
+    def register(self, owner: Person, device: str) -> None:
+        """Say on which device the app of a person is, as the app does with its token."""
+        opened = self.open_inbox(owner)
+        answer = self.inbox(f"/devices/{device}", opened=opened, method="PUT", json={"platform": "google"})
+        assert answer.status_code == 200, answer.text
+
     def agrees(self, to: Person, channel: Channel = Channel.EMAIL) -> bool:
         """Return whether a person still agrees."""
         answers = self.view.consents(to.person_id)
@@ -147,6 +168,8 @@ def _watching(values: dict[str, Any]) -> None:
     activation |= NEVER_QUIET
     activation.setdefault("email", {})["track_engagement"] = True
     activation["sms"] = {"origination_identity": POOL}
+    activation["push"] = {"apple_secret": "c360/apple-push", "google_secret": "c360/google-push"}
+    activation["in_app"] = {"deployed": True, "allowed_origins": ["https://shop.example.com"]}
 
 
 def _now() -> datetime:
@@ -252,3 +275,45 @@ def test_who_answered_stop_gets_no_more_texts_and_still_gets_mails(world: World)
     assert not world.agrees(gus, Channel.SMS)
     assert dict(world.told(gus))["consent_changed"] == {"purpose": "marketing", "channel": "sms", "granted": False}
     assert world.send(gus)["status"] == "sent"
+
+
+def test_a_message_waits_in_the_app_until_its_person_closes_it(world: World) -> None:
+    hal, ivy = world.person(), world.person()
+    assert world.send(hal, Channel.IN_APP)["status"] == "sent"
+    opened, other = world.open_inbox(hal), world.open_inbox(ivy)
+
+    [waiting] = world.inbox(opened=opened).json()["messages"]
+    assert (waiting["title"], waiting["url"]) == ("Thank you for your first order", "https://example.com/")
+    assert world.inbox(opened=other).json()["messages"] == []
+    receipt = f"/messages/{waiting['message_id']}"
+    refused = (
+        world.inbox(f"{receipt}/dismissed", opened=other, method="POST"),
+        world.inbox(f"{receipt}/dismissed", opened=f"{opened}0", method="POST"),
+        world.inbox(),
+        world.inbox(f"/tokens/{hal.person_id}", method="POST"),
+    )
+    assert [answer.status_code for answer in refused] == [404, 401, 401, 403]
+    assert world.inbox(f"{receipt}/shown", opened=opened, method="POST").status_code == 200
+    world.becomes(hal, "opened")
+    assert world.inbox(f"{receipt}/dismissed", opened=opened, method="POST").status_code == 200
+
+    world.becomes(hal, "dismissed")
+    assert world.inbox(opened=opened).json()["messages"] == []
+    assert set(dict(world.told(hal))) == {"message_sent", "message_opened", "message_dismissed"}
+    assert "c360Inbox" in world.inbox("/client.js").text
+
+
+def test_a_push_message_reaches_the_devices_that_have_the_app_and_forgets_the_others(world: World) -> None:
+    jo = world.person()
+    assert world.send(jo, Channel.PUSH)["reasons"] == ["NO_PUSH_TOKEN"]
+    for device in (f"phone-of-{jo.person_id}", f"gone-from-{jo.person_id}"):
+        world.register(jo, device)
+
+    assert world.send(jo, Channel.PUSH)["status"] == "sent"
+    assert [device.token for device in world.view.devices(jo.person_id)] == [f"phone-of-{jo.person_id}"]
+    assert dict(world.told(jo))["message_sent"]["channel"] == "push"
+
+    kim = world.person()
+    world.register(kim, f"gone-from-{kim.person_id}")
+    assert world.send(kim, Channel.PUSH)["reasons"] == ["ADDRESS_REJECTED"]
+    assert world.send(kim, Channel.PUSH)["reasons"] == ["NO_PUSH_TOKEN"]

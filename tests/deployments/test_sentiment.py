@@ -1,5 +1,7 @@
 """What a customer writes is scored within seconds, and a good customer who is very unhappy becomes a task.
 
+Systems outside are told what happens: a subscriber by signed webhooks, and the loyalty system the tiers of members.
+
 Flink does not run here: the test says what `unify` makes of the score. The demonstration shows the whole way.
 """
 
@@ -17,15 +19,19 @@ import httpx
 import pytest
 
 from c360_core import single_view_keys as keys
+from c360_core.bus_events import BusEvent
 from c360_core.names import Stream, stream_name
 from tests.deployments.small_dev import ENVIRONMENT, PATIENCE_SECONDS, SmallDev
 from tests.factories.profiles import profile_change
 from tests.fakes.wire import read_stream
 from twin.emulator import emulator
+from twin.patches.trusted_receivers import certificate_of
 from twin.scenario.deployment import api_address
 from twin.scenario.waiting import until
 from twin.settings import BUILD
+from twin.vendors.loyalty_system import LoyaltySystem
 from twin.vendors.service_desk import ServiceDesk
+from twin.vendors.subscriber import WebhookSubscriber
 
 FURIOUS = "This is terrible. My order never came, nobody called me back and I am furious."
 HAPPY = "Wonderful bread, and very friendly people. I love this shop!"
@@ -35,22 +41,38 @@ SCORES = {"r-furious": -0.7783, "r-happy": 0.9133}
 
 
 class World:
-    """`dev` with the scoring of texts, and a service system that takes tasks."""
+    """`dev` with the scoring of texts, a service system that takes tasks, a subscriber and a loyalty system."""
 
-    def __init__(self, running: emulator.Emulator, folder: Path, desk: ServiceDesk) -> None:
+    def __init__(
+        self,
+        running: emulator.Emulator,
+        folder: Path,
+        desk: ServiceDesk,
+        subscriber: WebhookSubscriber,
+        loyalty: LoyaltySystem,
+    ) -> None:
         self.dev, self.desk = SmallDev(running, folder), desk
+        self.subscriber, self.loyalty = subscriber, loyalty
 
         def change(values: dict[str, Any]) -> None:
             values["activation"]["sentiment"] = {"deployed": True}
             values["activation"]["service_tasks"] = {"url": f"{desk.address.replace('http:', 'https:')}/tasks"}
+            partner = {"name": "partner", "url": f"{subscriber.address}/hooks", "events": sorted(BusEvent)}
+            values["activation"]["webhooks"] = [partner]
+            tiers = [{"segment": "high_spenders", "tier": "gold"}]
+            values["activation"]["loyalty"] = {"url": f"{loyalty.address}/members", "tiers": tiers}
+            values["activation"]["outbound"] = {"private_networks": ["127.0.0.0/8"]}
 
         self.dev.deploy(change, "activation")
-        key = self.dev.output("activation", "ServiceTaskKeyArn")
-        desk.key = self.dev.client("secretsmanager").get_secret_value(SecretId=key)["SecretString"]
+        desk.key = self._held("ServiceTaskKeyArn")
+        subscriber.secrets = [self._held("WebhookSecretArnPartner")]
+        loyalty.key = self._held("LoyaltyKeyArn")
 
     def profile(self, person_id: str, sequence: int, **changed: Any) -> None:
         """Say what `unify` says of a person."""
-        told = profile_change(person_id, sequence=sequence, live_events=sequence, segments=["high_spenders"], **changed)
+        told = profile_change(
+            person_id, sequence=sequence, live_events=sequence, **{"segments": ["high_spenders"], **changed}
+        )
         name = stream_name(ENVIRONMENT, Stream.PROFILE_CHANGES)
         self.dev.client("kinesis").put_record(StreamName=name, Data=json.dumps(told), PartitionKey=person_id)
 
@@ -101,6 +123,10 @@ class World:
         told = [json.loads(record) for record in read_stream(self.dev.client("kinesis"), name)]
         return [one for one in told if one["event_type"] == event_type]
 
+    def _held(self, output: str) -> str:
+        arn = self.dev.output("activation", output)
+        return str(self.dev.client("secretsmanager").get_secret_value(SecretId=arn)["SecretString"])
+
     def _secret(self) -> bytes:
         arn = self.dev.output("collection", "ApiKeySecretArnProductReviews")
         held = self.dev.client("secretsmanager").get_secret_value(SecretId=arn)["SecretString"]
@@ -110,7 +136,9 @@ class World:
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     with ServiceDesk(key="") as desk, emulator.running(BUILD / "twin" / "sentiment") as started:
-        yield World(started, tmp_path_factory.mktemp("sentiment"), desk)
+        shown = certificate_of(started.settings)
+        with WebhookSubscriber(certificate=shown) as subscriber, LoyaltySystem(certificate=shown) as loyalty:
+            yield World(started, tmp_path_factory.mktemp("sentiment"), desk, subscriber, loyalty)
 
 
 def test_what_is_written_is_scored_once_and_in_no_other_language_than_is_known(world: World) -> None:
@@ -151,6 +179,45 @@ def test_a_good_customer_who_is_very_unhappy_becomes_a_task_of_the_service_syste
     )
     assert decision["decision_id"] == task["task_id"]
     assert set(task) == {"task_id", "person_id", "trigger", "reasons", "decided_at"}, "nothing else leaves"
+
+
+def test_systems_outside_are_told_and_what_became_of_a_tier_is_an_event(world: World) -> None:
+    began = time.monotonic()
+    card = "L0000009"
+    for sequence, tier in ((1, "gold"), (2, "basic")):
+        segments = ["high_spenders"] if tier == "gold" else []
+        world.profile("p_cleo", sequence, loyalty_id=card, email="cleo@example.com", segments=segments)
+        until(
+            f"the member is {tier}",
+            lambda: world.loyalty.tiers.get(card),
+            lambda seen, wanted=tier: seen == wanted,
+            seconds=PATIENCE_SECONDS,
+            pause=0.1,
+        )
+    told = until(
+        "the subscriber knows both changes",
+        lambda: [one["data"] for one in list(world.subscriber.events.values()) if _is_about("p_cleo", one)],
+        lambda seen: len(seen) == 2,  # into a segment, and out of it
+        seconds=PATIENCE_SECONDS,
+        pause=0.1,
+    )
+    print(f"\n{time.monotonic() - began:.1f} s from two profiles to two tiers and two webhooks")  # noqa: T201  # shown, not judged
+
+    assert sorted((one["entered"], one["left"]) for one in told) == [([], ["high_spenders"]), (["high_spenders"], [])]
+    became = [
+        one["payload"] for one in world.events("loyalty_tier_written") if one["identifiers"]["loyalty_id"] == [card]
+    ]
+    assert became == [{"tier": tier, "outcome": "accepted"} for tier in ("gold", "basic")]
+    assert world.subscriber.unsigned == 0
+    assert set(world.subscriber.told.values()) == {1}
+    decisions = {one["payload"]["decision_id"] for one in world.events("decision_made")}
+    done = {key for key, one in world.subscriber.events.items() if one["type"] == BusEvent.DECISION_MADE}
+    assert done <= decisions
+    assert {one["task_id"] for one in world.desk.tasks} <= done
+
+
+def _is_about(person_id: str, event: dict[str, Any]) -> bool:
+    return bool(event["type"] == BusEvent.SEGMENTS_CHANGED and event["data"]["person_id"] == person_id)
 
 
 def test_a_task_waits_while_the_service_system_is_down(world: World) -> None:

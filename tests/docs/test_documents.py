@@ -92,13 +92,17 @@ ASKED: dict[str, set[str] | str] = {
     "Redshift": "a query is paid for by the minute",
     "Redshift ML": "a training is paid for",
     "Clean Rooms": "a query is paid for by the partner",
+    "Personalize": "a training is paid for",
     "CodeBuild": "a build is paid for, and changes the lake",
     "Step Functions, EventBridge": {"state machines"},
     "Comprehend": "a text is paid for",
     "API destinations of EventBridge": "a call tells another system something",
+    "Subscribers of webhooks, the loyalty system": "a call tells another system something",
+    "Audiences at Google and Meta": "a call tells a platform who somebody is",
     "CloudWatch": {"alarms", "alarm topic"},
     "SES": {"e-mail"},
     "End User Messaging SMS": "a text message is paid for, and somebody gets it",
+    "End User Messaging Push": "somebody gets the message",
     "CloudFront, WAF": {"collector past its edge"},
     "CloudTrail": {"data events"},
     "IAM, KMS": {
@@ -264,7 +268,9 @@ def test_the_picture_shows_what_runs() -> None:
     assert functions == {path.parent.name for path in (ROOT / "lambdas").glob("*/handler.py")}
     outputs = [name for pillar in STACKS for name in deployed(pillar)["Outputs"] if name.endswith("StateMachineArn")]
     machines = [name.removesuffix("StateMachineArn").removesuffix("Journey") for name in outputs]
-    assert [machine for machine in machines if machine not in picture.text] == []
+    # Each audience has a machine, by the names of the settings.
+    kinds = {re.sub(r"^Audience\w+", "Audience", machine) for machine in machines}
+    assert [kind for kind in sorted(kinds) if kind not in picture.text] == []
 
 
 @pytest.mark.parametrize(("number", "environment"), [*enumerate(ENVIRONMENTS, start=1)])
@@ -334,6 +340,13 @@ def test_requests_are_those_that_the_profile_api_answers() -> None:
     answered = {f"{verb.upper()} /v1/customers{path}".translate(str.maketrans("<>", "{}")) for verb, path in routes}
     named = {request.partition("?")[0] for request in column(MODEL, "routes")}
     assert {request.replace("{id}", "{person_id}") for request in named} == answered
+
+
+def test_requests_are_those_that_the_inbox_answers() -> None:
+    source = (ROOT / "lambdas" / "inbox" / "handler.py").read_text(encoding="utf-8")
+    routes = re.findall(r'@app\.(\w+)\((?:f"\{)?INBOX\}?([^")]*)', source)
+    answered = {f"{verb.upper()} /v1/inbox{path}".translate(str.maketrans("<>", "{}")) for verb, path in routes}
+    assert set(column(MODEL, "inbox routes")) == answered
 
 
 def test_every_reason_is_explained() -> None:

@@ -98,9 +98,11 @@ PAYLOADS: dict[str, dict[str, Any]] = {
     "message_delivered": dict(_MESSAGE),
     "message_opened": dict(_MESSAGE),
     "message_clicked": {**_MESSAGE, "url": "https://shop.example.com/offers"},
+    "message_dismissed": dict(_MESSAGE),
     "message_bounced": {**_MESSAGE, "bounce_type": "permanent", "bounce_subtype": "General"},
     "message_complained": {**_MESSAGE, "feedback_type": "abuse"},
     "message_rejected": {**_MESSAGE, "reason": "Bad content"},
+    "loyalty_tier_written": {"tier": "gold", "outcome": "accepted"},
     "offer_shown": {"offer_id": "offer-1", "placement": "home"},
     "offer_redeemed": {"offer_id": "offer-1", "order_id": "o-1", "discount": "1.00"},
 }

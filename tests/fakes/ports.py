@@ -11,6 +11,8 @@ from c360_aws.stream_writer import StreamRecord
 from c360_core.consent import Consent
 from c360_core.decision import Decision, decision_facts
 from c360_core.delivery import STANDING, Outcome, SentMessage
+from c360_core.devices import Device
+from c360_core.inbox import InboxMessage, waiting
 from c360_core.moments import moment_text
 from c360_core.profile import Profile
 from lambdas.message_sender.message import Message, SendResult
@@ -70,6 +72,8 @@ class MemoryPeople:
     sent: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     spent: dict[tuple[str, str], int] = field(default_factory=dict)
     noted: dict[str, SentMessage] = field(default_factory=dict)
+    phones: dict[str, dict[str, Device]] = field(default_factory=dict)
+    inboxes: dict[str, dict[str, InboxMessage]] = field(default_factory=dict)
 
     def current_id(self, person_id: str) -> str | None:
         """Return the surviving id, or None."""
@@ -137,6 +141,34 @@ class MemoryPeople:
     def sent_message(self, message_id: str) -> SentMessage | None:
         """Return what was noted of a message."""
         return self.noted.get(message_id)
+
+    def inbox(self, person_id: str) -> Sequence[InboxMessage]:
+        """Return what lies in an inbox."""
+        return tuple(self.inboxes.get(person_id, {}).values())
+
+    def devices(self, person_id: str) -> Sequence[Device]:
+        """Return the devices of a person."""
+        return tuple(self.phones.get(person_id, {}).values())
+
+    def put_device(self, person_id: str, device: Device) -> None:
+        """Store a device, and take it from whoever had it before."""
+        self.forget_device(device.token)
+        self.phones.setdefault(person_id, {})[device.token] = device
+
+    def forget_device(self, token: str) -> None:
+        """Forget a device."""
+        for there in self.phones.values():
+            there.pop(token, None)
+
+    def put_in_inbox(self, person_id: str, message: InboxMessage, *, most: int) -> None:
+        """Put a message into an inbox, where only the newest stay."""
+        there = {**self.inboxes.get(person_id, {}), message.message_id: message}
+        kept = waiting(there.values(), now=message.put_at, most=most)
+        self.inboxes[person_id] = {one.message_id: one for one in kept}
+
+    def take_from_inbox(self, person_id: str, message_id: str) -> None:
+        """Take a message out of an inbox."""
+        self.inboxes.get(person_id, {}).pop(message_id, None)
 
     def put_message(self, sent: SentMessage) -> None:
         """Store a message."""

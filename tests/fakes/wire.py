@@ -111,7 +111,12 @@ def stream_record(
         "eventID": number,
         "eventName": "MODIFY" if old else "INSERT",
         "eventSource": "aws:dynamodb",
-        "dynamodb": {"SequenceNumber": number, "StreamViewType": "NEW_AND_OLD_IMAGES", **images},
+        "dynamodb": {
+            "ApproximateCreationDateTime": 1_772_000_000,
+            "SequenceNumber": number,
+            "StreamViewType": "NEW_AND_OLD_IMAGES",
+            **images,
+        },
     }
 
 

@@ -66,7 +66,7 @@ def statements() -> Iterator[str]:
     """Yield the rows, as statements."""
     chance = random.Random(SEED)  # the same people on every run
     lives = [event for person in range(PEOPLE) for event in _life(chance, person)]
-    yield from interactions([*lives, *_chosen()])
+    yield from interactions([*lives, *_chosen(), *_asked()])
     yield _identifiers()
     yield _records(chance)
     yield _profiles(chance)
@@ -157,6 +157,31 @@ def _chosen() -> Iterator[Event]:
             )
 
 
+def _asked() -> Iterator[Event]:
+    """Yield what every third person answered about personalisation; some take it back, some at the same moment."""
+    for person in range(0, PEOPLE, 3):
+        granted = [True, False] if person % 4 == 0 else [False, True] if person % 4 == 1 else [True]
+        for number, answer in enumerate(granted):
+            at = SINCE + timedelta(days=100 + person + (0 if person % 8 == 0 else 30 * number))
+            told = {"purpose": "personalisation", "channel": "any", "granted": answer}
+            yield Event(
+                event_id=f"a-{person}-{number}",
+                event_type="consent_changed",
+                source="engagement_events",
+                at=at,
+                key=keys(person)[0],
+                received=at,
+                payload=json.dumps(told),
+            )
+
+
+def _lines(amount: Decimal) -> list[dict[str, Any]]:
+    """Return the lines of an order: two or three, of which two may be the same article; one has no article."""
+    cents = int(amount * 100)
+    bought = [{"product_id": str(part), "department": f"D{part % 4}"} for part in (cents % 13, cents % 7)]
+    return [*bought, *([{"quantity": 1}] if cents % 5 == 0 else [])]
+
+
 def _visit(chance: random.Random, event: Any, at: datetime) -> Iterator[Event]:
     campaign = chance.choice(["", "", "?utm_medium=cpc&utm_campaign=Spring", "?x=1&utm_medium=social#top"])
     yield event(
@@ -188,7 +213,9 @@ def _order(chance: random.Random, event: Any, at: datetime, currency: str) -> It
     amount = Decimal(chance.randrange(100, 30_000)) / 100
     source = chance.choice(["pos_transactions", "web_events"])
     money = {"currency": paid, "order_id": f"o-{at:%j%H%M%S}"}
-    placed = event("order_placed", source, at, amount=amount, **money)
+    # What is bought follows from the amount, so that no lot is drawn for it.
+    told = {"lines": _lines(amount), **({"store_id": "1"} if source == "pos_transactions" else {})}
+    placed = event("order_placed", source, at, amount=amount, payload=told, **money)
     yield placed
     if chance.random() < 0.1:
         yield placed  # a history that is loaded again

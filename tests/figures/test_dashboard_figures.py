@@ -22,7 +22,7 @@ RANKED: Final = ("management", "heat-rated-buyers")
 ASKED: Final = [
     (purpose, channel)
     for purpose in ("marketing", "analytics", "personalisation")
-    for channel in ("email", "sms", "push")
+    for channel in ("email", "sms", "push", "in_app")
 ]
 
 

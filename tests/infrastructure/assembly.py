@@ -96,8 +96,11 @@ def with_msk(environment: EnvironmentName) -> Settings:
     network = settings.foundation.network.model_copy(update={"deployed": True})
     warehouse = settings.analytics.warehouse  # which reads streams of Kinesis alone
     still = warehouse.model_copy(update={"streaming": warehouse.streaming.model_copy(update={"deployed": False})})
+    # A function that writes such a stream has no way to a system outside.
+    loyalty = settings.activation.loyalty.model_copy(update={"url": None})
     return settings.model_copy(
         update={
+            "activation": settings.activation.model_copy(update={"loyalty": loyalty}),
             "analytics": settings.analytics.model_copy(update={"warehouse": still}),
             "collection": settings.collection.model_copy(update={"streams": streams}),
             "foundation": settings.foundation.model_copy(update={"network": network}),
@@ -204,6 +207,7 @@ def tables_of(assembly: Assembly, agreed: contracts.Contracts) -> Sequence[contr
     return [
         *agreed.lake_tables(),
         *(agreed.shared_tables() if room.partner_account is not None else ()),
+        *(agreed.audience_tables() if assembly.settings.activation.audiences else ()),
         *(agreed.matching_tables() if room.partner_id_namespace is not None else ()),
     ]
 

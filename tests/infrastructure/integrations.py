@@ -1107,6 +1107,7 @@ def _trusted(*stated: str) -> Integration:
 
 
 _ANY_SOURCE: Final = {
+    "personalize.amazonaws.com": f"arn:aws:personalize:{REGION}:{ACCOUNT}:dataset-group/any",
     "databrew.amazonaws.com": f"arn:aws:databrew:{REGION}:{ACCOUNT}:job/any",
     "codebuild.amazonaws.com": f"arn:aws:codebuild:{REGION}:{ACCOUNT}:project/any",
     "elasticmapreduce.amazonaws.com": f"arn:aws:elasticmapreduce:{REGION}:{ACCOUNT}:studio/any",
@@ -1242,14 +1243,18 @@ def _publishes_recipe(estate: Estate, use: Use) -> Calls:
 def _unloads(estate: Estate, use: Use) -> Calls:
     """A statement runs with the rights of the machine, which Athena also writes with."""
     role, stated = use.resource.properties["RoleArn"], use.part["Parameters"]
-    workgroup = arn(estate.one("AWS::Athena::WorkGroup", stated["WorkGroup"]))
-    yield Call(party=role, need=needs.STEP_FUNCTIONS_QUERY, resource=workgroup)
+    workgroup = estate.one("AWS::Athena::WorkGroup", stated["WorkGroup"])
+    yield Call(party=role, need=needs.STEP_FUNCTIONS_QUERY, resource=arn(workgroup))
     catalog = f"arn:aws:athena:{REGION}:{ACCOUNT}:datacatalog/AwsDataCatalog"
     yield Call(party=role, need=needs.STEP_FUNCTIONS_FIND_CATALOG, resource=catalog)
     yield Call(party=role, need=needs.ASK_LAKE_FORMATION, resource="*")
-    query, _, place = _statement(stated).partition(") TO '")
+    query, unloads, place = _statement(stated).partition(") TO '")
+    if not unloads:  # the answer is written where those of the workgroup are
+        results = workgroup.properties["WorkGroupConfiguration"]["ResultConfiguration"]
+        place = str(results["OutputLocation"])
     yield Call(party=role, need=needs.UNLOAD_WRITES, resource=f"{_object(place.partition(chr(39))[0])}part-0")
-    database, _, table = query.rpartition("FROM ")[2].replace('"', "").partition(".")
+    source = query.rpartition("FROM ")[2].partition(" WHERE ")[0]
+    database, _, table = source.replace('"', "").partition(".")
     prefix = _CATALOG.removesuffix("catalog")
     for resource in (_CATALOG, f"{prefix}database/{database}", f"{prefix}table/{database}/{table}"):
         yield Call(party=role, need=needs.UNLOAD_READS_TABLE, resource=resource)
@@ -1391,6 +1396,68 @@ def _object_of(_estate: Estate, state: Mapping[str, Any]) -> Iterable[str]:
     yield f"arn:aws:s3:::{state['Parameters']['Bucket']}/preparation/customers/part-0"
 
 
+# ---- Personalize
+
+_PERSONALIZE: Final = f"arn:aws:personalize:{REGION}:{ACCOUNT}:"
+
+
+def _keeps_data_sets(estate: Estate, use: Use) -> Calls:
+    """Personalize tries the key with the role of the group, and by itself, when the group is made."""
+    stated = use.resource.properties
+    yield Call(party=stated["RoleArn"], need=needs.PERSONALIZE_USES_KEY, resource=stated["KmsKeyArn"])
+    yield Call(
+        party="personalize.amazonaws.com",
+        need=needs.PERSONALIZE_GRANTS_KEY,
+        resource=stated["KmsKeyArn"],
+        context=_SAME_ACCOUNT,
+    )
+
+
+def _counts_outcomes(_estate: Estate, use: Use) -> Calls:
+    yield Call(
+        party=use.resource.properties["MetricsOutputConfig"]["RoleArn"],
+        need=needs.PERSONALIZE_PUTS_METRICS,
+        resource="*",
+        context={"cloudwatch:namespace": "/aws/personalize/"},
+    )
+
+
+def _imports(estate: Estate, use: Use) -> Calls:
+    """Personalize reads the files with the role that is passed, and by itself by the bucket's policy."""
+    role, stated = use.resource.properties["RoleArn"], use.part["Parameters"]
+    context = {"iam:PassedToService": "personalize.amazonaws.com"}
+    yield Call(party=role, need=needs.PASS_TO_PERSONALIZE, resource=stated["RoleArn"], context=context)
+    place = _object(stated["DataSource"]["DataLocation"])
+    read, (bucket, _, prefix) = f"{place}any.csv", place.partition("/")
+    for party in (stated["RoleArn"], "personalize.amazonaws.com"):
+        yield Call(
+            party=party,
+            need=needs.PERSONALIZE_LISTS_OBJECTS,
+            resource=bucket,
+            context={**_SAME_ACCOUNT, "s3:prefix": prefix},
+        )
+    yield Call(party=stated["RoleArn"], need=needs.PERSONALIZE_READS_OBJECTS, resource=read)
+    yield Call(
+        party="personalize.amazonaws.com",
+        need=needs.PERSONALIZE_READS_OBJECTS,
+        resource=read,
+        context=_SAME_ACCOUNT,
+    )
+
+
+def _solutions(_estate: Estate, state: Mapping[str, Any]) -> Iterable[str]:
+    yield state["Parameters"]["SolutionArn"]
+
+
+def _personalize(action: str, *paths: str) -> Integration:
+    """Return what a task asks of its role: one action on what it makes or looks at."""
+    need = Need(
+        actions=(f"personalize:{action}",),
+        page="Service Authorization Reference: Actions, resources, and condition keys for Amazon Personalize",
+    )
+    return _task_on(need, lambda _estate, _state: (f"{_PERSONALIZE}{path}" for path in paths))
+
+
 INTEGRATIONS: Final[Mapping[str, Integration]] = {
     "bucket's EventBridgeConfiguration": _nothing,
     "bucket's access logs": _keeps_access_logs,
@@ -1421,6 +1488,8 @@ INTEGRATIONS: Final[Mapping[str, Integration]] = {
     "resource AWS::EC2::FlowLog": _logs_flows,
     "resource AWS::KinesisAnalyticsV2::Application": _flink_runs,
     "resource AWS::KinesisAnalyticsV2::ApplicationCloudWatchLoggingOption": _flink_logs,
+    "resource AWS::Personalize::DatasetGroup": _keeps_data_sets,
+    "resource AWS::Personalize::MetricAttribution": _counts_outcomes,
     "resource AWS::LakeFormation::Resource": _serves_location,
     "resource AWS::Lambda::Function": _writes_function_logs,
     # CloudWatch Logs gives `delivery.logs.amazonaws.com` the right to the log group when the delivery is made.
@@ -1495,6 +1564,30 @@ INTEGRATIONS: Final[Mapping[str, Integration]] = {
         needs.STEP_FUNCTIONS_LIST_SNAPSHOTS, _application
     ),
     "task aws-sdk:kinesisanalyticsv2:startApplication": _task_on(needs.STEP_FUNCTIONS_START_FLINK, _application),
+    "task aws-sdk:personalize:createBatchInferenceJob": _personalize(
+        "CreateBatchInferenceJob", "batch-inference-job/any"
+    ),
+    "task aws-sdk:personalize:createCampaign": _personalize("CreateCampaign", "campaign/c360-everything-articles"),
+    "task aws-sdk:personalize:createDatasetImportJob": _all_of(
+        _personalize("CreateDatasetImportJob", "dataset-import-job/any"), _imports
+    ),
+    "task aws-sdk:personalize:createSolutionVersion": _personalize(
+        "CreateSolutionVersion", "solution/c360-everything-articles/any"
+    ),
+    "task aws-sdk:personalize:deleteCampaign": _personalize("DeleteCampaign", "campaign/c360-everything-articles"),
+    "task aws-sdk:personalize:describeBatchInferenceJob": _personalize(
+        "DescribeBatchInferenceJob", "batch-inference-job/any"
+    ),
+    "task aws-sdk:personalize:describeCampaign": _personalize("DescribeCampaign", "campaign/c360-everything-articles"),
+    "task aws-sdk:personalize:describeDatasetImportJob": _personalize(
+        "DescribeDatasetImportJob", "dataset-import-job/any"
+    ),
+    "task aws-sdk:personalize:describeSolution": _task_on(needs.LOOK_AT_SOLUTION, _solutions),
+    "task aws-sdk:personalize:describeSolutionVersion": _personalize(
+        "DescribeSolutionVersion", "solution/c360-everything-articles/any"
+    ),
+    "task aws-sdk:personalize:updateCampaign": _personalize("UpdateCampaign", "campaign/c360-everything-articles"),
+    "task aws-sdk:personalize:updateSolution": _task_on(needs.CHANGE_SOLUTION, _solutions),
     "task aws-sdk:redshiftdata:batchExecuteStatement": _all_of(
         _task_on(needs.RUN_STATEMENTS, _workgroup_of), _signs_in_by_secret
     ),
@@ -1544,6 +1637,7 @@ INTEGRATIONS: Final[Mapping[str, Integration]] = {
     "trust glue.amazonaws.com": _account_and_source(),
     "trust kinesisanalytics.amazonaws.com": _account_and_source(),
     "trust lakeformation.amazonaws.com": _trusted(),
+    "trust personalize.amazonaws.com": _account_and_source(),
     "trust lambda.amazonaws.com": _account_and_source(),
     # AWS documents no condition key that it states for the roles of a namespace.
     "trust redshift-serverless.amazonaws.com": _trusted(),
@@ -1618,10 +1712,20 @@ WITHOUT_NEEDS: Final = {
     "AWS::Logs::LogStream",
     # It takes clients by their own rights, and encrypts with a key of the service.
     "AWS::MSK::ServerlessCluster",
+    # What an import and a training need is said of the tasks that start them, and of the group.
+    "AWS::Personalize::Dataset",
+    "AWS::Personalize::EventTracker",
+    "AWS::Personalize::Filter",
+    "AWS::Personalize::Schema",
+    "AWS::Personalize::Solution",
     # What its statements need is said of the tasks that send them, and of the namespace.
     "AWS::RedshiftServerless::Workgroup",
     # Who may use them are users of QuickSight; what they read, the data source does.
     "AWS::QuickSight::Dashboard",
+    # CloudFormation reads the credentials of the channels with the rights of the deployment.
+    "AWS::Pinpoint::APNSChannel",
+    "AWS::Pinpoint::App",
+    "AWS::Pinpoint::GCMChannel",
     "AWS::QuickSight::DataSet",
     "AWS::QuickSight::Folder",
     "AWS::QuickSight::RefreshSchedule",

@@ -413,6 +413,12 @@ QUOTAS: Final = (
         share=0.25,
     ),
     Quota(
+        what="filters of a data set group",
+        at_most=10,
+        page="Amazon Personalize Developer Guide: Endpoints and quotas",
+        measured=_number_of("AWS::Personalize::Filter"),
+    ),
+    Quota(
         what="collaborations of an account",
         at_most=10,
         page=_CLEAN_ROOMS,

@@ -991,3 +991,37 @@ PUBLISH_DATA_QUALITY: Final = Need(
     page="AWS Glue Developer Guide: Setting up IAM permissions for AWS Glue Data Quality",
 )
 MEASURE_DATA_QUALITY: Final = Need(actions=("cloudwatch:PutMetricData",), page=PUBLISH_DATA_QUALITY.page)
+
+# ---- Personalize
+PERSONALIZE_USES_KEY: Final = Need(
+    actions=("kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey", "kms:ListGrants"),
+    page="Amazon Personalize Developer Guide: Giving Amazon Personalize permission to use your AWS KMS key",
+)
+PERSONALIZE_GRANTS_KEY: Final = Need(
+    actions=(*PERSONALIZE_USES_KEY.actions, "kms:CreateGrant"),
+    page=PERSONALIZE_USES_KEY.page,
+)
+PERSONALIZE_LISTS_OBJECTS: Final = Need(
+    actions=("s3:ListBucket",),
+    page="Amazon Personalize Developer Guide: Giving Amazon Personalize access to Amazon S3 resources",
+)
+PERSONALIZE_READS_OBJECTS: Final = Need(
+    actions=("s3:GetObject",),
+    page="Amazon Personalize Developer Guide: Giving Amazon Personalize access to Amazon S3 resources",
+)
+PERSONALIZE_PUTS_METRICS: Final = Need(
+    actions=("cloudwatch:PutMetricData",),
+    page="Amazon Personalize Developer Guide: Giving Amazon Personalize permission to send metrics",
+)
+PASS_TO_PERSONALIZE: Final = Need(
+    actions=("iam:PassRole",),
+    page="Amazon Personalize Developer Guide: Giving users permission to access Amazon Personalize",
+)
+LOOK_AT_SOLUTION: Final = Need(
+    actions=("personalize:DescribeSolution",),
+    page="Service Authorization Reference: Actions, resources, and condition keys for Amazon Personalize",
+)
+CHANGE_SOLUTION: Final = Need(
+    actions=("personalize:UpdateSolution",),
+    page=LOOK_AT_SOLUTION.page,
+)

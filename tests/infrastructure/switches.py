@@ -36,6 +36,11 @@ NAMED: Final[dict[str, Any]] = {
         "sms": {
             "origination_identity": "arn:aws:sms-voice:us-east-1:123456789012:pool/pool-0123456789abcdef",
         },
+        "loyalty": {
+            "secret_arn": "arn:aws:secretsmanager:us-east-1:123456789012:secret:loyalty-AbCdEf",
+            "consent_purpose": "personalisation",
+        },
+        "push": {"apple_secret": "c360/apple-push", "google_secret": "c360/google-push"},
         "clean_room": {
             "partner_account": "210987654321",
             "partner_id_namespace": "arn:aws:entityresolution:us-east-1:210987654321:idnamespace/people",
@@ -47,7 +52,14 @@ NAMED: Final[dict[str, Any]] = {
     },
 }
 # Of these, what the laptop has a stand-in for, so that `everything` names it.
-ON_THE_LAPTOP: Final = frozenset({"activation.clean_room.partner_account", "activation.sms.origination_identity"})
+ON_THE_LAPTOP: Final = frozenset(
+    {
+        "activation.clean_room.partner_account",
+        "activation.push.apple_secret",
+        "activation.push.google_secret",
+        "activation.sms.origination_identity",
+    }
+)
 
 
 def named(settings: dict[str, Any] = NAMED, path: str = "") -> Iterator[str]:

@@ -245,7 +245,7 @@ def test_dbt_builds_the_columns_of_the_contracts(agreed):
             (field.name, types.get(field.logical_type, f"decimal({field.precision},{field.scale})"), field.description)
             for field in table.fields
         ]
-        for table in (*agreed.shared_tables(), *agreed.matching_tables())
+        for table in (*agreed.shared_tables(), *agreed.audience_tables(), *agreed.matching_tables())
     }
     found = {
         model["name"]: [(one["name"], one["data_type"], one["description"]) for one in model["columns"]]

@@ -1,7 +1,6 @@
 """Messages: through SES, with templates that always have their values; nothing of what AWS has ended."""
 
 import json
-import re
 from dataclasses import replace
 
 import pytest
@@ -9,41 +8,58 @@ from aws_cdk import aws_ses as ses
 
 from c360_core.consent import Channel
 from c360_core.decision import Template
+from c360_core.handlebars import parse, render, uses
+from c360_core.message_templates import load_templates, mail_name
+from c360_core.message_values import mail_data, profile_values
 from c360_core.play import load_playbook
 from c360_core.profile import Profile, Version
-from lambdas.message_sender.message import template_values
 from stacks.activation import stack
 from stacks.activation.email.reports import REPORTED, TRACKED
-from stacks.activation.sms.channel import sms_text
+from stacks.activation.message_sender import default_language
 from tests.infrastructure.assembly import resolve
 
 ENDED = ("AWS::Pinpoint::", "AWS::PinpointEmail::", "AWS::SageMaker::MonitoringSchedule", "AWS::KinesisAnalytics::")
+# What of Pinpoint lives on, as End User Messaging Push.
+PUSH = {"AWS::Pinpoint::App", "AWS::Pinpoint::APNSChannel", "AWS::Pinpoint::GCMChannel"}
 
 
 def test_nothing_that_aws_has_ended_is_used(assembly):
     used = {resource.document["Type"] for resource in assembly.resources()}
-    assert not {type_name for type_name in used if type_name.startswith(ENDED)}
+    assert not {type_name for type_name in used if type_name.startswith(ENDED)} - PUSH
 
 
-def test_every_message_has_a_template_whose_name_the_sender_knows(assembly):
+def test_every_message_has_a_template_in_every_language_that_the_sender_may_use(assembly):
     templates = {t.properties["Template"]["TemplateName"] for t in assembly.resources("AWS::SES::Template")}
     (sender,) = [f for f in assembly.resources("AWS::Lambda::Function") if "message_sender" in f.properties["Handler"]]
-    named = json.loads(resolve(sender.properties["Environment"]["Variables"]["TEMPLATES"]))
-    assert set(named) == set(Template)
-    assert set(named.values()) == templates
+    languages = load_templates().languages
+    named = {mail_name(assembly.settings.environment, template, one) for template in Template for one in languages}
+    assert named == templates
+    assert sender.properties["Environment"]["Variables"]["DEFAULT_LANGUAGE"] in languages
+
+
+def test_templates_change_after_the_function_that_gives_their_values(assembly):
+    (sender,) = [f for f in assembly.resources("AWS::Lambda::Function") if "message_sender" in f.properties["Handler"]]
+    for template in assembly.resources("AWS::SES::Template"):
+        assert sender.logical_id in template.document["DependsOn"], template
 
 
 def test_templates_use_only_values_that_the_sender_always_gives(assembly):
     unknown = Profile(person_id="a_0", version=Version(identity_version=0, sequence=0))
-    given = set(template_values(unknown)) | {"shop_url", "unsubscribe_url"}
+    links = {"shop_url": "https://shop.example.com/", "unsubscribe_url": "https://links.example.com/u"}
     for template in assembly.resources("AWS::SES::Template"):
         words = template.properties["Template"]
-        for part in ("SubjectPart", "TextPart", "HtmlPart"):
-            assert set(re.findall(r"{{(\w+)}}", words[part])) <= given, template
-        assert "withdraw" in words["TextPart"], template
-        assert "{{unsubscribe_url}}" in words["TextPart"], template
+        data = mail_data({**profile_values(unknown), **links})
+        parts = {part: render(parse(words[part]), data) for part in ("SubjectPart", "TextPart", "HtmlPart")}
+        assert all(link in parts["TextPart"] for link in links.values()), template
         # Otherwise SES would lead everybody who wants no more messages past its own counter.
-        assert '<a ses:no-track href="{{unsubscribe_url}}">' in words["HtmlPart"], template
+        assert f'<a ses:no-track href="{links["unsubscribe_url"]}">' in parts["HtmlPart"], template
+
+
+def test_a_default_language_without_messages_is_refused(everything):
+    activation = everything.settings.activation.model_copy(update={"default_language": "tlh"})
+
+    with pytest.raises(ValueError, match=r"default_language: there are no messages in 'tlh'; name one of en"):
+        default_language(activation)
 
 
 def test_mail_demands_tls_and_reports_back(assembly):
@@ -91,6 +107,31 @@ def test_text_messages_leave_only_where_an_identity_is_named_and_are_reported(ev
     assert rule["detail"] == {"context": {"message_id": [{"prefix": "m_"}]}}
 
 
+def test_messages_wait_in_the_app_only_where_a_setting_says_so(everything, customary):
+    assert not [f for f in customary.resources("AWS::Lambda::Function") if "inbox" in f.properties["Handler"]]
+    [sender] = [f for f in everything.resources("AWS::Lambda::Function") if "message_sender" in f.properties["Handler"]]
+    texts = json.loads(resolve(sender.properties["Environment"]["Variables"]["IN_APP_TEXTS"]))
+    assert set(texts) == set(Template)
+    given = set(profile_values(Profile(person_id="a_0", version=Version(identity_version=0, sequence=0))))
+    for words in texts.values():
+        assert {use.name for use in uses(parse(words["title"] + words["text"]))} <= given
+
+
+def test_push_messages_leave_only_where_credentials_are_named_and_no_template_has_them(everything, customary):
+    assert not [resource for resource in customary.resources() if resource.document["Type"] in PUSH]
+    [app] = everything.resources("AWS::Pinpoint::App")
+    [apple], [google] = (everything.resources(f"AWS::Pinpoint::{kind}Channel") for kind in ("APNS", "GCM"))
+    for channel in (apple.properties, google.properties):
+        assert channel["ApplicationId"] == {"Ref": app.logical_id}
+        assert channel["DefaultAuthenticationMethod"] == "TOKEN"
+        secret = [value for name, value in channel.items() if name in {"TokenKey", "ServiceJson"}]
+        assert all(value.startswith("{{resolve:secretsmanager:c360/") for value in secret)
+        assert len(secret) == 1
+    [sender] = [f for f in everything.resources("AWS::Lambda::Function") if "message_sender" in f.properties["Handler"]]
+    texts = json.loads(sender.properties["Environment"]["Variables"]["PUSH_TEXTS"])
+    assert set(texts) == set(Template)
+
+
 def test_an_environment_in_which_a_play_sends_by_a_channel_that_is_off_is_refused(monkeypatch):
     playbook = load_playbook()
     by_text = replace(playbook.plays[0], channels=(Channel.EMAIL, Channel.SMS))
@@ -101,19 +142,11 @@ def test_an_environment_in_which_a_play_sends_by_a_channel_that_is_off_is_refuse
         stack.check_plays({Channel.EMAIL})
 
 
-def test_a_text_has_values_that_the_sender_gives_and_says_how_to_stop(everything):
-    unknown = Profile(person_id="a_0", version=Version(identity_version=0, sequence=0))
-    for template in Template:
-        text = sms_text(template)
-        assert set(re.findall(r"{{(\w+)}}", text)) <= set(template_values(unknown)), template
-        assert "Reply STOP" in text, template
-
-
 def test_reports_wait_in_an_encrypted_queue_and_end_in_another(assembly):
     [mapping] = [
         mapping
         for mapping in assembly.resources("AWS::Lambda::EventSourceMapping")
-        if mapping.pillar == "activation" and "ScalingConfig" in mapping.properties
+        if mapping.logical_id.startswith("DeliveryReports")
     ]
     assert mapping.properties["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
     queues = [queue for queue in assembly.resources("AWS::SQS::Queue") if "DeliveryReports" in queue.logical_id]

@@ -29,8 +29,14 @@ FUNCTIONS = (
 
 # Functions that come with a switch.
 SWITCHED = {
+    "announcer": lambda settings: settings.activation.webhooks or settings.activation.loyalty.url,
+    "loyalty": lambda settings: settings.activation.loyalty.url,
+    "webhooks": lambda settings: settings.activation.webhooks,
+    "inbox": lambda settings: settings.activation.has_inbox,
+    "audience_members": lambda settings: bool(settings.activation.audiences),
     "sentiment": lambda settings: settings.activation.sentiment.deployed,
     "model_releases": lambda settings: settings.analytics.models.deployed,
+    "recommendation_events": lambda settings: settings.activation.recommendations.uses_personalize,
     "recipe_versions": lambda settings: settings.analytics.databrew.deployed,
     "score_events": lambda settings: settings.analytics.models.deployed,
     "studio_profiles": lambda settings: settings.analytics.studio.deployed,
@@ -81,7 +87,12 @@ def test_a_function_that_comes_with_a_switch_has_what_it_reads(everything, name)
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_settings_load_from_the_template(assembly, name):
-    switched_off = {"SmsSettings"} if assembly.settings.activation.sms.origination_identity is None else set()
+    activation = assembly.settings.activation
+    switched_off = {
+        *(("SmsSettings",) if activation.sms.origination_identity is None else ()),
+        *(() if activation.in_app.deployed else ("InAppSettings",)),
+        *(() if activation.push.deployed else ("PushSettings",)),
+    }
     for settings in (each for each in all_settings(name) if each.__name__ not in switched_off):
         loaded = settings.from_environment(environment(assembly, name))
         assert loaded.environment == assembly.settings.environment, settings
@@ -197,18 +208,23 @@ def test_the_gateway_lets_through_what_the_profile_api_answers_and_nothing_else(
     assert let_through(assembly, "unification") == served
 
 
-def test_the_gateway_lets_through_what_links_in_messages_need_and_nothing_else(assembly):
-    served = {f"{method} {path.replace('<token>', '{token}')}" for method, path in answered("unsubscribe")}
-    assert let_through(assembly, "activation") == served == {f"{m} /v1/unsubscribe/{{token}}" for m in ("GET", "POST")}
+def test_the_gateway_lets_through_what_links_in_messages_and_the_inbox_need_and_nothing_else(assembly):
+    links = {f"{method} {path.replace('<token>', '{token}')}" for method, path in answered("unsubscribe")}
+    assert links == {f"{method} /v1/unsubscribe/{{token}}" for method in ("GET", "POST")}
+    inbox = {f"{method} {path.replace('<', '{').replace('>', '}')}" for method, path in answered("inbox")}
+    has_inbox = assembly.settings.activation.has_inbox
+    assert let_through(assembly, "activation") == links | (inbox if has_inbox else set())
 
 
 def cors(assembly, pillar):
-    return assembly.one("AWS::ApiGatewayV2::Api", pillar).properties.get("CorsConfiguration")
+    [*found] = (api.properties.get("CorsConfiguration") for api in assembly.resources("AWS::ApiGatewayV2::Api", pillar))
+    return next((one for one in found if one is not None), None)
 
 
 def test_browsers_get_no_allowed_origin_by_default(customary):
     assert cors(customary, "collection") is None
     assert cors(customary, "unification") is None
+    assert cors(customary, "activation") is None
 
 
 def test_pages_of_allowed_sites_may_send_what_browser_libraries_send(shop):
@@ -219,6 +235,15 @@ def test_pages_of_allowed_sites_may_send_what_browser_libraries_send(shop):
         "MaxAge": 7200,
     }
     assert cors(shop, "unification") is None
+
+
+def test_pages_of_allowed_sites_may_read_an_inbox(everything):
+    assert cors(everything, "activation") == {
+        "AllowOrigins": ["https://shop.example.com"],
+        "AllowMethods": ["GET", "POST"],
+        "AllowHeaders": ["authorization", "content-type"],
+        "MaxAge": 7200,
+    }
 
 
 def test_public_functions_have_places_of_their_own_where_the_settings_reserve_them(shop, dev):
@@ -244,13 +269,17 @@ def test_collector_routes_are_open_to_keys_and_profile_routes_to_signed_requests
         }
         for pillar in ("collection", "unification", "activation")
     }
-    assert set(routes["collection"].values()) == set(routes["activation"].values()) == {"NONE"}
+    # A server opens an inbox; what is opened is read with a token.
+    opened = {route for route, kind in routes["activation"].items() if kind == "AWS_IAM"}
+    assert opened == ({"POST /v1/inbox/tokens/{person_id}"} if assembly.settings.activation.has_inbox else set())
+    assert set(routes["collection"].values()) == {"NONE"}
+    assert set(routes["activation"].values()) <= {"NONE", "AWS_IAM"}
     assert set(routes["unification"].values()) == {"AWS_IAM"}
 
 
 def test_apis_are_throttled_and_logged(assembly):
     stages = list(assembly.resources("AWS::ApiGatewayV2::Stage"))
-    assert len(stages) == 3
+    assert len(stages) == 3 + assembly.settings.activation.has_inbox
     for stage in stages:
         assert stage.properties["DefaultRouteSettings"]["ThrottlingRateLimit"] > 0, stage
         assert "DestinationArn" in stage.properties["AccessLogSettings"], stage

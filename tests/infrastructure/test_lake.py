@@ -284,11 +284,13 @@ def test_pipelines_have_grants_on_their_databases(assembly):
     prepares = int(assembly.settings.analytics.databrew.deployed)  # copies a product, and reads the copy
     foretells = 2 * assembly.settings.analytics.models.deployed  # the machine of each model copies a product
     shares = 3 * (assembly.settings.activation.clean_room.partner_account is not None)  # a role for each shared table
+    advertises = len(assembly.settings.activation.audiences)  # the machine of each audience reads whom it has
+    recommends = int(assembly.settings.activation.recommendations.provider != "none")  # the job reads two marts
     assert zones == {
         "raw": 6 + readers + removers + checks + fills + ends,
         "quarantine": 4 + ends,
         "curated": 7 + checks + ends + loads + prepares,
-        "products": 2 + checks + ends + loads + shows + prepares + foretells + shares,
+        "products": 2 + checks + ends + loads + shows + prepares + foretells + shares + advertises + recommends,
     }
 
 

@@ -81,7 +81,11 @@ KEY_USES = {
     "ProfileWriterFunction": {"lambda": READ, "kinesis": READ, "dynamodb": ITEMS, "sqs": SEND},
     "ProfileApiFunction": {"lambda": READ, "kinesis": WRITE, "dynamodb": ITEMS, "secretsmanager": READ},
     "DecisionFunction": {"lambda": READ, "kinesis": WRITE, "dynamodb": ITEMS, "secretsmanager": READ, "sqs": SEND},
+    "RecommendationsJob": {"s3": SEND},
+    "RecommendationsPersonalizeEventsFunction": {"lambda": READ, "kinesis": READ, "dynamodb": ITEMS, "sqs": SEND},
+    "RecommendationsPersonalize": {"": "Decrypt DescribeKey GenerateDataKey ListGrants", "s3": SEND},
     "MessageSenderFunction": {"lambda": READ, "kinesis": WRITE, "dynamodb": ITEMS, "secretsmanager": READ},
+    "AudiencesFunction": {"lambda": READ, "dynamodb": ITEMS, "s3": READ},
     "SentimentFunction": {"lambda": READ, "kinesis": SEND, "sqs": SEND},
     "DeliveryReportsFunction": {
         "lambda": READ,
@@ -90,6 +94,16 @@ KEY_USES = {
         "secretsmanager": READ,
         "sqs": READ,
     },
+    "AnnouncerFunction": {"lambda": READ, "dynamodb": ITEMS, "sqs": SEND},
+    "WebhooksFunction": {"lambda": READ, "dynamodb": ITEMS, "secretsmanager": READ, "sqs": SEND},
+    "LoyaltyFunction": {
+        "lambda": READ,
+        "kinesis": WRITE,
+        "dynamodb": ITEMS,
+        "secretsmanager": READ,
+        "sqs": SEND,
+    },
+    "InboxFunction": {"lambda": READ, "kinesis": WRITE, "dynamodb": ITEMS, "secretsmanager": READ},
     "UnsubscribeFunction": {"lambda": READ, "kinesis": WRITE, "dynamodb": ITEMS, "secretsmanager": READ},
     "Clean": {"kinesis": SEND, "secretsmanager": READ, "s3": SEND},
     "Unify": {"kinesis": SEND, "s3": SEND},
@@ -144,6 +158,9 @@ def test_roles_use_the_key_through_the_services_that_keep_what_they_use_and_neve
     switches = {
         "Databases": collection.databases,
         "TextRemoval": collection.texts.removed,
+        "Announcer": assembly.settings.activation.webhooks or assembly.settings.activation.loyalty.url,
+        "Webhooks": assembly.settings.activation.webhooks,
+        "Loyalty": assembly.settings.activation.loyalty.url,
         "Backfill": collection.backfill.deployed,
         "Dashboards": assembly.settings.analytics.dashboards.deployed,
         "TableQuality": assembly.settings.analytics.quality.deployed,
@@ -155,6 +172,9 @@ def test_roles_use_the_key_through_the_services_that_keep_what_they_use_and_neve
         "Foresight": assembly.settings.analytics.models.deployed,
         "CleanRoom": assembly.settings.activation.clean_room.partner_account,
         "Sentiment": assembly.settings.activation.sentiment.deployed,
+        "Recommendations": assembly.settings.activation.recommendations.uses_personalize,
+        "Inbox": assembly.settings.activation.has_inbox,
+        "Audiences": assembly.settings.activation.audiences,
     }
     off = tuple(name for name, switch in switches.items() if not switch)
     wanted = {name: by for name, by in KEY_USES.items() if not name.startswith(off)}
@@ -171,6 +191,9 @@ def test_roles_use_the_key_through_the_services_that_keep_what_they_use_and_neve
     # So does it with the copy that a model learns from; the machine starts jobs, and reads what one has reported.
     runs = {machine for machine in machines if machine.startswith("Foresight")}
     wanted |= {machine: {"sns": SEND, "s3": SEND, "sagemaker": DISKS} for machine in runs}
+    # And with the answer that says who is in an audience.
+    keeping = {machine for machine in machines if machine.startswith("Audiences")}
+    wanted |= {machine: {"sns": SEND, "s3": SEND} for machine in keeping}
     found = {role: {service: " ".join(sorted(used)) for service, used in by.items()} for role, by in uses.items()}
     assert found == wanted
 
@@ -221,8 +244,19 @@ def test_roles_may_do_with_items_what_their_code_calls_and_nothing_else(assembly
         ("DecisionFunction", "Idempotency"): lock,
         ("MessageSenderFunction", "Idempotency"): lock,
     }
+    if assembly.settings.activation.has_inbox:
+        # A message that waits goes when it is closed, and when a newer one needs its place; a device that is gone, too.
+        wanted["MessageSenderFunction", "Table"] |= {"DeleteItem"}
+        wanted["InboxFunction", "Table"] = {"GetItem", "BatchGetItem", "Query", "UpdateItem", "DeleteItem"}
+    if assembly.settings.activation.push.deployed:
+        wanted["InboxFunction", "Table"] |= {"PutItem"}
     if assembly.settings.analytics.models.deployed:
         wanted["ForesightScores", "Table"] = {"BatchGetItem"}
+    if assembly.settings.activation.recommendations.uses_personalize:
+        wanted["RecommendationsPersonalizeEventsFunction", "Table"] = {"GetItem", "Query"}
+    if assembly.settings.activation.loyalty.url is not None:
+        asks = {"Query"} if assembly.settings.activation.loyalty.consent_purpose else set()
+        wanted["LoyaltyFunction", "Table"] = {"GetItem", "BatchGetItem", *asks}
     assert may == {place: {f"dynamodb:{action}" for action in actions} for place, actions in wanted.items()}
 
 

@@ -101,6 +101,7 @@ def queriers(assembly: Assembly) -> list[Querier]:
         Querier.DASHBOARDS: analytics.dashboards.deployed,
         Querier.PREPARATION: analytics.databrew.deployed,
         Querier.FORESIGHT: analytics.models.deployed,
+        Querier.AUDIENCES: bool(assembly.settings.activation.audiences),
     }
     return [querier for querier in Querier if switched.get(querier, True)]
 
@@ -202,6 +203,9 @@ def test_no_other_role_reaches_the_results_of_queries(assembly):
     # Every model has a machine of its own.
     machines = assembly.resources("AWS::IAM::Role", "analytics")
     own |= {arn(role) for role in machines if re.match(r"Foresight\w+ForetellingRunMachineRole", role.logical_id)}
+    # The function tells platforms what the machine of an audience has asked.
+    told = assembly.resources("AWS::IAM::Role", "activation")
+    own |= {arn(role) for role in told if re.match(r"Audiences(Function|\w+Machine)Role", role.logical_id)}
     others = {arn(role) for role in assembly.resources("AWS::IAM::Role")} - own
     assert others
     for role in others:

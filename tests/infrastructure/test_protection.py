@@ -106,8 +106,11 @@ def test_our_key_encrypts(assembly, type_name, path):
 def test_our_key_encrypts_tables_results_and_jobs(assembly):
     tables = list(assembly.resources("AWS::DynamoDB::GlobalTable"))
     settings = assembly.settings.collection
-    # One for how far databases were read, and one for how far backfills have come.
-    assert len(tables) == 2 + bool(settings.databases) + settings.backfill.deployed
+    activation = assembly.settings.activation
+    # One for how far databases were read, and one for how far backfills have come; whom platforms were told of, and
+    # how it stands with each system outside.
+    own = (settings.databases, settings.backfill.deployed, activation.audiences, activation.webhooks)
+    assert len(tables) == 2 + sum(map(bool, (*own, activation.loyalty.url)))
     for table in tables:
         assert table.properties["SSESpecification"] == {"SSEEnabled": True, "SSEType": "KMS"}
         (replica,) = table.properties["Replicas"]
@@ -116,9 +119,8 @@ def test_our_key_encrypts_tables_results_and_jobs(assembly):
     workgroups = list(assembly.resources("AWS::Athena::WorkGroup"))
     # The dashboards and the preparation have one where they are.
     analytics = assembly.settings.analytics
-    assert len(workgroups) == len(Querier) - sum(
-        not one.deployed for one in (analytics.dashboards, analytics.databrew, analytics.models)
-    )
+    switched = [one.deployed for one in (analytics.dashboards, analytics.databrew, analytics.models)]
+    assert len(workgroups) == len(Querier) - sum(not one for one in (*switched, activation.audiences))
     for workgroup in workgroups:
         configuration = workgroup.properties["WorkGroupConfiguration"]
         assert configuration["EnforceWorkGroupConfiguration"] is True
@@ -127,6 +129,7 @@ def test_our_key_encrypts_tables_results_and_jobs(assembly):
         assert "Key" in resolve(encryption["KmsKey"])
     jobs = list(assembly.resources("AWS::Glue::Job"))
     nightly = assembly.settings.analytics.quality.deployed + assembly.settings.governance.retention.enforced
+    nightly += assembly.settings.activation.recommendations.provider != "none"
     on_demand = settings.texts.removed + settings.backfill.deployed
     elsewhere = sum(service != "glue" for service in assembly.settings.runtime.spark.services.values())
     assert len(jobs) == 3 + len(settings.databases) + on_demand + nightly - elsewhere

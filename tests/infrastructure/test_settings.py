@@ -64,6 +64,19 @@ def test_every_problem_is_reported_in_one_run(folder):
     [
         ("collection: {streams: {provider: msk}}", "msk needs foundation.network.deployed: true"),
         (
+            "{foundation: {network: {deployed: true}}, collection: {streams: {provider: msk}}, activation: {loyalty: "
+            "{url: https://a.example.com/members, tiers: [{segment: midwest, tier: gold}]}}}",
+            "activation.loyalty.url needs collection.streams.provider: kinesis",
+        ),
+        ("activation: {loyalty: {url: https://a.example.com/}}", "tiers: name at least one segment and its tier"),
+        ("activation: {loyalty: {url: http://a.example.com/}}", "activation.loyalty.url: "),
+        (
+            "activation: {webhooks: [{name: a, url: https://a.example.com/, events: [decision.made]}, "
+            "{name: a, url: https://b.example.com/, events: [decision.made]}]}",
+            "webhooks: a is there twice; give each subscriber a name of its own",
+        ),
+        ("activation: {webhooks: [{name: a, url: https://a.example.com/, events: [profile.seen]}]}", "decision.made"),
+        (
             "{foundation: {removal: destroy, network: {deployed: true}}, "
             "collection: {streams: {provider: msk, deployed: false}}}",
             "streams.deployed: false does not go with collection.streams.provider: msk.*go back to kinesis",
@@ -82,6 +95,9 @@ def test_every_problem_is_reported_in_one_run(folder):
         ("activation: {email: {domain: shop.example, sender: a@other.example}}", "must be an address of domain"),
         ("activation: {email: {shop_url: http://shop.example}}", "activation.email.shop_url: .*such as https://"),
         ("activation: {email: {unsubscribe_days: 400}}", "a link needs its message; make one of them fit"),
+        ("activation: {message_ttl_days: 180, in_app: {valid_days: 200}}", "needs its record; make one of them fit"),
+        ("activation: {in_app: {allowed_origins: ['*']}}", "activation.in_app.allowed_origins.*write an origin"),
+        ("activation: {push: {google_secret: 'a secret'}}", "activation.push.google_secret: .*match"),
         ("activation: {sms: {origination_identity: '+4930123456'}}", "activation.sms.origination_identity: .*match"),
         ("operations: {alarms: false, monthly_budget_usd: 10}", "needs alarms: true"),
         ("analytics: 3", "analytics: not a group of keys .*allowed here: dashboards, databrew, emr_studio, models"),

@@ -209,7 +209,7 @@ def test_a_job_that_does_not_exist_is_refused_with_those_that_do(tmp_path):
         _settings(tmp_path, "{remove_text: emr_serverless}")
 
 
-@pytest.mark.parametrize("job", ["check_tables", "extract_tables", "ingest_files"])
+@pytest.mark.parametrize("job", ["check_tables", "extract_tables", "ingest_files", "recommend"])
 def test_a_job_that_needs_glue_stays_there(tmp_path, job):
     with pytest.raises(SettingsError, match=rf"{job} runs on Glue only: "):
         _settings(tmp_path, f"{{{job}: emr_serverless}}")

@@ -51,6 +51,7 @@ THROTTLED = {
     "emr-serverless": {"EMRServerless.EMRServerlessException", "EMRServerless.AWSEMRServerlessException"},
     "entityresolution": {"EntityResolution.ThrottlingException"},
     "kinesisanalyticsv2": {"KinesisAnalyticsV2.KinesisAnalyticsV2Exception"},
+    "personalize": {"Personalize.PersonalizeException", "Personalize.LimitExceededException"},
     "redshiftdata": {"RedshiftData.InternalServerException", "RedshiftData.RedshiftDataException"},
     "redshiftserverless": {"RedshiftServerless.InternalServerException"},
     "lambda": {"Lambda.TooManyRequestsException"},
@@ -111,7 +112,16 @@ def machines_of_keepers(assembly):
 
 def test_every_task_is_tried_again_when_its_service_is_busy(assembly):
     found = list(tasks(assembly))
-    optional = {"appflow", "dataexchange", "emr-serverless", "kinesisanalyticsv2", *WAREHOUSE, *PREPARATION, *FORESIGHT}
+    optional = {
+        "appflow",
+        "dataexchange",
+        "emr-serverless",
+        "kinesisanalyticsv2",
+        "personalize",
+        *WAREHOUSE,
+        *PREPARATION,
+        *FORESIGHT,
+    }
     assert {service for _, _, service in found} >= THROTTLED.keys() - optional
     for name, state, service in found:
         assert THROTTLED[service] | ONE_AT_A_TIME.get(service, set()) <= retried(state), name
@@ -330,8 +340,9 @@ def test_the_follow_up_waits_as_long_as_the_settings_say(assembly):
 
 
 def test_decisions_to_act_begin_journeys(assembly):
-    rules = [rule.properties["EventPattern"] for rule in assembly.resources("AWS::Events::Rule", "activation")]
-    patterns = [pattern for pattern in rules if "template" in pattern["detail"]]
+    rules = [rule.properties for rule in assembly.resources("AWS::Events::Rule", "activation")]
+    patterns = [rule["EventPattern"] for rule in rules if "EventPattern" in rule]
+    patterns = [pattern for pattern in patterns if "template" in pattern.get("detail", {})]
     assert sorted(p["detail"]["template"][0] for p in patterns) == ["service_recovery", "welcome"]
     for pattern in patterns:
         assert pattern["source"] == ["c360.decision"]
@@ -409,6 +420,7 @@ def test_services_are_called_with_the_parameters_and_errors_that_they_know(assem
     expected |= set(FORESIGHT) if assembly.settings.analytics.models.deployed else set()
     expected |= {"appflow"} if assembly.settings.collection.saas else set()
     expected |= {"dataexchange"} if assembly.settings.collection.data_exchange.products else set()
+    expected |= {"personalize"} if assembly.settings.activation.recommendations.uses_personalize else set()
     assert set(called) == expected
 
 

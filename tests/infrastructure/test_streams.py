@@ -26,7 +26,9 @@ def test_dev_has_one_shard_and_prod_scales_by_itself(dev, prod):
 def test_every_reader_halves_failing_batches_and_keeps_what_it_cannot_handle(assembly):
     mappings = assembly.resources("AWS::Lambda::EventSourceMapping")
     readers = [mapping for mapping in mappings if "StartingPosition" in mapping.properties]  # the others read queues
-    assert len(readers) == 2 + assembly.settings.activation.sentiment.deployed
+    activation = assembly.settings.activation
+    announces = bool(activation.webhooks or activation.loyalty.url)
+    assert len(readers) == 2 + activation.sentiment.deployed + activation.recommendations.uses_personalize + announces
     for reader in readers:
         mapping = reader.properties
         assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"], reader

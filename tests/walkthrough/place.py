@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Final, Self
 
 from c360_core.contracts import CONTRACTS_FILE
+from c360_core.mails import MAILS_FILE
+from c360_core.message_templates import TEMPLATES_FILE
 from c360_core.play import PLAYS_FILE
 from c360_core.segment import SEGMENTS_FILE
 from tests.walkthrough.terminal import Terminal
@@ -22,7 +24,11 @@ HOME: Final = BUILD / "twin" / "documents"
 [CLI] = DOCUMENTS
 # What is built or installed, and what other suites write meanwhile.
 NOT_COPIED: Final = shutil.ignore_patterns(
-    ".*", "target", "logs", "__pycache__", CONTRACTS_FILE.name, SEGMENTS_FILE.name, PLAYS_FILE.name
+    ".*",
+    "target",
+    "logs",
+    "__pycache__",
+    *(file.name for file in (CONTRACTS_FILE, SEGMENTS_FILE, PLAYS_FILE, TEMPLATES_FILE, MAILS_FILE)),
 )
 # On AWS the name of an API leads to it; here the path does, and nothing else of the command changes.
 CURL: Final = """\

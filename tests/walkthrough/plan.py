@@ -106,6 +106,7 @@ ELSEWHERE: Final = (
     Elsewhere(beginning="make test", why="it runs this"),
     Elsewhere(beginning="./c360 test", why="it runs suites, as `make test` does"),
     Elsewhere(beginning="make check", why="`make test` runs the same checks"),
+    Elsewhere(beginning="./c360 preview", why="tests/unit/tools/operate types it; tests/engines looks at its pages"),
     Elsewhere(beginning="make deploy-local", why="tests/deployments runs what it runs"),
     Elsewhere(beginning="make destroy-local", why="tests/deployments runs what it runs"),
     Elsewhere(beginning="make clean", why="tests/deployments types it, in a copy: it removes the environments"),

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from c360_core.contracts import CONTRACTS_FILE
+from c360_core.mails import MAILS_FILE
+from c360_core.message_templates import TEMPLATES_FILE
 from c360_core.play import PLAYS_FILE
 from c360_core.segment import SEGMENTS_FILE
 from tools.build import flink, staging
@@ -59,9 +61,8 @@ def assembly(steps: Steps, environment: str, *, force: bool = False) -> Path:
 
 def clean() -> list[Path]:
     """Remove everything that was built, and the environments; return what was there."""
-    removed = [
-        path for path in (ROOT / "build", CONTRACTS_FILE, SEGMENTS_FILE, PLAYS_FILE, ENVIRONMENTS) if path.exists()
-    ]
+    compiled = (CONTRACTS_FILE, SEGMENTS_FILE, PLAYS_FILE, TEMPLATES_FILE, MAILS_FILE)
+    removed = [path for path in (ROOT / "build", *compiled, ENVIRONMENTS) if path.exists()]
     for path in removed:
         if path.is_dir():
             shutil.rmtree(path)

@@ -14,7 +14,7 @@ from tools import contracts
 from tools.build import flink
 from tools.build.code import NOT_SHIPPED, Code
 from tools.build.stamps import digest, when_changed
-from tools.contracts import plays, segments
+from tools.contracts import audiences, plays, segments, templates
 from tools.imports import ImportGraph, python_files
 from twin.emulator.emulator import assembly_folder, synthesize
 
@@ -28,7 +28,7 @@ SHARED: Final = ("c360_aws", "c360_core")
 # What the runtime, and the Powertools layer with it, have.
 LAMBDA_HAS: Final = frozenset({"aws_lambda_powertools", "boto3", "botocore", "pydantic"})
 GLUE_HAS: Final = frozenset(
-    {"awsglue", "awsgluedq", "boto3", "botocore", "py4j", "pyarrow", "pydeequ", "pyspark", "zoneinfo"}
+    {"awsglue", "awsgluedq", "boto3", "botocore", "numpy", "py4j", "pyarrow", "pydeequ", "pyspark", "zoneinfo"}
 )
 # What `app.py` reads beside the assets: its code, the compiled contracts, what ships as it is, the libraries' versions.
 ASSEMBLED: Final = (
@@ -61,12 +61,15 @@ def stage_all(*, release: bool = False) -> None:
 
 
 def stage_contracts() -> None:
-    """Compile the contracts, the segments and the plays into the JSON that the runtimes carry."""
+    """Compile contracts, segments, plays and messages into the JSON that runtimes and templates are made from."""
     inputs = [ROOT / "contracts", ROOT / "tools" / "contracts", ROOT / "c360_core" / "contracts.py"]
     made_from = digest(ROOT, inputs)
     when_changed(_stamp("contracts"), made_from, lambda: contracts.load_and_check().write_json(), CONTRACTS_FILE)
-    segments.write(segments.load_segments())
+    known = segments.load_segments()
+    audiences.check(known)
+    segments.write(known)
     plays.write(plays.load_plays()[1])
+    templates.write(templates.load_templates())
 
 
 def functions() -> tuple[str, ...]:

@@ -54,7 +54,7 @@ FIELD_PROPERTIES: Final = (
     "consentPurpose", "identityRole", "lakeOnly", "money", "fieldId",
     "profilePart", "derivation", "linkTarget", "mart",
 )  # fmt: skip
-STORES: Final = ("lake", "single_view", "clean_room", "matching")
+STORES: Final = ("lake", "single_view", "clean_room", "matching", "audiences")
 DQDL_TEXT: Final = re.compile(r"[^'\"\\\x00-\x1f\x7f]+")  # a single quote is doubled and never undone in Deequ
 PLAIN_NUMBER: Final = re.compile(r"-?[0-9]+([.][0-9]+)?")
 # A class has no class in it, no intersection, and a hyphen that is none of a range only at its ends.

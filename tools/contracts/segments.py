@@ -16,7 +16,7 @@ import yaml
 
 from c360_core.names import TableName
 from c360_core.segment import SEGMENTS_FILE, FieldType, Segment, SegmentError, parse, profile_fields, to_document
-from tools.contracts import CONTRACTS_DIRECTORY, ContractsError, load_and_check
+from tools.contracts import CONTRACTS_DIRECTORY, ContractsError, audiences, load_and_check
 from tools.contracts.compiled import write_json
 from tools.contracts.licences import segment_problems, today
 
@@ -66,6 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     try:
         segments = load_segments(chosen.source)
+        audiences.check(segments)
     except (SegmentError, ContractsError) as error:
         _LOG.error("%s", error)  # one line that says what to mend, not a stack
         return 1

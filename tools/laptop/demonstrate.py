@@ -13,7 +13,7 @@ from rich.table import Table
 from tools.build import prepare
 from tools.console import Steps
 from twin.emulator import decisions, emulator
-from twin.scenario import dashboards, floors, page, permissions
+from twin.scenario import dashboards, floors, outside, page, permissions
 from twin.scenario.memory import PeakMemory
 from twin.scenario.result import Check, DemoResult, Floor
 from twin.scenario.story import LiveResult, Story, scores
@@ -113,15 +113,17 @@ def tell(steps: Steps, running: emulator.Emulator, manifest: Manifest, data: Pat
     with steps.step("cdk deploy --all"):
         emulator.deploy(running)
     story = Story.of(running, manifest, data, steps.step)
+    systems = outside.Outside.listen(story.deployment)
     agreement, checks, people = story.unify(story.collect())
     live_result, live_checks = story.live(people)
     ordered, database_checks = story.read_databases()
     found = story.analyse(live_result, ordered)
+    told = systems.checks(story.api.page(live_result.welcome_id, "decisions"), found.regular)
     mails = [message for found in live_result.mails.values() for message in found]
     withdrawn = story.withdrawn_stops(len(mails))
     made = decisions.read(running.settings.home)
     permitted = permissions.checks(story.deployment, made)
-    everything = [*checks, *live_checks, *database_checks, *found.checks, withdrawn, *permitted]
+    everything = [*checks, *live_checks, *database_checks, *found.checks, *told, withdrawn, *permitted]
     result = DemoResult(
         scale=manifest.scale,
         seed=manifest.seed,

@@ -129,6 +129,7 @@ def checks() -> list[Part]:
         "contracts": (python(), "-m", "tools.contracts", "--check"),
         "segments": (python(), "-m", "tools.contracts.segments", "--check"),
         "plays": (python(), "-m", "tools.contracts.plays", "--check"),
+        "templates": (python(), "-m", "tools.contracts.templates", "--check"),
         "metrics": (python(), "-m", "tools.metrics"),
         "notebooks": (python(), "-m", "tools.notebooks"),
         "format": (python(), "-m", "ruff", "format", "--check", "--quiet", *formatted),

@@ -156,6 +156,12 @@ def _texted(operation: str, request: Request) -> tuple[str, ...]:
     )
 
 
+def _pushed(operation: str, request: Request) -> tuple[str, ...]:
+    """Return the messages of an application of push messages."""
+    application = request.get("ApplicationId")
+    return (arn("mobiletargeting", f"apps/{application}/messages"),) if operation == "SendMessages" else ("*",)
+
+
 def _brewed(operation: str, request: Request) -> tuple[str, ...]:
     """Return the job, the recipe, the data set or the project of a request to DataBrew, which all are named `Name`."""
     name = request.get("Name")
@@ -209,6 +215,27 @@ def _studio(request: Request) -> tuple[str, ...]:
     return (arn("sagemaker", f"user-profile/{domain}/{user}" if user else f"domain/{domain}"),)
 
 
+def _recommended(operation: str, request: Request) -> tuple[str, ...]:
+    """Return what a request to Personalize makes, by its name, or what it is about, by its ARN; an answer is about the
+    campaign and the filters that are asked."""
+    if operation == "GetRecommendations":
+        promotions: Any = request.get("promotions") or ()
+        asked = [request, *promotions]
+        filters = [str(one["filterArn"]) for one in asked if one.get("filterArn")]
+        return (str(request.get("campaignArn", "*")), *dict.fromkeys(filters))
+    named = {
+        "CreateDatasetImportJob": ("dataset-import-job", "jobName"),
+        "CreateBatchInferenceJob": ("batch-inference-job", "jobName"),
+        "CreateCampaign": ("campaign", "name"),
+    }
+    if operation in named:
+        path, key = named[operation]
+        return (arn("personalize", f"{path}/{request.get(key, '*')}"),)
+    if operation == "PutEvents":
+        return ("*",)
+    return (next((str(value) for name, value in request.items() if name.endswith("Arn")), "*"),)
+
+
 def _one(prefix: str) -> Callable[[str, Request], tuple[str, ...]]:
     return lambda _operation, request: (resource_of(prefix, request),)
 
@@ -223,6 +250,8 @@ _OTHERS: Final[Mapping[str, Callable[[str, Request], tuple[str, ...]]]] = {
     "kinesisanalytics": _one("kinesisanalytics"),
     "redshift-data": _one("redshift-data"),
     "redshift-serverless": _one("redshift-serverless"),
+    "personalize": _recommended,
+    "mobiletargeting": _pushed,
     "quicksight": _one("quicksight"),
     "sagemaker": _sagemaker,
     "ses": _mail,

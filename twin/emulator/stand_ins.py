@@ -243,7 +243,7 @@ class StandInType:
         if self.made_up is not None:
             return self.made_up.format(digest=digest)
         name = f"{logical_id}-{digest}".lower()
-        return self._arn(name) if names and names[0].endswith("Arn") else name
+        return self._arn(name, properties) if names and names[0].endswith("Arn") else name
 
     def _is_uuid(self, name: str) -> bool:
         """Say whether AWS makes up a UUID for a property, by its schema."""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from twin.emulator.calls import Call
-from twin.emulator.resource_names import arn, resource_of
+from twin.emulator.resource_names import arn, resource_of, resources_of
 
 Request = Mapping[str, Any]
 
@@ -36,6 +36,8 @@ _STATED: Final = {
 _EXECUTIONS_RULE: Final = "StepFunctionsGetEventsForStepFunctionsExecutionRule"
 _SPARK_RUNS_RULE: Final = "StepFunctionsGetEventsForEMRServerlessJobRule"
 _LAKE: Final = "AwsDataCatalog"
+# Services of which `resource_names` knows each operation, by the names of their API.
+_IN_CAMEL_CASE: Final = frozenset({"personalize"})
 _BUILDS_RULE: Final = "StepFunctionsGetEventForCodeBuildStartBuildRule"
 # The names under which Step Functions reports a refusal, where it is not the service's name and AccessDenied.
 _ERRORS: Final = {"lambda": "Lambda.AWSLambdaException", "sns": "SNS.AuthorizationErrorException"}
@@ -78,7 +80,7 @@ def rights_of(resource: str, request: Request) -> tuple[Call, ...]:
     if named == "events:PutEvents":
         entries: Sequence[Request] = request.get("Entries") or ()
         return tuple(Call(action=named, resource=resource_of(prefix, entry)) for entry in entries)
-    own = Call(action=named, resource=resource_of(prefix, request), context=_stated(named, request))
+    own = Call(action=named, resource=_resource(prefix, named, request), context=_stated(named, request))
     needed = (own, *_passing(own, request))
     return (*needed, *_waiting(own, request)) if waits else needed
 
@@ -89,6 +91,13 @@ def error_of(right: Call) -> str:
     named = (right.context or {}).get("iam:PassedToService", right.action)
     prefix = named.partition("." if named != right.action else ":")[0]
     return _ERRORS.get(prefix, f"{_NAMES.get(prefix, prefix.title())}.AccessDeniedException")
+
+
+def _resource(prefix: str, action: str, request: Request) -> str:
+    """Return what a request is about; Step Functions writes the names of all parameters with a capital."""
+    if prefix not in _IN_CAMEL_CASE:
+        return resource_of(prefix, request)
+    return resources_of(action, {name[:1].lower() + name[1:]: value for name, value in request.items()})[0]
 
 
 def _parts(resource: str) -> tuple[str, str, bool]:
@@ -161,6 +170,8 @@ def _rule(name: str) -> tuple[Call, ...]:
 # By action: the service that gets the role which the request names.
 _PASSED: Final[Mapping[str, str]] = {
     "emr-serverless:StartJobRun": "emr-serverless.amazonaws.com",
+    "personalize:CreateBatchInferenceJob": "personalize.amazonaws.com",
+    "personalize:CreateDatasetImportJob": "personalize.amazonaws.com",
     "sagemaker:CreateProcessingJob": "sagemaker.amazonaws.com",
 }
 _WAITING: Final[Mapping[str, Callable[[Call, Request], tuple[Call, ...]]]] = {

@@ -41,6 +41,10 @@ class ProfileApiClient:
         answer = self._request("GET", f"/v1/customers/{person_id}/{part}") or {}
         return list(answer.get(LIST_OF_PART.get(part, part), ()))
 
+    def recommendations(self, person_id: str, **query: str | int) -> dict[str, Any]:
+        """Return what is recommended to a person, and on what that rests."""
+        return self._request("GET", f"/v1/customers/{person_id}/recommendations", params=query) or {}
+
     def put_consent(self, person_id: str, purpose: str, channel: str, *, granted: bool) -> dict[str, Any]:
         """Give or withdraw a consent."""
         path = f"/v1/customers/{person_id}/consents/{purpose}/{channel}"

@@ -229,8 +229,16 @@ class Deployment:
             pause=0.2,
         )
         if ended["status"] != SUCCEEDED:
-            raise StepFailedError(f"{arn}: {ended.get('error')}: {ended.get('cause')}")
+            raise StepFailedError(f"{arn}: {ended.get('error')}: {ended.get('cause')}{_last_failure(states, arn)}")
         return ended
+
+
+def _last_failure(states: Any, arn: str) -> str:
+    """Return what the state that tells of a failure was given: the end of the execution says less."""
+    events = states.get_execution_history(executionArn=arn, reverseOrder=True, maxResults=100)["events"]
+    entered = (event["stateEnteredEventDetails"] for event in events if "stateEnteredEventDetails" in event)
+    told = next((one for one in entered if one.get("name") == "TellFailure"), {})
+    return f"; it was told {told['input']}" if told.get("input") else ""
 
 
 def files_of(ingestions: Iterable[Mapping[str, Any]]) -> int:

@@ -11,6 +11,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Final
 
+from c360_core.loyalty import WRITTEN
 from c360_core.names import TableName, Zone, database_name
 from twin.principals import Principal
 from twin.scenario import bought, straight
@@ -21,6 +22,8 @@ from twin.scenario.waiting import STALLED_SECONDS, until
 from twin.shoppers.manifest import DataFile, Manifest
 from twin.shoppers.truth import BAD_LINES
 
+# What the platform says by itself of the people whom it sees meanwhile was not sent.
+SENT: Final = f"event_type <> '{WRITTEN}'"
 POS: Final = "pos_transactions"
 WEB: Final = "web_events"
 INGEST_SECONDS: Final = 600.0
@@ -99,7 +102,7 @@ def lake_counts(deployment: Deployment) -> LakeCounts:
     """Count what the lake holds."""
     quarantine = database_name(deployment.emulator.settings.environment, Zone.QUARANTINE)
     return LakeCounts(
-        clean=deployment.count(_raw(deployment, TableName.INTERACTIONS)),
+        clean=deployment.count(_raw(deployment, TableName.INTERACTIONS), SENT),
         duplicates=deployment.count(_raw(deployment, TableName.DUPLICATES)),
         rejected=deployment.count(f"{quarantine}.{TableName.REJECTED}"),
     )
@@ -129,7 +132,7 @@ def wait_for_lake(deployment: Deployment, expected: LakeCounts) -> LakeCounts:
         f"the lake holds {expected.clean} interactions",
         deployment,
         interactions,
-        lambda: deployment.count(interactions),
+        lambda: deployment.count(interactions, SENT),
         lambda seen: seen >= expected.clean,
     )
     return until(

@@ -1,6 +1,6 @@
 """The whole demonstration: history, people, live customers, analysis, and every known answer checked."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -15,6 +15,7 @@ from twin.principals import Principal
 from twin.scenario import (
     again,
     analysis,
+    audiences,
     bought,
     dashboards,
     databases,
@@ -24,6 +25,7 @@ from twin.scenario import (
     notebooks,
     partner,
     preparation,
+    recommendations,
     reviews,
     unify,
     upkeep,
@@ -86,6 +88,21 @@ class LiveResult:
     mails: dict[str, list[SentMessage]]
     decisions: tuple[DecisionLine, ...]
     latency: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrived:
+    """What the stores hold once everything live has arrived.
+
+    Attributes:
+        totals: what the single view holds.
+        lake: what the orders in the lake add up to.
+        regular: the single view of the customer with the most data.
+    """
+
+    totals: unify.ViewTotals
+    lake: Decimal
+    regular: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -287,31 +304,24 @@ class Story:
     def analyse(self, live_result: LiveResult, ordered: databases.Read) -> AnalysisFindings:
         """Build the marts, read them, and ask as a persona."""
         spend = self.net_spend + live_result.spend + ordered.spend
-        with ThreadPoolExecutor(max_workers=1) as pool, ThreadPoolExecutor(max_workers=1) as flows:
+        with ThreadPoolExecutor(max_workers=1) as pool, ThreadPoolExecutor(max_workers=2) as flows:
             contacts = flows.submit(vendors.read, self.deployment)
+            with self.step("Customers agree to personalisation"):
+                agreed = recommendations.agree(self.deployment, self.api)
             with self.step("The single view and the lake hold what happened live"):
-                orders = self.manifest.orders + live_result.orders + ordered.orders
-                viewing = pool.submit(unify.wait_for_view, self.deployment, orders=orders, spend=spend)
-                regular = pool.submit(self._regular)
-                lake = unify.wait_for_lake_spend(self.deployment, spend)
-                totals = viewing.result()
+                arrived = self._arrived(self.manifest.orders + live_result.orders + ordered.orders, spend, agreed)
             with self.step("Check the tables that the models are built from"):
                 quality = upkeep.checked(self.deployment)
                 known_identifiers = upkeep.identifiers(self.deployment)
             with self.step("Build and test the dbt models on Athena"):
                 analysis.build_models(self.deployment)
             loading = pool.submit(warehouse.loaded, self.deployment)
-            with self.step("Texts that were taken back leave the lake"):
-                texts = reviews.texts_in_the_lake(self.deployment)
-            with self.step("What is older than its contract allows leaves the lake"):
-                outlived = upkeep.outlived(self.deployment)
-            with self.step("Reviews go over the stream again; why others were rejected"):
-                refilled = again.fill(self.deployment, reviews.SOURCE)
-                misjudged = again.differing(again.rejected(self.deployment), again.rejections_sent(self.manifest))
+            tended = self._tended()
             with self.step("Load the warehouse from the marts; ask it"):
                 loading.result()
                 asked = warehouse.ask(self.deployment)
             asking = pool.submit(analysis.ask_as_analyst, self.deployment)
+            training = flows.submit(recommendations.train, self.deployment)
             with self.step("Whom the bought products describe"):
                 described = bought.checks(self.deployment, self.manifest, self.folder)
             with self.step("Read the marts with awswrangler"):
@@ -322,31 +332,36 @@ class Story:
                 drawn = dashboards.checks(self.deployment, self.deployment.emulator.settings.home / dashboards.FOLDER)
             with self.step("Prepare the customers by the recipe of DataBrew"):
                 prepared = preparation.checks(self.deployment)
+            with self.step("Recommend articles to those who agreed"):
+                training.result()
+                recommended = recommendations.checks(
+                    self.deployment, self.api, agreed, others_id=live_result.welcome_id
+                )
             with self.step("Run a notebook on Athena, and one on Spark"):
                 counted = notebooks.checks(self.deployment, self.deployment.emulator.settings.home / "notebooks")
             with self.step("Ask as the marketing analyst"):
                 members, named = analysis.ask_by_name(self.deployment)
-                answers = (*asking.result(), named)
             with self.step("A partner joins the clean room, and asks"):
-                shared = partner.checks(self.deployment, live_result.welcome_id)
+                met = partner.checks(self.deployment, live_result.welcome_id)
+            with self.step("Advertising platforms hear who joins an audience"):
+                shared = (*met, *audiences.checks(self.deployment, live_result.welcome_id))
             with self.step("Contacts of a vendor arrive by its flow"):
                 read = contacts.result()
+        answers = (*asking.result(), named)
         refused = sum(not answer.allowed for answer in answers)
         checks = (
-            Check(name="spend in the lake", expected=spend, actual=lake),
-            Check(name="spend of known people in customer_360", expected=totals.known_spend, actual=known),
+            Check(name="spend in the lake", expected=spend, actual=arrived.lake),
+            Check(name="spend of known people in customer_360", expected=arrived.totals.known_spend, actual=known),
             Check(name="rules that the checked tables break", expected=0, actual=quality.broken),
             Check(
                 name="identifiers, as the check counted them", expected=known_identifiers, actual=quality.identifiers
             ),
-            Check(name="rows that outlived their contract", expected=0, actual=outlived),
-            Check(name="texts of reviews in the lake", expected=reviews.STANDING, actual=texts),
-            Check(name="interactions that a backfill sent again", expected=reviews.EVENTS, actual=refilled),
-            Check(name="reasons of rejections that nobody expected", expected=0, actual=misjudged),
+            *tended,
             Check(name="reviews that still stand", expected=reviews.KNOWN, actual=standing),
             *described,
             *drawn,
             *prepared,
+            *recommended,
             *counted,
             *shared,
             Check(name="a vendor's contacts, read twice", expected=vendors.KNOWN, actual=read),
@@ -371,8 +386,33 @@ class Story:
             ),
         )
         return AnalysisFindings(
-            analysis=numbers, persona=answers, regular=regular.result(), totals=totals, checks=checks
+            analysis=numbers, persona=answers, regular=arrived.regular, totals=arrived.totals, checks=checks
         )
+
+    def _tended(self) -> tuple[Check, ...]:
+        """Take out of the lake what must leave it, and send again what may come again."""
+        with self.step("Texts that were taken back leave the lake"):
+            texts = reviews.texts_in_the_lake(self.deployment)
+        with self.step("What is older than its contract allows leaves the lake"):
+            outlived = upkeep.outlived(self.deployment)
+        with self.step("Reviews go over the stream again; why others were rejected"):
+            refilled = again.fill(self.deployment, reviews.SOURCE)
+            misjudged = again.differing(again.rejected(self.deployment), again.rejections_sent(self.manifest))
+        return (
+            Check(name="rows that outlived their contract", expected=0, actual=outlived),
+            Check(name="texts of reviews in the lake", expected=reviews.STANDING, actual=texts),
+            Check(name="interactions that a backfill sent again", expected=reviews.EVENTS, actual=refilled),
+            Check(name="reasons of rejections that nobody expected", expected=0, actual=misjudged),
+        )
+
+    def _arrived(self, orders: int, spend: Decimal, agreed: Sequence[str]) -> Arrived:
+        """Wait until the single view and the lake hold so many orders, so much spend, and who agreed."""
+        with ThreadPoolExecutor(max_workers=1) as pool:
+            viewing = pool.submit(unify.wait_for_view, self.deployment, orders=orders, spend=spend)
+            regular = pool.submit(self._regular)
+            lake = unify.wait_for_lake_spend(self.deployment, spend)
+            recommendations.wait_for_answers(self.deployment, agreed)
+            return Arrived(totals=viewing.result(), lake=lake, regular=regular.result())
 
     def stages(self, live_result: LiveResult, found: AnalysisFindings, checks: list[Check]) -> tuple[Stage, ...]:
         """Return the counts along the way of the data."""

@@ -1,6 +1,7 @@
 """What the vendors' servers share: a server in a thread, tokens that expire after some calls, and busy answers."""
 
 import json
+import ssl
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -8,6 +9,8 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 from urllib.parse import parse_qs, urlsplit
+
+from twin.engines.databases import Certificate
 
 Document = dict[str, Any]
 
@@ -26,12 +29,15 @@ class Call:
 
     Attributes:
         body: a document, or the fields of a form.
+        content: the body as it was sent.
     """
 
+    method: str
     path: str
     query: Mapping[str, str]
     headers: Mapping[str, str]
     body: Document
+    content: bytes
 
 
 class VendorServer(ABC):
@@ -42,6 +48,7 @@ class VendorServer(ABC):
         calls_per_token: a token is refused after so many calls; None for never.
         busy: so many calls of data are answered by 429 first.
         page: records of a page.
+        certificate: that it shows over HTTPS; None for plain HTTP.
 
     Attributes:
         requests: method and path of each call that was answered, in order.
@@ -49,7 +56,15 @@ class VendorServer(ABC):
         is_down: answer 503 to everything.
     """
 
-    def __init__(self, *, port: int = 0, calls_per_token: int | None = None, busy: int = 0, page: int = 2) -> None:
+    def __init__(
+        self,
+        *,
+        port: int = 0,
+        calls_per_token: int | None = None,
+        busy: int = 0,
+        page: int = 2,
+        certificate: Certificate | None = None,
+    ) -> None:
         self.page, self.busy, self.is_down = page, busy, False
         self.requests: list[tuple[str, str]] = []
         self.statuses: list[int] = []
@@ -57,11 +72,17 @@ class VendorServer(ABC):
         self._lock = threading.Lock()
         self._server = ThreadingHTTPServer(("127.0.0.1", port), self._handler())
         self._server.daemon_threads = True
+        self._scheme = "http"
+        if certificate is not None:
+            self._scheme = "https"
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate.chain, certificate.key)
+            self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
 
     @property
     def address(self) -> str:
         """Where it is."""
-        return f"http://localhost:{self._server.server_address[1]}"
+        return f"{self._scheme}://localhost:{self._server.server_address[1]}"
 
     def __enter__(self) -> Self:
         threading.Thread(target=self._server.serve_forever, name=type(self).__name__, daemon=True).start()
@@ -112,6 +133,12 @@ class VendorServer(ABC):
             def do_POST(self) -> None:
                 self._do("POST")
 
+            def do_PUT(self) -> None:
+                self._do("PUT")
+
+            def do_DELETE(self) -> None:
+                self._do("DELETE")
+
             def _do(self, method: str) -> None:
                 size = int(self.headers.get("Content-Length") or 0)
                 status, answered, headers = vendor._respond(
@@ -133,19 +160,20 @@ class VendorServer(ABC):
         query = {name: values[0] for name, values in parse_qs(parts.query).items()}
         with self._lock:
             self.requests.append((method, parts.path))
-            status, answered, more = self._answered(parts.path, query, headers, content)
+            status, answered, more = self._answered(method, parts.path, query, headers, content)
             self.statuses.append(status)
         return status, answered, more
 
     def _answered(
-        self, path: str, query: Mapping[str, str], headers: Mapping[str, str], content: bytes
+        self, method: str, path: str, query: Mapping[str, str], headers: Mapping[str, str], content: bytes
     ) -> tuple[int, Any, Mapping[str, str]]:
         if self.is_down:
             return 503, "Service Unavailable", {}
         is_form = headers.get("content-type") == "application/x-www-form-urlencoded"
         text = content.decode()
         body = {k: v[0] for k, v in parse_qs(text).items()} if is_form else json.loads(text or "{}")
+        call = Call(method=method, path=path, query=query, headers=headers, body=body, content=content)
         try:
-            return 200, self.answer(Call(path=path, query=query, headers=headers, body=body)), {}
+            return 200, self.answer(call), {}
         except Refused as refused:
             return refused.status, refused.body, refused.headers

@@ -7,15 +7,15 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from botocore.exceptions import BotoCoreError, ClientError, ConnectTimeoutError, EndpointConnectionError
-from pydantic import Json
 
 from c360_aws.cached_secrets import CachedSecrets
 from c360_core.address import address_of
 from c360_core.consent import Channel
-from c360_core.decision import Template
+from c360_core.message_templates import MessageTemplates, load_templates, mail_name
+from c360_core.message_values import SHOP, UNSUBSCRIBE, mail_data, profile_values
 from c360_core.profile import Profile
 from c360_core.unsubscribe import UnsubscribeToken, sign_token
-from lambdas.message_sender.message import Message, SendResult, template_values
+from lambdas.message_sender.message import Message, SendResult
 from lambdas.shared import aws
 from lambdas.shared.settings import Days, EnvironmentSettings, Name
 
@@ -30,11 +30,11 @@ SERVER_ERROR: Final = 500
 
 
 class SesSettings(EnvironmentSettings):
-    """The sender's address, its configuration set, the SES template of each of our templates, and its links."""
+    """The sender's address, its configuration set, its links, and the language of people of whom none is known."""
 
     configuration_set: Name
     sender_address: Name
-    templates: Json[dict[Template, Name]]
+    default_language: Name
     shop_url: Name
     unsubscribe_url: Name
     unsubscribe_secret_arn: Name
@@ -64,19 +64,24 @@ class UnsubscribeLinks:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SesEmail:
-    """E-mail over SES. The client must make one attempt only."""
+    """E-mail over SES. The client must make one attempt only.
+
+    Attributes:
+        environment: SES's templates have it in their names.
+        default_language: of people whose language is unknown, or has no templates.
+    """
 
     client: "SESV2Client"
     sender_address: str
     configuration_set: str
-    templates: Mapping[Template, str]
+    environment: str
+    templates: MessageTemplates
+    default_language: str
     shop_url: str
     links: UnsubscribeLinks
 
     def send(self, message: Message, profile: Profile) -> SendResult:
         """Hand a message over, once. An error means that SES certainly has not taken it: it may be retried."""
-        if message.template not in self.templates:
-            raise ValueError(f"TEMPLATES: no SES template is named for `{message.template}`; add it to the settings")
         try:
             self._send(message, profile)
         except (ConnectTimeoutError, EndpointConnectionError):
@@ -93,14 +98,15 @@ class SesEmail:
 
     def _send(self, message: Message, profile: Profile) -> None:
         unsubscribe = self.links.link(message.message_id)
-        values = {**template_values(profile), "shop_url": self.shop_url, "unsubscribe_url": unsubscribe}
+        values = {**profile_values(profile), SHOP: self.shop_url, UNSUBSCRIBE: unsubscribe}
+        language = self.templates.language(profile, self.default_language)
         self.client.send_email(
             FromEmailAddress=self.sender_address,
             Destination={"ToAddresses": [str(address_of(profile, CHANNEL))]},
             Content={
                 "Template": {
-                    "TemplateName": self.templates[message.template],
-                    "TemplateData": json.dumps(values),
+                    "TemplateName": mail_name(self.environment, message.template, language),
+                    "TemplateData": json.dumps(mail_data(values)),
                     # RFC 8058. Every message rests on a consent, so every message can end it.
                     "Headers": [
                         {"Name": "List-Unsubscribe", "Value": f"<{unsubscribe}>"},
@@ -129,7 +135,9 @@ def connect(environ: Mapping[str, str]) -> SesEmail:
         client=aws.ses(),
         sender_address=settings.sender_address,
         configuration_set=settings.configuration_set,
-        templates=settings.templates,
+        environment=settings.environment,
+        templates=load_templates(),
+        default_language=settings.default_language,
         shop_url=settings.shop_url,
         links=UnsubscribeLinks(
             url=settings.unsubscribe_url,

@@ -5,13 +5,12 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError, ConnectTimeoutError, EndpointConnectionError
-from pydantic import Json
 
 from c360_core.address import address_of
 from c360_core.consent import Channel
-from c360_core.decision import Template
+from c360_core.message_templates import MessageTemplates, load_templates
 from c360_core.profile import Profile
-from lambdas.message_sender.message import Message, SendResult, template_values
+from lambdas.message_sender.message import Message, SendResult, filled
 from lambdas.shared import aws
 from lambdas.shared.settings import Days, EnvironmentSettings, Name
 
@@ -34,12 +33,12 @@ DAY_SECONDS: Final = 24 * 3600
 
 
 class SmsSettings(EnvironmentSettings):
-    """Where messages come from, what one may cost, and the text of each of our templates."""
+    """Where messages come from, what one may cost, and the language of people of whom none is known."""
 
     sms_origination_identity: Name
     sms_configuration_set: Name
     sms_max_price_usd: Name
-    sms_texts: Json[dict[Template, Name]]
+    default_language: Name
     sms_days: Days
 
 
@@ -51,13 +50,12 @@ class TextMessages:
     origination_identity: str
     configuration_set: str
     max_price_usd: str
-    texts: Mapping[Template, str]
+    templates: MessageTemplates
+    default_language: str
     days: int
 
     def send(self, message: Message, profile: Profile) -> SendResult:
         """Hand a message over, once. An error means that the service certainly has not taken it: it may be retried."""
-        if message.template not in self.texts:
-            raise ValueError(f"SMS_TEXTS: there is no text for `{message.template}`; add one to stacks/activation/sms")
         try:
             self._send(message, profile)
         except (ConnectTimeoutError, EndpointConnectionError):
@@ -68,24 +66,21 @@ class TextMessages:
             return SendResult.IN_DOUBT  # the answer was lost; the service may have the message
         return SendResult.ACCEPTED
 
+    def _text(self, message: Message, profile: Profile) -> str:
+        language = self.templates.language(profile, self.default_language)
+        return filled(self.templates.templates[message.template].texts[language], profile)
+
     def _send(self, message: Message, profile: Profile) -> None:
         self.client.send_text_message(
             DestinationPhoneNumber=str(address_of(profile, CHANNEL)),
             OriginationIdentity=self.origination_identity,
-            MessageBody=filled(self.texts[message.template], template_values(profile)),
+            MessageBody=self._text(message, profile),
             MessageType="PROMOTIONAL",
             ConfigurationSetName=self.configuration_set,
             MaxPrice=self.max_price_usd,
             TimeToLive=self.days * DAY_SECONDS,
             Context={"message_id": message.message_id, "decision_id": message.decision_id},
         )
-
-
-def filled(text: str, values: Mapping[str, str]) -> str:
-    """Return a text with the values in the place of their names."""
-    for name, value in values.items():
-        text = text.replace(f"{{{{{name}}}}}", value)
-    return text
 
 
 def _meaning(error: ClientError) -> SendResult:
@@ -115,6 +110,7 @@ def connect(environ: Mapping[str, str]) -> TextMessages | None:
         origination_identity=settings.sms_origination_identity,
         configuration_set=settings.sms_configuration_set,
         max_price_usd=settings.sms_max_price_usd,
-        texts=settings.sms_texts,
+        templates=load_templates(),
+        default_language=settings.default_language,
         days=settings.sms_days,
     )

@@ -3,7 +3,7 @@
 with questions (purpose, channel) as (
   values
   {%- for purpose in ['marketing', 'analytics', 'personalisation'] %}
-  {%- for channel in ['email', 'sms', 'push'] %}
+  {%- for channel in ['email', 'sms', 'push', 'in_app'] %}
     ('{{ purpose }}', '{{ channel }}'){{ ',' if not (loop.last and purpose == 'personalisation') }}
   {%- endfor %}
   {%- endfor %}
@@ -17,7 +17,11 @@ counted as (
     count_if(not a.granted) as withdrawn,
     count_if(
       a.granted
-      and case a.channel when 'email' then s.email_masked is not null when 'sms' then s.phone_masked is not null end
+      and case a.channel
+        when 'email' then s.email_masked is not null
+        when 'sms' then s.phone_masked is not null
+        when 'in_app' then true
+      end
     ) as reachable,
     max(a.answered_at) as last_answer_at
   from {{ ref('customer_consents') }} as a

@@ -15,7 +15,7 @@ with answers as (
   inner join {{ source('curated', 'identifier_map') }} as m on e.customer_key = m.identifier_key
   inner join {{ ref('stg_persons') }} as p on m.person_id = p.person_id
   cross join unnest(
-    case when e.channel = 'any' then array['email', 'sms', 'push'] else array[e.channel] end
+    case when e.channel = 'any' then array['email', 'sms', 'push', 'in_app'] else array[e.channel] end
   ) as c (channel)
   where e.event_type = 'consent_changed' and e.granted is not null and e.topic is not null and c.channel is not null
 )

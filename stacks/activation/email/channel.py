@@ -1,37 +1,19 @@
 """The e-mail channel: SES configuration, templates, and the events that SES reports."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Final
+from collections.abc import Sequence
 
 import aws_cdk as cdk
 from aws_cdk import aws_events as events
 from aws_cdk import aws_ses as ses
-from constructs import Construct
+from constructs import Construct, IDependable
 
 from c360_core.decision import Template
-from c360_core.names import PROJECT
+from c360_core.mails import Mail, load_mails
+from c360_core.message_templates import mail_name
 from config.activation import EmailSettings
 from stacks.activation.email.reports import reported
 from stacks.shared.ids import pascal_case
 from stacks.shared.platform import Platform
-
-_TEXTS: Final = Path(__file__).parent / "templates"
-# The words of a text that are links in the HTML. SES must not count who wants no more messages.
-_LINKS: Final[Mapping[str, str]] = {
-    "{{shop_url}}": '<a href="{{shop_url}}">{{shop_url}}</a>',
-    "{{unsubscribe_url}}": '<a ses:no-track href="{{unsubscribe_url}}">{{unsubscribe_url}}</a>',
-}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MailText:
-    """The text of a template."""
-
-    subject: str
-    text: str
-    html: str
 
 
 class Email(Construct):
@@ -41,7 +23,7 @@ class Email(Construct):
     """
 
     configuration_set: ses.ConfigurationSet
-    template_names: Mapping[Template, str]
+    template_names: Sequence[str]
     identity_arn: str
 
     def __init__(self, scope: Construct, id_: str, *, settings: EmailSettings, platform: Platform) -> None:
@@ -58,7 +40,12 @@ class Email(Construct):
         self.configuration_set.add_event_destination(
             "Reports", destination=ses.EventDestination.event_bus(default_bus), events=list(reported(settings))
         )
-        self.template_names = {template: self._template(template, platform) for template in Template}
+        self._templates = [
+            self._template(template, language, mail, platform)
+            for template, languages in sorted(load_mails().items())
+            for language, mail in sorted(languages.items())
+        ]
+        self.template_names = [name for name, _ in self._templates]
         domain = settings.sender.rpartition("@")[2]
         if settings.domain is not None:
             ses.EmailIdentity(
@@ -70,26 +57,20 @@ class Email(Construct):
         stack = cdk.Stack.of(self)
         self.identity_arn = f"arn:{stack.partition}:ses:{stack.region}:{stack.account}:identity/{domain}"
 
-    def _template(self, template: Template, platform: Platform) -> str:
-        name = f"{PROJECT}-{platform.environment}-{template.replace('_', '-')}"
-        text = mail_text(template)
-        ses.CfnTemplate(
+    def follow(self, sender: IDependable) -> None:
+        """Change the templates after their sender: a new one gives values that the old one does not know yet."""
+        for _, template in self._templates:
+            template.node.add_dependency(sender)
+
+    def _template(
+        self, template: Template, language: str, mail: Mail, platform: Platform
+    ) -> tuple[str, ses.CfnTemplate]:
+        name = mail_name(platform.environment, template, language)
+        made = ses.CfnTemplate(
             self,
-            f"Template{pascal_case(template)}",
+            f"Template{pascal_case(template)}{pascal_case(language.replace('-', '_').lower())}",
             template=ses.CfnTemplate.TemplateProperty(
-                template_name=name, subject_part=text.subject, text_part=text.text, html_part=text.html
+                template_name=name, subject_part=mail.subject, text_part=mail.text, html_part=mail.html
             ),
         )
-        return name
-
-
-def mail_text(template: Template) -> MailText:
-    """Read a template: a subject line, an empty line, the text. The HTML has the same paragraphs, and links in it."""
-    path = _TEXTS / f"{template}.txt"
-    subject, _, text = path.read_text(encoding="utf-8").partition("\n\n")
-    if not subject or not text.strip():
-        raise ValueError(f"{path}: write the subject, an empty line, and the text")
-    paragraphs = "".join(f"<p>{paragraph.strip()}</p>" for paragraph in text.strip().split("\n\n"))
-    for word, link in _LINKS.items():
-        paragraphs = paragraphs.replace(word, link)
-    return MailText(subject=subject, text=text.strip(), html=f"<html><body>{paragraphs}</body></html>")
+        return name, made

@@ -1,24 +1,16 @@
-"""The channel of text messages: a configuration set of AWS End User Messaging, and our texts."""
+"""The channel of text messages: a configuration set of AWS End User Messaging, and what a message may cost."""
 
-import json
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Final
 
 import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_smsvoice as smsvoice
 from constructs import Construct
 
-from c360_core.decision import Template
 from c360_core.names import PROJECT
 from config.activation import SmsSettings
 from stacks.constructs.grants import allow
 from stacks.shared.platform import Platform
-
-_TEXTS: Final = Path(__file__).parent / "templates"
-# One part of a message in the alphabet of GSM; a longer text costs as many parts.
-_PART: Final = 160
 
 
 class Sms(Construct):
@@ -40,7 +32,6 @@ class Sms(Construct):
             "SMS_CONFIGURATION_SET": self._name,
             "SMS_MAX_PRICE_USD": f"{settings.max_price_usd:.5f}",
             "SMS_DAYS": str(settings.valid_days),
-            "SMS_TEXTS": json.dumps({str(template): sms_text(template) for template in Template}),
         }
 
     def let_send(self, role: iam.IRole) -> None:
@@ -50,12 +41,3 @@ class Sms(Construct):
             f"arn:{stack.partition}:sms-voice:{stack.region}:{stack.account}:configuration-set/{self._name}"
         )
         allow(role, ("sms-voice:SendTextMessage",), self._identity, configuration_set)
-
-
-def sms_text(template: Template) -> str:
-    """Read a text; without its values it fits into one part of a message."""
-    path = _TEXTS / f"{template}.txt"
-    text = path.read_text(encoding="utf-8").strip()
-    if not text or len(text) > _PART:
-        raise ValueError(f"{path}: write 1 to {_PART} characters; there are {len(text)}")
-    return text

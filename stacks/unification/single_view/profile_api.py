@@ -1,5 +1,7 @@
 """The single view over HTTP."""
 
+from collections.abc import Mapping
+
 import aws_cdk as cdk
 from aws_cdk import aws_apigatewayv2 as apigateway
 from aws_cdk import aws_apigatewayv2_authorizers as authorizers
@@ -8,9 +10,12 @@ from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
+from c360_core.names import personalize_name
+from c360_core.recommendation.named_filters import filter_names
+from config.activation import RecommendationSettings
 from config.unification import UnificationSettings
 from stacks.constructs.data_stream import DataStream
-from stacks.constructs.grants import put_records, read_secret, use_items
+from stacks.constructs.grants import allow, put_records, read_secret, use_items
 from stacks.constructs.http_api import HttpApi, Route, Throttle
 from stacks.constructs.python_function import Caller, PythonFunction
 from stacks.shared.platform import Platform
@@ -31,6 +36,7 @@ class ProfileApi(Construct):
         events: DataStream,
         hash_secret: secretsmanager.ISecret,
         settings: UnificationSettings,
+        recommendations: RecommendationSettings,
         platform: Platform,
     ) -> None:
         super().__init__(scope, id_)
@@ -49,13 +55,24 @@ class ProfileApi(Construct):
                 "EVENTS_STREAM_NAME": events.name,
                 "HASH_SECRET_ARN": hash_secret.secret_arn,
                 "LINK_TEMPLATES": cdk.Stack.of(self).to_json_string(links),
+                **self._recommender(recommendations, platform),
             },
             caller=Caller.API,
             memory_megabytes=1024,
             reserved_concurrency=settings.api_reserved_concurrency,
             writes=events,
-            calls=(ec2.InterfaceVpcEndpointAwsService.SECRETS_MANAGER,),
+            calls=(
+                ec2.InterfaceVpcEndpointAwsService.SECRETS_MANAGER,
+                *(
+                    (ec2.InterfaceVpcEndpointAwsService.PERSONALIZE_RUNTIME,)
+                    if recommendations.uses_personalize
+                    else ()
+                ),
+            ),
         )
+        if recommendations.uses_personalize:
+            names = (self._campaign(platform), *self._filters(platform).values())
+            allow(self.function.role, ("personalize:GetRecommendations",), *names)
         use_items(self.function.role, single_view, platform.key, ("GetItem", "BatchGetItem", "Query", "PutItem"))
         put_records(self.function.role, events)
         read_secret(self.function.role, hash_secret)
@@ -71,3 +88,27 @@ class ProfileApi(Construct):
             throttle=Throttle(rate=settings.api_requests_per_second, burst=2 * settings.api_requests_per_second),
             authorizer=authorizers.HttpIamAuthorizer(),
         ).url
+
+    def _recommender(self, settings: RecommendationSettings, platform: Platform) -> Mapping[str, str]:
+        """Return what tells the function who recommends; campaign and filters are made later, under known names."""
+        if settings.provider == "none":
+            return {}
+        asked = {"campaign_arn": self._campaign(platform), "filter_arns": self._filters(platform)}
+        told = {
+            "provider": settings.provider,
+            "promoted_categories": list(settings.promoted_departments),
+            "promoted_percent": settings.promoted_percent,
+            **(asked if settings.uses_personalize else {}),
+        }
+        return {"RECOMMENDER": cdk.Stack.of(self).to_json_string(told)}
+
+    def _campaign(self, platform: Platform) -> str:
+        return self._personalize(f"campaign/{personalize_name(platform.environment, 'articles')}")
+
+    def _filters(self, platform: Platform) -> Mapping[str, str]:
+        names = filter_names(platform.environment)
+        return {name: self._personalize(f"filter/{physical}") for name, (physical, _) in names.items()}
+
+    def _personalize(self, path: str) -> str:
+        stack = cdk.Stack.of(self)
+        return f"arn:{stack.partition}:personalize:{stack.region}:{stack.account}:{path}"

@@ -44,6 +44,7 @@ def dbt_variables(stack: Stack) -> dict[str, str]:
         "C360_MARTS_LOCATION": f"s3://{lake.LAKE}/marts/",
         "C360_POLL_SECONDS": "0.1",
         "C360_CLEAN_ROOM": "true",
+        "C360_AUDIENCE_SEGMENTS": "high_spenders,midwest",
         "DBT_TARGET_PATH": str(stack.settings.home / "dbt"),
         "DBT_LOG_PATH": str(stack.settings.home / "dbt-logs"),
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",

@@ -29,6 +29,7 @@ TABLES = (
     "shared_people",
     "shared_segments",
     "shared_orders",
+    "shared_audiences",
 )
 
 

@@ -1,7 +1,7 @@
 WITH asked AS (
   SELECT purpose, channel
   FROM (SELECT unnest(['marketing', 'analytics', 'personalisation']) AS purpose)
-  CROSS JOIN (SELECT unnest(['email', 'sms', 'push']) AS channel)
+  CROSS JOIN (SELECT unnest(['email', 'sms', 'push', 'in_app']) AS channel)
 ),
 
 answers AS (
@@ -41,6 +41,7 @@ SELECT
   CASE n.channel
     WHEN 'email' THEN count(*) FILTER (n.granted AND a.has.email IS NOT NULL)
     WHEN 'sms' THEN count(*) FILTER (n.granted AND a.has.phone IS NOT NULL)
+    WHEN 'in_app' THEN count(*) FILTER (n.granted)
   END AS reachable,
   round(count(*) FILTER (n.granted)::DOUBLE / count(*), 6)::DECIMAL(7, 6) AS granted_share,
   max(n.at) AS last_answer_at

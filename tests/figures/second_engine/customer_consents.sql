@@ -4,7 +4,7 @@ WITH answers AS (
     t.occurred_at AS answered_at,
     (t.payload->>'purpose') AS purpose,
     unnest(
-      CASE t.payload->>'channel' WHEN 'any' THEN ['email', 'sms', 'push'] ELSE [t.payload->>'channel'] END
+      CASE t.payload->>'channel' WHEN 'any' THEN ['email', 'sms', 'push', 'in_app'] ELSE [t.payload->>'channel'] END
     ) AS channel,
     (t.payload->>'granted')::BOOLEAN AS granted
   FROM told AS t

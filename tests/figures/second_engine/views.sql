@@ -5,6 +5,20 @@ FROM interactions
 WHERE customer_key IS NOT NULL AND occurred_at IS NOT NULL
 ORDER BY source, event_id, received_at, customer_key, event_type;
 
+-- Each article of each order and view; no article changes its department here.
+CREATE OR REPLACE VIEW articles AS
+WITH named AS (
+  SELECT *, unnest(
+    CASE event_type WHEN 'product_viewed' THEN [payload::JSON] ELSE json_extract(payload, '$.lines[*]') END
+  ) AS article
+  FROM events
+  WHERE event_type IN ('order_placed', 'product_viewed')
+)
+SELECT source, event_id, event_type, occurred_at, (article->>'product_id') AS product_id,
+  (article->>'department') AS department
+FROM named
+WHERE (article->>'product_id') IS NOT NULL;
+
 -- The same under the person of now; whoever is unknown has an id of the key.
 CREATE OR REPLACE VIEW told AS
 SELECT

@@ -205,10 +205,11 @@ def test_the_earliest_moment_is_within_a_day_and_outside_the_quiet_hours(
     )
     person = profile(time_zone=zone)
 
-    moment = earliest_send_time(person, rules, now)
+    moment = earliest_send_time(person, rules, now, channel=Channel.EMAIL)
 
     assert now <= moment <= now + timedelta(hours=25)
-    assert earliest_send_time(person, rules, moment) == moment
+    assert earliest_send_time(person, rules, moment, channel=Channel.EMAIL) == moment
+    assert earliest_send_time(person, rules, now, channel=Channel.IN_APP) == now
 
 
 def test_ids_are_the_same_every_time_and_differ_by_template() -> None:

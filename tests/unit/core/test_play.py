@@ -191,7 +191,7 @@ def test_a_channel_can_be_named_when_something_sends_through_it(tmp_path: Path) 
     (tmp_path / "sms.py").touch()
 
     assert sending_channels(tmp_path) == {Channel.SMS}
-    assert sending_channels() == {Channel.EMAIL, Channel.SMS}
+    assert sending_channels() == {Channel.EMAIL, Channel.SMS, Channel.IN_APP, Channel.PUSH}
 
 
 @pytest.mark.parametrize(

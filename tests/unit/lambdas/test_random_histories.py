@@ -24,13 +24,18 @@ from c360_core.consent import Channel, Consent, Purpose
 from c360_core.decision import Action, Decision, Template
 from c360_core.decision_rules import ContactRules, in_holdout
 from c360_core.delivery import Outcome, SentMessage
+from c360_core.devices import Device, Platform
 from c360_core.identity.keys import identifier_key
+from c360_core.inbox import Receipt
+from c360_core.message_templates import load_templates
 from c360_core.moments import moment, moment_text
 from c360_core.names import IdentifierType
 from c360_core.play import Known, Playbook, known_fields, parse_playbook
 from c360_core.profile import Profile
 from lambdas.decision.logic import ConsentPendingError, Decider
 from lambdas.decision.publisher import DecisionPublisher
+from lambdas.inbox.logic import Inboxes
+from lambdas.message_sender.channels.in_app import InAppMessages, InAppText
 from lambdas.message_sender.logic import Sender, Status
 from lambdas.message_sender.message import Message, SendResult
 from lambdas.shared.refusals import Refusals
@@ -45,6 +50,7 @@ STARTS: Final = tuple(
     datetime(2026, month, day, 12, tzinfo=UTC) for month, day in ((3, 7), (3, 28), (4, 4), (9, 5), (10, 24), (7, 1))
 )
 QUIET_FROM, QUIET_UNTIL, CAP, CAP_DAYS, PLAY_CAP, BUDGET = 21, 8, 1, 7, 1, 1
+STAYS, MOST_WAITING = 14, 2  # days and messages in the app
 MOST_TRIES: Final = 400  # more than there are cuts
 RULES: Final = ContactRules(
     quiet_from=QUIET_FROM,
@@ -100,8 +106,8 @@ PLAYS: Final[Sequence[dict[str, Any]]] = (
 )
 
 
-def playbook() -> Playbook:
-    common = {"description": "x", "message": "welcome", "purpose": "marketing", "channels": ["email"]}
+def playbook(channel: Channel) -> Playbook:
+    common = {"description": "x", "message": "welcome", "purpose": "marketing", "channels": [str(channel)]}
     limits = {
         "quiet_hours": {"from": QUIET_FROM, "until": QUIET_UNTIL, "default_time_zone": "UTC"},
         "cap": {"messages": CAP, "days": CAP_DAYS},
@@ -110,7 +116,7 @@ def playbook() -> Playbook:
     return parse_playbook(document, Known(fields=known_fields()), file="plays.yaml")
 
 
-BOOK: Final = playbook()
+BOOKS: Final = {channel: playbook(channel) for channel in (Channel.EMAIL, Channel.IN_APP, Channel.PUSH)}
 
 
 class CutOffError(BaseException):
@@ -219,10 +225,15 @@ class Human:
     answers: list[tuple[datetime, bool]] = field(default_factory=list)
     address: list[tuple[datetime, bool]] = field(default_factory=list)
     mails: list[tuple[datetime, str]] = field(default_factory=list)
+    closed: set[str] = field(default_factory=set)
 
-    def agrees(self) -> bool:
-        """The newest answer counts, and of several at one moment the refusal; an address must not have refused."""
-        return _newest(self.answers) is True and _newest(self.address) is not False
+    def agrees(self, channel: Channel) -> bool:
+        """The newest answer counts, and of several at one moment the refusal; an address must not have refused.
+
+        A message in the app has no address.
+        """
+        refused = channel is Channel.EMAIL and _newest(self.address) is False
+        return _newest(self.answers) is True and not refused
 
 
 def _newest(answers: list[tuple[datetime, bool]]) -> bool | None:
@@ -249,6 +260,7 @@ class World:
     knife: Knife
     post: Knife
     humans: list[Human]
+    channel: Channel = Channel.EMAIL
     events: dict[str, list[Event]] = field(default_factory=lambda: {person: [] for person in PEOPLE})
     changes: list[tuple[Profile | None, Profile]] = field(default_factory=list)
     waiting: list[tuple[Profile | None, Profile]] = field(default_factory=list)
@@ -273,23 +285,45 @@ class World:
             rules=RULES,
             keep_days=400,
             hash_secret=lambda: SECRET,
-            playbook=BOOK,
+            playbook=BOOKS[self.channel],
             pause=lambda _: None,
         )
         self.sender = Sender(
             view=self.view,
             store=self.view,
-            channels={Channel.EMAIL: self},
+            channels={self.channel: self},
             stream=self.stream,
             idempotency=Locks(self.knife, frees=False),
             refusals=Refusals(view=self.view, store=self.view, stream=self.stream, hash_secret=lambda: SECRET),
             hash_secret=lambda: SECRET,
             rules=RULES,
+            templates=load_templates(),
             keep_days=400,
+            clock=lambda: self.now,
+        )
+        self.in_app = InAppMessages(
+            store=self.view,
+            texts={template: InAppText(title="Hello", text="{{first_name}}") for template in Template},
+            url="https://shop.example.com/",
+            days=STAYS,
+            most=MOST_WAITING,
+            clock=lambda: self.now,
+        )
+        self.inboxes = Inboxes(
+            view=self.view,
+            store=self.view,
+            stream=self.stream,
+            secrets=lambda: [SECRET],
+            minutes=15,
+            most=MOST_WAITING,
             clock=lambda: self.now,
         )
         for person in PEOPLE:
             self.publish_profile(person)
+            phone = Device(
+                token=person, platform=Platform.APPLE, registered_at=self.now, expires_at=self.now + timedelta(days=400)
+            )
+            self.view.put_device(person, phone)
 
     def human(self, person: str) -> Human:
         return next(one for one in self.humans if person in one.ids)
@@ -304,13 +338,14 @@ class World:
 
     def answers(self, person: str, granted: bool, *, of_address: bool) -> None:
         person = self.view.aliases.get(person, person)
-        said = Consent(purpose=Purpose.MARKETING, channel=Channel.EMAIL, granted=granted, decided_at=self.now)
         human = self.human(person)
         if of_address:
+            said = Consent(purpose=Purpose.MARKETING, channel=Channel.EMAIL, granted=granted, decided_at=self.now)
             human.address.append((self.now, granted))
             key = identifier_key(SECRET, IdentifierType.EMAIL, mailbox(person))
             self.view.address_answers.setdefault(key, []).append(said)
             return
+        said = Consent(purpose=Purpose.MARKETING, channel=self.channel, granted=granted, decided_at=self.now)
         human.answers.append((self.now, granted))
         self.late.append((person, said))
         self.happens(person, "answer", Decimal(0), live=True)
@@ -336,6 +371,7 @@ class World:
         other.answers += one.answers
         # The golden address is the survivor's, so what was said about the other one does not count.
         other.mails += one.mails
+        other.closed |= one.closed
         self.view.aliases = {old: survivor if who == former else who for old, who in self.view.aliases.items()}
         self.view.aliases[former] = survivor
         self.events[survivor] += self.events[former]
@@ -447,7 +483,30 @@ class World:
 
     def send(self, message: Message, person: Profile) -> SendResult:
         """Take a mail as SES does: this is the moment that counts."""
-        return SendResult(self.post.around(lambda: self.judge_mail(message, person)))
+        return SendResult(self.post.around(lambda: self.takes(message, person)))
+
+    def takes(self, message: Message, person: Profile) -> str:
+        answer = self.judge_mail(message, person)
+        if self.channel is Channel.PUSH:
+            assert {device.token for device in person.devices} == self.human(message.person_id).ids
+        return self.in_app.send(message, person) if self.channel is Channel.IN_APP else answer
+
+    def reads(self, person: str, *, closes: bool) -> None:
+        """Let somebody look into the inbox, and close the newest message there; a cut-off call is made again."""
+        human = self.human(self.view.aliases.get(person, person))
+        opened = f"Bearer {self.inboxes.open_for(person)['token']}"
+        waiting = [message["message_id"] for message in self.inboxes.messages(opened)["messages"]]
+        assert len(waiting) <= MOST_WAITING
+        assert self.channel is Channel.IN_APP or not waiting
+        assert set(waiting) <= {message for at, message in human.mails if at > self.now - timedelta(days=STAYS)}
+        assert not set(waiting) & human.closed
+        while closes and waiting:
+            try:
+                self.inboxes.receive(opened, waiting[0], Receipt.DISMISSED)
+            except CutOffError:
+                continue
+            human.closed.add(waiting[0])
+            break
 
     # ---- the judge
 
@@ -456,7 +515,7 @@ class World:
         if item["action"] == Action.SUPPRESS:
             return
         human = self.human(item["person_id"])
-        assert human.agrees()
+        assert human.agrees(self.channel)
         contacted = [
             one
             for person in human.ids
@@ -468,7 +527,7 @@ class World:
         own = [one for one in contacted if one["trigger"] == "churn"]
         assert item["trigger"] != "churn" or len(own) < PLAY_CAP
         if item["trigger"] == "vip":
-            play = BOOK.play("vip")
+            play = BOOKS[self.channel].play("vip")
             assert play is not None
             assert not in_holdout(play, item["person_id"])
             months = Counter(
@@ -481,9 +540,9 @@ class World:
 
     def judge_mail(self, message: Message, person: Profile) -> str:
         human = self.human(message.person_id)
-        assert human.agrees()
+        assert human.agrees(self.channel)
         hour = self.now.astimezone(ZoneInfo(human.zone or "UTC")).hour
-        assert QUIET_UNTIL <= hour < QUIET_FROM
+        assert self.channel is Channel.IN_APP or QUIET_UNTIL <= hour < QUIET_FROM
         assert message.message_id not in [known for _, known in human.mails]
         assert len([at for at, _ in human.mails if at > self.now - timedelta(days=CAP_DAYS)]) < CAP
         assert person.text("attributes", "email") == mailbox(
@@ -533,14 +592,21 @@ STEP: Final = st.one_of(
     st.tuples(st.just("deliver"), st.none(), st.booleans()),
     st.tuples(st.just("again"), st.none(), st.integers(0, 40)),
     st.tuples(st.just("wait"), st.none(), st.sampled_from([9, 15, 200])),
+    st.tuples(st.just("read"), PERSON, st.booleans()),
 )
 
 
 def run(
-    start: datetime, steps: Sequence[tuple[str, Any, Any]], cuts: list[int], post: list[int], *, live: bool
+    start: datetime,
+    steps: Sequence[tuple[str, Any, Any]],
+    cuts: list[int],
+    post: list[int],
+    *,
+    live: bool,
+    channel: Channel = Channel.EMAIL,
 ) -> World:
     humans = [Human(ids={person}, zone=zone) for person, zone in zip(PEOPLE, ZONES, strict=False)]
-    world = World(now=start, knife=Knife(list(cuts)), post=Knife(list(post)), humans=humans)
+    world = World(now=start, knife=Knife(list(cuts)), post=Knife(list(post)), humans=humans, channel=channel)
     for person in PEOPLE if live else ():
         world.answers(person, granted=True, of_address=False)
     for step in steps:
@@ -550,6 +616,8 @@ def run(
         world.deliver()
         world.run_journeys()
         world.now += timedelta(hours=25)
+    for person in PEOPLE:
+        world.reads(person, closes=False)
     # Everything once more: the same changes, and the same decisions to the journeys.
     for old, new in list(world.changes):
         world.decides_at_last(old, new)
@@ -577,6 +645,8 @@ def take(world: World, step: tuple[str, Any, Any], *, live: bool) -> None:  # no
             old, new = world.changes[place % len(world.changes)]
             if (old, new) not in world.waiting:
                 world.decides(old, new)
+        case ("read", person, closes):
+            world.reads(person, closes=closes)
         case ("wait", _, hours):
             world.now += timedelta(hours=hours)
             world.run_journeys()
@@ -589,12 +659,13 @@ CUTS: Final = st.lists(st.sampled_from([0, 0, 0, 1, 2]), max_size=150)
 POST: Final = st.lists(st.sampled_from([0, 1, 2]), max_size=8)
 
 
-@given(st.sampled_from(STARTS), HISTORY, CUTS, POST)
+@pytest.mark.parametrize("channel", BOOKS)
+@given(start=st.sampled_from(STARTS), steps=HISTORY, cuts=CUTS, post=POST)
 @settings(max_examples=60, deadline=None)
 def test_nobody_gets_what_he_should_not_and_nobody_is_forgotten(
-    start: datetime, steps: list[tuple[str, Any, Any]], cuts: list[int], post: list[int]
+    channel: Channel, start: datetime, steps: list[tuple[str, Any, Any]], cuts: list[int], post: list[int]
 ) -> None:
-    run(start, steps, cuts, post, live=True).nobody_is_lost()
+    run(start, steps, cuts, post, live=True, channel=channel).nobody_is_lost()
 
 
 @given(st.sampled_from(STARTS), HISTORY)

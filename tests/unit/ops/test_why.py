@@ -65,13 +65,13 @@ def test_each_decision_is_told_with_its_reasons_and_when_it_went_out(people: Mem
 
 def test_why_a_message_was_not_sent_is_told_with_its_decision(people: MemoryPeople) -> None:
     _, first = people.decided[PERSON][::-1]
-    people.put_not_sent(first, template="welcome", reasons=["CONSENT_WITHDRAWN", "SEND_IN_DOUBT"], at=NOON)
+    people.put_not_sent(first, template="welcome", reasons=["CONSENT_WITHDRAWN", "VALUE_MISSING:first_name"], at=NOON)
 
     _, told = explain(people, PERSON)[1]
 
-    words = "the person withdrew the consent; the provider may have the message already, so it is not handed over again"
+    words = "the person withdrew the consent; the message needs a value that the person does not have: first_name"
     assert told.not_sent == (f"NOT_SENT welcome 2026-03-02T17:00:00.000Z: {words}",)
-    assert told.as_dict()["not_sent"][0]["reasons"] == ["CONSENT_WITHDRAWN", "SEND_IN_DOUBT"]
+    assert told.as_dict()["not_sent"][0]["reasons"] == ["CONSENT_WITHDRAWN", "VALUE_MISSING:first_name"]
 
 
 def test_what_was_decided_under_a_former_id_is_told_too(people: MemoryPeople) -> None:

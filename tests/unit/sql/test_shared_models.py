@@ -64,9 +64,8 @@ class Build:
         self.insert("customer_events", ("order_placed", None, None, None, at, f"key:{person}", currency, amount))
 
     def view(self) -> None:
-        self.engine.execute(
-            f"CREATE OR REPLACE VIEW stg_shared_addresses AS {self.sql('staging/stg_shared_addresses')}"
-        )
+        for name in ("stg_shared_addresses", "stg_shared_numbers"):
+            self.engine.execute(f"CREATE OR REPLACE VIEW {name} AS {self.sql(f'staging/{name}')}")
 
     def sql(self, model: str, *, built: bool = False) -> str:
         environment = jinja2.Environment(undefined=jinja2.StrictUndefined)  # noqa: S701  # SQL, and no page
@@ -77,7 +76,7 @@ class Build:
             source=lambda _, name: name,
             config=lambda **_: "",
             none=None,
-            env_var=lambda _, default: default,
+            env_var=lambda *_: "high_spenders,midwest",
             is_incremental=lambda: built,
             this=model.rpartition("/")[2],
         )
@@ -234,3 +233,62 @@ def test_entity_resolution_gets_the_newest_record_of_who_agreed_as_hashes(build:
     assert rows == [
         (id_[:32], nothing, hash_of("name 1"), nothing, nothing, nothing, id_, nothing, "all"),
     ]
+
+
+# ---- whom advertising platforms are told of
+
+
+def with_number(build: Build, person: str, number: str) -> None:
+    """Give a customer a record with a phone number, in its normal form."""
+    build.insert("identity_map", (f"{person}-phone", person, None))
+    build.engine.execute("INSERT INTO identity_records (record_id, phone) VALUES (?, ?)", [f"{person}-phone", number])
+
+
+def audiences(build: Build) -> set[tuple[Any, ...]]:
+    return build.build("shared/shared_audiences")
+
+
+def test_platforms_hear_of_an_address_and_a_number_each_by_the_consent_to_its_channel(build: Build) -> None:
+    for person, channel in (("p_1", "email"), ("p_2", "sms"), ("p_3", "any")):
+        build.person(person, f"{person}@example.com")
+        with_number(build, person, f"+1415555010{person[-1]}")
+        build.answer(person, "10:00", granted=True, channel=channel)
+        build.insert("segment_membership", (person, "high_spenders"))
+
+    def address(person: str) -> tuple[str, str, str, str]:
+        return ("high_spenders", "email", hash_of(f"{person}@example.com"), hash_of(f"{person}@example.com"))
+
+    def number(person: str) -> tuple[str, str, str, str]:
+        digits = f"1415555010{person[-1]}"
+        return ("high_spenders", "phone", hash_of(f"+{digits}"), hash_of(digits))
+
+    assert audiences(build) == {address("p_1"), number("p_2"), address("p_3"), number("p_3")}
+
+
+def test_platforms_hear_of_no_other_segment_than_the_settings_name(build: Build) -> None:
+    build.person("p_1", "ann@example.com")
+    build.answer("p_1", "10:00", granted=True)
+    for segment in ("midwest", "families"):
+        build.insert("segment_membership", ("p_1", segment))
+    assert {row[0] for row in audiences(build)} == {"midwest"}
+
+
+def test_a_number_of_two_people_belongs_to_nobody(build: Build) -> None:
+    for person in ("p_1", "p_2"):
+        build.person(person, f"{person}@example.com")
+        with_number(build, person, "+14155550100")
+        build.answer(person, "10:00", granted=True, channel="any")
+        build.insert("segment_membership", (person, "midwest"))
+    assert {row[1] for row in audiences(build)} == {"email"}
+
+
+def test_who_withdraws_leaves_a_segment_or_is_erased_is_gone_after_the_next_build(build: Build) -> None:
+    for person in ("p_1", "p_2", "p_3", "p_4"):
+        build.person(person, f"{person}@example.com")
+        build.answer(person, "10:00", granted=True)
+        build.insert("segment_membership", (person, "midwest"))
+    assert len(audiences(build)) == 4
+    build.answer("p_1", "11:00", granted=False, channel="any")
+    build.engine.execute("DELETE FROM segment_membership WHERE person_id = 'p_2'")
+    build.engine.execute("UPDATE identity_map SET valid_to = TIMESTAMP '2026-01-02' WHERE person_id = 'p_3'")
+    assert {row[2] for row in audiences(build)} == {hash_of("p_4@example.com")}

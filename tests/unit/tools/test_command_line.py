@@ -136,14 +136,15 @@ def test_clean_ends_a_local_deployment_and_leaves_nothing_that_was_built(
     monkeypatch.setattr(local, "end", lambda: ended.append((tmp_path / "build").exists()))
     monkeypatch.setattr(prepare, "ROOT", tmp_path)
     monkeypatch.setattr(prepare, "ENVIRONMENTS", tmp_path / ".venvs")
-    for name in ("CONTRACTS_FILE", "SEGMENTS_FILE", "PLAYS_FILE"):
+    for name in ("CONTRACTS_FILE", "SEGMENTS_FILE", "PLAYS_FILE", "TEMPLATES_FILE", "MAILS_FILE"):
         monkeypatch.setattr(prepare, name, tmp_path / f"{name}.json")
         (tmp_path / f"{name}.json").touch()
     (tmp_path / "build" / "logs").mkdir(parents=True)
 
     done = CliRunner().invoke(APP, ["clean", "--json"])
 
-    there = ["build", "CONTRACTS_FILE.json", "SEGMENTS_FILE.json", "PLAYS_FILE.json"]
+    names = ("CONTRACTS_FILE", "SEGMENTS_FILE", "PLAYS_FILE", "TEMPLATES_FILE", "MAILS_FILE")
+    there = ["build", *(f"{name}.json" for name in names)]
     assert json.loads(done.stdout) == {"removed": [str(tmp_path / name) for name in there]}
     assert list(tmp_path.iterdir()) == []
     assert ended == [True]

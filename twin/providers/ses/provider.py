@@ -1,17 +1,17 @@
 """SES: templates where the emulator looks for them, and reports of what became of a mail.
 
-MiniStack takes mails and keeps them. It reports nothing to EventBridge, keeps no suppression list, changes no link, and
-forgets headers and tags.
+MiniStack takes mails and keeps them. It reports nothing to EventBridge, keeps no suppression list, changes no link,
+forgets headers and tags, and puts values into templates, but knows none of their blocks.
 """
 
 import asyncio
 import json
-import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from c360_core.handlebars import HandlebarsError, MissingValueError, Nodes, parse, render
 from twin.emulator.provider import Provider, ResourceType, Twin
 from twin.emulator.resource_names import arn
 from twin.emulator.stand_ins import Resource
@@ -24,7 +24,8 @@ from twin.settings import ACCOUNT
 PARTS: Final = ("SubjectPart", "TextPart", "HtmlPart")
 SEND_PATH: Final = "/v2/email/outbound-emails"
 LIST_PATH: Final = "/v2/email/suppression/addresses"
-_WORD: Final = re.compile(r"{{\s*(\w+)\s*}}")
+# Under these names the emulator keeps a mail that was made from a template.
+_KEPT: Final = ("Subject", "BodyText", "BodyHtml")
 _OK: Final = 200
 # Why an address is on the list, as the options of a configuration set name it; without options all reasons count.
 _REASONS: Final = ("BOUNCE", "COMPLAINT")
@@ -61,11 +62,16 @@ class SesProvider(Provider):
         app.app = tracking.served(app.app, self._seen)
 
     def deployed(self, resource: Resource) -> None:
-        """Give the emulator the template."""
+        """Give the emulator the template.
+
+        Raises:
+            HandlebarsError: SES would refuse it, or it has something that the laptop does not render.
+        """
         from ministack.services import ses
 
         stated = resource.properties["Template"]
         name = stated["TemplateName"]
+        template_parts(stated)
         ses._templates[name] = {"TemplateName": name, **{part: stated.get(part, "") for part in PARTS}}
 
     def removed(self, resource: Resource) -> None:
@@ -98,11 +104,11 @@ class SesProvider(Provider):
         self._mails[message_id] = mail, settings
         outbox = ses._sent_emails_list()
         record = next(entry for entry in reversed(outbox) if entry["MessageId"] == message_id)
-        if missing := _missing_words(request, ses._templates):
+        try:
+            record.update(rendered(request, ses._templates))
+        except MissingValueError as error:
             outbox.remove(record)
-            text = f"Attribute '{missing}' is not present in the rendering data."
-            template = request["Content"]["Template"]["TemplateName"]
-            facts = {"errorMessage": text, "templateName": template}
+            facts = {"errorMessage": str(error), "templateName": request["Content"]["Template"]["TemplateName"]}
             tell([Report(kind="RENDERING_FAILURE", mail=mail, facts=facts)], settings)
             return
         record["Headers"] = [dict(header) for header in mail.headers]
@@ -185,13 +191,36 @@ def _mail(request: Mapping[str, Any], message_id: str) -> Mail:
     )
 
 
-def _missing_words(request: Mapping[str, Any], templates: Mapping[str, Mapping[str, str]]) -> str | None:
-    """Return a word of the template that has no value: SES then takes the mail and never sends it."""
+def template_parts(template: Mapping[str, str]) -> dict[str, Nodes]:
+    """Return the parts of a template, read.
+
+    Raises:
+        HandlebarsError: SES would refuse one, or it has something that the laptop does not render; it names the part.
+    """
+    parts = {}
+    for part in PARTS:
+        try:
+            parts[part] = parse(str(template.get(part, "")))
+        except HandlebarsError as error:
+            where = f"{template.get('TemplateName', '')}: {part}"
+            raise HandlebarsError(error.line, f"{where}: {error.what}", error.fix) from error
+    return parts
+
+
+def rendered(request: Mapping[str, Any], templates: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
+    """Return what a mail says that is made from a template, as the emulator keeps it; nothing for other mails.
+
+    SES renders the three parts with the same values and escapes nothing.
+
+    Raises:
+        MissingValueError: a value is not given: SES then takes the mail and never sends it.
+    """
     stated = (request.get("Content") or {}).get("Template") or {}
-    template = templates.get(str(stated.get("TemplateName", ""))) or {}
+    template = templates.get(str(stated.get("TemplateName", "")))
+    if template is None:
+        return {}
     given = json.loads(stated.get("TemplateData") or "{}")
-    words = (word for part in PARTS for word in _WORD.findall(str(template.get(part, ""))))
-    return next((word for word in words if word not in given), None)
+    return {kept: render(nodes, given) for kept, nodes in zip(_KEPT, template_parts(template).values(), strict=True)}
 
 
 PROVIDER = SesProvider

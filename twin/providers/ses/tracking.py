@@ -9,7 +9,8 @@ from urllib.parse import quote, unquote
 PREFIX: Final = "/_aws/ses"
 _FOLLOWED: Final = re.compile(rf"{PREFIX}/L0/(?P<link>.+)/(?P<message>[^/]+)")
 _OPENED: Final = re.compile(rf"{PREFIX}/I0/(?P<message>[^/]+)")
-_LINK: Final = re.compile(r"<a (?P<apart>ses:no-track )?href=\"(?P<link>[^\"]*)\"")
+_LINK: Final = re.compile(r"<a (?P<before>[^>]*?)href=\"(?P<link>[^\"]*)\"")
+_APART: Final = "ses:no-track "
 _PICTURE: Final = bytes.fromhex(
     "47494638396101000100800000000000ffffff21f90401000000002c00000000010001000002024401003b"
 )
@@ -33,9 +34,10 @@ def tracked(body: str, message_id: str, *, endpoint: str, links: bool, opening: 
 
     def change(found: "re.Match[str]") -> str:
         link = html.unescape(found["link"])
-        if found["apart"] or not links:
-            return f'<a href="{found["link"]}"'
-        return f'<a href="{endpoint}{PREFIX}/L0/{quote(link, safe="")}/{quote(message_id, safe="")}"'
+        before = found["before"].replace(_APART, "")
+        if not links or _APART in found["before"]:
+            return f'<a {before}href="{found["link"]}"'
+        return f'<a {before}href="{endpoint}{PREFIX}/L0/{quote(link, safe="")}/{quote(message_id, safe="")}"'
 
     changed = _LINK.sub(change, body)
     picture = f'<img alt="" src="{endpoint}{PREFIX}/I0/{quote(message_id, safe="")}">'

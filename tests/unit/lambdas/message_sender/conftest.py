@@ -1,7 +1,5 @@
 """A message, and the environment of the message sender."""
 
-import json
-
 import pytest
 
 from c360_core.consent import Channel, Purpose
@@ -24,7 +22,7 @@ def _environment(cloud: Cloud, contact_environment: pytest.MonkeyPatch) -> None:
     variables = {
         "CONFIGURATION_SET": "set",
         "SENDER_ADDRESS": "hello@shop.example.com",
-        "TEMPLATES": json.dumps({"welcome": "c360-dev-welcome"}),
+        "DEFAULT_LANGUAGE": "en",
         "SHOP_URL": "https://shop.example.com/",
         "UNSUBSCRIBE_URL": "https://links.example.com/v1/unsubscribe",
         "UNSUBSCRIBE_SECRET_ARN": cloud.secrets.create_secret(Name="links", SecretString="s" * 64)["ARN"],

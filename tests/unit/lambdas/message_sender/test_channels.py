@@ -35,7 +35,8 @@ from pathlib import Path
 
 from c360_core.address import address_of
 from c360_core.consent import Channel
-from lambdas.message_sender.message import SendResult, template_values
+from c360_core.message_values import profile_values
+from lambdas.message_sender.message import SendResult
 
 CHANNEL = Channel.SMS
 
@@ -45,7 +46,7 @@ class Carrier:
         self.outbox = outbox
 
     def send(self, message, profile):
-        sent = {"to": address_of(profile, CHANNEL), "template": message.template, **template_values(profile)}
+        sent = {"to": address_of(profile, CHANNEL), "template": message.template, **profile_values(profile)}
         with self.outbox.open("a") as lines:
             lines.write(json.dumps(sent) + "\\n")
         return SendResult.ACCEPTED
@@ -111,7 +112,7 @@ def decided(people: MemoryPeople, play: Play) -> list[dict[str, Any]]:
 def test_the_channels_are_those_of_the_folder() -> None:
     modules = {path.stem for path in Path(channels.__file__).parent.glob("*.py")} - {"__init__"}
 
-    assert {str(channel) for channel in find_channels()} == modules == {"email", "sms"}
+    assert {str(channel) for channel in find_channels()} == modules == {"email", "in_app", "push", "sms"}
 
 
 @pytest.mark.usefixtures("_environment")
@@ -136,7 +137,7 @@ def test_a_module_in_the_folder_is_a_channel_from_the_decision_to_the_message(
         "template": "welcome",
         "first_name": "Ada",
         "loyalty_tier": "",
-        "loyalty_points": "0",
+        "loyalty_points": "",
     }
     (event,) = {event["event_id"]: event for event in cloud.events()}.values()
     assert (event["event_type"], event["payload"]["channel"]) == ("message_sent", "sms")

@@ -16,6 +16,7 @@ from c360_core.decision import Template
 from c360_core.decision_rules import ContactRules, TriggerEvent, decide
 from c360_core.identity.keys import identifier_key
 from c360_core.interaction import read_interaction
+from c360_core.message_templates import MessageTemplate, MessageTemplates, load_templates
 from c360_core.moments import moment_text
 from c360_core.names import IdentifierType
 from c360_core.play import Unhappy, load_playbook
@@ -48,7 +49,7 @@ class Office:
     def __init__(self) -> None:
         self.people = MemoryPeople(profiles={PERSON: profile()}, answers={PERSON: [answer(granted=True)]})
         self.mail, self.stream, self.idempotency = MemoryChannel(), MemoryStream(), MemoryIdempotency()
-        self.now, self.rules = NOON, RULES
+        self.now, self.rules, self.templates = NOON, RULES, load_templates()
 
     def send(self, message: Message = WELCOME) -> Any:
         sender = Sender(
@@ -60,6 +61,7 @@ class Office:
             refusals=Refusals(view=self.people, store=self.people, stream=self.stream, hash_secret=HASH_SECRET.encode),
             hash_secret=HASH_SECRET.encode,
             rules=self.rules,
+            templates=self.templates,
             keep_days=30,
             clock=lambda: self.now,
         )
@@ -97,6 +99,7 @@ def test_why_a_message_is_held_back_is_stored_with_its_decision(cloud: Cloud) ->
         idempotency=MemoryIdempotency(),
         hash_secret=HASH_SECRET.encode,
         rules=RULES,
+        templates=load_templates(),
         keep_days=30,
         clock=lambda: NOON,
     )
@@ -109,6 +112,19 @@ def test_why_a_message_is_held_back_is_stored_with_its_decision(cloud: Cloud) ->
     assert item["not_sent"] == [
         {"template": "welcome", "reasons": ["CONSENT_NEVER_GIVEN", "NO_EMAIL"], "at": "2026-03-02T17:00:00.000Z"}
     ]
+
+
+def test_a_message_whose_value_is_missing_is_refused_before_anything_is_sent_and_says_which(office: Office) -> None:
+    needing = MessageTemplate(needs=("loyalty_points", "first_name"), texts={})
+    office.templates = MessageTemplates(languages=("en",), templates={Template.WELCOME: needing})
+
+    said = office.send()
+    assert (said.status, said.reasons) == (Status.SUPPRESSED, ("VALUE_MISSING:loyalty_points",))
+    assert office.mail.handed_over == []
+    assert not office.people.sent
+
+    office.people.profiles[PERSON] = profile(loyalty_points=120)
+    assert office.send().status is Status.SENT
 
 
 def test_a_message_that_may_have_gone_out_counts_for_caps_once(office: Office) -> None:

@@ -55,7 +55,7 @@ VARIABLES: dict[type[EnvironmentSettings], dict[str, str]] = {
     SesSettings: {
         "CONFIGURATION_SET": "set",
         "SENDER_ADDRESS": "hello@shop.example.com",
-        "TEMPLATES": '{"welcome": "one", "welcome_follow_up": "two", "service_recovery": "three"}',
+        "DEFAULT_LANGUAGE": "en",
         "SHOP_URL": "https://shop.example.com/",
         "UNSUBSCRIBE_URL": "https://links.example.com/v1/unsubscribe",
         "UNSUBSCRIBE_SECRET_ARN": "arn",
@@ -66,7 +66,7 @@ VARIABLES: dict[type[EnvironmentSettings], dict[str, str]] = {
         "SMS_CONFIGURATION_SET": "set",
         "SMS_MAX_PRICE_USD": "0.10000",
         "SMS_DAYS": "1",
-        "SMS_TEXTS": '{"welcome": "one", "welcome_follow_up": "two", "service_recovery": "three"}',
+        "DEFAULT_LANGUAGE": "en",
     },
     ReportSettings: {"SINGLE_VIEW_TABLE": "view", "EVENTS_STREAM_NAME": "events", "HASH_SECRET_ARN": "arn"},
     LinkSettings: {
@@ -82,6 +82,7 @@ OPTIONAL: dict[type[EnvironmentSettings], dict[str, str]] = {
     CollectorSettings: {"EDGE_SECRET_ARN": "arn"},
     DecisionSettings: UNHAPPY,
     SenderSettings: UNHAPPY,
+    ApiSettings: {"RECOMMENDER": '{"provider": "lake"}'},
 }
 EVERY_VARIABLE = [(model, name) for model, variables in VARIABLES.items() for name in variables]
 
@@ -107,7 +108,7 @@ def test_a_missing_variable_is_named(model: type[EnvironmentSettings], name: str
 def test_a_variable_that_may_be_left_out_is_not_empty(model: type[EnvironmentSettings], name: str) -> None:
     environ = {**VARIABLES[model], "ENVIRONMENT": "dev"}
 
-    assert model.from_environment(environ).model_dump()[name.lower()] is None
+    assert getattr(model.from_environment(environ), name.lower()) == model.model_fields[name.lower()].default
     with pytest.raises(ConfigurationError, match=name):
         model.from_environment({**environ, name: ""})
 
@@ -120,7 +121,7 @@ def test_a_variable_that_may_be_left_out_is_not_empty(model: type[EnvironmentSet
         (ApiSettings, "LINK_TEMPLATES", '{"erp": "https://erp.example.com/{id}"}'),
         (DecisionSettings, "QUIET_HOURS_START", "24"),
         (DecisionSettings, "DEFAULT_TIME_ZONE", "Mars/Olympus"),
-        (SesSettings, "TEMPLATES", '{"chain_letter": "x"}'),
+        (SesSettings, "UNSUBSCRIBE_DAYS", "for ever"),
         (WriterSettings, "TIMELINE_TTL_DAYS", "soon"),
     ],
 )

@@ -1,6 +1,5 @@
 """The e-mail channel: what SES gets, and what its answers mean."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,12 +9,15 @@ from botocore.exceptions import ConnectTimeoutError, ReadTimeoutError
 from botocore.stub import ANY, Stubber
 
 from c360_core.decision import Template
+from c360_core.mails import load_mails
+from c360_core.message_templates import load_templates
 from c360_core.unsubscribe import UnsubscribeToken, sign_token
 from lambdas.message_sender.channels.email import SesEmail, UnsubscribeLinks
 from lambdas.message_sender.message import SendResult
 from lambdas.shared import aws
 from tests.factories.profiles import profile
 from tests.unit.lambdas.message_sender.conftest import WELCOME
+from twin.providers.ses.provider import rendered
 
 LINKS = "https://links.example.com/v1/unsubscribe"
 SECRET = b"s" * 64
@@ -29,7 +31,9 @@ def ses() -> tuple[SesEmail, Stubber]:
         client=client,
         sender_address="hello@shop.example.com",
         configuration_set="set",
-        templates={Template.WELCOME: "c360-dev-welcome"},
+        environment="dev",
+        templates=load_templates(),
+        default_language="en",
         shop_url="https://shop.example.com/",
         links=UnsubscribeLinks(url=LINKS, secret=lambda: SECRET, days=180, clock=lambda: NOON),
     )
@@ -46,7 +50,7 @@ def test_ses_gets_the_template_with_all_names_it_may_use() -> None:
         "Destination": {"ToAddresses": ["ada.lovelace@mail.org"]},
         "Content": {
             "Template": {
-                "TemplateName": "c360-dev-welcome",
+                "TemplateName": "c360-dev-welcome-en",
                 "TemplateData": ANY,
                 "Headers": [
                     {"Name": "List-Unsubscribe", "Value": f"<{link}>"},
@@ -107,9 +111,39 @@ def test_only_an_answer_that_got_lost_is_in_doubt(
         assert mail.send(WELCOME, profile()) is delivery
 
 
-def test_a_template_that_the_settings_do_not_name_is_an_error_with_the_fix() -> None:
+@pytest.mark.parametrize(
+    ("spoken", "name"),
+    [
+        ("de", "c360-dev-welcome-de"),
+        ("de-CH", "c360-dev-welcome-de"),
+        ("DE_at", "c360-dev-welcome-de"),
+        ("fr-FR", "c360-dev-welcome-en"),
+        (None, "c360-dev-welcome-en"),
+    ],
+)
+def test_a_person_gets_the_own_language_or_the_default(
+    spoken: str | None, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     mail, _ = ses()
-    follow_up = replace(WELCOME, template=Template.WELCOME_FOLLOW_UP)
+    asked: list[dict[str, Any]] = []
+    monkeypatch.setattr(mail.client, "send_email", lambda **request: asked.append(request))
 
-    with pytest.raises(ValueError, match="TEMPLATES: no SES template is named for `welcome_follow_up`"):
-        mail.send(follow_up, profile())
+    mail.send(WELCOME, profile(language=spoken))
+
+    assert asked[0]["Content"]["Template"]["TemplateName"] == name
+
+
+def test_what_a_customer_calls_themselves_is_no_html_and_no_second_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    mail, _ = ses()
+    asked: list[dict[str, Any]] = []
+    monkeypatch.setattr(mail.client, "send_email", lambda **request: asked.append(request))
+
+    mail.send(WELCOME, profile(first_name='<a href="https://evil.example">\n& win</a>'))
+
+    data = asked[0]["Content"]["Template"]["TemplateData"]
+    stored = load_mails()[Template.WELCOME]["en"]
+    templates = {"c360-dev-welcome-en": {"HtmlPart": stored.html, "TextPart": stored.text, "SubjectPart": "s"}}
+    request = {"Content": {"Template": {"TemplateName": "c360-dev-welcome-en", "TemplateData": data}}}
+    sent = rendered(request, templates)
+    assert "Welcome, &lt;a href=&quot;https://evil.example&quot;&gt; &amp; win&lt;/a&gt;!" in sent["BodyHtml"]
+    assert sent["BodyText"].startswith('Welcome, <a href="https://evil.example"> & win</a>!\n')

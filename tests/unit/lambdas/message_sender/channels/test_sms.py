@@ -10,6 +10,7 @@ from botocore.stub import Stubber
 
 from c360_core.consent import Channel
 from c360_core.decision import Template
+from c360_core.message_templates import MessageTemplate, MessageTemplates
 from lambdas.message_sender.channels.sms import TextMessages, connect
 from lambdas.message_sender.message import SendResult
 from lambdas.shared import aws
@@ -17,6 +18,10 @@ from tests.factories.profiles import profile
 from tests.unit.lambdas.message_sender.conftest import WELCOME
 
 MESSAGE = replace(WELCOME, channel=Channel.SMS)
+TEXTS = {"en": "Hello {{first_name}}, you have {{loyalty_points}} points.", "de": "Hallo {{first_name}}"}
+TEMPLATES = MessageTemplates(
+    languages=("en", "de"), templates={Template.WELCOME: MessageTemplate(needs=(), texts=TEXTS)}
+)
 POOL = "arn:aws:sms-voice:us-east-1:123456789012:pool/pool-0123456789abcdef"
 
 
@@ -27,7 +32,8 @@ def carrier() -> tuple[TextMessages, Stubber]:
         origination_identity=POOL,
         configuration_set="c360-dev",
         max_price_usd="0.10000",
-        texts={Template.WELCOME: "Hello {{first_name}}, you have {{loyalty_points}} points."},
+        templates=TEMPLATES,
+        default_language="en",
         days=1,
     )
     return sender, Stubber(client)
@@ -38,7 +44,7 @@ def test_the_service_gets_a_filled_text_and_by_what_reports_find_the_message() -
     expected = {
         "DestinationPhoneNumber": "+14155550132",
         "OriginationIdentity": POOL,
-        "MessageBody": "Hello Ada, you have 0 points.",
+        "MessageBody": "Hello Ada, you have 120 points.",
         "MessageType": "PROMOTIONAL",
         "ConfigurationSetName": "c360-dev",
         "MaxPrice": "0.10000",
@@ -48,7 +54,7 @@ def test_the_service_gets_a_filled_text_and_by_what_reports_find_the_message() -
     stub.add_response("send_text_message", {"MessageId": "sms-1"}, expected)
 
     with stub:
-        assert sender.send(MESSAGE, profile()) is SendResult.ACCEPTED
+        assert sender.send(MESSAGE, profile(loyalty_points=120)) is SendResult.ACCEPTED
 
     stub.assert_no_pending_responses()
 
@@ -113,8 +119,11 @@ def test_without_an_identity_the_channel_is_off() -> None:
     assert connect({"ENVIRONMENT": "dev"}) is None
 
 
-def test_a_template_without_a_text_is_an_error_with_the_fix() -> None:
+def test_a_text_is_in_the_language_of_the_person(monkeypatch: pytest.MonkeyPatch) -> None:
     sender, _ = carrier()
+    asked: list[dict[str, Any]] = []
+    monkeypatch.setattr(sender.client, "send_text_message", lambda **request: asked.append(request))
 
-    with pytest.raises(ValueError, match="SMS_TEXTS: there is no text for `service_recovery`"):
-        sender.send(replace(MESSAGE, template=Template.SERVICE_RECOVERY), profile())
+    sender.send(MESSAGE, profile(language="de-AT"))
+
+    assert asked[0]["MessageBody"] == "Hallo Ada"

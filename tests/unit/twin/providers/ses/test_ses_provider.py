@@ -1,14 +1,16 @@
 """An e-mail template of a stack is where the emulator's SES looks for it, as long as it is deployed."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ministack.services import ses
 
+from c360_core.handlebars import HandlebarsError, MissingValueError
 from twin.emulator.provider import Twin
 from twin.emulator.stand_ins import StandInTypes
-from twin.providers.ses.provider import SesProvider
+from twin.providers.ses.provider import SesProvider, rendered
 from twin.settings import TwinSettings
 
 TYPE = "AWS::SES::Template"
@@ -46,3 +48,25 @@ def test_a_template_comes_changes_and_goes_with_its_stack(handlers: dict[str, An
 
     handlers["delete"](physical_id, changed)
     assert ses._templates == {}
+
+
+def test_a_template_that_ses_would_not_render_does_not_deploy(handlers: dict[str, Any]) -> None:
+    with pytest.raises(HandlebarsError, match=r"welcome: SubjectPart: \{\{#if\}\} does not end"):
+        handlers["create"]("Welcome", template("welcome", "{{#if name}}Hi"), "stack")
+
+
+def test_a_mail_has_blocks_rendered_and_nothing_escaped() -> None:
+    templates = {
+        "welcome": {"SubjectPart": "{{#if name}}Hi {{name}}{{else}}Hi{{/if}}", "TextPart": "{{#each a}}{{this}}"}
+    }
+    templates["welcome"]["TextPart"] += "{{/each}}"
+
+    def sent(**values: Any) -> dict[str, str]:
+        stated = {"TemplateName": "welcome", "TemplateData": json.dumps(values)}
+        return rendered({"Content": {"Template": stated}}, templates)
+
+    assert sent(name="<b>", a=[1, 2]) == {"Subject": "Hi <b>", "BodyText": "12", "BodyHtml": ""}
+    assert sent(name="")["Subject"] == "Hi"
+    templates["welcome"]["HtmlPart"] = "{{name}}"
+    with pytest.raises(MissingValueError, match="Attribute 'name' is not present"):
+        sent()

@@ -1,0 +1,1 @@
+"""Writes the tiers of members back to the loyalty system, when their segments change."""

@@ -1,0 +1,1 @@
+"""Tells Personalize what people buy and look at, as it happens."""

@@ -1,0 +1,1 @@
+"""What the functions that call systems of others share: calls over HTTPS, a circuit for each, and repetition."""

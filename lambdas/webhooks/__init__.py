@@ -1,0 +1,1 @@
+"""Tells subscribers what goes over the event bus, by signed webhooks."""

@@ -1,0 +1,1 @@
+"""Audiences of advertising platforms: segments whose members Google and Meta keep as hashes."""

@@ -1,0 +1,1 @@
+"""Recommendations of articles: by a model of ours, or by Amazon Personalize."""

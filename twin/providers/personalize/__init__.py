@@ -1,0 +1,1 @@
+"""Amazon Personalize: imports, training, campaigns, recommendations and events."""
