@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from itertools import pairwise
+from urllib.parse import urlsplit
 
 import pytest
 from hypothesis import given
@@ -222,6 +223,15 @@ def test_no_two_environments_run_matching_at_the_same_hour():
 def test_a_matching_job_is_asked_no_faster_than_every_fifteen_seconds(folder):
     with pytest.raises(SettingsError, match=r"matching_poll_seconds: .*greater than or equal to 15 \(got 1\)"):
         load("dev", folder("unification: {matching_poll_seconds: 1}"))
+
+
+def test_systems_outside_listen_on_ports_of_their_own():
+    everything = load("everything").activation
+    outside = [everything.service_tasks.url, everything.loyalty.url]
+    outside += [one.url for one in (*everything.webhooks, *everything.audiences)]
+    ports = [urlsplit(url).port for url in outside]
+    assert None not in ports
+    assert len(set(ports)) == len(ports)
 
 
 def test_everything_leaves_off_only_what_names_an_operators_own():
