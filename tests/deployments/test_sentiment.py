@@ -57,7 +57,7 @@ class World:
         def change(values: dict[str, Any]) -> None:
             values["activation"]["sentiment"] = {"deployed": True}
             values["activation"]["service_tasks"] = {"url": f"{desk.address.replace('http:', 'https:')}/tasks"}
-            partner = {"name": "partner", "url": f"{subscriber.address}/hooks", "events": sorted(BusEvent)}
+            partner = {"name": "partner", "url": f"{subscriber.address}/hooks", "events": sorted(map(str, BusEvent))}
             values["activation"]["webhooks"] = [partner]
             tiers = [{"segment": "high_spenders", "tier": "gold"}]
             values["activation"]["loyalty"] = {"url": f"{loyalty.address}/members", "tiers": tiers}

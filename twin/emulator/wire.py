@@ -97,8 +97,9 @@ class Wire:
         try:
             name, request = self._parse(method, path, {k.lower(): v for k, v in headers.items()}, body, query)
             answer = await asyncio.to_thread(self._call, name, request)
-            raw = self._raw(self._model.operation_model(name).output_shape)
-            return self._response(200, self._write(name, answer)) if raw is None else self._raw_response(name, answer)
+            if self._raw(self._model.operation_model(name).output_shape) is not None:
+                return self._raw_response(name, answer)
+            return self._response(200, self._body(name, self._write(name, answer)))
         except ServiceError as error:
             return self._error(error)
         except Exception as error:
@@ -181,7 +182,10 @@ class Wire:
         shape = self._model.operation_model(name).input_shape
         if shape is None:
             return {}
-        request: Document = payload if self._raw(shape) else self._read(shape, payload)
+        whole = self._whole(shape)
+        request: Document = payload if self._raw(shape) else {} if whole else self._read(shape, payload)
+        if whole:
+            request[whole] = self._read(shape.members[whole], payload)
         for member, detail in shape.members.items():
             place, wire_name = detail.serialization.get("location"), detail.serialization.get("name", member)
             if place == "uri":
@@ -214,6 +218,14 @@ class Wire:
         written: Document = self._write_value(shape, answer) if shape is not None else {}
         return written
 
+    def _body(self, name: str, written: Document) -> Document:
+        shape = self._model.operation_model(name).output_shape
+        whole = self._whole(shape)
+        if shape is None or whole is None:
+            return written
+        body: Document = written[shape.members[whole].serialization.get("name", whole)]
+        return body
+
     def _write_value(self, shape: Any, value: Any) -> Any:
         kind = shape.type_name
         if kind == "structure":
@@ -238,6 +250,12 @@ class Wire:
         """Return the member that is the whole body as it is, such as what a model is asked."""
         member: str | None = None if shape is None else shape.serialization.get("payload")
         return member if member and shape.members[member].type_name == "blob" else None
+
+    @staticmethod
+    def _whole(shape: Any) -> str | None:
+        """Return the member whose own members are the body, such as the request of a push message."""
+        member: str | None = None if shape is None else shape.serialization.get("payload")
+        return member if member and shape.members[member].type_name == "structure" else None
 
     def _raw_response(self, name: str, answer: Document) -> Response:
         shape = self._model.operation_model(name).output_shape

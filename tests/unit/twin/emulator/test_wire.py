@@ -73,6 +73,20 @@ def test_a_request_that_the_model_refuses_is_a_validation_error() -> None:
     assert "QueryString" in answer["message"]
 
 
+def test_a_body_that_is_one_member_reaches_it_and_comes_back_as_it() -> None:
+    class Messages:
+        def send_messages(self, request: dict[str, Any]) -> dict[str, Any]:
+            addresses = request["MessageRequest"]["Addresses"]
+            return {"MessageResponse": {"ApplicationId": request["ApplicationId"], "RequestId": sorted(addresses)[0]}}
+
+    body = json.dumps({"Addresses": {"one": {"ChannelType": "GCM"}}, "MessageConfiguration": {}}).encode()
+    wire = Wire("pinpoint", Messages())
+
+    assert ask(wire, "POST", "/v1/apps/app/messages", body) == (200, {"ApplicationId": "app", "RequestId": "one"})
+    asked = {"ApplicationId": "app", "MessageRequest": json.loads(body)}
+    assert wire.invoke("sendMessages", asked)["MessageResponse"]["RequestId"] == "one"
+
+
 def test_state_machines_invoke_an_operation_by_its_name() -> None:
     wire = Wire("entityresolution", Workflows())
 
