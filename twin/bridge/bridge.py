@@ -4,6 +4,9 @@
 partition key keep their order, nothing is lost, and after a crash some may come twice: a position is stored only when
 the other side has acknowledged everything before it. For Kinesis the positions are files under the state folder; for
 Kafka they are the consumer group's, so that they live and die with the topic.
+
+A stream may go both ways. A record that came from the other side does not go back: in Kafka a header says so, and what
+is put into Kinesis is known by its sequence number.
 """
 
 import argparse
@@ -37,6 +40,7 @@ PATIENCE_SECONDS: Final = 60.0
 RETRY_SECONDS: Final = 0.5
 REPORT_SECONDS: Final = 10.0
 STALE_ITERATOR: Final = "ExpiredIteratorException"
+CARRIED: Final = "carried-from-kinesis"  # a header of a Kafka message
 
 Record = Mapping[str, Any]
 Sessions = Mapping[str, Mapping[str, str]]
@@ -74,9 +78,6 @@ class Plan:
         missing = [name for name in cls.__slots__ if name not in document]
         if missing:
             raise BridgeError(f"{path}: `{missing[0]}` is missing; a plan has: {', '.join(cls.__slots__)}")
-        both = sorted(set(document["to_kafka"]) & set(document["to_kinesis"]))
-        if both:
-            raise BridgeError(f"{path}: `{both[0]}` is in `to_kafka` and in `to_kinesis`: it would go round for ever")
         return cls(
             endpoint=document["endpoint"],
             bootstrap_servers=document["bootstrap_servers"],
@@ -117,6 +118,36 @@ class Positions:
         draft.replace(self.path)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Returning:
+    """What the bridge itself has put into a Kinesis stream and has not met there yet.
+
+    Whoever puts or gets records of the stream holds the lock: nothing is met before it is noted. After a crash a record
+    may go back once, and then has the header.
+
+    Attributes:
+        both_ways: the stream is carried to Kafka, too; otherwise nobody meets a record, and none is noted.
+    """
+
+    both_ways: bool
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    _waiting: set[tuple[str, str]] = field(default_factory=set)
+
+    def note(self, answer: Mapping[str, Any]) -> None:
+        """Note what a request has put."""
+        if not self.both_ways:
+            return
+        self._waiting.update(
+            (result["ShardId"], result["SequenceNumber"]) for result in answer["Records"] if "ErrorCode" not in result
+        )
+
+    def meet(self, shard: str, sequence_number: str) -> bool:
+        """Return whether a record is the bridge's own, and forget it: it is met once."""
+        known = (shard, sequence_number) in self._waiting
+        self._waiting.discard((shard, sequence_number))
+        return known
+
+
 class Carrier(Protocol):
     """One stream in one direction."""
 
@@ -130,10 +161,14 @@ class ToKafka:
     """Carries a Kinesis stream to its topic, shard by shard.
 
     The shards are read once: the templates fix their number.
+
+    Args:
+        returning: what the bridge puts into the stream, which stays there.
     """
 
-    def __init__(self, stream: str, *, kinesis: Any, producer: Producer, state: Path) -> None:
+    def __init__(self, stream: str, *, kinesis: Any, producer: Producer, state: Path, returning: Returning) -> None:
         self.name = f"{stream} to Kafka"
+        self._returning = returning
         self._stream = stream
         self._kinesis = kinesis
         self._producer = producer
@@ -152,14 +187,16 @@ class ToKafka:
         iterator = self._iterators[shard] or self._open(shard)
         self._iterators[shard] = None  # whatever fails below, the next attempt begins at the stored position
         try:
-            answer = self._kinesis.get_records(ShardIterator=iterator, StreamARN=self._arn, Limit=READ_RECORDS)
+            with self._returning.lock:
+                answer = self._kinesis.get_records(ShardIterator=iterator, StreamARN=self._arn, Limit=READ_RECORDS)
         except ClientError as error:
             if error.response["Error"]["Code"] != STALE_ITERATOR:
                 raise
             return 0
         records = answer["Records"]
         if records:
-            send(self._producer, self._stream, ((record["PartitionKey"], record["Data"]) for record in records))
+            others = [one for one in records if not self._returning.meet(shard, one["SequenceNumber"])]
+            send(self._producer, self._stream, ((record["PartitionKey"], record["Data"]) for record in others))
             self._positions.store(shard, records[-1]["SequenceNumber"])
         self._iterators[shard] = answer["NextShardIterator"]
         return len(records)
@@ -177,10 +214,14 @@ class ToKinesis:
     """Carries a topic to its Kinesis stream.
 
     A batch that could not be put is kept and tried again, since the consumer has already moved past it.
+
+    Args:
+        returning: what it puts into the stream is noted there.
     """
 
-    def __init__(self, topic: str, *, kinesis: Any, consumer: Consumer) -> None:
+    def __init__(self, topic: str, *, kinesis: Any, consumer: Consumer, returning: Returning) -> None:
         self.name = f"{topic} to Kinesis"
+        self._returning = returning
         self._topic = topic
         self._kinesis = kinesis
         self._consumer = consumer
@@ -194,8 +235,9 @@ class ToKinesis:
         self._waiting = self._waiting or self._consumer.consume(WRITE_RECORDS, timeout=BUSY_PAUSE_SECONDS)
         if not self._waiting:
             return 0
-        for batch in batches([_record(message) for message in self._waiting]):
-            put(self._kinesis, self._topic, batch)
+        ours = [_record(message) for message in self._waiting if not _was_carried(message)]
+        for batch in batches(ours):
+            put(self._kinesis, self._topic, batch, self._returning)
         ends = {message.partition() or 0: (message.offset() or 0) + 1 for message in self._waiting}
         offsets = [TopicPartition(self._topic, partition, offset) for partition, offset in ends.items()]
         self._consumer.commit(offsets=offsets, asynchronous=False)
@@ -204,7 +246,7 @@ class ToKinesis:
 
 
 def send(producer: Producer, topic: str, records: Iterable[tuple[str, bytes]]) -> None:
-    """Send records to a topic and return when the broker has all of them.
+    """Send records to a topic, with the header that keeps them there, and return when the broker has all of them.
 
     Raises:
         BridgeError: the broker did not take a record.
@@ -225,11 +267,15 @@ def send(producer: Producer, topic: str, records: Iterable[tuple[str, bytes]]) -
 def _produce(producer: Producer, topic: str, key: str, value: bytes, noted: Callable[..., None]) -> None:
     while True:
         try:
-            producer.produce(topic, key=key, value=value, on_delivery=noted)
+            producer.produce(topic, key=key, value=value, headers={CARRIED: b""}, on_delivery=noted)
         except BufferError:  # the producer's queue is full: let it send
             producer.poll(BUSY_PAUSE_SECONDS)
         else:
             return
+
+
+def _was_carried(message: Message) -> bool:
+    return any(name == CARRIED for name, _ in message.headers() or ())
 
 
 def _record(message: Message) -> Record:
@@ -261,8 +307,8 @@ def batches(
         yield batch
 
 
-def put(kinesis: Any, stream: str, batch: Sequence[Record]) -> None:
-    """Put records into a stream and return when it has all of them.
+def put(kinesis: Any, stream: str, batch: Sequence[Record], returning: Returning) -> None:
+    """Put records into a stream, note them, and return when it has all of them.
 
     When Kinesis takes only some of them, everything from the first refused one on is sent again: a repeat does no
     harm, a later record before an earlier one of the same key would.
@@ -272,7 +318,9 @@ def put(kinesis: Any, stream: str, batch: Sequence[Record]) -> None:
     """
     deadline = time.monotonic() + PATIENCE_SECONDS
     while batch:
-        answer = kinesis.put_records(StreamName=stream, Records=list(batch))
+        with returning.lock:
+            answer = kinesis.put_records(StreamName=stream, Records=list(batch))
+            returning.note(answer)
         if not answer["FailedRecordCount"]:
             return
         first = next(index for index, result in enumerate(answer["Records"]) if "ErrorCode" in result)
@@ -313,14 +361,25 @@ def run(carrier: Carrier, stop: threading.Event) -> None:
 def carriers(plan: Plan) -> list[Callable[[], Carrier]]:
     """Return what opens each carrier of a plan, with clients of its own."""
     plan.state.mkdir(parents=True, exist_ok=True)
+    both = plan.to_kafka.keys() & plan.to_kinesis.keys()
+    returning = {one: Returning(both_ways=one in both) for one in (*plan.to_kafka, *plan.to_kinesis)}
 
     def to_kafka(stream: str) -> Carrier:
         return ToKafka(
-            stream, kinesis=_kinesis(plan, plan.to_kafka[stream]), producer=_producer(plan), state=plan.state
+            stream,
+            kinesis=_kinesis(plan, plan.to_kafka[stream]),
+            producer=_producer(plan),
+            state=plan.state,
+            returning=returning[stream],
         )
 
     def to_kinesis(topic: str) -> Carrier:
-        return ToKinesis(topic, kinesis=_kinesis(plan, plan.to_kinesis[topic]), consumer=_consumer(plan))
+        return ToKinesis(
+            topic,
+            kinesis=_kinesis(plan, plan.to_kinesis[topic]),
+            consumer=_consumer(plan),
+            returning=returning[topic],
+        )
 
     return [
         *(partial(to_kafka, stream) for stream in plan.to_kafka),

@@ -1,7 +1,8 @@
 """The bridge between Kinesis and Kafka as a process of its own, which carries the streams of the deployed applications.
 
 What clients and jobs write goes from Kinesis to Kafka, where Flink reads it, also on a stream that Flink itself writes.
-What Flink writes goes from Kafka to Kinesis when a function there reads it.
+What Flink writes goes from Kafka to Kinesis when a function there reads it. A stream may go both ways: `interactions`
+is written by Flink and by jobs, and read by Flink and by functions.
 """
 
 import json
@@ -58,7 +59,7 @@ class BridgeProcess:
             "endpoint": self._settings.endpoint,
             "bootstrap_servers": self._broker.bootstrap_servers,
             "state": str(self._settings.home / "bridge"),
-            "to_kafka": _sessions_of(read - (written & functions_read), reads),
+            "to_kafka": _sessions_of(read, reads),
             "to_kinesis": _sessions_of(written & functions_read, writes),
         }
         with self._changing:

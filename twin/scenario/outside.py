@@ -73,7 +73,7 @@ class Outside:
         loyalty, tiers, member = self.loyalty, self.tiers, customer.get("links", {}).get("loyalty_id")
         if loyalty is None or tiers is None or member is None:
             return []
-        expected = tiers.of(customer["segments"])
+        expected = tiers.of([one["segment"] for one in customer["segments"]])
         # Whoever was in none of the segments yet has the tier that everybody begins with.
         tier = _patiently("the tier is told", lambda: loyalty.tiers.get(str(member), tiers.otherwise), expected)
         return [Check(name="tier of a regular customer in the loyalty system", expected=expected, actual=tier)]

@@ -8,7 +8,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -207,3 +207,23 @@ def test_a_bridge_that_is_stopped_politely_repeats_nothing(sides: Sides) -> None
 
     assert sorted(in_kafka) == sorted(sent)
     assert sorted(in_kinesis) == sorted(sent)
+
+
+def test_a_stream_goes_both_ways_and_nothing_goes_round(sides: Sides) -> None:
+    sent = numbered(2_000)
+    both = replace(sides, outward=sides.inward)
+    running = both.bridge()
+    both.put_into_kinesis(sent[::2])
+    both.put_into_kafka(sent[1::2])
+    eventually(both.from_kafka, all_of(sent))
+    eventually(both.from_kinesis, all_of(sent))
+    # One more from either side: had anything gone round, it would be there before them.
+    last = numbered(2_002)[2_000:]
+    both.put_into_kinesis(last[:1])
+    both.put_into_kafka(last[1:])
+    in_kafka = eventually(both.from_kafka, all_of([*sent, *last]))
+    in_kinesis = eventually(both.from_kinesis, all_of([*sent, *last]))
+    running.terminate()
+
+    assert sorted(in_kafka) == sorted([*sent, *last])
+    assert sorted(in_kinesis) == sorted([*sent, *last])

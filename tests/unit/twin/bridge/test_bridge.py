@@ -10,7 +10,7 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 from twin.bridge import bridge
-from twin.bridge.bridge import BridgeError, Plan, Positions, ToKafka, batches, put, run, send
+from twin.bridge.bridge import BridgeError, Plan, Positions, Returning, ToKafka, batches, put, run, send
 
 CLEAN = {"AWS_ACCESS_KEY_ID": "of clean", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_SESSION_TOKEN": "token"}
 UNIFY = {**CLEAN, "AWS_ACCESS_KEY_ID": "of unify"}
@@ -29,11 +29,20 @@ class FakeProducer:
 
     def __init__(self, *, refuses: frozenset[bytes] = frozenset(), full_once: bool = False) -> None:
         self.taken: list[tuple[str, bytes]] = []
+        self.headers: list[Mapping[str, bytes]] = []
         self._refuses = refuses
         self._full = full_once
         self._answers: list[Callable[[], None]] = []
 
-    def produce(self, _topic: str, *, key: str, value: bytes, on_delivery: Callable[[Any, Any], None]) -> None:
+    def produce(
+        self,
+        _topic: str,
+        *,
+        key: str,
+        value: bytes,
+        headers: Mapping[str, bytes],
+        on_delivery: Callable[[Any, Any], None],
+    ) -> None:
         if self._full:
             self._full = False
             raise BufferError
@@ -41,6 +50,7 @@ class FakeProducer:
             self._answers.append(lambda: on_delivery("no room on disk", None))
             return
         self.taken.append((key, value))
+        self.headers.append(headers)
         self._answers.append(lambda: on_delivery(None, None))
 
     def poll(self, _seconds: float) -> int:
@@ -73,6 +83,13 @@ class FakeKinesis:
     def get_shard_iterator(self, **request: str) -> dict[str, str]:
         after = request.get("StartingSequenceNumber")
         return {"ShardIterator": "0" if after is None else str(int(after) + 1)}
+
+    def put_records(self, **request: Any) -> dict[str, Any]:
+        start = len(self.records)
+        self.records += [(record["PartitionKey"], record["Data"]) for record in request["Records"]]
+        placed = range(start, len(self.records))
+        results = [{"ShardId": "shard-0", "SequenceNumber": str(number)} for number in placed]
+        return {"FailedRecordCount": 0, "Records": results}
 
     def get_records(self, **request: Any) -> dict[str, Any]:
         if self.fails_with:
@@ -111,7 +128,8 @@ def client_error(code: str) -> ClientError:
 
 
 def to_kafka(kinesis: FakeKinesis, producer: FakeProducer, state: Path) -> ToKafka:
-    return ToKafka("events", kinesis=kinesis, producer=producer, state=state)  # type: ignore[arg-type]
+    nothing = Returning(both_ways=False)
+    return ToKafka("events", kinesis=kinesis, producer=producer, state=state, returning=nothing)  # type: ignore[arg-type]
 
 
 RECORDS = [(f"key-{number % 3}", f"value-{number}".encode()) for number in range(10)]
@@ -161,7 +179,6 @@ def test_each_stream_is_carried_with_the_credentials_of_its_application(
     ("change", "named"),
     [
         ({"endpoint": None}, "`endpoint` is missing"),
-        ({"to_kinesis": {"c360-dev-events": UNIFY}}, "would go round for ever"),
     ],
 )
 def test_a_wrong_plan_is_refused_by_file_and_field(tmp_path: Path, change: dict[str, Any], named: str) -> None:
@@ -205,6 +222,19 @@ def test_a_position_is_stored_only_when_kafka_has_everything_before_it(tmp_path:
     assert producer.taken == RECORDS
 
 
+def test_what_the_bridge_has_put_stays_there_and_what_it_brings_has_a_mark(tmp_path: Path) -> None:
+    producer = FakeProducer()
+    returning = Returning(both_ways=True)
+    put(FakeKinesis([]), "events", [{"PartitionKey": key, "Data": data} for key, data in RECORDS[:2]], returning)
+    kinesis: Any = FakeKinesis(RECORDS)
+
+    ToKafka("events", kinesis=kinesis, producer=producer, state=tmp_path, returning=returning).carry()  # type: ignore[arg-type]
+
+    assert producer.taken == RECORDS[2:]
+    assert {tuple(headers) for headers in producer.headers} == {(bridge.CARRIED,)}
+    assert not returning.meet("shard-0", "0")
+
+
 def test_a_recreated_stream_is_carried_from_its_beginning(tmp_path: Path) -> None:
     to_kafka(FakeKinesis(RECORDS, born=1), FakeProducer(), tmp_path).carry()
     producer = FakeProducer()
@@ -240,7 +270,7 @@ def test_a_refused_record_is_sent_again_with_all_that_follow_it() -> None:
     kinesis = RefusingKinesis(1, 3)
     batch = [{"PartitionKey": "k", "Data": str(number).encode()} for number in range(5)]
 
-    put(kinesis, "profile-changes", batch)
+    put(kinesis, "profile-changes", batch, Returning(both_ways=False))
 
     assert kinesis.arrived == [b"0", b"2", b"4", b"1", b"2", b"3", b"4"]
 

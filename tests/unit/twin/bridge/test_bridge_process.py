@@ -108,6 +108,16 @@ def test_it_carries_to_flink_what_is_read_and_back_what_a_function_reads(
     assert running._broker.topics == {"events", "interactions", "identity-changes", "profile-changes"}  # type: ignore[attr-defined]
 
 
+def test_a_stream_that_flink_and_functions_read_goes_both_ways(
+    bridge: Callable[[], BridgeProcess], children: list[FakeChild]
+) -> None:
+    bridge().carry(reads={"profile-changes": CLEAN}, writes={"profile-changes": UNIFY})
+
+    (child,) = children
+    assert child.plan["to_kafka"] == {"profile-changes": CLEAN}
+    assert child.plan["to_kinesis"] == {"profile-changes": UNIFY}
+
+
 def test_it_starts_again_only_when_other_streams_are_to_be_carried(
     bridge: Callable[[], BridgeProcess], children: list[FakeChild]
 ) -> None:
