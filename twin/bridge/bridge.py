@@ -275,7 +275,7 @@ def _produce(producer: Producer, topic: str, key: str, value: bytes, noted: Call
 
 
 def _was_carried(message: Message) -> bool:
-    return any(name == CARRIED for name, _ in message.headers() or ())
+    return CARRIED in dict(message.headers() or {})
 
 
 def _record(message: Message) -> Record:

@@ -237,7 +237,7 @@ def _last_failure(states: Any, arn: str) -> str:
     """Return what the state that tells of a failure was given: the end of the execution says less."""
     events = states.get_execution_history(executionArn=arn, reverseOrder=True, maxResults=100)["events"]
     entered = (event["stateEnteredEventDetails"] for event in events if "stateEnteredEventDetails" in event)
-    told = next((one for one in entered if one.get("name") == "TellFailure"), {})
+    told: Mapping[str, Any] = next((one for one in entered if one.get("name") == "TellFailure"), {})
     return f"; it was told {told['input']}" if told.get("input") else ""
 
 
