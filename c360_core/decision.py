@@ -41,6 +41,7 @@ class Reason(StrEnum):
     NO_PUSH_TOKEN = "NO_PUSH_TOKEN"  # noqa: S105  # a reason code, not a secret
     FREQUENCY_CAP = "FREQUENCY_CAP"
     QUIET_HOURS = "QUIET_HOURS"
+    BEST_HOUR = "BEST_HOUR"
     NOT_IN_AUDIENCE = "NOT_IN_AUDIENCE"
     AFTER_ANOTHER_PLAY = "AFTER_ANOTHER_PLAY"
     PLAY_CAP = "PLAY_CAP"

@@ -16,11 +16,13 @@ from c360_core.conditions import holds
 from c360_core.consent import ADDRESS_TYPES, Channel, Consent, ConsentStatus, Purpose, consent_status
 from c360_core.decision import Action, Decision, Reason, Template, decision_id, play_reason
 from c360_core.digests import digest
+from c360_core.local_hours import next_in_hour
 from c360_core.moments import moment
 from c360_core.play import SENTIMENT, Audience, Offer, Play, Playbook, Unhappy
 from c360_core.profile import Profile
 from c360_core.signals import Change, condition_values, is_news, signal_of
 
+_HOURS: Final = 24
 _HOLDOUT_DIGITS: Final = 12  # hex digits: as many places as nobody's share of a holdout can be told from
 
 
@@ -231,14 +233,16 @@ def _decision(
 ) -> Decision:
     why = (play_reason(event.trigger), Reason.CONSENT_GRANTED)
     channel = channel or play.channels[0]
-    not_before = earliest_send_time(profile, rules, now, channel=channel)
-    reasons: tuple[str, ...]
+    earliest = earliest_send_time(profile, rules, now, channel=channel)
+    not_before = send_time(play, profile, rules, now, channel=channel)
+    reasons: tuple[str, ...] = why
+    if earliest > now:
+        reasons = (*reasons, Reason.QUIET_HOURS)
+    if not_before > earliest:
+        reasons = (*reasons, Reason.BEST_HOUR)
+    action = Action.DEFER if not_before > now else Action.SEND
     if against:
         action, reasons, not_before = Action.SUPPRESS, tuple(against), now
-    elif not_before > now:
-        action, reasons = Action.DEFER, (*why, Reason.QUIET_HOURS)
-    else:
-        action, reasons = Action.SEND, why
     return Decision(
         decision_id=event.decision_id,
         person_id=profile.person_id,
@@ -343,6 +347,27 @@ def earliest_send_time(profile: Profile, rules: ContactRules, now: datetime, *, 
     if over_midnight and late:
         morning += timedelta(days=1)
     return morning.astimezone(UTC)
+
+
+def send_time(play: Play, profile: Profile, rules: ContactRules, now: datetime, *, channel: Channel) -> datetime:
+    """Return when the message of a play should go: outside the quiet hours, in the person's best hour if it may wait.
+
+    It goes as early as the quiet hours allow where nobody knows the best hour, where that hour comes too late, and
+    where it is a quiet one. A message that waits until the person comes for it waits for no hour.
+    """
+    earliest = earliest_send_time(profile, rules, now, channel=channel)
+    hour = None if play.send_at is None else _hour(profile.scores.get(play.send_at.hour))
+    if play.send_at is None or hour is None or is_fetched(channel):
+        return earliest
+    best = next_in_hour(earliest, hour, _zone(profile, rules))
+    too_late = best > now + timedelta(hours=play.send_at.within_hours)
+    is_quiet = earliest_send_time(profile, rules, best, channel=channel) > best
+    return earliest if too_late or is_quiet else best
+
+
+def _hour(score: Decimal | None) -> int | None:
+    """Return the hour of the day that a score names, or None: a score may come from anywhere."""
+    return int(score) if score is not None and 0 <= score < _HOURS else None
 
 
 def consents_are_current(profile: Profile, consents: Iterable[Consent]) -> bool:

@@ -32,6 +32,7 @@ HIGHEST_PRIORITY: Final = 100
 MOST_HOLDOUT: Final = 50  # percent
 MOST_DAYS: Final = 365
 MOST_MESSAGES: Final = 1_000_000_000
+MOST_WAITING: Final = 24  # hours: after them the same hour has come
 # What a play may have.
 FIELDS: Final = (
     "name",
@@ -43,6 +44,7 @@ FIELDS: Final = (
     "task",
     "purpose",
     "channels",
+    "send_at",
     "holdout_percent",
     "at_most",
     "not_after",
@@ -164,6 +166,19 @@ class Offer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SendAt:
+    """A message waits for the hour that suits its person best.
+
+    Attributes:
+        hour: the score that names the hour of the day, 0 to 23 in the person's own time zone.
+        within_hours: for so long at most; if the hour does not come by then, the message does not wait for it.
+    """
+
+    hour: str
+    within_hours: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Budget:
     """At most so many messages of a play, to all people together, in each day or month."""
 
@@ -181,6 +196,7 @@ class Play:
         priority: 0 to 100; of several plays for one change the highest decides first.
         holdout_percent: of the people who would get it and do not, so that its effect can be measured.
         message, purpose, channels: missing from a play that asks for a task.
+        send_at: the hour that its message waits for; None: for none.
         task: whom of our own people it asks for something instead; consent and the limits of contact are not asked.
         at_most: a cap on this play's own messages to a person, or tasks about the person.
         not_after: plays after which it is silent.
@@ -195,6 +211,7 @@ class Play:
     message: Template | None
     purpose: Purpose | None
     channels: tuple[Channel, ...]
+    send_at: SendAt | None = None
     task: Task | None = None
     priority: int = DEFAULT_PRIORITY
     holdout_percent: Decimal = Decimal(0)
@@ -461,6 +478,7 @@ def _play(entry: Any, file: str, known: Known) -> Play:
         message=None if task else play.one_of(Template, "message", entry.get("message"), FIRST_MESSAGES),
         purpose=None if task else play.one_of(Purpose, "purpose", entry.get("purpose")),
         channels=() if task else _channels(play),
+        send_at=_send_at(play.map("send_at")) if play.has("send_at") else None,
         task=task,
         priority=play.whole("priority", 0, HIGHEST_PRIORITY, default=DEFAULT_PRIORITY),
         holdout_percent=holdout,
@@ -475,7 +493,7 @@ def _task(play: _Map) -> Task | None:
     """Return whom a play asks for something; a play with a task has nothing that is about a message."""
     if not play.has("task"):
         return None
-    for field in ("message", "purpose", "channels", "offers"):
+    for field in ("message", "purpose", "channels", "send_at", "offers"):
         if play.has(field):
             raise play.wrong(field, "is about a message, and the play asks for a task", "write one or the other")
     return play.one_of(Task, "task", play.document["task"])
@@ -591,6 +609,11 @@ def _not_after(rule: _Map) -> NotAfter:
     if not plays:
         raise rule.wrong("plays", "at least one play is missing", "write such as [unhappy_case]")
     return NotAfter(plays=plays, days=rule.whole("days", 1, MOST_DAYS))
+
+
+def _send_at(rule: _Map) -> SendAt:
+    rule.only("hour", "within_hours")
+    return SendAt(hour=rule.name("hour"), within_hours=rule.whole("within_hours", 1, MOST_WAITING))
 
 
 def _offers(play: _Map) -> tuple[Offer, ...]:

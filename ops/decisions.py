@@ -21,6 +21,7 @@ _WORDS: Final[Mapping[str, str]] = {
     Reason.NO_PUSH_TOKEN: "no device for push messages is known",
     Reason.FREQUENCY_CAP: "the person had as many messages as all plays together may send",
     Reason.QUIET_HOURS: "it was night where the person lives",
+    Reason.BEST_HOUR: "the message waits for the hour in which the person reads most",
     Reason.NOT_IN_AUDIENCE: "the audience of the play does not include the person",
     Reason.AFTER_ANOTHER_PLAY: "the play is silent after another one that was about the person",
     Reason.PLAY_CAP: "the person had as many messages as this play may send",
@@ -35,7 +36,6 @@ _WORDS: Final[Mapping[str, str]] = {
 }
 _ACTIONS: Final[Mapping[str, str]] = {
     Action.SEND: "sent to the channel at once",
-    Action.DEFER: "deferred to the end of the quiet hours",
     Action.SUPPRESS: "nothing",
     Action.TASK: "asked our own people to see to the person",
 }
@@ -155,12 +155,18 @@ def why_nothing(view: View, person_id: str) -> str:
 def _explained(item: Mapping[str, Any], sent: Sequence[tuple[str, str]]) -> Explained:
     return Explained(
         facts=item,
-        outcome=_ACTIONS.get(str(item["action"]), str(item["action"])),
+        outcome=_outcome(item),
         because=tuple(_in_words(str(code), item) for code in item["reasons"]),
         sent=tuple(at for at, _ in sent),
         became=tuple(became for _, became in sent),
         not_sent=tuple(_held_back(one, item) for one in item.get("not_sent", ())),
     )
+
+
+def _outcome(item: Mapping[str, Any]) -> str:
+    if item["action"] == Action.DEFER:
+        return f"deferred until {item['not_before']}"
+    return _ACTIONS.get(str(item["action"]), str(item["action"]))
 
 
 def _held_back(one: Mapping[str, Any], item: Mapping[str, Any]) -> str:

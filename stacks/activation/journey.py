@@ -34,7 +34,8 @@ class Step:
 class Journey(Construct):
     """Sends its steps one after the other. The sender checks each message again before it sends it.
 
-    A message in quiet hours waits for their end. A suppressed message ends the journey.
+    The first message waits for the moment that the decision names, and any message in quiet hours for their end. A
+    suppressed message ends the journey.
     """
 
     machine: sfn.StateMachine
@@ -80,7 +81,8 @@ class Journey(Construct):
         done: sfn.IChainable = sfn.Succeed(self, "Done")
         for step in reversed(steps):
             done = self._step(step, sender, done)
-        return done
+        # A moment that has passed is waited for no longer.
+        return sfn.Wait(self, "WaitForItsTime", time=sfn.WaitTime.timestamp_path("$.not_before")).next(done)
 
     def _step(self, step: Step, sender: PythonFunction, then: sfn.IChainable) -> sfn.IChainable:
         name = pascal_case(step.template)

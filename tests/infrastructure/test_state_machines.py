@@ -9,6 +9,7 @@ from ministack.services import eventbridge
 
 from c360_core.decision import FIRST_MESSAGES, Template
 from c360_core.landing import is_folder_mark, run_input
+from lambdas.decision.publisher import DETAIL_FIELDS
 from stacks.constructs.retries import BUSY
 from tests.infrastructure.assembly import definition, resolve, states
 
@@ -318,6 +319,14 @@ def test_journeys_send_their_messages_in_order(assembly, part, templates):
     for state in sends.values():
         given = {key.removesuffix(".$") for key in state["Parameters"]}
         assert given == {"decision_id", "person_id", "channel", "purpose", "trace_id", "template"}
+
+
+@pytest.mark.parametrize("part", ["Welcome", "ServiceRecovery"])
+def test_the_first_message_waits_for_the_moment_that_the_decision_names(assembly, part):
+    document = definition(machine(assembly, "activation", part))
+    first = states(document)[document["StartAt"]]
+    assert (first["Type"], first["TimestampPath"], first["Next"]) == ("Wait", "$.not_before", f"Send{part}")
+    assert first["TimestampPath"].removeprefix("$.") in DETAIL_FIELDS
 
 
 def test_a_message_in_quiet_hours_waits_for_their_end(assembly):

@@ -11,7 +11,7 @@ from c360_core.consent import Channel, Consent, Purpose
 from c360_core.decision import Action
 from c360_core.decision_rules import ContactRules, Earlier
 from c360_core.moments import moment, moment_text
-from c360_core.play import Budget, NotAfter, Period, Playbook, load_playbook
+from c360_core.play import Budget, NotAfter, Period, Playbook, SendAt, load_playbook
 from c360_core.profile import Profile
 from c360_core.simulation import Past, difference, reasons_by_play, simulate
 from lambdas.decision.logic import Decider
@@ -97,6 +97,17 @@ def test_another_message_is_told_as_moved() -> None:
     ((one, other),) = difference(simulate(BOOK, past(version())), simulate(quieter, past(version()))).moved
 
     assert (one.action, other.action) == (Action.SEND, Action.DEFER)
+
+
+def test_a_message_that_would_wait_for_the_best_hour_is_told_as_moved() -> None:
+    wait = SendAt(hour="best_hour", within_hours=12)
+    changed = replace(BOOK, plays=tuple(replace(play, send_at=wait) for play in BOOK.plays))
+    versions = [version(scores={"best_hour": 18}), version("p_2")]
+
+    ((one, other),) = difference(simulate(BOOK, past(*versions)), simulate(changed, past(*versions))).moved
+
+    assert (one.person_id, one.action, other.action) == ("p_1", Action.SEND, Action.DEFER)
+    assert other.not_before - one.not_before == timedelta(hours=6)
 
 
 @given(

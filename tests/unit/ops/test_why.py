@@ -74,6 +74,16 @@ def test_why_a_message_was_not_sent_is_told_with_its_decision(people: MemoryPeop
     assert told.as_dict()["not_sent"][0]["reasons"] == ["CONSENT_WITHDRAWN", "VALUE_MISSING:first_name"]
 
 
+def test_of_a_message_that_waits_it_is_told_until_when_and_why() -> None:
+    there = MemoryPeople(profiles={PERSON: profile()})
+    decide_on(there, "first_purchase", consents=(YES,), hour=9)
+
+    _, [told] = explain(there, PERSON)
+
+    assert told.outcome == "deferred until 2026-03-03T13:00:00.000Z"
+    assert told.because[-1] == "it was night where the person lives"
+
+
 def test_what_was_decided_under_a_former_id_is_told_too(people: MemoryPeople) -> None:
     people.decided["p_old"], people.sent["p_old"] = people.decided.pop(PERSON), people.sent.pop(PERSON)
 
