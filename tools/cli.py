@@ -232,13 +232,13 @@ def truth(
     *, scale: Annotated[ScaleName, typer.Option()] = ScaleName.DEMO, seed: int = 360, as_json: Json = False
 ) -> None:
     """Score the matching against the truth of who is who; models and recommenders against what customers then did."""
-    from tools.laptop import foretelling, recommenders, score
+    from tools.laptop import foretelling, hours, recommenders, score
 
     steps = Steps(machine=as_json)
     outcome = score.run(steps, scale=scale.value, seed=seed)
-    models = foretelling.run(steps)
+    models, habits = foretelling.run(steps), hours.run(steps)
     foreseen = recommenders.run(steps, seed=seed)
-    steps.result({**outcome.as_dict(), "models": models, "recommenders": foreseen.as_dict()})
+    steps.result({**outcome.as_dict(), "models": models, "hours": habits, "recommenders": foreseen.as_dict()})
     raise typer.Exit(0 if outcome.passed else EXIT_FAILED)
 
 

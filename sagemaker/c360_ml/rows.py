@@ -1,4 +1,4 @@
-"""Reads and writes rows of `churn_features`: folders of Parquet files, as Athena unloads them, and JSON lines."""
+"""Reads and writes rows of marts: folders of Parquet files, as Athena unloads them, and JSON lines."""
 
 import json
 from collections.abc import Sequence
@@ -26,20 +26,29 @@ def read(folder: Path) -> pd.DataFrame:
     Raises:
         InputError: there is no file or no row, files do not fit together, or a person has two rows at a cut.
     """
+    return _in_order(read_table(folder, (PERSON, CUT), "churn_features"), folder)
+
+
+def read_table(folder: Path, needed: Sequence[str], mart: str) -> pd.DataFrame:
+    """Return the rows of all Parquet files in a folder, which hold a mart, in the order of the files.
+
+    Raises:
+        InputError: there is no file or no row, files do not fit together, or a column is missing.
+    """
     files = sorted(path for path in folder.rglob("*") if path.is_file() and _holds_rows(path, folder))
     if not files:
-        raise InputError(f"{folder}: there is no Parquet file; unload `churn_features` there")
+        raise InputError(f"{folder}: there is no Parquet file; unload `{mart}` there")
     try:
         tables = [pq.read_table(path, partitioning=None) for path in files]
         table = pa.concat_tables(tables, promote_options="permissive")
     except (pa.ArrowException, OSError) as error:
         raise InputError(f"{folder}: {str(error).splitlines()[0]}; all files must be Parquet of one table") from error
-    for needed in (PERSON, CUT):
-        if needed not in table.column_names:
-            raise InputError(f"{folder}: column `{needed}` is missing; unload all columns of `churn_features`")
+    for name in needed:
+        if name not in table.column_names:
+            raise InputError(f"{folder}: column `{name}` is missing; unload all columns of `{mart}`")
     if table.num_rows == 0:
         raise InputError(f"{folder}: there are no rows; build the marts first")
-    return _in_order(_plain(table).to_pandas(), folder)
+    return _plain(table).to_pandas()
 
 
 def write(frame: pd.DataFrame, path: Path) -> None:

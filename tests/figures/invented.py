@@ -27,6 +27,7 @@ COLUMNS: Final = (
 )
 STATEMENT_BYTES: Final = 200_000  # Athena takes 262,144
 STATEMENT_DAYS: Final = 100  # partitions that Athena writes at once
+_ZONES: Final = ("America/New_York", None, "Europe/Berlin")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -225,7 +226,12 @@ def _order(chance: random.Random, event: Any, at: datetime, currency: str) -> It
 
 def _contact(chance: random.Random, event: Any, at: datetime) -> Iterator[Event]:
     template = chance.choice(["welcome", "service_recovery"])
-    message = {"message_id": "m", "decision_id": f"d-{at:%j%H%M%S}", "channel": "email", "template": template}
+    message = {
+        "message_id": f"m-{at:%j%H%M%S}",
+        "decision_id": f"d-{at:%j%H%M%S}",
+        "channel": "email",
+        "template": template,
+    }
     yield event("message_sent", "engagement_events", at, payload=message)
     if chance.random() < 0.3:
         silence = {"decision_id": f"s-{at:%j%H%M%S}", "action": "silence", "template": template, "reasons": []}
@@ -293,9 +299,10 @@ def _profiles(chance: random.Random) -> str:
             at = datetime(2025, 12, 5) + timedelta(days=version * 20, minutes=person)  # noqa: DTZ001  # as above
             rows.append(
                 f"('i_{person:03}', 9, {version}, timestamp '{at:%F %T} UTC', 'i{person}@example.com', "
-                f"cast(array[{', '.join(map(quote, sorted(segments)))}] as array(varchar)), 1)"
+                f"cast(array[{', '.join(map(quote, sorted(segments)))}] as array(varchar)), 1, "
+                f"{quote(_ZONES[person % len(_ZONES)])})"
             )
-    columns = "person_id, identity_version, event_count, computed_at, email, segments, record_count"
+    columns = "person_id, identity_version, event_count, computed_at, email, segments, record_count, time_zone"
     return f"INSERT INTO {lake.CURATED}.profiles ({columns}) VALUES {', '.join(rows)}"
 
 

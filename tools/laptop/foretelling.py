@@ -13,7 +13,7 @@ from twin.processes.process import ProcessFailedError, spawn, wait_until
 from twin.settings import BUILD, ROOT, python_of
 
 MODULE: Final = "benchmarks.models"
-LOG: Final = BUILD / "bench" / "logs" / "models.log"
+LOGS: Final = BUILD / "bench" / "logs"
 LIMIT_SECONDS: Final = 1800.0
 _MEASURES: Final[Mapping[str, Mapping[str, str]]] = {
     "churn": {"auc": "AUC", "log_loss": "log loss", "brier": "Brier"},
@@ -34,24 +34,24 @@ def run(steps: Steps) -> Sequence[Mapping[str, Any]]:
         ProcessFailedError: a model could not be trained; the message has the end of the log.
     """
     with steps.step("Models of churn and value"):
-        outcomes = _execute()
+        outcomes = measured(MODULE, "models")
     if not steps.machine:
         for table in tables(outcomes):
             Console(highlight=False).print(table, "")
     return outcomes
 
 
-def read(said: str) -> Sequence[Mapping[str, Any]]:
-    """Return the outcomes from the last line that a run has said.
+def read(said: str, name: str) -> Sequence[Mapping[str, Any]]:
+    """Return the outcomes of a name from the last line that a run has said.
 
     Raises:
         ProcessFailedError: there is no such line.
     """
     for line in reversed(said.splitlines()):
-        if line.startswith('{"name": "models"'):
+        if line.startswith(f'{{"name": "{name}"'):
             outcomes: Sequence[Mapping[str, Any]] = json.loads(line)["outcomes"]
             return outcomes
-    raise ProcessFailedError(f"{MODULE} ended without its figures; {LOG} has what it said")
+    raise ProcessFailedError(f"{name} ended without its figures; {LOGS / name}.log has what it said")
 
 
 def tables(outcomes: Sequence[Mapping[str, Any]]) -> list[Table]:
@@ -59,19 +59,25 @@ def tables(outcomes: Sequence[Mapping[str, Any]]) -> list[Table]:
     return [_table(one) for one in outcomes]
 
 
-def _execute() -> Sequence[Mapping[str, Any]]:
-    LOG.unlink(missing_ok=True)
+def measured(module: str, name: str) -> Sequence[Mapping[str, Any]]:
+    """Run a benchmark of the models in their environment, and return its outcomes.
+
+    Raises:
+        ProcessFailedError: it ended otherwise than well; the message has the end of the log.
+    """
+    log = LOGS / f"{name}.log"
+    log.unlink(missing_ok=True)
     # The folder `sagemaker` is no package; what is in it is found by the path.
     path = os.pathsep.join((str(ROOT), str(ROOT / "sagemaker")))
-    command = (str(python_of("twin")), "-m", MODULE)
-    child = spawn("models", command, log_path=LOG, env={**os.environ, "PYTHONPATH": path}, cwd=ROOT)
+    command = (str(python_of("twin")), "-m", module)
+    child = spawn(name, command, log_path=log, env={**os.environ, "PYTHONPATH": path}, cwd=ROOT)
     try:
         wait_until(lambda: child.poll() is not None, child=child, seconds=LIMIT_SECONDS, pause=0.2)
     finally:
         child.terminate()
     if child.poll() != 0:
-        raise ProcessFailedError(f"{MODULE} ended with status {child.poll()}:\n{child.tail(8)}")
-    return read(LOG.read_text(encoding="utf-8", errors="replace"))
+        raise ProcessFailedError(f"{module} ended with status {child.poll()}:\n{child.tail(8)}")
+    return read(log.read_text(encoding="utf-8", errors="replace"), name)
 
 
 def _table(one: Mapping[str, Any]) -> Table:

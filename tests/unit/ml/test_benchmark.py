@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks import models
+from benchmarks import hours, models
 from tests.factories import churn_rows
 
 DAYS = pd.date_range("2017-01-05", models.AS_OF)
@@ -60,3 +60,14 @@ def test_the_rows_are_those_that_are_computed_one_by_one():
     keys = ["cut_on", "person_id"]
     ours, theirs = (frame[columns].sort_values(keys, ignore_index=True) for frame in (BEFORE, expected))
     pd.testing.assert_frame_equal(ours, theirs, check_dtype=False)
+
+
+def test_of_hours_each_of_every_day_counts_once_and_what_comes_later_is_not_learned_from():
+    at = pd.to_datetime(["2017-10-02 09:10", "2017-10-02 09:50", "2017-10-03 09:30", "2017-11-02 09:05"])
+    begun = pd.DataFrame({"person_id": "1", "sent_at": at, "hour": at.hour.astype("int64"), "answered": True})
+    early = begun[begun["sent_at"] < hours.LATER[0]]
+    found = hours.counts(early, pd.Timestamp("2017-10-01"), hours.LATER[0])
+    assert found.answered[0, 9] == 2
+    assert found.answered.sum() == 2
+    assert set(found.sent.ravel()) == {31.0}
+    assert hours.run(begun, 1).baskets == 1

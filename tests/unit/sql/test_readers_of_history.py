@@ -19,6 +19,7 @@ def test_only_what_is_bounded_reads_the_interactions() -> None:
         "events_by_key_day",
         "customer_events",
         "decision_events",
+        "message_events",
         "product_events",
         "review_events",
         "spend_reconciles_with_interactions",

@@ -41,9 +41,11 @@ VALUE = {
 
 def test_the_last_line_of_figures_counts() -> None:
     line = json.dumps({"name": "models", "outcomes": [CHURN]})
-    assert read(f"a warning\n{json.dumps({'name': 'models', 'outcomes': []})}\n{line}\na later warning\n") == [CHURN]
+    assert read(
+        f"a warning\n{json.dumps({'name': 'models', 'outcomes': []})}\n{line}\na later warning\n", "models"
+    ) == [CHURN]
     with pytest.raises(ProcessFailedError, match="without its figures"):
-        read("a warning\n")
+        read("a warning\n", "models")
 
 
 def test_the_tables_show_the_model_its_peers_and_of_which_data_they_speak() -> None:
