@@ -224,6 +224,11 @@ class ModelsSettings(Slice):
         description="Train, compare and deploy the models each month, and score every customer. It costs the minutes "
         "of its jobs, 0.13 USD an hour for ml.m5.large; an endpoint costs nothing while nobody asks it",
     )
+    send_hours: bool = Field(
+        default=False,
+        description="Learn each month in which hour each customer answers messages, as the score best_hour, which "
+        "plays may wait for; one more job of some minutes",
+    )
     hour_utc: Hour = 8
     approval: Literal["manual", "automatic"] = Field(
         "manual", description="Whether somebody approves a model that is better before it is deployed"
@@ -243,6 +248,12 @@ class ModelsSettings(Slice):
         2048, description="Memory of an endpoint"
     )
     endpoint_concurrency: int = Field(5, ge=1, le=200, description="How many requests an endpoint works on at a time")
+
+    @model_validator(mode="after")
+    def _has_jobs(self) -> Self:
+        if self.send_hours and not self.deployed:
+            raise ValueError("send_hours is on and deployed is off: it runs as the models do; switch both on")
+        return self
 
 
 def _persona(name: str) -> str:

@@ -41,13 +41,15 @@ FILES: Final[Mapping[str, Callable[[LiveCustomer], tuple[Row, ...]]]] = {
 
 
 def introduce(deployment: Deployment, people: LiveScenario, folder: Path) -> None:
-    """Land the new people's rows of the CRM, the loyalty programme and the call centre; wait until all are ingested."""
+    """Land what CRM, loyalty programme and call centre say of the new people, and a score; wait until it is ingested."""
     before = files_of(deployment.ingestions())
     files = deployment.client("s3", Principal.SOURCE)
     for source, rows_of in FILES.items():
         path = folder / f"{source}-live.csv"
         _write_rows(path, [row for person in people.all for row in rows_of(person)])
         land(files, deployment.outputs["LandingBucketName"], path, key=f"{source}/{path.name}")
+    scored = [json.dumps(person.scored) for person in people.all if person.scored]
+    produce(straight.sender(deployment, as_=Principal.SOURCE), scored)
     deployment.wait_for_files(before + len(FILES), seconds=INGEST_SECONDS)
 
 

@@ -9,6 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
+from c360_core.decision import Reason
 from c360_core.delivery import Outcome
 from twin.emulator.emulator import Emulator
 from twin.principals import Principal
@@ -494,11 +495,18 @@ def _live_checks(decided: dict[str, list[dict[str, Any]]], mails: dict[str, list
     return [
         Check(name="first purchase by day: decision", expected="send", actual=actions["welcome"]),
         Check(name="first purchase by night: decision", expected="defer", actual=actions["night"]),
+        Check(name="first purchase before the best hour: decision", expected="defer", actual=actions["later"]),
+        Check(
+            name="what that welcome waits for",
+            expected=str(Reason.BEST_HOUR),
+            actual=str(list(decided["later"][0]["reasons"])[-1]),
+        ),
         Check(name="very unhappy case: decision", expected="send", actual=actions["unhappy"]),
         Check(name="first purchase without consent: decision", expected="silence", actual=actions["withdrawn"]),
         Check(name="mails to the welcomed", expected=1, actual=len(mails["welcome"])),
         Check(name="mails to the unhappy", expected=1, actual=len(mails["unhappy"])),
         Check(name="mails at night", expected=0, actual=len(mails["night"])),
+        Check(name="mails before the best hour", expected=0, actual=len(mails["later"])),
         Check(name="mails without consent", expected=0, actual=len(mails["withdrawn"])),
     ]
 

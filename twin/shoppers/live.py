@@ -14,6 +14,7 @@ from twin.shoppers.clock import MINUTE, SECOND, iso, milliseconds
 Event = dict[str, Any]
 Row = dict[str, str]
 WEB: Final = "web_events"
+ENGAGEMENT: Final = "engagement_events"
 # One zone for each few hours of the clock, so that somewhere it is always day and somewhere always night.
 ZONES: Final = (
     "Pacific/Auckland", "Asia/Tokyo", "Asia/Kolkata", "Asia/Dubai", "Europe/Berlin", "America/Sao_Paulo",
@@ -21,11 +22,13 @@ ZONES: Final = (
 )  # fmt: skip
 NOON: Final = 13
 MIDNIGHT: Final = 2
+_LATER: Final = 120 * MINUTE
 _PEOPLE: Final = (
     ("welcome", "Nora", "Sunfield"),
     ("night", "Milo", "Moonridge"),
     ("unhappy", "Greta", "Stormwell"),
     ("withdrawn", "Ivo", "Quietwood"),
+    ("later", "Elin", "Duskwater"),
 )
 
 
@@ -37,6 +40,7 @@ class LiveCustomer:
         contact: their row of a CRM export, with consent to marketing e-mail.
         member: their row of a loyalty export.
         cases: their rows of a call centre's export.
+        scored: what a model says of them, if anything: an event of the platform itself.
     """
 
     role: str
@@ -52,6 +56,7 @@ class LiveCustomer:
     member: Row
     cases: tuple[Row, ...]
     events: tuple[Event, ...]
+    scored: Event | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,22 +67,24 @@ class LiveScenario:
     night: the same, but it is night where they live: nothing goes out.
     unhappy: calls, and the case is closed with the worst mark: service recovery, once it is known who called.
     withdrawn: said yes in the CRM and takes it back before the first purchase: nothing goes out.
+    later: the same as the first, but reads messages two hours from now: the welcome waits.
     """
 
     welcome: LiveCustomer
     night: LiveCustomer
     unhappy: LiveCustomer
     withdrawn: LiveCustomer
+    later: LiveCustomer
 
     @property
     def all(self) -> tuple[LiveCustomer, ...]:
         """Everybody, in order."""
-        return self.welcome, self.night, self.unhappy, self.withdrawn
+        return self.welcome, self.night, self.unhappy, self.withdrawn, self.later
 
     @property
     def shoppers(self) -> tuple[LiveCustomer, ...]:
         """Those who place an order, one each."""
-        return self.welcome, self.night, self.withdrawn
+        return self.welcome, self.night, self.withdrawn, self.later
 
 
 def live_customers(now: datetime, seed: int) -> LiveScenario:
@@ -85,7 +92,7 @@ def live_customers(now: datetime, seed: int) -> LiveScenario:
     if now.tzinfo is None:
         raise ValueError("`now` has no time zone; pass datetime.now(UTC)")
     day, night = zone_nearest(now, NOON), zone_nearest(now, MIDNIGHT)
-    zones = {"welcome": day, "night": night, "unhappy": day, "withdrawn": day}
+    zones = {"welcome": day, "night": night, "unhappy": day, "withdrawn": day, "later": day}
     people = {
         role: _customer(number, role, first, last, zones[role], milliseconds(now), seed)
         for number, (role, first, last) in enumerate(_PEOPLE)
@@ -142,7 +149,22 @@ def _customer(number: int, role: str, first: str, last: str, zone: str, now: int
         member=member,
         cases=(_case(told, f"88{tag}{number}", now),) if role == "unhappy" else (),
         events=story.events(identity),
+        scored=_scored(email, zone, str(tag), now) if role == "later" else None,
     )
+
+
+def _scored(email: str, zone: str, tag: str, now: int) -> Event:
+    """Return what the model of the hours says of somebody who reads messages two hours from now."""
+    hour = datetime.fromisoformat(iso(now + _LATER)).astimezone(ZoneInfo(zone)).hour
+    return {
+        "event_id": f"live-score-{tag}",
+        "event_type": "score_computed",
+        "source": ENGAGEMENT,
+        "schema_version": 1,
+        "occurred_at": iso(now - MINUTE),
+        "identifiers": {"email": [email]},
+        "payload": {"score": "best_hour", "value": hour, "model": "hours 2026-01-01"},
+    }
 
 
 def _case(told: Row, number: str, now: int) -> Row:

@@ -15,11 +15,13 @@ from c360_core.names import METRIC_NAMESPACE, Zone, foretold_name
 from config.analytics import ModelsSettings
 from config.operations import OperationsSettings
 from stacks.analytics.foresight.containers import Sizes
-from stacks.analytics.foresight.foretelling import DRIFT, PREFIX, SKILL, Foretelling, Means
+from stacks.analytics.foresight.foretelling import Foretelling
+from stacks.analytics.foresight.hours import HourLearning
 from stacks.analytics.foresight.images import ImageRegistry
-from stacks.analytics.foresight.model import MART, MODELS, Foretold
+from stacks.analytics.foresight.model import MODELS, SEND_HOURS, Foretold
 from stacks.analytics.foresight.pipeline import Surroundings, definition
-from stacks.analytics.foresight.rights import JobRole, PipelineRole, foretell, release_models
+from stacks.analytics.foresight.rights import PROCESSING, JobRole, PipelineRole, foretell, release_models, run_jobs
+from stacks.analytics.foresight.run import DRIFT, PREFIX, SKILL, Means
 from stacks.constructs.data_stream import DataStream
 from stacks.constructs.grants import put_records, read_objects, use_items
 from stacks.constructs.python_function import Caller, PythonFunction
@@ -90,12 +92,16 @@ class Foresight(Construct):
             platform=platform,
         )
         release, publish = self._releases(), self._scores(single_view, events_stream)
-        self.machines = {model.name: self._model(model, release, publish) for model in MODELS}
+        self._foretold = (*MODELS, *((SEND_HOURS,) if settings.send_hours else ()))
+        self.machines = {model.name: self._machine(model, release, publish) for model in self._foretold}
         self.lake_access = [
             LakeAccess(
-                name=f"Foretell{pascal_case(name)}", role=machine.machine.role, zone=Zone.PRODUCTS, tables=(MART,)
+                name=f"Foretell{pascal_case(model.name)}",
+                role=self.machines[model.name].machine.role,
+                zone=Zone.PRODUCTS,
+                tables=(model.mart,),
             )
-            for name, machine in self.machines.items()
+            for model in self._foretold
         ]
 
     def alarms(self, limits: OperationsSettings) -> Sequence[AlarmSpec]:  # noqa: ARG002  # the threshold is the models'
@@ -117,7 +123,7 @@ class Foresight(Construct):
                 text=f"the newest model of {model.name} is no better than one that says the same of everybody",
                 comparison=cloudwatch.ComparisonOperator.LESS_THAN_OR_EQUAL_TO_THRESHOLD,
             )
-            for model in MODELS
+            for model in self._foretold
         ]
         return [*drifts, *fails]
 
@@ -135,8 +141,46 @@ class Foresight(Construct):
             period=METRIC_PERIOD,
         )
 
-    def _model(self, model: Foretold, release: PythonFunction, publish: PythonFunction) -> StateMachine:
-        scope, name = Construct(self, pascal_case(model.name)), self._names[model.name]
+    def _machine(self, model: Foretold, release: PythonFunction, publish: PythonFunction) -> StateMachine:
+        scope = Construct(self, pascal_case(model.name))
+        means = Means(
+            name=foretold_name(self._platform.environment, model.name),
+            image=self._registry.image,
+            code=self._code.s3_object_url,
+            role=self._jobs.role.role_arn,
+            training=self._training,
+            models=self._models,
+            sizes=self._sizes,
+            release=release.function,
+            publish=publish.function,
+        )
+        return self._hours(scope, means) if model is SEND_HOURS else self._model(scope, model, means)
+
+    def _hours(self, scope: Construct, means: Means) -> StateMachine:
+        machine = HourLearning(
+            scope,
+            "Foretelling",
+            means=means,
+            workgroup=self._workgroup,
+            settings=self._settings,
+            platform=self._platform,
+        ).run
+        run_jobs(
+            machine.machine.role,
+            SEND_HOURS,
+            kinds=PROCESSING,
+            jobs=self._jobs.role,
+            workgroup=self._workgroup,
+            training=self._training,
+            prefix=f"{PREFIX}{SEND_HOURS.name}/",
+            models=self._models,
+            functions=(means.publish,),
+            platform=self._platform,
+        )
+        return machine
+
+    def _model(self, scope: Construct, model: Foretold, means: Means) -> StateMachine:
+        name = means.name
         group = sagemaker.CfnModelPackageGroup(
             scope,
             "Versions",
@@ -163,17 +207,6 @@ class Foresight(Construct):
             },
         )
         pipeline.node.add_dependency(group, self._pipelines, self._jobs)
-        means = Means(
-            name=name,
-            image=self._registry.image,
-            code=self._code.s3_object_url,
-            role=self._jobs.role.role_arn,
-            training=self._training,
-            models=self._models,
-            sizes=self._sizes,
-            release=release.function,
-            publish=publish.function,
-        )
         machine = Foretelling(
             scope,
             "Foretelling",
@@ -185,13 +218,13 @@ class Foresight(Construct):
         ).run
         foretell(
             machine.machine.role,
-            model.name,
+            model,
             jobs=self._jobs.role,
             workgroup=self._workgroup,
             training=self._training,
             prefix=f"{PREFIX}{model.name}/",
             models=self._models,
-            functions=(release.function, publish.function),
+            functions=(means.release, means.publish),
             platform=self._platform,
         )
         return machine

@@ -15,12 +15,14 @@ class Foretold:
         score: the name of the score in the profile.
         text: what the score says, in words.
         loss: what is measured while it is trained.
+        mart: what it learns from.
     """
 
     name: str
     score: str
     text: str
     loss: str
+    mart: str = MART
 
 
 MODELS: Final = (
@@ -36,4 +38,12 @@ MODELS: Final = (
         text="what a customer will spend in the next three months, in the currency of most orders",
         loss="mae",
     ),
+)
+# It has no versions: it is learned anew each month, and its trial says at once whether it is used.
+SEND_HOURS: Final = Foretold(
+    name="hours",
+    score="best_hour",
+    text="the hour of the day, where the customer lives, in which they answer messages most",
+    loss="log_loss",
+    mart="message_answers",
 )

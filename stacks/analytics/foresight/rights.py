@@ -1,6 +1,6 @@
 """What those may do who take part: the jobs, the pipelines that start them, the machines, and what releases a model."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 import aws_cdk as cdk
@@ -12,7 +12,7 @@ from constructs import Construct, IConstruct
 
 from c360_core.names import METRIC_NAMESPACE, Zone, foretold_name
 from stacks.analytics.foresight.images import ImageRegistry
-from stacks.analytics.foresight.model import MART
+from stacks.analytics.foresight.model import Foretold
 from stacks.constructs.grants import (
     allow,
     arn_of_versions,
@@ -42,6 +42,8 @@ _PIPELINE_JOBS: Final = {
     "training-job": ("CreateTrainingJob", "DescribeTrainingJob", "StopTrainingJob"),
 }
 _REGISTER: Final = ("CreateModelPackage", "DescribeModelPackage")
+# A kind of job, as its ARN says it and as its actions do.
+PROCESSING: Final = {"processing-job": "Processing"}
 _RELEASED: Final = {
     "endpoint": ("CreateEndpoint", "DescribeEndpoint", "UpdateEndpoint"),
     "endpoint-config": (
@@ -174,7 +176,7 @@ def release_models(role: iam.IRole, names: Iterable[str], jobs: iam.IRole, platf
 
 def foretell(  # noqa: PLR0913  # each thing that it uses has a name
     role: iam.IRole,
-    model: str,
+    model: Foretold,
     *,
     jobs: iam.IRole,
     workgroup: Workgroup,
@@ -185,8 +187,7 @@ def foretell(  # noqa: PLR0913  # each thing that it uses has a name
     platform: Platform,
 ) -> None:
     """Let the role of a state machine copy the mart, run the pipeline and the jobs of a model, and measure."""
-    name = foretold_name(platform.environment, model)
-    _copy_mart(role, workgroup, training, prefix, platform)
+    name = foretold_name(platform.environment, model.name)
     packages = sagemaker_arn(role, f"model-package/{name}/*")
     allow(role, ("sagemaker:ListModelPackages",), "*")
     allow(role, ("sagemaker:DescribeModelPackage",), packages)
@@ -194,18 +195,52 @@ def foretell(  # noqa: PLR0913  # each thing that it uses has a name
     allow(role, ("sagemaker:StartPipelineExecution",), pipeline)
     executions = f"{pipeline}/execution/*"
     allow(role, ("sagemaker:DescribePipelineExecution", "sagemaker:ListPipelineExecutionSteps"), executions)
-    seen = {
-        wildcard(role, packages): "SageMaker numbers the versions of a model",
-        wildcard(role, executions): "SageMaker names the executions of a pipeline",
-    }
-    for kind, word in (("transform-job", "Transform"), ("processing-job", "Processing")):
+    acknowledge(
+        role,
+        {
+            wildcard(role, packages): "SageMaker numbers the versions of a model",
+            wildcard(role, executions): "SageMaker names the executions of a pipeline",
+        },
+    )
+    run_jobs(
+        role,
+        model,
+        kinds={"transform-job": "Transform", **PROCESSING},
+        jobs=jobs,
+        workgroup=workgroup,
+        training=training,
+        prefix=prefix,
+        models=models,
+        functions=functions,
+        platform=platform,
+    )
+
+
+def run_jobs(  # noqa: PLR0913  # each thing that it uses has a name
+    role: iam.IRole,
+    model: Foretold,
+    *,
+    kinds: Mapping[str, str],
+    jobs: iam.IRole,
+    workgroup: Workgroup,
+    training: s3.IBucket,
+    prefix: str,
+    models: s3.IBucket,
+    functions: Sequence[lambda_.IFunction],
+    platform: Platform,
+) -> None:
+    """Let the role of a state machine copy the mart of a model, run jobs of some kinds, and measure."""
+    name = foretold_name(platform.environment, model.name)
+    _copy_mart(role, model.mart, workgroup, training, prefix, platform)
+    seen: dict[str, str] = {}
+    for kind, word in kinds.items():
         own = sagemaker_arn(role, f"{kind}/{name}-*")
         actions = [f"sagemaker:{verb}{word}Job" for verb in ("Create", "Describe")]
         allow(role, actions, own)
         seen[wildcard(role, own)] = "each run names its jobs after itself"
     pass_to_sagemaker(role, jobs)
     use_key(role, platform.key, through="sagemaker", actions=_DISKS)
-    read_objects(role, models, f"{model}/")
+    read_objects(role, models, f"{model.name}/")
     put_metrics(role, METRIC_NAMESPACE)
     for function in functions:
         seen[wildcard(role, arn_of_versions(function))] = "CDK grants the call of all versions of a function"
@@ -224,7 +259,9 @@ def pass_to_sagemaker(role: iam.IRole, passed: iam.IRole) -> None:
     )
 
 
-def _copy_mart(role: iam.IRole, workgroup: Workgroup, training: s3.IBucket, prefix: str, platform: Platform) -> None:
+def _copy_mart(
+    role: iam.IRole, mart: str, workgroup: Workgroup, training: s3.IBucket, prefix: str, platform: Platform
+) -> None:
     """Let a role unload the mart, which Athena does with its caller's rights."""
     stack = cdk.Stack.of(role)
     query_in(role, workgroup)
@@ -234,7 +271,7 @@ def _copy_mart(role: iam.IRole, workgroup: Workgroup, training: s3.IBucket, pref
         f"arn:{stack.partition}:athena:{stack.region}:{stack.account}:datacatalog/AwsDataCatalog",
     )
     query_lake(role)
-    allow(role, ("glue:GetDatabase", "glue:GetTable"), *catalog_arns(role, platform, Zone.PRODUCTS, [MART]))
+    allow(role, ("glue:GetDatabase", "glue:GetTable"), *catalog_arns(role, platform, Zone.PRODUCTS, [mart]))
     objects = training.arn_for_objects(f"{prefix}*")
     allow(role, ("s3:PutObject", "s3:AbortMultipartUpload"), objects)
     role.add_to_principal_policy(

@@ -100,11 +100,13 @@ def test_another_message_is_told_as_moved() -> None:
 
 
 def test_a_message_that_would_wait_for_the_best_hour_is_told_as_moved() -> None:
-    wait = SendAt(hour="best_hour", within_hours=12)
-    changed = replace(BOOK, plays=tuple(replace(play, send_at=wait) for play in BOOK.plays))
+    present, changed = (
+        replace(BOOK, plays=tuple(replace(play, send_at=wait) for play in BOOK.plays))
+        for wait in (None, SendAt(hour="best_hour", within_hours=12))
+    )
     versions = [version(scores={"best_hour": 18}), version("p_2")]
 
-    ((one, other),) = difference(simulate(BOOK, past(*versions)), simulate(changed, past(*versions))).moved
+    ((one, other),) = difference(simulate(present, past(*versions)), simulate(changed, past(*versions))).moved
 
     assert (one.person_id, one.action, other.action) == ("p_1", Action.SEND, Action.DEFER)
     assert other.not_before - one.not_before == timedelta(hours=6)

@@ -404,7 +404,18 @@ def test_live_people_produce_the_expected_story():
     assert [customer.role for customer in scenario.all if customer.cases] == ["unhappy"]
     granted = [e["payload"]["granted"] for e in scenario.withdrawn.events if e["event_type"] == "consent_changed"]
     assert granted == [False]
-    assert len({customer.email for customer in scenario.all}) == 4
+    assert len({customer.email for customer in scenario.all}) == 5
+    assert [customer.role for customer in scenario.all if customer.scored] == ["later"]
+
+
+@pytest.mark.parametrize("hour", range(24))
+def test_one_person_reads_messages_in_two_hours_which_is_by_day(hour, contracts):
+    now = datetime(2026, 7, 1, hour, 59, tzinfo=UTC)
+    later = live_customers(now, SEED).later
+    check(later.scored, now=now)
+    there = (now + timedelta(hours=2)).astimezone(ZoneInfo(later.time_zone)).hour
+    assert later.scored["payload"]["value"] == there
+    assert 10 <= there <= 20
 
 
 def test_live_rows_are_young_enough_to_be_answered_and_say_what_happened_in_its_order(contracts):
