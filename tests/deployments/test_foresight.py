@@ -17,22 +17,23 @@ import yaml
 from c360_aws.single_view_writer import SingleViewWriter
 from c360_core.names import MARTS_PREFIX, Stream, Zone, database_name, foretold_name, stream_name, zone_stack
 from tests.deployments.small_dev import ENVIRONMENT, SmallDev
-from tests.factories import churn_rows
+from tests.factories import churn_rows, message_rows
 from tests.factories.arrow_tables import schema, table
 from tests.factories.profiles import profile
 from twin.emulator import emulator
 from twin.settings import BUILD, ROOT, python_of
 
 MART = "churn_features"
+ANSWERS = "message_answers"
 PEOPLE = 400
 CHURN, VALUE = "churn", "value"
 
 
 @cache
-def kinds() -> Mapping[str, str]:
-    """Return the columns of the mart and their types, as dbt states them."""
+def kinds(name: str = MART) -> Mapping[str, str]:
+    """Return the columns of a mart and their types, as dbt states them."""
     stated = yaml.safe_load((ROOT / "sql" / "models" / "marts" / "numbers.yml").read_text(encoding="utf-8"))
-    [mart] = [one for one in stated["models"] if one["name"] == MART]
+    [mart] = [one for one in stated["models"] if one["name"] == name]
     return {column["name"]: column["data_type"] for column in mart["columns"]}
 
 
@@ -77,8 +78,9 @@ class World:
         buckets = [one["Name"] for one in self.dev.client("s3").list_buckets()["Buckets"]]
         [products] = (one for one in buckets if "lakeproducts" in one.replace("-", ""))
         [self.kept] = (one for one in buckets if "modelsbucket" in one.replace("-", ""))
-        place = f"s3://{products}/{MARTS_PREFIX}{MART}"
-        self.dev.lake().create_table((database_name(ENVIRONMENT, Zone.PRODUCTS), MART), schema(kinds()), location=place)
+        for mart in (MART, ANSWERS):
+            named = (database_name(ENVIRONMENT, Zone.PRODUCTS), mart)
+            self.dev.lake().create_table(named, schema(kinds(mart)), location=f"s3://{products}/{MARTS_PREFIX}{mart}")
         self._put_profiles()
 
     def _put_profiles(self) -> None:
@@ -95,10 +97,10 @@ class World:
             one = profile(person, email=f"{person}@mail.org", loyalty_id=f"L{number:07}", crm_id=f"C{number:07}")
             writer.put_profile(one, writer.stored_states([person])[person], now=datetime.now(UTC))
 
-    def fill(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Put rows into the mart, in place of those before."""
-        mart = self.dev.lake().load_table((database_name(ENVIRONMENT, Zone.PRODUCTS), MART))
-        mart.overwrite(table(kinds(), rows))
+    def fill(self, rows: Sequence[Mapping[str, Any]], name: str = MART) -> None:
+        """Put rows into a mart, in place of those before."""
+        mart = self.dev.lake().load_table((database_name(ENVIRONMENT, Zone.PRODUCTS), name))
+        mart.overwrite(table(kinds(name), rows))
 
     def foretell(self, model: str) -> dict[str, Any]:
         """Run the machine of a model to its end, and return its execution."""
@@ -159,7 +161,12 @@ class World:
 
 
 def _with_models(values: dict[str, Any]) -> None:
-    values.setdefault("analytics", {})["models"] = {"deployed": True, "approval": "automatic", "poll_seconds": 1}
+    values.setdefault("analytics", {})["models"] = {
+        "deployed": True,
+        "approval": "automatic",
+        "poll_seconds": 1,
+        "send_hours": True,
+    }
 
 
 @pytest.fixture(scope="module")
@@ -228,3 +235,21 @@ def test_the_value_of_customers_is_foretold_beside(world: World) -> None:
     assert world.foretell(VALUE)["status"] == "SUCCEEDED"
     scores = {one["payload"]["score"] for one in world.events() if one["event_type"] == "score_computed"}
     assert scores == {"churn_risk", "expected_value"}
+
+
+def test_the_hour_in_which_each_customer_reads_is_published(world: World) -> None:
+    people = 60
+    world.fill(message_rows.as_lake(message_rows.messages(people, 120)), ANSWERS)
+    ended = world.foretell("hours")
+    assert ended["status"] == "SUCCEEDED", world.told(ended)
+    events = [one for one in world.events() if one["payload"].get("score") == "best_hour"]
+    published = {one["identifiers"]["loyalty_id"][0]: one["payload"] for one in events}
+    assert len(published) == people
+    away = [
+        abs(published[f"L{number:07}"]["value"] - message_rows.hour_of(number))
+        for number in range(people)
+        if number % 3
+    ]
+    assert max(away) <= 1, "those who have the usual hour"
+    kept = world.dev.client("s3").list_objects_v2(Bucket=world.kept, Prefix="hours/")["Contents"]
+    assert [one["Key"].rpartition("/")[2] for one in kept] == ["evaluation.json"]

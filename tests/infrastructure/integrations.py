@@ -1279,19 +1279,17 @@ def _lists_copy(_estate: Estate, use: Use) -> Calls:
 # ---- models on SageMaker
 
 
-def _model_of(estate: Estate, use: Use) -> Resource:
-    """Return the pipeline of the model whose state machine it is."""
-    text = str(use.resource.properties["DefinitionString"])
-    named = {one.properties["PipelineName"]: one for one in estate.of_type("AWS::SageMaker::Pipeline")}
-    [found] = [one for name, one in named.items() if f'"PipelineName":"{name}"' in text]
-    return found
+def _model_of(use: Use) -> str:
+    """Return what the model whose state machine it is, is called in SageMaker: a run names its jobs after it."""
+    run = json.loads(use.resource.properties["DefinitionString"])["States"]["Name"]["Parameters"]["job.$"]
+    return str(run).removeprefix("States.Format('").partition("-{}'")[0]
 
 
 def _sagemaker(need: Need, path: str) -> Integration:
     """Return the need of a task on something of its model."""
 
-    def called(estate: Estate, use: Use) -> Calls:
-        name = _model_of(estate, use).properties["PipelineName"]
+    def called(_estate: Estate, use: Use) -> Calls:
+        name = _model_of(use)
         named = f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:{path.format(name)}" if path != "*" else path
         yield Call(party=use.resource.properties["RoleArn"], need=need, resource=named)
 

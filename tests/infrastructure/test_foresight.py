@@ -7,13 +7,15 @@ from typing import Any
 import pytest
 
 from c360_core.names import Querier, foretold_name, workgroup_name
+from config.settings import SettingsError, load
 from stacks.analytics.foresight.containers import INPUTS, OUTPUTS
-from stacks.analytics.foresight.foretelling import PREFIX
 from stacks.analytics.foresight.images import REPOSITORY, TAG
-from stacks.analytics.foresight.model import MODELS
+from stacks.analytics.foresight.model import MODELS, SEND_HOURS
+from stacks.analytics.foresight.run import PREFIX
 from tests.infrastructure.assembly import definition, resolve, states
 from tests.infrastructure.estate import ACCOUNT, Estate, arn
 from tests.infrastructure.policies import Policies
+from twin.settings import ROOT
 
 NAMES = [model.name for model in MODELS]
 
@@ -141,6 +143,56 @@ def test_a_run_has_the_rights_of_its_own_model_alone(on, everything, model):
     copy = states(definition(machine))["Copy"]["Parameters"]
     assert copy["WorkGroup"] == workgroup_name("everything", Querier.FORESIGHT)
     assert f"/{PREFIX}{model}/" in resolve(copy["QueryString.$"])
+
+
+def hours(everything) -> dict[str, dict[str, Any]]:
+    """Return the states of the machine that learns the hours to send at."""
+    return states(definition(everything.one("AWS::StepFunctions::StateMachine", "analytics", "ForesightHours")))
+
+
+def test_the_hours_are_learned_by_one_job_without_a_network(everything):
+    request = hours(everything)["Learn"]["Parameters"]
+    assert request["NetworkConfig"] == {"EnableNetworkIsolation": True}
+    assert "VolumeKmsKeyId" in request["ProcessingResources"]["ClusterConfig"]
+    assert "KmsKeyId" in request["ProcessingOutputConfig"]
+    module, *told = request["AppSpecification"]["ContainerArguments"]
+    assert (ROOT / "sagemaker" / f"{module.replace('.', '/')}.py").is_file()
+    named = dict(zip(told[::2], told[1::2], strict=True))
+    inputs = {one["S3Input"]["LocalPath"]: one["S3Input"] for one in request["ProcessingInputs"]}
+    assert "/features/" in inputs[named["--messages"]]["S3Uri.$"], "what the run has copied"
+    outputs = {one["S3Output"]["LocalPath"] for one in request["ProcessingOutputConfig"]["Outputs"]}
+    assert outputs == {f"{named['--output']}/evaluation", f"{named['--output']}/scores"}
+
+
+def test_hours_are_published_only_if_their_trial_approves_them(everything):
+    found = hours(everything)
+    [choice] = found["DoHoursTell"]["Choices"]
+    assert (choice["Variable"], choice["BooleanEquals"]) == ("$.quality.report.verdict.approved", True)
+    assert (choice["Next"], found[found["DoHoursTell"]["Default"]]["Type"]) == ("Publish", "Succeed")
+    told = found["Publish"]["Parameters"]
+    assert (told["score"], told["key.$"]) == (SEND_HOURS.score, "States.Format('{}/scores/scores.jsonl', $.prefix)")
+    assert f"products.{SEND_HOURS.mart}" in resolve(found["Copy"]["Parameters"]["QueryString.$"]).replace('"', "")
+
+
+def test_the_hours_start_jobs_of_their_own_alone(on, everything):
+    policies = Policies(on)
+    machine = everything.one("AWS::StepFunctions::StateMachine", "analytics", "ForesightHours")
+    role = on.by_arn[arn(machine)].properties["RoleArn"]
+
+    def may(action: str, resource: str) -> bool:
+        named = f"arn:aws:sagemaker:us-east-1:{ACCOUNT}:{resource}"
+        return all(policies.deciding(role, f"sagemaker:{action}", named, {}))
+
+    assert may("CreateProcessingJob", f"processing-job/{foretold_name('everything', SEND_HOURS.name)}-1")
+    assert not may("CreateProcessingJob", f"processing-job/{foretold_name('everything', 'churn')}-1")
+    assert not may("CreateTransformJob", f"transform-job/{foretold_name('everything', SEND_HOURS.name)}-1")
+    assert not may("StartPipelineExecution", f"pipeline/{foretold_name('everything', 'churn')}")
+
+
+def test_without_its_switch_nothing_learns_hours(tmp_path):
+    (tmp_path / "dev.yaml").write_text("analytics: {models: {send_hours: true}}", encoding="utf-8")
+    with pytest.raises(SettingsError, match="send_hours is on and deployed is off"):
+        load("dev", tmp_path)
 
 
 def test_models_are_kept_and_what_they_learned_from_is_not(everything):

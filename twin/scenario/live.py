@@ -41,7 +41,7 @@ FILES: Final[Mapping[str, Callable[[LiveCustomer], tuple[Row, ...]]]] = {
 
 
 def introduce(deployment: Deployment, people: LiveScenario, folder: Path) -> None:
-    """Land what CRM, loyalty programme and call centre say of the new people, and a score; wait until it is ingested."""
+    """Land what CRM, loyalty programme and call centre say of the new people, and a score; wait until that is there."""
     before = files_of(deployment.ingestions())
     files = deployment.client("s3", Principal.SOURCE)
     for source, rows_of in FILES.items():

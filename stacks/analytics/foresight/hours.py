@@ -43,9 +43,7 @@ class HourLearning(MonthlyRun):
 
     def _steps(self) -> sfn.IChainable:
         done = sfn.Succeed(self, "Published")
-        nothing = sfn.Succeed(
-            self, "HoursTellNothing", comment="no hour is better than another"
-        )
+        nothing = sfn.Succeed(self, "HoursTellNothing", comment="no hour is better than another")
         # By the day from which on it was tried: the same messages make the same hours, and so the same events.
         version = f"States.Format('{self._model.name} {{}}', $.quality.report.held_out)"
         publish = self._publish(model=version, file=f"{_SCORES}.jsonl", then=done)

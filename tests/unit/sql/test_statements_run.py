@@ -84,7 +84,7 @@ RUN = {
         "tests/deployments/test_audiences.py::"
         "test_platforms_have_whom_the_lake_names_and_lose_who_leaves_even_if_a_removal_fails_first"
     ),
-    "stacks/analytics/foresight/foretelling.py": (
+    "stacks/analytics/foresight/run.py": (
         "tests/deployments/test_foresight.py::"
         "test_the_scores_of_a_trained_model_are_published_under_each_customers_identifiers"
     ),
