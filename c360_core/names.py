@@ -352,6 +352,7 @@ class ConsumerGroup(StrEnum):
     PROFILE_WRITER = f"{PROJECT}-profile-writer"
     SENTIMENT = f"{PROJECT}-sentiment"
     RECOMMENDATION_EVENTS = f"{PROJECT}-recommendation-events"
+    FEATURE_REMOVALS = f"{PROJECT}-feature-removals"
 
 
 def stream_cluster_name(environment: str) -> str:
@@ -400,6 +401,11 @@ def connection_name(environment: str, name: str) -> str:
 def foretold_name(environment: str, model: str) -> str:
     """Return the name in SageMaker of what belongs to a model: its pipeline, its group of packages, its endpoint."""
     return f"{PROJECT}-{environment}-{model}"
+
+
+def features_name(environment: str) -> str:
+    """Return the name of the group of features of customers in SageMaker's Feature Store."""
+    return f"{PROJECT}-{environment}-customers"
 
 
 def clean_room_name(environment: str) -> str:

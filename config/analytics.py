@@ -229,6 +229,14 @@ class ModelsSettings(Slice):
         description="Learn each month in which hour each customer answers messages, as the score best_hour, which "
         "plays may wait for; one more job of some minutes",
     )
+    feature_store: bool = Field(
+        default=False,
+        description="Keep what the models are told of each customer in the Feature Store, so that the profile API can "
+        "ask them about one customer; it costs by the request, a millionth of 1.25 USD for each record of a month",
+    )
+    features_expire_days: int = Field(
+        400, ge=30, le=3650, description="How long the records of past months stay in the offline store"
+    )
     hour_utc: Hour = 8
     approval: Literal["manual", "automatic"] = Field(
         "manual", description="Whether somebody approves a model that is better before it is deployed"
@@ -251,8 +259,9 @@ class ModelsSettings(Slice):
 
     @model_validator(mode="after")
     def _has_jobs(self) -> Self:
-        if self.send_hours and not self.deployed:
-            raise ValueError("send_hours is on and deployed is off: it runs as the models do; switch both on")
+        for name, is_on in (("send_hours", self.send_hours), ("feature_store", self.feature_store)):
+            if is_on and not self.deployed:
+                raise ValueError(f"{name} is on and deployed is off: it runs with the models; switch both on")
         return self
 
 

@@ -14,6 +14,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from c360_aws.cached_secrets import CachedSecrets
 from c360_aws.event_stream import EventStreamWriter
+from c360_aws.feature_scorer import FeatureScorer
 from c360_aws.lake_recommender import LakeRecommender
 from c360_aws.observability import logger_for, metrics_for, tracer_for
 from c360_aws.personalize_recommender import PersonalizeRecommender
@@ -24,6 +25,7 @@ from lambdas.profile_api.logic import Customers, Document, read_limit, read_part
 from lambdas.profile_api.problems import malformed_body, unknown_path
 from lambdas.profile_api.query import Parameter, read_query
 from lambdas.profile_api.recommendations import Recommendations
+from lambdas.profile_api.scores import Scorer, Scores
 from lambdas.profile_api.settings import Settings
 from lambdas.shared import aws
 from lambdas.shared.problem import ProblemDetails, json_response, problem_response
@@ -99,6 +101,12 @@ def get_recommendations(person_id: str) -> Response[str]:
     return _answer(person_id, _recommendations().of(person_id, _parameters()), "recommendations")
 
 
+@app.get(f"{CUSTOMERS}/<person_id>/scores/<score>")
+def get_score(person_id: str, score: str) -> Response[str]:
+    """Return what the model in service says of a customer now, with the features that it was told."""
+    return _answer(person_id, _scores().of(person_id, score), f"scores/{quote(score, safe='')}")
+
+
 @app.put(f"{CUSTOMERS}/<person_id>/consents/<purpose>/<channel>")
 def put_consent(person_id: str, purpose: str, channel: str) -> Response[str]:
     """Take a customer's answer to a purpose in a channel."""
@@ -170,6 +178,26 @@ def _recommendations() -> Recommendations:
     settings = Settings.from_environment(os.environ)
     view = SingleViewReader(client=aws.dynamodb(), table=settings.single_view_table)
     return Recommendations(view=view, recommender=_recommender(settings))
+
+
+@cache
+def _scores() -> Scores:
+    settings = Settings.from_environment(os.environ)
+    view = SingleViewReader(client=aws.dynamodb(), table=settings.single_view_table)
+    return Scores(view=view, scorer=_scorer(settings))
+
+
+def _scorer(settings: Settings) -> Scorer | None:
+    chosen = settings.scorer
+    if chosen.group is None:
+        return None
+    return FeatureScorer(
+        store=aws.feature_store(),
+        runtime=aws.sagemaker_runtime(),
+        group=chosen.group,
+        endpoints=chosen.endpoints,
+        kinds=chosen.kinds,
+    )
 
 
 def _recommender(settings: Settings) -> Recommender | None:

@@ -1,5 +1,6 @@
 """The problems that the profile API answers."""
 
+from collections.abc import Iterable
 from http import HTTPStatus
 
 from c360_core.names import IdentifierType
@@ -125,6 +126,49 @@ def no_recommendations(detail: str) -> ProblemDetails:
         code="NO_RECOMMENDATIONS",
         detail=f"The recommender has no answer: {detail}.",
         fix="Show what needs no recommender, and ask again later.",
+    )
+
+
+def no_scorer() -> ProblemDetails:
+    """Return the problem of an environment in which no features are kept."""
+    return ProblemDetails(
+        status=HTTPStatus.NOT_FOUND,
+        code="NO_SCORER",
+        field="path",
+        detail="No model is asked about one customer in this environment.",
+        fix="Set analytics.models.feature_store, and deploy.",
+    )
+
+
+def unknown_score(known: Iterable[str]) -> ProblemDetails:
+    """Return the problem of a score that no model gives."""
+    return ProblemDetails(
+        status=HTTPStatus.NOT_FOUND,
+        code="UNKNOWN_SCORE",
+        field="score",
+        detail="No model gives this score.",
+        fix=f"Ask for one of {', '.join(known)}; a profile has the other scores.",
+    )
+
+
+def no_features() -> ProblemDetails:
+    """Return the problem of a customer of whom no features are kept."""
+    return ProblemDetails(
+        status=HTTPStatus.NOT_FOUND,
+        code="NO_FEATURES",
+        field="id",
+        detail="No features of this customer are kept: there were no orders in the year before this month.",
+        fix="Ask again after the next run of the models; the customer must have ordered.",
+    )
+
+
+def no_score_now(detail: str) -> ProblemDetails:
+    """Return the problem of a model that has no answer now."""
+    return ProblemDetails(
+        status=HTTPStatus.SERVICE_UNAVAILABLE,
+        code="NO_SCORE_NOW",
+        detail=f"The model has no answer: {detail}.",
+        fix="Take the score of the profile, and ask again later.",
     )
 
 

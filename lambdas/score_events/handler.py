@@ -12,9 +12,10 @@ from c360_aws.event_stream import EventStreamWriter
 from c360_aws.observability import logger_for, metrics_for, tracer_for
 from c360_aws.single_view_reader import SingleViewReader
 from c360_core.moments import moment
-from lambdas.score_events.logic import ScorePublisher, Scoring, unbroken
+from lambdas.score_events.logic import ScorePublisher, Scoring
 from lambdas.score_events.settings import Settings
 from lambdas.shared import aws
+from lambdas.shared.lines import unbroken
 from lambdas.shared.stream_senders import stream_sender
 
 SERVICE: Final = "score_events"

@@ -4,7 +4,7 @@ The id of an event follows from the score, the version of the model, the cut and
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -122,13 +122,3 @@ def _score(number: int, line: bytes) -> tuple[str, str, Decimal]:
         return str(row["person_id"]), str(row["cut_on"]), Decimal(row["score"]).quantize(_STEP)
     except (ValueError, KeyError, TypeError, ArithmeticError) as error:
         raise ScoreLineError(f"line {number} of the batch: expected person_id, cut_on and a number as score") from error
-
-
-def unbroken(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield the lines of a file that is read piece by piece, without empty ones."""
-    rest = b""
-    for chunk in chunks:
-        *whole, rest = (rest + chunk).split(b"\n")
-        yield from (line for line in whole if line.strip())
-    if rest.strip():
-        yield rest

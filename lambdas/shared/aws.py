@@ -89,6 +89,18 @@ def sagemaker() -> Any:
 
 
 @cache
+def sagemaker_runtime() -> Any:
+    """Return a client of the endpoints of SageMaker; somebody waits, and the first answer may take long."""
+    return boto3.client("sagemaker-runtime", config=ONE_ATTEMPT)
+
+
+@cache
+def feature_store() -> Any:
+    """Return a client of the records of SageMaker's Feature Store."""
+    return boto3.client("sagemaker-featurestore-runtime", config=RETRYING)
+
+
+@cache
 def lake_formation() -> "LakeFormationClient":
     """Return a Lake Formation client."""
     return boto3.client("lakeformation", config=PATIENT)

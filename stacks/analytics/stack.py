@@ -133,7 +133,7 @@ class AnalyticsStack(cdk.Stack):
         )
         self.dashboards = self._dashboards(settings, platform)
         self.preparation = self._preparation(lake, settings, platform)
-        self.foresight = self._foresight(workplaces, single_view, streams[Stream.EVENTS], settings, platform)
+        self.foresight = self._foresight(workplaces, single_view, streams, settings, platform)
         self.lake_access = [
             *stored.lake_access,
             *(self.preparation.lake_access if self.preparation else ()),
@@ -227,7 +227,7 @@ class AnalyticsStack(cdk.Stack):
         self,
         workplaces: Workplaces,
         single_view: dynamodb.ITableV2,
-        events_stream: DataStream,
+        streams: Mapping[Stream, DataStream],
         settings: AnalyticsSettings,
         platform: Platform,
     ) -> Foresight | None:
@@ -238,9 +238,11 @@ class AnalyticsStack(cdk.Stack):
             "Foresight",
             training=workplaces.training,
             models=workplaces.models,
+            features=workplaces.features,
             workgroup=self.workgroups[Querier.FORESIGHT],
             single_view=single_view,
-            events_stream=events_stream,
+            events_stream=streams[Stream.EVENTS],
+            profile_changes=streams[Stream.PROFILE_CHANGES],
             settings=settings.models,
             platform=platform,
         )

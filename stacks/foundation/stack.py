@@ -17,6 +17,7 @@ from config.settings import Settings
 from stacks.foundation.alarm_topic import AlarmTopic, alarm_publishers
 from stacks.foundation.data_event_log import DataEventLog
 from stacks.foundation.encryption_key import EncryptionKey
+from stacks.foundation.feature_bucket import FeatureBucket
 from stacks.foundation.hash_secret import HashSecret
 from stacks.foundation.lake.administration import LakeAdministration
 from stacks.foundation.lake.buckets import LakeBuckets
@@ -102,7 +103,7 @@ class FoundationStack(cdk.Stack):
         self._export()
 
     def _workplaces(self, lake: LakeBuckets, settings: Settings) -> Workplaces:
-        homes = training = models = None
+        homes = training = models = features = None
         if settings.analytics.keeps_homes:
             homes = NotebookHomes(
                 self,
@@ -126,7 +127,16 @@ class FoundationStack(cdk.Stack):
                 noncurrent_days=settings.foundation.noncurrent_expire_days,
                 removal=self.removal,
             ).bucket
-        return Workplaces(homes=homes, training=training, models=models)
+        if settings.analytics.models.feature_store:
+            features = FeatureBucket(
+                self,
+                "Features",
+                key=self.key,
+                access_logs=lake.access_logs,
+                expire_days=settings.analytics.models.features_expire_days,
+                removal=self.removal,
+            ).bucket
+        return Workplaces(homes=homes, training=training, models=models, features=features)
 
     def _export(self) -> None:
         for zone, bucket in self.buckets.items():

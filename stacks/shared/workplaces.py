@@ -13,8 +13,10 @@ class Workplaces:
         homes: what people write in the studios.
         training: what models are trained on, for a day.
         models: models that were trained, with what they were measured by.
+        features: what models were told of customers, month by month.
     """
 
     homes: s3.IBucket | None
     training: s3.IBucket | None
     models: s3.IBucket | None
+    features: s3.IBucket | None

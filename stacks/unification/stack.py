@@ -9,6 +9,7 @@ from constructs import Construct
 
 from c360_core.names import Stream, Zone
 from config.activation import RecommendationSettings
+from config.analytics import ModelsSettings
 from config.collection import StreamSettings
 from config.unification import UnificationSettings
 from stacks.constructs.data_stream import DataStream, data_stream
@@ -44,6 +45,7 @@ class UnificationStack(cdk.Stack):
         hash_secret: secretsmanager.ISecret,
         settings: UnificationSettings,
         recommendations: RecommendationSettings,
+        models: ModelsSettings,
         stream_settings: StreamSettings,
         topics: TopicMaker | None,
         platform: Platform,
@@ -99,6 +101,7 @@ class UnificationStack(cdk.Stack):
             hash_secret=hash_secret,
             settings=settings,
             recommendations=recommendations,
+            models=models,
             platform=platform,
         )
         self.lake_access = [

@@ -15,6 +15,7 @@ _ACTIONS: Final[Mapping[str, tuple[str, ...]]] = {
     "kinesis:PutRecord": _WRITE,
     "kinesis:PutRecords": _WRITE,
     "s3:GetObject": _READ,
+    **{f"sagemaker:{operation}Record": _READ for operation in ("BatchGet", "Delete", "Get", "Put")},
     "s3:PutObject": _WRITE,
     "secretsmanager:GetSecretValue": _READ,
     "secretsmanager:PutSecretValue": _BOTH,

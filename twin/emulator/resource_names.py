@@ -183,6 +183,7 @@ _MADE: Final = (
     ("EndpointName", "endpoint/{}"),
     ("EndpointConfigName", "endpoint-config/{}"),
     ("ModelName", "model/{}"),
+    ("FeatureGroupName", "feature-group/{}"),
 )
 _LISTED: Final = ("ModelApprovalStatus", "NameContains", "MaxResults")
 
@@ -201,6 +202,8 @@ def _made(request: Request) -> tuple[str, ...]:
 def _sagemaker(operation: str, request: Request) -> tuple[str, ...]:
     if operation in {"CreateEndpoint", "UpdateEndpoint"}:
         return (*_made(request), arn("sagemaker", f"endpoint-config/{request.get('EndpointConfigName')}"))
+    if operation == "BatchGetRecord":
+        return tuple(dict.fromkeys(name for one in request.get("Identifiers", ()) for name in _made(one)))
     return _studio(request) if request.get("DomainId") else _made(request)
 
 

@@ -15,6 +15,7 @@ from c360_core.names import METRIC_NAMESPACE, Zone, foretold_name
 from config.analytics import ModelsSettings
 from config.operations import OperationsSettings
 from stacks.analytics.foresight.containers import Sizes
+from stacks.analytics.foresight.feature_store import FeatureStore
 from stacks.analytics.foresight.foretelling import Foretelling
 from stacks.analytics.foresight.hours import HourLearning
 from stacks.analytics.foresight.images import ImageRegistry
@@ -43,9 +44,11 @@ class Foresight(Construct):
 
     Attributes:
         machines: the state machine of each model, by its name.
+        features: what the models were told, where the settings ask to keep it.
     """
 
     machines: Mapping[str, StateMachine]
+    features: FeatureStore | None
     lake_access: Sequence[LakeAccess]
 
     def __init__(  # noqa: PLR0913  # each thing that it uses has a name
@@ -55,9 +58,11 @@ class Foresight(Construct):
         *,
         training: s3.IBucket,
         models: s3.IBucket,
+        features: s3.IBucket | None,
         workgroup: Workgroup,
         single_view: dynamodb.ITableV2,
         events_stream: DataStream,
+        profile_changes: DataStream,
         settings: ModelsSettings,
         platform: Platform,
     ) -> None:
@@ -92,6 +97,17 @@ class Foresight(Construct):
             platform=platform,
         )
         release, publish = self._releases(), self._scores(single_view, events_stream)
+        self.features = None
+        if features is not None:
+            self.features = FeatureStore(
+                self,
+                "Features",
+                bucket=features,
+                training=training,
+                single_view=single_view,
+                profile_changes=profile_changes,
+                platform=platform,
+            )
         self._foretold = (*MODELS, *((SEND_HOURS,) if settings.send_hours else ()))
         self.machines = {model.name: self._machine(model, release, publish) for model in self._foretold}
         self.lake_access = [
@@ -153,6 +169,8 @@ class Foresight(Construct):
             sizes=self._sizes,
             release=release.function,
             publish=publish.function,
+            # All models are told the same, so that one run keeps it.
+            keep=self.features.records.function if self.features and model is MODELS[0] else None,
         )
         return self._hours(scope, means) if model is SEND_HOURS else self._model(scope, model, means)
 
@@ -224,7 +242,7 @@ class Foresight(Construct):
             training=self._training,
             prefix=f"{PREFIX}{model.name}/",
             models=self._models,
-            functions=(means.release, means.publish),
+            functions=[one for one in (means.release, means.publish, means.keep) if one is not None],
             platform=self._platform,
         )
         return machine

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_stepfunctions as sfn
 from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
@@ -49,8 +50,34 @@ class Foretelling(MonthlyRun):
     def _steps(self) -> sfn.IChainable:
         version = f"States.Format('{self._model.name} {{}}', $.release.version)"
         published = self._publish(model=version, file=f"{_ROWS}.out", then=self._watch())
-        names = self._names(champion=self._means.code, asked=0)
-        return names.next(self._copy()).next(self._find_champion(self._train(self._release(self._score(published)))))
+        names = self._names(champion=self._means.code, asked=0, **({} if self._means.keep is None else {"kept": 0}))
+        scored = self._score(published if self._means.keep is None else self._keep(self._means.keep, then=published))
+        return names.next(self._copy()).next(self._find_champion(self._train(self._release(scored))))
+
+    def _keep(self, function: lambda_.IFunction, *, then: sfn.IChainable) -> sfn.IChainable:
+        """Keep what the customers were scored by, some thousands in each call, until there are no more."""
+        keep = tasks.LambdaInvoke(
+            self,
+            "KeepFeatures",
+            lambda_function=function,
+            payload=sfn.TaskInput.from_object(
+                {
+                    "recorded_at": sfn.JsonPath.string_at("$$.Execution.StartTime"),
+                    "bucket": self._means.training.bucket_name,
+                    "key": sfn.JsonPath.string_at(f"States.Format('{{}}/newest/{_ROWS}', $.prefix)"),
+                    "lines": sfn.JsonPath.number_at("$.kept"),
+                }
+            ),
+            payload_response_only=True,
+            result_path="$.keeping",
+            retry_on_service_exceptions=False,
+        )
+        retry_when_busy(keep, "Lambda")
+        go_on = sfn.Pass(self, "KeepMore", input_path="$.keeping.lines", result_path="$.kept")
+        go_on.next(keep)
+        done = sfn.Condition.boolean_equals("$.keeping.done", value=True)
+        keep.next(sfn.Choice(self, "AreFeaturesKept").when(done, then).otherwise(go_on))
+        return keep
 
     def _find_champion(self, on: sfn.IChainable) -> sfn.IChainable:
         approved = {

@@ -3,7 +3,10 @@
 from dataclasses import dataclass
 from typing import Final
 
+from c360_core.features import MODEL_OF
+
 MART: Final = "churn_features"
+_SCORE_OF: Final = {model: score for score, model in MODEL_OF.items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,13 +31,13 @@ class Foretold:
 MODELS: Final = (
     Foretold(
         name="churn",
-        score="churn_risk",
+        score=_SCORE_OF["churn"],
         text="the probability that a customer orders nothing in the next three months",
         loss="log_loss",
     ),
     Foretold(
         name="value",
-        score="expected_value",
+        score=_SCORE_OF["value"],
         text="what a customer will spend in the next three months, in the currency of most orders",
         loss="mae",
     ),

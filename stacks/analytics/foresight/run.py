@@ -46,6 +46,7 @@ class Means:
         models: what is kept.
         sizes: of the jobs.
         release, publish: the functions that release a version and publish scores.
+        keep: the function that keeps features; None: nobody does.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Means:
     sizes: Sizes
     release: lambda_.IFunction
     publish: lambda_.IFunction
+    keep: lambda_.IFunction | None = None
 
 
 class MonthlyRun(Construct):

@@ -3,12 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
-
-import yaml
+from typing import Final
 
 from c360_core.names import TableName
 from stacks.analytics.preparation.recipe import Columns, Kind
+from stacks.shared.marts import UnknownMartError, mart_types
 
 MART: Final = "customer_360"
 # Contact data is masked in the marts, and still nothing that a table of features needs.
@@ -88,12 +87,10 @@ def customers(dbt_project: Path) -> DataSet:
 
 
 def _types_of(mart: str, dbt_project: Path) -> Mapping[str, str]:
-    for path in sorted((dbt_project / "models" / "marts").glob("*.yml")):
-        stated: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
-        for model in stated.get("models", ()):
-            if model["name"] == mart:
-                return {column["name"]: str(column["data_type"]) for column in model["columns"]}
-    raise DataSetError(f"there is no mart {mart} below {dbt_project}; name another one in {__name__}")
+    try:
+        return mart_types(mart, dbt_project)
+    except UnknownMartError as error:
+        raise DataSetError(f"{error} in {__name__}") from error
 
 
 def _kind(name: str, types: Mapping[str, str]) -> Kind:

@@ -1,6 +1,7 @@
 """The single view over HTTP."""
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import aws_cdk as cdk
 from aws_cdk import aws_apigatewayv2 as apigateway
@@ -10,15 +11,23 @@ from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
-from c360_core.names import personalize_name
+from c360_core.features import MODEL_OF
+from c360_core.names import features_name, foretold_name, personalize_name
 from c360_core.recommendation.named_filters import filter_names
 from config.activation import RecommendationSettings
+from config.analytics import ModelsSettings
 from config.unification import UnificationSettings
 from stacks.constructs.data_stream import DataStream
-from stacks.constructs.grants import allow, put_records, read_secret, use_items
+from stacks.constructs.grants import allow, put_records, read_secret, use_items, use_key
 from stacks.constructs.http_api import HttpApi, Route, Throttle
 from stacks.constructs.python_function import Caller, PythonFunction
+from stacks.shared.features import feature_kinds
 from stacks.shared.platform import Platform
+
+_SCORING = (
+    ec2.InterfaceVpcEndpointAwsService.SAGEMAKER_RUNTIME,
+    ec2.InterfaceVpcEndpointAwsService.SAGEMAKER_FEATURESTORE_RUNTIME,
+)
 
 
 class ProfileApi(Construct):
@@ -27,7 +36,7 @@ class ProfileApi(Construct):
     function: PythonFunction
     url: str
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # each thing that it uses has a name
         self,
         scope: Construct,
         id_: str,
@@ -37,6 +46,7 @@ class ProfileApi(Construct):
         hash_secret: secretsmanager.ISecret,
         settings: UnificationSettings,
         recommendations: RecommendationSettings,
+        models: ModelsSettings,
         platform: Platform,
     ) -> None:
         super().__init__(scope, id_)
@@ -56,6 +66,7 @@ class ProfileApi(Construct):
                 "HASH_SECRET_ARN": hash_secret.secret_arn,
                 "LINK_TEMPLATES": cdk.Stack.of(self).to_json_string(links),
                 **self._recommender(recommendations, platform),
+                **self._scorer(models, platform),
             },
             caller=Caller.API,
             memory_megabytes=1024,
@@ -68,11 +79,14 @@ class ProfileApi(Construct):
                     if recommendations.uses_personalize
                     else ()
                 ),
+                *(_SCORING if models.feature_store else ()),
             ),
         )
         if recommendations.uses_personalize:
             names = (self._campaign(platform), *self._filters(platform).values())
             allow(self.function.role, ("personalize:GetRecommendations",), *names)
+        if models.feature_store:
+            self._let_score(platform)
         use_items(self.function.role, single_view, platform.key, ("GetItem", "BatchGetItem", "Query", "PutItem"))
         put_records(self.function.role, events)
         read_secret(self.function.role, hash_secret)
@@ -101,6 +115,26 @@ class ProfileApi(Construct):
             **(asked if settings.uses_personalize else {}),
         }
         return {"RECOMMENDER": cdk.Stack.of(self).to_json_string(told)}
+
+    def _scorer(self, models: ModelsSettings, platform: Platform) -> Mapping[str, str]:
+        """Return what tells the function whom to ask; group and endpoints are made later, under known names."""
+        if not models.feature_store:
+            return {}
+        kinds = feature_kinds(Path(platform.assets.metrics))
+        told = {
+            "group": features_name(platform.environment),
+            "endpoints": {model: foretold_name(platform.environment, model) for model in MODEL_OF.values()},
+            "kinds": {name: str(kind) for name, kind in kinds.items()},
+        }
+        return {"SCORER": cdk.Stack.of(self).to_json_string(told)}
+
+    def _let_score(self, platform: Platform) -> None:
+        role, stack = self.function.role, cdk.Stack.of(self)
+        here = f"arn:{stack.partition}:sagemaker:{stack.region}:{stack.account}"
+        endpoints = [f"{here}:endpoint/{foretold_name(platform.environment, model)}" for model in MODEL_OF.values()]
+        allow(role, ("sagemaker:InvokeEndpoint",), *endpoints)
+        allow(role, ("sagemaker:GetRecord",), f"{here}:feature-group/{features_name(platform.environment)}")
+        use_key(role, platform.key, through="sagemaker", actions=("Decrypt",))
 
     def _campaign(self, platform: Platform) -> str:
         return self._personalize(f"campaign/{personalize_name(platform.environment, 'articles')}")

@@ -12,7 +12,8 @@ from c360_aws.event_stream import StreamUnavailableError
 from c360_aws.stream_writer import StreamRecord
 from c360_core.profile import Profile
 from lambdas.score_events import handler
-from lambdas.score_events.logic import ScoreLineError, ScorePublisher, Scoring, unbroken
+from lambdas.score_events.logic import ScoreLineError, ScorePublisher, Scoring
+from lambdas.shared.lines import unbroken
 from tests.factories.profiles import profile
 from tests.fakes.wire import LambdaContext
 from tests.unit.lambdas.conftest import Cloud

@@ -1,0 +1,1 @@
+"""Puts what models were told of customers into the Feature Store."""

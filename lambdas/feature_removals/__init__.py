@@ -1,0 +1,1 @@
+"""Deletes the features of people who are no more."""
