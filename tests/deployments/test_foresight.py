@@ -15,12 +15,24 @@ import pytest
 import yaml
 
 from c360_aws.single_view_writer import SingleViewWriter
-from c360_core.names import MARTS_PREFIX, Stream, Zone, database_name, foretold_name, stream_name, zone_stack
+from c360_core.names import (
+    MARTS_PREFIX,
+    Stream,
+    Zone,
+    database_name,
+    features_name,
+    foretold_name,
+    stream_name,
+    zone_stack,
+)
 from tests.deployments.small_dev import ENVIRONMENT, SmallDev
 from tests.factories import churn_rows, message_rows
 from tests.factories.arrow_tables import schema, table
 from tests.factories.profiles import profile
 from twin.emulator import emulator
+from twin.principals import Principal
+from twin.scenario.api import ProfileApiClient
+from twin.scenario.waiting import until
 from twin.settings import BUILD, ROOT, python_of
 
 MART = "churn_features"
@@ -126,6 +138,27 @@ class World:
                 iterator = page["NextShardIterator"]
         return found
 
+    def api(self) -> ProfileApiClient:
+        """Return the profile API as an application sees it."""
+        caller = self.dev.running.settings.credentials(Principal.APPLICATION)
+        return ProfileApiClient(url=self.dev.output("unification", "ProfileApiUrl").rstrip("/"), caller=caller)
+
+    def remove(self, person: str) -> None:
+        """Say on the stream of profiles that a person is no more."""
+        removal = {"kind": "profile", "op": "delete", "person_id": person, "identity_version": 99, "sequence": 1}
+        self.dev.client("kinesis").put_record(
+            StreamName=stream_name(ENVIRONMENT, Stream.PROFILE_CHANGES),
+            Data=json.dumps({**removal, "computed_at": "2026-03-02T12:00:00.000Z"}).encode(),
+            PartitionKey=person,
+        )
+
+    def features(self, person: str) -> list[Mapping[str, str]]:
+        """Return what the Feature Store keeps of a person."""
+        found = self.dev.client("sagemaker-featurestore-runtime").get_record(
+            FeatureGroupName=features_name(ENVIRONMENT), RecordIdentifierValueAsString=person
+        )
+        return list(found.get("Record", ()))
+
     def versions(self, model: str) -> list[str]:
         """Return the approval of each version of a model, the oldest first."""
         found = self.models.list_model_packages(
@@ -166,6 +199,7 @@ def _with_models(values: dict[str, Any]) -> None:
         "approval": "automatic",
         "poll_seconds": 1,
         "send_hours": True,
+        "feature_store": True,
     }
 
 
@@ -221,6 +255,25 @@ def test_an_endpoint_answers_as_the_batch_did(world: World) -> None:
     assert said["score"] == pytest.approx(event["payload"]["value"], abs=1e-6)
 
 
+def test_an_application_is_told_on_what_a_score_rests(world: World) -> None:
+    [event, *_] = [one for one in world.events() if one["event_type"] == "score_computed"]
+    person = f"p{int(event['identifiers']['loyalty_id'][0][1:]):04}"
+    told = world.api().score(person, "churn_risk")
+    assert told is not None
+    assert told["value"] == pytest.approx(event["payload"]["value"], abs=1e-6)
+    [asked] = [
+        row
+        for line in (world.folder / "direct-churn" / "newest" / "rows.jsonl").read_text(encoding="utf-8").splitlines()
+        if (row := json.loads(line))["person_id"] == person
+    ]
+    assert told["as_of"] == asked["cut_on"]
+    assert {name: told["features"][name] for name in asked if name not in {"person_id", "cut_on"}} == {
+        name: pytest.approx(value) if isinstance(value, float) else value
+        for name, value in asked.items()
+        if name not in {"person_id", "cut_on"}
+    }
+
+
 def test_a_second_run_publishes_nothing_new_and_deploys_no_model_that_is_not_better(
     world: World, rows: list[dict[str, Any]]
 ) -> None:
@@ -253,3 +306,12 @@ def test_the_hour_in_which_each_customer_reads_is_published(world: World) -> Non
     assert max(away) <= 1, "those who have the usual hour"
     kept = world.dev.client("s3").list_objects_v2(Bucket=world.kept, Prefix="hours/")["Contents"]
     assert [one["Key"].rpartition("/")[2] for one in kept] == ["evaluation.json"]
+
+
+def test_whoever_is_removed_leaves_the_feature_store(world: World) -> None:
+    gone, stays = sorted(row["person_id"] for row in known(PEOPLE) if row["churned"] is None)[:2]
+    assert world.features(gone)
+    assert world.features(stays)
+    world.remove(gone)
+    until("the features are gone", lambda: world.features(gone), lambda left: not left, seconds=60)
+    assert world.features(stays)

@@ -1281,8 +1281,8 @@ def _lists_copy(_estate: Estate, use: Use) -> Calls:
 
 def _model_of(use: Use) -> str:
     """Return what the model whose state machine it is, is called in SageMaker: a run names its jobs after it."""
-    run = json.loads(use.resource.properties["DefinitionString"])["States"]["Name"]["Parameters"]["job.$"]
-    return str(run).removeprefix("States.Format('").partition("-{}'")[0]
+    named = states(json.loads(use.resource.properties["DefinitionString"]))["Name"]
+    return str(named["Parameters"]["job.$"]).removeprefix("States.Format('").partition("-{}'")[0]
 
 
 def _sagemaker(need: Need, path: str) -> Integration:
@@ -1346,6 +1346,23 @@ def _places(request: Any, *names: str) -> Iterable[str]:
     elif isinstance(request, list):
         for part in request:
             yield from _places(part, *names)
+
+
+def _keeps_features(_estate: Estate, use: Use) -> Calls:
+    """SageMaker writes the offline store with the role of the group, and its table in a database of its own."""
+    stated = use.resource.properties
+    role, store = stated["RoleArn"], stated["OfflineStoreConfig"]["S3StorageConfig"]
+    place = store["S3Uri"].rstrip("/")
+    file = f"{place}/{ACCOUNT}/sagemaker/{REGION}/offline-store/{stated['FeatureGroupName']}-1"
+    bucket = _object(place).partition("/")[0]
+    yield Call(party=role, need=needs.FEATURES_WRITE, resource=_object(f"{file}/data/part-0"))
+    yield Call(party=role, need=needs.FEATURES_READ_METADATA, resource=_object(f"{file}/metadata/manifest"))
+    yield Call(party=role, need=needs.FEATURES_LOOK_AT_BUCKET, resource=bucket)
+    catalog = f"arn:aws:glue:{REGION}:{ACCOUNT}"
+    for path in ("catalog", "database/sagemaker_featurestore", "table/sagemaker_featurestore/any"):
+        yield Call(party=role, need=needs.FEATURES_KEEP_TABLE, resource=f"{catalog}:{path}")
+    through = {"kms:ViaService": f"s3.{REGION}.amazonaws.com", "kms:CallerAccount": ACCOUNT}
+    yield Call(party=role, need=needs.FEATURES_ENCRYPT, resource=store["KmsKeyId"], context=through)
 
 
 def _runs_steps(estate: Estate, use: Use) -> Calls:
@@ -1498,6 +1515,7 @@ INTEGRATIONS: Final[Mapping[str, Integration]] = {
     "resource AWS::WAFv2::LoggingConfiguration": _nothing,
     # Whoever deploys makes its network interfaces and its grant on the key.
     "resource AWS::SageMaker::Domain": _names_users,
+    "resource AWS::SageMaker::FeatureGroup": _keeps_features,
     "resource AWS::SageMaker::Pipeline": _runs_steps,
     "resource AWS::SageMaker::UserProfile": _works_in_studio,
     "resource Custom::ClosedDatabase": _closes_database,

@@ -84,6 +84,12 @@ ORDERS: Final = (
         switched=True,
     ),
     Order(
+        type_name="AWS::SageMaker::FeatureGroup",
+        role=_property("RoleArn"),
+        page="Amazon SageMaker API Reference: CreateFeatureGroup, which tries the role on the offline store",
+        switched=True,
+    ),
+    Order(
         type_name="AWS::QuickSight::DataSource",
         role=_property("DataSourceParameters", "AthenaParameters", "RoleArn"),
         page="Amazon Quick Sight API Reference: CreateDataSource, which tests the connection",
@@ -403,7 +409,24 @@ def _who_pays(estate: Estate) -> Iterator[str]:
             yield str(room)
 
 
+_FEATURES: Final = "Amazon SageMaker AI Developer Guide: Feature Store, quotas, naming rules and data types"
+
+
+def _features(estate: Estate) -> Measured:
+    for group in estate.of_type("AWS::SageMaker::FeatureGroup"):
+        yield str(group), len(group.properties["FeatureDefinitions"])
+
+
 QUOTAS: Final = (
+    Quota(what="features of a group", at_most=2500, page=_FEATURES, measured=_features),
+    Quota(
+        what="groups of features of an account",
+        at_most=100,
+        page=_FEATURES,
+        measured=_number_of("AWS::SageMaker::FeatureGroup"),
+        # Environments may share an account.
+        share=0.25,
+    ),
     Quota(
         what="configured tables of an account",
         at_most=60,
@@ -1057,6 +1080,23 @@ def _profiles_that_go_before_their_apps(estate: Estate) -> Iterator[Resource]:
                 yield one
 
 
+# Names that the Feature Store adds to the rows of the offline store.
+_KEPT_FOR_THE_STORE: Final = frozenset({"is_deleted", "write_time", "api_invocation_time", "TruncatedEventTime"})
+_FEATURE_NAME: Final = re.compile(r"[a-zA-Z0-9]([-_]*[a-zA-Z0-9]){0,63}")
+
+
+def _feature_groups_that_cannot_be(estate: Estate) -> Iterator[Resource]:
+    """The record and its time are features, the time a text or a fraction, and no name is one of the store's own."""
+    for group in estate.of_type("AWS::SageMaker::FeatureGroup"):
+        stated = group.properties
+        kinds = {one["FeatureName"]: one["FeatureType"] for one in stated["FeatureDefinitions"]}
+        named = (stated["RecordIdentifierFeatureName"], stated["EventTimeFeatureName"])
+        whole = len(kinds) == len(stated["FeatureDefinitions"]) and {*named} <= kinds.keys()
+        free = all(_FEATURE_NAME.fullmatch(name) and name not in _KEPT_FOR_THE_STORE for name in kinds)
+        if not whole or not free or kinds[named[1]] == "Integral":
+            yield group
+
+
 _WAREHOUSE_PLACE: Final = (
     "Amazon Redshift Management Guide: Considerations when using Amazon Redshift Serverless, three subnets with EVR"
 )
@@ -1069,6 +1109,11 @@ _GUARDED_PAGE: Final = (
 _DELETED_DOMAIN: Final = "Amazon SageMaker AI Developer Guide: Delete an Amazon SageMaker AI domain"
 
 REFUSALS: Final = (
+    Refusal(
+        rule="a group of features has its identifier, its time, and names that the store does not keep for itself",
+        page=_FEATURES,
+        faults=_feature_groups_that_cannot_be,
+    ),
     Refusal(
         rule="DataBrew knows a table of the catalog by its properties `classification` and `typeOfData`",
         page=_DATABREW_SOURCES,

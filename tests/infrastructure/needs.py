@@ -769,6 +769,17 @@ STEP_FUNCTIONS_READ_OBJECT: Final = Need(
     actions=("s3:GetObject",), page="Amazon S3 API Reference: GetObject, permissions"
 )
 
+FEATURES_WRITE: Final = Need(
+    actions=("s3:PutObject", "s3:PutObjectAcl"), page="AWS Managed Policy Reference: AmazonSageMakerFeatureStoreAccess"
+)
+FEATURES_LOOK_AT_BUCKET: Final = Need(actions=("s3:GetBucketAcl",), page=FEATURES_WRITE.page)
+FEATURES_READ_METADATA: Final = Need(actions=("s3:GetObject",), page=FEATURES_WRITE.page)
+FEATURES_KEEP_TABLE: Final = Need(actions=("glue:GetTable", "glue:UpdateTable"), page=FEATURES_WRITE.page)
+FEATURES_ENCRYPT: Final = Need(
+    actions=("kms:GenerateDataKey",),
+    page="Amazon SageMaker AI Developer Guide: Feature Store, security and access control, offline store",
+)
+
 # ---- DataBrew, which works with the role of a job
 DATABREW_FINDS_TABLE: Final = Need(
     actions=("glue:GetDatabase", "glue:GetDatabases", "glue:GetTable", "glue:GetTables", "glue:GetPartitions"),

@@ -6,12 +6,16 @@ from typing import Any
 
 import pytest
 
-from c360_core.names import Querier, foretold_name, workgroup_name
+from c360_core.features import definitions
+from c360_core.names import Querier, features_name, foretold_name, workgroup_name
 from config.settings import SettingsError, load
+from lambdas.feature_removals.logic import KIND, OPERATION
 from stacks.analytics.foresight.containers import INPUTS, OUTPUTS
+from stacks.analytics.foresight.feature_store import TTL_DAYS
 from stacks.analytics.foresight.images import REPOSITORY, TAG
 from stacks.analytics.foresight.model import MODELS, SEND_HOURS
 from stacks.analytics.foresight.run import PREFIX
+from stacks.shared.features import feature_kinds
 from tests.infrastructure.assembly import definition, resolve, states
 from tests.infrastructure.estate import ACCOUNT, Estate, arn
 from tests.infrastructure.policies import Policies
@@ -55,13 +59,13 @@ def jobs(estate: Estate, everything, model: str) -> dict[str, dict[str, Any]]:
 
 
 def test_a_switch_brings_it_and_leaves_nothing(assembly):
-    parts = ("Foresight", "ModelsBucket")
+    parts = ("Foresight", "ModelsBucket", "FeaturesBucket")
     found = [one for one in assembly.resources() if any(part in one.logical_id for part in parts)]
     kinds = [one.document["Type"] for one in found if one.document["Type"].startswith("AWS::SageMaker")]
     deployed = assembly.settings.analytics.models.deployed
     assert deployed is (assembly.settings.environment == "everything")
     assert bool(found) is deployed
-    assert len(kinds) == 2 * len(MODELS) * deployed
+    assert len(kinds) == (2 * len(MODELS) + 1) * deployed  # and a group of features
 
 
 @pytest.mark.parametrize("model", NAMES)
@@ -189,10 +193,73 @@ def test_the_hours_start_jobs_of_their_own_alone(on, everything):
     assert not may("StartPipelineExecution", f"pipeline/{foretold_name('everything', 'churn')}")
 
 
-def test_without_its_switch_nothing_learns_hours(tmp_path):
-    (tmp_path / "dev.yaml").write_text("analytics: {models: {send_hours: true}}", encoding="utf-8")
-    with pytest.raises(SettingsError, match="send_hours is on and deployed is off"):
+@pytest.mark.parametrize("switch", ["send_hours", "feature_store"])
+def test_what_runs_with_the_models_needs_them(switch, tmp_path):
+    (tmp_path / "dev.yaml").write_text(f"analytics: {{models: {{{switch}: true}}}}", encoding="utf-8")
+    with pytest.raises(SettingsError, match=f"{switch} is on and deployed is off"):
         load("dev", tmp_path)
+
+
+def group(everything) -> dict[str, Any]:
+    """Return what the template says of the group of features."""
+    return everything.one("AWS::SageMaker::FeatureGroup", "analytics").properties
+
+
+def test_features_are_the_columns_of_the_mart_under_the_key_and_for_a_time(everything):
+    stated = group(everything)
+    kinds = feature_kinds(ROOT / "sql")
+    assert [(one["FeatureName"], one["FeatureType"]) for one in stated["FeatureDefinitions"]] == [
+        (name, str(kind)) for name, kind in definitions(kinds)
+    ]
+    online, offline = stated["OnlineStoreConfig"], stated["OfflineStoreConfig"]
+    assert online["EnableOnlineStore"] is True
+    assert online["TtlDuration"] == {"Unit": "Days", "Value": TTL_DAYS}
+    assert online["SecurityConfig"]["KmsKeyId"] == offline["S3StorageConfig"]["KmsKeyId"]
+    assert offline["DisableGlueTableCreation"] is False
+    [rule] = everything.one("AWS::S3::Bucket", "foundation", "FeaturesBucket").properties["LifecycleConfiguration"][
+        "Rules"
+    ]
+    assert rule["ExpirationInDays"] == everything.settings.analytics.models.features_expire_days
+
+
+def test_one_run_keeps_what_all_models_are_told(everything):
+    keeping = [
+        model
+        for model in NAMES
+        if "KeepFeatures"
+        in states(
+            definition(everything.one("AWS::StepFunctions::StateMachine", "analytics", f"Foresight{model.title()}"))
+        )
+    ]
+    assert keeping == NAMES[:1]
+
+
+def test_each_function_does_one_thing_to_records_and_the_api_reads_them(on, everything):
+    policies = Policies(on)
+    record = f"arn:aws:sagemaker:us-east-1:{ACCOUNT}:feature-group/{features_name('everything')}"
+    allowed = {
+        name: {
+            action
+            for action in ("PutRecord", "GetRecord", "DeleteRecord")
+            if all(
+                policies.deciding(
+                    arn(everything.one("AWS::IAM::Role", pillar, part)), f"sagemaker:{action}", record, {}
+                )
+            )
+        }
+        for name, pillar, part in (
+            ("records", "analytics", "ForesightFeaturesRecords"),
+            ("removals", "analytics", "ForesightFeaturesRemovals"),
+            ("api", "unification", "ProfileApiFunction"),
+        )
+    }
+    assert allowed == {"records": {"PutRecord"}, "removals": {"DeleteRecord"}, "api": {"GetRecord"}}
+
+
+def test_only_removals_of_people_reach_the_function_that_deletes_features(everything):
+    mapping = everything.one("AWS::Lambda::EventSourceMapping", "analytics", "ForesightFeatures")
+    [stated] = mapping.properties["FilterCriteria"]["Filters"]
+    assert json.loads(stated["Pattern"]) == {"data": {"kind": [KIND], "op": [OPERATION]}}
 
 
 def test_models_are_kept_and_what_they_learned_from_is_not(everything):

@@ -37,6 +37,8 @@ SWITCHED = {
     "sentiment": lambda settings: settings.activation.sentiment.deployed,
     "model_releases": lambda settings: settings.analytics.models.deployed,
     "recommendation_events": lambda settings: settings.activation.recommendations.uses_personalize,
+    "feature_records": lambda settings: settings.analytics.models.feature_store,
+    "feature_removals": lambda settings: settings.analytics.models.feature_store,
     "recipe_versions": lambda settings: settings.analytics.databrew.deployed,
     "score_events": lambda settings: settings.analytics.models.deployed,
     "studio_profiles": lambda settings: settings.analytics.studio.deployed,

@@ -183,6 +183,7 @@ BREAKS: dict[str, tuple[str, Callable[[Template], Any]]] = {
         "Custom::StudioProfile",
         lambda resource: resource.pop("DependsOn"),
     ),
+    "_feature_groups_that_cannot_be": ("AWS::SageMaker::FeatureGroup", properties(EventTimeFeatureName="orders")),
     "_closed_compression": (
         "AWS::Glue::Table",
         lambda resource: _iceberg(resource).get("Properties", {}).update({"write.parquet.compression-codec": "zstd"}),

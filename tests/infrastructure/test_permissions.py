@@ -127,6 +127,9 @@ KEY_USES = {
     "ForesightPipelines": {"s3": READ, "sagemaker": DISKS},
     "ForesightReleases": {"lambda": READ, "sagemaker": DISKS},
     "ForesightScores": {"lambda": READ, "dynamodb": ITEMS, "kinesis": WRITE, "s3": READ},
+    "ForesightFeaturesOffline": {"s3": SEND},
+    "ForesightFeaturesRecords": {"lambda": READ, "dynamodb": ITEMS, "s3": READ, "sagemaker": READ},
+    "ForesightFeaturesRemovals": {"lambda": READ, "kinesis": READ, "sagemaker": READ, "sqs": SEND},
     "PreparationPublishedPublisher": {"lambda": READ},
     "StudioMarketingAnalyst": {
         "s3": SEND,
@@ -194,6 +197,8 @@ def test_roles_use_the_key_through_the_services_that_keep_what_they_use_and_neve
     # And with the answer that says who is in an audience.
     keeping = {machine for machine in machines if machine.startswith("Audiences")}
     wanted |= {machine: {"sns": SEND, "s3": SEND} for machine in keeping}
+    if assembly.settings.analytics.models.feature_store:
+        wanted["ProfileApiFunction"] = {**wanted["ProfileApiFunction"], "sagemaker": READ}
     found = {role: {service: " ".join(sorted(used)) for service, used in by.items()} for role, by in uses.items()}
     assert found == wanted
 
@@ -252,6 +257,8 @@ def test_roles_may_do_with_items_what_their_code_calls_and_nothing_else(assembly
         wanted["InboxFunction", "Table"] |= {"PutItem"}
     if assembly.settings.analytics.models.deployed:
         wanted["ForesightScores", "Table"] = {"BatchGetItem"}
+    if assembly.settings.analytics.models.feature_store:
+        wanted["ForesightFeaturesRecords", "Table"] = {"BatchGetItem"}
     if assembly.settings.activation.recommendations.uses_personalize:
         wanted["RecommendationsPersonalizeEventsFunction", "Table"] = {"GetItem", "Query"}
     if assembly.settings.activation.loyalty.url is not None:

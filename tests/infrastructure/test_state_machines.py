@@ -323,8 +323,8 @@ def test_journeys_send_their_messages_in_order(assembly, part, templates):
 
 @pytest.mark.parametrize("part", ["Welcome", "ServiceRecovery"])
 def test_the_first_message_waits_for_the_moment_that_the_decision_names(assembly, part):
-    document = definition(machine(assembly, "activation", part))
-    first = states(document)[document["StartAt"]]
+    [steps] = definition(machine(assembly, "activation", part))["States"]["Steps"]["Branches"]
+    first = steps["States"][steps["StartAt"]]
     assert (first["Type"], first["TimestampPath"], first["Next"]) == ("Wait", "$.not_before", f"Send{part}")
     assert first["TimestampPath"].removeprefix("$.") in DETAIL_FIELDS
 

@@ -45,6 +45,10 @@ class ProfileApiClient:
         """Return what is recommended to a person, and on what that rests."""
         return self._request("GET", f"/v1/customers/{person_id}/recommendations", params=query) or {}
 
+    def score(self, person_id: str, score: str) -> dict[str, Any] | None:
+        """Return what a model says of a person now, with what it was told, or None where nothing is kept."""
+        return self._request("GET", f"/v1/customers/{person_id}/scores/{score}")
+
     def put_consent(self, person_id: str, purpose: str, channel: str, *, granted: bool) -> dict[str, Any]:
         """Give or withdraw a consent."""
         path = f"/v1/customers/{person_id}/consents/{purpose}/{channel}"

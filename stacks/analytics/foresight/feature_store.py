@@ -109,7 +109,7 @@ class FeatureStore(Construct):
         """Return the role with which SageMaker writes the offline store and its table in the catalog."""
         stack = cdk.Stack.of(self)
         here = {"StringEquals": {"aws:SourceAccount": stack.account}}
-        role = iam.Role(self, "Offline", assumed_by=iam.ServicePrincipal(SERVICE, conditions=here))
+        role = iam.Role(self, "OfflineRole", assumed_by=iam.ServicePrincipal(SERVICE, conditions=here))
         allow(role, ("s3:PutObject", "s3:PutObjectAcl"), bucket.arn_for_objects(f"{_OFFLINE}*"))
         allow(role, ("s3:GetObject",), bucket.arn_for_objects(f"{_OFFLINE}{_METADATA}"))
         allow(role, ("s3:GetBucketAcl",), bucket.bucket_arn)
