@@ -63,6 +63,7 @@ _ARNS: Final = {
     "AWS::RedshiftServerless::Workgroup": "arn:aws:redshift-serverless:{region}:{account}:workgroup/{name}",
     "AWS::S3::Bucket": "arn:aws:s3:::{name}",
     "AWS::MSK::ServerlessCluster": "arn:aws:kafka:{region}:{account}:cluster/{name}/0c1d-7",
+    "AWS::SageMaker::FeatureGroup": "arn:aws:sagemaker:{region}:{account}:feature-group/{name}",
     "AWS::SecretsManager::Secret": "arn:aws:secretsmanager:{region}:{account}:secret:{name}-AbCdEf",
     "AWS::SNS::Topic": "arn:aws:sns:{region}:{account}:{name}",
     "AWS::SQS::Queue": "arn:aws:sqs:{region}:{account}:{name}",
@@ -92,6 +93,7 @@ _NAMES: Final = {
     "AWS::QuickSight::Theme": "ThemeId",
     "AWS::RedshiftServerless::Namespace": "NamespaceName",
     "AWS::RedshiftServerless::Workgroup": "WorkgroupName",
+    "AWS::SageMaker::FeatureGroup": "FeatureGroupName",
 }
 # The property with the key that encrypts a resource, by its path.
 _KEYS: Final = {
@@ -106,6 +108,7 @@ _KEYS: Final = {
         "ServerSideEncryptionByDefault",
         "KMSMasterKeyID",
     ),
+    "AWS::SageMaker::FeatureGroup": ("OnlineStoreConfig", "SecurityConfig", "KmsKeyId"),
     "AWS::SecretsManager::Secret": ("KmsKeyId",),
     "AWS::SNS::Topic": ("KmsMasterKeyId",),
     "AWS::SQS::Queue": ("KmsMasterKeyId",),

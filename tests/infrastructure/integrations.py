@@ -1535,6 +1535,10 @@ INTEGRATIONS: Final[Mapping[str, Integration]] = {
     "right redshift-serverless:GetCredentials": _asks_warehouse,
     "right kinesis:ListStreams": _lists_streams,
     "right sagemaker:CreateTrainingJob": _trains,
+    **{
+        f"right sagemaker:{operation}Record": _right_with_key(needs.USE_ENCRYPTED_FEATURES, "sagemaker")
+        for operation in ("Delete", "Get", "Put")
+    },
     "right dynamodb:BatchGetItem": _right_with_key(needs.USE_ENCRYPTED_TABLE, "dynamodb"),
     "right dynamodb:GetItem": _right_with_key(needs.USE_ENCRYPTED_TABLE, "dynamodb"),
     "right dynamodb:PutItem": _all_of(_right_with_key(needs.USE_ENCRYPTED_TABLE, "dynamodb"), _locks),

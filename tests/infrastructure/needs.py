@@ -769,6 +769,9 @@ STEP_FUNCTIONS_READ_OBJECT: Final = Need(
     actions=("s3:GetObject",), page="Amazon S3 API Reference: GetObject, permissions"
 )
 
+USE_ENCRYPTED_FEATURES: Final = Need(
+    actions=("kms:Decrypt",), page="Amazon SageMaker API Reference: OnlineStoreSecurityConfig, data plane operations"
+)
 FEATURES_WRITE: Final = Need(
     actions=("s3:PutObject", "s3:PutObjectAcl"), page="AWS Managed Policy Reference: AmazonSageMakerFeatureStoreAccess"
 )

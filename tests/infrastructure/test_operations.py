@@ -112,6 +112,7 @@ def test_every_function_that_is_fed_from_a_stream_is_watched_for_its_lag(assembl
     activation = assembly.settings.activation
     announces = bool(activation.webhooks or activation.loyalty.url)
     switched = activation.sentiment.deployed + activation.recommendations.uses_personalize + announces
+    switched += assembly.settings.analytics.models.feature_store
     assert len(watched) == len(fed) == 2 + switched
     assert all(any(name in each for each in watched) for name in fed)
 

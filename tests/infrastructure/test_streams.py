@@ -28,7 +28,8 @@ def test_every_reader_halves_failing_batches_and_keeps_what_it_cannot_handle(ass
     readers = [mapping for mapping in mappings if "StartingPosition" in mapping.properties]  # the others read queues
     activation = assembly.settings.activation
     announces = bool(activation.webhooks or activation.loyalty.url)
-    assert len(readers) == 2 + activation.sentiment.deployed + activation.recommendations.uses_personalize + announces
+    switched = activation.sentiment.deployed + activation.recommendations.uses_personalize + announces
+    assert len(readers) == 2 + switched + assembly.settings.analytics.models.feature_store
     for reader in readers:
         mapping = reader.properties
         assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"], reader

@@ -113,6 +113,14 @@ class FeatureStore(Construct):
         allow(role, ("s3:PutObject", "s3:PutObjectAcl"), bucket.arn_for_objects(f"{_OFFLINE}*"))
         allow(role, ("s3:GetObject",), bucket.arn_for_objects(f"{_OFFLINE}{_METADATA}"))
         allow(role, ("s3:GetBucketAcl",), bucket.bucket_arn)
+        # Without it, S3 answers that a file which is not there is forbidden.
+        role.add_to_principal_policy(
+            iam.PolicyStatement(
+                actions=["s3:ListBucket"],
+                resources=[bucket.bucket_arn],
+                conditions={"StringLike": {"s3:prefix": f"{_OFFLINE}*"}},
+            )
+        )
         glue = f"arn:{stack.partition}:glue:{stack.region}:{stack.account}"
         tables = f"{glue}:table/{_CATALOG}/*"
         allow(role, ("glue:GetTable", "glue:UpdateTable"), f"{glue}:catalog", f"{glue}:database/{_CATALOG}", tables)
