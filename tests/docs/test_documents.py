@@ -79,6 +79,7 @@ ASKED: dict[str, set[str] | str] = {
     "QuickSight": "its users and its memory are paid for",
     "DataBrew": "a run is paid for, and changes the lake",
     "Models on SageMaker": "a run costs money, and its scores change profiles",
+    "Feature Store": "a record is about a customer, and a run of a month puts it",
     "SageMaker Studio": "an app is paid for, and belongs to its user",
     "EMR Studio": "a session is paid for",
     "Lake Formation": {

@@ -32,7 +32,11 @@ OUTSIDE: Final = (
     "the loyalty system (`activation.loyalty.url`)",
     "the platforms of `activation.audiences`",
 )
-OWN: Final = {"AWS::S3::Bucket": "bucket", "AWS::DynamoDB::GlobalTable": "table"}
+OWN: Final = {
+    "AWS::S3::Bucket": "bucket",
+    "AWS::DynamoDB::GlobalTable": "table",
+    "AWS::SageMaker::FeatureGroup": "group of features",
+}
 # They keep data, and it is none about people, or the list has it under another store.
 ELSEWHERE: Final = {
     "AWS::Glue::Table": "the columns of the lake are a table of their own, and their rows are in the buckets",

@@ -1,6 +1,6 @@
--- The messages that people of now got, and when they first opened or clicked each: what the hours to send at are learned
--- from. Whoever got a message lately has not had the time to answer, so it is left out.
-{%- set window %}interval '{{ var("answer_hours") }}' hour{% endset %}
+-- The messages that people of now got, and when they first opened or clicked each: from this, the hours to send at are
+-- learned. Whoever got a message lately has not had the time to answer, so it is left out.
+{%- set window = "interval '" ~ var('answer_hours') ~ "' hour" %}
 with own as (
   select
     m.person_id,
@@ -34,6 +34,11 @@ answers as (
   inner join own as o on s.person_id = o.person_id and s.message_id = o.message_id
   where not o.is_sent and o.occurred_at >= s.sent_at and o.occurred_at < s.sent_at + {{ window }}
   group by s.person_id, s.message_id
+),
+
+newest as (
+  select max(last_received_at) as as_of
+  from {{ ref('message_events') }}
 )
 
 select
@@ -44,7 +49,7 @@ select
   a.answered_at,
   t.time_zone
 from sent as s
-cross join (select max(last_received_at) as as_of from {{ ref('message_events') }}) as n
+cross join newest as n
 left join answers as a on s.person_id = a.person_id and s.message_id = a.message_id
 left join {{ ref('profile_states') }} as t on s.person_id = t.person_id
 where s.sent_at <= n.as_of - {{ window }}
