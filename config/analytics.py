@@ -216,6 +216,11 @@ class WarehouseSettings(Slice):
         return self
 
 
+# Of what jobs are called, whose names may have 63 characters.
+OfferName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9]{0,7}$")]
+Department = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 &/_.-]{0,63}$")]
+
+
 class ModelsSettings(Slice):
     """Models on SageMaker that foretell what customers will do; their scores go into the profiles."""
 
@@ -228,6 +233,12 @@ class ModelsSettings(Slice):
         default=False,
         description="Learn each month in which hour each customer answers messages, as the score best_hour, which "
         "plays may wait for; one more job of some minutes",
+    )
+    offers: Mapping[OfferName, Department] = Field(
+        {},
+        description="Offers whose chance is learned each month, by a short name: the department of the articles. Plays "
+        "find it as the score offer_<name>; each is a model of its own, with five jobs a month",
+        max_length=20,
     )
     feature_store: bool = Field(
         default=False,
@@ -259,7 +270,8 @@ class ModelsSettings(Slice):
 
     @model_validator(mode="after")
     def _has_jobs(self) -> Self:
-        for name, is_on in (("send_hours", self.send_hours), ("feature_store", self.feature_store)):
+        switches = {"send_hours": self.send_hours, "feature_store": self.feature_store, "offers": bool(self.offers)}
+        for name, is_on in switches.items():
             if is_on and not self.deployed:
                 raise ValueError(f"{name} is on and deployed is off: it runs with the models; switch both on")
         return self

@@ -236,9 +236,11 @@ def truth(
 
     steps = Steps(machine=as_json)
     outcome = score.run(steps, scale=scale.value, seed=seed)
-    models, habits = foretelling.run(steps), hours.run(steps)
+    models, offers, habits = foretelling.run(steps), foretelling.run_offers(steps), hours.run(steps)
     foreseen = recommenders.run(steps, seed=seed)
-    steps.result({**outcome.as_dict(), "models": models, "hours": habits, "recommenders": foreseen.as_dict()})
+    steps.result(
+        {**outcome.as_dict(), "models": models, "offers": offers, "hours": habits, "recommenders": foreseen.as_dict()}
+    )
     raise typer.Exit(0 if outcome.passed else EXIT_FAILED)
 
 

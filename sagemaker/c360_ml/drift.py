@@ -21,7 +21,7 @@ from c360_ml import drift_page, features, rows, script
 from c360_ml.errors import InputError
 from c360_ml.measures import Numbers
 from c360_ml.model import ARCHIVE, Model, load_for, unpack
-from c360_ml.targets import CHURN, CUT, TARGETS
+from c360_ml.targets import CUT, TARGETS
 from c360_ml.train import REFERENCE, SCORE
 
 STEADY, WARNING, ALARM = "steady", "warning", "alarm"
@@ -134,7 +134,7 @@ def label_moved(model: Model, before: pd.DataFrame, known: pd.DataFrame, limits:
         raise InputError(f"known: column `{label}` is missing or empty; give rows with known outcomes, or none at all")
     some = known[known[label].notna()]
     was, now = float(before[label].mean()), float(model.outcomes(some).mean())
-    difference = now - was if model.target is CHURN else (now - was) / abs(was) if was else float(now != 0)
+    difference = now - was if model.target.is_chance else (now - was) / abs(was) if was else float(now != 0)
     verdict = ALARM if abs(difference) >= limits.label else STEADY
     foretold = float(model.units(some).mean())
     return LabelMoved(before=was, now=now, foretold=foretold, difference=difference, verdict=verdict)

@@ -16,12 +16,12 @@ import pandas as pd
 from c360_ml import features, measures, rows, script
 from c360_ml.errors import InputError
 from c360_ml.features import Leak
-from c360_ml.measures import CHURN_MEASURES, VALUE_MEASURES, Estimate, Measure, Numbers
+from c360_ml.measures import AMOUNT_MEASURES, CHANCE_MEASURES, Estimate, Measure, Numbers
 from c360_ml.model import Model, is_model, load_for
-from c360_ml.peers import logistic, of_value
+from c360_ml.peers import logistic, of_offer, of_value
 from c360_ml.prepare import HOLDOUT, LEAK, TRAIN
 from c360_ml.split import months_after
-from c360_ml.targets import CHURN, CURRENCY, CUT, TARGETS, TENURE, Target
+from c360_ml.targets import CHURN, CURRENCY, CUT, OFFER, TARGETS, TENURE, Target
 
 EVALUATION: Final = "evaluation.json"
 CHAMPION: Final = "champion"
@@ -76,7 +76,7 @@ def evaluate(
     _check_times(model, holdout)
     _check_outcome(target, holdout)
     tried = _try(model, holdout, model.about.scales)
-    measured = CHURN_MEASURES if target is CHURN else VALUE_MEASURES
+    measured = CHANCE_MEASURES if target.is_chance else AMOUNT_MEASURES
     shown = measures.estimates(measured, tried.label, tried.score, times=rules.times, seed=rules.seed)
     found = _leaks(model, parts[TRAIN], shown, rules)
     loss = _loss(model, parts[TRAIN], tried)
@@ -93,7 +93,7 @@ def evaluate(
         "peers": _peers(model, parts, measured),
         "calibration": measures.by_decile(tried.label, tried.score),
         "cut_off": _cut_off(target, holdout, tried, rules.cut_off),
-        "units": dict(model.about.scales) if target is not CHURN else {},
+        "units": dict(model.about.scales) if not target.is_chance else {},
         "groups": _groups(holdout, tried, measured),
         "leaks": [leak.as_dict() for leak in found],
         "champion": None if against is None else against.as_dict(),
@@ -167,14 +167,14 @@ def _check_outcome(target: Target, holdout: pd.DataFrame) -> None:
 
 def _try(model: Model, frame: pd.DataFrame, by_currency: Mapping[str, float]) -> Tried:
     label, score = frame[model.target.label].to_numpy(dtype=float), model.score(frame)
-    if model.target is CHURN:
+    if model.target.is_chance:
         return Tried(label=label, score=score)
     scale = features.scale_of(frame, by_currency)
     return Tried(label=label / scale, score=score / scale)
 
 
 def _losses(target: Target, tried: Tried) -> Numbers:
-    if target is CHURN:
+    if target.is_chance:
         return measures.log_losses(tried.label, tried.score)
     return measures.tweedie_deviances(tried.label, tried.score)
 
@@ -199,7 +199,7 @@ def _against(model: Model, champion: Model, holdout: pd.DataFrame, rules: Rules)
 
 def _leaks(model: Model, train: pd.DataFrame, shown: Mapping[str, Estimate], rules: Rules) -> list[Leak]:
     found = features.leaks(train, None, model.about.columns, model.target, limit=rules.leak)
-    name = "auc" if model.target is CHURN else "spearman"
+    name = "auc" if model.target.is_chance else "spearman"
     if not found and shown[name].value >= rules.leak:
         found = [Leak(column="all together", separation=shown[name].value, why="foretell the held-out cut too well")]
     return found
@@ -210,12 +210,15 @@ def _peers(
 ) -> dict[str, dict[str, float]]:
     """Return the same measures of simpler methods that see what the model sees, about the same people."""
     holdout, about = parts[HOLDOUT], model.about
-    if model.target is CHURN:
+    if model.target.is_chance:
         told = features.matrix(parts[TRAIN], about.columns, about.scales)
         fitted = logistic.fit(told, parts[TRAIN][model.target.label].to_numpy(dtype=float))
         label = holdout[model.target.label].to_numpy(dtype=float)
         chance = fitted.chance(features.matrix(holdout, about.columns, about.scales))
-        return {"logistic_regression": {name: measure(label, chance) for name, measure in measured.items()}}
+        chances = {"logistic_regression": chance, **_peers_of_offer(model, parts)}
+        return {
+            peer: {name: measure(label, said) for name, measure in measured.items()} for peer, said in chances.items()
+        }
     scale = features.scale_of(holdout, about.scales)
     label = holdout[model.target.label].to_numpy(dtype=float) / scale
     expected = {
@@ -230,9 +233,16 @@ def _peers(
     }
 
 
+def _peers_of_offer(model: Model, parts: Mapping[str, pd.DataFrame]) -> dict[str, Numbers]:
+    if model.target is not OFFER:
+        return {}
+    ways = {"popularity": of_offer.popularity, "bought_before": of_offer.bought_before}
+    return {name: way(parts[TRAIN], parts[HOLDOUT]) for name, way in ways.items()}
+
+
 def _cut_off(target: Target, holdout: pd.DataFrame, tried: Tried, share: float) -> dict[str, float]:
     """Say what those hold together whom one would act on."""
-    hit = tried.label if target is CHURN else np.maximum(tried.label, 0.0)
+    hit = tried.label if target.is_chance else np.maximum(tried.label, 0.0)
     found = {"share": share, "captured": measures.captured(hit, tried.score, share)}
     found["lift"] = found["captured"] / share
     if target is CHURN and _YEAR in holdout:
@@ -292,7 +302,7 @@ def _verdict(found: Sequence[Leak], loss: Mapping[str, Any], against: Estimate |
 
 
 def _registry_name(target: Target) -> str:
-    return "binary_classification_metrics" if target is CHURN else "regression_metrics"
+    return "binary_classification_metrics" if target.is_chance else "regression_metrics"
 
 
 def _for_registry(shown: Mapping[str, Estimate]) -> dict[str, dict[str, float]]:

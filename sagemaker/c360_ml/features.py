@@ -16,7 +16,7 @@ from pandas.api import types
 from c360_ml import measures
 from c360_ml.errors import InputError
 from c360_ml.measures import Numbers
-from c360_ml.targets import CHURN, CURRENCY, CUT, KEYS, LABELS, MONEY, SUMS, TENURE, Target
+from c360_ml.targets import CURRENCY, CUT, KEYS, LABELS, MONEY, SUMS, TENURE, Target
 
 ANY: Final = "*"
 _FEWEST: Final = 20  # people whose median says what an amount in their currency is worth
@@ -167,7 +167,7 @@ def _separation(feature: Numbers, label: Numbers, target: Target) -> float:
     ranked = np.where(np.isnan(feature), lowest, feature)
     some = label > 0
     separation = max(measures.auc(some.astype(float), one) for one in (ranked, -ranked, _bin_means(feature, some)))
-    if target is CHURN or not some.any():
+    if target.is_chance or not some.any():
         return separation
     amounts, spent = label[some], (ranked[some], -ranked[some], _bin_means(feature[some], label[some]))
     return max(separation, *(measures.spearman(amounts, one) for one in spent))

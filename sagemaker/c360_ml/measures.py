@@ -110,8 +110,8 @@ def top_decile(actual: Numbers, foretold: Numbers) -> float:
     return captured(np.maximum(actual, 0.0), foretold, _TENTH)
 
 
-CHURN_MEASURES: Final[Mapping[str, Measure]] = {"auc": auc, "log_loss": log_loss, "brier": brier}
-VALUE_MEASURES: Final[Mapping[str, Measure]] = {
+CHANCE_MEASURES: Final[Mapping[str, Measure]] = {"auc": auc, "log_loss": log_loss, "brier": brier}
+AMOUNT_MEASURES: Final[Mapping[str, Measure]] = {
     "mae": mean_absolute_error,
     "total_error": total_error,
     "spearman": spearman,

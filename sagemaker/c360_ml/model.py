@@ -16,7 +16,7 @@ from c360_ml import features
 from c360_ml.calibration import Calibration
 from c360_ml.errors import InputError
 from c360_ml.measures import Numbers
-from c360_ml.targets import CHURN, TARGETS, Target
+from c360_ml.targets import TARGETS, Target
 
 BOOSTER: Final = "model.json"
 ABOUT: Final = "about.json"
@@ -86,7 +86,7 @@ class Model:
         return TARGETS[self.about.target]
 
     def score(self, frame: pd.DataFrame) -> Numbers:
-        """Return for each row the probability that the customer leaves, or what they will spend in their currency.
+        """Return for each row the probability that it happens, or what the customer will spend in their currency.
 
         Raises:
             InputError: a feature is missing or is no number.
@@ -101,14 +101,14 @@ class Model:
 
     def units(self, frame: pd.DataFrame) -> Numbers:
         """Return the scores so that those of all currencies compare: amounts in units of what is typical there."""
-        if self.target is CHURN:
+        if self.target.is_chance:
             return self.score(frame)
         return self.score(frame) / features.scale_of(frame, self.about.scales)
 
     def outcomes(self, frame: pd.DataFrame) -> Numbers:
         """Return what happened, in the same units."""
         label: Numbers = frame[self.target.label].to_numpy(dtype=float)
-        return label if self.target is CHURN else label / features.scale_of(frame, self.about.scales)
+        return label if self.target.is_chance else label / features.scale_of(frame, self.about.scales)
 
     def save(self, folder: Path) -> None:
         """Write the files of the model."""

@@ -1,4 +1,4 @@
-"""Divides the rows of `churn_features` by time, and refuses what nothing can be learned from.
+"""Divides the rows of a mart by time, and refuses what nothing can be learned from.
 
 python -m c360_ml.prepare --target churn --features FOLDER --output FOLDER
 """
@@ -17,7 +17,7 @@ from c360_ml import features, rows, script
 from c360_ml.errors import InputError
 from c360_ml.features import Chosen
 from c360_ml.split import Split, split
-from c360_ml.targets import CHURN, CURRENCY, CUT, LABELS, TARGETS, Target
+from c360_ml.targets import CURRENCY, CUT, LABELS, TARGETS, Target
 
 TRAIN, VALIDATION, HOLDOUT, NEWEST = "train", "validation", "holdout", "newest"
 SPLIT: Final = "split.json"
@@ -31,7 +31,7 @@ class Limits:
 
     Attributes:
         people: rows of each part whose outcome is known.
-        of_a_class: people of each part who left, and who stayed.
+        of_a_class: people of each part to whom it happened, and to whom it did not.
         leak: how well a feature alone may tell the label.
     """
 
@@ -105,13 +105,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = script.parser("prepare", __doc__)
     script.add_target(options)
     add = script.add_folder
-    add(
-        options, "features", default=script.PROCESSING / "input" / "features", about="Parquet files of `churn_features`"
-    )
+    add(options, "features", default=script.PROCESSING / "input" / "features", about="Parquet files of the mart")
     add(options, "output", default=script.PROCESSING / "output", about="gets a folder for each part")
     options.add_argument("--window-months", type=int, default=3, help="the months after a cut: `churn_months` of dbt")
     options.add_argument("--least-people", type=int, default=100, help="of each part with a known outcome")
-    options.add_argument("--least-class", type=int, default=10, help="people of each part who left, and who stayed")
+    options.add_argument(
+        "--least-class", type=int, default=10, help="people of each part to whom it happened, and to whom not"
+    )
     options.add_argument("--leak", type=float, default=LEAK, help="how well a feature alone may tell the label")
     return script.run(_run, options.parse_args(arguments))
 
@@ -130,15 +130,16 @@ def _check(name: str, part: pd.DataFrame, target: Target, limits: Limits) -> Non
             f"features: the part `{name}` has {len(part)} people, and a model needs {limits.people}; wait for more "
             "customers, or lower --least-people"
         )
-    if target is not CHURN:
+    if not target.is_chance:
         if not (part[target.label] > 0).any():
             raise InputError(f"features: nobody of the part `{name}` spent anything; there is nothing to foretell")
         return
-    gone = int(part[target.label].sum())
-    if min(gone, len(part) - gone) < max(limits.of_a_class, 1):
+    hit = int(part[target.label].sum())
+    if min(hit, len(part) - hit) < max(limits.of_a_class, 1):
         raise InputError(
-            f"features: of the {len(part)} people of the part `{name}`, {gone} left and {len(part) - gone} stayed, and "
-            f"a model needs {max(limits.of_a_class, 1)} of each; wait for more, or lower --least-class"
+            f"features: of the {len(part)} people of the part `{name}`, {hit} are `{target.label}` and "
+            f"{len(part) - hit} are not, and a model needs {max(limits.of_a_class, 1)} of each; wait for more, or "
+            "lower --least-class"
         )
 
 

@@ -12,7 +12,7 @@ import pandas as pd
 from c360_ml import rows
 from c360_ml.errors import InputError
 from c360_ml.model import Model, load
-from c360_ml.targets import CHURN, CURRENCY, CUT, PERSON
+from c360_ml.targets import CURRENCY, CUT, PERSON
 
 JSON_LINES: Final = "application/jsonlines"
 JSON: Final = "application/json"
@@ -76,7 +76,7 @@ def output_fn(scored: pd.DataFrame, accept: str) -> str:
 def scores(model: Model, frame: pd.DataFrame) -> pd.DataFrame:
     """Return for each row whose it is and its score: the one way from rows to scores, for one customer and for all."""
     kept = [name for name in (PERSON, CUT) if name in frame]
-    if model.target is not CHURN and CURRENCY in frame:
+    if not model.target.is_chance and CURRENCY in frame:
         kept.append(CURRENCY)
     return frame[kept].assign(**{SCORE: model.score(frame)})
 

@@ -1,4 +1,4 @@
-"""The two things that are foretold, and the columns of `churn_features` that are no features."""
+"""What is foretold, and the columns of the marts that are no features."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,6 +24,7 @@ class Target:
         objective: what XGBoost minimises.
         metric: how XGBoost measures that on the validation cut; lower is better.
         loss: the proper score that decides between two models.
+        is_chance: whether it is a probability, and no amount.
     """
 
     name: str
@@ -31,9 +32,21 @@ class Target:
     objective: str
     metric: str
     loss: str
+    is_chance: bool
 
 
-CHURN: Final = Target(name="churn", label="churned", objective="binary:logistic", metric="logloss", loss="log_loss")
+CHURN: Final = Target(
+    name="churn", label="churned", objective="binary:logistic", metric="logloss", loss="log_loss", is_chance=True
+)
+# Whether a customer buys something of one department in the next month: there is a model for each offer.
+OFFER: Final = Target(
+    name="offer",
+    label="bought_next_month",
+    objective="binary:logistic",
+    metric="logloss",
+    loss="log_loss",
+    is_chance=True,
+)
 # Most customers spend nothing in a window, a few a lot. The deviance of Tweedie's distribution, unlike the absolute
 # error, is least for the mean, so that what is foretold of many customers adds up.
 VALUE: Final = Target(
@@ -42,6 +55,9 @@ VALUE: Final = Target(
     objective="reg:tweedie",
     metric="tweedie-nloglik@1.5",
     loss="tweedie_deviance",
+    is_chance=False,
 )
-TARGETS: Final[Mapping[str, Target]] = {target.name: target for target in (CHURN, VALUE)}
+TARGETS: Final[Mapping[str, Target]] = {target.name: target for target in (CHURN, VALUE, OFFER)}
 LABELS: Final = frozenset(target.label for target in TARGETS.values())
+# Those of the mart `churn_features`.
+LABELS_OF_CHURN: Final = frozenset({CHURN.label, VALUE.label})

@@ -19,11 +19,11 @@ import xgboost
 from c360_ml import features, rows, script
 from c360_ml.calibration import Calibration, calibrate
 from c360_ml.errors import InputError
-from c360_ml.measures import CHURN_MEASURES, VALUE_MEASURES, Numbers
+from c360_ml.measures import AMOUNT_MEASURES, CHANCE_MEASURES, Numbers
 from c360_ml.model import About, Model
 from c360_ml.prepare import SPLIT, TRAIN, VALIDATION
 from c360_ml.split import months_after
-from c360_ml.targets import CHURN, CUT, PERSON, TARGETS, Target
+from c360_ml.targets import CUT, PERSON, TARGETS, Target
 
 REFERENCE: Final = "reference.parquet"
 SCORE: Final = "score"
@@ -66,7 +66,7 @@ class Settings:
             "tree_method": "hist",
             "seed": self.seed,
             "nthread": self.threads,
-            **({"tweedie_variance_power": 1.5} if target is not CHURN else {}),
+            **({"tweedie_variance_power": 1.5} if not target.is_chance else {}),
         }
 
 
@@ -210,14 +210,14 @@ def _data(
 ) -> xgboost.DMatrix:
     told = features.matrix(part, columns, by_currency)
     label = part[target.label].to_numpy(dtype=float)
-    if target is not CHURN:
+    if not target.is_chance:
         # More came back than was bought: that is nothing spent.
         label = np.maximum(label / features.scale_of(part, by_currency), 0.0)
     return xgboost.DMatrix(told, label=label, feature_names=list(columns), nthread=threads)
 
 
 def _calibration(tried: xgboost.Booster, validation: xgboost.DMatrix, target: Target) -> Calibration | None:
-    if target is not CHURN:
+    if not target.is_chance:
         return None
     trees = (0, int(tried.best_iteration) + 1)
     margin: Numbers = np.asarray(tried.predict(validation, iteration_range=trees, output_margin=True), dtype=float)
@@ -227,7 +227,7 @@ def _calibration(tried: xgboost.Booster, validation: xgboost.DMatrix, target: Ta
 def _log(model: Model, validation: pd.DataFrame) -> None:
     """Say how the validation cut fares, in the form in which SageMaker takes metrics from a log."""
     label, score = validation[model.target.label].to_numpy(dtype=float), model.score(validation)
-    measured = CHURN_MEASURES if model.target is CHURN else VALUE_MEASURES
+    measured = CHANCE_MEASURES if model.target.is_chance else AMOUNT_MEASURES
     for name, measure in measured.items():
         script.LOG.info("validation:%s=%.6f;", name, measure(label, score))
     script.LOG.info("%d trees, %s people", model.about.rounds, validation[PERSON].nunique())

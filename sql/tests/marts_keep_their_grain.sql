@@ -28,6 +28,7 @@
   (ref('satisfaction_by_month'), ['month', 'question', 'source']),
   (ref('churn_features'), ['person_id', 'cut_on']),
   (ref('message_answers'), ['person_id', 'message_id']),
+  (ref('offer_features'), ['person_id', 'cut_on', 'department']),
   (ref('segment_overlap'), ['segment', 'other_segment']),
   (ref('segment_movement'), ['day', 'segment']),
   (ref('attribution'), ['month', 'currency', 'touch']),

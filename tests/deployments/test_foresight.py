@@ -37,6 +37,8 @@ from twin.settings import BUILD, ROOT, python_of
 
 MART = "churn_features"
 ANSWERS = "message_answers"
+OFFERS = "offer_features"
+DEPARTMENT = "BAKERY"  # of which `churn_rows` tells
 PEOPLE = 400
 CHURN, VALUE = "churn", "value"
 
@@ -51,16 +53,19 @@ def kinds(name: str = MART) -> Mapping[str, str]:
 
 def known(people: int, seed: int = 1) -> list[dict[str, Any]]:
     """Return the rows of invented customers, as the mart has them."""
-    frame = churn_rows.rows(churn_rows.orders(people, seed))
+    return _in_mart(churn_rows.rows(churn_rows.orders(people, seed)), MART)
+
+
+def _in_mart(frame: pd.DataFrame, mart: str) -> list[dict[str, Any]]:
     return [
-        _row({name: None if pd.isna(value) else value for name, value in row.items()})
+        _row({name: None if pd.isna(value) else value for name, value in row.items()}, mart)
         for row in frame.to_dict("records")
     ]
 
 
-def _row(given: Mapping[str, Any]) -> dict[str, Any]:
+def _row(given: Mapping[str, Any], mart: str) -> dict[str, Any]:
     made: dict[str, Any] = {}
-    for name, kind in kinds().items():
+    for name, kind in kinds(mart).items():
         value = given.get(name)
         if value is None and kind == "bigint":
             value = 0
@@ -90,7 +95,7 @@ class World:
         buckets = [one["Name"] for one in self.dev.client("s3").list_buckets()["Buckets"]]
         [products] = (one for one in buckets if "lakeproducts" in one.replace("-", ""))
         [self.kept] = (one for one in buckets if "modelsbucket" in one.replace("-", ""))
-        for mart in (MART, ANSWERS):
+        for mart in (MART, ANSWERS, OFFERS):
             named = (database_name(ENVIRONMENT, Zone.PRODUCTS), mart)
             self.dev.lake().create_table(named, schema(kinds(mart)), location=f"s3://{products}/{MARTS_PREFIX}{mart}")
         self._put_profiles()
@@ -116,7 +121,8 @@ class World:
 
     def foretell(self, model: str) -> dict[str, Any]:
         """Run the machine of a model to its end, and return its execution."""
-        return self.dev.ended(self.dev.output("analytics", f"Foretell{model.title()}StateMachineArn"))
+        named = f"Foretell{model[0].upper()}{model[1:]}StateMachineArn"
+        return self.dev.ended(self.dev.output("analytics", named))
 
     def told(self, execution: Mapping[str, Any]) -> str:
         """Return what an execution's history says of what failed."""
@@ -200,6 +206,7 @@ def _with_models(values: dict[str, Any]) -> None:
         "poll_seconds": 1,
         "send_hours": True,
         "feature_store": True,
+        "offers": {"bread": DEPARTMENT},
     }
 
 
@@ -288,6 +295,18 @@ def test_the_value_of_customers_is_foretold_beside(world: World) -> None:
     assert world.foretell(VALUE)["status"] == "SUCCEEDED"
     scores = {one["payload"]["score"] for one in world.events() if one["event_type"] == "score_computed"}
     assert scores == {"churn_risk", "expected_value"}
+
+
+def test_the_chance_of_an_offer_is_learned_from_the_rows_of_its_department(world: World) -> None:
+    own = churn_rows.offer_rows(churn_rows.orders(PEOPLE))
+    # Rows of another department, of the same people and cuts, would be refused if they came along.
+    world.fill([*_in_mart(own, OFFERS), *_in_mart(own.assign(department="FLORAL"), OFFERS)], OFFERS)
+    ended = world.foretell("offerBread")
+    assert ended["status"] == "SUCCEEDED", world.told(ended)
+    chances = [one["payload"]["value"] for one in world.events() if one["payload"].get("score") == "offer_bread"]
+    assert chances
+    assert all(0 <= chance <= 1 for chance in chances)
+    assert max(chances) - min(chances) > 0.2  # tastes differ
 
 
 def test_the_hour_in_which_each_customer_reads_is_published(world: World) -> None:

@@ -24,6 +24,7 @@ class Order:
     on: date
     amount: float
     currency: str
+    in_department: bool = False
 
 
 def orders(people: int = 500, seed: int = 1) -> list[Order]:
@@ -37,7 +38,9 @@ def orders(people: int = 500, seed: int = 1) -> list[Order]:
         on = FIRST + timedelta(days=int(chance.integers(0, 400)))
         while on <= AS_OF:
             amount = round(worth * chance.gamma(5.0, 0.2), 2)
-            found.append(Order(person=f"p{number:04}", on=on, amount=amount, currency=currency))
+            # Each has a taste of their own for the department, from never to nearly always.
+            likes = (31 * len(found) + number) % 100 < (number * 7) % 100
+            found.append(Order(person=f"p{number:04}", on=on, amount=amount, currency=currency, in_department=likes))
             if chance.random() < leaving:
                 break
             on += timedelta(days=1 + int(chance.exponential(gap)))
@@ -51,6 +54,19 @@ def rows(known: Sequence[Order], cuts: Sequence[date] = CUTS, as_of: date = AS_O
         of.setdefault(order.person, []).append(order)
     made = [row for cut in cuts for person in sorted(of) if (row := _row(of[person], cut, as_of))]
     return pd.DataFrame(made)
+
+
+def offer_rows(known: Sequence[Order], cuts: Sequence[date] = CUTS, as_of: date = AS_OF) -> pd.DataFrame:
+    """Return the rows of every cut as `offer_features` has them of one department."""
+    of: dict[str, list[Order]] = {}
+    for order in known:
+        of.setdefault(order.person, []).append(order)
+    found = rows(known, cuts, as_of).drop(columns=["churned", "spend_next_3_months"])
+    told = [
+        _of_department(of[person], date.fromisoformat(cut), as_of)
+        for person, cut in zip(found["person_id"], found["cut_on"], strict=True)
+    ]
+    return found.assign(department="BAKERY", **pd.DataFrame(told).to_dict("list"))
 
 
 def month(cut: date, months: int) -> date:
@@ -86,4 +102,20 @@ def _row(orders_of: Sequence[Order], cut: date, as_of: date) -> dict[str, object
         "csat_12_months": float(len(before) % 5 + 1) if len(before) % 3 else None,
         "churned": float(not after) if known else None,
         "spend_next_3_months": sum(order.amount for order in after) if known else None,
+    }
+
+
+def _of_department(orders_of: Sequence[Order], cut: date, as_of: date) -> dict[str, object]:
+    own = [order for order in orders_of if order.in_department]
+    before = [order.on for order in own if order.on < cut]
+    until = month(cut, 1)
+    return {
+        "department_recency_days": float((cut - max(before)).days) if before else None,
+        **{
+            f"orders_of_department_{months}_months": float(sum(on >= month(cut, -months) for on in before))
+            for months in (3, 12)
+        },
+        "bought_next_month": float(any(cut <= order.on < until for order in own))
+        if until <= as_of + timedelta(days=1)
+        else None,
     }

@@ -65,7 +65,8 @@ def test_a_switch_brings_it_and_leaves_nothing(assembly):
     deployed = assembly.settings.analytics.models.deployed
     assert deployed is (assembly.settings.environment == "everything")
     assert bool(found) is deployed
-    assert len(kinds) == (2 * len(MODELS) + 1) * deployed  # and a group of features
+    versioned = len(MODELS) + len(assembly.settings.analytics.models.offers)
+    assert len(kinds) == (2 * versioned + 1) * deployed  # and a group of features
 
 
 @pytest.mark.parametrize("model", NAMES)
@@ -149,6 +150,32 @@ def test_a_run_has_the_rights_of_its_own_model_alone(on, everything, model):
     assert f"/{PREFIX}{model}/" in resolve(copy["QueryString.$"])
 
 
+def test_an_offer_has_a_model_of_the_rows_of_its_department_and_a_score_of_its_name(on, everything):
+    [(name, department)] = everything.settings.analytics.models.offers.items()
+    told = steps(on, f"offer-{name}")["Prepare"]["Arguments"]["AppSpecification"]["ContainerArguments"][1:]
+    given = dict(zip(told[::2], told[1::2], strict=True))
+    assert (given["--target"], given["--window-months"]) == ("offer", "1")
+    assert steps(on, f"offer-{name}")["Train"]["Arguments"]["HyperParameters"]["target"] == "offer"
+    machine = everything.one("AWS::StepFunctions::StateMachine", "analytics", f"ForesightOffer{name.title()}")
+    found = states(definition(machine))
+    copied = resolve(found["Copy"]["Parameters"]["QueryString.$"])
+    assert f"offer_features\" WHERE department = \\'{department}\\'" in copied
+    assert found["Publish"]["Parameters"]["score"] == f"offer_{name}"
+    assert "KeepFeatures" not in found
+
+
+@pytest.mark.parametrize(
+    ("offers", "said"),
+    [("{Pastry: PASTRY}", "String should match pattern"), ("{toolongname: PASTRY}", "String should match pattern"),
+     ("{pastry: \"O'NEIL\"}", "String should match pattern")],
+)  # fmt: skip
+def test_an_offer_that_cannot_be_named_is_refused(offers, said, tmp_path):
+    text = f"analytics: {{models: {{deployed: true, offers: {offers}}}}}"
+    (tmp_path / "dev.yaml").write_text(text, encoding="utf-8")
+    with pytest.raises(SettingsError, match=said):
+        load("dev", tmp_path)
+
+
 def hours(everything) -> dict[str, dict[str, Any]]:
     """Return the states of the machine that learns the hours to send at."""
     return states(definition(everything.one("AWS::StepFunctions::StateMachine", "analytics", "ForesightHours")))
@@ -193,9 +220,10 @@ def test_the_hours_start_jobs_of_their_own_alone(on, everything):
     assert not may("StartPipelineExecution", f"pipeline/{foretold_name('everything', 'churn')}")
 
 
-@pytest.mark.parametrize("switch", ["send_hours", "feature_store"])
+@pytest.mark.parametrize("switch", ["send_hours", "feature_store", "offers"])
 def test_what_runs_with_the_models_needs_them(switch, tmp_path):
-    (tmp_path / "dev.yaml").write_text(f"analytics: {{models: {{{switch}: true}}}}", encoding="utf-8")
+    value = "{pastry: PASTRY}" if switch == "offers" else "true"
+    (tmp_path / "dev.yaml").write_text(f"analytics: {{models: {{{switch}: {value}}}}}", encoding="utf-8")
     with pytest.raises(SettingsError, match=f"{switch} is on and deployed is off"):
         load("dev", tmp_path)
 

@@ -283,7 +283,9 @@ def test_pipelines_have_grants_on_their_databases(assembly):
     shows = int(assembly.settings.analytics.dashboards.deployed)  # the dashboards read the products
     prepares = int(assembly.settings.analytics.databrew.deployed)  # copies a product, and reads the copy
     models = assembly.settings.analytics.models
-    foretells = 2 * models.deployed + models.send_hours  # the machine of each model copies a product
+    foretells = (
+        2 * models.deployed + models.send_hours + len(models.offers)
+    )  # the machine of each model copies a product
     shares = 3 * (assembly.settings.activation.clean_room.partner_account is not None)  # a role for each shared table
     advertises = len(assembly.settings.activation.audiences)  # the machine of each audience reads whom it has
     recommends = int(assembly.settings.activation.recommendations.provider != "none")  # the job reads two marts

@@ -13,10 +13,12 @@ from twin.processes.process import ProcessFailedError, spawn, wait_until
 from twin.settings import BUILD, ROOT, python_of
 
 MODULE: Final = "benchmarks.models"
+OFFERS: Final = "benchmarks.offers"
 LOGS: Final = BUILD / "bench" / "logs"
 LIMIT_SECONDS: Final = 1800.0
 _MEASURES: Final[Mapping[str, Mapping[str, str]]] = {
     "churn": {"auc": "AUC", "log_loss": "log loss", "brier": "Brier"},
+    "offer": {"auc": "AUC", "log_loss": "log loss", "brier": "Brier"},
     "value": {"mae": "MAE", "total_error": "total", "spearman": "Spearman", "top_decile": "top tenth"},
 }
 _SMALL: Final = 2
@@ -24,6 +26,8 @@ _NAMES: Final = {
     "logistic_regression": "logistic regression",
     "bg_nbd_gamma_gamma": "BG/NBD, gamma-gamma",
     "same_as_last_window": "as in the three months before",
+    "popularity": "the same for everybody",
+    "bought_before": "who bought in the three months before",
 }
 
 
@@ -35,6 +39,21 @@ def run(steps: Steps) -> Sequence[Mapping[str, Any]]:
     """
     with steps.step("Models of churn and value"):
         outcomes = measured(MODULE, "models")
+    return _shown(steps, outcomes)
+
+
+def run_offers(steps: Steps) -> Sequence[Mapping[str, Any]]:
+    """Train the models of offers likewise, each on its department.
+
+    Raises:
+        ProcessFailedError: a model could not be trained; the message has the end of the log.
+    """
+    with steps.step("Models of offers"):
+        outcomes = measured(OFFERS, "offers")
+    return _shown(steps, [{**one, "target": "offer", "window_months": 1, "unit": 1.0} for one in outcomes])
+
+
+def _shown(steps: Steps, outcomes: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
     if not steps.machine:
         for table in tables(outcomes):
             Console(highlight=False).print(table, "")
@@ -102,6 +121,7 @@ def _number(value: float) -> str:
 def _title(one: Mapping[str, Any]) -> str:
     months = "month" if one["window_months"] == 1 else f"{one['window_months']} months"
     told = {
+        "offer": f"buy of {one.get('department')} in the {months} after {one['held_out']} ({one['observed']:.1%})",
         "churn": f"orders nothing in the {months} after {one['held_out']} ({one['observed']:.1%} of the people)",
         "value": f"spend in the {months} after {one['held_out']} ({one['observed']:.2f} a person)",
     }

@@ -19,7 +19,7 @@ from stacks.analytics.foresight.feature_store import FeatureStore
 from stacks.analytics.foresight.foretelling import Foretelling
 from stacks.analytics.foresight.hours import HourLearning
 from stacks.analytics.foresight.images import ImageRegistry
-from stacks.analytics.foresight.model import MODELS, SEND_HOURS, Foretold
+from stacks.analytics.foresight.model import MODELS, SEND_HOURS, Foretold, offers
 from stacks.analytics.foresight.pipeline import Surroundings, definition
 from stacks.analytics.foresight.rights import PROCESSING, JobRole, PipelineRole, foretell, release_models, run_jobs
 from stacks.analytics.foresight.run import DRIFT, PREFIX, SKILL, Means
@@ -69,7 +69,8 @@ class Foresight(Construct):
         super().__init__(scope, id_)
         self._settings, self._platform, self._workgroup = settings, platform, workgroup
         self._training, self._models = training, models
-        self._names = {model.name: foretold_name(platform.environment, model.name) for model in MODELS}
+        self._versioned = (*MODELS, *offers(settings.offers))
+        self._names = {model.name: foretold_name(platform.environment, model.name) for model in self._versioned}
         self._code = s3_assets.Asset(self, "Code", path=platform.assets.models)
         self._registry = ImageRegistry(self, "Registry")
         self._sizes = Sizes(
@@ -108,7 +109,7 @@ class Foresight(Construct):
                 profile_changes=profile_changes,
                 platform=platform,
             )
-        self._foretold = (*MODELS, *((SEND_HOURS,) if settings.send_hours else ()))
+        self._foretold = (*self._versioned, *((SEND_HOURS,) if settings.send_hours else ()))
         self.machines = {model.name: self._machine(model, release, publish) for model in self._foretold}
         self.lake_access = [
             LakeAccess(
@@ -129,7 +130,7 @@ class Foresight(Construct):
                 threshold=self._settings.drift_threshold,
                 text=f"the customers are not any more as the model of {model.name} knows them",
             )
-            for model in MODELS
+            for model in self._versioned
         ]
         fails = [
             AlarmSpec(
@@ -145,7 +146,7 @@ class Foresight(Construct):
 
     def graphs(self) -> Sequence[Graph]:
         """Return how far the customers are from those that each model knows."""
-        lines = {model.name: self._metric(DRIFT, model, "Maximum") for model in MODELS}
+        lines = {model.name: self._metric(DRIFT, model, "Maximum") for model in self._versioned}
         return [Graph(title="Drift of models", position=60, lines=lines)]
 
     def _metric(self, name: str, model: Foretold, statistic: str) -> cloudwatch.Metric:

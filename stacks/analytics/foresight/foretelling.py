@@ -206,7 +206,7 @@ class Foretelling(MonthlyRun):
         job = Job(
             module="drift",
             arguments={
-                "target": self._model.name,
+                **self._model.told,
                 **{name: f"{INPUTS}/{name}" for name in ("model", "current", "known")},
                 "output": f"{OUTPUTS}/drift",
             },

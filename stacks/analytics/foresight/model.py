@@ -1,5 +1,6 @@
 """The models that there are: what each foretells, and under which name its scores are in the profile."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,11 +15,14 @@ class Foretold:
     """What a model foretells.
 
     Attributes:
-        name: of the model; what the scripts call its target.
+        name: of the model.
         score: the name of the score in the profile.
         text: what the score says, in words.
         loss: what is measured while it is trained.
         mart: what it learns from.
+        target: what the scripts call what it foretells; the name, unless it says otherwise.
+        department: of whose rows alone it learns; None: of all rows.
+        window_months: after a cut; None: as many as the scripts take by themselves.
     """
 
     name: str
@@ -26,6 +30,14 @@ class Foretold:
     text: str
     loss: str
     mart: str = MART
+    target: str = ""
+    department: str | None = None
+    window_months: int | None = None
+
+    @property
+    def told(self) -> Mapping[str, str]:
+        """What the scripts are told of it in every job."""
+        return {"target": self.target or self.name}
 
 
 MODELS: Final = (
@@ -50,3 +62,24 @@ SEND_HOURS: Final = Foretold(
     loss="log_loss",
     mart="message_answers",
 )
+
+
+def offers(departments: Mapping[str, str]) -> Sequence[Foretold]:
+    """Return a model for each offer: the chance that a customer buys of its department.
+
+    Args:
+        departments: by the name of the offer.
+    """
+    return [
+        Foretold(
+            name=f"offer-{name}",
+            score=f"offer_{name}",
+            text=f"the probability that a customer buys of the department {department} in the next month",
+            loss="log_loss",
+            mart="offer_features",
+            target="offer",
+            department=department,
+            window_months=1,
+        )
+        for name, department in departments.items()
+    ]

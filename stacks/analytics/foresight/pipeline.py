@@ -70,11 +70,15 @@ def definition(model: Foretold, group: str, around: Surroundings) -> Document:
 def _prepare(model: Foretold, around: Surroundings) -> Document:
     job = Job(
         module="prepare",
-        arguments={"target": model.name, "features": f"{INPUTS}/features", "output": OUTPUTS},
+        arguments={**model.told, **_window(model), "features": f"{INPUTS}/features", "output": OUTPUTS},
         inputs={"features": _parameter(FEATURES)},
         outputs={part: joined(_parameter(PLACE), part) for part in _PARTS},
     )
     return _processing("Prepare", job, around)
+
+
+def _window(model: Foretold) -> dict[str, str]:
+    return {} if model.window_months is None else {"window-months": str(model.window_months)}
 
 
 def _train(model: Foretold, around: Surroundings) -> Document:
@@ -95,7 +99,7 @@ def _train(model: Foretold, around: Surroundings) -> Document:
             "HyperParameters": {
                 "sagemaker_program": "train.py",
                 "sagemaker_submit_directory": f"/opt/ml/input/data/code/{around.archive}",
-                "target": model.name,
+                **model.told,
             },
             "InputDataConfig": [
                 channel("train", _output_of("Prepare", "train")),
@@ -119,7 +123,7 @@ def _evaluate(model: Foretold, around: Surroundings) -> Document:
     job = Job(
         module="evaluate",
         arguments={
-            "target": model.name,
+            **model.told,
             **{name: f"{INPUTS}/{name}" for name in ("model", "train", "holdout", "champion")},
             "output": f"{OUTPUTS}/{EVALUATION}",
         },

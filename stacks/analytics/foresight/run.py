@@ -131,8 +131,10 @@ class MonthlyRun(Construct):
         """Copy the mart by a statement of Athena; the CDK's class for it would grant more than it needs."""
         database = database_name(self._platform.environment, Zone.PRODUCTS)
         place = f"s3://{self._means.training.bucket_name}/{self._prefix}{{}}/{COPY}/"
+        department = self._model.department
+        some = "" if department is None else f" WHERE department = \\'{department}\\'"
         copied = (
-            f'UNLOAD (SELECT * FROM "{database}"."{self._model.mart}") TO \\\'{place}\\\' '  # noqa: S608  # our own names
+            f'UNLOAD (SELECT * FROM "{database}"."{self._model.mart}"{some}) TO \\\'{place}\\\' '  # noqa: S608  # our own names
             "WITH (format = \\'PARQUET\\', compression = \\'SNAPPY\\')"
         )
         copy = sfn.CustomState(

@@ -61,4 +61,5 @@ def test_the_matching_reaches_its_floors_and_the_models_foretell_something() -> 
         (target, months) for months in (3, 1) for target in ("churn", "value")
     ]
     assert all(one["loss"]["skill"] > 0 for one in found["models"]), "each foretells more than one answer for everybody"
+    assert all(one["loss"]["skill"] > 0 for one in found["offers"])
     assert [one["approved"] for one in found["hours"]] == [True] * 3

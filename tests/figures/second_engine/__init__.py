@@ -32,7 +32,7 @@ SOURCES: Final = {
     lake.PRODUCTS: ("quality_results",),
 }
 # Answers of which other answers are made, as the marts are: views in the schema `answers`.
-BASES: Final = ("spend_by_currency", "person_activity", "rfm")
+BASES: Final = ("spend_by_currency", "person_activity", "rfm", "churn_features")
 
 
 def marts() -> list[str]:

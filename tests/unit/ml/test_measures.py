@@ -78,9 +78,9 @@ def test_limits_hold_the_value_and_come_again():
     chance = np.random.default_rng(1)
     score = chance.random(400)
     label = (chance.random(400) < score).astype(float)
-    shown = measures.estimates(measures.CHURN_MEASURES, label, score, times=100, seed=5)
-    assert shown == measures.estimates(measures.CHURN_MEASURES, label, score, times=100, seed=5)
-    assert shown != measures.estimates(measures.CHURN_MEASURES, label, score, times=100, seed=6)
+    shown = measures.estimates(measures.CHANCE_MEASURES, label, score, times=100, seed=5)
+    assert shown == measures.estimates(measures.CHANCE_MEASURES, label, score, times=100, seed=5)
+    assert shown != measures.estimates(measures.CHANCE_MEASURES, label, score, times=100, seed=6)
     assert all(one.low < one.value < one.high for one in shown.values())
 
 

@@ -18,7 +18,7 @@ from c360_ml import features, prepare, script
 from c360_ml import rows as files
 from c360_ml.errors import InputError
 from c360_ml.prepare import HOLDOUT, NEWEST, TRAIN, VALIDATION
-from c360_ml.targets import KEYS, LABELS, SUMS
+from c360_ml.targets import KEYS, LABELS_OF_CHURN, SUMS
 from tests.factories import churn_rows
 from tests.unit.ml.conftest import divided, trained
 
@@ -110,8 +110,8 @@ def test_a_column_that_comes_is_a_feature_with_the_next_training(rows):
         (lambda rows: rows.assign(churned=None), "churn", "no cut has a known outcome"),
         (lambda rows: rows[rows["cut_on"] > "2025-05-31"], "churn", "raise `churn_cuts`"),
         (lambda rows: rows.groupby("cut_on").head(20), "churn", "`train` has 60 people|`validation` has 20 people"),
-        (lambda rows: rows.assign(churned=rows["churned"] * 0), "churn", r"0 left and \d+ stayed"),
-        (lambda rows: rows.assign(churned=rows["churned"] * 0 + 1), "churn", r"\d+ left and 0 stayed"),
+        (lambda rows: rows.assign(churned=rows["churned"] * 0), "churn", r"0 are `churned` and \d+ are not"),
+        (lambda rows: rows.assign(churned=rows["churned"] * 0 + 1), "churn", r"\d+ are `churned` and 0 are not"),
         (lambda rows: rows.assign(spend_next_3_months=rows["spend_next_3_months"] * 0), "value", "nobody of the part"),
         (lambda rows: rows[["person_id", "cut_on", "currency", "churned"]], "churn", "no column differs"),
     ],
@@ -238,6 +238,6 @@ def test_every_sum_of_the_mart_is_known_as_one():
     mart = yaml.safe_load((ROOT / "sql" / "models" / "marts" / "numbers.yml").read_text(encoding="utf-8"))
     [model] = [one for one in mart["models"] if one["name"] == "churn_features"]
     names = [column["name"] for column in model["columns"]]
-    assert set(names) > LABELS
-    told = [name for name in names if name not in {*KEYS, *LABELS}]
+    assert set(names) > LABELS_OF_CHURN
+    told = [name for name in names if name not in {*KEYS, *LABELS_OF_CHURN}]
     assert [name for name in told if not name.startswith(SUMS)] == ["tenure_days", "recency_days", "csat_12_months"]

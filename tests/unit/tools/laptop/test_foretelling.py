@@ -25,6 +25,14 @@ CHURN = {
     "peers": {"logistic_regression": {"auc": 0.375, "log_loss": 0.625, "brier": 0.0625}},
     "loss": {"skill": 0.1},
 }
+OFFER = {
+    **CHURN,
+    "target": "offer",
+    "department": "PASTRY",
+    "peers": dict.fromkeys(
+        ("logistic_regression", "popularity", "bought_before"), CHURN["peers"]["logistic_regression"]
+    ),
+}
 VALUE = {
     **CHURN,
     "target": "value",
@@ -50,14 +58,16 @@ def test_the_last_line_of_figures_counts() -> None:
 
 def test_the_tables_show_the_model_its_peers_and_of_which_data_they_speak() -> None:
     written = StringIO()
-    for table in tables([CHURN, VALUE]):
+    for table in tables([CHURN, VALUE, OFFER]):
         Console(file=written, width=140, color_system=None).print(table)
     shown = written.getvalue()
 
     assert "churn: orders nothing in the month after 2017-12-01 (12.5% of the people)" in shown
     assert "value: spend in the 3 months after 2017-12-01 (20.50 a person)" in shown
-    assert shown.count("300 households, learned from 900 rows of earlier cuts; some baskets, simulated") == 2
-    assert shown.count("0.5000 (0.2500 to 0.7500)") == 6
+    assert shown.count("300 households, learned from 900 rows of earlier cuts; some baskets, simulated") == 3
+    assert "offer: buy of PASTRY in the month after 2017-12-01 (12.5%)" in shown
+    assert "who bought in the three months before" in shown
+    assert shown.count("0.5000 (0.2500 to 0.7500)") == 9
     assert "50.00 (25.00 to 75.00)" in shown
     assert shown.count("200.00") == 2
     for line in ("logistic regression", "BG/NBD, gamma-gamma", "as in the three months before"):
