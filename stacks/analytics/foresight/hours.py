@@ -18,6 +18,16 @@ _EVALUATION: Final = "evaluation"
 _SCORES: Final = "scores"
 
 
+def learning_job(messages: str, evaluation: str, scores: str) -> Job:
+    """Return the job that learns, by the places of what it reads and of what it writes."""
+    return Job(
+        module=_MODULE,
+        arguments={_MESSAGES: f"{INPUTS}/{_MESSAGES}", "output": OUTPUTS},
+        inputs={_MESSAGES: messages},
+        outputs={_EVALUATION: evaluation, _SCORES: scores},
+    )
+
+
 class HourLearning(MonthlyRun):
     """One job learns, tries what it has learned on later messages, and scores. There is no version to approve."""
 
@@ -56,12 +66,7 @@ class HourLearning(MonthlyRun):
         return self._names().next(self._copy()).next(learn)
 
     def _learn(self, on: sfn.IChainable) -> sfn.IChainable:
-        job = Job(
-            module=_MODULE,
-            arguments={_MESSAGES: f"{INPUTS}/{_MESSAGES}", "output": OUTPUTS},
-            inputs={_MESSAGES: AT.format(_MESSAGES)},
-            outputs={name: AT.format(name) for name in (_EVALUATION, _SCORES)},
-        )
+        job = learning_job(*(AT.format(name) for name in (_MESSAGES, _EVALUATION, _SCORES)))
         means = self._means
         request = job.request(image=means.image, role=means.role, code=means.code, sizes=means.sizes)
         kept = f"s3://{means.models.bucket_name}/{self._model.name}"

@@ -11,8 +11,10 @@ import pandas as pd
 import pytest
 
 from lambdas.model_releases.logic import Releases, Size
-from tests.factories import churn_rows
-from tests.unit.twin.providers.sagemaker.world import GROUP, KEY, ROLE, World
+from stacks.analytics.foresight.hours import learning_job
+from stacks.analytics.foresight.model import offers
+from tests.factories import churn_rows, message_rows
+from tests.unit.twin.providers.sagemaker.world import CODE, GROUP, IMAGE, KEY, ROLE, World
 from tools.build.staging import stage_models
 from twin.scenario.waiting import until
 from twin.settings import ROOT
@@ -110,6 +112,37 @@ def test_the_same_rows_make_no_better_model(world: World, rows: pd.DataFrame) ->
     assert (report["verdict"]["approved"], len(world.versions())) == (False, 1)
     assert report["champion"] is not None
     assert isinstance(report["loss"]["skill"], float)
+
+
+def test_a_model_of_an_offer_is_trained_on_months_and_registered(tmp_path: Path) -> None:
+    [offer] = offers({"bread": "BAKERY"})
+    world = World(tmp_path, model=offer)
+    world.objects.held["assets/code.gz"] = stage_models().read_bytes()
+    fill(world, churn_rows.offer_rows(churn_rows.orders(PEOPLE)))
+    ended = world.train()
+    assert ended["PipelineExecutionStatus"] == "Succeeded", failures(ended)
+    report = world.report(ended["PipelineExecutionArn"])
+    assert (report["target"], report["held_out"]) == ("offer", "2025-11-01")
+    assert set(report["peers"]) == {"logistic_regression", "popularity", "bought_before"}
+    assert len(world.versions()) == 1, report["verdict"]
+
+
+def test_the_job_of_the_hours_reports_and_scores_everybody(world: World) -> None:
+    packed = io.BytesIO()
+    message_rows.messages(60, 100).to_parquet(packed)
+    world.objects.held["training/hours/features/rows"] = packed.getvalue()
+    job = learning_job("s3://training/hours/features/", "s3://models/hours/1", "s3://training/hours/scores")
+    request = job.request(image=IMAGE, role=ROLE, code=CODE, sizes=world.sizes)
+    world.client.create_processing_job(ProcessingJobName="hours", **request)
+    done = until(
+        "the job has ended",
+        lambda: world.client.describe_processing_job(ProcessingJobName="hours"),
+        lambda seen: seen["ProcessingJobStatus"] != "InProgress",
+        seconds=60,
+    )
+    assert done["ProcessingJobStatus"] == "Completed", done
+    assert json.loads(world.objects.held["models/hours/1/evaluation.json"])["verdict"]["approved"] is True
+    assert len(lines(world.objects.held["training/hours/scores/scores.jsonl"])) == 60
 
 
 def lines(body: bytes) -> dict[str, float]:

@@ -11,7 +11,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from stacks.analytics.foresight.containers import Sizes
-from stacks.analytics.foresight.model import MODELS
+from stacks.analytics.foresight.model import MODELS, Foretold
 from stacks.analytics.foresight.pipeline import Surroundings, definition
 from twin.emulator.wire import ServiceError, Wire
 from twin.principals import RoleSession
@@ -150,9 +150,9 @@ class Client:
 
 
 class World:
-    """The stand-in with the pipeline of churn as the stack defines it."""
+    """The stand-in with the pipeline of a model, churn by default, as the stack defines it."""
 
-    def __init__(self, folder: Path, *, automatic: bool = True) -> None:
+    def __init__(self, folder: Path, *, automatic: bool = True, model: Foretold = MODELS[0]) -> None:
         self.objects, self.denied = Objects(), set[str]()
         self.asked: list[tuple[str, str]] = []
         self.objects.held["assets/code.gz"] = archive()
@@ -177,7 +177,8 @@ class World:
             sizes=sizes,
             approved=automatic,
         )
-        self.definition = definition(MODELS[0], GROUP, around)
+        self.sizes, self._model = sizes, model.name
+        self.definition = definition(model, GROUP, around)
         pipelines = Pipelines(
             deployed=lambda: [Pipeline(name=GROUP, role=ROLE, definition=self.definition)],
             kept=kept,
@@ -228,4 +229,4 @@ class World:
     def report(self, execution: str) -> Any:
         """Return the evaluation of an execution."""
         run = execution.rpartition("/")[2]
-        return json.loads(self.objects.held[f"models/churn/{run}/evaluation/evaluation.json"])
+        return json.loads(self.objects.held[f"models/{self._model}/{run}/evaluation/evaluation.json"])
