@@ -10,12 +10,14 @@ from boto3.dynamodb.conditions import Attr, ConditionBase, Key
 
 from c360_core import single_view_keys as keys
 from c360_core.consent import Consent, consent_from_change
+from c360_core.controls import Control, control_from_item
 from c360_core.delivery import SentMessage, sent_from_item
 from c360_core.devices import Device, device_from_item
 from c360_core.inbox import InboxMessage, inbox_from_item
 from c360_core.profile import Profile
 from c360_core.profile_item import profile_from_item
 from c360_core.rebuild import Rebuild, rebuild_from_item
+from c360_core.waiting import Waiting, waiting_from_item
 
 Item = Mapping[str, Any]
 LONGEST_SORT: Final = 1024  # bytes that DynamoDB takes as a sort key
@@ -184,6 +186,17 @@ class SingleViewReader:
         """Return a person's devices, in no order, expired or not. One request, strongly consistent."""
         items = self._query(self._starting_with(person_id, keys.DEVICE_PREFIX), consistent=True)
         return tuple(device_from_item(item) for item in items)
+
+    def waits(self, person_id: str) -> tuple[Waiting, ...]:
+        """Return in which steps of journeys a person waits, expired or not. One request, strongly consistent."""
+        items = self._query(self._starting_with(person_id, keys.WAIT_PREFIX), consistent=True)
+        return tuple(waiting_from_item(item) for item in items)
+
+    def controls(self, names: Iterable[str]) -> tuple[Control, ...]:
+        """Return what somebody said about these journeys, plays and campaigns. One request, strongly consistent."""
+        wanted = [keys.control_key(name) for name in dict.fromkeys(names)]
+        left: Mapping[str, Any] = {self.table: {"Keys": wanted, "ConsistentRead": True}} if wanted else {}
+        return tuple(control_from_item(item) for item in self._answers(left))
 
     def sent_message(self, message_id: str) -> SentMessage | None:
         """Return what was noted of a message when it was handed over, or None. One request, strongly consistent."""

@@ -15,6 +15,7 @@ from c360_aws.single_view_reader import SingleViewReader, StoredState
 from c360_aws.transactions import CONDITION_FAILED, Action, TransactionWriter, condition_failed, reasons
 from c360_core import single_view_keys as keys
 from c360_core.consent import Answers, Channel, Consent, Purpose, answers_from_item, answers_to_item
+from c360_core.controls import Control, control_to_item
 from c360_core.decision import Decision, decision_facts
 from c360_core.delivery import STANDING, Outcome, SentMessage, sent_to_item
 from c360_core.devices import Device, device_to_item, token_key
@@ -24,6 +25,7 @@ from c360_core.profile import Profile, Removal
 from c360_core.profile_item import profile_to_item
 from c360_core.rebuild import Rebuild
 from c360_core.timeline import TimelineEntry
+from c360_core.waiting import Waiting, waiting_to_item
 
 ABSENT_OR_OLDER: Final = "attribute_not_exists(version_order) OR version_order < :new"
 ATTEMPTS: Final = 3
@@ -282,6 +284,30 @@ class SingleViewWriter:
                 TableName=self.table, Key=keys.device_key(str(found["person_id"]), token_key(token))
             )
             self.client.delete_item(TableName=self.table, Key=owner)
+
+    def put_wait(self, waiting: Waiting) -> None:
+        """Store that a person waits; the newest token of a step counts."""
+        key = keys.wait_key(waiting.person_id, waiting.decision_id, waiting.step)
+        expires = {keys.EXPIRES_AT: int(waiting.expires_at.timestamp())}
+        self.client.put_item(TableName=self.table, Item={**key, **waiting_to_item(waiting), **expires})
+
+    def take_wait(self, waiting: Waiting) -> None:
+        """Forget that a person waits, unless the person waits there anew; it may be forgotten already."""
+        try:
+            self.client.delete_item(
+                TableName=self.table,
+                Key=keys.wait_key(waiting.person_id, waiting.decision_id, waiting.step),
+                ConditionExpression="#token = :token",
+                ExpressionAttributeNames={"#token": "token"},
+                ExpressionAttributeValues={":token": waiting.token},
+            )
+        except ClientError as error:
+            if not condition_failed(error):
+                raise
+
+    def put_control(self, control: Control) -> None:
+        """Store what somebody says about a journey, a play or a campaign."""
+        self.client.put_item(TableName=self.table, Item={**keys.control_key(control.name), **control_to_item(control)})
 
     def put_message(self, sent: SentMessage) -> None:
         """Store that a message was sent, unless a report already says more; storing it again changes nothing."""

@@ -24,6 +24,7 @@ class BusEvent(StrEnum):
     SEGMENTS_CHANGED = "segments.changed"
     CONSENT_CHANGED = "consent.changed"
     MESSAGE_OUTCOME = "message.outcome"
+    ORDER_PLACED = "order.placed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +87,13 @@ CONTRACTS: Final[Mapping[BusEvent, BusContract]] = MappingProxyType(
             identified_by="event_id",
             happened="changed_at",
             told=("message_id", "decision_id", "person_id", "channel", "template", "outcome", "changed_at"),
+        ),
+        BusEvent.ORDER_PLACED: BusContract(
+            source=SINGLE_VIEW_SOURCE,
+            detail_type="OrderPlaced",
+            identified_by="event_id",
+            happened="ordered_at",
+            told=("person_id", "version", "ordered_at"),
         ),
     }
 )

@@ -53,6 +53,7 @@ class Reason(StrEnum):
     ADDRESS_REJECTED = "ADDRESS_REJECTED"
     SEND_IN_DOUBT = "SEND_IN_DOUBT"
     VALUE_MISSING = "VALUE_MISSING"
+    STOPPED = "STOPPED"
 
 
 class Task(StrEnum):
@@ -67,10 +68,8 @@ class Template(StrEnum):
     WELCOME = "welcome"
     WELCOME_FOLLOW_UP = "welcome_follow_up"
     SERVICE_RECOVERY = "service_recovery"
-
-
-# The messages with which a journey begins: a decision for another one would start nothing.
-FIRST_MESSAGES: Final = (Template.WELCOME, Template.SERVICE_RECOVERY)
+    WIN_BACK = "win_back"
+    WIN_BACK_REMINDER = "win_back_reminder"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

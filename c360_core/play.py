@@ -5,25 +5,25 @@ decision function carries; both have the same form and are read here.
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from c360_core.consent import Channel, Purpose
 from c360_core.contracts import load
-from c360_core.decision import FIRST_MESSAGES, Task, Template
+from c360_core.decision import Task, Template
 from c360_core.names import TableName
-from c360_core.segment import FieldType, Group, SegmentError, profile_fields, read_condition
+from c360_core.segment import FieldType, Group, profile_fields
+from c360_core.written import Known, Written, WrittenError
 
 PLAYS_FILE: Final = Path(__file__).with_name("plays.json")
 BUILD_HINT: Final = "run `python -m tools.contracts.plays` to build it from contracts/plays.yaml"
-MAX_NAME_LENGTH: Final = 64
 MOST_PLAYS: Final = 200
 MOMENT: Final = "moment"
 SENTIMENT: Final = "sentiment"  # the score in which a text's sentiment arrives
@@ -49,13 +49,9 @@ FIELDS: Final = (
     "offers",
     "budget",
 )
-# Names of which reasons are made; a play that took one would make two reasons alike.
-_RESERVED: Final = frozenset({MOMENT})
-
-E = TypeVar("E", bound=StrEnum)
 
 
-class PlayError(ValueError):
+class PlayError(WrittenError):
     """A play is wrong; the message names the file, the play, the field and the fix."""
 
 
@@ -240,21 +236,6 @@ class Playbook:
         return next((play for play in self.plays if play.name == name), None)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
-    """What plays may name.
-
-    Attributes:
-        fields: columns of a profile that conditions may name, with their types.
-        segments: names of segments; None: whatever is written, as in a compiled file, which was checked.
-        channels: those through which something sends; None likewise.
-    """
-
-    fields: Mapping[str, FieldType]
-    segments: frozenset[str] | None = None
-    channels: frozenset[Channel] | None = None
-
-
 def period_of(budget: Budget, at: datetime) -> str:
     """Return the day or month, in UTC, to whose budget a moment belongs: `2026-03-02` or `2026-03`."""
     return at.astimezone(UTC).strftime("%Y-%m-%d" if budget.per is Period.DAY else "%Y-%m")
@@ -293,7 +274,7 @@ def parse_playbook(document: Any, known: Known, *, file: str) -> Playbook:
     Raises:
         PlayError: something is unknown, missing, of the wrong type or there twice.
     """
-    whole = _Map(document, file=file, owner="the file", known=known)
+    whole = Written(document, file=file, owner="the file", known=known, error=PlayError)
     whole.only("limits", "plays")
     limits = parse_limits(document, file=file)
     entries = document.get("plays")
@@ -306,7 +287,7 @@ def parse_playbook(document: Any, known: Known, *, file: str) -> Playbook:
     plays = [_play(entry, file, known) for entry in entries]
     names = [play.name for play in plays]
     for play in plays:
-        here = _Map({}, file=file, owner=f"play `{play.name}`", known=known)
+        here = Written({}, file=file, owner=f"play `{play.name}`", known=known, error=PlayError)
         if names.count(play.name) > 1:
             raise here.wrong("name", "is there twice", "rename one of them")
         for other in play.not_after.plays if play.not_after else ():
@@ -322,7 +303,7 @@ def parse_limits(document: Any, *, file: str) -> Limits:
     Raises:
         PlayError: something is unknown, missing or of the wrong type.
     """
-    whole = _Map(document, file=file, owner="the file", known=Known(fields={}))
+    whole = Written(document, file=file, owner="the file", known=Known(fields={}), error=PlayError)
     limits = whole.map("limits", owner="limits")
     limits.only("quiet_hours", "cap", "unhappy")
     quiet = limits.map("quiet_hours")
@@ -345,109 +326,10 @@ def parse_limits(document: Any, *, file: str) -> Limits:
 # --- reading ---------------------------------------------------------------------------------------------------------
 
 
-class _Map:
-    """A mapping of the document, with where it is: every complaint names file, play, field and fix."""
-
-    def __init__(self, document: Any, *, file: str, owner: str, known: Known, path: str = "") -> None:
-        self.file, self.owner, self.known, self.path = file, owner, known, path
-        if not isinstance(document, Mapping):
-            raise PlayError(
-                f"{file}: {owner}: field `{path.rstrip('.') or 'all'}`: {document!r} are no `name: value` lines; "
-                "write them"
-            )
-        self.document: Mapping[str, Any] = document
-
-    def wrong(self, field: str, problem: str, fix: str) -> PlayError:
-        return PlayError(f"{self.file}: {self.owner}: field `{self.path}{field}`: {problem}; {fix}")
-
-    def only(self, *known: str) -> None:
-        for name in self.document:
-            if name not in known:
-                raise self.wrong(str(name), "is unknown", f"use one of: {', '.join(known)}")
-
-    def has(self, name: str) -> bool:
-        return self.document.get(name) is not None
-
-    def map(self, name: str, *, owner: str | None = None) -> "_Map":
-        value = self.document.get(name)
-        path = "" if owner else f"{self.path}{name}."
-        return _Map(value, file=self.file, owner=owner or self.owner, known=self.known, path=path)
-
-    def text(self, name: str) -> str:
-        value = self.document.get(name)
-        if not isinstance(value, str) or not value.strip():
-            raise self.wrong(name, f"expected a text, got {value!r}", "write one")
-        return value
-
-    def name(self, field: str) -> str:
-        text = self.text(field)
-        if not text.replace("_", "").isalnum() or not text.isascii() or text != text.lower():
-            raise self.wrong(field, f"`{text}` is no name", "use small letters, digits and underscores")
-        if len(text) > MAX_NAME_LENGTH or text in _RESERVED:
-            raise self.wrong(field, f"`{text}` cannot be used", f"use another of at most {MAX_NAME_LENGTH} characters")
-        return text
-
-    def whole(self, name: str, least: int, most: int, *, default: int | None = None) -> int:
-        value = self.document.get(name, default)
-        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-            raise self.wrong(name, f"{value!r} is no whole number from {least} to {most}", "write one")
-        return value
-
-    def amount(self, name: str, *, default: str | None = None) -> Decimal:
-        value = self.document.get(name, default)
-        # Not from a float: 0.1 would be another number in YAML's eyes than in ours.
-        if isinstance(value, bool) or not isinstance(value, int | str):
-            raise self.wrong(name, f"{value!r} is no exact number", "write it in quotes, such as '12.50'")
-        try:
-            number = Decimal(value)
-        except InvalidOperation as error:
-            raise self.wrong(name, f"{value!r} is no number", "write one in quotes, such as '12.50'") from error
-        if not number.is_finite():
-            raise self.wrong(name, f"{value!r} is no number", "write one in quotes, such as '12.50'")
-        return number
-
-    def texts(self, name: str) -> tuple[str, ...]:
-        value = self.document.get(name, [])
-        if not isinstance(value, list) or not all(isinstance(one, str) and one for one in value):
-            raise self.wrong(name, f"expected a list of names, got {value!r}", "write it as [one, another]")
-        if len(set(value)) != len(value):
-            raise self.wrong(name, "has a name twice", "write each once")
-        return tuple(value)
-
-    def one_of(self, kind: type[E], name: str, value: Any, allowed: Sequence[E] | None = None) -> E:
-        choice = list(kind) if allowed is None else list(allowed)
-        if value not in [str(one) for one in choice]:
-            raise self.wrong(name, f"`{value}` is unknown", f"use one of: {', '.join(choice)}")
-        return kind(value)
-
-    def condition(self, name: str) -> Group:
-        owner = f"{self.owner}: field `{self.path}{name}`"
-        try:
-            return read_condition(self.document.get(name), self.known.fields, file=self.file, owner=owner)
-        except SegmentError as error:
-            raise PlayError(str(error)) from error
-
-    def column(self, name: str, text: str) -> str:
-        if text not in self.known.fields:
-            columns = ", ".join(sorted(self.known.fields))
-            raise self.wrong(name, f"a profile has no column `{text}`", f"use one of: {columns}")
-        return text
-
-    def segments(self, name: str) -> tuple[str, ...]:
-        return tuple(self.segment(name, one) for one in self.texts(name))
-
-    def segment(self, name: str, text: str) -> str:
-        segments = self.known.segments
-        if segments is not None and text not in segments:
-            fix = f"add it to segments.yaml, or use one of: {', '.join(sorted(segments))}"
-            raise self.wrong(name, f"there is no segment `{text}`", fix)
-        return text
-
-
 def _play(entry: Any, file: str, known: Known) -> Play:
     if not isinstance(entry, Mapping) or not isinstance(entry.get("name"), str):
         raise PlayError(f"{file}: a play: field `name`: is missing in {entry!r}; write `name: ...`")
-    play = _Map(entry, file=file, owner=f"play `{entry['name']}`", known=known)
+    play = Written(entry, file=file, owner=f"play `{entry['name']}`", known=known, error=PlayError)
     play.only(*FIELDS)
     holdout = play.amount("holdout_percent", default="0")
     if not 0 <= holdout <= MOST_HOLDOUT:
@@ -457,8 +339,8 @@ def _play(entry: Any, file: str, known: Known) -> Play:
         name=play.name("name"),
         description=play.text("description"),
         signal=_signal(play.map("signal")),
-        audience=_audience(play.map("audience")) if play.has("audience") else Audience(),
-        message=None if task else play.one_of(Template, "message", entry.get("message"), FIRST_MESSAGES),
+        audience=read_audience(play.map("audience")) if play.has("audience") else Audience(),
+        message=None if task else play.one_of(Template, "message", entry.get("message"), _messages(known)),
         purpose=None if task else play.one_of(Purpose, "purpose", entry.get("purpose")),
         channels=() if task else _channels(play),
         task=task,
@@ -471,7 +353,12 @@ def _play(entry: Any, file: str, known: Known) -> Play:
     )
 
 
-def _task(play: _Map) -> Task | None:
+def _messages(known: Known) -> tuple[Template, ...]:
+    """Return the messages with which a journey begins: a decision for another one would start nothing."""
+    return tuple(one for one in Template if known.messages is None or one in known.messages)
+
+
+def _task(play: Written) -> Task | None:
     """Return whom a play asks for something; a play with a task has nothing that is about a message."""
     if not play.has("task"):
         return None
@@ -481,7 +368,7 @@ def _task(play: _Map) -> Task | None:
     return play.one_of(Task, "task", play.document["task"])
 
 
-def _signal(signal: _Map) -> Signal:
+def _signal(signal: Written) -> Signal:
     signal.only(*SignalKind)
     if len(signal.document) != 1:
         raise PlayError(
@@ -492,7 +379,7 @@ def _signal(signal: _Map) -> Signal:
     return _SIGNALS[kind](signal.map(kind))
 
 
-def _profile_change(signal: _Map) -> ProfileChange:
+def _profile_change(signal: Written) -> ProfileChange:
     signal.only("now", "before", "changed", "dated_by", "once_per")
     dated_by = signal.text("dated_by") if signal.has("dated_by") else None
     if dated_by is not None and signal.known.fields.get(dated_by) is not FieldType.TIME:
@@ -508,27 +395,27 @@ def _profile_change(signal: _Map) -> ProfileChange:
     )
 
 
-def _segment_entry(signal: _Map) -> SegmentChange:
+def _segment_entry(signal: Written) -> SegmentChange:
     signal.only("segment")
     return SegmentChange(segment=signal.segment("segment", signal.text("segment")), entered=True)
 
 
-def _segment_exit(signal: _Map) -> SegmentChange:
+def _segment_exit(signal: Written) -> SegmentChange:
     signal.only("segment")
     return SegmentChange(segment=signal.segment("segment", signal.text("segment")), entered=False)
 
 
-def _score(signal: _Map) -> ScoreCrossing:
+def _score(signal: Written) -> ScoreCrossing:
     signal.only("score", "at_least", "at_most")
     return _crossing(signal, signal.name("score"))
 
 
-def _sentiment(signal: _Map) -> ScoreCrossing:
+def _sentiment(signal: Written) -> ScoreCrossing:
     signal.only("at_least", "at_most")
     return _crossing(signal, SENTIMENT)
 
 
-def _crossing(signal: _Map, score: str) -> ScoreCrossing:
+def _crossing(signal: Written, score: str) -> ScoreCrossing:
     low = signal.amount("at_least") if signal.has("at_least") else None
     high = signal.amount("at_most") if signal.has("at_most") else None
     if low is None and high is None:
@@ -538,7 +425,7 @@ def _crossing(signal: _Map, score: str) -> ScoreCrossing:
     return ScoreCrossing(score=score, at_least=low, at_most=high)
 
 
-_SIGNALS: Final[Mapping[SignalKind, Callable[[_Map], Signal]]] = {
+_SIGNALS: Final[Mapping[SignalKind, Callable[[Written], Signal]]] = {
     SignalKind.PROFILE_CHANGE: _profile_change,
     SignalKind.SEGMENT_ENTRY: _segment_entry,
     SignalKind.SEGMENT_EXIT: _segment_exit,
@@ -547,7 +434,8 @@ _SIGNALS: Final[Mapping[SignalKind, Callable[[_Map], Signal]]] = {
 }
 
 
-def _audience(audience: _Map) -> Audience:
+def read_audience(audience: Written) -> Audience:
+    """Read who belongs to an audience."""
     audience.only("query", "in_segments", "not_in_segments")
     inside, outside = audience.segments("in_segments"), audience.segments("not_in_segments")
     if both := sorted({*inside} & {*outside}):
@@ -559,7 +447,7 @@ def _audience(audience: _Map) -> Audience:
     )
 
 
-def _channels(play: _Map) -> tuple[Channel, ...]:
+def _channels(play: Written) -> tuple[Channel, ...]:
     named = play.texts("channels")
     if not named:
         raise play.wrong("channels", "at least one channel is missing", "write such as [email]")
@@ -568,12 +456,12 @@ def _channels(play: _Map) -> tuple[Channel, ...]:
     return tuple(play.one_of(Channel, "channels", one, allowed) for one in named)
 
 
-def _cap(cap: _Map) -> Cap:
+def _cap(cap: Written) -> Cap:
     cap.only("messages", "days")
     return Cap(messages=cap.whole("messages", 1, 100), days=cap.whole("days", 1, MOST_DAYS))
 
 
-def _unhappy(rule: _Map) -> Unhappy:
+def _unhappy(rule: Written) -> Unhappy:
     rule.only("at_most", "except_messages")
     at_most = rule.amount("at_most")
     if not -1 <= at_most <= 1:
@@ -585,7 +473,7 @@ def _unhappy(rule: _Map) -> Unhappy:
     )
 
 
-def _not_after(rule: _Map) -> NotAfter:
+def _not_after(rule: Written) -> NotAfter:
     rule.only("plays", "days")
     plays = rule.texts("plays")
     if not plays:
@@ -593,13 +481,15 @@ def _not_after(rule: _Map) -> NotAfter:
     return NotAfter(plays=plays, days=rule.whole("days", 1, MOST_DAYS))
 
 
-def _offers(play: _Map) -> tuple[Offer, ...]:
+def _offers(play: Written) -> tuple[Offer, ...]:
     entries = play.document.get("offers", [])
     if not isinstance(entries, list):
         raise play.wrong("offers", f"expected a list, got {entries!r}", "write `- name: ...` lines")
     offers = []
     for number, entry in enumerate(entries, 1):
-        offer = _Map(entry, file=play.file, owner=play.owner, known=play.known, path=f"offers.{number}.")
+        offer = Written(
+            entry, file=play.file, owner=play.owner, known=play.known, path=f"offers.{number}.", error=PlayError
+        )
         offer.only("name", "value", "cost", "chance")
         chance = offer.name("chance") if offer.has("chance") else None
         value, cost = offer.amount("value"), offer.amount("cost", default="0")
@@ -612,7 +502,7 @@ def _offers(play: _Map) -> tuple[Offer, ...]:
     return tuple(offers)
 
 
-def _budget(budget: _Map) -> Budget:
+def _budget(budget: Written) -> Budget:
     budget.only("messages", "per")
     return Budget(
         messages=budget.whole("messages", 1, MOST_MESSAGES),

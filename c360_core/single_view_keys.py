@@ -33,6 +33,9 @@ INBOX_PREFIX: Final = "INBOX#"
 DEVICE_PREFIX: Final = "DEVICE#"
 OWNER_PARTITION: Final = "DEVICE#"
 OWNER_SORT: Final = "OWNER"
+WAIT_PREFIX: Final = "WAIT#"
+CONTROL_PARTITION: Final = "CONTROL#"
+CONTROL_SORT: Final = "STATE"
 SENT_PARTITION: Final = "SENT#"
 SENT_SORT: Final = "MESSAGE"
 
@@ -128,3 +131,13 @@ def device_owner_key(token_key: str) -> Key:
 def sent_key(message_id: str) -> Key:
     """Return the key of the record by which reports about a message find the person and the stored message."""
     return {PARTITION: SENT_PARTITION + message_id, SORT: SENT_SORT}
+
+
+def wait_key(person_id: str, decision_id: str, step: str) -> Key:
+    """Return the key of the item that says that a person waits in a step of a journey."""
+    return person_key(person_id, f"{WAIT_PREFIX}{decision_id}#{step}")
+
+
+def control_key(name: str) -> Key:
+    """Return the key of what somebody said about a journey, a play or a campaign."""
+    return {PARTITION: CONTROL_PARTITION + name, SORT: CONTROL_SORT}

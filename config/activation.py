@@ -355,6 +355,17 @@ class AudienceSettings(Slice):
         return self.url or PLATFORM_ADDRESSES[self.platform]
 
 
+class JourneySettings(Slice):
+    """What people go through after a decision: the journeys of `contracts/journeys`."""
+
+    day_seconds: int = Field(
+        24 * 3600,
+        ge=1,
+        le=24 * 3600,
+        description="How long a day of a journey takes; less lets somebody who tries a journey see its end",
+    )
+
+
 class ActivationSettings(Slice):
     """Channels, recommendations, and the limits of contact."""
 
@@ -388,7 +399,7 @@ class ActivationSettings(Slice):
         description="Whoever wrote something as unhappy gets no marketing until something happier is heard; empty: "
         "it does not matter",
     )
-    follow_up_delay_seconds: int = Field(3 * 24 * 3600, ge=1, le=365 * 24 * 3600)
+    journeys: JourneySettings = JourneySettings()
     clean_room: CleanRoomSettings = CleanRoomSettings()
     recommendations: RecommendationSettings = RecommendationSettings()
     audiences: tuple[AudienceSettings, ...] = Field(

@@ -31,6 +31,7 @@ _WORDS: Final[Mapping[str, str]] = {
     Reason.PERSON_GONE: "the person was erased",
     Reason.ADDRESS_REJECTED: "the provider refused the address",
     Reason.VALUE_MISSING: "the message needs a value that the person does not have",
+    Reason.STOPPED: "somebody has stopped the journey, or what began it",
     Reason.SEND_IN_DOUBT: "the provider may have the message already, so it is not handed over again",
 }
 _ACTIONS: Final[Mapping[str, str]] = {

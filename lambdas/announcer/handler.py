@@ -14,7 +14,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from c360_aws.observability import logger_for, metrics_for, tracer_for
 from c360_core.change_fields import InvalidChangeError
-from lambdas.announcer.logic import Announcement, Bus, BusRefusedError, Change, announcement
+from lambdas.announcer.logic import Announcement, Bus, BusRefusedError, Change, announcements
 from lambdas.announcer.settings import Settings
 from lambdas.shared import aws
 
@@ -50,12 +50,11 @@ def _announce(event: dict[str, Any]) -> dict[str, Exception]:
     found: list[tuple[str, Announcement]] = []
     for record in DynamoDBStreamEvent(event).records:
         try:
-            made = announcement(_change(record), settings.announced)
+            made = announcements(_change(record), settings.announced)
         except InvalidChangeError as error:
             failures[_position(record)] = error
             continue
-        if made is not None:
-            found.append((_position(record), made))
+        found += ((_position(record), one) for one in made)
     bus = Bus(client=aws.event_bridge(), name=settings.event_bus_name)
     for place in bus.put([one for _, one in found]):
         position, refused = found[place]

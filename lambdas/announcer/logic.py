@@ -4,14 +4,14 @@ The ids of events follow from what changed, so that a change that is delivered a
 """
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from c360_core import single_view_keys as keys
 from c360_core.bus_events import CONTRACTS, BusEvent, event_id
-from c360_core.moments import moment_text
+from c360_core.moments import moment, moment_text
 from c360_core.profile import Profile
 from c360_core.profile_item import profile_from_item
 
@@ -22,7 +22,11 @@ if TYPE_CHECKING:
 ENTRIES_PER_CALL: Final = 10
 _PERSON: Final = keys.person_partition("")
 
+LAST_ORDER: Final = "last_order_at"
+
 Image = Mapping[str, Any]
+# What makes an event unique, and its detail; None: nothing that anybody waits for.
+Found = tuple[tuple[str, ...], dict[str, Any]] | None
 
 
 class BusRefusedError(RuntimeError):
@@ -61,32 +65,52 @@ class Announcement:
     detail: Mapping[str, Any]
 
 
-def announcement(change: Change, wanted: Collection[BusEvent]) -> Announcement | None:
-    """Return what is to be announced of a change, or None.
+def announcements(change: Change, wanted: Collection[BusEvent]) -> tuple[Announcement, ...]:
+    """Return what is to be announced of a change.
 
     Raises:
         InvalidChangeError: an item breaks its contract.
     """
     person_id = change.person_id
     if person_id is None:
-        return None
-    if change.sort == keys.PROFILE:
-        kind, made = BusEvent.SEGMENTS_CHANGED, _segments
-    elif change.sort.startswith(keys.CONSENT_PREFIX):
-        kind, made = BusEvent.CONSENT_CHANGED, _consent
-    elif change.sort.startswith(keys.MESSAGE_PREFIX):
-        kind, made = BusEvent.MESSAGE_OUTCOME, _outcome
-    else:
-        return None
-    found = made(change) if kind in wanted else None
-    if found is None:
-        return None
-    subject, detail = found
-    detail = {"event_id": event_id(kind, person_id, *subject), "person_id": person_id, **detail}
-    return Announcement(kind=kind, detail={**detail, "changed_at": moment_text(change.at)})
+        return ()
+    made = ((kind, find(change)) for kind, find in _kinds(change.sort) if kind in wanted)
+    return tuple(
+        Announcement(
+            kind=kind,
+            detail={
+                "event_id": event_id(kind, person_id, *found[0]),
+                "person_id": person_id,
+                **found[1],
+                "changed_at": moment_text(change.at),
+            },
+        )
+        for kind, found in made
+        if found is not None
+    )
 
 
-def _segments(change: Change) -> tuple[tuple[str, ...], dict[str, Any]] | None:
+def _kinds(sort: str) -> tuple[tuple[BusEvent, Callable[[Change], Found]], ...]:
+    """Return what a change of an item can be, with what finds it out."""
+    if sort == keys.PROFILE:
+        return ((BusEvent.SEGMENTS_CHANGED, _segments), (BusEvent.ORDER_PLACED, _order))
+    if sort.startswith(keys.CONSENT_PREFIX):
+        return ((BusEvent.CONSENT_CHANGED, _consent),)
+    return ((BusEvent.MESSAGE_OUTCOME, _outcome),) if sort.startswith(keys.MESSAGE_PREFIX) else ()
+
+
+def _order(change: Change) -> Found:
+    """Return when a person ordered last, if that is later than before; a replayed order is not."""
+    old, new = _profile(change.old), _profile(change.new)
+    if new is None or new.rebuilt:
+        return None
+    at, before = new.text("aggregates", LAST_ORDER), old.text("aggregates", LAST_ORDER) if old else None
+    if at is None or (before is not None and moment(at) <= moment(before)):
+        return None
+    return (at,), {"version": new.version.text, "ordered_at": moment_text(moment(at))}
+
+
+def _segments(change: Change) -> Found:
     """Return how the segments of a person changed. One who is no more leaves all."""
     old, new = _profile(change.old), _profile(change.new)
     before, after = set(old.segments if old else ()), set(new.segments if new else ())
@@ -106,7 +130,7 @@ def _segments(change: Change) -> tuple[tuple[str, ...], dict[str, Any]] | None:
     return (version, str(is_gone)), detail
 
 
-def _consent(change: Change) -> tuple[tuple[str, ...], dict[str, Any]] | None:
+def _consent(change: Change) -> Found:
     """Return the answer that counts now. One that was retracted belongs to somebody else: there is none any more."""
     if change.new is None:
         return None  # what is deleted had been retracted before
@@ -125,7 +149,7 @@ def _answer(image: Image) -> tuple[str, str]:
     return status, str(image.get("decided_at", ""))
 
 
-def _outcome(change: Change) -> tuple[tuple[str, ...], dict[str, Any]] | None:
+def _outcome(change: Change) -> Found:
     if change.new is None or change.new.get("outcome") == (change.old or {}).get("outcome"):
         return None
     told = {name: str(change.new[name]) for name in ("message_id", "decision_id", "channel", "template", "outcome")}

@@ -22,9 +22,9 @@ from c360_core import single_view_keys as keys
 from c360_core.profile import Profile
 from c360_core.profile_item import profile_from_item
 from lambdas.decision.logic import Decider
-from lambdas.decision.publisher import DecisionPublisher
 from lambdas.decision.settings import Settings
 from lambdas.shared import aws
+from lambdas.shared.decision_publisher import DecisionPublisher
 from lambdas.shared.stream_senders import stream_sender
 
 SERVICE: Final = "decision"

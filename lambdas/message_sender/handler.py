@@ -45,6 +45,8 @@ class SendRequest(BaseModel):
     purpose: Purpose
     template: Template
     trace_id: str | None = None
+    journey: str | None = None
+    trigger: str | None = None
 
 
 @tracer.capture_lambda_handler(capture_response=False)

@@ -1,6 +1,6 @@
 """Sends one message, if the person still wants it, and answers what happened."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -12,6 +12,7 @@ from c360_aws.idempotency import REPEATED, Idempotency, InProgressError, Result
 from c360_aws.single_view_reader import Page
 from c360_core.address import address_keys
 from c360_core.consent import Channel, Consent
+from c360_core.controls import ASK_AGAIN, Control, State, state_of
 from c360_core.decision import Reason, missing_value
 from c360_core.decision_rules import ContactRules, earliest_send_time, suppression_reasons
 from c360_core.delivery import Outcome, SentMessage
@@ -77,6 +78,9 @@ class RecipientView(Protocol):
 
     def devices(self, person_id: str) -> Sequence[Device]:
         """Return a person's devices, expired or not."""
+
+    def controls(self, names: Iterable[str]) -> Sequence[Control]:
+        """Return what somebody said about these journeys, plays and campaigns."""
 
     def decisions(self, person_id: str, *, limit: int, cursor: str | None = None) -> Page:
         """Return a page of decisions, newest first."""
@@ -147,6 +151,8 @@ class Sender:
 
     def _answer(self, message: Message) -> Answer:
         channel = self._channel(message)
+        if (held := self._held(message, self.clock())) is not None:
+            return held
         person_id = self.view.current_id(message.person_id)
         profile = None if person_id is None else self.view.profile(person_id)
         if profile is None:
@@ -178,6 +184,22 @@ class Sender:
                 not_before=not_before,
             )
         return self._send_once(message, profile, channel)
+
+    def _held(self, message: Message, now: datetime) -> Answer | None:
+        """Return the answer to a message whose journey, or what began it, is paused or stopped."""
+        names = [name for name in (message.journey, message.trigger) if name is not None]
+        match state_of(self.view.controls(names), now):
+            case State.STOPPED:
+                return _suppressed(message, Reason.STOPPED)
+            case State.PAUSED:
+                return Answer(
+                    status=Status.DEFERRED,
+                    message_id=message.message_id,
+                    reasons=("PAUSED",),
+                    not_before=now + ASK_AGAIN,
+                )
+            case State.RUNNING:
+                return None
 
     def _with_devices(self, profile: Profile, now: datetime) -> Profile:
         everybody = (profile.person_id, *self.view.former_ids(profile.person_id))

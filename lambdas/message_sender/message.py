@@ -24,7 +24,11 @@ class SendResult(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """One message to one person, as a decision asks for it."""
+    """One message to one person, as a decision asks for it.
+
+    Attributes:
+        journey: the journey in which it goes out, and `trigger` what began that: who stops one of them stops it, too.
+    """
 
     decision_id: str
     person_id: str
@@ -32,6 +36,8 @@ class Message:
     purpose: Purpose
     template: Template
     trace_id: str | None = None
+    journey: str | None = None
+    trigger: str | None = None
 
     @property
     def message_id(self) -> str:

@@ -11,7 +11,7 @@ from constructs import Construct
 
 from c360_core.bus_events import BusEvent
 from c360_core.consent import Channel
-from c360_core.decision import Template
+from c360_core.journey import load_journeys
 from c360_core.names import Querier, Stream
 from c360_core.play import load_playbook
 from config.activation import ActivationSettings
@@ -23,7 +23,7 @@ from stacks.activation.email.reports import DeliveryReports
 from stacks.activation.email.unsubscribe import Unsubscribe
 from stacks.activation.in_app.channel import InApp
 from stacks.activation.in_app.inbox import Inbox
-from stacks.activation.journey import Journey, Step
+from stacks.activation.journeys.journeys import Journeys
 from stacks.activation.message_sender import MessageSender
 from stacks.activation.outbound.announcer import ANNOUNCED, Announcer
 from stacks.activation.outbound.loyalty import LoyaltyWriteBack
@@ -140,23 +140,16 @@ class ActivationStack(cdk.Stack):
                 device_days=settings.push.device_days if settings.push.deployed else None,
                 platform=platform,
             )
-        self.welcome = Journey(
+        self.journeys = Journeys(
             self,
-            "Welcome",
-            steps=[
-                Step(template=Template.WELCOME),
-                Step(template=Template.WELCOME_FOLLOW_UP, after_seconds=settings.follow_up_delay_seconds),
-            ],
+            "Journeys",
+            journeys=load_journeys(),
             sender=self.sender.function,
+            single_view=single_view,
+            idempotency=idempotency,
+            events_stream=streams[Stream.EVENTS],
             bus=bus,
-            platform=platform,
-        )
-        self.recovery = Journey(
-            self,
-            "ServiceRecovery",
-            steps=[Step(template=Template.SERVICE_RECOVERY)],
-            sender=self.sender.function,
-            bus=bus,
+            settings=settings,
             platform=platform,
         )
         if settings.sentiment.deployed:
@@ -213,7 +206,7 @@ class ActivationStack(cdk.Stack):
         platform: Platform,
     ) -> None:
         """Connect the systems outside that the settings name, and announce on the bus what they wait for."""
-        kinds = {kind for one in settings.webhooks for kind in one.events}
+        kinds = {*self.journeys.announced, *(kind for one in settings.webhooks for kind in one.events)}
         if settings.webhooks:
             self.webhooks = Webhooks(
                 self,
@@ -240,8 +233,7 @@ class ActivationStack(cdk.Stack):
             Announcer(self, "Announcer", kinds=kinds & ANNOUNCED, single_view=single_view, bus=bus, platform=platform)
 
     def _export(self) -> None:
-        cdk.CfnOutput(self, "WelcomeJourneyStateMachineArn", value=self.welcome.machine.state_machine_arn)
-        cdk.CfnOutput(self, "ServiceRecoveryStateMachineArn", value=self.recovery.machine.state_machine_arn)
+        self.journeys.export(self)
         cdk.CfnOutput(self, "ConfigurationSetName", value=self.email.configuration_set.configuration_set_name)
         cdk.CfnOutput(self, "UnsubscribeApiUrl", value=self.unsubscribe.api_url)
         cdk.CfnOutput(self, "MessageSenderFunctionName", value=self.sender.function.function.function_name)

@@ -27,6 +27,7 @@ Service = Literal[
     "S3",
     "SNS",
     "SageMaker",
+    "StepFunctions",
 ]
 
 # Error names of Step Functions. Where a service's model has no error for throttling, Step Functions reports it under
@@ -107,6 +108,12 @@ BUSY: Final[Mapping[Service, tuple[str, ...]]] = {
         "SageMaker.ResourceLimitExceededException",
         "SageMaker.SageMakerException",
         "SageMaker.AmazonSageMakerException",
+    ),
+    # Its model has no error for throttling; a limit is that of open executions.
+    "StepFunctions": (
+        "StepFunctions.ExecutionLimitExceededException",
+        "StepFunctions.StepFunctionsException",
+        "StepFunctions.AWSStepFunctionsException",
     ),
     # S3's model has no error for `SlowDown`.
     "S3": ("S3.S3Exception", "S3.AmazonS3Exception"),

@@ -30,12 +30,13 @@ class StateMachine(Construct):
         name: tells whoever is on call which machine it is.
         subject: of the message on the alarm topic.
         runbook: what the message names for whoever reads it; a page of `docs/runbooks`.
+        comment: what the definition says of itself.
     """
 
     name: str
     machine: sfn.StateMachine
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # each thing that it uses has a name
         self,
         scope: Construct,
         id_: str,
@@ -46,6 +47,7 @@ class StateMachine(Construct):
         subject: str,
         timeout: cdk.Duration | None = None,
         runbook: str = ANY_RUNBOOK,
+        comment: str | None = None,
     ) -> None:
         super().__init__(scope, id_)
         self.name = name
@@ -56,6 +58,7 @@ class StateMachine(Construct):
             "Machine",
             definition_body=sfn.DefinitionBody.from_chainable(guarded),
             timeout=timeout,
+            comment=comment,
             tracing_enabled=True,
             logs=sfn.LogOptions(
                 destination=log_group(self, "Logs", platform=platform),

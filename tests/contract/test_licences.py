@@ -10,8 +10,9 @@ import pytest
 import yaml
 
 from c360_core.names import Use
-from c360_core.play import Known, parse_playbook
+from c360_core.play import parse_playbook
 from c360_core.segment import profile_fields
+from c360_core.written import Known
 from tests.contract.conftest import assert_names_problem, change_contract
 from tools.contracts import CONTRACTS_DIRECTORY, ContractsError, audiences, load_and_check, main
 from tools.contracts.licences import licensed, model_problems, play_problems, segment_problems

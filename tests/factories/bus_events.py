@@ -44,6 +44,12 @@ DETAILS: dict[BusEvent, dict[str, Any]] = {
         "outcome": "delivered",
         "changed_at": "2026-03-01T12:00:00.000Z",
     },
+    BusEvent.ORDER_PLACED: {
+        "event_id": "w_4",
+        "version": "7",
+        "ordered_at": "2026-03-01T12:00:00.000Z",
+        "changed_at": "2026-03-01T12:00:01.000Z",
+    },
 }
 
 

@@ -1,7 +1,7 @@
 """In-memory ports of the functions, each as small as the protocol that it stands for."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -9,12 +9,14 @@ from typing import Any
 from c360_aws.single_view_reader import Page
 from c360_aws.stream_writer import StreamRecord
 from c360_core.consent import Consent
+from c360_core.controls import Control
 from c360_core.decision import Decision, decision_facts
 from c360_core.delivery import STANDING, Outcome, SentMessage
 from c360_core.devices import Device
 from c360_core.inbox import InboxMessage, waiting
 from c360_core.moments import moment_text
 from c360_core.profile import Profile
+from c360_core.waiting import Waiting
 from lambdas.message_sender.message import Message, SendResult
 
 
@@ -74,6 +76,8 @@ class MemoryPeople:
     noted: dict[str, SentMessage] = field(default_factory=dict)
     phones: dict[str, dict[str, Device]] = field(default_factory=dict)
     inboxes: dict[str, dict[str, InboxMessage]] = field(default_factory=dict)
+    said: dict[str, Control] = field(default_factory=dict)
+    waiting: dict[tuple[str, str, str], Waiting] = field(default_factory=dict)
 
     def current_id(self, person_id: str) -> str | None:
         """Return the surviving id, or None."""
@@ -91,6 +95,24 @@ class MemoryPeople:
     def profile(self, person_id: str) -> Profile | None:
         """Return a profile, or None."""
         return self.profiles.get(person_id)
+
+    def controls(self, names: Iterable[str]) -> Sequence[Control]:
+        """Return what somebody said about these."""
+        return [self.said[name] for name in names if name in self.said]
+
+    def waits(self, person_id: str) -> Sequence[Waiting]:
+        """Return in which steps a person waits."""
+        return [one for (whose, _, _), one in self.waiting.items() if whose == person_id]
+
+    def put_wait(self, waiting: Waiting) -> None:
+        """Note that a person waits."""
+        self.waiting[waiting.person_id, waiting.decision_id, waiting.step] = waiting
+
+    def take_wait(self, waiting: Waiting) -> None:
+        """Forget that a person waits."""
+        key = (waiting.person_id, waiting.decision_id, waiting.step)
+        if self.waiting.get(key) == waiting:
+            del self.waiting[key]
 
     def consents(self, person_id: str) -> Sequence[Consent]:
         """Return all answers."""

@@ -14,7 +14,7 @@ from tools import contracts
 from tools.build import flink
 from tools.build.code import NOT_SHIPPED, Code
 from tools.build.stamps import digest, when_changed
-from tools.contracts import audiences, plays, segments, templates
+from tools.contracts import audiences, journeys, plays, segments, templates
 from tools.imports import ImportGraph, python_files
 from twin.emulator.emulator import assembly_folder, synthesize
 
@@ -61,13 +61,14 @@ def stage_all(*, release: bool = False) -> None:
 
 
 def stage_contracts() -> None:
-    """Compile contracts, segments, plays and messages into the JSON that runtimes and templates are made from."""
+    """Compile what people write in `contracts` into the JSON that runtimes and templates are made from."""
     inputs = [ROOT / "contracts", ROOT / "tools" / "contracts", ROOT / "c360_core" / "contracts.py"]
     made_from = digest(ROOT, inputs)
     when_changed(_stamp("contracts"), made_from, lambda: contracts.load_and_check().write_json(), CONTRACTS_FILE)
     known = segments.load_segments()
     audiences.check(known)
     segments.write(known)
+    journeys.write(journeys.load_journeys()[1])
     plays.write(plays.load_plays()[1])
     templates.write(templates.load_templates())
 

@@ -18,7 +18,7 @@ from sqlglot.errors import SqlglotError
 
 from c360_core.contracts import Contracts, Field, Licence, Source
 from c360_core.names import TableName, Use, Zone, reference_table
-from c360_core.play import Play, ProfileChange
+from c360_core.play import Audience, Play, ProfileChange
 from c360_core.segment import Group, Segment, SegmentRule
 from tools.contracts.compiler import custom_properties, is_reference
 from tools.contracts.standard import SUFFIX, Problem
@@ -173,6 +173,21 @@ def play_problems(plays: Sequence[Play], contracts: Contracts, on: date) -> list
             field = f"plays.{play.name}.{place}.{name}"
             problems += [_problem(PLAYS_NAME, field, refused) for refused in found if refused]
     return problems
+
+
+def audience_problems(audience: Audience, file: str, place: str, contracts: Contracts, on: date) -> list[Problem]:
+    """Return what an audience asks of products whose licence does not allow marketing by them on a day."""
+    columns = {field.name: field for field in contracts.product(TableName.PROFILES).table.fields}
+    names = dict.fromkeys(_fields(audience.query)) if audience.query is not None else {}
+    found = {
+        name: [_refusal(source, Use.MARKETING, on) for source in sources_of(columns[name], contracts)] for name in names
+    }
+    return [
+        _problem(file, f"{place}.query.{name}", refused)
+        for name, refusals in found.items()
+        for refused in refusals
+        if refused
+    ]
 
 
 def named_by(play: Play) -> Iterator[tuple[str, str]]:

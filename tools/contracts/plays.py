@@ -16,11 +16,14 @@ import yaml
 
 from c360_core.consent import Channel
 from c360_core.contracts import Contracts
+from c360_core.journey import JourneyError, first_messages
 from c360_core.names import TableName
-from c360_core.play import PLAYS_FILE, Known, Playbook, PlayError, ProfileChange, parse_playbook
+from c360_core.play import PLAYS_FILE, Playbook, PlayError, ProfileChange, parse_playbook
 from c360_core.segment import SegmentError, profile_fields
+from c360_core.written import Known
 from tools.contracts import CONTRACTS_DIRECTORY, ContractsError, load_and_check
 from tools.contracts.compiled import write_json, write_text
+from tools.contracts.journeys import load_journeys
 from tools.contracts.licences import named_by, play_problems, today
 from tools.contracts.marts import SQL_DIRECTORY
 from tools.contracts.segments import SOURCE as SEGMENTS
@@ -42,7 +45,7 @@ def load_plays(path: Path = SOURCE, *, on: date | None = None) -> tuple[Playbook
 
     Raises:
         PlayError: the file is missing, is not YAML, or a play is wrong.
-        SegmentError, ContractsError: the segments or contracts that plays rest on are wrong.
+        SegmentError, JourneyError, ContractsError: the segments, journeys or contracts that plays rest on are wrong.
     """
     contracts = load_and_check().contracts
     fields = profile_fields(contracts.product(TableName.PROFILES).table)
@@ -50,6 +53,7 @@ def load_plays(path: Path = SOURCE, *, on: date | None = None) -> tuple[Playbook
         fields=fields,
         segments=frozenset(segment.name for segment in read_segments(SEGMENTS, fields)),
         channels=sending_channels(),
+        messages=first_messages(load_journeys(on=on)[0]),
     )
     document = read_document(path)
     playbook = parse_playbook(document, known, file=path.name)
@@ -122,7 +126,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     try:
         playbook, document = load_plays(chosen.source)
-    except (PlayError, SegmentError, ContractsError) as error:
+    except (PlayError, SegmentError, JourneyError, ContractsError) as error:
         _LOG.error("%s", error)  # one line that says what to mend, not a stack
         return 1
     macro = holdout_macro(playbook)

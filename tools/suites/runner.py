@@ -128,6 +128,7 @@ def checks() -> list[Part]:
     commands = {
         "contracts": (python(), "-m", "tools.contracts", "--check"),
         "segments": (python(), "-m", "tools.contracts.segments", "--check"),
+        "journeys": (python(), "-m", "tools.contracts.journeys", "--check"),
         "plays": (python(), "-m", "tools.contracts.plays", "--check"),
         "templates": (python(), "-m", "tools.contracts.templates", "--check"),
         "metrics": (python(), "-m", "tools.metrics"),

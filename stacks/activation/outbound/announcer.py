@@ -1,7 +1,7 @@
 """Announces on the event bus what changes in the single view, as far as somebody waits for it there."""
 
 import json
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence, Set
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -23,6 +23,7 @@ _ITEMS: Final[Mapping[BusEvent, object]] = MappingProxyType(
         BusEvent.SEGMENTS_CHANGED: keys.PROFILE,
         BusEvent.CONSENT_CHANGED: {"prefix": keys.CONSENT_PREFIX},
         BusEvent.MESSAGE_OUTCOME: {"prefix": keys.MESSAGE_PREFIX},
+        BusEvent.ORDER_PLACED: keys.PROFILE,
     }
 )
 ANNOUNCED: Final = frozenset(kind for kind, contract in CONTRACTS.items() if contract.source == SINGLE_VIEW_SOURCE)
@@ -74,5 +75,10 @@ class Announcer(Construct):
 def _pattern(kinds: Set[BusEvent]) -> Mapping[str, Any]:
     """Return the filter for changes behind events of these kinds, of people alone."""
     people = {"S": [{"prefix": keys.person_partition("")}]}
-    items = {"S": [_ITEMS[kind] for kind in BusEvent if kind in kinds]}
+    items = {"S": _each([_ITEMS[kind] for kind in BusEvent if kind in kinds])}
     return {"dynamodb": {"Keys": {keys.PARTITION: people, keys.SORT: items}}}
+
+
+def _each(items: Sequence[object]) -> list[object]:
+    """Return each item once, in order; some are no keys of a mapping."""
+    return [item for place, item in enumerate(items) if item not in items[:place]]

@@ -12,8 +12,10 @@ import pytest
 import yaml
 
 from c360_core.consent import Channel
-from c360_core.decision import FIRST_MESSAGES, Reason
-from c360_core.play import FIELDS, Known, Playbook, PlayError, SignalKind, known_fields, load_playbook, parse_playbook
+from c360_core.decision import Reason, Template
+from c360_core.journey import first_messages, load_journeys
+from c360_core.play import FIELDS, Playbook, PlayError, SignalKind, known_fields, load_playbook, parse_playbook
+from c360_core.written import Known
 from config.activation import ActivationSettings
 from tools.contracts.plays import SOURCE, holdout_macro, load_plays, main, sending_channels, write
 from tools.contracts.segments import SOURCE as SEGMENTS_SOURCE
@@ -34,7 +36,12 @@ PLAY: dict[str, Any] = {
 }
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "plays.md"
 SEGMENTS = frozenset(segment.name for segment in read_segments(SEGMENTS_SOURCE, known_fields()))
-KNOWN = Known(fields=known_fields(), segments=frozenset({"seniors"}), channels=frozenset({Channel.EMAIL}))
+KNOWN = Known(
+    fields=known_fields(),
+    segments=frozenset({"seniors"}),
+    channels=frozenset({Channel.EMAIL}),
+    messages=frozenset({Template.WELCOME, Template.SERVICE_RECOVERY}),
+)
 
 
 def document(*plays: dict[str, Any], limits: Any = None) -> dict[str, Any]:
@@ -73,7 +80,7 @@ def test_the_example_of_the_page_is_right_and_the_page_names_every_field_signal_
     profiles = Known(fields=known_fields(), segments=SEGMENTS, channels=sending_channels())
 
     assert parse_playbook(whole, profiles, file="plays.yaml").plays[0].name == "unhappy_spender"
-    for named in (*FIELDS, *SignalKind, *Reason, *FIRST_MESSAGES):
+    for named in (*FIELDS, *SignalKind, *Reason, *first_messages(load_journeys())):
         assert f"`{named}`" in page, f"docs/plays.md: `{named}` is missing"
 
 

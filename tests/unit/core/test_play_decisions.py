@@ -23,8 +23,9 @@ from c360_core.decision_rules import (
     trigger_events,
 )
 from c360_core.moments import moment_text
-from c360_core.play import Known, Play, Playbook, Unhappy, known_fields, parse_playbook
+from c360_core.play import Play, Playbook, Unhappy, known_fields, parse_playbook
 from c360_core.profile import Profile
+from c360_core.written import Known
 from tests.factories.profiles import profile
 
 NOON = datetime(2026, 3, 2, 17, tzinfo=UTC)

@@ -30,14 +30,15 @@ from c360_core.inbox import Receipt
 from c360_core.message_templates import load_templates
 from c360_core.moments import moment, moment_text
 from c360_core.names import IdentifierType
-from c360_core.play import Known, Playbook, known_fields, parse_playbook
+from c360_core.play import Playbook, known_fields, parse_playbook
 from c360_core.profile import Profile
+from c360_core.written import Known
 from lambdas.decision.logic import ConsentPendingError, Decider
-from lambdas.decision.publisher import DecisionPublisher
 from lambdas.inbox.logic import Inboxes
 from lambdas.message_sender.channels.in_app import InAppMessages, InAppText
 from lambdas.message_sender.logic import Sender, Status
 from lambdas.message_sender.message import Message, SendResult
+from lambdas.shared.decision_publisher import DecisionPublisher
 from lambdas.shared.refusals import Refusals
 from tests.factories.profiles import profile
 from tests.fakes.ports import MemoryPeople, MemoryStream

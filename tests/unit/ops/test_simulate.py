@@ -12,7 +12,8 @@ import sqlglot
 import yaml
 
 from c360_core.personas import MARKETING_ANALYST
-from c360_core.play import Known, known_fields, load_playbook, parse_playbook
+from c360_core.play import known_fields, load_playbook, parse_playbook
+from c360_core.written import Known
 from ops.simulation import Lake, NotSimulatedError, Readable, Row
 from tools.console import Steps
 from tools.contracts.plays import SOURCE

@@ -123,6 +123,33 @@ def test_what_becomes_of_a_message_is_said_once_per_outcome(bus: MemoryBus) -> N
     assert [one["outcome"] for one in announced(bus, *records)] == ["sent", "delivered"]
 
 
+def everything(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let somebody wait for every kind of event."""
+    monkeypatch.setenv("ANNOUNCED", json.dumps(sorted({*BusEvent} - {BusEvent.DECISION_MADE})))
+    handler._settings.cache_clear()
+
+
+def test_an_order_is_said_once_where_somebody_waits_for_it_and_an_older_one_is_none(
+    bus: MemoryBus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    everything(monkeypatch)
+    march, april = "2026-03-01T12:00:00.000Z", "2026-04-01T12:00:00.000Z"
+    first, second = person(1, last_order_at=march), person(2, "midwest", last_order_at=april)
+    told = announced(
+        bus,
+        stream_record(first, {**first, "aggregates": {}}),
+        stream_record(second, first, number="2"),
+        stream_record(person(3, "midwest", last_order_at=march), second, number="3"),
+        stream_record({**second, "rebuilt": True}, first, number="4"),
+        stream_record(None, second, number="5"),
+    )
+    assert [(one["ordered_at"], one["person_id"]) for one in told if one["kind"] == "OrderPlaced"] == [
+        (march, PERSON),
+        (april, PERSON),
+    ]
+    assert [one["kind"] for one in told[1:3]] == ["SegmentsChanged", "OrderPlaced"]
+
+
 def test_an_address_and_an_event_are_nobodys_news(bus: MemoryBus) -> None:
     of_address = {**answer(Answers().add(said(True))), "PK": "ID#email#hash"}
     event = {**keys.person_key(PERSON, "EVENT#2026"), "event_id": "e"}
@@ -149,7 +176,10 @@ def test_a_change_that_is_read_again_is_the_same_event_and_another_change_is_ano
     assert len({one["event_id"] for one in first}) == len(records)
 
 
-def test_every_announcement_is_as_its_contract_says_and_names_the_person_by_the_id_alone(bus: MemoryBus) -> None:
+def test_every_announcement_is_as_its_contract_says_and_names_the_person_by_the_id_alone(
+    bus: MemoryBus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    everything(monkeypatch)
     announced(
         bus,
         stream_record(person(1, "midwest")),

@@ -21,7 +21,7 @@ from c360_core.profile import Profile
 from c360_core.profile_item import profile_to_item
 from lambdas.decision import handler
 from lambdas.decision.logic import ConsentPendingError, Decider, PersonPendingError
-from lambdas.decision.publisher import DecisionPublisher
+from lambdas.shared.decision_publisher import DecisionPublisher
 from tests.factories.profiles import PERSON, profile
 from tests.fakes.ports import MemoryIdempotency, MemoryPeople, MemoryPublisher, MemoryStream
 from tests.fakes.wire import LambdaContext, stream_record

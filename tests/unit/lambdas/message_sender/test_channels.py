@@ -15,10 +15,10 @@ from c360_core.consent import Channel, Consent, Purpose
 from c360_core.decision_rules import ContactRules
 from c360_core.play import Play, load_playbook
 from lambdas.decision.logic import Decider
-from lambdas.decision.publisher import DecisionPublisher
 from lambdas.message_sender import channels, handler
 from lambdas.message_sender.channels import ChannelError, find_channels
 from lambdas.message_sender.logic import UnknownChannelError
+from lambdas.shared.decision_publisher import DecisionPublisher
 from tests.factories.profiles import PERSON, profile
 from tests.fakes.ports import MemoryIdempotency, MemoryPeople, MemoryStream
 from tests.fakes.wire import LambdaContext
