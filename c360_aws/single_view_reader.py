@@ -73,6 +73,12 @@ class SingleViewReader:
         item = self._get(keys.person_key(person_id, keys.PROFILE))
         return None if item is None else profile_from_item(item)
 
+    def newest_profile(self, person_id: str) -> Profile | None:
+        """Return the profile, or None, strongly consistent. One request."""
+        key = keys.person_key(person_id, keys.PROFILE)
+        item: Item | None = self.client.get_item(TableName=self.table, Key=key, ConsistentRead=True).get("Item")
+        return None if item is None else profile_from_item(item)
+
     def rebuild(self) -> Rebuild | None:
         """Return the latest rebuild of all profiles, or None. One request."""
         item = self._get(keys.rebuild_key())

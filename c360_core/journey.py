@@ -192,6 +192,8 @@ class Exit:
 
 
 Step = Send | Pause | WaitFor | Branch | Split | Ask | Exit
+# Steps for which somebody must know the person.
+HELPED: Final = (WaitFor, Branch, Split, Ask)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

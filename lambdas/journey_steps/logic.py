@@ -8,7 +8,7 @@ from typing import Any, Final, Protocol
 from c360_core.controls import Control, State, state_of
 from c360_core.decision import Action, Decision, decision_facts, decision_id, message_id, play_reason
 from c360_core.decision_rules import in_audience
-from c360_core.journey import JourneyError, lot
+from c360_core.journey import Happening, JourneyError, lot
 from c360_core.moments import in_milliseconds, moment
 from c360_core.play import known_fields, read_audience
 from c360_core.profile import Profile
@@ -32,6 +32,9 @@ class PeopleView(Protocol):
 
     def profile(self, person_id: str) -> Profile | None:
         """Return the profile, or None."""
+
+    def newest_profile(self, person_id: str) -> Profile | None:
+        """Return the profile, or None, as it was written last."""
 
     def messages(self, person_id: str, *, limit: int) -> Sequence[Mapping[str, Any]]:
         """Return the latest messages, newest first."""
@@ -141,12 +144,12 @@ class Helper:
         woken = wake([(waiting, happened) for happened in found[:1]], alarm=self.alarm, store=self.store)
         return "woken" if woken else "waits"
 
-    def _happened(self, waiting: Waiting) -> Iterator[Any]:
+    def _happened(self, waiting: Waiting) -> Iterator[Happening | None]:
         if waiting.message_id is not None:
             for whose in (waiting.person_id, *self.view.former_ids(waiting.person_id)):
                 for message in self.view.messages(whose, limit=RECENT_MESSAGES):
                     yield waiting.at_outcome(str(message["message_id"]), str(message.get("outcome", "")))
-        profile = self.view.profile(waiting.person_id)
+        profile = self.view.newest_profile(waiting.person_id)
         ordered = None if profile is None else profile.text("aggregates", "last_order_at")
         if ordered is not None:
             yield waiting.at_purchase(moment(ordered))

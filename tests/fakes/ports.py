@@ -14,6 +14,7 @@ from c360_core.decision import Decision, decision_facts
 from c360_core.delivery import STANDING, Outcome, SentMessage
 from c360_core.devices import Device
 from c360_core.inbox import InboxMessage, waiting
+from c360_core.journey import Happening
 from c360_core.moments import moment_text
 from c360_core.profile import Profile
 from c360_core.waiting import Waiting
@@ -63,6 +64,22 @@ class MemoryIdempotency:
 
 
 @dataclass
+class MemoryTokens:
+    """Executions that wait, by their tokens; who wakes one that waits no more is told so."""
+
+    waiting: set[str] = field(default_factory=set)
+    woken: list[tuple[str, Happening]] = field(default_factory=list)
+
+    def wake(self, waiting: Waiting, happened: Happening) -> bool:
+        """Wake an execution."""
+        if waiting.token not in self.waiting:
+            return False
+        self.waiting.remove(waiting.token)
+        self.woken.append((waiting.token, happened))
+        return True
+
+
+@dataclass
 class MemoryPeople:
     """People with their answers, decisions and messages; reads and writes at once."""
 
@@ -93,6 +110,10 @@ class MemoryPeople:
         return [former for former, survivor in self.aliases.items() if survivor == person_id]
 
     def profile(self, person_id: str) -> Profile | None:
+        """Return a profile, or None."""
+        return self.profiles.get(person_id)
+
+    def newest_profile(self, person_id: str) -> Profile | None:
         """Return a profile, or None."""
         return self.profiles.get(person_id)
 

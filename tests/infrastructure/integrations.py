@@ -321,6 +321,20 @@ def _called(_estate: Estate, state: Mapping[str, Any]) -> Iterable[str]:
     yield state["Resource"]
 
 
+def _given_function(_estate: Estate, state: Mapping[str, Any]) -> Iterable[str]:
+    yield state["Parameters"]["FunctionName"]
+
+
+def _started(_estate: Estate, state: Mapping[str, Any]) -> Iterable[str]:
+    yield state["Parameters"]["StateMachineArn"]
+
+
+def _wakes_its_callers(estate: Estate, use: Use) -> Calls:
+    """The function that gets a task's token finds, now and then, that what is waited for has happened."""
+    function = estate.by_arn[use.part["Parameters"]["FunctionName"]]
+    yield Call(party=function.properties["Role"], need=needs.WAKE_EXECUTION, resource=arn(use.resource))
+
+
 def _topic(_estate: Estate, state: Mapping[str, Any]) -> Iterable[str]:
     yield state["Parameters"]["TopicArn"]
 
@@ -1624,6 +1638,10 @@ INTEGRATIONS: Final[Mapping[str, Integration]] = {
     "task emr-serverless:startJobRun.sync": _runs_on_emr,
     "task glue:startJobRun.sync": _task_on(needs.STEP_FUNCTIONS_RUN_GLUE, _job),
     "task lambda": _task_on(needs.STEP_FUNCTIONS_INVOKE, _called),
+    "task lambda:invoke.waitForTaskToken": _all_of(
+        _task_on(needs.STEP_FUNCTIONS_INVOKE, _given_function), _wakes_its_callers
+    ),
+    "task states:startExecution": _task_on(needs.STEP_FUNCTIONS_START_EXECUTION, _started),
     "task sns:publish": _task_on(needs.STEP_FUNCTIONS_PUBLISH, _topic),
     "trust cleanrooms.amazonaws.com": _acts_for_members,
     "trust codebuild.amazonaws.com": _account_and_source(),

@@ -195,6 +195,15 @@ STEP_FUNCTIONS_INVOKE: Final = Need(
     actions=("lambda:InvokeFunction",),
     page="AWS Step Functions Developer Guide: Invoke an AWS Lambda function with Step Functions",
 )
+STEP_FUNCTIONS_START_EXECUTION: Final = Need(
+    actions=("states:StartExecution",),
+    page="AWS Step Functions Developer Guide: Start a new AWS Step Functions state machine from a running execution",
+)
+# The action names the state machine whose task waits; only tasks of an activity name the activity.
+WAKE_EXECUTION: Final = Need(
+    actions=("states:SendTaskSuccess",),
+    page="AWS Step Functions Developer Guide: Service integration patterns, Wait for a Callback with Task Token",
+)
 STEP_FUNCTIONS_PUBLISH: Final = Need(
     actions=("sns:Publish",),
     page="AWS Step Functions Developer Guide: Publish messages to an Amazon SNS topic with Step Functions",

@@ -24,12 +24,15 @@ FUNCTIONS = (
     "message_sender",
     "delivery_reports",
     "unsubscribe",
+    # A journey waits for what people do.
+    "announcer",
+    "journey_events",
+    "journey_steps",
 )
 
 
 # Functions that come with a switch.
 SWITCHED = {
-    "announcer": lambda settings: settings.activation.webhooks or settings.activation.loyalty.url,
     "loyalty": lambda settings: settings.activation.loyalty.url,
     "webhooks": lambda settings: settings.activation.webhooks,
     "inbox": lambda settings: settings.activation.has_inbox,

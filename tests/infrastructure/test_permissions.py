@@ -94,6 +94,8 @@ KEY_USES = {
         "secretsmanager": READ,
         "sqs": READ,
     },
+    "JourneysSteps": {"lambda": READ, "kinesis": WRITE, "dynamodb": ITEMS},
+    "JourneysWaker": {"lambda": READ, "dynamodb": ITEMS, "sqs": READ},
     "AnnouncerFunction": {"lambda": READ, "dynamodb": ITEMS, "sqs": SEND},
     "WebhooksFunction": {"lambda": READ, "dynamodb": ITEMS, "secretsmanager": READ, "sqs": SEND},
     "LoyaltyFunction": {
@@ -158,7 +160,6 @@ def test_roles_use_the_key_through_the_services_that_keep_what_they_use_and_neve
     switches = {
         "Databases": collection.databases,
         "TextRemoval": collection.texts.removed,
-        "Announcer": assembly.settings.activation.webhooks or assembly.settings.activation.loyalty.url,
         "Webhooks": assembly.settings.activation.webhooks,
         "Loyalty": assembly.settings.activation.loyalty.url,
         "Backfill": collection.backfill.deployed,
@@ -241,6 +242,10 @@ def test_roles_may_do_with_items_what_their_code_calls_and_nothing_else(assembly
         ("MessageSenderFunction", "Table"): {"GetItem", "BatchGetItem", "Query", "PutItem", "UpdateItem"},
         ("DeliveryReportsFunction", "Table"): {"GetItem", "BatchGetItem", "PutItem", "UpdateItem"},
         ("UnsubscribeFunction", "Table"): {"GetItem", "BatchGetItem", "Query", "PutItem"},
+        # Who waits in a journey is noted, and forgotten when something has happened.
+        ("JourneysSteps", "Table"): {"GetItem", "BatchGetItem", "Query", "PutItem", "DeleteItem"},
+        ("JourneysWaker", "Table"): {"GetItem", "BatchGetItem", "Query", "DeleteItem"},
+        ("JourneysSteps", "Idempotency"): lock,
         ("DecisionFunction", "Idempotency"): lock,
         ("MessageSenderFunction", "Idempotency"): lock,
     }

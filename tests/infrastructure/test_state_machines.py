@@ -7,7 +7,8 @@ import botocore.session
 import pytest
 from ministack.services import eventbridge
 
-from c360_core.decision import FIRST_MESSAGES, Template
+from c360_core.decision import Template
+from c360_core.journey import Happening, first_messages, load_journeys
 from c360_core.landing import is_folder_mark, run_input
 from stacks.constructs.retries import BUSY
 from tests.infrastructure.assembly import definition, resolve, states
@@ -57,6 +58,7 @@ THROTTLED = {
     "lambda": {"Lambda.TooManyRequestsException"},
     "s3": {"S3.S3Exception"},
     "sagemaker": {"SageMaker.SageMakerException", "SageMaker.ResourceLimitExceededException"},
+    "states": {"StepFunctions.AWSStepFunctionsException", "StepFunctions.ExecutionLimitExceededException"},
     "sns": {"SNS.ThrottledException", "SNS.SnsException", "SNS.AmazonSNSException"},
 }
 ONE_AT_A_TIME = {
@@ -309,15 +311,17 @@ def test_marts_are_built_by_codebuild(assembly):
     [
         ("Welcome", [Template.WELCOME, Template.WELCOME_FOLLOW_UP]),
         ("ServiceRecovery", [Template.SERVICE_RECOVERY]),
+        ("WinBack", [Template.WIN_BACK, Template.WIN_BACK_REMINDER]),
     ],
 )
 def test_journeys_send_their_messages_in_order(assembly, part, templates):
     document = states(definition(machine(assembly, "activation", part)))
-    sends = {name: state for name, state in document.items() if state.get("Resource", "").endswith("Arn")}
-    assert [state["Parameters"]["template"] for state in sends.values()] == templates
-    for state in sends.values():
-        given = {key.removesuffix(".$") for key in state["Parameters"]}
-        assert given == {"decision_id", "person_id", "channel", "purpose", "trace_id", "template"}
+    sends = [state for name, state in document.items() if name.startswith("Send")]
+    assert [state["Parameters"]["template"] for state in sends] == templates
+    decision = {"decision_id", "person_id", "channel", "purpose", "trace_id", "trigger"}
+    for state in sends:
+        assert "MessageSender" in state["Resource"]
+        assert {key.removesuffix(".$") for key in state["Parameters"]} == {*decision, "journey", "template"}
 
 
 def test_a_message_in_quiet_hours_waits_for_their_end(assembly):
@@ -336,17 +340,91 @@ def test_a_suppressed_message_ends_the_journey(assembly):
 
 def test_the_follow_up_waits_as_long_as_the_settings_say(assembly):
     document = states(definition(machine(assembly, "activation", "Welcome")))
-    assert document["BeforeWelcomeFollowUp"]["Seconds"] == assembly.settings.activation.follow_up_delay_seconds
+    assert document["BeforeWelcomeFollowUp"]["Seconds"] == 3 * assembly.settings.activation.journeys.day_seconds
 
 
-def test_decisions_to_act_begin_journeys(assembly):
+def test_decisions_to_act_let_people_into_journeys(assembly):
     rules = [rule.properties for rule in assembly.resources("AWS::Events::Rule", "activation")]
     patterns = [rule["EventPattern"] for rule in rules if "EventPattern" in rule]
-    patterns = [pattern for pattern in patterns if "template" in pattern.get("detail", {})]
-    assert sorted(p["detail"]["template"][0] for p in patterns) == ["service_recovery", "welcome"]
-    for pattern in patterns:
-        assert pattern["source"] == ["c360.decision"]
-        assert pattern["detail"]["action"] == ["send", "defer"]
+    (pattern,) = [pattern for pattern in patterns if "template" in pattern.get("detail", {})]
+    assert pattern["source"] == ["c360.decision"]
+    assert pattern["detail"]["action"] == ["send", "defer"]
+    assert sorted(pattern["detail"]["template"]) == sorted(first_messages(load_journeys()))
+
+
+def test_an_execution_has_the_name_of_the_decision_so_that_nobody_enters_twice(assembly):
+    document = states(definition(machine(assembly, "activation", "JourneysEntry")))
+    entered = {}
+    for choice in document["Journey?"]["Choices"]:
+        enter = document[choice["Next"]]
+        assert enter["Parameters"]["Name.$"] == "$.decision_id"
+        assert enter["Parameters"]["Input.$"] == "$"
+        (already,) = enter["Catch"]
+        assert already["ErrorEquals"] == ["StepFunctions.ExecutionAlreadyExistsException"]
+        assert document[already["Next"]]["Type"] == "Succeed"
+        entered[choice["StringEquals"]] = enter["Parameters"]["StateMachineArn"]
+    begun = {journey.first.template: journey.name for journey in load_journeys()}
+    assert entered.keys() == begun.keys()
+    for template, name in begun.items():
+        assert entered[template].startswith(name.title().replace("_", ""))
+
+
+def test_what_a_person_does_ends_the_waiting_and_so_does_the_time(assembly):
+    wait = states(definition(machine(assembly, "activation", "WinBack")))["Reaction"]
+    assert wait["Resource"] == "arn:aws:states:::lambda:invoke.waitForTaskToken"
+    payload = wait["Parameters"]["Payload"]
+    assert payload["token.$"] == "$$.Task.Token"
+    assert payload["happenings"] == [Happening.CLICKED, Happening.PURCHASE]
+    assert payload["template"] == Template.WIN_BACK
+    seconds = 7 * assembly.settings.activation.journeys.day_seconds
+    assert wait["TimeoutSeconds"] == payload["seconds"] == seconds
+    assert wait["Next"] == "Back"
+    assert [(catch["ErrorEquals"], catch["Next"]) for catch in wait["Catch"]] == [(["States.Timeout"], "WorthACall")]
+
+
+def test_what_is_waited_for_is_announced_and_comes_to_the_function_that_wakes(assembly):
+    rules = [rule.properties for rule in assembly.resources("AWS::Events::Rule", "activation")]
+    told = {
+        rule["EventPattern"]["detail-type"][0]: rule["EventPattern"].get("detail")
+        for rule in rules
+        if "JourneysHappened" in resolve(rule["Targets"][0]["Arn"])
+    }
+    assert told == {"MessageOutcome": {"outcome": ["clicked"]}, "OrderPlaced": None}
+    (announcer,) = [
+        f.properties for f in assembly.resources("AWS::Lambda::Function", "activation") if "Announcer" in f.logical_id
+    ]
+    announced = json.loads(announcer["Environment"]["Variables"]["ANNOUNCED"])
+    assert {"message.outcome", "order.placed"} <= set(announced)
+
+
+def test_a_condition_goes_with_the_execution_and_not_with_the_function(assembly):
+    """Whoever is in a journey goes on as it was at the entry, whatever is deployed meanwhile."""
+    branch = states(definition(machine(assembly, "activation", "WinBack")))["WorthACall"]
+    asked = branch["Parameters"]
+    assert [arm["then"] for arm in asked["arms"]] == ["call", "call"]
+    assert asked["arms"][0]["when"] == {"in_segments": ["high_spenders"]}
+    assert asked["otherwise"] == "lots"
+    split = states(definition(machine(assembly, "activation", "WinBack")))["Lots"]
+    assert [share["percent"] for share in split["Parameters"]["shares"]] == [50, 50]
+
+
+def test_a_machine_says_which_version_of_its_journey_it_is(assembly):
+    for journey in load_journeys():
+        part = journey.name.title().replace("_", "") + "Run"
+        comment = definition(machine(assembly, "activation", part))["Comment"]
+        assert comment.startswith(f"{journey.name}, version {journey.version}: ")
+
+
+def test_no_way_through_a_journey_fills_the_history_of_its_execution(assembly):
+    """Step Functions ends an execution at its 25,000th history entry, and after a year."""
+    for journey in load_journeys():
+        document = definition(machine(assembly, "activation", journey.name.title().replace("_", "") + "Run"))
+        found = states(document)
+        # A task is entered, scheduled, started, answered and left; each further try schedules, starts and fails.
+        entries = sum(5 + sum(3 * one["MaxAttempts"] for one in state.get("Retry", ())) for state in found.values())
+        # Something paused for thirty days asks every hour: task, choice, wait.
+        paused = 30 * 24 * (5 + 2 + 2)
+        assert entries + paused + 100 < 25_000
 
 
 def test_nightly_runs_are_off_in_dev_and_on_in_prod(dev, prod):
@@ -436,12 +514,3 @@ def test_a_snapshot_replaces_that_of_the_day_before_and_only_a_running_applicati
         deleted, created = (found[f"{step}{name}"]["Parameters"] for step in ("Delete", "Create"))
         assert deleted["SnapshotName.$"] == created["SnapshotName.$"] == "$.snapshot"
         assert deleted["SnapshotCreationTimestamp.$"] == "$.earlier.SnapshotDetails.SnapshotCreationTimestamp"
-
-
-def test_each_message_that_a_play_may_ask_for_begins_one_journey(assembly):
-    patterns = [rule.properties.get("EventPattern", {}) for rule in assembly.resources("AWS::Events::Rule")]
-    begun = [
-        one for pattern in patterns if "template" in pattern.get("detail", {}) for one in pattern["detail"]["template"]
-    ]
-
-    assert sorted(begun) == sorted(FIRST_MESSAGES)

@@ -32,7 +32,8 @@ class Journey(Construct):
         platform: Platform,
     ) -> None:
         super().__init__(scope, id_)
-        functions = [sender, *([] if helper is None else [helper])]
+        helped = any(isinstance(step, domain.HELPED) for step in journey.steps)
+        functions = [sender, *([helper] if helped and helper is not None else [])]
         states = States(
             self,
             journey=journey,

@@ -12,7 +12,7 @@ from constructs import Construct
 
 from c360_core import journey as domain
 from c360_core.bus_events import CONTRACTS, SINGLE_VIEW_SOURCE, BusEvent
-from c360_core.journey import OUTCOMES, Ask, Branch, Happening, Split, WaitFor
+from c360_core.journey import OUTCOMES, Happening, WaitFor
 from config.activation import ActivationSettings
 from stacks.activation.journeys.entry import Entry
 from stacks.activation.journeys.journey import Journey
@@ -24,7 +24,7 @@ from stacks.shared.ids import pascal_case
 from stacks.shared.platform import Platform
 
 _WAKE_SECONDS: Final = 60
-_HELPED: Final = (Ask, Branch, Split, WaitFor)
+_WAKING: Final = ("states:SendTaskSuccess",)
 
 
 class Journeys(Construct):
@@ -54,7 +54,7 @@ class Journeys(Construct):
         self._happenings = frozenset(one for step in steps if isinstance(step, WaitFor) for one in step.happenings)
         self._single_view, self._bus, self._platform = single_view, bus, platform
         self.helper: PythonFunction | None = None
-        if any(isinstance(step, _HELPED) for step in steps):
+        if any(isinstance(step, domain.HELPED) for step in steps):
             self.helper = self._helping(idempotency, events_stream, settings)
         # Directly in the stack: the ids of the machines are older than this construct, and executions hang on them.
         self.journeys = {
@@ -128,9 +128,14 @@ class Journeys(Construct):
             caller=Caller.QUEUE,
             timeout_seconds=_WAKE_SECONDS,
         )
-        use_items(waker.role, self._single_view, self._platform.key, ("GetItem", "Query", "DeleteItem"))
-        for function in (waker, *([] if self.helper is None else [self.helper])):
-            self._let_wake(function)
+        items: tuple[ItemAction, ...] = ("GetItem", "BatchGetItem", "Query", "DeleteItem")
+        use_items(waker.role, self._single_view, self._platform.key, items)
+        machines = [one.machine.state_machine_arn for one in self.journeys.values()]
+        allow(waker.role, _WAKING, *machines)
+        if self.helper is not None:
+            # A policy of its own: a function waits for its role's first one, and the machines wait for the function.
+            statement = iam.PolicyStatement(actions=list(_WAKING), resources=machines)
+            iam.Policy(self.helper, "Wake", statements=[statement], roles=[self.helper.role])
         reading = Reading(size=10, window_seconds=0, calls_at_once=5, function_seconds=_WAKE_SECONDS)
         arrivals = EventQueue(self, "Happened", name="JourneyEvents", reading=reading, platform=self._platform)
         arrivals.feed(waker)
@@ -152,15 +157,6 @@ class Journeys(Construct):
                 sid="RuleOfOrders",
                 bus=self._bus,
             )
-
-    def _let_wake(self, function: PythonFunction) -> None:
-        """Let a function wake the executions of journeys.
-
-        It is a policy of its own: a function waits for its role's first one, and the machines wait for the function.
-        """
-        machines = [one.machine.state_machine_arn for one in self.journeys.values()]
-        statement = iam.PolicyStatement(actions=["states:SendTaskSuccess"], resources=machines)
-        iam.Policy(function, "Wake", statements=[statement], roles=[function.role])
 
     def export(self, stack: cdk.Stack) -> None:
         """Name the state machines in the outputs of a stack."""

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from c360_aws.event_stream import StreamUnavailableError
 from c360_core.consent import Channel, Consent, Purpose
+from c360_core.controls import Control, State
 from c360_core.decision import Template
 from c360_core.decision_rules import ContactRules, TriggerEvent, decide
 from c360_core.identity.keys import identifier_key
@@ -326,3 +327,33 @@ def test_a_high_cap_counts_more_messages_than_are_usually_read(office: Office) -
     office.rules = replace(RULES, cap_messages=80)
 
     assert office.send().reasons == ("FREQUENCY_CAP",)
+
+
+OF_JOURNEY = replace(WELCOME, journey="welcome", trigger="first_purchase")
+
+
+@pytest.mark.parametrize("name", ["welcome", "first_purchase"])
+def test_who_stops_a_journey_or_what_began_it_stops_its_messages(office: Office, name: str) -> None:
+    office.people.said[name] = Control(name=name, state=State.STOPPED, at=NOON)
+    said = office.send(OF_JOURNEY)
+    assert (said.status, said.reasons) == (Status.SUPPRESSED, ("STOPPED",))
+    assert office.mail.handed_over == []
+
+    office.people.said[name] = Control(name=name, state=State.RUNNING, at=NOON)
+    assert office.send(OF_JOURNEY).status is Status.SENT
+
+
+def test_a_message_of_something_paused_waits_and_a_pause_that_was_forgotten_is_an_end(office: Office) -> None:
+    office.people.said["welcome"] = Control(name="welcome", state=State.PAUSED, at=NOON)
+    said = office.send(OF_JOURNEY)
+    assert (said.status, said.not_before) == (Status.DEFERRED, NOON + timedelta(hours=1))
+    office.now = NOON + timedelta(days=31)
+    assert office.send(OF_JOURNEY).reasons == ("STOPPED",)
+    assert office.mail.handed_over == []
+
+
+def test_controls_are_read_as_they_were_written(cloud: Cloud) -> None:
+    control = Control(name="welcome", state=State.PAUSED, at=NOON)
+    cloud.writer.put_control(control)
+    assert cloud.reader.controls(["welcome", "other", "welcome"]) == (control,)
+    assert cloud.reader.controls([]) == ()
