@@ -199,7 +199,7 @@ class SingleViewReader:
         return tuple(waiting_from_item(item) for item in items)
 
     def controls(self, names: Iterable[str]) -> tuple[Control, ...]:
-        """Return what somebody said about these journeys, plays and campaigns. One request, strongly consistent."""
+        """Return what somebody said about these journeys and plays. One request, strongly consistent."""
         wanted = [keys.control_key(name) for name in dict.fromkeys(names)]
         left: Mapping[str, Any] = {self.table: {"Keys": wanted, "ConsistentRead": True}} if wanted else {}
         return tuple(control_from_item(item) for item in self._answers(left))

@@ -306,7 +306,7 @@ class SingleViewWriter:
                 raise
 
     def put_control(self, control: Control) -> None:
-        """Store what somebody says about a journey, a play or a campaign."""
+        """Store what somebody says about a journey or a play."""
         self.client.put_item(TableName=self.table, Item={**keys.control_key(control.name), **control_to_item(control)})
 
     def put_message(self, sent: SentMessage) -> None:

@@ -1,4 +1,4 @@
-"""What people have paused or stopped: journeys, plays and campaigns, by their names.
+"""What people have paused or stopped: journeys and plays, by their names.
 
 A message is asked about the journey in which it goes out and about what began the journey. Nothing stored means that it
 runs.
@@ -28,7 +28,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Control:
-    """What somebody said about a journey, a play or a campaign, and when."""
+    """What somebody said about a journey or a play, and when."""
 
     name: str
     state: State

@@ -139,5 +139,5 @@ def wait_key(person_id: str, decision_id: str, step: str) -> Key:
 
 
 def control_key(name: str) -> Key:
-    """Return the key of what somebody said about a journey, a play or a campaign."""
+    """Return the key of what somebody said about a journey or a play."""
     return {PARTITION: CONTROL_PARTITION + name, SORT: CONTROL_SORT}

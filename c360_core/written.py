@@ -1,6 +1,6 @@
 """Documents that people write: mappings whose every complaint names the file, the place in it, the field and the fix.
 
-Plays, journeys and campaigns are read by it.
+Plays and journeys are read by it.
 """
 
 from collections.abc import Mapping, Sequence

@@ -78,6 +78,11 @@ QUARANTINE = typer.Typer(
     no_args_is_help=True,
 )
 APP.add_typer(QUARANTINE, name="quarantine")
+JOURNEY = typer.Typer(
+    help="Pause or stop journeys and plays, and see a way; works on AWS and, with AWS_ENDPOINT_URL, on the twin.",
+    no_args_is_help=True,
+)
+APP.add_typer(JOURNEY, name="journey")
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text for people.")]
 DEFAULT_ENVIRONMENT: Final[EnvironmentName] = "dev"
 Env = Annotated[EnvironmentName, typer.Option("--env", help="Environment whose settings are used.")]
@@ -387,6 +392,59 @@ def quarantine_replay(  # noqa: PLR0913  # typer makes one option of each argume
     )
     report = replaying.run(Steps(machine=as_json), options)
     raise typer.Exit(0 if report.passed else EXIT_FAILED)
+
+
+NameOfJourney = Annotated[str, typer.Argument(help="A journey of contracts/journeys, or a play.")]
+
+
+@JOURNEY.command("list")
+def journey_list(*, env: Env = DEFAULT_ENVIRONMENT, as_json: Json = False) -> None:
+    """Show which journeys and plays run, are paused or are stopped."""
+    from tools.operate import journey
+
+    journey.show(Steps(machine=as_json), env)
+
+
+@JOURNEY.command("pause")
+def journey_pause(name: NameOfJourney, *, env: Env = DEFAULT_ENVIRONMENT, as_json: Json = False) -> None:
+    """Hold its messages back until it is resumed, for 30 days at most."""
+    from c360_core.controls import State
+    from tools.operate import journey
+
+    journey.switch(Steps(machine=as_json), env, name, State.PAUSED)
+
+
+@JOURNEY.command("stop")
+def journey_stop(name: NameOfJourney, *, env: Env = DEFAULT_ENVIRONMENT, as_json: Json = False) -> None:
+    """Send none of its messages any more; whoever is in it leaves it at the next one."""
+    from c360_core.controls import State
+    from tools.operate import journey
+
+    journey.switch(Steps(machine=as_json), env, name, State.STOPPED)
+
+
+@JOURNEY.command("resume")
+def journey_resume(name: NameOfJourney, *, env: Env = DEFAULT_ENVIRONMENT, as_json: Json = False) -> None:
+    """Let its messages go out again: those of a pause within the hour, those of a stop never."""
+    from c360_core.controls import State
+    from tools.operate import journey
+
+    journey.switch(Steps(machine=as_json), env, name, State.RUNNING)
+
+
+@JOURNEY.command("walk")
+def journey_walk(
+    name: Annotated[str, typer.Argument(help="A journey of contracts/journeys.")],
+    *,
+    person: Annotated[str, typer.Option(help="The person's id.")],
+    heard: Annotated[bool, typer.Option("--heard", help="The person does what the journey waits for.")] = False,
+    env: Env = DEFAULT_ENVIRONMENT,
+    as_json: Json = False,
+) -> None:
+    """Show the steps that a person would go, as the profile is now; send nothing."""
+    from tools.operate import journey
+
+    journey.walked(Steps(machine=as_json), env, name, person, heard=heard)
 
 
 @APP.command()

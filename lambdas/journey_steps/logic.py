@@ -40,7 +40,7 @@ class PeopleView(Protocol):
         """Return the latest messages, newest first."""
 
     def controls(self, names: Iterable[str]) -> Sequence[Control]:
-        """Return what somebody said about these journeys, plays and campaigns."""
+        """Return what somebody said about these journeys and plays."""
 
 
 class StepStore(Waits, Protocol):

@@ -80,7 +80,7 @@ class RecipientView(Protocol):
         """Return a person's devices, expired or not."""
 
     def controls(self, names: Iterable[str]) -> Sequence[Control]:
-        """Return what somebody said about these journeys, plays and campaigns."""
+        """Return what somebody said about these journeys and plays."""
 
     def decisions(self, person_id: str, *, limit: int, cursor: str | None = None) -> Page:
         """Return a page of decisions, newest first."""

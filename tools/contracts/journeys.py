@@ -1,6 +1,7 @@
 """Checks `contracts/journeys` and compiles it into the JSON of which the state machines are made.
 
-`python -m tools.contracts.journeys` writes `c360_core/journeys.json`; `--check` only looks. Both end with exit code 1
+`python -m tools.contracts.journeys` writes `c360_core/journeys.json`, and the pictures of `docs/journeys.md`; `--check`
+only looks. Both end with exit code 1
 and one line that names the journey, the step, the field and the fix when a file is wrong.
 """
 
@@ -19,7 +20,8 @@ from c360_core.names import TableName
 from c360_core.segment import SegmentError, profile_fields
 from c360_core.written import Known
 from tools.contracts import CONTRACTS_DIRECTORY, ContractsError, load_and_check
-from tools.contracts.compiled import write_json
+from tools.contracts.compiled import write_json, write_text
+from tools.contracts.journey_pictures import PAGE, page_with
 from tools.contracts.licences import audience_problems, today
 from tools.contracts.segments import SOURCE as SEGMENTS
 from tools.contracts.segments import read_segments
@@ -88,6 +90,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--check", action="store_true", help="look only, write nothing")
     parser.add_argument("--source", type=Path, default=SOURCE, help="the folder of the YAML files")
     parser.add_argument("--output", type=Path, default=JOURNEYS_FILE, help="the JSON file to write")
+    parser.add_argument("--page", type=Path, default=PAGE, help="the page whose pictures to write")
     chosen = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     try:
@@ -95,8 +98,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (JourneyError, SegmentError, ContractsError) as error:
         _LOG.error("%s", error)  # one line that says what to mend, not a stack
         return 1
+    page = chosen.page.read_text(encoding="utf-8")
+    drawn = page_with(page, journeys)
     if not chosen.check:
         write(document, chosen.output)
+        write_text(drawn, chosen.page)
+    elif chosen.source == SOURCE and page != drawn:
+        _LOG.error("%s: other journeys are drawn there; run `python -m tools.contracts.journeys`", chosen.page.name)
+        return 1
     _LOG.info("%d journeys are right", len(journeys))
     return 0
 

@@ -42,13 +42,22 @@ def deployed_view(environment: str) -> View:
     Raises:
         WrongUsageError: nothing of the environment is deployed there.
     """
+    client, table = deployed_table(environment)
+    return SingleViewReader(client=client, table=table)
+
+
+def deployed_table(environment: str) -> tuple[Any, str]:
+    """Return a client of DynamoDB with the caller's rights, and the name of a deployed environment's single view.
+
+    Raises:
+        WrongUsageError: nothing of the environment is deployed there.
+    """
     session: Any = boto3.Session()
     name = stack_name(environment, "unification")
     found = stacks(session.client("cloudformation"))
     if name not in found:
         raise WrongUsageError(f"no stack of {environment} is deployed in this account and region: say another one")
-    table = outputs([found[name]])["SingleViewTableName"]
-    return SingleViewReader(client=session.resource("dynamodb").meta.client, table=table)
+    return session.resource("dynamodb").meta.client, outputs([found[name]])["SingleViewTableName"]
 
 
 def _show(console: Console, person_id: str, found: list[Explained], nothing: str | None) -> None:
