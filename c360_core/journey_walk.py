@@ -40,7 +40,7 @@ def _steps(journey: Journey, profile: Profile, *, heard: bool) -> Iterator[Visit
         step = journey.step(then)
 
 
-def _next(  # noqa: PLR0911  # one for each kind
+def _next(  # noqa: C901, PLR0911  # one for each kind
     journey: Journey, step: Step, profile: Profile, *, heard: bool
 ) -> tuple[str | None, str, int]:
     """Return the next step, why it is that one, and how many minutes pass until then."""

@@ -46,6 +46,12 @@ def acting_role() -> str:
     return machine.role if machine is not None else ""
 
 
+def acting_machine() -> str:
+    """Return the ARN of the state machine whose task is being performed; empty when there is none."""
+    machine = _MACHINE.get(None)
+    return machine.arn if machine is not None else ""
+
+
 def under_its_role(run: Call, machine_of: Callable[[str], Machine]) -> Call:
     """Return what runs an execution and notes its machine for the tasks."""
 
