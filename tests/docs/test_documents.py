@@ -57,6 +57,7 @@ RUN = (
     "./c360 contracts diff",
     "-m tools.contracts --check",
     "-m tools.contracts.segments --check",
+    "-m tools.contracts.journeys --check",
     "-m tools.contracts.plays --check",
 )
 # What of `./c360 smoke` asks about each part, or why nothing does.
@@ -253,15 +254,21 @@ def test_lake_tables_and_variables_exist(document: Path) -> None:
 # ---- the README's picture and numbers
 
 
+def readme_picture() -> Block:
+    """Return the picture of the README; the page about journeys has others."""
+    [picture] = [block for block in blocks("mermaid") if block.document == ROOT / "README.md"]
+    return picture
+
+
 def test_the_picture_shows_the_pillars_and_every_stream() -> None:
-    [picture] = blocks("mermaid")
+    picture = readme_picture()
     assert set(re.findall(r"\[\[(.+?)\]\]", picture.text)) == set(Stream)
     pillars = {stack.partition("-")[0] for stack in STACKS}
     assert {f.lower() for f in re.findall(r"subgraph (\w+)", picture.text)} == pillars - {"foundation", "operations"}
 
 
 def test_the_picture_shows_what_runs() -> None:
-    [picture] = blocks("mermaid")
+    picture = readme_picture()
     applications = {path.parent.name for path in (ROOT / "flink_apps").glob("*/main.py")}
     assert set(re.findall(r"\[Flink: (\w+)\]", picture.text)) == applications
     functions = set(re.findall(r"\[Lambda: (\w+)\]", picture.text)) | {"collector", "profile_api"}
