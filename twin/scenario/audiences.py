@@ -14,6 +14,7 @@ from c360_core.consent import Channel, Consent, ConsentStatus, Purpose, consent_
 from c360_core.names import TableName, Zone, database_name
 from twin.principals import Principal
 from twin.scenario.deployment import Deployment, StepFailedError
+from twin.scenario.outside import port_of
 from twin.scenario.result import Check
 from twin.vendors.google_audiences import GoogleAudiencesServer
 from twin.vendors.meta_audiences import MetaAudiencesServer
@@ -40,9 +41,9 @@ def checks(deployment: Deployment, withdrawn: str) -> list[Check]:
         raise StepFailedError("nobody is in the segment and agreed, or whoever withdrew has no address")
     with (
         GoogleAudiencesServer(
-            account=google["account"], audience=google["audience_id"], port=_port(google), calls_per_token=2
+            account=google["account"], audience=google["audience_id"], port=port_of(google["url"]), calls_per_token=2
         ) as first,
-        MetaAudiencesServer(audience=meta["audience_id"], port=_port(meta)) as second,
+        MetaAudiencesServer(audience=meta["audience_id"], port=port_of(meta["url"])) as second,
     ):
         signed_in = {"client_id": "c", "client_secret": "s", "refresh_token": first.consent}
         _store(deployment, google["secret"], {**signed_in, "token_uri": f"{first.address}/token"})
@@ -137,10 +138,6 @@ def _audiences(node: Any) -> Iterator[Mapping[str, Any]]:
 def _of(told: Mapping[str, Mapping[str, Any]], platform: str) -> Mapping[str, Any]:
     [found] = [audience for audience in told.values() if audience["platform"] == platform]
     return found
-
-
-def _port(audience: Mapping[str, Any]) -> int:
-    return int(str(audience["url"]).rpartition(":")[2])
 
 
 def _store(deployment: Deployment, name: str, credentials: Mapping[str, Any]) -> None:

@@ -39,11 +39,11 @@ class Outside:
         if variables := _variables(deployment, "webhooks"):
             [destination] = json.loads(variables["DESTINATIONS"])
             secret = _held(deployment, destination["secret_arn"])
-            subscriber = WebhookSubscriber(secrets=[secret], port=_port(destination["url"]), certificate=shown)
+            subscriber = WebhookSubscriber(secrets=[secret], port=port_of(destination["url"]), certificate=shown)
             _start(subscriber)
         if variables := _variables(deployment, "loyalty"):
             key = _held(deployment, variables["LOYALTY_SECRET_ARN"])
-            loyalty = LoyaltySystem(key=key, port=_port(variables["LOYALTY_URL"]), certificate=shown)
+            loyalty = LoyaltySystem(key=key, port=port_of(variables["LOYALTY_URL"]), certificate=shown)
             stated = json.loads(variables["TIERS"])
             tiers = Tiers(rules=[TierRule(**rule) for rule in stated["rules"]], otherwise=stated["otherwise"])
             _start(loyalty)
@@ -100,7 +100,8 @@ def _held(deployment: Deployment, arn: str) -> str:
     return str(deployment.client("secretsmanager").get_secret_value(SecretId=arn)["SecretString"])
 
 
-def _port(url: str) -> int:
+def port_of(url: str) -> int:
+    """Return where a system outside listens; raise ValueError when its address names no port."""
     port = urlsplit(url).port
     if port is None:
         raise ValueError(f"{url}: a receiver on this machine needs a port; write one in config/environments")
